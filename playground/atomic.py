@@ -1,0 +1,61 @@
+"""Files that are either the old ones or the new ones, never half of each."""
+
+import errno
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator
+
+from playground.errors import PlaygroundError
+
+
+@contextmanager
+def disk_errors(doing: str) -> Iterator[None]:
+    """Turns a full or read-only disk into a sentence: ``with disk_errors("saving the run"): ...``"""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise PlaygroundError(
+                f"The disk is full, so {doing} did not work.",
+                "Free some space (old runs can be deleted); what was saved before is whole.",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise PlaygroundError(
+                f"Writing is not allowed at {error.filename}, so {doing} did not work.",
+                "Set PLAYGROUND_HOME to a folder you may write to.",
+            ) from error
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replaces ``path`` by ``data`` in one step; a crash leaves the old file.
+
+    Raises:
+        PlaygroundError: when the disk is full or the folder may not be written to.
+    """
+    path = Path(path)
+    with disk_errors(f"writing {path.name}"):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces ``path`` by ``text`` (UTF-8) in one step."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replaces ``path`` by ``value`` as readable JSON in one step."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

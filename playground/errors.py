@@ -1,0 +1,18 @@
+"""The one kind of error that a person can cause: said in a sentence, with a way out."""
+
+
+class PlaygroundError(Exception):
+    """Something a person can put right.
+
+    Args:
+        message: what is wrong, in one sentence.
+        hint: what to do about it, in one sentence; may be empty.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self):
+        return type(self), (self.message, self.hint)
