@@ -1,0 +1,185 @@
+"""What makes a run: the model, the text, and how it is trained. All of it fits in ``run.json``."""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Mapping, Self
+
+from models.spec import ModelSpec, SpecError
+from playground.text.spec import DataSpec
+
+OBJECTIVES = {
+    "clm": "causal: predict the next token",
+    "mlm": "masked: fill in hidden tokens",
+    "seq2seq": "read one text, write another",
+}
+OPTIMIZERS = ("adamw", "muon", "sgd")
+SCHEDULES = ("cosine", "linear", "constant")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def known_fields(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Only the fields that ``kind`` has; refuses others by name."""
+    names = {f.name for f in fields(kind)}
+    unknown = sorted(set(values) - names)
+    if unknown:
+        raise SpecError(f"{what} has no setting called {', '.join(unknown)}.", f"It has: {', '.join(sorted(names))}.")
+    return dict(values)
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """Every choice about training, with nanoGPT-like defaults.
+
+    ``batch_size`` counts sequences per optimizer step over all processes; ``accumulate`` splits it into that
+    many micro-batches. ``lr`` is reached after ``warmup_steps``, kept for the fraction ``hold`` of all steps, and
+    falls to ``final_lr * lr`` at the last one. ``loss_on="answer"`` counts only the answer of a (question, answer)
+    pair. ``keep_steps`` are steps whose checkpoint is never removed.
+    """
+
+    objective: str = "clm"
+    steps: int = 2000
+    batch_size: int = 12
+    accumulate: int = 1
+    optimizer: str = "adamw"
+    lr: float = 1e-3
+    muon_lr: float = 0.02
+    beta1: float = 0.9
+    beta2: float = 0.99
+    momentum: float = 0.95
+    weight_decay: float = 0.1
+    schedule: str = "cosine"
+    warmup_steps: int = 100
+    hold: float = 0.0
+    final_lr: float = 0.1
+    grad_clip: float = 1.0
+    mask_rate: float = 0.15
+    loss_on: str = "all"
+    eval_every: int = 250
+    eval_batches: int = 20
+    early_stop: int = 0
+    sample_every: int = 250
+    sample_prompt: str = ""
+    sample_tokens: int = 64
+    checkpoint_seconds: float = 10.0
+    keep_steps: tuple[int, ...] = field(default=())
+    device: str = "auto"
+    dtype: str = "auto"
+    compile: str = "auto"
+    threads: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keep_steps", tuple(self.keep_steps))
+        self._check_choices()
+        self._check_numbers()
+        if self.batch_size % self.accumulate:
+            raise SpecError(
+                f"A batch of {self.batch_size} does not divide into {self.accumulate} micro-batches.",
+                f"Try a batch of {self.accumulate * max(1, self.batch_size // self.accumulate)}.",
+            )
+
+    def _check_choices(self) -> None:
+        for name, allowed in (
+            ("objective", tuple(OBJECTIVES)),
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("loss_on", ("all", "answer")),
+            ("device", DEVICES),
+            ("dtype", DTYPES),
+            ("compile", ("auto", "on", "off")),
+        ):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise SpecError(f"{name} cannot be {value!r}.", f"Choose one of: {', '.join(allowed)}.")
+
+    def _check_numbers(self) -> None:
+        for name, low, high in (
+            ("steps", 1, 10_000_000),
+            ("batch_size", 1, 1_000_000),
+            ("accumulate", 1, 1_000_000),
+            ("lr", 0, 100),
+            ("muon_lr", 0, 100),
+            ("beta1", 0, 0.99999),
+            ("beta2", 0, 0.99999),
+            ("momentum", 0, 0.99999),
+            ("weight_decay", 0, 10),
+            ("warmup_steps", 0, 10_000_000),
+            ("hold", 0, 1),
+            ("final_lr", 0, 1),
+            ("grad_clip", 0, 1e9),
+            ("mask_rate", 0.01, 0.95),
+            ("eval_every", 1, 10_000_000),
+            ("eval_batches", 1, 100_000),
+            ("early_stop", 0, 10_000),
+            ("sample_every", 0, 10_000_000),
+            ("sample_tokens", 1, 100_000),
+            ("checkpoint_seconds", 0, 1e6),
+            ("threads", 0, 1024),
+            ("seed", 0, 2**31 - 1),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise SpecError(f"{name} must be a number, not {value!r}.")
+            if not low <= value <= high:  # also refuses NaN
+                raise SpecError(f"{name} is {value:g}, outside {low:g} to {high:g}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "keep_steps": list(self.keep_steps)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        return cls(**known_fields(cls, values, "Training"))
+
+    def replace(self, **changes: Any) -> Self:
+        return replace(self, **known_fields(type(self), changes, "Training"))
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run, whole: the same config and seed on the same machine give the same losses."""
+
+    name: str
+    model: ModelSpec
+    data: DataSpec
+    training: TrainingSpec = TrainingSpec()
+    preset: str | None = None
+    parent: dict[str, Any] | None = None  # {"run": id, "step": n}: where the weights came from
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise SpecError("The run has no name.", "Give it one, for example 'my first LSTM'.")
+        objective = self.training.objective
+        if objective not in self.model.objectives():
+            fitting = " or ".join(self.model.objectives())
+            raise SpecError(
+                f"A {self.model.architecture} model cannot be trained with {objective} ({OBJECTIVES[objective]}).",
+                f"Choose {fitting} for this model, or another architecture for {objective}.",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "preset": self.preset,
+            "parent": self.parent,
+            "model": self.model.to_dict(),
+            "data": self.data.to_dict(),
+            "training": self.training.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads ``run.json``; keys that describe the run's making (created, versions, ...) are passed over."""
+        try:
+            return cls(
+                name=str(values["name"]),
+                preset=values.get("preset"),
+                parent=values.get("parent"),
+                model=ModelSpec.from_dict(values["model"]),
+                data=DataSpec.from_dict(values["data"]),
+                training=TrainingSpec.from_dict(values["training"]),
+            )
+        except KeyError as error:
+            raise SpecError(f"The run's settings have no {error.args[0]!r}.", "The file run.json is damaged.") from error
+
+    def replace(self, **changes: Any) -> Self:
+        return replace(self, **changes)
