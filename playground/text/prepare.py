@@ -1,0 +1,221 @@
+"""From a spec to tokens on disk: read, learn the vocabulary, tokenize; kept and shared afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playground import atomic
+from playground.errors import PlaygroundError
+from playground.paths import home
+from playground.text.corpora import open_source
+from playground.text.encode import encode_pairs, encode_stream
+from playground.text.sources import Source
+from playground.text.spec import DataSpec
+from playground.text.spool import Spool
+from playground.text.token_files import PairFile, TokenFile, dtype_for
+from playground.text.tokenizers import Tokenizer
+from playground.text.vocabulary import learn
+
+FORMAT = 1  # of the prepared folder; another number prepares everything again
+SAMPLE_BYTES = 20_000_000  # of training text that merges and words are learnt on
+SIDES = ("train", "validation")
+
+Progress = Callable[[str, float], None]
+
+
+class Cancelled(PlaygroundError):
+    """The person stopped the preparation; nothing of it is left."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Tokens on disk, ready to train on.
+
+    Args:
+        folder: holds ``spec.json``, ``info.json``, ``tokenizer.json`` and the token files.
+        spec: what was asked for.
+        tokenizer: learnt on the training side alone.
+        shape: "stream" (one row of tokens, ``<eos>`` after each document) or "pairs".
+        train, validation: the two sides; no document is on both.
+        info: ``bytes``, ``tokens``, ``documents`` (all and by side), ``vocab_size``, ``licence``,
+            ``provenance``, ``skipped`` (documents without text) and ``seconds``.
+    """
+
+    folder: Path
+    spec: DataSpec
+    tokenizer: Tokenizer
+    shape: str
+    train: TokenFile | PairFile
+    validation: TokenFile | PairFile
+    info: dict[str, Any]
+
+
+def prepare(
+    spec: DataSpec, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
+) -> Prepared:
+    """Prepares a corpus, or finds it prepared.
+
+    Args:
+        spec: the text, the split, the tokenizer.
+        progress: called with what is being done and how much of all is done, 0 to 1.
+        cancelled: asked now and then; True stops.
+
+    Returns:
+        The prepared data, in ``home()/data``. Equal specs over equal text share one folder, also between
+        processes: one prepares, the others wait for it.
+
+    Raises:
+        Cancelled: when ``cancelled`` said so.
+        PlaygroundError: when the text cannot be read, is too short, or the disk is full.
+    """
+    watch = _Watch(progress, cancelled)
+    source = open_source(spec)
+    root = home() / "data"
+    name = _name(spec, source)
+    folder = root / name
+    if not (folder / "info.json").exists():
+        with atomic.disk_errors("preparing the data"):
+            root.mkdir(parents=True, exist_ok=True)
+            with _alone(root, name, watch):
+                if not (folder / "info.json").exists():
+                    _build(spec, source, root, name, watch)
+    watch("Ready", 1.0)
+    return load(folder)
+
+
+def load(folder: Path | str) -> Prepared:
+    """Opens a prepared folder.
+
+    Raises:
+        PlaygroundError: when it is missing or damaged.
+    """
+    folder = Path(folder)
+    try:
+        info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+        spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PlaygroundError(f"{folder} is not prepared data.", "Prepare the data again.") from error
+    opened = PairFile if info["shape"] == "pairs" else TokenFile
+    train, validation = (opened(folder / f"{side}.tokens", info["dtype"]) for side in SIDES)
+    return Prepared(
+        folder=folder,
+        spec=DataSpec.from_dict(spec),
+        tokenizer=Tokenizer.load(folder / "tokenizer.json"),
+        shape=info["shape"],
+        train=train,
+        validation=validation,
+        info=info,
+    )
+
+
+class _Watch:
+    """Tells the progress and asks whether to go on."""
+
+    def __init__(self, progress: Progress | None, cancelled: Callable[[], bool] | None) -> None:
+        self._progress, self._cancelled = progress, cancelled
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        if self._cancelled and self._cancelled():
+            raise Cancelled("The preparation was cancelled.")
+        if self._progress:
+            self._progress(stage, min(1.0, fraction))
+
+
+def _name(spec: DataSpec, source: Source) -> str:
+    """Of the prepared folder: the same for the same choices over the same text."""
+    choices = spec.to_dict() | {"path": None, "text": source.fingerprint, "format": FORMAT}
+    return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:20]
+
+
+@contextlib.contextmanager
+def _alone(root: Path, name: str, watch: _Watch) -> Iterator[None]:
+    """Holds the lock of one prepared folder; the kernel releases it even when the process is killed."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two may work at once, and the one that is done first wins
+        yield
+        return
+    with open(root / f".{name}.lock", "w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                watch("Waiting for another process that prepares the same data", 0.0)
+                time.sleep(0.1)
+        for abandoned in root.glob(f".{name}.*.tmp"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        yield
+
+
+def _build(spec: DataSpec, source: Source, root: Path, name: str, watch: _Watch) -> None:
+    """Makes the folder under another name, then renames it."""
+    work = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=root))
+    try:
+        done = work / "done"
+        done.mkdir()
+        info = _fill(spec, source, work, done, watch)
+        atomic.write_json(done / "spec.json", spec.to_dict())
+        atomic.write_json(done / "info.json", info)
+        watch("Saving", 0.99)
+        with contextlib.suppress(FileExistsError):
+            try:
+                os.rename(done, root / name)
+            except OSError:
+                if not (root / name / "info.json").exists():
+                    raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _fill(spec: DataSpec, source: Source, work: Path, done: Path, watch: _Watch) -> dict[str, Any]:
+    """Reads, learns, tokenizes into ``done``; returns what ``info.json`` says."""
+    began = time.monotonic()
+    expected = min(filter(None, (source.size, spec.max_bytes)), default=0)
+
+    def reading(size: int) -> None:
+        watch(
+            "Reading the text", 0.25 * (min(1.0, size / expected) if expected else 1 - 1 / (1 + size / 1e7))
+        )
+
+    watch("Reading the text", 0.0)
+    spool = Spool(work, source, spec.seed, spec.validation_fraction, spec.max_bytes, reading)
+    watch("Learning the vocabulary", 0.25)
+    tokenizer = learn(spec.tokenizer, spool.training_text, lambda: spool.sample(SAMPLE_BYTES))
+    tokenizer.save(done / "tokenizer.json")
+    dtype = dtype_for(tokenizer.size)
+
+    def tokenizing(size: int) -> None:
+        watch("Tokenizing", 0.35 + 0.63 * size / spool.size)
+
+    tokenizing(0)
+    encode = encode_pairs if source.shape == "pairs" else encode_stream
+    counts = encode(spool, tokenizer, [done / f"{side}.tokens" for side in SIDES], dtype, tokenizing)
+    for side, count in zip(SIDES, counts, strict=True):
+        if count["tokens"] < 2:
+            raise PlaygroundError(
+                f"The text is too short: its {side} part has {count['tokens']} tokens.", "Use more text."
+            )
+    return {
+        "shape": source.shape,
+        "dtype": dtype.str,
+        **{key: sum(count[key] for count in counts) for key in ("bytes", "tokens", "documents")},
+        "train": counts[0],
+        "validation": counts[1],
+        "vocab_size": tokenizer.size,
+        "skipped": spool.skipped,
+        "licence": source.licence,
+        "provenance": source.provenance,
+        "fingerprint": source.fingerprint,
+        "seconds": round(time.monotonic() - began, 2),
+    }

@@ -1,0 +1,162 @@
+"""What to learn from: which text, cut into which tokens. Plain values that travel as JSON."""
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from playground.errors import PlaygroundError
+
+SPECIALS = ("<pad>", "<bos>", "<eos>", "<mask>")
+BASE_SIZE = len(SPECIALS) + 256  # the special tokens and every byte: no text is ever unknown
+LARGEST_VOCABULARY = 200_000
+KINDS = {
+    "bpe": "Byte-pair encoding: frequent strings become tokens.",
+    "char": "One token a character; the rarest characters are spelt in bytes.",
+    "byte": "One token a UTF-8 byte: 256 of them write everything.",
+    "word": "One token a frequent word; the rest is spelt in bytes.",
+}
+
+
+@dataclass(frozen=True)
+class TokenizerSpec:
+    """How text is cut.
+
+    Args:
+        kind: one of ``KINDS``.
+        vocab_size: the most tokens there may be, special tokens and bytes included; small texts give
+            fewer. Always 260 for bytes.
+
+    Raises:
+        PlaygroundError: for an unknown kind or a size that cannot be.
+    """
+
+    kind: str = "bpe"
+    vocab_size: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise PlaygroundError(
+                f"There is no tokenizer {self.kind!r}.", f"Choose one of {', '.join(KINDS)}."
+            )
+        if self.kind == "byte":
+            object.__setattr__(self, "vocab_size", BASE_SIZE)
+        size = self.vocab_size
+        if isinstance(size, bool) or not isinstance(size, int) or not BASE_SIZE <= size <= LARGEST_VOCABULARY:
+            raise PlaygroundError(
+                f"A vocabulary cannot have {size!r} tokens.",
+                f"Choose {BASE_SIZE} (256 bytes and {len(SPECIALS)} special tokens) to {LARGEST_VOCABULARY:,}.",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TokenizerSpec":
+        """The spec back from JSON; an unknown key is a PlaygroundError that names it."""
+        return cls(**_known(cls, values, "A tokenizer"))
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Which text to learn from, how it is split and cut.
+
+    Args:
+        corpus: a name in ``corpora.CORPORA``, ``"file"``, or ``"hf:<dataset>[:config]"``.
+        path: the file, for ``"file"``.
+        text_column: the column of a table to read; None finds it when there is no doubt.
+        source_column, target_column: two columns to read as (source, target) pairs.
+        options: a task's difficulty, see ``Corpus.options``.
+        tokenizer: how the text is cut.
+        validation_fraction: the part of the text that is never trained on, 0.001 to 0.5.
+        max_bytes: stop after so much text (UTF-8 bytes); None reads everything.
+        seed: of generated examples and of the split.
+        encoding: of the file, a Python codec name; None detects it.
+
+    Raises:
+        PlaygroundError: in the person's words, for anything that cannot be.
+    """
+
+    corpus: str
+    path: str | None = None
+    text_column: str | None = None
+    source_column: str | None = None
+    target_column: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tokenizer: TokenizerSpec = TokenizerSpec()
+    validation_fraction: float = 0.1
+    max_bytes: int | None = None
+    seed: int = 0
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        from playground.text.corpora import check_corpus
+
+        object.__setattr__(self, "options", check_corpus(self.corpus, self.options))
+        if self.corpus == "file" and not self.path:
+            raise PlaygroundError(
+                "No file was chosen.", "Give the path of a .txt, .csv, .jsonl or .parquet file."
+            )
+        if self.path is not None:
+            object.__setattr__(self, "path", str(self.path))
+        if (self.source_column is None) != (self.target_column is None):
+            raise PlaygroundError(
+                "Pairs need two columns, and only one was named.", "Name a source column and a target column."
+            )
+        if (
+            not isinstance(self.validation_fraction, float | int)
+            or not 0.001 <= self.validation_fraction <= 0.5
+        ):
+            raise PlaygroundError(
+                f"A validation part of {self.validation_fraction!r} cannot be.", "Choose 0.001 to 0.5."
+            )
+        if self.max_bytes is not None and (not isinstance(self.max_bytes, int) or self.max_bytes < 1):
+            raise PlaygroundError(
+                f"Reading {self.max_bytes!r} bytes cannot be.", "Choose 1 or more, or None."
+            )
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
+            raise PlaygroundError(f"A seed of {self.seed!r} cannot be.", "Choose a whole number from 0.")
+        _check_encoding(self.encoding)
+
+    @property
+    def reads_pairs(self) -> bool:
+        """True when two columns were named: examples are (source, target)."""
+        return self.source_column is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "DataSpec":
+        """The spec back from JSON; an unknown key is a PlaygroundError that names it."""
+        values = _known(cls, values, "Data")
+        if isinstance(values.get("tokenizer"), Mapping):
+            values["tokenizer"] = TokenizerSpec.from_dict(values["tokenizer"])
+        return cls(**values)
+
+    def replace(self, **changes: Any) -> "DataSpec":
+        """The same spec with other values; ``options`` go back to their defaults with another corpus."""
+        if changes.get("corpus", self.corpus) != self.corpus:
+            changes.setdefault("options", {})
+        return replace(self, **changes)
+
+
+def _known(cls: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
+    names = [each.name for each in fields(cls)]
+    for name in values:
+        if name not in names:
+            raise PlaygroundError(f"{what} has no setting {name!r}.", f"It has {', '.join(names)}.")
+    return dict(values)
+
+
+def _check_encoding(encoding: str | None) -> None:
+    if encoding is None:
+        return
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise PlaygroundError(
+            f"There is no text encoding {encoding!r}.", "Common ones: utf-8, utf-16, gb18030, cp1252."
+        ) from None

@@ -1,0 +1,224 @@
+"""A corpus on its way to tokens: one UTF-8 file, an index of documents, and which side each is on.
+
+Texts of any size pass through in parts, so memory stays flat. Which documents validate is decided by a
+hash of their content: equal documents (and pairs with equal sources) always fall on the same side.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from playground.errors import PlaygroundError
+from playground.text.sources import Source
+from playground.text.tokenizers import clean, cuts
+
+CHUNK = 1 << 20  # bytes read at once
+PIECE = 1 << 13  # the most characters encoded as one string
+SPAN = 1 << 16  # bytes of each part of a sample
+TRAIN, VALIDATION = 0, 1
+RECORD = np.dtype([("hash", "<u8"), ("source", "<u8"), ("target", "<u8")])  # the sizes are bytes
+FEW = 1 << 12  # documents up to which the split is balanced by their bytes
+
+
+class Spool:
+    """The text of a source, copied to disk and split.
+
+    Args:
+        folder: where the two files are made; the caller removes it.
+        source: read once, here.
+        seed: another seed validates on other documents.
+        fraction: the part of the text to validate on.
+        max_bytes: stop after so much text.
+        step: called with the bytes read so far; may raise to stop.
+
+    Attributes:
+        documents, size: how many were kept, and their bytes; ``skipped``: documents without text.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        source: Source,
+        seed: int,
+        fraction: float,
+        max_bytes: int | None,
+        step: Callable[[int], None],
+    ) -> None:
+        self.shape, self.whole = source.shape, source.whole
+        self._text, self._index = folder / "spool.txt", folder / "spool.index"
+        self._key = str(seed).encode()
+        self.documents = self.size = self.skipped = 0
+        with open(self._text, "wb") as text, open(self._index, "wb", buffering=1 << 20) as index:
+            for document in _limited(source.documents(), max_bytes):
+                record, data = self._record(document)
+                if not (self.whole or data.strip()) or (source.shape == "pairs" and not all(record[1:])):
+                    self.skipped += 1
+                    continue
+                text.write(data)
+                if not self.whole:
+                    index.write(np.array(record, RECORD).tobytes())
+                self.documents += 1
+                self.size += len(data)
+                if self.documents % 256 == 0 or len(data) > SPAN:
+                    step(self.size)
+        if not self.size:
+            raise PlaygroundError("There is no text in this corpus.", "Choose another file or column.")
+        if self.documents == 1 and self.shape == "stream":
+            self.whole = True
+        if self.whole:
+            self.documents = 1
+            self._end = self._cut(fraction)
+        elif self.documents <= FEW:
+            chosen = self._choose(fraction)
+            self._validates = lambda hashes: np.isin(hashes, chosen)
+        else:
+            self._validates = lambda hashes: hashes < np.uint64(int(fraction * 2**64))
+
+    def _record(self, document: str | tuple[str, str]) -> tuple[tuple[int, int, int], bytes]:
+        if self.whole:
+            return (0, 0, 0), clean(document).encode()
+        parts = document if self.shape == "pairs" else (document, "")
+        source, target = (clean(part).encode() for part in parts)
+        digest = hashlib.blake2b(source.strip(), digest_size=8, key=self._key).digest()
+        return (int.from_bytes(digest, "little"), len(source), len(target)), source + target
+
+    def _cut(self, fraction: float) -> int:
+        """Where the validation part of one long text begins: after a line end if one is near."""
+        start = min(self.size - 1, max(1, round(self.size * (1 - fraction))))
+        with open(self._text, "rb") as file:
+            file.seek(start)
+            ahead = file.read(SPAN)
+        line = ahead.find(b"\n") + 1
+        if 0 < line < len(ahead):
+            return start + line
+        return start + next((i for i, byte in enumerate(ahead) if byte & 0xC0 != 0x80), 0)
+
+    def _choose(self, fraction: float) -> np.ndarray:
+        """The hashes that validate: in their order, those that fit into ``fraction`` of the bytes."""
+        index = np.fromfile(self._index, RECORD)
+        hashes, place = np.unique(index["hash"], return_inverse=True)
+        if len(hashes) < 2:
+            what = "examples" if self.shape == "pairs" else "documents"
+            raise PlaygroundError(
+                f"There are no two different {what}, so none can be kept for validation.", "Add more text."
+            )
+        sizes = np.bincount(place, weights=(index["source"] + index["target"]).astype(float))
+        room = fraction * sizes.sum() * 1.01
+        chosen = []
+        for digest, size in zip(hashes, sizes, strict=True):
+            if size <= room:
+                chosen.append(digest)
+                room -= size
+        return np.array(chosen or [hashes[np.argmin(sizes)]])
+
+    def _records(self) -> Iterator[tuple[int, int, int, int]]:
+        """(side, offset, source bytes, target bytes) of every document, in order."""
+        if self.whole:
+            yield TRAIN, 0, self._end, 0
+            yield VALIDATION, self._end, self.size - self._end, 0
+            return
+        offset = 0
+        with open(self._index, "rb") as file:
+            while data := file.read(RECORD.itemsize * 4096):
+                block = np.frombuffer(data, RECORD)
+                sides = self._validates(block["hash"]).tolist()
+                for side, source, target in zip(
+                    sides, block["source"].tolist(), block["target"].tolist(), strict=True
+                ):
+                    yield int(side), offset, source, target
+                    offset += source + target
+
+    def pieces(self) -> Iterator[tuple[int, str, bool]]:
+        """(side, text of at most ``PIECE`` characters, whether a document ends here), in order."""
+        with open(self._text, "rb") as file:
+            for side, offset, size, _ in self._records():
+                previous = None
+                for piece in _pieces(_decoded(file, offset, size)):
+                    if previous is not None:
+                        yield side, previous, False
+                    previous = piece
+                if previous is not None:
+                    yield side, previous, not self.whole
+
+    def pairs(self) -> Iterator[tuple[int, str, str]]:
+        """(side, source, target), in order."""
+        with open(self._text, "rb") as file:
+            for side, _, source, target in self._records():
+                yield side, file.read(source).decode(), file.read(target).decode()
+
+    def training_text(self) -> Iterator[str]:
+        """The training side, in parts; for counting characters."""
+        with open(self._text, "rb") as file:
+            for start, end in self._training_runs():
+                yield from _decoded(file, start, end - start)
+
+    def sample(self, limit: int) -> Iterator[str]:
+        """About ``limit`` bytes of the training side in parts of 64 kB, drawn evenly from all of it."""
+        total = sum(end - start for start, end in self._training_runs())
+        rate = min(1.0, limit / max(1, total))
+        passed = 0
+        with open(self._text, "rb") as file:
+            for start, end in self._training_runs():
+                for offset in range(start, end, SPAN):
+                    size = min(SPAN, end - offset)
+                    taken = int((passed + size) / SPAN * rate) > int(passed / SPAN * rate)
+                    passed += size
+                    if taken or rate == 1.0:
+                        file.seek(offset)
+                        yield file.read(size).decode("utf-8", "ignore")
+
+    def _training_runs(self) -> Iterator[tuple[int, int]]:
+        """Byte ranges of the training side, neighbours joined up to ``SPAN``."""
+        start = end = 0
+        for side, offset, source, target in self._records():
+            if side == VALIDATION:
+                continue
+            if offset != end or end - start >= SPAN:
+                if end > start:
+                    yield start, end
+                start = offset
+            end = offset + source + target
+        if end > start:
+            yield start, end
+
+
+def _limited(documents: Iterable, max_bytes: int | None) -> Iterator:
+    """The documents until ``max_bytes`` of UTF-8 are reached; the one that would pass it is shortened."""
+    left = max_bytes
+    for document in documents:
+        if left is not None:
+            size = sum(
+                len(clean(part).encode()) for part in ([document] if isinstance(document, str) else document)
+            )
+            if size > left:
+                if isinstance(document, str):
+                    yield clean(document).encode()[:left].decode("utf-8", "ignore")
+                return
+            left -= size
+        yield document
+
+
+def _decoded(file, offset: int, size: int) -> Iterator[str]:
+    """The text of a byte range, in parts."""
+    file.seek(offset)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    while size > 0:
+        data = file.read(min(CHUNK, size))
+        size -= len(data)
+        if text := decoder.decode(data, final=size == 0):
+            yield text
+
+
+def _pieces(texts: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces that can be encoded one by one, wherever the parts given were cut."""
+    rest = ""
+    for text in texts:
+        *done, rest = cuts(rest + text, PIECE)
+        yield from done
+    if rest:
+        yield rest

@@ -1,0 +1,2 @@
+TASKS = {}
+EXAMPLES = None

@@ -1,0 +1,235 @@
+"""Text into token ids and back, exactly: every kind knows all 256 bytes, so no text is ever unknown.
+
+The file of a tokenizer is a Hugging Face ``tokenizer.json`` that other programs load. The kinds differ in
+where the text may be cut (a regular expression) and in which strings have a token (the vocabulary):
+
+    bpe    words cut by a pattern much like GPT-4's; merges learnt from the text (Sennrich et al. 2016)
+    char   every character on its own; frequent ones have a token
+    byte   no cuts and no merges
+    word   words, single Chinese characters, single marks; frequent ones have a token
+
+In ``char`` and ``word`` a string without a token is spelt in bytes: a byte-pair encoding with no merges and
+``ignore_merges`` looks a whole piece up first and otherwise leaves its bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from playground import atomic
+from playground.errors import PlaygroundError
+from playground.text.spec import SPECIALS
+
+if TYPE_CHECKING:
+    import tokenizers
+
+HAN = "㐀-䶿一-鿿豈-﫿"
+# A line end is always cut from what follows it, so cutting a text after "\n" changes no token.
+PATTERNS = {
+    "bpe": r" ?[\p{L}\p{M}]+| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\n+|[^\S\n]+(?!\S)|[^\S\n]+",
+    "char": r"[\s\S]",
+    "word": rf"[{HAN}]| ?(?:(?![{HAN}])[\p{{L}}\p{{M}}])+| ?\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]"
+    r"|\n|[^\S\n]+(?!\S)|[^\S\n]",
+}
+_SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIALS)) + ")")
+
+
+class Tokenizer:
+    """A trained tokenizer.
+
+    Args:
+        inner: the Hugging Face tokenizer that does the work; ``vocabulary.learn`` and ``load`` make one.
+    """
+
+    pad_id, bos_id, eos_id, mask_id = range(len(SPECIALS))
+
+    def __init__(self, inner: tokenizers.Tokenizer) -> None:
+        inner.encode_special_tokens = True  # "<eos>" in a text is five characters, not the end of a text
+        self._inner = inner
+        state = json.loads(inner.to_str())
+        self.kind: str = _kind(state)
+        self._bytes = _token_bytes(state["model"]["vocab"])
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are; ids run from 0 to ``size - 1``."""
+        return len(self._bytes)
+
+    def encode(self, text: str, specials: bool = False) -> list[int]:
+        """The ids of a text.
+
+        Args:
+            text: any string; a lone surrogate, which is no character, becomes U+FFFD.
+            specials: read ``<pad>``, ``<bos>``, ``<eos>`` and ``<mask>`` as the special tokens.
+        """
+        text = clean(text)
+        if not specials:
+            return self._inner.encode(text, add_special_tokens=False).ids
+        ids: list[int] = []
+        for part in _SPECIAL.split(text):
+            ids += [SPECIALS.index(part)] if part in SPECIALS else self.encode(part)
+        return ids
+
+    def encode_many(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The ids of many short texts, on every core. Equal to ``encode`` of each; dtype int32.
+
+        Args:
+            texts: strings without lone surrogates (``clean``); hold about 1 MB at a time.
+        """
+        if self.kind == "byte":
+            return [self._of_byte[np.frombuffer(text.encode(), np.uint8)] for text in texts]
+        if self.kind == "char":
+            return [self._encode_characters(text) for text in texts]
+        encodings = self._inner.encode_batch_fast(texts, add_special_tokens=False)
+        return [np.array(encoding.ids, np.int32) for encoding in encodings]
+
+    def decode(self, ids: Iterable[int], specials: bool = False) -> str:
+        """The text of ids; bytes that are no character (a cut one) show as U+FFFD.
+
+        Args:
+            ids: token ids.
+            specials: write special tokens as ``<eos>`` and so on, instead of leaving them out.
+        """
+        return self.decode_bytes(ids, specials).decode("utf-8", "replace")
+
+    def decode_bytes(self, ids: Iterable[int], specials: bool = False) -> bytes:
+        """The UTF-8 bytes of ids, for text that arrives token by token."""
+        first = 0 if specials else len(SPECIALS)
+        return b"".join(self._bytes[i] for i in self._checked(ids) if i >= first)
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """What each token shows as: its text, ``<eos>``, or ``\\xe4`` for a part of a character."""
+        return [self._bytes[i].decode("utf-8", "backslashreplace") for i in self._checked(ids)]
+
+    def save(self, path: Path | str) -> None:
+        """Writes ``tokenizer.json`` in one step."""
+        atomic.write_text(Path(path), self._inner.to_str(pretty=True))
+
+    @classmethod
+    def load(cls, path: Path | str) -> Tokenizer:
+        """Reads a ``tokenizer.json`` written by ``save``.
+
+        Raises:
+            PlaygroundError: when the file is missing or is no such tokenizer.
+        """
+        from tokenizers import Tokenizer as Inner
+
+        try:
+            return cls(Inner.from_str(Path(path).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise PlaygroundError(f"There is no tokenizer at {path}.") from None
+        except PlaygroundError:
+            raise
+        except Exception as error:  # the tokenizers library raises bare Exception
+            raise PlaygroundError(f"{path} is not a tokenizer of this playground: {error}") from error
+
+    def _checked(self, ids: Iterable[int]) -> list[int]:
+        ids = [int(i) for i in ids]
+        for i in ids:
+            if not 0 <= i < self.size:
+                raise PlaygroundError(f"There is no token {i}.", f"The ids run from 0 to {self.size - 1}.")
+        return ids
+
+    @functools.cached_property
+    def _of_byte(self) -> np.ndarray:
+        """The id of each byte, ``[256]``."""
+        ids = {self._bytes[i]: i for i in range(len(SPECIALS), self.size) if len(self._bytes[i]) == 1}
+        return np.array([ids[bytes([byte])] for byte in range(256)], np.int32)
+
+    @functools.cached_property
+    def _of_character(self) -> np.ndarray:
+        """The id of each code point, ``[0x110000]``; -1 for one that is spelt in bytes."""
+        table = np.full(0x110000, -1, np.int32)
+        table[:128] = self._of_byte[:128]
+        for i in range(len(SPECIALS) + 256, self.size):
+            table[ord(self._bytes[i].decode())] = i
+        return table
+
+    def _encode_characters(self, text: str) -> np.ndarray:
+        """A table look-up for each character, and for the bytes of those without a token."""
+        points = np.frombuffer(text.encode("utf-32-le"), "<u4")
+        ids = self._of_character[points]
+        known = ids >= 0
+        if known.all():
+            return ids
+        unknown = points[~known].tobytes().decode("utf-32-le").encode()
+        lengths = np.where(known, 1, 1 + (points > 0x7F) + (points > 0x7FF) + (points > 0xFFFF))
+        is_byte = np.repeat(~known, lengths)
+        spelt = np.empty(len(is_byte), np.int32)
+        spelt[~is_byte] = ids[known]
+        spelt[is_byte] = self._of_byte[np.frombuffer(unknown, np.uint8)]
+        return spelt
+
+
+def clean(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 cannot write, turned into U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def cuts(text: str, longest: int) -> list[str]:
+    """The text in parts of at most ``longest`` characters, cut where no token can cross.
+
+    That is after a line end, else before a single space, else (a text without either) anywhere.
+    """
+    parts = []
+    start = 0
+    while len(text) - start > longest:
+        end = _cut(text, start, start + longest)
+        parts.append(text[start:end])
+        start = end
+    parts.append(text[start:])
+    return parts
+
+
+def _cut(text: str, start: int, limit: int) -> int:
+    """The best place to cut in ``(start, limit]``; ``text`` goes on after ``limit``."""
+    end = limit
+    while (end := text.rfind("\n", start, end)) > start:
+        if text[end + 1] != "\n":
+            return end + 1
+    end = limit
+    while (end := text.rfind(" ", start, end)) > start:
+        if not text[end + 1].isspace() and not text[end - 1].isspace():
+            return end
+    return limit
+
+
+@functools.cache
+def byte_letters() -> list[str]:
+    """The visible letter that stands for each byte in a vocabulary file (GPT-2's table), ``[256]``."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    letters = {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
+    return [letters[byte] for byte in range(256)]
+
+
+def _token_bytes(vocabulary: dict[str, int]) -> list[bytes]:
+    """The bytes of every token, by id; the names of the special ones."""
+    byte_of = {letter: byte for byte, letter in enumerate(byte_letters())}
+    table = [b""] * len(vocabulary)
+    for token, i in vocabulary.items():
+        table[i] = token.encode() if i < len(SPECIALS) else bytes(byte_of[letter] for letter in token)
+    return table
+
+
+def _kind(state: dict) -> str:
+    """Which of the four kinds a tokenizer file is, from the pattern that cuts its text."""
+    steps = (state.get("pre_tokenizer") or {}).get("pretokenizers") or [state.get("pre_tokenizer") or {}]
+    pattern = steps[0].get("pattern", {}).get("Regex")
+    special = {token["content"]: token["id"] for token in state.get("added_tokens", [])}
+    if steps[-1].get("type") == "ByteLevel" and special == {name: i for i, name in enumerate(SPECIALS)}:
+        for kind in ("byte", *PATTERNS):
+            if PATTERNS.get(kind) == pattern:
+                return kind
+    raise PlaygroundError("This tokenizer.json was not made by the playground.")
