@@ -1,0 +1,88 @@
+"""A transformer layer: attention, with a source cross attention, and an MLP, each added to a residual."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.attention import CrossAttention, SelfAttention
+from models.cache import LayerCache
+from models.masks import View
+from models.norms import norm
+from models.output import Tap, scoped
+from models.spec import ModelSpec
+
+_ACTIVATIONS = {
+    "gelu": F.gelu,  # exact, not the tanh approximation
+    "relu": F.relu,
+    "relu2": lambda x: F.relu(x).square(),  # squared ReLU (So et al. 2021)
+}
+
+
+class MLP(nn.Module):
+    """down(act(up(x))), or SwiGLU's down(silu(gate(x))·up(x)), gate and up in one matrix (Shazeer 2020)."""
+
+    def __init__(self, spec: ModelSpec):
+        super().__init__()
+        self.activation = _ACTIVATIONS.get(spec.mlp)  # None: SwiGLU
+        rows = spec.mlp_width if self.activation else 2 * spec.mlp_width
+        self.up = nn.Linear(spec.d_model, rows, bias=spec.bias)  # SwiGLU: the gate's rows first
+        self.down = nn.Linear(spec.mlp_width, spec.d_model, bias=spec.bias)
+
+    def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
+        """``[batch, length, d_model]`` in and out; the tap sees "hidden" ``[..., d_mlp]`` and "output"."""
+        hidden = self.up(x)
+        if self.activation:
+            hidden = self.activation(hidden)
+        else:
+            gate, hidden = hidden.chunk(2, dim=-1)
+            hidden = F.silu(gate) * hidden
+        if tap is None:
+            return self.down(hidden)
+        return tap("output", self.down(tap("hidden", hidden)))
+
+
+class Block(nn.Module):
+    """x + f(norm(x)) for each sublayer f (pre-norm), or norm(x + f(x)) (post-norm, as first published)."""
+
+    def __init__(self, spec: ModelSpec, cross: bool = False):
+        super().__init__()
+        self.post = spec.norm_position == "post"
+        self.dropout = spec.dropout
+        self.attention_norm, self.attention = norm(spec), SelfAttention(spec)
+        self.cross_norm, self.cross = (norm(spec), CrossAttention(spec)) if cross else (None, None)
+        self.mlp_norm, self.mlp = norm(spec), MLP(spec)
+
+    def forward(
+        self,
+        x: Tensor,
+        view: View,
+        turns: tuple[Tensor, Tensor] | None = None,
+        cache: LayerCache | None = None,
+        start: int = 0,
+        source: tuple[Tensor, Tensor] | None = None,
+        source_view: View | None = None,
+        tap: Tap | None = None,
+    ) -> Tensor:
+        """One layer on the residual stream ``[batch, length, d_model]``; arguments as in `SelfAttention`.
+
+        Args:
+            source, source_view: the source's keys and values, and which of them are real.
+            tap: sees the sublayers' names, and "output", the residual stream after the layer.
+        """
+        norm = self.attention_norm
+        update = self.attention(
+            x if self.post else norm(x), view, turns, cache, start, scoped(tap, "attention.")
+        )
+        x = self._add(x, update, norm)
+        if self.cross is not None:
+            norm = self.cross_norm
+            update = self.cross(x if self.post else norm(x), source, source_view, scoped(tap, "cross."))
+            x = self._add(x, update, norm)
+        norm = self.mlp_norm
+        update = self.mlp(x if self.post else norm(x), scoped(tap, "mlp."))
+        x = self._add(x, update, norm)
+        return x if tap is None else tap("output", x)
+
+    def _add(self, x: Tensor, update: Tensor, norm: nn.Module) -> Tensor:
+        if self.dropout:
+            update = F.dropout(update, self.dropout, self.training)
+        return norm(x + update) if self.post else x + update

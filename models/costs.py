@@ -1,0 +1,164 @@
+"""What a model costs, from its spec alone: parameters exactly, memory and arithmetic by plain formulas."""
+
+from dataclasses import dataclass
+
+from models.spec import ModelSpec, SpecError
+
+
+def parameter_counts(spec: ModelSpec) -> dict[str, int]:
+    """Parameters by component; their sum is exactly the built model's, a tied output matrix counted once."""
+    d, bias = spec.d_model, int(spec.bias)
+    norm = d * (1 + (bias if spec.norm == "layernorm" else 0))
+    counts = {
+        "token embedding": spec.vocab_size * d,
+        "embedding norm": norm * spec.embedding_norm,
+    }
+    counts |= _recurrent_counts(spec) if spec.is_recurrent else _transformer_counts(spec, norm)
+    counts["head transform"] = spec.head_transform * (d * d + d * bias + norm + spec.vocab_size)
+    counts["output matrix"] = 0 if spec.tie_embeddings else spec.vocab_size * d
+    return {name: count for name, count in counts.items() if count}
+
+
+def _recurrent_counts(spec: ModelSpec) -> dict[str, int]:
+    gates = {"rnn": 1, "lstm": 4, "gru": 3}[spec.architecture]
+    directions = 2 if spec.bidirectional else 1
+    width = spec.d_model // directions
+    each = gates * width * (spec.d_model + width + 2 * spec.bias)  # torch keeps two biases a gate
+    return {"recurrent": spec.n_layers * directions * each}
+
+
+def _transformer_counts(spec: ModelSpec, norm: int) -> dict[str, int]:
+    d, bias, layers = spec.d_model, int(spec.bias), spec.n_layers
+    kv = 2 * spec.kv_heads * spec.head_dim
+    two_sided = spec.architecture == "encoder-decoder"
+    stacks = 2 if two_sided else 1
+    attention = d * (d + kv) + bias * (d + kv) + d * d + bias * d  # q, k, v; output
+    into = (2 if spec.mlp == "swiglu" else 1) * spec.mlp_width
+    mlp = d * into + bias * into + spec.mlp_width * d + bias * d
+    return {
+        "position embedding": spec.context_length * d if spec.position == "learned" else 0,
+        "attention": stacks * layers * attention,
+        "cross attention": layers * attention if two_sided else 0,
+        "mlp": stacks * layers * mlp,
+        "norms": (2 * stacks + two_sided) * layers * norm
+        + (stacks * norm if spec.norm_position == "pre" else 0),
+    }
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes.
+
+    Attributes:
+        weights, gradients, optimizer, activations: what training holds.
+        training: their sum.
+        inference: weights and KV cache (or recurrent state).
+        kv_cache: keys and values of a full context, for the whole batch.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    training: int
+    inference: int
+    kv_cache: int
+
+
+def memory(spec: ModelSpec, batch_size: int, optimizer: str = "adamw", dtype_bytes: int = 4) -> Memory:
+    """What training and running the model holds in memory, for batches of full contexts.
+
+    Weights and gradients: parameters × `dtype_bytes`. Optimizer, in float32: AdamW two moments (8 bytes a
+    parameter), SGD one momentum (4), Muon one for the block matrices and AdamW's two for the rest.
+    Activations: the values kept for the backward pass, see `activation_values`; fused attention keeps no
+    length × length matrix. Fragmentation, temporary buffers and the program itself come on top.
+    """
+    counts = parameter_counts(spec)
+    total = sum(counts.values())
+    weights = total * dtype_bytes
+    slots = {"adamw": 2 * total, "sgd": total, "muon": 2 * total - _block_matrices(spec)}
+    if optimizer not in slots:
+        raise SpecError(f"{optimizer!r} is not an optimizer here.", f"Choose one of {', '.join(slots)}.")
+    state = 4 * slots[optimizer]
+    activations = batch_size * spec.context_length * activation_values(spec) * dtype_bytes
+    cache = _state_values(spec) * batch_size * dtype_bytes
+    return Memory(
+        weights, weights, state, activations, 2 * weights + state + activations, weights + cache, cache
+    )
+
+
+def _block_matrices(spec: ModelSpec) -> int:
+    """Parameters that Muon orthogonalises: the matrices inside the layers, no biases, norms or embeddings."""
+    d = spec.d_model
+    if spec.is_recurrent:
+        return _recurrent_counts(spec.replace(bias=False))["recurrent"]
+    counts = _transformer_counts(spec.replace(bias=False), d)
+    return counts["attention"] + counts["cross attention"] + counts["mlp"]
+
+
+def activation_values(spec: ModelSpec) -> int:
+    """Values kept for the backward pass, per token (per source and target token, for an encoder–decoder).
+
+    Per layer, with d channels: two norms keep their inputs and outputs (4d; 6d with cross attention),
+    attention its queries, keys, values and result, the MLP its hidden values before, between and after the
+    activation. Dropout keeps a mask a value. On top: the embeddings, the last norm, and the logits twice (as
+    they are and as probabilities).
+    """
+    d, v = spec.d_model, spec.vocab_size
+    ends = 2 * d + 2 * v + (v if spec.logit_softcap else 0) + (4 * d if spec.head_transform else 0)
+    if spec.is_recurrent:
+        kept = {"rnn": 2, "lstm": 6, "gru": 6}[spec.architecture]  # gates, cell, output
+        return ends + spec.n_layers * kept * d
+    kv = spec.kv_heads * spec.head_dim
+    turned = (d + kv) * ((spec.position == "rotary") + spec.qk_norm)
+    attention = 2 * d + 2 * kv + turned
+    mlp = spec.mlp_width * {"gelu": 2, "relu": 1, "relu2": 2, "swiglu": 4}[spec.mlp]
+    layer = 4 * d + attention + mlp + (2 * d if spec.dropout else 0)
+    if spec.architecture == "encoder-decoder":
+        return 2 * ends - 2 * v + spec.n_layers * (2 * layer + 4 * d + 2 * kv)
+    return ends + spec.n_layers * layer
+
+
+def _state_values(spec: ModelSpec) -> int:
+    """Values that a text's state holds at full context."""
+    if spec.is_recurrent:
+        return (
+            0
+            if spec.bidirectional
+            else spec.n_layers * spec.d_model * (2 if spec.architecture == "lstm" else 1)
+        )
+    if spec.architecture == "encoder":
+        return 0
+    sides = 2 if spec.architecture == "encoder-decoder" else 1  # its own keys and values, and the source's
+    return sides * 2 * spec.n_layers * spec.kv_heads * spec.head_dim * spec.context_length
+
+
+@dataclass(frozen=True)
+class Flops:
+    """Floating-point operations for one token; a multiplication and the addition after it are two.
+
+    Attributes:
+        forward: for reading it.
+        training: for learning from it: forward, and twice as much backward.
+    """
+
+    forward: int
+    training: int
+
+
+def flops_per_token(spec: ModelSpec, length: int | None = None) -> Flops:
+    """Arithmetic for one token in a text of `length` tokens (by default a full context).
+
+    Each matrix parameter costs 2; attention costs 4·length·d_model a layer, 2 for the scores and 2 for the
+    mix, counting all keys as is the custom (Chowdhery et al. 2022, appendix B), though causal kernels skip
+    half. Norms, activations and the softmax are left out. For an encoder–decoder: one target token and one
+    source token.
+    """
+    length = length or spec.context_length
+    d = spec.d_model
+    matrices = spec.vocab_size * d + (d * d if spec.head_transform else 0) + _block_matrices(spec)
+    looks = 0
+    if not spec.is_recurrent:
+        looks = (3 if spec.architecture == "encoder-decoder" else 1) * spec.n_layers * 4 * length * d
+    forward = 2 * matrices + looks
+    return Flops(forward, 3 * forward)

@@ -1,0 +1,217 @@
+"""ModelSpec: every choice a person can make about a model, validated, JSON in and out."""
+
+import dataclasses
+import difflib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+RECURRENT = ("rnn", "lstm", "gru")
+TRANSFORMERS = ("decoder", "encoder", "encoder-decoder")
+ARCHITECTURES = RECURRENT + TRANSFORMERS
+NONLINEARITIES = ("tanh", "relu")
+MLPS = ("gelu", "relu", "relu2", "swiglu")
+NORMS = ("layernorm", "rmsnorm")
+NORM_POSITIONS = ("pre", "post")
+POSITIONS = ("sinusoidal", "learned", "rotary", "alibi", "none")
+
+_CHOICES = {
+    "architecture": ARCHITECTURES, "nonlinearity": NONLINEARITIES, "mlp": MLPS, "norm": NORMS,
+    "norm_position": NORM_POSITIONS, "position": POSITIONS,
+}  # fmt: skip
+_COUNTS = {
+    "d_model": "channels", "n_layers": "layers", "context_length": "tokens of context", "n_heads": "heads",
+    "n_kv_heads": "key-value heads", "d_mlp": "MLP channels",
+}  # fmt: skip
+_OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap")
+_FLAGS = (
+    "tie_embeddings", "bidirectional", "bias", "qk_norm", "zero_init", "embedding_norm", "head_transform",
+)  # fmt: skip
+
+
+class SpecError(ValueError):
+    """A choice that cannot work, in the person's words.
+
+    Attributes:
+        message: what is wrong.
+        hint: what to do about it; may be empty.
+    """
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything that decides a model's shape. Two equal specs build models with the same parameters.
+
+    Recurrent models ignore the choices that only transformers have (heads, MLP, norms, positions).
+    """
+
+    architecture: str  #                 rnn | lstm | gru | decoder | encoder | encoder-decoder
+    vocab_size: int = 0  #               0: taken from the tokenizer when training starts
+    d_model: int = 128  #                channels of the residual stream, or of the recurrent state
+    n_layers: int = 4  #                 encoder-decoder: layers of each side
+    context_length: int = 64  #          longest sequence trained on
+    dropout: float = 0.0
+    tie_embeddings: bool = True  #       the output matrix is the token table
+    nonlinearity: str = "tanh"  #        rnn only: tanh | relu
+    bidirectional: bool = False  #       recurrent only: half of the channels read from right to left
+    n_heads: int = 4
+    n_kv_heads: int | None = None  #     None: as many as n_heads; fewer: grouped-query attention
+    mlp: str = "gelu"  #                 gelu | relu | relu2 | swiglu
+    d_mlp: int | None = None  #          None: 4 * d_model; swiglu: 8/3 * d_model, rounded up to 16
+    norm: str = "layernorm"  #           layernorm | rmsnorm
+    norm_position: str = "pre"  #        pre | post
+    norm_eps: float = 1e-5
+    bias: bool = True
+    position: str = "learned"  #         sinusoidal | learned | rotary | alibi | none
+    rope_theta: float = 10000.0
+    qk_norm: bool = False  #             queries and keys divided by their RMS, no learned scale
+    logit_softcap: float | None = None  # cap * tanh(logits / cap)
+    zero_init: bool = False  #           residual output projections and an untied head start at zero
+    embedding_norm: bool = False  #      BERT: a norm after the embeddings
+    head_transform: bool = False  #      BERT: dense, GELU, norm before the output matrix, which gets a bias
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        _check_ranges(self)
+        _check_structure(self)
+
+    @property
+    def is_recurrent(self) -> bool:
+        return self.architecture in RECURRENT
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether a position sees only what came before it, so that the model can continue text."""
+        return self.architecture in ("decoder", "encoder-decoder") or (
+            self.is_recurrent and not self.bidirectional
+        )
+
+    @property
+    def head_dim(self) -> int:
+        return self.d_model // self.n_heads
+
+    @property
+    def kv_heads(self) -> int:
+        return self.n_kv_heads or self.n_heads
+
+    @property
+    def mlp_width(self) -> int:
+        """Hidden channels of the MLP. SwiGLU has three matrices: 8/3 keeps the parameters of 4 (Shazeer 2020)."""
+        if self.d_mlp:
+            return self.d_mlp
+        return math.ceil(8 * self.d_model / 48) * 16 if self.mlp == "swiglu" else 4 * self.d_model
+
+    def objectives(self) -> tuple[str, ...]:
+        """What this model can be trained to do: next token (clm), masked tokens (mlm) or pairs (seq2seq)."""
+        if self.architecture == "encoder-decoder":
+            return ("seq2seq",)
+        return ("clm",) if self.is_causal else ("mlm",)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "ModelSpec":
+        """The spec that `to_dict` wrote.
+
+        Raises:
+            SpecError: for unknown names (with the closest known one as a hint) or a missing architecture.
+        """
+        if not isinstance(data, dict):
+            raise SpecError("A model is described by names and values.", "Give an object such as {...}.")
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = [str(name) for name in data if name not in known]
+        if unknown:
+            close = [match for name in unknown for match in difflib.get_close_matches(name, known, n=1)]
+            hint = f"Did you mean {', '.join(close)}?" if close else f"Known are {', '.join(known)}."
+            raise SpecError(f"A model has no setting called {', '.join(unknown)}.", hint)
+        if "architecture" not in data:
+            raise SpecError("A model needs an architecture.", f"Choose one of {', '.join(ARCHITECTURES)}.")
+        return cls(**data)
+
+    def replace(self, **changes: Any) -> "ModelSpec":
+        """This spec with some choices changed, validated again; unknown names are refused."""
+        return self.from_dict({**self.to_dict(), **changes})
+
+
+def _check_types(spec: ModelSpec) -> None:
+    for name, choices in _CHOICES.items():
+        value = getattr(spec, name)
+        if value not in choices:
+            close = difflib.get_close_matches(str(value), choices, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(choices)}."
+            raise SpecError(f"{value!r} is not a choice for {name}; known are {', '.join(choices)}.", hint)
+    for name in _FLAGS:
+        if not isinstance(getattr(spec, name), bool):
+            raise SpecError(f"{name} is either true or false, not {getattr(spec, name)!r}.")
+    for name in ("vocab_size", *_COUNTS):
+        value = getattr(spec, name)
+        if not (value is None and name in _OPTIONAL) and (
+            not isinstance(value, int) or isinstance(value, bool)
+        ):
+            raise SpecError(f"{name} is a whole number, not {value!r}.")
+    for name in ("dropout", "norm_eps", "rope_theta", "logit_softcap"):
+        value = getattr(spec, name)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if not (value is None and name in _OPTIONAL) and not is_number:
+            raise SpecError(f"{name} is a number, not {value!r}.")
+
+
+def _check_ranges(spec: ModelSpec) -> None:
+    if spec.vocab_size < 0:
+        raise SpecError(
+            f"A vocabulary cannot have {spec.vocab_size} tokens.", "0 means: take it from the tokenizer."
+        )
+    for name, words in _COUNTS.items():
+        value = getattr(spec, name)
+        if value is not None and value < 1:
+            raise SpecError(f"A model cannot have {value} {words}; use at least 1.")
+    if not 0 <= spec.dropout < 1:
+        raise SpecError(f"Dropout {spec.dropout:g} is not a share; use 0 (off) up to, not including, 1.")
+    for name in ("norm_eps", "rope_theta"):
+        if getattr(spec, name) <= 0:
+            raise SpecError(f"{name} must be above 0, not {getattr(spec, name):g}.")
+    if spec.logit_softcap is not None and spec.logit_softcap <= 0:
+        raise SpecError(f"Logits cannot be capped at {spec.logit_softcap:g}; use a cap above 0, or none.")
+
+
+def _check_structure(spec: ModelSpec) -> None:
+    if spec.is_recurrent:
+        if spec.bidirectional and spec.d_model % 2:
+            nearest = nearest_multiple(spec.d_model, 2)
+            raise SpecError(
+                f"{spec.d_model} channels do not divide into two reading directions; try {nearest}."
+            )
+        return
+    if spec.bidirectional:
+        raise SpecError(
+            f"Only recurrent models can be made bidirectional; {spec.architecture!r} is a transformer.",
+            "A transformer that reads both ways is the encoder.",
+        )
+    if spec.d_model % spec.n_heads:
+        step = 2 * spec.n_heads if spec.position == "rotary" else spec.n_heads
+        nearest = nearest_multiple(spec.d_model, step)
+        raise SpecError(f"{spec.d_model} channels do not divide into {spec.n_heads} heads; try {nearest}.")
+    if spec.n_heads % spec.kv_heads:
+        shares = [n for n in range(1, spec.n_heads + 1) if spec.n_heads % n == 0]
+        nearest = min(shares, key=lambda n: abs(n - spec.kv_heads))
+        raise SpecError(
+            f"{spec.n_heads} heads cannot share {spec.kv_heads} key-value heads evenly; try {nearest}."
+        )
+    if spec.position == "rotary" and spec.head_dim % 2:
+        nearest = nearest_multiple(spec.d_model, 2 * spec.n_heads)
+        raise SpecError(
+            f"Rotary positions turn pairs of channels, but {spec.d_model} channels over {spec.n_heads} "
+            f"heads leave {spec.head_dim} a head, an odd number; try {nearest} channels."
+        )
+
+
+def nearest_multiple(value: int, step: int) -> int:
+    """The multiple of `step`, at least one step, closest to `value`; the smaller of two as close."""
+    below = max(value // step * step, step)
+    return below if value - below <= below + step - value else below + step
