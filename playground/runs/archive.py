@@ -1,0 +1,227 @@
+"""Runs as zip files. One may come from anybody: only a run's own files, of bounded size, get in."""
+
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from models.spec import SpecError
+from playground.atomic import disk_errors, write_json
+from playground.errors import PlaygroundError
+from playground.runs import checkpoints, naming
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+
+LIMIT = 16 * 2**30  # bytes that a run may have when unpacked
+_RATIO = 200  # no file of a run packs better than this; a zip bomb does
+_SMALL = 64 * 2**20  # bytes of the largest JSON file
+_FILES = 2000
+
+_KNOWN = re.compile(
+    r"(run|tokenizer|status)\.json"
+    r"|(metrics|samples)\.jsonl"
+    r"|checkpoint/step-\d{8,12}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}\.(safetensors|json)"
+    r"|export/([A-Za-z0-9_][A-Za-z0-9_-]{0,40}/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
+    r"\.(onnx|data|onnx_data|json|safetensors|md|txt)"
+)
+_IGNORED = re.compile(r"(.*/)?(__MACOSX/.*|\.DS_Store|Thumbs\.db)")
+
+
+def pack(run: RunFolder, path: Path, export: bool = True) -> Path:
+    """Writes ``run`` to the zip file ``path``, in one step, also while the run is being trained.
+
+    Raises:
+        PlaygroundError: when the disk is full.
+    """
+    with disk_errors(f"packing {run.id}"):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        try:
+            for attempt in range(5):
+                try:
+                    _write(run, Path(temporary), export)
+                    break
+                except FileNotFoundError:  # the trainer replaced a checkpoint meanwhile: take the newer one
+                    if attempt == 4:
+                        raise
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    return path
+
+
+def _write(run: RunFolder, path: Path, export: bool) -> None:
+    names = ["run.json", "tokenizer.json", "status.json", "metrics.jsonl", "samples.jsonl"]
+    names += [f"checkpoint/step-{step:08d}/" for step in run.checkpoints()]
+    names += ["export/"] if export else []
+    with zipfile.ZipFile(path, "w") as packed:
+        for name in names:
+            found = sorted((run.path / name).rglob("*")) if name.endswith("/") else [run.path / name]
+            for file in found:
+                inside = file.relative_to(run.path).as_posix()
+                if _KNOWN.fullmatch(inside) and file.is_file():
+                    text = file.suffix in (".json", ".jsonl", ".md", ".txt")
+                    kind = zipfile.ZIP_DEFLATED if text else zipfile.ZIP_STORED
+                    packed.write(file, f"{run.id}/{inside}", compress_type=kind)
+
+
+def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> RunFolder:
+    """Unpacks a zip file into a new run folder under ``root``.
+
+    Nothing is visible as a run before all of it has been checked.
+
+    Raises:
+        PlaygroundError: with the reason, when it is no zip file, no run, or is not to be trusted.
+    """
+    temporary = Path(tempfile.mkdtemp(dir=root, prefix=".import-"))
+    try:
+        with disk_errors("unpacking the run"):
+            try:
+                with zipfile.ZipFile(source) as packed:
+                    files = _checked(packed, limit)
+                    _extract(packed, files, temporary)
+            except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
+                message = "This is not a whole zip file."
+                raise PlaygroundError(message, f"Export the run again ({error}).") from error
+            config = _check_contents(temporary)
+            return _settle(temporary, root, config)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
+    """The files to unpack by their name inside the run; refuses everything that a run does not have."""
+    entries = [info for info in packed.infolist() if not info.is_dir()]
+    entries = [info for info in entries if not _IGNORED.fullmatch(info.filename)]
+    if len(entries) > _FILES:
+        raise _refused(f"it holds {len(entries):,} files")
+    for info in entries:
+        _check_entry(info)
+    prefix = _common_folder([info.filename for info in entries])
+    files: dict[str, zipfile.ZipInfo] = {}
+    for info in entries:
+        name = info.filename.removeprefix(prefix)
+        if not _KNOWN.fullmatch(name):
+            raise _refused(f"it holds {info.filename[:120]!r}, which no run has")
+        if name.lower() in (other.lower() for other in files):
+            raise _refused(f"it holds {name!r} twice")
+        if name.endswith((".json", ".jsonl")) and info.file_size > _SMALL * (16 if name.endswith("l") else 1):
+            raise _refused(f"{name} is too large")
+        files[name] = info
+    if "run.json" not in files:
+        raise PlaygroundError(
+            "This zip file is not a run: it has no run.json.", "Export one on the Runs page."
+        )
+    total = sum(info.file_size for info in entries)
+    if total > limit or total > max(2**22, _RATIO * packed.fp.seek(0, os.SEEK_END)):  # entries may overlap
+        raise _refused(f"it unpacks to {total / 2**30:.2f} GiB")
+    return files
+
+
+def _check_entry(info: zipfile.ZipInfo) -> None:
+    name = info.filename
+    parts = PurePosixPath(name).parts
+    bad = "\\" in name or "\0" in name or name.startswith("/") or ".." in parts or ":" in name
+    if bad or len(name) > 300:
+        raise _refused(f"it holds the path {name[:120]!r}")
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise _refused(f"{name!r} is a link or a device, not a file")
+    if info.flag_bits & 1:
+        raise _refused("it is encrypted")
+    if info.file_size > 2**20 and info.file_size > _RATIO * max(1, info.compress_size):
+        raise _refused(
+            f"{name!r} unpacks to {info.file_size / max(1, info.compress_size):,.0f} times its size"
+        )
+
+
+def _common_folder(names: list[str]) -> str:
+    """ "my-run-abc/" when all names are in that one folder and run.json is directly in it."""
+    first = names[0].partition("/")[0] + "/" if names else ""
+    return first if f"{first}run.json" in names and all(name.startswith(first) for name in names) else ""
+
+
+def _extract(packed: zipfile.ZipFile, files: dict[str, zipfile.ZipInfo], target: Path) -> None:
+    needed = sum(info.file_size for info in files.values())
+    if needed > shutil.disk_usage(target).free:
+        raise PlaygroundError(f"The run needs {needed / 2**30:.1f} GiB, more than the disk has free.")
+    for name, info in files.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with packed.open(info) as source, open(path, "xb") as file:
+            written = 0
+            while chunk := source.read(2**20):
+                written += len(chunk)
+                if written > info.file_size:
+                    raise _refused(f"{name} is longer than it says")
+                file.write(chunk)
+
+
+def _check_contents(folder: Path) -> RunConfig:
+    about = _read_object(folder / "run.json")
+    try:
+        config = RunConfig.from_dict(about)
+    except (SpecError, PlaygroundError) as error:
+        raise PlaygroundError(f"The run's settings are not valid: {error.message}", error.hint) from error
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise PlaygroundError(f"The run's settings are not valid: {error}.") from error
+    for path in (folder / "checkpoint").glob("*"):
+        if not checkpoints.is_whole(path):
+            raise PlaygroundError(
+                f"The checkpoint {path.name} in this file is damaged.", "Export the run again."
+            )
+    return config
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes()) if path.exists() else {}
+    except (ValueError, RecursionError) as error:
+        raise PlaygroundError(f"The file {path.name} in this zip file is damaged.") from error
+    if not isinstance(value, dict):
+        raise PlaygroundError(f"The file {path.name} in this zip file is damaged.")
+    return value
+
+
+def _settle(temporary: Path, root: Path, config: RunConfig) -> RunFolder:
+    """Makes the unpacked folder a run of this machine: no process of another machine works on it."""
+    said = _read_object(temporary / "status.json")
+    (temporary / "status.json").unlink(missing_ok=True)
+    arriving = RunFolder(temporary)
+    about = arriving.about()
+    created, versions = about.get("created"), about.get("versions")
+    (temporary / "run.json").unlink()  # what it says besides the config does not get through
+    arriving.write_config(
+        config,
+        created=created if isinstance(created, (int, float)) and 0 < created < time.time() else time.time(),
+        versions={str(k): str(v) for k, v in versions.items()} if isinstance(versions, dict) else {},
+        imported=time.time(),
+    )
+    steps = arriving.checkpoints()
+    state = said.get("state") if said.get("state") in ("finished", "stopped", "paused") else "paused"
+    if steps:
+        arriving.update_status(state=state, step=steps[-1], steps=config.training.steps)
+    else:
+        write_json(temporary / "status.json", {"state": "created", "steps": config.training.steps})
+    os.chmod(temporary, 0o755)
+    while True:
+        target = root / naming.new_id(config.name)
+        if not target.exists():
+            os.rename(temporary, target)
+            return RunFolder(target)
+
+
+def _refused(why: str) -> PlaygroundError:
+    return PlaygroundError(
+        f"This file was not opened: {why}.", "Only import runs that LM Playground exported."
+    )

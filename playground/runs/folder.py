@@ -1,0 +1,285 @@
+"""A run is a folder. Whoever trains it writes there; everybody else reads it and leaves requests."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from playground.atomic import write_json
+from playground.errors import PlaygroundError
+from playground.runs import checkpoints, lines, locks, queue
+from playground.runs.config import RunConfig
+from playground.runs.status import ACTIVE, SETTLING, STATES, STORED, Status, lives, signature
+
+Request = str | dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run. Cheap to make; nothing is read before it is asked for."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def tokenizer_path(self) -> Path:
+        return self.path / "tokenizer.json"
+
+    @property
+    def export_path(self) -> Path:
+        return self.path / "export"
+
+    @property
+    def log_path(self) -> Path:
+        """What the process that trained printed: for the tracebacks of bugs."""
+        return self.path / "worker.log"
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "run.json").is_file()
+
+    # What was asked for: run.json
+
+    def about(self) -> dict[str, Any]:
+        """All of run.json: the config, and when, with what and on which machine the run was made.
+
+        Raises:
+            PlaygroundError: when the run is gone or the file is damaged.
+        """
+        try:
+            about = json.loads((self.path / "run.json").read_text())
+        except FileNotFoundError as error:
+            message = f"There is no run {self.id} any more."
+            raise PlaygroundError(message, "It may be in the trash.") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise PlaygroundError(f"The file run.json of {self.id} cannot be read: {error}.") from error
+        if not isinstance(about, dict):
+            raise PlaygroundError(f"The file run.json of {self.id} is damaged.")
+        return about
+
+    def config(self) -> RunConfig:
+        return RunConfig.from_dict(self.about())
+
+    @property
+    def name(self) -> str:
+        return str(self.about().get("name") or self.id)
+
+    def write_config(self, config: RunConfig, **about: Any) -> None:
+        """Writes run.json; what it said besides the config stays, unless given anew in ``about``."""
+        before = self.about() if self.exists else {"created": time.time(), "versions": versions()}
+        write_json(self.path / "run.json", {**before, **config.to_dict(), **about})
+
+    # Where it stands: status.json
+
+    def status(self) -> Status:
+        """What status.json says, checked against the living: a dead process's run is "interrupted"."""
+        path = self.path / "status.json"
+        try:
+            said = json.loads(path.read_text())
+            beat = path.stat().st_mtime
+            status = Status(**{name: said[name] for name in STORED if name in said}, heartbeat=beat)
+        except (OSError, ValueError, TypeError):
+            status = Status()  # none yet, or torn by a power cut
+        if status.state == "queued":
+            return self._queued(status)
+        if status.state in ACTIVE and not lives(status):
+            return replace(status, state="interrupted", pid=None)
+        return status
+
+    def _queued(self, status: Status) -> Status:
+        place = queue.place(self.id)
+        if place or status.silence < SETTLING:
+            return replace(status, queue_place=place or None)
+        return replace(status, state="interrupted" if self.checkpoints() else "created")
+
+    def update_status(self, **changes: Any) -> Status:
+        """Writes status.json, and with it a heartbeat. Only whoever works on the run calls this.
+
+        A change to an active state signs it with this process; to another one, takes the signature off.
+
+        Raises:
+            PlaygroundError: when the disk is full (only then: a progress report is never flushed).
+        """
+        unknown = sorted(set(changes) - set(STORED))
+        if unknown or changes.get("state", "created") not in STATES:
+            raise ValueError(f"unknown in a status: {unknown or changes['state']}")
+        before = self._stored_status()
+        if "state" in changes:
+            changes = {**signature(changes["state"], before), **changes}
+        status = replace(before, **changes)
+        stored = {name: value for name, value in asdict(status).items() if name in STORED}
+        if status.state != before.state:
+            write_json(self.path / "status.json", stored)
+        else:
+            self._write_unflushed("status.json", stored)
+        return replace(status, heartbeat=time.time())
+
+    def _stored_status(self) -> Status:
+        try:
+            said = json.loads((self.path / "status.json").read_text())
+            return Status(**{name: said[name] for name in STORED if name in said})
+        except (OSError, ValueError, TypeError):
+            return Status()
+
+    def _write_unflushed(self, name: str, value: Any) -> None:
+        """Atomic for every reader, but not flushed: 0.1 ms instead of several, for what is soon rewritten."""
+        temporary = self.path / f".{name}.{os.getpid()}"
+        try:
+            temporary.write_text(json.dumps(value))
+            os.replace(temporary, self.path / name)
+        except OSError:
+            temporary.unlink(missing_ok=True)  # told again soon; a full disk shows at the checkpoint
+
+    def beat(self) -> None:
+        """A sign of life without news (5 µs)."""
+        with suppress(OSError):
+            os.utime(self.path / "status.json")
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Makes this process the only one that trains the run; released even by kill -9.
+
+        Raises:
+            PlaygroundError: when another process trains it.
+        """
+        handle = locks.try_lock(self.path / ".lock")
+        if handle is None:
+            raise PlaygroundError(
+                f"{self.name} is being trained by another process.", "Stop or pause it there first."
+            )
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    # What happened: metrics.jsonl, samples.jsonl
+
+    def append_metrics(self, *rows: lines.Row) -> None:
+        lines.append(self.path / "metrics.jsonl", *rows)
+
+    def append_sample(self, row: lines.Row) -> None:
+        lines.append(self.path / "samples.jsonl", row)
+
+    def metrics(self, since_offset: int = 0) -> tuple[list[lines.Row], int]:
+        """Rows after ``since_offset`` (0, or what the last call returned) and the offset for the next call.
+
+        Take the offset as opaque: it notices that the run was resumed from an earlier step, and then the rows
+        begin again with the first one. ``follow()`` keeps the whole list right by itself.
+        """
+        rows, offset, _ = lines.read(self.path / "metrics.jsonl", since_offset)
+        return rows, offset
+
+    def samples(self) -> list[lines.Row]:
+        return lines.read(self.path / "samples.jsonl")[0]
+
+    def follow(self) -> "Follower":
+        return Follower(self.path / "metrics.jsonl")
+
+    def rewind(self, step: int) -> None:
+        """Forgets what came after ``step`` (metrics, samples, checkpoints): training goes on from there."""
+        for name in ("metrics.jsonl", "samples.jsonl"):
+            lines.keep_only(self.path / name, lambda row: row.get("step", 0) <= step)
+        checkpoints.rewind(self.path, step)
+
+    # What was learnt: checkpoint/
+
+    def checkpoints(self) -> list[int]:
+        return checkpoints.steps(self.path)
+
+    def latest_checkpoint(self) -> Path | None:
+        return checkpoints.latest(self.path)
+
+    def checkpoint(self, step: int) -> Path:
+        """The folder of one step's checkpoint.
+
+        Raises:
+            PlaygroundError: when there is none, or it is not whole.
+        """
+        path = checkpoints.path_of(self.path, step)
+        if not checkpoints.is_whole(path):
+            there = ", ".join(map(str, self.checkpoints())) or "none"
+            raise PlaygroundError(f"There is no checkpoint of step {step}.", f"There are: {there}.")
+        return path
+
+    def save_checkpoint(
+        self, step: int, files: Mapping[str, "checkpoints.Writer"], keep: Iterable[int] = ()
+    ) -> Path:
+        return checkpoints.save(self.path, step, files, keep)
+
+    # What is asked of it: control.json
+
+    def request(self, what: Request) -> None:
+        """Asks whoever trains for "pause", "stop", "step" or a change such as ``{"lr_scale": 0.5}``."""
+        with locks.locked(self.path / ".control.lock"):
+            write_json(self.path / "control.json", [*self._requests(), what])
+
+    def read_request(self) -> Request | None:
+        """Takes the oldest request that waits; 2 µs when there is none. A stop goes before all others."""
+        path = self.path / "control.json"
+        if not os.path.exists(path):
+            return None
+        with locks.locked(self.path / ".control.lock"):
+            waiting = self._requests()
+            taken = "stop" if "stop" in waiting else waiting[0] if waiting else None
+            rest = [] if taken == "stop" else waiting[1:]
+            if rest:
+                write_json(path, rest)
+            else:
+                path.unlink(missing_ok=True)
+        return taken
+
+    def pending_requests(self) -> list[Request]:
+        """What was asked and not yet taken: to show "stopping …"."""
+        return self._requests()
+
+    def clear_requests(self) -> None:
+        """Drops requests meant for an earlier life of the run."""
+        with locks.locked(self.path / ".control.lock"):
+            (self.path / "control.json").unlink(missing_ok=True)
+
+    def _requests(self) -> list[Request]:
+        try:
+            waiting = json.loads((self.path / "control.json").read_text())
+        except (OSError, ValueError):
+            return []
+        return waiting if isinstance(waiting, list) else [waiting]
+
+
+class Follower:
+    """All rows of a growing file, each read once; right even after the run was resumed from earlier."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[lines.Row] = []
+        self._cursor = 0
+
+    def update(self) -> bool:
+        """Reads what is new into ``rows``; says whether anything changed."""
+        new, self._cursor, restarted = lines.read(self.path, self._cursor)
+        if restarted:
+            self.rows.clear()
+        self.rows.extend(new)
+        return bool(new) or restarted
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    """Versions of what a run depends on, without importing any of it."""
+    found = {"python": sys.version.split()[0]}
+    for package in ("torch", "numpy", "tokenizers", "safetensors"):
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

@@ -1,0 +1,113 @@
+"""Names: ids that are safe as file names, and runs named by what makes them different."""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from playground.runs.config import RunConfig
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which are read for one another
+
+LABELS = {
+    "model.architecture": "",
+    "data.corpus": "",
+    "training.objective": "",
+    "training.optimizer": "",
+    "model.d_model": "width",
+    "model.n_layers": "layers",
+    "model.n_heads": "heads",
+    "model.n_kv_heads": "key-value heads",
+    "model.context_length": "context",
+    "training.batch_size": "batch",
+    "data.tokenizer.kind": "",
+    "data.tokenizer.vocab_size": "vocabulary",
+}
+"""What settings are called in a name; "" where the value says it all; others by their own last word."""
+
+_DULL = ("name", "preset", "parent", "training.checkpoint_seconds", "training.keep_steps", "training.threads")
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` can be a run's id: lower-case letters, digits and dashes; never a path."""
+    return bool(_ID.fullmatch(text))
+
+
+def slug(name: str) -> str:
+    """The readable part of an id: "LSTM → GRU, lr × 3" is "lstm-gru-lr-3"."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:40].strip("-") or "run"
+
+
+def new_id(name: str) -> str:
+    """A readable id that no other run has, but for a chance of one in a billion."""
+    return f"{slug(name)}-{''.join(secrets.choice(_LETTERS) for _ in range(6))}"
+
+
+def numbered(name: str, taken: Iterable[str]) -> str:
+    """``name``, or "name (2)", "name (3)" … where it is taken."""
+    taken = set(taken)
+    base = re.sub(r" \(\d+\)$", "", name)
+    candidates = (name, *(f"{base} ({n})" for n in range(2, len(taken) + 3)))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def difference(config: RunConfig, other: RunConfig, at_most: int = 4) -> str:
+    """How ``config`` differs from ``other``: "lstm → gru, lr × 3"; "" when it does not."""
+    new, old = _flat(config.to_dict()), _flat(other.to_dict())
+    changed = [key for key in {**old, **new} if new.get(key) != old.get(key) and key not in _DULL]
+    order = list(LABELS)
+    changed.sort(key=lambda key: (order.index(key) if key in order else len(order), key))
+    parts = [_change(key, old.get(key), new.get(key)) for key in changed[:at_most]]
+    if len(changed) > at_most:
+        parts.append(f"{len(changed) - at_most} more")
+    return ", ".join(parts)
+
+
+def name_for(config: RunConfig, other: RunConfig | None = None) -> str:
+    """A name that a person would give: the difference from ``other``, or model and text when there is none.
+
+    A run that continues another one's weights says so.
+    """
+    told = difference(config, other) if other else ""
+    if not told:
+        architecture = config.model.architecture
+        told = f"{config.preset or architecture} on {config.data.corpus.rpartition('/')[2]}"
+        told = told.upper() if len(told) < 4 else told
+    return told
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{before}{key}."))
+        else:
+            flat[before + key] = value
+    return flat
+
+
+def _change(key: str, old: Any, new: Any) -> str:
+    label = LABELS.get(key, key.rpartition(".")[2].replace("_", " "))
+    if isinstance(old, bool) or isinstance(new, bool):
+        return label if new else f"no {label}"
+    if factor := _factor(old, new):
+        return f"{label} {factor}"
+    return f"{label} {_say(old)} → {_say(new)}".strip()
+
+
+def _factor(old: Any, new: Any) -> str:
+    """ "× 3" or "÷ 3", where the numbers are such a whole multiple of at most 100."""
+    if not all(isinstance(value, (int, float)) and value > 0 for value in (old, new)):
+        return ""
+    ratio, sign = (new / old, "×") if new > old else (old / new, "÷")
+    whole = round(ratio)
+    return f"{sign} {whole}" if 2 <= whole <= 100 and abs(ratio - whole) < 1e-6 * whole else ""
+
+
+def _say(value: Any) -> str:
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,203 @@
+"""All runs of one person: made, found, renamed, copied, thrown away and brought back."""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from playground.atomic import disk_errors
+from playground.errors import PlaygroundError
+from playground.paths import home
+from playground.runs import archive, checkpoints, naming, queue
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Trashed:
+    """A run in the trash; ``key`` brings it back."""
+
+    key: str
+    id: str
+    name: str
+    deleted: float  # seconds since 1970
+
+
+class RunStore:
+    """The folder of all runs. Holds nothing in memory: any number of processes may use it at once.
+
+    Args:
+        root: where the runs are; ``home()/runs`` unless told. The trash is beside it.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = Path(root) if root else home() / "runs"
+        self.trash_root = self.root.parent / "trash"
+        with disk_errors("making the folder of runs"):
+            self.root.mkdir(parents=True, exist_ok=True)
+
+    def create(self, config: RunConfig, **about: Any) -> RunFolder:
+        """A new run folder with ``run.json`` in it, in the state "created".
+
+        Raises:
+            PlaygroundError: when the disk is full; no half-made run is left.
+        """
+        run = self._reserve(config.name)
+        try:
+            run.write_config(config, **about)
+        except BaseException:
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise
+        return run
+
+    def _reserve(self, name: str) -> RunFolder:
+        while True:
+            path = self.root / naming.new_id(name)
+            try:
+                with disk_errors("making a run"):
+                    path.mkdir()
+                return RunFolder(path)
+            except FileExistsError:
+                continue
+
+    def list(self) -> "list[RunFolder]":
+        """All runs, the newest first. What is no run, or has a damaged run.json, is passed over."""
+        found = []
+        for entry in os.scandir(self.root):
+            if naming.is_id(entry.name) and entry.is_dir():
+                run = RunFolder(Path(entry.path))
+                try:
+                    found.append((float(run.about().get("created") or 0), run.id, run))
+                except (PlaygroundError, TypeError, ValueError):
+                    continue
+        return [run for _, _, run in sorted(found, key=lambda item: item[:2], reverse=True)]
+
+    def get(self, which: str) -> RunFolder:
+        """The run with this id, the start of an id, or a name; "latest" is the one made last.
+
+        Raises:
+            PlaygroundError: when there is none, or several that fit.
+        """
+        if naming.is_id(which) and (run := RunFolder(self.root / which)).exists:
+            return run
+        runs = self.list()
+        if which == "latest" and runs:
+            return runs[0]
+        fitting = [run for run in runs if run.name == which] or [
+            run for run in runs if which and run.id.startswith(which)
+        ]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise PlaygroundError(
+                f"{len(fitting)} runs are called {which!r}.",
+                f"Choose by id: {', '.join(run.id for run in fitting[:5])}.",
+            )
+        known = ", ".join(run.id for run in runs[:5])
+        raise PlaygroundError(
+            f"There is no run {which[:80]!r}.", f"Newest: {known}." if known else "Train one first."
+        )
+
+    def rename(self, which: str, name: str) -> RunFolder:
+        """Gives a run another name; its id, and all that points to it, stay."""
+        run = self.get(which)
+        run.write_config(run.config().replace(name=name.strip()))
+        return run
+
+    def duplicate(self, which: str, name: str | None = None, weights: bool = False) -> RunFolder:
+        """A new run with the same settings, to be changed or trained again.
+
+        Args:
+            weights: copy the tokenizer, the newest checkpoint and the curves too; it then resumes from there.
+        """
+        run = self.get(which)
+        config = run.config()
+        config = config.replace(
+            name=name or naming.numbered(config.name, [other.name for other in self.list()])
+        )
+        copy = self.create(config)
+        try:
+            if weights:
+                self._copy_progress(run, copy)
+        except BaseException:
+            shutil.rmtree(copy.path, ignore_errors=True)
+            raise
+        return copy
+
+    def _copy_progress(self, run: RunFolder, copy: RunFolder) -> None:
+        newest = run.latest_checkpoint()
+        if newest is None:
+            raise PlaygroundError(f"{run.name} has no checkpoint to copy.", "Copy its settings alone.")
+        step = int(newest.name.removeprefix("step-"))
+        files = {
+            path.name: (lambda to, path=path: shutil.copyfile(path, to)) for path in sorted(newest.iterdir())
+        }
+        checkpoints.save(copy.path, step, files)
+        with disk_errors("copying the run"):
+            for name in ("tokenizer.json", "metrics.jsonl", "samples.jsonl"):
+                if (run.path / name).exists():
+                    shutil.copyfile(run.path / name, copy.path / name)
+        copy.rewind(step)
+        copy.update_status(state="paused", step=step, steps=run.status().steps)
+
+    def delete(self, which: str) -> Trashed:
+        """Moves a run to the trash, from which ``undelete`` brings it back.
+
+        Raises:
+            PlaygroundError: when the run is being trained.
+        """
+        run = self.get(which)
+        if run.status().is_active:
+            raise PlaygroundError(f"{run.name} is being trained.", "Stop it first, then delete it.")
+        queue.withdraw(run.id)
+        trashed = Trashed(f"{run.id}--{time.time_ns() // 1_000_000}", run.id, run.name, time.time())
+        self.trash_root.mkdir(parents=True, exist_ok=True)
+        with disk_errors("deleting the run"):
+            os.rename(run.path, self.trash_root / trashed.key)
+        return trashed
+
+    def trash(self) -> "list[Trashed]":
+        """What is in the trash, the last deleted first."""
+        found = []
+        for path in self.trash_root.glob("*--*"):
+            id, _, milliseconds = path.name.rpartition("--")
+            if naming.is_id(id) and milliseconds.isdigit() and RunFolder(path).exists:
+                found.append(Trashed(path.name, id, RunFolder(path).name, int(milliseconds) / 1000))
+        return sorted(found, key=lambda trashed: trashed.deleted, reverse=True)
+
+    def undelete(self, which: "Trashed | str") -> RunFolder:
+        """Brings back a run, by what ``delete`` returned, its key or its id (then the last one deleted).
+
+        Raises:
+            PlaygroundError: when it is not in the trash.
+        """
+        wanted = which if isinstance(which, str) else which.key
+        for trashed in self.trash():
+            if wanted in (trashed.key, trashed.id):
+                target = self.root / trashed.id
+                if target.exists():
+                    target = self.root / naming.new_id(trashed.name)
+                os.rename(self.trash_root / trashed.key, target)
+                return RunFolder(target)
+        raise PlaygroundError(f"There is no run {wanted[:80]!r} in the trash.", "It may have been emptied.")
+
+    def empty_trash(self, older_than: float = 0.0) -> int:
+        """Removes for good what was deleted more than ``older_than`` seconds ago; how many runs that was."""
+        doomed = [trashed for trashed in self.trash() if time.time() - trashed.deleted >= older_than]
+        for trashed in doomed:
+            shutil.rmtree(self.trash_root / trashed.key, ignore_errors=True)
+        return len(doomed)
+
+    def export_zip(self, which: str, path: Path, export: bool = True) -> Path:
+        """Packs a run, with its newest and kept checkpoints, into a zip file that ``import_zip`` reads."""
+        return archive.pack(self.get(which), Path(path), export=export)
+
+    def import_zip(self, source: "Path | str | BinaryIO", limit: int = archive.LIMIT) -> RunFolder:
+        """Unpacks a run from a zip file of unknown origin, as a run of this store.
+
+        Raises:
+            PlaygroundError: when the file is not a run, or holds anything that a run does not.
+        """
+        return archive.unpack(source, self.root, limit=limit)
