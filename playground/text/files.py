@@ -47,8 +47,7 @@ def open_file(spec: DataSpec) -> Source:
         encoding = spec.encoding or detect(path)
         documents, shape = (lambda: decoded(path, encoding)), "stream"
     elif suffix in _TABLES:
-        rows = _TABLES[suffix](path, spec)
-        documents, shape = _choose(rows, spec, path)
+        documents, shape = _table(path, spec)
     else:
         raise PlaygroundError(
             f"{path.name}: files ending in {suffix} are not read.",
@@ -64,6 +63,17 @@ def open_file(spec: DataSpec) -> Source:
     )
 
 
+def _table(path: Path, spec: DataSpec) -> tuple[Callable[[], Iterator], str]:
+    """The documents or pairs of a table, reading the chosen columns alone."""
+    read = _TABLES[path.suffix.lower()]
+    if read is not _parquet_rows:
+        spec = spec.replace(encoding=spec.encoding or detect(path))
+    elif not (spec.text_column or spec.reads_pairs):
+        spec = spec.replace(text_column=_text_column(first_row(read(path, spec), path.name), path.name))
+    rows = read(path, spec)
+    return choose(rows, first_row(rows, path.name), spec, path.name)
+
+
 def columns(spec: DataSpec) -> list[str]:
     """The columns of a table, in order, for a page to offer; [] for plain text.
 
@@ -76,7 +86,7 @@ def columns(spec: DataSpec) -> list[str]:
         return []
     if not path.is_file() or not path.stat().st_size:
         open_file(spec)
-    return list(_first(_TABLES[suffix](path, spec), path))
+    return list(first_row(_TABLES[suffix](path, spec.replace(text_column=None)), path.name))
 
 
 def _fingerprint(path: Path) -> str:
@@ -99,37 +109,47 @@ def _no_columns(spec: DataSpec, path: Path) -> None:
             )
 
 
-def _first(rows: Callable[[], Iterator[Row]], path: Path) -> Row:
-    row = next(rows(), None)
+def first_row(rows: Callable[[], Iterator[Row]], name: str) -> Row:
+    """The first row of a table; a table without one is a PlaygroundError."""
+    row = next(iter(rows()), None)
     if row is None:
-        raise PlaygroundError(f"{path.name} has no rows.", "Choose a file with text in it.")
+        raise PlaygroundError(f"{name} has no rows.", "Choose a file with text in it.")
     return row
 
 
-def _choose(
-    rows: Callable[[], Iterator[Row]], spec: DataSpec, path: Path
+def choose(
+    rows: Callable[[], Iterator[Row]], first: Row, spec: DataSpec, name: str
 ) -> tuple[Callable[[], Iterator], str]:
-    """Reads the columns that were named, or the one that is meant without doubt."""
-    first = _first(rows, path)
-    for name in (spec.text_column, spec.source_column, spec.target_column):
-        if name is not None and name not in first:
-            raise PlaygroundError(f"{path.name} has no column {name!r}.", f"It has {_listed(first)}.")
+    """The documents or pairs in the columns that were named, or in the one that is meant without doubt.
+
+    Args:
+        rows: a call reads the table.
+        first: its first row, which has every column.
+        spec: names the columns.
+        name: of the table, for errors.
+
+    Returns:
+        What ``Source`` takes as ``documents`` and ``shape``.
+    """
+    for column in (spec.text_column, spec.source_column, spec.target_column):
+        if column is not None and column not in first:
+            raise PlaygroundError(f"{name} has no column {column!r}.", f"It has {_listed(first)}.")
     if spec.reads_pairs:
         source, target = spec.source_column, spec.target_column
         return (lambda: ((_text(row, source), _text(row, target)) for row in rows())), "pairs"
-    column = spec.text_column or _text_column(first, path)
+    column = spec.text_column or _text_column(first, name)
     return (lambda: (_text(row, column) for row in rows())), "stream"
 
 
-def _text_column(first: Row, path: Path) -> str:
+def _text_column(first: Row, name: str) -> str:
     if len(first) == 1:
         return next(iter(first))
-    by_lower = {name.lower(): name for name in first}
-    for name in TEXT_NAMES:
-        if name in by_lower:
-            return by_lower[name]
+    by_lower = {column.lower(): column for column in first}
+    for known in TEXT_NAMES:
+        if known in by_lower:
+            return by_lower[known]
     raise PlaygroundError(
-        f"Which column of {path.name} holds the text?", f"Name one as text_column: it has {_listed(first)}."
+        f"Which column of {name} holds the text?", f"Name one as text_column: it has {_listed(first)}."
     )
 
 

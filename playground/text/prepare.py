@@ -61,7 +61,10 @@ class Prepared:
 
 
 def prepare(
-    spec: DataSpec, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
+    spec: DataSpec,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> Prepared:
     """Prepares a corpus, or finds it prepared.
 
@@ -69,6 +72,7 @@ def prepare(
         spec: the text, the split, the tokenizer.
         progress: called with what is being done and how much of all is done, 0 to 1.
         cancelled: asked now and then; True stops.
+        tokenizer: cut with this one (a pre-trained model's) instead of learning one.
 
     Returns:
         The prepared data, in ``home()/data``. Equal specs over equal text share one folder, also between
@@ -81,14 +85,14 @@ def prepare(
     watch = _Watch(progress, cancelled)
     source = open_source(spec)
     root = home() / "data"
-    name = _name(spec, source)
+    name = _name(spec, source, tokenizer)
     folder = root / name
     if not (folder / "info.json").exists():
         with atomic.disk_errors("preparing the data"):
             root.mkdir(parents=True, exist_ok=True)
             with _alone(root, name, watch):
                 if not (folder / "info.json").exists():
-                    _build(spec, source, root, name, watch)
+                    _build(spec, source, root, name, watch, tokenizer)
     watch("Ready", 1.0)
     return load(folder)
 
@@ -131,9 +135,11 @@ class _Watch:
             self._progress(stage, min(1.0, fraction))
 
 
-def _name(spec: DataSpec, source: Source) -> str:
+def _name(spec: DataSpec, source: Source, tokenizer: Tokenizer | None) -> str:
     """Of the prepared folder: the same for the same choices over the same text."""
     choices = spec.to_dict() | {"path": None, "text": source.fingerprint, "format": FORMAT}
+    if tokenizer is not None:
+        choices["tokenizer"] = tokenizer.fingerprint
     return hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:20]
 
 
@@ -158,13 +164,15 @@ def _alone(root: Path, name: str, watch: _Watch) -> Iterator[None]:
         yield
 
 
-def _build(spec: DataSpec, source: Source, root: Path, name: str, watch: _Watch) -> None:
+def _build(
+    spec: DataSpec, source: Source, root: Path, name: str, watch: _Watch, tokenizer: Tokenizer | None
+) -> None:
     """Makes the folder under another name, then renames it."""
     work = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=root))
     try:
         done = work / "done"
         done.mkdir()
-        info = _fill(spec, source, work, done, watch)
+        info = _fill(spec, source, work, done, watch, tokenizer)
         atomic.write_json(done / "spec.json", spec.to_dict())
         atomic.write_json(done / "info.json", info)
         watch("Saving", 0.99)
@@ -178,10 +186,13 @@ def _build(spec: DataSpec, source: Source, root: Path, name: str, watch: _Watch)
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _fill(spec: DataSpec, source: Source, work: Path, done: Path, watch: _Watch) -> dict[str, Any]:
+def _fill(
+    spec: DataSpec, source: Source, work: Path, done: Path, watch: _Watch, tokenizer: Tokenizer | None
+) -> dict[str, Any]:
     """Reads, learns, tokenizes into ``done``; returns what ``info.json`` says."""
     began = time.monotonic()
-    expected = min(filter(None, (source.size, spec.max_bytes)), default=0)
+    limit = spec.max_bytes or source.limit
+    expected = min(filter(None, (source.size, limit)), default=0)
 
     def reading(size: int) -> None:
         watch(
@@ -189,9 +200,10 @@ def _fill(spec: DataSpec, source: Source, work: Path, done: Path, watch: _Watch)
         )
 
     watch("Reading the text", 0.0)
-    spool = Spool(work, source, spec.seed, spec.validation_fraction, spec.max_bytes, reading)
-    watch("Learning the vocabulary", 0.25)
-    tokenizer = learn(spec.tokenizer, spool.training_text, lambda: spool.sample(SAMPLE_BYTES))
+    spool = Spool(work, source, spec.seed, spec.validation_fraction, limit, reading)
+    if tokenizer is None:
+        watch("Learning the vocabulary", 0.25)
+        tokenizer = learn(spec.tokenizer, spool.training_text, lambda: spool.sample(SAMPLE_BYTES))
     tokenizer.save(done / "tokenizer.json")
     dtype = dtype_for(tokenizer.size)
 

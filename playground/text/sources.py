@@ -17,6 +17,7 @@ class Source:
         size: about how many UTF-8 bytes there are, for a progress bar; None when unknown.
         licence: of the text; "" when only the person knows.
         provenance: where the text was found.
+        limit: bytes to stop after when the person sets no limit; None reads to the end.
     """
 
     documents: Callable[[], Iterator[str] | Iterator[tuple[str, str]]]
@@ -26,3 +27,4 @@ class Source:
     size: int | None = None
     licence: str = ""
     provenance: str = ""
+    limit: int | None = None

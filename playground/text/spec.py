@@ -45,7 +45,7 @@ class TokenizerSpec:
         if isinstance(size, bool) or not isinstance(size, int) or not BASE_SIZE <= size <= LARGEST_VOCABULARY:
             raise PlaygroundError(
                 f"A vocabulary cannot have {size!r} tokens.",
-                f"Choose {BASE_SIZE} (256 bytes and {len(SPECIALS)} special tokens) to {LARGEST_VOCABULARY:,}.",
+                f"Choose {BASE_SIZE} (256 bytes, {len(SPECIALS)} special tokens) to {LARGEST_VOCABULARY:,}.",
             )
 
     def to_dict(self) -> dict[str, Any]:

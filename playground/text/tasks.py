@@ -1,2 +1,251 @@
-TASKS = {}
-EXAMPLES = None
+"""Generated tasks: small worlds whose answer is known, made harder one option at a time.
+
+Each example is a (source, target) pair; a seed gives the same examples in the same order. No source comes
+twice, so a validation example was never trained on. Some worlds are smaller than what was asked for (there
+are only 100 sums of two digits): then all of it is given.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import random
+import string
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from playground.errors import PlaygroundError
+from playground.text.options import Option
+from playground.text.sources import Source
+
+FORMAT = 1  # another number: the same seed gives other examples
+EXAMPLES = Option("examples", "Examples, for training and validation together", 10_000, 100, 1_000_000)
+
+Pair = tuple[str, str]
+Draw = Callable[[random.Random, Mapping[str, Any]], Pair]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A world to draw examples from.
+
+    Args:
+        name: the key in ``CORPORA``.
+        title, summary: what a page says.
+        options: the difficulty.
+        draw: one example from a random generator and the options.
+        chance: the accuracy of guessing the first token of the target, given the options.
+    """
+
+    name: str
+    title: str
+    summary: str
+    options: tuple[Option, ...]
+    draw: Draw
+    chance: Callable[[Mapping[str, Any]], float]
+
+
+def examples(name: str, options: Mapping[str, Any], seed: int) -> Iterator[Pair]:
+    """The examples of a task, no source twice; as many as ``options["examples"]`` or as there are.
+
+    Args:
+        name: a key of ``TASKS``.
+        options: every option of the task, and ``examples``.
+        seed: the same seed gives the same examples.
+    """
+    rng = random.Random(f"{name} {FORMAT} {seed}")
+    seen: set[int] = set()
+    misses = 0
+    while len(seen) < options["examples"] and misses < 2_000:
+        source, target = TASKS[name].draw(rng, options)
+        key = hash(source)
+        if key in seen:
+            misses += 1
+            continue
+        misses = 0
+        seen.add(key)
+        yield source, target
+
+
+def open_task(name: str, options: Mapping[str, Any], seed: int) -> Source:
+    """A task as a source of pairs."""
+    first = next(examples(name, options, seed), None)
+    if first is None:
+        raise PlaygroundError(f"{TASKS[name].title} has no examples with these options.", "Make it harder.")
+    return Source(
+        documents=lambda: examples(name, options, seed),
+        shape="pairs",
+        fingerprint=f"{name} {FORMAT} {seed} {sorted(options.items())}",
+        size=options["examples"] * len("".join(first)),
+        licence="CC0-1.0",
+        provenance=f"Generated from the seed {seed}.",
+    )
+
+
+def _recall(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    symbols = string.ascii_uppercase[: options["symbols"]]
+    noise = symbols if options["noise"] == "same" else symbols.lower()
+    symbol = rng.choice(symbols)
+    return f">{symbol}{''.join(rng.choices(noise, k=options['distance']))}?", symbol
+
+
+def _brackets(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    """Opens and closes at random; what is still open is to be closed, innermost first."""
+    closing = dict(itertools.islice(zip("([{<", ")]}>", strict=True), options["kinds"]))
+    text, still_open = [], []
+    while True:
+        depth = len(still_open)
+        if depth and (depth == options["depth"] or rng.random() < 0.4):
+            if len(text) >= options["length"]:
+                break
+            text.append(closing[still_open.pop()])
+        else:
+            still_open.append(rng.choice(list(closing)))
+            text.append(still_open[-1])
+    return "".join(text) + "|", "".join(closing[bracket] for bracket in reversed(still_open))
+
+
+def _addition(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    """Numbers of one digit up to ``digits``, each count of digits as often."""
+    a, b = (rng.randrange(10 ** rng.randint(1, options["digits"])) for _ in range(2))
+    digits = str(a + b)
+    return f"{a}+{b}=", digits if options["answer"] == "as written" else digits[::-1]
+
+
+def _reversal(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    length = options["length"] if options["vary"] == "no" else rng.randint(1, options["length"])
+    word = "".join(rng.choices(string.ascii_lowercase[: options["letters"]], k=length))
+    return word + ">", word[::-1]
+
+
+def _repetition(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    alphabet = (string.ascii_letters + string.digits)[: options["symbols"]]
+    sequence = "".join(rng.choices(alphabet, k=options["length"]))
+    return sequence, sequence
+
+
+def _date(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    first = datetime.date(options["first_year"], 1, 1).toordinal()
+    last = datetime.date(max(options["first_year"], options["last_year"]), 12, 31).toordinal()
+    day = datetime.date.fromordinal(rng.randint(first, last))
+    written = rng.choice(DATE_FORMATS[: options["formats"]])(day)
+    if options["case"] == "mixed":
+        written = rng.choice((str, str, str.lower, str.upper))(written)
+    return written + " =", day.isoformat()
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 < number < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+# Written out, because the calendar module answers in the language of the machine.
+MONTHS = (
+    *("", "January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+SHORT, SHORT_DAYS = [name[:3] for name in MONTHS], [name[:3] for name in DAYS]
+
+# No format leaves a doubt about which number is the month; the first ones are the plainest.
+DATE_FORMATS: tuple[Callable[[datetime.date], str], ...] = (
+    lambda d: f"{d.day} {MONTHS[d.month]} {d.year}",
+    lambda d: f"{MONTHS[d.month]} {d.day}, {d.year}",
+    lambda d: f"{d.day} {SHORT[d.month]} {d.year}",
+    lambda d: f"{SHORT[d.month]} {d.day}, {d.year}",
+    lambda d: f"{d.year}/{d.month:02}/{d.day:02}",
+    lambda d: f"{MONTHS[d.month]} {_ordinal(d.day)}, {d.year}",
+    lambda d: f"the {_ordinal(d.day)} of {MONTHS[d.month]} {d.year}",
+    lambda d: f"{d.day:02}-{SHORT[d.month]}-{d.year}",
+    lambda d: f"{DAYS[d.weekday()]}, {d.day} {MONTHS[d.month]} {d.year}",
+    lambda d: f"{DAYS[d.weekday()]}, {MONTHS[d.month]} {d.day}, {d.year}",
+    lambda d: f"{SHORT_DAYS[d.weekday()]} {_ordinal(d.day)} {SHORT[d.month]} {d.year}",
+    lambda d: f"{d.year}, {MONTHS[d.month]} {d.day}",
+    lambda d: f"{SHORT[d.month]}. {d.day} {d.year}",
+    lambda d: f"{d.year} {SHORT[d.month]} {d.day:02}",
+    lambda d: f"{d.year}年{d.month}月{d.day}日",
+    lambda d: f"day {d.timetuple().tm_yday} of {d.year}",
+)
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        Task(
+            "task-recall",
+            "Remember one symbol",
+            "The first symbol must be said again after a stretch of noise: >Bfcade? gives B.",
+            (
+                Option("distance", "Noise symbols between the symbol and the question", 30, 1, 1000),
+                Option("symbols", "Different symbols", 8, 2, 26),
+                Option(
+                    "noise",
+                    "The noise is of other symbols, or of the same",
+                    "other",
+                    choices=("other", "same"),
+                ),
+            ),
+            _recall,
+            lambda options: 1 / options["symbols"],
+        ),
+        Task(
+            "task-brackets",
+            "Close the brackets",
+            "What is still open must be closed, innermost first: ([]{ gives }).",
+            (
+                Option("depth", "Brackets open at once, at most", 4, 1, 32),
+                Option("kinds", "Kinds of brackets", 3, 1, 4),
+                Option("length", "Brackets given, at least", 16, 1, 200),
+            ),
+            _brackets,
+            lambda options: 1 / options["kinds"],
+        ),
+        Task(
+            "task-addition",
+            "Add two numbers",
+            "27+5= gives 32. Written backwards (23) the carry comes in the order it is computed.",
+            (
+                Option("digits", "Digits of each number, at most", 3, 1, 12),
+                Option("answer", "The answer is written", "as written", choices=("as written", "backwards")),
+            ),
+            _addition,
+            lambda options: 1 / 10,
+        ),
+        Task(
+            "task-reversal",
+            "Reverse a word",
+            "abcd> gives dcba.",
+            (
+                Option("length", "Letters in a word, at most", 8, 1, 100),
+                Option("vary", "Shorter words too", "yes", choices=("yes", "no")),
+                Option("letters", "Different letters", 26, 2, 26),
+            ),
+            _reversal,
+            lambda options: 1 / options["letters"],
+        ),
+        Task(
+            "task-dates",
+            "Read a date",
+            "A date as people write it becomes ISO: 3rd of May 1998 gives 1998-05-03.",
+            (
+                Option("formats", "Ways of writing a date", 12, 1, len(DATE_FORMATS)),
+                Option("first_year", "From the year", 1950, 1000, 9999),
+                Option("last_year", "To the year", 2049, 1000, 9999),
+                Option("case", "Capital letters", "as usual", choices=("as usual", "mixed")),
+            ),
+            _date,
+            lambda options: 1 / 2,
+        ),
+        Task(
+            "task-repetition",
+            "Say it again",
+            "A random sequence comes twice: what followed a symbol the first time follows it again.",
+            (
+                Option("length", "Symbols in the sequence", 16, 2, 500),
+                Option("symbols", "Different symbols", 26, 2, 62),
+            ),
+            _repetition,
+            lambda options: 1 / options["symbols"],
+        ),
+    )
+}

@@ -15,6 +15,7 @@ In ``char`` and ``word`` a string without a token is spelt in bytes: a byte-pair
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -107,6 +108,11 @@ class Tokenizer:
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """What each token shows as: its text, ``<eos>``, or ``\\xe4`` for a part of a character."""
         return [self._bytes[i].decode("utf-8", "backslashreplace") for i in self._checked(ids)]
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for equal tokenizers: the hash of what ``tokenizer.json`` holds."""
+        return hashlib.sha256(self._inner.to_str().encode()).hexdigest()[:20]
 
     def save(self, path: Path | str) -> None:
         """Writes ``tokenizer.json`` in one step."""
