@@ -39,7 +39,7 @@ class Embedding(nn.Module):
         if self.positions is not None:
             if places.reach > self.context_length:
                 raise SpecError(
-                    f"This model has learned {self.context_length} positions, but the text has {places.reach}.",
+                    f"This model has learned {self.context_length} positions, not {places.reach}.",
                     "Shorten the text, or train with a longer context or with positions that are computed.",
                 )
             x = x + (

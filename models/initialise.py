@@ -45,8 +45,9 @@ def _residual(projection: nn.Linear, spec: ModelSpec) -> None:
 
 
 def _recurrent(model: Recurrent) -> None:
-    """Recurrent matrices are orthogonal, to keep the length of a signal through time (Saxe et al. 2014), input
-    matrices Xavier, and a forget gate starts open, to keep memories (Jozefowicz et al. 2015)."""
+    """Recurrent matrices are orthogonal, to keep the length of a signal through time (Saxe et al. 2014),
+    input matrices Xavier, and a forget gate starts open, to keep memories (Jozefowicz et al. 2015).
+    """
     width = model.width
     nn.init.normal_(model.embedding.tokens.weight, std=model.spec.d_model**-0.5)
     for name, parameter in model.recurrent.named_parameters():

@@ -71,7 +71,7 @@ _FAMILIES = {
         "softcapped logits.",
         {
             "architecture": "decoder", "norm": "rmsnorm", "position": "rotary", "qk_norm": True,
-            "mlp": "relu2",            "zero_init": True, "logit_softcap": 15.0, "tie_embeddings": False, "bias": False,
+            "mlp": "relu2", "zero_init": True, "logit_softcap": 15.0, "tie_embeddings": False, "bias": False,
         },
     ),
 }  # fmt: skip

@@ -101,7 +101,7 @@ class ModelSpec:
 
     @property
     def mlp_width(self) -> int:
-        """Hidden channels of the MLP. SwiGLU has three matrices: 8/3 keeps the parameters of 4 (Shazeer 2020)."""
+        """Hidden channels; SwiGLU has three matrices, so 8/3 keeps the parameters of 4 (Shazeer 2020)."""
         if self.d_mlp:
             return self.d_mlp
         return math.ceil(8 * self.d_model / 48) * 16 if self.mlp == "swiglu" else 4 * self.d_model

@@ -141,7 +141,7 @@ class EncoderDecoder(nn.Module):
         self.head = LanguageModelHead(spec)
 
     def encode(self, source_ids: Tensor, source_mask: Tensor | None = None, tap: Tap | None = None) -> Tensor:
-        """The memory ``[batch, n_source, d_model]`` of a source ``[batch, n_source]``, masked True where real."""
+        """The memory ``[batch, n_source, d_model]`` of a source; ids and mask are ``[batch, n_source]``."""
         tap = scoped(tap, "encoder.")
         places, real, key_places = situate(source_ids, source_mask, None, None, self.spec.context_length)
         x = self.embedding(source_ids, places)

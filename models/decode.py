@@ -1,0 +1,200 @@
+"""Continuing a text: token by token as they are chosen, or as the likeliest whole (beam search)."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from models.output import Output
+from models.spec import SpecError
+
+Choose = Callable[[Tensor], int]
+
+
+def greedy(logits: Tensor) -> int:
+    """The likeliest token of logits ``[vocabulary]``."""
+    return int(logits.argmax())
+
+
+def decode(
+    model: nn.Module,
+    prompt_ids: Sequence[int],
+    max_new_tokens: int,
+    choose: Choose = greedy,
+    stop_ids: Collection[int] = (),
+    source_ids: Sequence[int] | None = None,
+    use_cache: bool = True,
+) -> Iterator[int]:
+    """Yields tokens as they are chosen.
+
+    A transformer sees at most its context: when that is full it goes on from the last half, read anew, so
+    that a cache stays valid for half a context each time. Recurrent models never forget and need no window.
+
+    Args:
+        model: a causal model from `build`; it is in evaluation mode until the iterator ends.
+        prompt_ids: what to continue (for an encoder–decoder, how the answer begins), at least one token.
+        max_new_tokens: when to stop at the latest.
+        choose: picks a token from logits ``[vocabulary]``.
+        stop_ids: tokens that end the text; they are not yielded.
+        source_ids: encoder–decoder: the text to answer.
+        use_cache: False reads the whole window again for every token: the same tokens, slower.
+
+    Raises:
+        SpecError: for models that cannot continue text, and for an empty prompt.
+    """
+    _check(model, prompt_ids, source_ids)
+    window = _Window(model, list(prompt_ids), source_ids, use_cache)
+    return _stream(window, max_new_tokens, choose, stop_ids)
+
+
+def _stream(
+    window: "_Window", max_new_tokens: int, choose: Choose, stop_ids: Collection[int]
+) -> Iterator[int]:
+    with _evaluating(window.model):
+        for _ in range(max_new_tokens):
+            token = choose(window.logits())
+            if token in stop_ids:
+                return
+            yield token
+            window.push(token)
+
+
+class _Window:
+    """The tokens a model still sees, and how many of them its state has read."""
+
+    def __init__(self, model: nn.Module, ids: list[int], source_ids: Sequence[int] | None, use_cache: bool):
+        self.model, self.use_cache = model, use_cache
+        self.context = None if model.spec.is_recurrent else model.spec.context_length
+        self.ids = ids if self.context is None else ids[-self.context :]
+        self.device = next(model.parameters()).device
+        self.source_ids, self.source = source_ids, {}
+        self.state, self.read = None, 0
+
+    def push(self, token: int) -> None:
+        self.ids.append(token)
+        if self.context is not None and len(self.ids) > self.context:
+            self.ids = self.ids[-max(1, self.context // 2) :]
+            self.state, self.read = None, 0
+
+    @torch.no_grad()
+    def logits(self) -> Tensor:
+        """Scores ``[vocabulary]`` of the next token."""
+        if self.source_ids is not None and not self.source:
+            self.source = {"memory": self.model.encode(self._row(self.source_ids))}
+        if not self.use_cache:
+            return self._forward(self.ids, None).logits[0]
+        if self.state is None:
+            self.state = self.model.initial_state(1)
+        out = self._forward(self.ids[self.read :], self.state)
+        self.state, self.read = out.state, len(self.ids)
+        return out.logits[0]
+
+    def _forward(self, ids: Sequence[int], state) -> Output:
+        last = torch.tensor([len(ids) - 1], device=self.device)
+        return self.model(self._row(ids), state=state, rows=last, **self.source)
+
+    def _row(self, ids: Sequence[int]) -> Tensor:
+        return torch.tensor([ids], dtype=torch.long, device=self.device)
+
+
+@torch.no_grad()
+def beam(
+    model: nn.Module,
+    prompt_ids: Sequence[int],
+    max_new_tokens: int,
+    width: int = 4,
+    stop_ids: Collection[int] = (),
+    source_ids: Sequence[int] | None = None,
+    length_penalty: float = 0.0,
+) -> list[tuple[list[int], float]]:
+    """The likeliest continuations found by keeping the `width` best beginnings at every step.
+
+    Args:
+        model, prompt_ids, source_ids: as in `decode`. Prompt and continuation share the context.
+        max_new_tokens: longest continuation.
+        width: how many beginnings are kept; 1 is greedy.
+        stop_ids: tokens that end a continuation, which then is finished and does not include them.
+        length_penalty: α of the ranking log p / length^α: 0 prefers short texts, 1 compares by token.
+
+    Returns:
+        Up to `width` continuations, best first, each with its log probability, its ending included.
+    """
+    _check(model, prompt_ids, source_ids)
+    if width < 1:
+        raise SpecError(f"A beam cannot be {width} wide; use at least 1.")
+    ids = list(prompt_ids)
+    if not model.spec.is_recurrent:
+        max_new_tokens = min(max_new_tokens, model.spec.context_length)
+        ids = ids[-(model.spec.context_length - max_new_tokens + 1) :]
+    device = next(model.parameters()).device
+    source = {} if source_ids is None else {"source_ids": torch.tensor([list(source_ids)], device=device)}
+    state = model.initial_state(1)
+    live: list[tuple[list[int], float]] = [([], 0.0)]
+    finished: list[tuple[list[int], float]] = []
+
+    def rank(item: tuple[list[int], float]) -> float:
+        return item[1] / max(len(item[0]), 1) ** length_penalty
+
+    with _evaluating(model):
+        fed = torch.tensor([ids], dtype=torch.long, device=device)
+        for _ in range(max_new_tokens):
+            last = torch.arange(1, len(fed) + 1, device=device) * fed.shape[1] - 1
+            out = model(fed, state=state, rows=last, **source)
+            rows, tokens, live, ended = _best(out.logits.log_softmax(-1), live, width, stop_ids)
+            finished = sorted(finished + ended, key=rank, reverse=True)[:width]
+            if not live or (
+                length_penalty <= 0 and len(finished) == width and rank(finished[-1]) >= live[0][1]
+            ):
+                live = []
+                break
+            state = out.state.select(torch.tensor(rows, device=device))
+            fed = torch.tensor(tokens, dtype=torch.long, device=device)[:, None]
+    return sorted(finished + live, key=rank, reverse=True)[:width]
+
+
+def _best(
+    log_probs: Tensor, live: list[tuple[list[int], float]], width: int, stop_ids: Collection[int]
+) -> tuple[list[int], list[int], list[tuple[list[int], float]], list[tuple[list[int], float]]]:
+    """The best of ``[beams, vocabulary]``: from which beam, which token, the new beams, those that ended."""
+    totals = (
+        log_probs.double() + log_probs.new_tensor([score for _, score in live], dtype=torch.double)[:, None]
+    )
+    vocabulary = totals.shape[1]
+    n_best = min(
+        width * (1 + len(set(stop_ids))), totals.numel()
+    )  # enough, even if every ending is among them
+    scores, flat = totals.flatten().topk(n_best)
+    rows, tokens, kept, ended = [], [], [], []
+    for score, index in zip(scores.tolist(), flat.tolist(), strict=True):
+        row, token = divmod(index, vocabulary)
+        if token in stop_ids:
+            ended.append((live[row][0], score))
+        elif len(kept) < width:
+            rows.append(row)
+            tokens.append(token)
+            kept.append(([*live[row][0], token], score))
+    return rows, tokens, kept, ended
+
+
+def _check(model: nn.Module, prompt_ids: Sequence[int], source_ids: Sequence[int] | None) -> None:
+    if not model.spec.is_causal:
+        raise SpecError(
+            "This model reads text both ways: it fills in masked tokens and cannot continue text.",
+            "Choose a decoder, an encoder–decoder or a recurrent model that reads one way.",
+        )
+    if not len(prompt_ids):
+        raise SpecError("There is nothing to continue.", "Give a prompt of at least one token.")
+    if model.spec.architecture == "encoder-decoder" and source_ids is None:
+        raise SpecError("This model answers a source text; give it one.", "Pass source_ids.")
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Dropout off inside, and as it was afterwards."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
