@@ -92,6 +92,8 @@ def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> Run
             except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
                 message = "This is not a whole zip file."
                 raise PlaygroundError(message, f"Export the run again ({error}).") from error
+            except (FileNotFoundError, IsADirectoryError) as error:
+                raise PlaygroundError(f"There is no file {source}.") from error
             config = _check_contents(temporary)
             return _settle(temporary, root, config)
     except BaseException:

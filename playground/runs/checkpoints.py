@@ -100,7 +100,7 @@ def save(run: Path, step: int, files: Mapping[str, Writer], keep: Iterable[int] 
         try:
             os.chmod(temporary, 0o755)
             for name, writer in files.items():
-                _write(temporary / name, writer)
+                _write(temporary, name, writer)
             sync_folder(temporary)
             _put_in_place(temporary, target)
             sync_folder(parent)
@@ -111,9 +111,10 @@ def save(run: Path, step: int, files: Mapping[str, Writer], keep: Iterable[int] 
     return target
 
 
-def _write(path: Path, writer: Writer) -> None:
-    if path.name != Path(path.name).name or path.name.startswith("."):
-        raise ValueError(f"not a file name: {path.name!r}")
+def _write(folder: Path, name: str, writer: Writer) -> None:
+    if name != Path(name).name or name.startswith("."):
+        raise ValueError(f"not a file name: {name!r}")
+    path = folder / name
     if isinstance(writer, str):
         writer = writer.encode()
     if isinstance(writer, bytes):

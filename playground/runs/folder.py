@@ -16,7 +16,7 @@ from playground.atomic import write_json
 from playground.errors import PlaygroundError
 from playground.runs import checkpoints, lines, locks, queue
 from playground.runs.config import RunConfig
-from playground.runs.status import ACTIVE, SETTLING, STATES, STORED, Status, lives, signature
+from playground.runs.status import ACTIVE, SETTLING, STORED, WRITTEN, Status, lives, signature
 
 Request = str | dict[str, Any]
 
@@ -114,7 +114,7 @@ class RunFolder:
             PlaygroundError: when the disk is full (only then: a progress report is never flushed).
         """
         unknown = sorted(set(changes) - set(STORED))
-        if unknown or changes.get("state", "created") not in STATES:
+        if unknown or changes.get("state", "created") not in WRITTEN:
             raise ValueError(f"unknown in a status: {unknown or changes['state']}")
         before = self._stored_status()
         if "state" in changes:

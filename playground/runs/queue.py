@@ -209,8 +209,8 @@ def take(device: str, ticket: Ticket, begin: Callable[[], Any] | None = None) ->
     """A slot for the ticket if it is the next one and a slot is free; never waits.
 
     Args:
-        begin: called before the ticket is removed, to write that the run has begun: so a run is at every moment
-            in the queue, running, or over.
+        begin: called before the ticket is removed, to write that the run has begun: so a run is at every
+            moment in the queue, running, or over.
 
     Returns:
         A file descriptor that is the slot: closed or dead, the slot is free.

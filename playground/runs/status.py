@@ -10,6 +10,7 @@ from playground.runs import process
 STATES = (
     "created", "queued", "preparing", "running", "paused", "stopped", "finished", "failed", "interrupted"
 )  # fmt: skip
+WRITTEN = STATES[:-1]  # "interrupted" is found out
 ACTIVE = ("preparing", "running")
 LOST_AFTER = 60.0  # seconds without a heartbeat after which a process on another machine counts as dead
 SETTLING = 5.0  # seconds in which a queued run may have no ticket yet

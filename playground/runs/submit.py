@@ -17,6 +17,15 @@ from playground.runs.folder import RunFolder
 
 DISPATCHER = "playground.training.dispatcher"
 _PARTS = ("playground/text", "playground/runs", "playground/training", "models")
+SETTINGS = {
+    "OPENBLAS_NUM_THREADS": "1",  # else numpy starts threads on import, which a fork loses
+    # OpenMP threads wait for work by spinning. Unbounded, two trainings on two cores are 100 times slower
+    # than one (each spins while the other should run); a short spin costs one training alone nothing.
+    "GOMP_SPINCOUNT": "2000",
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asking for CUDA must not start it: it would not survive the fork
+}
+"""Read by the libraries when they are loaded, so set before Python starts; what a person set goes first."""
+
 _LOG_LIMIT = 2**20  # bytes
 _started: list[subprocess.Popen] = []
 
@@ -96,10 +105,10 @@ def launch() -> None:
 
 
 def environment() -> dict[str, str]:
-    """This environment, in which a new Python finds this very code."""
+    """This environment, in which a new Python finds this very code and torch is fit for forks."""
     here = str(Path(playground.__file__).parents[1])
-    rest = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([here, rest] if rest else [here])}
+    rest = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != here]
+    return {**SETTINGS, **os.environ, "PYTHONPATH": os.pathsep.join([here, *rest])}
 
 
 def retire() -> None:

@@ -1,9 +1,10 @@
 """The process behind background training: it waits with torch imported and forks a child for every run.
 
-A Python that imports torch and builds its first optimizer needs seconds before the first training step; a fork
-of a process that has done so needs a few tenths of one. For a fork to be safe this process must stay simple: one
-thread (OpenMP, OpenBLAS and autograd start theirs in the children), no gradients, no CUDA. Every child is a
-session of its own and holds its slot in the queue itself, so that it neither needs nor notices this one's end.
+A Python that imports torch and builds its first optimizer needs seconds before the first training step; a
+fork of one that has done so needs a few tenths of a second. For a fork to be safe this process must stay
+simple: one thread (OpenMP, OpenBLAS and autograd start theirs in the children), no gradients, no CUDA. Every
+child is a session of its own and holds its slot in the queue itself: it neither needs nor notices the end of
+this one.
 
     python -m playground.training.dispatcher            # what submit() starts; one per home, ends when idle
     python -m playground.training.dispatcher --run DIR  # trains one run in this process (macOS: no fork)
@@ -31,13 +32,6 @@ WORKER = "playground.training.worker:run"
 NICE = 10  # the page that a person looks at goes first
 _LOOK = 0.25  # seconds between two looks while somebody waits for another process's slot
 _PATIENCE = 10.0  # seconds to wait for the end of the dispatcher before this one
-_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",  # else numpy starts threads on import, which a fork loses
-    # OpenMP threads wait for work by spinning. Unbounded, two trainings on two cores are 100 times slower than
-    # one (each spins while the other should run); a short spin costs one training alone nothing.
-    "GOMP_SPINCOUNT": "2000",
-    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asking for CUDA must not start it: it would not survive the fork
-}
 
 
 def idle_limit() -> float:
@@ -54,7 +48,7 @@ def worker():
 def preload() -> None:
     """Imports all that a first training step needs, and no more than that.
 
-    ``torch.optim`` imports torch._dynamo when the first optimizer is made (0.8 s): making one here moves that.
+    ``torch.optim`` imports torch._dynamo when the first optimizer is made (0.8 s): here, not in the child.
     """
     if "PLAYGROUND_WORKER" in os.environ:
         worker()
@@ -87,6 +81,7 @@ class Dispatcher:
 
     def __init__(self, lock: int, version: str) -> None:
         self.lock = lock
+        self.lock_path = submit.lock_path()
         self.version = version
         self.children: dict[int, str] = {}  # pid → run id
         self.stopping = False
@@ -117,7 +112,7 @@ class Dispatcher:
     def _is_the_one(self) -> bool:
         """False once the home folder, and the lock in it, are gone."""
         try:
-            return os.stat(submit.lock_path()).st_ino == os.fstat(self.lock).st_ino
+            return os.stat(self.lock_path).st_ino == os.fstat(self.lock).st_ino
         except OSError:
             return False
 
@@ -126,7 +121,7 @@ class Dispatcher:
         os.close(self.lock)
         if not any(queue.tickets(device) for device in queue.devices()):
             return False
-        lock = locks.try_lock(submit.lock_path())
+        lock = locks.try_lock(self.lock_path)
         if lock is None:
             return False
         self.lock, self.last_use = lock, time.monotonic()
@@ -264,8 +259,8 @@ def _say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    if not submit.SETTINGS.keys() <= os.environ.keys():  # started by hand
+        os.execve(sys.executable, [sys.executable, "-m", submit.DISPATCHER, *arguments], submit.environment())
     if arguments[:1] == ["--run"]:
         return train(RunFolder(Path(arguments[1])), arguments[2] if len(arguments) > 2 else os.getcwd())
     lock = _wait_for_lock()

@@ -1,0 +1,222 @@
+"""The dispatcher with real processes; training is a stub, so that no test waits for torch but one."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from playground.runs import locks, process, queue, submit
+
+
+@pytest.fixture
+def diary(home):
+    def read():
+        path = home / "diary"
+        return path.read_text().splitlines() if path.exists() else []
+
+    return read
+
+
+@pytest.fixture
+def three(store, config):
+    return [store.create(config.replace(name=name)) for name in ("a", "b", "c")]
+
+
+def go(home, run):
+    (home / f"go-{run.id}").write_text("")
+
+
+def test_runs_train_in_order_one_at_a_time(three, stub_worker, diary, until):
+    stub_worker("quick")
+    assert submit.submit(three[0]) in (0, 1)
+    for run in three[1:]:
+        submit.submit(run)
+    until(lambda: all(run.status().state == "finished" for run in three))
+    assert diary() == [f"{what} {run.id}" for run in three for what in ("begin", "end")]
+
+
+def test_places_while_waiting_and_the_child_is_its_own(three, stub_worker, diary, until, home):
+    stub_worker("until_told")
+    for run in three:
+        submit.submit(run)
+    until(lambda: three[0].status().state == "running" and diary())
+    assert [run.status().queue_place for run in three] == [None, 1, 2]
+    assert queue.lines() == [queue.Line("cpu", (three[0].id,), (three[1].id, three[2].id))]
+    _, _, pid, nice, session, folder = diary()[0].split()
+    assert pid == session and int(nice) == 10 and folder == os.getcwd()
+    assert pid != str(submit.dispatcher()["pid"])
+    assert submit.submit(three[1]) == 1, "submitting again changes nothing"
+    assert submit.submit(three[0]) == 0
+    for run in three:
+        go(home, run)
+    until(lambda: three[2].status().state == "finished")
+    assert "said by the worker" in three[0].log_path.read_text()
+
+
+def test_kill_9_of_a_trainer_shows_and_the_next_begins(three, stub_worker, until, home):
+    stub_worker("until_told")
+    for run in three[:2]:
+        submit.submit(run)
+    pid = until(lambda: three[0].status().state == "running" and three[0].status().pid)
+    killed = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: three[0].status().state == "interrupted")
+    until(lambda: three[1].status().state == "running")
+    assert time.monotonic() - killed < 2
+    go(home, three[0])
+    go(home, three[1])
+    submit.submit(three[0])  # resumed
+    until(lambda: all(run.status().state == "finished" for run in three[:2]))
+
+
+def test_kill_9_of_the_dispatcher_harms_no_run(three, stub_worker, until, home):
+    stub_worker("until_told")
+    for run in three[:2]:
+        submit.submit(run)
+    until(lambda: three[0].status().state == "running")
+    os.kill(submit.dispatcher()["pid"], signal.SIGKILL)
+    until(lambda: not locks.is_locked(submit.lock_path()))
+    submit.keep_warm()
+    until(lambda: locks.is_locked(submit.lock_path()))
+    assert three[0].status().state == "running" and three[1].status().queue_place == 1
+    go(home, three[0])
+    go(home, three[1])
+    until(lambda: all(run.status().state == "finished" for run in three[:2]))
+
+
+def test_a_bug_in_the_worker_is_told(three, stub_worker, until):
+    stub_worker("buggy")
+    submit.submit(three[0])
+    status = until(lambda: three[0].status().state == "failed" and three[0].status())
+    assert "ZeroDivisionError" in status.message and "worker.log" in status.hint
+    assert "a bug" in three[0].log_path.read_text()
+
+
+def test_a_waiting_run_can_be_taken_back_and_a_training_one_stopped(three, stub_worker, until):
+    stub_worker("until_told")
+    for run in three[:2]:
+        submit.submit(run)
+    until(lambda: three[0].status().state == "running")
+    submit.halt(three[1])
+    assert three[1].status().state == "created" and queue.place(three[1].id) is None
+    submit.halt(three[0])
+    until(lambda: three[0].status().state == "stopped")
+    assert not submit.withdraw(three[0])
+
+
+def test_submitting_is_quick_and_wakes_at_once(three, stub_worker, until):
+    stub_worker("quick")
+    submit.submit(three[0])
+    until(lambda: three[0].status().state == "finished")
+    began = time.monotonic()
+    submit.submit(three[1])
+    submitted = time.monotonic() - began
+    until(lambda: three[1].status().state == "finished")
+    assert submitted < 0.25 and time.monotonic() - began < 1  # 10 ms and 50 ms on a quiet machine
+
+
+def test_a_command_line_run_waits_for_the_same_slot(three, stub_worker, until, home):
+    stub_worker("until_told")
+    submit.submit(three[0])
+    until(lambda: three[0].status().state == "running")
+    places = []
+
+    def waiting(place):
+        places.append(place)
+        go(home, three[0])
+
+    with queue.slot("cpu", three[1].id, waiting=waiting):
+        assert places[0] == 1 and three[0].status().state == "finished"
+        submit.submit(three[2])
+        assert three[2].status().queue_place == 1
+    until(lambda: three[2].status().state == "running")
+    go(home, three[2])
+
+
+def test_only_one_dispatcher(store, stub_worker, until):
+    stub_worker("quick")
+    submit.keep_warm()
+    pid = until(lambda: submit.dispatcher().get("pid"))
+    submit.launch()
+    submit.keep_warm()
+    assert submit.dispatcher()["pid"] == pid
+    said = submit.dispatcher()
+    submit.retire()
+    until(lambda: not process.is_alive(said["pid"], said["birth"]))
+    second = until(lambda: submit.dispatcher()["pid"] != pid and submit.dispatcher()["pid"])
+    until(lambda: locks.is_locked(submit.lock_path()))
+    assert second != pid
+
+
+def test_ends_when_nobody_uses_it(store, stub_worker, until, monkeypatch):
+    stub_worker("quick")
+    monkeypatch.setenv("PLAYGROUND_DISPATCHER_IDLE", "0.3")
+    submit.keep_warm()
+    until(lambda: submit.dispatcher().get("pid"))
+    until(lambda: not submit.is_alive())
+
+
+def test_ends_when_its_home_is_gone(store, stub_worker, until, home):
+    stub_worker("quick")
+    submit.keep_warm()
+    until(lambda: submit.wake() and submit.dispatcher().get("pid"))
+    said = submit.dispatcher()
+    handle = os.open(submit.wake_path(), os.O_WRONLY | os.O_NONBLOCK)
+    os.rename(home, home.with_name("moved"))
+    os.write(handle, b"!")
+    os.close(handle)
+    until(lambda: not process.is_alive(said["pid"], said["birth"]))
+    assert not (home / "queue").exists()
+
+
+def test_replaced_when_the_code_has_changed(three, stub_worker, until, monkeypatch):
+    stub_worker("quick")
+    submit.submit(three[0])
+    until(lambda: three[0].status().state == "finished")
+    old = submit.dispatcher()
+    path = submit.lock_path().with_suffix(".json")
+    path.write_text(path.read_text().replace(old["version"], "0" * 16))
+    submit.submit(three[1])
+    until(lambda: three[1].status().state == "finished")
+    assert submit.dispatcher()["pid"] != old["pid"]
+    assert not process.is_alive(old["pid"], old["birth"])
+
+
+def test_without_fork_as_on_macos(three, stub_worker, diary, until, monkeypatch, home):
+    monkeypatch.setenv("PLAYGROUND_FORK", "0")
+    stub_worker("until_told")
+    for run in three[:2]:
+        submit.submit(run)
+    pid = until(lambda: three[0].status().state == "running" and three[0].status().pid)
+    assert queue.running("cpu") == [three[0].id] and os.getsid(pid) == pid
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: three[0].status().state == "interrupted")
+    go(home, three[1])
+    until(lambda: three[1].status().state == "finished")
+
+
+def test_backward_on_two_threads_works_in_every_fork(store, config, stub_worker, until, monkeypatch):
+    """torch is imported before the fork; several children train at the same time."""
+    monkeypatch.setenv("PLAYGROUND_SLOTS", "2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    stub_worker("one_step", module="stub_torch")
+    runs = [store.create(config) for _ in range(4)]
+    for run in runs:
+        submit.submit(run)
+    until(lambda: all(run.status().state == "finished" for run in runs), seconds=60)
+    curves = [[row["loss"] for row in run.metrics()[0]] for run in runs]
+    assert all(curve == curves[0] and len(curve) == 3 for curve in curves)
+    assert all(run.status().note == {"threads": 2} for run in runs)
+
+
+def test_the_real_dispatcher_keeps_to_one_thread(store, stub_worker, until, monkeypatch):
+    monkeypatch.delenv("PLAYGROUND_WORKER", raising=False)
+    if not process.PROC.joinpath("self/task").exists():
+        pytest.skip("needs /proc")
+    submit.keep_warm()
+    log = queue.root() / "dispatcher.log"
+    until(lambda: "ready" in log.read_text() if log.exists() else False, seconds=60)
+    assert "cannot import" not in log.read_text()
+    pid = submit.dispatcher()["pid"]
+    assert len(list(process.PROC.joinpath(str(pid), "task").iterdir())) == 1
