@@ -1,0 +1,50 @@
+# Two commands do everything:  make app   make test
+# TORCH=cpu takes PyTorch's CPU build (200 MB) instead of the CUDA one (several GB).
+
+PYTHON ?= python3
+VENV   ?= .venv
+TORCH  ?= auto
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
+
+.PHONY: app setup test bench lint lock clean
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) -V). Try: make setup PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+ifeq ($(TORCH),cpu)
+	@echo "Installing PyTorch, CPU build ..."
+	@$(PIP) torch==$(TORCH_VERSION) --extra-index-url https://download.pytorch.org/whl/cpu
+else
+	@echo "Installing PyTorch ..."
+	@$(PIP) torch==$(TORCH_VERSION)
+endif
+	@echo "Installing the rest ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+test: $(VENV)/.ready-test lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready-test
+	$(BIN)/python -m playground bench
+
+# Pins what is installed now; run after changing a version in pyproject.toml.
+lock: $(VENV)/.ready-test
+	$(BIN)/python -m pip list --format=freeze --exclude-editable | grep -viE '^(pip|lm-playground)==' | sed 's/+cpu//' > constraints.txt
+
+clean:
+	rm -rf $(VENV) *.egg-info build

@@ -1,0 +1,29 @@
+"""``python -m playground data`` and ``presets``: what there is to choose from."""
+
+import argparse
+
+from models.costs import parameter_counts
+from models.presets import PRESETS
+from playground.text.corpora import CORPORA
+
+
+def add(commands) -> None:
+    data = commands.add_parser("data", help="list the corpora and tasks that need no internet")
+    data.set_defaults(run=list_data)
+    presets = commands.add_parser("presets", help="list the model presets with their sizes")
+    presets.add_argument("--vocab-size", type=int, default=1024, help="tokens in the vocabulary (default 1024)")
+    presets.set_defaults(run=list_presets)
+
+
+def list_data(options: argparse.Namespace) -> None:
+    width = max(map(len, CORPORA))
+    for name, corpus in CORPORA.items():
+        print(f"{name:{width}}  {corpus.title} ({corpus.language}; {corpus.licence})")
+        for option in corpus.options:
+            print(f"{'':{width}}    --option {option.name}={option.default}  {option.help}")
+
+
+def list_presets(options: argparse.Namespace) -> None:
+    for name, preset in PRESETS.items():
+        count = sum(parameter_counts(preset.spec.replace(vocab_size=options.vocab_size)).values())
+        print(f"{name:14} {count / 1e6:6.2f} M parameters  {preset.summary}")

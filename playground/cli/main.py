@@ -1,0 +1,38 @@
+"""Arguments in, one command run, errors as sentences: exit status 2 is the person's to mend, 1 a bug of ours."""
+
+import argparse
+import sys
+
+from models.spec import SpecError
+from playground.cli import bench_command, data_command, generate_command, runs_command, train_command
+from playground.errors import PlaygroundError
+
+COMMANDS = (train_command, generate_command, runs_command, data_command, bench_command)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except (PlaygroundError, SpecError) as error:
+        print(f"\n{error.message}", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="python -m playground",
+        description="Build small language models, watch them learn, look inside them, and export them.",
+    )
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return root

@@ -1,0 +1,117 @@
+"""One live line: step, loss, perplexity, tokens a second, time to go."""
+
+import math
+import sys
+import time
+from typing import Any
+
+from playground.runs.folder import RunFolder
+
+PLAIN_SECONDS = 5.0  # how often a line is printed where the output is a file and nothing can be overwritten
+
+
+class Progress:
+    """Prints what a run tells. On a terminal one line is rewritten; in a file lines are few.
+
+    Args:
+        folder: the run.
+        quiet: only the result.
+    """
+
+    def __init__(self, folder: RunFolder, quiet: bool = False) -> None:
+        self.folder, self.quiet = folder, quiet
+        self.live = sys.stdout.isatty()
+        self.last: dict[str, Any] = {}
+        self.evaluation: dict[str, Any] = {}
+        self.printed = -math.inf
+        self.said = ""
+
+    def on_event(self, kind: str, value: Any) -> None:
+        if kind == "metrics":
+            for line in value:
+                if line["kind"] == "train":
+                    self.last = line
+                else:
+                    self.evaluation = line
+                    self._line(self._evaluated(line))
+            self._step()
+        elif kind == "sample":
+            self._line(self._sampled(value))
+        elif kind == "status" and value.get("message") and value["message"] != self.said:
+            self.said = value["message"]
+            self.note(self.said)
+
+    def note(self, text: str) -> None:
+        """A sentence on the live line."""
+        if self.quiet:
+            return
+        if self.live:
+            print(f"\r\033[K{text[:200]}", end="", flush=True)
+        else:
+            print(text, flush=True)
+
+    def _line(self, text: str) -> None:
+        if self.quiet:
+            return
+        print(f"{chr(13)}{chr(27)}[K{text}" if self.live else text, flush=True)
+
+    def _step(self) -> None:
+        due = self.live or time.monotonic() - self.printed > PLAIN_SECONDS
+        if not self.last or not due:
+            return
+        self.printed = time.monotonic()
+        self.note(progress_line(self.last, self.folder.status().steps))
+
+    def _evaluated(self, line: dict) -> str:
+        exact = f"  exact {line['val_exact']:.1%}" if line.get("val_exact") is not None and "val_exact" in line else ""
+        return (
+            f"step {line['step']:>6,}  validation loss {line['val_loss']:.4f}  "
+            f"perplexity {perplexity(line['val_loss'])}  accuracy {line['val_accuracy']:.1%}{exact}"
+        )
+
+    def _sampled(self, line: dict) -> str:
+        if line["kind"] == "text":
+            return f"  it writes: {line['prompt']}▸{line['text']}".replace("\n", "⏎")[:200]
+        if line["kind"] == "answers":
+            return "\n".join(f"  {e['source']} → {e['answer']}   (right: {e['target']})" for e in line["examples"])
+        filled = list(line["filled"])
+        for place in line["blanks"]:
+            filled[place] = f"[{filled[place]}]"
+        return f"  it fills: {''.join(filled)}".replace("\n", "⏎")[:200]
+
+    def close(self, state: str) -> None:
+        status = self.folder.status()
+        words = {"finished": "Finished", "paused": "Paused", "stopped": "Stopped", "failed": "Failed"}.get(state, state)
+        if state == "failed":
+            print(f"\r\n{status.message}", file=sys.stderr)
+            if status.hint:
+                print(status.hint, file=sys.stderr)
+            return
+        loss = f", validation loss {self.evaluation['val_loss']:.4f}" if self.evaluation else ""
+        end = f"\r\033[K{words}" if self.live else words
+        print(f"{end} at step {status.step:,}{loss}. The run is {self.folder.id}, in {self.folder.path}")
+        if state in ("finished", "stopped", "paused") and not self.quiet:
+            print(f'Try it: python -m playground generate {self.folder.id} --prompt "..."')
+
+
+def perplexity(loss: float) -> str:
+    return f"{math.exp(loss):.2f}" if loss < 20 else "over 10⁸"
+
+
+def progress_line(line: dict, steps: int | None) -> str:
+    """``step 120/2,000  loss 2.913  perplexity 18.4  31,200 tokens/s  ETA 0:41``"""
+    loss = "not a number" if line["loss"] is None else f"{line['loss']:.4f}  perplexity {perplexity(line['loss'])}"
+    pace, eta = "", ""
+    if line.get("tokens_per_second"):
+        pace = f"  {line['tokens_per_second']:,.0f} tokens/s"
+        if steps and line["step"]:
+            left = (steps - line["step"]) * line["tokens"] / line["step"] / line["tokens_per_second"]
+            eta = f"  ETA {clock(left)}"
+    total = f"/{steps:,}" if steps else ""
+    return f"step {line['step']:,}{total}  loss {loss}{pace}{eta}"
+
+
+def clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

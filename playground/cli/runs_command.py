@@ -1,0 +1,123 @@
+"""``python -m playground runs``: list, follow, steer, rename, delete, move between machines."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from playground.errors import PlaygroundError
+from playground.runs.store import RunStore
+
+
+def add(commands) -> None:
+    parser = commands.add_parser("runs", help="list and manage runs")
+    parser.set_defaults(run=list_runs)
+    actions = parser.add_subparsers(metavar="ACTION")
+    _action(actions, "list", list_runs, "all runs, the newest first")
+    for verb, help_text in (("pause", "save and pause"), ("stop", "save and stop")):
+        _action(actions, verb, steer, help_text, run=True).set_defaults(verb=verb)
+    _action(actions, "resume", resume, "go on in the background", run=True)
+    _action(actions, "watch", watch, "follow its live line until it ends", run=True)
+    _action(actions, "rename", rename, "give it another name", run=True).add_argument("name")
+    _action(actions, "duplicate", duplicate, "the same settings, not yet trained", run=True)
+    _action(actions, "delete", delete, "move it to the trash", run=True)
+    _action(actions, "undelete", undelete, "bring it back from the trash", run=True)
+    _action(actions, "pack", pack, "write it to a zip file", run=True).add_argument("path", type=Path)
+    _action(actions, "unpack", unpack, "read it from a zip file").add_argument("path", type=Path)
+
+
+def _action(actions, name: str, function, help_text: str, run: bool = False) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=help_text)
+    if run:
+        parser.add_argument("target", metavar="RUN", help="a run's id, its beginning, its name, or 'latest'")
+    parser.set_defaults(run=function)
+    return parser
+
+
+def list_runs(options: argparse.Namespace) -> None:
+    folders = RunStore().list()
+    if not folders:
+        print("No runs yet. Start one: python -m playground train --preset modern-tiny --data python-docs")
+        return
+    print(f"{'run':34} {'state':12} {'step':>8} {'val. loss':>9}  name")
+    for folder in folders:
+        status = folder.status()
+        loss = f"{status.val_loss:.4f}" if status.val_loss is not None else ""
+        print(f"{folder.id:34} {status.state:12} {status.step:>8,} {loss:>9}  {folder.name}")
+
+
+def steer(options: argparse.Namespace) -> None:
+    folder = RunStore().get(options.target)
+    state = folder.status().state
+    if state not in ("queued", "preparing", "running"):
+        raise PlaygroundError(f"{folder.name} is not running; it is {state}.")
+    folder.request(options.verb)
+    print(f"Asked {folder.id} to {options.verb}.")
+
+
+def resume(options: argparse.Namespace) -> None:
+    from playground.runs.submit import submit
+
+    folder = RunStore().get(options.target)
+    submit(folder)
+    print(f"{folder.id} goes on in the background; follow it with: python -m playground runs watch {folder.id}")
+
+
+def watch(options: argparse.Namespace) -> int:
+    """Prints what another process writes; Ctrl-C stops watching, not training."""
+    from playground.cli.progress import Progress
+
+    folder = RunStore().get(options.target)
+    progress, cursor, n_samples = Progress(folder), 0, len(folder.samples())
+    while True:
+        lines, cursor = folder.metrics(cursor)
+        if lines:
+            progress.on_event("metrics", lines if cursor == 0 or len(lines) < 50 else lines[-50:])
+        for sample in folder.samples()[n_samples:]:
+            progress.on_event("sample", sample)
+            n_samples += 1
+        status = folder.status()
+        if status.state not in ("queued", "preparing", "running"):
+            progress.close(status.state)
+            return 0 if status.state in ("finished", "paused", "stopped") else 2
+        if status.queue_place:
+            progress.note(f"Waiting: place {status.queue_place} in the queue.")
+        elif status.message:
+            progress.on_event("status", {"message": status.message})
+        time.sleep(0.3)
+
+
+def rename(options: argparse.Namespace) -> None:
+    store = RunStore()
+    store.rename(store.get(options.target).id, options.name)
+    print(f"It is called {options.name!r} now.")
+
+
+def duplicate(options: argparse.Namespace) -> None:
+    store = RunStore()
+    print(store.duplicate(store.get(options.target).id).id)
+
+
+def delete(options: argparse.Namespace) -> None:
+    store = RunStore()
+    folder = store.get(options.target)
+    store.delete(folder.id)
+    print(f"{folder.id} is in the trash; bring it back with: python -m playground runs undelete {folder.id}")
+
+
+def undelete(options: argparse.Namespace) -> None:
+    RunStore().undelete(options.target)
+    print(f"{options.target} is back.")
+
+
+def pack(options: argparse.Namespace) -> None:
+    store = RunStore()
+    store.export_zip(store.get(options.target).id, options.path)
+    print(f"Written to {options.path} ({options.path.stat().st_size / 1e6:.1f} MB).")
+
+
+def unpack(options: argparse.Namespace) -> None:
+    if not options.path.is_file():
+        print(f"There is no file {options.path}.", file=sys.stderr)
+        raise SystemExit(2)
+    print(f"The run is {RunStore().import_zip(options.path).id}.")

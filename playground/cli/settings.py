@@ -1,0 +1,63 @@
+"""``--set model.n_layers=6 training.lr=1e-3``: any choice of a spec from the command line, typed as the spec types it."""
+
+import types
+import typing
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from models.spec import SpecError
+
+
+def parse_settings(pairs: list[str], specs: dict[str, type]) -> dict[str, dict[str, Any]]:
+    """``["model.n_layers=6"]`` → ``{"model": {"n_layers": 6}}``.
+
+    Args:
+        pairs: what the person wrote.
+        specs: the dataclass behind each group name.
+
+    Raises:
+        SpecError: for a group or field that is not there, or a value of the wrong type.
+    """
+    result: dict[str, dict[str, Any]] = {group: {} for group in specs}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        group, _, field = name.partition(".")
+        if not equals or group not in specs:
+            raise SpecError(f"'{pair}' is not a setting.", f"Write GROUP.NAME=VALUE with GROUP one of: {', '.join(specs)}.")
+        hints = typing.get_type_hints(specs[group])
+        if field not in {f.name for f in fields(specs[group])} or is_dataclass(hints[field]):
+            known = ", ".join(f.name for f in fields(specs[group]) if not is_dataclass(hints[f.name]))
+            raise SpecError(f"{group} has no setting called {field!r}.", f"It has: {known}.")
+        result[group][field] = convert(text, hints[field], name)
+    return result
+
+
+def convert(text: str, kind: Any, name: str) -> Any:
+    """The text as the type that the field has; ``none`` where None is allowed."""
+    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if type(None) in options and text.lower() in ("none", ""):
+        return None
+    kind = next(option for option in options if option is not type(None))
+    try:
+        if kind is bool:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        if kind is int:
+            return int(text.replace("_", "").replace(",", ""))
+        if kind is float:
+            return float(text)
+        if typing.get_origin(kind) is tuple:
+            return tuple(int(part) for part in text.split(",") if part)
+        return text
+    except (ValueError, KeyError) as error:
+        words = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a list like 1,2,3")
+        raise SpecError(f"{name} must be {words}, not {text!r}.") from error
+
+
+def loose(text: str) -> Any:
+    """A number where the text is one, else the text: for the options of tasks, which check themselves."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)

@@ -1,0 +1,1 @@
+"""From a run's config to trained weights: objectives, optimizers, the loop, the worker."""

@@ -1,0 +1,169 @@
+"""Which examples are seen at which step: a pure function of (seed, step), so that a run can resume anywhere.
+
+No state is kept between steps. Step 731 of a resumed run, or of the second of two processes, draws exactly what
+step 731 of an uninterrupted single process draws.
+"""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from playground.errors import PlaygroundError
+from playground.text.prepare import Prepared
+from playground.training.device import Device
+
+IGNORE = -100  # the target of a place that does not count, as in torch's cross-entropy
+TRAIN, VALIDATION = 0, 1
+
+
+@dataclass
+class Batch:
+    """What one forward pass takes and is scored against.
+
+    Attributes:
+        inputs: keyword arguments of the model's ``forward``.
+        targets: token ids ``[batch, length]``, or ``[chosen places]`` where ``inputs`` holds ``rows``; IGNORE
+            where nothing is asked.
+        n_targets: how many targets count, known without asking the device.
+        n_tokens: how many tokens the model reads.
+    """
+
+    inputs: dict[str, Tensor]
+    targets: Tensor
+    n_targets: int
+    n_tokens: int
+
+    def to(self, device: Device) -> "Batch":
+        if device.kind == "cpu":
+            return self
+        move = _mover(device)
+        return Batch({k: move(v) for k, v in self.inputs.items()}, move(self.targets), self.n_targets, self.n_tokens)
+
+
+def _mover(device: Device):
+    if device.kind == "cuda":
+        return lambda tensor: tensor.pin_memory().to(device.torch, non_blocking=True)
+    return lambda tensor: tensor.to(device.torch)
+
+
+def rng(seed: int, step: int, stream: int = 0) -> np.random.Generator:
+    """A generator of its own for every (seed, step, purpose)."""
+    return np.random.Generator(np.random.Philox(key=[seed, (stream << 48) + step]))
+
+
+@dataclass
+class Rows:
+    """Sequences of token ids before an objective makes questions of them.
+
+    Attributes:
+        ids: ``[batch, length]``, padded on the right with ``pad_id``.
+        starts: where each answer begins in ``ids`` (pairs only), ``[batch]``.
+        lengths: how many tokens are real, ``[batch]``; None: all.
+        sources: the questions on their own ``[batch, source length]`` (pairs only), with their lengths.
+        shown, hidden: the ids with some masked, and True where one is asked about (masked objective only).
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray | None = None
+    lengths: np.ndarray | None = None
+    sources: np.ndarray | None = None
+    source_lengths: np.ndarray | None = None
+    shown: np.ndarray | None = None
+    hidden: np.ndarray | None = None
+
+    def part(self, which: slice) -> "Rows":
+        """Some of the sequences, for one process or one micro-batch."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Rows(**{name: None if array is None else array[which] for name, array in arrays.items()})
+
+
+@dataclass
+class Sampler:
+    """Draws rows from prepared data: random windows of a stream, or random pairs.
+
+    Args:
+        prepared: the data.
+        length: tokens a model reads at once.
+        seed: of the drawing.
+    """
+
+    prepared: Prepared
+    length: int
+    seed: int
+    _sides: dict = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._sides = {TRAIN: self.prepared.train, VALIDATION: self.prepared.validation}
+        tokenizer = self.prepared.tokenizer
+        self.pad_id, self.bos_id, self.eos_id = tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id
+        if self.is_pairs:
+            for side, words in ((TRAIN, "train on"), (VALIDATION, "validate with")):
+                if not len(self._sides[side]):
+                    raise PlaygroundError(f"The data has no pairs to {words}.", "Add more rows; a few hundred is a start.")
+            return
+        for side, words in ((TRAIN, "training"), (VALIDATION, "validation")):
+            have = len(self._sides[side])
+            if have < self.length + 2:
+                raise PlaygroundError(
+                    f"The {words} part of the text has {have} tokens, but the model reads {self.length} at a time.",
+                    "Use a longer text, a smaller context length, or another share for validation.",
+                )
+
+    @property
+    def is_pairs(self) -> bool:
+        return self.prepared.shape == "pairs"
+
+    def train(self, step: int, batch_size: int) -> Rows:
+        """The rows of ``step``: the global batch, of which each process then takes its part."""
+        chosen = rng(self.seed, step).integers(0, self._places(TRAIN), size=batch_size)
+        return self._rows(TRAIN, chosen)
+
+    def _places(self, side: int) -> int:
+        """How many different rows can be drawn: one a pair, or one a token that a whole window can start at."""
+        return len(self._sides[side]) if self.is_pairs else len(self._sides[side]) - self.length
+
+    def validation(self, n_batches: int, batch_size: int) -> list[np.ndarray]:
+        """The same evenly spread places at every evaluation, as batches of indices."""
+        limit = self._places(VALIDATION)
+        most = limit if self.is_pairs else max(1, limit // self.length)
+        wanted = min(n_batches * batch_size, most)
+        places = np.linspace(0, limit - 1, wanted).astype(np.int64)
+        return [places[i : i + batch_size] for i in range(0, wanted, batch_size)]
+
+    def validation_rows(self, places: np.ndarray) -> Rows:
+        return self._rows(VALIDATION, places)
+
+    def _rows(self, side: int, chosen: np.ndarray) -> Rows:
+        if self.is_pairs:
+            return self._pairs(side, chosen)
+        return Rows(self._sides[side].windows(chosen, self.length + 1))
+
+    def _pairs(self, side: int, chosen: np.ndarray) -> Rows:
+        """``source <bos> target <eos>``; a source too long for the context loses its beginning, never the answer."""
+        pairs = [self._sides[side][int(i)] for i in chosen]
+        room = self.length + 1
+        joined, starts, sources = [], [], []
+        for source, target in pairs:
+            target = [*target[: room - 2], self.eos_id]
+            source = list(source)[-self.length :]
+            kept = source[max(0, len(source) - (room - 1 - len(target))) :]
+            joined.append([*kept, self.bos_id, *target])
+            starts.append(len(kept) + 1)
+            sources.append(source or [self.bos_id])
+        ids, lengths = _pad(joined, self.pad_id)
+        source_ids, source_lengths = _pad(sources, self.pad_id)
+        return Rows(ids, np.array(starts), lengths, source_ids, source_lengths)
+
+
+def _pad(rows: list[list[int]], pad_id: int) -> tuple[np.ndarray, np.ndarray]:
+    lengths = np.array([len(row) for row in rows])
+    padded = np.full((len(rows), lengths.max()), pad_id, dtype=np.int64)
+    for row, ids in zip(padded, rows):
+        row[: len(ids)] = ids
+    return padded, lengths
+
+
+def to_tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))

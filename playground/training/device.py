@@ -1,0 +1,122 @@
+"""Where the arithmetic runs, chosen once and said plainly."""
+
+import os
+import platform
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from playground.errors import PlaygroundError
+from playground.runs.config import TrainingSpec
+
+
+@dataclass(frozen=True)
+class Device:
+    """One choice for a whole run.
+
+    Attributes:
+        kind: "cpu", "cuda" or "mps".
+        index: which GPU, 0 elsewhere.
+        name: the hardware in words, as shown to people.
+        dtype: of the matrix products; weights and optimizer state stay float32.
+        compile: whether ``torch.compile`` is used.
+    """
+
+    kind: str
+    index: int
+    name: str
+    dtype: torch.dtype
+    compile: bool
+
+    @property
+    def torch(self) -> torch.device:
+        return torch.device(self.kind, self.index) if self.kind == "cuda" else torch.device(self.kind)
+
+    def autocast(self) -> AbstractContextManager:
+        """Matrix products in ``dtype``; nothing at all for float32, so that it costs nothing."""
+        if self.dtype is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.kind, self.dtype)
+
+    def describe(self) -> str:
+        precision = str(self.dtype).removeprefix("torch.")
+        return f"{self.name}, {precision}{', compiled' if self.compile else ''}"
+
+
+def choose_device(training: TrainingSpec, local_rank: int = 0) -> Device:
+    """Turns ``auto`` into what this machine has: CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        PlaygroundError: when the person asked for a device or number format that is not there.
+    """
+    kind = training.device if training.device != "auto" else _best_kind()
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise PlaygroundError("PyTorch finds no CUDA GPU here.", "Choose device 'auto' or 'cpu'.")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise PlaygroundError("This machine has no Apple GPU (MPS).", "Choose device 'auto' or 'cpu'.")
+    if kind == "cuda":
+        torch.cuda.set_device(local_rank)
+        torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
+    else:
+        _set_threads(training.threads)
+    return Device(kind, local_rank if kind == "cuda" else 0, _name(kind, local_rank), _dtype(training, kind), _compiles(training, kind))
+
+
+def _best_kind() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _dtype(training: TrainingSpec, kind: str) -> torch.dtype:
+    if training.dtype != "auto":
+        if training.dtype == "float16" and kind == "cpu":
+            raise PlaygroundError("float16 training needs a GPU: its gradients underflow on a CPU.", "Choose float32.")
+        return getattr(torch, training.dtype)
+    if kind != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def _compiles(training: TrainingSpec, kind: str) -> bool:
+    """``auto`` compiles on CUDA only, and only where the run is long enough to win the half minute back."""
+    if training.compile == "auto":
+        return kind == "cuda" and training.steps >= 5000
+    return training.compile == "on"
+
+
+def _set_threads(threads: int) -> None:
+    wanted = threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+    if torch.get_num_threads() != wanted:
+        torch.set_num_threads(wanted)
+
+
+def _name(kind: str, index: int) -> str:
+    if kind == "cuda":
+        return torch.cuda.get_device_name(index)
+    if kind == "mps":
+        return "Apple GPU"
+    return f"{_cpu_model()} CPU, {torch.get_num_threads()} threads"
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def peak_memory(device: Device) -> int:
+    """The most bytes this process has held so far: on the GPU where there is one, else in main memory."""
+    if device.kind == "cuda":
+        return torch.cuda.max_memory_allocated(device.index)
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

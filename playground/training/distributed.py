@@ -1,0 +1,81 @@
+"""One process or several: the same training code asks a Group, which is trivial for one."""
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from playground.training.device import Device
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes that train one model together (``torchrun`` starts them, see torch.distributed)."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+
+    @property
+    def leads(self) -> bool:
+        """The one process that writes files, samples text and hears requests."""
+        return self.rank == 0
+
+    def sum(self, values: list[float], device: Device) -> list[float]:
+        """Adds up lists of numbers over all processes, exactly enough in float64."""
+        if self.world == 1:
+            return values
+        where = device.torch if device.kind == "cuda" else torch.device("cpu")
+        total = torch.tensor(values, dtype=torch.float64, device=where)
+        dist.all_reduce(total)
+        return total.tolist()
+
+    def share(self, value: Any) -> Any:
+        """The leader's value, in every process."""
+        if self.world == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def wrap(self, model: nn.Module, device: Device) -> nn.Module:
+        """The model with gradients averaged over processes (DistributedDataParallel, Li et al. 2020)."""
+        if self.world == 1:
+            return model
+        ids = [device.index] if device.kind == "cuda" else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
+
+
+def under_torchrun() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def join_group(device_kind: str) -> Group:
+    """Joins the processes that torchrun started: NCCL between GPUs, gloo between CPUs."""
+    if not under_torchrun():
+        return Group()
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if not dist.is_initialized():
+        backend = "nccl" if device_kind == "cuda" else "gloo"
+        if device_kind == "cuda":
+            torch.cuda.set_device(local_rank)
+        dist.init_process_group(backend, timeout=timedelta(minutes=30))
+    return Group(dist.get_rank(), dist.get_world_size(), local_rank)
+
+
+def leave_group(group: Group) -> None:
+    if group.world > 1 and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def mean_scale(count: float, world: int) -> float:
+    """What to multiply a process's summed loss with, so that DDP's average of gradients is the global mean's."""
+    return world / max(1.0, count)
+
+
+def as_float(value: Tensor | float) -> float:
+    return value.item() if isinstance(value, Tensor) else value

@@ -1,0 +1,115 @@
+"""What a run tells: losses, scores and samples, gathered cheaply and written a few times a second."""
+
+import math
+import time
+from collections import deque
+from typing import Any, Callable
+
+import torch
+from torch import Tensor
+
+from playground.runs.folder import RunFolder
+from playground.training.device import Device
+
+FLUSH_SECONDS = 0.25
+Listener = Callable[[str, Any], None]  # ("status", fields), ("metrics", lines), ("sample", line)
+
+
+class Journal:
+    """Keeps the numbers of each step as tensors until the next flush, so that a GPU is not waited for at every step.
+
+    Attributes:
+        diverged_at: the first step whose loss (or, without loss scaling, gradient) was not a finite number.
+    """
+
+    def __init__(self, folder: RunFolder, device: Device, listener: Listener | None = None) -> None:
+        self.folder = folder
+        self.listener = listener or (lambda kind, value: None)
+        self.waiting: list[tuple] = []
+        self.lines: list[dict] = []
+        self.diverged_at: int | None = None
+        self.last_flush = -math.inf
+        self.pace: deque[tuple[int, float]] = deque(maxlen=64)
+        self.checks_gradient = device.dtype is not torch.float16
+
+    def step(self, step: int, loss: Tensor, lr: float, grad_norm: Tensor, tokens: int, seconds: float) -> None:
+        self.waiting.append((step, loss, lr, grad_norm, tokens, seconds))
+
+    def evaluation(self, progress, score, probe: list[float] | None, memory: int) -> None:
+        """One line for the curves: mean validation loss (nats a token) and its perplexity, shares that were right."""
+        targets = max(1, score.targets)
+        line = {
+            "kind": "eval",
+            "step": progress.step,
+            "tokens": progress.tokens,
+            "seconds": round(progress.seconds, 4),
+            "val_loss": score.loss / targets,
+            "val_accuracy": score.right / targets,
+            "memory_bytes": memory,
+        }
+        if score.sequences:
+            line["val_exact"] = score.exact / score.sequences
+        if probe is not None:
+            line["probe"] = probe
+        self._measure()
+        self.lines.append(line)
+
+    def sample(self, line: dict) -> None:
+        self.folder.append_sample(line)
+        self.listener("sample", line)
+
+    def flush_if_due(self) -> None:
+        if time.monotonic() - self.last_flush >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what has gathered, and the heartbeat."""
+        self._measure()
+        lines, self.lines = self.lines, []
+        if lines:
+            self.folder.append_metrics(*lines)
+            self.listener("metrics", lines)
+            self.folder.update_status(**self._standing(lines))
+        self.last_flush = time.monotonic()
+
+    def _standing(self, lines: list[dict]) -> dict:
+        """What the status says: the newest numbers, for lists of runs that do not read every line."""
+        found = {"step": max(line["step"] for line in lines)}
+        for line in lines:
+            if line["kind"] == "train":
+                found |= {"loss": line["loss"], "tokens_per_second": line["tokens_per_second"]}
+            else:
+                found["val_loss"] = line["val_loss"]
+        return found
+
+    def _measure(self) -> None:
+        """Turns the waiting tensors into lines: one wait for the device however many steps there are."""
+        waiting, self.waiting = self.waiting, []
+        if not waiting:
+            return
+        losses = torch.stack([entry[1].float().reshape(()) for entry in waiting]).tolist()
+        norms = torch.stack([entry[3].float().reshape(()) for entry in waiting]).tolist()
+        for (step, _, lr, _, tokens, seconds), loss, norm in zip(waiting, losses, norms):
+            finite = math.isfinite(loss) and (math.isfinite(norm) or not self.checks_gradient)
+            if not finite and self.diverged_at is None:
+                self.diverged_at = step
+            self.pace.append((tokens, seconds))
+            self.lines.append(
+                {
+                    "kind": "train",
+                    "step": step,
+                    "loss": loss if math.isfinite(loss) else None,
+                    "lr": lr,
+                    "grad_norm": norm if math.isfinite(norm) else None,
+                    "tokens": tokens,
+                    "seconds": round(seconds, 4),
+                    "tokens_per_second": self._tokens_per_second(),
+                }
+            )
+
+    def _tokens_per_second(self) -> float | None:
+        """Over the last 64 steps, of training time alone (evaluation, sampling and saving are left out)."""
+        (first_tokens, first_seconds), (tokens, seconds) = self.pace[0], self.pace[-1]
+        if seconds <= first_seconds:
+            return None
+        return round((tokens - first_tokens) / (seconds - first_seconds), 1)

@@ -1,0 +1,159 @@
+"""What the model is asked: the next token (CLM), hidden tokens (MLM), or a text for a text (seq2seq)."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from playground.runs.config import RunConfig
+from playground.text.prepare import Prepared
+from playground.training.batches import IGNORE, Batch, Rows, rng, to_tensor
+
+N_SPECIAL = 4  # pad, bos, eos, mask: the first ids of every tokenizer here
+
+
+def causal(rows: Rows, loss_on: str = "all") -> Batch:
+    """Every position predicts the token after it (Radford et al. 2018): targets are the ids shifted by one."""
+    inputs, targets = rows.ids[:, :-1], rows.ids[:, 1:]
+    if rows.lengths is None:
+        return Batch({"input_ids": to_tensor(inputs)}, to_tensor(targets), targets.size, inputs.size)
+    position = np.arange(1, rows.ids.shape[1])
+    counts = position < rows.lengths[:, None]
+    if loss_on == "answer":
+        counts &= position >= rows.starts[:, None]
+    # Padding is on the right, where a causal model never looks from a real token: no mask is needed.
+    return Batch(
+        {"input_ids": to_tensor(inputs)},
+        to_tensor(np.where(counts, targets, IGNORE)),
+        int(counts.sum()),
+        int((rows.lengths - 1).sum()),
+    )
+
+
+def mask_tokens(
+    ids: np.ndarray, generator: np.random.Generator, rate: float, mask_id: int, vocab_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hides tokens as BERT does (Devlin et al. 2019, §3.1), anew at every step.
+
+    Of the ordinary tokens, each is chosen with probability ``rate``; of those, 80 % become ``<mask>``, 10 % a random
+    ordinary token, 10 % stay. Special tokens are never chosen and never put in. If chance chose none, one is chosen,
+    so that there is always something to learn from.
+
+    Args:
+        ids: ``[batch, length]``.
+
+    Returns:
+        The ids to show and True where one is asked about, both ``[batch, length]``.
+    """
+    ordinary = ids >= N_SPECIAL
+    chosen = ordinary & (generator.random(ids.shape) < rate)
+    if not chosen.any() and ordinary.any():
+        chosen.flat[generator.choice(np.flatnonzero(ordinary))] = True
+    how = generator.random(ids.shape)
+    shown = np.where(chosen & (how < 0.8), mask_id, ids)
+    random_ids = generator.integers(N_SPECIAL, max(vocab_size, N_SPECIAL + 1), size=ids.shape)
+    shown = np.where(chosen & (how >= 0.8) & (how < 0.9), random_ids, shown)
+    return shown, chosen
+
+
+def masked(rows: Rows) -> Batch:
+    """Hidden tokens are to be named; the model computes logits at those places alone."""
+    places = np.flatnonzero(rows.hidden)
+    inputs = {"input_ids": to_tensor(rows.shown), "rows": to_tensor(places)}
+    n_tokens = rows.shown.size
+    if rows.lengths is not None:
+        inputs["attention_mask"] = to_tensor(np.arange(rows.shown.shape[1]) < rows.lengths[:, None])
+        n_tokens = int(rows.lengths.sum())
+    return Batch(inputs, to_tensor(rows.ids.reshape(-1)[places]), len(places), n_tokens)
+
+
+def sequence_to_sequence(rows: Rows, bos_id: int, context_length: int) -> Batch:
+    """The decoder reads ``<bos> answer`` and is asked for ``answer <eos>`` (teacher forcing, Williams & Zipser 1989)."""
+    width = int((rows.lengths - rows.starts).max())
+    answers = np.full((len(rows.ids), min(width, context_length)), IGNORE, dtype=np.int64)
+    for answer, ids, start, end in zip(answers, rows.ids, rows.starts, rows.lengths):
+        kept = ids[start:end][: len(answer)]
+        answer[: len(kept)] = kept
+    shown = np.concatenate([np.full((len(answers), 1), bos_id), answers[:, :-1]], axis=1)
+    source_mask = np.arange(rows.sources.shape[1]) < rows.source_lengths[:, None]
+    inputs = {
+        "input_ids": to_tensor(np.where(shown == IGNORE, 0, shown)),
+        "source_ids": to_tensor(rows.sources),
+    }
+    if not source_mask.all():
+        inputs["source_mask"] = to_tensor(source_mask)
+    counts = int((answers != IGNORE).sum())
+    return Batch(inputs, to_tensor(answers), counts, counts + int(rows.source_lengths.sum()))
+
+
+@dataclass
+class Score:
+    """Sums over one batch, so that batches and processes can be added up exactly."""
+
+    loss: float = 0.0
+    targets: int = 0
+    right: int = 0
+    exact: int = 0
+    sequences: int = 0
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(*(a + b for a, b in zip(self.as_list(), other.as_list())))
+
+    def as_list(self) -> list[float]:
+        return [self.loss, self.targets, self.right, self.exact, self.sequences]
+
+
+class Objective:
+    """Makes batches of rows, and losses of logits, for one run."""
+
+    def __init__(self, config: RunConfig, prepared: Prepared) -> None:
+        self.training = config.training
+        self.vocab_size, self.context_length = config.model.vocab_size, config.model.context_length
+        self.mask_id, self.bos_id = prepared.tokenizer.mask_id, prepared.tokenizer.bos_id
+        self.has_answers = prepared.shape == "pairs" and (
+            self.training.objective == "seq2seq" or self.training.loss_on == "answer"
+        )
+
+    def hide(self, rows: Rows, step: int, stream: int = 1) -> Rows:
+        """For the masked objective, chooses what to hide in the whole batch, before it is split among processes.
+
+        ``stream`` keeps the masks of training (1) and of validation (2) apart.
+        """
+        if self.training.objective != "mlm":
+            return rows
+        if rows.lengths is None:
+            rows = replace(rows, ids=rows.ids[:, :-1])  # a window has one token more than a model reads
+        generator = rng(self.training.seed, step, stream)
+        shown, hidden = mask_tokens(rows.ids, generator, self.training.mask_rate, self.mask_id, self.vocab_size)
+        return replace(rows, shown=shown, hidden=hidden)
+
+    def batch(self, rows: Rows) -> Batch:
+        if self.training.objective == "clm":
+            return causal(rows, self.training.loss_on)
+        if self.training.objective == "seq2seq":
+            return sequence_to_sequence(rows, self.bos_id, self.context_length)
+        return masked(rows)
+
+    def loss_sum(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Cross-entropy summed over the targets that count (nats)."""
+        logits = model(**batch.inputs).logits
+        return F.cross_entropy(logits.flatten(0, -2), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum")
+
+    @torch.no_grad()
+    def score(self, model: nn.Module, batch: Batch) -> Score:
+        """Loss, right tokens and, for whole sequences, answers right from end to end.
+
+        With every target of a sequence the most likely one under teacher forcing, greedy decoding writes exactly
+        that sequence, so ``exact`` counts what decoding would get right.
+        """
+        logits = model(**batch.inputs).logits.float()
+        targets = batch.targets
+        loss = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORE, reduction="sum")
+        right = logits.argmax(-1) == targets
+        asked = targets != IGNORE
+        whole = self.has_answers and targets.dim() == 2
+        exact = int((right | ~asked).all(-1).sum()) if whole else 0
+        sequences = targets.shape[0] if whole else 0
+        return Score(float(loss), batch.n_targets, int((right & asked).sum()), exact, sequences)

@@ -1,0 +1,156 @@
+"""AdamW, Muon + AdamW, SGD: built from a TrainingSpec, saved and restored as named tensors."""
+
+from collections import defaultdict
+from typing import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from playground.runs.config import TrainingSpec
+
+
+def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Pushes all singular values of each matrix towards 1 (Newton–Schulz, Jordan et al. 2024, "Muon").
+
+    Args:
+        matrices: ``[batch, rows, columns]``. Computed in bfloat16 on CUDA; in float32 elsewhere, because CPUs
+            without native bfloat16 are some ten times slower in it.
+
+    Returns:
+        The same shape, each matrix approximately ``U Vᵀ`` of its singular value decomposition.
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = matrices.bfloat16() if matrices.is_cuda else matrices.float()
+    tall = x.shape[-2] > x.shape[-1]
+    if tall:
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.mT  # [batch, n, n] with n the shorter side
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return (x.mT if tall else x).to(matrices.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose update is orthogonalised, for matrices inside the blocks (Jordan et al. 2024).
+
+    Matrices of one shape are updated as one batch: on small models the number of kernels is the cost.
+
+    Args:
+        params: two-dimensional parameters.
+        lr: step size; the update of an ``[rows, columns]`` matrix is scaled by ``sqrt(max(1, rows / columns))``.
+        momentum: of the gradient, with Nesterov's look-ahead.
+        weight_decay: decoupled, as in AdamW.
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:
+        for group in self.param_groups:
+            by_shape = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    by_shape[parameter.shape].append(parameter)
+            for same in by_shape.values():
+                self._update(same, group)
+
+    def _update(self, same: list[Tensor], group: dict) -> None:
+        for parameter in same:
+            state = self.state[parameter]
+            if "momentum" not in state:
+                state["momentum"] = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in same]
+        momenta = [self.state[parameter]["momentum"] for parameter in same]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        looking_ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        pieces = [_square_pieces(matrix) for matrix in looking_ahead]
+        updates = orthogonalize(torch.cat(pieces))
+        rows, columns = updates.shape[-2:]
+        scale = max(1.0, rows / columns) ** 0.5
+        updates = updates.view(len(same), *same[0].shape).unbind()
+        if group["weight_decay"]:
+            torch._foreach_mul_(same, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(same, updates, alpha=-group["lr"] * scale)
+
+
+def _square_pieces(matrix: Tensor) -> Tensor:
+    """A fused projection ``[n*d, d]`` (q, k and v in one, say) as its ``n`` square matrices ``[n, d, d]``.
+
+    Each is a map of its own, so each is orthogonalised on its own; any other shape stays one matrix.
+    """
+    rows, columns = matrix.shape
+    if rows == 3 * columns:
+        return matrix.view(3, columns, columns)
+    return matrix.unsqueeze(0)
+
+
+def build_optimizers(model: nn.Module, training: TrainingSpec, device_kind: str) -> list[torch.optim.Optimizer]:
+    """One optimizer, or Muon for block matrices and AdamW for the rest. Every group keeps its top rate as ``base_lr``."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    if training.optimizer == "sgd":
+        optimizers = [torch.optim.SGD(_decay_groups(named, training), lr=training.lr, momentum=training.momentum, nesterov=training.momentum > 0)]
+    elif training.optimizer == "adamw":
+        optimizers = [_adamw(named, training, device_kind)]
+    else:
+        matrices = [(name, p) for name, p in named if _is_block_matrix(name, p)]
+        chosen = {name for name, _ in matrices}
+        rest = [(name, p) for name, p in named if name not in chosen]
+        optimizers = [_adamw(rest, training, device_kind)]
+        if matrices:
+            optimizers.append(Muon([p for _, p in matrices], training.muon_lr, training.momentum, training.weight_decay))
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["base_lr"] = group["lr"]
+    return optimizers
+
+
+def _adamw(named: list[tuple[str, Tensor]], training: TrainingSpec, device_kind: str) -> torch.optim.AdamW:
+    betas = (training.beta1, training.beta2)
+    return torch.optim.AdamW(_decay_groups(named, training), lr=training.lr, betas=betas, fused=device_kind in ("cpu", "cuda"))
+
+
+def _decay_groups(named: list[tuple[str, Tensor]], training: TrainingSpec) -> list[dict]:
+    """Weight decay for matrices only: biases and norm scales must be free to move."""
+    matrices = [p for _, p in named if p.dim() >= 2]
+    vectors = [p for _, p in named if p.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def _is_block_matrix(name: str, parameter: Tensor) -> bool:
+    return parameter.dim() == 2 and "layers." in name
+
+
+def optimizer_tensors(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """All optimizer state as ``{"<optimizer>/<parameter name>/<entry>": tensor}``, ready for safetensors."""
+    names = {p: name for name, p in model.named_parameters()}
+    return {
+        f"{index}/{names[parameter]}/{entry}": torch.as_tensor(value).detach().cpu().contiguous()
+        for index, optimizer in enumerate(optimizers)
+        for parameter, state in optimizer.state.items()
+        for entry, value in state.items()
+    }
+
+
+def restore_optimizers(model: nn.Module, optimizers: list[torch.optim.Optimizer], tensors: dict[str, Tensor]) -> None:
+    """Puts back what :func:`optimizer_tensors` gave.
+
+    Raises:
+        KeyError: when the tensors belong to another model or optimizer.
+    """
+    parameters = dict(model.named_parameters())
+    states: list[dict[Tensor, dict[str, Tensor]]] = [defaultdict(dict) for _ in optimizers]
+    for key, tensor in tensors.items():
+        index, rest = key.split("/", 1)
+        name, entry = rest.rsplit("/", 1)
+        states[int(index)][parameters[name]][entry] = tensor
+    for optimizer, state in zip(optimizers, states):
+        for parameter, entries in state.items():
+            kept = {k: v if k == "step" and not _fused_on_gpu(optimizer, parameter) else v.to(parameter.device) for k, v in entries.items()}
+            optimizer.state[parameter] = kept
+
+
+def _fused_on_gpu(optimizer: torch.optim.Optimizer, parameter: Tensor) -> bool:
+    return parameter.is_cuda and any(group.get("fused") for group in optimizer.param_groups)

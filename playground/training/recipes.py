@@ -1,0 +1,44 @@
+"""How each preset is trained when the person says nothing: measured starting points, all changeable."""
+
+from models.spec import SpecError
+from playground.runs.config import TrainingSpec
+
+# nanoGPT's CPU recipe (github.com/karpathy/nanoGPT, README): 2,000 iterations of 12 × 64 characters.
+NANOGPT = TrainingSpec(lr=1e-3, beta1=0.9, beta2=0.99, weight_decay=0.1, warmup_steps=100, schedule="cosine", final_lr=0.1)
+
+# Muon for the block matrices, AdamW for the rest; a short plateau, then a straight line down.
+MODERN = TrainingSpec(
+    optimizer="muon", lr=6e-3, muon_lr=0.02, beta1=0.8, beta2=0.95, weight_decay=0.0, warmup_steps=20,
+    schedule="linear", hold=0.3, final_lr=0.02, grad_clip=0.0,
+)  # fmt: skip
+
+RECURRENT = TrainingSpec(lr=4e-3, beta2=0.99, weight_decay=0.01, warmup_steps=50, schedule="cosine", final_lr=0.05)
+
+RECIPES = {
+    "rnn": RECURRENT.replace(lr=2e-3),
+    "lstm": RECURRENT,
+    "gru": RECURRENT,
+    "gpt2": NANOGPT,
+    "llama": NANOGPT.replace(lr=3e-3, beta2=0.95, warmup_steps=50),
+    "bert": NANOGPT.replace(objective="mlm", batch_size=32, lr=2e-3),
+    "seq2seq": NANOGPT.replace(objective="seq2seq", batch_size=64, lr=2e-3, beta2=0.98),
+    "modern": MODERN,
+}
+
+
+def recipe(preset: str, **changes) -> TrainingSpec:
+    """The training choices for a preset such as "llama-tiny", with ``changes`` on top.
+
+    Small sizes learn with a third of the tiny ones' learning rate and twice their batch.
+
+    Raises:
+        SpecError: when there is no such preset, or a change is not a training setting.
+    """
+    family, _, size = preset.rpartition("-")
+    if family not in RECIPES or size not in ("tiny", "small"):
+        known = ", ".join(f"{name}-tiny, {name}-small" for name in RECIPES)
+        raise SpecError(f"There is no recipe for {preset!r}.", f"There are: {known}.")
+    training = RECIPES[family]
+    if size == "small":
+        training = training.replace(lr=training.lr / 3, batch_size=training.batch_size * 2)
+    return training.replace(**changes)

@@ -1,0 +1,126 @@
+"""What the model writes while it learns, and how sure it is of one passage of the validation text."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from models.decode import decode
+from playground.inference.sampling import Sampling, choose
+from playground.runs.config import RunConfig
+from playground.text.prepare import Prepared
+from playground.training.batches import IGNORE, Rows, Sampler, rng, to_tensor
+from playground.training.device import Device
+from playground.training.objectives import Objective, mask_tokens
+
+SAMPLE_STREAM = 3
+N_EXAMPLES = 3
+
+
+class Writer:
+    """Writes a sample line at a step: a continuation, filled blanks, or answers, as the objective has it."""
+
+    def __init__(self, config: RunConfig, prepared: Prepared, model: nn.Module, device: Device) -> None:
+        self.config, self.prepared, self.model, self.device = config, prepared, model, device
+        self.tokenizer = prepared.tokenizer
+
+    def write(self, step: int) -> dict:
+        """One object for ``samples.jsonl``: ``kind``, ``step`` and the texts. The draw is seeded by the step."""
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.no_grad(), self.device.autocast():
+                if self.prepared.shape == "pairs" and self.config.training.objective != "mlm":
+                    return self._answers(step)
+                if self.config.training.objective == "mlm":
+                    return self._blanks(step)
+                return self._continuation(step)
+        finally:
+            self.model.train(was_training)
+
+    def _continuation(self, step: int) -> dict:
+        generator = rng(self.config.training.seed, step, SAMPLE_STREAM)
+        prompt = self.config.training.sample_prompt
+        ids = self.tokenizer.encode(prompt) if prompt else self._opening()
+        sampling = Sampling(temperature=0.8)
+        pick = lambda logits: choose(logits, sampling, generator)  # noqa: E731
+        written = list(decode(self.model, ids, self.config.training.sample_tokens, pick))
+        return {"kind": "text", "step": step, "prompt": self.tokenizer.decode(ids), "text": self.tokenizer.decode(written)}
+
+    def _opening(self) -> list[int]:
+        """With no prompt of the person's, the validation text's first line."""
+        length = min(12, len(self.prepared.validation))
+        return self.prepared.validation[:length].tolist()
+
+    def _answers(self, step: int) -> dict:
+        """Greedy answers to the first validation questions."""
+        examples = []
+        for index in range(min(N_EXAMPLES, len(self.prepared.validation))):
+            source, target = (list(ids) for ids in self.prepared.validation[index])
+            examples.append(
+                {
+                    "source": self.tokenizer.decode(source),
+                    "target": self.tokenizer.decode(target),
+                    "answer": self.tokenizer.decode(answer(self.model, source, self.tokenizer, len(target) + 8)),
+                }
+            )
+        return {"kind": "answers", "step": step, "examples": examples}
+
+    def _blanks(self, step: int) -> dict:
+        """The same validation passage with the same blanks at every step, and what the model puts in them."""
+        length = self.config.model.context_length
+        if self.prepared.shape == "pairs":
+            source, target = self.prepared.validation[0]
+            ids = np.array([[*source, *target][:length]], dtype=np.int64)
+        else:
+            ids = self.prepared.validation.windows(np.array([0]), min(length, len(self.prepared.validation)))
+        generator = rng(self.config.training.seed, 0, SAMPLE_STREAM)
+        shown, hidden = mask_tokens(ids, generator, self.config.training.mask_rate, self.tokenizer.mask_id, 0)
+        shown = np.where(hidden, self.tokenizer.mask_id, ids)
+        logits = self.model(to_tensor(shown).to(self.device.torch)).logits[0].float()
+        best = logits.softmax(-1).max(-1)
+        filled = ids[0].copy()
+        places = np.flatnonzero(hidden[0])
+        filled[places] = best.indices.cpu().numpy()[places]
+        return {
+            "kind": "blanks",
+            "step": step,
+            "tokens": self.tokenizer.pieces(ids[0].tolist()),
+            "blanks": places.tolist(),
+            "filled": self.tokenizer.pieces(filled.tolist()),
+            "probabilities": [round(float(best.values[place]), 4) for place in places],
+        }
+
+
+def answer(model: nn.Module, source: list[int], tokenizer, max_tokens: int) -> list[int]:
+    """The greedy answer to a question: after ``source <bos>`` for a decoder, from the encoder for an encoder–decoder."""
+    greedy = lambda logits: int(logits.argmax())  # noqa: E731
+    if model.spec.architecture == "encoder-decoder":
+        source = source[-model.spec.context_length :]
+        written = decode(model, [tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,), source_ids=source)
+    else:
+        written = decode(model, [*source, tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,))
+    return [token for token in written if token != tokenizer.eos_id]
+
+
+class Probe:
+    """One fixed passage of the validation data: how likely the model finds each of its tokens, at every evaluation.
+
+    Hovering a token in the app shows when it was learned.
+    """
+
+    def __init__(self, sampler: Sampler, objective: Objective, tokenizer) -> None:
+        rows: Rows = sampler.validation_rows(np.array([0]))
+        self.batch = objective.batch(objective.hide(rows, 0, stream=2))
+        asked = self.batch.targets.flatten()
+        self.tokens = tokenizer.pieces(asked[asked != IGNORE].tolist())
+
+    @torch.no_grad()
+    def probabilities(self, model: nn.Module, device: Device) -> list[float]:
+        """The probability of each token of ``tokens``, rounded to 4 digits."""
+        batch = self.batch.to(device)
+        with device.autocast():
+            logits = model(**batch.inputs).logits.float().flatten(0, -2)
+        targets = batch.targets.flatten()
+        chosen = F.softmax(logits, -1).gather(1, targets.clamp(min=0)[:, None])[:, 0]
+        return [round(value, 4) for value in chosen[targets != IGNORE].tolist()]

@@ -1,0 +1,278 @@
+"""The training loop: one optimizer step after another, everything about it written to the run folder."""
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.build import build
+from playground.errors import PlaygroundError
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+from playground.text.prepare import Prepared
+from playground.training.batches import Batch, Rows, Sampler
+from playground.training.device import Device, peak_memory
+from playground.training.distributed import Group, mean_scale
+from playground.training.journal import Journal, Listener
+from playground.training.objectives import Objective, Score
+from playground.training.optimizers import build_optimizers
+from playground.training.saving import load_parent, restore, save
+from playground.training.samples import Probe, Writer
+from playground.training.schedule import lr_factor
+
+GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
+POLL_SECONDS = 0.1
+
+
+class Diverged(PlaygroundError):
+    """The loss is no longer a number."""
+
+
+@dataclass
+class Progress:
+    """Where a run is. All of it is in every checkpoint, so that a resumed run goes on as if nothing had happened."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    best_loss: float = math.inf
+    best_step: int = 0
+    bad_evaluations: int = 0
+    lr_scale: float = 1.0
+
+
+class Trainer:
+    """One run in one process (or one of several, see :class:`Group`).
+
+    Args:
+        folder: where everything is read from and written to.
+        config: with the vocabulary size filled in.
+        prepared: the tokens.
+        device, group: where it runs.
+        listener: told what is written to the folder, as it is written.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: RunConfig,
+        prepared: Prepared,
+        device: Device,
+        group: Group = Group(),
+        listener: Listener | None = None,
+    ) -> None:
+        self.folder, self.config, self.device, self.group = folder, config, device, group
+        self.training = config.training
+        self._check_split()
+        torch.manual_seed(self.training.seed)
+        self.model = build(config.model).to(device.torch)
+        self.progress = Progress()
+        self.sampler = Sampler(prepared, config.model.context_length, self.training.seed)
+        self.objective = Objective(config, prepared)
+        self.optimizers = build_optimizers(self.model, self.training, device.kind)
+        half = device.kind == "cuda" and device.dtype is torch.float16
+        self.scaler = torch.amp.GradScaler("cuda") if half else None
+        if folder.latest_checkpoint() is not None:
+            restore(self)
+        elif config.parent:
+            load_parent(self)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        compiled = torch.compile(self.model) if device.compile else self.model
+        self.forward = group.wrap(compiled, device)
+        self.journal = Journal(folder, device, listener)
+        self.writer = Writer(config, prepared, self.model, device)
+        self.probe = Probe(self.sampler, self.objective, prepared.tokenizer)
+        self.last_checkpoint = time.monotonic()
+        self.last_poll = 0.0
+        self.request = GO_ON
+        self.pause_at: int | None = None
+
+    def _check_split(self) -> None:
+        pieces = self.group.world * self.training.accumulate
+        if self.training.batch_size % pieces:
+            raise PlaygroundError(
+                f"A batch of {self.training.batch_size} does not divide among {self.group.world} processes × "
+                f"{self.training.accumulate} micro-batches.",
+                f"Use a multiple of {pieces}.",
+            )
+
+    def run(self) -> str:
+        """Trains until the end or until somebody asks to stop.
+
+        Returns:
+            The state to show: "finished", "paused" or "stopped".
+
+        Raises:
+            Diverged: when the loss is NaN or infinite; the last checkpoint is from before.
+        """
+        self.model.train()
+        if self.progress.step == 0 and 0 in self.training.keep_steps:
+            self.checkpoint()
+        while self.progress.step < self.training.steps:
+            ending = self.one_step()
+            if ending:
+                return ending
+            if self.after_step():
+                break
+        self.checkpoint()
+        return "finished"
+
+    def one_step(self) -> str | None:
+        """One optimizer step; the state to end in when a request came, else None."""
+        start = time.perf_counter()
+        step = self.progress.step
+        torch.manual_seed(self.training.seed * 1_000_003 + step * self.group.world + self.group.rank)  # for dropout
+        factor = self.set_learning_rate(step)
+        batches = self.batches(step)
+        local = sum(batch.n_targets for batch in batches)
+        code = self.decide()
+        count, code = self.group.sum([local, code if self.group.leads else 0], self.device)
+        if code:
+            return self.end(int(code))
+        loss = self.backward(batches, count)
+        grad_norm = self.update()
+        if self.group.world > 1:
+            loss = torch.tensor(self.group.sum([loss.item()], self.device)[0] / self.group.world)
+        self.progress.step += 1
+        self.progress.tokens += round(sum(batch.n_tokens for batch in batches) * self.group.world)
+        self.progress.seconds += time.perf_counter() - start
+        if self.group.leads:
+            lr = self.training.lr * factor
+            self.journal.step(self.progress.step, loss, lr, grad_norm, self.progress.tokens, self.progress.seconds)
+        return None
+
+    def set_learning_rate(self, step: int) -> float:
+        factor = lr_factor(self.training, step) * self.progress.lr_scale
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
+        return factor
+
+    def batches(self, step: int) -> list[Batch]:
+        """This process's micro-batches of ``step``. The whole batch is drawn and hidden first, so any split sees the same."""
+        rows: Rows = self.objective.hide(self.sampler.train(step, self.training.batch_size), step)
+        if self.group.world > 1:
+            rows = rows.part(slice(self.group.rank, None, self.group.world))
+        pieces = self.training.accumulate
+        parts = [rows] if pieces == 1 else [rows.part(slice(i, None, pieces)) for i in range(pieces)]
+        return [self.objective.batch(part).to(self.device) for part in parts]
+
+    def backward(self, batches: list[Batch], count: float) -> Tensor:
+        """Gradients of the mean loss over all ``count`` targets of the step; returns this process's share of it."""
+        scale = mean_scale(count, self.group.world)
+        total: Tensor | None = None
+        for index, batch in enumerate(batches):
+            last = index == len(batches) - 1
+            quiet = self.forward.no_sync() if self.group.world > 1 and not last else contextlib.nullcontext()
+            with quiet:
+                with self.device.autocast():
+                    loss = self.objective.loss_sum(self.forward, batch) * scale
+                (self.scaler.scale(loss) if self.scaler else loss).backward()
+            total = loss.detach() if total is None else total + loss.detach()
+        return total
+
+    def update(self) -> Tensor:
+        """Clips, steps every optimizer, clears the gradients; returns the gradient's norm before clipping."""
+        if self.scaler:
+            for optimizer in self.optimizers:
+                self.scaler.unscale_(optimizer)
+        limit = self.training.grad_clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True)
+        for optimizer in self.optimizers:
+            if self.scaler:
+                self.scaler.step(optimizer)
+            else:
+                optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if self.scaler:
+            self.scaler.update()
+        return norm
+
+    def after_step(self) -> bool:
+        """Writes, evaluates, samples and saves when it is time; True when training should end early."""
+        step, training = self.progress.step, self.training
+        last = step == training.steps
+        early = False
+        if last or step % training.eval_every == 0:
+            early = self.evaluate()
+        if not self.group.leads:
+            return early
+        if training.sample_every and (last or step % training.sample_every == 0):
+            self.journal.sample(self.writer.write(step))
+        if step in training.keep_steps or time.monotonic() - self.last_checkpoint > training.checkpoint_seconds:
+            self.checkpoint()
+        self.journal.flush_if_due()
+        return early
+
+    def evaluate(self) -> bool:
+        """Scores the same validation rows each time; True when early stopping says that it is enough."""
+        self.model.eval()
+        score = Score()
+        batch_size = max(self.training.batch_size, 32)
+        n_batches = math.ceil(self.training.eval_batches * self.training.batch_size / batch_size)
+        places = self.sampler.validation(n_batches, batch_size)
+        for index in range(self.group.rank, len(places), self.group.world):
+            rows = self.objective.hide(self.sampler.validation_rows(places[index]), index, stream=2)
+            with self.device.autocast():
+                score = score + self.objective.score(self.model, self.objective.batch(rows).to(self.device))
+        score = Score(*self.group.sum(score.as_list(), self.device))
+        probe = self.probe.probabilities(self.model, self.device) if self.group.leads else None
+        self.model.train()
+        loss = score.loss / max(1, score.targets)
+        progress = self.progress
+        if math.isfinite(loss) and loss < progress.best_loss:
+            progress.best_loss, progress.best_step, progress.bad_evaluations = loss, progress.step, 0
+        else:
+            progress.bad_evaluations += 1
+        if self.group.leads:
+            self.journal.evaluation(progress, score, probe, peak_memory(self.device))
+            if progress.best_step == progress.step:
+                self.checkpoint()
+        return bool(self.training.early_stop) and progress.bad_evaluations >= self.training.early_stop
+
+    def decide(self) -> int:
+        """What the leader makes of requests and of the numbers so far."""
+        if not self.group.leads:
+            return GO_ON
+        if self.journal.diverged_at is not None:
+            return DIVERGED
+        if self.pause_at is not None and self.progress.step >= self.pause_at:
+            return PAUSE
+        now = time.monotonic()
+        if self.request == GO_ON and now - self.last_poll > POLL_SECONDS:
+            self.last_poll = now
+            self.hear(self.folder.read_request())
+        return self.request
+
+    def hear(self, request: str | dict | None) -> None:
+        """Obeys what the page or the CLI wrote: "pause", "stop", "step" (one and then pause), {"lr_scale": 0.5}."""
+        if isinstance(request, dict):
+            self.progress.lr_scale = float(request.get("lr_scale", self.progress.lr_scale))
+        elif request == "step":
+            self.pause_at = self.progress.step + 1
+        else:
+            self.request = {"pause": PAUSE, "stop": STOP}.get(request, GO_ON)
+
+    def end(self, code: int) -> str:
+        if self.group.leads:
+            self.journal.flush()
+        if code == DIVERGED:
+            raise Diverged(
+                f"The loss stopped being a number at step {self.journal.diverged_at}.",
+                f"Try a lower learning rate (now {self.training.lr * self.progress.lr_scale:g}), a longer warm-up "
+                "or gradient clipping at 1. The last good checkpoint is kept.",
+            )
+        self.checkpoint()
+        return "paused" if code == PAUSE else "stopped"
+
+    def checkpoint(self) -> None:
+        """Saves everything that resuming needs; never weights whose loss was not a number."""
+        if not self.group.leads:
+            return
+        self.journal.flush()
+        if self.journal.diverged_at is None:
+            save(self)
+            self.last_checkpoint = time.monotonic()

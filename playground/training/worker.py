@@ -1,0 +1,188 @@
+"""One run from its folder to its end: what the app's dispatcher, the command line and torchrun all call."""
+
+import contextlib
+import logging
+import threading
+import time
+import traceback
+
+from models.spec import SpecError
+from playground.errors import PlaygroundError
+from playground.runs import queue
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+from playground.text.prepare import Cancelled, Prepared, load, prepare
+from playground.training.device import Device, choose_device
+from playground.training.distributed import Group
+from playground.training.journal import Listener
+from playground.training.trainer import Trainer
+
+log = logging.getLogger(__name__)
+TELL_SECONDS = 0.2
+
+
+def run(folder: RunFolder, on_event: Listener | None = None, in_queue: bool = False, group: Group = Group()) -> str:
+    """Trains the run until it ends, is paused, is stopped or fails; never raises for what a person can mend.
+
+    Args:
+        folder: with a ``run.json``; goes on from its latest checkpoint where there is one.
+        on_event: told of progress as it is written to the folder.
+        in_queue: take a place in the device's queue and wait for the turn (the dispatcher has done that already).
+        group: the processes that train together; only the leader writes.
+
+    Returns:
+        The state that the run ends in: "finished", "paused", "stopped" or "failed".
+    """
+    told = on_event or (lambda kind, value: None)
+    if not group.leads:
+        return _train(folder, told, group)
+    try:
+        with folder.hold(), _turn(folder, in_queue, told):
+            state = _train(folder, told, group)
+            folder.update_status(state=state)
+            return state
+    except Cancelled:
+        folder.clear_requests()
+        folder.update_status(state="stopped")
+        return "stopped"
+    except (PlaygroundError, SpecError) as error:
+        return _fail(folder, told, error.message, error.hint)
+    except MemoryError:
+        return _fail(folder, told, *OUT_OF_MEMORY)
+    except Exception as error:
+        if _is_out_of_memory(error):
+            return _fail(folder, told, *OUT_OF_MEMORY)
+        log.error("bug in run %s\n%s", folder.id, traceback.format_exc())
+        with contextlib.suppress(OSError), open(folder.log_path, "a") as file:
+            file.write(traceback.format_exc())
+        return _fail(folder, told, f"Something went wrong inside: {error}.", f"The details are in {folder.log_path}.")
+
+
+OUT_OF_MEMORY = (
+    "There is not enough memory for this model and batch.",
+    "Try a smaller batch (or more micro-batches with accumulate), a shorter context, or a smaller model.",
+)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+
+
+def _fail(folder: RunFolder, told: Listener, message: str, hint: str) -> str:
+    with contextlib.suppress(PlaygroundError, OSError):
+        folder.update_status(state="failed", message=message, hint=hint)
+    told("status", {"state": "failed", "message": message, "hint": hint})
+    return "failed"
+
+
+@contextlib.contextmanager
+def _turn(folder: RunFolder, in_queue: bool, told: Listener):
+    """Waits for a free place on the device, saying how many are ahead."""
+    if not in_queue:
+        yield
+        return
+    device = queue.device_for(folder.config().training.device)
+
+    def waiting(place: int) -> None:
+        told("status", {"state": "queued", "message": f"Waiting for the {device}: place {place} in the queue."})
+        if _asked_to_end(folder):
+            raise Cancelled("Stopped while waiting.")
+
+    folder.update_status(state="queued")
+    with queue.slot(device, folder.id, waiting=waiting):
+        yield
+
+
+def _train(folder: RunFolder, told: Listener, group: Group) -> str:
+    if group.leads:
+        folder.update_status(state="preparing", message="")
+    prepared = _prepare(folder, told, group)
+    config = _complete(folder, prepared, group)
+    device = choose_device(config.training, group.local_rank)
+    with _heartbeat(folder) if group.leads else contextlib.nullcontext():
+        trainer = Trainer(folder, config, prepared, device, group, told)
+        if group.leads:
+            _announce(folder, trainer, device, told)
+        return trainer.run()
+
+
+def _asked_to_end(folder: RunFolder) -> bool:
+    """Looks without taking: the trainer takes requests, once it is there."""
+    return any(request in ("stop", "pause") for request in folder.pending_requests())
+
+
+def _announce(folder: RunFolder, trainer: Trainer, device: Device, told: Listener) -> None:
+    message = f"Training on {device.describe()}."
+    steps = trainer.training.steps
+    folder.update_status(
+        state="running", step=trainer.progress.step, steps=steps, device=device.describe(), message="",
+        note={"probe": trainer.probe.tokens},
+    )  # fmt: skip
+    told("status", {"state": "running", "message": message, "steps": steps})
+
+
+def _prepare(folder: RunFolder, told: Listener, group: Group) -> Prepared:
+    """The tokens: prepared once by the leader, then found in the cache by the others."""
+    last = 0.0
+
+    def progress(what: str, share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last > TELL_SECONDS:
+            last = time.monotonic()
+            message = f"{what}: {share:.0%}"
+            folder.update_status(state="preparing", message=message)
+            told("status", {"state": "preparing", "message": message})
+
+    if group.leads:
+        parent = folder.config().parent
+        tokenizer = _parent_tokenizer(parent) if parent else None
+        prepared = prepare(folder.config().data, progress, lambda: _asked_to_end(folder), tokenizer=tokenizer)
+        if _asked_to_end(folder):
+            raise Cancelled("Stopped before training.")
+        prepared.tokenizer.save(folder.tokenizer_path)
+    path = group.share(prepared.folder if group.leads else None)
+    return prepared if group.leads else load(path)
+
+
+def _parent_tokenizer(parent: dict):
+    """A branch keeps its parent's tokens, whatever text it goes on with: other ids would make its weights nonsense."""
+    from playground.runs.store import RunStore
+    from playground.text.tokenizers import Tokenizer
+
+    return Tokenizer.load(RunStore().get(parent["run"]).tokenizer_path)
+
+
+def _complete(folder: RunFolder, prepared: Prepared, group: Group) -> RunConfig:
+    """The config with the vocabulary size that the tokenizer has."""
+    config = folder.config()
+    size = prepared.tokenizer.size
+    if config.model.vocab_size == size and "data_shape" in folder.about():
+        return config
+    if config.model.vocab_size not in (0, size) and folder.checkpoints():
+        raise PlaygroundError(
+            f"The text now gives {size} different tokens, but the model was trained with {config.model.vocab_size}.",
+            "The text has changed since: start a new run, or put the old text back.",
+        )
+    config = config.replace(model=config.model.replace(vocab_size=size))
+    if group.leads:
+        folder.write_config(config, data_shape=prepared.shape, data_info=prepared.info)
+    return config
+
+
+@contextlib.contextmanager
+def _heartbeat(folder: RunFolder):
+    """Signs of life from a thread, so that a long step does not look like a dead process."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(1.0):
+            folder.beat()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
