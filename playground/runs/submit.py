@@ -19,9 +19,9 @@ DISPATCHER = "playground.training.dispatcher"
 _PARTS = ("playground/text", "playground/runs", "playground/training", "models")
 SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",  # else numpy starts threads on import, which a fork loses
-    # OpenMP threads wait for work by spinning. Unbounded, two trainings on two cores are 100 times slower
-    # than one (each spins while the other should run); a short spin costs one training alone nothing.
-    "GOMP_SPINCOUNT": "2000",
+    # OpenMP threads wait for work by spinning. With the default (unbounded), one training beside another busy
+    # process on two cores is 10 to 100 times slower; this bound costs a training alone nothing.
+    "GOMP_SPINCOUNT": "1000",
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # asking for CUDA must not start it: it would not survive the fork
 }
 """Read by the libraries when they are loaded, so set before Python starts; what a person set goes first."""

@@ -25,6 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from playground.atomic import write_json
+from playground.errors import PlaygroundError
 from playground.runs import locks, process, queue, submit
 from playground.runs.folder import RunFolder
 
@@ -160,20 +161,25 @@ class Dispatcher:
         return waiting
 
     def _start(self, ticket: queue.Ticket) -> bool:
+        """Starts the run if a slot is free; False while none is. A run that cannot start fails and gives way."""
         run = RunFolder(ticket.folder)
+        slot = None
         try:
             slot = queue.take(ticket.device, ticket, lambda: run.update_status(state="preparing"))
-        except Exception:  # a full disk, a folder made read-only: this run cannot begin, the others can
-            _say(f"run {run.id} cannot begin:\n{traceback.format_exc()}")
-            return True
-        if slot is None:
-            return False
-        try:
+            if slot is None:
+                return False
             pid = self._spawn(run, ticket, slot) if spawns() else self._fork(run, ticket)
             self.children[pid] = run.id
             _say(f"run {run.id} began as process {pid}")
+        except Exception as error:  # a full disk, no more processes: the other runs may still be able to
+            _say(f"run {run.id} cannot begin:\n{traceback.format_exc()}")
+            queue.withdraw(run.id)
+            with suppress(PlaygroundError, OSError):
+                message = getattr(error, "message", f"The training could not be started: {error}.")
+                run.update_status(state="failed", message=message, hint=getattr(error, "hint", ""))
         finally:
-            os.close(slot)  # the child has it now
+            if slot is not None:
+                os.close(slot)  # the child has it now
         return True
 
     def _fork(self, run: RunFolder, ticket: queue.Ticket) -> int:

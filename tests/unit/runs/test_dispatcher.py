@@ -93,6 +93,14 @@ def test_a_bug_in_the_worker_is_told(three, stub_worker, until):
     assert "a bug" in three[0].log_path.read_text()
 
 
+def test_a_run_that_cannot_begin_fails_and_gives_way(three, stub_worker, until, monkeypatch):
+    stub_worker("quick")
+    monkeypatch.setenv("PLAYGROUND_SLOTS", "many")
+    submit.submit(three[0])
+    status = until(lambda: three[0].status().state == "failed" and three[0].status())
+    assert "many" in status.message and status.hint and queue.tickets("cpu") == []
+
+
 def test_a_waiting_run_can_be_taken_back_and_a_training_one_stopped(three, stub_worker, until):
     stub_worker("until_told")
     for run in three[:2]:
