@@ -161,7 +161,7 @@ class Dispatcher:
         return waiting
 
     def _start(self, ticket: queue.Ticket) -> bool:
-        """Starts the run if a slot is free; False while none is. A run that cannot start fails and gives way."""
+        """Starts the run; False while no slot is free. A run that cannot start fails and gives way."""
         run = RunFolder(ticket.folder)
         slot = None
         try:
