@@ -11,7 +11,7 @@ import numpy as np
 from playground.text.spool import Spool
 from playground.text.tokenizers import Tokenizer
 
-BATCH = 1 << 20  # characters encoded at once: bounds the memory, and is enough for every core
+BATCH = 1 << 18  # characters encoded at once: bounds the memory, and is enough for every core
 
 Counts = dict[str, int]
 

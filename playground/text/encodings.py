@@ -154,14 +154,29 @@ def _wide(head: bytes, name: str) -> str:
 
 
 def _guess(samples: list[bytes], name: str) -> str:
+    """charset-normalizer's guess from the sample with the most to tell, whole lines of it.
+
+    Among the single-byte encodings of Europe it often cannot tell; then the common one, cp1252, is meant.
+    """
     from charset_normalizer import from_bytes
 
-    telling = max(samples, key=lambda sample: sum(byte > 127 for byte in sample[:4096]))
-    best = from_bytes(telling[: SAMPLE // 2]).best()
+    telling = max(samples, key=lambda sample: sum(byte > 127 for byte in sample))
+    guesses = from_bytes(telling if len(samples) == 1 else _whole_lines(telling))
+    best = guesses.best()
     if best is None:
         raise PlaygroundError(
             f"{name} does not look like text in any known encoding.",
             "Save it as UTF-8, or name its encoding.",
         )
-    chinese = {"gb2312", "gbk", "gb18030", "hz"}
-    return "gb18030" if best.encoding in chinese else best.encoding
+    if best.encoding in ("gb2312", "gbk", "gb18030", "hz"):
+        return "gb18030"
+    for guess in guesses:
+        if guess.encoding == "cp1252" and guess.chaos - best.chaos < 0.1 > best.coherence - guess.coherence:
+            return "cp1252"
+    return best.encoding
+
+
+def _whole_lines(sample: bytes) -> bytes:
+    """A sample without the characters that may be cut at its ends, when it has lines."""
+    start, end = sample.find(b"\n") + 1, sample.rfind(b"\n") + 1
+    return sample[start:end] or sample

@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import itertools
 import json
+import os
 import re
 import struct
 import sys
@@ -20,6 +21,10 @@ from playground.errors import PlaygroundError
 from playground.text.sources import Source
 
 PSF = "PSF-2.0"
+NOT_LIBRARY = {
+    *("test", "tests", "idle_test", "site-packages", "dist-packages", "lib2to3", "pydoc_data"),
+    *("__pycache__", f"config-{sys.version_info.major}.{sys.version_info.minor}"),
+}
 
 
 @dataclass(frozen=True)
@@ -109,19 +114,22 @@ def _python_docs() -> Iterator[str]:
 
 def _python_code() -> Iterator[str]:
     """The modules of the standard library, without tests."""
-    root = Path(sysconfig.get_path("stdlib"))
-    for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
-        parts = path.relative_to(root).parts
-        if {"test", "tests", "idle_test", "site-packages", "dist-packages", "lib2to3"} & set(parts):
-            continue
-        if parts[0].startswith(("_sysconfigdata", "config-")) or parts[0] == "pydoc_data":
-            continue
-        try:
-            with open(path, "rb") as file:
-                encoding, _ = tokenize.detect_encoding(file.readline)
-            yield path.read_text(encoding=encoding)
-        except (SyntaxError, UnicodeDecodeError):
-            continue
+    root = sysconfig.get_path("stdlib")
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(set(folders) - NOT_LIBRARY)
+        for path in (Path(folder, name) for name in sorted(files)):
+            if path.suffix == ".py" and not path.name.startswith("_sysconfigdata"):
+                yield from _module(path)
+
+
+def _module(path: Path) -> Iterator[str]:
+    """The code of one file, in the encoding that it declares; nothing when it is not valid."""
+    try:
+        with open(path, "rb") as file:
+            encoding, _ = tokenize.detect_encoding(file.readline)
+        yield path.read_text(encoding=encoding)
+    except (SyntaxError, UnicodeDecodeError):
+        return
 
 
 def _asv_bible() -> Iterator[str]:

@@ -27,7 +27,7 @@ from playground.text.tokenizers import Tokenizer
 from playground.text.vocabulary import learn
 
 FORMAT = 1  # of the prepared folder; another number prepares everything again
-SAMPLE_BYTES = 20_000_000  # of training text that merges and words are learnt on
+SAMPLE_BYTES = 10_000_000  # of training text that merges and words are learnt on
 SIDES = ("train", "validation")
 
 Progress = Callable[[str, float], None]
@@ -93,7 +93,8 @@ def prepare(
             with _alone(root, name, watch):
                 if not (folder / "info.json").exists():
                     _build(spec, source, root, name, watch, tokenizer)
-    watch("Ready", 1.0)
+    if progress:
+        progress("Ready", 1.0)
     return load(folder)
 
 
@@ -111,6 +112,8 @@ def load(folder: Path | str) -> Prepared:
         raise PlaygroundError(f"{folder} is not prepared data.", "Prepare the data again.") from error
     opened = PairFile if info["shape"] == "pairs" else TokenFile
     train, validation = (opened(folder / f"{side}.tokens", info["dtype"]) for side in SIDES)
+    if any(len(part) != _length(info, side) for part, side in zip((train, validation), SIDES, strict=True)):
+        raise PlaygroundError(f"{folder} is damaged.", "Delete it, and prepare the data again.")
     return Prepared(
         folder=folder,
         spec=DataSpec.from_dict(spec),
@@ -122,6 +125,10 @@ def load(folder: Path | str) -> Prepared:
     )
 
 
+def _length(info: dict[str, Any], side: str) -> int:
+    return info[side]["documents" if info["shape"] == "pairs" else "tokens"]
+
+
 class _Watch:
     """Tells the progress and asks whether to go on."""
 
@@ -129,10 +136,10 @@ class _Watch:
         self._progress, self._cancelled = progress, cancelled
 
     def __call__(self, stage: str, fraction: float) -> None:
-        if self._cancelled and self._cancelled():
-            raise Cancelled("The preparation was cancelled.")
         if self._progress:
             self._progress(stage, min(1.0, fraction))
+        if self._cancelled and self._cancelled():
+            raise Cancelled("The preparation was cancelled.")
 
 
 def _name(spec: DataSpec, source: Source, tokenizer: Tokenizer | None) -> str:
@@ -176,14 +183,20 @@ def _build(
         atomic.write_json(done / "spec.json", spec.to_dict())
         atomic.write_json(done / "info.json", info)
         watch("Saving", 0.99)
-        with contextlib.suppress(FileExistsError):
-            try:
+        _to_disk(done)
+        if not (root / name / "info.json").exists():
+            shutil.rmtree(root / name, ignore_errors=True)  # a folder that lost its parts
+            with contextlib.suppress(FileExistsError):
                 os.rename(done, root / name)
-            except OSError:
-                if not (root / name / "info.json").exists():
-                    raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _to_disk(folder: Path) -> None:
+    """Waits until every file is on the disk, so that a power cut leaves the folder whole or absent."""
+    for path in folder.iterdir():
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())
 
 
 def _fill(

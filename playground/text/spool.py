@@ -53,12 +53,15 @@ class Spool:
         self._text, self._index = folder / "spool.txt", folder / "spool.index"
         self._key = str(seed).encode()
         self.documents = self.size = self.skipped = 0
+        written = False
         with open(self._text, "wb") as text, open(self._index, "wb", buffering=1 << 20) as index:
             for document in _limited(source.documents(), max_bytes):
                 record, data = self._record(document)
-                if not (self.whole or data.strip()) or (source.shape == "pairs" and not all(record[1:])):
+                blank = not data.strip()
+                if blank and not self.whole or (source.shape == "pairs" and not all(record[1:])):
                     self.skipped += 1
                     continue
+                written |= not blank
                 text.write(data)
                 if not self.whole:
                     index.write(np.array(record, RECORD).tobytes())
@@ -66,7 +69,7 @@ class Spool:
                 self.size += len(data)
                 if self.documents % 256 == 0 or len(data) > SPAN:
                     step(self.size)
-        if not self.size:
+        if not written:
             raise PlaygroundError("There is no text in this corpus.", "Choose another file or column.")
         if self.documents == 1 and self.shape == "stream":
             self.whole = True
@@ -89,13 +92,14 @@ class Spool:
 
     def _cut(self, fraction: float) -> int:
         """Where the validation part of one long text begins: after a line end if one is near."""
-        start = min(self.size - 1, max(1, round(self.size * (1 - fraction))))
+        start = max(1, min(self.size - 1, round(self.size * (1 - fraction))))
         with open(self._text, "rb") as file:
-            file.seek(start)
-            ahead = file.read(SPAN)
-        line = ahead.find(b"\n") + 1
-        if 0 < line < len(ahead):
-            return start + line
+            file.seek(start - 1)
+            before, *ahead = file.read(SPAN)
+        if before == 10:
+            return start
+        if 10 in ahead[:-1]:
+            return start + ahead.index(10) + 1
         return start + next((i for i, byte in enumerate(ahead) if byte & 0xC0 != 0x80), 0)
 
     def _choose(self, fraction: float) -> np.ndarray:
@@ -161,14 +165,14 @@ class Spool:
         """About ``limit`` bytes of the training side in parts of 64 kB, drawn evenly from all of it."""
         total = sum(end - start for start, end in self._training_runs())
         rate = min(1.0, limit / max(1, total))
-        passed = 0
+        passed = taken = 0
         with open(self._text, "rb") as file:
             for start, end in self._training_runs():
                 for offset in range(start, end, SPAN):
                     size = min(SPAN, end - offset)
-                    taken = int((passed + size) / SPAN * rate) > int(passed / SPAN * rate)
                     passed += size
-                    if taken or rate == 1.0:
+                    if taken + size <= passed * rate:
+                        taken += size
                         file.seek(offset)
                         yield file.read(size).decode("utf-8", "ignore")
 

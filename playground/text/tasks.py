@@ -176,7 +176,7 @@ TASKS: dict[str, Task] = {
             "Remember one symbol",
             "The first symbol must be said again after a stretch of noise: >Bfcade? gives B.",
             (
-                Option("distance", "Noise symbols between the symbol and the question", 30, 1, 1000),
+                Option("distance", "Noise symbols between the symbol and the question", 12, 1, 1000),
                 Option("symbols", "Different symbols", 8, 2, 26),
                 Option(
                     "noise",

@@ -86,7 +86,8 @@ def _words(sample: Iterable[str], most: int) -> list[str]:
 def _assemble(kind: str, vocabulary: dict[str, int]) -> Tokenizer:
     from tokenizers import models
 
-    inner = _pipeline(kind, models.BPE(vocab=vocabulary, merges=[], ignore_merges=True))
+    # Bytes are never looked up whole: an uncut text may read "<eos>".
+    inner = _pipeline(kind, models.BPE(vocab=vocabulary, merges=[], ignore_merges=kind != "byte"))
     inner.add_special_tokens(list(SPECIALS))
     return Tokenizer(inner)
 

@@ -1,0 +1,120 @@
+"""Generated tasks: every answer is right, every source new, every seed the same again."""
+
+import datetime
+import itertools
+
+import pytest
+
+from playground.errors import PlaygroundError
+from playground.text import CORPORA, DataSpec, TokenizerSpec, prepare
+from playground.text.tasks import DATE_FORMATS, MONTHS, TASKS, examples
+
+
+def some(name, count=300, seed=0, **options):
+    given = DataSpec(name, options={"examples": count, **options}).options
+    return list(examples(name, given, seed))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_seeded_and_without_repeats(name):
+    first = some(name)
+    assert first == some(name)
+    assert first != some(name, seed=1)
+    assert len({source for source, _ in first}) == len(first) == 300
+    assert all(source and target for source, target in first)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_extreme_of_every_option_gives_examples(name):
+    for option in CORPORA[name].options:
+        if option.name == "examples":
+            continue
+        for value in option.choices or (option.minimum, option.maximum):
+            assert some(name, 100, **{option.name: value})
+
+
+def test_recall():
+    for source, target in some("task-recall", distance=20, symbols=4):
+        assert source[0] == ">" and source[-1] == "?" and source[1] == target
+        assert len(source) == 23 and target in "ABCD" and set(source[2:-1]) <= set("abcd")
+    source, _ = some("task-recall", noise="same", symbols=4)[0]
+    assert set(source[2:-1]) <= set("ABCD")
+
+
+def test_brackets_close_what_is_open_innermost_first():
+    for source, target in some("task-brackets", depth=5, kinds=4, length=20):
+        text = source.removesuffix("|") + target
+        deepest = 0
+        still_open = []
+        for bracket in text:
+            if bracket in "([{<":
+                still_open.append(bracket)
+            else:
+                assert "([{<"[")]}>".index(bracket)] == still_open.pop()
+            deepest = max(deepest, len(still_open))
+        assert not still_open and deepest <= 5 and len(source) > 20
+
+
+def test_addition():
+    for answer in ("as written", "backwards"):
+        for source, target in some("task-addition", digits=4, answer=answer):
+            a, b = source.removesuffix("=").split("+")
+            assert max(len(a), len(b)) <= 4
+            assert int(target if answer == "as written" else target[::-1]) == int(a) + int(b)
+
+
+def test_reversal_and_repetition():
+    assert all(source == target[::-1] + ">" for source, target in some("task-reversal"))
+    assert all(len(target) == 5 for _, target in some("task-reversal", length=5, vary="no"))
+    assert all(source == target and len(source) == 9 for source, target in some("task-repetition", length=9))
+
+
+def test_dates_are_what_was_written():
+    for source, target in some("task-dates", formats=len(DATE_FORMATS), case="mixed"):
+        day = datetime.date.fromisoformat(target)
+        assert 1950 <= day.year <= 2049 and source.endswith(" =")
+        forms = {write(day).lower() + " =" for write in DATE_FORMATS}
+        assert source.lower() in forms
+    day = datetime.date(1998, 5, 3)
+    assert DATE_FORMATS[0](day) == "3 May 1998"
+    assert DATE_FORMATS[6](day) == "the 3rd of May 1998"
+    assert DATE_FORMATS[8](day) == "Sunday, 3 May 1998"
+    assert len(MONTHS) == 13
+    assert DATE_FORMATS[5](datetime.date(2011, 12, 11)) == "December 11th, 2011"
+
+
+def test_no_written_date_means_two_days():
+    meanings = {}
+    first = datetime.date(2023, 1, 1)
+    for write, days in itertools.product(DATE_FORMATS, range(2 * 365)):
+        day = first + datetime.timedelta(days)
+        assert meanings.setdefault(write(day), day) == day
+
+
+def test_a_small_world_is_given_whole_and_split():
+    pairs = some("task-addition", 1000, digits=1)
+    assert len(pairs) == 100
+    data = prepare(
+        DataSpec(
+            "task-addition", options={"digits": 1, "examples": 1000}, tokenizer=TokenizerSpec("char", 300)
+        )
+    )
+    assert (len(data.train), len(data.validation)) == (90, 10)
+
+
+def test_a_world_of_one_example_cannot_be_split():
+    with pytest.raises(PlaygroundError, match="no two different examples"):
+        prepare(DataSpec("task-brackets", options={"depth": 1, "kinds": 1}))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_prepared_sides_share_no_source(name):
+    data = prepare(DataSpec(name, options={"examples": 500}, tokenizer=TokenizerSpec("char", 300)))
+    sides = [
+        {data.tokenizer.decode(side[i][0]) for i in range(len(side))}
+        for side in (data.train, data.validation)
+    ]
+    assert data.shape == "pairs"
+    assert not sides[0] & sides[1]
+    assert len(sides[0]) + len(sides[1]) == 500
+    assert 30 <= len(sides[1]) <= 70

@@ -1,0 +1,207 @@
+"""Every text comes back exactly, whatever the kind; the fast ways give what the slow one gives."""
+
+import functools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playground.errors import PlaygroundError
+from playground.text.spec import BASE_SIZE, KINDS, SPECIALS, TokenizerSpec
+from playground.text.spool import _pieces
+from playground.text.tokenizers import Tokenizer, clean, cuts
+from playground.text.vocabulary import learn
+
+SEEN = [
+    "the cat sat on the mat, the end.\n\n  indented  twice\n",
+    "汉字和汉语，汉字。\n",
+    "naïve café 😀😀\n",
+] * 4
+
+# Parts that tokenizers trip over: line ends, runs of spaces, special-token lookalikes, control characters,
+# combining marks, characters that were never seen, characters outside the basic plane, NUL, CRLF.
+AWKWARD = st.sampled_from(
+    [
+        "\n",
+        "\n\n",
+        " ",
+        "   ",
+        "\t",
+        "\r\n",
+        "\0",
+        "\x85",
+        "\u2028",
+        "\u00a0",
+        "\u3000",
+        "<eos>",
+        "<pad>",
+        "<mask>",
+    ]
+    + [
+        "汉",
+        "漢字",
+        "😀",
+        "👨‍👩‍👧",
+        "e\u0301",
+        "ß",
+        "ﬀ",
+        "\ufeff",
+        "\ufffd",
+        "\U0010ffff",
+        "Ġ",
+        "Ċ",
+        "the",
+        "12345",
+        "'s",
+    ]
+)
+TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.lists(st.one_of(AWKWARD, st.text(st.characters(codec="utf-8"), max_size=4)), max_size=30).map("".join),
+)
+
+
+@functools.cache
+def trained(kind: str) -> Tokenizer:
+    return learn(TokenizerSpec(kind, 320), lambda: SEEN)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=150, deadline=None)
+@given(text=TEXTS)
+def test_round_trip(kind, text):
+    tokenizer = trained(kind)
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == text
+    assert tokenizer.decode_bytes(ids) == text.encode()
+    assert all(i >= len(SPECIALS) for i in ids), "typed text never becomes a special token"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=150, deadline=None)
+@given(texts=st.lists(TEXTS, max_size=6))
+def test_the_fast_way_gives_what_the_slow_way_gives(kind, texts):
+    tokenizer = trained(kind)
+    fast = tokenizer.encode_many(texts)
+    assert [ids.tolist() for ids in fast] == [tokenizer.encode(text) for text in texts]
+    assert all(ids.dtype == np.int32 for ids in fast)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=150, deadline=None)
+@given(text=TEXTS, longest=st.integers(1, 40))
+def test_cutting_loses_nothing(kind, text, longest):
+    parts = cuts(text, longest)
+    assert "".join(parts) == text
+    assert all(len(part) <= longest for part in parts)
+    tokenizer = trained(kind)
+    assert tokenizer.decode(np.concatenate(tokenizer.encode_many(parts))) == text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=150, deadline=None)
+@given(lines=st.lists(TEXTS.map(lambda text: text.replace("\n", " ").strip() or "x")), ends=st.data())
+def test_no_token_crosses_a_cut_at_a_line_end_or_a_single_space(kind, lines, ends):
+    text = "".join(line + ends.draw(st.sampled_from(["\n", "\n\n", "  \n", " "])) for line in lines) + "x"
+    parts = cuts(text, max([len(line) for line in lines], default=0) + 4)
+    if any(not (a.endswith("\n") or b.startswith(" ")) for a, b in zip(parts, parts[1:], strict=False)):
+        return  # cut anywhere, for want of a better place
+    tokenizer = trained(kind)
+    assert np.concatenate(tokenizer.encode_many(parts)).tolist() == tokenizer.encode(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=TEXTS, cut=st.lists(st.integers(0, 200), max_size=5))
+def test_pieces_do_not_depend_on_how_the_text_arrives(text, cut):
+    text = text * 3
+    places = sorted({0, len(text), *(min(place, len(text)) for place in cut)})
+    arriving = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    assert "".join(_pieces(arriving)) == text
+
+
+def test_long_text_in_pieces_equals_long_text_whole(prose):
+    text = prose(3000)
+    pieces = list(_pieces([text[:50_001], text[50_001:]]))
+    assert len(pieces) > 10
+    for kind in KINDS:
+        tokenizer = trained(kind)
+        assert np.concatenate(tokenizer.encode_many(pieces)).tolist() == tokenizer.encode(text)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_special_tokens_have_their_places_and_only_count_when_asked_for(kind):
+    tokenizer = trained(kind)
+    assert (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id) == (0, 1, 2, 3)
+    ids = tokenizer.encode("a<mask>b<eos>", specials=True)
+    assert (ids[1], ids[-1], len(ids)) == (3, 2, 4)
+    assert tokenizer.decode(ids) == "ab"
+    assert tokenizer.decode(ids, specials=True) == "a<mask>b<eos>"
+    assert tokenizer.pieces(ids) == ["a", "<mask>", "b", "<eos>"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saved_and_loaded_it_is_the_same(kind, tmp_path):
+    tokenizer = trained(kind)
+    tokenizer.save(tmp_path / "tokenizer.json")
+    loaded = Tokenizer.load(tmp_path / "tokenizer.json")
+    text = "the 汉字 <eos> 未知 \0 😀"
+    assert (loaded.kind, loaded.size) == (kind, tokenizer.size)
+    assert loaded.encode(text) == tokenizer.encode(text)
+    loaded.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "tokenizer.json").read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_file_works_in_the_tokenizers_library_alone(kind, tmp_path):
+    import tokenizers
+
+    trained(kind).save(tmp_path / "tokenizer.json")
+    alone = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    text = "the cat 汉字 未知 😀\n"
+    assert alone.encode(text).ids == trained(kind).encode(text)
+    assert alone.decode(trained(kind).encode(text)) == text
+    assert alone.encode("<mask>").ids == [3], "other programs read the names as special tokens"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_learning_is_deterministic_and_keeps_to_the_size(kind, prose):
+    spec = TokenizerSpec(kind, 300)
+    first, second = (learn(spec, lambda: [prose(300)]) for _ in range(2))
+    assert first._inner.to_str() == second._inner.to_str()
+    assert first.size <= 300
+    assert first.size == (BASE_SIZE if kind == "byte" else first.size)
+
+
+def test_frequent_characters_and_words_get_the_tokens():
+    text = "汉汉汉字字未 " * 3 + "apple apple apple pear pear"
+    characters = learn(TokenizerSpec("char", BASE_SIZE + 2), lambda: [text])
+    assert characters.pieces(range(BASE_SIZE, characters.size)) == ["汉", "字"]
+    words = learn(TokenizerSpec("word", BASE_SIZE + 1), lambda: ["apple apple apple pear pear\n" * 2])
+    assert words.pieces(range(BASE_SIZE, words.size)) == [" apple"]
+
+
+def test_a_cut_character_shows_as_its_byte():
+    tokenizer = trained("byte")
+    assert tokenizer.pieces(tokenizer.encode("é")) == ["\\xc3", "\\xa9"]
+    assert tokenizer.decode(tokenizer.encode("é")[:1]) == "\ufffd"
+
+
+def test_lone_surrogates_become_the_replacement_character():
+    assert clean("a\ud83db") == "a\ufffdb"
+    assert clean("\ud83d\ude00") == "😀"
+    assert trained("bpe").decode(trained("bpe").encode("a\ud83d")) == "a\ufffd"
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"version": "1.0"}', '"text"'])
+def test_what_is_no_tokenizer_is_said_to_be_none(text, tmp_path):
+    (tmp_path / "tokenizer.json").write_text(text)
+    with pytest.raises(PlaygroundError, match="not a tokenizer"):
+        Tokenizer.load(tmp_path / "tokenizer.json")
+
+
+def test_errors_of_ids_and_files(tmp_path):
+    with pytest.raises(PlaygroundError, match="no token 9999"):
+        trained("bpe").decode([9999])
+    with pytest.raises(PlaygroundError, match="no tokenizer at"):
+        Tokenizer.load(tmp_path / "none.json")
