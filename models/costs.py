@@ -70,8 +70,8 @@ def memory(spec: ModelSpec, batch_size: int, optimizer: str = "adamw", dtype_byt
 
     Weights and gradients: parameters × `dtype_bytes`. Optimizer, in float32: AdamW two moments (8 bytes a
     parameter), SGD one momentum (4), Muon one for the block matrices and AdamW's two for the rest.
-    Activations: the values kept for the backward pass, see `activation_values`; fused attention keeps no
-    length × length matrix. Fragmentation, temporary buffers and the program itself come on top.
+    Activations: the values kept for the backward pass, see `activation_values`. Fragmentation, temporary
+    buffers and the program itself come on top.
     """
     counts = parameter_counts(spec)
     total = sum(counts.values())
@@ -101,21 +101,25 @@ def activation_values(spec: ModelSpec) -> int:
 
     Per layer, with d channels: two norms keep their inputs and outputs (4d; 6d with cross attention),
     attention its queries, keys, values and result, the MLP its hidden values before, between and after the
-    activation. Dropout keeps a mask a value. On top: the embeddings, the last norm, and the logits twice (as
-    they are and as probabilities).
+    activation. On top: the embeddings, the last norm, and the logits twice (as they are and as
+    probabilities). Dropout keeps its masks, and makes attention keep three length × length matrices a head.
+    What torch's recurrent kernels keep is measured.
     """
-    d, v = spec.d_model, spec.vocab_size
-    ends = 2 * d + 2 * v + (v if spec.logit_softcap else 0) + (4 * d if spec.head_transform else 0)
+    d, v, dropping = spec.d_model, spec.vocab_size, spec.dropout > 0
+    ends = (
+        (2 + dropping) * d + 2 * v + (v if spec.logit_softcap else 0) + (4 * d if spec.head_transform else 0)
+    )
     if spec.is_recurrent:
-        kept = {"rnn": 2, "lstm": 6, "gru": 6}[spec.architecture]  # gates, cell, output
-        return ends + spec.n_layers * kept * d
+        return ends + spec.n_layers * ({"rnn": 1, "lstm": 16, "gru": 7}[spec.architecture] + dropping) * d
     kv = spec.kv_heads * spec.head_dim
     turned = (d + kv) * ((spec.position == "rotary") + spec.qk_norm)
-    attention = 2 * d + 2 * kv + turned
+    dropped = dropping * 3 * spec.n_heads * spec.context_length
+    attention = 2 * d + 2 * kv + turned + dropped
     mlp = spec.mlp_width * {"gelu": 2, "relu": 1, "relu2": 2, "swiglu": 4}[spec.mlp]
-    layer = 4 * d + attention + mlp + (2 * d if spec.dropout else 0)
+    layer = (4 + 2 * dropping) * d + attention + mlp
     if spec.architecture == "encoder-decoder":
-        return 2 * ends - 2 * v + spec.n_layers * (2 * layer + 4 * d + 2 * kv)
+        cross = (4 + dropping) * d + 2 * kv + dropped
+        return 2 * ends - 2 * v + spec.n_layers * (2 * layer + cross)
     return ends + spec.n_layers * layer
 
 

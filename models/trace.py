@@ -2,12 +2,11 @@
 
 The names a tap sees, each ``[batch, length, channels]``:
     LSTM: gates.input, gates.forget, gates.cell, gates.output, cell, hidden
-    GRU: gates.update, gates.reset, gates.candidate, hidden
+    GRU: gates.reset, gates.update, gates.candidate, hidden
     RNN: hidden
-A layer that reads from right to left has "reverse." in front. Whatever the tap changes is held at its new
-value,
-and everything that follows from it is computed again: switch off a gate's channel and the memory changes with
-it.
+A layer that reads from right to left has "reverse." in front. Each name is seen once, in this order. Whatever
+the tap changes is held at its new value and everything that follows from it, at later steps too, is computed
+again: switch off a gate's channel and the memory changes with it. Names seen before keep the values they had.
 """
 
 import torch

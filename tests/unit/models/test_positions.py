@@ -1,0 +1,94 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.positions import Places, Rotary, Sinusoidal, alibi_bias, alibi_slopes, rotate, sinusoidal
+
+
+@pytest.mark.parametrize("d_model", [8, 9])
+def test_sinusoidal_is_the_published_formula(d_model):
+    table = sinusoidal(30, d_model)
+    assert table.shape == (30, d_model)
+    for place in (0, 1, 7, 29):
+        for channel in range(d_model):
+            angle = place / 10000 ** ((channel - channel % 2) / d_model)
+            expected = math.cos(angle) if channel % 2 else math.sin(angle)
+            assert table[place, channel].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_sinusoidal_grows():
+    waves = Sinusoidal(4, 8)
+    torch.testing.assert_close(waves(Places(90, 10, None, 100)), sinusoidal(100, 8)[90:])
+
+
+@given(i=st.integers(0, 200), j=st.integers(0, 200), shift=st.integers(0, 300), half=st.integers(1, 8))
+@settings(deadline=None)
+def test_rotary_scores_depend_on_the_distance_only(i, j, shift, half):
+    torch.manual_seed(i)
+    rotary = Rotary(2 * half, 10000.0, 16)
+    q, k = torch.randn(2, 1, 1, 1, 2 * half)
+
+    def score(query_place, key_place):
+        turned_q = rotate(q, *rotary(Places(query_place, 1, None, query_place + 1)))
+        turned_k = rotate(k, *rotary(Places(key_place, 1, None, key_place + 1)))
+        return (turned_q * turned_k).sum().item()
+
+    assert score(i, j) == pytest.approx(score(i + shift, j + shift), abs=2e-3)
+
+
+def test_rotary_turns_channel_pairs_half_a_head_apart():
+    rotary = Rotary(4, 100.0, 8)
+    x = torch.tensor([[[[1.0, 2.0, 3.0, 4.0]]]])
+    turned = rotate(x, *rotary(Places(3, 1, None, 4)))[0, 0, 0].tolist()
+    fast, slow = 3.0, 3.0 / 10  # angles 3·100^0 and 3·100^(-1/2)
+    assert turned == pytest.approx(
+        [
+            1 * math.cos(fast) - 3 * math.sin(fast),
+            2 * math.cos(slow) - 4 * math.sin(slow),
+            3 * math.cos(fast) + 1 * math.sin(fast),
+            4 * math.cos(slow) + 2 * math.sin(slow),
+        ],
+        abs=1e-6,
+    )
+
+
+def test_rotary_is_rotate_half_of_llama():
+    x = torch.randn(2, 3, 7, 8)
+    angles = torch.arange(7)[:, None] * (1.0 / 10000.0 ** (torch.arange(0, 8, 2).float() / 8))
+    angles = torch.cat([angles, angles], dim=-1)
+    rotate_half = torch.cat([-x[..., 4:], x[..., :4]], dim=-1)
+    expected = x * angles.cos() + rotate_half * angles.sin()
+    torch.testing.assert_close(rotate(x, *Rotary(8, 10000.0, 7)(Places(0, 7, None, 7))), expected)
+
+
+def test_rotary_takes_places_of_ones_own():
+    rotary = Rotary(8, 10000.0, 8)
+    x = torch.randn(2, 3, 2, 8)
+    places = torch.tensor([[4, 1], [0, 30]])
+    turned = rotate(x, *rotary(Places(0, 2, places, 31)))
+    for row, place in enumerate(places[:, 1].tolist()):
+        alone = rotate(x[row : row + 1, :, 1:], *rotary(Places(place, 1, None, place + 1)))
+        torch.testing.assert_close(turned[row : row + 1, :, 1:], alone)
+
+
+@pytest.mark.parametrize(
+    ("heads", "slopes"),
+    [
+        (1, [2**-8]),
+        (2, [2**-4, 2**-8]),
+        (8, [2**-i for i in range(1, 9)]),
+        (3, [2**-4, 2**-8, 2**-2]),
+        (12, [2**-i for i in range(1, 9)] + [2**-0.5, 2**-1.5, 2**-2.5, 2**-3.5]),
+    ],
+)
+def test_alibi_slopes_are_the_papers(heads, slopes):
+    assert alibi_slopes(heads) == pytest.approx(slopes)
+
+
+def test_alibi_bias_falls_with_distance_to_both_sides():
+    bias = alibi_bias(torch.tensor([1.0, 0.5]), torch.arange(3), torch.arange(3))
+    assert bias[0].tolist() == [[0, -1, -2], [-1, 0, -1], [-2, -1, 0]]
+    assert bias[1].tolist() == (bias[0] / 2).tolist()
