@@ -17,7 +17,7 @@ from playground.errors import PlaygroundError
 from playground.text.sources import Source
 from playground.text.tokenizers import clean, cuts
 
-CHUNK = 1 << 20  # bytes read at once
+CHUNK = 1 << 16  # bytes read at once; larger blocks of changing size leave holes in the heap
 PIECE = 1 << 13  # the most characters encoded as one string
 SPAN = 1 << 16  # bytes of each part of a sample
 TRAIN, VALIDATION = 0, 1

@@ -62,7 +62,8 @@ def _characters(texts: Iterable[str], most: int) -> list[str]:
     """The most frequent characters beyond ASCII, written in byte letters."""
     counts = np.zeros(0x110000, np.int64)
     for text in texts:
-        counts += np.bincount(np.frombuffer(text.encode("utf-32-le"), "<u4"), minlength=len(counts))
+        found = np.bincount(np.frombuffer(text.encode("utf-32-le"), "<u4"))
+        counts[: len(found)] += found
     counts[:128] = 0  # single bytes, which have a token already
     seen = np.flatnonzero(counts)
     frequent = seen[np.argsort(-counts[seen], kind="stable")][:most]
