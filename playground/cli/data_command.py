@@ -20,7 +20,7 @@ def list_data(options: argparse.Namespace) -> None:
     for name, corpus in CORPORA.items():
         print(f"{name:{width}}  {corpus.title} ({corpus.language}; {corpus.licence})")
         for option in corpus.options:
-            print(f"{'':{width}}    --option {option.name}={option.default}  {option.help}")
+            print(f"{'':{width}}    --option {option.name}={option.default}  {option.title}")
 
 
 def list_presets(options: argparse.Namespace) -> None:

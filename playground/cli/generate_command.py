@@ -16,7 +16,7 @@ def add(commands) -> None:
     parser.add_argument("target", metavar="RUN", help="a run's id, its beginning, its name, or 'latest'")
     parser.add_argument("--prompt", default="", help=f"what to continue or to answer; with {MASK} places for MLM models")
     parser.add_argument("--tokens", type=int, default=200, help="how many tokens at most (default 200)")
-    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--temperature", type=float, help="0 is greedy (default 0.8; 0 for models that answer)")
     parser.add_argument("--top-k", type=int, default=0)
     parser.add_argument("--top-p", type=float, default=1.0)
     parser.add_argument("--min-p", type=float, default=0.0)
@@ -57,12 +57,13 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     from models.decode import beam, decode
     from playground.inference.sampling import Sampling, choose
 
-    sampling = Sampling(
-        0.0 if options.greedy else options.temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty
-    )
+    answers = folder.about().get("data_shape") == "pairs"
+    usual = 0.0 if answers or options.greedy else 0.8
+    temperature = usual if options.temperature is None or options.greedy else options.temperature
+    sampling = Sampling(temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty)
     prompt = tokenizer.encode(options.prompt)
     generator = np.random.default_rng(options.seed)
-    ids, source = opening(model, tokenizer, prompt, folder)
+    ids, source = opening(model, tokenizer, prompt, answers)
     stop = (tokenizer.eos_id,)
     start = time.perf_counter()
     if options.beams:
@@ -89,13 +90,13 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     return 0
 
 
-def opening(model, tokenizer, prompt: list[int], folder: RunFolder) -> tuple[list[int], list[int] | None]:
+def opening(model, tokenizer, prompt: list[int], answers: bool) -> tuple[list[int], list[int] | None]:
     """What the decoder starts from, and what an encoder reads."""
     if model.spec.architecture == "encoder-decoder":
         if not prompt:
             raise PlaygroundError("This model answers a text, and there is none.", 'Add --prompt "...".')
         return [tokenizer.bos_id], prompt[-model.spec.context_length :]
-    if folder.about().get("data_shape") == "pairs":
+    if answers:
         return [*prompt, tokenizer.bos_id], None
     return prompt or [tokenizer.eos_id], None
 

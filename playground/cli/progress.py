@@ -25,6 +25,7 @@ class Progress:
         self.evaluation: dict[str, Any] = {}
         self.printed = -math.inf
         self.said = ""
+        self.problem: dict[str, str] = {}
 
     def on_event(self, kind: str, value: Any) -> None:
         if kind == "metrics":
@@ -37,6 +38,8 @@ class Progress:
             self._step()
         elif kind == "sample":
             self._line(self._sampled(value))
+        elif kind == "status" and value.get("state") == "failed":
+            self.problem = value
         elif kind == "status" and value.get("message") and value["message"] != self.said:
             self.said = value["message"]
             self.note(self.said)
@@ -83,9 +86,8 @@ class Progress:
         status = self.folder.status()
         words = {"finished": "Finished", "paused": "Paused", "stopped": "Stopped", "failed": "Failed"}.get(state, state)
         if state == "failed":
-            print(f"\r\n{status.message}", file=sys.stderr)
-            if status.hint:
-                print(status.hint, file=sys.stderr)
+            problem = self.problem or {"message": status.message, "hint": status.hint}
+            print("\n".join(filter(None, ["", problem["message"], problem["hint"]])), file=sys.stderr)
             return
         loss = f", validation loss {self.evaluation['val_loss']:.4f}" if self.evaluation else ""
         end = f"\r\033[K{words}" if self.live else words

@@ -47,11 +47,13 @@ def list_runs(options: argparse.Namespace) -> None:
 
 
 def steer(options: argparse.Namespace) -> None:
+    from playground.runs.submit import halt
+
     folder = RunStore().get(options.target)
     state = folder.status().state
     if state not in ("queued", "preparing", "running"):
         raise PlaygroundError(f"{folder.name} is not running; it is {state}.")
-    folder.request(options.verb)
+    halt(folder, options.verb)
     print(f"Asked {folder.id} to {options.verb}.")
 
 

@@ -92,7 +92,9 @@ def _run_in_group(options: argparse.Namespace) -> int:
 def open_folder(options: argparse.Namespace, store: RunStore) -> RunFolder:
     """The run to train: an old one to go on with, or a new one from the options."""
     if options.resume:
-        return store.get(options.resume)
+        folder = store.get(options.resume)
+        folder.clear_requests()  # a stop that was meant for its last life
+        return folder
     return store.create(config_from(options, store))
 
 

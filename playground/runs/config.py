@@ -1,7 +1,8 @@
 """What makes a run: the model, the text, and how it is trained. All of it fits in ``run.json``."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Mapping, Self
+from typing import Any, Self
 
 from models.spec import ModelSpec, SpecError
 from playground.text.spec import DataSpec

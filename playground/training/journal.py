@@ -38,6 +38,9 @@ class Journal:
     def evaluation(self, progress, score, probe: list[float] | None, memory: int) -> None:
         """One line for the curves: mean validation loss (nats a token) and its perplexity, shares that were right."""
         targets = max(1, score.targets)
+        if not math.isfinite(score.loss):
+            self.diverged_at = self.diverged_at or progress.step
+            return
         line = {
             "kind": "eval",
             "step": progress.step,

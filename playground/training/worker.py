@@ -36,8 +36,19 @@ def run(folder: RunFolder, on_event: Listener | None = None, in_queue: bool = Fa
     told = on_event or (lambda kind, value: None)
     if not group.leads:
         return _train(folder, told, group)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(folder.hold())
+        except PlaygroundError as error:  # the status belongs to whoever trains it
+            told("status", {"state": "failed", "message": error.message, "hint": error.hint})
+            return "failed"
+        return _run_alone(folder, told, in_queue, group)
+
+
+def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) -> str:
+    """Trains with the run to itself, and turns what can go wrong into a status."""
     try:
-        with folder.hold(), _turn(folder, in_queue, told):
+        with _turn(folder, in_queue, told):
             state = _train(folder, told, group)
             folder.update_status(state=state)
             return state

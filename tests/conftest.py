@@ -1,0 +1,41 @@
+"""What all tests share: a home of their own, and small things to train."""
+
+import os
+import tempfile
+
+# Set before anything of the playground is imported: no test may touch a person's runs.
+os.environ["PLAYGROUND_HOME"] = tempfile.mkdtemp(prefix="playground-tests-")
+
+from playground.runs.submit import SETTINGS  # noqa: E402
+
+for name, value in SETTINGS.items():
+    os.environ.setdefault(name, value)
+
+import pytest  # noqa: E402
+
+from models.spec import ModelSpec  # noqa: E402
+from playground.runs.config import RunConfig, TrainingSpec  # noqa: E402
+from playground.runs.store import RunStore  # noqa: E402
+from playground.text.spec import DataSpec, TokenizerSpec  # noqa: E402
+
+SMALL = {"d_model": 32, "n_layers": 1, "n_heads": 2, "context_length": 16}
+QUICK = {"steps": 12, "batch_size": 4, "warmup_steps": 2, "eval_every": 6, "eval_batches": 2, "sample_every": 6,
+         "sample_tokens": 8, "threads": 1}  # fmt: skip
+
+
+@pytest.fixture
+def new_run():
+    """``new_run(model={...}, training={...}, data={...})``: a small run's folder, ready to train."""
+
+    def make(model: dict | None = None, training: dict | None = None, data: dict | None = None, **config):
+        return RunStore().create(
+            RunConfig(
+                name="a small run",
+                model=ModelSpec(**{"architecture": "decoder", **SMALL, **(model or {})}),
+                data=DataSpec(**{"corpus": "python-docs", "tokenizer": TokenizerSpec("char"), "max_bytes": 60_000, **(data or {})}),
+                training=TrainingSpec(**{**QUICK, **(training or {})}),
+                **config,
+            )
+        )
+
+    return make

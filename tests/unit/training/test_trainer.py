@@ -1,0 +1,238 @@
+"""Whole small runs: what they write, how they end, and that they can be cut anywhere and go on."""
+
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.presets import PRESETS
+from playground.runs.store import RunStore
+from playground.training import trainer as trainer_module
+from playground.training import worker
+from playground.training.recipes import recipe
+from playground.training.saving import load_model
+
+
+def losses(folder) -> dict[int, float]:
+    return {row["step"]: row["loss"] for row in folder.metrics()[0] if row["kind"] == "train"}
+
+
+def weights(folder):
+    return load_file(folder.latest_checkpoint() / "model.safetensors")
+
+
+def assert_same_run(one, other) -> None:
+    assert losses(one) == losses(other)
+    for name, tensor in weights(one).items():
+        assert torch.equal(tensor, weights(other)[name]), name
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name.endswith("-tiny")])
+def test_every_preset_learns_from_real_text(preset, new_run):
+    """60 steps bring the validation loss well below that of knowing nothing but how many tokens there are."""
+    data = {"corpus": "jupyterlab-zh", "max_bytes": 40_000} if preset.startswith("seq2seq") else {}
+    training = recipe(preset, steps=60, batch_size=8, eval_every=30, eval_batches=4, sample_every=60, warmup_steps=5, sample_tokens=8)
+    folder = new_run(PRESETS[preset].spec.replace(context_length=32).to_dict(), training.to_dict(), data)
+    assert worker.run(folder) == "finished"
+    evaluations = [row["val_loss"] for row in folder.metrics()[0] if row["kind"] == "eval"]
+    start = losses(folder)[1]
+    assert evaluations[-1] < start - 1.0
+    assert evaluations[-1] < evaluations[0]
+
+
+def test_a_run_writes_what_the_pages_read(new_run):
+    folder = new_run()
+    events = []
+    assert worker.run(folder, lambda kind, value: events.append(kind)) == "finished"
+    rows = folder.metrics()[0]
+    assert list(losses(folder)) == list(range(1, 13))
+    evaluations = [row for row in rows if row["kind"] == "eval"]
+    assert [row["step"] for row in evaluations] == [6, 12]
+    assert all(0 <= row["val_accuracy"] <= 1 and row["memory_bytes"] > 1e6 for row in evaluations)
+    assert [sample["step"] for sample in folder.samples()] == [6, 12]
+    status = folder.status()
+    assert (status.state, status.step, status.steps) == ("finished", 12, 12)
+    assert len(evaluations[0]["probe"]) == len(status.note["probe"]) == folder.config().model.context_length
+    assert {"metrics", "sample", "status"} <= set(events)
+    assert folder.config().model.vocab_size > 260
+
+
+def test_first_loss_is_that_of_a_model_that_knows_nothing(new_run):
+    """A zero-initialised head gives every token the same probability: exactly ln(vocabulary)."""
+    folder = new_run(PRESETS["modern-tiny"].spec.replace(context_length=16).to_dict(), {"steps": 1})
+    worker.run(folder)
+    assert losses(folder)[1] == pytest.approx(math.log(folder.config().model.vocab_size), abs=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(new_run, optimizer):
+    one, two, other = (new_run({"dropout": 0.1}, {"optimizer": optimizer, "seed": seed}) for seed in (1, 1, 2))
+    for folder in (one, two, other):
+        worker.run(folder)
+    assert_same_run(one, two)
+    assert losses(one) != losses(other)
+
+
+@pytest.mark.parametrize(
+    "model, training",
+    [
+        ({"dropout": 0.1}, {}),
+        ({"architecture": "lstm"}, {"optimizer": "sgd"}),
+        ({"architecture": "encoder"}, {"objective": "mlm", "optimizer": "muon"}),
+    ],
+)
+def test_paused_and_resumed_equals_uninterrupted(new_run, model, training):
+    whole = new_run(model, training)
+    worker.run(whole)
+    cut = new_run(model, training)
+    for at in (3, 7):
+        while (len(losses(cut)) or 0) < at:
+            cut.request("step")
+            assert worker.run(cut) == "paused"
+    assert worker.run(cut) == "finished"
+    assert_same_run(whole, cut)
+
+
+def test_steps_after_the_checkpoint_are_forgotten_on_resuming(new_run, monkeypatch):
+    """A worker that dies between checkpoints leaves metrics from the future: they are trained anew, the same."""
+    whole = new_run(training={"checkpoint_seconds": 1e6, "eval_every": 5})
+    worker.run(whole)
+    cut = new_run(training={"checkpoint_seconds": 1e6, "eval_every": 5})
+
+    def die(self):
+        if self.progress.step == 9:
+            self.journal.flush()
+            raise RuntimeError("killed")
+        return original(self)
+
+    original = trainer_module.Trainer.one_step
+    monkeypatch.setattr(trainer_module.Trainer, "one_step", die)
+    assert worker.run(cut) == "failed"
+    assert max(losses(cut)) == 9 and cut.checkpoints() == [5]
+    monkeypatch.undo()
+    assert worker.run(cut) == "finished"
+    assert_same_run(whole, cut)
+
+
+def test_micro_batches_give_the_same_gradients(new_run):
+    """Accumulating over 4 micro-batches is the same arithmetic in another order, for answers of any length too."""
+    data = {"corpus": "task-addition"}
+    for model, training in (
+        ({}, {}),
+        ({"architecture": "encoder"}, {"objective": "mlm"}),
+        ({}, {"loss_on": "answer"}),
+    ):
+        one = new_run(model, training, data if training.get("loss_on") else None)
+        four = new_run(model, {**training, "accumulate": 4}, data if training.get("loss_on") else None)
+        worker.run(one)
+        worker.run(four)
+        for step, loss in losses(one).items():
+            assert losses(four)[step] == pytest.approx(loss, rel=2e-4), (training, step)
+
+
+def test_nan_stops_the_run_with_a_reason_and_keeps_the_good_checkpoint(new_run):
+    folder = new_run(training={"steps": 400, "optimizer": "sgd", "lr": 100.0, "grad_clip": 0.0, "eval_every": 1})
+    assert worker.run(folder) == "failed"
+    status = folder.status()
+    assert "stopped being a number at step" in status.message and "learning rate" in status.hint
+    for tensor in weights(folder).values():
+        assert tensor.isfinite().all()
+    raw = (folder.path / "metrics.jsonl").read_text()
+    assert "NaN" not in raw and "Infinity" not in raw
+    for line in raw.splitlines():
+        json.loads(line, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_stop_saves_and_resume_goes_on(new_run):
+    folder = new_run(training={"steps": 100_000})
+
+    def stop_at_first_numbers(kind, value):
+        if kind == "metrics" and not folder.pending_requests():
+            folder.request("stop")
+
+    assert worker.run(folder, stop_at_first_numbers) == "stopped"
+    reached = folder.status().step
+    assert 0 < reached < 100_000
+    assert folder.checkpoints()[-1] == reached == max(losses(folder))
+
+
+def test_early_stop_ends_when_validation_no_longer_improves(new_run):
+    """With no learning at all nothing improves: the first evaluation is the best, and patience is two more."""
+    folder = new_run(training={"steps": 500, "lr": 0.0, "eval_every": 2, "early_stop": 2})
+    assert worker.run(folder) == "finished"
+    assert folder.status().step == 6
+
+
+def test_the_best_and_the_asked_for_checkpoints_stay(new_run):
+    folder = new_run(training={"steps": 30, "keep_steps": (0, 4, 9), "eval_every": 10, "lr": 3e-3})
+    worker.run(folder)
+    assert {0, 4, 9, 30} <= set(folder.checkpoints())
+    early, late = load_model(folder, 4), load_model(folder)
+    assert any(not torch.equal(a, b) for a, b in zip(early.parameters(), late.parameters(), strict=True))
+
+
+def test_learning_rate_can_be_changed_while_training(new_run):
+    folder = new_run(training={"schedule": "constant", "warmup_steps": 0, "lr": 1e-3})
+    folder.request({"lr_scale": 0.5})
+    worker.run(folder)
+    rates = [row["lr"] for row in folder.metrics()[0] if row["kind"] == "train"]
+    assert rates[-1] == pytest.approx(5e-4)
+
+
+def test_a_branch_starts_from_its_parents_weights(new_run):
+    parent = new_run(training={"keep_steps": (6,)})
+    worker.run(parent)
+    child = new_run(training={"lr": 0.0, "steps": 2}, parent={"run": parent.id, "step": 6})
+    worker.run(child)
+    for name, tensor in load_file(parent.checkpoint(6) / "model.safetensors").items():
+        assert torch.equal(tensor, weights(child)[name])
+
+
+def test_a_branch_on_another_text_keeps_its_parents_tokens(new_run):
+    parent = new_run()
+    worker.run(parent)
+    child = new_run(data={"corpus": "python-code"}, training={"steps": 2}, parent={"run": parent.id, "step": None})
+    assert worker.run(child) == "finished"
+    assert child.tokenizer_path.read_text() == parent.tokenizer_path.read_text()
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"model": {"context_length": 100_000}}, "reads 100000 at a time"),
+        ({"training": {"batch_size": 3, "accumulate": 3}, "parent": {"run": "no-such-run", "step": None}}, "no run"),
+    ],
+)
+def test_what_cannot_work_is_said_in_a_sentence(new_run, change, words):
+    folder = new_run(**change)
+    assert worker.run(folder) == "failed"
+    assert words in folder.status().message.lower() or words in folder.status().message
+    assert "Traceback" not in folder.status().message
+
+
+def test_out_of_memory_is_explained(new_run, monkeypatch):
+    def explode(self):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(trainer_module.Trainer, "one_step", explode)
+    folder = new_run()
+    assert worker.run(folder) == "failed"
+    assert "not enough memory" in folder.status().message and "smaller batch" in folder.status().hint
+
+
+def test_a_damaged_checkpoint_is_named(new_run):
+    folder = new_run()
+    worker.run(folder)
+    (folder.latest_checkpoint() / "trainer.json").write_text("{")
+    assert worker.run(folder) == "failed"
+    assert "cannot be used" in folder.status().message
+
+
+def test_two_workers_cannot_train_one_run(new_run):
+    folder, heard = new_run(), []
+    with folder.hold():
+        assert worker.run(RunStore().get(folder.id), lambda kind, value: heard.append(value)) == "failed"
+    assert "another process" in heard[0]["message"]
+    assert folder.status().state == "created", "the status is left to whoever trains"
