@@ -1,6 +1,4 @@
-"""The first values of the parameters: random numbers, so small that signals neither die nor explode."""
-
-import math
+"""The first values of the parameters: random numbers, sized so that signals neither die nor explode."""
 
 from torch import nn
 
@@ -9,29 +7,42 @@ from models.block import MLP
 from models.recurrent import Recurrent
 from models.spec import ModelSpec
 
-STD = 0.02  # GPT-2's and BERT's
+POST_NORM_STD = 0.02
 
 
 def initialise(model: nn.Module, spec: ModelSpec) -> None:
-    """Sets every parameter in place, from torch's global random numbers.
+    """Sets every parameter in place, from torch's global random numbers; biases start at 0.
 
-    Transformers: normal(0, 0.02), biases 0 (Radford et al. 2018); pre-norm, the projections back into the
-    residual stream are divided by √(number of sublayers), so that their sum does not grow with depth (GPT-2).
-    With `zero_init` those projections and an untied head start at 0, so that each layer starts as the
-    identity. Recurrent models: see `_recurrent`.
+    Pre-norm: matrices are normal with standard deviation 1/√inputs, so that what comes out is as large as
+    what goes in at every width. A token table of its own has deviation 1; one that is the output matrix too
+    1/√d, as an untied output matrix has. The projections back into the residual stream are divided by
+    √(number of sublayers), so that their sum does not grow with depth (Radford et al. 2019). At the sizes of
+    this house that learns clearly faster than GPT-2's 0.02 everywhere.
+
+    Post-norm: 0.02 everywhere (Devlin et al. 2019), for larger values need a long warm-up (Xiong et al.
+    2020).
+
+    With `zero_init` the projections back into the residual stream and an untied output matrix start at 0, so
+    that each pre-norm layer starts as the identity. Recurrent models: see `_recurrent`.
     """
+    post = spec.norm_position == "post" and not spec.is_recurrent
     for module in model.modules():
-        if isinstance(module, (nn.Linear, nn.Embedding)):
-            nn.init.normal_(module.weight, std=STD)
-            if getattr(module, "bias", None) is not None:
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=POST_NORM_STD if post else module.in_features**-0.5)
+            if module.bias is not None:
                 nn.init.zeros_(module.bias)
+    output_std = POST_NORM_STD if post else spec.d_model**-0.5
+    table_std = output_std if post or spec.tie_embeddings else 1.0
+    nn.init.normal_(model.embedding.tokens.weight, std=table_std)
+    if model.embedding.positions is not None:
+        nn.init.normal_(model.embedding.positions.weight, std=output_std)
+    if model.head.weight is not None:
+        nn.init.normal_(model.head.weight, std=0.0 if spec.zero_init else output_std)
     for module in model.modules():
         if isinstance(module, (SelfAttention, CrossAttention)):
             _residual(module.output, spec)
         elif isinstance(module, MLP):
             _residual(module.down, spec)
-    if model.head.weight is not None and not spec.zero_init:
-        nn.init.normal_(model.head.weight, std=STD)
     if isinstance(model, Recurrent):
         _recurrent(model)
 
@@ -41,15 +52,18 @@ def _residual(projection: nn.Linear, spec: ModelSpec) -> None:
         nn.init.zeros_(projection.weight)
     elif spec.norm_position == "pre":
         sublayers = (3 if spec.architecture == "encoder-decoder" else 2) * spec.n_layers
-        nn.init.normal_(projection.weight, std=STD / math.sqrt(sublayers))
+        nn.init.normal_(projection.weight, std=(projection.in_features * sublayers) ** -0.5)
 
 
 def _recurrent(model: Recurrent) -> None:
     """Recurrent matrices are orthogonal, to keep the length of a signal through time (Saxe et al. 2014),
-    input matrices Xavier, and a forget gate starts open, to keep memories (Jozefowicz et al. 2015).
+    input matrices Xavier, and a forget gate starts open, to keep memories (Jozefowicz et al. 2015). A tied
+    token table is large enough for the gates to tell tokens apart, and small enough for the output.
     """
     width = model.width
-    nn.init.normal_(model.embedding.tokens.weight, std=model.spec.d_model**-0.5)
+    if model.spec.tie_embeddings:
+        size = 3 if model.spec.architecture == "rnn" else 5
+        nn.init.normal_(model.embedding.tokens.weight, std=size * model.spec.d_model**-0.5)
     for name, parameter in model.recurrent.named_parameters():
         if name.startswith("weight"):
             fill = nn.init.orthogonal_ if "hh" in name else nn.init.xavier_uniform_
