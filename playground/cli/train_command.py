@@ -133,8 +133,8 @@ def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
         if size and not size.isdigit():
             raise SpecError(f"{size!r} is not a vocabulary size.", "Write for example --tokenizer bpe:2000.")
         tokenizer = TokenizerSpec(kind, int(size)) if size else TokenizerSpec(kind)
-    elif options.data.startswith("task-"):
-        tokenizer = TokenizerSpec("char")
+    elif options.data in CORPORA:
+        tokenizer = TokenizerSpec(CORPORA[options.data].tokenizer)
     known = options.data in CORPORA or options.data.startswith("hf:")
     if not known and not Path(options.data).expanduser().exists():
         raise PlaygroundError(

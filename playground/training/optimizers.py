@@ -37,14 +37,15 @@ class Muon(torch.optim.Optimizer):
     Matrices of one shape are updated as one batch: on small models the number of kernels is the cost.
 
     Args:
-        params: two-dimensional parameters.
+        params: groups of two-dimensional parameters; a group's ``maps`` says how many maps each of its matrices
+            stacks on top of each other (q, k and v; the gates of an LSTM). Each map is orthogonalised on its own.
         lr: step size; the update of an ``[rows, columns]`` matrix is scaled by ``sqrt(max(1, rows / columns))``.
         momentum: of the gradient, with Nesterov's look-ahead.
         weight_decay: decoupled, as in AdamW.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "maps": 1})
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
@@ -65,9 +66,8 @@ class Muon(torch.optim.Optimizer):
         momenta = [self.state[parameter]["momentum"] for parameter in same]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         looking_ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
-        pieces = [_square_pieces(matrix) for matrix in looking_ahead]
-        updates = orthogonalize(torch.cat(pieces))
-        rows, columns = updates.shape[-2:]
+        rows, columns = same[0].shape[0] // group["maps"], same[0].shape[1]
+        updates = orthogonalize(torch.stack(looking_ahead).view(-1, rows, columns))
         scale = max(1.0, rows / columns) ** 0.5
         updates = updates.view(len(same), *same[0].shape).unbind()
         if group["weight_decay"]:
@@ -75,15 +75,14 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_add_(same, updates, alpha=-group["lr"] * scale)
 
 
-def _square_pieces(matrix: Tensor) -> Tensor:
-    """A fused projection ``[n*d, d]`` (q, k and v in one, say) as its ``n`` square matrices ``[n, d, d]``.
-
-    Each is a map of its own, so each is orthogonalised on its own; any other shape stays one matrix.
-    """
-    rows, columns = matrix.shape
-    if rows == 3 * columns:
-        return matrix.view(3, columns, columns)
-    return matrix.unsqueeze(0)
+def stacked_maps(name: str, parameter: Tensor) -> int:
+    """How many equal maps one matrix of ``models/`` holds: q, k, v in a fused projection; a recurrent layer's gates."""
+    rows, columns = parameter.shape
+    if "qkv" in name and rows == 3 * columns:
+        return 3
+    if "recurrent.weight" in name and rows % columns == 0:
+        return rows // columns
+    return 1
 
 
 def build_optimizers(model: nn.Module, training: TrainingSpec, device_kind: str) -> list[torch.optim.Optimizer]:
@@ -99,7 +98,7 @@ def build_optimizers(model: nn.Module, training: TrainingSpec, device_kind: str)
         rest = [(name, p) for name, p in named if name not in chosen]
         optimizers = [_adamw(rest, training, device_kind)]
         if matrices:
-            optimizers.append(Muon([p for _, p in matrices], training.muon_lr, training.momentum, training.weight_decay))
+            optimizers.append(Muon(_map_groups(matrices), training.muon_lr, training.momentum, training.weight_decay))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["base_lr"] = group["lr"]
@@ -120,7 +119,14 @@ def _decay_groups(named: list[tuple[str, Tensor]], training: TrainingSpec) -> li
 
 
 def _is_block_matrix(name: str, parameter: Tensor) -> bool:
-    return parameter.dim() == 2 and "layers." in name
+    return parameter.dim() == 2 and ("layers." in name or "recurrent.weight" in name)
+
+
+def _map_groups(matrices: list[tuple[str, Tensor]]) -> list[dict]:
+    groups = defaultdict(list)
+    for name, parameter in matrices:
+        groups[stacked_maps(name, parameter)].append(parameter)
+    return [{"params": parameters, "maps": maps} for maps, parameters in sorted(groups.items())]
 
 
 def optimizer_tensors(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:

@@ -145,7 +145,9 @@ def _prepare(folder: RunFolder, told: Listener, group: Group) -> Prepared:
             folder.update_status(state="preparing", message=message)
             told("status", {"state": "preparing", "message": message})
 
-    if group.leads:
+    if group.leads and (known := _prepared_before(folder)):
+        prepared = known
+    elif group.leads:
         parent = folder.config().parent
         tokenizer = _parent_tokenizer(parent) if parent else None
         prepared = prepare(folder.config().data, progress, lambda: _asked_to_end(folder), tokenizer=tokenizer)
@@ -154,6 +156,17 @@ def _prepare(folder: RunFolder, told: Listener, group: Group) -> Prepared:
         prepared.tokenizer.save(folder.tokenizer_path)
     path = group.share(prepared.folder if group.leads else None)
     return prepared if group.leads else load(path)
+
+
+def _prepared_before(folder: RunFolder) -> Prepared | None:
+    """The tokens that the run began with: going on needs neither the person's file nor the time to read it again."""
+    path = folder.about().get("data_folder")
+    if not folder.checkpoints() or not path:
+        return None
+    try:
+        return load(path)
+    except PlaygroundError:  # cleaned away, or the run comes from another machine
+        return None
 
 
 def _parent_tokenizer(parent: dict):
@@ -177,7 +190,7 @@ def _complete(folder: RunFolder, prepared: Prepared, group: Group) -> RunConfig:
         )
     config = config.replace(model=config.model.replace(vocab_size=size))
     if group.leads:
-        folder.write_config(config, data_shape=prepared.shape, data_info=prepared.info)
+        folder.write_config(config, data_shape=prepared.shape, data_info=prepared.info, data_folder=str(prepared.folder))
     return config
 
 

@@ -35,14 +35,21 @@ def test_muon_step_is_the_formula():
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(24, 8))
     before, gradient = weight.detach().clone(), torch.randn(24, 8)
-    optimizer = Muon([weight], lr=0.1, momentum=0.9)
+    optimizer = Muon([{"params": [weight], "maps": 3}], lr=0.1, momentum=0.9)
     weight.grad = gradient.clone()
     optimizer.step()
     momentum = 0.1 * gradient
     looking_ahead = 0.1 * gradient + 0.9 * momentum
-    # [24, 8] is three fused 8 × 8 maps, each orthogonalised on its own.
+    # [24, 8] as three fused 8 × 8 maps, each orthogonalised on its own.
     update = orthogonalize(looking_ahead.view(3, 8, 8)).view(24, 8)
     torch.testing.assert_close(weight.detach(), before - 0.1 * update)
+
+
+@pytest.mark.parametrize("architecture, maps", [("decoder", {1, 3}), ("rnn", {1}), ("gru", {3}), ("lstm", {4})])
+def test_muon_orthogonalises_each_map_of_a_fused_matrix(architecture, maps):
+    model = build(SPEC.replace(architecture=architecture))
+    muon = build_optimizers(model, TrainingSpec(optimizer="muon"), "cpu")[-1]
+    assert {group["maps"] for group in muon.param_groups} == maps
 
 
 def test_muon_takes_block_matrices_and_adamw_the_rest():

@@ -1,0 +1,51 @@
+"""(d) From the request to the first loss: with nothing running yet, and with the warm process that the app keeps."""
+
+import statistics
+import time
+
+from models.presets import PRESETS
+from playground.runs.config import RunConfig
+from playground.runs.store import RunStore
+from playground.runs.submit import retire, submit
+from playground.training.recipes import recipe
+from tests.benchmarks.text import characters
+
+REPEATS = 5
+
+
+def measure() -> list[tuple]:
+    _first_loss("gpt2-tiny")  # the text is prepared once, before anything is timed
+    retire()
+    _gone()
+    cold = _first_loss("gpt2-tiny")
+    warm = {preset: [_first_loss(preset) for _ in range(REPEATS)] for preset in ("gpt2-tiny", "lstm-tiny", "modern-tiny")}
+    rows = [("request → first loss, nothing running", f"{cold:.2f} s", "", None)]
+    for preset, seconds in warm.items():
+        middle, worst = statistics.median(seconds), max(seconds)
+        rows.append((f"request → first loss, warm, {preset}", f"{middle:.2f} s (worst of {REPEATS}: {worst:.2f} s)", "< 1 s", worst < 1))
+    return rows
+
+
+def _gone() -> None:
+    from playground.runs.submit import dispatcher
+    from playground.runs.process import is_alive
+
+    said = dispatcher()
+    while is_alive(said.get("pid"), said.get("birth")):
+        time.sleep(0.05)
+
+
+def _first_loss(preset: str) -> float:
+    training = recipe(preset, steps=20, sample_every=0, eval_batches=1)
+    folder = RunStore().create(RunConfig(f"start {preset}", PRESETS[preset].spec, characters(), training, preset))
+    began = time.perf_counter()
+    submit(folder)
+    while not (rows := folder.metrics()[0]):
+        if folder.status().state == "failed":
+            raise RuntimeError(folder.status().message)
+        time.sleep(0.002)
+    seconds = time.perf_counter() - began
+    assert rows[0]["kind"] == "train" and rows[0]["loss"] > 0
+    while folder.status().state != "finished":
+        time.sleep(0.01)
+    return seconds
