@@ -20,19 +20,20 @@ def initialise(model: nn.Module, spec: ModelSpec) -> None:
     this house that learns clearly faster than GPT-2's 0.02 everywhere.
 
     Post-norm: 0.02 everywhere (Devlin et al. 2019), for larger values need a long warm-up (Xiong et al.
-    2020).
+    2020). ``init_std`` asks for one deviation everywhere, as the published GPT-2 has 0.02.
 
     With `zero_init` the projections back into the residual stream and an untied output matrix start at 0, so
     that each pre-norm layer starts as the identity. Recurrent models: see `_recurrent`.
     """
     post = spec.norm_position == "post" and not spec.is_recurrent
+    fixed = spec.init_std or (POST_NORM_STD if post else None)
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=POST_NORM_STD if post else module.in_features**-0.5)
+            nn.init.normal_(module.weight, std=fixed or module.in_features**-0.5)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    output_std = POST_NORM_STD if post else spec.d_model**-0.5
-    table_std = output_std if post or spec.tie_embeddings else 1.0
+    output_std = fixed or spec.d_model**-0.5
+    table_std = output_std if fixed or spec.tie_embeddings else 1.0
     nn.init.normal_(model.embedding.tokens.weight, std=table_std)
     if model.embedding.positions is not None:
         nn.init.normal_(model.embedding.positions.weight, std=output_std)
@@ -52,7 +53,8 @@ def _residual(projection: nn.Linear, spec: ModelSpec) -> None:
         nn.init.zeros_(projection.weight)
     elif spec.norm_position == "pre":
         sublayers = (3 if spec.architecture == "encoder-decoder" else 2) * spec.n_layers
-        nn.init.normal_(projection.weight, std=(projection.in_features * sublayers) ** -0.5)
+        std = spec.init_std or projection.in_features**-0.5
+        nn.init.normal_(projection.weight, std=std * sublayers**-0.5)
 
 
 def _recurrent(model: Recurrent) -> None:

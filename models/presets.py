@@ -39,7 +39,7 @@ _FAMILIES = {
     "gpt2": (
         "GPT-2",
         "Pre-norm decoder with learned positions and GELU; loads as GPT2LMHeadModel (Radford et al. 2019).",
-        {"architecture": "decoder"},
+        {"architecture": "decoder", "init_std": 0.02},
     ),
     "llama": (
         "Llama",

@@ -23,7 +23,7 @@ _COUNTS = {
     "d_model": "channels", "n_layers": "layers", "context_length": "tokens of context", "n_heads": "heads",
     "n_kv_heads": "key-value heads", "d_mlp": "MLP channels",
 }  # fmt: skip
-_OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap")
+_OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap", "init_std")
 _FLAGS = (
     "tie_embeddings", "bidirectional", "bias", "qk_norm", "zero_init", "embedding_norm", "head_transform",
 )  # fmt: skip
@@ -71,6 +71,7 @@ class ModelSpec:
     rope_theta: float = 10000.0
     qk_norm: bool = False  #             queries and keys divided by their RMS, no learned scale
     logit_softcap: float | None = None  # cap * tanh(logits / cap)
+    init_std: float | None = None  #     of the first weights; None: sized by each matrix's inputs
     zero_init: bool = False  #           residual output projections and an untied head start at zero
     embedding_norm: bool = False  #      BERT: a norm after the embeddings
     head_transform: bool = False  #      BERT: dense, GELU, norm before the output matrix, which gets a bias
@@ -155,7 +156,7 @@ def _check_types(spec: ModelSpec) -> None:
             not isinstance(value, int) or isinstance(value, bool)
         ):
             raise SpecError(f"{name} is a whole number, not {value!r}.")
-    for name in ("dropout", "norm_eps", "rope_theta", "logit_softcap"):
+    for name in ("dropout", "norm_eps", "rope_theta", "logit_softcap", "init_std"):
         value = getattr(spec, name)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not (value is None and name in _OPTIONAL) and not is_number:
@@ -178,6 +179,8 @@ def _check_ranges(spec: ModelSpec) -> None:
             raise SpecError(f"{name} must be above 0, not {getattr(spec, name):g}.")
     if spec.logit_softcap is not None and spec.logit_softcap <= 0:
         raise SpecError(f"Logits cannot be capped at {spec.logit_softcap:g}; use a cap above 0, or none.")
+    if spec.init_std is not None and not 0 < spec.init_std <= 10:
+        raise SpecError(f"First weights cannot have a spread of {spec.init_std:g}; use 0.02, or none.")
 
 
 def _check_structure(spec: ModelSpec) -> None:
