@@ -1,9 +1,12 @@
 # Two commands do everything:  make app   make test
+# HOST=0.0.0.0 lets others on your network see the app, PORT=8600 opens it elsewhere.
 # TORCH=cpu takes PyTorch's CPU build (200 MB) instead of the CUDA one (several GB).
 
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= auto
+HOST   ?= localhost
+PORT   ?= 8501
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
@@ -31,6 +34,9 @@ endif
 $(VENV)/.ready-test: $(VENV)/.ready
 	@$(PIP) --editable '.[test]'
 	@touch $@
+
+app: $(VENV)/.ready
+	@$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
 
 test: $(VENV)/.ready-test lint
 	$(BIN)/python -m pytest

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from playground.atomic import disk_errors
 from playground.errors import PlaygroundError
 from playground.paths import home
-from playground.runs import archive, checkpoints, naming, queue
+from playground.runs import archive, checkpoints, gallery, naming, queue
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 
@@ -77,6 +77,8 @@ class RunStore:
     def get(self, which: str) -> RunFolder:
         """The run with this id, the start of an id, or a name; "latest" is the one made last.
 
+        Runs that ship with the app are found too, by their whole id or name; a person's own go first.
+
         Raises:
             PlaygroundError: when there is none, or several that fit.
         """
@@ -88,6 +90,8 @@ class RunStore:
         fitting = [run for run in runs if run.name == which] or [
             run for run in runs if which and run.id.startswith(which)
         ]
+        if not fitting:
+            fitting = [run for run in gallery.runs() if which in (run.id, run.name)]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
@@ -100,9 +104,15 @@ class RunStore:
             f"There is no run {which[:80]!r}.", f"Newest: {known}." if known else "Train one first."
         )
 
+    def _own(self, which: str) -> RunFolder:
+        run = self.get(which)
+        if gallery.holds(run):
+            raise PlaygroundError(f"{run.name} ships with the app and stays as it is.", "Duplicate it first.")
+        return run
+
     def rename(self, which: str, name: str) -> RunFolder:
         """Gives a run another name; its id, and all that points to it, stay."""
-        run = self.get(which)
+        run = self._own(which)
         run.write_config(run.config().replace(name=name.strip()))
         return run
 
@@ -146,9 +156,9 @@ class RunStore:
         """Moves a run to the trash, from which ``undelete`` brings it back.
 
         Raises:
-            PlaygroundError: when the run is being trained.
+            PlaygroundError: when the run is being trained, or ships with the app.
         """
-        run = self.get(which)
+        run = self._own(which)
         if run.status().is_active:
             raise PlaygroundError(f"{run.name} is being trained.", "Stop it first, then delete it.")
         queue.withdraw(run.id)

@@ -1,0 +1,52 @@
+"""The app: ``streamlit run app.py``. Wires the pages together; what they do is in playground/pages."""
+
+import logging
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import streamlit as st
+
+from playground.ui import links, start
+from playground.ui.frame import frame
+from playground.ui.language import t
+
+PAGES = {
+    "home": ("Home", ":material/home:"),
+    "build": ("Build", ":material/account_tree:"),
+    "data": ("Data", ":material/dataset:"),
+    "train": ("Train", ":material/monitoring:"),
+    "runs": ("Runs", ":material/table_rows:"),
+    "generate": ("Generate", ":material/edit_note:"),
+}
+ICON = str(Path(__file__).parent / "playground/ui/icon.svg")
+
+
+def opener(name: str) -> Callable[[], None]:
+    """A page that is imported when it is first opened, so that no page waits for another one's imports."""
+
+    def open_page() -> None:
+        try:
+            import_module(f"playground.pages.{name}").page()
+        except Exception:
+            logging.getLogger("playground").exception("The page %s failed", name)
+            st.error(
+                t("Something went wrong on this page: a mistake of the app, not yours. Its log tells more.")
+            )
+
+    return open_page
+
+
+st.set_page_config(page_title="LM Playground", page_icon=ICON, layout="wide")
+st.logo(ICON, size="large")
+start.server()
+pages = {
+    name: st.Page(opener(name), title=t(title), icon=icon, url_path=name, default=name == "home")
+    for name, (title, icon) in PAGES.items()
+    if find_spec(f"playground.pages.{name}")
+}
+links.register(pages)
+chosen = st.navigation(list(pages.values()), position="top")
+frame()
+chosen.run()

@@ -1,0 +1,86 @@
+"""What is slow to load and the same for everybody: models, tokenizers, prepared text. Bounded."""
+
+from typing import Any
+
+import streamlit as st
+
+from playground.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.text.spec import DataSpec
+
+
+def torch_ready() -> Any:
+    """torch, imported, with one thread: the server answers many people and leaves the cores to training."""
+    import torch
+
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+    return torch
+
+
+def model(run: RunFolder, step: int | None = None) -> Any:
+    """The run's model, ready to use on the CPU. Shared: do not change its weights.
+
+    Args:
+        step: which checkpoint; None takes the latest there is now.
+
+    Raises:
+        PlaygroundError: when there is no such checkpoint (yet).
+    """
+    if step is None:
+        step = latest_step(run)
+    return _model(str(run.path), step)
+
+
+def latest_step(run: RunFolder) -> int:
+    """The step of the newest checkpoint.
+
+    Raises:
+        PlaygroundError: when the run has none yet.
+    """
+    steps = run.checkpoints()
+    if not steps:
+        raise PlaygroundError(f"{run.name} has no checkpoint yet.", "Let it train for a few seconds first.")
+    return steps[-1]
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _model(path: str, step: int) -> Any:
+    from playground.training.saving import load_model
+
+    torch_ready()
+    return load_model(RunFolder(path), step)
+
+
+def tokenizer(run: RunFolder) -> Any:
+    """The run's tokenizer.
+
+    Raises:
+        PlaygroundError: when the run's text is not prepared yet.
+    """
+    if not run.tokenizer_path.exists():
+        raise PlaygroundError(
+            f"{run.name} has no tokenizer yet.", "Train it first: the tokenizer is learnt from its text."
+        )
+    return _tokenizer(str(run.tokenizer_path), run.tokenizer_path.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _tokenizer(path: str, changed: int) -> Any:
+    from playground.text.tokenizers import Tokenizer
+
+    return Tokenizer.load(path)
+
+
+@st.cache_resource(
+    max_entries=8, show_spinner=False, hash_funcs={DataSpec: lambda spec: repr(spec.to_dict())}
+)
+def prepared(spec: DataSpec) -> Any:
+    """The text of a spec, read, split and cut into tokens: seconds the first time, then from the disk.
+
+    Raises:
+        PlaygroundError: when the text cannot be read.
+    """
+    from playground.text.prepare import prepare
+
+    return prepare(spec)

@@ -1,0 +1,92 @@
+"""Choosing a run, on every page in the same way, with the choice in the address."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from models.spec import SpecError
+from playground import gallery as shipped
+from playground.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.runs.store import RunStore
+from playground.ui import links
+from playground.ui.colours import TITLES
+from playground.ui.language import t
+from playground.ui.messages import show
+
+STATES = {
+    "created": "new",
+    "queued": "waiting",
+    "preparing": "preparing",
+    "running": "training",
+    "paused": "paused",
+    "stopped": "stopped",
+    "finished": "finished",
+    "failed": "failed",
+    "interrupted": "interrupted",
+}
+
+
+def state_name(state: str) -> str:
+    """A run's state in the person's language."""
+    return t(STATES.get(state, state))
+
+
+def choose_run(
+    key: str,
+    where: Callable[[RunFolder], bool] = lambda run: True,
+    gallery: bool = True,
+    label: str | None = None,
+) -> RunFolder | None:
+    """A box to choose a run from, bound to ``?run=``; None when there is none to choose.
+
+    Args:
+        key: of the widget, "<page>.run".
+        where: which runs may be chosen.
+        gallery: also those that ship with the app (after the person's own).
+        label: above the box; "Run" unless told.
+    """
+    runs = {run.id: run for run in known_runs(gallery) if _fits(run, where)}
+    wanted = _wanted(runs)
+    if not runs:
+        return None
+    if key in st.session_state and st.session_state[key] not in runs:
+        del st.session_state[key]
+    if wanted and st.session_state.get(f"{key}.link") != wanted:
+        st.session_state[key] = wanted
+    chosen = st.selectbox(label or t("Run"), list(runs), format_func=lambda id: describe(runs[id]), key=key)
+    links.remember(run=chosen)
+    st.session_state[f"{key}.link"] = chosen
+    return runs[chosen]
+
+
+def known_runs(gallery: bool = True) -> list[RunFolder]:
+    """The person's runs, the newest first, then those that ship with the app."""
+    return RunStore().list() + (shipped.runs() if gallery else [])
+
+
+def describe(run: RunFolder) -> str:
+    """A run in one line: name, architecture, state."""
+    about = run.about()
+    kind = TITLES.get(about.get("model", {}).get("architecture", ""), "")
+    return f"{about.get('name') or run.id} · {kind} · {state_name(run.status().state)}"
+
+
+def _fits(run: RunFolder, where: Callable[[RunFolder], bool]) -> bool:
+    try:
+        return where(run)
+    except (PlaygroundError, SpecError):
+        return False
+
+
+def _wanted(runs: dict[str, RunFolder]) -> str | None:
+    """The run that the address names; a sentence when there is no such run (any more)."""
+    wanted = links.param("run")
+    if not wanted or wanted in runs:
+        return wanted or None
+    try:
+        found = RunStore().get(wanted).id
+    except PlaygroundError as error:
+        show(error)
+        return None
+    return found if found in runs else None

@@ -1,0 +1,60 @@
+"""One colour per thing, everywhere.
+
+Hues of Okabe and Ito (2008), told apart with every kind of colour blindness; each at least 3:1 against both
+backgrounds, so that a line or a box is seen by day and at night.
+"""
+
+ARCHITECTURE = {
+    "rnn": "#b98a00",
+    "lstm": "#d55e00",
+    "gru": "#c06a9a",
+    "decoder": "#0f7fc4",
+    "encoder": "#009e73",
+    "encoder-decoder": "#3f9bd6",
+}
+TITLES = {
+    "rnn": "RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "decoder": "Decoder",
+    "encoder": "Encoder",
+    "encoder-decoder": "Encoder–decoder",
+}
+TRAIN = {"dash": "solid", "width": 2.5}
+VALIDATION = {"dash": "dash", "width": 2.0}
+PALE = 0.28
+"""The opacity of what is only there for comparison."""
+
+ACCENT = "#d55e00"
+GOOD, BAD = "#009e73", "#d55e00"
+
+SEQUENTIAL = [
+    "#00224e",
+    "#123570",
+    "#3b496c",
+    "#575d6d",
+    "#707173",
+    "#8a8678",
+    "#a59c74",
+    "#c3b369",
+    "#e1cc55",
+    "#fee838",
+]
+"""Cividis (Nuñez et al. 2018): from little to much, the same with and without colour."""
+DIVERGING = [
+    "#b35806",
+    "#e08214",
+    "#fdb863",
+    "#fee0b6",
+    "#f7f7f7",
+    "#d8daeb",
+    "#b2abd2",
+    "#8073ac",
+    "#542788",
+]
+"""PuOr (ColorBrewer): from negative over nothing to positive."""
+
+
+def scale(colours: list[str]) -> list[list[float | str]]:
+    """The colours as plotly wants them: ``[[0, "#…"], …, [1, "#…"]]``."""
+    return [[index / (len(colours) - 1), colour] for index, colour in enumerate(colours)]

@@ -1,0 +1,225 @@
+/* Live curves. Data flows in through update(); zoom, cursor and choices belong to the reader and stay. */
+const charts = new WeakMap();
+const DEFAULTS = { axis: "step", logx: false, logy: false, perplexity: false, smoothing: 1, hidden: [] };
+
+export default function ({ data, parentElement, setStateValue }) {
+  let chart = charts.get(parentElement);
+  if (!chart) charts.set(parentElement, (chart = new Curves(parentElement, data)));
+  chart.update(data);
+  return () => {
+    chart.close();
+    charts.delete(parentElement);
+  };
+}
+
+class Curves {
+  constructor(parent, data) {
+    this.data = data;
+    this.place = `playground.curves.${data.key}`;
+    this.choices = { ...DEFAULTS, ...data.start, ...this.recall() };
+    this.cursor = null; // in steps
+    this.zoom = null; // [low, high] on the axis chosen
+    this.panels = new Map();
+    this.tools = make("div", { class: "tools" });
+    this.legend = make("div", { class: "legend" });
+    this.grid = make("div", { class: "panels" });
+    this.spoken = make("div", { class: "unseen", "aria-live": "polite" });
+    this.root = make("div", { class: "curves" }, this.tools, this.legend, this.grid, this.spoken);
+    parent.append(this.root);
+    this.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.onCursor = ({ detail }) => detail.from !== this && this.setCursor(detail.step, false);
+    window.addEventListener(CURSOR, this.onCursor);
+    this.watcher = new ResizeObserver(() => this.draw());
+    this.watcher.observe(this.root);
+  }
+
+  recall() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.place)) || {};
+    } catch {
+      return {};
+    }
+  }
+
+  choose(changes) {
+    Object.assign(this.choices, changes);
+    if ("axis" in changes || "logx" in changes) this.zoom = null;
+    try {
+      sessionStorage.setItem(this.place, JSON.stringify(this.choices));
+    } catch {} // private windows: the choice lasts as long as the page
+    this.panels.forEach((panel) => (panel.shown = null));
+    this.showTools();
+    this.showLegend();
+    this.draw();
+  }
+
+  close() {
+    window.removeEventListener(CURSOR, this.onCursor);
+    this.watcher.disconnect();
+    cancelAnimationFrame(this.frame);
+  }
+
+  update(data) {
+    this.data = data;
+    this.smoothed = new Map();
+    this.root.classList.toggle("bare", Boolean(data.bare));
+    const wanted = data.panels.filter((panel) => data.empty || this.hasValues(panel));
+    for (const [id, panel] of this.panels)
+      if (!wanted.some((w) => w.id === id)) panel.figure.remove(), this.panels.delete(id);
+    for (const about of wanted) {
+      if (!this.panels.has(about.id)) this.panels.set(about.id, new Panel(this, about));
+      this.panels.get(about.id).describe(about);
+    }
+    this.showTools();
+    this.showLegend();
+    this.draw();
+  }
+
+  hasValues(panel) {
+    return this.data.runs.some((run) =>
+      [[run.train, panel.line], [run.validation, panel.points]].some(
+        ([table, column]) => table && column && table[column] && table[column].some((v) => v !== null)));
+  }
+
+  /* What is drawn */
+
+  get shownRuns() {
+    return this.data.runs.filter((run) => !this.choices.hidden.includes(run.id));
+  }
+
+  get mainRun() {
+    return this.data.runs.find((run) => run.main) || this.data.runs[0];
+  }
+
+  /** All lines of a panel: x, y, and the lowest and highest of each bin. */
+  lines(about) {
+    const key = about.id;
+    if (this.smoothed.has(key)) return this.smoothed.get(key);
+    const { axis, smoothing, perplexity } = this.choices;
+    const bend = (list) => (list && perplexity && about.perplexity ? list.map((v) => (v === null ? null : Math.exp(v))) : list);
+    const found = [];
+    for (const run of this.shownRuns) {
+      const train = run.train, table = run.validation;
+      if (train && about.line && train[about.line]) {
+        const x = train[axis], raw = train[about.line];
+        const window = about.smooth === false ? 0 : ((x[x.length - 1] - x[0]) * smoothing) / 100;
+        found.push({
+          run, x, kind: "line", raw: bend(raw), y: bend(smooth(x, raw, window)), smoothed: window > 0,
+          low: bend(train[`${about.line}_low`]), high: bend(train[`${about.line}_high`]),
+        });
+      }
+      if (table && about.points && table[about.points] && table[about.points].length)
+        found.push({ run, x: table[axis], kind: "points", y: bend(table[about.points]) });
+    }
+    this.smoothed.set(key, found);
+    return found;
+  }
+
+  xRange() {
+    const { axis, logx } = this.choices;
+    const range = rangeOf((see) => {
+      for (const run of this.shownRuns)
+        for (const table of [run.train, run.validation])
+          if (table && table[axis].length) {
+            see(logx ? table[axis].find((v) => v > 0) : table[axis][0]);
+            see(table[axis][table[axis].length - 1]);
+          }
+    }) || [0, 1];
+    if (this.data.until && axis === "step") range[1] = Math.max(range[1], this.data.until);
+    if (!logx && range[0] <= 0.1 * range[1]) range[0] = 0;
+    return range[1] > range[0] ? range : [range[0], range[0] + 1];
+  }
+
+  /** From a place on the axis to a step of the main run, and back. */
+  stepAt(x) {
+    const run = this.mainRun, table = run && run.train && run.train.step.length ? run.train : run && run.validation;
+    if (!table || !table.step.length) return null;
+    return table.step[nearest(table[this.choices.axis], x)];
+  }
+
+  placeOf(step, run = this.mainRun) {
+    const table = run && run.train && run.train.step.length ? run.train : run && run.validation;
+    if (!table || !table.step.length) return null;
+    return this.choices.axis === "step" ? step : table[this.choices.axis][nearest(table.step, step)];
+  }
+
+  setCursor(step, tell = true) {
+    if (this.cursor === step) return;
+    this.cursor = step;
+    if (tell) tellCursor(this, step);
+    this.draw();
+  }
+
+  draw() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.smoothed = new Map();
+      let moving = false;
+      for (const panel of this.panels.values()) moving = panel.draw() || moving;
+      if (moving) this.draw();
+    });
+  }
+
+  /* The reader's choices */
+
+  showTools() {
+    const { axis, logx, logy, perplexity, smoothing } = this.choices, { words } = this.data;
+    const state = JSON.stringify([this.choices, words, Boolean(this.zoom), this.data.bare]);
+    if (state === this.toolState) return;
+    this.toolState = state;
+    if (this.sliding || this.data.bare) return;
+    const had = this.root.getRootNode().activeElement?.dataset?.tool;
+    const toggle = (name, on, pressed = { [name]: !on }) =>
+      make("button", { class: "tool", "data-tool": name, "aria-pressed": String(on), onclick: () => this.choose(pressed) }, words[name]);
+    const slider = make("input", {
+      type: "range", min: 0, max: 10, step: 0.5, value: smoothing, "data-tool": "smoothing", "aria-label": words.smoothing,
+      "aria-valuetext": `${smoothing} %`,
+    });
+    const told = make("output", {}, `${smoothing} %`);
+    slider.addEventListener("input", () => {
+      this.sliding = true;
+      told.textContent = `${slider.value} %`;
+      this.choose({ smoothing: Number(slider.value) });
+      this.sliding = false;
+    });
+    this.tools.replaceChildren(
+      make("div", { class: "group", role: "group", "aria-label": words.axis },
+        ...["step", "tokens", "seconds"].map((name) => toggle(name, axis === name, { axis: name }))),
+      make("div", { class: "group" }, toggle("logx", logx), toggle("logy", logy),
+        ...(this.data.panels.some((p) => p.perplexity) ? [toggle("perplexity", perplexity)] : [])),
+      make("label", { class: "slide", title: words.smoothing_help }, make("span", {}, words.smoothing), slider, told),
+      make("span", { class: "space" }),
+      ...(this.zoom ? [make("button", { class: "tool", "data-tool": "reset", onclick: () => this.zoomTo(null) }, words.reset)] : []),
+      make("button", { class: "tool quiet", "data-tool": "png", onclick: () => savePicture(this) }, "PNG"),
+      make("button", { class: "tool quiet", "data-tool": "csv", onclick: () => saveTable(this) }, "CSV"),
+    );
+    if (had) this.tools.querySelector(`[data-tool="${had}"]`)?.focus();
+  }
+
+  showLegend() {
+    const { runs, words } = this.data, { hidden } = this.choices;
+    const state = JSON.stringify([runs.map((r) => [r.id, r.name, r.colour, r.main, r.note]), hidden, words.validation, this.data.bare]);
+    if (state === this.legendState) return;
+    this.legendState = state;
+    const entry = (run) => {
+      const on = !hidden.includes(run.id);
+      const next = on ? [...hidden, run.id] : hidden.filter((id) => id !== run.id);
+      return make("button", {
+        class: `entry${run.main ? " main" : ""}`, style: `--line: ${run.colour}`, "aria-pressed": String(on), title: words.hide,
+        onclick: () => this.choose({ hidden: next }),
+      }, make("i"), run.name, ...(run.note ? [make("small", {}, run.note)] : []));
+    };
+    const keys = this.data.panels.some((p) => p.points)
+      ? [make("span", { class: "sign" }, make("i", { class: "solid" }), words.training), make("span", { class: "sign" }, make("i", { class: "dots" }), words.validation)]
+      : [];
+    this.legend.replaceChildren(...(runs.length > 1 ? runs.map(entry) : []), make("span", { class: "space" }), ...keys);
+    this.legend.hidden = Boolean(this.data.bare);
+  }
+
+  zoomTo(range) {
+    this.zoom = range;
+    this.showTools();
+    this.draw();
+  }
+}

@@ -1,0 +1,49 @@
+// Typing stays in the browser; 80 ms after the last key the text is sent, and the bars that come back glide.
+const WAIT = 80;
+const visible = (text) => text === "" ? "∅" : text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/ /g, "·");
+const percent = (p) => p >= 0.0995 ? `${(100 * p).toFixed(0)} %` : p >= 0.001 ? `${(100 * p).toFixed(1)} %` : "< 0.1 %";
+
+export default function ({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".root");
+  let box = root.querySelector("textarea");
+  if (!box) {
+    root.innerHTML = `<label><span class="label"></span><textarea class="mono" rows="3" spellcheck="false" autocapitalize="off"
+      autocomplete="off"></textarea></label><div class="title"></div><ol class="bars"></ol><p class="note faint"></p>`;
+    box = root.querySelector("textarea");
+    box.value = data.text;
+  }
+  const send = (wait) => {
+    clearTimeout(root.timer);
+    root.timer = setTimeout(() => setStateValue("text", box.value), wait);
+    root.classList.add("stale");
+  };
+  box.oninput = () => send(WAIT);
+  root.querySelector(".label").textContent = data.words.label;
+  root.querySelector(".title").textContent = data.answerTo === null ? data.words.loading : data.words.next;
+  root.querySelector(".note").textContent = data.note;
+  root.style.setProperty("--bar", data.colour);
+  root.classList.toggle("stale", data.answerTo !== box.value);
+
+  const bars = root.querySelector(".bars");
+  while (bars.children.length > data.options.length) bars.lastChild.remove();
+  while (bars.children.length < data.options.length) {
+    const row = document.createElement("li");
+    row.innerHTML = '<button type="button"><span class="piece mono"></span><span class="track"><span class="fill"></span></span><span class="share"></span></button>';
+    bars.append(row);
+  }
+  data.options.forEach((option, index) => {
+    const button = bars.children[index].firstChild;
+    button.title = data.words.append;
+    button.querySelector(".piece").textContent = visible(option.piece);
+    button.querySelector(".fill").style.width = `${100 * option.p}%`;
+    button.querySelector(".share").textContent = percent(option.p);
+    button.setAttribute("aria-label", `${visible(option.piece)} ${percent(option.p)}`);
+    button.onclick = () => {
+      if (root.classList.contains("stale")) return;
+      box.value += option.text;
+      box.scrollTop = box.scrollHeight;
+      send(0);
+    };
+  });
+  return () => clearTimeout(root.timer);
+}

@@ -1,0 +1,44 @@
+"""A box to type in, and what the model expects next, at every key."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from playground.ui.components import component, nothing
+from playground.ui.language import t
+
+
+def next_token(
+    key: str, text: str, answer_to: str | None, options: Sequence[dict[str, Any]], colour: str, note: str = ""
+) -> str:
+    """Draws the box and the bars, and returns what the person has typed so far.
+
+    It reports 80 ms after the last key, so that fast typing asks once. A click on a bar appends its token.
+
+    Args:
+        key: of the component.
+        text: what stands in the box before anybody typed.
+        answer_to: the text that ``options`` continue; pale bars mean that it is not what the box holds.
+            None: the model is still being loaded.
+        options: the likeliest tokens, each ``{"text": to append, "piece": to show, "p": probability}``.
+        colour: of the bars.
+        note: one line under the bars.
+    """
+    answer = component("next_token")(
+        key=key,
+        data={
+            "text": text,
+            "answerTo": answer_to,
+            "options": list(options),
+            "colour": colour,
+            "note": note,
+            "words": {
+                "label": t("Your text"),
+                "next": t("What the model expects next"),
+                "append": t("Click to append"),
+                "loading": t("Loading the model …"),
+            },
+        },
+        default={"text": text},
+        on_text_change=nothing,
+    )
+    return text if answer.text is None else str(answer.text)

@@ -1,0 +1,44 @@
+"""What surrounds every page: language, presentation mode, spacing and type."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from playground.ui.language import LANGUAGES, browser_language, t
+
+STYLE = (Path(__file__).parent / "frame.css").read_text(encoding="utf-8")
+PRESENTING = (Path(__file__).parent / "presenting.css").read_text(encoding="utf-8")
+
+
+def frame() -> None:
+    """The header's switches and the style of the page. app.py calls it once in every run."""
+    with st.container(key="frame-switches", horizontal=True, width="content"):
+        st.segmented_control(
+            t("Language"),
+            list(LANGUAGES),
+            default=browser_language(),
+            required=True,
+            format_func={"en": "EN", "zh": "中"}.get,
+            key="lang",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        st.toggle(
+            ":material/co_present:",
+            key="present",
+            bind="query-params",
+            help=t("For a projector: larger type, no side controls"),
+        )
+    st.html(f"<style>{STYLE}{PRESENTING if presenting() else ''}</style>")
+
+
+def presenting() -> bool:
+    """Whether the page is shown to a room."""
+    return bool(st.session_state.get("present"))
+
+
+def page_title(title: str, sentence: str) -> None:
+    """A page's heading and the sentence under it, both translated."""
+    with st.container(key="page-title", gap="xxsmall"):
+        st.title(title, anchor=False)
+        st.markdown(sentence)

@@ -1,0 +1,50 @@
+"""From page to page, with the choices in the address, so that a link opens what its sender saw."""
+
+from typing import Any
+
+import streamlit as st
+
+KEPT = ("lang", "present")
+"""What stays in the address whichever page is opened."""
+
+
+def register(pages: dict[str, Any]) -> None:
+    """Tells this session its pages, by name ("home", "build", ...); app.py does it at every run."""
+    st.session_state["pages"] = pages
+
+
+def has(page: str) -> bool:
+    return page in st.session_state.get("pages", {})
+
+
+def go(page: str, **params: Any) -> None:
+    """Opens a page now. Parameters that are None are left out."""
+    if has(page):
+        st.switch_page(st.session_state["pages"][page], query_params=address(params))
+
+
+def link(page: str, label: str, icon: str | None = None, **params: Any) -> None:
+    """A link to a page. Nothing where that page does not exist."""
+    if has(page):
+        st.page_link(st.session_state["pages"][page], label=label, icon=icon, query_params=address(params))
+
+
+def address(params: dict[str, Any]) -> dict[str, str]:
+    """The query of an address: these parameters and what is kept."""
+    kept = {name: st.query_params[name] for name in KEPT if name in st.query_params}
+    return {**kept, **{name: str(value) for name, value in params.items() if value is not None}}
+
+
+def param(name: str, default: str = "") -> str:
+    """A parameter of this page's address."""
+    return st.query_params.get(name, default)
+
+
+def remember(**params: Any) -> None:
+    """Writes choices into this page's address; None takes one out. Free when they are there already."""
+    for name, value in params.items():
+        if value is None or value == "":
+            if name in st.query_params:
+                del st.query_params[name]
+        elif st.query_params.get(name) != str(value):
+            st.query_params[name] = str(value)

@@ -1,0 +1,29 @@
+"""What happens once, when the server starts, and not again for each visitor."""
+
+import logging
+import threading
+
+import streamlit as st
+
+log = logging.getLogger("playground")
+
+
+@st.cache_resource(show_spinner=False)
+def server() -> None:
+    """Readies the process that trains, and imports torch in the background: no page waits for it."""
+    from playground.runs.submit import keep_warm
+
+    try:
+        keep_warm()
+    except Exception:
+        log.exception("No trainer could be started ahead; the first run starts one")
+    threading.Thread(target=_import_torch, name="import torch", daemon=True).start()
+
+
+def _import_torch() -> None:
+    try:
+        from playground.ui.cached import torch_ready
+
+        torch_ready()
+    except Exception:
+        log.exception("torch could not be imported")
