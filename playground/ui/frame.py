@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.ui.language import LANGUAGES, browser_language, t
+from playground.ui import links
+from playground.ui.language import LANGUAGES, browser_language, language, t
 
 STYLE = (Path(__file__).parent / "frame.css").read_text(encoding="utf-8")
 PRESENTING = (Path(__file__).parent / "presenting.css").read_text(encoding="utf-8")
@@ -12,23 +13,23 @@ PRESENTING = (Path(__file__).parent / "presenting.css").read_text(encoding="utf-
 
 def frame() -> None:
     """The header's switches and the style of the page. app.py calls it once in every run."""
+    st.session_state.setdefault("lang", language())
+    st.session_state.setdefault("present", links.param("present") == "1")
     with st.container(key="frame-switches", horizontal=True, width="content"):
         st.segmented_control(
-            t("Language"),
+            "Language · 语言",
             list(LANGUAGES),
-            default=browser_language(),
             required=True,
             format_func={"en": "EN", "zh": "中"}.get,
             key="lang",
-            bind="query-params",
             label_visibility="collapsed",
         )
-        st.toggle(
-            ":material/co_present:",
-            key="present",
-            bind="query-params",
-            help=t("For a projector: larger type, no side controls"),
-        )
+        presenting_help = t("For a projector: larger type, no side controls")
+        st.toggle(":material/co_present:", key="present", help=presenting_help)
+    chosen = st.session_state["lang"]
+    links.remember(
+        lang=chosen if chosen != browser_language() else None, present="1" if presenting() else None
+    )
     st.html(f"<style>{STYLE}{PRESENTING if presenting() else ''}</style>")
 
 

@@ -18,8 +18,8 @@ def token_strip(
     """Draws tokens as boxes; hovering one shows its tip, a click (or Enter) returns its index in that rerun.
 
     Args:
-        tokens: each a dict with ``text`` (as ``Tokenizer.pieces`` gives it) and, where wanted, ``value`` (0 to 1:
-            how strongly the box is coloured), ``tip`` (said on hover), ``colour`` (of this box alone), ``dashed``
+        tokens: each a dict with ``text`` (as ``Tokenizer.pieces`` gives it) and, if wanted, ``value`` (0 to 1,
+            how full its colour is), ``tip`` (said on hover), ``colour`` (of this box alone), ``dashed``
             (a hidden or masked token) and ``muted`` (part of the prompt, not of the answer).
         key: of the component.
         selected: indices that are outlined.

@@ -1,0 +1,66 @@
+"""Every sentence of the app has its Chinese one, with the same values in it."""
+
+import ast
+import json
+import string
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [
+    ROOT / "app.py",
+    *sorted((ROOT / "playground/ui").rglob("*.py")),
+    *sorted((ROOT / "playground/pages").glob("*.py")),
+]
+CATALOGUES = sorted((ROOT / "playground/ui/locale/zh").glob("*.json"))
+
+
+def said(path: Path) -> list[tuple[str, int]]:
+    """Every literal in ``t("…")`` and its line; a conditional expression counts with both its texts."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "t"
+            and node.args
+        ):
+            for part in ast.walk(node.args[0]):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    found.append((part.value, part.lineno))
+    return found
+
+
+def translations() -> dict[str, str]:
+    words: dict[str, str] = {}
+    for path in CATALOGUES:
+        words |= json.loads(path.read_text(encoding="utf-8"))
+    return words
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_sentence_is_translated(path):
+    words = translations()
+    missing = [
+        f"{path.name}:{line} {text!r}" for text, line in said(path) if text.strip() and text not in words
+    ]
+    assert not missing, "no Chinese for\n" + "\n".join(missing)
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_translations_keep_the_values(path):
+    for english, chinese in json.loads(path.read_text(encoding="utf-8")).items():
+        assert chinese.strip(), english
+        assert fields(english) == fields(chinese), english
+
+
+def test_no_sentence_has_two_translations():
+    seen: dict[str, str] = {}
+    for path in CATALOGUES:
+        for english, chinese in json.loads(path.read_text(encoding="utf-8")).items():
+            assert seen.setdefault(english, chinese) == chinese, f"{path.name}: {english!r}"

@@ -1,0 +1,128 @@
+"""The app in a real Chromium: one server for all tests, a fresh page for each, and no error unnoticed."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.waiting import WIDE, wait_idle
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+HARMLESS = ("ResizeObserver loop", "the server responded with a status of 404 (Not Found) (favicon")
+
+
+def chromium() -> str | None:
+    """Where Chromium is: $CHROMIUM, or what is on the path."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """The server's PLAYGROUND_HOME: what its runs are made in, also by tests that put one there."""
+    with tempfile.TemporaryDirectory(prefix="playground-browser-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[str]:
+    """The address of a server of the app that these tests have to themselves."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    log = open(home / "server.log", "wb")  # noqa: SIM115
+    environment = {**os.environ, "PLAYGROUND_HOME": str(home)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, log.name)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+        retire(environment)
+        log.close()
+
+
+def wait_for(address: str, process: subprocess.Popen, log: str) -> None:
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except OSError:
+            assert process.poll() is None, Path(log).read_text()
+            time.sleep(0.1)
+    raise TimeoutError(Path(log).read_text())
+
+
+def retire(environment: dict[str, str]) -> None:
+    """Ends the trainer that the server started, so that nothing of these tests lives on."""
+    code = "from playground.runs import submit; submit.retire()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    path = chromium()
+    if path is None:
+        assert not os.environ.get("CI"), "Chromium is missing; .ci/run installs it."
+        pytest.skip("no Chromium here: install it or set CHROMIUM to test the app in a browser")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser, server: str) -> Iterator:
+    """``new_page("/train?run=x", size=PHONE, scheme="dark", locale="zh-CN")``: a person's browser, anew each time.
+
+    At the end of the test, anything that a page wrote to its console as an error fails the test.
+    """
+    contexts, errors = [], []
+
+    def open_page(path: str = "/", size: dict | None = None, scheme: str = "light", locale: str = "en-US"):
+        context = browser.new_context(
+            base_url=server,
+            viewport=size or WIDE,
+            color_scheme=scheme,
+            locale=locale,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(path)
+        wait_idle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    errors = [error for error in errors if not any(known in error for known in HARMLESS)]
+    assert not errors, errors
+
+
+@pytest.fixture
+def page(new_page):
+    """A browser on the first page."""
+    return new_page()

@@ -1,0 +1,19 @@
+"""When the app has answered, and the sizes of the screens that it is tried on."""
+
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+def wait_idle(page, seconds: float = 20) -> None:
+    """Waits until the app has drawn and nothing runs: no script for 150 ms."""
+    page.wait_for_selector("[data-testid=stApp]", timeout=seconds * 1000)
+    page.wait_for_function(
+        """() => {
+            const app = document.querySelector("[data-testid=stApp]");
+            const still = app && app.dataset.testScriptState !== "running" && app.dataset.testScriptState !== "initial"
+              && document.querySelector("h1");
+            window.stillSince = still ? (window.stillSince || performance.now()) : 0;
+            return still && performance.now() - window.stillSince > 150;
+        }""",
+        polling=30,
+        timeout=seconds * 1000,
+    )
