@@ -6,7 +6,7 @@ import tempfile
 # Set before anything of the playground is imported: no test may touch a person's runs.
 os.environ["PLAYGROUND_HOME"] = tempfile.mkdtemp(prefix="playground-tests-")
 
-from playground.runs.submit import SETTINGS  # noqa: E402
+from playground.runs.submit import SETTINGS
 
 for name, value in SETTINGS.items():
     os.environ.setdefault(name, value)
@@ -32,7 +32,14 @@ def new_run():
             RunConfig(
                 name="a small run",
                 model=ModelSpec(**{"architecture": "decoder", **SMALL, **(model or {})}),
-                data=DataSpec(**{"corpus": "python-docs", "tokenizer": TokenizerSpec("char"), "max_bytes": 60_000, **(data or {})}),
+                data=DataSpec(
+                    **{
+                        "corpus": "python-docs",
+                        "tokenizer": TokenizerSpec("char"),
+                        "max_bytes": 60_000,
+                        **(data or {}),
+                    }
+                ),
                 training=TrainingSpec(**{**QUICK, **(training or {})}),
                 **config,
             )

@@ -18,7 +18,9 @@ def run(options: argparse.Namespace) -> int:
     root = Path(__file__).parents[2]
     sys.path.insert(0, str(root))
     if importlib.util.find_spec("tests.benchmarks.table") is None:
-        raise PlaygroundError("The benchmarks are not here.", "Run this in a checkout of the project (make bench).")
+        raise PlaygroundError(
+            "The benchmarks are not here.", "Run this in a checkout of the project (make bench)."
+        )
     from tests.benchmarks.table import main
 
     return main(options.rows)

@@ -11,7 +11,9 @@ def add(commands) -> None:
     data = commands.add_parser("data", help="list the corpora and tasks that need no internet")
     data.set_defaults(run=list_data)
     presets = commands.add_parser("presets", help="list the model presets with their sizes")
-    presets.add_argument("--vocab-size", type=int, default=1024, help="tokens in the vocabulary (default 1024)")
+    presets.add_argument(
+        "--vocab-size", type=int, default=1024, help="tokens in the vocabulary (default 1024)"
+    )
     presets.set_defaults(run=list_presets)
 
 

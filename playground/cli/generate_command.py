@@ -14,9 +14,13 @@ MASK = "<mask>"
 def add(commands) -> None:
     parser = commands.add_parser("generate", help="let a trained model write, answer or fill in")
     parser.add_argument("target", metavar="RUN", help="a run's id, its beginning, its name, or 'latest'")
-    parser.add_argument("--prompt", default="", help=f"what to continue or to answer; with {MASK} places for MLM models")
+    parser.add_argument(
+        "--prompt", default="", help=f"what to continue or to answer; with {MASK} places for MLM models"
+    )
     parser.add_argument("--tokens", type=int, default=200, help="how many tokens at most (default 200)")
-    parser.add_argument("--temperature", type=float, help="0 is greedy (default 0.8; 0 for models that answer)")
+    parser.add_argument(
+        "--temperature", type=float, help="0 is greedy (default 0.8; 0 for models that answer)"
+    )
     parser.add_argument("--top-k", type=int, default=0)
     parser.add_argument("--top-p", type=float, default=1.0)
     parser.add_argument("--min-p", type=float, default=0.0)
@@ -46,7 +50,10 @@ def load_tokenizer(folder: RunFolder):
     from playground.text.tokenizers import Tokenizer
 
     if not folder.tokenizer_path.exists():
-        raise PlaygroundError(f"{folder.name} has no tokenizer yet.", "Train it first: python -m playground train --resume " + folder.id)
+        raise PlaygroundError(
+            f"{folder.name} has no tokenizer yet.",
+            "Train it first: python -m playground train --resume " + folder.id,
+        )
     return Tokenizer.load(folder.tokenizer_path)
 
 
@@ -71,7 +78,7 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
         print(tokenizer.decode([token for token in best if token not in stop]))
         return 0
     seen, printed = list(ids), ""
-    pick = lambda logits: choose(logits, sampling, generator, seen)  # noqa: E731
+    pick = lambda logits: choose(logits, sampling, generator, seen)
     written: list[int] = []
     print(options.prompt if source is None and ids == prompt else "", end="", flush=True)
     for token in decode(model, ids, options.tokens, pick, stop, source_ids=source):
@@ -86,7 +93,10 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     seconds = time.perf_counter() - start
     print()
     if written:
-        print(f"[{len(written)} tokens, {len(written) / seconds:,.0f} tokens/s on the CPU with PyTorch]", file=sys.stderr)
+        print(
+            f"[{len(written)} tokens, {len(written) / seconds:,.0f} tokens/s on the CPU with PyTorch]",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -108,18 +118,26 @@ def fill(model, tokenizer, prompt: str) -> int:
     parts = prompt.split(MASK)
     if len(parts) == 1:
         raise PlaygroundError(
-            "This model fills in hidden words, and the text hides none.", f'For example: --prompt "the {MASK} of the list".'
+            "This model fills in hidden words, and the text hides none.",
+            f'For example: --prompt "the {MASK} of the list".',
         )
     ids: list[int] = []
     for index, part in enumerate(parts):
         ids += ([tokenizer.mask_id] if index else []) + tokenizer.encode(part)
     if len(ids) > model.spec.context_length:
-        raise PlaygroundError(f"The text has {len(ids)} tokens; this model reads {model.spec.context_length}.", "Shorten it.")
+        raise PlaygroundError(
+            f"The text has {len(ids)} tokens; this model reads {model.spec.context_length}.", "Shorten it."
+        )
     probabilities = model(torch.tensor([ids])).logits[0].float().softmax(-1)
     for place in (i for i, token in enumerate(ids) if token == tokenizer.mask_id):
         best = probabilities[place].topk(5)
-        row = "  ".join(f"{tokenizer.pieces([i])[0]!r} {p:.1%}" for p, i in zip(best.values.tolist(), best.indices.tolist()))
+        row = "  ".join(
+            f"{tokenizer.pieces([i])[0]!r} {p:.1%}"
+            for p, i in zip(best.values.tolist(), best.indices.tolist())
+        )
         print(f"{MASK} at token {place + 1}: {row}")
-    filled = [int(probabilities[i].argmax()) if token == tokenizer.mask_id else token for i, token in enumerate(ids)]
+    filled = [
+        int(probabilities[i].argmax()) if token == tokenizer.mask_id else token for i, token in enumerate(ids)
+    ]
     print(tokenizer.decode(filled))
     return 0

@@ -66,7 +66,11 @@ class Progress:
         self.note(progress_line(self.last, self.folder.status().steps))
 
     def _evaluated(self, line: dict) -> str:
-        exact = f"  exact {line['val_exact']:.1%}" if line.get("val_exact") is not None and "val_exact" in line else ""
+        exact = (
+            f"  exact {line['val_exact']:.1%}"
+            if line.get("val_exact") is not None and "val_exact" in line
+            else ""
+        )
         return (
             f"step {line['step']:>6,}  validation loss {line['val_loss']:.4f}  "
             f"perplexity {perplexity(line['val_loss'])}  accuracy {line['val_accuracy']:.1%}{exact}"
@@ -76,7 +80,9 @@ class Progress:
         if line["kind"] == "text":
             return f"  it writes: {line['prompt']}▸{line['text']}".replace("\n", "⏎")[:200]
         if line["kind"] == "answers":
-            return "\n".join(f"  {e['source']} → {e['answer']}   (right: {e['target']})" for e in line["examples"])
+            return "\n".join(
+                f"  {e['source']} → {e['answer']}   (right: {e['target']})" for e in line["examples"]
+            )
         filled = list(line["filled"])
         for place in line["blanks"]:
             filled[place] = f"[{filled[place]}]"
@@ -84,7 +90,9 @@ class Progress:
 
     def close(self, state: str) -> None:
         status = self.folder.status()
-        words = {"finished": "Finished", "paused": "Paused", "stopped": "Stopped", "failed": "Failed"}.get(state, state)
+        words = {"finished": "Finished", "paused": "Paused", "stopped": "Stopped", "failed": "Failed"}.get(
+            state, state
+        )
         if state == "failed":
             problem = self.problem or {"message": status.message, "hint": status.hint}
             print("\n".join(filter(None, ["", problem["message"], problem["hint"]])), file=sys.stderr)
@@ -102,7 +110,11 @@ def perplexity(loss: float) -> str:
 
 def progress_line(line: dict, steps: int | None) -> str:
     """``step 120/2,000  loss 2.913  perplexity 18.4  31,200 tokens/s  ETA 0:41``"""
-    loss = "not a number" if line["loss"] is None else f"{line['loss']:.4f}  perplexity {perplexity(line['loss'])}"
+    loss = (
+        "not a number"
+        if line["loss"] is None
+        else f"{line['loss']:.4f}  perplexity {perplexity(line['loss'])}"
+    )
     pace, eta = "", ""
     if line.get("tokens_per_second"):
         pace = f"  {line['tokens_per_second']:,.0f} tokens/s"

@@ -62,7 +62,9 @@ def resume(options: argparse.Namespace) -> None:
 
     folder = RunStore().get(options.target)
     submit(folder)
-    print(f"{folder.id} goes on in the background; follow it with: python -m playground runs watch {folder.id}")
+    print(
+        f"{folder.id} goes on in the background; follow it with: python -m playground runs watch {folder.id}"
+    )
 
 
 def watch(options: argparse.Namespace) -> int:

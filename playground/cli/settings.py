@@ -23,7 +23,10 @@ def parse_settings(pairs: list[str], specs: dict[str, type]) -> dict[str, dict[s
         name, equals, text = pair.partition("=")
         group, _, field = name.partition(".")
         if not equals or group not in specs:
-            raise SpecError(f"'{pair}' is not a setting.", f"Write GROUP.NAME=VALUE with GROUP one of: {', '.join(specs)}.")
+            raise SpecError(
+                f"'{pair}' is not a setting.",
+                f"Write GROUP.NAME=VALUE with GROUP one of: {', '.join(specs)}.",
+            )
         hints = typing.get_type_hints(specs[group])
         if field not in {f.name for f in fields(specs[group])} or is_dataclass(hints[field]):
             known = ", ".join(f.name for f in fields(specs[group]) if not is_dataclass(hints[f.name]))
@@ -40,7 +43,9 @@ def convert(text: str, kind: Any, name: str) -> Any:
     kind = next(option for option in options if option is not type(None))
     try:
         if kind is bool:
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+                text.lower()
+            ]
         if kind is int:
             return int(text.replace("_", "").replace(",", ""))
         if kind is float:
@@ -49,7 +54,9 @@ def convert(text: str, kind: Any, name: str) -> Any:
             return tuple(int(part) for part in text.split(",") if part)
         return text
     except (ValueError, KeyError) as error:
-        words = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a list like 1,2,3")
+        words = {bool: "true or false", int: "a whole number", float: "a number"}.get(
+            kind, "a list like 1,2,3"
+        )
         raise SpecError(f"{name} must be {words}, not {text!r}.") from error
 
 

@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-import sys
 from pathlib import Path
 
 from models.presets import PRESETS
@@ -28,26 +27,43 @@ EXAMPLE = """examples:
 
 def add(commands) -> None:
     parser = commands.add_parser(
-        "train", help="train a model on text", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+        "train",
+        help="train a model on text",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--preset", default="modern-tiny", metavar="NAME", help=f"the model: {', '.join(PRESETS)}")
-    parser.add_argument("--data", default="python-docs", metavar="NAME|FILE|hf:NAME", help="a corpus, a task or a file")
+    parser.add_argument(
+        "--preset", default="modern-tiny", metavar="NAME", help=f"the model: {', '.join(PRESETS)}"
+    )
+    parser.add_argument(
+        "--data", default="python-docs", metavar="NAME|FILE|hf:NAME", help="a corpus, a task or a file"
+    )
     parser.add_argument("--text-column", metavar="COLUMN", help="which column of a table holds the text")
     parser.add_argument("--source-column", metavar="COLUMN", help="for pairs: which column is read")
     parser.add_argument("--target-column", metavar="COLUMN", help="for pairs: which column is to be written")
     parser.add_argument("--option", nargs="+", default=[], metavar="KEY=VALUE", help="a task's difficulty")
-    parser.add_argument("--tokenizer", metavar="KIND[:SIZE]", help="char, byte, bpe or word, and the vocabulary's size")
+    parser.add_argument(
+        "--tokenizer", metavar="KIND[:SIZE]", help="char, byte, bpe or word, and the vocabulary's size"
+    )
     parser.add_argument("--objective", choices=("clm", "mlm", "seq2seq"))
     parser.add_argument("--steps", type=int)
     parser.add_argument("--lr", type=float)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--set", nargs="+", default=[], metavar="GROUP.NAME=VALUE", help="any setting of model, training or data")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="GROUP.NAME=VALUE",
+        help="any setting of model, training or data",
+    )
     parser.add_argument("--name", help="what to call the run")
     parser.add_argument("--branch-from", metavar="RUN[@STEP]", help="start from the weights of another run")
     parser.add_argument("--resume", metavar="RUN", help="go on with a paused, stopped or interrupted run")
-    parser.add_argument("--detach", action="store_true", help="train in the background, in the queue that the app uses")
+    parser.add_argument(
+        "--detach", action="store_true", help="train in the background, in the queue that the app uses"
+    )
     parser.add_argument("--quiet", action="store_true", help="print the result only")
     parser.set_defaults(run=run)
 
@@ -141,13 +157,23 @@ def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
             f"{options.data!r} is neither a corpus nor a file here.",
             f"Corpora: {', '.join(CORPORA)}. Or give the path of a .txt, .csv, .jsonl or .parquet file.",
         )
-    source = {"corpus": options.data} if known else {"corpus": "file", "path": str(Path(options.data).expanduser().absolute())}
-    columns = {"text_column": options.text_column, "source_column": options.source_column, "target_column": options.target_column}
+    source = (
+        {"corpus": options.data}
+        if known
+        else {"corpus": "file", "path": str(Path(options.data).expanduser().absolute())}
+    )
+    columns = {
+        "text_column": options.text_column,
+        "source_column": options.source_column,
+        "target_column": options.target_column,
+    }
     task_options = {}
     for pair in options.option:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise SpecError(f"'{pair}' is not an option.", "Write KEY=VALUE, for example --option distance=60.")
+            raise SpecError(
+                f"'{pair}' is not an option.", "Write KEY=VALUE, for example --option distance=60."
+            )
         task_options[key] = loose(value)
     return DataSpec(**{**source, **columns, "options": task_options, "tokenizer": tokenizer, **changes})
 

@@ -43,7 +43,9 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
-def steps(logits: np.ndarray, sampling: Sampling, seen: list[int] | None = None) -> list[tuple[str, np.ndarray]]:
+def steps(
+    logits: np.ndarray, sampling: Sampling, seen: list[int] | None = None
+) -> list[tuple[str, np.ndarray]]:
     """The distribution after every step of sampling, the model's own first.
 
     Args:
@@ -58,7 +60,11 @@ def steps(logits: np.ndarray, sampling: Sampling, seen: list[int] | None = None)
     if sampling.repetition_penalty != 1.0 and seen:
         ids = np.unique(seen)
         scores = scores.copy()
-        scores[ids] = np.where(scores[ids] > 0, scores[ids] / sampling.repetition_penalty, scores[ids] * sampling.repetition_penalty)
+        scores[ids] = np.where(
+            scores[ids] > 0,
+            scores[ids] / sampling.repetition_penalty,
+            scores[ids] * sampling.repetition_penalty,
+        )
         history.append(("repetition penalty", softmax(scores)))
     if sampling.temperature == 0:
         only = np.full_like(scores, -np.inf)
@@ -100,7 +106,9 @@ def _min_p(probabilities: np.ndarray, sampling: Sampling) -> np.ndarray | None:
     return probabilities >= sampling.min_p * probabilities.max()
 
 
-def choose(logits: np.ndarray, sampling: Sampling, generator: np.random.Generator, seen: list[int] | None = None) -> int:
+def choose(
+    logits: np.ndarray, sampling: Sampling, generator: np.random.Generator, seen: list[int] | None = None
+) -> int:
     """Draws the next token id. Accepts a torch tensor on the CPU as well as an array."""
     scores = np.asarray(logits, dtype=np.float64)
     if sampling.temperature == 0 and sampling.repetition_penalty == 1.0:

@@ -23,7 +23,9 @@ def known_fields(kind: type, values: Mapping[str, Any], what: str) -> dict[str, 
     names = {f.name for f in fields(kind)}
     unknown = sorted(set(values) - names)
     if unknown:
-        raise SpecError(f"{what} has no setting called {', '.join(unknown)}.", f"It has: {', '.join(sorted(names))}.")
+        raise SpecError(
+            f"{what} has no setting called {', '.join(unknown)}.", f"It has: {', '.join(sorted(names))}."
+        )
     return dict(values)
 
 
@@ -180,7 +182,9 @@ class RunConfig:
                 training=TrainingSpec.from_dict(values["training"]),
             )
         except KeyError as error:
-            raise SpecError(f"The run's settings have no {error.args[0]!r}.", "The file run.json is damaged.") from error
+            raise SpecError(
+                f"The run's settings have no {error.args[0]!r}.", "The file run.json is damaged."
+            ) from error
 
     def replace(self, **changes: Any) -> Self:
         return replace(self, **changes)

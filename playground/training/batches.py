@@ -39,7 +39,9 @@ class Batch:
         if device.kind == "cpu":
             return self
         move = _mover(device)
-        return Batch({k: move(v) for k, v in self.inputs.items()}, move(self.targets), self.n_targets, self.n_tokens)
+        return Batch(
+            {k: move(v) for k, v in self.inputs.items()}, move(self.targets), self.n_targets, self.n_tokens
+        )
 
 
 def _mover(device: Device):
@@ -101,7 +103,9 @@ class Sampler:
         if self.is_pairs:
             for side, words in ((TRAIN, "train on"), (VALIDATION, "validate with")):
                 if not len(self._sides[side]):
-                    raise PlaygroundError(f"The data has no pairs to {words}.", "Add more rows; a few hundred is a start.")
+                    raise PlaygroundError(
+                        f"The data has no pairs to {words}.", "Add more rows; a few hundred is a start."
+                    )
             return
         for side, words in ((TRAIN, "training"), (VALIDATION, "validation")):
             have = len(self._sides[side])

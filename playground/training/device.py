@@ -11,6 +11,8 @@ import torch
 from playground.errors import PlaygroundError
 from playground.runs.config import TrainingSpec
 
+WORTH_COMPILING = 5000  # steps
+
 
 @dataclass(frozen=True)
 class Device:
@@ -40,6 +42,14 @@ class Device:
             return nullcontext()
         return torch.autocast(self.kind, self.dtype)
 
+    def seed(self, seed: int) -> None:
+        """Seeds what dropout draws from: ``torch.manual_seed`` for this device alone, a hundred times as fast."""
+        torch.default_generator.manual_seed(seed)
+        if self.kind == "cuda":
+            torch.cuda.default_generators[self.index].manual_seed(seed)
+        elif self.kind == "mps":
+            torch.mps.manual_seed(seed)
+
     def describe(self) -> str:
         precision = str(self.dtype).removeprefix("torch.")
         return f"{self.name}, {precision}{', compiled' if self.compile else ''}"
@@ -61,7 +71,8 @@ def choose_device(training: TrainingSpec, local_rank: int = 0) -> Device:
         torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
     else:
         _set_threads(training.threads)
-    return Device(kind, local_rank if kind == "cuda" else 0, _name(kind, local_rank), _dtype(training, kind), _compiles(training, kind))
+    index = local_rank if kind == "cuda" else 0
+    return Device(kind, index, _name(kind, index), _dtype(training, kind), _compiles(training, kind))
 
 
 def _best_kind() -> str:
@@ -73,7 +84,9 @@ def _best_kind() -> str:
 def _dtype(training: TrainingSpec, kind: str) -> torch.dtype:
     if training.dtype != "auto":
         if training.dtype == "float16" and kind == "cpu":
-            raise PlaygroundError("float16 training needs a GPU: its gradients underflow on a CPU.", "Choose float32.")
+            raise PlaygroundError(
+                "float16 training needs a GPU: its gradients underflow on a CPU.", "Choose float32."
+            )
         return getattr(torch, training.dtype)
     if kind != "cuda":
         return torch.float32
@@ -83,12 +96,14 @@ def _dtype(training: TrainingSpec, kind: str) -> torch.dtype:
 def _compiles(training: TrainingSpec, kind: str) -> bool:
     """``auto`` compiles on CUDA only, and only where the run is long enough to win the half minute back."""
     if training.compile == "auto":
-        return kind == "cuda" and training.steps >= 5000
+        return kind == "cuda" and training.steps >= WORTH_COMPILING
     return training.compile == "on"
 
 
 def _set_threads(threads: int) -> None:
-    wanted = threads or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+    wanted = threads or len(
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
     if torch.get_num_threads() != wanted:
         torch.set_num_threads(wanted)
 

@@ -3,7 +3,8 @@
 import math
 import time
 from collections import deque
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,9 @@ class Journal:
         self.pace: deque[tuple[int, float]] = deque(maxlen=64)
         self.checks_gradient = device.dtype is not torch.float16
 
-    def step(self, step: int, loss: Tensor, lr: float, grad_norm: Tensor, tokens: int, seconds: float) -> None:
+    def step(
+        self, step: int, loss: Tensor, lr: float, grad_norm: Tensor, tokens: int, seconds: float
+    ) -> None:
         self.waiting.append((step, loss, lr, grad_norm, tokens, seconds))
 
     def evaluation(self, progress, score, probe: list[float] | None, memory: int) -> None:

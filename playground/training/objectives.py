@@ -126,7 +126,9 @@ class Objective:
         if rows.lengths is None:
             rows = replace(rows, ids=rows.ids[:, :-1])  # a window has one token more than a model reads
         generator = rng(self.training.seed, step, stream)
-        shown, hidden = mask_tokens(rows.ids, generator, self.training.mask_rate, self.mask_id, self.vocab_size)
+        shown, hidden = mask_tokens(
+            rows.ids, generator, self.training.mask_rate, self.mask_id, self.vocab_size
+        )
         return replace(rows, shown=shown, hidden=hidden)
 
     def batch(self, rows: Rows) -> Batch:
@@ -139,7 +141,9 @@ class Objective:
     def loss_sum(self, model: nn.Module, batch: Batch) -> Tensor:
         """Cross-entropy summed over the targets that count (nats)."""
         logits = model(**batch.inputs).logits
-        return F.cross_entropy(logits.flatten(0, -2), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum")
+        return F.cross_entropy(
+            logits.flatten(0, -2), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum"
+        )
 
     @torch.no_grad()
     def score(self, model: nn.Module, batch: Batch) -> Score:

@@ -1,7 +1,7 @@
 """AdamW, Muon + AdamW, SGD: built from a TrainingSpec, saved and restored as named tensors."""
 
 from collections import defaultdict
-from typing import Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,9 @@ class Muon(torch.optim.Optimizer):
         weight_decay: decoupled, as in AdamW.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "maps": 1})
 
     @torch.no_grad()
@@ -85,11 +87,20 @@ def stacked_maps(name: str, parameter: Tensor) -> int:
     return 1
 
 
-def build_optimizers(model: nn.Module, training: TrainingSpec, device_kind: str) -> list[torch.optim.Optimizer]:
+def build_optimizers(
+    model: nn.Module, training: TrainingSpec, device_kind: str
+) -> list[torch.optim.Optimizer]:
     """One optimizer, or Muon for block matrices and AdamW for the rest. Every group keeps its top rate as ``base_lr``."""
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if training.optimizer == "sgd":
-        optimizers = [torch.optim.SGD(_decay_groups(named, training), lr=training.lr, momentum=training.momentum, nesterov=training.momentum > 0)]
+        optimizers = [
+            torch.optim.SGD(
+                _decay_groups(named, training),
+                lr=training.lr,
+                momentum=training.momentum,
+                nesterov=training.momentum > 0,
+            )
+        ]
     elif training.optimizer == "adamw":
         optimizers = [_adamw(named, training, device_kind)]
     else:
@@ -98,7 +109,9 @@ def build_optimizers(model: nn.Module, training: TrainingSpec, device_kind: str)
         rest = [(name, p) for name, p in named if name not in chosen]
         optimizers = [_adamw(rest, training, device_kind)]
         if matrices:
-            optimizers.append(Muon(_map_groups(matrices), training.muon_lr, training.momentum, training.weight_decay))
+            optimizers.append(
+                Muon(_map_groups(matrices), training.muon_lr, training.momentum, training.weight_decay)
+            )
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["base_lr"] = group["lr"]
@@ -107,14 +120,19 @@ def build_optimizers(model: nn.Module, training: TrainingSpec, device_kind: str)
 
 def _adamw(named: list[tuple[str, Tensor]], training: TrainingSpec, device_kind: str) -> torch.optim.AdamW:
     betas = (training.beta1, training.beta2)
-    return torch.optim.AdamW(_decay_groups(named, training), lr=training.lr, betas=betas, fused=device_kind in ("cpu", "cuda"))
+    return torch.optim.AdamW(
+        _decay_groups(named, training), lr=training.lr, betas=betas, fused=device_kind in ("cpu", "cuda")
+    )
 
 
 def _decay_groups(named: list[tuple[str, Tensor]], training: TrainingSpec) -> list[dict]:
     """Weight decay for matrices only: biases and norm scales must be free to move."""
     matrices = [p for _, p in named if p.dim() >= 2]
     vectors = [p for _, p in named if p.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [
+        {"params": matrices, "weight_decay": training.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
     return [group for group in groups if group["params"]]
 
 
@@ -140,7 +158,9 @@ def optimizer_tensors(model: nn.Module, optimizers: list[torch.optim.Optimizer])
     }
 
 
-def restore_optimizers(model: nn.Module, optimizers: list[torch.optim.Optimizer], tensors: dict[str, Tensor]) -> None:
+def restore_optimizers(
+    model: nn.Module, optimizers: list[torch.optim.Optimizer], tensors: dict[str, Tensor]
+) -> None:
     """Puts back what :func:`optimizer_tensors` gave.
 
     Raises:
@@ -154,7 +174,10 @@ def restore_optimizers(model: nn.Module, optimizers: list[torch.optim.Optimizer]
         states[int(index)][parameters[name]][entry] = tensor
     for optimizer, state in zip(optimizers, states):
         for parameter, entries in state.items():
-            kept = {k: v if k == "step" and not _fused_on_gpu(optimizer, parameter) else v.to(parameter.device) for k, v in entries.items()}
+            kept = {
+                k: v if k == "step" and not _fused_on_gpu(optimizer, parameter) else v.to(parameter.device)
+                for k, v in entries.items()
+            }
             optimizer.state[parameter] = kept
 
 

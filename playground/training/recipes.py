@@ -4,7 +4,9 @@ from models.spec import SpecError
 from playground.runs.config import TrainingSpec
 
 # nanoGPT's CPU recipe (github.com/karpathy/nanoGPT, README): 2,000 iterations of 12 × 64 characters.
-NANOGPT = TrainingSpec(lr=1e-3, beta1=0.9, beta2=0.99, weight_decay=0.1, warmup_steps=100, schedule="cosine", final_lr=0.1)
+NANOGPT = TrainingSpec(
+    lr=1e-3, beta1=0.9, beta2=0.99, weight_decay=0.1, warmup_steps=100, schedule="cosine", final_lr=0.1
+)
 
 # Muon for the block matrices, AdamW for the rest; a short plateau, then a straight line down.
 MODERN = TrainingSpec(
@@ -12,7 +14,9 @@ MODERN = TrainingSpec(
     schedule="linear", hold=0.3, final_lr=0.02, grad_clip=0.0,
 )  # fmt: skip
 
-RECURRENT = TrainingSpec(lr=4e-3, beta2=0.99, weight_decay=0.01, warmup_steps=50, schedule="cosine", final_lr=0.05)
+RECURRENT = TrainingSpec(
+    lr=4e-3, beta2=0.99, weight_decay=0.01, warmup_steps=50, schedule="cosine", final_lr=0.05
+)
 
 RECIPES = {
     "rnn": RECURRENT.replace(lr=2e-3),

@@ -43,9 +43,14 @@ class Writer:
         prompt = self.config.training.sample_prompt
         ids = self.tokenizer.encode(prompt) if prompt else self._opening()
         sampling = Sampling(temperature=0.8)
-        pick = lambda logits: choose(logits, sampling, generator)  # noqa: E731
+        pick = lambda logits: choose(logits, sampling, generator)
         written = list(decode(self.model, ids, self.config.training.sample_tokens, pick))
-        return {"kind": "text", "step": step, "prompt": self.tokenizer.decode(ids), "text": self.tokenizer.decode(written)}
+        return {
+            "kind": "text",
+            "step": step,
+            "prompt": self.tokenizer.decode(ids),
+            "text": self.tokenizer.decode(written),
+        }
 
     def _opening(self) -> list[int]:
         """With no prompt of the person's, the validation text's first line."""
@@ -61,7 +66,9 @@ class Writer:
                 {
                     "source": self.tokenizer.decode(source),
                     "target": self.tokenizer.decode(target),
-                    "answer": self.tokenizer.decode(answer(self.model, source, self.tokenizer, len(target) + 8)),
+                    "answer": self.tokenizer.decode(
+                        answer(self.model, source, self.tokenizer, len(target) + 8)
+                    ),
                 }
             )
         return {"kind": "answers", "step": step, "examples": examples}
@@ -94,10 +101,12 @@ class Writer:
 
 def answer(model: nn.Module, source: list[int], tokenizer, max_tokens: int) -> list[int]:
     """The greedy answer to a question: after ``source <bos>`` for a decoder, from the encoder for an encoder–decoder."""
-    greedy = lambda logits: int(logits.argmax())  # noqa: E731
+    greedy = lambda logits: int(logits.argmax())
     if model.spec.architecture == "encoder-decoder":
         source = source[-model.spec.context_length :]
-        written = decode(model, [tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,), source_ids=source)
+        written = decode(
+            model, [tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,), source_ids=source
+        )
     else:
         written = decode(model, [*source, tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,))
     return [token for token in written if token != tokenizer.eos_id]

@@ -27,5 +27,11 @@ def lr_factor(training: TrainingSpec, step: int) -> float:
 def lr_curve(training: TrainingSpec, points: int = 200) -> list[tuple[int, float]]:
     """``(step, learning rate)`` at up to ``points`` steps, for drawing the schedule before training starts."""
     stride = max(1, (training.steps - 1) // max(1, points - 1))
-    steps = sorted({*range(0, training.steps, stride), min(training.warmup_steps, training.steps - 1), training.steps - 1})
+    steps = sorted(
+        {
+            *range(0, training.steps, stride),
+            min(training.warmup_steps, training.steps - 1),
+            training.steps - 1,
+        }
+    )
     return [(step, training.lr * lr_factor(training, step)) for step in steps]

@@ -19,8 +19,8 @@ from playground.training.distributed import Group, mean_scale
 from playground.training.journal import Journal, Listener
 from playground.training.objectives import Objective, Score
 from playground.training.optimizers import build_optimizers
-from playground.training.saving import load_parent, restore, save
 from playground.training.samples import Probe, Writer
+from playground.training.saving import load_parent, restore, save
 from playground.training.schedule import lr_factor
 
 GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
@@ -124,7 +124,8 @@ class Trainer:
         """One optimizer step; the state to end in when a request came, else None."""
         start = time.perf_counter()
         step = self.progress.step
-        torch.manual_seed(self.training.seed * 1_000_003 + step * self.group.world + self.group.rank)  # for dropout
+        if self.config.model.dropout:
+            self.device.seed(self.training.seed * 1_000_003 + step * self.group.world + self.group.rank)
         factor = self.set_learning_rate(step)
         batches = self.batches(step)
         local = sum(batch.n_targets for batch in batches)
@@ -141,7 +142,9 @@ class Trainer:
         self.progress.seconds += time.perf_counter() - start
         if self.group.leads:
             lr = self.training.lr * factor
-            self.journal.step(self.progress.step, loss, lr, grad_norm, self.progress.tokens, self.progress.seconds)
+            self.journal.step(
+                self.progress.step, loss, lr, grad_norm, self.progress.tokens, self.progress.seconds
+            )
         return None
 
     def set_learning_rate(self, step: int) -> float:
@@ -202,7 +205,10 @@ class Trainer:
             return early
         if training.sample_every and (last or step % training.sample_every == 0):
             self.journal.sample(self.writer.write(step))
-        if step in training.keep_steps or time.monotonic() - self.last_checkpoint > training.checkpoint_seconds:
+        if (
+            step in training.keep_steps
+            or time.monotonic() - self.last_checkpoint > training.checkpoint_seconds
+        ):
             self.checkpoint()
         self.journal.flush_if_due()
         return early

@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 TELL_SECONDS = 0.2
 
 
-def run(folder: RunFolder, on_event: Listener | None = None, in_queue: bool = False, group: Group = Group()) -> str:
+def run(
+    folder: RunFolder, on_event: Listener | None = None, in_queue: bool = False, group: Group = Group()
+) -> str:
     """Trains the run until it ends, is paused, is stopped or fails; never raises for what a person can mend.
 
     Args:
@@ -66,7 +68,9 @@ def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) 
         log.error("bug in run %s\n%s", folder.id, traceback.format_exc())
         with contextlib.suppress(OSError), open(folder.log_path, "a") as file:
             file.write(traceback.format_exc())
-        return _fail(folder, told, f"Something went wrong inside: {error}.", f"The details are in {folder.log_path}.")
+        return _fail(
+            folder, told, f"Something went wrong inside: {error}.", f"The details are in {folder.log_path}."
+        )
 
 
 OUT_OF_MEMORY = (
@@ -96,7 +100,9 @@ def _turn(folder: RunFolder, in_queue: bool, told: Listener):
     device = queue.device_for(folder.config().training.device)
 
     def waiting(place: int) -> None:
-        told("status", {"state": "queued", "message": f"Waiting for the {device}: place {place} in the queue."})
+        told(
+            "status", {"state": "queued", "message": f"Waiting for the {device}: place {place} in the queue."}
+        )
         if _asked_to_end(folder):
             raise Cancelled("Stopped while waiting.")
 
@@ -190,7 +196,9 @@ def _complete(folder: RunFolder, prepared: Prepared, group: Group) -> RunConfig:
         )
     config = config.replace(model=config.model.replace(vocab_size=size))
     if group.leads:
-        folder.write_config(config, data_shape=prepared.shape, data_info=prepared.info, data_folder=str(prepared.folder))
+        folder.write_config(
+            config, data_shape=prepared.shape, data_info=prepared.info, data_folder=str(prepared.folder)
+        )
     return config
 
 

@@ -33,20 +33,30 @@ def measure() -> list[tuple]:
         for size in SIZES:
             path = Path(folder) / f"{size}.txt"
             _write_text(path, size)
-            result = subprocess.run([sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True, env=os.environ)
+            result = subprocess.run(
+                [sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True, env=os.environ
+            )
             if result.returncode:
                 raise RuntimeError(result.stderr)
             peaks.append(json.loads(result.stdout.splitlines()[-1])["peak"])
             path.unlink()
     small, large = (peak / 1e6 for peak in peaks)
-    rows = [(f"peak memory, {size // 10**6} MB of text", f"{peak / 1e6:.0f} MB", "", None) for size, peak in zip(SIZES, peaks, strict=True)]
-    return [*rows, ("peak memory, difference", f"{large - small:+.0f} MB", "within 50 MB", abs(large - small) <= 50)]
+    rows = [
+        (f"peak memory, {size // 10**6} MB of text", f"{peak / 1e6:.0f} MB", "", None)
+        for size, peak in zip(SIZES, peaks, strict=True)
+    ]
+    return [
+        *rows,
+        ("peak memory, difference", f"{large - small:+.0f} MB", "within 50 MB", abs(large - small) <= 50),
+    ]
 
 
 def _write_text(path: Path, size: int) -> None:
     """Lines of made-up words, different all the way, so that nothing can be shared or cached."""
     chance = random.Random(0)
-    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 9))) for _ in range(5000)]
+    words = [
+        "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 9))) for _ in range(5000)
+    ]
     with open(path, "w") as file:
         written = 0
         while written < size:

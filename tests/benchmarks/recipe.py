@@ -18,7 +18,11 @@ TURNS = 10
 def measure() -> list[tuple]:
     from playground.training import worker
 
-    common = {"eval_batches": 145, "sample_every": 0, "checkpoint_seconds": 1e6}  # 145 × 12 × 64: all of the validation text
+    common = {
+        "eval_batches": 145,
+        "sample_every": 0,
+        "checkpoint_seconds": 1e6,
+    }  # 145 × 12 × 64: all of the validation text
     reference = _run("gpt2-tiny", REFERENCE_STEPS, eval_every=REFERENCE_STEPS, **common)
     fast = _run("modern-tiny", FAST_STEPS, eval_every=20, **common)
     for turn in range(1, TURNS + 1):
@@ -29,22 +33,42 @@ def measure() -> list[tuple]:
     last = _evaluations(fast)[-1]
     what = f"gpt2-tiny, nanoGPT's recipe, {title()}"
     rows = [
-        (what, f"val. loss {goal['val_loss']:.3f} after {goal['tokens']:,} tokens, {goal['seconds']:.0f} s", "", None),
-        ("modern-tiny at its end", f"val. loss {last['val_loss']:.3f} after {last['tokens']:,} tokens, {last['seconds']:.0f} s", "", None),
+        (
+            what,
+            f"val. loss {goal['val_loss']:.3f} after {goal['tokens']:,} tokens, {goal['seconds']:.0f} s",
+            "",
+            None,
+        ),
+        (
+            "modern-tiny at its end",
+            f"val. loss {last['val_loss']:.3f} after {last['tokens']:,} tokens, {last['seconds']:.0f} s",
+            "",
+            None,
+        ),
     ]
     if reached is None:
-        return [*rows, ("modern-tiny to the same loss", "not reached", "≤ 1/5 of tokens, ≤ 1/3 of time", False)]
+        return [
+            *rows,
+            ("modern-tiny to the same loss", "not reached", "≤ 1/5 of tokens, ≤ 1/3 of time", False),
+        ]
     tokens, seconds = reached["tokens"] / goal["tokens"], reached["seconds"] / goal["seconds"]
     where = f"step {reached['step']} of {FAST_STEPS}, val. loss {reached['val_loss']:.3f}"
     return [
         *rows,
         ("modern-tiny to the same loss: tokens", f"{tokens:.3f} × ({where})", "≤ 0.200 ×", tokens <= 0.2),
-        ("modern-tiny to the same loss: seconds", f"{seconds:.3f} × ({reached['seconds']:.1f} s)", "≤ 0.333 ×", seconds <= 1 / 3),
+        (
+            "modern-tiny to the same loss: seconds",
+            f"{seconds:.3f} × ({reached['seconds']:.1f} s)",
+            "≤ 0.333 ×",
+            seconds <= 1 / 3,
+        ),
     ]
 
 
 def _run(preset: str, steps: int, **changes):
-    config = RunConfig(preset, PRESETS[preset].spec, characters(), recipe(preset, steps=steps, **changes), preset)
+    config = RunConfig(
+        preset, PRESETS[preset].spec, characters(), recipe(preset, steps=steps, **changes), preset
+    )
     return RunStore().create(config)
 
 

@@ -18,17 +18,27 @@ def measure() -> list[tuple]:
     retire()
     _gone()
     cold = _first_loss("gpt2-tiny")
-    warm = {preset: [_first_loss(preset) for _ in range(REPEATS)] for preset in ("gpt2-tiny", "lstm-tiny", "modern-tiny")}
+    warm = {
+        preset: [_first_loss(preset) for _ in range(REPEATS)]
+        for preset in ("gpt2-tiny", "lstm-tiny", "modern-tiny")
+    }
     rows = [("request → first loss, nothing running", f"{cold:.2f} s", "", None)]
     for preset, seconds in warm.items():
         middle, worst = statistics.median(seconds), max(seconds)
-        rows.append((f"request → first loss, warm, {preset}", f"{middle:.2f} s (worst of {REPEATS}: {worst:.2f} s)", "< 1 s", worst < 1))
+        rows.append(
+            (
+                f"request → first loss, warm, {preset}",
+                f"{middle:.2f} s (worst of {REPEATS}: {worst:.2f} s)",
+                "< 1 s",
+                worst < 1,
+            )
+        )
     return rows
 
 
 def _gone() -> None:
-    from playground.runs.submit import dispatcher
     from playground.runs.process import is_alive
+    from playground.runs.submit import dispatcher
 
     said = dispatcher()
     while is_alive(said.get("pid"), said.get("birth")):
@@ -37,7 +47,9 @@ def _gone() -> None:
 
 def _first_loss(preset: str) -> float:
     training = recipe(preset, steps=20, sample_every=0, eval_batches=1)
-    folder = RunStore().create(RunConfig(f"start {preset}", PRESETS[preset].spec, characters(), training, preset))
+    folder = RunStore().create(
+        RunConfig(f"start {preset}", PRESETS[preset].spec, characters(), training, preset)
+    )
     began = time.perf_counter()
     submit(folder)
     while not (rows := folder.metrics()[0]):

@@ -13,7 +13,13 @@ SETTINGS = [
     "training.sample_tokens=4", "training.warmup_steps=2", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
     "model.context_length=16",
 ]  # fmt: skip
-TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
+TORCHRUN = [
+    "-m",
+    "torch.distributed.run",
+    "--nproc-per-node=2",
+    "--rdzv-backend=c10d",
+    "--rdzv-endpoint=localhost:0",
+]
 
 
 def train(launcher: list[str], preset: str, batch_size: int, name: str, settings: list[str]):

@@ -11,7 +11,13 @@ from safetensors.torch import load_file
 from playground.runs.submit import dispatcher, submit
 
 KILLS = 50
-TRAINING = {"steps": 800, "eval_every": 100, "sample_every": 500, "checkpoint_seconds": 0.05, "warmup_steps": 20}
+TRAINING = {
+    "steps": 800,
+    "eval_every": 100,
+    "sample_every": 500,
+    "checkpoint_seconds": 0.05,
+    "warmup_steps": 20,
+}
 PATIENCE = 60.0  # seconds; nothing here takes more than one or two
 
 
@@ -44,7 +50,9 @@ def kill_once(folder, chance: random.Random) -> bool:
     status = until(lambda: working(folder), folder)
     if status.state == "finished":
         return False
-    time.sleep(chance.uniform(0.0, 0.25))  # the random moment: it may fall into a step, an evaluation, a checkpoint
+    time.sleep(
+        chance.uniform(0.0, 0.25)
+    )  # the random moment: it may fall into a step, an evaluation, a checkpoint
     try:
         os.kill(status.pid, signal.SIGKILL)
     except ProcessLookupError:

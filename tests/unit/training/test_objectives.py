@@ -101,7 +101,9 @@ def test_parts_of_a_batch_add_up_to_its_loss():
     mean = F.cross_entropy(logits.flatten(0, 1), whole.flatten(), ignore_index=IGNORE)
     parts = [causal(rows.part(slice(i, None, 2)), "answer") for i in range(2)]
     total = sum(
-        F.cross_entropy(logits[i : i + 1].flatten(0, 1), part.targets.flatten(), ignore_index=IGNORE, reduction="sum")
+        F.cross_entropy(
+            logits[i : i + 1].flatten(0, 1), part.targets.flatten(), ignore_index=IGNORE, reduction="sum"
+        )
         for i, part in enumerate(parts)
     )
     assert total / sum(part.n_targets for part in parts) == pytest.approx(float(mean), rel=1e-6)

@@ -27,7 +27,12 @@ def test_linear_holds_then_falls_straight():
 
 
 @given(
-    st.sampled_from(SCHEDULES), st.integers(1, 5000), st.integers(0, 6000), st.floats(0, 1), st.floats(0, 1), st.data()
+    st.sampled_from(SCHEDULES),
+    st.integers(1, 5000),
+    st.integers(0, 6000),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.data(),
 )
 def test_factor_stays_between_zero_and_one(schedule, steps, warmup, hold, final, data):
     training = TrainingSpec(steps=steps, warmup_steps=warmup, schedule=schedule, hold=hold, final_lr=final)

@@ -33,7 +33,16 @@ def assert_same_run(one, other) -> None:
 def test_every_preset_learns_from_real_text(preset, new_run):
     """60 steps bring the validation loss well below that of knowing nothing but how many tokens there are."""
     data = {"corpus": "jupyterlab-zh", "max_bytes": 40_000} if preset.startswith("seq2seq") else {}
-    training = recipe(preset, steps=60, batch_size=8, eval_every=30, eval_batches=4, sample_every=60, warmup_steps=5, sample_tokens=8)
+    training = recipe(
+        preset,
+        steps=60,
+        batch_size=8,
+        eval_every=30,
+        eval_batches=4,
+        sample_every=60,
+        warmup_steps=5,
+        sample_tokens=8,
+    )
     folder = new_run(PRESETS[preset].spec.replace(context_length=32).to_dict(), training.to_dict(), data)
     assert worker.run(folder) == "finished"
     evaluations = [row["val_loss"] for row in folder.metrics()[0] if row["kind"] == "eval"]
@@ -68,7 +77,9 @@ def test_first_loss_is_that_of_a_model_that_knows_nothing(new_run):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(new_run, optimizer):
-    one, two, other = (new_run({"dropout": 0.1}, {"optimizer": optimizer, "seed": seed}) for seed in (1, 1, 2))
+    one, two, other = (
+        new_run({"dropout": 0.1}, {"optimizer": optimizer, "seed": seed}) for seed in (1, 1, 2)
+    )
     for folder in (one, two, other):
         worker.run(folder)
     assert_same_run(one, two)
@@ -133,7 +144,9 @@ def test_micro_batches_give_the_same_gradients(new_run):
 
 
 def test_nan_stops_the_run_with_a_reason_and_keeps_the_good_checkpoint(new_run):
-    folder = new_run(training={"steps": 400, "optimizer": "sgd", "lr": 100.0, "grad_clip": 0.0, "eval_every": 1})
+    folder = new_run(
+        training={"steps": 400, "optimizer": "sgd", "lr": 100.0, "grad_clip": 0.0, "eval_every": 1}
+    )
     assert worker.run(folder) == "failed"
     status = folder.status()
     assert "stopped being a number at step" in status.message and "learning rate" in status.hint
@@ -193,7 +206,9 @@ def test_a_branch_starts_from_its_parents_weights(new_run):
 def test_a_branch_on_another_text_keeps_its_parents_tokens(new_run):
     parent = new_run()
     worker.run(parent)
-    child = new_run(data={"corpus": "python-code"}, training={"steps": 2}, parent={"run": parent.id, "step": None})
+    child = new_run(
+        data={"corpus": "python-code"}, training={"steps": 2}, parent={"run": parent.id, "step": None}
+    )
     assert worker.run(child) == "finished"
     assert child.tokenizer_path.read_text() == parent.tokenizer_path.read_text()
 
@@ -202,7 +217,10 @@ def test_a_branch_on_another_text_keeps_its_parents_tokens(new_run):
     "change, words",
     [
         ({"model": {"context_length": 100_000}}, "reads 100000 at a time"),
-        ({"training": {"batch_size": 3, "accumulate": 3}, "parent": {"run": "no-such-run", "step": None}}, "no run"),
+        (
+            {"training": {"batch_size": 3, "accumulate": 3}, "parent": {"run": "no-such-run", "step": None}},
+            "no run",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_in_a_sentence(new_run, change, words):

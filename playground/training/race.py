@@ -1,0 +1,65 @@
+"""A race: another architecture with the same text, seed and budget, and as many parameters."""
+
+from models.costs import parameter_counts
+from models.presets import PRESETS
+from models.spec import ModelSpec, SpecError
+from playground.runs.config import RunConfig
+from playground.training.recipes import recipe
+
+WIDTHS = range(16, 2049, 16)
+SHARED = ("steps", "batch_size", "accumulate", "seed", "device", "dtype", "eval_every", "eval_batches", "sample_every",
+          "sample_prompt", "sample_tokens", "loss_on", "mask_rate", "threads")  # fmt: skip
+
+
+def rivals(config: RunConfig) -> list[str]:
+    """The presets that can race: those trained for the same objective, in the size of the run's own."""
+    size = (config.preset or "").rpartition("-")[2]
+    size = size if size in ("tiny", "small") else "tiny"
+    return [
+        name
+        for name, preset in PRESETS.items()
+        if name.endswith(f"-{size}")
+        and config.training.objective in preset.spec.objectives()
+        and name != config.preset
+    ]
+
+
+def rival(config: RunConfig, preset: str, same_parameters: bool = True) -> RunConfig:
+    """The opponent: its own architecture and its own best-known recipe, everything else as in ``config``.
+
+    Args:
+        preset: the name of the opponent, one of ``rivals(config)``.
+        same_parameters: choose its width so that it has about as many parameters.
+
+    Raises:
+        SpecError: when the opponent cannot be trained for this objective.
+    """
+    if preset not in PRESETS:
+        raise SpecError(f"There is no preset {preset!r}.", f"There are: {', '.join(PRESETS)}.")
+    model = PRESETS[preset].spec.replace(
+        context_length=config.model.context_length, vocab_size=config.model.vocab_size
+    )
+    if same_parameters:
+        model = as_large_as(model, sum(parameter_counts(config.model).values()))
+    shared = {name: getattr(config.training, name) for name in SHARED}
+    training = recipe(preset).replace(**shared, objective=config.training.objective)
+    return RunConfig(
+        name=f"{preset} against {config.name}",
+        model=model,
+        data=config.data,
+        training=training,
+        preset=preset,
+    )
+
+
+def as_large_as(model: ModelSpec, parameters: int) -> ModelSpec:
+    """The model in the width that brings it nearest to so many parameters (its layers and heads stay)."""
+    fitting = []
+    for width in WIDTHS:
+        try:
+            fitting.append(model.replace(d_model=width, d_mlp=None))
+        except SpecError:  # the heads do not divide it
+            continue
+    return min(
+        fitting, key=lambda spec: abs(sum(parameter_counts(spec).values()) - parameters), default=model
+    )
