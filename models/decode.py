@@ -107,6 +107,7 @@ def beam(
     stop_ids: Collection[int] = (),
     source_ids: Sequence[int] | None = None,
     length_penalty: float = 0.0,
+    watch: Callable[[int], None] | None = None,
 ) -> list[tuple[list[int], float]]:
     """The likeliest continuations found by keeping the `width` best beginnings at every step.
 
@@ -116,6 +117,7 @@ def beam(
         width: how many beginnings are kept; 1 is greedy.
         stop_ids: tokens that end a continuation, which then is finished and does not include them.
         length_penalty: α of the ranking log p / length^α: 0 prefers short texts, 1 compares by token.
+        watch: called after each step with the length reached; what it raises ends the search.
 
     Returns:
         Up to `width` continuations, best first, each with its log probability, its ending included.
@@ -138,7 +140,7 @@ def beam(
 
     with _evaluating(model):
         fed = torch.tensor([ids], dtype=torch.long, device=device)
-        for _ in range(max_new_tokens):
+        for step in range(max_new_tokens):
             last = torch.arange(1, len(fed) + 1, device=device) * fed.shape[1] - 1
             out = model(fed, state=state, rows=last, **source)
             rows, tokens, live, ended = _best(out.logits.log_softmax(-1), live, width, stop_ids)
@@ -150,6 +152,8 @@ def beam(
                 break
             state = out.state.select(torch.tensor(rows, device=device))
             fed = torch.tensor(tokens, dtype=torch.long, device=device)[:, None]
+            if watch:
+                watch(step + 1)
     return sorted(finished + live, key=rank, reverse=True)[:width]
 
 

@@ -62,15 +62,16 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     import numpy as np
 
     from models.decode import beam, decode
+    from playground.generation.predict import open_prompt
     from playground.inference.sampling import Sampling, choose
 
     answers = folder.about().get("data_shape") == "pairs"
     usual = 0.0 if answers or options.greedy else 0.8
     temperature = usual if options.temperature is None or options.greedy else options.temperature
     sampling = Sampling(temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty)
-    prompt = tokenizer.encode(options.prompt)
     generator = np.random.default_rng(options.seed)
-    ids, source = opening(model, tokenizer, prompt, answers)
+    prompt = open_prompt(model, tokenizer, options.prompt, answers)
+    ids, source = list(prompt.ids), prompt.source
     stop = (tokenizer.eos_id,)
     start = time.perf_counter()
     if options.beams:
@@ -80,7 +81,7 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     seen, printed = list(ids), ""
     pick = lambda logits: choose(logits, sampling, generator, seen)
     written: list[int] = []
-    print(options.prompt if source is None and ids == prompt else "", end="", flush=True)
+    print("" if prompt.hidden else options.prompt, end="", flush=True)
     for token in decode(model, ids, options.tokens, pick, stop, source_ids=source):
         seen.append(token)
         if token in stop:
@@ -100,44 +101,20 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     return 0
 
 
-def opening(model, tokenizer, prompt: list[int], answers: bool) -> tuple[list[int], list[int] | None]:
-    """What the decoder starts from, and what an encoder reads."""
-    if model.spec.architecture == "encoder-decoder":
-        if not prompt:
-            raise PlaygroundError("This model answers a text, and there is none.", 'Add --prompt "...".')
-        return [tokenizer.bos_id], prompt[-model.spec.context_length :]
-    if answers:
-        return [*prompt, tokenizer.bos_id], None
-    return prompt or [tokenizer.eos_id], None
-
-
 def fill(model, tokenizer, prompt: str) -> int:
     """For each ``<mask>``, the five likeliest tokens."""
-    import torch
+    from playground.generation.blanks import fill as fill_blanks
 
-    parts = prompt.split(MASK)
-    if len(parts) == 1:
+    ids = tokenizer.encode(prompt, specials=True)
+    blanks = fill_blanks(model, ids, (), tokenizer.mask_id, n=5) if MASK in prompt else []
+    if not blanks:
         raise PlaygroundError(
             "This model fills in hidden words, and the text hides none.",
             f'For example: --prompt "the {MASK} of the list".',
         )
-    ids: list[int] = []
-    for index, part in enumerate(parts):
-        ids += ([tokenizer.mask_id] if index else []) + tokenizer.encode(part)
-    if len(ids) > model.spec.context_length:
-        raise PlaygroundError(
-            f"The text has {len(ids)} tokens; this model reads {model.spec.context_length}.", "Shorten it."
-        )
-    probabilities = model(torch.tensor([ids])).logits[0].float().softmax(-1)
-    for place in (i for i, token in enumerate(ids) if token == tokenizer.mask_id):
-        best = probabilities[place].topk(5)
-        row = "  ".join(
-            f"{tokenizer.pieces([i])[0]!r} {p:.1%}"
-            for p, i in zip(best.values.tolist(), best.indices.tolist())
-        )
-        print(f"{MASK} at token {place + 1}: {row}")
-    filled = [
-        int(probabilities[i].argmax()) if token == tokenizer.mask_id else token for i, token in enumerate(ids)
-    ]
-    print(tokenizer.decode(filled))
+    for blank in blanks:
+        row = "  ".join(f"{tokenizer.pieces([i])[0]!r} {p:.1%}" for i, p in blank.likeliest)
+        print(f"{MASK} at token {blank.place + 1}: {row}")
+        ids[blank.place] = blank.likeliest[0][0]
+    print(tokenizer.decode(ids))
     return 0

@@ -1,10 +1,127 @@
 """What this is, a model at work, and the ways on."""
 
+import time
+
+import streamlit as st
+
+from playground.runs.folder import RunFolder
+from playground.ui import cached, links, start
+from playground.ui.choose import choose_run, writes
+from playground.ui.colours import ARCHITECTURE, TITLES
+from playground.ui.components.next_token import next_token
 from playground.ui.frame import page_title
 from playground.ui.language import t
+from playground.ui.messages import empty, shown_errors
+
+N_OPTIONS = 10
+WAYS = (
+    ("build", ":material/account_tree:", "Build", "Choose an architecture and see what every choice costs."),
+    (
+        "generate",
+        ":material/edit_note:",
+        "Explore",
+        "Let a trained model write, and change every word it chooses.",
+    ),
+    ("train", ":material/monitoring:", "Learn", "Train a model on your own text and watch it learn, live."),
+)
 
 
 def page() -> None:
     page_title(
-        t("LM Playground"), t("Build a small language model, watch it learn, look inside it, and talk to it.")
+        t("A language model predicts what comes next."),
+        t(
+            "Here you build small ones, watch them learn, look inside them, and talk to them, on your own computer."
+        ),
     )
+    left, right = st.columns([3, 2], gap="large")
+    with left, st.container(border=True, key="home-demo"):
+        demo()
+    with right:
+        ways_on()
+
+
+def demo() -> None:
+    """A model that says what it expects, at every key."""
+    run = None
+    with shown_errors():
+        run = choose_run("home.run", writes, label=t("The model"), gallery_first=True)
+    if run is None:
+        empty(
+            t("No trained model yet"),
+            t("Train one: a tiny one writes its first words within a minute."),
+            "train",
+            t("Train a model"),
+        )
+        return
+    with shown_errors():
+        if start.torch_loaded.is_set():
+            predict(run)
+        else:
+            wait_for_torch(run)
+
+
+@st.fragment
+def predict(run: RunFolder) -> None:
+    """The box and its bars; runs again at every key, and nothing else of the page does."""
+    key = f"home.next.{run.id}"
+    opening = first_words(str(run.path))
+    text = (st.session_state.get(key) or {}).get("text", opening)
+    began = time.perf_counter()
+    step = cached.latest_step(run)
+    options = expected(run, step, text)
+    architecture = run.config().model.architecture
+    note = t(
+        "{name}, {kind} of {n:,} parameters, after {step:,} training steps. Computed in {ms:.0f} ms on this machine.",
+        name=run.name,
+        kind=TITLES[architecture],
+        n=parameters(str(run.path), step),
+        step=step,
+        ms=1000 * (time.perf_counter() - began),
+    )
+    next_token(key, opening, text, options, ARCHITECTURE[architecture], note)
+
+
+def expected(run: RunFolder, step: int, text: str) -> list[dict]:
+    """The likeliest next tokens, for the bars."""
+    import numpy as np
+
+    from playground.generation.predict import likeliest, logits_after, open_prompt
+    from playground.inference.sampling import softmax
+
+    model, tokenizer = cached.model(run, step), cached.tokenizer(run)
+    prompt = open_prompt(model, tokenizer, text, answers=False)
+    probabilities = softmax(logits_after(model, prompt.ids).astype(np.float64))
+    return [
+        {"text": tokenizer.decode([i]), "piece": tokenizer.pieces([i])[0], "p": p}
+        for i, p in likeliest(probabilities, N_OPTIONS)
+    ]
+
+
+@st.fragment(run_every=0.25)
+def wait_for_torch(run: RunFolder) -> None:
+    """The first seconds of a server: the box is there, the model comes as soon as PyTorch is loaded."""
+    if start.torch_loaded.is_set():
+        st.rerun()
+    architecture = run.config().model.architecture
+    next_token("home.loading", first_words(str(run.path)), None, [], ARCHITECTURE[architecture])
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def first_words(path: str) -> str:
+    """What the box holds at first: the beginning of the text that the run was tested on."""
+    said = [row.get("prompt") for row in RunFolder(path).samples() if row.get("prompt")]
+    return said[-1] if said else "The "
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def parameters(path: str, step: int) -> int:
+    return sum(weight.numel() for weight in cached.model(RunFolder(path), step).parameters())
+
+
+def ways_on() -> None:
+    for page_name, icon, title, sentence in WAYS:
+        if links.has(page_name):
+            with st.container(border=True, key=f"home-way-{page_name}"):
+                st.markdown(f"#### {icon} {t(title)}")
+                st.write(t(sentence))
+                links.link(page_name, t("Go"), icon=":material/arrow_forward:")

@@ -37,6 +37,7 @@ def choose_run(
     where: Callable[[RunFolder], bool] = lambda run: True,
     gallery: bool = True,
     label: str | None = None,
+    gallery_first: bool = False,
 ) -> RunFolder | None:
     """A box to choose a run from, bound to ``?run=``; None when there is none to choose.
 
@@ -45,8 +46,9 @@ def choose_run(
         where: which runs may be chosen.
         gallery: also those that ship with the app (after the person's own).
         label: above the box; "Run" unless told.
+        gallery_first: list those that ship with the app before the person's own.
     """
-    runs = {run.id: run for run in known_runs(gallery) if _fits(run, where)}
+    runs = {run.id: run for run in known_runs(gallery, gallery_first) if _fits(run, where)}
     wanted = _wanted(runs)
     if not runs:
         return None
@@ -60,9 +62,10 @@ def choose_run(
     return runs[chosen]
 
 
-def known_runs(gallery: bool = True) -> list[RunFolder]:
-    """The person's runs, the newest first, then those that ship with the app."""
-    return RunStore().list() + (shipped.runs() if gallery else [])
+def known_runs(gallery: bool = True, gallery_first: bool = False) -> list[RunFolder]:
+    """The person's runs, the newest first, and those that ship with the app, after or before them."""
+    own, others = RunStore().list(), shipped.runs() if gallery else []
+    return others + own if gallery_first else own + others
 
 
 def describe(run: RunFolder) -> str:
@@ -90,3 +93,14 @@ def _wanted(runs: dict[str, RunFolder]) -> str | None:
         show(error)
         return None
     return found if found in runs else None
+
+
+def writes(run: RunFolder) -> bool:
+    """Whether a run has a checkpoint that continues a text."""
+    about = run.about()
+    return about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs" and speaks(run)
+
+
+def speaks(run: RunFolder) -> bool:
+    """Whether a run has a checkpoint and its tokenizer, and so can be tried."""
+    return bool(run.checkpoints()) and run.tokenizer_path.exists()

@@ -5,6 +5,9 @@ import threading
 
 import streamlit as st
 
+torch_loaded = threading.Event()
+"""Set as soon as models answer at once: torch is imported."""
+
 log = logging.getLogger("playground")
 
 
@@ -25,5 +28,8 @@ def _import_torch() -> None:
         from playground.ui.cached import torch_ready
 
         torch_ready()
+        import playground.generation.writing  # noqa: F401  (and all that it needs)
+
+        torch_loaded.set()
     except Exception:
         log.exception("torch could not be imported")

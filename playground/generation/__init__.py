@@ -1,0 +1,1 @@
+"""Trained models at work with PyTorch: what they expect next, what they write, what they fill in."""

@@ -1,0 +1,67 @@
+"""Filling in: what a model that reads both ways puts where words are hidden."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from playground.errors import PlaygroundError
+from playground.generation.predict import likeliest
+from playground.inference.sampling import softmax
+
+
+@dataclass(frozen=True)
+class Blank:
+    """One hidden place.
+
+    Attributes:
+        place: its index in the text.
+        likeliest: ``(token id, probability)``, the likeliest first.
+        hidden: the probability of the token that is hidden there; None when none is.
+        rank: its place among all tokens, 1 is the likeliest; None when no token is hidden there.
+    """
+
+    place: int
+    likeliest: list[tuple[int, float]]
+    hidden: float | None
+    rank: int | None
+
+
+@torch.no_grad()
+def fill(
+    model: nn.Module, ids: Sequence[int], places: Collection[int], mask_id: int, n: int = 8
+) -> list[Blank]:
+    """What belongs in each of the places, all of them hidden at once.
+
+    Args:
+        ids: the text; ``mask_id`` where nothing is known.
+        places: indices to hide besides; places that are ``mask_id`` already are filled too.
+        n: how many tokens each place lists.
+
+    Raises:
+        PlaygroundError: when the text is longer than the model reads, or empty.
+    """
+    if not ids:
+        raise PlaygroundError("There is no text.", "Type a sentence.")
+    length = model.spec.context_length
+    if not model.spec.is_recurrent and len(ids) > length:
+        raise PlaygroundError(f"The text has {len(ids)} tokens; this model reads {length}.", "Shorten it.")
+    hidden = sorted({*places, *(i for i, token in enumerate(ids) if token == mask_id)})
+    shown = [mask_id if i in hidden else token for i, token in enumerate(ids)]
+    if not hidden:
+        return []
+    logits = model(torch.tensor([shown]), rows=torch.tensor(hidden)).logits.float().numpy()
+    return [_blank(place, ids[place], row, mask_id, n) for place, row in zip(hidden, logits, strict=True)]
+
+
+def _blank(place: int, token: int, logits: np.ndarray, mask_id: int, n: int) -> Blank:
+    probabilities = softmax(logits.astype(np.float64))
+    known = token != mask_id
+    return Blank(
+        place,
+        likeliest(probabilities, n),
+        float(probabilities[token]) if known else None,
+        int((probabilities > probabilities[token]).sum()) + 1 if known else None,
+    )
