@@ -133,6 +133,13 @@ class RunCurves:
     def evaluated(self) -> Row | None:
         return self._evaluations[-1] if self._evaluations else None
 
+    def seconds_left(self, steps: int) -> float | None:
+        """How long training to ``steps`` will take at the present speed; None while there is none."""
+        row = self.newest
+        if not row or not row.get("tokens_per_second") or not row["step"]:
+            return None
+        return max(0, steps - row["step"]) * row["tokens"] / row["step"] / row["tokens_per_second"]
+
     def table(self) -> dict[str, Any]:
         """``{"train": …, "validation": …, "probe": {"step": …, "rows": probabilities of each token}}``."""
         with self._lock:

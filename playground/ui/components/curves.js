@@ -120,7 +120,7 @@ class Curves {
     const range = rangeOf((see) => {
       for (const run of this.shownRuns)
         for (const table of [run.train, run.validation])
-          if (table && table[axis].length) {
+          if (table && table[axis] && table[axis].length) {
             see(logx ? table[axis].find((v) => v > 0) : table[axis][0]);
             see(table[axis][table[axis].length - 1]);
           }
@@ -132,14 +132,14 @@ class Curves {
 
   /** From a place on the axis to a step of the main run, and back. */
   stepAt(x) {
-    const run = this.mainRun, table = run && run.train && run.train.step.length ? run.train : run && run.validation;
-    if (!table || !table.step.length) return null;
+    const table = tableOf(this.mainRun);
+    if (!table) return null;
     return table.step[nearest(table[this.choices.axis], x)];
   }
 
   placeOf(step, run = this.mainRun) {
-    const table = run && run.train && run.train.step.length ? run.train : run && run.validation;
-    if (!table || !table.step.length) return null;
+    const table = tableOf(run);
+    if (!table) return null;
     return this.choices.axis === "step" ? step : table[this.choices.axis][nearest(table.step, step)];
   }
 
@@ -190,6 +190,9 @@ class Curves {
         ...(this.data.panels.some((p) => p.perplexity) ? [toggle("perplexity", perplexity)] : [])),
       make("label", { class: "slide", title: words.smoothing_help }, make("span", {}, words.smoothing), slider, told),
       make("span", { class: "space" }),
+      ...(this.data.panels.some((p) => p.points)
+        ? [make("span", { class: "sign" }, make("i", { class: "solid" }), words.training), make("span", { class: "sign" }, make("i", { class: "dots" }), words.validation)]
+        : []),
       ...(this.zoom ? [make("button", { class: "tool", "data-tool": "reset", onclick: () => this.zoomTo(null) }, words.reset)] : []),
       make("button", { class: "tool quiet", "data-tool": "png", onclick: () => savePicture(this) }, "PNG"),
       make("button", { class: "tool quiet", "data-tool": "csv", onclick: () => saveTable(this) }, "CSV"),
@@ -199,7 +202,7 @@ class Curves {
 
   showLegend() {
     const { runs, words } = this.data, { hidden } = this.choices;
-    const state = JSON.stringify([runs.map((r) => [r.id, r.name, r.colour, r.main, r.note]), hidden, words.validation, this.data.bare]);
+    const state = JSON.stringify([runs.map((r) => [r.id, r.name, r.colour, r.main, r.note]), hidden, words.hide, this.data.bare]);
     if (state === this.legendState) return;
     this.legendState = state;
     const entry = (run) => {
@@ -210,11 +213,8 @@ class Curves {
         onclick: () => this.choose({ hidden: next }),
       }, make("i"), run.name, ...(run.note ? [make("small", {}, run.note)] : []));
     };
-    const keys = this.data.panels.some((p) => p.points)
-      ? [make("span", { class: "sign" }, make("i", { class: "solid" }), words.training), make("span", { class: "sign" }, make("i", { class: "dots" }), words.validation)]
-      : [];
-    this.legend.replaceChildren(...(runs.length > 1 ? runs.map(entry) : []), make("span", { class: "space" }), ...keys);
-    this.legend.hidden = Boolean(this.data.bare);
+    this.legend.replaceChildren(...runs.map(entry));
+    this.legend.hidden = Boolean(this.data.bare) || runs.length < 2;
   }
 
   zoomTo(range) {
@@ -222,4 +222,9 @@ class Curves {
     this.showTools();
     this.draw();
   }
+}
+
+/** The columns along which a run's cursor moves: every step where there are some, else the evaluations. */
+function tableOf(run) {
+  return [run?.train, run?.validation].find((table) => table && table.step && table.step.length) || null;
 }

@@ -1,0 +1,51 @@
+"""New runs made from old ones: branched at a checkpoint, or mended where the loss stopped being a number."""
+
+from playground.errors import PlaygroundError
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+
+CALMER = 3.0
+
+
+def branch(run: RunFolder, step: int | None = None, name: str | None = None) -> RunConfig:
+    """The run's settings, starting from the weights of one of its checkpoints.
+
+    Args:
+        step: of the checkpoint; None takes the newest.
+
+    Raises:
+        PlaygroundError: when it has no such checkpoint.
+    """
+    config, steps = run.config(), run.checkpoints()
+    if not steps:
+        raise PlaygroundError(f"{config.name} has no checkpoint yet.", "Let it train for a few seconds first.")
+    step = steps[-1] if step is None else step
+    run.checkpoint(step)
+    return config.replace(name=name or f"{config.name}, from step {step:,}", parent={"run": run.id, "step": step})
+
+
+def calmer(run: RunFolder) -> RunConfig:
+    """A copy that learns at a third of the learning rate, with clipped gradients, from the last good weights.
+
+    Good are those of the best evaluation; the newest may be spoilt already though they are still numbers.
+    Without a checkpoint it begins at the beginning.
+    """
+    config = run.config()
+    training = config.training.replace(
+        lr=config.training.lr / CALMER,
+        muon_lr=config.training.muon_lr / CALMER,
+        grad_clip=config.training.grad_clip or 1.0,
+        warmup_steps=max(config.training.warmup_steps, min(20, config.training.steps // 10)),
+    )
+    step = last_good(run)
+    parent = {"run": run.id, "step": step} if step is not None else config.parent
+    return config.replace(name=f"{config.name}, learning rate ÷ 3", training=training, parent=parent)
+
+
+def last_good(run: RunFolder) -> int | None:
+    """The step of the checkpoint to go back to: the best evaluation's, else the newest one."""
+    steps = run.checkpoints()
+    scored = [row for row in run.metrics()[0] if row.get("kind") == "eval" and row["step"] in steps]
+    if scored:
+        return min(scored, key=lambda row: row["val_loss"])["step"]
+    return steps[-1] if steps else None

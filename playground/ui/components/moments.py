@@ -1,0 +1,45 @@
+"""Moments of training: what the model wrote at each step, how sure it was of each token of one passage."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from playground.ui.components.curves import read
+from playground.ui.language import t
+
+_mount = st.components.v2.component(
+    "playground.moments", css=read("moments.css"), js=read("plot.js", "moments.js")
+)
+
+
+def moments(
+    key: str,
+    samples: Sequence[dict[str, Any]],
+    tokens: Sequence[str],
+    probe: dict[str, Any],
+    colour: str,
+) -> None:
+    """Draws both; they follow the cursor of the curves on the same page, and move it.
+
+    Args:
+        samples: lines of ``samples.jsonl``.
+        tokens: the probed passage; ``probe``: ``{"step": […], "rows": [[probability of each token] …]}``.
+    """
+    _mount(
+        key=key,
+        data={
+            "samples": list(samples),
+            "probe": {"tokens": list(tokens), **probe} if tokens and probe.get("rows") else None,
+            "colour": colour,
+            "words": {
+                "samples": t("What it writes"),
+                "step": t("step"),
+                "step_title": t("optimizer step"),
+                "truth": t("the text has"),
+                "probe": t("What it learned when"),
+                "probe_hint": t("A passage it never trained on. The fuller a token, the surer the model is of it. Point at one to see when that was learned."),
+                "mean": t("Mean of all tokens"),
+            },
+        },
+    )  # fmt: skip

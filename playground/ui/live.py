@@ -1,0 +1,77 @@
+"""Runs as they are now: each file is read once however many people watch, and turned into curves."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from playground.runs.curves import RunCurves
+from playground.runs.folder import RunFolder
+from playground.runs.status import Status
+from playground.ui.choose import state_name
+from playground.ui.colours import ARCHITECTURE
+from playground.ui.components.curves import Series
+from playground.ui.language import t
+
+LIVE = ("queued", "preparing", "running")
+SECONDS = 0.4  # between two looks at a run that is being trained
+IDLE_SECONDS = 3.0  # and at one that somebody else may start again
+SPARE_COLOURS = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#7a8794", "#56b4e9", "#8a5a00")
+
+
+def curves_of(run: RunFolder) -> RunCurves:
+    """What the run has measured, up to now; shared by all sessions."""
+    found = _curves(str(run.path))
+    found.update()
+    return found
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _curves(path: str) -> RunCurves:
+    return RunCurves(RunFolder(path))
+
+
+def samples_of(run: RunFolder) -> list[dict[str, Any]]:
+    """What the model wrote while it learned, the oldest first."""
+    path = run.path / "samples.jsonl"
+    try:
+        about = path.stat()
+    except OSError:
+        return []
+    return _samples(str(run.path), about.st_mtime_ns, about.st_size)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _samples(path: str, changed: int, size: int) -> list[dict[str, Any]]:
+    return RunFolder(Path(path)).samples()
+
+
+def series(run: RunFolder, colour: str, main: bool = True) -> Series:
+    """A run as curves, with what its legend says."""
+    found, status = curves_of(run), run.status()
+    table = found.table()
+    note = "" if status.state in ("finished", "stopped") else state_text(status)
+    return Series(
+        id=run.id, name=run.name, colour=colour, main=main, note=note, train=table["train"], validation=table["validation"]
+    )
+
+
+def state_text(status: Status) -> str:
+    """"waiting, place 2", "training" …"""
+    if status.state == "queued" and status.queue_place:
+        return t("waiting, place {place}", place=status.queue_place)
+    return state_name(status.state)
+
+
+def colours_for(runs: list[RunFolder]) -> dict[str, str]:
+    """A colour for each run: its architecture's, and another one where that is taken."""
+    found: dict[str, str] = {}
+    for run in runs:
+        own = ARCHITECTURE.get(architecture(run), SPARE_COLOURS[-1])
+        free = [colour for colour in SPARE_COLOURS if colour not in found.values()]
+        found[run.id] = own if own not in found.values() else (free or [own])[0]
+    return found
+
+
+def architecture(run: RunFolder) -> str:
+    return str(run.about().get("model", {}).get("architecture", ""))

@@ -1,0 +1,271 @@
+"""The form of the Train page: which model, on what, and how; the result is a RunConfig."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from models.presets import PRESETS
+from models.spec import ModelSpec
+from playground.runs import branch, naming
+from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.store import RunStore
+from playground.text.corpora import CORPORA
+from playground.text.spec import DataSpec, TokenizerSpec
+from playground.training.recipes import RECIPES, recipe
+from playground.training.schedule import lr_curve
+from playground.ui import links
+from playground.ui.colours import ARCHITECTURE, TITLES
+from playground.ui.components.curves import Panel, Series, curves
+from playground.ui.language import t
+
+STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
+BATCHES = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]
+RATES = [m * 10.0**p for p in range(-6, 0) for m in (1, 1.5, 2, 3, 4, 6, 8)] + [1.0]
+EVERY = [5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model or a text to choose, where it comes from and what goes with it."""
+
+    title: str
+    value: Any
+    preset: str | None = None
+    training: TrainingSpec | None = None
+
+
+def plan() -> RunConfig:
+    """Asks for everything about a run.
+
+    Raises:
+        SpecError, PlaygroundError: when the choices do not go together.
+    """
+    base = base_config()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        model, text = choose_model(base), None
+        text = choose_text(base, model.value)
+        training = choose_training(model, text.value)
+    with right:
+        show_schedule(model.value, training)
+    config = RunConfig(
+        name="?", model=model.value, data=text.value, training=training, preset=model.preset, parent=parent_of(base)
+    )
+    return config.replace(name=choose_name(config, base))
+
+
+def base_config() -> RunConfig | None:
+    """The run to start from: ``?parent=RUN@STEP`` with its weights, ``?like=RUN`` with its settings alone."""
+    if wanted := links.param("parent"):
+        name, _, step = wanted.partition("@")
+        run = RunStore().get(name)
+        st.info(
+            t("A branch: it starts from the weights of “{name}” at step {step}. Change what you like below; the model's shape stays.",
+              name=run.name, step=step or run.status().step),
+            icon=":material/fork_right:",
+        )  # fmt: skip
+        return branch.branch(run, int(step) if step.isdigit() else None)
+    if wanted := links.param("like"):
+        return RunStore().get(wanted).config().replace(parent=None)
+    return None
+
+
+def parent_of(base: RunConfig | None) -> dict[str, Any] | None:
+    return base.parent if base else None
+
+
+# What is trained, on what
+
+
+def choose_model(base: RunConfig | None) -> Choice:
+    options: dict[str, Choice] = {}
+    if base:
+        options["base"] = Choice(t("As in “{name}”", name=base.name), base.model, base.preset, base.training)
+    if not parent_of(base):
+        if draft := drafted_model():
+            options["draft"] = draft
+        options |= {name: Choice(preset.title, preset.spec, name, recipe(name)) for name, preset in PRESETS.items()}
+    wanted = links.param("preset") or st.session_state.get("draft.preset")
+    start = "base" if base else "draft" if "draft" in options else wanted if wanted in options else "modern-tiny"
+    chosen = st.selectbox(
+        t("Model"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
+        key=f"train.model.{start}", disabled=len(options) == 1,
+    )  # fmt: skip
+    choice = options[chosen]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(summary(choice.value), width="stretch")
+        if not parent_of(base):
+            links.link("build", t("Change it in Build"), icon=":material/account_tree:", preset=choice.preset)
+    return choice
+
+
+def drafted_model() -> Choice | None:
+    """What was built on the Build page, when it is no preset as it stands."""
+    said = st.session_state.get("draft.model")
+    if not said:
+        return None
+    spec, preset = ModelSpec.from_dict(said), st.session_state.get("draft.preset")
+    if preset in PRESETS and PRESETS[preset].spec == spec:
+        return None
+    known = preset if preset in PRESETS else None
+    return Choice(t("The model from Build"), spec, known, recipe(known or nearest_preset(spec)))
+
+
+def nearest_preset(spec: ModelSpec) -> str:
+    """Whose recipe suits a model of no preset: the first of its architecture, in the size nearest to it."""
+    size = "tiny" if spec.d_model <= 256 else "small"
+    family = {"encoder": "bert", "encoder-decoder": "seq2seq", "decoder": "gpt2"}.get(spec.architecture, spec.architecture)
+    return f"{family}-{size}" if family in RECIPES else f"gpt2-{size}"
+
+
+def summary(spec: ModelSpec) -> str:
+    return t(
+        "{kind}, {layers} layers, {width} channels, context of {context} tokens",
+        kind=t(TITLES[spec.architecture]), layers=spec.n_layers, width=spec.d_model, context=spec.context_length,
+    )  # fmt: skip
+
+
+def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
+    pairs = model.architecture == "encoder-decoder"
+    options: dict[str, Choice] = {}
+    if base:
+        options["base"] = Choice(t("As in “{name}”", name=base.name) + f": {text_title(base.data)}", base.data)
+    if said := st.session_state.get("draft.data"):
+        data = DataSpec.from_dict(said)
+        options["draft"] = Choice(t("The text from Data") + f": {text_title(data)}", data)
+    for name, corpus in CORPORA.items():
+        if corpus.available and (not pairs or corpus.kind != "text"):
+            options[name] = Choice(corpus.title, DataSpec(name, tokenizer=TokenizerSpec(corpus.tokenizer)))
+    wanted = links.param("corpus")
+    first = "task-reverse" if pairs and "task-reverse" in options else next(iter(options))
+    fallback = "python-docs" if "python-docs" in options else first
+    start = "base" if base else "draft" if "draft" in options else wanted if wanted in options else fallback
+    chosen = st.selectbox(
+        t("Text"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
+        key=f"train.text.{start}.{pairs}",
+    )  # fmt: skip
+    spec = options[chosen].value
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            t("Cut into tokens: {kind}, at most {size:,} of them", kind=spec.tokenizer.kind, size=spec.tokenizer.vocab_size),
+            width="stretch",
+        )
+        links.link("data", t("Change it in Data"), icon=":material/dataset:", corpus=spec.corpus)
+    return options[chosen]
+
+
+def text_title(data: DataSpec) -> str:
+    if data.corpus in CORPORA:
+        return CORPORA[data.corpus].title
+    return data.path.rpartition("/")[2] if data.path else data.corpus
+
+
+# How it is trained
+
+
+def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
+    """The settings, beginning with the recipe; each recipe's widgets keep their own values."""
+    start, place = model.training, f"train.{model.preset}.{hash(model.training) % 10**8}"
+    objective = model.value.objectives()[0]
+    st.caption(objective_sentence(objective))
+    steps = pick(t("Steps"), STEPS, start.steps, f"{place}.steps", "{:,}")
+    with st.container(horizontal=True):
+        rate = pick(t("Learning rate"), RATES, start.lr, f"{place}.lr", "{:g}")
+        batch = pick(t("Batch (sequences a step)"), BATCHES, start.batch_size, f"{place}.batch", "{:,}")
+    changes = {"objective": objective, "steps": steps, "lr": rate, "batch_size": batch}
+    if start.optimizer == "muon":
+        changes["muon_lr"] = start.muon_lr * rate / start.lr if start.lr else start.muon_lr
+    changes |= more_settings(start.replace(**changes), place, data, model.value)
+    return start.replace(**changes)
+
+
+def objective_sentence(objective: str) -> str:
+    return {
+        "clm": t("It learns to predict the next token."),
+        "mlm": t("It learns to fill in hidden tokens, seeing both sides of each."),
+        "seq2seq": t("It reads one text and learns to write another."),
+    }[objective]
+
+
+def more_settings(start: TrainingSpec, place: str, data: DataSpec, model: ModelSpec) -> dict[str, Any]:
+    with st.expander(t("More settings")):
+        one, two = st.columns(2)
+        with one:
+            changes: dict[str, Any] = schedule_settings(start, place)
+        with two:
+            changes |= watching_settings(start, place)
+            if start.objective == "mlm":
+                changes["mask_rate"] = st.slider(
+                    t("Share of tokens hidden"), 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask"
+                )
+            elif data.corpus in CORPORA and CORPORA[data.corpus].kind != "text" and model.architecture != "encoder-decoder":
+                changes["loss_on"] = st.segmented_control(
+                    t("The loss counts"), ["all", "answer"], default=start.loss_on, required=True, key=f"{place}.loss_on",
+                    format_func={"all": t("every token"), "answer": t("only the answer")}.get,
+                )  # fmt: skip
+    return changes
+
+
+def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
+    names = {"adamw": "AdamW", "muon": "Muon + AdamW", "sgd": "SGD"}
+    shapes = {"cosine": t("cosine"), "linear": t("straight line"), "constant": t("constant")}
+    return {
+        "optimizer": st.selectbox(t("Optimizer"), list(names), list(names).index(start.optimizer), names.get, key=f"{place}.optimizer"),
+        "schedule": st.selectbox(t("Decay"), list(shapes), list(shapes).index(start.schedule), shapes.get, key=f"{place}.schedule"),
+        "warmup_steps": int(st.number_input(t("Warm-up (steps)"), 0, 100_000, start.warmup_steps, 10, key=f"{place}.warmup")),
+        "hold": st.slider(t("Flat until (share of all steps)"), 0.0, 1.0, float(start.hold), 0.05, key=f"{place}.hold"),
+        "final_lr": st.slider(t("Learning rate at the end (share)"), 0.0, 1.0, float(start.final_lr), 0.01, key=f"{place}.final"),
+        "weight_decay": st.number_input(t("Weight decay"), 0.0, 10.0, float(start.weight_decay), 0.01, key=f"{place}.decay"),
+        "grad_clip": st.number_input(t("Clip gradients at norm (0: off)"), 0.0, 1e6, float(start.grad_clip), 0.5, key=f"{place}.clip"),
+    }  # fmt: skip
+
+
+def watching_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
+    every = next((n for n in EVERY if n * 20 >= start.steps), start.eval_every)
+    return {
+        "eval_every": pick(t("Evaluate every (steps)"), EVERY, min(start.eval_every, every), f"{place}.{start.steps}.eval", "{:,}"),
+        "sample_every": pick(t("Write a sample every (steps)"), EVERY, min(start.sample_every, every), f"{place}.{start.steps}.sample", "{:,}"),
+        "sample_prompt": st.text_input(t("The sample begins with"), start.sample_prompt, key=f"{place}.prompt"),
+        "early_stop": int(st.number_input(t("Stop early after so many evaluations without progress (0: never)"), 0, 1000, start.early_stop, key=f"{place}.early")),
+        "seed": int(st.number_input(t("Seed"), 0, 2**31 - 1, start.seed, key=f"{place}.seed")),
+        "device": st.selectbox(t("Device"), ["auto", "cpu", "cuda", "mps"], ["auto", "cpu", "cuda", "mps"].index(start.device), key=f"{place}.device"),
+    }  # fmt: skip
+
+
+def pick(label: str, options: list, value: Any, key: str, form: str) -> Any:
+    """A slider over sensible values, the recipe's own among them."""
+    values = sorted({*options, value})
+    return st.select_slider(label, values, value=value, key=key, format_func=form.format)
+
+
+def choose_name(config: RunConfig, base: RunConfig | None) -> str:
+    """What the person calls it, else how it differs from the run before."""
+    runs = RunStore().list()
+    other = base or (runs[0].config() if runs else None)
+    told = naming.difference(config.replace(name="-"), other, at_most=3) if other else ""
+    suggested = told if told and told.count(",") < 3 and "more" not in told else naming.name_for(config)
+    if config.parent and base:
+        suggested = base.name if not told else f"{base.name}: {told}"
+    suggested = naming.numbered(suggested, [run.name for run in runs])
+    return st.text_input(t("Name"), placeholder=suggested, key="train.name").strip() or suggested
+
+
+def show_schedule(model: ModelSpec, training: TrainingSpec) -> None:
+    """What the learning rate will be at every step, and how much text that is."""
+    steps, rates = zip(*lr_curve(training), strict=True)
+    table = {"step": steps, "tokens": steps, "seconds": steps, "lr": rates}
+    with st.container(border=True):
+        curves(
+            "train.schedule",
+            [Series("schedule", t("Learning rate"), ARCHITECTURE[model.architecture], train=table)],
+            [Panel("lr", t("Learning rate, before it starts"), "lr", zero=True, smooth=False, logs=False, height=190)],
+            alt=t("The learning rate rises over {warmup} steps to {top:g} and ends at {last:g}.",
+                  warmup=training.warmup_steps, top=max(rates), last=rates[-1]),
+            bare=True,
+        )  # fmt: skip
+        st.caption(
+            t("{steps:,} steps × {batch} sequences × {context} tokens = {total:,} tokens. Warm-up keeps the first large gradients from throwing the weights about; the decay lets them settle.",
+              steps=training.steps, batch=training.batch_size, context=model.context_length,
+              total=training.steps * training.batch_size * model.context_length),
+        )  # fmt: skip

@@ -1,0 +1,124 @@
+"""The switches of a run: pause, resume, one step, stop, learning rate, branch, race."""
+
+import streamlit as st
+
+from models.costs import parameter_counts
+from models.presets import PRESETS
+from playground.runs.curves import RunCurves
+from playground.runs.folder import RunFolder
+from playground.runs.gallery import holds
+from playground.runs.status import Status
+from playground.runs.store import RunStore
+from playground.runs.submit import halt, submit
+from playground.training.race import rival, rivals
+from playground.training.schedule import lr_factor
+from playground.ui import links
+from playground.ui.language import t
+from playground.ui.live import LIVE, curves_of
+from playground.ui.messages import shown_errors
+
+SCALES = [0.0, 0.01, 0.03, 0.1, 0.2, 0.33, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0]
+
+
+def steering(run: RunFolder, status: Status) -> None:
+    """The buttons that fit the run's state, in one row."""
+    if holds(run):
+        st.caption(t("This run ships with the app; duplicate it on the Runs page to train it further."))
+        return
+    waits = bool({"pause", "stop"} & {r for r in run.pending_requests() if isinstance(r, str)})
+    with st.container(horizontal=True, vertical_alignment="bottom", key="train.steering"):
+        if status.state in LIVE:
+            button(t("Pause"), ":material/pause:", "pause", lambda: halt(run, "pause"), waits or status.state == "queued")
+            button(t("Stop"), ":material/stop:", "stop", lambda: halt(run, "stop"), waits)
+            if waits:
+                st.caption(t("Ends after this step …"), width="content")
+        else:
+            done = status.state == "finished" or (status.steps and status.step >= status.steps)
+            label = t("Train") if status.state == "created" else t("Resume")
+            if not done:
+                button(label, ":material/play_arrow:", "resume", lambda: resume(run), primary=True)
+                button(t("One step"), ":material/skip_next:", "one", lambda: one_step(run))
+        if run.checkpoints():
+            links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
+            branching(run, status)
+        if status.state == "running":
+            learning_rate(run)
+
+
+def button(label: str, icon: str, name: str, action, disabled: bool = False, primary: bool = False) -> None:
+    if st.button(label, icon=icon, key=f"train.{name}", disabled=disabled, type="primary" if primary else "secondary"):
+        with shown_errors():
+            action()
+            st.rerun()
+
+
+def resume(run: RunFolder) -> None:
+    submit(run)
+
+
+def one_step(run: RunFolder) -> None:
+    """Wakes the run for exactly one step."""
+    submit(run)
+    run.request("step")
+
+
+def learning_rate(run: RunFolder) -> None:
+    """Multiplies the learning rate from the next step on."""
+    key = f"train.scale.{run.id}"
+    now = scale_now(run, curves_of(run))
+    if key not in st.session_state:
+        st.session_state[key] = min(SCALES, key=lambda scale: abs(scale - now))
+
+    def changed() -> None:
+        run.request({"lr_scale": st.session_state[key]})
+
+    st.select_slider(
+        t("Learning rate ×"), SCALES, key=key, on_change=changed, format_func="{:g}".format, width=220,
+        help=t("Multiplies the schedule from the next step on. Watch the loss and the gradient norm answer."),
+    )  # fmt: skip
+
+
+def scale_now(run: RunFolder, measured: RunCurves) -> float:
+    """What the schedule is multiplied with at present, from the last step's learning rate."""
+    row, training = measured.newest, run.config().training
+    planned = training.lr * lr_factor(training, row["step"] - 1) if row else 0
+    return row["lr"] / planned if planned else 1.0
+
+
+def branching(run: RunFolder, status: Status) -> None:
+    """A new run from one of this run's checkpoints."""
+    steps = run.checkpoints()
+    best = curves_of(run).best
+    with st.popover(t("Branch from here"), icon=":material/fork_right:"):
+        st.write(t("A new run that starts from these weights, with other settings or other text."))
+        chosen = st.selectbox(
+            t("Weights of step"), steps[::-1], key=f"train.branch.{run.id}",
+            format_func=lambda step: f"{step:,}" + (f" · {t('best validation loss')}" if best and step == best[0] else ""),
+        )  # fmt: skip
+        links.link("train", t("Plan the branch"), icon=":material/arrow_forward:", parent=f"{run.id}@{chosen}")
+
+
+def race(run: RunFolder) -> None:
+    """Another architecture against this run, on the same text, seed and budget."""
+    config = run.config()
+    names = rivals(config)
+    if not names:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="train.race"):
+        name = st.selectbox(
+            t("Race it against"), names, format_func=lambda name: PRESETS[name].title, key="train.rival", width=260,
+            help=t("The same text, seed, steps and batch; the opponent's own architecture and best-known recipe."),
+        )  # fmt: skip
+        same = st.toggle(t("as many parameters"), value=True, key="train.rival.same")
+        opponent = rival(config, name, same)
+        if st.button(t("Start the race"), icon=":material/sports_score:", key="train.race.start"):
+            other = RunStore().create(opponent)
+            submit(other)
+            links.go("train", run=other.id, **{"with": run.id})
+        if config.model.vocab_size:
+            st.caption(
+                t("{width} channels, {mine:.2f} M parameters against {its:.2f} M",
+                  width=opponent.model.d_model, mine=sum(parameter_counts(opponent.model).values()) / 1e6,
+                  its=sum(parameter_counts(config.model).values()) / 1e6),
+                width="content",
+            )  # fmt: skip

@@ -1,0 +1,208 @@
+"""A run on the Train page: its curves as they grow, what it writes, and the switches to steer it."""
+
+
+import streamlit as st
+
+from playground.errors import PlaygroundError
+from playground.runs import branch
+from playground.runs.curves import RunCurves, spread
+from playground.runs.folder import RunFolder
+from playground.runs.status import Status
+from playground.runs.store import RunStore
+from playground.runs.submit import submit
+from playground.ui import links
+from playground.ui.choose import describe
+from playground.ui.components.curves import curves, run_panels
+from playground.ui.components.moments import moments
+from playground.ui.language import t
+from playground.ui.live import (
+    IDLE_SECONDS,
+    LIVE,
+    SECONDS,
+    colours_for,
+    curves_of,
+    samples_of,
+    series,
+    state_text,
+)  # fmt: skip
+from playground.ui.messages import plain, shown_errors
+from playground.ui.steer import race, steering
+
+BADGES = {"running": "green", "preparing": "blue", "queued": "blue", "failed": "red", "interrupted": "orange"}
+
+
+STYLE = """<style>
+.st-key-train-heading h1 { font-size: 1.9rem; padding: 0; overflow-wrap: anywhere; }
+.st-key-train-numbers [data-testid="stMetricValue"] { font-size: 1.45rem; }
+.st-key-train-numbers [data-testid="stMetric"] { min-width: 6.6rem; }
+</style>"""
+
+
+def watch(run: RunFolder) -> None:
+    """Everything about one run; its moving part looks again by itself."""
+    st.html(STYLE)
+    others = compared(run)
+    state = run.status().state
+    st.fragment(moving, run_every=SECONDS if state in LIVE else IDLE_SECONDS, key="train.moving")(run, others, state)
+    with shown_errors():
+        choose_compared(run)
+        race(run)
+    with st.container(horizontal=True):
+        links.link("train", t("Plan a new run"), icon=":material/add:")
+        links.link("train", t("Change the settings and train again"), icon=":material/tune:", like=run.id)
+        links.link("runs", t("All runs"), icon=":material/table_rows:", runs=run.id)
+
+
+def moving(run: RunFolder, others: list[RunFolder], state: str) -> None:
+    """The part that looks again and again. When the run's state has changed, the whole page follows."""
+    status = run.status()
+    if status.state != state:
+        st.rerun()
+    with shown_errors():
+        heading(run, status)
+        steering(run, status)
+        explain(run, status)
+        measured = curves_of(run)
+        numbers(run, status, measured)
+        draw(run, others, status, measured)
+
+
+def heading(run: RunFolder, status: Status) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="train.heading"):
+        st.title(plain(run.name), anchor=False, width="content")
+        st.badge(state_text(status), color=BADGES.get(status.state, "gray"))
+        if status.state == "preparing" and status.message:
+            st.caption(status.message, width="content")
+    if status.steps:
+        done = min(1.0, status.step / status.steps)
+        told = t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps)
+        device = status.device if "," in status.device else ""  # a queue's name says nothing yet
+        st.progress(done, text=f"{told} · {plain(device)}" if device else told)
+
+
+def explain(run: RunFolder, status: Status) -> None:
+    """Why nothing moves, and what to do about it."""
+    if status.state == "failed":
+        st.error(f"{plain(status.message)}\n\n{plain(status.hint)}", icon=":material/error:")
+        if curves_of(run).not_finite is not None:
+            mend(run)
+    elif status.state == "interrupted":
+        st.warning(t("Its process ended without a word (a restart, perhaps). Resume goes on from the last checkpoint, exactly."))
+    elif status.state == "queued":
+        st.info(t("The device is busy with another run. This one starts by itself when its turn comes."))
+    elif status.state == "created":
+        st.info(t("This run has not been trained yet."))
+    elif status.is_active and status.silence > 20:
+        st.warning(t("No sign of life for {seconds:.0f} s: the machine is busy, or the process hangs.", seconds=status.silence))
+
+
+def mend(run: RunFolder) -> None:
+    """One click out of a loss that is no number."""
+    step = branch.last_good(run)
+    where = t("from step {step}, the best so far", step=step) if step is not None else t("from the beginning")
+    st.write(
+        t("The updates were so large that they overshot, each one further than the last. A third of the learning rate and clipped gradients nearly always mend it.")
+    )
+    if st.button(t("Go on with a third of the learning rate, {where}", where=where), type="primary", icon=":material/healing:", key="train.mend"):
+        copy = RunStore().create(branch.calmer(run))
+        submit(copy)
+        links.go("train", run=copy.id, **{"with": run.id})
+
+
+def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
+    """The newest values, in a row that does not jump."""
+    row, evaluated = measured.newest or {}, measured.evaluated or {}
+    left = measured.seconds_left(status.steps) if status.state == "running" else None
+    memory = evaluated.get("memory_bytes")
+    told = [
+        (t("Training loss"), form(row.get("loss"), "{:.3f}"), ""),
+        (t("Validation loss"), form(evaluated.get("val_loss"), "{:.3f}"), ""),
+        (t("Speed"), form(row.get("tokens_per_second"), "{:,.0f}"), t("tokens/s")),
+        (t("Time left"), clock(left), ""),
+        (t("Memory"), form(memory and memory / 2**20, "{:,.0f}"), "MiB"),
+    ]
+    with st.container(horizontal=True, key="train.numbers", gap="medium"):
+        for label, value, unit in told:
+            st.metric(label, f"{value} {unit}".strip() if value != "–" else value, width="content")
+
+
+def form(value: float | None, shape: str) -> str:
+    return shape.format(value) if value is not None else "–"
+
+
+def clock(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+def draw(run: RunFolder, others: list[RunFolder], status: Status, measured: RunCurves) -> None:
+    colours = colours_for([run, *others])
+    if not measured.newest:
+        st.caption(t("The first point appears with the first step."))
+        return
+    shown = [series(run, colours[run.id])] + [series(other, colours[other.id], main=False) for other in others]
+    curves("train.curves", shown, run_panels(), alt=alt(run, measured))
+    st.caption(notice(run, measured))
+    table = measured.table()
+    moments(
+        "train.moments", spread(samples_of(run), 60), (status.note or {}).get("probe", []), table["probe"], colours[run.id]
+    )
+
+
+def alt(run: RunFolder, measured: RunCurves) -> str:
+    row, best = measured.newest, measured.best
+    told = t("Loss of “{name}” up to step {step}: {loss}.", name=run.name, step=row["step"], loss=form(row.get("loss"), "{:.3f}"))
+    if best:
+        told += " " + t("Best validation loss {loss:.3f} at step {step}.", loss=best[1], step=best[0])
+    return told
+
+
+def notice(run: RunFolder, measured: RunCurves) -> str:
+    """What there is to see in the curves of this very run."""
+    best, last = measured.best, measured.evaluated
+    if measured.not_finite is not None:
+        return t("From step {step} on the loss is not a number: look at the gradient norm just before.", step=measured.not_finite)
+    if best and last and last["step"] > best[0] and last["val_loss"] > best[1] + 0.02:
+        return t(
+            "The validation loss was lowest at step {step} ({loss:.3f}) and rises since, while the training loss falls: the model begins to learn the training text by heart.",
+            step=best[0], loss=best[1],
+        )  # fmt: skip
+    return t(
+        "The thin line jumps because every step sees other text; the dashed one with points is text the model never trains on. While both fall together, it learns what holds for both."
+    )
+
+
+# Other runs beside it
+
+
+def compared(run: RunFolder) -> list[RunFolder]:
+    """The runs that the address names besides; those that are gone are left out."""
+    found = []
+    for name in filter(None, links.param("with").split(",")):
+        try:
+            other = RunStore().get(name)
+        except PlaygroundError:
+            continue
+        if other.id != run.id:
+            found.append(other)
+    return found
+
+
+def choose_compared(run: RunFolder) -> None:
+    others = {other.id: other for other in RunStore().list() if other.id != run.id}
+    if not others:
+        return
+    now = [other.id for other in compared(run) if other.id in others]
+    key = f"train.with.{run.id}"
+    if st.session_state.get(f"{key}.link") != now:
+        st.session_state[key] = now
+    chosen = st.multiselect(
+        t("Compare with"), list(others), format_func=lambda id: describe(others[id]), key=key, max_selections=8,
+        placeholder=t("Other runs, drawn pale beside this one"),
+    )  # fmt: skip
+    st.session_state[f"{key}.link"] = chosen
+    if chosen != now:
+        links.remember(**{"with": ",".join(chosen)})
+        st.rerun()
