@@ -1,6 +1,7 @@
 """What all tests share: a home of their own, and small things to train."""
 
 import os
+import shutil
 import tempfile
 
 # Set before anything of the playground is imported: no test may touch a person's runs.
@@ -46,3 +47,11 @@ def new_run():
         )
 
     return make
+
+
+def pytest_sessionfinish() -> None:
+    """Nothing that the tests started outlives them."""
+    from playground.runs import submit
+
+    submit.retire()
+    shutil.rmtree(os.environ["PLAYGROUND_HOME"], ignore_errors=True)
