@@ -1,0 +1,233 @@
+"""The controls of the Build page, and the model they describe: what was chosen, and the last that can be built."""
+
+from dataclasses import fields
+from typing import Any
+
+import streamlit as st
+
+from models.presets import PRESETS
+from models.spec import ModelSpec, SpecError
+from playground.errors import PlaygroundError
+from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
+from playground.ui import links
+from playground.ui.choices import HELP, MAIN, NAMES, SENTENCES, TITLES, UNUSUAL, applies, nearest_preset
+from playground.ui.colours import TITLES as ARCHITECTURES
+from playground.ui.language import t
+from playground.ui.messages import plain, show
+
+START = "modern-tiny"
+RANGES = {
+    "d_model": (16, 1024, 16),
+    "n_layers": (1, 24, 1),
+    "n_heads": (1, 16, 1),
+    "context_length": (16, 1024, 16),
+}
+FIELDS = {field.name: field.type for field in fields(ModelSpec)}
+
+
+def draft() -> ModelSpec:
+    """The model as it stands, with the size of the vocabulary: the last choices that could be built."""
+    return st.session_state["build.spec"]
+
+
+def begin() -> None:
+    """Takes up the choices of the address, else of this session, else the first preset."""
+    query = {name: value for name, value in st.query_params.items() if name == "preset" or name in FIELDS}
+    state = st.session_state
+    if "build.values" not in state or (query and query != state.get("build.query")):
+        preset = query.get("preset") or state.get("draft.preset") or START
+        values = state.get("draft.model") if not query else None
+        state["build.error"] = None
+        _take(preset if preset in PRESETS else START, values)
+        if query.get("preset", START) not in PRESETS:
+            state["build.error"] = (
+                "preset",
+                PlaygroundError(
+                    f"There is no preset {query['preset']!r}.", f"There are {', '.join(PRESETS)}."
+                ),
+            )
+        _apply(query)
+    for name, value in state["build.values"].items():
+        state.setdefault(_key(name), value)
+    state.setdefault("build.preset", state["draft.preset"])
+
+
+def _key(name: str) -> str:
+    return f"build.{name}"
+
+
+def _take(preset: str, values: dict[str, Any] | None = None) -> None:
+    """All values of a preset, or of a model that was made before."""
+    state = st.session_state
+    values = dict(values or PRESETS[preset].spec.to_dict())
+    values["vocab_size"] = _data().tokenizer.vocab_size
+    state["build.values"] = values
+    state["draft.preset"] = preset
+    for name, value in values.items():
+        state[_key(name)] = value
+    state["build.preset"] = preset
+    _settle()
+
+
+def _apply(query: dict[str, str]) -> None:
+    """Single settings of the address, each as the spec types it; one that cannot be is told and left out."""
+    from playground.cli.settings import convert
+
+    kinds = {"int": int, "float": float, "bool": bool, "str": str}
+    for name in FIELDS.keys() & query.keys():
+        kind = str(getattr(FIELDS[name], "__name__", FIELDS[name])).split(" |")[0]
+        try:
+            value = None if query[name].lower() == "none" else convert(query[name], kinds[kind], name)
+        except SpecError as error:
+            st.session_state["build.error"] = (name, error)
+            continue
+        st.session_state["build.values"][name] = st.session_state[_key(name)] = value
+        _settle(name)
+
+
+def _data() -> DataSpec:
+    try:
+        return DataSpec.from_dict(st.session_state["draft.data"])
+    except (KeyError, PlaygroundError, SpecError):
+        return DataSpec("python-docs")
+
+
+def _settle(changed: str = "") -> None:
+    """Builds the spec from the values; where that cannot be, keeps the last one and the reason."""
+    state = st.session_state
+    values = state["build.values"]
+    try:
+        spec = ModelSpec.from_dict(values)
+    except SpecError as error:
+        state["build.error"] = (changed, error)
+        return
+    state["build.error"] = None
+    state["build.spec"] = spec
+    state["draft.model"] = spec.replace(vocab_size=0).to_dict()
+    state["draft.preset"] = nearest_preset(spec, state["draft.preset"])
+
+
+def _changed(name: str) -> None:
+    """A control was moved."""
+    state = st.session_state
+    values = state["build.values"]
+    values[name] = state[_key(name)]
+    if name == "architecture":
+        values["bidirectional"] = state["build.bidirectional"] = False
+    if name == "vocab_size":
+        data = _data()
+        kind = data.tokenizer.kind if data.tokenizer.kind != "byte" else "bpe"
+        state["draft.data"] = data.replace(tokenizer=TokenizerSpec(kind, values[name])).to_dict()
+    _settle(name)
+    state["build.preset"] = state["draft.preset"]
+
+
+def _chosen_preset() -> None:
+    _take(st.session_state["build.preset"])
+
+
+def preset_box() -> None:
+    """Where to start from."""
+    st.selectbox(
+        t("Start from"),
+        list(PRESETS),
+        key="build.preset",
+        on_change=_chosen_preset,
+        format_func=_preset_title,
+    )
+    _error("preset")
+    preset = PRESETS[st.session_state["draft.preset"]]
+    st.caption(t(preset.summary))
+
+
+def _preset_title(name: str) -> str:
+    family, _, size = name.partition("-")
+    return f"{t(PRESETS[name].title.rpartition(',')[0])} · {t(size)}"
+
+
+def controls() -> None:
+    """Every choice about the model, the unusual ones folded away."""
+    for name in MAIN:
+        _control(name)
+    error = st.session_state["build.error"]
+    with st.expander(
+        t("Unusual choices"), icon=":material/tune:", expanded=bool(error) and error[0] in UNUSUAL
+    ):
+        for name in UNUSUAL:
+            _control(name)
+
+
+def _control(name: str) -> None:
+    values = st.session_state["build.values"]
+    if not applies(name, values):
+        return
+    look = {"label": t(NAMES[name]), "key": _key(name), "on_change": _changed, "args": (name,)}
+    if name in HELP:
+        look["help"] = t(HELP[name])
+    if name in SENTENCES:
+        st.selectbox(options=list(SENTENCES[name]), format_func=_choice_title, **look)
+        st.caption(t(SENTENCES[name][values[name]]))
+    elif name in RANGES:
+        low, high, step = RANGES[name]
+        st.slider(min_value=min(low, values[name]), max_value=max(high, values[name]), step=step, **look)
+    elif isinstance(values[name], bool):
+        st.toggle(**look)
+    else:
+        _number(name, look)
+    _error(name)
+
+
+def _number(name: str, look: dict[str, Any]) -> None:
+    if name == "vocab_size":
+        st.number_input(min_value=BASE_SIZE, max_value=LARGEST_VOCABULARY, step=256, **look)
+    elif name == "dropout":
+        st.slider(min_value=0.0, max_value=0.9, step=0.05, **look)
+    elif name in ("n_kv_heads", "d_mlp"):
+        spec = draft()
+        usual = spec.kv_heads if name == "n_kv_heads" else spec.mlp_width
+        st.number_input(min_value=1, step=1 if name == "n_kv_heads" else 16, placeholder=str(usual), **look)
+    elif name == "logit_softcap":
+        st.number_input(min_value=0.1, step=1.0, placeholder=t("no cap"), **look)
+    elif name == "norm_eps":
+        st.number_input(min_value=1e-14, max_value=0.1, format="%.0e", step=1e-6, **look)
+    else:
+        st.number_input(min_value=1.0, step=1000.0, format="%.0f", **look)
+
+
+def _choice_title(value: str) -> str:
+    return t(ARCHITECTURES.get(value) or TITLES[value])
+
+
+def _error(name: str) -> None:
+    """The reason why the last change cannot be built, beside the control that made it."""
+    error = st.session_state["build.error"]
+    if error and error[0] == name:
+        show(error[1])
+
+
+def unplaced_error() -> None:
+    """The reason, where no control is there to stand beside."""
+    error = st.session_state["build.error"]
+    if (
+        error
+        and error[0] != "preset"
+        and not (error[0] and applies(error[0], st.session_state["build.values"]))
+    ):
+        show(error[1])
+
+
+def remember() -> None:
+    """The preset, and what differs from it, into the address."""
+    preset = st.session_state["draft.preset"]
+    spec, base = draft(), PRESETS[preset].spec
+    different = {
+        name: value
+        for name, value in spec.to_dict().items()
+        if value != getattr(base, name) and name != "vocab_size"
+    }
+    query = {"preset": preset} | {name: str(value) for name, value in different.items()}
+    links.remember(**{name: None for name in FIELDS if name not in different}, **query)
+    st.session_state["build.query"] = query
+
+
+__all__ = ["begin", "controls", "draft", "plain", "preset_box", "remember", "unplaced_error"]
