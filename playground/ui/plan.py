@@ -138,7 +138,7 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
         if corpus.available and (not pairs or corpus.kind != "text"):
             options[name] = Choice(corpus.title, DataSpec(name, tokenizer=TokenizerSpec(corpus.tokenizer)))
     wanted = links.param("corpus")
-    first = "task-reverse" if pairs and "task-reverse" in options else next(iter(options))
+    first = "task-reversal" if pairs and "task-reversal" in options else next(iter(options))
     fallback = "python-docs" if "python-docs" in options else first
     start = "base" if base else "draft" if "draft" in options else wanted if wanted in options else fallback
     chosen = st.selectbox(

@@ -1,0 +1,179 @@
+"""A run as the command line, or the Python code, that makes it again: the inverse of ``train``."""
+
+import shlex
+from dataclasses import MISSING, fields
+from typing import Any
+
+from models.presets import PRESETS
+from models.spec import ModelSpec, SpecError
+from playground.errors import PlaygroundError
+from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.store import RunStore
+from playground.text.corpora import CORPORA
+from playground.text.spec import DataSpec, TokenizerSpec
+
+PROGRAM = "python -m playground train"
+SHORT = {
+    "steps": "--steps",
+    "lr": "--lr",
+    "batch_size": "--batch-size",
+    "seed": "--seed",
+    "device": "--device",
+}
+COLUMNS = {
+    "text_column": "--text-column",
+    "source_column": "--source-column",
+    "target_column": "--target-column",
+}
+
+
+def command_line(config: RunConfig) -> str:
+    """One line for a shell. Values that a preset, a recipe or a default gives anyway are left out.
+
+    The vocabulary's size is left to the tokenizer, as it was when the run was made.
+    """
+    from playground.training.recipes import recipe
+
+    preset = nearest_preset(config)
+    words = ["--preset", preset, *_data_words(config.data), *_option("--name", config.name)]
+    settings: list[str] = []
+    model = PRESETS[preset].spec
+    if config.parent:
+        model, words = _branched(config, words, model)
+    settings += _settings("model", config.model, model, skip=("vocab_size",))
+    planned = recipe(preset)
+    for name, option in SHORT.items():
+        if getattr(config.training, name) != getattr(planned, name):
+            words += [option, _text(getattr(config.training, name))]
+    if config.training.objective != planned.objective:
+        words += ["--objective", config.training.objective]
+    settings += _settings("training", config.training, planned, skip=(*SHORT, "objective"))
+    plain = DataSpec(config.data.corpus, path=config.data.path)
+    settings += _settings(
+        "data", config.data, plain, skip=("corpus", "path", "options", "tokenizer", *COLUMNS)
+    )
+    if settings:
+        words += ["--set", *settings]
+    return f"{PROGRAM} {shlex.join(words)}"
+
+
+def _branched(config: RunConfig, words: list[str], model: ModelSpec) -> tuple[ModelSpec, list[str]]:
+    parent = config.parent
+    step = parent.get("step")
+    words = [*words, "--branch-from", parent["run"] + (f"@{step}" if step is not None else "")]
+    try:
+        return RunStore().get(parent["run"]).config().model, words
+    except (PlaygroundError, SpecError):  # gone: the line tells the truth, and fails with a sentence
+        return model, words
+
+
+def nearest_preset(config: RunConfig) -> str:
+    """The run's own preset, else the one of its architecture that differs least."""
+    if config.preset in PRESETS:
+        return config.preset
+    same = [name for name, p in PRESETS.items() if p.spec.architecture == config.model.architecture]
+
+    def distance(name: str) -> int:
+        spec = PRESETS[name].spec
+        return sum(getattr(spec, f.name) != getattr(config.model, f.name) for f in fields(ModelSpec))
+
+    return min(same, key=distance)
+
+
+def _data_words(data: DataSpec) -> list[str]:
+    words = ["--data", data.path if data.corpus == "file" else data.corpus]
+    for name, option in COLUMNS.items():
+        if (value := getattr(data, name)) is not None:
+            words += _option(option, value)
+    plain = DataSpec(data.corpus, path=data.path).options
+    chosen = [f"{key}={value}" for key, value in data.options.items() if plain.get(key) != value]
+    if chosen:
+        words += ["--option", *chosen]
+    usual = TokenizerSpec(CORPORA[data.corpus].tokenizer) if data.corpus in CORPORA else TokenizerSpec()
+    if data.tokenizer != usual:
+        words += ["--tokenizer", f"{data.tokenizer.kind}:{data.tokenizer.vocab_size}"]
+    return words
+
+
+def _option(name: str, value: str) -> list[str]:
+    return [f"{name}={value}"] if value.startswith("-") else [name, value]
+
+
+def _settings(group: str, spec: Any, plain: Any, skip: tuple[str, ...]) -> list[str]:
+    """``group.name=value`` for every field that differs."""
+    names = [f.name for f in fields(spec) if f.name not in skip]
+    return [
+        f"{group}.{name}={_text(getattr(spec, name))}"
+        for name in names
+        if getattr(spec, name) != getattr(plain, name)
+    ]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def python_code(config: RunConfig) -> str:
+    """A script that makes the run again and trains it, with every choice that is not a default."""
+    model = config.model.replace(vocab_size=0) if not config.parent else config.model
+    parts = [
+        f"    name={config.name!r},",
+        f"    model={_call(model, '    ')},",
+        f"    data={_call(config.data, '    ')},",
+    ]
+    parts.append(f"    training={_call(config.training, '    ')},")
+    if config.preset:
+        parts.append(f"    preset={config.preset!r},")
+    if config.parent:
+        parts.append(f"    parent={config.parent!r},  # whose weights it starts from")
+    return _SCRIPT.format(config="\n".join(parts))
+
+
+_SCRIPT = """\
+from models.spec import ModelSpec
+from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.store import RunStore
+from playground.text.spec import DataSpec, TokenizerSpec
+
+config = RunConfig(
+{config}
+)
+
+if __name__ == "__main__":
+    from playground.training.worker import run
+
+    print(run(RunStore().create(config), on_event=print))
+"""
+
+
+def _call(spec: ModelSpec | DataSpec | TrainingSpec | TokenizerSpec, indent: str) -> str:
+    """``Spec(name=value, …)`` with what is not a default; corpus options that are defaults go too."""
+    inner = []
+    for f in fields(spec):
+        value = getattr(spec, f.name)
+        if f.name == "options":
+            usual = DataSpec(spec.corpus, path=spec.path).options
+            value = {key: chosen for key, chosen in value.items() if usual.get(key) != chosen}
+            default: Any = {}
+        else:
+            default = (
+                f.default
+                if f.default is not MISSING
+                else f.default_factory()
+                if f.default_factory is not MISSING
+                else MISSING
+            )
+        if default is MISSING or value != default:
+            shown = _call(value, indent + "    ") if isinstance(value, TokenizerSpec) else repr(value)
+            inner.append(f"{f.name}={shown}")
+    line = f"{type(spec).__name__}({', '.join(inner)})"
+    if len(indent) + len(line) < 100:
+        return line
+    joined = "".join(f"\n{indent}    {part}," for part in inner)
+    return f"{type(spec).__name__}({joined}\n{indent})"

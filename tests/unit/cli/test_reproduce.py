@@ -1,0 +1,134 @@
+"""A run told as a command line, or as Python, is the same run when it is read back."""
+
+import shlex
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.presets import PRESETS
+from models.spec import ModelSpec
+from playground.cli.main import parser
+from playground.cli.reproduce import command_line, nearest_preset, python_code
+from playground.cli.train_command import config_from
+from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.store import RunStore
+from playground.text.spec import DataSpec, TokenizerSpec
+from playground.training.recipes import recipe
+
+
+def read_back(line: str) -> RunConfig:
+    words = shlex.split(line)
+    assert words[:3] == ["python", "-m", "playground"]
+    return config_from(parser().parse_args(words[3:]), RunStore())
+
+
+def executed(code: str) -> RunConfig:
+    found: dict = {"__name__": "elsewhere"}
+    exec(code, found)
+    return found["config"]
+
+
+def config_for(preset: str, data: DataSpec | None = None, model: dict | None = None, **training) -> RunConfig:
+    spec = PRESETS[preset].spec.replace(**(model or {}))
+    corpus = "task-reversal" if spec.architecture == "encoder-decoder" else "python-docs"
+    kind = "char" if corpus.startswith("task") else "bpe"
+    return RunConfig(
+        name=f"{preset} again", model=spec, data=data or DataSpec(corpus, tokenizer=TokenizerSpec(kind)),
+        training=recipe(preset).replace(**training), preset=preset,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_comes_back_and_is_told_briefly(preset):
+    config = config_for(preset)
+    line = command_line(config)
+    assert read_back(line) == config and "--set" not in line
+    assert executed(python_code(config)) == config
+
+
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "steps": st.integers(1, 10**6),
+        "lr": st.floats(1e-9, 10),
+        "muon_lr": st.floats(0, 1),
+        "batch_size": st.integers(1, 500),
+        "optimizer": st.sampled_from(["adamw", "muon", "sgd"]),
+        "sample_prompt": st.text(
+            st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20
+        ),
+        "keep_steps": st.lists(st.integers(0, 999), max_size=3).map(tuple),
+        "beta2": st.floats(0, 0.999),
+        "loss_on": st.sampled_from(["all", "answer"]),
+        "seed": st.integers(0, 2**31 - 1),
+        "device": st.sampled_from(["auto", "cpu"]),
+    },
+)
+MODELS = st.fixed_dictionaries(
+    {},
+    optional={
+        "d_model": st.sampled_from([48, 96, 192]),
+        "n_kv_heads": st.sampled_from([None, 1, 2]),
+        "logit_softcap": st.sampled_from([None, 30.0]),
+        "dropout": st.floats(0, 0.9),
+        "tie_embeddings": st.booleans(),
+        "position": st.sampled_from(["rotary", "alibi", "none"]),
+    },
+)
+DATA = st.builds(
+    DataSpec,
+    corpus=st.sampled_from(["python-docs", "python-code", "task-recall", "hf:someone/text:config"]),
+    tokenizer=st.builds(TokenizerSpec, st.sampled_from(["bpe", "char", "byte"]), st.integers(260, 5000)),
+    max_bytes=st.none() | st.integers(1, 10**9),
+    validation_fraction=st.floats(0.01, 0.5),
+    seed=st.integers(0, 99),
+    encoding=st.sampled_from([None, "gb18030"]),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sampled_from(["gpt2-tiny", "modern-small", "llama-tiny"]), CHANGES, MODELS, DATA)
+def test_any_choice_survives_the_round_trip(preset, training, model, data):
+    config = config_for(preset, data, model, **training)
+    assert read_back(command_line(config)) == config
+    assert executed(python_code(config)) == config
+
+
+def test_task_options_columns_and_awkward_names(tmp_path):
+    file = tmp_path / "a file; rm -rf $HOME.csv"
+    file.write_text("text,label\nhello,1\n")
+    tasks = DataSpec("task-recall", options={"distance": 40}, tokenizer=TokenizerSpec("char"))
+    table = DataSpec("file", path=str(file), text_column="- text", tokenizer=TokenizerSpec("word", 500))
+    for data in (tasks, table):
+        config = config_for("gru-tiny", data).replace(name="--set 'x' \"y\"\n$(true)")
+        assert read_back(command_line(config)) == config
+        assert executed(python_code(config)) == config
+
+
+def test_a_model_of_no_preset_is_told_by_the_nearest():
+    spec = ModelSpec(
+        "decoder",
+        norm="rmsnorm",
+        position="rotary",
+        mlp="swiglu",
+        bias=False,
+        tie_embeddings=False,
+        d_model=96,
+    )
+    config = RunConfig("my own", spec, DataSpec("python-docs"), TrainingSpec())
+    assert nearest_preset(config) == "llama-tiny"
+    assert read_back(command_line(config)).replace(preset=None) == config
+
+
+def test_a_branch_names_its_parent(new_run):
+    parent = new_run(model={"vocab_size": 300})
+    config = parent.config().replace(name="branch", parent={"run": parent.id, "step": 7}, preset="gpt2-tiny")
+    line = command_line(config)
+    assert f"--branch-from {parent.id}@7" in line
+    assert read_back(line) == config and executed(python_code(config)) == config
+
+
+def test_the_vocabulary_follows_from_the_tokenizer():
+    config = config_for("gpt2-tiny", model={"vocab_size": 1024})
+    assert read_back(command_line(config)).model.vocab_size == 0
