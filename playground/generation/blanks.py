@@ -65,3 +65,15 @@ def _blank(place: int, token: int, logits: np.ndarray, mask_id: int, n: int) -> 
         float(probabilities[token]) if known else None,
         int((probabilities > probabilities[token]).sum()) + 1 if known else None,
     )
+
+
+def word_at(pieces: Sequence[str], index: int) -> range:
+    """The tokens of the word that a token is part of: as far as letters and digits go on without a space."""
+    if not pieces[index][-1:].isalnum():
+        return range(index, index + 1)
+    start, end = index, index + 1
+    while start > 0 and pieces[start][:1].isalnum() and pieces[start - 1][-1:].isalnum():
+        start -= 1
+    while end < len(pieces) and pieces[end].isalnum():
+        end += 1
+    return range(start, end)

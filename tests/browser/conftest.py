@@ -20,7 +20,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-HARMLESS = ("ResizeObserver loop", "the server responded with a status of 404 (Not Found) (favicon")
+HARMLESS = ("ResizeObserver loop", "/_stcore/")  # on a deep link, Streamlit looks for its server from the page's path up
 
 
 def chromium() -> str | None:
@@ -109,7 +109,7 @@ def new_page(browser, server: str) -> Iterator:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: errors.append(said(message)) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(path)
         wait_idle(page)
@@ -120,6 +120,10 @@ def new_page(browser, server: str) -> Iterator:
         context.close()
     errors = [error for error in errors if not any(known in error for known in HARMLESS)]
     assert not errors, errors
+
+
+def said(message) -> str:
+    return f"{message.text} ({message.location.get('url', '')})"
 
 
 @pytest.fixture

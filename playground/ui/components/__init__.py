@@ -14,15 +14,20 @@ FOLDER = Path(__file__).parent
 
 
 @lru_cache
-def component(name: str) -> Callable[..., Any]:
-    """The component of ``name.js`` and ``name.css``, registered once in a server's life."""
-    style = FOLDER / f"{name}.css"
-    common = (FOLDER / "common.css").read_text(encoding="utf-8")
+def component(name: str, *parts: str) -> Callable[..., Any]:
+    """The component of ``name.js`` and ``name.css``, registered once in a server's life.
+
+    Args:
+        name: of the files, and of the component.
+        parts: scripts that it stands on, such as "text"; put before its own.
+    """
+    scripts = [FOLDER / f"{part}.js" for part in (*parts, name)]
+    styles = [path for path in (FOLDER / "common.css", FOLDER / f"{name}.css") if path.exists()]
     return st.components.v2.component(
         f"playground_{name}",
         html='<div class="root"></div>',
-        css=common + (style.read_text(encoding="utf-8") if style.exists() else ""),
-        js=(FOLDER / f"{name}.js").read_text(encoding="utf-8"),
+        css="\n".join(path.read_text(encoding="utf-8") for path in styles),
+        js="\n".join(path.read_text(encoding="utf-8") for path in scripts),
     )
 
 

@@ -1,7 +1,5 @@
 // Typing stays in the browser; 80 ms after the last key the text is sent, and the bars that come back glide.
 const WAIT = 80;
-const visible = (text) => text === "" ? "∅" : text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/ /g, "·");
-const percent = (p) => p >= 0.0995 ? `${(100 * p).toFixed(0)} %` : p >= 0.001 ? `${(100 * p).toFixed(1)} %` : "< 0.1 %";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");

@@ -1,5 +1,4 @@
 // Tokens as boxes. Drawn anew only where the data changed; hover and keyboard stay in the browser.
-const visible = (text) => text === "" ? "∅" : text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/ /g, "·");
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");

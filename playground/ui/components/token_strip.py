@@ -30,7 +30,7 @@ def token_strip(
     Returns:
         The index clicked just now, or None.
     """
-    answer = component("token_strip")(
+    answer = component("token_strip", "text")(
         key=key,
         data={
             "tokens": list(tokens),

@@ -1,0 +1,174 @@
+"""A text in the making: the prompt, what the model wrote, what the person chose instead, and the way back."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import nn
+
+from playground.errors import PlaygroundError
+from playground.generation.predict import Prompt, context, logits_after, open_prompt
+from playground.generation.writing import BeamSearch, Token, Writing, read
+from playground.inference.sampling import Sampling, softmax
+
+if TYPE_CHECKING:
+    from playground.text.tokenizers import Tokenizer
+
+LONGEST = 4000  # tokens of one text
+REMEMBERED = 64  # positions whose scores are kept
+UNDO = 20
+
+
+class Desk:
+    """One person's text with one model.
+
+    Args:
+        model, tokenizer: from the same run.
+        answers: whether the model learnt pairs: it answers the prompt instead of continuing it.
+
+    Attributes:
+        prompt: what was given, as tokens.
+        tokens: the whole text, what is hidden of the prompt included.
+        job: what is being computed, or was last.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer: "Tokenizer", answers: bool) -> None:
+        self.model, self.tokenizer, self.answers = model, tokenizer, answers
+        self.text = ""
+        self.prompt = Prompt((tokenizer.eos_id,), 1)
+        self.tokens: list[Token] = []
+        self.job: Writing | BeamSearch | None = None
+        self._taken = 0
+        self._scores: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self._undo: list[list[Token]] = []
+
+    def open(self, text: str) -> None:
+        """Starts anew from a prompt.
+
+        Raises:
+            PlaygroundError: when the model cannot start from it.
+        """
+        prompt = open_prompt(self.model, self.tokenizer, text, self.answers)
+        self.stop()
+        self.text, self.prompt = text, prompt
+        self.tokens = read(self.model, prompt)
+        self.job, self._undo = None, []
+
+    @property
+    def shown(self) -> list[Token]:
+        """The tokens that are part of the text."""
+        return self.tokens[self.prompt.hidden :]
+
+    @property
+    def is_working(self) -> bool:
+        return bool(self.job and self.job.is_running)
+
+    def write(self, sampling: Sampling, n_tokens: int, **choices) -> Writing:
+        """Goes on with the text in the background; ``choices`` are those of `Writing`."""
+        self.stop()
+        room = LONGEST - len(self.tokens)
+        if room <= 0:
+            raise PlaygroundError(
+                f"The text has {LONGEST:,} tokens, which is enough.", "Start again, or cut it."
+            )
+        self._remember()
+        prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
+        self._taken = 0
+        self.job = Writing(self.model, self.tokenizer, prompt, sampling, min(n_tokens, room), **choices)
+        self.job.start()
+        return self.job
+
+    def search(self, n_tokens: int, width: int, stop_at_end: bool = True) -> BeamSearch:
+        """Looks for the likeliest continuations in the background; `take` chooses one."""
+        self.stop()
+        stop = (self.tokenizer.eos_id,) if stop_at_end else ()
+        prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
+        self.job = BeamSearch(self.model, prompt, n_tokens, width, stop)
+        self.job.start()
+        return self.job
+
+    def take(self, index: int) -> None:
+        """Appends one of the continuations that the search found."""
+        if isinstance(self.job, BeamSearch) and 0 <= index < len(self.job.found):
+            self._remember()
+            for token in self.job.found[index][0]:
+                self._append(token)
+            self.job = None
+
+    def collect(self) -> None:
+        """Takes over what has been written in the background since the last time."""
+        if isinstance(self.job, Writing):
+            new = self.job.tokens[self._taken :]
+            self._taken += len(new)
+            self.tokens.extend(new)
+
+    def stop(self) -> None:
+        """Ends what is being computed; what was written stays."""
+        if self.job:
+            self.job.cancel()
+            self.job.wait(5)
+            self.collect()
+
+    def pick(self, position: int, token: int) -> None:
+        """Puts a token at a place of the text and cuts what came after it: a branch.
+
+        Args:
+            position: index in `tokens`; at most one past the last.
+        """
+        if not self.prompt.hidden <= position <= len(self.tokens) or not 0 <= token < self.tokenizer.size:
+            raise PlaygroundError("This place of the text is gone.", "Choose another one.")
+        self.stop()
+        self._remember()
+        self.tokens = self.tokens[:position]
+        self._append(token)
+
+    def clear(self) -> None:
+        """Back to the prompt."""
+        self.stop()
+        if len(self.tokens) > len(self.prompt.ids):
+            self._remember()
+        self.tokens = self.tokens[: len(self.prompt.ids)]
+
+    def undo(self) -> None:
+        """Back to the text before the last change."""
+        self.stop()
+        if self._undo:
+            self.tokens = self._undo.pop()
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._undo)
+
+    def logits(self, position: int) -> np.ndarray:
+        """Scores ``[vocabulary]`` of what could stand at a place, from what the model saw before it."""
+        position = max(1, min(position, len(self.tokens)))
+        seen = self._window(position)
+        key = self._ids()[position - seen : position]
+        if key not in self._scores:
+            self._scores[key] = logits_after(self.model, key, self.prompt.source)
+            while len(self._scores) > REMEMBERED:
+                self._scores.popitem(last=False)
+        return self._scores[key]
+
+    def _window(self, position: int) -> int:
+        if position < len(self.tokens) and self.tokens[position].seen:
+            return self.tokens[position].seen
+        return min(position, context(self.model) or position)
+
+    def _append(self, token: int) -> None:
+        position = len(self.tokens)
+        probability = float(softmax(self.logits(position).astype(np.float64))[token])
+        self.tokens.append(Token(token, probability, None, self._window(position)))
+
+    def _ids(self) -> tuple[int, ...]:
+        return tuple(token.id for token in self.tokens)
+
+    def _remember(self) -> None:
+        self._undo = [*self._undo[1 - UNDO :], list(self.tokens)]
+
+
+def pieces_for(tokenizer: "Tokenizer", ids: Sequence[int]) -> dict[int, str]:
+    """What each of the ids shows as."""
+    ids = list(dict.fromkeys(ids))
+    return dict(zip(ids, tokenizer.pieces(ids), strict=True))

@@ -1,0 +1,379 @@
+"""A trained model at work: it continues, answers or fills in, and every token can be looked into and changed."""
+
+from typing import Any
+
+import streamlit as st
+
+from models.spec import SpecError
+from playground.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.ui import cached, links
+from playground.ui.choose import choose_run, speaks
+from playground.ui.colours import ARCHITECTURE
+from playground.ui.components.bars import bars
+from playground.ui.components.token_strip import token_strip
+from playground.ui.components.writer import writer
+from playground.ui.frame import page_title
+from playground.ui.language import t
+from playground.ui.messages import empty, show, shown_errors
+
+DESK, WRITER = "generate.desk", "generate.writer"
+N_ORDER = 200  # tokens that the bars choose from
+SETTINGS = {"temperature": "t", "top_k": "k", "top_p": "p", "min_p": "m", "repetition_penalty": "r"}
+
+
+def page() -> None:
+    page_title(
+        t("Generate"), t("Let a model write, see how sure it is of every token, and change what it chose.")
+    )
+    with shown_errors():
+        left, right = st.columns([3, 1])
+        with left:
+            run = choose_run("generate.run", speaks)
+        if run is None:
+            empty(
+                t("No trained model yet"),
+                t("Train one: a tiny one writes its first words within a minute."),
+                "train",
+                t("Train a model"),
+            )
+            return
+        with right:
+            step = choose_step(run)
+        with st.spinner(t("Loading the model …")):
+            cached.model(run, step)
+        if run.about()["training"]["objective"] == "mlm":
+            fill_in(run, step)
+        else:
+            write(run, step)
+
+
+def choose_step(run: RunFolder) -> int:
+    """Which checkpoint; the latest at first."""
+    steps = run.checkpoints()[::-1]
+    wanted = links.param("step")
+    index = steps.index(int(wanted)) if wanted.isdigit() and int(wanted) in steps else 0
+    step = st.selectbox(
+        t("Checkpoint"),
+        steps,
+        index=index,
+        format_func=lambda step: t("step {step:,}", step=step),
+        key=f"generate.step.{run.id}",
+        disabled=len(steps) == 1,
+    )
+    links.remember(step=step if step != steps[0] else None)
+    return step
+
+
+# Continue and answer
+
+
+def write(run: RunFolder, step: int) -> None:
+    """The prompt, and the desk where the text grows."""
+    answers = run.about().get("data_shape") == "pairs"
+    key = f"generate.prompt.{run.id}"
+    if key not in st.session_state:
+        st.session_state[key] = links.param("prompt") or opening(str(run.path))
+    text = st.text_area(
+        t("The question") if answers else t("The beginning"), key=key, height=90, max_chars=20_000
+    )
+    links.remember(prompt=text if text != opening(str(run.path)) and len(text) <= 500 else None)
+    desk = desk_for(run, step, text, answers)
+    work(run, desk)
+
+
+def desk_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
+    """This person's desk; a new one for another model, opened anew for another prompt."""
+    from playground.generation.desk import Desk
+
+    known = st.session_state.get(DESK)
+    if known is None or known[0] != (run.id, step):
+        if known:
+            known[1].stop()
+        desk = Desk(cached.model(run, step), cached.tokenizer(run), answers)
+        st.session_state[DESK] = ((run.id, step), desk)
+        st.session_state.pop("generate.position", None)
+    desk = st.session_state[DESK][1]
+    if desk.text != text or not desk.tokens:
+        desk.open(text)
+        st.session_state["generate.position"] = None
+    return desk
+
+
+@st.fragment
+def work(run: RunFolder, desk: Any) -> None:
+    """The desk; runs again at every act on it, and while it writes several times a second."""
+    working = desk.is_working
+    desk.collect()
+    shown, hidden = desk.shown, desk.prompt.hidden
+    place = st.session_state.get("generate.position")
+    place = len(shown) if place is None or place > len(shown) else place
+    logits = None if working else desk.logits(hidden + place)
+    order = [] if logits is None else (-logits).argsort(kind="stable")[:N_ORDER].tolist()
+    pieces = desk.tokenizer.pieces([token.id for token in shown])
+    if error := st.session_state.pop("generate.error", None):
+        show(error)
+    writer(
+        WRITER,
+        tokens=[
+            {"id": token.id, "text": piece, "p": token.probability, "drawn": token.drawn, "given": given}
+            for token, piece, given in zip(shown, pieces, given_ones(desk, len(shown)), strict=True)
+        ],
+        position=place,
+        logits=logits,
+        order=order,
+        pieces=dict(zip(order, desk.tokenizer.pieces(order), strict=True)),
+        seen=[token.id for token in desk.tokens[: hidden + place]],
+        sampling=sampling_at_first(desk.answers),
+        count=40 if desk.answers else 100,
+        working=working,
+        can_undo=desk.can_undo,
+        can_write=True,
+        status=status(desk),
+        beams=found(desk),
+        colour=ARCHITECTURE[run.config().model.architecture],
+        on_act=act,
+    )
+    stopping()
+
+
+def given_ones(desk: Any, n: int) -> list[bool]:
+    """Which of the tokens shown are the prompt's."""
+    return [index < len(desk.prompt.ids) - desk.prompt.hidden for index in range(n)]
+
+
+def stopping() -> None:
+    """Where writing ends by itself."""
+    with st.expander(t("Where to stop")):
+        st.checkbox(t("At the end of a text, where the model writes <eos>"), value=True, key="generate.eos")
+        st.text_input(
+            t("After this text"),
+            key="generate.stop",
+            max_chars=100,
+            placeholder=t("for example a full stop"),
+            help=t("Writing ends as soon as this appears."),
+        )
+        st.number_input(
+            t("Seed"),
+            min_value=0,
+            max_value=2**31 - 1,
+            value=None,
+            key="generate.seed",
+            placeholder=t("another text each time"),
+            help=t("The same seed writes the same text."),
+        )
+
+
+def act() -> None:
+    """Does what the person asked for on the desk, before it is drawn again."""
+    asked = (st.session_state.get(WRITER) or {}).get("act")
+    known = st.session_state.get(DESK)
+    if not asked or not known:
+        return
+    try:
+        do(known[1], asked)
+    except (PlaygroundError, SpecError) as error:
+        st.session_state["generate.error"] = error
+
+
+def do(desk: Any, asked: dict[str, Any]) -> None:
+    kind, hidden = asked["kind"], desk.prompt.hidden
+    if kind == "select":
+        st.session_state["generate.position"] = int(asked["position"])
+    elif kind == "pick":
+        desk.pick(hidden + int(asked["position"]), int(asked["token"]))
+        st.session_state["generate.position"] = None
+    elif kind == "write":
+        st.session_state["generate.position"] = None
+        desk.write(sampling_of(asked["sampling"]), int(asked["n"]), **stops())
+        desk.job.wait(0.05)  # a short text is there at once
+    elif kind == "beam":
+        desk.search(int(asked["n"]), int(asked["width"]), stops()["stop_at_end"])
+        desk.job.wait(0.05)
+    elif kind == "take":
+        desk.take(int(asked["index"]))
+        st.session_state["generate.position"] = None
+    elif kind in ("stop", "undo", "clear"):
+        getattr(desk, kind)()
+        st.session_state["generate.position"] = None
+    remember_sampling(asked["sampling"], desk.answers)
+
+
+def stops() -> dict[str, Any]:
+    chosen = st.session_state
+    return {
+        "stop_at_end": chosen.get("generate.eos", True),
+        "stop_text": chosen.get("generate.stop") or "",
+        "seed": chosen.get("generate.seed"),
+    }
+
+
+def sampling_of(chosen: dict[str, float]) -> Any:
+    from playground.inference.sampling import Sampling
+
+    return Sampling(**{**chosen, "top_k": int(chosen["top_k"])})
+
+
+def usual(answers: bool) -> dict[str, float]:
+    """What the sliders stand at: models that answer take the likeliest token."""
+    temperature = 0.0 if answers else 0.8
+    return {"temperature": temperature, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}
+
+
+def sampling_at_first(answers: bool) -> dict[str, float]:
+    """The usual values, or those in the address."""
+    chosen = usual(answers)
+    for name, short in SETTINGS.items():
+        try:
+            chosen[name] = float(links.param(short, str(chosen[name])))
+            sampling_of(chosen)
+        except (ValueError, OverflowError, PlaygroundError):
+            chosen[name] = usual(answers)[name]
+    return chosen
+
+
+def remember_sampling(chosen: dict[str, float], answers: bool) -> None:
+    normal = usual(answers)
+    links.remember(
+        **{short: chosen[name] if chosen[name] != normal[name] else None for name, short in SETTINGS.items()}
+    )
+
+
+def status(desk: Any) -> str:
+    """What is being done or was done, how fast and by what."""
+    job = desk.job
+    if job is None:
+        return t("{n:,} tokens.", n=len(desk.shown))
+    if job.error:
+        return t("That went wrong: a mistake of the app. Its log tells more.")
+    if hasattr(job, "found"):
+        if job.is_running:
+            return t("Beam search, {step} of {n} tokens …", step=job.step, n=job.n_tokens)
+        return t("Beam search took {seconds:.2f} s. Click a text to take it.", seconds=job.seconds)
+    why = {
+        "end": t("The model ended the text."),
+        "stop": t("Stopped after the stop text."),
+        "cancelled": t("Stopped."),
+    }.get(job.ended, "")
+    speed = t(
+        "{n:,} tokens at {speed:,.0f} tokens/s, by PyTorch on the CPU with one thread.",
+        n=len(job.tokens),
+        speed=job.speed,
+    )
+    return f"{speed} {why}".strip()
+
+
+def found(desk: Any) -> list[dict[str, str]]:
+    """The continuations that beam search found, for the list."""
+    job = desk.job
+    if job is None or job.is_running or not getattr(job, "found", None):
+        return []
+    return [
+        {
+            "text": desk.tokenizer.decode(ids, specials=True) or "∅",
+            "score": t("log p = {score:.2f}", score=score),
+        }
+        for ids, score in job.found
+    ]
+
+
+# Fill in
+
+
+def fill_in(run: RunFolder, step: int) -> None:
+    """A text whose words are hidden by a click, and what the model puts there."""
+    key = f"generate.text.{run.id}"
+    if key not in st.session_state:
+        st.session_state[key] = links.param("prompt") or opening(str(run.path))
+    text = st.text_area(t("The text"), key=key, height=110, max_chars=20_000)
+    links.remember(prompt=text if text != opening(str(run.path)) and len(text) <= 500 else None)
+    blanks(run, step, text)
+
+
+@st.fragment
+def blanks(run: RunFolder, step: int, text: str) -> None:
+    from playground.generation.blanks import fill, word_at
+
+    model, tokenizer = cached.model(run, step), cached.tokenizer(run)
+    st.session_state.setdefault("generate.blanks", {})
+    state = st.session_state["generate.blanks"]
+    if state.get("of") != (run.id, text):
+        ids = tokenizer.encode(text, specials=True)
+        state.clear()
+        state |= {"of": (run.id, text), "ids": ids, "hidden": first_blank(tokenizer, ids)}
+    ids, hidden = state["ids"], state["hidden"]
+    pieces = tokenizer.pieces(ids)
+    whole = st.toggle(t("Hide whole words"), value=True, key="generate.whole")
+    st.caption(
+        t(
+            "Click a word to hide it, and again to show it. All hidden words are guessed at once, from both sides."
+        )
+    )
+    drawn = st.container()
+    with shown_errors():
+        found = fill(model, ids, hidden, tokenizer.mask_id)
+        groups = [group_of(blank, pieces, tokenizer) for blank in found]
+        taken = bars(
+            "generate.bars", groups, ARCHITECTURE[run.config().model.architecture], t("Put this token here")
+        )
+        if taken:
+            blank = found[taken[0]]
+            ids[blank.place] = blank.likeliest[taken[1]][0]
+            hidden.discard(blank.place)
+            st.rerun(scope="fragment")
+    with drawn:
+        clicked = token_strip(
+            [
+                {"text": "▁▁▁" if index in hidden else piece, "dashed": index in hidden, "tip": piece}
+                for index, piece in enumerate(pieces)
+            ],
+            "generate.strip",
+            colour=ARCHITECTURE[run.config().model.architecture],
+        )
+    if clicked is not None and clicked < len(ids):
+        places = set(word_at(pieces, clicked) if whole else [clicked])
+        state["hidden"] = hidden - places if clicked in hidden else hidden | places
+        st.rerun(scope="fragment")
+
+
+def first_blank(tokenizer: Any, ids: list[int]) -> set[int]:
+    """One word is hidden from the start, so that there is something to see."""
+    from playground.generation.blanks import word_at
+
+    pieces = tokenizer.pieces(ids)
+    words = [index for index, piece in enumerate(pieces) if piece.strip().isalpha() and index > len(ids) // 3]
+    return set(word_at(pieces, words[0])) if words and tokenizer.mask_id not in ids else set()
+
+
+def group_of(blank: Any, pieces: list[str], tokenizer: Any) -> dict[str, Any]:
+    """One hidden place, for the bars."""
+    said = tokenizer.pieces([token for token, _ in blank.likeliest])
+    truth = pieces[blank.place]
+    note = ""
+    if blank.hidden is not None:
+        note = t("Hidden here: {p:.1%}, place {rank} of the model's list", p=blank.hidden, rank=blank.rank)
+    before, after = (
+        "".join(pieces[max(0, blank.place - 3) : blank.place]),
+        "".join(pieces[blank.place + 1 : blank.place + 3]),
+    )
+    return {
+        "title": f"…{before}▁▁▁{after}…".replace("\n", " "),
+        "note": note,
+        "rows": [
+            {"text": piece, "p": p, "mark": piece == truth and blank.hidden is not None}
+            for piece, (_, p) in zip(said, blank.likeliest, strict=True)
+        ],
+    }
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def opening(path: str) -> str:
+    """What stands there at first: what the run's own samples begin with."""
+    for row in reversed(RunFolder(path).samples()):
+        if row.get("examples"):
+            return row["examples"][0]["source"]
+        if row.get("tokens"):
+            return "".join(row["tokens"][:40]).strip()
+        if row.get("prompt"):
+            return row["prompt"]
+    return "The "

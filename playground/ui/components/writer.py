@@ -1,0 +1,112 @@
+"""The desk where a text is written with a model: every token can be looked into and replaced."""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from playground.ui.components import component
+from playground.ui.language import t
+
+
+def writer(
+    key: str,
+    *,
+    tokens: Sequence[dict[str, Any]],
+    position: int,
+    logits: Any | None,
+    order: Sequence[int],
+    pieces: dict[int, str],
+    seen: Sequence[int],
+    sampling: dict[str, float],
+    count: int,
+    working: bool,
+    can_undo: bool,
+    can_write: bool,
+    status: str,
+    beams: Sequence[dict[str, str]],
+    colour: str,
+    on_act: Callable[[], None],
+) -> None:
+    """Draws the text, the distribution of one place after each step of sampling, and the controls.
+
+    What a person does arrives in ``st.session_state[key]["act"]`` before ``on_act`` is called: a dict with ``kind``
+    ("write" with ``n``, "stop", "beam" with ``n`` and ``width``, "take" with ``index``, "select" and "pick" with
+    ``position`` and ``token``, "undo", "clear", "settings", "poll") and ``sampling``, the sliders' values.
+
+    Args:
+        tokens: the text, each ``{"id", "text", "p", "drawn", "given"}``; ``given`` are those of the prompt.
+        position: index in ``tokens`` of the place whose distribution is shown; one past the last: the next token.
+        logits: of that place, float32 ``[vocabulary]``; None keeps what is shown (while writing).
+        order: ids that the bars choose from, the likeliest first.
+        pieces: what each of them shows as.
+        seen: ids before the place, for the repetition penalty.
+        sampling, count: what the controls stand at, when they first appear.
+        working: something is being computed: the component asks for news several times a second.
+        status: one line under the text.
+        beams: continuations that beam search found, ``{"text", "score"}``.
+        colour: of the boxes.
+    """
+    component("writer", "text", "sampling")(
+        key=key,
+        data={
+            "tokens": list(tokens),
+            "position": position,
+            "logits": None if logits is None else base64.b64encode(logits.astype("<f4").tobytes()).decode(),
+            "order": list(order),
+            "pieces": {str(id): piece for id, piece in pieces.items()},
+            "seen": list(seen),
+            "sampling": sampling,
+            "count": count,
+            "working": working,
+            "canUndo": can_undo,
+            "canWrite": can_write,
+            "status": status,
+            "beams": list(beams),
+            "colour": colour,
+            "words": words(),
+        },
+        on_act_change=on_act,
+    )
+
+
+def words() -> dict[str, str]:
+    return {
+        "write": t("Write"),
+        "stop": t("Stop"),
+        "one": t("One token"),
+        "undo": t("Undo"),
+        "clear": t("Clear"),
+        "beam": t("Beam search"),
+        "beams": t("beams"),
+        "width": t("How many beams"),
+        "count": t("How many tokens"),
+        "tokens": t("tokens"),
+        "text": t("The text, token by token"),
+        "steps": t("Steps of sampling"),
+        "next": t("The next token"),
+        "instead": t("Instead of"),
+        "unseen": t("Nothing before it to predict it from"),
+        "drawn": t("when it was drawn"),
+        "click": t("Click for alternatives"),
+        "pick": t("Put this token here and go on from it"),
+        "take": t("Take this continuation"),
+        "left": t("left"),
+        "off": t("off"),
+        "model": t("Model"),
+        "greedy": t("greedy"),
+        "temperature": t("Temperature"),
+        "top_k": t("Top-k"),
+        "top_p": t("Top-p"),
+        "min_p": t("Min-p"),
+        "top-k": t("Top-k"),
+        "top-p": t("Top-p"),
+        "min-p": t("Min-p"),
+        "repetition penalty": t("Repetition penalty"),
+        "repetition_penalty": t("Repetition penalty"),
+        "temperature_help": t("Below 1 the likely tokens get likelier, above 1 the unlikely ones; 0 always takes the likeliest."),
+        "top_k_help": t("Keeps only the k likeliest tokens."),
+        "top_p_help": t("Keeps the likeliest tokens that together reach this probability."),
+        "min_p_help": t("Keeps tokens at least this share as likely as the likeliest."),
+        "repetition_penalty_help": t("Makes tokens that are in the text already less likely."),
+        "caption": t("Outline: the model. Filled: after sampling, which cut what is under the dashed line. Click one to use it."),
+    }
