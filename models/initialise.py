@@ -1,6 +1,7 @@
 """The first values of the parameters: random numbers, sized so that signals neither die nor explode."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from models.attention import CrossAttention, SelfAttention
 from models.block import MLP
@@ -59,7 +60,8 @@ def _residual(projection: nn.Linear, spec: ModelSpec) -> None:
 
 def _recurrent(model: Recurrent) -> None:
     """Recurrent matrices are orthogonal, to keep the length of a signal through time (Saxe et al. 2014),
-    input matrices Xavier, and a forget gate starts open, to keep memories (Jozefowicz et al. 2015). A tied
+    input matrices Xavier, and a forget gate starts open, to keep memories (Jozefowicz et al. 2015); with
+    `memory_span`, open for spans spread evenly up to so many tokens (chrono, Tallec & Ollivier 2018). A tied
     token table is large enough for the gates to tell tokens apart, and small enough for the output.
     """
     width = model.width
@@ -73,5 +75,21 @@ def _recurrent(model: Recurrent) -> None:
                 fill(gate)
         else:
             nn.init.zeros_(parameter)
-            if model.spec.architecture == "lstm" and "ih" in name:  # the two biases add up: one is enough
-                parameter.data[width : 2 * width] = 1.0
+            if "ih" in name:  # the two biases of a gate add up: one is enough
+                _open_gates(parameter.data, model.spec, width)
+
+
+def _open_gates(bias: Tensor, spec: ModelSpec, width: int) -> None:
+    """A gate at sigmoid(b) keeps a memory for about 1 + e^b tokens (Tallec & Ollivier 2018, §2).
+
+    Args:
+        bias: of all gates: an LSTM's input, forget, cell, output; a GRU's reset, update, candidate.
+    """
+    second = bias[width : 2 * width]
+    if spec.memory_span and spec.architecture != "rnn":
+        spans = torch.empty(width).uniform_(1.0, max(1.0, spec.memory_span - 1.0))
+        second.copy_(spans.log())
+        if spec.architecture == "lstm":
+            bias[:width] = -second  # what is kept long is written seldom
+    elif spec.architecture == "lstm":
+        second.fill_(1.0)

@@ -21,9 +21,9 @@ _CHOICES = {
 }  # fmt: skip
 _COUNTS = {
     "d_model": "channels", "n_layers": "layers", "context_length": "tokens of context", "n_heads": "heads",
-    "n_kv_heads": "key-value heads", "d_mlp": "MLP channels",
+    "n_kv_heads": "key-value heads", "d_mlp": "MLP channels", "memory_span": "tokens of memory span",
 }  # fmt: skip
-_OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap", "init_std")
+_OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap", "init_std", "memory_span")
 _FLAGS = (
     "tie_embeddings", "bidirectional", "bias", "qk_norm", "zero_init", "embedding_norm", "head_transform",
 )  # fmt: skip
@@ -59,6 +59,7 @@ class ModelSpec:
     tie_embeddings: bool = True  #       the output matrix is the token table
     nonlinearity: str = "tanh"  #        rnn only: tanh | relu
     bidirectional: bool = False  #       recurrent only: half of the channels read from right to left
+    memory_span: int | None = None  #    LSTM and GRU: gates start so that memories last about so many tokens
     n_heads: int = 4
     n_kv_heads: int | None = None  #     None: as many as n_heads; fewer: grouped-query attention
     mlp: str = "gelu"  #                 gelu | relu | relu2 | swiglu
@@ -156,7 +157,7 @@ def _check_types(spec: ModelSpec) -> None:
             not isinstance(value, int) or isinstance(value, bool)
         ):
             raise SpecError(f"{name} is a whole number, not {value!r}.")
-    for name in ("dropout", "norm_eps", "rope_theta", "logit_softcap", "init_std"):
+    for name in ("dropout", "norm_eps", "rope_theta", "logit_softcap", "init_std", "memory_span"):
         value = getattr(spec, name)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not (value is None and name in _OPTIONAL) and not is_number:
@@ -184,6 +185,13 @@ def _check_ranges(spec: ModelSpec) -> None:
 
 
 def _check_structure(spec: ModelSpec) -> None:
+    if spec.memory_span is not None and spec.architecture not in ("lstm", "gru"):
+        raise SpecError(
+            f"A memory span needs gates, and a model of kind {spec.architecture!r} has none.",
+            "Leave memory_span empty, or choose lstm or gru.",
+        )
+    if spec.memory_span is not None and not spec.bias:
+        raise SpecError("A memory span is set by the biases of gates, and biases are off.", "Switch biases on.")
     if spec.is_recurrent:
         if spec.bidirectional and spec.d_model % 2:
             nearest = nearest_multiple(spec.d_model, 2)
