@@ -23,6 +23,7 @@ def add(commands) -> None:
     _action(actions, "delete", delete, "move it to the trash", run=True)
     _action(actions, "undelete", undelete, "bring it back from the trash", run=True)
     _action(actions, "pack", pack, "write it to a zip file", run=True).add_argument("path", type=Path)
+    _action(actions, "ship", ship, "put it into this checkout's gallery", run=True).add_argument("name")
     _action(actions, "unpack", unpack, "read it from a zip file").add_argument("path", type=Path)
 
 
@@ -118,6 +119,14 @@ def pack(options: argparse.Namespace) -> None:
     store = RunStore()
     store.export_zip(store.get(options.target).id, options.path)
     print(f"Written to {options.path} ({options.path.stat().st_size / 1e6:.1f} MB).")
+
+
+def ship(options: argparse.Namespace) -> None:
+    from playground.cli import shipping
+
+    path = shipping.ship(RunStore().get(options.target), options.name)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    print(f"Written to {path} ({size / 1e6:.1f} MB).")
 
 
 def unpack(options: argparse.Namespace) -> None:

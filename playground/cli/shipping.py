@@ -1,0 +1,81 @@
+"""Makes a gallery run of a trained one: ``python -m playground runs ship RUN NAME``.
+
+Keeps what a visitor looks at (weights in half precision, curves, samples, tokenizer) and leaves out what only going
+on with training needs. The recipe, a command line that makes the run anew, is written beside it.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from playground.atomic import write_json, write_text
+from playground.cli.reproduce import command_line
+from playground.errors import PlaygroundError
+from playground.runs import gallery
+from playground.runs.folder import RunFolder
+from playground.runs.lines import append
+from playground.runs.naming import is_id
+
+MOST_STEPS = 400  # lines of training loss that stay: a curve on a screen has no more points
+
+
+def ship(run: RunFolder, name: str, root: Path | None = None) -> Path:
+    """Writes the gallery folder of a finished run.
+
+    Args:
+        run: with at least one checkpoint.
+        name: of the folder, and the run's id in the gallery.
+        root: where; the package's gallery by default.
+
+    Raises:
+        PlaygroundError: when the run has no checkpoint or the name is no id.
+    """
+    latest = run.latest_checkpoint()
+    if latest is None or not is_id(name):
+        raise PlaygroundError(
+            f"{run.id} cannot go into the gallery as {name!r}.", "It needs a checkpoint and a plain name."
+        )
+    target = (root or gallery.FOLDER) / name
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    about = {key: value for key, value in run.about().items() if key not in ("data_folder", "created")}
+    write_json(target / "run.json", about)
+    shutil.copy(run.tokenizer_path, target / "tokenizer.json")
+    status = run.status()
+    kept = {"state": "finished", "step": status.step, "steps": status.steps, "device": status.device,
+            "loss": status.loss, "val_loss": status.val_loss, "note": status.note}  # fmt: skip
+    write_json(target / "status.json", kept)
+    append(target / "metrics.jsonl", *_thinned(run.metrics()[0]))
+    append(target / "samples.jsonl", *run.samples())
+    _halve(latest, target / "checkpoint" / latest.name)
+    write_text(target / "README.md", _card(run))
+    return target
+
+
+def _thinned(rows: list[dict]) -> list[dict]:
+    steps = [row["step"] for row in rows if row["kind"] == "train"]
+    stride = max(1, len(steps) // MOST_STEPS)
+    return [row for row in rows if row["kind"] == "eval" or row["step"] % stride == 0 or row["step"] == 1]
+
+
+def _halve(checkpoint: Path, target: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    target.mkdir(parents=True)
+    weights = load_file(checkpoint / "model.safetensors")
+    save_file({name: tensor.half() for name, tensor in weights.items()}, target / "model.safetensors")
+    shutil.copy(checkpoint / "trainer.json", target / "trainer.json")
+
+
+def _card(run: RunFolder) -> str:
+    about, status = run.about(), run.status()
+    info = about.get("data_info", {})
+    return f"""# {run.name}
+
+Made with:
+
+    {command_line(run.config())}
+
+Validation loss {status.val_loss:.4f} nats a token after {status.step:,} steps. Text: {info.get("provenance", "generated")}
+({info.get("licence", "")}). Weights are stored in float16; versions: {json.dumps(about.get("versions", {}))}.
+"""
