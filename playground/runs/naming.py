@@ -60,7 +60,7 @@ def numbered(name: str, taken: Iterable[str]) -> str:
 
 def difference(config: RunConfig, other: RunConfig, at_most: int = 4) -> str:
     """How ``config`` differs from ``other``: "lstm → gru, lr × 3"; "" when it does not."""
-    new, old = _flat(config.to_dict()), _flat(other.to_dict())
+    new, old = flat(config.to_dict()), flat(other.to_dict())
     changed = [key for key in {**old, **new} if new.get(key) != old.get(key) and key not in _DULL]
     order = list(LABELS)
     changed.sort(key=lambda key: (order.index(key) if key in order else len(order), key))
@@ -83,11 +83,12 @@ def name_for(config: RunConfig, other: RunConfig | None = None) -> str:
     return told
 
 
-def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Nested values under dotted names: ``{"model": {"bias": True}}`` is ``{"model.bias": True}``."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{before}{key}."))
+            flat.update(flat(value, f"{before}{key}."))
         else:
             flat[before + key] = value
     return flat

@@ -212,7 +212,8 @@ class Panel {
     const { curves } = this, place = curves.cursor === null ? null : curves.placeOf(curves.cursor);
     const at = (line) => line.y[place === null ? line.y.length - 1 : nearest(line.x, place)];
     const own = lines.filter((line) => line.run === curves.mainRun);
-    this.value.textContent = own.map((line) => brief(at(line), 4)).join(" · ");
+    const alone = curves.shownRuns.filter((run) => run.main).length < 2;
+    this.value.textContent = !alone ? "" : own.map((line) => brief(at(line), 4)).join(" · ");
     const { words } = curves.data, step = curves.cursor ?? this.lastStep(own);
     this.plot.setAttribute("aria-label", this.heading);
     this.plot.setAttribute("aria-valuemax", this.lastStep(own));

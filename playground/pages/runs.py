@@ -1,0 +1,38 @@
+"""All runs: found, compared, renamed, taken along."""
+
+import streamlit as st
+
+from playground.ui.choose import known_runs
+from playground.ui.frame import page_title
+from playground.ui.language import t
+from playground.ui.live import LIVE
+from playground.ui.messages import empty, shown_errors
+from playground.ui.runs_actions import actions, load, trash, undo
+from playground.ui.runs_compare import compare
+from playground.ui.runs_table import pick_runs
+
+
+def page() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        page_title(t("Runs"), t("Everything you have trained. Pick several rows to compare them."))
+        load()
+    live = any(run.status().state in LIVE for run in known_runs(gallery=False))
+    st.fragment(body, run_every=1.0 if live else None, key="runs.body")(live)
+
+
+def body(live: bool) -> None:
+    """The table and what is picked from it; looks again by itself while something is being trained."""
+    with shown_errors():
+        undo()
+        if not known_runs():
+            empty(t("No runs yet"), t("Train a model: it appears here, with all it has measured."), "train")
+        else:
+            runs = pick_runs()
+            if runs:
+                actions(runs)
+                compare(runs)
+            else:
+                st.info(t("Pick a row to see its curves and settings; pick several to compare them."))
+        trash()
+    if live and not any(run.status().state in LIVE for run in known_runs(gallery=False)):
+        st.rerun()

@@ -1,0 +1,85 @@
+"""Runs as rows of a table, and what sets several of them apart."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from models.costs import parameter_counts
+from models.spec import ModelSpec, SpecError
+from playground.errors import PlaygroundError
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+from playground.runs.naming import flat
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One run in a table: only what run.json and status.json say, so that a hundred runs are read in a blink.
+
+    ``parameters`` is None before the tokenizer is trained; ``created`` is in local time.
+    """
+
+    id: str
+    name: str
+    state: str
+    architecture: str
+    text: str
+    parameters: int | None
+    step: int
+    steps: int
+    loss: float | None
+    val_loss: float | None
+    tokens_per_second: float | None
+    created: datetime
+
+
+def summaries(runs: Iterable[RunFolder]) -> list[Summary]:
+    """The runs in their order; damaged ones are passed over."""
+    found = []
+    for run in runs:
+        try:
+            found.append(summary(run))
+        except (PlaygroundError, SpecError, KeyError, TypeError, ValueError):
+            continue
+    return found
+
+
+def summary(run: RunFolder) -> Summary:
+    about, status = run.about(), run.status()
+    model, data = ModelSpec.from_dict(about["model"]), about["data"]
+    text = (data.get("path") or data["corpus"]).rpartition("/")[2]
+    return Summary(
+        id=run.id,
+        name=str(about.get("name") or run.id),
+        state=status.state,
+        architecture=model.architecture,
+        text=text,
+        parameters=sum(parameter_counts(model).values()) if model.vocab_size else None,
+        step=status.step,
+        steps=status.steps or about["training"]["steps"],
+        loss=status.loss,
+        val_loss=status.val_loss,
+        tokens_per_second=status.tokens_per_second,
+        created=datetime.fromtimestamp(float(about.get("created") or 0)),
+    )
+
+
+def matches(summary: Summary, words: str) -> bool:
+    """Whether every word is somewhere in the row."""
+    row = " ".join(map(str, (summary.id, summary.name, summary.architecture, summary.text, summary.state)))
+    return all(word in row.lower() for word in words.lower().split())
+
+
+def settings(configs: list[RunConfig], only_different: bool = True) -> list[tuple[str, list[Any]]]:
+    """Every setting by its dotted name, with each run's value; only those on which they differ, unless asked."""
+    values = [flat({k: v for k, v in config.to_dict().items() if k != "name"}) for config in configs]
+    names: dict[str, None] = {}
+    for each in values:
+        names |= dict.fromkeys(each)
+    rows = [(name, [_plain(each.get(name)) for each in values]) for name in names]
+    return [row for row in rows if not only_different or any(value != row[1][0] for value in row[1])]
+
+
+def _plain(value: Any) -> Any:
+    return str(dict(value)) if isinstance(value, Mapping) else value

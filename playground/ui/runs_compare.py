@@ -1,0 +1,179 @@
+"""Several runs beside each other: curves, settings, and what each makes of the same prompt."""
+
+import streamlit as st
+
+from playground.cli.reproduce import command_line, python_code
+from playground.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.runs.naming import difference
+from playground.runs.overview import settings
+from playground.ui import cached, links
+from playground.ui.components.curves import curves, run_panels
+from playground.ui.language import t
+from playground.ui.live import colours_for, curves_of, series
+from playground.ui.messages import plain, show, shown_errors
+
+VIEWS = ("curves", "settings", "prompt", "recipe")
+TOKENS = 80
+STANDS_OUT = "font-weight: 600; background-color: rgba(213, 94, 0, .16)"
+
+
+def compare(runs: list[RunFolder]) -> None:
+    """One of four views on the runs picked; the address says which."""
+    titles = {
+        "curves": t("Curves"), "settings": t("Differences") if len(runs) > 1 else t("Settings"),
+        "prompt": t("Same prompt"), "recipe": t("Make it again"),
+    }  # fmt: skip
+    wanted = links.param("view")
+    view = st.segmented_control(
+        t("View"), VIEWS, format_func=titles.get, default=wanted if wanted in VIEWS else "curves", required=True,
+        key="runs.view", label_visibility="collapsed",
+    )  # fmt: skip
+    links.remember(view=view if view != "curves" else None)
+    with shown_errors():
+        {"curves": draw, "settings": differences, "prompt": prompt, "recipe": recipes}[view](runs)
+
+
+def draw(runs: list[RunFolder]) -> None:
+    colours = colours_for(runs)
+    shown = [series(run, colours[run.id]) for run in runs if curves_of(run).newest]
+    if not shown:
+        st.info(t("Not one of them has been trained yet."))
+        return
+    best = [(run.name, curves_of(run).best) for run in runs]
+    told = [t("{name}: best validation loss {loss:.3f}", name=name, loss=found[1]) for name, found in best if found]
+    curves("runs.curves", shown, run_panels(), alt="; ".join(told) or t("Training curves."))
+    st.caption(
+        t("The same number of steps is not the same work: look along tokens (the text each has seen) and time, too.")
+    )
+
+
+def differences(runs: list[RunFolder]) -> None:
+    """A table of settings; what differs from the first run stands out."""
+    import pandas as pd
+
+    configs = [run.config() for run in runs]
+    every = len(runs) == 1 or st.toggle(t("also what they have in common"), key="runs.every")
+    rows = settings(configs, only_different=not every)
+    if not rows:
+        st.info(t("They have the same settings, the seed included: differences come from the machine alone."))
+        return
+    names = [config.name for config in configs]
+    unique = [
+        name if names.count(name) == 1 else f"{name} · {run.id[-6:]}" for name, run in zip(names, runs, strict=True)
+    ]
+    cells = [[say(value) for value in values] for _, values in rows]
+    table = pd.DataFrame(cells, index=[name for name, _ in rows], columns=unique)
+
+    def highlight(row):
+        return [STANDS_OUT if value != row.iloc[0] else "" for value in row]
+
+    st.dataframe(table.style.apply(highlight, axis=1), height=min(600, 40 + 36 * len(rows)), key="runs.settings",
+                 alt=t("Settings of the runs, one a row."))  # fmt: skip
+    for config in configs[1:]:
+        if told := difference(config, configs[0], at_most=6):
+            st.caption(f"**{plain(config.name)}**: {plain(told)}")
+
+
+def say(value) -> str:
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# The same prompt to each
+
+
+def prompt(runs: list[RunFolder]) -> None:
+    """What each model makes of one text, written while you watch."""
+    with st.form("runs.prompt", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            t("Prompt"), key="runs.prompt.text",
+            placeholder=t("The beginning of a text; ___ is a blank for models that fill in"),
+        )  # fmt: skip
+        heat = st.slider(t("Temperature"), 0.0, 1.5, 0.8, 0.1, key="runs.prompt.heat", width=200)
+        asked = st.form_submit_button(t("Write"), icon=":material/edit_note:", type="primary")
+    if asked:
+        stop_writing()
+        st.session_state["runs.jobs"] = {run.id: begin(run, text, heat) for run in runs}
+    jobs = st.session_state.get("runs.jobs") or {}
+    if any(run.id in jobs for run in runs):
+        working = any(getattr(job, "is_running", False) for job in jobs.values())
+        st.fragment(written, run_every=0.3 if working else None)(runs, working)
+
+
+def begin(run: RunFolder, text: str, heat: float):
+    """Starts a run's writing in the background; an error is kept in its place."""
+    from playground.generation.predict import open_prompt
+    from playground.generation.writing import Writing
+    from playground.inference.sampling import Sampling
+
+    try:
+        model, tokenizer = cached.model(run), cached.tokenizer(run)
+        if not model.spec.is_causal:
+            return blanks(model, tokenizer, text)
+        start = open_prompt(model, tokenizer, text, run.about().get("data_shape") == "pairs")
+        job = Writing(model, tokenizer, start, Sampling(temperature=heat), TOKENS, seed=0)
+        return job.start()
+    except PlaygroundError as error:
+        return error
+
+
+def blanks(model, tokenizer, text: str) -> str:
+    """The text with every ``___`` filled by the likeliest token."""
+    from playground.generation.blanks import fill
+
+    ids: list[int] = []
+    for number, part in enumerate((text if "___" in text else text + " ___").split("___")):
+        ids += [tokenizer.mask_id] * bool(number) + tokenizer.encode(part)
+    found = {blank.place: blank.likeliest[0] for blank in fill(model, ids, (), tokenizer.mask_id, 1)}
+    said = [found[i][0] if i in found else token for i, token in enumerate(ids)]
+    return tokenizer.decode(said)
+
+
+def written(runs: list[RunFolder], working: bool) -> None:
+    jobs = st.session_state.get("runs.jobs") or {}
+    colours = colours_for(runs)
+    for row in [runs[i : i + 3] for i in range(0, len(runs), 3)]:
+        for column, run in zip(st.columns(len(row)), row, strict=True):
+            with column, st.container(border=True, height="stretch"):
+                st.html(f'<span style="color:{colours[run.id]}">●</span>', width="content")
+                st.markdown(f"**{plain(run.name)}**")
+                show_job(jobs.get(run.id))
+    still = any(getattr(job, "is_running", False) for job in jobs.values())
+    if still and st.button(t("Stop writing"), icon=":material/stop:", key="runs.prompt.stop"):
+        stop_writing()
+    if working and not still:
+        st.rerun()
+
+
+def show_job(job) -> None:
+    if job is None:
+        st.caption(t("Press “Write” again for this one."))
+    elif isinstance(job, PlaygroundError):
+        show(job)
+    elif isinstance(job, str):
+        st.text(job)
+    else:
+        before = job.tokenizer.decode(list(job.prompt.ids[job.prompt.hidden :]))
+        st.text(before + job.tokenizer.decode([token.id for token in job.tokens]))
+        st.caption(t("{n} tokens, {speed:,.0f} a second", n=len(job.tokens), speed=job.speed))
+
+
+def stop_writing() -> None:
+    for job in (st.session_state.get("runs.jobs") or {}).values():
+        if hasattr(job, "cancel"):
+            job.cancel()
+
+
+# The way to make it again
+
+
+def recipes(runs: list[RunFolder]) -> None:
+    for run in runs:
+        config = run.config()
+        if len(runs) > 1:
+            st.markdown(f"**{plain(config.name)}**")
+        st.caption(t("In a terminal:"))
+        st.code(command_line(config), language="bash", wrap_lines=True)
+        st.caption(t("In Python:"))
+        st.code(python_code(config), language="python")
+    st.caption(t("The same settings and seed give the same losses on the same machine and versions."))

@@ -1,0 +1,89 @@
+"""The table of all runs: searched, filtered, sorted; rows are picked from it."""
+
+import hashlib
+
+import streamlit as st
+
+from playground.runs.folder import RunFolder
+from playground.runs.overview import Summary, matches, summaries
+from playground.ui import links
+from playground.ui.choose import known_runs, state_name
+from playground.ui.colours import TITLES
+from playground.ui.language import t
+
+
+def pick_runs() -> list[RunFolder]:
+    """Draws the table and returns the runs picked, in the table's order; the address remembers them."""
+    runs = {run.id: run for run in known_runs()}
+    rows = filtered(summaries(runs.values()))
+    wanted = [id for id in links.param("runs").split(",") if id in runs]
+    shown = [row.id for row in rows]
+    if not rows:
+        st.caption(t("No run fits. Loosen the filter."))
+        return [runs[id] for id in wanted]
+    key = f"runs.table.{hashlib.sha256(' '.join(shown).encode()).hexdigest()[:12]}"
+    event = st.dataframe(
+        frame(rows), key=key, hide_index=True, on_select="rerun", selection_mode="multi-row", row_height=38,
+        height=min(420, 40 + 38 * len(rows)), column_config=columns(), alt=t("All runs, one a row."), placeholder="–",
+        selection_default={"selection": {"rows": [shown.index(id) for id in wanted if id in shown]}},
+    )  # fmt: skip
+    chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
+    links.remember(runs=",".join(chosen))
+    return [runs[id] for id in chosen]
+
+
+def filtered(rows: list[Summary]) -> list[Summary]:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="runs.filter"):
+        words = st.text_input(t("Search"), key="runs.search", placeholder=t("name, text, architecture …"), width=280)
+        kinds = st.multiselect(
+            t("Architecture"), sorted({row.architecture for row in rows}), key="runs.kinds",
+            format_func=lambda kind: t(TITLES[kind]), placeholder=t("all"), width=260,
+        )  # fmt: skip
+        states = st.multiselect(
+            t("State"), sorted({row.state for row in rows}), key="runs.states", format_func=state_name,
+            placeholder=t("all"), width=260,
+        )  # fmt: skip
+    return [
+        row
+        for row in rows
+        if matches(row, words)
+        and (not kinds or row.architecture in kinds)
+        and (not states or row.state in states)
+    ]
+
+
+def frame(rows: list[Summary]):
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "name": [row.name for row in rows],
+            "state": [state_name(row.state) for row in rows],
+            "kind": [t(TITLES[row.architecture]) for row in rows],
+            "text": [row.text for row in rows],
+            "parameters": pd.array([row.parameters for row in rows], dtype="Int64"),
+            "done": [100 * row.step / row.steps if row.steps else 0.0 for row in rows],
+            "step": [row.step for row in rows],
+            "val_loss": pd.array([row.val_loss for row in rows], dtype="Float64"),
+            "loss": pd.array([row.loss for row in rows], dtype="Float64"),
+            "speed": pd.array([row.tokens_per_second for row in rows], dtype="Float64"),
+            "created": [row.created for row in rows],
+        }
+    )
+
+
+def columns() -> dict:
+    column = st.column_config
+    return {
+        "name": column.TextColumn(t("Name"), width="medium"),
+        "state": column.TextColumn(t("State"), width="small"),
+        "kind": column.TextColumn(t("Architecture"), width="small"),
+        "text": column.TextColumn(t("Text"), width="small"),
+        "parameters": column.NumberColumn(t("Parameters"), format="compact", width="small"),
+        "done": column.ProgressColumn(t("Done"), format="%.0f %%", min_value=0, max_value=100, width="small"),
+        "step": column.NumberColumn(t("Step"), format="localized", width="small"),
+        "val_loss": column.NumberColumn(t("Validation loss"), format="%.3f", help=t("nats a token, at the last evaluation")),
+        "loss": column.NumberColumn(t("Training loss"), format="%.3f", width="small"),
+        "speed": column.NumberColumn(t("Tokens/s"), format="localized", width="small"),
+        "created": column.DatetimeColumn(t("Made"), format="D MMM, HH:mm", width="small"),
+    }  # fmt: skip
