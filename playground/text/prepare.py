@@ -98,6 +98,16 @@ def prepare(
     return load(folder)
 
 
+def find(spec: DataSpec) -> Prepared | None:
+    """The prepared data, when it is there already; None when `prepare` would have to work.
+
+    Raises:
+        PlaygroundError: when the text cannot be read.
+    """
+    folder = home() / "data" / _name(spec, open_source(spec), None)
+    return load(folder) if (folder / "info.json").exists() else None
+
+
 def load(folder: Path | str) -> Prepared:
     """Opens a prepared folder.
 

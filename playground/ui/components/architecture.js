@@ -58,7 +58,7 @@ function costs(data) {
 }
 
 function panes(data) {
-  const box = element("div", data.wide > 600 ? "panes wide" : data.wide > 500 ? "panes middle" : "panes");
+  const box = element("div", data.wide > 700 ? "panes wide" : data.wide > 500 ? "panes middle" : "panes");
   const main = element("div", "main");
   main.innerHTML = data.main;
   const inside = element("div", "inside");

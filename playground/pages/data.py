@@ -1,0 +1,113 @@
+"""Data: choose a text, see what it is made of, and how it is cut into tokens."""
+
+import streamlit as st
+
+from models.spec import SpecError
+from playground.errors import PlaygroundError
+from playground.text import background
+from playground.text.corpora import CORPORA
+from playground.text.prepare import Prepared, find
+from playground.text.spec import DataSpec
+from playground.ui import links, text_views
+from playground.ui.frame import page_title
+from playground.ui.language import t
+from playground.ui.messages import empty, show, shown_errors
+from playground.ui.text_choice import choose_text
+
+VIEWS = {
+    "sample": "A piece of it",
+    "numbers": "Its numbers",
+    "vocabulary": "Its vocabulary",
+    "compare": "Other ways to cut it",
+}
+
+
+def page() -> None:
+    """The text is chosen on the left and looked at on the right."""
+    page_title(
+        t("Look at the text"),
+        t("Choose what the model learns from, and see it the way the model does: as tokens."),
+    )
+    left, right = st.columns([1, 3.2], gap="medium")
+    with left:
+        spec = choose_text()
+    with right, shown_errors():
+        if spec is None:
+            empty(
+                t("No text yet"),
+                t("Choose one of the texts that come with the app, or bring a file of your own."),
+            )
+            return
+        prepared = ready(spec)
+        if prepared is not None:
+            look(prepared)
+
+
+def ready(spec: DataSpec) -> Prepared | None:
+    """The text, prepared; else its preparation is started and shown."""
+    state = st.session_state
+    job = state.get("data.job")
+    if job is not None and job.spec != spec:
+        background.leave(job, _me())
+        job = state["data.job"] = None
+    prepared = find(spec)
+    if prepared is not None:
+        return prepared
+    if job is None:
+        job = state["data.job"] = background.start(spec, _me())
+    waiting(job)
+    return None
+
+
+def _me() -> str:
+    return st.session_state.setdefault("data.me", f"{id(st.session_state):x}")
+
+
+@st.fragment(run_every=0.3)
+def waiting(job: background.Job) -> None:
+    """How far the preparation is; it can be stopped, and begun again."""
+    if not job.done:
+        st.progress(job.fraction, t(job.stage))
+        if st.button(t("Stop"), icon=":material/stop:", key="data.stop"):
+            job.stop()
+        return
+    if job.error:
+        show(job.error)
+    elif job.stopped:
+        st.info(t("Stopped. Nothing of it is left."), icon=":material/info:")
+    else:
+        st.session_state["data.job"] = None
+        st.rerun()
+    if st.button(t("Try again"), icon=":material/refresh:", key="data.again"):
+        st.session_state["data.job"] = None
+        st.rerun()
+
+
+def look(prepared: Prepared) -> None:
+    """Its size, and one view of it."""
+    text_views.headline(prepared)
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        view = st.segmented_control(
+            t("View"),
+            list(VIEWS),
+            default="sample",
+            required=True,
+            format_func=lambda name: t(VIEWS[name]),
+            key="view",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        if st.button(t("Train on this"), type="primary", icon=":material/play_arrow:", key="data.train"):
+            links.go("train")
+    try:
+        if view == "numbers":
+            text_views.show_numbers(prepared)
+        elif view == "vocabulary":
+            text_views.show_vocabulary(prepared)
+        elif view == "compare":
+            corpus = CORPORA.get(prepared.spec.corpus)
+            text_views.show_comparison(prepared, corpus.language if corpus else "")
+        else:
+            text_views.show_sample(prepared)
+    except (PlaygroundError, SpecError) as error:
+        show(error)

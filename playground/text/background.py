@@ -1,0 +1,130 @@
+"""Preparing text in a process of its own, so that a page stays quick, shows how far it is, and can stop it.
+
+``python -m playground.text.background`` reads a DataSpec as JSON and writes a JSON object a line: a stage and
+a fraction, and at the end the folder or what went wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+from playground.errors import PlaygroundError
+from playground.text.spec import DataSpec
+
+
+class Job:
+    """One preparation.
+
+    Attributes:
+        spec: what is prepared.
+        stage, fraction: what is being done, and how much of all is done, 0 to 1.
+        done: it has ended, in whichever way.
+        error: why it failed; None otherwise.
+        stopped: somebody stopped it.
+    """
+
+    def __init__(self, spec: DataSpec) -> None:
+        self.spec = spec
+        self.stage, self.fraction = "Reading the text", 0.0
+        self.done = self.stopped = False
+        self.error: PlaygroundError | None = None
+        self.watchers: set[str] = set()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "playground.text.background"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )
+        self._process.stdin.write(json.dumps(spec.to_dict()))
+        self._process.stdin.close()
+        threading.Thread(target=self._listen, name="preparing", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends it; what it had written goes with it, or with the next preparation of the same text."""
+        self.stopped = True
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def _listen(self) -> None:
+        last: dict = {}
+        for line in self._process.stdout:
+            try:
+                last = json.loads(line)
+            except ValueError:
+                continue
+            self.stage, self.fraction = last.get("stage", self.stage), last.get("fraction", self.fraction)
+        self._process.wait()
+        self._process.stdout.close()
+        if "message" in last:
+            self.error = PlaygroundError(last["message"], last.get("hint", ""))
+        elif "folder" not in last and not self.stopped:
+            self.error = PlaygroundError(
+                "Preparing the text ended without a word.", "Try again; its memory may not have sufficed."
+            )
+        self.done = True
+
+
+_jobs: dict[str, Job] = {}
+_lock = threading.Lock()
+
+
+def start(spec: DataSpec, watcher: str = "") -> Job:
+    """The preparation of a text: the one that is under way, or a new one.
+
+    Args:
+        spec: what to prepare.
+        watcher: who asks; ``leave`` stops a preparation that nobody waits for any more.
+    """
+    key = json.dumps(spec.to_dict(), sort_keys=True)
+    with _lock:
+        for old in [name for name, job in _jobs.items() if job.done]:
+            del _jobs[old]
+        job = _jobs.get(key)
+        if job is None:
+            job = _jobs[key] = Job(spec)
+        job.watchers.add(watcher)
+        return job
+
+
+def leave(job: Job, watcher: str) -> None:
+    """The watcher waits no more; the last one to leave stops the work."""
+    job.watchers.discard(watcher)
+    if not job.watchers and not job.done:
+        job.stop()
+
+
+def main() -> None:
+    """Prepares what standard input describes."""
+    from models.spec import SpecError
+    from playground.text.prepare import prepare
+
+    if hasattr(os, "nice"):
+        os.nice(10)
+
+    def say(**what: object) -> None:
+        print(json.dumps(what, ensure_ascii=False), flush=True)
+
+    told: list[object] = [None, -1.0]
+
+    def progress(stage: str, fraction: float) -> None:
+        if stage != told[0] or fraction - told[1] > 0.005:
+            told[:] = stage, fraction
+            say(stage=stage, fraction=fraction)
+
+    try:
+        spec = DataSpec.from_dict(json.load(sys.stdin))
+        say(folder=str(prepare(spec, progress).folder))
+    except (PlaygroundError, SpecError) as error:
+        say(message=error.message, hint=error.hint)
+    except MemoryError:
+        say(message="There is not enough memory to prepare this text.", hint="Read less of it.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Files that people bring: copied to disk in parts, kept once by content, under their own name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from playground.atomic import disk_errors
+from playground.errors import PlaygroundError
+from playground.paths import home
+from playground.text.encodings import decoded, detect
+
+PART = 1 << 20  # bytes copied at once
+TEXTS = (".txt", ".text", ".md")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+LARGEST_ARCHIVE = 2_000_000_000  # bytes of text that an archive may hold
+MOST_FILES = 100_000
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was kept.
+
+    Args:
+        path: ``home()/uploads/<hash of its content>/<its name>``.
+        size: bytes.
+        when: it was brought, seconds since 1970.
+    """
+
+    path: Path
+    size: int
+    when: float
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+def folder() -> Path:
+    """Where uploads are kept."""
+    return home() / "uploads"
+
+
+def uploads() -> list[Upload]:
+    """All that were kept, the newest first."""
+    kept = []
+    for path in folder().glob("[0-9a-f]*/*"):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        if not path.name.startswith("."):
+            kept.append(Upload(path, status.st_size, status.st_mtime))
+    return sorted(kept, key=lambda upload: -upload.when)
+
+
+def keep(file: BinaryIO, name: str) -> Upload:
+    """Copies an open file to disk, in parts, and keeps it; equal content is kept once.
+
+    A .zip of text files becomes one .jsonl with a document for each file.
+
+    Args:
+        file: read from where it stands.
+        name: what the person calls it; only its last part counts.
+
+    Raises:
+        PlaygroundError: when it is empty, of a kind that is not read, an archive that is not safe, or the
+            disk is full.
+    """
+    name = safe_name(name)
+    suffix = Path(name).suffix.lower()
+    if suffix not in (*TEXTS, *TABLES, ".zip", ".log", ""):
+        raise PlaygroundError(
+            f"{name}: files ending in {suffix} are not read.", "Save it as .txt, .csv, .jsonl or .parquet."
+        )
+    with disk_errors(f"keeping {name}"):
+        folder().mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".part-", dir=folder()))
+        try:
+            copy = work / name
+            digest = _copy(file, copy)
+            if not copy.stat().st_size:
+                raise PlaygroundError(f"{name} is empty.", "Choose a file with text in it.")
+            if suffix == ".zip":
+                copy = unpack(copy, work / f"{Path(name).stem}.jsonl")
+            elif suffix not in TABLES:
+                detect(copy)  # a picture named .txt is told now, not when it is read
+            return _settle(copy, folder() / digest)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _copy(file: BinaryIO, path: Path) -> str:
+    """Writes the file and returns the hash of its content."""
+    digest = hashlib.sha256()
+    with open(path, "wb") as copy:
+        while part := file.read(PART):
+            digest.update(part)
+            copy.write(part)
+        copy.flush()
+        os.fsync(copy.fileno())
+    return digest.hexdigest()[:20]
+
+
+def _settle(copy: Path, place: Path) -> Upload:
+    """Moves a whole file to its place; one that is there already stays, under its first name."""
+    place.mkdir(exist_ok=True)
+    there = [path for path in place.iterdir() if path.suffix.lower() == copy.suffix.lower()]
+    if there:
+        path = there[0]
+    else:
+        path = place / copy.name
+        os.replace(copy, path)
+    return Upload(path, path.stat().st_size, path.stat().st_mtime)
+
+
+def safe_name(name: str) -> str:
+    """The last part of a name, without signs that a file system or a page could trip over."""
+    last = re.split(r"[/\\]", name)[-1]
+    last = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", last).strip(". ")
+    stem, suffix = Path(last).stem[:80], Path(last).suffix[:12]
+    return (stem + suffix) or "upload.txt"
+
+
+def unpack(archive: Path, into: Path) -> Path:
+    """Text files of an archive as documents: ``{"name": ..., "text": ...}``, one a line. No file is extracted.
+
+    Raises:
+        PlaygroundError: when it is damaged, locked, holds no text, or a name in it leads out of its folder.
+    """
+    try:
+        with zipfile.ZipFile(archive) as files, open(into, "w", encoding="utf-8") as lines:
+            members = _members(files, archive.name)
+            left = LARGEST_ARCHIVE
+            for member in members:
+                left -= _document(files, member, into.parent, lines, left, archive.name)
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        reason = "it is locked with a password" if "encrypted" in str(error) else str(error)
+        raise PlaygroundError(
+            f"The archive {archive.name} cannot be opened: {reason}.", "Pack it again, as a plain .zip."
+        ) from error
+    return into
+
+
+def _members(files: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
+    """The text files of an archive, after every name in it was looked at."""
+    everything = files.infolist()
+    if len(everything) > MOST_FILES:
+        raise PlaygroundError(f"{name} holds more than {MOST_FILES:,} files.", "Pack fewer, larger files.")
+    for member in everything:
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        is_link = (member.external_attr >> 16) & 0o170000 == 0o120000
+        if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", member.filename) or is_link:
+            raise PlaygroundError(
+                f"The archive {name} holds {member.filename!r}, which leads out of its folder.",
+                "Such archives are not opened; pack the text files again.",
+            )
+    texts = [
+        m
+        for m in everything
+        if not m.is_dir() and m.file_size and PurePosixPath(m.filename).suffix.lower() in TEXTS
+        and not m.filename.startswith("__MACOSX")
+    ]  # fmt: skip
+    if not texts:
+        raise PlaygroundError(f"The archive {name} holds no .txt files.", "Pack text files into it.")
+    return sorted(texts, key=lambda member: member.filename)
+
+
+def _document(
+    files: zipfile.ZipFile, member: zipfile.ZipInfo, work: Path, lines, left: int, name: str
+) -> int:
+    """Writes one file of the archive as a line; returns its bytes, counted while reading."""
+    taken = 0
+    part = work / ".member.txt"
+    with files.open(member) as packed, open(part, "wb") as copy:
+        while data := packed.read(PART):
+            taken += len(data)
+            if taken > left:
+                raise PlaygroundError(
+                    f"The archive {name} holds more than {LARGEST_ARCHIVE / 1e9:g} GB of text.",
+                    "Pack less of it.",
+                )
+            copy.write(data)
+    try:
+        encoding = detect(part)
+        lines.write('{"name": ' + json.dumps(member.filename, ensure_ascii=False) + ', "text": "')
+        for text in decoded(part, encoding):
+            lines.write(json.dumps(text, ensure_ascii=False)[1:-1])
+        lines.write('"}\n')
+    except PlaygroundError as error:
+        message = error.message.replace(part.name, f"{member.filename} in {name}")
+        raise PlaygroundError(message, error.hint) from error
+    return taken

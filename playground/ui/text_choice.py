@@ -1,0 +1,269 @@
+"""Choosing a text on the Data page: a corpus, a file, a dataset; how much of it; how it is cut."""
+
+from typing import Any
+
+import streamlit as st
+
+from models.spec import SpecError
+from playground.errors import PlaygroundError
+from playground.text import uploads
+from playground.text.corpora import CORPORA, Corpus
+from playground.text.files import columns
+from playground.text.options import Option
+from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
+from playground.ui import links
+from playground.ui.amounts import bytes_of
+from playground.ui.language import t
+from playground.ui.messages import plain, show
+
+FILE, HUB = "file", "hub"
+LIMITS = {"all": None, "100 kB": 100_000, "1 MB": 1_000_000, "10 MB": 10_000_000, "100 MB": 100_000_000}
+LARGE = 50_000_000  # bytes from which only a part is read at first
+SIZES = [260, 300, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]
+KIND_NAMES = {"bpe": "Byte pairs (BPE)", "char": "Characters", "byte": "Bytes", "word": "Words"}
+KIND_WORDS = {
+    "bpe": "Frequent strings become tokens, learnt from the text: what GPT and Llama use.",
+    "char": "One token a character: long texts, nothing to learn first.",
+    "byte": "One token a UTF-8 byte: 256 of them write everything.",
+    "word": "One token a frequent word; the rest is spelt in bytes.",
+}
+PAIR = "pair"
+
+
+def choose_text() -> DataSpec | None:
+    """The text described by the controls; None while one is missing or wrong, with a sentence that says why."""
+    _begin()
+    names = [*(name for name, corpus in CORPORA.items() if corpus.available), FILE, HUB]
+    if st.session_state["data.corpus"] not in names:
+        st.session_state["data.corpus"] = names[0]
+    name = st.selectbox(t("Text"), names, format_func=_title, key="data.corpus", on_change=_corpus_changed)
+    try:
+        spec = _described(name)
+    except (PlaygroundError, SpecError) as error:
+        show(error)
+        return None
+    if spec is not None:
+        st.session_state["draft.data"] = st.session_state["data.seen"] = spec.to_dict()
+        _remember(spec)
+    return spec
+
+
+def _title(name: str) -> str:
+    if name == FILE:
+        return t("A file of yours")
+    if name == HUB:
+        return t("A Hugging Face dataset")
+    corpus = CORPORA[name]
+    return t(corpus.title)
+
+
+def _begin() -> None:
+    """Takes up the address, or what another page has changed, into the controls."""
+    state = st.session_state
+    wanted = links.param("corpus")
+    if wanted and wanted != state.get("data.link"):
+        state["data.link"] = wanted
+        _take(_from_address(wanted))
+    elif "data.corpus" not in state or state.get("draft.data") != state.get("data.seen"):
+        _take(state.get("draft.data") or DataSpec("python-docs").to_dict())
+
+
+def _from_address(wanted: str) -> dict[str, Any]:
+    """What a link asks for; a sentence where there is no such text."""
+    values: dict[str, Any] = {"corpus": wanted}
+    if wanted == FILE:
+        names = {upload.path.parent.name: upload.path for upload in uploads.uploads()}
+        values["path"] = str(names.get(links.param("file"), ""))
+        values["text_column"] = links.param("column") or None
+    kind = CORPORA[wanted].tokenizer if wanted in CORPORA else "bpe"
+    try:
+        size = links.param("vocabulary", "1024")
+        tokenizer = TokenizerSpec(links.param("tokenizer", kind), int(size) if size.isdigit() else 1024)
+        if values.get("path") == "":
+            values = {"corpus": FILE}
+        else:
+            DataSpec.from_dict(values)
+    except (PlaygroundError, SpecError) as error:
+        show(error)
+        values, tokenizer = {"corpus": "python-docs"}, TokenizerSpec()
+    return {**values, "tokenizer": tokenizer.to_dict()}
+
+
+def _take(values: dict[str, Any]) -> None:
+    """Sets the controls."""
+    state = st.session_state
+    corpus = values["corpus"]
+    state["data.corpus"] = HUB if corpus.startswith("hf:") else corpus
+    if corpus.startswith("hf:"):
+        state["data.hub"] = corpus.removeprefix("hf:")
+    if values.get("path"):
+        state["data.file"] = values["path"]
+    state["data.column"] = PAIR if values.get("source_column") else values.get("text_column")
+    state["data.source"], state["data.target"] = values.get("source_column"), values.get("target_column")
+    for name, value in (values.get("options") or {}).items():
+        state[f"data.option.{corpus}.{name}"] = value
+    tokenizer = values.get("tokenizer") or {}
+    state["data.kind"] = tokenizer.get("kind", "bpe")
+    state["data.size"] = tokenizer.get("vocab_size", 1024)
+    limit = values.get("max_bytes")
+    state["data.limit"] = next((name for name, size in LIMITS.items() if size == limit), "all")
+    state["data.seen"] = values
+
+
+def _corpus_changed() -> None:
+    state = st.session_state
+    corpus = CORPORA.get(state["data.corpus"])
+    state["data.kind"] = corpus.tokenizer if corpus else "bpe"
+    state["data.size"] = 1024
+    state["data.limit"] = "all"
+
+
+def _described(name: str) -> DataSpec | None:
+    values: dict[str, Any] = {"corpus": name}
+    if name == FILE:
+        path = _file()
+        if path is None:
+            return None
+        values |= {"path": path, **_columns(path)}
+    elif name == HUB:
+        dataset = st.text_input(
+            t("Name, as on huggingface.co"), key="data.hub", placeholder="roneneldan/TinyStories"
+        )
+        if not dataset.strip():
+            st.caption(
+                t("Needs the internet and the package datasets. A configuration follows after a colon.")
+            )
+            return None
+        values["corpus"] = f"hf:{dataset.strip()}"
+    else:
+        values["options"] = _about(CORPORA[name])
+    limit = None
+    if name not in CORPORA or CORPORA[name].kind != "task":
+        limit = LIMITS[st.selectbox(t("Read"), list(LIMITS), key="data.limit", format_func=_limit_title)]
+    return DataSpec(**values, tokenizer=_tokenizer(), max_bytes=limit)
+
+
+def _limit_title(name: str) -> str:
+    return t("All of it") if name == "all" else t("The first {size}", size=name)
+
+
+def _about(corpus: Corpus) -> dict[str, Any]:
+    """What the corpus is, and its options."""
+    st.caption(t(corpus.summary))
+    return {option.name: _option(corpus.name, option) for option in corpus.options}
+
+
+def _option(corpus: str, option: Option) -> int | str:
+    key = f"data.option.{corpus}.{option.name}"
+    st.session_state.setdefault(key, option.default)
+    if option.choices:
+        return st.selectbox(t(option.title), option.choices, key=key)
+    if option.maximum - option.minimum <= 200:
+        return st.slider(t(option.title), option.minimum, option.maximum, key=key)
+    return st.number_input(t(option.title), option.minimum, option.maximum, key=key)
+
+
+def _tokenizer() -> TokenizerSpec:
+    kind = st.selectbox(
+        t("Cut into"), list(KIND_NAMES), key="data.kind", format_func=lambda name: t(KIND_NAMES[name])
+    )
+    st.caption(t(KIND_WORDS[kind]))
+    if kind == "byte":
+        return TokenizerSpec("byte")
+    sizes = sorted({*SIZES, st.session_state["data.size"]})
+    size = st.select_slider(t("Vocabulary (at most)"), sizes, key="data.size", format_func=lambda n: f"{n:,}")
+    return TokenizerSpec(kind, max(BASE_SIZE, size))
+
+
+# A file of one's own
+
+
+def _file() -> str | None:
+    """The uploader, and the files that were brought before."""
+    state = st.session_state
+    turn = state.setdefault("data.turn", 0)
+    brought = st.file_uploader(
+        t("Bring a file"),
+        key=f"data.upload.{turn}",
+        help=t(
+            ".txt and .md as one text; .csv, .tsv, .jsonl and .parquet with a text a row; .zip of text files."
+        ),
+    )
+    if brought is not None:
+        _keep(brought)
+    if error := state.get("data.upload.error"):
+        show(error)
+    kept = {str(upload.path): upload for upload in uploads.uploads()}
+    if not kept:
+        st.caption(t("Nothing leaves this machine: the file is kept in the app's own folder."))
+        return None
+    if state.get("data.file") not in kept:
+        state["data.file"] = next(iter(kept))
+    return st.selectbox(
+        t("Your files"),
+        list(kept),
+        key="data.file",
+        format_func=lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}",
+    )
+
+
+def _keep(brought: Any) -> None:
+    """Copies the upload to disk, then empties the uploader, so that the server's memory lets go of it."""
+    state = st.session_state
+    state["data.upload.error"] = None
+    try:
+        upload = uploads.keep(brought, brought.name)
+    except PlaygroundError as error:
+        state["data.upload.error"] = error
+    else:
+        state["data.file"] = str(upload.path)
+        state["data.limit"] = "10 MB" if upload.size > LARGE else "all"
+    state["data.turn"] += 1
+    st.rerun()
+
+
+def _columns(path: str) -> dict[str, str]:
+    """Which columns of a table to read. One that the file does not have stays chosen, and is told."""
+    names = columns(DataSpec("file", path=path))
+    state = st.session_state
+    if not names:
+        state["data.column"] = None
+        return {}
+    known = [None, *names, *([PAIR] if len(names) > 1 else [])]
+    chosen = state.get("data.column")
+    options = known if chosen in known else [*known, chosen]
+    column = st.selectbox(t("Column with the text"), options, key="data.column", format_func=_column_title)
+    if column != PAIR:
+        return {} if column is None else {"text_column": column}
+    for name, usual in (("data.source", names[0]), ("data.target", names[1])):
+        if state.get(name) not in names:
+            state[name] = usual
+    with st.container(horizontal=True):
+        source = st.selectbox(t("From"), names, key="data.source")
+        target = st.selectbox(t("To"), names, key="data.target")
+    return {"source_column": source, "target_column": target}
+
+
+def _column_title(column: str | None) -> str:
+    return (
+        t("Find it")
+        if column is None
+        else t("Two columns: question and answer")
+        if column == PAIR
+        else column
+    )
+
+
+def _remember(spec: DataSpec) -> None:
+    """The choices into the address. A file is named by its content, so the link works where the file is."""
+    links.remember(
+        corpus=spec.corpus,
+        file=spec.path.split("/")[-2] if spec.path else None,
+        column=spec.text_column,
+        tokenizer=spec.tokenizer.kind,
+        vocabulary=spec.tokenizer.vocab_size if spec.tokenizer.kind != "byte" else None,
+    )
+    st.session_state["data.link"] = spec.corpus
+
+
+__all__ = ["KIND_NAMES", "choose_text", "plain"]
