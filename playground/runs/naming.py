@@ -85,13 +85,13 @@ def name_for(config: RunConfig, other: RunConfig | None = None) -> str:
 
 def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """Nested values under dotted names: ``{"model": {"bias": True}}`` is ``{"model.bias": True}``."""
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            flat.update(flat(value, f"{before}{key}."))
+            found.update(flat(value, f"{before}{key}."))
         else:
-            flat[before + key] = value
-    return flat
+            found[before + key] = value
+    return found
 
 
 def _change(key: str, old: Any, new: Any) -> str:
