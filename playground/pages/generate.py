@@ -75,7 +75,7 @@ def write(run: RunFolder, step: int) -> None:
     if key not in st.session_state:
         st.session_state[key] = links.param("prompt") or opening(str(run.path))
     text = st.text_area(
-        t("The question") if answers else t("The beginning"), key=key, height=90, max_chars=20_000
+        t("The question") if answers else t("The beginning"), key=key, height=68, max_chars=20_000
     )
     links.remember(prompt=text if text != opening(str(run.path)) and len(text) <= 500 else None)
     desk = desk_for(run, step, text, answers)
@@ -351,7 +351,7 @@ def group_of(blank: Any, pieces: list[str], tokenizer: Any) -> dict[str, Any]:
     truth = pieces[blank.place]
     note = ""
     if blank.hidden is not None:
-        note = t("Hidden here: {p:.1%}, place {rank} of the model's list", p=blank.hidden, rank=blank.rank)
+        note = t("Hidden here: {p:.1%}, number {rank} on the model's list", p=blank.hidden, rank=blank.rank)
     before, after = (
         "".join(pieces[max(0, blank.place - 3) : blank.place]),
         "".join(pieces[blank.place + 1 : blank.place + 3]),

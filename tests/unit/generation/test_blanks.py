@@ -1,0 +1,43 @@
+"""Filling in: the same probabilities as the model's own, for every hidden place at once."""
+
+import pytest
+import torch
+
+from playground.errors import PlaygroundError
+from playground.generation.blanks import fill, word_at
+
+
+def test_blanks_are_the_models_own_probabilities(models, tokenizer):
+    ids = tokenizer.encode("abcdefgh")
+    found = fill(models["encoder"], ids, {2, 5}, tokenizer.mask_id, n=4)
+    masked = [tokenizer.mask_id if i in (2, 5) else token for i, token in enumerate(ids)]
+    with torch.no_grad():
+        expected = models["encoder"](torch.tensor([masked])).logits[0].softmax(-1)
+    assert [blank.place for blank in found] == [2, 5]
+    for blank in found:
+        row = expected[blank.place]
+        assert blank.hidden == pytest.approx(float(row[ids[blank.place]]), rel=1e-3)
+        assert blank.rank == int((row > row[ids[blank.place]]).sum()) + 1
+        assert [token for token, _ in blank.likeliest] == row.topk(4).indices.tolist()
+
+
+def test_a_mask_in_the_text_is_filled_and_has_no_truth(models, tokenizer):
+    found = fill(models["encoder"], tokenizer.encode("ab<mask>cd", specials=True), (), tokenizer.mask_id)
+    assert len(found) == 1 and found[0].hidden is None and found[0].rank is None
+
+
+def test_nothing_hidden_gives_nothing(models, tokenizer):
+    assert fill(models["encoder"], tokenizer.encode("ab"), (), tokenizer.mask_id) == []
+
+
+@pytest.mark.parametrize("text", ["", "x" * 40])
+def test_texts_that_cannot_be_are_refused(models, tokenizer, text):
+    with pytest.raises(PlaygroundError):
+        fill(models["encoder"], tokenizer.encode(text), {0}, tokenizer.mask_id)
+
+
+def test_words_are_found_around_a_token():
+    pieces = ["A", "ss", "ign", " state", "ment", ".", "\n", "9", "x"]
+    assert [tuple(word_at(pieces, i)) for i in range(len(pieces))] == [
+        (0, 1, 2), (0, 1, 2), (0, 1, 2), (3, 4), (3, 4), (5,), (6,), (7, 8), (7, 8),
+    ]  # fmt: skip
