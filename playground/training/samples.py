@@ -43,7 +43,7 @@ class Writer:
         prompt = self.config.training.sample_prompt
         ids = self.tokenizer.encode(prompt) if prompt else self._opening()
         sampling = Sampling(temperature=0.8)
-        pick = lambda logits: choose(logits, sampling, generator)
+        pick = lambda logits: choose(logits.float().cpu().numpy(), sampling, generator)
         written = list(decode(self.model, ids, self.config.training.sample_tokens, pick))
         return {
             "kind": "text",

@@ -29,25 +29,18 @@ def assert_same_run(one, other) -> None:
         assert torch.equal(tensor, weights(other)[name]), name
 
 
-@pytest.mark.parametrize("preset", [name for name in PRESETS if name.endswith("-tiny")])
+@pytest.mark.parametrize("preset", list(PRESETS))
 def test_every_preset_learns_from_real_text(preset, new_run):
-    """60 steps bring the validation loss well below that of knowing nothing but how many tokens there are."""
+    """A few steps bring the loss well below that of knowing nothing, and the validation loss falls from then on."""
+    steps = 60 if preset.endswith("tiny") else 16
     data = {"corpus": "jupyterlab-zh", "max_bytes": 40_000} if preset.startswith("seq2seq") else {}
-    training = recipe(
-        preset,
-        steps=60,
-        batch_size=8,
-        eval_every=30,
-        eval_batches=4,
-        sample_every=60,
-        warmup_steps=5,
-        sample_tokens=8,
-    )
+    changes = {"steps": steps, "batch_size": 8, "warmup_steps": 5}
+    telling = {"eval_every": steps // 2, "eval_batches": 4, "sample_every": steps, "sample_tokens": 8}
+    training = recipe(preset, **changes, **telling)
     folder = new_run(PRESETS[preset].spec.replace(context_length=32).to_dict(), training.to_dict(), data)
     assert worker.run(folder) == "finished"
     evaluations = [row["val_loss"] for row in folder.metrics()[0] if row["kind"] == "eval"]
-    start = losses(folder)[1]
-    assert evaluations[-1] < start - 1.0
+    assert evaluations[-1] < losses(folder)[1] - 0.5
     assert evaluations[-1] < evaluations[0]
 
 
