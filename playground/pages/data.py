@@ -87,16 +87,7 @@ def look(prepared: Prepared) -> None:
     """Its size, and one view of it."""
     text_views.headline(prepared)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        view = st.segmented_control(
-            t("View"),
-            list(VIEWS),
-            default="sample",
-            required=True,
-            format_func=lambda name: t(VIEWS[name]),
-            key="view",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+        view = choose_view()
         if st.button(t("Train on this"), type="primary", icon=":material/play_arrow:", key="data.train"):
             links.go("train")
     try:
@@ -111,3 +102,19 @@ def look(prepared: Prepared) -> None:
             text_views.show_sample(prepared)
     except (PlaygroundError, SpecError) as error:
         show(error)
+
+
+def choose_view() -> str:
+    """Which view, kept in the address."""
+    wanted = links.param("view")
+    view = st.segmented_control(
+        t("View"),
+        list(VIEWS),
+        default=wanted if wanted in VIEWS else "sample",
+        required=True,
+        format_func=lambda name: t(VIEWS[name]),
+        key="data.view",
+        label_visibility="collapsed",
+    )
+    links.remember(view=view if view != "sample" else None)
+    return view

@@ -1,5 +1,10 @@
-"""Choosing a text on the Data page: a corpus, a file, a dataset; how much of it; how it is cut."""
+"""Choosing a text on the Data page: a corpus, a file, a dataset; how much of it; how it is cut.
 
+Every control gets its value twice, in the session and as its default: a browser that is still loading a
+control when the page runs again would otherwise show the lowest value.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -36,7 +41,7 @@ def choose_text() -> DataSpec | None:
     names = [*(name for name, corpus in CORPORA.items() if corpus.available), FILE, HUB]
     if st.session_state["data.corpus"] not in names:
         st.session_state["data.corpus"] = names[0]
-    name = st.selectbox(t("Text"), names, format_func=_title, key="data.corpus", on_change=_corpus_changed)
+    name = _pick(t("Text"), names, "data.corpus", _title, on_change=_corpus_changed)
     try:
         spec = _described(name)
     except (PlaygroundError, SpecError) as error:
@@ -46,6 +51,14 @@ def choose_text() -> DataSpec | None:
         st.session_state["draft.data"] = st.session_state["data.seen"] = spec.to_dict()
         _remember(spec)
     return spec
+
+
+def _pick(
+    label: str, options: Sequence[Any], key: str, title: Callable[[Any], str] = str, **more: Any
+) -> Any:
+    """A box to choose from, showing what the session holds."""
+    index = list(options).index(st.session_state.setdefault(key, options[0]))
+    return st.selectbox(label, options, index=index, key=key, format_func=title, **more)
 
 
 def _title(name: str) -> str:
@@ -139,7 +152,7 @@ def _described(name: str) -> DataSpec | None:
         values["options"] = _about(CORPORA[name])
     limit = None
     if name not in CORPORA or CORPORA[name].kind != "task":
-        limit = LIMITS[st.selectbox(t("Read"), list(LIMITS), key="data.limit", format_func=_limit_title)]
+        limit = LIMITS[_pick(t("Read"), list(LIMITS), "data.limit", _limit_title)]
     return DataSpec(**values, tokenizer=_tokenizer(), max_bytes=limit)
 
 
@@ -157,21 +170,22 @@ def _option(corpus: str, option: Option) -> int | str:
     key = f"data.option.{corpus}.{option.name}"
     st.session_state.setdefault(key, option.default)
     if option.choices:
-        return st.selectbox(t(option.title), option.choices, key=key)
+        return _pick(t(option.title), option.choices, key)
     if option.maximum - option.minimum <= 200:
-        return st.slider(t(option.title), option.minimum, option.maximum, key=key)
-    return st.number_input(t(option.title), option.minimum, option.maximum, key=key)
+        return st.slider(t(option.title), option.minimum, option.maximum, st.session_state[key], key=key)
+    return st.number_input(t(option.title), option.minimum, option.maximum, st.session_state[key], key=key)
 
 
 def _tokenizer() -> TokenizerSpec:
-    kind = st.selectbox(
-        t("Cut into"), list(KIND_NAMES), key="data.kind", format_func=lambda name: t(KIND_NAMES[name])
-    )
+    kind = _pick(t("Cut into"), list(KIND_NAMES), "data.kind", lambda name: t(KIND_NAMES[name]))
     st.caption(t(KIND_WORDS[kind]))
     if kind == "byte":
         return TokenizerSpec("byte")
     sizes = sorted({*SIZES, st.session_state["data.size"]})
-    size = st.select_slider(t("Vocabulary (at most)"), sizes, key="data.size", format_func=lambda n: f"{n:,}")
+    now = st.session_state["data.size"]
+    size = st.select_slider(
+        t("Vocabulary (at most)"), sizes, now, key="data.size", format_func=lambda n: f"{n:,}"
+    )
     return TokenizerSpec(kind, max(BASE_SIZE, size))
 
 
@@ -199,11 +213,11 @@ def _file() -> str | None:
         return None
     if state.get("data.file") not in kept:
         state["data.file"] = next(iter(kept))
-    return st.selectbox(
+    return _pick(
         t("Your files"),
         list(kept),
-        key="data.file",
-        format_func=lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}",
+        "data.file",
+        lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}",
     )
 
 
@@ -232,15 +246,15 @@ def _columns(path: str) -> dict[str, str]:
     known = [None, *names, *([PAIR] if len(names) > 1 else [])]
     chosen = state.get("data.column")
     options = known if chosen in known else [*known, chosen]
-    column = st.selectbox(t("Column with the text"), options, key="data.column", format_func=_column_title)
+    column = _pick(t("Column with the text"), options, "data.column", _column_title)
     if column != PAIR:
         return {} if column is None else {"text_column": column}
     for name, usual in (("data.source", names[0]), ("data.target", names[1])):
         if state.get(name) not in names:
             state[name] = usual
     with st.container(horizontal=True):
-        source = st.selectbox(t("From"), names, key="data.source")
-        target = st.selectbox(t("To"), names, key="data.target")
+        source = _pick(t("From"), names, "data.source")
+        target = _pick(t("To"), names, "data.target")
     return {"source_column": source, "target_column": target}
 
 

@@ -1,4 +1,8 @@
-"""The controls of the Build page, and the model they describe: what was chosen, and the last that can be built."""
+"""The controls of the Build page, and the model they describe: what was chosen, and the last that can be built.
+
+Every control gets its value twice, in the session and as its default: a browser that is still loading a
+control when the page runs again would otherwise show the lowest value.
+"""
 
 from dataclasses import fields
 from typing import Any
@@ -128,9 +132,11 @@ def _chosen_preset() -> None:
 
 def preset_box() -> None:
     """Where to start from."""
+    names = list(PRESETS)
     st.selectbox(
         t("Start from"),
-        list(PRESETS),
+        names,
+        index=names.index(st.session_state["draft.preset"]),
         key="build.preset",
         on_change=_chosen_preset,
         format_func=_preset_title,
@@ -165,19 +171,22 @@ def _control(name: str) -> None:
     if name in HELP:
         look["help"] = t(HELP[name])
     if name in SENTENCES:
-        st.selectbox(options=list(SENTENCES[name]), format_func=_choice_title, **look)
+        options = list(SENTENCES[name])
+        st.selectbox(options=options, index=options.index(values[name]), format_func=_choice_title, **look)
         st.caption(t(SENTENCES[name][values[name]]))
     elif name in RANGES:
         low, high, step = RANGES[name]
-        st.slider(min_value=min(low, values[name]), max_value=max(high, values[name]), step=step, **look)
+        value = values[name]
+        st.slider(min_value=min(low, value), max_value=max(high, value), value=value, step=step, **look)
     elif isinstance(values[name], bool):
-        st.toggle(**look)
+        st.toggle(value=values[name], **look)
     else:
         _number(name, look)
     _error(name)
 
 
 def _number(name: str, look: dict[str, Any]) -> None:
+    look["value"] = st.session_state["build.values"][name]
     if name == "vocab_size":
         st.number_input(min_value=BASE_SIZE, max_value=LARGEST_VOCABULARY, step=256, **look)
     elif name == "dropout":
