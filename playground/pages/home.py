@@ -54,10 +54,7 @@ def demo() -> None:
         )
         return
     with shown_errors():
-        if start.torch_loaded.is_set():
-            predict(run)
-        else:
-            wait_for_torch(run)
+        predict(run)
 
 
 @st.fragment
@@ -66,10 +63,13 @@ def predict(run: RunFolder) -> None:
     key = f"home.next.{run.id}"
     opening = first_words(str(run.path))
     text = (st.session_state.get(key) or {}).get("text", opening)
+    architecture = run.config().model.architecture
+    if not start.torch_loaded.is_set():  # the first seconds of a server; the box asks again
+        next_token(key, opening, None, [], ARCHITECTURE[architecture])
+        return
     began = time.perf_counter()
     step = cached.latest_step(run)
     options = expected(run, step, text)
-    architecture = run.config().model.architecture
     note = t(
         "{name}, {kind} of {n:,} parameters, after {step:,} training steps. Computed in {ms:.0f} ms on this machine.",
         name=run.name,
@@ -97,15 +97,6 @@ def expected(run: RunFolder, step: int, text: str) -> list[dict]:
     ]
 
 
-@st.fragment(run_every=0.25)
-def wait_for_torch(run: RunFolder) -> None:
-    """The first seconds of a server: the box is there, the model comes as soon as PyTorch is loaded."""
-    if start.torch_loaded.is_set():
-        st.rerun()
-    architecture = run.config().model.architecture
-    next_token("home.loading", first_words(str(run.path)), None, [], ARCHITECTURE[architecture])
-
-
 @st.cache_data(max_entries=64, show_spinner=False)
 def first_words(path: str) -> str:
     """What the box holds at first: the beginning of the text that the run was tested on."""
@@ -122,6 +113,6 @@ def ways_on() -> None:
     for page_name, icon, title, sentence in WAYS:
         if links.has(page_name):
             with st.container(border=True, key=f"home-way-{page_name}"):
-                st.markdown(f"#### {icon} {t(title)}")
+                st.subheader(f"{icon} {t(title)}", anchor=False)
                 st.write(t(sentence))
                 links.link(page_name, t("Go"), icon=":material/arrow_forward:")

@@ -20,7 +20,10 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
-HARMLESS = ("ResizeObserver loop", "/_stcore/")  # on a deep link, Streamlit looks for its server from the page's path up
+HARMLESS = (
+    "ResizeObserver loop",
+    "/_stcore/",
+)  # on a deep link, Streamlit looks for its server from the page's path up
 
 
 def chromium() -> str | None:
@@ -57,6 +60,33 @@ def server(home: Path) -> Iterator[str]:
         process.wait(20)
         retire(environment)
         log.close()
+
+
+@pytest.fixture(scope="session")
+def trained(home: Path) -> dict[str, str]:
+    """Small runs in the server's home, by kind ("clm", "mlm", "seq2seq"): their ids."""
+    from models.presets import PRESETS
+    from playground.runs.config import RunConfig, TrainingSpec
+    from playground.runs.store import RunStore
+    from playground.text.spec import DataSpec, TokenizerSpec
+    from playground.training import worker
+
+    store, ids = RunStore(home / "runs"), {}
+    shape = {"d_model": 32, "n_layers": 1, "n_heads": 2, "context_length": 32}
+    for kind, preset, corpus in (
+        ("seq2seq", "seq2seq-tiny", "task-dates"),
+        ("mlm", "bert-tiny", "python-docs"),
+        ("clm", "gpt2-tiny", "python-docs"),
+    ):
+        training = TrainingSpec(
+            kind, steps=60, batch_size=8, lr=5e-3, warmup_steps=5, eval_every=30, eval_batches=2, sample_every=30,
+            sample_tokens=8, threads=1,
+        )  # fmt: skip
+        data = DataSpec(corpus, tokenizer=TokenizerSpec("bpe", 400), max_bytes=60_000)
+        run = store.create(RunConfig(f"small {kind}", PRESETS[preset].spec.replace(**shape), data, training))
+        assert worker.run(run) == "finished"
+        ids[kind] = run.id
+    return ids
 
 
 def wait_for(address: str, process: subprocess.Popen, log: str) -> None:

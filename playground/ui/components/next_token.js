@@ -21,6 +21,7 @@ export default function ({ data, parentElement, setStateValue }) {
   root.querySelector(".note").textContent = data.note;
   root.style.setProperty("--bar", data.colour);
   root.classList.toggle("stale", data.answerTo !== box.value);
+  if (data.answerTo === null) send(500);
 
   const bars = root.querySelector(".bars");
   while (bars.children.length > data.options.length) bars.lastChild.remove();

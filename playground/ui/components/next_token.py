@@ -18,7 +18,7 @@ def next_token(
         key: of the component.
         text: what stands in the box before anybody typed.
         answer_to: the text that ``options`` continue; pale bars mean that it is not what the box holds.
-            None: the model is still being loaded.
+            None: the model is still being loaded; the component asks again twice a second.
         options: the likeliest tokens, each ``{"text": to append, "piece": to show, "p": probability}``.
         colour: of the bars.
         note: one line under the bars.

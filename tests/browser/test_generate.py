@@ -1,0 +1,188 @@
+"""The writing page in a real browser: write, look into a token, branch, stop, fill in, answer."""
+
+import json
+
+import numpy as np
+import pytest
+
+from playground.inference.sampling import Sampling, steps
+from playground.ui.components import FOLDER
+from tests.browser.waiting import PHONE, wait_idle
+
+STATE = """() => [...document.querySelectorAll("*")].map((e) => e.shadowRoot?.querySelector(".root")?.ui).find(Boolean)"""
+
+
+def open_writer(new_page, run: str, **choices):
+    page = new_page(f"/generate?run={run}", **choices)
+    page.locator(".strip .token.end").wait_for()
+    page.locator(".right .bars li").first.wait_for()
+    return page
+
+
+def settled(page) -> None:
+    """Waits until nothing is being written and the distribution is that of the place chosen."""
+    page.wait_for_function(f"() => {{ const ui = ({STATE})(); return ui && !ui.data.working; }}")
+    page.wait_for_function(f"() => !({STATE})().bars.classList.contains('stale')")
+    wait_idle(page)
+
+
+def n_tokens(page) -> int:
+    return page.locator(".strip .token:not(.end)").count()
+
+
+def test_write_look_into_a_token_and_branch(new_page, trained):
+    page = open_writer(new_page, trained["clm"])
+    given = n_tokens(page)
+    page.get_by_role("spinbutton", name="How many tokens").fill("30")
+    page.get_by_role("button", name="Write").click()
+    page.get_by_text("tokens/s, by PyTorch").wait_for()
+    settled(page)
+    assert given < n_tokens(page) <= given + 30
+    place = given + 3
+    chosen = page.locator(".strip .token").nth(place)
+    chosen.click()
+    settled(page)
+    assert "Instead of" in page.locator(".right h4").text_content()
+    assert page.locator(".bars li.chosen").count() <= 1
+    row = page.locator(".bars li:not(.chosen) button").first
+    piece = row.locator(".piece").text_content()
+    row.click()
+    page.wait_for_function(f"() => ({STATE})().data.tokens.length === {place + 1}")
+    assert page.locator(".strip .token").nth(place).text_content() == piece
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_function(f"() => ({STATE})().data.tokens.length > {place + 1}")
+
+
+def test_sliders_answer_without_the_server(new_page, trained):
+    page = open_writer(new_page, trained["clm"])
+    milliseconds = page.evaluate(
+        f"""() => {{
+            const ui = ({STATE})(), times = [];
+            const slider = ui.sliders[0].input;
+            for (const value of [0.5, 0.9, 1.3, 1.7, 0.2]) {{
+                const began = performance.now();
+                slider.value = value;
+                slider.dispatchEvent(new Event("input"));
+                times.push(performance.now() - began);
+            }}
+            return Math.max(...times);
+        }}"""
+    )
+    print(f"slider to bars: {milliseconds:.1f} ms")
+    assert milliseconds < 100
+    page.get_by_role("slider", name="Top-k").fill("3")
+    assert page.locator(".bars li:not(.gone)").count() == 3
+    assert page.locator(".bars li.gone.first").count() == 1
+    assert "3 left" in page.locator(".stages").text_content()
+    page.wait_for_url("**k=3**")
+    wait_idle(page)
+
+
+def test_the_address_holds_the_sliders(new_page, trained):
+    page = open_writer(new_page, f"{trained['clm']}&t=1.5&k=4")
+    assert page.locator(".stages").text_content().count("4 left") == 1
+    assert page.get_by_role("slider", name="Temperature").input_value() == "1.5"
+
+
+def test_writing_is_stopped(new_page, trained):
+    page = open_writer(new_page, trained["clm"])
+    given = n_tokens(page)
+    page.get_by_text("Where to stop").click()
+    page.get_by_text("At the end of a text").click()
+    wait_idle(page)
+    page.get_by_role("spinbutton", name="How many tokens").fill("1000")
+    page.get_by_role("button", name="Write").click()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped.").wait_for()
+    settled(page)
+    assert n_tokens(page) < given + 1000
+
+
+def test_beam_search_offers_texts_to_take(new_page, trained):
+    page = open_writer(new_page, trained["clm"])
+    given = n_tokens(page)
+    page.get_by_role("spinbutton", name="How many tokens").fill("8")
+    page.get_by_role("button", name="Beam search").click()
+    page.locator(".beams .found").first.wait_for()
+    assert page.locator(".beams .found").count() == 4
+    page.locator(".beams .found").first.click()
+    page.wait_for_function(f"() => ({STATE})().data.tokens.length > {given}")
+    settled(page)
+
+
+def test_the_text_is_walked_with_the_keyboard(new_page, trained):
+    page = open_writer(new_page, trained["clm"])
+    page.locator(".strip .token.end").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    settled(page)
+    assert "Instead of" in page.locator(".right h4").text_content()
+
+
+def test_a_model_of_pairs_answers(new_page, trained):
+    page = open_writer(new_page, trained["seq2seq"])
+    assert page.get_by_role("textbox", name="The question").input_value()
+    page.get_by_role("button", name="Write").click()
+    page.get_by_text("tokens/s, by PyTorch").wait_for()
+    settled(page)
+    assert n_tokens(page) > 0
+
+
+def test_a_word_is_hidden_by_a_click_and_filled_by_another(new_page, trained):
+    page = new_page(f"/generate?run={trained['mlm']}")
+    page.locator(".strip .token").first.wait_for()
+    wait_idle(page)
+    hidden = page.locator(".strip .token.dashed").count()
+    page.locator(".strip .token:not(.dashed)").last.click()
+    page.wait_for_function(
+        f"""() => [...document.querySelectorAll("*")].some(
+            (e) => e.shadowRoot?.querySelectorAll(".token.dashed").length > {hidden})"""
+    )
+    wait_idle(page)
+    now = page.locator(".strip .token.dashed").count()
+    assert page.locator(".groups section").count() == now
+    page.locator(".groups section").first.get_by_role("button").first.click()
+    page.wait_for_function(
+        f"""() => [...document.querySelectorAll("*")].some(
+            (e) => e.shadowRoot?.querySelectorAll(".token.dashed").length === {now - 1})"""
+    )
+
+
+@pytest.mark.parametrize("kind", ["clm", "mlm"])
+def test_on_a_phone_nothing_is_cut_off(new_page, trained, kind):
+    page = new_page(f"/generate?run={trained[kind]}", size=PHONE, scheme="dark")
+    page.locator(".strip .token").first.wait_for()
+    wait_idle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {},
+        {"temperature": 0.0},
+        {"temperature": 0.7, "top_k": 5},
+        {"temperature": 1.4, "top_p": 0.8},
+        {"min_p": 0.2},
+        {"temperature": 0.8, "top_k": 30, "top_p": 0.9, "min_p": 0.05, "repetition_penalty": 1.3},
+        {"temperature": 0.0, "repetition_penalty": 1.8},
+    ],
+)
+def test_the_browser_samples_as_the_server_does(browser, choices):
+    """Both take the same steps: the same names, the same tokens left, the same probabilities."""
+    sampling, generator = Sampling(**choices), np.random.default_rng(0)
+    page = browser.new_page()
+    page.add_script_tag(content=(FOLDER / "sampling.js").read_text(encoding="utf-8"))
+    for _ in range(5):
+        logits = generator.normal(scale=3, size=200).astype(np.float32)
+        logits[generator.integers(0, 200, 20)] = logits[0]  # ties
+        seen = generator.integers(0, 200, 30).tolist()
+        asked = json.dumps([logits.tolist(), vars(sampling), seen])
+        here = page.evaluate(
+            f"() => samplingSteps(...{asked}).map((step) => [step.name, Array.from(step.p)])"
+        )
+        there = steps(logits, sampling, seen)
+        assert [name for name, _ in here] == [name for name, _ in there]
+        for (name, probabilities), (_, expected) in zip(here, there, strict=True):
+            np.testing.assert_allclose(probabilities, expected, atol=1e-12, err_msg=name)
+    page.close()
