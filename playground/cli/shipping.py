@@ -64,6 +64,7 @@ def _halve(checkpoint: Path, target: Path) -> None:
     target.mkdir(parents=True)
     weights = load_file(checkpoint / "model.safetensors")
     save_file({name: tensor.half() for name, tensor in weights.items()}, target / "model.safetensors")
+    (target / "model.safetensors").chmod(0o644)
     shutil.copy(checkpoint / "trainer.json", target / "trainer.json")
 
 
