@@ -86,7 +86,7 @@ class RunCurves:
         version: changes whenever ``table`` would be another one.
         newest: the last training row; ``evaluated``: the last evaluation.
         best: (step, validation loss) of the best evaluation.
-        not_finite: the first step whose loss was not a number.
+        not_finite: the step at which the loss, or the gradient just before, stopped being a number.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -103,6 +103,7 @@ class RunCurves:
         self.newest: Row | None = None
         self.best: tuple[int, float] | None = None
         self.not_finite: int | None = None
+        self._spoilt: int | None = None  # the first of the steps just now whose gradient is no number
 
     def update(self) -> bool:
         """Reads what is new; says whether anything is. A run resumed from an earlier step is read again."""
@@ -121,8 +122,12 @@ class RunCurves:
         if row.get("kind") == "train":
             self._train.add(row)
             self.newest = row
+            if row.get("grad_norm") is not None:
+                self._spoilt = None
+            elif self._spoilt is None:
+                self._spoilt = row["step"]
             if row.get("loss") is None and self.not_finite is None:
-                self.not_finite = row["step"]
+                self.not_finite = self._spoilt or row["step"]
         elif row.get("kind") == "eval":
             self._evaluations.append(row)
             loss = row.get("val_loss")

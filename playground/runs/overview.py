@@ -73,12 +73,24 @@ def matches(summary: Summary, words: str) -> bool:
 
 def settings(configs: list[RunConfig], only_different: bool = True) -> list[tuple[str, list[Any]]]:
     """Every setting by its dotted name, with each run's value; only those on which they differ, unless asked."""
-    values = [flat({k: v for k, v in config.to_dict().items() if k != "name"}) for config in configs]
+    values = [_applying(config) for config in configs]
     names: dict[str, None] = {}
     for each in values:
         names |= dict.fromkeys(each)
     rows = [(name, [_plain(each.get(name)) for each in values]) for name in names]
     return [row for row in rows if not only_different or any(value != row[1][0] for value in row[1])]
+
+
+_TRANSFORMERS = ("n_heads", "n_kv_heads", "mlp", "d_mlp", "norm", "norm_position", "norm_eps", "position",
+                 "rope_theta", "qk_norm")  # fmt: skip
+
+
+def _applying(config: RunConfig) -> dict[str, Any]:
+    """A run's settings; those that its architecture has no use for are None."""
+    values = flat({k: v for k, v in config.to_dict().items() if k != "name"})
+    useless = _TRANSFORMERS if config.model.is_recurrent else ("bidirectional",)
+    useless += ("nonlinearity",) if config.model.architecture != "rnn" else ()
+    return {**values, **{f"model.{name}": None for name in useless}}
 
 
 def _plain(value: Any) -> Any:

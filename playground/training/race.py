@@ -1,12 +1,14 @@
 """A race: another architecture with the same text, seed and budget, and as many parameters."""
 
+from functools import lru_cache
+
 from models.costs import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.runs.config import RunConfig
 from playground.training.recipes import recipe
 
-WIDTHS = range(16, 2049, 16)
+WIDTHS = range(8, 2049, 8)
 SHARED = ("steps", "batch_size", "accumulate", "seed", "device", "dtype", "eval_every", "eval_batches", "sample_every",
           "sample_prompt", "sample_tokens", "loss_on", "mask_rate", "threads")  # fmt: skip
 
@@ -52,6 +54,7 @@ def rival(config: RunConfig, preset: str, same_parameters: bool = True) -> RunCo
     )
 
 
+@lru_cache(maxsize=64)
 def as_large_as(model: ModelSpec, parameters: int) -> ModelSpec:
     """The model in the width that brings it nearest to so many parameters (its layers and heads stay)."""
     fitting = []

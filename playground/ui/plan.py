@@ -8,16 +8,19 @@ import streamlit as st
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.runs import branch, naming
-from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.config import DEVICES, RunConfig, TrainingSpec
+from playground.runs.pace import expected, measured
 from playground.runs.store import RunStore
 from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import RECIPES, recipe
 from playground.training.schedule import lr_curve
 from playground.ui import links
+from playground.ui.amounts import duration
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.language import t
+from playground.ui.messages import plain
 
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
 BATCHES = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]
@@ -44,11 +47,11 @@ def plan() -> RunConfig:
     base = base_config()
     left, right = st.columns([3, 2], gap="large")
     with left:
-        model, text = choose_model(base), None
+        model = choose_model(base)
         text = choose_text(base, model.value)
         training = choose_training(model, text.value)
     with right:
-        show_schedule(model.value, training)
+        show_schedule(model.value, text.value, training)
     config = RunConfig(
         name="?", model=model.value, data=text.value, training=training, preset=model.preset, parent=parent_of(base)
     )
@@ -61,8 +64,8 @@ def base_config() -> RunConfig | None:
         name, _, step = wanted.partition("@")
         run = RunStore().get(name)
         st.info(
-            t("A branch: it starts from the weights of “{name}” at step {step}. Change what you like below; the model's shape stays.",
-              name=run.name, step=step or run.status().step),
+            t("A branch: it starts from the weights of “{name}” at step {step}. Change what you like below; the model's "
+              "shape stays.", name=run.name, step=step or run.status().step),
             icon=":material/fork_right:",
         )  # fmt: skip
         return branch.branch(run, int(step) if step.isdigit() else None)
@@ -210,27 +213,42 @@ def more_settings(start: TrainingSpec, place: str, data: DataSpec, model: ModelS
 def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     names = {"adamw": "AdamW", "muon": "Muon + AdamW", "sgd": "SGD"}
     shapes = {"cosine": t("cosine"), "linear": t("straight line"), "constant": t("constant")}
+    number, slider = st.number_input, st.slider
     return {
-        "optimizer": st.selectbox(t("Optimizer"), list(names), list(names).index(start.optimizer), names.get, key=f"{place}.optimizer"),
-        "schedule": st.selectbox(t("Decay"), list(shapes), list(shapes).index(start.schedule), shapes.get, key=f"{place}.schedule"),
-        "warmup_steps": int(st.number_input(t("Warm-up (steps)"), 0, 100_000, start.warmup_steps, 10, key=f"{place}.warmup")),
-        "hold": st.slider(t("Flat until (share of all steps)"), 0.0, 1.0, float(start.hold), 0.05, key=f"{place}.hold"),
-        "final_lr": st.slider(t("Learning rate at the end (share)"), 0.0, 1.0, float(start.final_lr), 0.01, key=f"{place}.final"),
-        "weight_decay": st.number_input(t("Weight decay"), 0.0, 10.0, float(start.weight_decay), 0.01, key=f"{place}.decay"),
-        "grad_clip": st.number_input(t("Clip gradients at norm (0: off)"), 0.0, 1e6, float(start.grad_clip), 0.5, key=f"{place}.clip"),
-    }  # fmt: skip
+        "optimizer": one_of(t("Optimizer"), names, start.optimizer, f"{place}.optimizer"),
+        "schedule": one_of(t("Decay"), shapes, start.schedule, f"{place}.schedule"),
+        "warmup_steps": number(t("Warm-up (steps)"), 0, 100_000, start.warmup_steps, 10, key=f"{place}.warmup"),
+        "hold": slider(t("Flat until (share of all steps)"), 0.0, 1.0, start.hold * 1.0, 0.05, key=f"{place}.hold"),
+        "final_lr": slider(
+            t("Learning rate at the end (share)"), 0.0, 1.0, start.final_lr * 1.0, 0.01, key=f"{place}.final"
+        ),
+        "weight_decay": number(t("Weight decay"), 0.0, 10.0, start.weight_decay * 1.0, 0.01, key=f"{place}.decay"),
+        "grad_clip": number(
+            t("Clip gradients at norm (0: off)"), 0.0, 1e6, start.grad_clip * 1.0, 0.5, key=f"{place}.clip"
+        ),
+    }
 
 
 def watching_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
-    every = next((n for n in EVERY if n * 20 >= start.steps), start.eval_every)
+    """How often it is looked at: at least twenty times a run, however short."""
+    often = next((n for n in EVERY if n * 20 >= start.steps), start.eval_every)
+    own = f"{place}.{start.steps}"
+    evaluate, sample = min(start.eval_every, often), min(start.sample_every, often)
     return {
-        "eval_every": pick(t("Evaluate every (steps)"), EVERY, min(start.eval_every, every), f"{place}.{start.steps}.eval", "{:,}"),
-        "sample_every": pick(t("Write a sample every (steps)"), EVERY, min(start.sample_every, every), f"{place}.{start.steps}.sample", "{:,}"),
+        "eval_every": pick(t("Evaluate every (steps)"), EVERY, evaluate, f"{own}.eval", "{:,}"),
+        "sample_every": pick(t("Write a sample every (steps)"), EVERY, sample, f"{own}.sample", "{:,}"),
         "sample_prompt": st.text_input(t("The sample begins with"), start.sample_prompt, key=f"{place}.prompt"),
-        "early_stop": int(st.number_input(t("Stop early after so many evaluations without progress (0: never)"), 0, 1000, start.early_stop, key=f"{place}.early")),
-        "seed": int(st.number_input(t("Seed"), 0, 2**31 - 1, start.seed, key=f"{place}.seed")),
-        "device": st.selectbox(t("Device"), ["auto", "cpu", "cuda", "mps"], ["auto", "cpu", "cuda", "mps"].index(start.device), key=f"{place}.device"),
+        "early_stop": st.number_input(
+            t("Stop early after so many evaluations without progress (0: never)"), 0, 1000, start.early_stop,
+            key=f"{place}.early",
+        ),
+        "seed": st.number_input(t("Seed"), 0, 2**31 - 1, start.seed, key=f"{place}.seed"),
+        "device": one_of(t("Device"), {name: name for name in DEVICES}, start.device, f"{place}.device"),
     }  # fmt: skip
+
+
+def one_of(label: str, names: dict[str, str], value: str, key: str) -> str:
+    return st.selectbox(label, list(names), list(names).index(value), names.get, key=key)
 
 
 def pick(label: str, options: list, value: Any, key: str, form: str) -> Any:
@@ -248,10 +266,10 @@ def choose_name(config: RunConfig, base: RunConfig | None) -> str:
     if config.parent and base:
         suggested = base.name if not told else f"{base.name}: {told}"
     suggested = naming.numbered(suggested, [run.name for run in runs])
-    return st.text_input(t("Name"), placeholder=suggested, key="train.name").strip() or suggested
+    return st.text_input(t("Name"), placeholder=suggested, key=f"train.name.{len(runs)}").strip() or suggested
 
 
-def show_schedule(model: ModelSpec, training: TrainingSpec) -> None:
+def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> None:
     """What the learning rate will be at every step, and how much text that is."""
     steps, rates = zip(*lr_curve(training), strict=True)
     table = {"step": steps, "tokens": steps, "seconds": steps, "lr": rates}
@@ -265,7 +283,14 @@ def show_schedule(model: ModelSpec, training: TrainingSpec) -> None:
             bare=True,
         )  # fmt: skip
         st.caption(
-            t("{steps:,} steps × {batch} sequences × {context} tokens = {total:,} tokens. Warm-up keeps the first large gradients from throwing the weights about; the decay lets them settle.",
+            t("{steps:,} steps × {batch} sequences × {context} tokens = {total:,} tokens. Warm-up keeps the first large "
+              "gradients from throwing the weights about; the decay lets them settle.",
               steps=training.steps, batch=training.batch_size, context=model.context_length,
               total=training.steps * training.batch_size * model.context_length),
         )  # fmt: skip
+        guess = expected(model.replace(vocab_size=data.tokenizer.vocab_size), training, measured(RunStore().list()))
+        if guess:
+            seconds, like = guess
+            st.caption(
+                t("About {time} on this machine, as “{name}” was trained.", time=duration(seconds), name=plain(like.name))
+            )

@@ -33,7 +33,7 @@ def steering(run: RunFolder, status: Status) -> None:
             if waits:
                 st.caption(t("Ends after this step …"), width="content")
         else:
-            done = status.state == "finished" or (status.steps and status.step >= status.steps)
+            done = status.state == "finished" or curves_of(run).not_finite is not None
             label = t("Train") if status.state == "created" else t("Resume")
             if not done:
                 button(label, ":material/play_arrow:", "resume", lambda: resume(run), primary=True)

@@ -33,8 +33,14 @@ BADGES = {"running": "green", "preparing": "blue", "queued": "blue", "failed": "
 
 STYLE = """<style>
 .st-key-train-heading h1 { font-size: 1.9rem; padding: 0; overflow-wrap: anywhere; }
-.st-key-train-numbers [data-testid="stMetricValue"] { font-size: 1.45rem; }
-.st-key-train-numbers [data-testid="stMetric"] { min-width: 6.6rem; }
+.train-numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, max-content)); gap: .4rem 2rem;
+  margin: 0; padding: 0; }
+[data-testid="stStatusWidget"] { display: none; }
+.st-key-train-ways [data-testid="stPageLink-NavLink"] { background: none; border: 1px solid rgb(128 128 128 / 30%); }
+.st-key-train-ways [data-testid="stPageLink-NavLink"] * { font-weight: 400; }
+.train-numbers dt { font-size: .85rem; opacity: .8; }
+.train-numbers dd { margin: 0; font-size: 1.45rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.train-numbers small { font-size: .85rem; opacity: .8; }
 </style>"""
 
 
@@ -42,21 +48,21 @@ def watch(run: RunFolder) -> None:
     """Everything about one run; its moving part looks again by itself."""
     st.html(STYLE)
     others = compared(run)
-    state = run.status().state
-    st.fragment(moving, run_every=SECONDS if state in LIVE else IDLE_SECONDS, key="train.moving")(run, others, state)
+    live = run.status().state in LIVE
+    st.fragment(moving, run_every=SECONDS if live else IDLE_SECONDS, key="train.moving")(run, others, live)
     with shown_errors():
         choose_compared(run)
         race(run)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="train.ways"):
         links.link("train", t("Plan a new run"), icon=":material/add:")
         links.link("train", t("Change the settings and train again"), icon=":material/tune:", like=run.id)
         links.link("runs", t("All runs"), icon=":material/table_rows:", runs=run.id)
 
 
-def moving(run: RunFolder, others: list[RunFolder], state: str) -> None:
-    """The part that looks again and again. When the run's state has changed, the whole page follows."""
+def moving(run: RunFolder, others: list[RunFolder], live: bool) -> None:
+    """The part that looks again and again: often while the run is alive, else now and then."""
     status = run.status()
-    if status.state != state:
+    if (status.state in LIVE) != live:
         st.rerun()
     with shown_errors():
         heading(run, status)
@@ -101,29 +107,32 @@ def mend(run: RunFolder) -> None:
     step = branch.last_good(run)
     where = t("from step {step}, the best so far", step=step) if step is not None else t("from the beginning")
     st.write(
-        t("The updates were so large that they overshot, each one further than the last. A third of the learning rate and clipped gradients nearly always mend it.")
+        t(
+            "The updates were so large that they overshot, each one further than the last. A third of the learning "
+            "rate and clipped gradients nearly always mend it."
+        )
     )
-    if st.button(t("Go on with a third of the learning rate, {where}", where=where), type="primary", icon=":material/healing:", key="train.mend"):
+    label = t("Go on with a third of the learning rate, {where}", where=where)
+    if st.button(label, type="primary", icon=":material/healing:", key="train.mend"):
         copy = RunStore().create(branch.calmer(run))
         submit(copy)
         links.go("train", run=copy.id, **{"with": run.id})
 
 
 def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
-    """The newest values, in a row that does not jump."""
+    """The newest values, in a row that does not jump (one element: it is sent several times a second)."""
     row, evaluated = measured.newest or {}, measured.evaluated or {}
     left = measured.seconds_left(status.steps) if status.state == "running" else None
     memory = evaluated.get("memory_bytes")
     told = [
         (t("Training loss"), form(row.get("loss"), "{:.3f}"), ""),
         (t("Validation loss"), form(evaluated.get("val_loss"), "{:.3f}"), ""),
-        (t("Speed"), form(row.get("tokens_per_second"), "{:,.0f}"), t("tokens/s")),
+        (t("Speed"), form(row.get("tokens_per_second"), "{:,.0f}"), t("tokens/s") if row else ""),
         (t("Time left"), clock(left), ""),
-        (t("Memory"), form(memory and memory / 2**20, "{:,.0f}"), "MiB"),
+        (t("Memory"), form(memory and memory / 2**20, "{:,.0f}"), "MiB" if memory else ""),
     ]
-    with st.container(horizontal=True, key="train.numbers", gap="medium"):
-        for label, value, unit in told:
-            st.metric(label, f"{value} {unit}".strip() if value != "–" else value, width="content")
+    pairs = "".join(f"<div><dt>{label}</dt><dd>{value} <small>{unit}</small></dd></div>" for label, value, unit in told)
+    st.html(f'<dl class="train-numbers">{pairs}</dl>')
 
 
 def form(value: float | None, shape: str) -> str:
@@ -166,11 +175,13 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
         return t("From step {step} on the loss is not a number: look at the gradient norm just before.", step=measured.not_finite)
     if best and last and last["step"] > best[0] and last["val_loss"] > best[1] + 0.02:
         return t(
-            "The validation loss was lowest at step {step} ({loss:.3f}) and rises since, while the training loss falls: the model begins to learn the training text by heart.",
+            "The validation loss was lowest at step {step} ({loss:.3f}) and rises since, while the training loss "
+            "falls: the model begins to learn the training text by heart.",
             step=best[0], loss=best[1],
         )  # fmt: skip
     return t(
-        "The thin line jumps because every step sees other text; the dashed one with points is text the model never trains on. While both fall together, it learns what holds for both."
+        "The thin line jumps because every step sees other text; the dashed one with points is text the model "
+        "never trains on. While both fall together, it learns what holds for both."
     )
 
 

@@ -80,7 +80,7 @@ class Moments {
     if (sample.kind === "blanks")
       return make("div", { class: "text" }, ...sample.tokens.map((token, i) => {
         const blank = sample.blanks.indexOf(i);
-        if (blank < 0) return visible(token);
+        if (blank < 0) return token.includes("\n") ? `${visible(token)}\n` : visible(token);
         const right = sample.filled[i] === token, share = Math.round(sample.probabilities[blank] * 100);
         return make("mark", { class: right ? "right" : "wrong", title: `${words.truth}: ${token} · ${share} %` }, visible(sample.filled[i]));
       }));
