@@ -3,6 +3,7 @@
 Hovering, typing and sliding happen in the page and never wait for the server; what a person decides is sent.
 """
 
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -33,3 +34,8 @@ def component(name: str, *parts: str) -> Callable[..., Any]:
 
 def nothing() -> None:
     """What a component calls back where no answer but the rerun is wanted."""
+
+
+def ticks() -> int:
+    """Another number at every call: a component is only told of data that changed, and one that waits has to be told."""
+    return time.monotonic_ns()

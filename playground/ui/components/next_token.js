@@ -1,7 +1,7 @@
 // Typing stays in the browser; 80 ms after the last key the text is sent, and the bars that come back glide.
 const WAIT = 80;
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   let box = root.querySelector("textarea");
   if (!box) {
@@ -21,7 +21,8 @@ export default function ({ data, parentElement, setStateValue }) {
   root.querySelector(".note").textContent = data.note;
   root.style.setProperty("--bar", data.colour);
   root.classList.toggle("stale", data.answerTo !== box.value);
-  if (data.answerTo === null) send(500);
+  clearTimeout(root.again);
+  if (data.answerTo === null) root.again = setTimeout(() => setTriggerValue("again", Date.now()), 500);
 
   const bars = root.querySelector(".bars");
   while (bars.children.length > data.options.length) bars.lastChild.remove();
@@ -44,5 +45,5 @@ export default function ({ data, parentElement, setStateValue }) {
       send(0);
     };
   });
-  return () => clearTimeout(root.timer);
+  return () => [root.timer, root.again].forEach(clearTimeout);
 }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from playground.ui.components import component, nothing
+from playground.ui.components import component, nothing, ticks
 from playground.ui.language import t
 
 
@@ -31,6 +31,7 @@ def next_token(
             "options": list(options),
             "colour": colour,
             "note": note,
+            "tick": ticks() if answer_to is None else 0,
             "words": {
                 "label": t("Your text"),
                 "next": t("What the model expects next"),
@@ -40,5 +41,6 @@ def next_token(
         },
         default={"text": text},
         on_text_change=nothing,
+        on_again_change=nothing,
     )
     return text if answer.text is None else str(answer.text)

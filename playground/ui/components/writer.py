@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from playground.ui.components import component
+from playground.ui.components import component, ticks
 from playground.ui.language import t
 
 
@@ -58,6 +58,7 @@ def writer(
             "sampling": sampling,
             "count": count,
             "working": working,
+            "tick": ticks() if working else 0,
             "canUndo": can_undo,
             "canWrite": can_write,
             "status": status,
