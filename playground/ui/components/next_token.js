@@ -21,8 +21,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   root.querySelector(".note").textContent = data.note;
   root.style.setProperty("--bar", data.colour);
   root.classList.toggle("stale", data.answerTo !== box.value);
-  clearTimeout(root.again);
-  if (data.answerTo === null) root.again = setTimeout(() => setTriggerValue("again", Date.now()), 500);
+  clearInterval(root.again); // until the model is there; the same answer twice does not call this function again
+  if (data.answerTo === null) root.again = setInterval(() => setTriggerValue("again", Date.now()), 500);
 
   const bars = root.querySelector(".bars");
   while (bars.children.length > data.options.length) bars.lastChild.remove();
@@ -45,5 +45,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       send(0);
     };
   });
-  return () => [root.timer, root.again].forEach(clearTimeout);
+  return () => {
+    clearTimeout(root.timer);
+    clearInterval(root.again);
+  };
 }
