@@ -147,8 +147,8 @@ def preset_box() -> None:
 
 
 def _preset_title(name: str) -> str:
-    family, _, size = name.partition("-")
-    return f"{t(PRESETS[name].title.rpartition(',')[0])} · {t(size)}"
+    title, _, size = PRESETS[name].title.rpartition(", ")
+    return f"{t(title)} · {t(size)}"
 
 
 def controls() -> None:

@@ -138,7 +138,7 @@ def _lstm(canvas: Canvas, spec: ModelSpec) -> None:
         joint,
         "×",
         "write",
-        Tip(t("Write"), t("The candidate, as far as the input gate lets it in."), "i ⊙ g"),
+        Tip(t("Write in"), t("The candidate, as far as the input gate lets it in."), "i ⊙ g"),
     )
     canvas.line((206, joint - 12), (206, cell + 12))
     canvas.plus(

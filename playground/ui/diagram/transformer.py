@@ -99,7 +99,6 @@ def _stack(
             NARROW,
             34,
             norm_name(spec),
-            t("final") * 0,
             kind="norm",
             tip=norm_tip(spec, t("Final norm")),
             key="norm",
