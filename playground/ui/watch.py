@@ -148,20 +148,22 @@ def clock(seconds: float | None) -> str:
 
 def draw(run: RunFolder, others: list[RunFolder], status: Status, measured: RunCurves) -> None:
     colours = colours_for([run, *others])
-    if not measured.newest:
+    shown = [series(run, colours[run.id])] + [series(other, colours[other.id], main=False) for other in others]
+    if not any(each.train.get("step") for each in shown):
         st.caption(t("The first point appears with the first step."))
         return
-    shown = [series(run, colours[run.id])] + [series(other, colours[other.id], main=False) for other in others]
     curves("train.curves", shown, run_panels(), alt=alt(run, measured))
+    if not measured.newest:
+        return
     st.caption(notice(run, measured))
-    table = measured.table()
-    moments(
-        "train.moments", spread(samples_of(run), 60), (status.note or {}).get("probe", []), table["probe"], colours[run.id]
-    )
+    probe, tokens = measured.table()["probe"], (status.note or {}).get("probe", [])
+    moments("train.moments", spread(samples_of(run), 60), tokens, probe, colours[run.id])
 
 
 def alt(run: RunFolder, measured: RunCurves) -> str:
     row, best = measured.newest, measured.best
+    if not row:
+        return t("The first point appears with the first step.")
     told = t("Loss of “{name}” up to step {step}: {loss}.", name=run.name, step=row["step"], loss=form(row.get("loss"), "{:.3f}"))
     if best:
         told += " " + t("Best validation loss {loss:.3f} at step {step}.", loss=best[1], step=best[0])

@@ -1,0 +1,129 @@
+"""The Train page without a browser: the form makes the run it says, the watched run says how it is."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from models.presets import PRESETS
+from playground.runs.store import RunStore
+from playground.text.spec import DataSpec, TokenizerSpec
+from playground.training.recipes import recipe
+from tests.browser.made_runs import make_run
+
+
+def planned() -> None:
+    """The form alone; what it makes is left in the session."""
+    import streamlit as st
+
+    from playground.ui.plan import plan
+
+    st.session_state["config"] = plan()
+
+
+def fill(**query: str) -> AppTest:
+    app = AppTest.from_function(planned, default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app
+
+
+def config_of(app: AppTest):
+    app.run()
+    assert not app.exception, app.exception
+    return app.session_state["config"]
+
+
+def widget(app: AppTest, kind: str, label: str):
+    return next(found for found in app.get(kind) if found.label == label)
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name.endswith("tiny")])
+def test_every_preset_is_offered_with_its_recipe(preset):
+    config = config_of(fill(preset=preset))
+    assert config.model == PRESETS[preset].spec and config.preset == preset
+    usual = recipe(preset)
+    assert config.training.replace(eval_every=usual.eval_every, sample_every=usual.sample_every) == usual
+
+
+def test_nothing_said_is_the_modern_decoder_on_the_python_documentation():
+    config = config_of(fill())
+    assert (config.preset, config.data.corpus) == ("modern-tiny", "python-docs")
+
+
+def test_what_build_and_data_left_is_taken_up():
+    app = fill()
+    spec = PRESETS["gpt2-tiny"].spec.replace(n_layers=2)
+    app.session_state["draft.model"] = spec.to_dict()
+    app.session_state["draft.preset"] = "gpt2-tiny"
+    data = DataSpec("task-recall", options={"distance": 30}, tokenizer=TokenizerSpec("char"))
+    app.session_state["draft.data"] = data.to_dict()
+    config = config_of(app)
+    assert config.model == spec and config.data == data
+
+
+def test_settings_go_into_the_run():
+    app = fill(preset="lstm-tiny")
+    config_of(app)
+    widget(app, "select_slider", "Steps").set_value(500)
+    widget(app, "select_slider", "Learning rate").set_value(0.01)
+    config = config_of(app)
+    assert config.training.steps == 500 and config.training.lr == 0.01
+    assert config.training.eval_every == 25, "a short run is looked at just as often"
+
+
+def test_muon_moves_with_the_learning_rate():
+    app = fill(preset="modern-tiny")
+    config_of(app)
+    widget(app, "select_slider", "Learning rate").set_value(0.003)
+    assert config_of(app).training.muon_lr == pytest.approx(0.01)
+
+
+def test_pairs_are_offered_to_who_reads_pairs():
+    app = fill(preset="seq2seq-tiny")
+    config = config_of(app)
+    assert config.data.corpus.startswith("task-")
+    assert "The Python language reference" not in widget(app, "selectbox", "Text").options
+
+
+def test_a_branch_keeps_the_shape_and_names_its_parent(new_run):
+    parent = new_run(model={"vocab_size": 300})
+    header = b'{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
+    parent.save_checkpoint(7, {"model.safetensors": len(header).to_bytes(8, "little") + header})
+    config = config_of(fill(parent=f"{parent.id}@7"))
+    assert config.parent == {"run": parent.id, "step": 7} and config.model == parent.config().model
+    assert config.data == parent.config().data and config.name.startswith("a small run")
+
+
+def test_a_run_names_itself_by_what_is_new():
+    runs = RunStore()
+    for run in runs.list():
+        runs.delete(run.id)
+    config = config_of(fill(preset="lstm-tiny"))
+    assert config.name == "lstm-tiny on python-docs"
+    runs.create(config)
+    app = fill(preset="lstm-tiny")
+    config_of(app)
+    widget(app, "select_slider", "Batch (sequences a step)").set_value(24)
+    assert config_of(app).name == "batch × 2"
+
+
+def test_a_run_that_is_gone_says_so_and_the_form_is_there(open_page):
+    app = open_page("train", run="no-such-run")
+    assert "no run" in app.error[0].value
+    assert any(button.label == "Train" for button in app.button)
+
+
+def test_a_failed_run_explains_itself(open_page):
+    run = make_run(RunStore().root.parent, "too fast", breaks=True)
+    app = open_page("train", run=run.id)
+    assert "stopped being a number" in app.error[0].value
+    assert any("third of the learning rate" in button.label for button in app.button)
+
+
+def test_an_interrupted_run_can_be_resumed(open_page, new_run):
+    run = new_run()
+    run.update_status(state="running", step=3, steps=12)
+    status = (run.path / "status.json").read_text().replace('"pid": ', '"pid": 9999')
+    (run.path / "status.json").write_text(status)
+    app = open_page("train", run=run.id)
+    assert any("ended without a word" in each.value for each in app.warning)
+    assert any(button.label == "Resume" for button in app.button)

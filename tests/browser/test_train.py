@@ -1,0 +1,190 @@
+"""The main story in a real browser: plan, train, watch the curve move, reload, stop, go on, generate."""
+
+import re
+import time
+
+import pytest
+
+from tests.browser.charts import FIND, loss, said, step, wait_for_step
+from tests.browser.waiting import PHONE, wait_idle
+
+
+def start_training(page) -> None:
+    """From the form to the first point of the curve."""
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_url("**run=**")
+    wait_for_step(page, 1)
+
+
+def stop_training(page) -> None:
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Resume").wait_for()
+
+
+def test_build_train_reload_stop_generate(new_page):
+    page = new_page("/build?preset=lstm-tiny")
+    page.get_by_role("button", name="Train this").click()
+    page.wait_for_url("**/train**")
+    wait_idle(page)
+    assert page.get_by_text("LSTM, 2 layers").count()
+    start_training(page)
+    wait_for_step(page, 5)
+    before, first = step(page), loss(page)
+    wait_for_step(page, before + 10)
+    page.reload()
+    wait_for_step(page, before + 10)
+    again = step(page)
+    wait_for_step(page, again + 10)
+    assert loss(page) < first
+    stop_training(page)
+    assert page.get_by_text("stopped").count()
+    wait_idle(page)
+    page.get_by_role("link", name="Try it").click()
+    page.wait_for_url("**/generate?**run=**")
+    wait_idle(page)
+    assert page.locator("h1").inner_text()
+
+
+def test_two_people_see_the_same_and_leaving_changes_nothing(new_page):
+    page = new_page("/train?preset=gru-tiny")
+    start_training(page)
+    address = page.url[page.url.index("/train") :]
+    other = new_page(address)
+    wait_for_step(other, 3)
+    page.close()
+    before = step(other)
+    wait_for_step(other, before + 10)
+    other.get_by_role("button", name="Pause", exact=True).click()
+    other.get_by_role("button", name="Resume").wait_for()
+    paused = step(other)
+    other.get_by_role("button", name="One step").click()
+    wait_for_step(other, paused + 1)
+    other.get_by_role("button", name="Resume").wait_for()
+    assert step(other) == paused + 1
+    other.get_by_role("button", name="Resume").click()
+    wait_for_step(other, paused + 3)
+    stop_training(other)
+
+
+def test_the_learning_rate_can_be_moved_while_it_trains(new_page):
+    page = new_page("/train?preset=gru-tiny")
+    start_training(page)
+    slider = page.locator(".st-key-train-steering").get_by_role("slider")
+    slider.wait_for()
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowLeft")
+    page.wait_for_timeout(300)
+    at = step(page)
+    wait_for_step(page, at + 10)
+    rate = float(re.search(r"Training ([\d.e-]+)", said(page, "Learning rate"))[1])
+    stop_training(page)
+    assert rate < 0.0039 * 0.5
+
+
+@pytest.fixture
+def finished(home):
+    """A run with curves, samples and probes, made without training."""
+    from tests.browser.made_runs import make_run
+
+    return make_run(home, "made for the chart", seed=1)
+
+
+def test_zoom_cursor_and_keys(new_page, finished):
+    page = new_page(f"/train?run={finished.id}")
+    wait_for_step(page, 400)
+    plot = page.locator(".panel.main .plot")
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
+    page.wait_for_timeout(100)
+    middle = step(page)
+    assert 150 < middle < 250 and step(page, "Gradient norm") == middle, "one cursor for all charts"
+    assert f"step {middle}" in page.locator(".panel.main .tip").inner_text()
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 100, steps=4)
+    page.mouse.up()
+    page.get_by_role("button", name="whole curve").wait_for()
+    page.mouse.move(box["x"] + 60, box["y"] + 100)
+    page.wait_for_timeout(200)
+    assert step(page) > 180, "zoomed in"
+    page.wait_for_timeout(3500)  # the page looks again by itself; the zoom is the reader's
+    assert step(page) > 180
+    plot.dblclick()
+    plot.focus()
+    plot.press("Home")
+    page.wait_for_timeout(100)
+    assert step(page) == 1
+    plot.press("ArrowRight")
+    page.wait_for_timeout(100)
+    assert step(page) == 2
+
+
+def test_choices_stay_after_a_reload(new_page, finished):
+    page = new_page(f"/train?run={finished.id}")
+    wait_for_step(page, 400)
+    page.get_by_role("button", name="perplexity").click()
+    page.get_by_role("button", name="tokens", exact=True).click()
+    assert page.get_by_text("Perplexity, exp(loss)").count()
+    page.reload()
+    page.get_by_role("button", name="perplexity").wait_for()
+    assert page.get_by_role("button", name="perplexity").get_attribute("aria-pressed") == "true"
+    assert page.get_by_role("button", name="tokens", exact=True).get_attribute("aria-pressed") == "true"
+
+
+def test_a_token_tells_when_it_was_learned(new_page, finished):
+    page = new_page(f"/train?run={finished.id}")
+    token = page.locator(".strip button", has_text="beta")
+    token.wait_for()
+    token.hover()
+    assert "beta" in page.locator(".told").inner_text()
+    assert page.locator(".samples li").count() == 5
+    assert "hello at 400" in page.locator(".samples li.now").inner_text()
+
+
+def test_a_loss_that_is_no_number_is_mended_with_one_click(new_page, home):
+    from tests.browser.made_runs import make_run
+
+    broken = make_run(home, "too fast", seed=2, breaks=True)
+    page = new_page(f"/train?run={broken.id}")
+    page.get_by_text("stopped being a number").first.wait_for()
+    assert page.get_by_role("button", name="Resume").count() == 0
+    page.get_by_role("button", name=re.compile("third of the learning rate")).click()
+    page.wait_for_url(re.compile(f"with={broken.id}"))
+    wait_for_step(page, 2)
+    stop_training(page)
+
+
+def test_a_race_draws_both(new_page, finished):
+    page = new_page(f"/train?run={finished.id}")
+    wait_for_step(page, 400)
+    page.get_by_role("button", name="Start the race").click()
+    page.wait_for_url(re.compile(f"with={finished.id}"))
+    page.locator(".legend .entry").nth(1).wait_for()
+    assert "against made for the chart" in page.locator(".legend").inner_text()
+    page.wait_for_function(f"() => !(({FIND})(['Loss', 'aria-valuetext']) || '400').includes('step 400')")
+    wait_for_step(page, 1)
+    stop_training(page)
+
+
+def test_it_moves_at_least_twice_a_second(new_page):
+    """Measured by what the chart says; a busy machine may train slower than it could be shown."""
+    page = new_page("/train?preset=rnn-tiny")
+    start_training(page)
+    wait_for_step(page, 10)
+    seen, until = {step(page)}, time.monotonic() + 4
+    while time.monotonic() < until:
+        seen.add(step(page))
+        page.wait_for_timeout(30)
+    stop_training(page)
+    print(f"{len(seen) / 4:.1f} updates a second")
+    assert len(seen) >= 4
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_cut_off_on_a_phone(new_page, finished, scheme):
+    for path in ("/train", f"/train?run={finished.id}"):
+        page = new_page(path, size=PHONE, scheme=scheme)
+        page.wait_for_timeout(500)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        main = page.locator("[data-testid=stMain]")
+        assert main.evaluate("(node) => node.scrollWidth - node.clientWidth") <= 0
