@@ -16,6 +16,7 @@ ROWS = {
     "throughput": "tests.benchmarks.throughput",
     "memory": "tests.benchmarks.memory",
     "start": "tests.benchmarks.start",
+    "browser": "tests.benchmarks.browser",
 }
 
 

@@ -1,0 +1,107 @@
+"""What a person waits for in the browser: the first page, the first point of a curve, a slider's effect."""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.conftest import FLAGS, chromium
+from tests.browser.serving import serve
+from tests.browser.waiting import WIDE, wait_idle
+
+VISITS, STARTS, MOVES = 7, 5, 15
+LAYERS = ".st-key-build\\.n_layers, .st-key-build-n_layers"
+
+
+def measure() -> list[tuple]:
+    path = chromium()
+    if path is None:
+        return [("in the browser", "not measured: no Chromium here", "", None)]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, serve(Path(home)) as server:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            try:
+                return _all(browser, server.address)
+            finally:
+                browser.close()
+
+
+def _all(browser, address: str) -> list[tuple]:
+    first = [_first_paint(browser, address) for _ in range(VISITS + 1)][1:]  # the first warms the server
+    with_page = lambda action: _in_page(browser, address, action)  # noqa: E731
+    quiet = with_page(lambda page: _move_slider(page, MOVES))
+    starts = [with_page(_first_point) for _ in range(STARTS + 1)][1:]
+    with_page(_start_long_run)
+    busy = with_page(lambda page: _move_slider(page, 2 * MOVES))
+    return [
+        _row("first page: address → a model's predictions, warm server", statistics.median(first), max(first), "median < 2 s", 2.0),
+        _row("click on Train → first loss on the page", statistics.median(starts), max(starts), "median < 1.5 s", 1.5),
+        _row("slider → new diagram", statistics.median(quiet), max(quiet), "median < 0.2 s", 0.2),
+        _row("slider → new diagram while a run trains (p95)", statistics.quantiles(busy, n=20)[-1], max(busy), "p95 < 0.5 s", 0.5),
+    ]  # fmt: skip
+
+
+def _row(what: str, seconds: float, worst: float, goal: str, limit: float) -> tuple:
+    return (what, f"{seconds:.2f} s (worst {worst:.2f} s)", goal, seconds < limit)
+
+
+def _in_page(browser, address: str, action):
+    context = browser.new_context(base_url=address, viewport=WIDE, reduced_motion="reduce")
+    try:
+        return action(context.new_page())
+    finally:
+        context.close()
+
+
+def _first_paint(browser, address: str) -> float:
+    def open_home(page: Page) -> float:
+        start = time.perf_counter()
+        page.goto("/", wait_until="commit")
+        page.locator(".st-key-home-demo .root:not(.stale) .bars li").first.wait_for()
+        return time.perf_counter() - start
+
+    return _in_page(browser, address, open_home)
+
+
+def _first_point(page: Page) -> float:
+    page.goto("/train")
+    wait_idle(page)
+    start = time.perf_counter()
+    page.get_by_role("button", name="Train", exact=True).click()
+    _wait_for_loss(page)
+    seconds = time.perf_counter() - start
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("stopped", exact=False).first.wait_for()
+    return seconds
+
+
+def _wait_for_loss(page: Page) -> None:
+    page.wait_for_function(
+        """() => /\\d/.test(document.querySelector(".train-numbers dd")?.textContent || "")""", polling=20
+    )
+
+
+def _start_long_run(page: Page) -> None:
+    page.goto("/train")
+    wait_idle(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    _wait_for_loss(page)
+
+
+def _move_slider(page: Page, moves: int) -> list[float]:
+    """One layer more, one less: from the key to the picture that shows it."""
+    page.goto("/build?preset=gpt2-tiny")
+    wait_idle(page)
+    handle = page.get_by_role("slider", name="Layers")
+    handle.focus()
+    seconds = []
+    for move in range(moves + 1):
+        key, count = ("ArrowRight", 5) if move % 2 == 0 else ("ArrowLeft", 4)
+        start = time.perf_counter()
+        page.keyboard.press(key)
+        page.get_by_text(f"× {count}", exact=True).first.wait_for()
+        seconds.append(time.perf_counter() - start)
+        wait_idle(page)
+    return seconds[1:]

@@ -1,0 +1,57 @@
+"""A server of the app with a home of its own, for tests and benchmarks."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app: its address and its process."""
+
+    address: str
+    process: subprocess.Popen
+
+
+@contextmanager
+def serve(home: Path) -> Iterator[Server]:
+    """Starts the app on a free port with ``home`` as PLAYGROUND_HOME; ends it, and its trainers, afterwards."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    environment = {**os.environ, "PLAYGROUND_HOME": str(home)}
+    with open(home / "server.log", "wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_for(f"{address}/_stcore/health", process, Path(log.name))
+            yield Server(address, process)
+        finally:
+            process.terminate()
+            process.wait(20)
+            code = "from playground.runs import submit; submit.retire()"
+            subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, timeout=60)
+
+
+def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    raise TimeoutError(log.read_text())
