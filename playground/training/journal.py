@@ -41,6 +41,7 @@ class Journal:
     def evaluation(self, progress, score, probe: list[float] | None, memory: int) -> None:
         """One line for the curves: mean validation loss (nats a token) and its perplexity, shares that were right."""
         targets = max(1, score.targets)
+        self._measure()
         if not math.isfinite(score.loss):
             self.diverged_at = self.diverged_at or progress.step
             return
@@ -57,7 +58,6 @@ class Journal:
             line["val_exact"] = score.exact / score.sequences
         if probe is not None:
             line["probe"] = probe
-        self._measure()
         self.lines.append(line)
 
     def sample(self, line: dict) -> None:

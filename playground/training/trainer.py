@@ -111,14 +111,17 @@ class Trainer:
         self.model.train()
         if self.progress.step == 0 and 0 in self.training.keep_steps:
             self.checkpoint()
-        while self.progress.step < self.training.steps:
+        while self.progress.step < self.training.steps and not self.enough():
             ending = self.one_step()
             if ending:
                 return ending
-            if self.after_step():
-                break
+            self.after_step()
         self.checkpoint()
-        return "finished"
+        return "finished" if self.journal.diverged_at is None else self.end(DIVERGED)
+
+    def enough(self) -> bool:
+        """Whether early stopping ends the run: so many evaluations in a row brought nothing."""
+        return 0 < self.training.early_stop <= self.progress.bad_evaluations
 
     def one_step(self) -> str | None:
         """One optimizer step; the state to end in when a request came, else None."""
@@ -194,27 +197,24 @@ class Trainer:
             self.scaler.update()
         return norm
 
-    def after_step(self) -> bool:
-        """Writes, evaluates, samples and saves when it is time; True when training should end early."""
+    def after_step(self) -> None:
+        """Evaluates, samples, saves and writes when it is time."""
         step, training = self.progress.step, self.training
         last = step == training.steps
-        early = False
-        if last or step % training.eval_every == 0:
-            early = self.evaluate()
+        better = (last or step % training.eval_every == 0) and self.evaluate()
         if not self.group.leads:
-            return early
+            return
         if training.sample_every and (last or step % training.sample_every == 0):
-            self.journal.sample(self.writer.write(step))
-        if (
-            step in training.keep_steps
-            or time.monotonic() - self.last_checkpoint > training.checkpoint_seconds
-        ):
+            self.journal.flush()
+            if self.journal.diverged_at is None:  # else there is nothing to draw from
+                self.journal.sample(self.writer.write(step))
+        waited = time.monotonic() - self.last_checkpoint
+        if better or step in training.keep_steps or waited > training.checkpoint_seconds:
             self.checkpoint()
         self.journal.flush_if_due()
-        return early
 
     def evaluate(self) -> bool:
-        """Scores the same validation rows each time; True when early stopping says that it is enough."""
+        """Scores the same validation rows each time; True when the loss is the lowest so far."""
         self.model.eval()
         score = Score()
         batch_size = max(self.training.batch_size, 32)
@@ -229,15 +229,14 @@ class Trainer:
         self.model.train()
         loss = score.loss / max(1, score.targets)
         progress = self.progress
-        if math.isfinite(loss) and loss < progress.best_loss:
+        better = math.isfinite(loss) and loss < progress.best_loss
+        if better:
             progress.best_loss, progress.best_step, progress.bad_evaluations = loss, progress.step, 0
         else:
             progress.bad_evaluations += 1
         if self.group.leads:
             self.journal.evaluation(progress, score, probe, peak_memory(self.device))
-            if progress.best_step == progress.step:
-                self.checkpoint()
-        return bool(self.training.early_stop) and progress.bad_evaluations >= self.training.early_stop
+        return better
 
     def decide(self) -> int:
         """What the leader makes of requests and of the numbers so far."""
@@ -269,7 +268,7 @@ class Trainer:
             raise Diverged(
                 f"The loss stopped being a number at step {self.journal.diverged_at}.",
                 f"Try a lower learning rate (now {self.training.lr * self.progress.lr_scale:g}), a longer warm-up "
-                "or gradient clipping at 1. The last good checkpoint is kept.",
+                "or gradient clipping at 1. Checkpoints from before are kept.",
             )
         self.checkpoint()
         return "paused" if code == PAUSE else "stopped"

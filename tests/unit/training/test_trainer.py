@@ -151,6 +151,25 @@ def test_nan_stops_the_run_with_a_reason_and_keeps_the_good_checkpoint(new_run):
         json.loads(line, parse_constant=lambda name: pytest.fail(name))
 
 
+@pytest.mark.parametrize("training", [{}, {"sample_every": 2, "eval_every": 2}])
+def test_nan_just_before_the_end_is_no_success(new_run, monkeypatch, training):
+    """The numbers are looked at a few times a second; a run that ends before the next look has not learnt all the same."""
+    monkeypatch.setattr("playground.training.journal.FLUSH_SECONDS", 1e6)
+    quiet = {"sample_every": 0, "eval_every": 1000}
+    spoilt = {"optimizer": "sgd", "lr": 100.0, "grad_clip": 0.0, "warmup_steps": 0, "weight_decay": 10.0}
+    folder = new_run(training={**quiet, **spoilt, "steps": 60, **training})
+    assert worker.run(folder) == "failed"
+    assert "stopped being a number at step" in folder.status().message
+
+
+def test_an_early_stop_is_the_end_also_when_resumed(new_run):
+    folder = new_run(training={"steps": 500, "lr": 0.0, "eval_every": 2, "early_stop": 2})
+    worker.run(folder)
+    before = losses(folder)
+    assert worker.run(folder) == "finished"
+    assert losses(folder) == before
+
+
 def test_stop_saves_and_resume_goes_on(new_run):
     folder = new_run(training={"steps": 100_000})
 
