@@ -84,7 +84,7 @@ def undo() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True, key="runs.undo"):
         names = ", ".join(f"“{plain(each.name)}”" for each in deleted)
-        st.write(t("{names} went into the trash.", names=names), width="content")
+        st.markdown(t("{names} went into the trash.", names=names), width="content")
         if st.button(t("Undo"), icon=":material/undo:", key="runs.undo.button", type="primary"):
             with shown_errors():
                 back = [RunStore().undelete(each) for each in deleted]
@@ -106,7 +106,7 @@ def trash() -> None:
         for each in lost[:50]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 when = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.deleted))
-                st.write(f"{plain(each.name)} · {when}", width="stretch")
+                st.markdown(f"{plain(each.name)} · {when}", width="stretch")
                 if st.button(t("Bring back"), key=f"runs.back.{each.key}"):
                     with shown_errors():
                         links.remember(runs=store.undelete(each).id)

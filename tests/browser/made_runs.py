@@ -39,6 +39,8 @@ def make_run(home: Path, name: str, seed: int = 0, steps: int = 400, breaks: boo
         "steps": steps,
         "note": {"probe": TOKENS},
     }
+    if not breaks:
+        state |= {"loss": 2.0, "val_loss": 2.2, "tokens_per_second": 38400.0}
     if breaks:
         state |= {
             "message": "The loss stopped being a number at step 29.",

@@ -1,0 +1,131 @@
+"""The table of runs in a real browser: pick, compare, rename, copy, delete and undo, take along and load."""
+
+import re
+
+import pytest
+
+from playground.runs.store import RunStore
+from tests.browser.charts import step, wait_for_step
+from tests.browser.made_runs import make_run
+from tests.browser.waiting import PHONE, wait_idle
+
+
+@pytest.fixture
+def two(home):
+    """Two runs that are there for this test alone."""
+    store, made = RunStore(home / "runs"), []
+    for name, seed in (("first of two", 3), ("second of two", 4)):
+        made.append(make_run(home, name, seed))
+    yield made
+    for run in made:
+        if run.exists:
+            store.delete(run.id)
+
+
+def open_both(new_page, two, **params):
+    more = "".join(f"&{name}={value}" for name, value in params.items())
+    page = new_page(f"/runs?runs={two[0].id},{two[1].id}{more}")
+    page.get_by_role("button", name="Delete 2 runs").wait_for()
+    return page
+
+
+def test_picked_runs_are_drawn_together_and_the_address_keeps_them(new_page, two):
+    page = open_both(new_page, two)
+    wait_for_step(page, 400)
+    assert page.locator(".legend .entry").count() == 2
+    page.get_by_text("Differences", exact=True).click()
+    page.wait_for_url("**view=settings**")
+    wait_idle(page)
+    page.get_by_text("seed 3 → 4").or_(page.get_by_text("seed 4 → 3")).first.wait_for()
+    page.reload()
+    page.get_by_text("also what they have in common").wait_for()
+
+
+def test_a_row_is_picked_with_a_click(new_page, two):
+    page = new_page("/runs")
+    table = page.locator("[data-testid=stDataFrame]").first
+    table.wait_for()
+    page.wait_for_timeout(500)
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 15, box["y"] + 38 + 19)
+    page.wait_for_url("**runs=**")
+    page.get_by_role("link", name="Open").wait_for()
+    wait_for_step(page, 1)
+    assert step(page) == 400
+
+
+def test_the_same_in_a_terminal_and_in_python(new_page, two):
+    page = open_both(new_page, two, view="recipe")
+    page.get_by_text("python -m playground train --preset lstm-tiny").first.wait_for()
+    assert "TrainingSpec(" in page.locator("[data-testid=stCode]").nth(1).inner_text()
+
+
+def test_rename(new_page, two):
+    page = new_page(f"/runs?runs={two[0].id}")
+    page.get_by_role("button", name=re.compile("Rename")).first.click()
+    name = page.locator("[data-testid=stPopoverBody]").get_by_label("Name")
+    name.fill("a better name")
+    page.locator("[data-testid=stPopoverBody]").get_by_role("button", name="Rename").click()
+    wait_idle(page)
+    page.wait_for_timeout(500)
+    assert two[0].name == "a better name"
+
+
+def test_delete_and_undo(new_page, two):
+    page = open_both(new_page, two)
+    page.get_by_role("button", name="Delete 2 runs").click()
+    page.get_by_role("button", name="Undo").wait_for()
+    assert not two[0].exists and not two[1].exists
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Delete 2 runs").wait_for()
+    assert two[0].exists and two[1].exists
+
+
+def test_duplicate(new_page, two, home):
+    page = new_page(f"/runs?runs={two[0].id}")
+    page.get_by_role("button", name=re.compile("Duplicate")).first.click()
+    page.get_by_role("button", name="Make the copy").click()
+    page.wait_for_url(lambda address: two[0].id not in address and "runs=" in address)
+    store = RunStore(home / "runs")
+    copy = store.get(page.url.partition("runs=")[2].partition("&")[0])
+    assert copy.config().training == two[0].config().training and copy.name == "first of two (2)"
+    store.delete(copy.id)
+
+
+def test_a_run_travels_as_a_zip_file(new_page, two, home, tmp_path):
+    page = new_page(f"/runs?runs={two[0].id}")
+    with page.expect_download() as waiting:
+        page.get_by_test_id("stDownloadButton").get_by_role("button").click()
+    file = tmp_path / "run.zip"
+    waiting.value.save_as(file)
+    page.get_by_role("button", name=re.compile("Load a run")).click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.wait_for_url(lambda address: two[0].id not in address and "runs=" in address)
+    store = RunStore(home / "runs")
+    copy = store.get(page.url.partition("runs=")[2].partition("&")[0])
+    assert copy.about()["imported"] and len(copy.metrics()[0]) == len(two[0].metrics()[0])
+    store.delete(copy.id)
+
+
+def test_a_zip_file_that_climbs_out_is_refused_with_a_sentence(new_page, two, tmp_path):
+    import zipfile
+
+    file = tmp_path / "evil.zip"
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("run/../../escaped.json", "{}")
+    page = new_page("/runs")
+    page.get_by_role("button", name=re.compile("Load a run")).click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_text("This file was not opened").wait_for()
+
+
+def test_nothing_is_cut_off_on_a_phone(new_page, two):
+    page = new_page(f"/runs?runs={two[0].id},{two[1].id}", size=PHONE)
+    page.get_by_role("button", name="Delete 2 runs").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_in_chinese(new_page, two):
+    page = new_page(f"/runs?runs={two[0].id}", locale="zh-CN")
+    page.get_by_role("heading", name="实验").wait_for()
+    page.get_by_text("重命名").first.wait_for()
