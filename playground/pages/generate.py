@@ -27,9 +27,9 @@ def page() -> None:
         t("Generate"), t("Let a model write, see how sure it is of every token, and change what it chose.")
     )
     with shown_errors():
-        left, right = st.columns([3, 1])
-        with left:
+        with st.container(horizontal=True):
             run = choose_run("generate.run", speaks)
+            step = choose_step(run) if run else 0
         if run is None:
             empty(
                 t("No trained model yet"),
@@ -38,8 +38,6 @@ def page() -> None:
                 t("Train a model"),
             )
             return
-        with right:
-            step = choose_step(run)
         with st.spinner(t("Loading the model …")):
             cached.model(run, step)
         if run.about()["training"]["objective"] == "mlm":
@@ -49,8 +47,10 @@ def page() -> None:
 
 
 def choose_step(run: RunFolder) -> int:
-    """Which checkpoint; the latest at first."""
+    """Which checkpoint, the latest at first; nothing to choose where there is but one."""
     steps = run.checkpoints()[::-1]
+    if len(steps) == 1:
+        return steps[0]
     wanted = links.param("step")
     index = steps.index(int(wanted)) if wanted.isdigit() and int(wanted) in steps else 0
     step = st.selectbox(
@@ -59,7 +59,7 @@ def choose_step(run: RunFolder) -> int:
         index=index,
         format_func=lambda step: t("step {step:,}", step=step),
         key=f"generate.step.{run.id}",
-        disabled=len(steps) == 1,
+        width=220,
     )
     links.remember(step=step if step != steps[0] else None)
     return step
@@ -342,6 +342,7 @@ def first_blank(tokenizer: Any, ids: list[int]) -> set[int]:
 
     pieces = tokenizer.pieces(ids)
     words = [index for index, piece in enumerate(pieces) if piece.strip().isalpha() and index > len(ids) // 3]
+    words.sort(key=lambda index: len(word_at(pieces, index)))
     return set(word_at(pieces, words[0])) if words and tokenizer.mask_id not in ids else set()
 
 

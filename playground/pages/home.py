@@ -73,7 +73,7 @@ def predict(run: RunFolder) -> None:
     note = t(
         "{name}, {kind} of {n:,} parameters, after {step:,} training steps. Computed in {ms:.0f} ms on this machine.",
         name=run.name,
-        kind=TITLES[architecture],
+        kind=t(TITLES[architecture]),
         n=parameters(str(run.path), step),
         step=step,
         ms=1000 * (time.perf_counter() - began),

@@ -71,7 +71,7 @@ def known_runs(gallery: bool = True, gallery_first: bool = False) -> list[RunFol
 def describe(run: RunFolder) -> str:
     """A run in one line: name, architecture, state."""
     about = run.about()
-    kind = TITLES.get(about.get("model", {}).get("architecture", ""), "")
+    kind = t(TITLES.get(about.get("model", {}).get("architecture", ""), ""))
     return f"{about.get('name') or run.id} · {kind} · {state_name(run.status().state)}"
 
 

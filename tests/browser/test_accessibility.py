@@ -1,0 +1,26 @@
+"""What a screen reader, or eyes that see little contrast, would stumble over: nothing serious on any page."""
+
+from importlib import resources
+
+import pytest
+
+from tests.browser.waiting import wait_idle
+
+AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+PAGES = ["/", "/build", "/data", "/train", "/runs", "/generate"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_serious_violation(new_page, trained, path, scheme):
+    page = new_page(path, scheme=scheme)
+    page.wait_for_timeout(700)
+    wait_idle(page)
+    page.evaluate(AXE)
+    found = [
+        f"{violation['id']}: {node['html'][:160]} ({' '.join(str(part) for part in node['target'])[:120]})"
+        for violation in page.evaluate("axe.run()")["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+    assert not found, "\n".join(found)
