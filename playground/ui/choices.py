@@ -68,6 +68,8 @@ NAMES = {
     "logit_softcap": "Cap on logits",
     "norm_eps": "Norm epsilon",
     "rope_theta": "Rotary base (theta)",
+    "init_std": "Spread of the first weights",
+    "memory_span": "Memory span (tokens)",
 }
 HELP = {
     "d_model": "How many numbers describe a token inside the model. Twice the width is about four times the parameters.",
@@ -88,6 +90,8 @@ HELP = {
     "logit_softcap": "No logit goes beyond this, smoothly. Empty: no cap.",
     "norm_eps": "Keeps the norm from dividing by zero.",
     "rope_theta": "Larger turns more slowly and reaches further back.",
+    "init_std": "Standard deviation of the weights before training. Empty: sized by what each matrix adds up.",
+    "memory_span": "Gates start so that memories last about so many tokens. Empty: the usual start.",
 }
 MAIN = (
     "architecture",
@@ -103,6 +107,7 @@ MAIN = (
 UNUSUAL = (
     "nonlinearity", "bidirectional", "norm_position", "n_kv_heads", "d_mlp", "dropout", "tie_embeddings", "bias",
     "qk_norm", "zero_init", "logit_softcap", "embedding_norm", "head_transform", "norm_eps", "rope_theta",
+    "init_std", "memory_span",
 )  # fmt: skip
 TRANSFORMER_ONLY = (
     "n_heads",
@@ -125,6 +130,8 @@ def applies(name: str, values: dict) -> bool:
         return kind == "rnn"
     if name == "bidirectional":
         return recurrent
+    if name == "memory_span":
+        return kind in ("lstm", "gru")
     if name == "rope_theta":
         return not recurrent and values["position"] == "rotary"
     if name in ("norm", "norm_eps"):

@@ -73,12 +73,13 @@ def _title(name: str) -> str:
 def _begin() -> None:
     """Takes up the address, or what another page has changed, into the controls."""
     state = st.session_state
-    wanted = links.param("corpus")
+    wanted, drafted = links.param("corpus"), state.get("draft.data")
     if wanted and wanted != state.get("data.link"):
         state["data.link"] = wanted
         _take(_from_address(wanted))
-    elif "data.corpus" not in state or state.get("draft.data") != state.get("data.seen"):
-        _take(state.get("draft.data") or DataSpec("python-docs").to_dict())
+    elif "data.corpus" not in state or drafted not in (None, state.get("data.seen")):
+        _take(drafted or DataSpec("python-docs").to_dict())
+    state["data.seen"] = drafted
 
 
 def _from_address(wanted: str) -> dict[str, Any]:
@@ -120,7 +121,6 @@ def _take(values: dict[str, Any]) -> None:
     state["data.size"] = tokenizer.get("vocab_size", 1024)
     limit = values.get("max_bytes")
     state["data.limit"] = next((name for name, size in LIMITS.items() if size == limit), "all")
-    state["data.seen"] = values
 
 
 def _corpus_changed() -> None:

@@ -249,7 +249,7 @@ def show_comparison(prepared: Prepared, language: str) -> None:
         "own",
     )
     chosen = st.multiselect(
-        t("Compare with"), list(WAYS), ["bpe 4096", "char"], key="data.ways", format_func=_way_title,
+        t("Also cut it as"), list(WAYS), ["bpe 4096", "char"], key="data.ways", format_func=_way_title,
     )  # fmt: skip
     for name in chosen:
         with st.spinner(t("Learning a vocabulary from this text …"), show_time=False):

@@ -41,15 +41,11 @@ def begin() -> None:
     if "build.values" not in state or (query and query != state.get("build.query")):
         preset = query.get("preset") or state.get("draft.preset") or START
         values = state.get("draft.model") if not query else None
-        state["build.error"] = None
+        state["build.told"] = None
         _take(preset if preset in PRESETS else START, values)
         if query.get("preset", START) not in PRESETS:
-            state["build.error"] = (
-                "preset",
-                PlaygroundError(
-                    f"There is no preset {query['preset']!r}.", f"There are {', '.join(PRESETS)}."
-                ),
-            )
+            message = f"There is no preset {query['preset']!r}."
+            state["build.told"] = PlaygroundError(message, f"There are {', '.join(PRESETS)}.")
         _apply(query)
     for name, value in state["build.values"].items():
         state.setdefault(_key(name), value)
@@ -74,19 +70,37 @@ def _take(preset: str, values: dict[str, Any] | None = None) -> None:
 
 
 def _apply(query: dict[str, str]) -> None:
-    """Single settings of the address, each as the spec types it; one that cannot be is told and left out."""
+    """The settings of the address: all of them, or those that can be, and a sentence about the others."""
+    state = st.session_state
+    wanted: dict[str, Any] = {}
+    for name in [name for name in FIELDS if name in query and name != "vocab_size"]:
+        try:
+            wanted[name] = _typed(name, query[name])
+        except SpecError as error:
+            state["build.told"] = error
+    for changes in [wanted, *({name: value} for name, value in wanted.items())]:
+        try:
+            values = ModelSpec.from_dict({**state["build.values"], **changes}).to_dict()
+        except SpecError as error:
+            state["build.told"] = error
+            continue
+        state["build.values"] = values
+        state.update({_key(name): value for name, value in changes.items()})
+        if changes is wanted:
+            break
+    else:
+        if not wanted:
+            return
+    _settle()
+
+
+def _typed(name: str, text: str) -> Any:
+    """A setting of the address as the spec types it."""
     from playground.cli.settings import convert
 
     kinds = {"int": int, "float": float, "bool": bool, "str": str}
-    for name in FIELDS.keys() & query.keys():
-        kind = str(getattr(FIELDS[name], "__name__", FIELDS[name])).split(" |")[0]
-        try:
-            value = None if query[name].lower() == "none" else convert(query[name], kinds[kind], name)
-        except SpecError as error:
-            st.session_state["build.error"] = (name, error)
-            continue
-        st.session_state["build.values"][name] = st.session_state[_key(name)] = value
-        _settle(name)
+    kind = str(getattr(FIELDS[name], "__name__", FIELDS[name])).split(" |")[0]
+    return None if text.lower() == "none" else convert(text, kinds[kind], name)
 
 
 def _data() -> DataSpec:
@@ -114,10 +128,12 @@ def _settle(changed: str = "") -> None:
 def _changed(name: str) -> None:
     """A control was moved."""
     state = st.session_state
+    state["build.told"] = None
     values = state["build.values"]
     values[name] = state[_key(name)]
     if name == "architecture":
         values["bidirectional"] = state["build.bidirectional"] = False
+        values["memory_span"] = state["build.memory_span"] = None
     if name == "vocab_size":
         data = _data()
         kind = data.tokenizer.kind if data.tokenizer.kind != "byte" else "bpe"
@@ -127,6 +143,7 @@ def _changed(name: str) -> None:
 
 
 def _chosen_preset() -> None:
+    st.session_state["build.told"] = None
     _take(st.session_state["build.preset"])
 
 
@@ -141,7 +158,6 @@ def preset_box() -> None:
         on_change=_chosen_preset,
         format_func=_preset_title,
     )
-    _error("preset")
     preset = PRESETS[st.session_state["draft.preset"]]
     st.caption(t(preset.summary))
 
@@ -190,17 +206,23 @@ def _number(name: str, look: dict[str, Any]) -> None:
     if name == "vocab_size":
         st.number_input(min_value=BASE_SIZE, max_value=LARGEST_VOCABULARY, step=256, **look)
     elif name == "dropout":
-        st.slider(min_value=0.0, max_value=0.9, step=0.05, **look)
+        st.slider(min_value=0.0, max_value=max(0.9, look["value"]), step=0.05, **look)
     elif name in ("n_kv_heads", "d_mlp"):
         spec = draft()
         usual = spec.kv_heads if name == "n_kv_heads" else spec.mlp_width
         st.number_input(min_value=1, step=1 if name == "n_kv_heads" else 16, placeholder=str(usual), **look)
+    elif name == "memory_span":
+        st.number_input(min_value=1, step=8, placeholder=t("usual"), **look)
+    elif name == "init_std":
+        st.number_input(
+            min_value=0.0, max_value=10.0, step=0.01, format="%.3f", placeholder=t("usual"), **look
+        )
     elif name == "logit_softcap":
-        st.number_input(min_value=0.1, step=1.0, placeholder=t("no cap"), **look)
+        st.number_input(min_value=0.0, step=1.0, placeholder=t("no cap"), **look)
     elif name == "norm_eps":
-        st.number_input(min_value=1e-14, max_value=0.1, format="%.0e", step=1e-6, **look)
+        st.number_input(min_value=0.0, format="%.0e", step=1e-6, **look)
     else:
-        st.number_input(min_value=1.0, step=1000.0, format="%.0f", **look)
+        st.number_input(min_value=0.0, step=1000.0, format="%.0f", **look)
 
 
 def _choice_title(value: str) -> str:
@@ -215,13 +237,11 @@ def _error(name: str) -> None:
 
 
 def unplaced_error() -> None:
-    """The reason, where no control is there to stand beside."""
+    """What was wrong in the address, and a reason whose control is not there to stand beside."""
+    if told := st.session_state["build.told"]:
+        show(told)
     error = st.session_state["build.error"]
-    if (
-        error
-        and error[0] != "preset"
-        and not (error[0] and applies(error[0], st.session_state["build.values"]))
-    ):
+    if error and not (error[0] and applies(error[0], st.session_state["build.values"])):
         show(error[1])
 
 

@@ -1,0 +1,174 @@
+"""The Data page: texts are chosen, brought, cut and compared; what cannot be read is said in a sentence."""
+
+import time
+
+import pytest
+
+from playground.text import uploads
+from playground.text.prepare import prepare
+from playground.text.spec import DataSpec, TokenizerSpec
+
+CHINESE = "话说天下大势，分久必合，合久必分。\n" * 400
+PROSE = "".join(f"Line {n} tells of rivers, mills and {n % 7} children.\n" for n in range(800))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def docs():
+    """The first corpus, prepared and small."""
+    return prepare(DataSpec("python-docs", tokenizer=TokenizerSpec("bpe", 512), max_bytes=100_000))
+
+
+@pytest.fixture
+def open_docs(open_page, docs):
+    def open_it(**query):
+        return settled(open_page("data", corpus="python-docs", vocabulary="512", **query), limit="100 kB")
+
+    return open_it
+
+
+def settled(app, limit: str | None = None, seconds: float = 60):
+    """Waits for the preparation, as a browser would."""
+    if limit:
+        app.selectbox(key="data.limit").set_value(limit).run()
+    end = time.monotonic() + seconds
+    while not app.metric and not app.error:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+        app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def bring(app, name: str, data: bytes):
+    app.file_uploader[0].set_value((name, data, "application/octet-stream"))
+    app.run()
+    return app
+
+
+def numbers(app) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def said(app) -> str:
+    return " ".join(error.value for error in app.error).replace("\\", "")
+
+
+def test_a_corpus_shows_its_size(open_docs, docs):
+    shown = numbers(open_docs())
+    assert shown["Text"] == "100 kB" and shown["Vocabulary"] == "512"
+    assert shown["Bytes a token"] == f"{docs.info['bytes'] / docs.info['tokens']:.2f}"
+
+
+@pytest.mark.parametrize("view", ["sample", "numbers", "vocabulary", "compare"])
+def test_every_view_opens(open_docs, view):
+    app = open_docs(view=view)
+    assert not app.error and not app.exception
+    assert {"numbers": 2, "vocabulary": 1}.get(view, 0) == len(app.get("plotly_chart")) + len(app.dataframe)
+
+
+def test_tokenizers_side_by_side(open_docs):
+    app = open_docs(view="compare")
+    app.text_area(key="data.try").set_value("the statement").run()
+    app.multiselect(key="data.ways").set_value(["char", "byte"]).run()
+    counted = [text.value for text in app.markdown if "tokens here" in text.value]
+    assert len(counted) == 3
+    assert counted[1].startswith("**13** tokens here") and counted[2].startswith("**13** tokens here")
+
+
+def test_the_vocabulary_can_be_searched(open_docs):
+    app = open_docs(view="vocabulary")
+    app.text_input(key="data.find").set_value("stat").run()
+    found = app.dataframe[0].value["token"]
+    assert len(found) and found.str.contains("stat").all()
+
+
+def test_the_choice_is_handed_to_training(open_docs):
+    app = open_docs()
+    spec = DataSpec.from_dict(app.session_state["draft.data"])
+    assert (spec.corpus, spec.tokenizer.vocab_size, spec.max_bytes) == ("python-docs", 512, 100_000)
+
+
+def test_a_task_has_its_options(open_page):
+    app = settled(open_page("data", corpus="task-addition"))
+    digits = app.slider(key="data.option.task-addition.digits")
+    digits.set_value(1).run()
+    assert app.session_state["draft.data"]["options"]["digits"] == 1
+    assert app.session_state["draft.data"]["tokenizer"]["kind"] == "char"
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("utf-8", PROSE), ("utf-16", PROSE), ("gbk", CHINESE)])
+def test_a_file_is_read_in_its_encoding(open_page, encoding, text):
+    app = settled(bring(open_page("data", corpus="file"), "mine.txt", text.encode(encoding)))
+    assert not app.error
+    assert numbers(app)["Text"].split()[0] == f"{len(text.encode()) / 1000:.1f}"
+    assert uploads.uploads()[0].name == "mine.txt"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("empty.txt", b"", "empty.txt is empty."),
+        ("photo.txt", b"\x89PNG\r\n\x1a\n" + bytes(500), "photo.txt is not text: it is a PNG image."),
+        ("film.mp4", b"....", "files ending in .mp4 are not read"),
+        ("short.txt", b"a", "The text is too short"),
+        ("broken.csv", b'text\n"never closed\n', "breaks off in the row"),
+    ],
+)
+def test_what_cannot_be_read_is_said(open_page, name, data, says):
+    app = bring(open_page("data", corpus="file"), name, data)
+    if not app.error:
+        settled(app)
+    assert says in said(app)
+
+
+def test_an_unsafe_archive_is_refused(open_page, home):
+    import io
+    import zipfile
+
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("../evil.txt", "words")
+    app = bring(open_page("data", corpus="file"), "trap.zip", file.getvalue())
+    assert "leads out of its folder" in said(app)
+    assert not list(home.rglob("evil*"))
+
+
+def test_a_column_is_chosen_and_a_missing_one_told(open_page):
+    lines = PROSE.replace(",", "").splitlines()
+    table = "title,words\n" + "".join(f"t{n},{line}\n" for n, line in enumerate(lines))
+    app = bring(open_page("data", corpus="file"), "stories.csv", table.encode())
+    assert "Which column of stories.csv holds the text?" in said(app)
+    app.selectbox(key="data.column").set_value("words").run()
+    assert not settled(app).error
+    assert app.query_params["column"] == "words"
+    bring(app, "other.csv", b"name,lines\n" + b"".join(b"n%d,some words %d\n" % (n, n) for n in range(50)))
+    assert "other.csv has no column 'words'." in said(app) and "It has name, lines." in said(app)
+    app.selectbox(key="data.column").set_value("lines").run()
+    assert not settled(app).error
+
+
+def test_two_columns_are_pairs(open_page):
+    table = "".join(f"{n}+{n}\t{2 * n}\n" for n in range(300))
+    app = bring(open_page("data", corpus="file"), "sums.tsv", ("question\tanswer\n" + table).encode())
+    app.selectbox(key="data.column").set_value("pair").run()
+    assert numbers(settled(app))["Pairs"] == "300"
+    assert app.session_state["draft.data"]["target_column"] == "answer"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"corpus": "nonsense"},
+        {"corpus": "file", "file": "../../etc"},
+        {"tokenizer": "x", "corpus": "python-docs"},
+    ],
+)
+def test_a_link_with_nonsense_still_opens(open_page, query):
+    app = open_page("data", **query)
+    assert not app.exception and app.selectbox

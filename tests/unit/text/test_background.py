@@ -1,0 +1,51 @@
+"""Preparing text beside the server: it tells how far it is, fails in a sentence, and can be stopped."""
+
+import time
+
+import pytest
+
+from playground.text import background
+from playground.text.prepare import find
+from playground.text.spec import DataSpec, TokenizerSpec
+
+
+def wait(job, seconds: float = 60):
+    end = time.monotonic() + seconds
+    while not job.done:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def spec(tmp_path, prose):
+    file = tmp_path / "text.txt"
+    file.write_text(prose(2000), encoding="utf-8")
+    return DataSpec("file", path=str(file), tokenizer=TokenizerSpec("bpe", 400))
+
+
+def test_prepares_and_is_found(spec):
+    assert find(spec) is None
+    job = background.start(spec, "me")
+    assert background.start(spec, "you") is job  # two who ask for the same wait for the same
+    wait(job)
+    assert job.error is None and job.fraction == 1.0
+    assert find(spec).tokenizer.size <= 400
+
+
+def test_fails_in_a_sentence(tmp_path):
+    file = tmp_path / "short.txt"
+    file.write_text("a")
+    job = background.start(DataSpec("file", path=str(file)), "me")
+    wait(job)
+    assert "too short" in job.error.message and job.error.hint
+
+
+def test_the_last_to_leave_stops_it():
+    job = background.start(DataSpec("python-code", tokenizer=TokenizerSpec("bpe", 4096)), "me")
+    job.watchers.add("you")
+    background.leave(job, "me")
+    assert not job.stopped
+    background.leave(job, "you")
+    wait(job)
+    assert job.stopped and job.error is None
+    assert find(job.spec) is None

@@ -1,0 +1,146 @@
+"""What people bring: kept once, in parts, or refused in a sentence."""
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from playground.errors import PlaygroundError
+from playground.text.files import open_file
+from playground.text.spec import DataSpec
+from playground.text.uploads import keep, safe_name, uploads
+
+CHINESE = (
+    "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚、汉分争，又并入于汉。\n" * 40
+)
+
+
+def zipped(files: dict[str, bytes], links: tuple[str, ...] = ()) -> io.BytesIO:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (0o120777 if name in links else 0o100644) << 16
+            archive.writestr(info, data)
+    file.seek(0)
+    return file
+
+
+def text_of(path) -> str:
+    return "".join(open_file(DataSpec("file", path=str(path))).documents())
+
+
+def test_a_file_is_kept_under_its_name_and_its_content():
+    upload = keep(io.BytesIO(b"hello there\n"), "my notes.txt")
+    assert upload.name == "my notes.txt" and upload.size == 12
+    assert text_of(upload.path) == "hello there\n"
+    assert [each.path for each in uploads()] == [upload.path]
+
+
+def test_equal_content_is_kept_once(home):
+    first = keep(io.BytesIO(b"the same words"), "a.txt")
+    second = keep(io.BytesIO(b"the same words"), "b.txt")
+    assert first.path == second.path
+    assert keep(io.BytesIO(b"the same words"), "c.csv").path.suffix == ".csv"
+    assert not list((home / "uploads").glob(".part-*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("empty.txt", b"", "empty.txt is empty."),
+        ("photo.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "photo.txt is not text: it is a PNG image."),
+        ("song.mp3", b"ID3", "files ending in .mp3 are not read"),
+        ("noise.txt", b"\0\1\0\0\2\0\3" * 100, "noise.txt is not text: it holds zero bytes."),
+        ("broken.zip", b"PK\x03\x04 and then nothing", "The archive broken.zip cannot be opened"),
+    ],
+)
+def test_what_cannot_be_read_is_told(home, name, data, says):
+    with pytest.raises(PlaygroundError, match=says.replace("(", r"\(")) as told:
+        keep(io.BytesIO(data), name)
+    assert told.value.hint
+    assert not uploads() and not list((home / "uploads").glob(".part-*"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "gbk", "utf-8-sig"])
+def test_encodings_are_found(encoding):
+    assert text_of(keep(io.BytesIO(CHINESE.encode(encoding)), "sanguo.txt").path) == CHINESE
+
+
+def test_a_table_without_the_chosen_column_is_told():
+    upload = keep(io.BytesIO(b"title,body\na,b\n"), "reviews.csv")
+    with pytest.raises(PlaygroundError, match="reviews.csv has no column 'review'.") as told:
+        open_file(DataSpec("file", path=str(upload.path), text_column="review"))
+    assert told.value.hint == "It has title, body."
+
+
+def test_a_zip_of_texts_becomes_documents():
+    files = {"b/two.txt": CHINESE.encode("gbk"), "a.md": b'first "quoted"\n', "photo.png": b"\x89PNG"}
+    upload = keep(zipped(files), "letters.zip")
+    assert upload.name == "letters.jsonl"
+    rows = [json.loads(line) for line in upload.path.read_text(encoding="utf-8").splitlines()]
+    assert [row["name"] for row in rows] == ["a.md", "b/two.txt"]
+    assert [row["text"] for row in rows] == ['first "quoted"\n', CHINESE]
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "a/../../evil.txt", "/etc/evil.txt", "..\\evil.txt", "C:evil.txt"]
+)
+def test_a_zip_that_leads_out_of_its_folder_is_refused(home, name):
+    with pytest.raises(PlaygroundError, match="leads out of its folder"):
+        keep(zipped({"fine.txt": b"words", name: b"evil"}), "trap.zip")
+    assert not list(home.rglob("evil*")) and not uploads()
+
+
+def test_a_zip_with_a_link_is_refused():
+    with pytest.raises(PlaygroundError, match="leads out of its folder"):
+        keep(zipped({"passwords.txt": b"/etc/passwd"}, links=("passwords.txt",)), "trap.zip")
+
+
+def test_a_zip_without_texts_is_told():
+    with pytest.raises(PlaygroundError, match="holds no .txt files"):
+        keep(zipped({"photo.png": b"\x89PNG"}), "photos.zip")
+
+
+def test_a_zip_with_something_else_inside_names_it():
+    with pytest.raises(PlaygroundError, match="photo.txt in photos.zip is not text: it is a PNG image"):
+        keep(zipped({"photo.txt": b"\x89PNG\r\n"}), "photos.zip")
+
+
+def test_a_zip_that_unpacks_to_too_much_is_stopped(monkeypatch, home):
+    monkeypatch.setattr("playground.text.uploads.LARGEST_ARCHIVE", 3_000_000)
+    with pytest.raises(PlaygroundError, match="holds more than"):
+        keep(zipped({"bomb.txt": b"a" * 5_000_000}), "bomb.zip")
+    assert not list((home / "uploads").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/passwd.txt", "passwd.txt"),
+        ("a\\b.txt", "b.txt"),
+        ("..", "upload.txt"),
+        ("x\n<y>.txt", "x__y_.txt"),
+        ("n" * 300 + ".txt", "n" * 80 + ".txt"),
+    ],
+)
+def test_names_lead_nowhere(given, kept):
+    assert safe_name(given) == kept
+
+
+def test_a_large_file_passes_in_parts():
+    class Large(io.RawIOBase):
+        """200 MB that never exist whole; reading more than a part at once would."""
+
+        left, largest = 200_000_000, 0
+
+        def read(self, size=-1):
+            self.largest = max(self.largest, size if size > 0 else self.left)
+            size = min(size if size > 0 else self.left, self.left)
+            self.left -= size
+            return b"words and lines\n" * (size // 16) + b"w" * (size % 16)
+
+    file = Large()
+    assert keep(file, "large.txt").size == 200_000_000
+    assert file.largest <= 1 << 20
