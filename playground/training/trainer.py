@@ -129,13 +129,13 @@ class Trainer:
         step = self.progress.step
         if self.config.model.dropout:
             self.device.seed(self.training.seed * 1_000_003 + step * self.group.world + self.group.rank)
-        factor = self.set_learning_rate(step)
         batches = self.batches(step)
         local = sum(batch.n_targets for batch in batches)
-        code = self.decide()
-        count, code = self.group.sum([local, code if self.group.leads else 0], self.device)
+        code, scale = (self.decide(), self.progress.lr_scale) if self.group.leads else (GO_ON, 0.0)
+        count, code, self.progress.lr_scale = self.group.sum([local, code, scale], self.device)
         if code:
             return self.end(int(code))
+        factor = self.set_learning_rate(step)
         loss = self.backward(batches, count)
         grad_norm = self.update()
         if self.group.world > 1:
@@ -187,10 +187,10 @@ class Trainer:
                 self.scaler.unscale_(optimizer)
         limit = self.training.grad_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True)
+        # An overflow in one optimizer's gradients has just spoilt all of them: with float16 none may step.
+        spoilt = self.scaler is not None and not norm.isfinite()
         for optimizer in self.optimizers:
-            if self.scaler:
-                self.scaler.step(optimizer)
-            else:
+            if not spoilt:
                 optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if self.scaler:
@@ -240,8 +240,6 @@ class Trainer:
 
     def decide(self) -> int:
         """What the leader makes of requests and of the numbers so far."""
-        if not self.group.leads:
-            return GO_ON
         if self.journal.diverged_at is not None:
             return DIVERGED
         if self.pause_at is not None and self.progress.step >= self.pause_at:
@@ -256,6 +254,7 @@ class Trainer:
         """Obeys what the page or the CLI wrote: "pause", "stop", "step" (one and then pause), {"lr_scale": 0.5}."""
         if isinstance(request, dict):
             self.progress.lr_scale = float(request.get("lr_scale", self.progress.lr_scale))
+            self.checkpoint()  # the request is taken: a killed worker must find it there
         elif request == "step":
             self.pause_at = self.progress.step + 1
         else:

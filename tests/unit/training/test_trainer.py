@@ -2,15 +2,20 @@
 
 import json
 import math
+import types
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from models.presets import PRESETS
+from playground.runs.config import TrainingSpec
 from playground.runs.store import RunStore
+from playground.text.prepare import load
 from playground.training import trainer as trainer_module
 from playground.training import worker
+from playground.training.device import choose_device
+from playground.training.distributed import Group
 from playground.training.recipes import recipe
 from playground.training.saving import load_model
 
@@ -204,6 +209,57 @@ def test_learning_rate_can_be_changed_while_training(new_run):
     worker.run(folder)
     rates = [row["lr"] for row in folder.metrics()[0] if row["kind"] == "train"]
     assert rates[-1] == pytest.approx(5e-4)
+
+
+def test_a_changed_learning_rate_survives_a_kill(new_run, monkeypatch):
+    """Who takes a request is the only one to know of it, so it is saved before anything else happens."""
+    folder = new_run(
+        training={"checkpoint_seconds": 1e6, "schedule": "constant", "warmup_steps": 0, "lr": 1e-3}
+    )
+    folder.request({"lr_scale": 0.5})
+    monkeypatch.setattr(
+        trainer_module.Trainer, "after_step", lambda self: 1 / 0
+    )  # killed after the first step
+    assert worker.run(folder) == "failed"
+    monkeypatch.undo()
+    assert worker.run(folder) == "finished"
+    assert {row["lr"] for row in folder.metrics()[0] if row["kind"] == "train"} == {5e-4}
+
+
+class Follower(Group):
+    """The second of two processes, hearing a leader with as many targets, no request and half the learning rate."""
+
+    def sum(self, values, device):
+        return [2 * values[0], 0, 0.5] if len(values) == 3 else values
+
+    def wrap(self, model, device):
+        return model
+
+
+def test_a_changed_learning_rate_is_heard_by_every_process(new_run):
+    folder = new_run(training={"schedule": "constant", "warmup_steps": 0, "lr": 1e-3})
+    worker.run(folder)
+    config = folder.config()
+    prepared, device = load(folder.about()["data_folder"]), choose_device(config.training)
+    trainer = trainer_module.Trainer(folder, config, prepared, device, Follower(rank=1, world=2))
+    trainer.one_step()
+    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(5e-4)
+
+
+def test_an_overflow_in_one_optimizers_gradients_holds_all_of_them_back():
+    """Clipping spreads it: the other optimizer's own gradients were finite when the scaler looked at them."""
+    one, two = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    one.grad, two.grad = torch.tensor([math.nan, 1.0]), torch.ones(2)
+    trainer = types.SimpleNamespace(
+        scaler=torch.amp.GradScaler("cpu", init_scale=8.0),
+        optimizers=[torch.optim.SGD([one], lr=1.0), torch.optim.SGD([two], lr=1.0)],
+        training=TrainingSpec(),
+        parameters=[one, two],
+    )
+    trainer.scaler.scale(torch.ones(1))
+    assert not trainer_module.Trainer.update(trainer).isfinite()
+    assert torch.equal(one, torch.ones(2)) and torch.equal(two, torch.ones(2))
+    assert trainer.scaler.get_scale() == 4.0
 
 
 def test_a_branch_starts_from_its_parents_weights(new_run):
