@@ -22,8 +22,9 @@ def page() -> None:
     page_title(t("Train"), t("Choose what it learns from and how fast, then watch it learn."))
     show_running()
     with shown_errors():
-        config = plan()
-        if st.button(t("Train"), type="primary", icon=":material/play_arrow:", key="train.start"):
+        config, place = plan()
+        look = {"type": "primary", "icon": ":material/play_arrow:", "width": "stretch"}
+        if place.button(t("Train"), key="train.start", **look):
             start(config)
 
 

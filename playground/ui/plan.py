@@ -38,8 +38,8 @@ class Choice:
     training: TrainingSpec | None = None
 
 
-def plan() -> RunConfig:
-    """Asks for everything about a run.
+def plan() -> tuple[RunConfig, Any]:
+    """Asks for everything about a run; gives the config, and the place where the button to start belongs.
 
     Raises:
         SpecError, PlaygroundError: when the choices do not go together.
@@ -52,10 +52,8 @@ def plan() -> RunConfig:
         training = choose_training(model, text.value)
     with right:
         show_schedule(model.value, text.value, training)
-    config = RunConfig(
-        name="?", model=model.value, data=text.value, training=training, preset=model.preset, parent=parent_of(base)
-    )
-    return config.replace(name=choose_name(config, base))
+        config = RunConfig("?", model.value, text.value, training, model.preset, parent_of(base))
+        return config.replace(name=choose_name(config, base)), st.container()
 
 
 def base_config() -> RunConfig | None:
@@ -98,8 +96,9 @@ def choose_model(base: RunConfig | None) -> Choice:
     choice = options[chosen]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(summary(choice.value), width="stretch")
-        if not parent_of(base):
-            links.link("build", t("Change it in Build"), icon=":material/account_tree:", preset=choice.preset)
+        if chosen != "base":
+            known = choice.preset if chosen in PRESETS else None
+            links.link("build", t("Change it in Build"), icon=":material/account_tree:", preset=known)
     return choice
 
 
@@ -154,7 +153,9 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
             t("Cut into tokens: {kind}, at most {size:,} of them", kind=spec.tokenizer.kind, size=spec.tokenizer.vocab_size),
             width="stretch",
         )
-        links.link("data", t("Change it in Data"), icon=":material/dataset:", corpus=spec.corpus)
+        if chosen != "base":
+            known = chosen if chosen in CORPORA else None
+            links.link("data", t("Change it in Data"), icon=":material/dataset:", corpus=known)
     return options[chosen]
 
 

@@ -1,5 +1,7 @@
 """Several runs beside each other: curves, settings, and what each makes of the same prompt."""
 
+from html import escape
+
 import streamlit as st
 
 from playground.cli.reproduce import command_line, python_code
@@ -135,8 +137,7 @@ def written(runs: list[RunFolder], working: bool) -> None:
     for row in [runs[i : i + 3] for i in range(0, len(runs), 3)]:
         for column, run in zip(st.columns(len(row)), row, strict=True):
             with column, st.container(border=True, height="stretch"):
-                st.html(f'<span style="color:{colours[run.id]}">●</span>', width="content")
-                st.markdown(f"**{plain(run.name)}**")
+                st.html(f'<b><span style="color:{colours[run.id]}">●</span> {escape(run.name)}</b>')
                 show_job(jobs.get(run.id))
     still = any(getattr(job, "is_running", False) for job in jobs.values())
     if still and st.button(t("Stop writing"), icon=":material/stop:", key="runs.prompt.stop"):

@@ -33,12 +33,13 @@ BADGES = {"running": "green", "preparing": "blue", "queued": "blue", "failed": "
 
 STYLE = """<style>
 .st-key-train-heading h1 { font-size: 1.9rem; padding: 0; overflow-wrap: anywhere; }
-.train-numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, max-content)); gap: .4rem 2rem;
-  margin: 0; padding: 0; }
+dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0; padding: 0; }
+.train-numbers div { min-width: 7.5rem; margin: 0; padding: 0; }
 [data-testid="stStatusWidget"] { display: none; }
-.st-key-train-ways [data-testid="stPageLink-NavLink"] { background: none; border: 1px solid rgb(128 128 128 / 30%); }
+.st-key-train-ways [data-testid="stPageLink-NavLink"], .st-key-train-steering [data-testid="stPageLink-NavLink"] {
+  min-height: 2.5rem; background: none; border: 1px solid rgb(128 128 128 / 30%); }
 .st-key-train-ways [data-testid="stPageLink-NavLink"] * { font-weight: 400; }
-.train-numbers dt { font-size: .85rem; opacity: .8; }
+.train-numbers dt { font-size: .85rem; opacity: .8; margin: 0; }
 .train-numbers dd { margin: 0; font-size: 1.45rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .train-numbers small { font-size: .85rem; opacity: .8; }
 </style>"""

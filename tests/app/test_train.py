@@ -16,7 +16,7 @@ def planned() -> None:
 
     from playground.ui.plan import plan
 
-    st.session_state["config"] = plan()
+    st.session_state["config"], _ = plan()
 
 
 def fill(**query: str) -> AppTest:

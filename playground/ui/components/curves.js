@@ -23,8 +23,7 @@ class Curves {
     this.tools = make("div", { class: "tools" });
     this.legend = make("div", { class: "legend" });
     this.grid = make("div", { class: "panels" });
-    this.spoken = make("div", { class: "unseen", "aria-live": "polite" });
-    this.root = make("div", { class: "curves" }, this.tools, this.legend, this.grid, this.spoken);
+    this.root = make("div", { class: "curves" }, this.tools, this.legend, this.grid);
     parent.append(this.root);
     this.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.onCursor = ({ detail }) => detail.from !== this && this.setCursor(detail.step, false);

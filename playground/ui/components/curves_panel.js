@@ -22,7 +22,7 @@ class Panel {
   describe(about) {
     this.about = about;
     this.plot.style.height = `${about.height || (about.main ? 320 : 130)}px`;
-    this.plot.setAttribute("aria-description", this.curves.data.alt);
+    if (about.main) this.plot.setAttribute("aria-description", this.curves.data.alt);
   }
 
   get heading() {
@@ -233,7 +233,7 @@ class Panel {
     const { curves, sx } = this, { words } = curves.data, { axis } = curves.choices;
     const rows = lines.map((line) => {
       const i = nearest(line.x, place), range = line.low && line.low[i] !== null && line.low[i] !== line.high[i];
-      return { line, value: line.y[i], x: line.x[i], range: range ? ` (${brief(line.low[i])} – ${brief(line.high[i])})` : "" };
+      return { line, value: line.y[i], x: line.x[i], range: range ? ` (${brief(line.low[i])} – ${brief(line.high[i])})` : this.elsewhere(line, i) };
     }).filter((row) => row.value != null);
     rows.sort((a, b) => b.value - a.value);
     const [unit, letter] = axis === "seconds" ? timeUnit(sx.high) : [1, ""];
@@ -244,6 +244,12 @@ class Panel {
         make("span", { class: "number" }, brief(value, 4), make("small", {}, range)))));
     const width = this.tip.offsetWidth, x = sx(place), right = x + 14 + width > this.plot.clientWidth;
     this.tip.style.transform = `translate(${Math.max(0, right ? x - width - 14 : x + 14)}px, 8px)`;
+  }
+
+  /** An evaluation is shown at the step where it was made, should that be another one. */
+  elsewhere({ kind, run }, i) {
+    const step = kind === "points" ? run.validation.step[i] : this.curves.cursor;
+    return step === this.curves.cursor ? "" : ` (${this.curves.data.words.step} ${step.toLocaleString()})`;
   }
 
   /* What the reader does */

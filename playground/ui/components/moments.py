@@ -38,7 +38,10 @@ def moments(
                 "step_title": t("optimizer step"),
                 "truth": t("the text has"),
                 "probe": t("What it learned when"),
-                "probe_hint": t("A passage it never trained on. The fuller a token, the surer the model is of it. Point at one to see when that was learned."),
+                "probe_hint": t(
+                    "A passage it never trained on. The fuller a token, the surer the model is of it. Point at one "
+                    "to see when that was learned."
+                ),
                 "mean": t("Mean of all tokens"),
             },
         },
