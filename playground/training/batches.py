@@ -145,12 +145,15 @@ class Sampler:
         return Rows(self._sides[side].windows(chosen, self.length + 1))
 
     def _pairs(self, side: int, chosen: np.ndarray) -> Rows:
-        """``source <bos> target <eos>``; a source too long for the context loses its beginning, never the answer."""
+        """``source <bos> target <eos>``; a source too long for the context loses its beginning, an answer its end.
+
+        An answer that is cut off has no ``<eos>``: the model must not learn to stop there.
+        """
         pairs = [self._sides[side][int(i)] for i in chosen]
         room = self.length + 1
         joined, starts, sources = [], [], []
         for source, target in pairs:
-            target = [*target[: room - 2], self.eos_id]
+            target = [*target, self.eos_id][: room - 1]
             source = list(source)[-self.length :]
             kept = source[max(0, len(source) - (room - 1 - len(target))) :]
             joined.append([*kept, self.bos_id, *target])

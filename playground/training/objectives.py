@@ -123,8 +123,9 @@ class Objective:
         """
         if self.training.objective != "mlm":
             return rows
-        if rows.lengths is None:
-            rows = replace(rows, ids=rows.ids[:, :-1])  # a window has one token more than a model reads
+        most = self.context_length  # rows hold one token more, for a target that causal models shift
+        lengths = None if rows.lengths is None else rows.lengths.clip(max=most)
+        rows = replace(rows, ids=rows.ids[:, :most], lengths=lengths)
         generator = rng(self.training.seed, step, stream)
         shown, hidden = mask_tokens(
             rows.ids, generator, self.training.mask_rate, self.mask_id, self.vocab_size

@@ -217,8 +217,11 @@ class Trainer:
         """Scores the same validation rows each time; True when the loss is the lowest so far."""
         self.model.eval()
         score = Score()
-        batch_size = max(self.training.batch_size, 32)
-        n_batches = math.ceil(self.training.eval_batches * self.training.batch_size / batch_size)
+        training = self.training
+        batch_size = max(
+            training.batch_size // training.accumulate, 32
+        )  # what does not fit is split here too
+        n_batches = math.ceil(training.eval_batches * training.batch_size / batch_size)
         places = self.sampler.validation(n_batches, batch_size)
         for index in range(self.group.rank, len(places), self.group.world):
             rows = self.objective.hide(self.sampler.validation_rows(places[index]), index, stream=2)

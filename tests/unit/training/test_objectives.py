@@ -1,5 +1,7 @@
 """What is asked of a model, against the definitions written out."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.training.batches import IGNORE, Rows, rng
+from playground.training.batches import IGNORE, Rows, Sampler, rng
 from playground.training.objectives import N_SPECIAL, causal, mask_tokens, masked, sequence_to_sequence
 
 PAD, BOS, EOS, MASK = range(4)
@@ -107,3 +109,23 @@ def test_parts_of_a_batch_add_up_to_its_loss():
         for i, part in enumerate(parts)
     )
     assert total / sum(part.n_targets for part in parts) == pytest.approx(float(mean), rel=1e-6)
+
+
+class OnePair:
+    """Prepared data of a single pair, on both sides."""
+
+    shape = "pairs"
+    tokenizer = SimpleNamespace(pad_id=PAD, bos_id=BOS, eos_id=EOS)
+
+    def __init__(self, source: list[int], target: list[int]) -> None:
+        self.train = self.validation = [(np.array(source), np.array(target))]
+
+
+@pytest.mark.parametrize(
+    "target, row",
+    [([21, 22], [10, 11, BOS, 21, 22, EOS]), ([21, 22, 23, 24, 25, 26], [BOS, 21, 22, 23, 24, 25])],
+)
+def test_a_pair_too_long_keeps_the_beginning_of_its_answer_and_does_not_end_it(target, row):
+    """An answer that was cut is not over: an ``<eos>`` there would teach the model to stop in the middle."""
+    rows = Sampler(OnePair([9, 10, 11], target), length=5, seed=0).train(0, 1)
+    assert rows.ids.tolist() == [row]

@@ -141,6 +141,26 @@ def test_micro_batches_give_the_same_gradients(new_run):
             assert losses(four)[step] == pytest.approx(loss, rel=2e-4), (training, step)
 
 
+def test_evaluation_needs_no_more_memory_than_training(new_run, monkeypatch):
+    """Who splits a batch because it does not fit must not be handed all of it at the first evaluation."""
+    seen = []
+    original = trainer_module.Objective.score
+    monkeypatch.setattr(
+        trainer_module.Objective,
+        "score",
+        lambda self, model, batch: seen.append(len(batch.targets)) or original(self, model, batch),
+    )
+    folder = new_run(training={"steps": 2, "batch_size": 96, "accumulate": 2, "eval_batches": 2})
+    assert worker.run(folder) == "finished"
+    assert seen == [48] * 4
+
+
+def test_masked_models_read_pairs_longer_than_their_context(new_run):
+    data = {"corpus": "jupyterlab-zh", "max_bytes": 40_000}
+    folder = new_run({"architecture": "encoder", "context_length": 8}, {"objective": "mlm", "steps": 2}, data)
+    assert worker.run(folder) == "finished", folder.status().message
+
+
 def test_nan_stops_the_run_with_a_reason_and_keeps_the_good_checkpoint(new_run):
     folder = new_run(
         training={"steps": 400, "optimizer": "sgd", "lr": 100.0, "grad_clip": 0.0, "eval_every": 1}
