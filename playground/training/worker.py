@@ -154,9 +154,8 @@ def _prepare(folder: RunFolder, told: Listener, group: Group) -> Prepared:
     if group.leads and (known := _prepared_before(folder)):
         prepared = known
     elif group.leads:
-        parent = folder.config().parent
-        tokenizer = _parent_tokenizer(parent) if parent else None
-        prepared = prepare(folder.config().data, progress, lambda: _asked_to_end(folder), tokenizer=tokenizer)
+        stopped = lambda: _asked_to_end(folder)
+        prepared = prepare(folder.config().data, progress, stopped, tokenizer=_known_tokenizer(folder))
         if _asked_to_end(folder):
             raise Cancelled("Stopped before training.")
         prepared.tokenizer.save(folder.tokenizer_path)
@@ -175,12 +174,19 @@ def _prepared_before(folder: RunFolder) -> Prepared | None:
         return None
 
 
-def _parent_tokenizer(parent: dict):
-    """A branch keeps its parent's tokens, whatever text it goes on with: other ids would make its weights nonsense."""
+def _known_tokenizer(folder: RunFolder):
+    """What weights that exist already were trained with; None: learn one.
+
+    A run that goes on (perhaps on another machine, whose text is a little different) keeps its own tokens, a branch its
+    parent's, whatever text it goes on with: other ids would make the weights nonsense.
+    """
     from playground.runs.store import RunStore
     from playground.text.tokenizers import Tokenizer
 
-    return Tokenizer.load(RunStore().get(parent["run"]).tokenizer_path)
+    parent = folder.config().parent
+    if folder.checkpoints() and folder.tokenizer_path.exists():
+        return Tokenizer.load(folder.tokenizer_path)
+    return Tokenizer.load(RunStore().get(parent["run"]).tokenizer_path) if parent else None
 
 
 def _complete(folder: RunFolder, prepared: Prepared, group: Group) -> RunConfig:
@@ -191,8 +197,8 @@ def _complete(folder: RunFolder, prepared: Prepared, group: Group) -> RunConfig:
         return config
     if config.model.vocab_size not in (0, size) and folder.checkpoints():
         raise PlaygroundError(
-            f"The text now gives {size} different tokens, but the model was trained with {config.model.vocab_size}.",
-            "The text has changed since: start a new run, or put the old text back.",
+            f"The text gives {size} different tokens, but the model was trained with {config.model.vocab_size}.",
+            f"The file {folder.tokenizer_path.name} of the run is missing or another one: put the old one back.",
         )
     config = config.replace(model=config.model.replace(vocab_size=size))
     if group.leads:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import types
 
 import pytest
@@ -12,6 +13,7 @@ from models.presets import PRESETS
 from playground.runs.config import TrainingSpec
 from playground.runs.store import RunStore
 from playground.text.prepare import load
+from playground.text.spec import TokenizerSpec
 from playground.training import trainer as trainer_module
 from playground.training import worker
 from playground.training.device import choose_device
@@ -289,6 +291,22 @@ def test_a_branch_starts_from_its_parents_weights(new_run):
     worker.run(child)
     for name, tensor in load_file(parent.checkpoint(6) / "model.safetensors").items():
         assert torch.equal(tensor, weights(child)[name])
+
+
+def test_a_run_goes_on_with_its_own_tokens_when_its_text_has_changed(new_run, tmp_path):
+    """As after a move to a machine where the text differs: a vocabulary of the same size would mean other words."""
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat and the dog sat on the log. " * 400)
+    words = {"corpus": "file", "path": str(text), "tokenizer": TokenizerSpec("bpe", 270), "max_bytes": None}
+    folder = new_run(data=words, training={"keep_steps": (6,), "eval_every": 1000})
+    worker.run(folder)
+    learnt = folder.tokenizer_path.read_text()
+    folder.rewind(6)
+    shutil.rmtree(folder.about()["data_folder"])
+    text.write_text("zip zap zop, zigzag zebras buzz in a bazaar of puzzles. " * 400)
+    assert worker.run(folder) == "finished", folder.status().message
+    assert folder.tokenizer_path.read_text() == learnt
+    assert folder.status().step == 12
 
 
 def test_a_branch_on_another_text_keeps_its_parents_tokens(new_run):
