@@ -1,0 +1,92 @@
+"""Many people at once: nobody sees an error, the queue is honest, and the server's memory comes back."""
+
+import time
+
+import psutil
+import pytest
+
+from tests.browser.serving import serve
+from tests.browser.waiting import WIDE, wait_idle
+
+SESSIONS = 50
+VISITS = ("/", "/build", "/data", "/runs", "/generate", "/build?preset=lstm-tiny", "/train")
+MEGABYTE = 1e6
+
+
+@pytest.fixture
+def crowd(browser, tmp_path):
+    """A server of its own and ``visit(path)``: another person's browser."""
+    errors, contexts = [], []
+    with serve(tmp_path) as server:
+
+        def visit(path: str):
+            context = browser.new_context(base_url=server.address, viewport=WIDE, reduced_motion="reduce")
+            contexts.append(context)
+            page = context.new_page()
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.goto(path)
+            return page
+
+        yield server, visit
+        for context in contexts:
+            context.close()
+    assert not errors
+
+
+def no_error(page) -> None:
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.locator("[data-testid=stAlertContentError]").count() == 0, page.inner_text("body")
+
+
+def test_ten_people_three_of_them_training(crowd):
+    _, visit = crowd
+    trainers = []
+    for _ in range(3):
+        page = visit("/train")
+        wait_idle(page, 60)
+        page.get_by_role("button", name="Train", exact=True).click()
+        page.wait_for_url("**run=**")
+        trainers.append(page)
+    first, second, third = trainers
+    first.wait_for_function(
+        "() => /\\d/.test(document.querySelector('.train-numbers dd')?.textContent || '')", timeout=60_000
+    )
+    second.get_by_text("waiting, place 1").first.wait_for(timeout=60_000)
+    third.get_by_text("waiting, place 2").first.wait_for(timeout=60_000)
+    others = [visit(path) for path in VISITS]
+    for page in [*others, *trainers]:
+        page.locator("h1").first.wait_for(timeout=60_000)
+        no_error(page)
+    first.get_by_role("button", name="Stop").click()
+    second.wait_for_function(
+        "() => /\\d/.test(document.querySelector('.train-numbers dd')?.textContent || '')", timeout=60_000
+    )
+    third.get_by_text("waiting, place 1").first.wait_for(timeout=60_000)
+    for page in (third, second):
+        page.get_by_role("button", name="Stop").click()
+    for page in [*others, *trainers]:
+        no_error(page)
+
+
+def test_memory_comes_back_after_fifty_visits(crowd, browser):
+    server, visit = crowd
+    process = psutil.Process(server.process.pid)
+
+    def come_and_go(path: str) -> None:
+        context = browser.new_context(base_url=server.address, viewport=WIDE)
+        page = context.new_page()
+        page.goto(path)
+        page.locator("h1").first.wait_for(timeout=60_000)
+        context.close()
+
+    for path in VISITS:  # what is loaded once for everybody is loaded before the count begins
+        come_and_go(path)
+    page = visit("/")
+    page.locator(".st-key-home-demo .root:not(.stale) .bars li").first.wait_for(timeout=60_000)
+    before = process.memory_info().rss
+    for number in range(SESSIONS):
+        come_and_go(VISITS[number % len(VISITS)])
+    deadline = time.monotonic() + 60
+    while (grown := (process.memory_info().rss - before) / MEGABYTE) > 100 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert grown <= 100
