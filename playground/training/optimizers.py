@@ -77,14 +77,15 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_add_(same, updates, alpha=-group["lr"] * scale)
 
 
-def stacked_maps(name: str, parameter: Tensor) -> int:
+GATES = {"lstm": 4, "gru": 3}  # maps in each of a recurrent layer's matrices
+
+
+def stacked_maps(name: str, parameter: Tensor, gates: int = 1) -> int:
     """How many equal maps one matrix of ``models/`` holds: q, k, v in a fused projection; a recurrent layer's gates."""
     rows, columns = parameter.shape
     if "qkv" in name and rows == 3 * columns:
         return 3
-    if "recurrent.weight" in name and rows % columns == 0:
-        return rows // columns
-    return 1
+    return gates if "recurrent.weight" in name else 1
 
 
 def build_optimizers(
@@ -109,9 +110,8 @@ def build_optimizers(
         rest = [(name, p) for name, p in named if name not in chosen]
         optimizers = [_adamw(rest, training, device_kind)]
         if matrices:
-            optimizers.append(
-                Muon(_map_groups(matrices), training.muon_lr, training.momentum, training.weight_decay)
-            )
+            groups = _map_groups(matrices, GATES.get(model.spec.architecture, 1))
+            optimizers.append(Muon(groups, training.muon_lr, training.momentum, training.weight_decay))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["base_lr"] = group["lr"]
@@ -140,10 +140,10 @@ def _is_block_matrix(name: str, parameter: Tensor) -> bool:
     return parameter.dim() == 2 and ("layers." in name or "recurrent.weight" in name)
 
 
-def _map_groups(matrices: list[tuple[str, Tensor]]) -> list[dict]:
+def _map_groups(matrices: list[tuple[str, Tensor]], gates: int) -> list[dict]:
     groups = defaultdict(list)
     for name, parameter in matrices:
-        groups[stacked_maps(name, parameter)].append(parameter)
+        groups[stacked_maps(name, parameter, gates)].append(parameter)
     return [{"params": parameters, "maps": maps} for maps, parameters in sorted(groups.items())]
 
 

@@ -54,6 +54,14 @@ def test_muon_orthogonalises_each_map_of_a_fused_matrix(architecture, maps):
     assert {group["maps"] for group in muon.param_groups} == maps
 
 
+@pytest.mark.parametrize("architecture, maps", [("rnn", 1), ("gru", 3), ("lstm", 4)])
+def test_muon_finds_the_gates_of_layers_that_read_both_ways(architecture, maps):
+    """Half as wide as what they read: the shape alone does not tell how many maps there are."""
+    model = build(SPEC.replace(architecture=architecture, bidirectional=True))
+    muon = build_optimizers(model, TrainingSpec(optimizer="muon"), "cpu")[-1]
+    assert {group["maps"] for group in muon.param_groups} == {maps}
+
+
 def test_muon_takes_block_matrices_and_adamw_the_rest():
     model = build(SPEC)
     adamw, muon = build_optimizers(model, TrainingSpec(optimizer="muon"), "cpu")
