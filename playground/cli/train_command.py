@@ -1,7 +1,6 @@
 """``python -m playground train``: from text to a trained model, with a live line."""
 
 import argparse
-import os
 import signal
 from pathlib import Path
 
@@ -85,11 +84,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _run_in_group(options: argparse.Namespace) -> int:
     """The leader makes the run folder, the others are told where it is."""
-    from playground.training.device import choose_device
     from playground.training.distributed import join_group, leave_group
 
-    probe = TrainingSpec(device=options.device or "auto")
-    group = join_group(choose_device(probe, int(os.environ.get("LOCAL_RANK", "0"))).kind)
+    group = join_group()
     try:
         path, problem = None, None
         if group.leads:

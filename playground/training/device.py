@@ -2,6 +2,8 @@
 
 import os
 import platform
+import shutil
+import sysconfig
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +69,11 @@ def choose_device(training: TrainingSpec, local_rank: int = 0) -> Device:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise PlaygroundError("This machine has no Apple GPU (MPS).", "Choose device 'auto' or 'cpu'.")
     if kind == "cuda":
+        if local_rank >= torch.cuda.device_count():
+            raise PlaygroundError(
+                f"There are more processes than CUDA GPUs here ({torch.cuda.device_count()}).",
+                "Start as many processes as there are GPUs, or choose device 'cpu'.",
+            )
         torch.cuda.set_device(local_rank)
         torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
     else:
@@ -96,14 +103,32 @@ def _dtype(training: TrainingSpec, kind: str) -> torch.dtype:
 def _compiles(training: TrainingSpec, kind: str) -> bool:
     """``auto`` compiles on CUDA only, and only where the run is long enough to win the half minute back."""
     if training.compile == "auto":
-        return kind == "cuda" and training.steps >= WORTH_COMPILING
+        return kind == "cuda" and training.steps >= WORTH_COMPILING and _can_compile()
+    if training.compile == "on" and not _can_compile():
+        raise PlaygroundError(
+            "torch.compile needs a C compiler and Python's headers, and they are not here.",
+            "Set compile to 'auto' or 'off', or install gcc and python3-dev.",
+        )
     return training.compile == "on"
 
 
+def _can_compile() -> bool:
+    """Whether the kernels that torch.compile writes can be built: a compiler-free machine trains all the same."""
+    chosen = os.environ.get("CC", "").split()[:1]
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    return any(map(shutil.which, [*chosen, "gcc", "clang"])) and headers.exists()
+
+
 def _set_threads(threads: int) -> None:
-    wanted = threads or len(
-        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    )
+    """As many as asked for, else as ``$OMP_NUM_THREADS`` says, else the cores; processes beside this one share them.
+
+    torchrun sets the variable to 1 by itself: beside others it says nothing about what the person wants.
+    """
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usual = int(asked) if asked.isdigit() and beside == 1 else cores // beside
+    wanted = threads or max(1, usual)
     if torch.get_num_threads() != wanted:
         torch.set_num_threads(wanted)
 

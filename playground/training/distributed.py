@@ -7,9 +7,13 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 
 from playground.training.device import Device
+
+PATIENCE = timedelta(
+    days=30
+)  # the others wait while the leader queues or prepares; torchrun ends them if it dies
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,14 @@ def under_torchrun() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def join_group(device_kind: str) -> Group:
-    """Joins the processes that torchrun started: NCCL between GPUs, gloo between CPUs."""
+def join_group() -> Group:
+    """Joins the processes that torchrun started: NCCL for tensors on GPUs, gloo for those on CPUs."""
     if not under_torchrun():
         return Group()
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if not dist.is_initialized():
-        backend = "nccl" if device_kind == "cuda" else "gloo"
-        if device_kind == "cuda":
-            torch.cuda.set_device(local_rank)
-        dist.init_process_group(backend, timeout=timedelta(minutes=30))
-    return Group(dist.get_rank(), dist.get_world_size(), local_rank)
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE)
+    return Group(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def leave_group(group: Group) -> None:
@@ -75,7 +76,3 @@ def leave_group(group: Group) -> None:
 def mean_scale(count: float, world: int) -> float:
     """What to multiply a process's summed loss with, so that DDP's average of gradients is the global mean's."""
     return world / max(1.0, count)
-
-
-def as_float(value: Tensor | float) -> float:
-    return value.item() if isinstance(value, Tensor) else value

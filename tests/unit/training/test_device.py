@@ -5,6 +5,7 @@ import torch
 
 from playground.errors import PlaygroundError
 from playground.runs.config import TrainingSpec
+from playground.training import device as device_module
 from playground.training import worker
 from playground.training.device import choose_device
 
@@ -31,6 +32,34 @@ def test_bfloat16_on_a_cpu_trains(new_run):
     losses = [row["val_loss"] for row in folder.metrics()[0] if row["kind"] == "eval"]
     assert losses[-1] < losses[0]
     assert "bfloat16" in folder.status().device
+
+
+@pytest.mark.parametrize(
+    "environment, threads",
+    [({}, 6), ({"OMP_NUM_THREADS": "2"}, 2), ({"OMP_NUM_THREADS": "1", "LOCAL_WORLD_SIZE": "2"}, 3)],
+)
+def test_threads_are_what_was_asked_for_or_a_fair_share_of_the_cores(environment, threads, monkeypatch):
+    before = torch.get_num_threads()
+    for name in ("OMP_NUM_THREADS", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(device_module.os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    try:
+        choose_device(TrainingSpec(device="cpu"))
+        assert torch.get_num_threads() == threads
+        choose_device(TrainingSpec(device="cpu", threads=4))
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_machine_without_a_compiler_trains_uncompiled(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    long = TrainingSpec(steps=device_module.WORTH_COMPILING)
+    assert not device_module._compiles(long, "cuda")
+    with pytest.raises(PlaygroundError, match="C compiler"):
+        choose_device(long.replace(device="cpu", compile="on"))
 
 
 @needs_cuda
