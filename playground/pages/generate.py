@@ -65,19 +65,26 @@ def choose_step(run: RunFolder) -> int:
     return step
 
 
+def ask(run: RunFolder, label: str, height: int) -> str:
+    """The box for the person's text: what the address says, else what stood there last, else the run's own sample."""
+    key, first = f"generate.text.{run.id}", opening(str(run.path))
+    wanted = links.param("prompt")
+    if wanted and wanted != st.session_state.get(f"{key}.link"):
+        st.session_state[key] = wanted
+    st.session_state.setdefault(key, first)
+    text = st.text_area(label, key=key, height=height, max_chars=20_000, persist_state="session")
+    links.remember(prompt=text if text != first and len(text) <= 500 else None)
+    st.session_state[f"{key}.link"] = links.param("prompt")
+    return text
+
+
 # Continue and answer
 
 
 def write(run: RunFolder, step: int) -> None:
     """The prompt, and the desk where the text grows."""
     answers = run.about().get("data_shape") == "pairs"
-    key = f"generate.prompt.{run.id}"
-    if key not in st.session_state:
-        st.session_state[key] = links.param("prompt") or opening(str(run.path))
-    text = st.text_area(
-        t("The question") if answers else t("The beginning"), key=key, height=68, max_chars=20_000
-    )
-    links.remember(prompt=text if text != opening(str(run.path)) and len(text) <= 500 else None)
+    text = ask(run, t("The question") if answers else t("The beginning"), 68)
     desk = desk_for(run, step, text, answers)
     work(run, desk)
 
@@ -179,16 +186,16 @@ def act() -> None:
 def do(desk: Any, asked: dict[str, Any]) -> None:
     kind, hidden = asked["kind"], desk.prompt.hidden
     if kind == "select":
-        st.session_state["generate.position"] = int(asked["position"])
+        st.session_state["generate.position"] = between(asked["position"], 0, len(desk.shown))
     elif kind == "pick":
         desk.pick(hidden + int(asked["position"]), int(asked["token"]))
         st.session_state["generate.position"] = None
     elif kind == "write":
         st.session_state["generate.position"] = None
-        desk.write(sampling_of(asked["sampling"]), int(asked["n"]), **stops())
+        desk.write(sampling_of(asked["sampling"]), between(asked["n"], 1, 1000), **stops())
         desk.job.wait(0.05)  # a short text is there at once
     elif kind == "beam":
-        desk.search(int(asked["n"]), int(asked["width"]), stops()["stop_at_end"])
+        desk.search(between(asked["n"], 1, 1000), between(asked["width"], 1, 12), stops()["stop_at_end"])
         desk.job.wait(0.05)
     elif kind == "take":
         desk.take(int(asked["index"]))
@@ -197,6 +204,11 @@ def do(desk: Any, asked: dict[str, Any]) -> None:
         getattr(desk, kind)()
         st.session_state["generate.position"] = None
     remember_sampling(asked["sampling"], desk.answers)
+
+
+def between(value: Any, low: int, high: int) -> int:
+    """What a browser sent, within its bounds."""
+    return max(low, min(high, int(value)))
 
 
 def stops() -> dict[str, Any]:
@@ -282,12 +294,7 @@ def found(desk: Any) -> list[dict[str, str]]:
 
 def fill_in(run: RunFolder, step: int) -> None:
     """A text whose words are hidden by a click, and what the model puts there."""
-    key = f"generate.text.{run.id}"
-    if key not in st.session_state:
-        st.session_state[key] = links.param("prompt") or opening(str(run.path))
-    text = st.text_area(t("The text"), key=key, height=110, max_chars=20_000)
-    links.remember(prompt=text if text != opening(str(run.path)) and len(text) <= 500 else None)
-    blanks(run, step, text)
+    blanks(run, step, ask(run, t("The text"), 110))
 
 
 @st.fragment

@@ -25,6 +25,8 @@ STATES = {
     "failed": "failed",
     "interrupted": "interrupted",
 }
+LAST = "run.last"
+"""Where the run chosen last is kept, so that every page opens on it."""
 
 
 def state_name(state: str) -> str:
@@ -56,9 +58,11 @@ def choose_run(
         del st.session_state[key]
     if wanted and st.session_state.get(f"{key}.link") != wanted:
         st.session_state[key] = wanted
+    elif key not in st.session_state and st.session_state.get(LAST) in runs:
+        st.session_state[key] = st.session_state[LAST]
     chosen = st.selectbox(label or t("Run"), list(runs), format_func=lambda id: describe(runs[id]), key=key)
     links.remember(run=chosen)
-    st.session_state[f"{key}.link"] = chosen
+    st.session_state[f"{key}.link"] = st.session_state[LAST] = chosen
     return runs[chosen]
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import string
 from pathlib import Path
 
@@ -26,10 +27,16 @@ def said(path: Path) -> list[tuple[str, int]]:
             and node.func.id == "t"
             and node.args
         ):
-            for part in ast.walk(node.args[0]):
-                if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                    found.append((part.value, part.lineno))
+            found += literals(node.args[0])
     return found
+
+
+def literals(node: ast.expr) -> list[tuple[str, int]]:
+    if isinstance(node, ast.IfExp):
+        return literals(node.body) + literals(node.orelse)
+    return (
+        [(node.value, node.lineno)] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+    )
 
 
 def translations() -> dict[str, str]:
@@ -64,3 +71,15 @@ def test_no_sentence_has_two_translations():
     for path in CATALOGUES:
         for english, chinese in json.loads(path.read_text(encoding="utf-8")).items():
             assert seen.setdefault(english, chinese) == chinese, f"{path.name}: {english!r}"
+
+
+def test_names_that_are_looked_up_are_translated():
+    """Titles and states are translated by their value, which no literal shows."""
+    from playground.ui.choose import STATES
+    from playground.ui.colours import TITLES
+
+    titles = re.findall(r'^    "\w+": \("(\w+)", ":material', (ROOT / "app.py").read_text(), re.MULTILINE)
+    assert len(titles) >= 6
+    words = translations()
+    missing = [name for name in (*titles, *STATES.values(), *TITLES.values()) if name not in words]
+    assert not missing, missing

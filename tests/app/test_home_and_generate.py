@@ -3,6 +3,7 @@
 import pytest
 
 from models.presets import PRESETS
+from playground.runs import gallery
 from playground.runs.store import RunStore
 from playground.training import worker
 from playground.ui import start
@@ -12,6 +13,8 @@ TINY = {"d_model": 32, "n_layers": 1, "n_heads": 2, "context_length": 32}
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path, monkeypatch):
+    """No runs, and none that ship with the app."""
+    monkeypatch.setattr(gallery, "FOLDER", tmp_path / "gallery")
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     start.torch_loaded.set()
 
