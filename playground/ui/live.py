@@ -14,8 +14,8 @@ from playground.ui.components.curves import Series
 from playground.ui.language import t
 
 LIVE = ("queued", "preparing", "running")
-SECONDS = 0.4  # between two looks at a run that is being trained
-IDLE_SECONDS = 3.0  # and at one that somebody else may start again
+SECONDS = {"waiting": 0.2, "live": 0.35, "resting": 3.0}
+"""Between two looks at a run: before its first point, while it is trained, when only others may start it again."""
 SPARE_COLOURS = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#7a8794", "#56b4e9", "#8a5a00")
 
 
@@ -54,6 +54,13 @@ def series(run: RunFolder, colour: str, main: bool = True) -> Series:
     return Series(
         id=run.id, name=run.name, colour=colour, main=main, note=note, train=table["train"], validation=table["validation"]
     )
+
+
+def pace(run: RunFolder, status: Status) -> str:
+    """How often there is something new to see; a key of SECONDS."""
+    if status.state not in LIVE:
+        return "resting"
+    return "live" if curves_of(run).newest else "waiting"
 
 
 def state_text(status: Status) -> str:

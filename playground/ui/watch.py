@@ -15,16 +15,7 @@ from playground.ui.choose import describe
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.components.moments import moments
 from playground.ui.language import t
-from playground.ui.live import (
-    IDLE_SECONDS,
-    LIVE,
-    SECONDS,
-    colours_for,
-    curves_of,
-    samples_of,
-    series,
-    state_text,
-)  # fmt: skip
+from playground.ui.live import SECONDS, colours_for, curves_of, pace, samples_of, series, state_text
 from playground.ui.messages import plain, shown_errors
 from playground.ui.steer import race, steering
 
@@ -49,8 +40,8 @@ def watch(run: RunFolder) -> None:
     """Everything about one run; its moving part looks again by itself."""
     st.html(STYLE)
     others = compared(run)
-    live = run.status().state in LIVE
-    st.fragment(moving, run_every=SECONDS if live else IDLE_SECONDS, key="train.moving")(run, others, live)
+    now = pace(run, run.status())
+    st.fragment(moving, run_every=SECONDS[now], key="train.moving")(run, others, now)
     with shown_errors():
         choose_compared(run)
         race(run)
@@ -60,10 +51,10 @@ def watch(run: RunFolder) -> None:
         links.link("runs", t("All runs"), icon=":material/table_rows:", runs=run.id)
 
 
-def moving(run: RunFolder, others: list[RunFolder], live: bool) -> None:
-    """The part that looks again and again: often while the run is alive, else now and then."""
+def moving(run: RunFolder, others: list[RunFolder], before: str) -> None:
+    """The part that looks again and again, as often as its pace asks; at another pace the page begins anew."""
     status = run.status()
-    if (status.state in LIVE) != live:
+    if pace(run, status) != before:
         st.rerun()
     with shown_errors():
         heading(run, status)

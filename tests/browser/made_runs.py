@@ -3,6 +3,9 @@
 import json
 import math
 import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from models.presets import PRESETS
@@ -65,3 +68,26 @@ def rows(step: int, rng: random.Random, broken_from: int | None) -> list[dict]:
             "val_accuracy": sure / 2, "memory_bytes": 4e8, "probe": [sure, sure**2, sure / 3, 0.9],
         })  # fmt: skip
     return found
+
+
+@contextmanager
+def live_run(home: Path, name: str, seed: int = 0, steps_per_second: float = 20) -> Iterator[RunFolder]:
+    """A run that grows while the block runs, as if it was trained by this process."""
+    run, over, rng = make_run(home, name, seed, steps=1), threading.Event(), random.Random(seed)
+    run.update_status(state="running", step=1, steps=100_000)
+
+    def grow() -> None:
+        step = 1
+        while not over.wait(1 / steps_per_second):
+            step += 1
+            run.append_metrics(*rows(step, rng, None))
+            run.update_status(step=step)
+
+    thread = threading.Thread(target=grow, daemon=True)
+    thread.start()
+    try:
+        yield run
+    finally:
+        over.set()
+        thread.join()
+        run.update_status(state="stopped")
