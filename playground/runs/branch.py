@@ -42,6 +42,18 @@ def calmer(run: RunFolder) -> RunConfig:
     return config.replace(name=f"{config.name}, learning rate ÷ 3", training=training, parent=parent)
 
 
+def lighter(run: RunFolder) -> RunConfig | None:
+    """A copy that holds half as many sequences in memory at once and learns the same; None when one is left."""
+    config = run.config()
+    batch, pieces = config.training.batch_size, config.training.accumulate * 2
+    if pieces > batch:
+        return None
+    pieces = next(n for n in range(pieces, batch + 1) if batch % n == 0)
+    return config.replace(
+        name=f"{config.name}, {pieces} micro-batches", training=config.training.replace(accumulate=pieces)
+    )
+
+
 def last_good(run: RunFolder) -> int | None:
     """The step of the checkpoint to go back to: the best evaluation's, else the newest one."""
     steps = run.checkpoints()

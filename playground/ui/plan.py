@@ -224,6 +224,7 @@ def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
             t("Learning rate at the end (share)"), 0.0, 1.0, start.final_lr * 1.0, 0.01, key=f"{place}.final"
         ),
         "weight_decay": number(t("Weight decay"), 0.0, 10.0, start.weight_decay * 1.0, 0.01, key=f"{place}.decay"),
+        "accumulate": number(t("Micro-batches a step"), 1, start.batch_size, start.accumulate, key=f"{place}.pieces"),
         "grad_clip": number(
             t("Clip gradients at norm (0: off)"), 0.0, 1e6, start.grad_clip * 1.0, 0.5, key=f"{place}.clip"
         ),
@@ -243,9 +244,19 @@ def watching_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
             t("Stop early after so many evaluations without progress (0: never)"), 0, 1000, start.early_stop,
             key=f"{place}.early",
         ),
+        "keep_steps": kept(start, own),
         "seed": st.number_input(t("Seed"), 0, 2**31 - 1, start.seed, key=f"{place}.seed"),
         "device": one_of(t("Device"), {name: name for name in DEVICES}, start.device, f"{place}.device"),
     }  # fmt: skip
+
+
+def kept(start: TrainingSpec, place: str) -> tuple[int, ...]:
+    """The steps whose weights stay for good, closer together at the beginning, where most is learned."""
+    told = t("Weights kept along the way, to look back at and to branch from")
+    count = st.slider(told, 0, 20, len(start.keep_steps), key=f"{place}.kept")
+    if count == len(start.keep_steps):
+        return start.keep_steps
+    return tuple(sorted({round(start.steps * (n / count) ** 2) for n in range(1, count + 1)}))
 
 
 def one_of(label: str, names: dict[str, str], value: str, key: str) -> str:

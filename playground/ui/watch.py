@@ -84,6 +84,8 @@ def explain(run: RunFolder, status: Status) -> None:
         st.error(f"{plain(status.message)}\n\n{plain(status.hint)}", icon=":material/error:")
         if curves_of(run).not_finite is not None:
             mend(run)
+        elif "memory" in status.message:
+            lighten(run)
     elif status.state == "interrupted":
         st.warning(t("Its process ended without a word (a restart, perhaps). Resume goes on from the last checkpoint, exactly."))
     elif status.state == "queued":
@@ -109,6 +111,18 @@ def mend(run: RunFolder) -> None:
         copy = RunStore().create(branch.calmer(run))
         submit(copy)
         links.go("train", run=copy.id, **{"with": run.id})
+
+
+def lighten(run: RunFolder) -> None:
+    """One click out of too little memory."""
+    config = branch.lighter(run)
+    if config is None:
+        return
+    label = t("Try again in {n} smaller pieces a step", n=config.training.accumulate)
+    if st.button(label, type="primary", icon=":material/healing:", key="train.lighten"):
+        copy = RunStore().create(config)
+        submit(copy)
+        links.go("train", run=copy.id)
 
 
 def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:

@@ -2,7 +2,7 @@
 const charts = new WeakMap();
 const DEFAULTS = { axis: "step", logx: false, logy: false, perplexity: false, smoothing: 1, hidden: [] };
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement }) {
   let chart = charts.get(parentElement);
   if (!chart) charts.set(parentElement, (chart = new Curves(parentElement, data)));
   chart.update(data);
@@ -59,6 +59,10 @@ class Curves {
   }
 
   update(data) {
+    if (this.mainRun?.id !== (data.runs.find((run) => run.main) || data.runs[0])?.id) {
+      this.zoom = this.cursor = null; // another run: its curves begin anew
+      this.panels.forEach((panel) => (panel.shown = null));
+    }
     this.data = data;
     this.smoothed = new Map();
     this.root.classList.toggle("bare", Boolean(data.bare));

@@ -123,6 +123,8 @@ def test_a_model_of_no_preset_is_told_by_the_nearest():
 
 def test_a_branch_names_its_parent(new_run):
     parent = new_run(model={"vocab_size": 300})
+    header = b'{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
+    parent.save_checkpoint(7, {"model.safetensors": len(header).to_bytes(8, "little") + header})
     config = parent.config().replace(name="branch", parent={"run": parent.id, "step": 7}, preset="gpt2-tiny")
     line = command_line(config)
     assert f"--branch-from {parent.id}@7" in line

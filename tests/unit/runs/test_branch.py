@@ -3,7 +3,7 @@
 import pytest
 
 from playground.errors import PlaygroundError
-from playground.runs.branch import branch, calmer, last_good
+from playground.runs.branch import branch, calmer, last_good, lighter
 
 
 def keep(run, *steps: int, losses: dict[int, float] | None = None) -> None:
@@ -49,3 +49,10 @@ def test_an_evaluation_without_its_checkpoint_does_not_count(new_run):
 def test_without_a_checkpoint_it_begins_at_the_beginning(new_run):
     run = new_run()
     assert last_good(run) is None and calmer(run).parent is None
+
+
+def test_a_lighter_copy_learns_the_same_in_smaller_pieces(new_run):
+    assert lighter(new_run(training={"batch_size": 12})).training.accumulate == 2
+    config = lighter(new_run(training={"batch_size": 9}))
+    assert (config.training.batch_size, config.training.accumulate) == (9, 3)
+    assert lighter(new_run(training={"batch_size": 1})) is None
