@@ -11,6 +11,7 @@ from pathlib import Path
 from playground.atomic import write_json, write_text
 from playground.cli.reproduce import command_line
 from playground.errors import PlaygroundError
+from playground.generation.opening import write_opening
 from playground.runs import gallery
 from playground.runs.folder import RunFolder
 from playground.runs.lines import append
@@ -49,6 +50,7 @@ def ship(run: RunFolder, name: str, root: Path | None = None) -> Path:
     append(target / "samples.jsonl", *run.samples())
     _halve(latest, target / "checkpoint" / latest.name)
     write_text(target / "README.md", _card(run))
+    write_opening(RunFolder(target))
     return target
 
 

@@ -4,6 +4,7 @@ import time
 
 import streamlit as st
 
+from playground.generation.opening import expected, opening_text, read_opening
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links, start
 from playground.ui.choose import choose_run, writes
@@ -13,7 +14,6 @@ from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.messages import empty, shown_errors
 
-N_OPTIONS = 10
 WAYS = (
     ("build", ":material/account_tree:", "Build", "Choose an architecture and see what every choice costs."),
     (
@@ -64,12 +64,12 @@ def predict(run: RunFolder) -> None:
     opening = first_words(str(run.path))
     text = (st.session_state.get(key) or {}).get("text", opening)
     architecture = run.config().model.architecture
-    if not start.torch_loaded.is_set():  # the first seconds of a server; the box asks again
-        next_token(key, opening, None, [], ARCHITECTURE[architecture])
+    if not start.torch_loaded.is_set():  # the first seconds of a server
+        first_seconds(run, key, opening, text, ARCHITECTURE[architecture])
         return
     began = time.perf_counter()
     step = cached.latest_step(run)
-    options = expected(run, step, text)
+    options = expected(cached.model(run, step), cached.tokenizer(run), text)
     note = t(
         "{name}, {kind} of {n:,} parameters, after {step:,} training steps. Computed in {ms:.0f} ms on this machine.",
         name=run.name,
@@ -81,27 +81,26 @@ def predict(run: RunFolder) -> None:
     next_token(key, opening, text, options, ARCHITECTURE[architecture], note)
 
 
-def expected(run: RunFolder, step: int, text: str) -> list[dict]:
-    """The likeliest next tokens, for the bars."""
-    import numpy as np
-
-    from playground.generation.predict import likeliest, logits_after, open_prompt
-    from playground.inference.sampling import softmax
-
-    model, tokenizer = cached.model(run, step), cached.tokenizer(run)
-    prompt = open_prompt(model, tokenizer, text, answers=False)
-    probabilities = softmax(logits_after(model, prompt.ids).astype(np.float64))
-    return [
-        {"text": tokenizer.decode([i]), "piece": tokenizer.pieces([i])[0], "p": p}
-        for i, p in likeliest(probabilities, N_OPTIONS)
-    ]
+def first_seconds(run: RunFolder, key: str, opening: str, text: str, colour: str) -> None:
+    """While PyTorch is being loaded: what was computed when the model was shipped, or the box that asks again."""
+    kept = read_opening(run)
+    if kept and kept["text"] == text:
+        next_token(
+            key,
+            opening,
+            text,
+            kept["options"],
+            colour,
+            t("Computed when this model was trained; type for more."),
+        )
+    else:
+        next_token(key, opening, None, [], colour)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def first_words(path: str) -> str:
     """What the box holds at first: the beginning of the text that the run was tested on."""
-    said = [row.get("prompt") for row in RunFolder(path).samples() if row.get("prompt")]
-    return said[-1] if said else "The "
+    return opening_text(RunFolder(path))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -8,19 +8,24 @@ import streamlit as st
 torch_loaded = threading.Event()
 """Set as soon as models answer at once: torch is imported."""
 
+FIRST_PAGE = 1.0
+"""Seconds that the first visitor's page has the server to itself."""
+
 log = logging.getLogger("playground")
 
 
 @st.cache_resource(show_spinner=False)
 def server() -> None:
-    """Readies the process that trains, and imports torch in the background: no page waits for it."""
+    """Readies the process that trains, and soon imports torch in the background: no page waits for it."""
     from playground.runs.submit import keep_warm
 
     try:
         keep_warm()
     except Exception:
         log.exception("No trainer could be started ahead; the first run starts one")
-    threading.Thread(target=_import_torch, name="import torch", daemon=True).start()
+    soon = threading.Timer(FIRST_PAGE, _import_torch)
+    soon.daemon = True
+    soon.start()
 
 
 def _import_torch() -> None:

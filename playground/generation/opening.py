@@ -1,0 +1,52 @@
+"""What a shipped model expects after its own first words, kept beside it: shown while PyTorch is still being loaded."""
+
+import json
+from typing import Any
+
+from playground.atomic import write_json
+from playground.runs.folder import RunFolder
+
+FILE = "opening.json"
+N_OPTIONS = 10
+
+
+def opening_text(run: RunFolder) -> str:
+    """The words that the run's own samples begin with."""
+    said = [row["prompt"] for row in run.samples() if row.get("prompt")]
+    return said[-1] if said else "The "
+
+
+def expected(model: Any, tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
+    """The likeliest next tokens: ``{"text": to append, "piece": to show, "p": probability}``, the likeliest first."""
+    import numpy as np
+
+    from playground.generation.predict import likeliest, logits_after, open_prompt
+    from playground.inference.sampling import softmax
+
+    prompt = open_prompt(model, tokenizer, text, answers=False)
+    probabilities = softmax(logits_after(model, prompt.ids).astype(np.float64))
+    return [
+        {"text": tokenizer.decode([i]), "piece": tokenizer.pieces([i])[0], "p": p}
+        for i, p in likeliest(probabilities, n)
+    ]
+
+
+def write_opening(run: RunFolder) -> None:
+    """Computes and keeps it; nothing for models that do not continue a text."""
+    from playground.text.tokenizers import Tokenizer
+    from playground.training.saving import load_model
+
+    about = run.about()
+    if about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs":
+        text = opening_text(run)
+        options = expected(load_model(run), Tokenizer.load(run.tokenizer_path), text)
+        write_json(run.path / FILE, {"text": text, "step": run.checkpoints()[-1], "options": options})
+
+
+def read_opening(run: RunFolder) -> dict[str, Any] | None:
+    """``{"text", "step", "options"}`` of the newest checkpoint, or None where it is not kept."""
+    try:
+        kept = json.loads((run.path / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return kept if kept.get("step") == run.checkpoints()[-1] else None
