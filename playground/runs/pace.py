@@ -1,6 +1,7 @@
 """How fast this machine is and how much room it has: from runs that it has trained, never from guesses."""
 
 import math
+import socket
 from dataclasses import dataclass
 
 import psutil
@@ -32,11 +33,12 @@ class Pace:
 
 
 def measured(runs: list[RunFolder]) -> list[Pace]:
-    """The pace of every run that has one."""
+    """The pace of every run that was trained on this machine."""
     paces = []
     for run in runs:
         try:
-            speed = run.status().tokens_per_second
+            status = run.status()
+            speed = status.tokens_per_second if status.host == socket.gethostname() else None
             spec = ModelSpec.from_dict(run.about()["model"])
         except (PlaygroundError, SpecError, KeyError):
             continue

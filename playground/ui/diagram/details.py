@@ -80,12 +80,12 @@ def _weights(
     canvas: Canvas, x: float, y: float, size: float, spec: ModelSpec, causal: bool, cross: bool
 ) -> None:
     """Who may look at whom: rows look, columns are looked at; ALiBi fades with distance."""
-    n = 7
+    n, slope = 7, 2 ** (-8 / spec.n_heads)  # the first head's
 
     def weight(i: int, j: int) -> float:
         if causal and j > i:
             return 0.0
-        return 0.75 if spec.position != "alibi" or cross else 0.9 * 0.66 ** abs(i - j)
+        return 0.75 if spec.position != "alibi" or cross else math.exp(-slope * abs(i - j))
 
     canvas.cells(x, y, size, [[weight(i, j) for j in range(n)] for i in range(n)])
     words = t("only what came before") if causal else t("the whole source") if cross else t("all tokens")
@@ -176,7 +176,7 @@ def norm(spec: ModelSpec) -> Canvas:
     before = [0.15, 0.9, -0.4, 1.6, 0.5, -1.1, 0.75, 1.3, -0.2, 0.6]
     mean = 0 if rms else sum(before) / len(before)
     size = math.sqrt(sum((v - mean) ** 2 for v in before) / len(before))
-    canvas.text(MIDDLE, 12, t("a vector, before"), "sub middle")
+    canvas.text(MIDDLE, 12, t("an example, before"), "sub middle")
     _columns(canvas, 70, before)
     canvas.line((MIDDLE, 122), (MIDDLE, 150))
     canvas.box(
@@ -229,9 +229,10 @@ def embedding(spec: ModelSpec) -> Canvas:
     if added:
         canvas.text(338, 12, added, "name middle")
         waves = spec.position == "sinusoidal"
-        canvas.cells(
-            278, 28, 120, [[_wave(i, j) if waves else _noise(i, j) for j in range(10)] for i in range(10)]
-        )
+        if waves:
+            canvas.cells(278, 28, 120, _waves(spec.d_model))
+        else:
+            _table(canvas, 338, 28, 2)
         canvas.text(338, 158, shape(spec.context_length, spec.d_model), "shape middle")
         canvas.line((x, 168), (x, y), (MIDDLE - 12, y))
         if waves:
@@ -257,13 +258,19 @@ def _table(canvas: Canvas, x: float, y: float, chosen: int) -> None:
     canvas.cells(x - 60, y, 120, [[(0.95 if i == chosen else 0.16)] * 10 for i in range(10)])
 
 
-def _wave(i: int, j: int) -> float:
-    angle = i / 2.2 ** (j // 2)
-    return 0.5 + 0.45 * (math.cos(angle) if j % 2 else math.sin(angle))
-
-
-def _noise(i: int, j: int) -> float:
-    return 0.2 + 0.6 * (math.sin(12.9898 * (i + 1) + 78.233 * (j + 1)) * 43758.5453 % 1)
+def _waves(d_model: int) -> list[list[float]]:
+    """The first ten places of ten channels spread over all: the true table, from 0 for −1 to 1 for +1."""
+    table = []
+    for place in range(10):
+        channels = [round(n * (d_model - 1) / 9) for n in range(10)]
+        angles = [place / 10_000 ** (2 * (c // 2) / d_model) for c in channels]
+        table.append(
+            [
+                0.5 + 0.5 * (math.cos(a) if c % 2 else math.sin(a))
+                for a, c in zip(angles, channels, strict=True)
+            ]
+        )
+    return table
 
 
 def head(spec: ModelSpec) -> Canvas:
