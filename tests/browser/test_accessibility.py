@@ -16,6 +16,8 @@ def test_no_serious_violation(new_page, trained, path, scheme):
     page = new_page(path, scheme=scheme)
     page.wait_for_timeout(700)
     wait_idle(page)
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")  # faded while they are drawn anew
+    page.wait_for_timeout(300)
     page.evaluate(AXE)
     found = [
         f"{violation['id']}: {node['html'][:160]} ({' '.join(str(part) for part in node['target'])[:120]})"
