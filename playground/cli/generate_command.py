@@ -37,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
 
     from playground.training.saving import load_model
 
+    if options.seed is not None and options.seed < 0:
+        raise PlaygroundError(f"A seed of {options.seed} cannot be.", "Choose a whole number from 0.")
     folder = RunStore().get(options.target)
     tokenizer = load_tokenizer(folder)
     model = load_model(folder, options.step)

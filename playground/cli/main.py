@@ -5,6 +5,7 @@ import sys
 
 from models.spec import SpecError
 from playground.cli import bench_command, data_command, generate_command, runs_command, train_command
+from playground.cli.progress import nobody_reads
 from playground.errors import PlaygroundError
 
 COMMANDS = (train_command, generate_command, runs_command, data_command, bench_command)
@@ -12,6 +13,9 @@ COMMANDS = (train_command, generate_command, runs_command, data_command, bench_c
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that knows no Chinese shows "?"
     options = parser().parse_args(arguments)
     try:
         return options.run(options) or 0
@@ -21,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(error.hint, file=sys.stderr)
         return 2
     except BrokenPipeError:
+        nobody_reads()
         return 0
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

@@ -1,6 +1,8 @@
 """One live line: step, loss, perplexity, tokens a second, time to go."""
 
 import math
+import os
+import shutil
 import sys
 import time
 from typing import Any
@@ -49,14 +51,24 @@ class Progress:
         if self.quiet:
             return
         if self.live:
-            print(f"\r\033[K{text[:200]}", end="", flush=True)
+            width = (
+                shutil.get_terminal_size((200, 24)).columns - 1
+            )  # a line that wraps could not be rewritten
+            self._print(f"\r\033[K{text[:width]}", end="")
         else:
-            print(text, flush=True)
+            self._print(text)
 
     def _line(self, text: str) -> None:
         if self.quiet:
             return
-        print(f"{chr(13)}{chr(27)}[K{text}" if self.live else text, flush=True)
+        self._print(f"{chr(13)}{chr(27)}[K{text}" if self.live else text)
+
+    def _print(self, text: str, end: str = "\n") -> None:
+        try:
+            print(text, end=end, flush=True)
+        except BrokenPipeError:  # "| head" has seen enough: no reason to stop training
+            self.quiet = True
+            nobody_reads()
 
     def _step(self) -> None:
         due = self.live or time.monotonic() - self.printed > PLAIN_SECONDS
@@ -100,8 +112,13 @@ class Progress:
         loss = f", validation loss {self.evaluation['val_loss']:.4f}" if self.evaluation else ""
         end = f"\r\033[K{words}" if self.live else words
         print(f"{end} at step {status.step:,}{loss}. The run is {self.folder.id}, in {self.folder.path}")
-        if state in ("finished", "stopped", "paused") and not self.quiet:
+        if self.folder.checkpoints() and not self.quiet:
             print(f'Try it: python -m playground generate {self.folder.id} --prompt "..."')
+
+
+def nobody_reads() -> None:
+    """Sends all further output nowhere, also what Python flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def perplexity(loss: float) -> str:

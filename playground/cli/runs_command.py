@@ -1,7 +1,6 @@
 """``python -m playground runs``: list, follow, steer, rename, delete, move between machines."""
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def steer(options: argparse.Namespace) -> None:
 def resume(options: argparse.Namespace) -> None:
     from playground.runs.submit import submit
 
-    folder = RunStore().get(options.target)
+    folder = RunStore().own(options.target)
     submit(folder)
     print(
         f"{folder.id} goes on in the background; follow it with: python -m playground runs watch {folder.id}"
@@ -81,6 +80,8 @@ def watch(options: argparse.Namespace) -> int:
         for sample in folder.samples()[n_samples:]:
             progress.on_event("sample", sample)
             n_samples += 1
+        if progress.quiet:  # nobody reads any more
+            return 0
         status = folder.status()
         if status.state not in ("queued", "preparing", "running"):
             progress.close(status.state)
@@ -116,9 +117,14 @@ def undelete(options: argparse.Namespace) -> None:
 
 
 def pack(options: argparse.Namespace) -> None:
-    store = RunStore()
-    store.export_zip(store.get(options.target).id, options.path)
-    print(f"Written to {options.path} ({options.path.stat().st_size / 1e6:.1f} MB).")
+    store, path = RunStore(), options.path
+    run = store.get(options.target)
+    if path.is_dir():
+        path = path / f"{run.id}.zip"
+    if not path.parent.is_dir():
+        raise PlaygroundError(f"There is no folder {path.parent}.", "Make it first.")
+    store.export_zip(run.id, path)
+    print(f"Written to {path} ({path.stat().st_size / 1e6:.1f} MB).")
 
 
 def ship(options: argparse.Namespace) -> None:
@@ -131,6 +137,5 @@ def ship(options: argparse.Namespace) -> None:
 
 def unpack(options: argparse.Namespace) -> None:
     if not options.path.is_file():
-        print(f"There is no file {options.path}.", file=sys.stderr)
-        raise SystemExit(2)
+        raise PlaygroundError(f"There is no file {options.path}.")
     print(f"The run is {RunStore().import_zip(options.path).id}.")

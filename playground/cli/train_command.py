@@ -2,12 +2,15 @@
 
 import argparse
 import signal
+import threading
 from pathlib import Path
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
+from playground.cli.reproduce import nearest_preset
 from playground.cli.settings import loose, parse_settings
 from playground.errors import PlaygroundError
+from playground.runs.branch import branch
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
@@ -22,6 +25,13 @@ EXAMPLE = """examples:
   python -m playground train --resume RUN
   torchrun --nproc-per-node=2 -m playground train --preset gpt2-tiny --data python-code
 """
+PRESET, DATA = "modern-tiny", "python-docs"
+OWN_OPTIONS = {
+    "data.corpus": "--data",
+    "data.path": "--data",
+    "data.options": "--option",
+    "model.vocab_size": "--tokenizer KIND:SIZE",
+}
 
 
 def add(commands) -> None:
@@ -32,10 +42,10 @@ def add(commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--preset", default="modern-tiny", metavar="NAME", help=f"the model: {', '.join(PRESETS)}"
+        "--preset", metavar="NAME", help=f"the model (default {PRESET}): {', '.join(PRESETS)}"
     )
     parser.add_argument(
-        "--data", default="python-docs", metavar="NAME|FILE|hf:NAME", help="a corpus, a task or a file"
+        "--data", metavar="NAME|FILE|hf:NAME", help=f"a corpus, a task or a file (default {DATA})"
     )
     parser.add_argument("--text-column", metavar="COLUMN", help="which column of a table holds the text")
     parser.add_argument("--source-column", metavar="COLUMN", help="for pairs: which column is read")
@@ -58,7 +68,11 @@ def add(commands) -> None:
         help="any setting of model, training or data",
     )
     parser.add_argument("--name", help="what to call the run")
-    parser.add_argument("--branch-from", metavar="RUN[@STEP]", help="start from the weights of another run")
+    parser.add_argument(
+        "--branch-from",
+        metavar="RUN[@STEP]",
+        help="start from the weights of another run (and go on with its text, unless --data is given)",
+    )
     parser.add_argument("--resume", metavar="RUN", help="go on with a paused, stopped or interrupted run")
     parser.add_argument(
         "--detach", action="store_true", help="train in the background, in the queue that the app uses"
@@ -104,61 +118,99 @@ def _run_in_group(options: argparse.Namespace) -> int:
 
 def open_folder(options: argparse.Namespace, store: RunStore) -> RunFolder:
     """The run to train: an old one to go on with, or a new one from the options."""
-    if options.resume:
-        folder = store.get(options.resume)
-        folder.clear_requests()  # a stop that was meant for its last life
-        return folder
-    return store.create(config_from(options, store))
+    if not options.resume:
+        return store.create(config_from(options, store))
+    words = ("preset", "data", "text_column", "source_column", "target_column", "option", "tokenizer", "objective",
+             "steps", "lr", "batch_size", "seed", "device", "set", "name", "branch_from")  # fmt: skip
+    if given := [f"--{word.replace('_', '-')}" for word in words if getattr(options, word) not in (None, [])]:
+        raise PlaygroundError(
+            f"A run goes on with its own settings, so {', '.join(given)} cannot be changed.",
+            f"To train its weights on with others: --branch-from {options.resume}",
+        )
+    folder = store.own(options.resume)
+    status = folder.status()
+    if status.is_active or status.queue_place:
+        raise PlaygroundError(
+            f"{folder.name} is {status.state} already.",
+            f"Follow it: python -m playground runs watch {folder.id}",
+        )
+    folder.clear_requests()  # a stop that was meant for its last life
+    return folder
 
 
 def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
     """Preset, recipe and data, changed by whatever the person said."""
     from playground.training.recipes import recipe
 
+    changes = _changes(options)
+    parent = _parent(options.branch_from, store) if options.branch_from else None
+    preset = options.preset or (nearest_preset(parent) if parent else PRESET)
+    if preset not in PRESETS:
+        raise SpecError(f"There is no preset {preset!r}.", f"There are: {', '.join(PRESETS)}.")
+    if parent and options.data is None:
+        data = parent.data.replace(**changes["data"])
+    else:
+        data = data_from(options, changes["data"])
+    model = parent.model if parent else PRESETS[preset].spec
+    return RunConfig(
+        name=options.name or f"{preset} on {Path(data.path).stem if data.path else data.corpus}",
+        model=model.replace(**changes["model"]),
+        data=data,
+        training=recipe(preset, **changes["training"]),
+        preset=preset,
+        parent=parent.parent if parent else None,
+    )
+
+
+def _changes(options: argparse.Namespace) -> dict[str, dict]:
+    """What ``--set`` and the short options say, by group."""
+    for pair in options.set:
+        name = pair.partition("=")[0]
+        if name in OWN_OPTIONS:
+            raise SpecError(f"{name} has an option of its own.", f"Use {OWN_OPTIONS[name]}.")
     changes = parse_settings(options.set, {"model": ModelSpec, "training": TrainingSpec, "data": DataSpec})
     short = {"objective": options.objective, "steps": options.steps, "lr": options.lr, "batch_size": options.batch_size,
              "seed": options.seed, "device": options.device}  # fmt: skip
     changes["training"] = {**{k: v for k, v in short.items() if v is not None}, **changes["training"]}
-    if options.preset not in PRESETS:
-        raise SpecError(f"There is no preset {options.preset!r}.", f"There are: {', '.join(PRESETS)}.")
-    parent = None
-    model = PRESETS[options.preset].spec
-    if options.branch_from:
-        name, _, step = options.branch_from.partition("@")
-        folder = store.get(name)
-        parent = {"run": folder.id, "step": int(step) if step else folder.latest_checkpoint()}
-        model = folder.config().model
-    data = data_from(options, changes["data"])
-    return RunConfig(
-        name=options.name or f"{options.preset} on {Path(data.path).stem if data.path else data.corpus}",
-        model=model.replace(**changes["model"]),
-        data=data,
-        training=recipe(options.preset, **changes["training"]),
-        preset=options.preset,
-        parent=parent,
-    )
+    return changes
+
+
+def _parent(which: str, store: RunStore) -> RunConfig:
+    """RUN or RUN@STEP as the settings of a branch from there."""
+    name, _, step = which.rpartition("@")
+    if name and step.isdigit():
+        return branch(store.get(name), int(step))
+    return branch(store.get(which))
+
+
+def _file(text: str) -> Path | None:
+    """The file or folder of that name, if there is one."""
+    try:
+        path = Path(text).expanduser().absolute()
+        return path if path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # a name that cannot be, the home of nobody
+        return None
 
 
 def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
+    name = options.data or DATA
     tokenizer = TokenizerSpec()
     if options.tokenizer:
         kind, _, size = options.tokenizer.partition(":")
         if size and not size.isdigit():
             raise SpecError(f"{size!r} is not a vocabulary size.", "Write for example --tokenizer bpe:2000.")
         tokenizer = TokenizerSpec(kind, int(size)) if size else TokenizerSpec(kind)
-    elif options.data in CORPORA:
-        tokenizer = TokenizerSpec(CORPORA[options.data].tokenizer)
-    known = options.data in CORPORA or options.data.startswith("hf:")
-    if not known and not Path(options.data).expanduser().exists():
+    elif name in CORPORA:
+        tokenizer = TokenizerSpec(CORPORA[name].tokenizer)
+    if name in CORPORA or name.startswith("hf:"):
+        source = {"corpus": name}
+    elif path := _file(name):
+        source = {"corpus": "file", "path": str(path)}
+    else:
         raise PlaygroundError(
-            f"{options.data!r} is neither a corpus nor a file here.",
+            f"{name[:200]!r} is neither a corpus nor a file here.",
             f"Corpora: {', '.join(CORPORA)}. Or give the path of a .txt, .csv, .jsonl or .parquet file.",
         )
-    source = (
-        {"corpus": options.data}
-        if known
-        else {"corpus": "file", "path": str(Path(options.data).expanduser().absolute())}
-    )
     columns = {
         "text_column": options.text_column,
         "source_column": options.source_column,
@@ -182,10 +234,15 @@ def train_here(folder: RunFolder, quiet: bool, group=None) -> int:
 
     progress = Progress(folder, quiet)
 
-    def ask_to_stop(signum, frame) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def stop() -> None:
         progress.note("Stopping after this step (Ctrl-C again gives up at once) ...")
         folder.request("stop")
+
+    def ask_to_stop(signum, frame) -> None:
+        """In a thread: what the signal interrupted may be printing, or hold the very lock that a request needs."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if group is None or group.leads:
+            threading.Thread(target=stop).start()
 
     signal.signal(signal.SIGINT, ask_to_stop)
     signal.signal(signal.SIGTERM, ask_to_stop)

@@ -71,7 +71,7 @@ def steps(
         only[scores.argmax()] = 0.0
         return [*history, ("greedy", softmax(only))]
     if sampling.temperature != 1.0:
-        scores = scores / sampling.temperature
+        scores = (scores - scores.max()) / sampling.temperature  # the best at 0: no temperature overflows
         history.append(("temperature", softmax(scores)))
     for name, keep in (("top-k", _top_k), ("top-p", _top_p), ("min-p", _min_p)):
         kept = keep(history[-1][1], sampling)

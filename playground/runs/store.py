@@ -104,7 +104,8 @@ class RunStore:
             f"There is no run {which[:80]!r}.", f"Newest: {known}." if known else "Train one first."
         )
 
-    def _own(self, which: str) -> RunFolder:
+    def own(self, which: str) -> RunFolder:
+        """As ``get``, for what changes a run: those that ship with the app are refused."""
         run = self.get(which)
         if gallery.holds(run):
             raise PlaygroundError(f"{run.name} ships with the app and stays as it is.", "Duplicate it first.")
@@ -112,7 +113,7 @@ class RunStore:
 
     def rename(self, which: str, name: str) -> RunFolder:
         """Gives a run another name; its id, and all that points to it, stay."""
-        run = self._own(which)
+        run = self.own(which)
         run.write_config(run.config().replace(name=name.strip()))
         return run
 
@@ -158,7 +159,7 @@ class RunStore:
         Raises:
             PlaygroundError: when the run is being trained, or ships with the app.
         """
-        run = self._own(which)
+        run = self.own(which)
         if run.status().is_active:
             raise PlaygroundError(f"{run.name} is being trained.", "Stop it first, then delete it.")
         queue.withdraw(run.id)

@@ -1,10 +1,17 @@
 """The commands as a person types them."""
 
+import os
+import shlex
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from playground.cli import main
 from playground.cli.progress import clock, progress_line
 from playground.cli.settings import parse_settings
+from playground.runs import gallery
 from playground.runs.config import TrainingSpec
 from playground.runs.store import RunStore
 
@@ -15,7 +22,23 @@ SMALL = ["--tokenizer", "char", "--set", "data.max_bytes=60000", "model.d_model=
 @pytest.fixture(scope="module")
 def trained() -> str:
     name = "typed at the command line"
-    assert main(["train", "--preset", "llama-tiny", "--data", "python-docs", "--steps", "10", "--name", name, *SMALL]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "--preset",
+                "llama-tiny",
+                "--data",
+                "python-docs",
+                "--steps",
+                "10",
+                "--name",
+                name,
+                *SMALL,
+            ]
+        )
+        == 0
+    )
     return RunStore().get(name).id
 
 
@@ -72,14 +95,96 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         (["train", "--set", "speed"], "is not a setting"),
         (["train", "--objective", "mlm"], "cannot be trained with mlm"),
         (["train", "--data", "task-recall", "--option", "distance=-4"], "istance"),
+        (["train", "--set", "data.path=novel.txt"], "has an option of its own"),
+        (["train", "--set", "model.vocab_size=500"], "has an option of its own"),
+        (["train", "--data", "~nobody-at-all/text.txt"], "neither a corpus nor a file"),
+        (["train", "--data", "x" * 5000], "neither a corpus nor a file"),
+        (["train", "--branch-from", "RUN@3"], "no checkpoint of step 3"),
+        (["train", "--branch-from", "RUN@x"], "no run"),
+        (["train", "--resume", "RUN", "--steps", "20"], "--steps cannot be changed"),
+        (["train", "--resume", gallery.runs()[0].id], "ships with the app"),
+        (["runs", "resume", gallery.runs()[0].id], "ships with the app"),
+        (["runs", "pack", "RUN", "/no/such/folder/run.zip"], "no folder"),
+        (["runs", "unpack", "/no/such/run.zip"], "no file"),
+        (["generate", "RUN", "--seed", "-1"], "seed"),
         (["generate", "no-such-run"], "no run"),
-        (["runs", "pause", "a printed run"], "is not running"),
+        (["runs", "pause", "RUN"], "is not running"),
     ],
 )
 def test_mistakes_are_answered_in_sentences(arguments, words, trained, capsys):
-    assert main(arguments) == 2
+    assert main([argument.replace("RUN", trained) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
+
+
+def test_a_branch_goes_on_with_its_parents_model_and_text(trained):
+    assert main(["train", "--branch-from", trained, "--steps", "2", "--name", "a branch", "--quiet"]) == 0
+    child, parent = RunStore().get("a branch"), RunStore().get(trained)
+    assert child.config().parent == {"run": trained, "step": parent.checkpoints()[-1]}
+    assert child.config().preset == "llama-tiny" and child.config().model == parent.config().model
+    assert child.config().data == parent.config().data
+
+
+def test_a_run_that_trains_is_left_alone(trained, capsys):
+    folder = RunStore().get(trained)
+    folder.update_status(state="running")
+    folder.request("pause")
+    try:
+        assert main(["train", "--resume", trained]) == 2
+        assert "is running already" in capsys.readouterr().err
+        assert folder.pending_requests() == ["pause"], "what was asked of it stays asked"
+    finally:
+        folder.clear_requests()
+        folder.update_status(state="finished")
+
+
+def test_a_finished_run_resumed_is_still_finished(trained, capsys):
+    assert main(["train", "--resume", trained]) == 0
+    assert "Finished at step 10" in capsys.readouterr().out
+
+
+def test_a_run_is_packed_into_a_folder(trained, tmp_path):
+    assert main(["runs", "pack", trained, str(tmp_path)]) == 0
+    assert (tmp_path / f"{trained}.zip").is_file()
+
+
+def shell(line: str, **environment: str) -> subprocess.CompletedProcess:
+    python = f"{shlex.quote(sys.executable)} -m playground"
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), **environment}
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line.replace("PLAYGROUND", python)],
+        capture_output=True, text=True, errors="replace", env=environment, timeout=100,
+    )  # fmt: skip
+
+
+def test_training_goes_on_when_nobody_reads_what_it_prints():
+    line = f"PLAYGROUND train --preset lstm-tiny --steps 40 --name 'read by head' {shlex.join(SMALL)} | head -n 1"
+    result = shell(line)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert RunStore().get("read by head").status().state == "finished"
+
+
+def test_a_terminal_that_knows_few_letters_sees_question_marks():
+    line = f"PLAYGROUND train --preset lstm-tiny --steps 5 --name 'in ascii' {shlex.join(SMALL)}"
+    result = shell(line, PYTHONIOENCODING="ascii")
+    assert result.returncode == 0 and "it writes: " in result.stdout
+
+
+def test_ctrl_c_twice_at_once_stops_and_saves():
+    """torchrun sends SIGTERM on top of the SIGINT of the terminal: the second must not wait for the first."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "playground", "train", "--steps", "1000000", "--name", "interrupted", *SMALL],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    for line in process.stdout:
+        if line.startswith("step"):
+            break
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Stopped at step" in printed
+    folder = RunStore().get("interrupted")
+    assert folder.status().state == "stopped" and folder.checkpoints()[-1] == folder.status().step > 0
 
 
 def test_what_there_is_to_choose_from(capsys):

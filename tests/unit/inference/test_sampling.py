@@ -26,6 +26,12 @@ def test_temperature_divides_logits():
     np.testing.assert_allclose(last(temperature=0.5), squared / squared.sum())
 
 
+def test_the_smallest_temperature_is_greedy():
+    with np.errstate(all="raise", under="ignore", over="ignore", divide="ignore"):
+        assert last(temperature=5e-324).tolist() == [1, 0, 0, 0]
+    assert choose(LOGITS, Sampling(temperature=5e-324), np.random.default_rng(0)) == 0
+
+
 def test_top_k_keeps_k():
     np.testing.assert_allclose(last(top_k=2), [2 / 3, 1 / 3, 0, 0])
 
@@ -82,7 +88,9 @@ def test_only_tokens_that_were_kept_are_drawn(logits, temperature, top_k, top_p,
         assert (history[-1][1] > 0).sum() <= max(1, top_k)
 
 
-@pytest.mark.parametrize("choice", [{"temperature": -1}, {"top_p": 1.5}, {"min_p": float("nan")}, {"top_k": -2}])
+@pytest.mark.parametrize(
+    "choice", [{"temperature": -1}, {"top_p": 1.5}, {"min_p": float("nan")}, {"top_k": -2}]
+)
 def test_nonsense_is_refused_in_words(choice):
     with pytest.raises(PlaygroundError, match="outside"):
         Sampling(**choice)
