@@ -27,6 +27,7 @@ STYLE = """<style>
 dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0; padding: 0; }
 .train-numbers div { min-width: 7.5rem; margin: 0; padding: 0; }
 [data-testid="stStatusWidget"] { display: none; }
+[data-stale="true"] { opacity: 1 !important; transition: none !important; }
 .st-key-train-ways [data-testid="stPageLink-NavLink"], .st-key-train-steering [data-testid="stPageLink-NavLink"] {
   min-height: 2.5rem; background: none; border: 1px solid rgb(128 128 128 / 30%); }
 .st-key-train-ways [data-testid="stPageLink-NavLink"] * { font-weight: 400; }

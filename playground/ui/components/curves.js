@@ -156,11 +156,14 @@ class Curves {
   draw() {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
+      const began = performance.now();
       this.frame = 0;
       this.smoothed = new Map();
       let moving = false;
       for (const panel of this.panels.values()) moving = panel.draw() || moving;
-      if (moving) this.draw();
+      if (performance.now() - began > 12) this.still = true; // a slow machine: no gliding, it needs its time
+      else if (moving) setTimeout(() => this.draw(), 16); // some 30 pictures a second are enough
+      if (moving && this.still) this.draw();
     });
   }
 

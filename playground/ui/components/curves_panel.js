@@ -65,10 +65,9 @@ class Panel {
     let moving = false;
     this.shown = target.map((goal, i) => {
       const span = Math.abs(i < 2 ? target[1] - target[0] : target[3] - target[2]) || 1;
-      const next = now[i] + (goal - now[i]) * 0.3;
-      if (Math.abs(goal - next) < span * 0.002) return goal;
+      if (Math.abs(goal - now[i]) < span * 0.015) return goal; // nobody sees so small a jump
       moving = true;
-      return next;
+      return now[i] + (goal - now[i]) * 0.4;
     });
     return moving;
   }
@@ -140,7 +139,7 @@ class Panel {
   }
 
   line(g, line, theme) {
-    const { sx, sy } = this, { run } = line, strong = run.main ? 1 : 0.5;
+    const { sx, sy } = this, { run } = line, strong = run.main ? 1 : theme.dark ? 0.7 : 0.5;
     g.strokeStyle = g.fillStyle = run.colour;
     g.lineJoin = g.lineCap = "round";
     g.setLineDash([]);

@@ -133,9 +133,16 @@ function themeOf(node) {
     text: get("text-color", "#222"),
     back: get("background-color", "#fff"),
     rule: get("border-color", "#ddd"),
+    dark: isDark(get("background-color", "#fff")),
     font: get("font", "sans-serif"),
     size: parseFloat(style.fontSize) || 14,
   };
+}
+
+/** Whether a colour ("#rrggbb" or "rgb(…)") is nearer to black than to white. */
+function isDark(colour) {
+  const parts = colour.startsWith("#") ? [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)) : (colour.match(/[\d.]+/g) || []).map(Number);
+  return parts.length >= 3 && parts[0] + parts[1] + parts[2] < 384;
 }
 
 /** An element with attributes, listeners ("onclick") and children, in one go. */
