@@ -84,7 +84,7 @@ def test_only_tokens_that_were_kept_are_drawn(logits, temperature, top_k, top_p,
         assert probabilities.sum() == pytest.approx(1)
     drawn = choose(np.array(logits), sampling, np.random.default_rng(seed))
     assert history[-1][1][drawn] > 0
-    if 0 < top_k:
+    if top_k > 0:
         assert (history[-1][1] > 0).sum() <= max(1, top_k)
 
 
