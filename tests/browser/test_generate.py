@@ -163,6 +163,7 @@ def test_on_a_phone_nothing_is_cut_off(new_page, trained, kind):
         {"temperature": 0.0},
         {"temperature": 0.7, "top_k": 5},
         {"temperature": 1.4, "top_p": 0.8},
+        {"temperature": 1e-9, "top_p": 0.5},
         {"min_p": 0.2},
         {"temperature": 0.8, "top_k": 30, "top_p": 0.9, "min_p": 0.05, "repetition_penalty": 1.3},
         {"temperature": 0.0, "repetition_penalty": 1.8},

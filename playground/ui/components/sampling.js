@@ -27,7 +27,8 @@ function samplingSteps(logits, sampling, seen) {
     return history;
   }
   if (sampling.temperature !== 1) {
-    scores = scores.map((score) => score / sampling.temperature);
+    const most = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+    scores = scores.map((score) => (score - most) / sampling.temperature); // the best at 0: no temperature overflows
     history.push({ name: "temperature", p: softmax(scores) });
   }
   for (const [name, keep] of [["top-k", keepTopK], ["top-p", keepTopP], ["min-p", keepMinP]]) {
