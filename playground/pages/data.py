@@ -1,12 +1,15 @@
 """Data: choose a text, see what it is made of, and how it is cut into tokens."""
 
+import secrets
+from pathlib import Path
+
 import streamlit as st
 
 from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.text import background
 from playground.text.corpora import CORPORA
-from playground.text.prepare import Prepared, find
+from playground.text.prepare import Prepared, find, load
 from playground.text.spec import DataSpec
 from playground.ui import links, text_views
 from playground.ui.frame import page_title
@@ -50,17 +53,31 @@ def ready(spec: DataSpec) -> Prepared | None:
     if job is not None and job.spec != spec:
         background.leave(job, _me())
         job = state["data.job"] = None
-    prepared = find(spec)
-    if prepared is not None:
-        return prepared
+    if folder := _found(spec):
+        return opened(str(folder))
     if job is None:
         job = state["data.job"] = background.start(spec, _me())
     waiting(job)
     return None
 
 
+def _found(spec: DataSpec) -> Path | str | None:
+    """Where the prepared text is; a dataset of the hub is looked up by its preparation alone, which may wait."""
+    known, folder = st.session_state.get("data.found", (None, ""))
+    if known == spec and (Path(folder) / "info.json").exists():
+        return folder
+    return None if spec.corpus.startswith("hf:") else find(spec)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def opened(folder: str) -> Prepared:
+    """A prepared text, opened once for everybody."""
+    return load(folder)
+
+
 def _me() -> str:
-    return st.session_state.setdefault("data.me", f"{id(st.session_state):x}")
+    """Who waits: this session."""
+    return st.session_state.setdefault("data.me", secrets.token_hex(8))
 
 
 @st.fragment(run_every=0.3)
@@ -77,6 +94,7 @@ def waiting(job: background.Job) -> None:
         st.info(t("Stopped. Nothing of it is left."), icon=":material/info:")
     else:
         st.session_state["data.job"] = None
+        st.session_state["data.found"] = (job.spec, job.folder)
         st.rerun()
     if st.button(t("Try again"), icon=":material/refresh:", key="data.again"):
         st.session_state["data.job"] = None

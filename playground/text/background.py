@@ -23,6 +23,7 @@ class Job:
         spec: what is prepared.
         stage, fraction: what is being done, and how much of all is done, 0 to 1.
         done: it has ended, in whichever way.
+        folder: of what was prepared, when it went well.
         error: why it failed; None otherwise.
         stopped: somebody stopped it.
     """
@@ -31,6 +32,7 @@ class Job:
         self.spec = spec
         self.stage, self.fraction = "Reading the text", 0.0
         self.done = self.stopped = False
+        self.folder: str | None = None
         self.error: PlaygroundError | None = None
         self.watchers: set[str] = set()
         self._process = subprocess.Popen(
@@ -61,9 +63,10 @@ class Job:
             self.stage, self.fraction = last.get("stage", self.stage), last.get("fraction", self.fraction)
         self._process.wait()
         self._process.stdout.close()
+        self.folder = last.get("folder")
         if "message" in last:
             self.error = PlaygroundError(last["message"], last.get("hint", ""))
-        elif "folder" not in last and not self.stopped:
+        elif not self.folder and not self.stopped:
             self.error = PlaygroundError(
                 "Preparing the text ended without a word.", "Try again; its memory may not have sufficed."
             )

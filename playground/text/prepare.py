@@ -98,14 +98,14 @@ def prepare(
     return load(folder)
 
 
-def find(spec: DataSpec) -> Prepared | None:
-    """The prepared data, when it is there already; None when `prepare` would have to work.
+def find(spec: DataSpec) -> Path | None:
+    """The folder of the prepared data, for `load`, when it is there already; None when `prepare` would work.
 
     Raises:
         PlaygroundError: when the text cannot be read.
     """
     folder = home() / "data" / _name(spec, open_source(spec), None)
-    return load(folder) if (folder / "info.json").exists() else None
+    return folder if (folder / "info.json").exists() else None
 
 
 def load(folder: Path | str) -> Prepared:

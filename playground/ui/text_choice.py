@@ -213,12 +213,14 @@ def _file() -> str | None:
         return None
     if state.get("data.file") not in kept:
         state["data.file"] = next(iter(kept))
-    return _pick(
-        t("Your files"),
-        list(kept),
-        "data.file",
-        lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}",
+    path = _pick(
+        t("Your files"), list(kept), "data.file", lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}"
     )
+    if path != state.get("data.sized"):
+        state["data.sized"] = path
+        if kept[path].size > LARGE:
+            state["data.limit"] = "10 MB"
+    return path
 
 
 def _keep(brought: Any) -> None:
@@ -231,9 +233,22 @@ def _keep(brought: Any) -> None:
         state["data.upload.error"] = error
     else:
         state["data.file"] = str(upload.path)
-        state["data.limit"] = "10 MB" if upload.size > LARGE else "all"
+        state["data.limit"] = "all"
+        state["data.sized"] = None
+    finally:
+        _let_go(brought)
     state["data.turn"] += 1
     st.rerun()
+
+
+def _let_go(brought: Any) -> None:
+    """Frees the server's copy of an upload, which would otherwise stay in its memory as long as the session."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    context = get_script_run_ctx()
+    if context is not None:
+        context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=brought.file_id)
+    brought.close()
 
 
 def _columns(path: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from playground.text import background
-from playground.text.prepare import find
+from playground.text.prepare import find, load
 from playground.text.spec import DataSpec, TokenizerSpec
 
 
@@ -29,7 +29,8 @@ def test_prepares_and_is_found(spec):
     assert background.start(spec, "you") is job  # two who ask for the same wait for the same
     wait(job)
     assert job.error is None and job.fraction == 1.0
-    assert find(spec).tokenizer.size <= 400
+    assert str(find(spec)) == job.folder
+    assert load(job.folder).tokenizer.size <= 400
 
 
 def test_fails_in_a_sentence(tmp_path):
