@@ -12,7 +12,7 @@ def test_a_memory_span_opens_the_gates_that_keep(architecture):
     torch.manual_seed(0)
     model = build(ModelSpec(architecture, vocab_size=9, d_model=512, n_layers=1, memory_span=101))
     keeps = model.recurrent.bias_ih_l0[512:1024].detach()
-    assert 0 <= keeps.min() and keeps.max() <= math.log(100)
+    assert keeps.min() >= 0 and keeps.max() <= math.log(100)
     assert keeps.exp().mean() == pytest.approx(50.5, abs=5)
     assert not model.recurrent.bias_hh_l0.any()
     if architecture == "lstm":
