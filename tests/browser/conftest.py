@@ -2,17 +2,13 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.browser.serving import serve
 from tests.browser.waiting import WIDE, wait_idle
 
 ROOT = Path(__file__).parents[2]
@@ -42,24 +38,8 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def server(home: Path) -> Iterator[str]:
     """The address of a server of the app that these tests have to themselves."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
-    for name, value in options.items():
-        command += [f"--{name}", str(value)]
-    log = open(home / "server.log", "wb")  # noqa: SIM115
-    environment = {**os.environ, "PLAYGROUND_HOME": str(home)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, log.name)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-        retire(environment)
-        log.close()
+    with serve(home) as started:
+        yield started.address
 
 
 @pytest.fixture(scope="session")
@@ -87,23 +67,6 @@ def trained(home: Path) -> dict[str, str]:
         assert worker.run(run) == "finished"
         ids[kind] = run.id
     return ids
-
-
-def wait_for(address: str, process: subprocess.Popen, log: str) -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(address, timeout=2).close()
-            return
-        except OSError:
-            assert process.poll() is None, Path(log).read_text()
-            time.sleep(0.1)
-    raise TimeoutError(Path(log).read_text())
-
-
-def retire(environment: dict[str, str]) -> None:
-    """Ends the trainer that the server started, so that nothing of these tests lives on."""
-    code = "from playground.runs import submit; submit.retire()"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, timeout=60)
 
 
 @pytest.fixture(scope="session")

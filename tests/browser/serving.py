@@ -42,8 +42,24 @@ def serve(home: Path) -> Iterator[Server]:
         finally:
             process.terminate()
             process.wait(20)
-            code = "from playground.runs import submit; submit.retire()"
-            subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, timeout=60)
+            end_trainers(environment)
+
+
+def end_trainers(environment: dict[str, str]) -> None:
+    """Ends the dispatcher that a server started, and whatever still trains: nothing of a test lives on."""
+    subprocess.run([sys.executable, "-c", _END], cwd=ROOT, env=environment, timeout=60)
+
+
+_END = """
+import os, signal
+from playground.runs import submit
+from playground.runs.store import RunStore
+submit.retire()
+for run in RunStore().list():
+    status = run.status()
+    if status.is_active and status.pid:
+        os.kill(status.pid, signal.SIGKILL)
+"""
 
 
 def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
