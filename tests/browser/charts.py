@@ -37,3 +37,17 @@ def wait_for_step(page, least: int, seconds: float = 60) -> None:
         "const found = text.match(/step (\\d+)/); return found && Number(found[1]) >= least; }",
         arg=least, polling=50, timeout=seconds * 1000,
     )  # fmt: skip
+
+WATCHED = """async ([find, milliseconds]) => {
+    const look = eval(find), steps = new Set(), opacities = new Set(), until = performance.now() + milliseconds;
+    const panel = [...document.querySelectorAll("*")].map((e) => e.shadowRoot?.querySelector(".panel.main")).find(Boolean);
+    while (performance.now() < until) {
+        steps.add(look(["Loss", "aria-valuenow"]));
+        let opacity = 1;
+        for (let at = panel; at; at = at.parentNode || at.host)
+            if (at instanceof Element) opacity *= Number(getComputedStyle(at).opacity);
+        opacities.add(panel.isConnected ? opacity : "gone");
+        await new Promise((then) => setTimeout(then, 25));
+    }
+    return [[...steps], [...opacities]];
+}"""

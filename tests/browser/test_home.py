@@ -53,13 +53,3 @@ def test_on_a_phone_nothing_is_cut_off(new_page, trained):
     wait_fresh(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.locator(".bars .share").first.is_visible()
-
-
-def test_the_first_meaningful_paint_takes_less_than_two_seconds(new_page, trained):
-    new_page("/")  # a warm server
-    page = new_page("/")
-    page.goto("/")
-    wait_fresh(page)
-    milliseconds = page.evaluate("performance.now()")
-    print(f"first meaningful paint of Home: {milliseconds:.0f} ms")
-    assert milliseconds < 6000  # twice the goal and more: the tests' machine may be busy
