@@ -73,9 +73,16 @@ function rangeOf(feed) {
   return low <= high ? [low, high] : null;
 }
 
-/** A trailing average over about `window` of x, exact also at the beginning; gaps stay gaps. */
+/** An average over about `window` of x to both sides, so that steep parts do not lag; gaps stay gaps. */
 function smooth(xs, ys, window) {
   if (!(window > 0)) return ys;
+  const before = decayed(xs, ys, window);
+  const after = decayed(xs.map((x) => -x).reverse(), [...ys].reverse(), window).reverse();
+  return before.map((y, i) => (y === null ? null : (y + after[i]) / 2));
+}
+
+/** Means of what came before, the weight of each falling by e for every window; they lag where the line is steep. */
+function decayed(xs, ys, window) {
   let total = 0, weight = 0, last = null;
   return ys.map((y, i) => {
     if (y === null) return null;
