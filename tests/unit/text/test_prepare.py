@@ -2,7 +2,6 @@
 
 import errno
 import json
-import multiprocessing
 import os
 import re
 import subprocess
@@ -205,15 +204,16 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path, prose, home, mon
 def test_two_processes_at_once_make_one_folder(tmp_path, prose, home):
     path = tmp_path / "a.txt"
     path.write_text(prose(5000), encoding="utf-8")
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(3) as pool:
-        folders = pool.map(_prepare, [str(path)] * 3)
+    code = (
+        "import sys; from playground.text import DataSpec, prepare; "
+        "print(prepare(DataSpec('file', sys.argv[1])).folder.name)"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    at_once = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    folders = [process.communicate(timeout=60)[0].strip() for process in at_once]
+    assert all(process.returncode == 0 for process in at_once)
     assert len(set(folders)) == 1
     assert left(home) == [folders[0]]
-
-
-def _prepare(path: str) -> str:
-    return prepare(DataSpec("file", path)).folder.name
 
 
 @pytest.mark.parametrize(
