@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _run_in_group(options: argparse.Namespace) -> int:
     """The leader makes the run folder, the others are told where it is."""
-    from playground.training.distributed import join_group, leave_group
+    from playground.training.distributed import join_group, leave_group, part_in_peace
 
     group = join_group()
     try:
@@ -111,7 +111,9 @@ def _run_in_group(options: argparse.Namespace) -> int:
         path, problem = group.share((path, problem))
         if problem:
             raise PlaygroundError(*problem) if group.leads else SystemExit(2)
-        return train_here(RunFolder(Path(path)), options.quiet or not group.leads, group)
+        code = train_here(RunFolder(Path(path)), options.quiet or not group.leads, group)
+        part_in_peace(group, code)
+        return code
     finally:
         leave_group(group)
 
