@@ -33,7 +33,10 @@ def main(wanted: list[str]) -> int:
     try:
         for name in wanted or ROWS:
             print(f"... {name}", file=sys.stderr, flush=True)
-            results += import_module(ROWS[name]).measure()
+            rows = import_module(ROWS[name]).measure()
+            for what, measured, *_ in rows:
+                print(f"    {what}: {measured}", file=sys.stderr, flush=True)
+            results += rows
     finally:
         _end_dispatcher()
         shutil.rmtree(home, ignore_errors=True)

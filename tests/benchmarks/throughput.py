@@ -71,6 +71,7 @@ def _bare_loop(trainer: Trainer, preset: str):
     config, training = trainer.config, trainer.training
     torch.manual_seed(0)
     model = bare.build(config.model).train()
+    model.spec = config.model  # the optimizers ask which architecture it is
     _name_like_ours(model)
     optimizers = build_optimizers(model, training, "cpu")
     chance = np.random.default_rng(0)
