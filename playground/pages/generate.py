@@ -15,7 +15,7 @@ from playground.ui.components.token_strip import token_strip
 from playground.ui.components.writer import writer
 from playground.ui.frame import page_title
 from playground.ui.language import t
-from playground.ui.messages import empty, show, shown_errors
+from playground.ui.messages import no_model_yet, show, shown_errors
 
 DESK, WRITER = "generate.desk", "generate.writer"
 N_ORDER = 200  # tokens that the bars choose from
@@ -31,12 +31,7 @@ def page() -> None:
             run = choose_run("generate.run", speaks)
             step = choose_step(run) if run else 0
         if run is None:
-            empty(
-                t("No trained model yet"),
-                t("Train one: a tiny one writes its first words within a minute."),
-                "train",
-                t("Train a model"),
-            )
+            no_model_yet()
             return
         with st.spinner(t("Loading the model …")):
             cached.model(run, step)

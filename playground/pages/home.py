@@ -12,7 +12,7 @@ from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.next_token import next_token
 from playground.ui.frame import page_title
 from playground.ui.language import t
-from playground.ui.messages import empty, shown_errors
+from playground.ui.messages import no_model_yet, shown_errors
 
 WAYS = (
     ("build", ":material/account_tree:", "Build", "Choose an architecture and see what every choice costs."),
@@ -46,12 +46,7 @@ def demo() -> None:
     with shown_errors():
         run = choose_run("home.run", writes, label=t("The model"), gallery_first=True)
     if run is None:
-        empty(
-            t("No trained model yet"),
-            t("Train one: a tiny one writes its first words within a minute."),
-            "train",
-            t("Train a model"),
-        )
+        no_model_yet()
         return
     with shown_errors():
         predict(run)

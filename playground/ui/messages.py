@@ -8,6 +8,7 @@ import streamlit as st
 from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.ui import links
+from playground.ui.language import t
 
 
 @contextmanager
@@ -45,3 +46,13 @@ def plain(text: str) -> str:
     for mark in r"\`*_{}[]()#+-!|<>$~:":
         text = text.replace(mark, "\\" + mark)
     return text
+
+
+def no_model_yet() -> None:
+    """Where a trained model is needed and there is none: the way to the first one."""
+    empty(
+        t("No trained model yet"),
+        t("Train one: a tiny one writes its first words within a minute."),
+        "train",
+        t("Train a model"),
+    )
