@@ -48,5 +48,6 @@ pages = {
 }
 links.register(pages)
 chosen = st.navigation(list(pages.values()), position="top")
+links.follow()
 frame()
 chosen.run()

@@ -77,8 +77,11 @@ class Trainer:
         self.scaler = torch.amp.GradScaler("cuda") if half else None
         if folder.latest_checkpoint() is not None:
             restore(self)
-        elif config.parent:
-            load_parent(self)
+        else:
+            if config.parent:
+                load_parent(self)
+            if group.leads:
+                folder.rewind(0)  # a worker killed before its first checkpoint has left lines of steps to come
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         compiled = torch.compile(self.model) if device.compile else self.model
         self.forward = group.wrap(compiled, device)

@@ -18,9 +18,21 @@ def has(page: str) -> bool:
 
 
 def go(page: str, **params: Any) -> None:
-    """Opens a page now. Parameters that are None are left out."""
+    """Opens a page now. Parameters that are None are left out.
+
+    The page is changed at the beginning of a whole run of the script (:func:`follow`): Streamlit would draw the rest of
+    a moving part that changes it by itself into the new page.
+    """
     if has(page):
-        st.switch_page(st.session_state["pages"][page], query_params=address(params))
+        st.session_state["links.next"] = page, address(params)
+        st.rerun()
+
+
+def follow() -> None:
+    """Opens the page that somebody has asked for with :func:`go`; app.py does it before it opens any."""
+    if asked := st.session_state.pop("links.next", None):
+        page, query = asked
+        st.switch_page(st.session_state["pages"][page], query_params=query)
 
 
 def link(page: str, label: str, icon: str | None = None, **params: Any) -> None:

@@ -65,15 +65,16 @@ def one_step(run: RunFolder) -> None:
 def learning_rate(run: RunFolder) -> None:
     """Multiplies the learning rate from the next step on."""
     key = f"train.scale.{run.id}"
-    now = scale_now(run, curves_of(run))
-    if key not in st.session_state:
-        st.session_state[key] = min(SCALES, key=lambda scale: abs(scale - now))
+    # As the widget's default and not through its state: a browser that still loads the slider while the next answer
+    # comes keeps only the default, and would send that of an untold slider (× 0) back.
+    now = min(SCALES, key=lambda scale: abs(scale - scale_now(run, curves_of(run))))
+    first = st.session_state.setdefault(f"{key}.first", now)
 
     def changed() -> None:
         run.request({"lr_scale": st.session_state[key]})
 
     st.select_slider(
-        t("Learning rate ×"), SCALES, key=key, on_change=changed, format_func="{:g}".format, width=220,
+        t("Learning rate ×"), SCALES, value=first, key=key, on_change=changed, format_func="{:g}".format, width=220,
         help=t("Multiplies the schedule from the next step on. Watch the loss and the gradient norm answer."),
     )  # fmt: skip
 

@@ -293,6 +293,13 @@ def test_a_branch_starts_from_its_parents_weights(new_run):
         assert torch.equal(tensor, weights(child)[name])
 
 
+def test_lines_of_a_worker_killed_before_its_first_checkpoint_are_forgotten(new_run):
+    folder = new_run(training={"steps": 4})
+    folder.append_metrics({"kind": "train", "step": 1, "loss": 9.0, "tokens": 64, "seconds": 0.1})
+    assert worker.run(folder) == "finished", folder.status().message
+    assert [row["step"] for row in folder.metrics()[0] if row["kind"] == "train"] == [1, 2, 3, 4]
+
+
 def test_a_run_goes_on_with_its_own_tokens_when_its_text_has_changed(new_run, tmp_path):
     """As after a move to a machine where the text differs: a vocabulary of the same size would mean other words."""
     text = tmp_path / "text.txt"
