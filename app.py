@@ -19,6 +19,7 @@ PAGES = {
     "train": ("Train", ":material/monitoring:"),
     "runs": ("Runs", ":material/table_rows:"),
     "generate": ("Generate", ":material/edit_note:"),
+    "explore": ("Explore", ":material/search_insights:"),
 }
 ICON = str(Path(__file__).parent / "playground/ui/icon.svg")
 

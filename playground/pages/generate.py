@@ -8,13 +8,14 @@ from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import choose_run, speaks
+from playground.ui.choose import choose_run, choose_step, speaks
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.bars import bars
 from playground.ui.components.token_strip import token_strip
 from playground.ui.components.writer import writer
 from playground.ui.frame import page_title
 from playground.ui.language import t
+from playground.ui.live import first_text
 from playground.ui.messages import no_model_yet, show, shown_errors
 
 DESK, WRITER = "generate.desk", "generate.writer"
@@ -29,7 +30,7 @@ def page() -> None:
     with shown_errors():
         with st.container(horizontal=True):
             run = choose_run("generate.run", speaks)
-            step = choose_step(run) if run else 0
+            step = choose_step("generate", run) if run else 0
         if run is None:
             no_model_yet()
             return
@@ -41,28 +42,9 @@ def page() -> None:
             write(run, step)
 
 
-def choose_step(run: RunFolder) -> int:
-    """Which checkpoint, the latest at first; nothing to choose where there is but one."""
-    steps = run.checkpoints()[::-1]
-    if len(steps) == 1:
-        return steps[0]
-    wanted = links.param("step")
-    index = steps.index(int(wanted)) if wanted.isdigit() and int(wanted) in steps else 0
-    step = st.selectbox(
-        t("Checkpoint"),
-        steps,
-        index=index,
-        format_func=lambda step: t("step {step:,}", step=step),
-        key=f"generate.step.{run.id}",
-        width=220,
-    )
-    links.remember(step=step if step != steps[0] else None)
-    return step
-
-
 def ask(run: RunFolder, label: str, height: int) -> str:
     """The box for the person's text: what the address says, else what stood there last, else the run's own sample."""
-    key, first = f"generate.text.{run.id}", opening(str(run.path))
+    key, first = f"generate.text.{run.id}", first_text(run)
     wanted = links.param("prompt")
     if wanted and wanted != st.session_state.get(f"{key}.link"):
         st.session_state[key] = wanted
@@ -367,16 +349,3 @@ def group_of(blank: Any, pieces: list[str], tokenizer: Any) -> dict[str, Any]:
             for piece, (_, p) in zip(said, blank.likeliest, strict=True)
         ],
     }
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def opening(path: str) -> str:
-    """What stands there at first: what the run's own samples begin with."""
-    for row in reversed(RunFolder(path).samples()):
-        if row.get("examples"):
-            return row["examples"][0]["source"]
-        if row.get("tokens"):
-            return "".join(row["tokens"][:40]).strip()
-        if row.get("prompt"):
-            return row["prompt"]
-    return "The "

@@ -66,6 +66,25 @@ def choose_run(
     return runs[chosen]
 
 
+def choose_step(page: str, run: RunFolder) -> int:
+    """Which of its checkpoints, bound to ``?step=``, the latest at first; nothing to choose where there is but one."""
+    steps = run.checkpoints()[::-1]
+    if len(steps) == 1:
+        return steps[0]
+    wanted = links.param("step")
+    index = steps.index(int(wanted)) if wanted.isdigit() and int(wanted) in steps else 0
+    step = st.selectbox(
+        t("Checkpoint"),
+        steps,
+        index=index,
+        format_func=lambda step: t("step {step:,}", step=step),
+        key=f"{page}.step.{run.id}",
+        width=220,
+    )
+    links.remember(step=step if step != steps[0] else None)
+    return step
+
+
 def known_runs(gallery: bool = True, gallery_first: bool = False) -> list[RunFolder]:
     """The person's runs, the newest first, and those that ship with the app, after or before them."""
     own, others = RunStore().list(), shipped.runs() if gallery else []

@@ -46,6 +46,18 @@ def _samples(path: str, changed: int, size: int) -> list[dict[str, Any]]:
     return RunFolder(Path(path)).samples()
 
 
+def first_text(run: RunFolder) -> str:
+    """What stands in a box at first: what the run's own samples begin with."""
+    for row in reversed(samples_of(run)):
+        if row.get("examples"):
+            return row["examples"][0]["source"]
+        if row.get("tokens"):
+            return "".join(row["tokens"][:40]).strip()
+        if row.get("prompt"):
+            return row["prompt"]
+    return "The "
+
+
 def series(run: RunFolder, colour: str, main: bool = True) -> Series:
     """A run as curves, with what its legend says."""
     found, status = curves_of(run), run.status()

@@ -1,0 +1,30 @@
+"""A box to type in that reports every key, so that what is drawn of the text follows the typing."""
+
+import streamlit as st
+
+from playground.ui.components import component, nothing
+
+
+def live_text(key: str, text: str, label: str, rows: int = 2, longest: int = 20_000) -> str:
+    """Draws the box and returns what the person has typed so far.
+
+    It reports 120 ms after the last key, so that fast typing asks once.
+
+    Args:
+        key: of the component.
+        text: what stands in the box; another one than last time replaces what was typed.
+        label: above the box, translated.
+        rows: height at first; the box grows with its text.
+        longest: in characters; the box takes no more.
+    """
+    known = st.session_state.get(key)
+    typed = known.get("typed") if known else None
+    shown = typed["text"] if typed and typed["given"] == text else text
+    answer = component("live_text", "text")(
+        key=key,
+        data={"given": text, "shown": shown, "label": label, "rows": rows, "longest": longest},
+        default={"typed": None},
+        on_typed_change=nothing,
+    )
+    typed = answer.typed
+    return str(typed["text"])[:longest] if typed and typed["given"] == text else text

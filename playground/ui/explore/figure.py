@@ -1,0 +1,77 @@
+"""A chart with what belongs to it: a sentence on what to notice, and its numbers to take away."""
+
+import io
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from playground.ui.language import t
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+def figure(
+    fig: Any,
+    key: str,
+    caption: str,
+    data: "Mapping[str, np.ndarray] | None" = None,
+    table: "pd.DataFrame | None" = None,
+    height: int | None = None,
+) -> None:
+    """A plotly figure, its caption, and its data to download.
+
+    Args:
+        fig: with axis titles and a hover that explains.
+        key: "explore.<view>.<name>".
+        caption: one translated sentence on what to notice.
+        data: arrays by name, for the .npz.
+        table: for the .csv.
+    """
+    if height:
+        fig.update_layout(height=height)
+    name = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
+    options = {"format": "svg", "filename": name}
+    config = {"displaylogo": False, "toImageButtonOptions": options, "scrollZoom": False}
+    st.plotly_chart(fig, key=key, config=config, alt=caption)
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.caption(caption)
+        downloads(name, data, table)
+
+
+def downloads(
+    name: str, data: "Mapping[str, np.ndarray] | None" = None, table: "pd.DataFrame | None" = None
+) -> None:
+    """A button that opens the ways to take numbers away; made only when somebody asks for them.
+
+    Args:
+        name: of the files, and of the widgets.
+        data: arrays by name, for the .npz.
+        table: for the .csv.
+    """
+    if data is None and table is None:
+        return
+    with st.popover(t("Data"), icon=":material/download:", key=f"{name}.data", width="content"):
+        if table is not None:
+            st.download_button(
+                "CSV", lambda: table.to_csv(index=False).encode(), f"{name}.csv", "text/csv",
+                key=f"{name}.csv", on_click="ignore",
+            )  # fmt: skip
+        if data is not None:
+            st.download_button(
+                "NPZ", lambda: packed(data), f"{name}.npz", "application/octet-stream",
+                key=f"{name}.npz", on_click="ignore",
+            )  # fmt: skip
+        st.caption(t("NPZ opens with numpy.load. The camera above a chart saves it as SVG."))
+
+
+def packed(data: "Mapping[str, np.ndarray]") -> bytes:
+    """Arrays as the bytes of an .npz file; nothing in it is pickled."""
+    import numpy as np
+
+    held = io.BytesIO()
+    np.savez_compressed(held, **{name: np.asarray(value) for name, value in data.items()})
+    return held.getvalue()

@@ -1,0 +1,135 @@
+"""What is looked at: a run, one of its checkpoints, and a text as the model is fed it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import streamlit as st
+
+from playground.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.ui import cached
+from playground.ui.language import t
+
+LONGEST = 512
+"""Tokens: more would not be read in a picture, and every view has to follow the typing."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A run and a text.
+
+    Attributes:
+        run: the run.
+        step: the checkpoint whose weights are looked at.
+        text: what was typed; for pairs of texts the source.
+        target: pairs only: what is written in answer.
+    """
+
+    run: RunFolder
+    step: int
+    text: str
+    target: str = ""
+
+    @property
+    def architecture(self) -> str:
+        return self.run.about()["model"]["architecture"]
+
+    @property
+    def is_recurrent(self) -> bool:
+        return self.architecture in ("rnn", "lstm", "gru")
+
+    @property
+    def has_source(self) -> bool:
+        """Whether source and target are fed apart (encoder–decoder)."""
+        return self.architecture == "encoder-decoder"
+
+    @property
+    def objective(self) -> str:
+        """ "clm", "mlm" or "seq2seq"."""
+        return self.run.about()["training"]["objective"]
+
+    def model(self) -> Any:
+        """The model in evaluation mode on the CPU, shared by everybody: never change its weights."""
+        return cached.model(self.run, self.step)
+
+    def tokenizer(self) -> Any:
+        return cached.tokenizer(self.run)
+
+    def ids(self) -> list[int]:
+        """What the model is fed, at least one token and at most :meth:`longest`.
+
+        A decoder and a recurrent model get the text (pairs: source, <bos>, target), an encoder–decoder's decoder <bos>
+        and the target. A text begins with <eos> where it has no token.
+        """
+        return self._all_ids[: self.longest()]
+
+    def source_ids(self) -> list[int]:
+        """Encoder–decoder only: what the encoder reads."""
+        ids = self.tokenizer().encode(self.text)[: self.longest()]
+        if not ids:
+            raise PlaygroundError("This model answers a text, and there is none.", "Type one.")
+        return ids
+
+    def tokens(self) -> list[str]:
+        """The pieces that :meth:`ids` stand for."""
+        return self.tokenizer().pieces(self.ids())
+
+    def source_tokens(self) -> list[str]:
+        return self.tokenizer().pieces(self.source_ids())
+
+    def longest(self) -> int:
+        """How many tokens can be looked at: learned positions end with the context, other kinds go on."""
+        spec = self.model().spec
+        return spec.context_length if not spec.is_recurrent and spec.position == "learned" else LONGEST
+
+    def is_cut(self) -> bool:
+        """Whether the text has more tokens than are looked at."""
+        return len(self._all_ids) > self.longest()
+
+    def beyond(self) -> int:
+        """How many of the tokens stand further back than the model was trained for."""
+        return max(0, len(self.ids()) - self.model().spec.context_length)
+
+    @cached_property
+    def _all_ids(self) -> list[int]:
+        tokenizer = self.tokenizer()
+        if self.has_source:
+            return [tokenizer.bos_id, *tokenizer.encode(self.target)]
+        ids = tokenizer.encode(self.text)
+        if self.is_pairs and self.objective == "clm":
+            return [*ids, tokenizer.bos_id, *tokenizer.encode(self.target)]
+        return ids or [tokenizer.eos_id]
+
+    @property
+    def is_pairs(self) -> bool:
+        """Whether the run learnt to answer one text with another."""
+        return self.run.about().get("data_shape") == "pairs"
+
+    def said(self) -> str:
+        """One line: whose numbers these are."""
+        return t(
+            "From {run}, step {step:,}, {n:,} tokens.", run=self.run.name, step=self.step, n=len(self.ids())
+        )
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def answer_to(path: str, step: int, text: str) -> str:
+    """What a model of pairs writes greedily in answer to a text; "" without a text."""
+    from models.decode import decode
+    from playground.generation.predict import open_prompt
+
+    run = RunFolder(path)
+    model, tokenizer = cached.model(run, step), cached.tokenizer(run)
+    if not text or not tokenizer.encode(text):
+        return ""
+    prompt = open_prompt(model, tokenizer, text, answers=True)
+    written = decode(
+        model,
+        list(prompt.ids),
+        64,
+        lambda logits: int(logits.argmax()),
+        stop_ids=(tokenizer.eos_id,),
+        source_ids=list(prompt.source) if prompt.source else None,
+    )
+    return tokenizer.decode([token for token in written if token != tokenizer.eos_id])
