@@ -8,10 +8,11 @@ from torch import nn
 from models.decode import decode
 from playground.inference.sampling import Sampling, choose
 from playground.runs.config import RunConfig
+from playground.text.masking import mask_tokens
 from playground.text.prepare import Prepared
 from playground.training.batches import IGNORE, Rows, Sampler, rng, to_tensor
 from playground.training.device import Device
-from playground.training.objectives import Objective, mask_tokens
+from playground.training.objectives import Objective
 
 SAMPLE_STREAM = 3
 N_EXAMPLES = 3

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
+from playground.text.masking import mask_tokens
 from playground.text.prepare import Prepared
 from playground.text.spec import BASE_SIZE, SPECIALS, TokenizerSpec
 from playground.text.statistics import Statistics, learn_from, packing, sample, statistics, text_of
@@ -55,17 +57,57 @@ def numbers(folder: str, _prepared: Prepared) -> Statistics:
 # A piece of it
 
 
+@st.fragment
 def show_sample(prepared: Prepared) -> None:
-    """Real text of the training part, cut."""
+    """Real text of the training part, cut; with what masked training would hide of it, if wanted."""
     place = st.slider(t("Where in the text"), 0, 100, 0, format="%d %%", key="data.place") / 100
     ids = sample(prepared, place)
-    boxes(prepared.tokenizer, ids, "data.sample", numbers(str(prepared.folder), prepared))
+    counts = numbers(str(prepared.folder), prepared)
+    if st.toggle(t("Hide tokens, as masked training does"), key="data.masks", bind="query-params"):
+        show_masked(prepared, ids[:MOST_BOXES])
+        return
+    boxes(prepared.tokenizer, ids, "data.sample", counts)
     st.caption(
         t(
             "Each box is a token, as the model sees it: · is a space, ↵ a new line, \\x.. a part of a "
             "character. Point at one for its number."
         )
     )
+
+
+def show_masked(prepared: Prepared, ids: list[int]) -> None:
+    """What an encoder would be shown of a text, drawn by the very function that training calls."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        rate = st.slider(t("Share of tokens hidden"), 1, 80, 15, format="%d %%", key="data.mask_rate") / 100
+        if st.button(t("Draw again"), icon=":material/casino:", key="data.draw"):
+            st.session_state["data.masks.seed"] = st.session_state.get("data.masks.seed", 0) + 1
+    tokenizer, whole = prepared.tokenizer, np.array([ids], dtype=np.int64)
+    generator = np.random.default_rng(st.session_state.get("data.masks.seed", 0))
+    shown, hidden = mask_tokens(whole, generator, rate, tokenizer.mask_id, tokenizer.size)
+    said, truth = tokenizer.pieces(shown[0].tolist()), tokenizer.pieces(ids)
+    token_strip(
+        [
+            masked_box(piece, true, bool(asked))
+            for piece, true, asked in zip(said, truth, hidden[0], strict=True)
+        ],
+        key="data.masked",
+        clickable=False,
+    )
+    st.caption(
+        t(
+            "{n} of {all:,} tokens are asked about (dashed). Eight of ten show <mask>, one another token, one itself, "
+            "so that the model must keep every place in mind (BERT). Each step of training draws anew.",
+            n=int(hidden.sum()), all=len(ids),
+        )
+    )  # fmt: skip
+
+
+def masked_box(piece: str, true: str, asked: bool) -> dict[str, Any]:
+    """A box of the masked text; pointing at a dashed one tells what was there."""
+    if not asked:
+        return {"text": piece, "tip": t("shown as it is"), "value": 0.12}
+    tip = t("kept, but asked about") if piece == true else t("was {token}", token=visible(true))
+    return {"text": piece, "tip": tip, "colour": ACCENT, "value": 0.3, "dashed": True}
 
 
 def boxes(tokenizer: Tokenizer, ids: list[int], key: str, counts: Statistics | None = None) -> None:

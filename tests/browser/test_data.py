@@ -49,6 +49,19 @@ def test_a_text_is_seen_as_tokens(new_page):
     page.wait_for_url("**view=compare**")
 
 
+def test_what_masked_training_hides_is_dashed(new_page):
+    page = new_page("/data?corpus=python-docs")
+    ready(page)
+    page.get_by_text("Hide tokens, as masked training does").click()
+    page.locator(".token.dashed", has_text="<mask>").nth(20).wait_for()
+    few, all_of_them = page.locator(".token.dashed").count(), page.locator(".token").count()
+    share = page.get_by_role("slider", name="Share of tokens hidden")
+    for _ in range(30):
+        share.press("ArrowRight")
+    page.locator(".token.dashed").nth(int(few * 2)).wait_for()
+    assert page.locator(".token").count() == all_of_them
+
+
 def test_typed_text_is_cut_anew(new_page):
     page = new_page("/data?corpus=python-docs&view=compare")
     ready(page)

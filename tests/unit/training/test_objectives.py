@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playground.text.masking import N_SPECIAL, mask_tokens
 from playground.training.batches import IGNORE, Rows, Sampler, rng
-from playground.training.objectives import N_SPECIAL, causal, mask_tokens, masked, sequence_to_sequence
+from playground.training.objectives import causal, masked, sequence_to_sequence
 
 PAD, BOS, EOS, MASK = range(4)
 
