@@ -25,6 +25,7 @@ from playground.ui.messages import plain
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
 BATCHES = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]
 RATES = [m * 10.0**p for p in range(-6, 0) for m in (1, 1.5, 2, 3, 4, 6, 8)] + [1.0]
+KEPT = 5  # checkpoints to look back at, unless told
 EVERY = [5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000]
 
 
@@ -197,6 +198,7 @@ def more_settings(start: TrainingSpec, place: str, data: DataSpec, model: ModelS
         one, two = st.columns(2)
         with one:
             changes: dict[str, Any] = schedule_settings(start, place)
+            changes |= optimizer_settings(start.replace(optimizer=changes["optimizer"]), place)
         with two:
             changes |= watching_settings(start, place)
             if start.objective == "mlm":
@@ -231,6 +233,38 @@ def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     }
 
 
+def optimizer_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
+    """What the chosen optimizer has besides; SGD and Muon look back by momentum, Adam by two averages."""
+    number, changes = st.number_input, {}
+    if start.optimizer != "adamw":
+        changes["momentum"] = number(
+            t("Momentum"), 0.0, 0.999, start.momentum * 1.0, 0.01, format="%.3f", key=f"{place}.momentum"
+        )
+    if start.optimizer != "sgd":
+        told = t("Share of the old average kept: of gradients (β₁), of their squares (β₂)")
+        with st.container(horizontal=True):
+            for name, label in (("beta1", "Adam β₁"), ("beta2", "Adam β₂")):
+                value = getattr(start, name) * 1.0
+                changes[name] = number(
+                    label, 0.0, 0.9999, value, 0.01, format="%.4f", key=f"{place}.{name}", help=told
+                )
+    return changes
+
+
+def machine_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
+    """Where it runs and in which numbers."""
+    kinds = {"auto": t("what suits the device"), "float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
+    ways = {"auto": t("where it pays (CUDA)"), "on": t("yes"), "off": t("no")}
+    return {
+        "device": one_of(t("Device"), {name: name for name in DEVICES}, start.device, f"{place}.device"),
+        "dtype": one_of(t("Numbers in the forward pass"), kinds, start.dtype, f"{place}.dtype"),
+        "compile": one_of(t("Compile the model first"), ways, start.compile, f"{place}.compile"),
+        "threads": st.number_input(
+            t("CPU threads (0: all cores)"), 0, 256, start.threads, key=f"{place}.threads"
+        ),
+    }
+
+
 def watching_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     """How often it is looked at: at least twenty times a run, however short."""
     often = next((n for n in EVERY if n * 20 >= start.steps), start.eval_every)
@@ -246,14 +280,14 @@ def watching_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
         ),
         "keep_steps": kept(start, own),
         "seed": st.number_input(t("Seed"), 0, 2**31 - 1, start.seed, key=f"{place}.seed"),
-        "device": one_of(t("Device"), {name: name for name in DEVICES}, start.device, f"{place}.device"),
+        **machine_settings(start, place),
     }  # fmt: skip
 
 
 def kept(start: TrainingSpec, place: str) -> tuple[int, ...]:
     """The steps whose weights stay for good, closer together at the beginning, where most is learned."""
     told = t("Weights kept along the way, to look back at and to branch from")
-    count = st.slider(told, 0, 20, len(start.keep_steps), key=f"{place}.kept")
+    count = st.slider(told, 0, 20, len(start.keep_steps) or KEPT, key=f"{place}.kept")
     if count == len(start.keep_steps):
         return start.keep_steps
     return tuple(sorted({round(start.steps * (n / count) ** 2) for n in range(1, count + 1)}))

@@ -41,7 +41,10 @@ def test_every_preset_is_offered_with_its_recipe(preset):
     config = config_of(fill(preset=preset))
     assert config.model == PRESETS[preset].spec and config.preset == preset
     usual = recipe(preset)
-    assert config.training.replace(eval_every=usual.eval_every, sample_every=usual.sample_every) == usual
+    watching = {name: getattr(usual, name) for name in ("eval_every", "sample_every", "keep_steps")}
+    assert config.training.replace(**watching) == usual
+    kept = config.training.keep_steps
+    assert len(kept) == 5 and kept[-1] == config.training.steps, "there is a past to look back at"
 
 
 def test_nothing_said_is_the_modern_decoder_on_the_python_documentation():
