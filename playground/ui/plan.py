@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from models.costs import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.runs import branch, naming
@@ -25,7 +26,7 @@ from playground.ui.messages import plain
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
 BATCHES = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]
 RATES = [m * 10.0**p for p in range(-6, 0) for m in (1, 1.5, 2, 3, 4, 6, 8)] + [1.0]
-KEPT = 5  # checkpoints to look back at, unless told
+KEPT, KEPT_WHILE = 5, 3_000_000  # checkpoints to look back at, for models of so many parameters
 EVERY = [5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000]
 
 
@@ -200,7 +201,7 @@ def more_settings(start: TrainingSpec, place: str, data: DataSpec, model: ModelS
             changes: dict[str, Any] = schedule_settings(start, place)
             changes |= optimizer_settings(start.replace(optimizer=changes["optimizer"]), place)
         with two:
-            changes |= watching_settings(start, place)
+            changes |= watching_settings(start, place, kept_by_default(model, data))
             if start.objective == "mlm":
                 changes["mask_rate"] = st.slider(
                     t("Share of tokens hidden"), 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask"
@@ -265,7 +266,7 @@ def machine_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     }
 
 
-def watching_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
+def watching_settings(start: TrainingSpec, place: str, n_kept: int) -> dict[str, Any]:
     """How often it is looked at: at least twenty times a run, however short."""
     often = next((n for n in EVERY if n * 20 >= start.steps), start.eval_every)
     own = f"{place}.{start.steps}"
@@ -278,16 +279,22 @@ def watching_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
             t("Stop early after so many evaluations without progress (0: never)"), 0, 1000, start.early_stop,
             key=f"{place}.early",
         ),
-        "keep_steps": kept(start, own),
+        "keep_steps": kept(start, own, n_kept),
         "seed": st.number_input(t("Seed"), 0, 2**31 - 1, start.seed, key=f"{place}.seed"),
         **machine_settings(start, place),
     }  # fmt: skip
 
 
-def kept(start: TrainingSpec, place: str) -> tuple[int, ...]:
+def kept_by_default(model: ModelSpec, data: DataSpec) -> int:
+    """How many checkpoints a run keeps when nobody says: some, while they are small (three times the weights each)."""
+    parameters = sum(parameter_counts(model.replace(vocab_size=data.tokenizer.vocab_size)).values())
+    return KEPT if parameters <= KEPT_WHILE else 0
+
+
+def kept(start: TrainingSpec, place: str, usual: int) -> tuple[int, ...]:
     """The steps whose weights stay for good, closer together at the beginning, where most is learned."""
     told = t("Weights kept along the way, to look back at and to branch from")
-    count = st.slider(told, 0, 20, len(start.keep_steps) or KEPT, key=f"{place}.kept")
+    count = st.slider(told, 0, 20, len(start.keep_steps) or usual, key=f"{place}.kept")
     if count == len(start.keep_steps):
         return start.keep_steps
     return tuple(sorted({round(start.steps * (n / count) ** 2) for n in range(1, count + 1)}))
