@@ -31,6 +31,7 @@ dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0;
 .st-key-train-ways [data-testid="stPageLink-NavLink"], .st-key-train-steering [data-testid="stPageLink-NavLink"] {
   min-height: 2.5rem; background: none; border: 1px solid rgb(128 128 128 / 30%); }
 .st-key-train-ways [data-testid="stPageLink-NavLink"] * { font-weight: 400; }
+.st-key-train-steering [data-testid="stElementContainer"]:has([data-testid="stPageLink"]) { margin-block: -2px; }
 .train-numbers dt { font-size: .85rem; opacity: .8; margin: 0; }
 .train-numbers dd { margin: 0; font-size: 1.45rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .train-numbers small { font-size: .85rem; opacity: .8; }
