@@ -121,7 +121,8 @@ def _reversal(rng: random.Random, options: Mapping[str, Any]) -> Pair:
 
 def _repetition(rng: random.Random, options: Mapping[str, Any]) -> Pair:
     alphabet = (string.ascii_letters + string.digits)[: options["symbols"]]
-    sequence = "".join(rng.choices(alphabet, k=options["length"]))
+    length = options["length"] if options["vary"] == "no" else rng.randint(2, options["length"])
+    sequence = "".join(rng.choices(alphabet, k=length))
     return sequence, sequence
 
 
@@ -241,7 +242,8 @@ TASKS: dict[str, Task] = {
             "Say it again",
             "A random sequence comes twice: what followed a symbol the first time follows it again.",
             (
-                Option("length", "Symbols in the sequence", 16, 2, 500),
+                Option("length", "Symbols in the sequence, at most", 16, 2, 500),
+                Option("vary", "Shorter sequences too", "no", choices=("no", "yes")),
                 Option("symbols", "Different symbols", 26, 2, 62),
             ),
             _repetition,
