@@ -22,7 +22,9 @@ def add(commands) -> None:
     _action(actions, "delete", delete, "move it to the trash", run=True)
     _action(actions, "undelete", undelete, "bring it back from the trash", run=True)
     _action(actions, "pack", pack, "write it to a zip file", run=True).add_argument("path", type=Path)
-    _action(actions, "ship", ship, "put it into this checkout's gallery", run=True).add_argument("name")
+    shipped = _action(actions, "ship", ship, "put it into this checkout's gallery", run=True)
+    shipped.add_argument("name")
+    shipped.add_argument("--past", action="store_true", help="with the checkpoints it kept, to look back at")
     _action(actions, "unpack", unpack, "read it from a zip file").add_argument("path", type=Path)
 
 
@@ -130,7 +132,7 @@ def pack(options: argparse.Namespace) -> None:
 def ship(options: argparse.Namespace) -> None:
     from playground.cli import shipping
 
-    path = shipping.ship(RunStore().get(options.target), options.name)
+    path = shipping.ship(RunStore().get(options.target), options.name, past_too=options.past)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Written to {path} ({size / 1e6:.1f} MB).")
 

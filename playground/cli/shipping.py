@@ -20,13 +20,14 @@ from playground.runs.naming import is_id
 MOST_STEPS = 400  # lines of training loss that stay: a curve on a screen has no more points
 
 
-def ship(run: RunFolder, name: str, root: Path | None = None) -> Path:
+def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = False) -> Path:
     """Writes the gallery folder of a finished run.
 
     Args:
         run: with at least one checkpoint.
         name: of the folder, and the run's id in the gallery.
         root: where; the package's gallery by default.
+        past_too: also the checkpoints that it was told to keep, to show how it came to be what it is.
 
     Raises:
         PlaygroundError: when the run has no checkpoint or the name is no id.
@@ -48,7 +49,9 @@ def ship(run: RunFolder, name: str, root: Path | None = None) -> Path:
     write_json(target / "status.json", kept)
     append(target / "metrics.jsonl", *_thinned(run.metrics()[0]))
     append(target / "samples.jsonl", *run.samples())
-    _halve(latest, target / "checkpoint" / latest.name)
+    kept = set(run.checkpoints()) & set(run.config().training.keep_steps if past_too else ())
+    for checkpoint in {latest, *(run.checkpoint(step) for step in kept)}:
+        _halve(checkpoint, target / "checkpoint" / checkpoint.name)
     write_text(target / "README.md", _card(run))
     write_opening(RunFolder(target))
     return target

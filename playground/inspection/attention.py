@@ -1,0 +1,81 @@
+"""Who looks at whom: the attention weights of every head, and what can be told of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import nn
+
+from playground.inspection.capture import capture
+
+PARTS = {"self": "layers.{}.attention.weights"}
+PARTS_OF_PAIRS = {
+    "cross": "decoder.layers.{}.cross.weights",
+    "decoder": "decoder.layers.{}.attention.weights",
+    "encoder": "encoder.layers.{}.attention.weights",
+}
+
+
+def attention_weights(
+    model: nn.Module, ids: Sequence[int], source_ids: Sequence[int] | None = None
+) -> dict[str, np.ndarray]:
+    """The weights of one text.
+
+    Returns:
+        By part ("self"; for an encoder–decoder "cross", "decoder", "encoder"), float32
+        ``[layers, heads, queries, keys]``. Each row sums to 1; where a token may not look there is exactly 0.
+    """
+    held = capture(model, ids, source_ids, keep=lambda name: name.endswith(".weights"))
+    parts = PARTS_OF_PAIRS if model.spec.architecture == "encoder-decoder" else PARTS
+    return {
+        part: np.stack([held[name.format(layer)] for layer in range(model.spec.n_layers)])
+        for part, name in parts.items()
+    }
+
+
+def entropy(weights: np.ndarray) -> np.ndarray:
+    """How widely a head looks: −Σ w ln w (nats), the mean over queries; ``[..., queries, keys]`` to ``[...]``.
+
+    0 is one token only; ln(n) is all n tokens alike.
+    """
+    return -(weights * np.log(np.maximum(weights, 1e-30))).sum(-1).mean(-1)
+
+
+def distance(weights: np.ndarray) -> np.ndarray:
+    """How far a head looks (tokens): Σ w·|query − key|, the mean over queries; ``[..., n, n]`` to ``[...]``."""
+    queries, keys = weights.shape[-2:]
+    apart = np.abs(np.arange(queries)[:, None] - np.arange(keys)[None])
+    return (weights * apart).sum(-1).mean(-1)
+
+
+def rollout(weights: np.ndarray) -> np.ndarray:
+    """Which input tokens reach a place after each layer (attention rollout, Abnar & Zuidema 2020, eq. 1).
+
+    Each layer is half its heads' mean and half the residual connection; the layers are multiplied.
+
+    Args:
+        weights: ``[layers, heads, n, n]``.
+
+    Returns:
+        ``[layers, n, n]``, rows sum to 1.
+    """
+    n = weights.shape[-1]
+    mixed = 0.5 * weights.mean(1) + 0.5 * np.eye(n, dtype=weights.dtype)
+    reached = [mixed[0]]
+    for layer in mixed[1:]:
+        reached.append(layer @ reached[-1])
+    return np.stack(reached)
+
+
+def pooled(weights: np.ndarray, largest: int) -> np.ndarray:
+    """A small picture: the largest weight of each square, so that a thin line stays to be seen.
+
+    Args:
+        weights: ``[..., queries, keys]``.
+        largest: rows and columns that the picture may have.
+    """
+    for axis in (-2, -1):
+        n = weights.shape[axis]
+        if n > largest:
+            edges = np.arange(largest) * n // largest
+            weights = np.maximum.reduceat(weights, edges, axis=axis)
+    return weights
