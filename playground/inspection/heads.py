@@ -28,7 +28,8 @@ class HeadScores:
     def label(self, layer: int, head: int) -> tuple[str, float] | None:
         """The kind with the highest score, if it is high enough to speak of."""
         best = max(
-            KINDS, key=lambda kind: np.nan_to_num(self.scores[kind][layer, head]) if kind in self.scores else 0
+            KINDS,
+            key=lambda kind: np.nan_to_num(self.scores[kind][layer, head]) if kind in self.scores else 0,
         )
         score = float(np.nan_to_num(self.scores[best][layer, head]))
         return (best, score) if score >= RECOGNISED else None
@@ -72,7 +73,11 @@ def _share(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def induction_scores(
-    model: nn.Module, candidates: Sequence[int], n_sequences: int = 8, seed: int = 0, middle: Sequence[int] = ()
+    model: nn.Module,
+    candidates: Sequence[int],
+    n_sequences: int = 8,
+    seed: int = 0,
+    middle: Sequence[int] = (),
 ) -> np.ndarray:
     """Induction on random tokens said twice, where nothing else can help (Olsson et al. 2022, "prefix matching").
 
@@ -89,7 +94,9 @@ def induction_scores(
     choices = np.unique([token for token in candidates if token >= N_SPECIAL])
     length = min(24, (model.spec.context_length - len(middle)) // 2, len(choices))
     if length < 3:
-        raise PlaygroundError("Too few different tokens to draw a random sequence from.", "Type a longer text.")
+        raise PlaygroundError(
+            "Too few different tokens to draw a random sequence from.", "Type a longer text."
+        )
     rng = np.random.default_rng(seed)
     total = np.zeros((model.spec.n_layers, model.spec.n_heads))
     for _ in range(n_sequences):

@@ -12,7 +12,7 @@ from playground.ui.components.live_text import live_text
 from playground.ui.explore.scene import LONGEST, Scene, answer_to
 from playground.ui.frame import page_title
 from playground.ui.language import t
-from playground.ui.live import first_text
+from playground.ui.live import first_text, samples_of
 from playground.ui.messages import no_model_yet, shown_errors
 
 VIEWS = {
@@ -56,19 +56,29 @@ def ask(run: RunFolder, step: int) -> Scene:
     """The boxes for the person's text: what the address says, else the run's own sample."""
     about = run.about()
     pairs = about.get("data_shape") == "pairs"
-    first = first_text(run)
+    first = first_words(run)
     label = t("The text that is read") if pairs else t("Your text")
-    text = live_text(f"explore.text.{run.id}", given("text", run, first), label)
-    target = ""
+    places = st.columns(2) if pairs else [st.container()]
+    with places[0]:
+        text = live_text(f"explore.text.{run.id}", given("text", run, first), label)
+    target = written = ""
     if pairs:
         written = answer_to(str(run.path), step, text)
         label = t("The text that is written (at first, what the model writes)")
-        target = live_text(
-            f"explore.target.{run.id}", given("target", run, written, again=True), label, rows=1
-        )
+        with places[1]:
+            target = live_text(
+                f"explore.target.{run.id}", given("target", run, written, again=True), label
+            )
     keep("text", run, text, first)
-    keep("target", run, target, written if pairs else "")
+    keep("target", run, target, written)
     return Scene(run, step, text, target)
+
+
+def first_words(run: RunFolder) -> str:
+    """What the run's own sample begins with, and some words of what the model wrote after it: enough to look at."""
+    first = first_text(run)
+    more = next((row["text"] for row in reversed(samples_of(run)) if row.get("prompt") == first and row.get("text")), "")
+    return first + more[:70].rpartition(" ")[0]
 
 
 def given(name: str, run: RunFolder, first: str, again: bool = False) -> str:

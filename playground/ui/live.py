@@ -50,7 +50,7 @@ def first_text(run: RunFolder) -> str:
     """What stands in a box at first: what the run's own samples begin with."""
     for row in reversed(samples_of(run)):
         if row.get("examples"):
-            return row["examples"][0]["source"]
+            return max((example["source"] for example in row["examples"]), key=len)
         if row.get("tokens"):
             return "".join(row["tokens"][:40]).strip()
         if row.get("prompt"):

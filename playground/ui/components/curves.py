@@ -73,7 +73,9 @@ def run_panels() -> list[Panel]:
         Panel("exact", t("Answers all right (share)"), None, "val_exact", logs=False),
         Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True),
         Panel("grad_norm", t("Gradient norm"), "grad_norm"),
-        Panel("speed", t("Speed (tokens a second)"), "tokens_per_second", zero=True, smooth=False, logs=False),
+        Panel(
+            "speed", t("Speed (tokens a second)"), "tokens_per_second", zero=True, smooth=False, logs=False
+        ),
     ]
 
 
@@ -125,7 +127,9 @@ def words() -> dict[str, str]:
         "perplexity": t("perplexity"),
         "perplexity_title": t("Perplexity, exp(loss)"),
         "smoothing": t("smoothing"),
-        "smoothing_help": t("A trailing average over this share of the curve; the band keeps every step's value."),
+        "smoothing_help": t(
+            "A trailing average over this share of the curve; the band keeps every step's value."
+        ),
         "reset": t("whole curve"),
         "training": t("Training"),
         "validation": t("Validation"),

@@ -104,10 +104,14 @@ def words() -> dict[str, str]:
         "min-p": t("Min-p"),
         "repetition penalty": t("Repetition penalty"),
         "repetition_penalty": t("Repetition penalty"),
-        "temperature_help": t("Below 1 the likely tokens get likelier, above 1 the unlikely ones; 0 always takes the likeliest."),
+        "temperature_help": t(
+            "Below 1 the likely tokens get likelier, above 1 the unlikely ones; 0 always takes the likeliest."
+        ),
         "top_k_help": t("Keeps only the k likeliest tokens."),
         "top_p_help": t("Keeps the likeliest tokens that together reach this probability."),
         "min_p_help": t("Keeps tokens at least this share as likely as the likeliest."),
         "repetition_penalty_help": t("Makes tokens that are in the text already less likely."),
-        "caption": t("Outline: the model. Filled: after sampling, which cut what is under the dashed line. Click one to use it."),
+        "caption": t(
+            "Outline: the model. Filled: after sampling, which cut what is under the dashed line. Click one to use it."
+        ),
     }

@@ -1,0 +1,38 @@
+"""One head as lines from the tokens that look to those looked at (BertViz's head view, Vig 2019)."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from playground.ui.components import component
+from playground.ui.language import t
+
+
+def attention_lines(
+    weights: Any, key: str, queries: Sequence[str], keys: Sequence[str], colour: str, alt: str
+) -> None:
+    """Draws them. Pointing at a token leaves its lines alone; clicks keep several and add them up.
+
+    Args:
+        weights: ``[queries, keys]``.
+        queries, keys: tokens.
+        alt: one sentence for a screen reader.
+    """
+    import numpy as np
+
+    values = np.ascontiguousarray(np.asarray(weights, dtype=np.float32))
+    component("attention_lines", "text", "plot")(
+        key=key,
+        data={
+            "values": base64.b64encode(values.tobytes()).decode(),
+            "queries": list(queries),
+            "keys": list(keys),
+            "colour": colour,
+            "alt": alt,
+            "file": key.replace(".", "-"),
+            "words": {
+                "query": t("looks"), "key": t("is looked at"), "sum": t("added up over {n} tokens"),
+                "hint": t("Point at a token to see only its lines; click tokens to keep and add them."),
+            },
+        },
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+// Layers × heads of small pictures. A canvas a head; one square each, so that the eye can compare.
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".root");
+  const [layers, heads, r, c] = data.shape;
+  const bytes = Uint8Array.from(atob(data.values), (x) => x.charCodeAt(0));
+  const parts = data.colours.map((x) => [1, 3, 5].map((at) => parseInt(x.slice(at, at + 2), 16)));
+  const colour = (value) => {
+    const at = (value / 255) * (parts.length - 1), low = Math.min(parts.length - 2, Math.floor(at));
+    return parts[low].map((p, i) => p + (parts[low + 1][i] - p) * (at - low));
+  };
+  const table = Array.from({ length: 256 }, (_, v) => colour(v));
+  const shape = `${layers} ${heads}`;
+  if (root.shape !== shape) {
+    root.shape = shape;
+    root.replaceChildren(element("div", { class: "grid", role: "group", "aria-label": data.words.all, style: `--heads: ${heads}` },
+      ...Array.from({ length: layers }, (_, layer) => [element("span", { class: "layer" }, String(layer)),
+        ...Array.from({ length: heads }, (_, head) => element("button", { type: "button", class: "head" },
+          element("canvas", { width: 96, height: 96 }), element("span", { class: "label" })))]).flat()));
+  }
+  root.querySelectorAll("button.head").forEach((button, index) => {
+    const layer = Math.floor(index / heads), head = index % heads, start = index * r * c;
+    const canvas = button.firstChild, context = canvas.getContext("2d");
+    const name = `${data.words.layer} ${layer}, ${data.words.head} ${head}`;
+    context.clearRect(0, 0, 96, 96);
+    if (data.lines) {
+      context.strokeStyle = data.colour;
+      for (let i = 0; i < r; i++) for (let j = 0; j < c; j++) {
+        const weight = bytes[start + i * c + j] / 255;
+        if (weight < 0.08) continue;
+        context.globalAlpha = weight;
+        context.beginPath();
+        context.moveTo(8, 4 + (88 * (i + 0.5)) / r);
+        context.lineTo(88, 4 + (88 * (j + 0.5)) / c);
+        context.stroke();
+      }
+      context.globalAlpha = 1;
+    } else {
+      const pixels = new ImageData(c, r);
+      for (let i = 0; i < r * c; i++) pixels.data.set([...table[bytes[start + i]], 255], 4 * i);
+      const picture = document.createElement("canvas");
+      picture.width = c; picture.height = r;
+      picture.getContext("2d").putImageData(pixels, 0, 0);
+      context.imageSmoothingEnabled = false;
+      context.drawImage(picture, 0, 0, 96, 96);
+    }
+    button.title = `${name}\n${data.tips[layer][head]}`;
+    button.setAttribute("aria-label", `${name}. ${data.tips[layer][head]}`);
+    button.setAttribute("aria-pressed", String(layer === data.selected[0] && head === data.selected[1]));
+    button.querySelector(".label").textContent = data.labels[layer][head] || `${layer}.${head}`;
+    button.classList.toggle("named", Boolean(data.labels[layer][head]));
+    button.onclick = () => setTriggerValue("clicked", { layer, head, at: Date.now() });
+  });
+}

@@ -1,0 +1,186 @@
+// A matrix on a canvas: cells from a picture one pixel a cell, labels where there is room, a cursor for mouse and keys.
+function floats(text) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  return new Float32Array(bytes.buffer);
+}
+
+/** 256 colours between those given, as [r, g, b]. */
+function ramp(colours) {
+  const parts = colours.map((c) => [1, 3, 5].map((at) => parseInt(c.slice(at, at + 2), 16)));
+  return Array.from({ length: 256 }, (_, index) => {
+    const at = (index / 255) * (parts.length - 1), low = Math.min(parts.length - 2, Math.floor(at));
+    return parts[low].map((value, channel) => Math.round(value + (parts[low + 1][channel] - value) * (at - low)));
+  });
+}
+
+const shorten = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".root");
+  if (!root.querySelector("canvas")) {
+    root.innerHTML = `<div class="tools"><label class="zoom"><span></span><input type="range" min="0" max="100" value="0"></label>
+      <span class="legend"><b></b><i></i><b></b></span><span class="buttons"></span></div>
+      <div class="scroll"><canvas tabindex="0" role="img"></canvas></div><p class="told" aria-live="polite"></p>`;
+  }
+  const canvas = root.querySelector("canvas"), scroll = root.querySelector(".scroll"), told = root.querySelector(".told");
+  const [n, m] = data.shape, values = floats(data.values), [low, high] = data.span, colours = ramp(data.colours);
+  const said = data.tokens ? visible : String, rows = data.rows.map(said), columns = data.columns.map(said);
+  canvas.setAttribute("aria-label", data.alt);
+  const picture = document.createElement("canvas");
+  picture.width = m; picture.height = n;
+  const pixels = new ImageData(m, n);
+  for (let i = 0; i < n * m; i++) {
+    if (!Number.isFinite(values[i])) continue;
+    const [r, g, b] = colours[Math.max(0, Math.min(255, Math.round((255 * (values[i] - low)) / (high - low || 1))))];
+    pixels.data.set([r, g, b, 255], 4 * i);
+  }
+  picture.getContext("2d").putImageData(pixels, 0, 0);
+  const zoom = root.querySelector(".zoom input");
+  let at = root.cursor && root.cursor[0] < n && root.cursor[1] < m ? root.cursor : null;
+  let frame = null;
+
+  function layout() {
+    const width = scroll.clientWidth || 600, longest = Math.max(1, ...rows.map((r) => Math.min(14, r.length)));
+    const left = Math.min(150, 14 + 8.2 * longest), fit = Math.max(1, (width - left - 12) / m);
+    const free = data.cell || Math.min(n < 9 ? 56 : 34, Math.max(n > 40 ? 460 / n : 14, Math.min(fit, n < 9 ? 56 : 34)));
+    const grow = 1 + (zoom.value / 100) * Math.max(0, 26 / Math.min(fit, free) - 1);
+    const w = Math.min(fit, data.cell ? fit : Math.max(fit > 90 ? 90 : fit, 0)) * grow, h = free * grow;
+    const top = Math.min(98, 16 + 7.8 * Math.max(1, ...columns.map((c) => Math.min(11, c.length))));
+    const flat = w > 9 * Math.max(1, ...columns.map((c) => Math.min(11, c.length)));
+    return { left, top: flat ? 26 : top, w, h, fit, flat };
+  }
+
+  function draw(context, L, scale) {
+    const style = getComputedStyle(root), ink = style.color;
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, L.left + L.w * m + 12, L.top + L.h * n + 24);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(picture, L.left, L.top, L.w * m, L.h * n);
+    context.fillStyle = context.strokeStyle = ink;
+    context.font = `13px ${style.getPropertyValue("--st-code-font") || "monospace"}`;
+    context.textBaseline = "middle";
+    const every = (size, room) => Math.max(1, Math.ceil(room / size));
+    const rowStep = every(L.h, 13), columnStep = every(L.w, L.flat ? 1 : 13);
+    context.textAlign = "right";
+    rows.forEach((row, i) => {
+      if (i % rowStep && !(at && at[0] === i)) return;
+      context.globalAlpha = at && at[0] !== i ? 0.62 : 1;
+      if (at && rowStep > 1 && at[0] !== i && Math.abs(at[0] - i) < rowStep) return;
+      context.fillText(shorten(row, 14), L.left - 7, L.top + (i + 0.5) * L.h);
+      if (data.newRows && i >= n - data.newRows) context.fillRect(L.left - 4, L.top + i * L.h + 1, 2, Math.max(1, L.h - 2));
+    });
+    columns.forEach((column, j) => {
+      if (j % columnStep && !(at && at[1] === j)) return;
+      if (at && columnStep > 1 && at[1] !== j && Math.abs(at[1] - j) < columnStep) return;
+      context.globalAlpha = at && at[1] !== j ? 0.62 : 1;
+      context.save();
+      context.translate(L.left + (j + 0.5) * L.w, L.top - 7);
+      if (L.flat) { context.textAlign = "center"; context.textBaseline = "bottom"; }
+      else { context.rotate(-Math.PI / 2.6); context.textAlign = "left"; }
+      context.fillText(shorten(column, 11), 0, 0);
+      context.restore();
+    });
+    context.globalAlpha = 1;
+    if (data.written && L.w >= 40 && L.h >= 20) {
+      context.textAlign = "center";
+      for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) {
+        const v = values[i * m + j];
+        if (!Number.isFinite(v)) continue;
+        const [r, g, b] = colours[Math.max(0, Math.min(255, Math.round((255 * (v - low)) / (high - low || 1))))];
+        context.fillStyle = r * 0.299 + g * 0.587 + b * 0.114 > 140 ? "#111" : "#fff";
+        context.fillText(brief(v, 3), L.left + (j + 0.5) * L.w, L.top + (i + 0.5) * L.h);
+      }
+    }
+    const outline = ([i, j], colour, width) => {
+      context.strokeStyle = colour; context.lineWidth = width;
+      const x = L.left + (j < 0 ? 0 : j) * L.w, y = L.top + (i < 0 ? 0 : i) * L.h;
+      context.strokeRect(x, y, j < 0 ? L.w * m : L.w, i < 0 ? L.h * n : L.h);
+    };
+    if (data.selected) outline(data.selected, "#d55e00", 3);
+    if (at) outline(at, ink, 1.5);
+  }
+
+  function paint() {
+    frame = null;
+    const L = (root.layout = layout()), scale = window.devicePixelRatio || 1;
+    const width = Math.ceil(L.left + L.w * m + 12), height = Math.ceil(L.top + L.h * n + 6);
+    canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
+    canvas.width = width * scale; canvas.height = height * scale;
+    draw(canvas.getContext("2d"), L, scale);
+    root.querySelector(".zoom").style.visibility = L.fit < 12 || zoom.value > 0 || L.h < 12 ? "visible" : "hidden";
+  }
+  const later = () => { if (!frame) frame = requestAnimationFrame(paint); };
+
+  function tell() {
+    if (!at) { told.textContent = data.tools ? data.words.hint : ""; return; }
+    const [i, j] = at, v = values[i * m + j], note = data.notes ? ` · ${data.notes[i][j]}` : "";
+    const fresh = data.newRows && i >= n - data.newRows ? ` (${data.words.new})` : "";
+    told.replaceChildren(`${data.names[0]} `, element("b", { class: "mono" }, rows[i]), `${fresh} · ${data.names[1]} `,
+      element("b", { class: "mono" }, columns[j]), ` · ${data.names[2]} `, element("b", {}, brief(v, 4)), note);
+  }
+  function move(cell) {
+    if (cell && at && cell[0] === at[0] && cell[1] === at[1]) return;
+    at = root.cursor = cell;
+    tell();
+    later();
+  }
+  function cellOf(event) {
+    const box = canvas.getBoundingClientRect(), L = root.layout;
+    const j = Math.floor((event.clientX - box.left - L.left) / L.w), i = Math.floor((event.clientY - box.top - L.top) / L.h);
+    return i >= 0 && j >= 0 && i < n && j < m ? [i, j] : null;
+  }
+  const click = () => at && data.clickable && setTriggerValue("clicked", { row: at[0], column: at[1], at: Date.now() });
+  canvas.style.cursor = data.clickable ? "pointer" : "crosshair";
+  canvas.onmousemove = (event) => move(cellOf(event));
+  canvas.onmouseleave = () => move(null);
+  canvas.onclick = (event) => { move(cellOf(event)); click(); };
+  canvas.onkeydown = (event) => {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (step) {
+      const [i, j] = at || [0, 0];
+      move(at ? [Math.max(0, Math.min(n - 1, i + step[0])), Math.max(0, Math.min(m - 1, j + step[1]))] : [0, 0]);
+    } else if (event.key === "Enter") click();
+    else return;
+    event.preventDefault();
+  };
+  zoom.oninput = later;
+  root.querySelector(".zoom span").textContent = data.words.zoom;
+  const [first, bar, last] = root.querySelector(".legend").children;
+  first.textContent = brief(low, 3); last.textContent = brief(high, 3);
+  bar.style.background = `linear-gradient(90deg, ${data.colours.join(", ")})`;
+  bar.title = data.names[2];
+
+  function save(name, content) {
+    const url = URL.createObjectURL(content);
+    element("a", { href: url, download: `${data.file}.${name}` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  }
+  function png() {
+    const copy = document.createElement("canvas"), L = root.layout, held = at;
+    copy.width = (L.left + L.w * m + 12) * 2; copy.height = (L.top + L.h * n + 6) * 2;
+    const context = copy.getContext("2d");
+    at = null;
+    draw(context, L, 2);
+    at = held;
+    context.globalCompositeOperation = "destination-over";
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = getComputedStyle(root).getPropertyValue("--st-background-color") || "#fff";
+    context.fillRect(0, 0, copy.width, copy.height);
+    copy.toBlob((blob) => save("png", blob));
+  }
+  function svg() {
+    const L = root.layout, safe = (s) => s.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+    const parts = [`<image x="${L.left}" y="${L.top}" width="${L.w * m}" height="${L.h * n}" preserveAspectRatio="none" style="image-rendering:pixelated" href="${picture.toDataURL()}"/>`];
+    rows.forEach((r, i) => parts.push(`<text x="${L.left - 7}" y="${L.top + (i + 0.7) * L.h}" text-anchor="end" font-size="${Math.min(13, L.h)}">${safe(r)}</text>`));
+    columns.forEach((c, j) => parts.push(`<text transform="translate(${L.left + (j + 0.6) * L.w},${L.top - 7}) rotate(-69)" font-size="${Math.min(13, L.w)}">${safe(c)}</text>`));
+    save("svg", new Blob([`<svg xmlns="http://www.w3.org/2000/svg" width="${L.left + L.w * m + 12}" height="${L.top + L.h * n + 6}" font-family="monospace">${parts.join("")}</svg>`], { type: "image/svg+xml" }));
+  }
+  root.querySelector(".buttons").replaceChildren(...(data.tools ? [element("button", { type: "button", onclick: png }, "PNG"), element("button", { type: "button", onclick: svg }, "SVG")] : []));
+  tell();
+  paint();
+  root.watcher?.disconnect();
+  let width = scroll.clientWidth;
+  root.watcher = new ResizeObserver(() => { if (scroll.clientWidth !== width) { width = scroll.clientWidth; later(); } });
+  root.watcher.observe(scroll);
+  return () => root.watcher?.disconnect();
+}

@@ -1,0 +1,84 @@
+"""A matrix as a picture: pointing tells a cell's row, column and value without asking the server."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from playground.ui.colours import DIVERGING, SEQUENTIAL
+from playground.ui.components import component, nothing
+from playground.ui.language import t
+
+
+def heatmap(
+    values: Any,
+    key: str,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    names: tuple[str, str, str],
+    alt: str,
+    span: tuple[float, float] | None = None,
+    diverging: bool = False,
+    selected: tuple[int, int] | None = None,
+    clickable: bool = False,
+    written: bool = False,
+    notes: Sequence[Sequence[str]] | None = None,
+    new_rows: int = 0,
+    cell: int | None = None,
+    tools: bool = True,
+    tokens: bool = True,
+) -> tuple[int, int] | None:
+    """Draws it and returns the cell clicked in this rerun.
+
+    Args:
+        values: ``[rows, columns]``; NaN is drawn empty.
+        rows, columns: labels; tokens as ``Tokenizer.pieces`` gives them.
+        names: what a row, a column and a value are, such as ("query", "key", "weight").
+        alt: one sentence for a screen reader.
+        span: the values of the first and the last colour; the values' own unless told.
+        diverging: for values around 0, which is drawn pale.
+        selected: the cell that is outlined; a row of -1 or a column of -1 outlines a whole column or row.
+        clickable: a click, or Enter on the cell under the cursor, is reported.
+        written: numbers in the cells, where they fit.
+        notes: what is said of each cell besides its value.
+        new_rows: how many rows at the end are marked as generated.
+        cell: height of a row in pixels; what fits unless told.
+        tools: buttons to save the picture.
+        tokens: the labels are tokens, whose spaces are made visible.
+    """
+    import numpy as np
+
+    values = np.asarray(values, dtype=np.float32)
+    finite = values[np.isfinite(values)]
+    low, high = span or ((float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0))
+    if diverging:
+        high = max(abs(low), abs(high)) or 1.0
+        low = -high
+    answer = component("heatmap", "text", "plot")(
+        key=key,
+        data={
+            "shape": list(values.shape),
+            "values": base64.b64encode(np.ascontiguousarray(values).tobytes()).decode(),
+            "rows": list(rows),
+            "columns": list(columns),
+            "names": list(names),
+            "alt": alt,
+            "span": [low, high],
+            "colours": DIVERGING if diverging else SEQUENTIAL,
+            "selected": list(selected) if selected else None,
+            "clickable": clickable,
+            "written": written,
+            "notes": [list(row) for row in notes] if notes is not None else None,
+            "newRows": new_rows,
+            "cell": cell,
+            "tools": tools,
+            "tokens": tokens,
+            "file": key.replace(".", "-"),
+            "words": {
+                "zoom": t("Zoom"),
+                "new": t("generated"),
+                "hint": t("Point at a cell, or use the arrow keys."),
+            },
+        },
+        on_clicked_change=nothing,
+    )
+    return None if answer.clicked is None else (int(answer.clicked["row"]), int(answer.clicked["column"]))
