@@ -66,9 +66,7 @@ def ask(run: RunFolder, step: int) -> Scene:
         written = answer_to(str(run.path), step, text)
         label = t("The text that is written (at first, what the model writes)")
         with places[1]:
-            target = live_text(
-                f"explore.target.{run.id}", given("target", run, written, again=True), label
-            )
+            target = live_text(f"explore.target.{run.id}", given("target", run, written, again=True), label)
     keep("text", run, text, first)
     keep("target", run, target, written)
     return Scene(run, step, text, target)
@@ -77,7 +75,10 @@ def ask(run: RunFolder, step: int) -> Scene:
 def first_words(run: RunFolder) -> str:
     """What the run's own sample begins with, and some words of what the model wrote after it: enough to look at."""
     first = first_text(run)
-    more = next((row["text"] for row in reversed(samples_of(run)) if row.get("prompt") == first and row.get("text")), "")
+    more = next(
+        (row["text"] for row in reversed(samples_of(run)) if row.get("prompt") == first and row.get("text")),
+        "",
+    )
     return first + more[:70].rpartition(" ")[0]
 
 

@@ -20,6 +20,8 @@ TITLES = {
     "encoder": "Encoder",
     "encoder-decoder": "Encoder–decoder",
 }
+SPARE = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#7a8794", "#56b4e9", "#8a5a00")
+"""For things of one kind beside each other."""
 TRAIN = {"dash": "solid", "width": 2.5}
 VALIDATION = {"dash": "dash", "width": 2.0}
 PALE = 0.28

@@ -9,14 +9,13 @@ from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.status import Status
 from playground.ui.choose import state_name
-from playground.ui.colours import ARCHITECTURE
+from playground.ui.colours import ARCHITECTURE, SPARE
 from playground.ui.components.curves import Series
 from playground.ui.language import t
 
 LIVE = ("queued", "preparing", "running")
 SECONDS = {"waiting": 0.2, "live": 0.35, "resting": 3.0}
 """Between two looks at a run: before its first point, while it is trained, when only others may start it again."""
-SPARE_COLOURS = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#7a8794", "#56b4e9", "#8a5a00")
 
 
 def curves_of(run: RunFolder) -> RunCurves:
@@ -86,8 +85,8 @@ def colours_for(runs: list[RunFolder]) -> dict[str, str]:
     """A colour for each run: its architecture's, and another one where that is taken."""
     found: dict[str, str] = {}
     for run in runs:
-        own = ARCHITECTURE.get(architecture(run), SPARE_COLOURS[-1])
-        free = [colour for colour in SPARE_COLOURS if colour not in found.values()]
+        own = ARCHITECTURE.get(architecture(run), SPARE[-1])
+        free = [colour for colour in SPARE if colour not in found.values()]
         found[run.id] = own if own not in found.values() else (free or [own])[0]
     return found
 

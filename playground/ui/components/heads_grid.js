@@ -45,7 +45,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     button.title = `${name}\n${data.tips[layer][head]}`;
     button.setAttribute("aria-label", `${name}. ${data.tips[layer][head]}`);
-    button.setAttribute("aria-pressed", String(layer === data.selected[0] && head === data.selected[1]));
+    const off = data.off.some(([l, h]) => l === layer && h === head);
+    button.setAttribute("aria-pressed", String(off || (layer === data.selected[0] && head === data.selected[1])));
+    button.classList.toggle("off", off);
     button.querySelector(".label").textContent = data.labels[layer][head] || `${layer}.${head}`;
     button.classList.toggle("named", Boolean(data.labels[layer][head]));
     button.onclick = () => setTriggerValue("clicked", { layer, head, at: Date.now() });

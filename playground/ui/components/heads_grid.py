@@ -14,7 +14,8 @@ def heads_grid(
     key: str,
     labels: Sequence[Sequence[str]],
     tips: Sequence[Sequence[str]],
-    selected: tuple[int, int],
+    selected: tuple[int, int] | None,
+    off: Sequence[tuple[int, int]] = (),
     lines: bool = False,
     colour: str = "#0f7fc4",
 ) -> tuple[int, int] | None:
@@ -25,6 +26,7 @@ def heads_grid(
         labels: under each picture, ``[layers][heads]``; "" for none.
         tips: what pointing at a picture tells.
         selected: the head that is outlined.
+        off: heads that are crossed out.
         lines: draw lines from left (queries) to right (keys) instead of cells.
         colour: of the lines.
     """
@@ -38,7 +40,8 @@ def heads_grid(
             "values": base64.b64encode(np.ascontiguousarray(small).tobytes()).decode(),
             "labels": [list(row) for row in labels],
             "tips": [list(row) for row in tips],
-            "selected": list(selected),
+            "selected": list(selected) if selected else [-1, -1],
+            "off": [list(head) for head in off],
             "lines": lines,
             "colour": colour,
             "colours": SEQUENTIAL,

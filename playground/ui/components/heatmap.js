@@ -42,7 +42,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   function layout() {
     const width = scroll.clientWidth || 600, longest = Math.max(1, ...rows.map((r) => Math.min(14, r.length)));
     const left = Math.min(150, 14 + 8.2 * longest), fit = Math.max(1, (width - left - 12) / m);
-    const free = data.cell || Math.min(n < 9 ? 56 : 34, Math.max(n > 40 ? 460 / n : 14, Math.min(fit, n < 9 ? 56 : 34)));
+    const free = data.cell || Math.min(n < 9 ? 56 : 34, Math.max(n > 40 ? 460 / n : 14, Math.min(fit, n < 9 ? 56 : 34, 600 / n)));
     const grow = 1 + (zoom.value / 100) * Math.max(0, 26 / Math.min(fit, free) - 1);
     const w = Math.min(fit, data.cell ? fit : Math.max(fit > 90 ? 90 : fit, 0)) * grow, h = free * grow;
     const top = Math.min(98, 16 + 7.8 * Math.max(1, ...columns.map((c) => Math.min(11, c.length))));

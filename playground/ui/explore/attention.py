@@ -21,7 +21,12 @@ THUMBNAIL = 48
 MOST_LINES = 128  # tokens: more lines are a haze
 WAYS = {"head": "One head", "mean": "Mean of the heads", "max": "Largest of the heads", "rollout": "Rollout"}
 PART_NAMES = {"self": "Self", "cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
-KIND_NAMES = {"previous": "previous token", "first": "first token", "same": "same token", "induction": "induction"}
+KIND_NAMES = {
+    "previous": "previous token",
+    "first": "first token",
+    "same": "same token",
+    "induction": "induction",
+}
 
 
 def show(scene: Scene) -> None:
@@ -105,7 +110,9 @@ def written(path: str, step: int, ids: tuple[int, ...], n: int) -> tuple[int, ..
     model = cached.model(scene.run, step)
     room = min(n, scene.longest() - len(ids))
     stop = (cached.tokenizer(scene.run).eos_id,)
-    more = decode(model, list(ids), room, lambda logits: int(logits.argmax()), stop_ids=stop) if room > 0 else ()
+    more = (
+        decode(model, list(ids), room, lambda logits: int(logits.argmax()), stop_ids=stop) if room > 0 else ()
+    )
     return (*ids, *(int(token) for token in more))
 
 
@@ -118,7 +125,11 @@ def past(scene: Scene) -> int:
     wanted = links.param("at")
     default = int(wanted) if wanted.isdigit() and int(wanted) in steps else scene.step
     step = st.select_slider(
-        t("Training step (move it and watch the heads form)"), steps, value=default, key=key, format_func="{:,}".format
+        t("Training step (move it and watch the heads form)"),
+        steps,
+        value=default,
+        key=key,
+        format_func="{:,}".format,
     )
     links.remember(at=step if step != scene.step else None)
     return step
@@ -166,7 +177,9 @@ def choose_head(weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
     from playground.inspection.attention import distance, entropy, pooled
 
     n_layers, n_heads = weights.shape[:2]
-    layer, head = (int(links.param(name, "-1")) if links.param(name).isdigit() else -1 for name in ("layer", "head"))
+    layer, head = (
+        int(links.param(name, "-1")) if links.param(name).isdigit() else -1 for name in ("layer", "head")
+    )
     if not (0 <= layer < n_layers and 0 <= head < n_heads):
         layer, head = most_telling(scores, weights.shape)
     widths, lengths = entropy(weights), distance(weights)
@@ -174,14 +187,20 @@ def choose_head(weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
     labels = [[t(KIND_NAMES[name[0]]) if name else "" for name in row] for row in names]
     tips = [
         [
-            t("entropy {entropy:.2f} nats, mean distance {distance:.1f} tokens", entropy=widths[i, j], distance=lengths[i, j])
+            t(
+                "entropy {entropy:.2f} nats, mean distance {distance:.1f} tokens",
+                entropy=widths[i, j],
+                distance=lengths[i, j],
+            )
             + (f", {labels[i][j]} {names[i][j][1]:.2f}" if names[i][j] else "")
             for j in range(n_heads)
         ]
         for i in range(n_layers)
     ]
     small = pooled(weights, 20 if lines else THUMBNAIL)
-    clicked = heads_grid(small, "explore.attention.grid", labels, tips, (layer, head), lines, ARCHITECTURE["decoder"])
+    clicked = heads_grid(
+        small, "explore.attention.grid", labels, tips, (layer, head), lines, ARCHITECTURE["decoder"]
+    )
     if clicked and clicked != st.session_state.get("explore.attention.clicked"):
         layer, head = clicked
         links.remember(layer=layer, head=head)
@@ -199,7 +218,9 @@ def most_telling(scores: Any, shape: tuple[int, ...]) -> tuple[int, int]:
         return shape[0] - 1, 0
     import numpy as np
 
-    table = np.nan_to_num(np.max([np.nan_to_num(scores.scores[kind]) for kind in ("induction", "previous")], axis=0))
+    table = np.nan_to_num(
+        np.max([np.nan_to_num(scores.scores[kind]) for kind in ("induction", "previous")], axis=0)
+    )
     layer, head = np.unravel_index(table.argmax(), table.shape)
     return int(layer), int(head)
 
@@ -229,7 +250,9 @@ def title_of(way: str, head: tuple[int, int]) -> str:
     }[way]
 
 
-def large(scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, n_new: int) -> None:
+def large(
+    scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, n_new: int
+) -> None:
     """The chosen head, and beside it what it is compared with."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader(title_of(way, head), anchor=False, width="content")
@@ -243,14 +266,18 @@ def large(scene: Scene, step: int, part: str, way: str, head: tuple[int, int], d
     if other is None:
         picture(scene, step, part, way, head, drawing, "own", n_new)
     else:
-        for column, (what, at), name in zip(st.columns(2, gap="medium"), ((scene, step), other), ("own", "other"), strict=True):
+        for column, (what, at), name in zip(
+            st.columns(2, gap="medium"), ((scene, step), other), ("own", "other"), strict=True
+        ):
             with column:
                 st.caption(f"{plain(what.run.name)}, " + t("step {step:,}", step=at))
                 picture(what, at, part, way, head, drawing, name, n_new if what is scene else 0)
     st.caption(way_sentence(way, part))
 
 
-def picture(scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, name: str, n_new: int) -> None:
+def picture(
+    scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, name: str, n_new: int
+) -> None:
     weights = weights_of(scene, step)[part]
     head = min(head[0], len(weights) - 1), min(head[1], weights.shape[1] - 1)
     values = matrix(scene, step, part, way, head)
@@ -259,7 +286,12 @@ def picture(scene: Scene, step: int, part: str, way: str, head: tuple[int, int],
     if drawing == "lines":
         shown = values[-MOST_LINES:, -MOST_LINES:] if max(values.shape) > MOST_LINES else values
         attention_lines(
-            shown, f"explore.attention.lines.{name}", queries[-MOST_LINES:], keys[-MOST_LINES:], ARCHITECTURE["decoder"], alt
+            shown,
+            f"explore.attention.lines.{name}",
+            queries[-MOST_LINES:],
+            keys[-MOST_LINES:],
+            ARCHITECTURE["decoder"],
+            alt,
         )
         if max(values.shape) > MOST_LINES:
             st.caption(t("The last {n} tokens: more lines would be a haze.", n=MOST_LINES))
@@ -295,7 +327,11 @@ def choose_other(scene: Scene, step: int) -> tuple[Scene, int] | None:
         text = live_text("explore.attention.second", scene.text, t("The other text"))
         return Scene(scene.run, step, text, scene.target), step
     if with_what == "run":
-        others = [run for run in known_runs() if speaks(run) and kind_of(run) == scene.architecture and run.id != scene.run.id]
+        others = [
+            run
+            for run in known_runs()
+            if speaks(run) and kind_of(run) == scene.architecture and run.id != scene.run.id
+        ]
         if not others:
             st.caption(t("There is no other run of this architecture."))
             return None
@@ -304,9 +340,15 @@ def choose_other(scene: Scene, step: int) -> tuple[Scene, int] | None:
     if with_what == "step":
         steps = scene.run.checkpoints()
         if len(steps) < 2:
-            st.caption(t("This run has kept one checkpoint. Ask for more when you train: “Weights kept along the way”."))
+            st.caption(
+                t(
+                    "This run has kept one checkpoint. Ask for more when you train: “Weights kept along the way”."
+                )
+            )
             return None
-        return scene, st.select_slider(t("Step"), steps, key=f"explore.attention.then.{scene.run.id}", format_func="{:,}".format)
+        return scene, st.select_slider(
+            t("Step"), steps, key=f"explore.attention.then.{scene.run.id}", format_func="{:,}".format
+        )
     return None
 
 
@@ -330,7 +372,12 @@ def told(scene: Scene, step: int, part: str, weights: Any) -> None:
     rows = []
     for i in range(n_layers):
         for j in range(n_heads):
-            row = {t("Layer"): i, t("Head"): j, t("Entropy (nats)"): widths[i, j], t("Distance (tokens)"): lengths[i, j]}
+            row = {
+                t("Layer"): i,
+                t("Head"): j,
+                t("Entropy (nats)"): widths[i, j],
+                t("Distance (tokens)"): lengths[i, j],
+            }
             if scores:
                 row |= {t(name): float(scores.scores[kind][i, j]) for kind, name in KIND_NAMES.items()}
             if random_scores is not None:

@@ -26,7 +26,10 @@ def show(scene: Scene) -> None:
     if own == "example":
         example()
     elif scene.is_recurrent:
-        empty(t("A recurrent model has no attention"), t("Choose a transformer above, or stay with the worked example."))
+        empty(
+            t("A recurrent model has no attention"),
+            t("Choose a transformer above, or stay with the worked example."),
+        )
     else:
         of_run(scene)
 
@@ -61,8 +64,13 @@ def edited() -> tuple[list[str], Any]:
 
     from playground.inspection.arithmetic import EXAMPLE
 
-    table = pd.DataFrame([(word, *vector) for word, vector in EXAMPLE.items()], columns=["token", "1", "2", "3"])
-    number = {name: st.column_config.NumberColumn(f"x{sub}", step=0.1, format="%.2f", required=True) for name, sub in zip("123", "₁₂₃", strict=True)}
+    table = pd.DataFrame(
+        [(word, *vector) for word, vector in EXAMPLE.items()], columns=["token", "1", "2", "3"]
+    )
+    number = {
+        name: st.column_config.NumberColumn(f"x{sub}", step=0.1, format="%.2f", required=True)
+        for name, sub in zip("123", "₁₂₃", strict=True)
+    }
     table = st.data_editor(
         table, key=f"{VIEW}.table", hide_index=True, num_rows="fixed",
         column_config={"token": st.column_config.TextColumn(t("Word"), required=True), **number},
@@ -100,7 +108,10 @@ def of_run(scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if scene.has_source:
             part = st.selectbox(
-                t("Attention of"), list(PART_NAMES), key=f"{VIEW}.part", format_func=lambda name: t(PART_NAMES[name])
+                t("Attention of"),
+                list(PART_NAMES),
+                key=f"{VIEW}.part",
+                format_func=lambda name: t(PART_NAMES[name]),
             )
         layer, head = ask_head(spec)
         tokens = scene.source_tokens() if part == "encoder" else scene.tokens()
@@ -108,12 +119,23 @@ def of_run(scene: Scene) -> None:
     keys = scene.source_tokens() if part == "cross" else tokens
     steps = computed(scene, layer, head, query, part)
     st.caption(
-        t("Layer {layer}, head {head} of {run} at step {step:,}.", layer=layer, head=head, run=scene.run.name, step=scene.step)
+        t(
+            "Layer {layer}, head {head} of {run} at step {step:,}.",
+            layer=layer,
+            head=head,
+            run=scene.run.name,
+            step=scene.step,
+        )
     )
     draw_inputs(steps, keys, tokens[query])
     draw_head(steps.head, keys, tokens[query], "run", first=2)
     draw_output(steps, head)
-    data = arrays(steps.head) | {"x": steps.x, "x_keys": steps.x_keys, "heads": steps.heads, "output": steps.output}
+    data = arrays(steps.head) | {
+        "x": steps.x,
+        "x_keys": steps.x_keys,
+        "heads": steps.heads,
+        "output": steps.output,
+    }
     downloads("explore-steps-run", data)
 
 
@@ -133,7 +155,9 @@ def computed(scene: Scene, layer: int, head: int, query: int, part: str) -> Any:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _computed(path: str, step: int, ids: tuple, source: tuple | None, layer: int, head: int, query: int, part: str) -> Any:
+def _computed(
+    path: str, step: int, ids: tuple, source: tuple | None, layer: int, head: int, query: int, part: str
+) -> Any:
     from playground.inspection.arithmetic import run_steps
 
     return run_steps(cached.model(RunFolder(path), step), ids, layer, head, query, part, source)
@@ -148,7 +172,9 @@ def title(number: int, text: str, equation: str) -> None:
     st.latex(equation)
 
 
-def strip(values: Any, name: str, rows: list[str], columns: list[str], value: str, alt: str, **options: Any) -> Any:
+def strip(
+    values: Any, name: str, rows: list[str], columns: list[str], value: str, alt: str, **options: Any
+) -> Any:
     """A small matrix; written out where its numbers fit."""
     import numpy as np
 
@@ -158,7 +184,16 @@ def strip(values: Any, name: str, rows: list[str], columns: list[str], value: st
     names = (t("row"), t("column"), value)
     small = values.shape[1] <= 12
     return heatmap(
-        values, f"{VIEW}.{name}", rows, columns, names, alt, written=small, tools=False, tokens=False, **options
+        values,
+        f"{VIEW}.{name}",
+        rows,
+        columns,
+        names,
+        alt,
+        written=small,
+        tools=False,
+        tokens=False,
+        **options,
     )
 
 
@@ -168,7 +203,11 @@ def numbered(letter: str, n: int) -> list[str]:
 
 def draw_inputs(steps: Any, keys: list[str], asker: str) -> None:
     """x → q, k, v."""
-    title(1, t("Three projections of what the layer reads"), r"q = x_i W_Q \qquad k_j = x_j W_K \qquad v_j = x_j W_V")
+    title(
+        1,
+        t("Three projections of what the layer reads"),
+        r"q = x_i W_Q \qquad k_j = x_j W_K \qquad v_j = x_j W_V",
+    )
     notes = []
     if steps.normed:
         notes.append(t("q and k are divided by their size (QK-norm)."))
@@ -176,14 +215,30 @@ def draw_inputs(steps: Any, keys: list[str], asker: str) -> None:
         notes.append(t("q and k below are already turned by their positions (rotary)."))
     alt = t("The vector that the layer reads at the query")
     strip(steps.x, "run.x", [shown(asker)], numbered("x", len(steps.x)), "x", alt, diverging=True)
-    st.caption(" ".join([t("{n} numbers for each token: the residual stream as this layer reads it.", n=len(steps.x)), *notes]))
+    st.caption(
+        " ".join(
+            [
+                t("{n} numbers for each token: the residual stream as this layer reads it.", n=len(steps.x)),
+                *notes,
+            ]
+        )
+    )
     left, right = st.columns(2, gap="medium")
     size = max(14, min(30, 360 // max(1, len(keys))))
     for place, letter, values in ((left, "k", steps.head.k), (right, "v", steps.head.v)):
         with place:
             what = t("Keys") if letter == "k" else t("Values")
             st.markdown(f"**{what}**")
-            strip(values, f"run.{letter}", keys, numbered(letter, values.shape[1]), letter, what, diverging=True, cell=size)
+            strip(
+                values,
+                f"run.{letter}",
+                keys,
+                numbered(letter, values.shape[1]),
+                letter,
+                what,
+                diverging=True,
+                cell=size,
+            )
 
 
 def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1, digits: int = 3) -> None:
@@ -192,34 +247,85 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
 
     d = len(steps.q)
     title(first, t("How well does each key match the query?"), r"s_j = q \cdot k_j")
-    strip(steps.q, f"{name}.q", [f"q ({shown(asker)})"], numbered("q", d), "q", t("The query"), diverging=True)
+    strip(
+        steps.q, f"{name}.q", [f"q ({shown(asker)})"], numbered("q", d), "q", t("The query"), diverging=True
+    )
     key = ask_key(steps, keys, name)
-    strip(steps.products, f"{name}.products", ["q·k"], keys, "q·k", t("Products of the query with each key"), selected=(-1, key))
+    strip(
+        steps.products,
+        f"{name}.products",
+        ["q·k"],
+        keys,
+        "q·k",
+        t("Products of the query with each key"),
+        selected=(-1, key),
+    )
     st.latex(product_in_numbers(steps, key, digits))
 
-    title(first + 1, t("Keep the numbers small"), r"\tilde s_j = \frac{s_j}{\sqrt{d_k}}" if steps.scale != 1 else r"\tilde s_j = s_j")
-    strip(steps.scaled, f"{name}.scaled", ["s / √d"], keys, t("score"), t("Scaled scores"), selected=(-1, key))
+    title(
+        first + 1,
+        t("Keep the numbers small"),
+        r"\tilde s_j = \frac{s_j}{\sqrt{d_k}}" if steps.scale != 1 else r"\tilde s_j = s_j",
+    )
+    strip(
+        steps.scaled, f"{name}.scaled", ["s / √d"], keys, t("score"), t("Scaled scores"), selected=(-1, key)
+    )
     if steps.scale != 1:
-        st.latex(rf"\frac{{{steps.products[key]:.{digits}f}}}{{\sqrt{{{d}}}}} = {steps.products[key] / steps.scale:.{digits}f}")
+        st.latex(
+            rf"\frac{{{steps.products[key]:.{digits}f}}}{{\sqrt{{{d}}}}} = {steps.products[key] / steps.scale:.{digits}f}"
+        )
     else:
-        st.caption(t("Not divided: with many channels the softmax would then pick one key and ignore the rest."))
+        st.caption(
+            t("Not divided: with many channels the softmax would then pick one key and ignore the rest.")
+        )
     if steps.bias is not None:
         st.caption(t("ALiBi has taken off {bias:.3f} here, for the distance.", bias=-steps.bias[key]))
 
     hidden = int((~steps.allowed).sum())
-    title(first + 2, t("Hide what may not be seen"), r"\tilde s_j = -\infty \quad \text{where } j > i" if hidden else r"\text{every } j \text{ may be seen}")
+    title(
+        first + 2,
+        t("Hide what may not be seen"),
+        r"\tilde s_j = -\infty \quad \text{where } j > i"
+        if hidden
+        else r"\text{every } j \text{ may be seen}",
+    )
     masked = np.where(steps.allowed, steps.scaled, np.nan)
     strip(masked, f"{name}.masked", ["s"], keys, t("score"), t("Scores after the mask"), selected=(-1, key))
     st.caption(t("{n} of {all} keys are hidden; they are drawn empty.", n=hidden, all=len(keys)))
 
     title(first + 3, t("Turn scores into shares"), r"w_j = \frac{e^{\tilde s_j}}{\sum_m e^{\tilde s_m}}")
-    strip(steps.weights, f"{name}.weights", ["w"], keys, t("weight"), t("Attention weights"), span=(0.0, float(steps.weights.max())), selected=(-1, key))
+    strip(
+        steps.weights,
+        f"{name}.weights",
+        ["w"],
+        keys,
+        t("weight"),
+        t("Attention weights"),
+        span=(0.0, float(steps.weights.max())),
+        selected=(-1, key),
+    )
     st.latex(softmax_in_numbers(steps, key, digits))
-    st.caption(t("The weights add up to {total:.6f}; the largest goes to “{token}”.", total=steps.weights.sum(), token=shown(keys[int(steps.weights.argmax())])))
+    st.caption(
+        t(
+            "The weights add up to {total:.6f}; the largest goes to “{token}”.",
+            total=steps.weights.sum(),
+            token=shown(keys[int(steps.weights.argmax())]),
+        )
+    )
 
     title(first + 4, t("Mix the values"), r"z = \sum_j w_j v_j")
     rows = max(14, min(30, 360 // max(1, len(keys))))
-    strip(steps.parts, f"{name}.parts", keys, numbered("v", d), "w·v", t("Each value times its weight"), diverging=True, cell=rows, selected=(key, -1))
+    strip(
+        steps.parts,
+        f"{name}.parts",
+        keys,
+        numbered("v", d),
+        "w·v",
+        t("Each value times its weight"),
+        diverging=True,
+        cell=rows,
+        selected=(key, -1),
+    )
     strip(steps.mixed, f"{name}.mixed", ["z"], numbered("z", d), "z", t("Their sum"), diverging=True)
     if d <= 8:
         st.latex("z = (" + r",\; ".join(f"{value:.{digits}f}" for value in steps.mixed) + ")")
@@ -253,13 +359,27 @@ def softmax_in_numbers(steps: Any, key: int, digits: int) -> str:
 
 def draw_output(steps: Any, head: int) -> None:
     """Concatenation and output projection."""
-    title(7, t("All heads side by side, and back into the residual stream"), r"o = [z^{(1)}; \dots; z^{(h)}]\, W_O")
+    title(
+        7,
+        t("All heads side by side, and back into the residual stream"),
+        r"o = [z^{(1)}; \dots; z^{(h)}]\, W_O",
+    )
     n = len(steps.heads)
     names = [t("head {head}", head=i) for i in range(n)]
     strip(steps.heads, "run.heads", names, numbered("z", steps.heads.shape[1]), "z", t("What every head mixed for this query"),
           diverging=True, cell=26, selected=(head, -1))  # fmt: skip
-    strip(steps.output, "run.output", ["o"], numbered("o", len(steps.output)), "o", t("What attention adds to the residual stream"), diverging=True)
-    st.caption(t("This head's row is outlined. The output is added to what the layer read; the MLP comes next."))
+    strip(
+        steps.output,
+        "run.output",
+        ["o"],
+        numbered("o", len(steps.output)),
+        "o",
+        t("What attention adds to the residual stream"),
+        diverging=True,
+    )
+    st.caption(
+        t("This head's row is outlined. The output is added to what the layer read; the MLP comes next.")
+    )
 
 
 def arrays(steps: Any) -> dict[str, Any]:

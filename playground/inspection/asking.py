@@ -1,0 +1,105 @@
+"""A text as a question to a model: what it is shown, and what it ought to say at which place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.output import Tap
+from playground.errors import PlaygroundError
+from playground.inspection.capture import source
+from playground.text.masking import N_SPECIAL, mask_tokens
+
+UNASKED = -100
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked of one text.
+
+    Attributes:
+        inputs: what it is shown ``[n]``.
+        targets: what it ought to say at each place ``[n]``, or UNASKED.
+        source_ids: what an encoder reads; None where there is none.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    source_ids: tuple[int, ...] | None = None
+
+    @property
+    def asked(self) -> np.ndarray:
+        """The places with a target."""
+        return np.flatnonzero(self.targets != UNASKED)
+
+
+def question(
+    ids: Sequence[int],
+    objective: str,
+    source_ids: Sequence[int] | None = None,
+    answer_from: int = 0,
+    mask: tuple[int, int] | None = None,
+) -> Question:
+    """The question that training asks of a text.
+
+    Args:
+        ids: the text; an encoder–decoder's target, <bos> first.
+        objective: "clm" or "seq2seq": every token is to be told from those before it; "mlm": a fixed fifth of the
+            tokens is hidden.
+        answer_from: the first place that is asked about (pairs: where the answer begins).
+        mask: for "mlm", the id of <mask> and the size of the vocabulary.
+
+    Raises:
+        PlaygroundError: when the text has nothing to ask about.
+    """
+    ids = np.asarray(ids)
+    if objective == "mlm":
+        shown, hidden = mask_tokens(ids[None], np.random.default_rng(0), 0.2, *mask)
+        asked = Question(np.where(hidden[0], mask[0], ids), np.where(hidden[0], ids, UNASKED))
+    else:
+        targets = np.append(ids[1:], UNASKED)
+        targets[: max(0, answer_from)] = UNASKED
+        asked = Question(ids, targets, None if source_ids is None else tuple(source_ids))
+    if not len(asked.asked):
+        raise PlaygroundError("There is nothing to predict in this text.", "Type at least two tokens.")
+    return asked
+
+
+@torch.no_grad()
+def answers(model: nn.Module, asked: Question, tap: Tap | None = None, copies: int = 1) -> Tensor:
+    """Log-probabilities ``[copies, n, vocabulary]`` of the question, asked ``copies`` times in one batch."""
+    inputs = torch.from_numpy(np.repeat(asked.inputs[None], copies, 0).astype(np.int64))
+    more = source(asked.source_ids)
+    if more and copies > 1:
+        more = {"source_ids": more["source_ids"].expand(copies, -1)}
+    return F.log_softmax(model(inputs, tap=tap, **more).logits.float(), dim=-1)
+
+
+def losses(log_probabilities: Tensor, asked: Question) -> np.ndarray:
+    """−ln p of each right token (nats) ``[..., n asked]``."""
+    places = torch.from_numpy(asked.asked)
+    targets = torch.from_numpy(asked.targets[asked.asked].astype(np.int64))
+    rows = log_probabilities[..., places, :]
+    return -rows.gather(-1, targets.expand(rows.shape[:-1])[..., None])[..., 0].numpy()
+
+
+@torch.no_grad()
+def one_at_a_time(model: nn.Module, ids: Sequence[int], mask_id: int, piece: int = 32) -> Tensor:
+    """Each token hidden alone, told from both sides (Salazar et al. 2020): log-probabilities ``[n, vocabulary]``."""
+    ids = torch.tensor(list(ids))
+    found = []
+    for start in range(0, len(ids), piece):
+        places = torch.arange(start, min(start + piece, len(ids)))
+        batch = ids.repeat(len(places), 1)
+        batch[torch.arange(len(places)), places] = mask_id
+        rows = torch.arange(len(places)) * len(ids) + places
+        found.append(F.log_softmax(model(batch, rows=rows).logits.float(), dim=-1))
+    return torch.cat(found)
+
+
+def ordinary(token: int) -> bool:
+    """Whether a token is part of a text, not <bos> or another special one."""
+    return token >= N_SPECIAL

@@ -1,0 +1,120 @@
+"""How a model knows where a token stands: the four ways side by side, and what happens without."""
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from models.build import build
+from models.positions import alibi_slopes, sinusoidal
+from models.spec import ModelSpec
+from playground.inspection.asking import Question, answers, losses
+
+
+def waves(n: int, d_model: int) -> np.ndarray:
+    """The sinusoidal table ``[n, d_model]`` (Vaswani et al. 2017, section 3.5)."""
+    return sinusoidal(n, d_model).numpy()
+
+
+def wave_formula(position: int, dimension: int, d_model: int) -> tuple[str, float]:
+    """One cell of the sinusoidal table: its formula with the numbers filled in (LaTeX), and its value."""
+    pair = dimension - dimension % 2
+    angle = position / 10000 ** (pair / d_model)
+    name, value = ("sin", np.sin(angle)) if dimension % 2 == 0 else ("cos", np.cos(angle))
+    equation = rf"\{name}\left(\frac{{{position}}}{{10000^{{{pair}/{d_model}}}}}\right) = \{name}({angle:.4f}) = {value:.4f}"
+    return equation, float(value)
+
+
+def angles(n: int, head_dim: int, theta: float) -> np.ndarray:
+    """How far rotary positions turn each pair of channels (radians) ``[n, head_dim / 2]`` (Su et al. 2021)."""
+    return np.arange(n)[:, None] * theta ** (-np.arange(0, head_dim, 2) / head_dim)
+
+
+def rotary_match(n: int, head_dim: int, theta: float) -> np.ndarray:
+    """q·k of two equal vectors by distance, 1 at distance 0: the mean of cos over the pairs ``[n]``."""
+    return np.cos(angles(n, head_dim, theta)).mean(1)
+
+
+def alibi_table(n: int, n_heads: int) -> np.ndarray:
+    """What ALiBi adds to the scores by head and distance ``[heads, n]`` (Press et al. 2022)."""
+    return -np.array(alibi_slopes(n_heads))[:, None] * np.arange(n)
+
+
+def cosines(table: np.ndarray) -> np.ndarray:
+    """How alike the positions of a table ``[n, channels]`` are ``[n, n]``."""
+    unit = table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12)
+    return unit @ unit.T
+
+
+def by_distance(similarity: np.ndarray) -> np.ndarray:
+    """The mean of each diagonal of ``[n, n]``: similarity by distance ``[n]``."""
+    return np.array([np.diagonal(similarity, d).mean() for d in range(len(similarity))])
+
+
+def untrained(spec: ModelSpec, seed: int) -> nn.Module:
+    """The model as training began with it: the same seed draws the same weights."""
+    state = torch.get_rng_state()
+    try:
+        torch.manual_seed(seed)
+        return build(spec).eval()
+    finally:
+        torch.set_rng_state(state)
+
+
+def without_positions(model: nn.Module) -> nn.Module:
+    """A copy with the same weights that is not told where tokens stand. (The causal mask still tells a decoder some.)"""
+    spec = model.spec
+    blind = copy.deepcopy(model)
+    if spec.position == "learned":
+        torch.nn.init.zeros_(blind.embedding.positions.weight)
+    elif spec.position == "sinusoidal":
+        blind.embedding.waves.table.zero_()
+    elif spec.position in ("rotary", "alibi"):
+        blind = build(spec.replace(position="none")).eval()
+        blind.load_state_dict(model.state_dict())
+    return blind
+
+
+@torch.no_grad()
+def last_of_shuffled(
+    model: nn.Module, ids: Sequence[int], seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """The prediction after a text, and after the same tokens in another order that keeps the last one in its place.
+
+    Returns:
+        Both distributions ``[vocabulary]``, and the tokens as shuffled. For a model that reads both ways the
+        prediction is that of the last place.
+    """
+    order = np.random.default_rng(seed).permutation(len(ids) - 1).tolist()
+    mixed = [ids[i] for i in order] + [ids[-1]]
+    straight, other = (
+        model(torch.tensor([list(text)])).logits[0, -1].float().softmax(-1).numpy() for text in (ids, mixed)
+    )
+    return straight, other, mixed
+
+
+def apart(p: np.ndarray, q: np.ndarray) -> float:
+    """How far two distributions are apart: total variation, 0 the same to 1 nothing in common."""
+    return float(0.5 * np.abs(p - q).sum())
+
+
+@torch.no_grad()
+def loss_by_position(model: nn.Module, windows: np.ndarray, piece: int = 16) -> np.ndarray:
+    """−ln p of the token at each place, the mean over windows of text ``[windows, n + 1]``; ``[n]`` (nats)."""
+    total = np.zeros(windows.shape[1] - 1)
+    for start in range(0, len(windows), piece):
+        ids = torch.from_numpy(windows[start : start + piece].astype(np.int64))
+        logits = model(ids[:, :-1]).logits.float()
+        loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(
+            len(ids), -1
+        )
+        total += loss.sum(0).numpy()
+    return total / len(windows)
+
+
+def text_loss(model: nn.Module, asked: Question) -> float:
+    """The mean loss of a text (nats a token)."""
+    return float(losses(answers(model, asked)[0], asked).mean())

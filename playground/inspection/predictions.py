@@ -1,0 +1,107 @@
+"""How sure a model is of every token of a text, and how that certainty grows from layer to layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from playground.inspection.asking import UNASKED, Question, answers, one_at_a_time
+from playground.inspection.capture import capture
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a model says of a text, place by place.
+
+    Attributes:
+        p: the probability of the token that stands there; NaN where none was asked ``[n]``.
+        rank: how many tokens it thought likelier; -1 where none was asked ``[n]``.
+        top: the likeliest tokens ``[n, k]`` and their probabilities.
+        top_p: ``[n, k]``.
+    """
+
+    p: np.ndarray
+    rank: np.ndarray
+    top: np.ndarray
+    top_p: np.ndarray
+
+    def loss(self) -> float:
+        """The mean of −ln p (nats a token)."""
+        return float(-np.log(self.p[~np.isnan(self.p)]).mean())
+
+
+def told(model: nn.Module, asked: Question, k: int = 5) -> Told:
+    """Every token as it was expected from those before it; each stands where it is in the text."""
+    rows = answers(model, asked)[0]
+    n = len(asked.inputs)
+    truth = np.full(n, UNASKED)
+    truth[1:] = asked.targets[:-1]  # what is said at a place is about the next one
+    moved = torch.cat([torch.full_like(rows[:1], float("nan")), rows[:-1]])
+    return _told(moved, truth, k)
+
+
+def told_masked(model: nn.Module, ids: Sequence[int], mask_id: int, k: int = 5) -> Told:
+    """Every token as a masked model tells it from both sides, each hidden alone."""
+    return _told(one_at_a_time(model, ids, mask_id), np.asarray(ids), k)
+
+
+def _told(rows: torch.Tensor, truth: np.ndarray, k: int) -> Told:
+    asked = truth != UNASKED
+    safe = torch.from_numpy(np.where(asked, truth, 0).astype(np.int64))
+    of_truth = rows.gather(1, safe[:, None])
+    rank = (rows > of_truth).sum(1).numpy()
+    top = rows.nan_to_num(-torch.inf).topk(min(k, rows.shape[1]), dim=1)
+    p = np.where(asked, of_truth[:, 0].exp().numpy(), np.nan)
+    return Told(p, np.where(asked, rank, -1), top.indices.numpy(), top.values.exp().numpy())
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What each layer would say if it were the last (logit lens, nostalgebraist 2020).
+
+    Attributes:
+        names: "embeddings", "layer 0" … ``[depths]``.
+        top: the likeliest token ``[depths, n, k]``, with its probability ``top_p``.
+        p: of the token that really comes next; NaN where there is none ``[depths, n]``.
+        rank: of that token, 0 the likeliest; -1 where there is none.
+        entropy: of each distribution (nats) ``[depths, n]``.
+    """
+
+    names: list[str]
+    top: np.ndarray
+    top_p: np.ndarray
+    p: np.ndarray
+    rank: np.ndarray
+    entropy: np.ndarray
+
+
+@torch.no_grad()
+def residuals(model: nn.Module, asked: Question) -> dict[str, np.ndarray]:
+    """The residual stream before the first layer and after each; of recurrent models each layer's states."""
+    spec = model.spec
+    side = "decoder." if spec.architecture == "encoder-decoder" else ""
+    names = [f"{side}layers.{i}.output" for i in range(spec.n_layers)]
+    if not spec.is_recurrent:
+        names = [f"{side}embeddings", *names]
+    held = capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name in names)
+    return {name.removeprefix(side): held[name] for name in names}
+
+
+@torch.no_grad()
+def lens(model: nn.Module, asked: Question, k: int = 5) -> Lens:
+    """The head on every layer's residual stream."""
+    streams = residuals(model, asked)
+    truth = asked.targets
+    found = []
+    for stream in streams.values():
+        rows = F.log_softmax(model.lens(torch.from_numpy(stream)).float(), dim=-1)
+        entropy = -(rows.exp() * rows.nan_to_num(neginf=0.0)).sum(-1).numpy()
+        found.append((_told(rows, truth, k), entropy))
+    stack = lambda name: np.stack([getattr(layer, name) for layer, _ in found])
+    names = [name.replace("layers.", "layer ").split(".")[0] for name in streams]
+    return Lens(
+        names, stack("top"), stack("top_p"), stack("p"), stack("rank"), np.stack([e for _, e in found])
+    )

@@ -1,0 +1,58 @@
+"""Weights and gradients, layer by layer: how large they are and how they are spread."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from playground.inspection.asking import UNASKED, Question
+from playground.inspection.capture import source
+
+BINS = 41
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One parameter.
+
+    Attributes:
+        name: as in the state dict.
+        n: how many numbers.
+        std, norm: of the weights; the norm is Euclidean.
+        gradient_norm: of the gradient of the mean loss of the text.
+        edges, counts: a histogram of the weights; ``[BINS + 1]``, ``[BINS]``.
+        gradient_edges, gradient_counts: of the gradient.
+    """
+
+    name: str
+    n: int
+    std: float
+    norm: float
+    gradient_norm: float
+    edges: np.ndarray
+    counts: np.ndarray
+    gradient_edges: np.ndarray
+    gradient_counts: np.ndarray
+
+
+def spreads(model: nn.Module, asked: Question) -> list[Spread]:
+    """Every parameter's weights, and the gradient of the mean loss of one text; the model stays as it is."""
+    named = {name: p for name, p in model.named_parameters()}
+    inputs = torch.from_numpy(asked.inputs[None].astype(np.int64))
+    targets = torch.from_numpy(asked.targets.astype(np.int64))
+    with torch.enable_grad():
+        logits = model(inputs, **source(asked.source_ids)).logits[0].float()
+        loss = F.cross_entropy(logits, targets, ignore_index=UNASKED)
+        gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+    return [_spread(name, p, gradient) for (name, p), gradient in zip(named.items(), gradients, strict=True)]
+
+
+def _spread(name: str, parameter: torch.Tensor, gradient: torch.Tensor | None) -> Spread:
+    values = parameter.detach().float().flatten().numpy()
+    slopes = np.zeros_like(values) if gradient is None else gradient.float().flatten().numpy()
+    counts, edges = np.histogram(values, BINS)
+    slope_counts, slope_edges = np.histogram(slopes, BINS)
+    norms = float(np.linalg.norm(values)), float(np.linalg.norm(slopes))
+    return Spread(name, values.size, float(values.std()), *norms, edges, counts, slope_edges, slope_counts)

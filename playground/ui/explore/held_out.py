@@ -1,0 +1,59 @@
+"""Passages of the text that a run was validated on, for views that need more than the person types."""
+
+from typing import Any
+
+import streamlit as st
+
+from playground.text.spec import DataSpec
+from playground.ui import cached
+from playground.ui.explore.scene import Scene
+from playground.ui.language import t
+
+
+def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_least: int = 0) -> Any:
+    """Passages spread evenly over the held-out text, int64 ``[n, length]``; None while it is not there.
+
+    Preparing the text anew takes seconds, so it is asked for by a button where it is not prepared yet.
+
+    Args:
+        n: how many, at most.
+        length: tokens of each; the model's context unless told.
+        at_least: a shorter context is lengthened to so many.
+    """
+    import numpy as np
+
+    from playground.text.prepare import find
+
+    spec = scene.run.config().data
+    if scene.is_pairs:
+        st.info(t("This run learnt pairs, not running text: there are no passages to look through."))
+        return None
+    ready = f"{key}.{scene.run.id}"
+    if find(spec) is None and not st.session_state.get(ready):
+        st.write(
+            t("This looks through the run's own held-out text, which is not prepared on this machine yet.")
+        )
+        if not st.button(t("Prepare it (some seconds)"), icon=":material/dataset:", key=f"{key}.prepare"):
+            return None
+        st.session_state[ready] = True
+        st.rerun(scope="fragment")
+    with st.spinner(t("Preparing the text …")):
+        held = text_of(spec, scene.tokenizer().fingerprint, scene.tokenizer())
+    length = min(length or max(scene.model().spec.context_length, at_least), len(held))
+    starts = np.linspace(0, len(held) - length, num=max(1, min(n, len(held) // length))).astype(int)
+    return np.stack([held[start : start + length] for start in starts])
+
+
+@st.cache_resource(
+    max_entries=4, show_spinner=False, hash_funcs={DataSpec: lambda spec: repr(spec.to_dict())}
+)
+def text_of(spec: DataSpec, fingerprint: str, _tokenizer: Any) -> Any:
+    """The held-out tokens, at most the first 200,000, in the run's own vocabulary."""
+    from playground.text.statistics import text_of as words
+
+    prepared = cached.prepared(spec)
+    if prepared.tokenizer.fingerprint == fingerprint:
+        return prepared.validation[:200_000]
+    import numpy as np
+
+    return np.array(_tokenizer.encode(words(prepared, "validation", 600_000)))

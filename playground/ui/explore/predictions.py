@@ -1,0 +1,396 @@
+"""What the model expects at every place: surprise, the logit lens, the map of its tokens, its weights."""
+
+from typing import Any
+
+import streamlit as st
+
+from playground.runs.folder import RunFolder
+from playground.ui import cached, links
+from playground.ui.colours import ACCENT, ARCHITECTURE
+from playground.ui.components.heatmap import heatmap
+from playground.ui.components.token_strip import token_strip
+from playground.ui.explore.figure import downloads, figure
+from playground.ui.explore.scene import Scene
+from playground.ui.language import t
+
+VIEW = "explore.predictions"
+ASPECTS = {
+    "surprise": "Surprise",
+    "lens": "Layer by layer",
+    "map": "Map of tokens",
+    "weights": "Weights and gradients",
+}
+SURE, LOST = 0.5, 8.0  # nats: a box is pale below, full from there on
+
+
+def show(scene: Scene) -> None:
+    wanted = links.param("look")
+    look = st.segmented_control(
+        t("What to look at"), list(ASPECTS), default=wanted if wanted in ASPECTS else "surprise", required=True,
+        key=f"{VIEW}.look", format_func=lambda name: t(ASPECTS[name]), label_visibility="collapsed",
+    )  # fmt: skip
+    links.remember(look=look if look != "surprise" else None)
+    {"surprise": surprise, "lens": through_layers, "map": token_map, "weights": weights}[look](scene)
+    st.caption(scene.said())
+
+
+def asked_of(scene: Scene) -> Any:
+    """The text as the question that training asks of it."""
+    from playground.inspection.asking import question
+
+    tokenizer = scene.tokenizer()
+    source = scene.source_ids() if scene.has_source else None
+    starts = len(tokenizer.encode(scene.text)) if scene.is_pairs and not scene.has_source else 0
+    mask = (tokenizer.mask_id, tokenizer.size)
+    return question(scene.ids(), scene.objective, source, starts, mask)
+
+
+def key_of(scene: Scene) -> tuple:
+    """What a result depends on."""
+    source = tuple(scene.source_ids()) if scene.has_source else None
+    return str(scene.run.path), scene.step, tuple(scene.ids()), source
+
+
+def piece(token: str) -> str:
+    return token.replace(" ", "·").replace("\n", "↵") or "∅"
+
+
+# Surprise
+
+
+def surprise(scene: Scene) -> None:
+    import numpy as np
+    import pandas as pd
+
+    found = told_of(key_of(scene), scene)
+    tokens, pieces = scene.tokens(), scene.tokenizer().pieces
+    nats = -np.log(found.p)
+    boxes = []
+    for place, token in enumerate(tokens):
+        if np.isnan(found.p[place]):
+            boxes.append({"text": token, "tip": t("nothing comes before it"), "muted": True})
+            continue
+        likely = ", ".join(
+            f"{piece(text)} {p:.0%}"
+            for text, p in zip(pieces(found.top[place].tolist()), found.top_p[place], strict=True)
+        )
+        tip = t(
+            "probability {p:.1%}: {nats:.2f} nats, {bits:.2f} bits; rank {rank:,}. Expected: {likely}",
+            p=found.p[place], nats=nats[place], bits=nats[place] / np.log(2), rank=found.rank[place] + 1, likely=likely,
+        )  # fmt: skip
+        boxes.append(
+            {"text": token, "tip": tip, "value": float(np.clip((nats[place] - SURE) / (LOST - SURE), 0, 1))}
+        )
+    clicked = token_strip(boxes, key=f"{VIEW}.strip", colour=ACCENT, selected=[place_of(scene)])
+    if clicked is not None:
+        links.remember(place=clicked)
+    st.caption(surprise_sentence(scene))
+    loss = found.loss()
+    right = np.mean(found.rank[found.rank >= 0] == 0)
+    with st.container(horizontal=True, gap="large"):
+        st.metric(t("Loss of this text"), f"{loss:.3f} " + t("nats a token"), width="content")
+        st.metric(t("Perplexity"), f"{np.exp(loss):,.2f}", width="content")
+        st.metric(t("First guess right"), f"{right:.0%}", width="content")
+    expected_at(scene, found, tokens)
+    table = pd.DataFrame(
+        {"place": range(len(tokens)), "token": tokens, "p": found.p, "nats": nats, "rank": found.rank + 1}
+    )
+    downloads("explore-surprise", {"p": found.p, "top": found.top, "top_p": found.top_p}, table)
+
+
+def surprise_sentence(scene: Scene) -> str:
+    if scene.objective == "mlm":
+        return t("Each word was hidden alone and told from both sides. The fuller the colour, the less the model expected it; "
+                 "click one to see what it would put there.")  # fmt: skip
+    return t("The fuller the colour, the less the model expected the token from what came before. Click one to see what it "
+             "expected instead.")  # fmt: skip
+
+
+def place_of(scene: Scene) -> int:
+    """The token that is looked at, from the address; the last one unless told."""
+    wanted = links.param("place")
+    last = len(scene.ids()) - 1
+    return min(int(wanted), last) if wanted.isdigit() else last
+
+
+def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
+    import numpy as np
+    import plotly.graph_objects as go
+
+    place = place_of(scene)
+    if np.isnan(found.p[place]):
+        return
+    pieces = [piece(text) for text in scene.tokenizer().pieces(found.top[place].tolist())]
+    names = [f"{name} " for name in pieces]
+    right = [name == piece(tokens[place]) for name in pieces]
+    fig = go.Figure(
+        go.Bar(
+            x=found.top_p[place][::-1], y=names[::-1], orientation="h",
+            marker_color=[ACCENT if hit else ARCHITECTURE[scene.architecture] for hit in right[::-1]],
+            hovertemplate="<b>%{y}</b> %{x:.2%}<extra></extra>",
+        )
+    )  # fmt: skip
+    fig.update_layout(
+        margin={"l": 90, "r": 20, "t": 40, "b": 50}, title=t("Expected at place {place}", place=place)
+    )
+    fig.update_xaxes(title=t("Probability"), tickformat=".0%", rangemode="tozero")
+    fig.update_yaxes(title=t("Token"), type="category")
+    caption = t(
+        "What stands there is “{token}”; its bar has the colour of the boxes.", token=piece(tokens[place])
+    )
+    figure(fig, f"{VIEW}.expected", caption, height=300)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def told_of(key: tuple, _scene: Scene) -> Any:
+    from playground.inspection.predictions import told, told_masked
+
+    if _scene.objective == "mlm":
+        return told_masked(_scene.model(), _scene.ids(), _scene.tokenizer().mask_id)
+    return told(_scene.model(), asked_of(_scene))
+
+
+# Layer by layer
+
+
+def through_layers(scene: Scene) -> None:
+    import numpy as np
+
+    found = lens_of(key_of(scene), scene)
+    what = st.segmented_control(
+        t("Colour"), ["p", "rank", "entropy"], default="p", required=True, key=f"{VIEW}.lens.colour",
+        format_func={"p": t("probability of the right token"), "rank": t("its rank"), "entropy": t("entropy")}.get,
+    )  # fmt: skip
+    values = {
+        "p": found.p,
+        "rank": np.where(found.rank < 0, np.nan, np.log10(found.rank + 1.0)),
+        "entropy": found.entropy,
+    }[what]
+    unit = {
+        "p": t("probability of the right token"),
+        "rank": t("log₁₀ of its rank"),
+        "entropy": t("entropy (nats)"),
+    }[what]
+    pieces, size = scene.tokenizer().pieces, found.top.shape[2]
+    notes = [
+        [
+            ", ".join(
+                f"{piece(text)} {p:.0%}"
+                for text, p in zip(pieces(found.top[i, j].tolist()), found.top_p[i, j], strict=True)
+            )
+            for j in range(found.top.shape[1])
+        ]
+        for i in range(found.top.shape[0])
+    ]
+    shown_tokens = pieces(asked_of(scene).inputs.tolist())
+    order = slice(None, None, -1)  # the last layer above, as the stream flows up
+    names = [t(name) if name == "embeddings" else name.replace("layer", t("layer")) for name in found.names]
+    clicked = heatmap(
+        values[order], f"{VIEW}.lens", names[order], [piece(token) for token in shown_tokens],
+        (t("after"), t("at token"), unit), t("Logit lens"),
+        notes=notes[order], clickable=True, selected=(-1, min(place_of(scene), values.shape[1] - 1)), cell=38, tokens=False,
+    )  # fmt: skip
+    if clicked:
+        links.remember(place=clicked[1])
+    st.caption(
+        t("Each row is the model's answer if it ended after that layer (logit lens); pointing at a cell tells the {k} likeliest "
+          "tokens. Watch the row from which the right token is clear: before it the layers are still gathering.", k=size)
+    )  # fmt: skip
+    table_at(scene, found, names)
+    downloads(
+        "explore-lens",
+        {"p": found.p, "rank": found.rank, "entropy": found.entropy, "top": found.top, "top_p": found.top_p},
+    )
+
+
+def table_at(scene: Scene, found: Any, names: list[str]) -> None:
+    """The likeliest tokens of every layer at one place."""
+    import pandas as pd
+
+    place = min(place_of(scene), found.p.shape[1] - 1)
+    pieces = scene.tokenizer().pieces
+    rows = [
+        {t("After"): names[i]}
+        | {
+            str(rank + 1): f"{piece(text)} {p:.0%}"
+            for rank, (text, p) in enumerate(
+                zip(pieces(found.top[i, place].tolist()), found.top_p[i, place], strict=True)
+            )
+        }
+        for i in range(len(names))
+    ]
+    st.markdown(
+        "**"
+        + t(
+            "The likeliest tokens after “{token}” (place {place})",
+            token=piece(scene.tokens()[place]),
+            place=place,
+        )
+        + "**"
+    )
+    st.dataframe(pd.DataFrame(rows[::-1]), hide_index=True, key=f"{VIEW}.lens.table")
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def lens_of(key: tuple, _scene: Scene) -> Any:
+    from playground.inspection.predictions import lens
+
+    return lens(_scene.model(), asked_of(_scene))
+
+
+# The map of tokens
+
+
+def token_map(scene: Scene) -> None:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        way = st.segmented_control(
+            t("Laid out by"), ["pca", "tsne"], default="pca", required=True, key=f"{VIEW}.map.way",
+            format_func={"pca": "PCA", "tsne": "t-SNE"}.get,
+        )  # fmt: skip
+        n = st.select_slider(
+            t("Tokens shown, the earliest learnt first"), [100, 200, 400, 800], 400, key=f"{VIEW}.map.n"
+        )
+    among = shown_tokens(scene, n)
+    with st.spinner(t("Laying out the map …")):
+        points = map_of(str(scene.run.path), scene.step, tuple(among), way)
+    names = [piece(text) for text in scene.tokenizer().pieces(among)]
+    mine = set(scene.ids())
+    colours = [ACCENT if token in mine else ARCHITECTURE[scene.architecture] for token in among]
+    fig = go.Figure(
+        go.Scattergl(
+            x=points[:, 0], y=points[:, 1], mode="markers+text", text=names, textposition="top center",
+            textfont={"size": 11}, marker={"size": 6, "color": colours}, hovertemplate="<b>%{text}</b><extra></extra>",
+        )
+    )  # fmt: skip
+    axis = {
+        "pca": (t("First principal component"), t("Second principal component")),
+        "tsne": ("t-SNE 1", "t-SNE 2"),
+    }[way]
+    fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50}, dragmode="pan")
+    fig.update_xaxes(title=axis[0])
+    fig.update_yaxes(title=axis[1])
+    caption = t("Tokens that the model uses alike lie together; those of your text stand out in colour. PCA keeps directions, "
+                "t-SNE keeps neighbours: distances between its groups mean nothing.")  # fmt: skip
+    table = pd.DataFrame({"token": names, "x": points[:, 0], "y": points[:, 1]})
+    figure(fig, f"{VIEW}.map", caption, {"points": points}, table, height=560)
+    nearest(scene, among, names)
+
+
+def shown_tokens(scene: Scene, n: int) -> list[int]:
+    """The text's own tokens, then the first ones that the tokenizer learnt (the most frequent of a BPE)."""
+    from playground.text.spec import BASE_SIZE
+
+    size = scene.tokenizer().size
+    own = list(dict.fromkeys(token for token in scene.ids() if token >= 4))
+    learnt = range(BASE_SIZE, size) if size > BASE_SIZE + 50 else range(4 + 32, min(size, 4 + 127))
+    return list(dict.fromkeys([*own, *learnt]))[: max(n, len(own))]
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def map_of(path: str, step: int, among: tuple[int, ...], way: str) -> Any:
+    from playground.inspection.embeddings import flat, token_table
+
+    return flat(token_table(cached.model(RunFolder(path), step))[list(among)], way)
+
+
+def nearest(scene: Scene, among: list[int], names: list[str]) -> None:
+    """The neighbours of one token."""
+    import pandas as pd
+
+    from playground.inspection.embeddings import neighbours, token_table
+
+    token = st.selectbox(
+        t("Nearest to the token"),
+        among,
+        format_func=dict(zip(among, names, strict=True)).get,
+        key=f"{VIEW}.near",
+    )
+    found = neighbours(token_table(scene.model()), token, range(4, scene.tokenizer().size))
+    pieces = [piece(text) for text in scene.tokenizer().pieces([other for other, _ in found])]
+    alike = [round(value, 3) for _, value in found]
+    st.dataframe(
+        pd.DataFrame({t("Token"): pieces, t("Cosine similarity"): alike}),
+        hide_index=True,
+        key=f"{VIEW}.near.table",
+        width=420,
+    )
+    st.caption(t("Among all tokens of the vocabulary; 1 is the same direction, 0 unrelated."))
+
+
+# Weights and gradients
+
+
+def weights(scene: Scene) -> None:
+    import pandas as pd
+
+    found = spreads_of(key_of(scene), scene)
+    matrices = [spread for spread in found if spread.n > 1]
+    table = pd.DataFrame(
+        {
+            t("Parameter"): [spread.name for spread in matrices],
+            t("Numbers"): [spread.n for spread in matrices],
+            t("Standard deviation"): [spread.std for spread in matrices],
+            t("Norm"): [spread.norm for spread in matrices],
+            t("Gradient norm"): [spread.gradient_norm for spread in matrices],
+        }
+    )
+    by_layer(matrices, table)
+    names = [spread.name for spread in matrices]
+    name = st.selectbox(t("Parameter"), names, key=f"{VIEW}.weights.name.{scene.architecture}")
+    left, right = st.columns(2, gap="medium")
+    chosen = matrices[names.index(name)]
+    with left:
+        histogram(
+            chosen.edges,
+            chosen.counts,
+            t("Weight"),
+            f"{VIEW}.weights.w",
+            t("Most weights are small; a few large ones do much of the work."),
+        )
+    with right:
+        histogram(chosen.gradient_edges, chosen.gradient_counts, t("Gradient"), f"{VIEW}.weights.g",
+                  t("What one step on this text would change: narrow around 0 where the model is content."))  # fmt: skip
+
+
+def by_layer(matrices: list[Any], table: Any) -> None:
+    import plotly.graph_objects as go
+
+    names = [spread.name for spread in matrices]
+    fig = go.Figure(
+        [
+            go.Bar(
+                x=names, y=[s.norm for s in matrices], name=t("Norm"), marker_color=ARCHITECTURE["decoder"]
+            ),
+            go.Bar(
+                x=names, y=[s.gradient_norm for s in matrices], name=t("Gradient norm"), marker_color=ACCENT
+            ),
+        ]
+    )
+    fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 150}, legend={"orientation": "h", "y": 1.1})
+    fig.update_yaxes(title=t("Euclidean norm (log)"), type="log")
+    fig.update_xaxes(title=t("Parameter, from the input to the output"), tickangle=-60)
+    caption = t("Layers whose gradient is much smaller than the others' learn little from this text.")
+    figure(fig, f"{VIEW}.weights.norms", caption, table=table, height=480)
+
+
+def histogram(edges: Any, counts: Any, label: str, key: str, caption: str) -> None:
+    import plotly.graph_objects as go
+
+    fig = go.Figure(
+        go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=counts, width=edges[1:] - edges[:-1], marker_color=ARCHITECTURE["decoder"],
+               hovertemplate="%{x:.3g}: %{y:,}<extra></extra>")
+    )  # fmt: skip
+    fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50}, bargap=0)
+    fig.update_xaxes(title=label)
+    fig.update_yaxes(title=t("How many (log)"), type="log")
+    figure(fig, key, caption, {"edges": edges, "counts": counts}, height=300)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def spreads_of(key: tuple, _scene: Scene) -> Any:
+    from playground.inspection.weights import spreads
+
+    return spreads(_scene.model(), asked_of(_scene))

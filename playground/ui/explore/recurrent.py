@@ -1,0 +1,369 @@
+"""Gates and states of a recurrent model: over time, unit by unit, and how long they remember."""
+
+from typing import Any
+
+import streamlit as st
+
+from playground.runs.folder import RunFolder
+from playground.ui import cached, links
+from playground.ui.choose import known_runs, speaks
+from playground.ui.colours import ACCENT, ARCHITECTURE, TITLES
+from playground.ui.components.heatmap import heatmap
+from playground.ui.components.token_strip import token_strip
+from playground.ui.explore.figure import downloads, figure
+from playground.ui.explore.held_out import windows_of
+from playground.ui.explore.predictions import piece
+from playground.ui.explore.scene import Scene
+from playground.ui.language import t
+from playground.ui.messages import empty, plain
+
+VIEW = "explore.recurrent"
+ASPECTS = {
+    "states": "Over time",
+    "find": "Find where units are high",
+    "memory": "How long it remembers",
+    "gradient": "Vanishing gradient",
+}
+SIGNALS = {
+    "hidden": "hidden state", "cell": "cell", "gates.input": "input gate", "gates.forget": "forget gate",
+    "gates.cell": "cell candidate", "gates.output": "output gate", "gates.update": "update gate",
+    "gates.reset": "reset gate", "gates.candidate": "candidate",
+}  # fmt: skip
+SAMPLE = 96  # windows of held-out text that are searched
+
+
+def show(scene: Scene) -> None:
+    if not scene.is_recurrent:
+        empty(
+            t("This model has no gates"),
+            t(
+                "A transformer looks at all tokens anew each time: see Attention. Choose an RNN, LSTM or GRU above to see states."
+            ),
+        )
+        return
+    wanted = links.param("look")
+    look = st.segmented_control(
+        t("What to look at"), list(ASPECTS), default=wanted if wanted in ASPECTS else "states", required=True,
+        key=f"{VIEW}.look", format_func=lambda name: t(ASPECTS[name]), label_visibility="collapsed",
+    )  # fmt: skip
+    links.remember(look=look if look != "states" else None)
+    {"states": over_time, "find": find, "memory": memory, "gradient": gradient}[look](scene)
+    st.caption(scene.said())
+
+
+def traced(scene: Scene) -> dict[str, Any]:
+    return _traced(str(scene.run.path), scene.step, tuple(scene.ids()))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _traced(path: str, step: int, ids: tuple[int, ...]) -> dict[str, Any]:
+    from playground.inspection.recurrence import trace
+
+    return trace(cached.model(RunFolder(path), step), ids)
+
+
+def choose_signal(scene: Scene, name: str) -> tuple[str, str]:
+    """A layer and one of its gates or states: the activation's name, and what to call it."""
+    found = traced(scene)
+    layers = sorted(
+        {name.rsplit(".gates.", 1)[0].rsplit(".hidden", 1)[0].rsplit(".cell", 1)[0] for name in found}
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = links.param("layer")
+        index = int(wanted) if wanted.isdigit() and int(wanted) < len(layers) else len(layers) - 1
+        layer = st.selectbox(
+            t("Layer"), layers, index, key=f"{VIEW}.{name}.layer.{len(layers)}", width=220,
+            format_func=lambda layer: layer.removeprefix("layers.").replace(".reverse", " ←"),
+        )  # fmt: skip
+        signals = [signal for signal in SIGNALS if f"{layer}.{signal}" in found]
+        asked = links.param("signal")
+        signal = st.segmented_control(
+            t("What"), signals, default=asked if asked in signals else signals[0], required=True,
+            key=f"{VIEW}.{name}.signal.{scene.architecture}", format_func=lambda signal: t(SIGNALS[signal]),
+        )  # fmt: skip
+    links.remember(layer=layers.index(layer), signal=signal if signal != signals[0] else None)
+    return f"{layer}.{signal}", t(SIGNALS[signal])
+
+
+# Over time
+
+
+def over_time(scene: Scene) -> None:
+    import numpy as np
+
+    from playground.inspection.recurrence import selectivity
+
+    name, called = choose_signal(scene, "states")
+    values = traced(scene)[name]
+    choosy = selectivity(values)
+    order = {
+        "selectivity": np.argsort(-choosy),
+        "spread": np.argsort(-values.std(0)),
+        "number": np.arange(values.shape[1]),
+    }[
+        st.segmented_control(
+            t("Units sorted by"), ["selectivity", "spread", "number"], default="selectivity", required=True, key=f"{VIEW}.order",
+            format_func={"selectivity": t("selectivity"), "spread": t("how much they move"), "number": t("number")}.get,
+        )
+    ]  # fmt: skip
+    tokens = [piece(token) for token in scene.tokens()]
+    unit = chosen_unit(values, order)
+    gate = ".gates." in name and not name.endswith((".cell", ".candidate"))
+    row = int(np.flatnonzero(order == unit)[0])
+    clicked = heatmap(
+        values[:, order].T, f"{VIEW}.map", [t("unit {unit}", unit=int(u)) for u in order], tokens,
+        (t("of"), t("at"), called), t("{called} of every unit over the text", called=called), span=(0.0, 1.0) if gate else None,
+        diverging=not gate, clickable=True, selected=(row, -1), tokens=False,
+    )  # fmt: skip
+    if clicked:
+        links.remember(unit=int(order[clicked[0]]))
+        st.rerun(scope="fragment")
+    st.caption(
+        t("Each row is a unit, each column a token. The most selective ones, above, wake at few tokens; click a row to see its "
+          "curve.")
+    )  # fmt: skip
+    curve(scene, name, unit, choosy[unit])
+    downloads("explore-recurrent", {key: value for key, value in traced(scene).items()})
+
+
+def chosen_unit(values: Any, order: Any) -> int:
+    wanted = links.param("unit")
+    return int(wanted) if wanted.isdigit() and int(wanted) < values.shape[1] else int(order[0])
+
+
+def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
+    """One unit under the text: every gate and state of it, and the tokens coloured by the one chosen."""
+    import plotly.graph_objects as go
+
+    found, tokens = traced(scene), scene.tokens()
+    layer = name.removesuffix(
+        next(s for s in sorted(SIGNALS, key=len, reverse=True) if name.endswith("." + s))
+    )
+    st.subheader(t("Unit {unit}", unit=unit), anchor=False)
+    values = found[name][:, unit]
+    top = max(abs(values).max(), 1e-9)
+    token_strip(
+        [
+            {
+                "text": token, "tip": f"{value:+.3f}", "value": float(abs(value) / top),
+                "colour": ACCENT if value < 0 else ARCHITECTURE["decoder"],
+            }
+            for token, value in zip(tokens, values, strict=True)
+        ],
+        key=f"{VIEW}.strip", clickable=False,
+    )  # fmt: skip
+    fig = go.Figure()
+    for signal, title in SIGNALS.items():
+        if layer + signal in found:
+            fig.add_scatter(
+                x=list(range(len(tokens))), y=found[layer + signal][:, unit], name=t(title), mode="lines+markers",
+                text=[piece(token) for token in tokens], hovertemplate="<b>%{text}</b> %{y:.3f}<extra>%{fullData.name}</extra>",
+                visible=True if layer + signal == name or signal in ("hidden", "cell") else "legendonly",
+            )  # fmt: skip
+    fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 70}, legend={"orientation": "h", "y": 1.15})
+    few = len(tokens) <= 60
+    ticks = (
+        {"tickmode": "array", "tickvals": list(range(len(tokens))), "ticktext": [piece(x) for x in tokens]}
+        if few
+        else {}
+    )
+    fig.update_xaxes(title=t("Token"), **ticks)
+    fig.update_yaxes(title=t("Activation"))
+    caption = t("Unit {unit}: blue tokens are high, orange ones low; selectivity {choosy:.1f}. "
+                "Click the legend for the other gates.",
+                unit=unit, choosy=choosy)  # fmt: skip
+    figure(fig, f"{VIEW}.curve", caption, {"values": values}, height=340)
+
+
+# Find
+
+
+def find(scene: Scene) -> None:
+    """Brush a span; the units high inside and low outside; where else in the run's own held-out text they are high."""
+    import numpy as np
+
+    from playground.inspection.recurrence import contrast, passages
+
+    name, called = choose_signal(scene, "find")
+    values, tokens = traced(scene)[name], scene.tokens()
+    if len(tokens) < 3:
+        st.info(t("Type at least three tokens, then choose a part of them."))
+        return
+    start, end = st.slider(
+        t("The part of the text, from token to token"), 0, len(tokens), (len(tokens) // 3, 2 * len(tokens) // 3),
+        key=f"{VIEW}.span.{len(tokens)}",
+    )  # fmt: skip
+    token_strip(
+        [{"text": token, "value": 0.6 if start <= i < end else 0.05, "tip": str(i)} for i, token in enumerate(tokens)],
+        key=f"{VIEW}.span.strip", clickable=False,
+    )  # fmt: skip
+    difference = contrast(values, start, max(start + 1, end))
+    best = np.argsort(-np.abs(difference))[:8]
+    units = st.multiselect(
+        t("Units (at first, those that differ most between this part and the rest)"), range(values.shape[1]), best.tolist(),
+        key=f"{VIEW}.units.{name}.{start}.{end}", format_func=lambda unit: f"{unit} ({difference[unit]:+.1f}σ)",
+    )  # fmt: skip
+    if not units:
+        st.info(t("Choose at least one unit."))
+        return
+    windows = windows_of(scene, SAMPLE, f"{VIEW}.search")
+    if windows is None:
+        return
+    states = states_of(scene, windows, name)
+    signs = np.sign(difference[units])
+    for window, place, score in passages(states, units, signs, max(1, end - start)):
+        context(scene, windows[window], place, max(1, end - start), score)
+    st.caption(
+        t("Found in {n:,} tokens of the run's held-out text: where the chosen units together are highest, in standard "
+          "deviations above their mean. What do these passages have in common?", n=windows.size)
+    )  # fmt: skip
+
+
+def context(scene: Scene, ids: Any, place: int, width: int, score: float) -> None:
+    """A passage with what stands around it."""
+    pieces = scene.tokenizer().pieces(ids.tolist())
+    before, hit, after = (
+        plain("".join(part)).replace("\n", " ↵ ")
+        for part in (
+            pieces[max(0, place - 20) : place],
+            pieces[place : place + width],
+            pieces[place + width : place + width + 12],
+        )
+    )
+    st.markdown(f"`{score:+.1f}σ` … {before}**:orange-background[{hit or '∅'}]**{after} …")
+
+
+def states_of(scene: Scene, windows: Any, name: str) -> Any:
+    return _states(str(scene.run.path), scene.step, name, windows)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _states(path: str, step: int, name: str, windows: Any) -> Any:
+    from playground.inspection.recurrence import states_along
+
+    return states_along(cached.model(RunFolder(path), step), windows, name)
+
+
+# Memory
+
+
+def memory(scene: Scene) -> None:
+    import numpy as np
+    import plotly.graph_objects as go
+
+    from playground.inspection.recurrence import influence
+
+    ids = scene.ids()[:64]
+    if len(ids) < 3:
+        st.info(t("Type at least three tokens."))
+        return
+    found = influence(scene.model(), ids)
+    tokens = [piece(token) for token in scene.tokens()[: len(ids)]]
+    heatmap(
+        found, f"{VIEW}.influence", tokens, tokens, (t("changing"), t("changes the state at"), t("by")),
+        t("How much of each token is still in the state later"), tokens=False,
+        span=(0.0, float(np.percentile(found, 99.5)) or 1.0),
+    )  # fmt: skip
+    st.caption(
+        t("Each row: that token was replaced by another one of the text; the colour is how much the last layer's state differs "
+          "from then on, as a share of its size. Long bright rows are tokens that are remembered.")
+    )  # fmt: skip
+    faded = np.array([np.diagonal(found, d).mean() for d in range(len(ids))])
+    fig = go.Figure(go.Scatter(x=np.arange(len(ids)), y=faded, mode="lines+markers",
+                               line_color=ARCHITECTURE[scene.architecture],
+                               hovertemplate="%{x}: %{y:.1%}<extra></extra>"))  # fmt: skip
+    fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50})
+    fig.update_xaxes(title=t("Tokens since the change"))
+    fig.update_yaxes(title=t("Change of the state (share of its size)"), tickformat=".0%", rangemode="tozero")
+    caption = t(
+        "The mean over all tokens of the text: where the curve is flat at 0, nothing is left of a token."
+    )
+    figure(fig, f"{VIEW}.faded", caption, {"influence": found, "by_distance": faded}, height=320)
+
+
+# Vanishing gradient
+
+
+def gradient(scene: Scene) -> None:
+    import plotly.graph_objects as go
+
+    windows = windows_of(scene, 24, f"{VIEW}.gradient", at_least=49)
+    if windows is None:
+        return
+    curves: dict[str, tuple[str, Any]] = {}
+    for run in chosen_runs(scene):
+        step = scene.step if run.id == scene.run.id else run.checkpoints()[-1]
+        kind = run.about()["model"]["architecture"]
+        own = windows if run.id == scene.run.id else recut(scene, run, windows)
+        curves[f"{run.name}"] = kind, by_distance(str(run.path), step, own)
+    if st.toggle(t("Also untrained models of the same shape"), True, key=f"{VIEW}.untrained"):
+        for kind in ("rnn", "lstm", "gru"):
+            curves[t("{kind}, untrained", kind=TITLES[kind])] = (
+                kind,
+                untrained_by_distance(str(scene.run.path), kind, windows),
+            )
+    fig = go.Figure()
+    for name, (kind, values) in curves.items():
+        dash = "dot" if name.endswith(t("{kind}, untrained", kind="")) else "solid"
+        fig.add_scatter(x=list(range(len(values))), y=values / values[0], name=name, mode="lines",
+                        line={"color": ARCHITECTURE[kind], "dash": dash, "width": 2.5},
+                        hovertemplate="%{x}: %{y:.2e}<extra>%{fullData.name}</extra>")  # fmt: skip
+    fig.update_layout(margin={"l": 70, "r": 10, "t": 30, "b": 50}, legend={"orientation": "h", "y": 1.15})
+    fig.update_xaxes(title=t("Tokens back from the prediction"))
+    fig.update_yaxes(
+        title=t("Gradient norm, as a share of that at distance 0"), type="log", exponentformat="power"
+    )
+    caption = t("How much the loss of the last token would change with a token so far back. A straight line down is exponential "
+                "decay: such a model cannot learn from there. Gates bend it upwards.")  # fmt: skip
+    figure(
+        fig, f"{VIEW}.gradients", caption, {name: values for name, (_, values) in curves.items()}, height=460
+    )
+    st.caption(
+        t(
+            "Means over {n} passages of held-out text; untrained models are dotted, drawn from the run's seed.",
+            n=len(windows),
+        )
+    )
+
+
+def chosen_runs(scene: Scene) -> list[RunFolder]:
+    """This run, and others that the person adds."""
+    others = {
+        run.id: run
+        for run in known_runs()
+        if speaks(run) and run.about()["model"]["architecture"] in ("rnn", "lstm", "gru")
+    }
+    added = st.multiselect(
+        t("Beside it"),
+        [id for id in others if id != scene.run.id],
+        key=f"{VIEW}.beside",
+        format_func=lambda id: others[id].name,
+    )
+    return [scene.run, *(others[id] for id in added)]
+
+
+def recut(scene: Scene, run: RunFolder, windows: Any) -> Any:
+    """The same passages in another run's tokens, cut to one length."""
+    import numpy as np
+
+    own, other = scene.tokenizer(), cached.tokenizer(run)
+    texts = [other.encode(own.decode(row.tolist())) for row in windows]
+    length = min(len(text) for text in texts)
+    return np.array([text[:length] for text in texts])
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def by_distance(path: str, step: int, windows: Any) -> Any:
+    from playground.inspection.recurrence import gradient_by_distance
+
+    return gradient_by_distance(cached.model(RunFolder(path), step), windows)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def untrained_by_distance(path: str, kind: str, windows: Any) -> Any:
+    from playground.inspection.positions import untrained
+    from playground.inspection.recurrence import gradient_by_distance
+
+    config = RunFolder(path).config()
+    spec = config.model.replace(architecture=kind, bidirectional=False)
+    return gradient_by_distance(untrained(spec, config.training.seed), windows)
