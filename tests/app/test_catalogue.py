@@ -81,5 +81,18 @@ def test_names_that_are_looked_up_are_translated():
     titles = re.findall(r'^    "\w+": \("(\w+)", ":material', (ROOT / "app.py").read_text(), re.MULTILINE)
     assert len(titles) >= 6
     words = translations()
-    missing = [name for name in (*titles, *STATES.values(), *TITLES.values()) if name not in words]
+    looked_up = (*titles, *STATES.values(), *TITLES.values(), *names_of_views())
+    missing = [name for name in looked_up if name not in words]
     assert not missing, missing
+
+
+def names_of_views() -> list[str]:
+    """What the Explore page calls its views, aspects, gates and heads."""
+    from playground.pages import explore
+    from playground.ui.explore import attention, intervene, positions, predictions, recurrent
+
+    tables = [
+        explore.VIEWS, attention.WAYS, attention.PART_NAMES, attention.KIND_NAMES, predictions.ASPECTS,
+        recurrent.ASPECTS, recurrent.SIGNALS, positions.ASPECTS, *intervene.GATES.values(),
+    ]  # fmt: skip
+    return [name for table in tables for name in table.values()]

@@ -107,6 +107,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
     canvas.width = width * scale; canvas.height = height * scale;
     draw(canvas.getContext("2d"), L, scale);
+    canvas.dataset.shape = `${n} × ${m}`;
     root.querySelector(".zoom").style.visibility = L.fit < 12 || zoom.value > 0 || L.h < 12 ? "visible" : "hidden";
   }
   const later = () => { if (!frame) frame = requestAnimationFrame(paint); };

@@ -60,10 +60,16 @@ def choose(name: str, label: str, options: dict[str, str]) -> str:
     if len(options) == 1:
         return next(iter(options))
     wanted, first = links.param(name), next(iter(options))
-    chosen = st.segmented_control(
-        label, list(options), default=wanted if wanted in options else first, required=True,
-        key=f"explore.attention.{name}.{'-'.join(options)}", format_func=lambda option: t(options[option]),
-    )  # fmt: skip
+    first_shown, key = wanted if wanted in options else first, f"explore.attention.{name}.{'-'.join(options)}"
+    said = lambda option: t(options[option])
+    if len(options) > 3:  # a phone has no room for them beside each other
+        chosen = st.selectbox(
+            label, list(options), list(options).index(first_shown), format_func=said, key=key, width=240
+        )
+    else:
+        chosen = st.segmented_control(
+            label, list(options), default=first_shown, required=True, format_func=said, key=key
+        )
     links.remember(**{name: chosen if chosen != first else None})
     return chosen
 
@@ -199,11 +205,10 @@ def choose_head(weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
     ]
     small = pooled(weights, 20 if lines else THUMBNAIL)
     clicked = heads_grid(
-        small, "explore.attention.grid", labels, tips, (layer, head), lines, ARCHITECTURE["decoder"]
+        small, "explore.attention.grid", labels, tips, (layer, head), lines=lines, colour=ARCHITECTURE["decoder"]
     )
-    if clicked and clicked != st.session_state.get("explore.attention.clicked"):
-        layer, head = clicked
-        links.remember(layer=layer, head=head)
+    if clicked and clicked != (layer, head):
+        links.remember(layer=clicked[0], head=clicked[1])
         st.rerun(scope="fragment")
     st.caption(
         t("Each picture is a head of layer 0, 1, … from above: rows are the tokens that look, columns those looked at, the "

@@ -163,7 +163,7 @@ def through_layers(scene: Scene) -> None:
     )  # fmt: skip
     values = {
         "p": found.p,
-        "rank": np.where(found.rank < 0, np.nan, np.log10(found.rank + 1.0)),
+        "rank": np.log10(np.where(found.rank < 0, np.nan, found.rank + 1.0)),
         "entropy": found.entropy,
     }[what]
     unit = {

@@ -1,0 +1,121 @@
+"""Switching off and patching: nothing for nothing, and for a head exactly its share."""
+
+import string
+
+import numpy as np
+import pytest
+import torch
+
+from playground import gallery
+from playground.errors import PlaygroundError
+from playground.inspection import ablation
+from playground.inspection.asking import answers, question
+from playground.inspection.attention import attention_weights
+from playground.inspection.heads import induction_scores
+from playground.text.tokenizers import Tokenizer
+from playground.training.saving import load_model
+from tests.unit.inspection.test_attention import IDS, SPECS, seeded
+from tests.unit.inspection.test_predictions import asked_of
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_changing_nothing_changes_nothing(name):
+    model, asked = seeded(name), asked_of(name)
+    found = ablation.effect(model, asked, {})
+    assert (found.rows_before == found.rows_after).all() and found.harm == 0
+
+
+@pytest.mark.parametrize("name", ["gpt2", "grouped, rotary", "bert"])
+def test_a_head_switched_off_is_its_slice_of_the_output_matrix_at_zero(name):
+    model, asked = seeded(name), asked_of(name)
+    found = ablation.effect(model, asked, {"layers.1.attention.heads": ablation.without_heads([2])})
+    with torch.no_grad():
+        model.layers[1].attention.output.weight[:, 2 * 8 : 3 * 8] = 0
+    expected = answers(model, asked)[0].exp().numpy()
+    assert np.abs(found.rows_after - expected).max() < 1e-6
+    assert np.abs(found.rows_after - found.rows_before).max() > 1e-6
+
+
+def test_an_mlp_switched_off_is_its_matrix_at_zero():
+    model, asked = seeded("gpt2"), asked_of("gpt2")
+    found = ablation.effect(model, asked, {"layers.0.mlp.output": ablation.without()})
+    with torch.no_grad():
+        model.layers[0].mlp.down.weight.zero_()
+        model.layers[0].mlp.down.bias.zero_()
+    assert np.abs(found.rows_after - answers(model, asked)[0].exp().numpy()).max() < 1e-6
+
+
+def test_a_head_from_the_same_text_changes_nothing_and_from_another_one_something():
+    model, asked = seeded("gpt2"), asked_of("gpt2")
+    other = question(IDS[::-1], "clm")
+    name = "layers.0.attention.heads"
+    own, there = (ablation.heads_of(model, q)[name] for q in (asked, other))
+    assert ablation.effect(model, asked, {name: ablation.patched_heads(own, [0, 1])}).harm == pytest.approx(0, abs=1e-6)
+    assert abs(ablation.effect(model, asked, {name: ablation.patched_heads(there, range(4))}).harm) > 1e-6
+
+
+def test_texts_of_different_length_are_refused():
+    with pytest.raises(PlaygroundError, match="tokens"):
+        ablation.same_length(question(IDS, "clm"), question(IDS[:4], "clm"))
+
+
+def test_all_heads_at_once_are_ranked_as_one_by_one():
+    model, asked = seeded("gpt2"), asked_of("gpt2")
+    together = ablation.rank_heads(model, asked)
+    for layer in range(2):
+        for head in range(4):
+            change = {ablation.heads_name("self", layer): ablation.without_heads([head])}
+            assert together[layer, head] == pytest.approx(ablation.effect(model, asked, change).harm, abs=1e-5)
+    assert ablation.rank_heads(model, asked, most=14) == pytest.approx(together, abs=1e-5)
+    mean = ablation.effect(model, asked, {"layers.1.attention.heads": ablation.without_heads([3], mean=True)}).harm
+    assert ablation.rank_heads(model, asked, mean=True)[1, 3] == pytest.approx(mean, abs=1e-5)
+
+
+def test_a_gate_held_open_is_what_the_equations_say():
+    """A forget gate at 1 and an input gate at 0: the cell never leaves 0, and the state with it."""
+    from playground.inspection.capture import capture
+    from tests.unit.inspection.test_recurrence import seeded as recurrent
+
+    model = recurrent("lstm")
+    held = {}
+
+    def tap(name, value):
+        value = ablation.tapped({"layers.0.gates.input": ablation.held_at(0.0)})(name, value)
+        held[name] = value
+        return value
+
+    model(torch.tensor([IDS]), tap=tap)
+    assert (held["layers.0.hidden"] == 0).all()
+    assert np.abs(capture(model, IDS)["layers.0.hidden"]).max() > 0
+
+
+@pytest.fixture(scope="module")
+def copier():
+    run = gallery.get("induction")
+    tokenizer = Tokenizer.load(run.tokenizer_path)
+    symbols = tokenizer.encode(string.ascii_letters + string.digits)
+    sequence = np.random.default_rng(1).permutation(symbols)[:14].tolist()
+    return run, tokenizer, symbols, [*sequence, tokenizer.bos_id, *sequence]
+
+
+def test_the_copiers_induction_head_is_found_and_needed_most(copier):
+    run, tokenizer, symbols, ids = copier
+    model = load_model(run)
+    scores = induction_scores(model, symbols, middle=(tokenizer.bos_id,))
+    found = np.unravel_index(scores.argmax(), scores.shape)
+    assert found[0] == 1, "it needs a layer before it that looks at the previous token"
+    assert scores.max() > 0.3 and np.sort(scores, axis=None)[-2] < 0.1, "one head, and no other"
+    harm = ablation.rank_heads(model, question(ids, "clm", answer_from=14))
+    assert np.unravel_index(harm.argmax(), harm.shape) == found
+    assert harm.max() > 3, "without it the model is lost"
+    weights = attention_weights(model, ids)["self"]
+    previous = weights[0, :, np.arange(1, 29), np.arange(28)].mean(0)
+    assert previous.max() > 0.3, "and the first layer has a previous-token head"
+
+
+def test_the_head_was_not_there_at_the_beginning(copier):
+    run, tokenizer, symbols, _ = copier
+    steps = run.checkpoints()
+    assert steps[0] == 0 and len(steps) >= 5
+    early = induction_scores(load_model(run, 0), symbols, middle=(tokenizer.bos_id,))
+    assert early.max() < 0.1

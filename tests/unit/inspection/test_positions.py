@@ -1,0 +1,99 @@
+"""Positions: the published equations, and what is left without them."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.build import build
+from models.positions import rotate
+from models.spec import ModelSpec
+from playground.inspection.asking import question
+from playground.inspection.capture import capture
+from playground.inspection.positions import (
+    alibi_table,
+    angles,
+    apart,
+    by_distance,
+    cosines,
+    last_of_shuffled,
+    loss_by_position,
+    rotary_match,
+    text_loss,
+    untrained,
+    wave_formula,
+    waves,
+    without_positions,
+)
+from tests.unit.inspection.test_attention import IDS, SMALL
+
+
+@pytest.mark.parametrize(("position", "dimension"), [(0, 0), (5, 4), (5, 5), (63, 31)])
+def test_a_cell_and_its_formula(position, dimension):
+    pair = dimension // 2 * 2
+    angle = position / 10000 ** (pair / 32)
+    value = math.sin(angle) if dimension % 2 == 0 else math.cos(angle)
+    equation, told = wave_formula(position, dimension, 32)
+    assert told == pytest.approx(value) and f"{value:.4f}" in equation
+    assert waves(64, 32)[position, dimension] == pytest.approx(value, abs=1e-6)
+
+
+def test_rotary_match_is_the_product_of_rotated_vectors():
+    from models.positions import Places, Rotary
+
+    turn = Rotary(8, 10_000.0, 32)
+    cos, sin = turn(Places(0, 20, None, 20))
+    x = torch.ones(1, 1, 20, 8)
+    turned = rotate(x, cos, sin)[0, 0]
+    products = (turned[0] @ turned.T / 8).numpy()
+    assert rotary_match(20, 8, 10_000.0) == pytest.approx(products, abs=1e-5)
+    assert angles(20, 8, 10_000.0)[3, 1] == pytest.approx(3 * 10_000 ** (-2 / 8))
+
+
+def test_alibi_falls_by_its_slope():
+    table = alibi_table(10, 8)
+    assert table[0, 4] == -4 * 0.5 and table[7, 1] == -(2.0**-8)
+
+
+def test_similarity_by_distance_by_hand():
+    table = np.array([[1.0, 0], [0, 1], [1, 0]])
+    assert by_distance(cosines(table)).tolist() == pytest.approx([1, 0, 1])
+
+
+@pytest.mark.parametrize("position", ["learned", "sinusoidal", "rotary", "alibi", "none"])
+def test_an_encoder_not_told_positions_cannot_tell_an_order(position):
+    torch.manual_seed(0)
+    model = build(ModelSpec("encoder", **SMALL, position=position)).eval()
+    straight, other, mixed = last_of_shuffled(without_positions(model), IDS)
+    assert sorted(mixed) == sorted(IDS) and mixed[-1] == IDS[-1] and mixed != IDS
+    assert apart(straight, other) < 1e-5
+    if position != "none":
+        straight, other, _ = last_of_shuffled(model, IDS)
+        assert apart(straight, other) > 1e-4
+
+
+def test_the_model_itself_keeps_its_positions():
+    torch.manual_seed(0)
+    model = build(ModelSpec("decoder", **SMALL)).eval()
+    before = capture(model, IDS)["logits"]
+    without_positions(model)
+    assert (capture(model, IDS)["logits"] == before).all()
+
+
+def test_untrained_weights_are_the_seeds():
+    spec = ModelSpec("decoder", **SMALL)
+    torch.manual_seed(7)
+    expected = build(spec).embedding.positions.weight
+    state = torch.get_rng_state()
+    assert torch.equal(untrained(spec, 7).embedding.positions.weight, expected)
+    assert torch.equal(torch.get_rng_state(), state), "nobody else's random numbers move"
+
+
+def test_loss_by_position_is_the_mean_of_each_texts():
+    torch.manual_seed(0)
+    model = build(ModelSpec("decoder", **SMALL, position="rotary")).eval()
+    windows = np.random.default_rng(0).integers(4, 40, size=(5, 24))
+    found = loss_by_position(model, windows, piece=2)
+    one_by_one = [text_loss(model, question(row, "clm")) for row in windows]
+    assert found.shape == (23,) and found.mean() == pytest.approx(np.mean(one_by_one), rel=1e-5)
