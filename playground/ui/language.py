@@ -1,6 +1,7 @@
 """The words of the app in the person's language. English is in the code; other languages in ``locale/``."""
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,50 @@ def catalogue(wanted: str) -> dict[str, str]:
     for path in sorted((FOLDER / wanted).glob("*.json")):
         words.update(json.loads(path.read_text(encoding="utf-8")))
     return words
+
+
+def told(text: str) -> str:
+    """A sentence of the core (an error, a status, where a text comes from) in the person's language.
+
+    The core speaks English and has filled in its values already, so the sentence is looked up by its shape: in
+    ``errors.json`` the values are numbered holes ("{0} has no checkpoint yet."). What is not known stays English.
+    """
+    wanted = language()
+    if wanted == "en" or not text:
+        return text
+    whole = _matched(text, wanted)
+    if whole is not None:
+        return whole
+    parts = re.split(r"(?<=[.!?])\s+", text)
+    return "".join(_matched(part, wanted) or part + " " for part in parts).strip()
+
+
+def _matched(text: str, wanted: str) -> str | None:
+    for shape, chinese in shapes(wanted):
+        if found := shape.fullmatch(text):
+            values = [catalogue(wanted).get(value, value) for value in found.groups()]
+            return _filled(chinese, values)
+    return None
+
+
+def _filled(text: str, values: list[str]) -> str:
+    return re.sub(r"\{(\d+)\}", lambda hole: values[int(hole[1])], text).replace("{{", "{").replace("}}", "}")
+
+
+@lru_cache
+def shapes(wanted: str) -> list[tuple[re.Pattern[str], str]]:
+    """Sentences with holes as patterns, those with the most words of their own first."""
+    path = FOLDER / wanted / "errors.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    bare = lambda text: re.sub(r"\{\d+\}", "", text)
+    telling = [english for english in known if len(bare(english)) > 3]  # "{0} {1}." would match anything
+    return [
+        (shape_of(english), known[english]) for english in sorted(telling, key=lambda text: -len(bare(text)))
+    ]
+
+
+def shape_of(template: str) -> re.Pattern[str]:
+    """The pattern of a sentence with numbered holes, which are its groups from left to right."""
+    parts = re.split(r"\{\d+\}", template)
+    literal = [re.escape(part.replace("{{", "{").replace("}}", "}")) for part in parts]
+    return re.compile("(.+?)".join(literal), re.DOTALL)

@@ -8,7 +8,7 @@ import streamlit as st
 from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.ui import links
-from playground.ui.language import t
+from playground.ui.language import t, told
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def shown_errors() -> Iterator[None]:
 
 
 def show(error: PlaygroundError | SpecError) -> None:
-    said = [plain(part) for part in (error.message, error.hint) if part]
+    said = [plain(told(part)) for part in (error.message, error.hint) if part]
     st.error("\n\n".join(said), icon=":material/error:")
 
 

@@ -20,7 +20,7 @@ from playground.ui import links
 from playground.ui.amounts import duration
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.curves import Panel, Series, curves
-from playground.ui.language import t
+from playground.ui.language import t, told
 from playground.ui.messages import plain
 
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
@@ -88,7 +88,7 @@ def choose_model(base: RunConfig | None) -> Choice:
     if not parent_of(base):
         if draft := drafted_model():
             options["draft"] = draft
-        options |= {name: Choice(preset.title, preset.spec, name, recipe(name)) for name, preset in PRESETS.items()}
+        options |= {name: Choice(told(preset.title), preset.spec, name, recipe(name)) for name, preset in PRESETS.items()}
     wanted = links.param("preset") or st.session_state.get("draft.preset")
     start = "base" if base else "draft" if "draft" in options else wanted if wanted in options else "modern-tiny"
     chosen = st.selectbox(
@@ -140,7 +140,7 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
         options["draft"] = Choice(t("The text from Data") + f": {text_title(data)}", data)
     for name, corpus in CORPORA.items():
         if corpus.available and (not pairs or corpus.kind != "text"):
-            options[name] = Choice(corpus.title, DataSpec(name, tokenizer=TokenizerSpec(corpus.tokenizer)))
+            options[name] = Choice(t(corpus.title), DataSpec(name, tokenizer=TokenizerSpec(corpus.tokenizer)))
     wanted = links.param("corpus")
     first = "task-reversal" if pairs and "task-reversal" in options else next(iter(options))
     fallback = "python-docs" if "python-docs" in options else first
@@ -163,7 +163,7 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
 
 def text_title(data: DataSpec) -> str:
     if data.corpus in CORPORA:
-        return CORPORA[data.corpus].title
+        return t(CORPORA[data.corpus].title)
     return data.path.rpartition("/")[2] if data.path else data.corpus
 
 

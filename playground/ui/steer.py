@@ -13,7 +13,7 @@ from playground.runs.submit import halt, submit
 from playground.training.race import rival, rivals
 from playground.training.schedule import lr_factor
 from playground.ui import links
-from playground.ui.language import t
+from playground.ui.language import t, told
 from playground.ui.live import LIVE, curves_of
 from playground.ui.messages import shown_errors
 
@@ -107,7 +107,7 @@ def race(run: RunFolder) -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="train.race"):
         name = st.selectbox(
-            t("Race it against"), names, format_func=lambda name: PRESETS[name].title, key="train.rival", width=260,
+            t("Race it against"), names, format_func=lambda name: told(PRESETS[name].title), key="train.rival", width=260,
             help=t("The same text, seed, steps and batch; the opponent's own architecture and best-known recipe."),
         )  # fmt: skip
         same = st.toggle(t("as many parameters"), value=True, key="train.rival.same")

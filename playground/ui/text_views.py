@@ -13,7 +13,7 @@ from playground.text.tokenizers import Tokenizer
 from playground.ui.amounts import bytes_of, large
 from playground.ui.colours import ACCENT, ARCHITECTURE
 from playground.ui.components.token_strip import token_strip
-from playground.ui.language import t
+from playground.ui.language import t, told
 from playground.ui.text_choice import KIND_NAMES
 
 PALETTE = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#3f9bd6")
@@ -42,7 +42,7 @@ def headline(prepared: Prepared) -> None:
     with st.container(horizontal=True, gap="large", key="data-headline"):
         for name, value, note in rows:
             st.metric(name, value, help=note, width="content")
-    words = [t("Licence: {licence}.", licence=info["licence"]) if info["licence"] else "", info["provenance"]]
+    words = [t("Licence: {licence}.", licence=info["licence"]) if info["licence"] else "", told(info["provenance"])]
     if info["skipped"]:
         words.append(t("{n:,} without text were left out.", n=info["skipped"]))
     st.caption(" ".join(filter(None, words)))

@@ -14,7 +14,7 @@ from playground.ui import links
 from playground.ui.choose import describe
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.components.moments import moments
-from playground.ui.language import t
+from playground.ui.language import t, told
 from playground.ui.live import SECONDS, colours_for, curves_of, pace, samples_of, series, state_text
 from playground.ui.messages import plain, shown_errors
 from playground.ui.steer import race, steering
@@ -72,18 +72,18 @@ def heading(run: RunFolder, status: Status) -> None:
         st.title(plain(run.name), anchor=False, width="content")
         st.badge(state_text(status), color=BADGES.get(status.state, "gray"))
         if status.state == "preparing" and status.message:
-            st.caption(status.message, width="content")
+            st.caption(told(status.message), width="content")
     if status.steps:
         done = min(1.0, status.step / status.steps)
-        told = t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps)
+        place = t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps)
         device = status.device if "," in status.device else ""  # a queue's name says nothing yet
-        st.progress(done, text=f"{told} · {plain(device)}" if device else told)
+        st.progress(done, text=f"{place} · {plain(device)}" if device else place)
 
 
 def explain(run: RunFolder, status: Status) -> None:
     """Why nothing moves, and what to do about it."""
     if status.state == "failed":
-        st.error(f"{plain(status.message)}\n\n{plain(status.hint)}", icon=":material/error:")
+        st.error(f"{plain(told(status.message))}\n\n{plain(told(status.hint))}", icon=":material/error:")
         if curves_of(run).not_finite is not None:
             mend(run)
         elif "memory" in status.message:

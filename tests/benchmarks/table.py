@@ -17,6 +17,7 @@ ROWS = {
     "memory": "tests.benchmarks.memory",
     "start": "tests.benchmarks.start",
     "browser": "tests.benchmarks.browser",
+    "explore": "tests.benchmarks.explore",
 }
 
 

@@ -1,5 +1,5 @@
-// Typing stays in the browser; 120 ms after the last key the text is sent.
-const WAIT = 120;
+// Typing stays in the browser; 60 ms after the last key the text is sent.
+const WAIT = 60;
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");

@@ -8,7 +8,7 @@ from playground.ui.components import component, nothing
 def live_text(key: str, text: str, label: str, rows: int = 2, longest: int = 20_000) -> str:
     """Draws the box and returns what the person has typed so far.
 
-    It reports 120 ms after the last key, so that fast typing asks once.
+    It reports 60 ms after the last key, so that fast typing asks once.
 
     Args:
         key: of the component.
