@@ -1,0 +1,75 @@
+"""RNN, LSTM and GRU as graphs: one native operator a layer, the state in and out."""
+
+import numpy as np
+import onnx
+
+from models.spec import ModelSpec
+from playground.onnx_export.graph import Graph
+from playground.onnx_export.layers import Layers, Weights
+
+OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+# torch lays gates out as input, forget, cell, output (LSTM) and reset, update, candidate (GRU); ONNX as input,
+# output, forget, cell and update, reset, hidden.
+GATES = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
+
+
+def recurrent(spec: ModelSpec, weights: Weights) -> onnx.ModelProto:
+    """Inputs ``input_ids`` [B, S] and ``past_hidden`` (LSTM also ``past_cell``) [layers, B, d_model]; outputs ``logits``
+    [B, S, vocabulary] and ``present_hidden`` (``present_cell``). A bidirectional model has ``attention_mask`` [B, S],
+    padded on the right, instead of a state.
+    """
+    g = Graph(spec.architecture)
+    net = Layers(g, spec, weights)
+    ids = g.input("input_ids", "int64", ["batch", "sequence"])
+    names = ["hidden", "cell"] if spec.architecture == "lstm" else ["hidden"]
+    shape = [spec.n_layers, "batch", spec.d_model]
+    lengths, past = "", []
+    if spec.bidirectional:
+        mask = g.input("attention_mask", "int64", ["batch", "sequence"])
+        lengths = g("Cast", g("ReduceSum", mask, g.const([1]), keepdims=0), to=6)
+    else:
+        past = [g("Split", g.input(f"past_{name}", "float", shape), n=spec.n_layers, axis=0, num_outputs=spec.n_layers)
+                for name in names]  # fmt: skip
+        past = [[states] if isinstance(states, str) else states for states in past]
+    x = g("Transpose", g("Gather", net.param("embedding.tokens.weight"), ids), perm=[1, 0, 2])  # [S, B, d]
+    ends: list[list[str]] = [[] for _ in names]
+    for i in range(spec.n_layers):
+        x, after = layer(g, spec, weights, x, i, lengths, [states[i] for states in past])
+        for kept, state in zip(ends, after, strict=False):
+            kept.append(state)
+    logits = net.head(g("Transpose", x, perm=[1, 0, 2]))
+    g.output("logits", "float", ["batch", "sequence", spec.vocab_size], logits)
+    if not spec.bidirectional:
+        for name, states in zip(names, ends, strict=True):
+            joined = g("Concat", *states, axis=0) if len(states) > 1 else states[0]
+            g.output(f"present_{name}", "float", shape, joined)
+    return g.model()
+
+
+def layer(g: Graph, spec: ModelSpec, weights: Weights, x: str, i: int, lengths: str, past: list[str]) -> tuple[str, list[str]]:
+    """One layer on ``[S, B, d]``: its outputs, and its state at the end."""
+    kind = spec.architecture
+    sides = ("", "_reverse") if spec.bidirectional else ("",)
+    part = lambda name: np.stack([ordered(kind, weights[f"recurrent.{name}_l{i}{side}"]) for side in sides])
+    inputs = [x, g.weight(f"W{i}", part("weight_ih")), g.weight(f"R{i}", part("weight_hh"))]
+    if spec.bias:
+        inputs.append(g.weight(f"B{i}", np.concatenate([part("bias_ih"), part("bias_hh")], axis=1)))
+    else:
+        inputs.append("")
+    inputs += [lengths, *past]
+    attributes = {"hidden_size": spec.d_model // len(sides), "direction": "bidirectional" if len(sides) == 2 else "forward"}
+    if kind == "gru":
+        attributes["linear_before_reset"] = 1
+    if kind == "rnn":
+        attributes["activations"] = ["Relu" if spec.nonlinearity == "relu" else "Tanh"] * len(sides)
+    while inputs[-1] == "":
+        inputs.pop()
+    y, *after = g(OPERATORS[kind], *inputs, n=3 if kind == "lstm" else 2, **attributes)  # y: [S, directions, B, h]
+    joined = g("Reshape", g("Transpose", y, perm=[0, 2, 1, 3]), g.const([0, 0, -1]))
+    return joined, after
+
+
+def ordered(kind: str, values: np.ndarray) -> np.ndarray:
+    """A matrix or bias with its gates in ONNX's order."""
+    gates = np.split(values, len(GATES[kind]))
+    return np.concatenate([gates[gate] for gate in GATES[kind]])

@@ -1,0 +1,153 @@
+"""Decoders, encoders and encoder–decoders as graphs of standard operators, which every runtime loads."""
+
+import numpy as np
+import onnx
+
+from models.spec import ModelSpec
+from playground.onnx_export.graph import Graph
+from playground.onnx_export.layers import Layers, Weights
+
+
+def decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
+    """Inputs ``input_ids`` [B, S], ``attention_mask`` [B, P + S], ``position_ids`` [B, S] (not without positions) and ``past_key_values.{i}.key/value`` [B, kv_heads, P, d]; outputs ``logits`` [B, S, vocabulary] and
+    ``present.{i}.key/value`` [B, kv_heads, P + S, d]; with ``attentions`` also each layer's weights.
+    """
+    g = Graph("decoder")
+    net = Layers(g, spec, weights)
+    ids = g.input("input_ids", "int64", ["batch", "sequence"])
+    mask = g.input("attention_mask", "int64", ["batch", "past + sequence"])
+    placed = spec.position != "none"
+    places = g.input("position_ids", "int64", ["batch", "sequence"]) if placed else ""
+    past = past_inputs(g, spec, "past_key_values", "past")
+    x = net.embed(ids, places)
+    bias = causal_bias(net, ids, mask, past[0][0], places)
+    turns = net.turns(places) if placed else None
+    for i in range(spec.n_layers):
+        x = self_attention(net, x, f"layers.{i}.", turns, past[i], bias, f"present.{i}", attentions)
+        x = net.residual(x, f"layers.{i}.mlp_norm", lambda h, i=i: net.mlp(h, f"layers.{i}.mlp"))
+    if spec.norm_position == "pre":
+        x = net.norm(x, "norm")
+    g.output("logits", "float", ["batch", "sequence", spec.vocab_size], net.head(x))
+    return g.model()
+
+
+def past_inputs(g: Graph, spec: ModelSpec, name: str, length: str) -> list[tuple[str, str]]:
+    shape = ["batch", spec.kv_heads, length, spec.head_dim]
+    return [
+        (g.input(f"{name}.{i}.key", "float", shape), g.input(f"{name}.{i}.value", "float", shape))
+        for i in range(spec.n_layers)
+    ]
+
+
+def self_attention(net: Layers, x: str, at: str, turns, past: tuple[str, str], bias: str, present: str, attentions: bool) -> str:
+    """One causal layer's attention; the keys and values so far come in and go out."""
+    g, spec = net.g, net.spec
+
+    def sublayer(h: str) -> str:
+        q, k, v = net.qkv(h, f"{at}attention", turns)
+        k, v = (g("Concat", before, now, axis=2) for before, now in zip(past, (k, v), strict=True))
+        shape = ["batch", spec.kv_heads, "past + sequence", spec.head_dim]
+        g.output(f"{present}.key", "float", shape, k)
+        g.output(f"{present}.value", "float", shape, v)
+        return net.attend(q, k, v, bias, f"{at}attention", attentions)
+
+    return net.residual(x, f"{at}attention_norm", sublayer)
+
+
+def causal_bias(net: Layers, ids: str, mask: str, past_key: str, places: str) -> str:
+    """What is added to the scores: the causal triangle, padding, and ALiBi ``[B, 1 or heads, S, P + S]``.
+
+    ALiBi takes where the queries stand from ``places``: cutting them out of the mask trips ONNX Runtime's optimizer.
+    """
+    g = net.g
+    size = lambda name, axis: g("Gather", g("Shape", name), g.const(axis))
+    n, total, before = size(ids, 1), size(mask, 1), size(past_key, 2)
+    queries = g("Unsqueeze", g("Range", before, g("Add", before, n), g.const(1)), g.const([1]))
+    keys = g("Unsqueeze", g("Range", g.const(0), total, g.const(1)), g.const([0]))
+    seen = g("GreaterOrEqual", queries, keys)  # [S, P + S]
+    real = g("Unsqueeze", g("Cast", mask, to=9), g.const([1, 2]))  # [B, 1, 1, P + S]
+    bias = net.hide(g("And", seen, real))
+    if net.spec.position == "alibi":
+        bias = g("Add", bias, net.alibi(places, net.places_of(mask)))
+    return bias
+
+
+def encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
+    """Inputs ``input_ids`` and ``attention_mask`` [B, S]; output ``logits`` [B, S, vocabulary]."""
+    g = Graph("encoder")
+    net = Layers(g, spec, weights)
+    ids, mask = (g.input(name, "int64", ["batch", "sequence"]) for name in ("input_ids", "attention_mask"))
+    x = read(net, ids, mask, "", attentions)
+    g.output("logits", "float", ["batch", "sequence", spec.vocab_size], net.head(x))
+    return g.model()
+
+
+def read(net: Layers, ids: str, mask: str, side: str, attentions: bool = False) -> str:
+    """All layers of an encoder ``[B, S, d_model]``."""
+    g, spec = net.g, net.spec
+    places = net.places_of(mask)
+    x = net.embed(ids, places)
+    bias = net.hide(g("Unsqueeze", g("Cast", mask, to=9), g.const([1, 2])))
+    if spec.position == "alibi":
+        bias = g("Add", bias, net.alibi(places, places))
+    turns = net.turns(places)
+    for i in range(spec.n_layers):
+        at = f"{side}layers.{i}."
+        attend = lambda h, at=at: net.attend(*net.qkv(h, f"{at}attention", turns), bias, f"{at}attention", attentions)
+        x = net.residual(x, f"{at}attention_norm", attend)
+        x = net.residual(x, f"{at}mlp_norm", lambda h, at=at: net.mlp(h, f"{at}mlp"))
+    return net.norm(x, f"{side}norm") if spec.norm_position == "pre" else x
+
+
+def source_encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
+    """The reading half of an encoder–decoder: ``input_ids`` and ``attention_mask`` [B, S] in,
+    ``cross.{i}.key/value`` [B, kv_heads, S, d] out: what every decoder layer will look at, computed once.
+    """
+    g = Graph("encoder")
+    net = Layers(g, spec, weights)
+    ids, mask = (g.input(name, "int64", ["batch", "source"]) for name in ("input_ids", "attention_mask"))
+    memory = read(net, ids, mask, "encoder.", attentions)
+    half = spec.kv_heads * spec.head_dim
+    for i in range(spec.n_layers):
+        k, v = g("Split", net.linear(memory, f"decoder.layers.{i}.cross.kv"), g.const([half, half]), n=2, axis=-1)
+        k, v = net.heads(k, spec.kv_heads), net.heads(v, spec.kv_heads)
+        shape = ["batch", spec.kv_heads, "source", spec.head_dim]
+        g.output(f"cross.{i}.key", "float", shape, net.qk_norm(k) if spec.qk_norm else k)
+        g.output(f"cross.{i}.value", "float", shape, v)
+    return g.model()
+
+
+def target_decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
+    """The writing half: as :func:`decoder`, with ``encoder_attention_mask`` [B, S] and ``cross.{i}.key/value`` besides."""
+    g = Graph("decoder")
+    net = Layers(g, spec, weights)
+    ids = g.input("input_ids", "int64", ["batch", "sequence"])
+    mask = g.input("attention_mask", "int64", ["batch", "past + sequence"])
+    source_mask = g.input("encoder_attention_mask", "int64", ["batch", "source"])
+    placed = spec.position != "none"
+    places = g.input("position_ids", "int64", ["batch", "sequence"]) if placed else ""
+    past, cross = past_inputs(g, spec, "past_key_values", "past"), past_inputs(g, spec, "cross", "source")
+    x = net.embed(ids, places)
+    bias = causal_bias(net, ids, mask, past[0][0], places)
+    source_bias = net.hide(g("Unsqueeze", g("Cast", source_mask, to=9), g.const([1, 2])))
+    turns = net.turns(places) if placed else None
+    for i in range(spec.n_layers):
+        at = f"decoder.layers.{i}."
+        x = self_attention(net, x, at, turns, past[i], bias, f"present.{i}", attentions)
+
+        def look(h: str, at: str = at, i: int = i) -> str:
+            q = net.heads(net.linear(h, f"{at}cross.q"), spec.n_heads)
+            q = net.qk_norm(q) if spec.qk_norm else q
+            return net.attend(q, *cross[i], source_bias, f"{at}cross", attentions)
+
+        x = net.residual(x, f"{at}cross_norm", look)
+        x = net.residual(x, f"{at}mlp_norm", lambda h, at=at: net.mlp(h, f"{at}mlp"))
+    if spec.norm_position == "pre":
+        x = net.norm(x, "decoder.norm")
+    g.output("logits", "float", ["batch", "sequence", spec.vocab_size], net.head(x))
+    return g.model()
+
+
+def state_of(model) -> Weights:
+    """A torch model's weights as float32 arrays."""
+    return {name: value.detach().float().cpu().numpy().astype(np.float32) for name, value in model.state_dict().items()}
