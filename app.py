@@ -20,6 +20,7 @@ PAGES = {
     "runs": ("Runs", ":material/table_rows:"),
     "generate": ("Generate", ":material/edit_note:"),
     "explore": ("Explore", ":material/search_insights:"),
+    "export": ("Export", ":material/deployed_code:"),
 }
 ICON = str(Path(__file__).parent / "playground/ui/icon.svg")
 

@@ -4,11 +4,18 @@ import argparse
 import sys
 
 from models.spec import SpecError
-from playground.cli import bench_command, data_command, generate_command, runs_command, train_command
+from playground.cli import (
+    bench_command,
+    data_command,
+    export_command,
+    generate_command,
+    runs_command,
+    train_command,
+)
 from playground.cli.progress import nobody_reads
 from playground.errors import PlaygroundError
 
-COMMANDS = (train_command, generate_command, runs_command, data_command, bench_command)
+COMMANDS = (train_command, generate_command, export_command, runs_command, data_command, bench_command)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,13 +9,13 @@ import shutil
 from pathlib import Path
 
 from playground.atomic import write_json, write_text
-from playground.cli.reproduce import command_line
 from playground.errors import PlaygroundError
 from playground.generation.opening import write_opening
 from playground.runs import gallery
 from playground.runs.folder import RunFolder
 from playground.runs.lines import append
 from playground.runs.naming import is_id
+from playground.training.reproduce import command_line
 
 MOST_STEPS = 400  # lines of training loss that stay: a curve on a screen has no more points
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.cli.reproduce import nearest_preset
 from playground.cli.settings import loose, parse_settings
 from playground.errors import PlaygroundError
 from playground.runs.branch import branch
@@ -16,6 +15,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
+from playground.training.reproduce import nearest_preset
 
 EXAMPLE = """examples:
   python -m playground train --preset llama-tiny --data python-docs

@@ -35,7 +35,9 @@ class Layers:
         if self.spec.norm == "rmsnorm":
             return self.g("Mul", self.rms(x, self.spec.norm_eps), self.param(f"{name}.weight"))
         bias = [self.param(f"{name}.bias")] if f"{name}.bias" in self.weights else []
-        return self.g("LayerNormalization", x, self.param(f"{name}.weight"), *bias, axis=-1, epsilon=self.spec.norm_eps)
+        return self.g(
+            "LayerNormalization", x, self.param(f"{name}.weight"), *bias, axis=-1, epsilon=self.spec.norm_eps
+        )
 
     def rms(self, x: str, eps: float) -> str:
         """x / √(mean(x²) + eps)."""
@@ -71,7 +73,12 @@ class Layers:
         g, d = self.g, self.spec.d_model
         frequencies = 10000.0 ** (-np.arange(0, d, 2, dtype=np.float64) / d)
         angles = g("Mul", self.as_float(places), g.weight("wave_frequencies", frequencies.astype(np.float32)))
-        both = g("Concat", g("Unsqueeze", g("Sin", angles), g.const([-1])), g("Unsqueeze", g("Cos", angles), g.const([-1])), axis=-1)
+        both = g(
+            "Concat",
+            g("Unsqueeze", g("Sin", angles), g.const([-1])),
+            g("Unsqueeze", g("Cos", angles), g.const([-1])),
+            axis=-1,
+        )
         table = g("Reshape", both, g.const([0, 0, -1]))
         return table if d % 2 == 0 else g("Slice", table, g.const([0]), g.const([d]), g.const([2]))
 
@@ -84,8 +91,14 @@ class Layers:
         if self.spec.position != "rotary":
             return None
         g, d = self.g, self.spec.head_dim
-        frequencies = (1.0 / np.float32(self.spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)).astype(np.float32)
-        angles = g("Unsqueeze", g("Mul", self.as_float(places), g.weight("rotary_frequencies", frequencies)), g.const([1]))
+        frequencies = (
+            1.0 / np.float32(self.spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)
+        ).astype(np.float32)
+        angles = g(
+            "Unsqueeze",
+            g("Mul", self.as_float(places), g.weight("rotary_frequencies", frequencies)),
+            g.const([1]),
+        )
         cos, sin = g("Cos", angles), g("Sin", angles)
         return g("Concat", cos, cos, axis=-1), g("Concat", g("Neg", sin), sin, axis=-1)
 
@@ -104,7 +117,9 @@ class Layers:
     def qkv(self, x: str, name: str, turns: tuple[str, str] | None) -> tuple[str, str, str]:
         """Queries, keys and values ``[B, heads, S, d]``, normed and turned."""
         h, kv, d = self.spec.n_heads, self.spec.kv_heads, self.spec.head_dim
-        q, k, v = self.g("Split", self.linear(x, f"{name}.qkv"), self.g.const([h * d, kv * d, kv * d]), n=3, axis=-1)
+        q, k, v = self.g(
+            "Split", self.linear(x, f"{name}.qkv"), self.g.const([h * d, kv * d, kv * d]), n=3, axis=-1
+        )
         q, k, v = self.heads(q, h), self.heads(k, kv), self.heads(v, kv)
         if self.spec.qk_norm:
             q, k = self.qk_norm(q), self.qk_norm(k)

@@ -46,7 +46,9 @@ def recurrent(spec: ModelSpec, weights: Weights) -> onnx.ModelProto:
     return g.model()
 
 
-def layer(g: Graph, spec: ModelSpec, weights: Weights, x: str, i: int, lengths: str, past: list[str]) -> tuple[str, list[str]]:
+def layer(
+    g: Graph, spec: ModelSpec, weights: Weights, x: str, i: int, lengths: str, past: list[str]
+) -> tuple[str, list[str]]:
     """One layer on ``[S, B, d]``: its outputs, and its state at the end."""
     kind = spec.architecture
     sides = ("", "_reverse") if spec.bidirectional else ("",)
@@ -57,14 +59,19 @@ def layer(g: Graph, spec: ModelSpec, weights: Weights, x: str, i: int, lengths: 
     else:
         inputs.append("")
     inputs += [lengths, *past]
-    attributes = {"hidden_size": spec.d_model // len(sides), "direction": "bidirectional" if len(sides) == 2 else "forward"}
+    attributes = {
+        "hidden_size": spec.d_model // len(sides),
+        "direction": "bidirectional" if len(sides) == 2 else "forward",
+    }
     if kind == "gru":
         attributes["linear_before_reset"] = 1
     if kind == "rnn":
         attributes["activations"] = ["Relu" if spec.nonlinearity == "relu" else "Tanh"] * len(sides)
     while inputs[-1] == "":
         inputs.pop()
-    y, *after = g(OPERATORS[kind], *inputs, n=3 if kind == "lstm" else 2, **attributes)  # y: [S, directions, B, h]
+    y, *after = g(
+        OPERATORS[kind], *inputs, n=3 if kind == "lstm" else 2, **attributes
+    )  # y: [S, directions, B, h]
     joined = g("Reshape", g("Transpose", y, perm=[0, 2, 1, 3]), g.const([0, 0, -1]))
     return joined, after
 

@@ -9,7 +9,10 @@ from playground.onnx_export.layers import Layers, Weights
 
 
 def decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
-    """Inputs ``input_ids`` [B, S], ``attention_mask`` [B, P + S], ``position_ids`` [B, S] (not without positions) and ``past_key_values.{i}.key/value`` [B, kv_heads, P, d]; outputs ``logits`` [B, S, vocabulary] and
+    """A decoder with its cache as inputs and outputs.
+
+    Inputs ``input_ids`` [B, S], ``attention_mask`` [B, P + S], ``position_ids`` [B, S] (not without positions) and
+    ``past_key_values.{i}.key/value`` [B, kv_heads, P, d]; outputs ``logits`` [B, S, vocabulary] and
     ``present.{i}.key/value`` [B, kv_heads, P + S, d]; with ``attentions`` also each layer's weights.
     """
     g = Graph("decoder")
@@ -39,7 +42,9 @@ def past_inputs(g: Graph, spec: ModelSpec, name: str, length: str) -> list[tuple
     ]
 
 
-def self_attention(net: Layers, x: str, at: str, turns, past: tuple[str, str], bias: str, present: str, attentions: bool) -> str:
+def self_attention(
+    net: Layers, x: str, at: str, turns, past: tuple[str, str], bias: str, present: str, attentions: bool
+) -> str:
     """One causal layer's attention; the keys and values so far come in and go out."""
     g, spec = net.g, net.spec
 
@@ -93,7 +98,9 @@ def read(net: Layers, ids: str, mask: str, side: str, attentions: bool = False) 
     turns = net.turns(places)
     for i in range(spec.n_layers):
         at = f"{side}layers.{i}."
-        attend = lambda h, at=at: net.attend(*net.qkv(h, f"{at}attention", turns), bias, f"{at}attention", attentions)
+        attend = lambda h, at=at: net.attend(
+            *net.qkv(h, f"{at}attention", turns), bias, f"{at}attention", attentions
+        )
         x = net.residual(x, f"{at}attention_norm", attend)
         x = net.residual(x, f"{at}mlp_norm", lambda h, at=at: net.mlp(h, f"{at}mlp"))
     return net.norm(x, f"{side}norm") if spec.norm_position == "pre" else x
@@ -109,7 +116,9 @@ def source_encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) 
     memory = read(net, ids, mask, "encoder.", attentions)
     half = spec.kv_heads * spec.head_dim
     for i in range(spec.n_layers):
-        k, v = g("Split", net.linear(memory, f"decoder.layers.{i}.cross.kv"), g.const([half, half]), n=2, axis=-1)
+        k, v = g(
+            "Split", net.linear(memory, f"decoder.layers.{i}.cross.kv"), g.const([half, half]), n=2, axis=-1
+        )
         k, v = net.heads(k, spec.kv_heads), net.heads(v, spec.kv_heads)
         shape = ["batch", spec.kv_heads, "source", spec.head_dim]
         g.output(f"cross.{i}.key", "float", shape, net.qk_norm(k) if spec.qk_norm else k)
@@ -150,4 +159,7 @@ def target_decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) 
 
 def state_of(model) -> Weights:
     """A torch model's weights as float32 arrays."""
-    return {name: value.detach().float().cpu().numpy().astype(np.float32) for name, value in model.state_dict().items()}
+    return {
+        name: value.detach().float().cpu().numpy().astype(np.float32)
+        for name, value in model.state_dict().items()
+    }

@@ -4,11 +4,11 @@ from html import escape
 
 import streamlit as st
 
-from playground.cli.reproduce import command_line, python_code
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.runs.naming import difference
 from playground.runs.overview import settings
+from playground.training.reproduce import command_line, python_code
 from playground.ui import cached, links
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.language import t

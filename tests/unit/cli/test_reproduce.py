@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.cli.main import parser
-from playground.cli.reproduce import command_line, nearest_preset, python_code
 from playground.cli.train_command import config_from
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import recipe
+from playground.training.reproduce import command_line, nearest_preset, python_code
 
 
 def read_back(line: str) -> RunConfig:

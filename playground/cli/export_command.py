@@ -1,0 +1,54 @@
+"""``python -m playground export RUN``: a folder with the run as ONNX, compared with PyTorch before it is offered."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from playground.runs.store import RunStore
+
+
+def add(commands) -> None:
+    parser = commands.add_parser(
+        "export", help="write a run as ONNX, prove it, and pack it for other software"
+    )
+    parser.add_argument("target", metavar="RUN", help="its id, the beginning of it, its name, or latest")
+    parser.add_argument("--step", type=int, help="which checkpoint (default: the latest)")
+    parser.add_argument("--to", metavar="FOLDER", help="where (default: the run's own folder)")
+    parser.add_argument(
+        "--precision", default="fp32", metavar="P[,P…]", help="of the fast graph: fp32, fp16, int8, int4"
+    )
+    parser.add_argument("--attentions", action="store_true", help="give out the attention weights too")
+    parser.add_argument("--zip", action="store_true", help="and as one .zip beside it")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from playground.onnx_export import package
+    from playground.onnx_export.export import export
+
+    told = lambda what, share: print(f"\r{share:4.0%} {what:<40}", end="", file=sys.stderr, flush=True)
+    made = export(
+        RunStore().get(options.target),
+        options.step,
+        [name.strip() for name in options.precision.split(",") if name.strip()],
+        options.attentions,
+        Path(options.to) if options.to else None,
+        told,
+    )
+    report = made.report
+    print(file=sys.stderr)
+    print(f"Exported to {made.folder} in {report['seconds']:.1f} s.")
+    print(
+        f"Compared with PyTorch over {len(report['checks'])} shapes: logits differ by at most {report['worst']:.1e}."
+    )
+    if report["greedy"]:
+        print(f"The first {report['greedy']} greedy tokens are the same.")
+    for precision, size in report["sizes"].items():
+        print(f"  {precision}: {size / 1e6:.2f} MB")
+    print(
+        f"Known to {report['loaders']}." if report["loaders"] else "A mix of its own: ONNX Runtime runs it."
+    )
+    if options.zip:
+        packed = package.zipped(made.folder, made.folder.with_name(f"{made.folder.name}.zip"))
+        print(f"One file: {packed} ({packed.stat().st_size / 1e6:.2f} MB)")
+    return 0

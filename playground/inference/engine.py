@@ -1,0 +1,301 @@
+"""Writing with an exported model: no torch, a cache in place, one token at a time or many texts at once."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from playground.errors import PlaygroundError
+from playground.inference.sampling import Sampling, choose
+from playground.inference.session import open_session, running_on
+
+ABOUT = "playground.json"
+
+
+@dataclass(frozen=True)
+class About:
+    """What an engine has to know of a model, kept beside it in ``playground.json``.
+
+    Attributes:
+        architecture: as in `models.spec`.
+        n_layers, n_kv_heads, head_dim, d_model, vocab_size, context_length: its sizes.
+        position: "learned", "rotary" …
+        objective: "clm", "mlm" or "seq2seq".
+        pairs: whether a text is answered (source, <bos>, answer).
+        ids: of <pad>, <bos>, <eos> and <mask>.
+    """
+
+    architecture: str
+    n_layers: int
+    n_kv_heads: int
+    head_dim: int
+    d_model: int
+    vocab_size: int
+    context_length: int
+    position: str
+    objective: str
+    pairs: bool
+    ids: tuple[int, int, int, int]
+
+    @classmethod
+    def read(cls, folder: Path) -> "About":
+        """
+        Raises:
+            PlaygroundError: when the folder is no export of the playground.
+        """
+        try:
+            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+            return cls(
+                **{name: about[name] for name in cls.__dataclass_fields__} | {"ids": tuple(about["ids"])}
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PlaygroundError(
+                f"{folder.name} is no export of the playground.", "Export the run again."
+            ) from error
+
+
+class Decoder:
+    """One text, or several, with the fused graph (`onnx_export.fused`): the cache never moves.
+
+    Keys and values are kept in buffers that are inputs and outputs at once, so a step writes only the new token's.
+
+    Args:
+        model: the file of the graph, or its bytes.
+        about: its sizes.
+        batch: how many texts are written at once.
+        room: how many tokens of each the cache holds; the model's context unless told.
+    """
+
+    def __init__(
+        self,
+        model: Path | bytes,
+        about: About,
+        batch: int = 1,
+        room: int = 0,
+        device: str = "auto",
+        threads: int = 0,
+    ) -> None:
+        self.session = open_session(model, device, threads)
+        self.about, self.batch, self.room = about, batch, room or about.context_length
+        self.provider = running_on(self.session)
+        self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text
+        self.binding = self.session.io_binding()
+        self._bind_cache()
+        self._one: dict[str, ort.OrtValue] | None = None
+
+    def _bind_cache(self) -> None:
+        about = self.about
+        device = "cuda" if self.provider == "CUDA" else "cpu"
+        shape = (self.batch, about.n_kv_heads, self.room, about.head_dim)
+        self.cache = []
+        for i in range(about.n_layers):
+            for kind in ("key", "value"):
+                buffer = ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=np.float32), device, 0)
+                self.cache.append(buffer)
+                self.binding.bind_ortvalue_input(f"past_key_values.{i}.{kind}", buffer)
+                self.binding.bind_ortvalue_output(f"present.{i}.{kind}", buffer)
+        self.logits = ort.OrtValue.ortvalue_from_numpy(
+            np.zeros((self.batch, about.vocab_size), dtype=np.float32), "cpu", 0
+        )
+        self.binding.bind_ortvalue_output("logits", self.logits)
+
+    def read(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """Begins anew with these texts, one for each place of the batch; logits after each ``[batch, vocabulary]``.
+
+        Raises:
+            PlaygroundError: when a text is empty or longer than the cache.
+        """
+        lengths = np.array([len(text) for text in texts], dtype=np.int32)
+        if len(texts) != self.batch or lengths.min() < 1 or lengths.max() > self.room:
+            raise PlaygroundError(f"A text must have 1 to {self.room} tokens.", "Cut it, or give a prompt.")
+        n = int(lengths.max())
+        ids = np.zeros((self.batch, n), dtype=np.int64)
+        for row, text in zip(ids, texts, strict=True):
+            row[: len(text)] = text
+        rows = np.arange(self.batch) * n + lengths - 1
+        places = np.broadcast_to(np.arange(n), (self.batch, n))
+        held = self._feed(ids, rows, lengths - 1, n, places)  # their memory must outlive the run
+        self.session.run_with_iobinding(self.binding)
+        self.length, self._one = lengths, None
+        del held
+        return self.logits.numpy().copy()  # of its own: the buffer is written over at the next step
+
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        """One more token for each text ``[batch]``; logits after it ``[batch, vocabulary]``."""
+        if self._one is None:
+            self._bind_one()
+        self._one["input_ids"].update_inplace(np.ascontiguousarray(tokens, dtype=np.int64).reshape(-1, 1))
+        self._one["seqlens_k"].update_inplace(self.length)
+        self._one["total_sequence_length"].update_inplace(np.array([self.length.max() + 1], dtype=np.int32))
+        if "position_ids" in self._one:
+            self._one["position_ids"].update_inplace(self.length.astype(np.int64).reshape(-1, 1))
+        self.session.run_with_iobinding(self.binding)
+        self.length = self.length + np.int32(1)
+        return self.logits.numpy().copy()  # of its own: the buffer is written over at the next step
+
+    def _feed(
+        self, ids: np.ndarray, rows: np.ndarray, before: np.ndarray, total: int, places: np.ndarray
+    ) -> dict:
+        made = {
+            "input_ids": ids, "rows": rows.astype(np.int64), "seqlens_k": before.astype(np.int32),
+            "total_sequence_length": np.array([total], dtype=np.int32),
+        }  # fmt: skip
+        if self.about.position in ("learned", "sinusoidal"):
+            made["position_ids"] = np.array(
+                places, dtype=np.int64
+            )  # of its own: values are written over in place
+        held = {name: ort.OrtValue.ortvalue_from_numpy(value, "cpu", 0) for name, value in made.items()}
+        for name, value in held.items():
+            self.binding.bind_ortvalue_input(name, value)
+        return held
+
+    def _bind_one(self) -> None:
+        """Inputs for single tokens, bound once and written over at each step."""
+        ones = np.zeros((self.batch, 1), dtype=np.int64)
+        self._one = self._feed(ones, np.arange(self.batch), self.length, int(self.length.max()) + 1, ones)
+
+
+class Portable:
+    """One or several texts of equal length with a graph of standard operators: whatever :class:`Decoder` cannot run
+    (ALiBi, recurrent models, encoder–decoders).
+
+    Args:
+        folder: of the export.
+    """
+
+    def __init__(
+        self, folder: Path, about: About, batch: int = 1, device: str = "auto", threads: int = 0
+    ) -> None:
+        name = "decoder_model.onnx" if about.architecture == "encoder-decoder" else "model.onnx"
+        self.session = open_session(folder / name, device, threads)
+        pairs = about.architecture == "encoder-decoder"
+        self.reader = open_session(folder / "encoder_model.onnx", device, threads) if pairs else None
+        self.about, self.batch, self.room = about, batch, about.context_length
+        self.provider = running_on(self.session)
+        self.inputs = [value.name for value in self.session.get_inputs()]
+        self.outputs = [
+            value.name for value in self.session.get_outputs() if not value.name.startswith("attentions")
+        ]
+        self.state: dict[str, np.ndarray] = {}
+        self.cross: dict[str, np.ndarray] = {}
+        self.length = np.zeros(batch, dtype=np.int32)
+
+    def source(self, ids: Sequence[int]) -> None:
+        """Encoder–decoder: reads the source, once for all tokens of the answer."""
+        batch = np.tile(np.asarray(ids, dtype=np.int64), (self.batch, 1))
+        mask = np.ones_like(batch)
+        names = [value.name for value in self.reader.get_outputs() if value.name.startswith("cross")]
+        made = self.reader.run(names, {"input_ids": batch, "attention_mask": mask})
+        self.cross = dict(zip(names, made, strict=True)) | {"encoder_attention_mask": mask}
+
+    def read(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """As :meth:`Decoder.read`."""
+        self.length = np.zeros(self.batch, dtype=np.int32)
+        self.state = {
+            name: np.zeros(self._empty(name), dtype=np.float32)
+            for name in self.inputs
+            if name.startswith("past")
+        }
+        return self._run(np.asarray(texts, dtype=np.int64))
+
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        return self._run(np.asarray(tokens, dtype=np.int64).reshape(-1, 1))
+
+    def _empty(self, name: str) -> tuple[int, ...]:
+        about = self.about
+        if name in ("past_hidden", "past_cell"):
+            return (about.n_layers, self.batch, about.d_model)
+        return (self.batch, about.n_kv_heads, 0, about.head_dim)
+
+    def _run(self, ids: np.ndarray) -> np.ndarray:
+        before, n = int(self.length[0]), ids.shape[1]
+        feed = {"input_ids": ids, **self.state, **self.cross}
+        if "attention_mask" in self.inputs:
+            feed["attention_mask"] = np.ones((self.batch, before + n), dtype=np.int64)
+        if "position_ids" in self.inputs:
+            feed["position_ids"] = np.tile(np.arange(before, before + n), (self.batch, 1))
+        made = dict(zip(self.outputs, self.session.run(self.outputs, feed), strict=True))
+        self.state = {"past_key_values" + name.removeprefix("present") if "." in name else name.replace("present", "past"): value
+                      for name, value in made.items() if name != "logits"}  # fmt: skip
+        self.length = self.length + np.int32(n)
+        return made["logits"][:, -1]
+
+
+class Engine:
+    """An exported model that writes.
+
+    Args:
+        folder: of the export.
+        precision: which of its files: "fp32", "int8" …
+        batch: texts at once.
+
+    Raises:
+        PlaygroundError: when the folder or a file of it cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        precision: str = "fp32",
+        batch: int = 1,
+        device: str = "auto",
+        threads: int = 0,
+    ) -> None:
+        folder = Path(folder)
+        self.about = About.read(folder)
+        fused = folder / f"fused.{precision}.onnx"
+        self.fused = fused.exists()
+        if self.fused:
+            self.model: Decoder | Portable = Decoder(fused, self.about, batch, 0, device, threads)
+        else:
+            self.model = Portable(folder, self.about, batch, device, threads)
+        self.provider = self.model.provider
+        self.lock = threading.Lock()
+
+    def generate(
+        self,
+        ids: Sequence[int],
+        most: int,
+        sampling: Sampling = Sampling(temperature=0),
+        seed: int = 0,
+        stop: Sequence[int] = (),
+        source_ids: Sequence[int] | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[int]:
+        """The tokens that follow a prompt, one by one; ends at a stop token, after ``most``, or when cancelled.
+
+        A full context is halved and read anew, as in `models.decode`.
+        """
+        about, rng, written = self.about, np.random.default_rng(seed), list(ids)
+        if source_ids is not None:
+            self.model.source(source_ids)
+        recurrent = about.architecture in ("rnn", "lstm", "gru")
+        room = len(written) + most if recurrent else about.context_length
+        logits = self.model.read([written[-room:]])
+        for _ in range(most):
+            token = choose(logits[0], sampling, rng, written)
+            if token in stop or cancelled():
+                return
+            yield token
+            written.append(token)
+            if int(self.model.length[0]) >= room:
+                logits = self.model.read([written[-(room // 2) :]])
+            else:
+                logits = self.model.step(np.array([token]))
+
+    def batched(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
+        """Greedy continuations of several prompts at once, each ``most`` tokens or to the end of the context."""
+        logits = self.model.read(prompts)
+        written: list[list[int]] = [[] for _ in prompts]
+        most = min(most, self.model.room - int(self.model.length.max()))
+        for i in range(most):
+            tokens = logits.argmax(-1)
+            for text, token in zip(written, tokens, strict=True):
+                text.append(int(token))
+            if i + 1 < most:
+                logits = self.model.step(tokens)
+        return written

@@ -1,0 +1,75 @@
+"""Opening an ONNX model: on which device, with how many threads, and what went wrong in plain words."""
+
+import ctypes.util
+import os
+from pathlib import Path
+
+import onnxruntime as ort
+
+from playground.errors import PlaygroundError
+
+SMALL = 4_000_000  # bytes of weights: below, a second thread costs more than it helps
+ort.set_default_logger_severity(3)
+
+
+def open_session(model: Path | str | bytes, device: str = "auto", threads: int = 0) -> ort.InferenceSession:
+    """A session on the GPU where there is one that works, else on the CPU.
+
+    Args:
+        model: a file, or its bytes.
+        device: "auto", "cuda" or "cpu".
+        threads: of the CPU; 0 chooses by the size of the model.
+
+    Raises:
+        PlaygroundError: when it is no ONNX model, or none that this ONNX Runtime can run.
+    """
+    if not isinstance(model, bytes):
+        path = Path(model)
+        if not path.is_file():
+            raise PlaygroundError(f"There is no ONNX model at {path}.", "Export the run again.")
+    size = len(model) if isinstance(model, bytes) else path.stat().st_size
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or (1 if size < SMALL else max(1, (os.cpu_count() or 2)))
+    options.inter_op_num_threads = 1
+    try:
+        return ort.InferenceSession(
+            model if isinstance(model, bytes) else str(path), options, providers=wanted(device)
+        )
+    except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError
+        raise _in_words(error, "this model" if isinstance(model, bytes) else path.name) from error
+
+
+def wanted(device: str) -> list[str]:
+    """The providers to try, the best first. What runs in the end is told by ``session.get_providers()`` alone: the list
+    of available ones names CUDA where it cannot be loaded.
+    """
+    if device != "cpu" and has_cuda():
+        if hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()  # CUDA's libraries from torch's or nvidia's wheels
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    if device == "cuda":
+        raise PlaygroundError("There is no CUDA GPU for ONNX Runtime here.", "Choose device 'auto' or 'cpu'.")
+    return ["CPUExecutionProvider"]
+
+
+def has_cuda() -> bool:
+    """Whether there is a driver of an NVIDIA GPU, and a build of ONNX Runtime for it."""
+    driver = ctypes.util.find_library("cuda") or Path("/usr/lib/wsl/lib/libcuda.so.1").exists()
+    return bool(driver) and "CUDAExecutionProvider" in ort.get_available_providers()
+
+
+def running_on(session: ort.InferenceSession) -> str:
+    """Which provider really runs: "CUDA" or "CPU"."""
+    return session.get_providers()[0].removesuffix("ExecutionProvider")
+
+
+def _in_words(error: Exception, name: str) -> PlaygroundError:
+    text = str(error)
+    if "opset" in text.lower() or "ir_version" in text.lower() or "IR version" in text:
+        return PlaygroundError(
+            f"{name} is written in a newer ONNX than this ONNX Runtime {ort.__version__} reads.",
+            "Update onnxruntime, or export with an older opset.",
+        )
+    if "protobuf" in text.lower() or "INVALID_PROTOBUF" in text or "ModelProto" in text:
+        return PlaygroundError(f"{name} is no ONNX model, or it is damaged.", "Export the run again.")
+    return PlaygroundError(f"{name} cannot be run: {text.splitlines()[0][:200]}.", "Export the run again.")

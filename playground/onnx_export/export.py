@@ -1,0 +1,190 @@
+"""One call from a run to a folder that others can load: written, proved, shrunk, and only then put in its place."""
+
+import contextlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from torch import nn
+
+from playground.atomic import disk_errors
+from playground.errors import PlaygroundError
+from playground.inference.engine import ABOUT
+from playground.onnx_export import package, shrink, verify
+from playground.onnx_export.fused import can_be_fused, fused_decoder
+from playground.onnx_export.recurrent import recurrent
+from playground.onnx_export.transformers import decoder, encoder, source_encoder, state_of, target_decoder
+from playground.paths import home
+from playground.runs.folder import RunFolder
+from playground.runs.gallery import holds
+from playground.text.tokenizers import Tokenizer
+from playground.training.saving import load_model
+
+Progress = Callable[[str, float], None]
+REPORT = "report.json"
+
+
+class Cancelled(PlaygroundError):
+    """The person stopped the export; nothing of it is left."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export that agrees with torch.
+
+    Attributes:
+        folder: where it is.
+        report: what was proved and how large everything is, as in its ``report.json``.
+    """
+
+    folder: Path
+    report: dict[str, Any]
+
+
+def folder_of(run: RunFolder) -> Path:
+    """Where a run's export belongs: in its folder; of a run that ships with the app, in the person's home."""
+    return home() / "exports" / run.id if holds(run) else run.export_path
+
+
+def exported(run: RunFolder) -> Exported | None:
+    """The export that is there already, or None."""
+    folder = folder_of(run)
+    try:
+        return Exported(folder, json.loads((folder / REPORT).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def export(
+    run: RunFolder,
+    step: int | None = None,
+    precisions: Iterable[str] = ("fp32",),
+    attentions: bool = False,
+    to: Path | None = None,
+    progress: Progress = lambda what, share: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Exported:
+    """Exports a run.
+
+    Args:
+        step: which checkpoint; None takes the latest.
+        precisions: of the fast graph, keys of `shrink.PRECISIONS`; fp32 is always made.
+        attentions: give out every layer's attention weights too, in the graph of standard operators.
+        to: another folder than the usual one.
+
+    Raises:
+        PlaygroundError: when the run cannot be exported, the graph does not agree with torch, or the disk is full;
+            what was there before stays.
+    """
+    began = time.perf_counter()
+    unknown = set(precisions) - set(shrink.PRECISIONS)
+    if unknown:
+        raise PlaygroundError(
+            f"There is no precision {sorted(unknown)[0]}.", f"Choose among {', '.join(shrink.PRECISIONS)}."
+        )
+    if not run.tokenizer_path.exists():
+        raise PlaygroundError(
+            f"{run.name} has no tokenizer, so nobody could use its export.",
+            "Train it first, or put its tokenizer.json back.",
+        )
+    step = run.checkpoints()[-1] if step is None and run.checkpoints() else step
+    progress("Loading the model", 0.0)
+    model, tokenizer = load_model(run, step), Tokenizer.load(run.tokenizer_path)
+    target = Path(to) if to else folder_of(run)
+    with disk_errors(f"exporting {run.name}"), _beside(target) as made:
+        steps = _steps(model, run, tokenizer, made, step, {"fp32", *precisions}, attentions)
+        report: dict[str, Any] = {"run": run.id, "name": run.name, "step": step}
+        for what, share, work in steps:
+            if cancelled():
+                raise Cancelled("The export was stopped.", "Nothing of it is left.")
+            progress(what, share)
+            report |= work() or {}
+        report["seconds"] = round(time.perf_counter() - began, 2)
+        (made / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
+    progress("Ready", 1.0)
+    return Exported(target, report)
+
+
+def _steps(
+    model: nn.Module,
+    run: RunFolder,
+    tokenizer: Tokenizer,
+    made: Path,
+    step: int,
+    precisions: set[str],
+    attentions: bool,
+) -> list:
+    """What is done, in order: a name, the share that is done before it, and the work."""
+    spec, weights = model.spec, state_of(model)
+
+    def graphs() -> dict[str, Any]:
+        for name, graph in _graphs(spec, weights, attentions).items():
+            shrink.save(graph, made / name)
+        package.write_about(made, run, spec, tokenizer)
+        return {}
+
+    def fused() -> dict[str, Any]:
+        sizes = {}
+        if can_be_fused(spec):
+            for precision in sorted(precisions, key=list(shrink.PRECISIONS).index):
+                graph = shrink.shrink(fused_decoder(spec, weights), precision)
+                sizes[precision] = shrink.save(graph, made / f"fused.{precision}.onnx")
+        return {"sizes": sizes, "fused": bool(sizes)}
+
+    def prove() -> dict[str, Any]:
+        checks = list(verify.check_graph(model, made))
+        if can_be_fused(spec):
+            checks += list(verify.check_fused(model, made))
+        greedy = verify.check_greedy(model, made) if spec.is_causal else None
+        verify.disagree(checks, greedy)
+        return {
+            "checks": [asdict(check) for check in checks],
+            "greedy": greedy,
+            "worst": max(check.error for check in checks),
+        }
+
+    def pack() -> dict[str, Any]:
+        return package.write_package(made, run, spec, weights, tokenizer, step)
+
+    return [("Writing the graph", 0.1, graphs), ("Writing the fast graph", 0.25, fused),
+            ("Comparing with PyTorch", 0.45, prove), ("Packing", 0.9, pack)]  # fmt: skip
+
+
+def _graphs(spec, weights, attentions: bool) -> dict[str, onnx.ModelProto]:
+    if spec.is_recurrent:
+        return {"model.onnx": recurrent(spec, weights)}
+    if spec.architecture == "encoder":
+        return {"model.onnx": encoder(spec, weights, attentions)}
+    if spec.architecture == "decoder":
+        return {"model.onnx": decoder(spec, weights, attentions)}
+    return {
+        "encoder_model.onnx": source_encoder(spec, weights, attentions),
+        "decoder_model.onnx": target_decoder(spec, weights, attentions),
+    }
+
+
+@contextlib.contextmanager
+def _beside(target: Path):
+    """A folder to work in, put in the target's place at the end; taken away when anything goes wrong."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and any(target.iterdir()) and not (target / ABOUT).exists():
+        raise PlaygroundError(f"{target} holds other files.", "Choose an empty folder, or a new one.")
+    made = Path(tempfile.mkdtemp(prefix=".export-", dir=target.parent))
+    try:
+        yield made
+        made.chmod(0o755)
+        if target.exists():
+            old = target.with_name(f".old-{made.name}")
+            target.rename(old)
+            made.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            made.rename(target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -1,0 +1,154 @@
+"""A decoder for ONNX Runtime alone: fused operators, few nodes, and a cache that is written in place."""
+
+import numpy as np
+import onnx
+
+from models.spec import ModelSpec
+from playground.onnx_export.graph import MICROSOFT, Graph
+from playground.onnx_export.layers import Layers, Weights
+
+MOST_POSITIONS = 8192  # of the rotary tables: 2 × 8192 × head_dim/2 floats
+
+
+def can_be_fused(spec: ModelSpec) -> bool:
+    """Whether ONNX Runtime's attention operator fits: no ALiBi, and heads whose width it takes."""
+    return spec.architecture == "decoder" and spec.position != "alibi" and spec.head_dim % 16 == 0
+
+
+def fused_decoder(spec: ModelSpec, weights: Weights) -> onnx.ModelProto:
+    """One decoder whose cache stays where it is: ``present`` may be bound to the memory of ``past``.
+
+    Inputs: ``input_ids`` [B, S]; ``rows`` [B], flat indices into B·S of the tokens whose prediction is wanted;
+    ``seqlens_k`` int32 [B], how many tokens of each text come before the last one; ``total_sequence_length`` int32 [1],
+    the longest text so far; ``position_ids`` [B, S] where positions are added; ``past_key_values.{i}.key/value``
+    [B, kv_heads, room, d]. Outputs: ``logits`` [B, vocabulary] and ``present.{i}.key/value``.
+    """
+    return _Fused(spec, weights).build()
+
+
+class _Fused(Layers):
+    def __init__(self, spec: ModelSpec, weights: Weights) -> None:
+        super().__init__(Graph("decoder"), spec, weights)
+
+    def build(self) -> onnx.ModelProto:
+        g, spec = self.g, self.spec
+        ids = g.input("input_ids", "int64", ["batch", "sequence"])
+        rows = g.input("rows", "int64", ["batch"])
+        self.lengths = g.input("seqlens_k", "int32", ["batch"])
+        self.total = g.input("total_sequence_length", "int32", [1])
+        added = spec.position in ("learned", "sinusoidal")
+        places = g.input("position_ids", "int64", ["batch", "sequence"]) if added else ""
+        x = g("Reshape", self.embed(ids, places), g.const([-1, spec.d_model]))  # [B·S, d]
+        self.shape = g("Concat", g("Shape", ids), g.const([-1]), axis=0)  # [B, S, -1]
+        x = self.layers(x)
+        x = g("Gather", x, rows, axis=0)
+        if spec.norm_position == "pre":
+            x = self.norm(x, "norm")
+        g.output("logits", "float", ["batch", spec.vocab_size], self.head(x))
+        return g.model()
+
+    def layers(self, x: str) -> str:
+        """All layers on ``[B·S, d]``; a sum and the norm after it are one node."""
+        spec, update = self.spec, None
+        for i in range(spec.n_layers):
+            at = f"layers.{i}."
+            for name, sublayer in (
+                ("attention", lambda h, i=i: self.attention(h, i)),
+                ("mlp", lambda h, at=at: self.mlp(h, f"{at}mlp")),
+            ):
+                if spec.norm_position == "post":
+                    x, _ = self.add_norm(x, sublayer(x), f"{at}{name}_norm")
+                    continue
+                normed = self.norm(x, f"{at}{name}_norm") if update is None else None
+                if normed is None:
+                    normed, x = self.add_norm(x, update, f"{at}{name}_norm")
+                update = sublayer(normed)
+        return x if update is None else self.g("Add", x, update)
+
+    def norm(self, x: str, name: str) -> str:
+        if self.spec.norm == "rmsnorm":
+            return self.g(
+                "SimplifiedLayerNormalization",
+                x,
+                self.param(f"{name}.weight"),
+                axis=-1,
+                epsilon=self.spec.norm_eps,
+            )
+        return super().norm(x, name)
+
+    def add_norm(self, x: str, update: str, name: str) -> tuple[str, str]:
+        """norm(x + update), and the sum."""
+        gamma, eps = self.param(f"{name}.weight"), self.spec.norm_eps
+        if self.spec.norm == "rmsnorm":
+            made = self.g(
+                "SkipSimplifiedLayerNormalization", x, update, gamma, n=4, domain=MICROSOFT, epsilon=eps
+            )
+        else:
+            bias = [self.param(f"{name}.bias")] if f"{name}.bias" in self.weights else []
+            made = self.g(
+                "SkipLayerNormalization", x, update, gamma, *bias, n=4, domain=MICROSOFT, epsilon=eps
+            )
+        return made[0], made[3]
+
+    def attention(self, x: str, i: int) -> str:
+        g, spec = self.g, self.spec
+        packed = self.linear(x, f"layers.{i}.attention.qkv")
+        if spec.qk_norm:
+            packed = self.normed_qk(packed)
+        packed = g("Reshape", packed, self.shape)  # [B, S, (heads + 2·kv_heads)·d]
+        shape = ["batch", spec.kv_heads, "room", spec.head_dim]
+        past = [g.input(f"past_key_values.{i}.{kind}", "float", shape) for kind in ("key", "value")]
+        rotary = list(self.tables()) if spec.position == "rotary" else ["", ""]
+        mixed, key, value = g(
+            "GroupQueryAttention", packed, "", "", *past, self.lengths, self.total, *rotary, n=3, domain=MICROSOFT,
+            num_heads=spec.n_heads, kv_num_heads=spec.kv_heads, do_rotary=int(spec.position == "rotary"),
+            scale=spec.head_dim**-0.5,
+        )  # fmt: skip
+        self.rename(key, f"present.{i}.key", shape)
+        self.rename(value, f"present.{i}.value", shape)
+        return self.linear(g("Reshape", mixed, g.const([-1, spec.d_model])), f"layers.{i}.attention.output")
+
+    def rename(self, made: str, name: str, shape: list) -> None:
+        """An output of a node gets the name of a graph's output: a copy would cost the whole cache."""
+        node = self.g.nodes[-1]
+        node.output[list(node.output).index(made)] = name
+        self.g.output(name, "float", shape)
+
+    def normed_qk(self, packed: str) -> str:
+        """Queries and keys divided by their RMS, head by head."""
+        g, spec = self.g, self.spec
+        d, both, kv = (
+            spec.head_dim,
+            (spec.n_heads + spec.kv_heads) * spec.head_dim,
+            spec.kv_heads * spec.head_dim,
+        )
+        qk, v = g("Split", packed, g.const([both, kv]), n=2, axis=-1)
+        ones = g.weight("ones", np.ones(d, dtype=np.float32))
+        eps = float(np.finfo(np.float32).eps)
+        qk = g("SimplifiedLayerNormalization", g("Reshape", qk, g.const([-1, d])), ones, axis=-1, epsilon=eps)
+        return g("Concat", g("Reshape", qk, g.const([-1, both])), v, axis=-1)
+
+    def tables(self) -> tuple[str, str]:
+        """Cosines and sines of rotary positions ``[positions, d/2]``."""
+        spec, d = self.spec, self.spec.head_dim
+        frequencies = (
+            1.0 / np.float32(spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)
+        ).astype(np.float32)
+        n = min(MOST_POSITIONS, max(1024, 2 * spec.context_length))
+        angles = np.arange(n, dtype=np.float32)[:, None] * frequencies
+        return self.g.weight("rotary_cos", np.cos(angles)), self.g.weight("rotary_sin", np.sin(angles))
+
+    def mlp(self, x: str, name: str) -> str:
+        g, kind = self.g, self.spec.mlp
+        if kind == "gelu" and f"{name}.up.bias" in self.weights:
+            hidden = g("MatMul", x, g.weight(f"{name}.up.weight.T", self.weights[f"{name}.up.weight"].T))
+            hidden = g("BiasGelu", hidden, self.param(f"{name}.up.bias"), domain=MICROSOFT)
+        elif kind == "gelu":
+            hidden = g("Gelu", self.linear(x, f"{name}.up"), domain=MICROSOFT)
+        elif kind == "swiglu":
+            gate, up = g("Split", self.linear(x, f"{name}.up"), n=2, axis=-1, num_outputs=2)
+            hidden = g("Mul", g("QuickGelu", gate, domain=MICROSOFT, alpha=1.0), up)
+        else:
+            hidden = g("Relu", self.linear(x, f"{name}.up"))
+            hidden = g("Mul", hidden, hidden) if kind == "relu2" else hidden
+        return self.linear(hidden, f"{name}.down")

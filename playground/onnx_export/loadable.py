@@ -1,0 +1,131 @@
+"""The folder that other software loads: our weights under the names of a known architecture, and its configuration."""
+
+from typing import Any
+
+import numpy as np
+
+from models.spec import ModelSpec
+from playground.onnx_export.layers import Weights
+
+PLAIN = {"qk_norm": False, "logit_softcap": None}
+FAMILIES = {
+    "llama": PLAIN | {
+        "architecture": "decoder", "norm": "rmsnorm", "norm_position": "pre", "position": "rotary", "mlp": "swiglu",
+        "bias": False, "embedding_norm": False, "head_transform": False,
+    },
+    "gpt2": PLAIN | {
+        "architecture": "decoder", "norm": "layernorm", "norm_position": "pre", "position": "learned", "mlp": "gelu",
+        "bias": True, "embedding_norm": False, "head_transform": False, "tie_embeddings": True,
+    },
+    "bert": PLAIN | {
+        "architecture": "encoder", "norm": "layernorm", "norm_position": "post", "position": "learned", "mlp": "gelu",
+        "bias": True, "embedding_norm": True, "head_transform": True, "tie_embeddings": True,
+    },
+}  # fmt: skip
+CLASSES = {"llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel", "bert": "BertForMaskedLM"}
+
+
+def family_of(spec: ModelSpec) -> str | None:
+    """ "llama", "gpt2" or "bert" where the model is one of them to the letter; None for a mix of one's own."""
+    for name, needed in FAMILIES.items():
+        if all(getattr(spec, field) == value for field, value in needed.items()):
+            if name == "gpt2" and spec.kv_heads != spec.n_heads:
+                continue
+            return name
+    return None
+
+
+def config(spec: ModelSpec, family: str, ids: tuple[int, int, int, int]) -> dict[str, Any]:
+    """``config.json`` of transformers."""
+    pad, bos, eos, _ = ids
+    common = {
+        "architectures": [CLASSES[family]], "model_type": family, "vocab_size": spec.vocab_size, "torch_dtype": "float32",
+        "pad_token_id": pad, "bos_token_id": bos, "eos_token_id": eos, "tie_word_embeddings": spec.tie_embeddings,
+    }  # fmt: skip
+    if family == "gpt2":
+        return common | {
+            "n_embd": spec.d_model, "n_layer": spec.n_layers, "n_head": spec.n_heads, "n_positions": spec.context_length,
+            "n_inner": spec.mlp_width, "activation_function": "gelu", "layer_norm_epsilon": spec.norm_eps,
+            "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
+        }  # fmt: skip
+    sizes = {
+        "hidden_size": spec.d_model, "num_hidden_layers": spec.n_layers, "num_attention_heads": spec.n_heads,
+        "intermediate_size": spec.mlp_width, "max_position_embeddings": spec.context_length,
+    }  # fmt: skip
+    if family == "llama":
+        return common | sizes | {
+            "num_key_value_heads": spec.kv_heads, "head_dim": spec.head_dim, "hidden_act": "silu",
+            "rms_norm_eps": spec.norm_eps, "rope_theta": spec.rope_theta, "attention_bias": False, "mlp_bias": False,
+        }  # fmt: skip
+    return common | sizes | {
+        "hidden_act": "gelu", "layer_norm_eps": spec.norm_eps, "type_vocab_size": 2, "position_embedding_type": "absolute",
+        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+    }  # fmt: skip
+
+
+def renamed(spec: ModelSpec, weights: Weights, family: str) -> Weights:
+    """The weights as transformers calls them."""
+    return {"llama": _llama, "gpt2": _gpt2, "bert": _bert}[family](spec, weights)
+
+
+def _split(spec: ModelSpec, qkv: np.ndarray) -> list[np.ndarray]:
+    h, kv = spec.n_heads * spec.head_dim, spec.kv_heads * spec.head_dim
+    return np.split(qkv, [h, h + kv])
+
+
+def _llama(spec: ModelSpec, w: Weights) -> Weights:
+    made = {"model.embed_tokens.weight": w["embedding.tokens.weight"], "model.norm.weight": w["norm.weight"]}
+    if "head.weight" in w:
+        made["lm_head.weight"] = w["head.weight"]
+    for i in range(spec.n_layers):
+        ours, theirs = f"layers.{i}.", f"model.layers.{i}."
+        for name, part in zip("qkv", _split(spec, w[f"{ours}attention.qkv.weight"]), strict=True):
+            made[f"{theirs}self_attn.{name}_proj.weight"] = part
+        made[f"{theirs}self_attn.o_proj.weight"] = w[f"{ours}attention.output.weight"]
+        gate, up = np.split(w[f"{ours}mlp.up.weight"], 2)
+        made |= {f"{theirs}mlp.gate_proj.weight": gate, f"{theirs}mlp.up_proj.weight": up}
+        made[f"{theirs}mlp.down_proj.weight"] = w[f"{ours}mlp.down.weight"]
+        made[f"{theirs}input_layernorm.weight"] = w[f"{ours}attention_norm.weight"]
+        made[f"{theirs}post_attention_layernorm.weight"] = w[f"{ours}mlp_norm.weight"]
+    return made
+
+
+def _gpt2(spec: ModelSpec, w: Weights) -> Weights:
+    """GPT-2 keeps its matrices the other way round."""
+    made = {
+        "transformer.wte.weight": w["embedding.tokens.weight"],
+        "transformer.wpe.weight": w["embedding.positions.weight"],
+    }
+    names = {"attention_norm": "ln_1", "mlp_norm": "ln_2", "attention.qkv": "attn.c_attn", "attention.output": "attn.c_proj",
+             "mlp.up": "mlp.c_fc", "mlp.down": "mlp.c_proj"}  # fmt: skip
+    for i in range(spec.n_layers):
+        for ours, theirs in names.items():
+            weight = w[f"layers.{i}.{ours}.weight"]
+            made[f"transformer.h.{i}.{theirs}.weight"] = weight.T if weight.ndim == 2 else weight
+            made[f"transformer.h.{i}.{theirs}.bias"] = w[f"layers.{i}.{ours}.bias"]
+    return made | {"transformer.ln_f.weight": w["norm.weight"], "transformer.ln_f.bias": w["norm.bias"]}
+
+
+def _bert(spec: ModelSpec, w: Weights) -> Weights:
+    e, t = "bert.embeddings.", "cls.predictions.transform."
+    made = {
+        f"{e}word_embeddings.weight": w["embedding.tokens.weight"],
+        f"{e}position_embeddings.weight": w["embedding.positions.weight"],
+        f"{e}token_type_embeddings.weight": np.zeros((2, spec.d_model), dtype=np.float32),
+        "cls.predictions.bias": w["head.bias"],
+    }
+    for kind in ("weight", "bias"):
+        made[f"{e}LayerNorm.{kind}"] = w[f"embedding.norm.{kind}"]
+        made[f"{t}dense.{kind}"] = w[f"head.dense.{kind}"]
+        made[f"{t}LayerNorm.{kind}"] = w[f"head.norm.{kind}"]
+    names = {"attention.output": "attention.output.dense", "attention_norm": "attention.output.LayerNorm",
+             "mlp.up": "intermediate.dense", "mlp.down": "output.dense", "mlp_norm": "output.LayerNorm"}  # fmt: skip
+    for i in range(spec.n_layers):
+        for kind in ("weight", "bias"):
+            for name, part in zip(
+                ("query", "key", "value"), _split(spec, w[f"layers.{i}.attention.qkv.{kind}"]), strict=True
+            ):
+                made[f"bert.encoder.layer.{i}.attention.self.{name}.{kind}"] = part
+            for ours, theirs in names.items():
+                made[f"bert.encoder.layer.{i}.{theirs}.{kind}"] = w[f"layers.{i}.{ours}.{kind}"]
+    return made

@@ -1,0 +1,179 @@
+"""What an export holds besides its graphs: weights under known names, tokenizer, configurations, card, example, demo."""
+
+import json
+import shutil
+import zipfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from models.spec import ModelSpec
+from playground.inference.engine import ABOUT
+from playground.onnx_export import loadable
+from playground.onnx_export.layers import Weights
+from playground.runs.folder import RunFolder
+from playground.text.tokenizers import Tokenizer
+from playground.training.reproduce import command_line
+
+LOADERS = {
+    "llama": "transformers (LlamaForCausalLM), transformers.js, onnxruntime-genai",
+    "gpt2": "transformers (GPT2LMHeadModel), transformers.js, onnxruntime-genai",
+    "bert": "transformers (BertForMaskedLM), transformers.js",
+}
+
+
+def write_about(folder: Path, run: RunFolder, spec: ModelSpec, tokenizer: Tokenizer) -> None:
+    """``playground.json``: what an engine has to know."""
+    about = run.about()
+    ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
+    _json(folder / ABOUT, {
+        "architecture": spec.architecture, "n_layers": spec.n_layers, "n_kv_heads": spec.kv_heads,
+        "head_dim": spec.head_dim, "d_model": spec.d_model, "vocab_size": spec.vocab_size,
+        "context_length": spec.context_length, "position": "none" if spec.is_recurrent else spec.position,
+        "objective": about["training"]["objective"], "pairs": about.get("data_shape") == "pairs", "ids": list(ids),
+        "name": run.name, "spec": spec.to_dict(),
+    })  # fmt: skip
+
+
+def write_package(
+    folder: Path, run: RunFolder, spec: ModelSpec, weights: Weights, tokenizer: Tokenizer, step: int
+) -> dict[str, Any]:
+    """Everything else; says which software knows the folder."""
+    from safetensors.numpy import save_file
+
+    family = loadable.family_of(spec)
+    shutil.copyfile(run.tokenizer_path, folder / "tokenizer.json")
+    ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
+    _json(folder / "tokenizer_config.json", tokenizer_config(spec))
+    named = loadable.renamed(spec, weights, family) if family else weights
+    save_file(
+        {name: value.copy() for name, value in named.items()},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    (folder / "model.safetensors").chmod(0o644)  # safetensors makes it its owner's alone
+    if family:
+        _json(folder / "config.json", loadable.config(spec, family, ids))
+    else:
+        _json(folder / "config.json", {"model_type": "lm-playground", **spec.to_dict()})
+    if spec.is_causal and not spec.is_recurrent:
+        _json(
+            folder / "generation_config.json",
+            {"bos_token_id": ids[1], "eos_token_id": ids[2], "pad_token_id": ids[0]},
+        )
+    if spec.architecture == "decoder":
+        _json(folder / "genai_config.json", genai_config(spec, ids))
+    for name in ("example.py", "demo.html"):
+        if name == "demo.html" and spec.architecture != "decoder":
+            continue
+        text = resources.files("playground.onnx_export").joinpath("shipped", name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace("{{NAME}}", run.name), encoding="utf-8")
+    (folder / "curve.svg").write_text(curve(run), encoding="utf-8")
+    (folder / "README.md").write_text(card(run, spec, family, step), encoding="utf-8")
+    return {"family": family, "loaders": LOADERS.get(family or "", "")}
+
+
+def tokenizer_config(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.context_length, "pad_token": "<pad>",
+        "bos_token": "<bos>", "eos_token": "<eos>", "mask_token": "<mask>", "clean_up_tokenization_spaces": False,
+    }  # fmt: skip
+
+
+def genai_config(spec: ModelSpec, ids: tuple[int, int, int, int]) -> dict[str, Any]:
+    """For onnxruntime-genai, which takes any decoder whose inputs are named."""
+    inputs = {
+        "input_ids": "input_ids", "attention_mask": "attention_mask",
+        "past_key_names": "past_key_values.%d.key", "past_value_names": "past_key_values.%d.value",
+    }  # fmt: skip
+    if spec.position != "none":
+        inputs["position_ids"] = "position_ids"
+    return {
+        "model": {
+            "type": "llama", "bos_token_id": ids[1], "eos_token_id": ids[2], "pad_token_id": ids[0],
+            "context_length": spec.context_length, "vocab_size": spec.vocab_size,
+            "decoder": {
+                "session_options": {"provider_options": []}, "filename": "model.onnx", "head_size": spec.head_dim,
+                "hidden_size": spec.d_model, "num_attention_heads": spec.n_heads, "num_hidden_layers": spec.n_layers,
+                "num_key_value_heads": spec.kv_heads, "inputs": inputs,
+                "outputs": {"logits": "logits", "present_key_names": "present.%d.key", "present_value_names": "present.%d.value"},
+            },
+        },
+        "search": {"max_length": spec.context_length, "do_sample": False, "past_present_share_buffer": False},
+    }  # fmt: skip
+
+
+def curve(run: RunFolder, width: int = 640, height: int = 240) -> str:
+    """The training curve as a picture of its own."""
+    rows = [row for row in run.metrics()[0] if row.get("loss") is not None or row.get("val_loss") is not None]
+    points = {
+        name: [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+        for name in ("loss", "val_loss")
+    }
+    every = [loss for series in points.values() for _, loss in series]
+    if not every:
+        return f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"/>'
+    last, low, high = max(row["step"] for row in rows) or 1, min(every), max(every)
+    place = lambda step, loss: (
+        f"{50 + (width - 70) * step / last:.1f},{20 + (height - 60) * (high - loss) / (high - low or 1):.1f}"
+    )
+    lines = "".join(
+        f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(place(*point) for point in points[name])}"/>'
+        for name, colour in (("loss", "#9ec9e8"), ("val_loss", "#d55e00"))
+    )
+    words = (f'<text x="4" y="24">{high:.2f}</text><text x="4" y="{height - 40}">{low:.2f}</text>'
+             f'<text x="{width - 70}" y="{height - 8}">{last:,}</text><text x="50" y="{height - 8}">step</text>'
+             f'<text x="{width - 300}" y="14">loss (nats a token): <tspan fill="#5a9fd0">training</tspan>, '
+             '<tspan fill="#d55e00">validation</tspan></text>')  # fmt: skip
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">'
+            f'<rect width="{width}" height="{height}" fill="#fff"/>{lines}{words}</svg>\n')  # fmt: skip
+
+
+def card(run: RunFolder, spec: ModelSpec, family: str | None, step: int) -> str:
+    """README.md: what it is, how it was made, from what, and who can load it."""
+    about, status = run.about(), run.status()
+    info = about.get("data_info", {})
+    loss = (
+        f"{status.val_loss:.4f} nats a token on held-out text"
+        if status.val_loss is not None
+        else "not measured"
+    )
+    known = (
+        f"The weights are a known architecture; load the folder with {LOADERS[family]}."
+        if family
+        else "This is a mix of its own: transformers and transformers.js do not know it. ONNX Runtime runs it everywhere."
+    )
+    tags = "\n".join(["---", "library_name: onnx", "tags: [lm-playground]", "---"])
+    return f"""{tags}
+# {run.name}
+
+A small language model ({spec.architecture}, {spec.n_layers} layers, {spec.d_model} channels, context of
+{spec.context_length} tokens), exported from LM Playground at step {step:,}. Validation loss: {loss}.
+
+![training curve](curve.svg)
+
+{known} `python example.py "a prompt"` needs onnxruntime, tokenizers and numpy alone; `report.json` says how the export
+was compared with PyTorch.
+
+Made with:
+
+    {command_line(run.config())}
+
+Text: {info.get("provenance", "the person's own")} Licence: {info.get("licence") or "not known"}.
+"""
+
+
+def zipped(folder: Path, to: Path) -> Path:
+    """The folder as one file to download."""
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                packed.write(
+                    path,
+                    f"{folder.name if folder.name != 'export' else folder.parent.name}/{path.relative_to(folder)}",
+                )
+    return to
+
+
+def _json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

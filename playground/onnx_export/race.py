@@ -1,0 +1,140 @@
+"""The same model, the same prompt, every way of running it: side by side, a few tokens in turn, so that all share the
+machine's good and bad moments.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from playground.inference.engine import Engine
+
+TURN = 8  # tokens
+
+
+@dataclass
+class Runner:
+    """One way of running the model.
+
+    Attributes:
+        name: "torch, no cache", "onnx fp32" …
+        tokens, seconds: written so far, and the time that took.
+        text: the tokens themselves.
+        provider: where it runs.
+        error: why it cannot, in a sentence.
+    """
+
+    name: str
+    provider: str = "CPU"
+    tokens: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    text: list[int] | None = None
+
+    @property
+    def speed(self) -> float:
+        """Tokens a second."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+
+def ways(
+    model: nn.Module, folder: Path, prompt: list[int], most: int
+) -> dict[str, tuple[str, Callable[[], Iterator[int]]]]:
+    """Every way there is: name → (provider, what writes the tokens)."""
+    found = {
+        "torch, no cache": ("CPU", lambda: uncached(model, prompt, most)),
+        "torch, cache": ("CPU", lambda: cached(model, prompt, most)),
+    }
+    files = sorted(
+        folder.glob("fused.*.onnx"),
+        key=lambda path: ["fp32", "fp16", "int8", "int4"].index(path.name.split(".")[1]),
+    )
+    names = [path.name.split(".")[1] for path in files] or ["fp32"]
+    for precision in names:
+        engine = Engine(folder, precision)
+        found[f"ONNX {precision}"] = engine.provider, lambda engine=engine: engine.generate(prompt, most)
+    return found
+
+
+@torch.no_grad()
+def uncached(model: nn.Module, prompt: list[int], most: int) -> Iterator[int]:
+    """Reads the whole text again for every token."""
+    ids = list(prompt)
+    for _ in range(most):
+        window = ids if model.spec.is_recurrent else ids[-model.spec.context_length :]
+        ids.append(int(model(torch.tensor([window])).logits[0, -1].argmax()))
+        yield ids[-1]
+
+
+@torch.no_grad()
+def cached(model: nn.Module, prompt: list[int], most: int) -> Iterator[int]:
+    """With a key-value cache, or the recurrent state."""
+    from models.decode import decode
+
+    yield from decode(model, prompt, most, lambda logits: int(logits.argmax()))
+
+
+class Race:
+    """All ways in turn, in a thread; look at ``runners`` while it goes on.
+
+    Args:
+        model, folder: the run in torch and its export.
+        prompt: at least one token.
+        most: tokens that each writes.
+    """
+
+    def __init__(self, model: nn.Module, folder: Path, prompt: list[int], most: int = 128) -> None:
+        self.most = most
+        self._ways = ways(model, folder, prompt, most)
+        self.runners = [Runner(name, provider, text=[]) for name, (provider, _) in self._ways.items()]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="race", daemon=True)
+
+    def start(self) -> "Race":
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Ends it within one token."""
+        self._stop.set()
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+    def wait(self) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        going = {runner.name: self._ways[runner.name][1]() for runner in self.runners}
+        while going and not self._stop.is_set():
+            for runner in self.runners:
+                if runner.name in going and not self._turn(runner, going[runner.name]):
+                    del going[runner.name]
+
+    def _turn(self, runner: Runner, tokens: Iterator[int]) -> bool:
+        """A few tokens of one; False when it has written all."""
+        try:
+            for _ in range(TURN):
+                start = time.perf_counter()
+                token = next(tokens, None)
+                runner.seconds += time.perf_counter() - start
+                if token is None or self._stop.is_set():
+                    return False
+                runner.text.append(token)
+                runner.tokens += 1
+        except Exception as error:  # one way that fails must not end the others
+            runner.error = str(error).splitlines()[0][:200]
+            return False
+        return True
+
+
+def same_share(runner: Runner, best: Runner) -> float:
+    """How much of its text, from the beginning, is the same as the other's (greedy agreement)."""
+    n = min(len(runner.text), len(best.text))
+    same = next((i for i in range(n) if runner.text[i] != best.text[i]), n)
+    return same / n if n else 0.0

@@ -1,0 +1,90 @@
+"""Writes with this model: python example.py "a prompt". Needs onnxruntime, tokenizers and numpy."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from tokenizers import Tokenizer
+
+here = Path(__file__).parent
+about = json.loads((here / "playground.json").read_text(encoding="utf-8"))
+tokenizer = Tokenizer.from_file(str(here / "tokenizer.json"))
+PAD, BOS, EOS, MASK = about["ids"]
+
+
+def start(session, batch=1):
+    """An empty cache or state."""
+    made = {}
+    for value in session.get_inputs():
+        if value.name in ("past_hidden", "past_cell"):
+            made[value.name] = np.zeros((about["n_layers"], batch, about["d_model"]), np.float32)
+        elif value.name.startswith("past_key_values"):
+            made[value.name] = np.zeros((batch, about["n_kv_heads"], 0, about["head_dim"]), np.float32)
+    return made
+
+
+def run(session, ids, state, before, more):
+    """Logits after the last token, and the state to go on from."""
+    feed = {"input_ids": np.array([ids], np.int64), **state, **more}
+    names = [value.name for value in session.get_inputs()]
+    if "attention_mask" in names:
+        feed["attention_mask"] = np.ones((1, before + len(ids)), np.int64)
+    if "position_ids" in names:
+        feed["position_ids"] = np.arange(before, before + len(ids), dtype=np.int64)[None]
+    outputs = [value.name for value in session.get_outputs() if not value.name.startswith("attentions")]
+    made = dict(zip(outputs, session.run(outputs, feed)))
+    logits = made.pop("logits")[0, -1]
+    return logits, {
+        name.replace("present.", "past_key_values.").replace("present_", "past_"): x
+        for name, x in made.items()
+    }
+
+
+def write(prompt, most=64):
+    """Greedy tokens after a prompt."""
+    more = {}
+    ids = tokenizer.encode(prompt, add_special_tokens=False).ids
+    if about["architecture"] == "encoder-decoder":
+        reader = ort.InferenceSession(str(here / "encoder_model.onnx"))
+        mask = np.ones((1, len(ids)), np.int64)
+        names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
+        more = dict(
+            zip(names, reader.run(names, {"input_ids": np.array([ids], np.int64), "attention_mask": mask}))
+        )
+        more["encoder_attention_mask"] = mask
+        ids, session = [BOS], ort.InferenceSession(str(here / "decoder_model.onnx"))
+    else:
+        session = ort.InferenceSession(str(here / "model.onnx"))
+        ids = ids + [BOS] if about["pairs"] else ids or [EOS]
+    logits, state = run(session, ids[-about["context_length"] :], start(session), 0, more)
+    length, written = min(len(ids), about["context_length"]), []
+    recurrent = about["architecture"] in ("rnn", "lstm", "gru")
+    while len(written) < most and (recurrent or length < about["context_length"]):
+        token = int(logits.argmax())
+        if token == EOS:
+            break
+        written.append(token)
+        logits, state = run(session, [token], state, length, more)
+        length += 1
+    return tokenizer.decode(written)
+
+
+def fill(text):
+    """The likeliest token for each <mask> in a text."""
+    session = ort.InferenceSession(str(here / "model.onnx"))
+    ids = []
+    for index, part in enumerate(text.split("<mask>")):
+        ids += ([MASK] if index else []) + tokenizer.encode(part, add_special_tokens=False).ids
+    feed = {"input_ids": np.array([ids], np.int64), "attention_mask": np.ones((1, len(ids)), np.int64)}
+    (logits,) = session.run(["logits"], feed)
+    return tokenizer.decode(
+        [int(logits[0, i].argmax()) if token == MASK else token for i, token in enumerate(ids)]
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")
+    words = " ".join(sys.argv[1:]) or "The "
+    print(fill(words) if about["objective"] == "mlm" else words + write(words))

@@ -1,0 +1,213 @@
+"""Proving an export: the graph against torch over many shapes, and token for token."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from models.decode import decode
+from models.spec import ModelSpec
+from playground.errors import PlaygroundError
+from playground.inference.engine import Engine
+from playground.inference.session import open_session
+
+TOLERANCE = 2e-4
+"""The largest difference of logits that is rounding, as a share of the largest logit (or of 1)."""
+GREEDY = 64
+
+
+@dataclass(frozen=True)
+class Check:
+    """One shape that was compared.
+
+    Attributes:
+        what: such as "batch 8, 16 tokens after 48".
+        error: the largest difference of logits.
+        scale: the largest logit, at least 1.
+    """
+
+    what: str
+    error: float
+    scale: float
+
+    @property
+    def agrees(self) -> bool:
+        return self.error <= TOLERANCE * self.scale
+
+
+def compare(ours: np.ndarray, theirs: np.ndarray, what: str) -> Check:
+    """Logits of the graph and of torch."""
+    return Check(what, float(np.abs(ours - theirs).max()), max(1.0, float(np.abs(theirs).max())))
+
+
+@torch.no_grad()
+def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
+    """The graph of standard operators against torch: batches of 1 to 8, lengths of 1 to the context, caches from empty to
+    full, padding.
+    """
+    spec, rng = model.spec, np.random.default_rng(0)
+    draw = lambda *shape: rng.integers(4, spec.vocab_size, shape)
+    if spec.architecture == "encoder-decoder":
+        yield from _pairs(model, folder, draw)
+        return
+    session = open_session(folder / "model.onnx", "cpu")
+    most = spec.context_length
+    if not spec.is_causal:
+        for batch, n, padded in ((1, 1, 0), (2, most // 2, 0), (8, most, 0), (3, most, most // 3)):
+            ids, mask = draw(batch, n), np.ones((batch, n), dtype=np.int64)
+            mask[0, n - padded :] = 0 if padded else 1
+            theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
+            (ours,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
+            told = f"batch {batch}, {n} tokens" + (f", {padded} of them padding" if padded else "")
+            yield compare(ours[mask == 1], theirs[mask == 1], told)
+        return
+    for batch, n, before in (
+        (1, 1, 0),
+        (2, most // 2, 0),
+        (8, most, 0),
+        (1, 1, most - 1),
+        (4, most // 4, most // 2),
+    ):
+        ids = draw(batch, before + n)
+        theirs = model(torch.from_numpy(ids)).logits.numpy()[:, before:]
+        ours = _in_pieces(session, spec, ids, before)
+        yield compare(ours, theirs, f"batch {batch}, {n} tokens after {before}")
+    if not spec.is_recurrent:
+        yield _padded(model, session, draw(3, most), most // 3)
+
+
+def _in_pieces(session, spec: ModelSpec, ids: np.ndarray, before: int) -> np.ndarray:
+    """The logits of the second part, with a cache of the first."""
+    state = _empty(session, spec, len(ids))
+    logits = None
+    for start, end in ((0, before), (before, ids.shape[1])):
+        if end > start:
+            logits, state = _call(session, ids[:, start:end], state, start)
+    return logits
+
+
+def _call(
+    session, ids: np.ndarray, state: dict, before: int, mask: np.ndarray | None = None
+) -> tuple[np.ndarray, dict]:
+    inputs = {value.name for value in session.get_inputs()}
+    outputs = [value.name for value in session.get_outputs() if not value.name.startswith("attentions")]
+    batch, n = ids.shape
+    feed = {"input_ids": ids, **state}
+    mask = np.ones((batch, before + n), dtype=np.int64) if mask is None else mask
+    if "attention_mask" in inputs:
+        feed["attention_mask"] = mask
+    if "position_ids" in inputs:
+        feed["position_ids"] = np.maximum(mask.cumsum(1) - 1, 0)[:, before:]
+    made = dict(zip(outputs, session.run(outputs, feed), strict=True))
+    rename = lambda name: (
+        "past_key_values" + name.removeprefix("present") if "." in name else name.replace("present", "past")
+    )
+    return made["logits"], {rename(name): value for name, value in made.items() if name != "logits"}
+
+
+def _empty(session, spec: ModelSpec, batch: int) -> dict[str, np.ndarray]:
+    shape = lambda name: (
+        (spec.n_layers, batch, spec.d_model) if "." not in name else (batch, spec.kv_heads, 0, spec.head_dim)
+    )
+    return {
+        value.name: np.zeros(shape(value.name), dtype=np.float32)
+        for value in session.get_inputs()
+        if value.name.startswith("past")
+    }
+
+
+def _padded(model: nn.Module, session, ids: np.ndarray, padding: int) -> Check:
+    """The first text of the batch is shorter, padded on the left as batched generation does."""
+    mask = np.ones(ids.shape, dtype=np.int64)
+    mask[0, :padding] = 0
+    theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
+    ours, _ = _call(session, ids, _empty(session, model.spec, len(ids)), 0, mask)
+    return compare(
+        ours[mask == 1], theirs[mask == 1], f"batch 3, {ids.shape[1]} tokens, {padding} of them padding"
+    )
+
+
+def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
+    spec = model.spec
+    reader, writer = (open_session(folder / f"{name}_model.onnx", "cpu") for name in ("encoder", "decoder"))
+    most = spec.context_length
+    for batch, sources, n, before, padded in (
+        (1, 1, 1, 0, 0),
+        (2, most // 2, most // 4, 0, 0),
+        (8, most, 4, 0, most // 3),
+        (3, most // 2, 1, most - 1, 0),
+    ):
+        source, ids = draw(batch, sources), draw(batch, before + n)
+        mask = np.ones((batch, sources), dtype=np.int64)
+        mask[0, sources - padded :] = 0 if padded else 1
+        theirs = model(
+            torch.from_numpy(ids),
+            source_ids=torch.from_numpy(source),
+            source_mask=torch.from_numpy(mask).bool(),
+        ).logits.numpy()
+        names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
+        cross = dict(
+            zip(names, reader.run(names, {"input_ids": source, "attention_mask": mask}), strict=True)
+        )
+        cross["encoder_attention_mask"] = mask
+        state, logits = _empty(writer, spec, batch), None
+        for start, end in ((0, before), (before, before + n)):
+            if end > start:
+                logits, state = _call(writer, ids[:, start:end], {**state, **cross}, start)
+        yield compare(
+            logits, theirs[:, before:], f"batch {batch}, {sources} tokens read, {n} written after {before}"
+        )
+
+
+@torch.no_grad()
+def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
+    """The fused graph with its cache in place: texts of different lengths at once, then token by token."""
+    spec, rng = model.spec, np.random.default_rng(1)
+    for batch in (1, 2, 8):
+        engine = Engine(folder, batch=batch, device="cpu")
+        most = spec.context_length
+        ids = rng.integers(4, spec.vocab_size, (batch, most))
+        theirs = model(torch.from_numpy(ids)).logits.numpy()
+        lengths = rng.integers(1, max(2, most - 4), batch)
+        ours = [engine.model.read([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy()]
+        for i in range(3):
+            ours.append(engine.model.step(ids[np.arange(batch), lengths + i]).copy())
+        right = [theirs[np.arange(batch), lengths - 1 + i] for i in range(4)]
+        yield compare(
+            np.stack(ours),
+            np.stack(right),
+            f"fused, batch {batch}, caches of {lengths.min()} to {lengths.max()} tokens",
+        )
+
+
+def check_greedy(model: nn.Module, folder: Path) -> int:
+    """How many of the greedy tokens after a prompt are those of torch, from the first on; GREEDY when all are."""
+    spec, rng = model.spec, np.random.default_rng(2)
+    prompt = rng.integers(4, spec.vocab_size, 4).tolist()
+    source = rng.integers(4, spec.vocab_size, 6).tolist() if spec.architecture == "encoder-decoder" else None
+    most = min(GREEDY, spec.context_length - len(prompt)) if source else GREEDY
+    theirs = list(decode(model, prompt, most, lambda logits: int(logits.argmax()), source_ids=source))
+    ours = list(Engine(folder, device="cpu").generate(prompt, most, source_ids=source))
+    same = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b), most)
+    return GREEDY if same == most else same
+
+
+def disagree(checks: list[Check], greedy: int | None) -> None:
+    """
+    Raises:
+        PlaygroundError: when the export is not the model.
+    """
+    worst = max(checks, key=lambda check: check.error / check.scale)
+    if not worst.agrees:
+        raise PlaygroundError(
+            f"The exported model does not agree with PyTorch: logits differ by {worst.error:.2g} ({worst.what}).",
+            "Nothing was exported. Please report this with the run's settings.",
+        )
+    if greedy is not None and greedy < GREEDY:
+        raise PlaygroundError(
+            f"The exported model writes other tokens than PyTorch from token {greedy + 1} on.",
+            "Nothing was exported. Please report this with the run's settings.",
+        )

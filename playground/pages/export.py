@@ -1,0 +1,161 @@
+"""A run as ONNX: written, proved against PyTorch, shrunk, raced and packed."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from models.spec import SpecError
+from playground.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.ui import links
+from playground.ui.choose import choose_run, choose_step, speaks
+from playground.ui.frame import page_title
+from playground.ui.language import t
+from playground.ui.messages import no_model_yet, plain, show, shown_errors
+from playground.ui.onnx_views import choose_view, draw
+
+
+class Job:
+    """An export in a thread: it goes on when the page is looked at anew, and can be stopped."""
+
+    def __init__(self, run: RunFolder, step: int, precisions: list[str], attentions: bool) -> None:
+        self.run, self.what, self.share = run, "Loading the model", 0.0
+        self.error: PlaygroundError | SpecError | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(step, precisions, attentions), daemon=True)
+        self._thread.start()
+
+    def _work(self, step: int, precisions: list[str], attentions: bool) -> None:
+        from playground.onnx_export.export import export
+
+        try:
+            export(self.run, step, precisions, attentions, progress=self._told, cancelled=self._stop.is_set)
+        except (PlaygroundError, SpecError) as error:
+            self.error = error
+        except Exception as error:  # a thread has no page to show a bug on
+            self.error = PlaygroundError(
+                f"Something went wrong inside: {error}.", "The server's log tells more."
+            )
+            raise
+
+    def _told(self, what: str, share: float) -> None:
+        self.what, self.share = what, share
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+
+def page() -> None:
+    page_title(
+        t("Export"), t("Write a model as ONNX, prove that it is the same model, and see how fast it runs.")
+    )
+    with shown_errors():
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            run = choose_run("export.run", speaks)
+            step = choose_step("export", run) if run else 0
+        if run is None:
+            no_model_yet()
+            return
+        ask(run, step)
+        finished(run)
+
+
+def ask(run: RunFolder, step: int) -> None:
+    """What to make, and the button that makes it."""
+    from playground.onnx_export.shrink import PRECISIONS
+
+    architecture = run.about()["model"]["architecture"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = ["fp32"]
+        if architecture == "decoder":
+            chosen = st.pills(
+                t("Weights"), list(PRECISIONS), selection_mode="multi", default=list(PRECISIONS), key="export.precisions",
+                help="\n\n".join(f"**{name}**: {t(told)}" for name, told in PRECISIONS.items()),
+            )  # fmt: skip
+        attentions = False
+        if architecture in ("decoder", "encoder", "encoder-decoder"):
+            attentions = st.toggle(t("Give out the attention weights too"), key="export.attentions")
+        job: Job | None = st.session_state.get("export.job")
+        if st.button(
+            t("Export"),
+            type="primary",
+            icon=":material/deployed_code:",
+            key="export.go",
+            disabled=bool(job and not job.is_over),
+        ):
+            st.session_state["export.job"] = job = Job(run, step, chosen, attentions)
+    if job and job.run.id == run.id:
+        with st.container():
+            working()
+
+
+@st.fragment(run_every=0.25)
+def working() -> None:
+    """How far the export is."""
+    job: Job | None = st.session_state.get("export.job")
+    if job is None:
+        return
+    if not job.is_over:
+        st.progress(job.share, t(job.what))
+        if st.button(t("Stop"), icon=":material/stop:", key="export.stop"):
+            job.stop()
+        return
+    if job.error:
+        show(job.error)
+        return
+    st.session_state["export.job"] = None
+    st.rerun()
+
+
+def finished(run: RunFolder) -> None:
+    """The export that is there, and what can be done with it."""
+    from playground.onnx_export.export import exported
+
+    made = exported(run)
+    if made is None:
+        st.info(
+            t(
+                "Not exported yet. It takes a second or two: the graph is written, compared with PyTorch and packed."
+            ),
+            icon=":material/deployed_code:",
+        )
+        return
+    report = made.report
+    st.success(
+        t("Agrees with PyTorch over {n} shapes: logits differ by at most {worst:.1e}. Exported from step {step:,} in "
+          "{seconds:.1f} s.",
+          n=len(report["checks"]), worst=report["worst"], step=report["step"], seconds=report["seconds"]),
+        icon=":material/verified:",
+    )  # fmt: skip
+    loaders = report["loaders"]
+    st.caption(
+        t("Loads in {loaders}.", loaders=loaders)
+        if loaders
+        else t("A mix of its own: ONNX Runtime runs it; transformers does not know it.")
+    )
+    with st.container(horizontal=True):
+        st.download_button(
+            t("Download everything (.zip)"), lambda: packed(made.folder, run), f"{run.id}-onnx.zip", "application/zip",
+            icon=":material/download:", key="export.zip", on_click="ignore",
+        )  # fmt: skip
+        links.link("generate", t("Write with the model"), icon=":material/edit_note:", run=run.id)
+    view = choose_view(run)
+    with shown_errors():
+        draw(view, run, made)
+    st.caption(t("The files are in {folder}.", folder=plain(str(made.folder))))
+
+
+def packed(folder: Path, run: RunFolder) -> Any:
+    """The folder as one file, made when somebody asks for it."""
+    import tempfile
+
+    from playground.onnx_export.package import zipped
+
+    with tempfile.TemporaryDirectory() as place:
+        return zipped(folder, Path(place) / f"{run.id}.zip").read_bytes()

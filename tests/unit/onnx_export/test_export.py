@@ -1,0 +1,236 @@
+"""From a run to a folder: proved, whole or not there at all, and usable without us."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from playground import gallery
+from playground.errors import PlaygroundError
+from playground.inference.engine import Engine
+from playground.inference.sampling import Sampling
+from playground.inference.session import open_session, running_on
+from playground.onnx_export import export as exporting
+from playground.onnx_export import verify
+from playground.onnx_export.export import export, exported
+from playground.onnx_export.race import Race, same_share
+from playground.onnx_export.reading import describe
+from playground.text.tokenizers import Tokenizer
+from playground.training.saving import load_model
+
+RUNS = ("bible-decoder", "bible-lstm", "bible-encoder", "dates", "induction")
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_shipped_run_exports_with_its_proof(name):
+    told = []
+    made = export(gallery.get(name), progress=lambda what, share: told.append(share))
+    report = made.report
+    assert told == sorted(told) and told[-1] == 1.0
+    assert report["worst"] < 1e-3 and len(report["checks"]) >= 4
+    assert report["greedy"] in (None, 64)
+    assert exported(gallery.get(name)).report == report
+    assert not [path for path in made.folder.parent.iterdir() if path.name.startswith(".")], "nothing lies about"
+    for file in ("playground.json", "tokenizer.json", "config.json", "model.safetensors", "README.md", "report.json", "curve.svg"):
+        assert (made.folder / file).stat().st_size > 50, file
+
+
+@pytest.mark.parametrize(("name", "prompt", "says"), [
+    ("bible-decoder", "And God said", "And God said"), ("bible-lstm", "And God said", "And God said"),
+    ("dates", "May 3, 2001 =", "2001-05-03"), ("bible-encoder", "In the beginning God <mask> the heaven", "In the beginning God "),
+])  # fmt: skip
+def test_the_example_needs_nothing_of_ours(name, prompt, says):
+    made = export(gallery.get(name))
+    done = subprocess.run(
+        [sys.executable, "-I", str(made.folder / "example.py"), prompt], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"}, cwd="/",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout and "<mask>" not in done.stdout
+
+
+def test_the_engine_writes_what_torch_writes_past_the_end_of_its_context():
+    run = gallery.get("bible-decoder")
+    made, model, tokenizer = export(run), load_model(run), Tokenizer.load(run.tokenizer_path)
+    from models.decode import decode
+
+    prompt = tokenizer.encode("In the beginning")
+    theirs = list(decode(model, prompt, 150, lambda logits: int(logits.argmax())))
+    engine = Engine(made.folder)
+    assert engine.fused and engine.provider in ("CPU", "CUDA")
+    assert list(engine.generate(prompt, 150)) == theirs
+    assert list(engine.generate(prompt, 150, stop=(theirs[10],))) == theirs[: theirs.index(theirs[10])]
+    asked = iter([False] * 5 + [True] * 99)
+    assert list(engine.generate(prompt, 150, cancelled=lambda: next(asked))) == theirs[:5]
+    warm = Sampling(temperature=0.8, top_k=20)
+    assert list(engine.generate(prompt, 20, warm, seed=3)) == list(engine.generate(prompt, 20, warm, seed=3))
+
+
+def test_several_texts_at_once_are_what_each_is_alone():
+    run = gallery.get("bible-decoder")
+    made, tokenizer = export(run), Tokenizer.load(run.tokenizer_path)
+    prompts = [tokenizer.encode(text) for text in ("And God said", "The", "Blessed are the poor in")]
+    together = Engine(made.folder, batch=3).batched(prompts, 20)
+    alone = [list(Engine(made.folder).generate(prompt, 20)) for prompt in prompts]
+    assert together == alone
+
+
+def test_weights_under_known_names_are_the_same_model():
+    run = gallery.get("bible-decoder")
+    made, model = export(run), load_model(run)
+    weights, config = load_file(made.folder / "model.safetensors"), json.loads((made.folder / "config.json").read_text())
+    assert config["architectures"] == ["LlamaForCausalLM"] and config["num_hidden_layers"] == 4
+    q = model.layers[2].attention.qkv.weight.detach().numpy()[:128]
+    assert (weights["model.layers.2.self_attn.q_proj.weight"] == q).all()
+    assert "LlamaForCausalLM" in (made.folder / "README.md").read_text()
+
+
+def test_a_graph_that_does_not_agree_is_not_offered(monkeypatch):
+    run = gallery.get("induction")
+    before = export(run)
+    real = exporting.decoder
+
+    def wrong(spec, weights, attentions=False):
+        weights = {**weights, "norm.weight": weights["norm.weight"] * 1.01}
+        return real(spec, weights, attentions)
+
+    monkeypatch.setattr(exporting, "decoder", wrong)
+    with pytest.raises(PlaygroundError, match="does not agree"):
+        export(run)
+    assert exported(run).report == before.report, "what was there before stays"
+    assert not [path for path in before.folder.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_stopped_half_way_leaves_nothing():
+    run = gallery.get("induction")
+    with pytest.raises(PlaygroundError, match="stopped"):
+        export(run, cancelled=lambda: True)
+    assert exported(run) is None
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(PlaygroundError, match="holds other files"):
+        export(gallery.get("induction"), to=tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_full_disk_and_no_permission_are_said(monkeypatch, tmp_path):
+    import errno
+
+    for code, says in ((errno.ENOSPC, "The disk is full"), (errno.EACCES, "Writing is not allowed")):
+
+        def fails(*_, code=code):
+            raise OSError(code, os.strerror(code), str(tmp_path))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(exporting.shrink, "save", fails)
+            with pytest.raises(PlaygroundError, match=says):
+                export(gallery.get("induction"))
+    assert exported(gallery.get("induction")) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x0a" + os.urandom(2000)])
+def test_a_damaged_file_is_said(content, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(PlaygroundError, match="model.onnx"):
+        open_session(path)
+    if content:
+        with pytest.raises(PlaygroundError, match="no ONNX model"):
+            describe(path)
+
+
+def test_an_opset_of_the_future_is_said(tmp_path):
+    import onnx
+
+    made = export(gallery.get("induction"))
+    model = onnx.load(str(made.folder / "model.onnx"))
+    model.opset_import[0].version = 999
+    onnx.save(model, str(tmp_path / "future.onnx"))
+    with pytest.raises(PlaygroundError, match="newer ONNX"):
+        open_session(tmp_path / "future.onnx")
+
+
+def test_missing_things_are_said(tmp_path, monkeypatch):
+    with pytest.raises(PlaygroundError, match="no ONNX model at"):
+        open_session(tmp_path / "nothing.onnx")
+    with pytest.raises(PlaygroundError, match="no export"):
+        Engine(tmp_path)
+    with pytest.raises(PlaygroundError, match="no precision"):
+        export(gallery.get("induction"), precisions=("fp7",))
+
+
+def test_without_its_tokenizer_a_run_is_not_exported(new_run):
+    from playground.training import worker
+
+    folder = new_run(training={"steps": 2})
+    worker.run(folder)
+    folder.tokenizer_path.unlink()
+    with pytest.raises(PlaygroundError, match="no tokenizer"):
+        export(folder)
+
+
+def test_the_race_is_run_by_all_and_they_agree():
+    run = gallery.get("bible-decoder")
+    made = export(run, precisions=("fp32", "int8"))
+    tokenizer = Tokenizer.load(run.tokenizer_path)
+    race = Race(load_model(run), made.folder, tokenizer.encode("And God said"), 24).start()
+    race.wait()
+    names = [runner.name for runner in race.runners]
+    assert names == ["torch, no cache", "torch, cache", "ONNX fp32", "ONNX int8"]
+    assert all(runner.tokens == 24 and runner.speed > 0 and not runner.error for runner in race.runners)
+    assert same_share(race.runners[2], race.runners[1]) == 1.0 and same_share(race.runners[0], race.runners[1]) == 1.0
+
+
+def test_what_shrinking_costs():
+    from playground.onnx_export.quality import loss_of
+
+    run = gallery.get("bible-decoder")
+    made = export(run, precisions=("fp32", "int8", "int4"))
+    tokenizer = Tokenizer.load(run.tokenizer_path)
+    ids = tokenizer.encode("And God said, Let there be light: and there was light. And God saw the light, that it was good")[:24]
+    windows = np.array([ids, ids[::-1]])
+    import torch
+    import torch.nn.functional as F
+
+    with torch.no_grad():
+        logits = load_model(run)(torch.from_numpy(windows[:, :-1])).logits
+        right = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(windows[:, 1:]).flatten()).item()
+    losses = {name: loss_of(made.folder, name, windows) for name in ("fp32", "int8", "int4")}
+    assert losses["fp32"] == pytest.approx(right, abs=1e-4)
+    assert abs(losses["int8"] - right) < 0.1 and abs(losses["int4"] - right) < 0.6
+
+
+def test_which_provider_runs_is_what_the_session_says():
+    made = export(gallery.get("induction"))
+    session = open_session(made.folder / "model.onnx", "cpu")
+    assert running_on(session) == "CPU" == session.get_providers()[0].removesuffix("ExecutionProvider")
+
+
+@pytest.mark.skipif(not Path("/dev/nvidiactl").exists(), reason="no NVIDIA GPU here")
+def test_on_a_gpu_the_engine_writes_the_same():
+    run = gallery.get("bible-decoder")
+    made, tokenizer = export(run), Tokenizer.load(run.tokenizer_path)
+    prompt = tokenizer.encode("And God said")
+    on_gpu, on_cpu = Engine(made.folder, device="cuda"), Engine(made.folder, device="cpu")
+    assert on_gpu.provider == "CUDA"
+    assert list(on_gpu.generate(prompt, 40)) == list(on_cpu.generate(prompt, 40))
+
+
+def test_greedy_equality_is_counted_from_the_first_token():
+    checks = [verify.Check("x", 1e-6, 1.0)]
+    with pytest.raises(PlaygroundError, match="from token 4 on"):
+        verify.disagree(checks, 3)
+    verify.disagree(checks, verify.GREEDY)

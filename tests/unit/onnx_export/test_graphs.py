@@ -1,0 +1,139 @@
+"""Every architecture as ONNX, against torch: all the choices a spec has, in shapes that were not tried while writing it."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from models.build import build
+from models.presets import PRESETS
+from models.spec import ModelSpec
+from playground.inference.engine import About, Decoder
+from playground.inference.session import open_session
+from playground.onnx_export import shrink, verify
+from playground.onnx_export.fused import can_be_fused, fused_decoder
+from playground.onnx_export.recurrent import recurrent
+from playground.onnx_export.transformers import decoder, encoder, source_encoder, state_of, target_decoder
+
+SMALL = {"vocab_size": 50, "d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 24}
+DECODERS = {
+    "gpt2": ModelSpec("decoder", **SMALL),
+    "llama": PRESETS["llama-tiny"].spec.replace(**SMALL),
+    "modern": PRESETS["modern-tiny"].spec.replace(**SMALL, zero_init=False),
+    "grouped": ModelSpec("decoder", **SMALL, n_kv_heads=1, position="rotary", qk_norm=True),
+    "alibi": ModelSpec("decoder", **SMALL, position="alibi"),
+    "sinusoidal, post-norm": ModelSpec("decoder", **SMALL, position="sinusoidal", norm_position="post", mlp="relu"),
+    "none, no bias": ModelSpec("decoder", **SMALL, position="none", bias=False),
+    "head transform": ModelSpec("decoder", **SMALL, head_transform=True, embedding_norm=True),
+}
+ENCODERS = {
+    "bert": PRESETS["bert-tiny"].spec.replace(**SMALL),
+    "rotary": PRESETS["bert-tiny"].spec.replace(**SMALL, position="rotary"),
+    "alibi, pre-norm": ModelSpec("encoder", **SMALL, position="alibi"),
+}
+PAIRS = {
+    "as published": PRESETS["seq2seq-tiny"].spec.replace(**SMALL),
+    "pre-norm, rotary, qk-norm": ModelSpec("encoder-decoder", **SMALL, position="rotary", qk_norm=True, norm="rmsnorm"),
+}
+
+
+def made(spec: ModelSpec):
+    torch.manual_seed(5)
+    return build(spec).eval()
+
+
+def about(spec: ModelSpec) -> About:
+    sizes = (spec.n_layers, spec.kv_heads, spec.head_dim, spec.d_model, spec.vocab_size, spec.context_length)
+    return About(spec.architecture, *sizes, spec.position, "clm", False, (0, 1, 2, 3))
+
+
+def checked(model, folder, graphs: dict) -> None:
+    for name, graph in graphs.items():
+        shrink.save(graph, folder / name)
+    checks = list(verify.check_graph(model, folder))
+    assert len(checks) >= 4 and all(check.agrees for check in checks), [c for c in checks if not c.agrees]
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_decoders_agree_with_torch(name, tmp_path):
+    model = made(DECODERS[name])
+    checked(model, tmp_path, {"model.onnx": decoder(model.spec, state_of(model))})
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoders_agree_with_torch(name, tmp_path):
+    model = made(ENCODERS[name])
+    checked(model, tmp_path, {"model.onnx": encoder(model.spec, state_of(model))})
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_encoder_decoders_agree_with_torch(name, tmp_path):
+    model = made(PAIRS[name])
+    weights = state_of(model)
+    graphs = {"encoder_model.onnx": source_encoder(model.spec, weights), "decoder_model.onnx": target_decoder(model.spec, weights)}
+    checked(model, tmp_path, graphs)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_recurrent_models_agree_with_torch(kind, bidirectional, bias, tmp_path):
+    changes = {"nonlinearity": "relu"} if kind == "rnn" and bias else {}
+    spec = ModelSpec(kind, **SMALL, bidirectional=bidirectional, bias=bias, **changes)
+    model = made(spec)
+    checked(model, tmp_path, {"model.onnx": recurrent(spec, state_of(model))})
+
+
+@pytest.mark.parametrize("name", [name for name, spec in DECODERS.items() if can_be_fused(spec)])
+def test_the_fused_graph_with_its_cache_in_place_agrees_with_torch(name):
+    spec = DECODERS[name]
+    model = made(spec)
+    engine = Decoder(fused_decoder(spec, state_of(model)).SerializeToString(), about(spec), batch=3)
+    ids = np.random.default_rng(0).integers(4, 50, (3, 24))
+    with torch.no_grad():
+        right = model(torch.from_numpy(ids)).logits.numpy()
+    lengths = np.array([1, 7, 15])
+    ours = engine.read([text[:n] for text, n in zip(ids, lengths, strict=True)])
+    for i in range(8):
+        assert np.abs(ours - right[np.arange(3), lengths - 1 + i]).max() < 1e-4, f"token {i}"
+        ours = engine.step(ids[np.arange(3), lengths + i])
+
+
+def test_alibi_is_left_to_the_portable_graph():
+    assert not can_be_fused(DECODERS["alibi"])
+
+
+def test_attention_weights_are_given_out(tmp_path):
+    from playground.inspection.attention import attention_weights
+
+    model = made(DECODERS["llama"])
+    shrink.save(decoder(model.spec, state_of(model), attentions=True), tmp_path / "model.onnx")
+    session = open_session(tmp_path / "model.onnx")
+    ids = [5, 9, 30, 7, 9]
+    feed = {"input_ids": np.array([ids]), "attention_mask": np.ones((1, 5), np.int64), "position_ids": np.arange(5)[None]}
+    feed |= verify._empty(session, model.spec, 1)
+    names = [f"attentions.layers.{i}.attention" for i in range(2)]
+    ours = np.stack([weights[0] for weights in session.run(names, feed)])
+    assert np.abs(ours - attention_weights(model, ids)["self"]).max() < 1e-5
+    assert all(check.agrees for check in verify.check_graph(model, tmp_path)), "and nothing else is changed by it"
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int4"])
+def test_smaller_weights_are_smaller_and_still_close(precision):
+    spec = PRESETS["llama-tiny"].spec.replace(vocab_size=300)
+    model = made(spec)
+    whole = fused_decoder(spec, state_of(model))
+    small = shrink.shrink(fused_decoder(spec, state_of(model)), precision)
+    share = small.ByteSize() / whole.ByteSize()
+    assert share < {"fp16": 0.55, "int8": 0.45, "int4": 0.35}[precision]
+    ids = list(range(10, 30))
+    ours, right = (Decoder(graph.SerializeToString(), about(spec)).read([ids])[0] for graph in (small, whole))
+    assert np.corrcoef(ours, right)[0, 1] > {"fp16": 0.9999, "int8": 0.999, "int4": 0.9}[precision]
+
+
+def test_the_graph_obeys_onnx():
+    model = made(DECODERS["gpt2"])
+    graph = decoder(model.spec, state_of(model))
+    onnx.checker.check_model(graph, full_check=True)
+    assert [output.name for output in graph.graph.output][-1] == "logits"
+    assert {domain.domain for domain in graph.opset_import} == {""}, "standard operators only"
