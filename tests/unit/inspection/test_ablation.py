@@ -9,7 +9,7 @@ import torch
 from playground import gallery
 from playground.errors import PlaygroundError
 from playground.inspection import ablation
-from playground.inspection.asking import answers, question
+from playground.inspection.asking import answers, losses, question
 from playground.inspection.attention import attention_weights
 from playground.inspection.heads import induction_scores
 from playground.text.tokenizers import Tokenizer
@@ -111,6 +111,22 @@ def test_the_copiers_induction_head_is_found_and_needed_most(copier):
     weights = attention_weights(model, ids)["self"]
     previous = weights[0, :, np.arange(1, 29), np.arange(28)].mean(0)
     assert previous.max() > 0.3, "and the first layer has a previous-token head"
+
+
+def test_the_copier_knows_the_second_half_and_can_only_guess_the_first(copier):
+    """Of any length: a copier by a fixed distance would fail at all lengths but one."""
+    run, tokenizer, symbols, _ = copier
+    model, rng = load_model(run), np.random.default_rng(2)
+    first, second = [], []
+    for length in (6, 11, 17, 23, 28):
+        for _ in range(8):
+            sequence = rng.choice(symbols, length).tolist()
+            asked = question([*sequence, tokenizer.bos_id, *sequence], "clm")
+            nats = losses(answers(model, asked)[0], asked)
+            first.append(nats[: length - 1].mean())
+            second.append(nats[length:].mean())
+    assert abs(np.mean(first) - np.log(62)) < 0.2, "62 symbols, each as likely"
+    assert max(second) < 0.2
 
 
 def test_the_head_was_not_there_at_the_beginning(copier):

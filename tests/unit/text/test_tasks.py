@@ -67,6 +67,9 @@ def test_reversal_and_repetition():
     assert all(source == target[::-1] + ">" for source, target in some("task-reversal"))
     assert all(len(target) == 5 for _, target in some("task-reversal", length=5, vary="no"))
     assert all(source == target and len(source) == 9 for source, target in some("task-repetition", length=9))
+    varied = some("task-repetition", length=9, vary="yes")
+    assert all(source == target for source, target in varied)
+    assert {len(source) for source, _ in varied} == set(range(2, 10)), "no fixed distance to copy from"
 
 
 def test_dates_are_what_was_written():
