@@ -20,6 +20,7 @@ _LAZY = {
     "decode": "models.decode",
     "greedy": "models.decode",
     "ClassificationHead": "models.heads",
+    "Reader": "models.heads",
     "TaggingHead": "models.heads",
     "Output": "models.output",
     "Tap": "models.output",

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.norms import norm
+from models.output import Output, Tap
 from models.spec import ModelSpec
 
 
@@ -57,10 +58,11 @@ class ClassificationHead(nn.Module):
 
     def forward(self, hidden: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Logits ``[batch, n_classes]`` of ``[batch, length, d_model]``; the mask is True for real tokens."""
-        pooled = self._pool(hidden, attention_mask)
+        pooled = self.pool(hidden, attention_mask)
         return self.classes(F.dropout(pooled, self.dropout, self.training))
 
-    def _pool(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    def pool(self, hidden: Tensor, mask: Tensor | None = None) -> Tensor:
+        """One vector a text, ``[batch, d_model]``; of a text without a real token the mean is 0."""
         if mask is None:
             mask = torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device)
         if self.pooling == "mean":
@@ -81,6 +83,34 @@ class TaggingHead(nn.Module):
         self.dropout = dropout
         self.tags = nn.Linear(d_model, n_tags)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Logits ``[batch, length, n_tags]`` of ``[batch, length, d_model]``."""
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Logits ``[batch, length, n_tags]`` of ``[batch, length, d_model]``; padding is scored too."""
         return self.tags(F.dropout(hidden, self.dropout, self.training))
+
+
+class Reader(nn.Module):
+    """A language model read by another head: ``body`` makes a vector of each token, ``head`` the classes or tags.
+
+    The body's own head is not asked.
+
+    Args:
+        body: any model that returns ``hidden``; not an encoder–decoder, which reads two texts.
+        head: a `ClassificationHead` or a `TaggingHead`.
+    """
+
+    def __init__(self, body: nn.Module, head: nn.Module):
+        super().__init__()
+        self.spec = body.spec
+        self.body, self.head = body, head
+
+    def forward(self, input_ids: Tensor, *, attention_mask: Tensor | None = None, tap: Tap | None = None) -> Output:
+        """Logits ``[batch, n_classes]``, or ``[batch, length, n_tags]``.
+
+        Args:
+            input_ids: ``[batch, length]``.
+            attention_mask: ``[batch, length]``, True for real tokens; None: all are.
+            tap: sees the body's activations.
+        """
+        nowhere = input_ids.new_zeros(0)  # no row of the body's own logits
+        hidden = self.body(input_ids, attention_mask=attention_mask, rows=nowhere, tap=tap).hidden
+        return Output(self.head(hidden, attention_mask), None, hidden)

@@ -1,7 +1,7 @@
 """AdamW, Muon + AdamW, SGD: built from a TrainingSpec, saved and restored as named tensors."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -89,62 +89,78 @@ def stacked_maps(name: str, parameter: Tensor, gates: int = 1) -> int:
 
 
 def build_optimizers(
-    model: nn.Module, training: TrainingSpec, device_kind: str
+    model: nn.Module, training: TrainingSpec, device_kind: str, scale: Callable[[str], float] | None = None
 ) -> list[torch.optim.Optimizer]:
-    """One optimizer, or Muon for block matrices and AdamW for the rest. Every group keeps its top rate as ``base_lr``."""
+    """One optimizer, or Muon for block matrices and AdamW for the rest. Every group keeps its top rate as ``base_lr``.
+
+    Args:
+        scale: what a parameter's learning rate is multiplied with, by its name; None: all alike.
+    """
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if training.optimizer == "sgd":
         optimizers = [
             torch.optim.SGD(
-                _decay_groups(named, training),
+                _decay_groups(named, training, scale),
                 lr=training.lr,
                 momentum=training.momentum,
                 nesterov=training.momentum > 0,
             )
         ]
     elif training.optimizer == "adamw":
-        optimizers = [_adamw(named, training, device_kind)]
+        optimizers = [_adamw(named, training, device_kind, scale)]
     else:
         matrices = [(name, p) for name, p in named if _is_block_matrix(name, p)]
         chosen = {name for name, _ in matrices}
         rest = [(name, p) for name, p in named if name not in chosen]
-        optimizers = [_adamw(rest, training, device_kind)]
+        optimizers = [_adamw(rest, training, device_kind, scale)]
         if matrices:
-            groups = _map_groups(matrices, GATES.get(model.spec.architecture, 1))
+            groups = _map_groups(matrices, GATES.get(model.spec.architecture, 1), scale)
             optimizers.append(Muon(groups, training.muon_lr, training.momentum, training.weight_decay))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["base_lr"] = group["lr"]
+            group["base_lr"] = group["lr"] * group.get("scale", 1.0)
     return optimizers
 
 
-def _adamw(named: list[tuple[str, Tensor]], training: TrainingSpec, device_kind: str) -> torch.optim.AdamW:
+Scale = Callable[[str], float] | None
+
+
+def _adamw(
+    named: list[tuple[str, Tensor]], training: TrainingSpec, device_kind: str, scale: Scale = None
+) -> torch.optim.AdamW:
     betas = (training.beta1, training.beta2)
     return torch.optim.AdamW(
-        _decay_groups(named, training), lr=training.lr, betas=betas, fused=device_kind in ("cpu", "cuda")
+        _decay_groups(named, training, scale),
+        lr=training.lr,
+        betas=betas,
+        fused=device_kind in ("cpu", "cuda"),
     )
 
 
-def _decay_groups(named: list[tuple[str, Tensor]], training: TrainingSpec) -> list[dict]:
-    """Weight decay for matrices only: biases and norm scales must be free to move."""
-    matrices = [p for _, p in named if p.dim() >= 2]
-    vectors = [p for _, p in named if p.dim() < 2]
-    groups = [
-        {"params": matrices, "weight_decay": training.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+def _decay_groups(named: list[tuple[str, Tensor]], training: TrainingSpec, scale: Scale = None) -> list[dict]:
+    """Weight decay for matrices only: biases and norm scales must be free to move. A group for each learning rate."""
+    groups = defaultdict(list)
+    for name, p in named:
+        groups[-(scale(name) if scale else 1.0), p.dim() < 2].append(p)
+    return [
+        {"params": params, "weight_decay": 0.0 if vectors else training.weight_decay, "scale": -negative}
+        for (negative, vectors), params in sorted(groups.items(), key=lambda item: item[0])
     ]
-    return [group for group in groups if group["params"]]
 
 
 def _is_block_matrix(name: str, parameter: Tensor) -> bool:
-    return parameter.dim() == 2 and ("layers." in name or "recurrent.weight" in name)
+    inside = "layers." in name or "recurrent.weight" in name
+    return parameter.dim() == 2 and inside and "lora_" not in name  # half of a product is no map to orthogonalise
 
 
-def _map_groups(matrices: list[tuple[str, Tensor]], gates: int) -> list[dict]:
+def _map_groups(matrices: list[tuple[str, Tensor]], gates: int, scale: Scale = None) -> list[dict]:
     groups = defaultdict(list)
     for name, parameter in matrices:
-        groups[stacked_maps(name, parameter, gates)].append(parameter)
-    return [{"params": parameters, "maps": maps} for maps, parameters in sorted(groups.items())]
+        groups[stacked_maps(name, parameter, gates), scale(name) if scale else 1.0].append(parameter)
+    return [
+        {"params": parameters, "maps": maps, "scale": share}
+        for (maps, share), parameters in sorted(groups.items(), key=lambda item: item[0])
+    ]
 
 
 def optimizer_tensors(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:

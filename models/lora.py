@@ -1,0 +1,169 @@
+"""LoRA: a frozen matrix learns through a narrow detour beside it (Hu et al. 2021, "Low-Rank Adaptation")."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.attention import CrossAttention, SelfAttention
+from models.block import MLP
+from models.spec import ModelSpec, SpecError
+
+MATRICES = ("query", "key", "value", "output", "up", "down")
+SUFFIXES = (".lora_a", ".lora_b")
+
+
+class LoRALinear(nn.Linear):
+    """y = Wx + b + (alpha/rank)·B A x, where W and b stay as they are (Hu et al. 2021, eq. 3).
+
+    One matrix of ours may hold several maps on top of each other (queries, keys and values): each adapted one has a
+    pair A, B of its own. B starts at 0, so that at first nothing changes.
+
+    Args:
+        linear: whose weight and bias are taken over, under the same names.
+        rank, alpha: the width of the detour, and what its output is multiplied with, over the rank.
+        rows: the output rows of each adapted map, in order and without overlap.
+    """
+
+    def __init__(self, linear: nn.Linear, rank: int, alpha: float, rows: list[tuple[int, int]]):
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.weight, self.bias = linear.weight, linear.bias
+        self.rank, self.alpha, self.rows = rank, alpha, rows
+        adapted = sum(end - start for start, end in rows)
+        self.lora_a = nn.Parameter(linear.weight.new_empty(len(rows) * rank, linear.in_features))
+        self.lora_b = nn.Parameter(linear.weight.new_zeros(adapted, rank))
+        nn.init.normal_(self.lora_a, std=linear.in_features**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[..., inputs]`` to ``[..., outputs]``."""
+        y = F.linear(x, self.weight, self.bias)
+        narrow = F.linear(x, self.lora_a) * (self.alpha / self.rank)  # [..., maps · rank]
+        if self.rows == [(0, self.out_features)]:
+            return y + F.linear(narrow, self.lora_b)
+        wide, parts, reached = [], list(self._maps()), 0
+        for (start, end), index, b in parts:
+            if start > reached:
+                wide.append(y.new_zeros(*y.shape[:-1], start - reached))
+            wide.append(F.linear(narrow[..., index : index + self.rank], b))
+            reached = end
+        if reached < self.out_features:
+            wide.append(y.new_zeros(*y.shape[:-1], self.out_features - reached))
+        return y + torch.cat(wide, dim=-1)
+
+    def _maps(self) -> Iterator[tuple[tuple[int, int], int, Tensor]]:
+        """Of each adapted map: its output rows, where its rank begins in ``lora_a``, and its B ``[rows, rank]``."""
+        place = 0
+        for i, (start, end) in enumerate(self.rows):
+            yield (start, end), i * self.rank, self.lora_b[place : place + end - start]
+            place += end - start
+
+    @torch.no_grad()
+    def merged(self) -> nn.Linear:
+        """One plain matrix W + (alpha/rank)·BA that computes the same."""
+        weight = self.weight.detach().clone()
+        for (start, end), index, b in self._maps():
+            weight[start:end] += (self.alpha / self.rank) * (b @ self.lora_a[index : index + self.rank])
+        plain = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device=weight.device)
+        plain.weight.copy_(weight)
+        if self.bias is not None:
+            plain.bias.copy_(self.bias)
+        return plain.requires_grad_(self.weight.requires_grad)
+
+
+def add_lora(model: nn.Module, rank: int, alpha: float, matrices: Iterable[str]) -> list[str]:
+    """Puts adapters beside the chosen matrices of every layer, in place; the model's own weights keep their names.
+
+    Args:
+        model: a transformer of this house (or what wraps one).
+        matrices: among MATRICES; those of cross attention are adapted like those of self-attention.
+
+    Returns:
+        The names of the adapted modules.
+
+    Raises:
+        SpecError: for a recurrent model, or when the rank is as large as a matrix.
+    """
+    chosen, adapted = set(matrices), []
+    for name, module in list(model.named_modules()):
+        for child, rows in _places(module, chosen):
+            linear = getattr(module, child)
+            if rank >= min(linear.in_features, linear.out_features):
+                raise SpecError(
+                    f"A rank of {rank} is no saving in a matrix of {linear.out_features} × {linear.in_features}.",
+                    f"Choose a rank below {min(linear.in_features, linear.out_features)}; 4 to 16 is usual.",
+                )
+            setattr(module, child, LoRALinear(linear, rank, alpha, rows))
+            adapted.append(f"{name}.{child}")
+    if not adapted:
+        raise SpecError(
+            "LoRA works on the matrices of transformer layers, and this model has none.",
+            "Train all weights, the last layers, or the head alone.",
+        )
+    return adapted
+
+
+def _places(module: nn.Module, chosen: set[str]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+    """The matrices of one module to adapt, and which of their output rows."""
+    if isinstance(module, SelfAttention):
+        q, kv = module.heads * module.head_dim, module.kv_heads * module.head_dim
+        yield from _fused("qkv", ("query", "key", "value"), (q, kv, kv), chosen)
+    elif isinstance(module, CrossAttention):
+        kv = module.kv_heads * module.head_dim
+        yield from _fused("q", ("query",), (module.heads * module.head_dim,), chosen)
+        yield from _fused("kv", ("key", "value"), (kv, kv), chosen)
+    if isinstance(module, (SelfAttention, CrossAttention)):
+        yield from _fused("output", ("output",), (module.output.out_features,), chosen)
+    elif isinstance(module, MLP):
+        for child in ("up", "down"):
+            yield from _fused(child, (child,), (getattr(module, child).out_features,), chosen)
+
+
+def _fused(child: str, names: tuple[str, ...], sizes: tuple[int, ...], chosen: set[str]):
+    """Where each named map lies in the matrix ``child`` that stacks them, if any of them is chosen."""
+    rows, start = [], 0
+    for name, size in zip(names, sizes):
+        if name in chosen:
+            rows.append((start, start + size))
+        start += size
+    if rows:
+        yield child, rows
+
+
+def merge_lora(model: nn.Module) -> nn.Module:
+    """Replaces every adapted matrix by the plain one that computes the same, in place."""
+    for module in list(model.modules()):
+        for child, inner in list(module.named_children()):
+            if isinstance(inner, LoRALinear):
+                setattr(module, child, inner.merged())
+    return model
+
+
+def is_adapter(name: str) -> bool:
+    """Whether a parameter of this name belongs to an adapter."""
+    return name.endswith(SUFFIXES)
+
+
+def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The adapters alone, by name: all that has to be kept beside the model they adapt."""
+    return {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in model.state_dict().items()
+        if is_adapter(name)
+    }
+
+
+def lora_parameters(spec: ModelSpec, rank: int, matrices: Iterable[str]) -> int:
+    """How many parameters the adapters of a model have, without building it: rank · (inputs + outputs) a map."""
+    if spec.is_recurrent:
+        return 0
+    d, kv, up = spec.d_model, spec.kv_heads * spec.head_dim, (2 if spec.mlp == "swiglu" else 1) * spec.mlp_width
+    shapes = {"query": (d, d), "key": (d, kv), "value": (d, kv), "output": (d, d), "up": (d, up),
+              "down": (spec.mlp_width, d)}  # fmt: skip
+    two_sided = spec.architecture == "encoder-decoder"
+    total = 0
+    for name in set(matrices):
+        stacks = (2 if two_sided else 1) + (two_sided and name not in ("up", "down"))
+        total += stacks * spec.n_layers * rank * sum(shapes[name])
+    return total
