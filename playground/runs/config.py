@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from models.spec import ModelSpec, SpecError
+from playground.runs.finetuning import FineTuneSpec
 from playground.text.spec import DataSpec
 
 OBJECTIVES = {
@@ -147,6 +148,7 @@ class RunConfig:
     training: TrainingSpec = TrainingSpec()
     preset: str | None = None
     parent: dict[str, Any] | None = None  # {"run": id, "step": n}: where the weights came from
+    finetune: FineTuneSpec | None = None  # what a run that adapts its parent to a task adds
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -158,6 +160,8 @@ class RunConfig:
                 f"A {self.model.architecture} model cannot be trained with {objective} ({OBJECTIVES[objective]}).",
                 f"Choose {fitting} for this model, or another architecture for {objective}.",
             )
+        if self.finetune and not self.parent:
+            raise SpecError("There is no run to fine-tune.", "Choose one that was trained before.")
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -167,6 +171,7 @@ class RunConfig:
             "model": self.model.to_dict(),
             "data": self.data.to_dict(),
             "training": self.training.to_dict(),
+            **({"finetune": self.finetune.to_dict()} if self.finetune else {}),
         }
 
     @classmethod
@@ -180,6 +185,7 @@ class RunConfig:
                 model=ModelSpec.from_dict(values["model"]),
                 data=DataSpec.from_dict(values["data"]),
                 training=TrainingSpec.from_dict(values["training"]),
+                finetune=FineTuneSpec.from_dict(values["finetune"]) if values.get("finetune") else None,
             )
         except KeyError as error:
             raise SpecError(

