@@ -10,10 +10,13 @@ from torch import Tensor, nn
 from models.output import Tap
 from playground.errors import PlaygroundError
 from playground.inspection.asking import Question, answers, losses
-from playground.inspection.capture import capture
+from playground.inspection.capture import capture, streams
 
 Change = Callable[[Tensor], Tensor]
 """What is put in the place of an activation ``[batch, ...]``."""
+Progress = Callable[[float], None] | None
+MOST = 2048
+"""Tokens in a batch: more gains no speed on a CPU, and the weights of long texts take their memory."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,32 @@ def patched_heads(other: np.ndarray, heads: Iterable[int]) -> Change:
     return change
 
 
+def patched_places(other: np.ndarray, places: Iterable[int]) -> Change:
+    """The residual stream, at some places, as it was on another text.
+
+    From there on the model goes on with what it knew of that text: what then changes in its answer was carried by these
+    places at this depth (Wang et al. 2022; Meng et al. 2022, "causal tracing").
+
+    Args:
+        other: the stream there ``[n, d_model]``, of as many tokens.
+    """
+    chosen, there = list(places), torch.from_numpy(other)
+
+    def change(value: Tensor) -> Tensor:
+        value = value.clone()
+        value[:, chosen] = there[chosen].to(value.dtype)
+        return value
+
+    return change
+
+
+def streams_of(model: nn.Module, asked: Question) -> dict[str, np.ndarray]:
+    """The residual stream of a text ``[n, d_model]``, by name, to be patched into another one."""
+    names = streams(model.spec)
+    held = capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name in names)
+    return {name: held[name] for name in names}
+
+
 def heads_of(model: nn.Module, asked: Question) -> dict[str, np.ndarray]:
     """What every head gives on a text, by name, to be patched into another one."""
     return capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name.endswith(".heads"))
@@ -118,37 +147,98 @@ def same_length(asked: Question, other: Question) -> None:
 
 
 def rank_heads(
-    model: nn.Module, asked: Question, part: str = "self", mean: bool = False, most: int = 16_384
+    model: nn.Module,
+    asked: Question,
+    part: str = "self",
+    mean: bool = False,
+    most: int = MOST,
+    progress: Progress = None,
 ) -> np.ndarray:
     """How much removing each head, alone, hurts (nats a token) ``[layers, heads]``.
 
-    One batch holds the text many times, each time without another head.
+    Args:
+        part: whose heads, as in `inspection.attention`.
+        mean: their mean over the text takes their place, instead of nothing.
+        most: tokens in one batch.
+        progress: called with the share that is done.
+    """
+    spec = model.spec
+
+    def remove(layer: int, head: int) -> tuple[str, Replace]:
+        return heads_name(part, layer), lambda own: _with(own, head, own[head].mean(0) if mean else 0.0)
+
+    pairs = [(layer, head) for layer in range(spec.n_layers) for head in range(spec.n_heads)]
+    harm = _one_by_one(model, asked, [remove(*pair) for pair in pairs], most, progress)
+    return harm.reshape(spec.n_layers, spec.n_heads)
+
+
+def rank_places(
+    model: nn.Module, asked: Question, other: Question, most: int = MOST, progress: Progress = None
+) -> np.ndarray:
+    """How much the loss grows when one place of the residual stream comes from another text ``[depths, n]``.
 
     Args:
+        other: a text of as many tokens.
         most: tokens in one batch.
+        progress: called with the share that is done.
     """
-    n_layers, n_heads = model.spec.n_layers, model.spec.n_heads
-    pairs = [(layer, head) for layer in range(n_layers) for head in range(n_heads)]
+    there = {name: torch.from_numpy(stream) for name, stream in streams_of(model, other).items()}
+    n = len(asked.inputs)
+
+    def put(name: str, place: int) -> tuple[str, Replace]:
+        return name, lambda own: _with(own, place, there[name][place])
+
+    changes = [put(name, place) for name in there for place in range(n)]
+    return _one_by_one(model, asked, changes, most, progress).reshape(len(there), n)
+
+
+def rank_gates(
+    model: nn.Module, asked: Question, gates: Sequence[Sequence[str]], levels: Sequence[float] = (0.0, 1.0)
+) -> np.ndarray:
+    """How much holding each gate at a level, all its units, hurts (nats a token) ``[gates, levels]``.
+
+    Args:
+        gates: each the names of one gate; both directions of a bidirectional layer.
+    """
     base = losses(answers(model, asked, tapped({}))[0], asked).mean()
-    size = max(1, most // len(asked.inputs))
-    harm = np.zeros((n_layers, n_heads))
-    for start in range(0, len(pairs), size):
-        piece = pairs[start : start + size]
-        changes = {heads_name(part, layer): _each_its_own(piece, layer, mean) for layer in range(n_layers)}
-        batch = answers(model, asked, tapped(changes), copies=len(piece))
-        for (layer, head), loss in zip(piece, losses(batch, asked), strict=True):
-            harm[layer, head] = loss.mean() - base
+    harm = np.zeros((len(gates), len(levels)))
+    for i, names in enumerate(gates):
+        for j, level in enumerate(levels):
+            tap = tapped({name: held_at(level) for name in names})
+            harm[i, j] = losses(answers(model, asked, tap)[0], asked).mean() - base
     return harm
 
 
-def _each_its_own(pairs: Sequence[tuple[int, int]], layer: int, mean: bool) -> Change:
-    """In the i-th copy of the text, the i-th head is taken away where it is of this layer."""
-    mine = [(i, head) for i, (other, head) in enumerate(pairs) if other == layer]
+Replace = Callable[[Tensor], Tensor]
+"""What takes the place of an activation of one text, without the batch axis."""
 
-    def change(value: Tensor) -> Tensor:
-        value = value.clone()
-        for i, head in mine:
-            value[i, head] = value[i, head].mean(0) if mean else 0.0
-        return value
 
-    return change
+def _with(own: Tensor, at: int, value: Tensor | float) -> Tensor:
+    own = own.clone()
+    own[at] = value
+    return own
+
+
+def _one_by_one(
+    model: nn.Module, asked: Question, changes: Sequence[tuple[str, Replace]], most: int, progress: Progress
+) -> np.ndarray:
+    """What each change alone adds to the mean loss: a batch holds the text many times, each time changed otherwise."""
+    base = losses(answers(model, asked, tapped({}))[0], asked).mean()
+    size = max(1, most // len(asked.inputs))
+    harm = []
+    for start in range(0, len(changes), size):
+        piece = changes[start : start + size]
+
+        def tap(name: str, value: Tensor, piece: Sequence[tuple[str, Replace]] = piece) -> Tensor:
+            mine = [(i, replace) for i, (at, replace) in enumerate(piece) if at == name]
+            if mine:
+                value = value.clone()
+            for i, replace in mine:
+                value[i] = replace(value[i])
+            return value
+
+        batch = answers(model, asked, tap, copies=len(piece))
+        harm.extend(losses(batch, asked).mean(-1) - base)
+        if progress is not None:
+            progress(len(harm) / len(changes))
+    return np.array(harm)

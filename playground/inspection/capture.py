@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.spec import ModelSpec
+
 
 @torch.no_grad()
 def capture(
@@ -35,6 +37,16 @@ def capture(
     out = model(torch.tensor([list(ids)]), tap=tap, **source(source_ids))
     held["logits"] = out.logits[0].float().numpy()
     return held
+
+
+def streams(spec: ModelSpec) -> list[str]:
+    """The names of the residual stream: before the first layer and after each; of recurrent models each layer's output.
+
+    Of an encoder–decoder, the decoder's.
+    """
+    side = "decoder." if spec.architecture == "encoder-decoder" else ""
+    layers = [f"{side}layers.{i}.output" for i in range(spec.n_layers)]
+    return layers if spec.is_recurrent else [f"{side}embeddings", *layers]
 
 
 def source(ids: Sequence[int] | None) -> dict[str, Tensor]:

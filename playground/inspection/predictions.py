@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from playground.inspection.asking import UNASKED, Question, answers, one_at_a_time
-from playground.inspection.capture import capture
+from playground.inspection.capture import capture, streams
 
 
 @dataclass(frozen=True)
@@ -79,29 +79,18 @@ class Lens:
 
 
 @torch.no_grad()
-def residuals(model: nn.Module, asked: Question) -> dict[str, np.ndarray]:
-    """The residual stream before the first layer and after each; of recurrent models each layer's states."""
-    spec = model.spec
-    side = "decoder." if spec.architecture == "encoder-decoder" else ""
-    names = [f"{side}layers.{i}.output" for i in range(spec.n_layers)]
-    if not spec.is_recurrent:
-        names = [f"{side}embeddings", *names]
-    held = capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name in names)
-    return {name.removeprefix(side): held[name] for name in names}
-
-
-@torch.no_grad()
 def lens(model: nn.Module, asked: Question, k: int = 5) -> Lens:
     """The head on every layer's residual stream."""
-    streams = residuals(model, asked)
+    names = streams(model.spec)
+    held = capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name in names)
     truth = asked.targets
     found = []
-    for stream in streams.values():
-        rows = F.log_softmax(model.lens(torch.from_numpy(stream)).float(), dim=-1)
+    for name in names:
+        rows = F.log_softmax(model.lens(torch.from_numpy(held[name])).float(), dim=-1)
         entropy = -(rows.exp() * rows.nan_to_num(neginf=0.0)).sum(-1).numpy()
         found.append((_told(rows, truth, k), entropy))
     stack = lambda name: np.stack([getattr(layer, name) for layer, _ in found])
-    names = [name.replace("layers.", "layer ").split(".")[0] for name in streams]
+    names = [name.removeprefix("decoder.").replace("layers.", "layer ").split(".")[0] for name in names]
     return Lens(
         names, stack("top"), stack("top_p"), stack("p"), stack("rank"), np.stack([e for _, e in found])
     )

@@ -46,7 +46,9 @@ def _six_by_six(home: Path) -> str:
     spec = ModelSpec(
         "decoder", d_model=192, n_layers=6, n_heads=6, context_length=512, position="rotary", norm="rmsnorm"
     )
-    training = TrainingSpec("clm", steps=2, batch_size=2, warmup_steps=1, eval_every=2, eval_batches=1, threads=1)
+    training = TrainingSpec(
+        "clm", steps=2, batch_size=2, warmup_steps=1, eval_every=2, eval_batches=1, threads=1
+    )
     data = DataSpec("python-docs", tokenizer=TokenizerSpec("char"), max_bytes=60_000)
     run = RunStore(home / "runs").create(RunConfig("six by six", spec, data, training))
     assert worker.run(run) == "finished"

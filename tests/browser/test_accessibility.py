@@ -7,7 +7,7 @@ import pytest
 from tests.browser.waiting import wait_idle
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-PAGES = ["/", "/build", "/data", "/train", "/runs", "/generate"]
+PAGES = ["/", "/build", "/data", "/train", "/runs", "/generate", "/export?run=dates"]
 PAGES += [f"/explore?run=induction&view={view}" for view in ("attention", "steps", "predictions", "intervene")]
 PAGES += ["/explore?run=bible-lstm&view=recurrent", "/explore?run=bible-decoder&view=positions"]
 

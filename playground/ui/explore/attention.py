@@ -12,11 +12,13 @@ from playground.ui.components.attention_lines import attention_lines
 from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.live_text import live_text
+from playground.ui.explore.choice import choose
 from playground.ui.explore.figure import downloads
 from playground.ui.explore.scene import Scene
 from playground.ui.language import t
 from playground.ui.messages import empty, plain
 
+VIEW = "explore.attention"
 THUMBNAIL = 48
 MOST_LINES = 128  # tokens: more lines are a haze
 WAYS = {"head": "One head", "mean": "Mean of the heads", "max": "Largest of the heads", "rollout": "Rollout"}
@@ -37,9 +39,9 @@ def show(scene: Scene) -> None:
         )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        part = choose("part", t("Attention of"), {name: PART_NAMES[name] for name in parts(scene)})
-        way = choose("way", t("Show"), WAYS)
-        drawing = choose("draw", t("As"), {"cells": "Cells", "lines": "Lines"})
+        part = choose(VIEW, "part", t("Attention of"), {name: PART_NAMES[name] for name in parts(scene)})
+        way = choose(VIEW, "way", t("Show"), WAYS)
+        drawing = choose(VIEW, "draw", t("As"), {"cells": "Cells", "lines": "Lines"})
         longer = continuation(scene)
     scene, n_new = grown(scene, longer)
     step = past(scene)
@@ -53,25 +55,6 @@ def show(scene: Scene) -> None:
 
 
 # What is asked for
-
-
-def choose(name: str, label: str, options: dict[str, str]) -> str:
-    """A switch bound to the address; the first option unless told, and no switch where there is only one."""
-    if len(options) == 1:
-        return next(iter(options))
-    wanted, first = links.param(name), next(iter(options))
-    first_shown, key = wanted if wanted in options else first, f"explore.attention.{name}.{'-'.join(options)}"
-    said = lambda option: t(options[option])
-    if len(options) > 3:  # a phone has no room for them beside each other
-        chosen = st.selectbox(
-            label, list(options), list(options).index(first_shown), format_func=said, key=key, width=240
-        )
-    else:
-        chosen = st.segmented_control(
-            label, list(options), default=first_shown, required=True, format_func=said, key=key
-        )
-    links.remember(**{name: chosen if chosen != first else None})
-    return chosen
 
 
 def parts(scene: Scene) -> list[str]:
