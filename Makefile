@@ -11,7 +11,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: app setup test bench lint lock clean
+.PHONY: app setup test bench interop lint lock clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -55,3 +55,7 @@ lock: $(VENV)/.ready-test
 
 clean:
 	rm -rf $(VENV) *.egg-info build
+
+# Exports in transformers, onnxruntime-genai and transformers.js; each installed into a temporary folder.
+interop: $(VENV)/.ready-test
+	$(BIN)/python -m tests.interoperability.check

@@ -79,7 +79,7 @@ class Decoder:
         device: str = "auto",
         threads: int = 0,
     ) -> None:
-        self.session = open_session(model, device, threads)
+        self.session = open_session(model, device, threads, batch)
         self.about, self.batch, self.room = about, batch, room or about.context_length
         self.provider = running_on(self.session)
         self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text

@@ -8,17 +8,20 @@ import onnxruntime as ort
 
 from playground.errors import PlaygroundError
 
-SMALL = 4_000_000  # bytes of weights: below, a second thread costs more than it helps
+SMALL = 6_000_000  # bytes of weights: below, for one text, a second thread costs more than it helps
 ort.set_default_logger_severity(3)
 
 
-def open_session(model: Path | str | bytes, device: str = "auto", threads: int = 0) -> ort.InferenceSession:
+def open_session(
+    model: Path | str | bytes, device: str = "auto", threads: int = 0, batch: int = 1
+) -> ort.InferenceSession:
     """A session on the GPU where there is one that works, else on the CPU.
 
     Args:
         model: a file, or its bytes.
         device: "auto", "cuda" or "cpu".
         threads: of the CPU; 0 chooses by the size of the model.
+        batch: how many texts will be run at once.
 
     Raises:
         PlaygroundError: when it is no ONNX model, or none that this ONNX Runtime can run.
@@ -29,7 +32,9 @@ def open_session(model: Path | str | bytes, device: str = "auto", threads: int =
             raise PlaygroundError(f"There is no ONNX model at {path}.", "Export the run again.")
     size = len(model) if isinstance(model, bytes) else path.stat().st_size
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or (1 if size < SMALL else max(1, (os.cpu_count() or 2)))
+    options.intra_op_num_threads = threads or (
+        1 if size < SMALL and batch == 1 else max(1, (os.cpu_count() or 2))
+    )
     options.inter_op_num_threads = 1
     try:
         return ort.InferenceSession(

@@ -134,7 +134,7 @@ class _Fused(Layers):
         frequencies = (
             1.0 / np.float32(spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)
         ).astype(np.float32)
-        n = min(MOST_POSITIONS, max(1024, 2 * spec.context_length))
+        n = min(MOST_POSITIONS, max(2048, 2 * spec.context_length))
         angles = np.arange(n, dtype=np.float32)[:, None] * frequencies
         return self.g.weight("rotary_cos", np.cos(angles)), self.g.weight("rotary_sin", np.sin(angles))
 

@@ -146,8 +146,7 @@ def finished(run: RunFolder) -> None:
         )  # fmt: skip
         links.link("generate", t("Write with the model"), icon=":material/edit_note:", run=run.id)
     view = choose_view(run)
-    with shown_errors():
-        draw(view, run, made)
+    draw(view, run, made)
     st.caption(t("The files are in {folder}.", folder=plain(str(made.folder))))
 
 

@@ -15,6 +15,7 @@ from playground.ui.explore.held_out import windows_of
 from playground.ui.explore.scene import Scene
 from playground.ui.language import t
 from playground.ui.live import first_text
+from playground.ui.messages import shown_errors
 
 VIEWS = {"proof": "Proof", "race": "Race", "sizes": "What shrinking costs", "graph": "Graph"}
 
@@ -45,8 +46,11 @@ def writes(run: RunFolder) -> bool:
     return about["training"]["objective"] == "clm"
 
 
+@st.fragment
 def draw(view: str, run: RunFolder, made: Any) -> None:
-    {"proof": proof, "race": race, "sizes": sizes, "graph": graph}[view](run, made)
+    """The view; runs again without the rest of the page."""
+    with shown_errors():
+        {"proof": proof, "race": race, "sizes": sizes, "graph": graph}[view](run, made)
 
 
 # The proof

@@ -18,6 +18,7 @@ ROWS = {
     "start": "tests.benchmarks.start",
     "browser": "tests.benchmarks.browser",
     "explore": "tests.benchmarks.explore",
+    "decoding": "tests.benchmarks.decoding",
 }
 
 

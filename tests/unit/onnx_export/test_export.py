@@ -41,13 +41,15 @@ def test_every_shipped_run_exports_with_its_proof(name):
     assert report["greedy"] in (None, 64)
     assert exported(gallery.get(name)).report == report
     assert not [path for path in made.folder.parent.iterdir() if path.name.startswith(".")], "nothing lies about"
-    for file in ("playground.json", "tokenizer.json", "config.json", "model.safetensors", "README.md", "report.json", "curve.svg"):
+    configs = ("playground.json", "tokenizer.json", "config.json", "report.json")
+    for file in (*configs, "model.safetensors", "README.md", "curve.svg"):
         assert (made.folder / file).stat().st_size > 50, file
 
 
 @pytest.mark.parametrize(("name", "prompt", "says"), [
     ("bible-decoder", "And God said", "And God said"), ("bible-lstm", "And God said", "And God said"),
-    ("dates", "May 3, 2001 =", "2001-05-03"), ("bible-encoder", "In the beginning God <mask> the heaven", "In the beginning God "),
+    ("dates", "May 3, 2001 =", "2001-05-03"),
+    ("bible-encoder", "In the beginning God <mask> the heaven", "In the beginning God "),
 ])  # fmt: skip
 def test_the_example_needs_nothing_of_ours(name, prompt, says):
     made = export(gallery.get(name))

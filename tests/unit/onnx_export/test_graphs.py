@@ -70,7 +70,10 @@ def test_encoders_agree_with_torch(name, tmp_path):
 def test_encoder_decoders_agree_with_torch(name, tmp_path):
     model = made(PAIRS[name])
     weights = state_of(model)
-    graphs = {"encoder_model.onnx": source_encoder(model.spec, weights), "decoder_model.onnx": target_decoder(model.spec, weights)}
+    graphs = {
+        "encoder_model.onnx": source_encoder(model.spec, weights),
+        "decoder_model.onnx": target_decoder(model.spec, weights),
+    }
     checked(model, tmp_path, graphs)
 
 

@@ -1,0 +1,33 @@
+"""From a run to ONNX, in the browser: export, proof, race, download."""
+
+import re
+import zipfile
+
+from tests.browser.waiting import PHONE, wait_idle
+
+
+def test_export_race_and_download(new_page):
+    page = new_page("/export?run=bible-decoder")
+    page.get_by_text("Not exported yet").wait_for()
+    page.get_by_role("button", name="Export", exact=True).click()
+    page.get_by_text("Agrees with PyTorch over").wait_for()
+    page.get_by_text("Race", exact=True).click()
+    page.get_by_role("button", name="Start the race").click()
+    page.get_by_text("They took turns").wait_for()
+    told = page.locator(".row .told").all_inner_texts()
+    assert len(told) == 6 and all(re.match(r"[\d,]+ tokens/s", text) for text in told)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download everything").click()
+    with zipfile.ZipFile(download.value.path()) as packed:
+        names = {name.rpartition("/")[2] for name in packed.namelist()}
+    assert {"model.onnx", "example.py", "demo.html", "tokenizer.json", "model.safetensors", "README.md"} <= names
+    page.reload()
+    page.get_by_text("Agrees with PyTorch over").wait_for()
+
+
+def test_a_phone_shows_it_all(new_page):
+    page = new_page("/export?run=bible-lstm", size=PHONE, scheme="dark")
+    page.get_by_role("button", name="Export", exact=True).click()
+    page.get_by_text("Agrees with PyTorch over").wait_for()
+    wait_idle(page)
+    assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth") <= PHONE["width"] + 1
