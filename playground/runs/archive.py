@@ -25,7 +25,8 @@ _SMALL = 64 * 2**20  # bytes of the largest JSON file
 _FILES = 2000
 
 _KNOWN = re.compile(
-    r"(run|tokenizer|status)\.json"
+    r"(run|tokenizer|status|labels)\.json"
+    r"|results/(report\.json|test\.safetensors|test\.jsonl)"
     r"|(metrics|samples)\.jsonl"
     r"|checkpoint/step-\d{8,12}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}\.(safetensors|json)"
     r"|export/([A-Za-z0-9_][A-Za-z0-9_-]{0,40}/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
@@ -60,7 +61,7 @@ def pack(run: RunFolder, path: Path, export: bool = True) -> Path:
 
 
 def _write(run: RunFolder, path: Path, export: bool) -> None:
-    names = ["run.json", "tokenizer.json", "status.json", "metrics.jsonl", "samples.jsonl"]
+    names = ["run.json", "tokenizer.json", "status.json", "labels.json", "metrics.jsonl", "samples.jsonl", "results/"]
     names += [f"checkpoint/step-{step:08d}/" for step in run.checkpoints()]
     names += ["export/"] if export else []
     with zipfile.ZipFile(path, "w") as packed:

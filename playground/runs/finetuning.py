@@ -46,7 +46,7 @@ class LabelledSpec:
     """Which labelled text to learn from, and how it is split.
 
     Args:
-        dataset: a name in ``playground.finetune.builtin.DATASETS``, or "file".
+        dataset: a name in ``playground.labelled.builtin.DATASETS``, or "file".
         path: of the table, for "file": .csv, .tsv, .jsonl or .parquet.
         text_column, label_column: of the table; None finds them where there is no doubt.
         validation_fraction: the share watched while training.

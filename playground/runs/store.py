@@ -147,7 +147,7 @@ class RunStore:
         }
         checkpoints.save(copy.path, step, files)
         with disk_errors("copying the run"):
-            for name in ("tokenizer.json", "metrics.jsonl", "samples.jsonl"):
+            for name in ("tokenizer.json", "labels.json", "metrics.jsonl", "samples.jsonl"):
                 if (run.path / name).exists():
                     shutil.copyfile(run.path / name, copy.path / name)
         copy.rewind(step)

@@ -16,7 +16,7 @@ from playground.runs import locks, process, queue
 from playground.runs.folder import RunFolder
 
 DISPATCHER = "playground.training.dispatcher"
-_PARTS = ("playground/text", "playground/runs", "playground/training", "models")
+_PARTS = ("playground/text", "playground/labelled", "playground/runs", "playground/training", "models")
 SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",  # else numpy starts threads on import, which a fork loses
     # OpenMP threads wait for work by spinning. With the default (unbounded), one training beside another busy

@@ -46,7 +46,7 @@ def open_file(spec: DataSpec) -> Source:
         _no_columns(spec, path)
         encoding = spec.encoding or detect(path)
         documents, shape = (lambda: decoded(path, encoding)), "stream"
-    elif suffix in _TABLES:
+    elif suffix in TABLES:
         documents, shape = _table(path, spec)
     else:
         raise PlaygroundError(
@@ -65,7 +65,7 @@ def open_file(spec: DataSpec) -> Source:
 
 def _table(path: Path, spec: DataSpec) -> tuple[Callable[[], Iterator], str]:
     """The documents or pairs of a table, reading the chosen columns alone."""
-    read = _TABLES[path.suffix.lower()]
+    read = TABLES[path.suffix.lower()]
     if read is not _parquet_rows:
         spec = spec.replace(encoding=spec.encoding or detect(path))
     elif not (spec.text_column or spec.reads_pairs):
@@ -82,11 +82,11 @@ def columns(spec: DataSpec) -> list[str]:
     """
     path = Path(spec.path).expanduser()
     suffix = path.suffix.lower()
-    if suffix not in _TABLES:
+    if suffix not in TABLES:
         return []
     if not path.is_file() or not path.stat().st_size:
         open_file(spec)
-    return list(first_row(_TABLES[suffix](path, spec.replace(text_column=None)), path.name))
+    return list(first_row(TABLES[suffix](path, spec.replace(text_column=None)), path.name))
 
 
 def _fingerprint(path: Path) -> str:
@@ -279,7 +279,7 @@ def _parquet_rows(path: Path, spec: DataSpec) -> Callable[[], Iterator[Row]]:
     return rows
 
 
-_TABLES: dict[str, Callable[[Path, DataSpec], Callable[[], Iterator[Row]]]] = {
+TABLES: dict[str, Callable[[Path, DataSpec], Callable[[], Iterator[Row]]]] = {
     ".csv": _csv_rows,
     ".tsv": _csv_rows,
     ".jsonl": _json_rows,

@@ -82,7 +82,7 @@ def prepare(
         Cancelled: when ``cancelled`` said so.
         PlaygroundError: when the text cannot be read, is too short, or the disk is full.
     """
-    watch = _Watch(progress, cancelled)
+    watch = Watch(progress, cancelled)
     source = open_source(spec)
     root = home() / "data"
     name = _name(spec, source, tokenizer)
@@ -90,7 +90,7 @@ def prepare(
     if not (folder / "info.json").exists():
         with atomic.disk_errors("preparing the data"):
             root.mkdir(parents=True, exist_ok=True)
-            with _alone(root, name, watch):
+            with alone(root, name, watch):
                 if not (folder / "info.json").exists():
                     _build(spec, source, root, name, watch, tokenizer)
     if progress:
@@ -139,7 +139,7 @@ def _length(info: dict[str, Any], side: str) -> int:
     return info[side]["documents" if info["shape"] == "pairs" else "tokens"]
 
 
-class _Watch:
+class Watch:
     """Tells the progress and asks whether to go on."""
 
     def __init__(self, progress: Progress | None, cancelled: Callable[[], bool] | None) -> None:
@@ -161,7 +161,7 @@ def _name(spec: DataSpec, source: Source, tokenizer: Tokenizer | None) -> str:
 
 
 @contextlib.contextmanager
-def _alone(root: Path, name: str, watch: _Watch) -> Iterator[None]:
+def alone(root: Path, name: str, watch: Watch) -> Iterator[None]:
     """Holds the lock of one prepared folder; the kernel releases it even when the process is killed."""
     try:
         import fcntl
@@ -182,7 +182,7 @@ def _alone(root: Path, name: str, watch: _Watch) -> Iterator[None]:
 
 
 def _build(
-    spec: DataSpec, source: Source, root: Path, name: str, watch: _Watch, tokenizer: Tokenizer | None
+    spec: DataSpec, source: Source, root: Path, name: str, watch: Watch, tokenizer: Tokenizer | None
 ) -> None:
     """Makes the folder under another name, then renames it."""
     work = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=root))
@@ -193,7 +193,7 @@ def _build(
         atomic.write_json(done / "spec.json", spec.to_dict())
         atomic.write_json(done / "info.json", info)
         watch("Saving", 0.99)
-        _to_disk(done)
+        to_disk(done)
         if not (root / name / "info.json").exists():
             shutil.rmtree(root / name, ignore_errors=True)  # a folder that lost its parts
             with contextlib.suppress(FileExistsError):
@@ -202,7 +202,7 @@ def _build(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _to_disk(folder: Path) -> None:
+def to_disk(folder: Path) -> None:
     """Waits until every file is on the disk, so that a power cut leaves the folder whole or absent."""
     for path in folder.iterdir():
         with open(path, "rb+") as file:
@@ -210,7 +210,7 @@ def _to_disk(folder: Path) -> None:
 
 
 def _fill(
-    spec: DataSpec, source: Source, work: Path, done: Path, watch: _Watch, tokenizer: Tokenizer | None
+    spec: DataSpec, source: Source, work: Path, done: Path, watch: Watch, tokenizer: Tokenizer | None
 ) -> dict[str, Any]:
     """Reads, learns, tokenizes into ``done``; returns what ``info.json`` says."""
     began = time.monotonic()

@@ -65,6 +65,7 @@ class Rows:
         lengths: how many tokens are real, ``[batch]``; None: all.
         sources: the questions on their own ``[batch, source length]`` (pairs only), with their lengths.
         shown, hidden: the ids with some masked, and True where one is asked about (masked objective only).
+        labels: of the texts ``[batch]``, or of their tokens ``[batch, length]`` (labelled text only).
     """
 
     ids: np.ndarray
@@ -74,6 +75,7 @@ class Rows:
     source_lengths: np.ndarray | None = None
     shown: np.ndarray | None = None
     hidden: np.ndarray | None = None
+    labels: np.ndarray | None = None
 
     def part(self, which: slice) -> "Rows":
         """Some of the sequences, for one process or one micro-batch."""
@@ -159,12 +161,13 @@ class Sampler:
             joined.append([*kept, self.bos_id, *target])
             starts.append(len(kept) + 1)
             sources.append(source or [self.bos_id])
-        ids, lengths = _pad(joined, self.pad_id)
-        source_ids, source_lengths = _pad(sources, self.pad_id)
+        ids, lengths = pad(joined, self.pad_id)
+        source_ids, source_lengths = pad(sources, self.pad_id)
         return Rows(ids, np.array(starts), lengths, source_ids, source_lengths)
 
 
-def _pad(rows: list[list[int]], pad_id: int) -> tuple[np.ndarray, np.ndarray]:
+def pad(rows: list, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of different lengths as one array ``[batch, longest]``, filled up on the right, and their lengths."""
     lengths = np.array([len(row) for row in rows])
     padded = np.full((len(rows), lengths.max()), pad_id, dtype=np.int64)
     for row, ids in zip(padded, rows):

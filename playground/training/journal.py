@@ -53,9 +53,8 @@ class Journal:
             "val_loss": score.loss / targets,
             "val_accuracy": score.right / targets,
             "memory_bytes": memory,
+            **score.extra(),
         }
-        if score.sequences:
-            line["val_exact"] = score.exact / score.sequences
         if probe is not None:
             line["probe"] = probe
         self.lines.append(line)

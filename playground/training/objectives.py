@@ -77,6 +77,14 @@ class Score:
     def as_list(self) -> list[float]:
         return [self.loss, self.targets, self.right, self.exact, self.sequences]
 
+    @classmethod
+    def from_list(cls, values: list[float]) -> "Score":
+        return cls(*values)
+
+    def extra(self) -> dict[str, float]:
+        """What is told besides loss and accuracy: the share of answers right from end to end."""
+        return {"val_exact": self.exact / self.sequences} if self.sequences else {}
+
 
 class Objective:
     """Makes batches of rows, and losses of logits, for one run."""
@@ -118,6 +126,9 @@ class Objective:
         return F.cross_entropy(
             logits.flatten(0, -2), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum"
         )
+
+    def no_score(self) -> Score:
+        return Score()
 
     @torch.no_grad()
     def score(self, model: nn.Module, batch: Batch) -> Score:

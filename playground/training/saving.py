@@ -1,5 +1,6 @@
 """What a checkpoint holds, and how a trainer goes on from one: safetensors and JSON, never pickle."""
 
+import contextlib
 import json
 import math
 from dataclasses import asdict
@@ -11,9 +12,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.build import build
+from models.heads import Reader
+from models.lora import adapter_tensors, merge_lora
 from playground.errors import PlaygroundError
+from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
+from playground.training.adapting import adapted
 from playground.training.device import Device
 from playground.training.optimizers import optimizer_tensors, restore_optimizers
 
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from playground.training.trainer import Trainer
 
 MODEL, OPTIMIZER, PROGRESS = "model.safetensors", "optimizer.safetensors", "trainer.json"
+ADAPTER, LABELS = "adapter.safetensors", "labels.json"
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -36,13 +42,17 @@ def save(trainer: "Trainer") -> None:
         progress["scaler"] = trainer.scaler.state_dict()
     weights = model_tensors(trainer.model)
     state = optimizer_tensors(trainer.model, trainer.optimizers)
+    files = {
+        MODEL: lambda path: save_file(weights, path),
+        OPTIMIZER: lambda path: save_file(state, path),
+        PROGRESS: json.dumps(progress),
+    }
+    if adapter := adapter_tensors(trainer.model):  # on its own too: all that the parent's weights need besides
+        about = {"rank": str(trainer.config.finetune.rank), "alpha": str(trainer.config.finetune.alpha)}
+        files[ADAPTER] = lambda path: save_file(adapter, path, metadata=about)
     trainer.folder.save_checkpoint(
         trainer.progress.step,
-        {
-            MODEL: lambda path: save_file(weights, path),
-            OPTIMIZER: lambda path: save_file(state, path),
-            PROGRESS: json.dumps(progress),
-        },
+        files,
         keep={*trainer.training.keep_steps, trainer.progress.best_step},
     )
 
@@ -73,22 +83,45 @@ def restore(trainer: "Trainer") -> None:
         trainer.folder.rewind(trainer.progress.step)
 
 
-def load_parent(trainer: "Trainer") -> None:
-    """Starts from the weights of another run ("branch from here", fine-tuning); the optimizer starts fresh.
+def starts_from_parent(config: RunConfig) -> bool:
+    """Whether another run's weights are the beginning, and not only its settings (a comparison from scratch)."""
+    return config.parent is not None and not (config.finetune and config.finetune.from_scratch)
+
+
+def load_parent(config: RunConfig) -> nn.Module:
+    """The model of the run that a branch or a fine-tuned run starts from.
 
     Raises:
-        PlaygroundError: when that run is gone or its model has another shape.
+        PlaygroundError: when that run is gone, or has no such checkpoint.
     """
-    parent = trainer.config.parent
-    folder = RunStore().get(parent["run"])
-    weights = load_file(_checkpoint(folder, parent.get("step")) / MODEL)
+    return load_model(RunStore().get(config.parent["run"]), config.parent.get("step"))
+
+
+def take_over(model: nn.Module, parent: nn.Module, config: RunConfig) -> None:
+    """Puts a parent's weights into a model of the same shape; what the parent's own task added is left behind.
+
+    Raises:
+        PlaygroundError: when its model has another shape.
+    """
     try:
-        trainer.model.load_state_dict(weights)
+        model.load_state_dict(body_of(parent).state_dict())
     except RuntimeError as error:
         raise PlaygroundError(
-            f"The weights of {folder.name} do not fit this model.",
+            f"The weights of {config.parent['run']} do not fit this model.",
             "Branch with the same model settings and the same text and tokenizer.",
         ) from error
+
+
+def take_over_head(model: nn.Module, parent: nn.Module) -> None:
+    """A parent that was fine-tuned for as many labels gives its head too: "branch from here" goes on with it."""
+    if isinstance(parent, Reader):
+        with contextlib.suppress(RuntimeError):  # another number of labels
+            model.head.load_state_dict(parent.head.state_dict())
+
+
+def body_of(model: nn.Module) -> nn.Module:
+    """The language model under a head for labels, or the model itself."""
+    return model.body if isinstance(model, Reader) else model
 
 
 def _checkpoint(folder: RunFolder, step: int | None) -> Path:
@@ -104,16 +137,17 @@ def load_model(folder: RunFolder, step: int | None = None, device: Device | None
     """A run's model, ready to use (in evaluation mode).
 
     Args:
-        folder: the run, finished or not.
+        folder: the run, finished or not. Of one with a head for labels, a `models.heads.Reader`; LoRA is merged.
         step: which checkpoint; None takes the latest.
         device: where to put it; None: the CPU.
 
     Raises:
         PlaygroundError: when there is no such checkpoint, or it is damaged.
     """
-    path = _checkpoint(folder, step)
+    path, config = _checkpoint(folder, step), folder.config()
+    n_labels = len(labels_of(folder)) if config.finetune and config.finetune.reads_labels else 0
     with torch.device("cpu"):
-        model = build(folder.config().model)
+        model = adapted(build(config.model), config, n_labels)
     try:
         model.load_state_dict(load_file(path / MODEL))
     except (OSError, RuntimeError, ValueError) as error:
@@ -121,4 +155,22 @@ def load_model(folder: RunFolder, step: int | None = None, device: Device | None
             f"The weights in {path.name} of {folder.name} cannot be used: {str(error).splitlines()[0]}.",
             "Choose another checkpoint, or train the run again.",
         ) from error
+    model = merge_lora(model).requires_grad_(True)
     return (model.to(device.torch) if device else model).eval()
+
+
+def labels_of(folder: RunFolder) -> list[str]:
+    """The names of the labels that a fine-tuned run tells apart, in the order of its logits.
+
+    Raises:
+        PlaygroundError: when the run has none yet, or the file is damaged.
+    """
+    try:
+        labels = json.loads((folder.path / LABELS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PlaygroundError(
+            f"The labels of {folder.name} cannot be read.", "Let it train for a few seconds first."
+        ) from error
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise PlaygroundError(f"The file {LABELS} of {folder.name} is damaged.", "Train the run again.")
+    return labels

@@ -6,21 +6,31 @@ import time
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.build import build
 from playground.errors import PlaygroundError
+from playground.labelled.prepare import LabelledSet
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.text.prepare import Prepared
+from playground.training.adapting import adapted, rates
 from playground.training.batches import Batch, Rows, Sampler
 from playground.training.device import Device, peak_memory
 from playground.training.distributed import Group, mean_scale
 from playground.training.journal import Journal, Listener
-from playground.training.objectives import Objective, Score
+from playground.training.labelled import LabelledObjective, LabelledProbe, LabelledSampler, LabelledWriter
+from playground.training.objectives import Objective
 from playground.training.optimizers import build_optimizers
 from playground.training.samples import Probe, Writer
-from playground.training.saving import load_parent, restore, save
+from playground.training.saving import (
+    load_parent,
+    restore,
+    save,
+    starts_from_parent,
+    take_over,
+    take_over_head,
+)
 from playground.training.schedule import lr_factor
 
 GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
@@ -59,39 +69,60 @@ class Trainer:
         self,
         folder: RunFolder,
         config: RunConfig,
-        prepared: Prepared,
+        prepared: Prepared | LabelledSet,
         device: Device,
         group: Group = Group(),
         listener: Listener | None = None,
     ) -> None:
         self.folder, self.config, self.device, self.group = folder, config, device, group
+        self.prepared = prepared
         self.training = config.training
         self._check_split()
         torch.manual_seed(self.training.seed)
-        self.model = build(config.model).to(device.torch)
+        self.fresh = folder.latest_checkpoint() is None
+        self.model = self._model().to(device.torch)
         self.progress = Progress()
-        self.sampler = Sampler(prepared, config.model.context_length, self.training.seed)
-        self.objective = Objective(config, prepared)
-        self.optimizers = build_optimizers(self.model, self.training, device.kind)
+        self.optimizers = build_optimizers(self.model, self.training, device.kind, rates(config))
         half = device.kind == "cuda" and device.dtype is torch.float16
         self.scaler = torch.amp.GradScaler("cuda") if half else None
-        if folder.latest_checkpoint() is not None:
+        if not self.fresh:
             restore(self)
-        else:
-            if config.parent:
-                load_parent(self)
-            if group.leads:
-                folder.rewind(0)  # a worker killed before its first checkpoint has left lines of steps to come
+        elif group.leads:
+            folder.rewind(0)  # a worker killed before its first checkpoint has left lines of steps to come
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         compiled = torch.compile(self.model) if device.compile else self.model
         self.forward = group.wrap(compiled, device)
         self.journal = Journal(folder, device, listener)
-        self.writer = Writer(config, prepared, self.model, device)
-        self.probe = Probe(self.sampler, self.objective, prepared.tokenizer)
+        self._ask()
         self.last_checkpoint = time.monotonic()
         self.last_poll = 0.0
         self.request = GO_ON
         self.pause_at: int | None = None
+
+    def _model(self) -> nn.Module:
+        """The model as it is trained: with its parent's weights where there is one, and what the task adds."""
+        model = build(self.config.model)
+        parent = load_parent(self.config) if self.fresh and starts_from_parent(self.config) else None
+        if parent is not None:
+            take_over(model, parent, self.config)
+        labels = self.prepared.labels if self.prepared.shape == "labelled" else ()
+        model = adapted(model, self.config, len(labels))
+        if parent is not None and labels:
+            take_over_head(model, parent)
+        return model
+
+    def _ask(self) -> None:
+        """What is drawn from the text, what is asked of the model, and what is told of it."""
+        prepared, config = self.prepared, self.config
+        if prepared.shape == "labelled":
+            self.sampler, self.objective = LabelledSampler(prepared, config), LabelledObjective(prepared, config)
+            self.writer = LabelledWriter(prepared, self.sampler, self.model, self.device)
+            self.probe = LabelledProbe(prepared, self.sampler, self.objective)
+            return
+        self.sampler = Sampler(prepared, config.model.context_length, self.training.seed)
+        self.objective = Objective(config, prepared)
+        self.writer = Writer(config, prepared, self.model, self.device)
+        self.probe = Probe(self.sampler, self.objective, prepared.tokenizer)
 
     def _check_split(self) -> None:
         pieces = self.group.world * self.training.accumulate
@@ -219,7 +250,7 @@ class Trainer:
     def evaluate(self) -> bool:
         """Scores the same validation rows each time; True when the loss is the lowest so far."""
         self.model.eval()
-        score = Score()
+        score = self.objective.no_score()
         training = self.training
         batch_size = max(
             training.batch_size // training.accumulate, 32
@@ -230,7 +261,7 @@ class Trainer:
             rows = self.objective.hide(self.sampler.validation_rows(places[index]), index, stream=2)
             with self.device.autocast():
                 score = score + self.objective.score(self.model, self.objective.batch(rows).to(self.device))
-        score = Score(*self.group.sum(score.as_list(), self.device))
+        score = type(score).from_list(self.group.sum(score.as_list(), self.device))
         probe = self.probe.probabilities(self.model, self.device) if self.group.leads else None
         self.model.train()
         loss = score.loss / max(1, score.targets)

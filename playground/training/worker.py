@@ -5,16 +5,21 @@ import logging
 import threading
 import time
 import traceback
+from collections.abc import Callable
 
 from models.spec import SpecError
+from playground.atomic import write_json
 from playground.errors import PlaygroundError
+from playground.labelled.prepare import LabelledSet, load_labelled, prepare_labelled
 from playground.runs import queue
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
-from playground.text.prepare import Cancelled, Prepared, load, prepare
+from playground.text.prepare import Cancelled, Prepared, Progress, load, prepare
 from playground.training.device import Device, choose_device
 from playground.training.distributed import Group
 from playground.training.journal import Listener
+from playground.training.results import report
+from playground.training.saving import LABELS, labels_of
 from playground.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -121,7 +126,10 @@ def _train(folder: RunFolder, told: Listener, group: Group) -> str:
         trainer = Trainer(folder, config, prepared, device, group, told)
         if group.leads:
             _announce(folder, trainer, device, told)
-        return trainer.run()
+        state = trainer.run()
+        if group.leads and config.finetune and state in ("finished", "stopped"):
+            report(folder, trainer, told)
+        return state
 
 
 def _asked_to_end(folder: RunFolder) -> bool:
@@ -139,7 +147,10 @@ def _announce(folder: RunFolder, trainer: Trainer, device: Device, told: Listene
     told("status", {"state": "running", "message": message, "steps": steps})
 
 
-def _prepare(folder: RunFolder, told: Listener, group: Group) -> Prepared:
+Data = Prepared | LabelledSet
+
+
+def _prepare(folder: RunFolder, told: Listener, group: Group) -> Data:
     """The tokens: prepared once by the leader, then found in the cache by the others."""
     last = 0.0
 
@@ -155,21 +166,57 @@ def _prepare(folder: RunFolder, told: Listener, group: Group) -> Prepared:
         prepared = known
     elif group.leads:
         stopped = lambda: _asked_to_end(folder)
-        prepared = prepare(folder.config().data, progress, stopped, tokenizer=_known_tokenizer(folder))
+        prepared = _tokens(folder, progress, stopped)
         if _asked_to_end(folder):
             raise Cancelled("Stopped before training.")
         prepared.tokenizer.save(folder.tokenizer_path)
     path = group.share(prepared.folder if group.leads else None)
-    return prepared if group.leads else load(path)
+    return prepared if group.leads else _load(folder, path)
 
 
-def _prepared_before(folder: RunFolder) -> Prepared | None:
+def _tokens(folder: RunFolder, progress: Progress, stopped: Callable[[], bool]) -> Data:
+    """The run's text, or its labelled text, in the tokens of the weights that it starts from."""
+    config, tokenizer = folder.config(), _known_tokenizer(folder)
+    if not _reads_labels(config):
+        return prepare(config.data, progress, stopped, tokenizer=tokenizer)
+    tuned = config.finetune
+    data = prepare_labelled(
+        tuned.labelled, tuned.task, tokenizer, config.model.context_length, progress, stopped
+    )
+    _write_labels(folder, data)
+    return data
+
+
+def _write_labels(folder: RunFolder, data: LabelledSet) -> None:
+    """The labels' names, once; weights that were trained for others must not be read with these.
+
+    Raises:
+        PlaygroundError: when the labels have changed since the last checkpoint.
+    """
+    if folder.checkpoints() and (folder.path / LABELS).exists():
+        if labels_of(folder) != list(data.labels):
+            raise PlaygroundError(
+                "The labels of the text have changed since this run was trained.", "Start a new run."
+            )
+        return
+    write_json(folder.path / LABELS, list(data.labels))
+
+
+def _reads_labels(config: RunConfig) -> bool:
+    return config.finetune is not None and config.finetune.reads_labels
+
+
+def _load(folder: RunFolder, path: str) -> Data:
+    return (load_labelled if _reads_labels(folder.config()) else load)(path)
+
+
+def _prepared_before(folder: RunFolder) -> Data | None:
     """The tokens that the run began with: going on needs neither the person's file nor the time to read it again."""
     path = folder.about().get("data_folder")
     if not folder.checkpoints() or not path:
         return None
     try:
-        return load(path)
+        return _load(folder, path)
     except PlaygroundError:  # cleaned away, or the run comes from another machine
         return None
 
@@ -189,7 +236,7 @@ def _known_tokenizer(folder: RunFolder):
     return Tokenizer.load(RunStore().get(parent["run"]).tokenizer_path) if parent else None
 
 
-def _complete(folder: RunFolder, prepared: Prepared, group: Group) -> RunConfig:
+def _complete(folder: RunFolder, prepared: Data, group: Group) -> RunConfig:
     """The config with the vocabulary size that the tokenizer has."""
     config = folder.config()
     size = prepared.tokenizer.size

@@ -13,30 +13,12 @@ import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from playground.errors import PlaygroundError
+from playground.labelled.rows import Labelled, Tagged
 from playground.text import packages
 
-
-class Labelled(NamedTuple):
-    """One text and its label; texts of one ``group`` (a chapter, a module) stay on one side of the split."""
-
-    text: str
-    label: str
-    group: str = ""
-
-
-class Tagged(NamedTuple):
-    """A text in pieces that joined give it whole, and the tag of each piece; "" where nothing is asked."""
-
-    pieces: tuple[str, ...]
-    tags: tuple[str, ...]
-    group: str = ""
-
-    @property
-    def text(self) -> str:
-        return "".join(self.pieces)
+FORMAT = 1  # of how labels are made; another number prepares every set again
 
 
 @dataclass(frozen=True)
@@ -67,6 +49,11 @@ class Dataset:
     @property
     def provenance(self) -> str:
         return packages.TEXTS[self.corpus].provenance
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the text, and with how its labels are made."""
+        return f"{self.name} {FORMAT}, {packages.open_package(self.corpus).fingerprint}"
 
     @property
     def package(self) -> str:
@@ -184,7 +171,8 @@ def _three_kingdoms_punctuation() -> Iterator[Tagged]:
 
 # Code: the standard library
 
-PACKAGES = 12  # of the standard library, those with most docstrings
+PACKAGES = 12  # of the standard library, those with most docstrings ...
+MODULES = 6  # ... among those of at least so many modules: a module is on one side of the split
 TOKEN_LINES = 3  # logical lines in one example
 
 
@@ -199,7 +187,9 @@ def _python_docstrings() -> Iterator[Labelled]:
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (text := ast.get_docstring(node)):
                 rows.append(Labelled(" ".join(text.split("\n\n")[0].split()), module.partition(".")[0], module))
-    common = {name for name, _ in Counter(row.label for row in rows).most_common(PACKAGES)}
+    modules = Counter(label for label, _ in {(row.label, row.group) for row in rows})
+    counts = Counter(row.label for row in rows if modules[row.label] >= MODULES)
+    common = {name for name, _ in counts.most_common(PACKAGES)}
     return (row for row in rows if row.label in common)
 
 

@@ -1,0 +1,400 @@
+"""From labelled text to tokens on disk: read, split, cut with the pre-trained model's tokenizer, kept and shared."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from playground import atomic
+from playground.errors import PlaygroundError
+from playground.labelled import builtin
+from playground.labelled.rows import Labelled, Tagged
+from playground.labelled.split import SIDES, Split, split
+from playground.labelled.table import rows_of
+from playground.paths import home
+from playground.runs.finetuning import LabelledSpec
+from playground.text import files
+from playground.text.prepare import Progress, Watch, alone, to_disk
+from playground.text.spec import DataSpec
+from playground.text.tokenizers import Tokenizer, clean
+
+FORMAT = 1
+UNASKED = -100  # the label of a token that is not asked about
+MOST_LABELS = 20_000
+BATCH = 2000  # rows read and tokenized at a time
+REMEMBERED = 200_000  # pieces whose tokens are kept at hand
+
+
+@dataclass(frozen=True)
+class Side:
+    """The examples of one side, on the disk.
+
+    Attributes:
+        ids: of all tokens, one example after the other; ``starts`` where each begins ``[n + 1]``.
+        labels: of each example ("classify", ``[n]``), or of each token ("tag", as ``ids``).
+    """
+
+    folder: Path
+    name: str
+    ids: np.ndarray
+    starts: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def tokens(self, index: int) -> np.ndarray:
+        return self.ids[self.starts[index] : self.starts[index + 1]]
+
+    def tags(self, index: int) -> np.ndarray:
+        """The label of each token of an example (for "tag")."""
+        return self.labels[self.starts[index] : self.starts[index + 1]]
+
+    def texts(self, indices: Sequence[int]) -> list[Any]:
+        """Some texts as they were: strings, or lists of pieces for "tag"."""
+        places = np.load(self.folder / f"{self.name}.lines.npy", mmap_mode="r")
+        found = []
+        with open(self.folder / f"{self.name}.jsonl", "rb") as file:
+            for index in indices:
+                file.seek(int(places[index]))
+                found.append(json.loads(file.readline()))
+        return found
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Labelled text, ready to train on.
+
+    Attributes:
+        task: "classify" or "tag".
+        labels: their names, the most frequent first.
+        train, validation, test: no text is on two of them.
+        info: ``counts`` (of each label, by side), ``cut`` (texts longer than the model), ``notes`` (sentences on
+            what was left out), ``licence`` and ``provenance``.
+    """
+
+    folder: Path
+    task: str
+    labels: tuple[str, ...]
+    tokenizer: Tokenizer
+    train: Side
+    validation: Side
+    test: Side
+    info: dict[str, Any]
+
+    shape = "labelled"
+
+    def side(self, name: str) -> Side:
+        return getattr(self, name)
+
+
+def prepare_labelled(
+    spec: LabelledSpec,
+    task: str,
+    tokenizer: Tokenizer,
+    context_length: int,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> LabelledSet:
+    """Prepares labelled text, or finds it prepared.
+
+    Args:
+        spec: which text, and how it is split.
+        task: "classify" or "tag".
+        tokenizer: of the model that will read it.
+        context_length: tokens that the model reads; what is longer is cut, and counted.
+        progress, cancelled: as in `playground.text.prepare`.
+
+    Raises:
+        Cancelled: when ``cancelled`` said so.
+        PlaygroundError: when there is nothing to learn from: no rows, no labels, one label, a label a row.
+    """
+    watch = Watch(progress, cancelled)
+    source = _source(spec, task)
+    choices = {
+        **{k: v for k, v in spec.to_dict().items() if k not in ("share", "limit", "path")},
+        "task": task, "text": source.fingerprint, "tokenizer": tokenizer.fingerprint,
+        "context_length": context_length, "format": FORMAT,
+    }  # fmt: skip
+    name = "labelled-" + hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:20]
+    root = home() / "data"
+    if not (root / name / "info.json").exists():
+        with atomic.disk_errors("preparing the labelled text"):
+            root.mkdir(parents=True, exist_ok=True)
+            with alone(root, name, watch):
+                if not (root / name / "info.json").exists():
+                    _build(spec, task, source, tokenizer, context_length, root / name, watch)
+    watch("Ready", 1.0)
+    return load_labelled(root / name)
+
+
+def load_labelled(folder: Path | str) -> LabelledSet:
+    """Opens what `prepare_labelled` made.
+
+    Raises:
+        PlaygroundError: when it is missing or damaged.
+    """
+    folder = Path(folder)
+    try:
+        info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+        sides = [_open_side(folder, name) for name in SIDES]
+        tokenizer = Tokenizer.load(folder / "tokenizer.json")
+    except (OSError, ValueError, KeyError) as error:
+        raise PlaygroundError(
+            f"{folder} is not prepared data.", "Delete it, and prepare the data again."
+        ) from error
+    return LabelledSet(folder, info["task"], tuple(info["labels"]), tokenizer, *sides, info)
+
+
+def _open_side(folder: Path, name: str) -> Side:
+    ids, starts, labels = (
+        np.load(folder / f"{name}.{part}.npy", mmap_mode="r", allow_pickle=False)
+        for part in ("ids", "starts", "labels")
+    )
+    return Side(folder, name, ids, starts, labels)
+
+
+@dataclass(frozen=True)
+class _Source:
+    rows: Callable[[], Iterator[Labelled | Tagged]]
+    fingerprint: str
+    licence: str
+    provenance: str
+
+
+def _source(spec: LabelledSpec, task: str) -> _Source:
+    if spec.dataset == "file":
+        rows = rows_of(spec, task)
+        opened = files.open_file(DataSpec("file", path=spec.path, text_column=_any_column(spec)))
+        return _Source(rows, opened.fingerprint, opened.licence, opened.provenance)
+    known = builtin.get(spec.dataset)
+    if known.task != task:
+        raise PlaygroundError(
+            f"{spec.dataset} gives a label to each {'word' if known.task == 'tag' else 'text'}.",
+            f"Choose the task {known.task} for it.",
+        )
+    return _Source(known.rows, known.fingerprint, known.licence, known.provenance)
+
+
+def _any_column(spec: LabelledSpec) -> str:
+    from playground.labelled.table import open_table
+
+    return spec.text_column or open_table(spec.path, spec.encoding)[0][0]
+
+
+def _build(
+    spec: LabelledSpec, task: str, source: _Source, tokenizer: Tokenizer, length: int, folder: Path, watch: Watch
+) -> None:
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    try:
+        read = _read(source, task, watch)
+        divided = split(*read.hashes(), read.first_labels(), spec)
+        info = {
+            "task": task, "labels": read.labels, "licence": source.licence, "provenance": source.provenance,
+            "spec": spec.to_dict(), "context_length": length,
+            **_write(source, task, read, divided.side, tokenizer, length, work, watch),
+        }  # fmt: skip
+        info["notes"] = _notes(read, divided, info)
+        for name in SIDES:
+            if not info["examples"][name]:
+                raise PlaygroundError(
+                    f"No text is left for the {name} side.", "Use more rows: some ten for each label are a start."
+                )
+        tokenizer.save(work / "tokenizer.json")
+        atomic.write_json(work / "info.json", info)
+        to_disk(work)
+        shutil.rmtree(folder, ignore_errors=True)  # a folder that lost its parts
+        os.rename(work, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+class _Read:
+    """What the first pass found, a few bytes a row."""
+
+    def __init__(self) -> None:
+        self.texts, self.groups, self.codes = array("Q"), array("Q"), array("q")
+        self.counts: Counter[str] = Counter()
+        self.names: list[str] = []
+        self.without_text = self.without_label = 0
+
+    def hashes(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.frombuffer(self.texts, np.uint64), np.frombuffer(self.groups, np.uint64)
+
+    @property
+    def labels(self) -> list[str]:
+        return [name for name, _ in sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))]
+
+    def first_labels(self) -> np.ndarray:
+        return np.frombuffer(self.codes, np.int64)
+
+
+def _usable(rows: Iterator[Labelled | Tagged], task: str, read: _Read | None = None) -> Iterator[Labelled | Tagged]:
+    """The rows with a text and a label; both passes see the same ones."""
+    for row in rows:
+        if not row.text.strip():
+            if read:
+                read.without_text += 1
+        elif not (row.label if task == "classify" else any(row.tags)):
+            if read:
+                read.without_label += 1
+        else:
+            yield row
+
+
+def _read(source: _Source, task: str, watch: Watch) -> _Read:
+    """The first pass: hashes of texts and groups, and how often each label is there."""
+    read, codes = _Read(), {}
+    for number, row in enumerate(_usable(source.rows(), task, read)):
+        if number % BATCH == 0:
+            watch("Reading the labelled text", 0.3 * (1 - 1 / (1 + number / 20_000)))
+        text = _hash(row.text.strip())
+        read.texts.append(text)
+        read.groups.append(_hash(row.group) if row.group else text)
+        read.counts.update([row.label] if task == "classify" else filter(None, row.tags))
+        read.codes.append(codes.setdefault(row.label, len(codes)) if task == "classify" else 0)
+    _check(read, task)
+    return read
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "little")
+
+
+def _check(read: _Read, task: str) -> None:
+    rows, labels = len(read.texts), len(read.counts)
+    if not rows:
+        raise PlaygroundError(
+            f"There is no row with both a text and a label ({read.without_text:,} without text, "
+            f"{read.without_label:,} without label).",
+            "Look at the two columns that were chosen.",
+        )
+    if labels == 1:
+        raise PlaygroundError(
+            f"All {rows:,} rows have the same label, {next(iter(read.counts))[:60]!r}: there is nothing to tell apart.",
+            "Choose another label column, or add rows with other labels.",
+        )
+    if labels > MOST_LABELS or (task == "classify" and labels > 20 and labels * 2 > rows):
+        raise PlaygroundError(
+            f"There are {labels:,} different labels in {rows:,} rows: nearly every row has its own.",
+            "Choose a column with a few labels that come again; for free text as the answer, choose the task answer.",
+        )
+
+
+def _write(
+    source: _Source, task: str, read: _Read, side: np.ndarray, tokenizer: Tokenizer, length: int, work: Path,
+    watch: Watch,
+) -> dict[str, Any]:  # fmt: skip
+    """The second pass: each row's tokens and labels go to its side."""
+    codes = {name: code for code, name in enumerate(read.labels)}
+    rows, number = _usable(source.rows(), task), 0
+    with contextlib.ExitStack() as opened:
+        texts = [opened.enter_context(open(work / f"{name}.jsonl", "wb")) for name in SIDES]
+        writers = [_Writer(name, task, codes, tokenizer, length, file) for name, file in zip(SIDES, texts)]
+        while batch := list(islice(rows, BATCH)):
+            watch("Cutting into tokens", 0.3 + 0.65 * number / len(side))
+            for writer, wanted in zip(writers, range(len(SIDES))):
+                writer.add([row for i, row in enumerate(batch, number) if i < len(side) and side[i] == wanted])
+            number += len(batch)
+    for writer in writers:
+        writer.save(work)
+    if number != len(side):
+        raise PlaygroundError("The file changed while it was read.", "Prepare the data again.")
+    return {
+        "examples": {w.name: len(w.starts) - 1 for w in writers},
+        "counts": {w.name: w.counts.tolist() for w in writers},
+        "cut": {w.name: w.cut for w in writers},
+    }
+
+
+class _Writer:
+    """Writes one side; holds the tokens as numbers until the end."""
+
+    def __init__(
+        self, name: str, task: str, codes: dict[str, int], tokenizer: Tokenizer, length: int, texts: BinaryIO
+    ) -> None:
+        self.name, self.task, self.codes, self.texts = name, task, codes, texts
+        self.tokenizer, self.length = tokenizer, length
+        self.ids, self.labels, self.starts, self.lines = array("I"), array("i"), array("q", [0]), array("q")
+        self.counts = np.zeros(len(codes), dtype=np.int64)
+        self.cut = 0
+        self.known: dict[str, np.ndarray] = {}
+
+    def add(self, rows: list[Labelled | Tagged]) -> None:
+        if not rows:
+            return
+        if self.task == "classify":
+            for row, ids in zip(rows, self.tokenizer.encode_many([clean(row.text) for row in rows])):
+                code = self.codes[row.label]
+                self._add(ids, row.text)
+                self.labels.append(code)
+                self.counts[code] += 1
+            return
+        for row in rows:
+            ids, labels = tagged_tokens(row, self.codes, self._tokens)
+            self._add(ids, list(row.pieces))
+            self.labels.extend(labels[: self.length].tolist())
+            asked = labels[: self.length]
+            self.counts += np.bincount(asked[asked >= 0], minlength=len(self.counts))
+
+    def _add(self, ids: np.ndarray, text: Any) -> None:
+        self.cut += len(ids) > self.length
+        self.ids.extend(ids[: self.length].tolist())
+        self.starts.append(len(self.ids))
+        self.lines.append(self.texts.tell())
+        self.texts.write(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+
+    def _tokens(self, piece: str) -> np.ndarray:
+        if piece not in self.known:
+            if len(self.known) >= REMEMBERED:
+                self.known.clear()
+            self.known[piece] = np.asarray(self.tokenizer.encode(piece))
+        return self.known[piece]
+
+    def save(self, work: Path) -> None:
+        for part, values, kind in (
+            ("ids", self.ids, np.uint32), ("labels", self.labels, np.int32), ("starts", self.starts, np.int64),
+            ("lines", self.lines, np.int64),
+        ):  # fmt: skip
+            np.save(work / f"{self.name}.{part}.npy", np.asarray(values, dtype=kind))
+
+
+def tagged_tokens(
+    row: Tagged, codes: dict[str, int], tokens: Callable[[str], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of all pieces, and for the last token of each the code of its tag: by then the word has been read."""
+    ids = [tokens(piece) for piece in row.pieces]
+    labels = [np.full(len(part), UNASKED) for part in ids]
+    for part, tag in zip(labels, row.tags):
+        if len(part) and tag:
+            part[-1] = codes[tag]
+    return np.concatenate(ids), np.concatenate(labels)
+
+
+def _notes(read: _Read, divided: Split, info: dict[str, Any]) -> list[str]:
+    """What a person should know of the rows that were left out, repeated, cut or rare."""
+    rare = sum(count < 3 for count in read.counts.values()) if info["task"] == "classify" else 0
+    cut, total = sum(info["cut"].values()), sum(info["examples"].values())
+    said = [
+        (read.without_text, f"{read.without_text:,} rows without a text were left out."),
+        (read.without_label, f"{read.without_label:,} rows without a label were left out."),
+        (divided.repeated, f"{divided.repeated:,} rows have a text that another row has too: copies are on one side."),
+        (divided.leaking, f"{divided.leaking:,} rows were left out: their text is on an earlier side of the split."),
+        (divided.contrary, f"{divided.contrary:,} texts have more than one label: no model can be right about all."),
+        (rare, f"{rare:,} labels have fewer than three texts, and are in training alone."),
+        (cut, f"{cut:,} of {total:,} texts are longer than the model reads: {info['context_length']} tokens are kept."),
+    ]  # fmt: skip
+    return [sentence for count, sentence in said if count]
+
+

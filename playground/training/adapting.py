@@ -1,0 +1,127 @@
+"""What of a model may change when it is fine-tuned: a new head, frozen weights, LoRA, slower lower layers."""
+
+import re
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from models.build import build
+from models.heads import ClassificationHead, Reader, TaggingHead
+from models.lora import add_lora, is_adapter
+from models.spec import ModelSpec, SpecError
+from playground.runs.config import RunConfig
+from playground.runs.finetuning import FineTuneSpec
+
+_LAYER = re.compile(r"(?:^|\.)(?:(encoder|decoder)\.)?layers\.(\d+)\.")
+_RECURRENT = re.compile(r"(?:^|\.)recurrent\.\w+_l(\d+)")
+
+
+def adapted(model: nn.Module, config: RunConfig, n_labels: int = 0) -> nn.Module:
+    """The model as it is fine-tuned: with the task's head, and only what the method allows left to train.
+
+    Args:
+        model: with its parent's weights, or fresh ones; changed in place.
+        n_labels: for a task with labels, how many there are.
+
+    Raises:
+        SpecError: when the method cannot be used with this model.
+    """
+    tuned = config.finetune
+    if tuned is None:
+        return model
+    if tuned.reads_labels:
+        model = Reader(model, _head(config.model, tuned, n_labels))
+        for parameter in model.body.head.parameters():
+            parameter.requires_grad_(False)  # not asked, so it has nothing to learn
+    if tuned.method == "lora":
+        _freeze(model, lambda name: False)
+        add_lora(model, tuned.rank, tuned.alpha, tuned.matrices)
+        _allow(model, lambda name: is_adapter(name) or (tuned.reads_labels and name.startswith("head.")))
+    elif tuned.method == "head":
+        _freeze(model, lambda name: name.startswith("head."))
+        if not any(p.requires_grad for p in model.parameters()):
+            raise SpecError(
+                "This model's output matrix is its token table: it has no head of its own to train.",
+                "Train the last layers, or use LoRA.",
+            )
+    elif tuned.method == "last":
+        _check_layers(config.model, tuned)
+        least = depths(config.model) - tuned.last_layers
+        _freeze(model, lambda name: depth(name, config.model) >= least)
+    return model
+
+
+def _head(spec: ModelSpec, tuned: FineTuneSpec, n_labels: int) -> nn.Module:
+    if tuned.task == "tag":
+        return TaggingHead(spec.d_model, n_labels, tuned.head_dropout)
+    return ClassificationHead(spec.d_model, n_labels, tuned.head_dropout, pooling_of(spec, tuned))
+
+
+def pooling_of(spec: ModelSpec, tuned: FineTuneSpec) -> str:
+    """The mean for models that read both ways, the last token for those that read forward, unless chosen."""
+    if tuned.pooling != "auto":
+        return tuned.pooling
+    return "mean" if reads_both_ways(spec) else "last"
+
+
+def reads_both_ways(spec: ModelSpec) -> bool:
+    return spec.architecture == "encoder" or spec.bidirectional
+
+
+def _freeze(model: nn.Module, but: Callable[[str], bool]) -> None:
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad and but(name))
+
+
+def _allow(model: nn.Module, which: Callable[[str], bool]) -> None:
+    for name, parameter in model.named_parameters():
+        if which(name):
+            parameter.requires_grad_(True)
+
+
+def _check_layers(spec: ModelSpec, tuned: FineTuneSpec) -> None:
+    there = depths(spec) - 1
+    if tuned.last_layers > there:
+        raise SpecError(
+            f"The model has {there} layers, so its last {tuned.last_layers} cannot be trained.",
+            f"Choose 1 to {there}, or train all weights.",
+        )
+
+
+def depths(spec: ModelSpec) -> int:
+    """Of what is above the last layer; embeddings are at 0 and layers at 1, 2, …, an encoder's below the decoder's."""
+    return (2 if spec.architecture == "encoder-decoder" else 1) * spec.n_layers + 1
+
+
+def depth(name: str, spec: ModelSpec) -> int:
+    """How high in the model a parameter is."""
+    if found := _LAYER.search(name):
+        below = spec.n_layers if found[1] == "decoder" else 0
+        return below + int(found[2]) + 1
+    if found := _RECURRENT.search(name):
+        return int(found[1]) + 1
+    if "encoder.norm" in name:
+        return spec.n_layers
+    return 0 if "embedding." in name else depths(spec)
+
+
+def rates(config: RunConfig) -> Callable[[str], float] | None:
+    """What a parameter's learning rate is multiplied with (Howard & Ruder 2018); None where all are alike."""
+    tuned = config.finetune
+    if tuned is None or tuned.layer_decay == 1:
+        return None
+    top = depths(config.model)
+    return lambda name: tuned.layer_decay ** (top - depth(name, config.model))
+
+
+def trained_parameters(config: RunConfig, n_labels: int = 0) -> tuple[int, int]:
+    """How many parameters the method trains, and how many the model has; nothing is allocated.
+
+    Raises:
+        SpecError: as `adapted`.
+    """
+    with torch.device("meta"):
+        model = adapted(build(config.model), config, n_labels)
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(n for n, trained in counts if trained), sum(n for n, _ in counts)

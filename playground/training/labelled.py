@@ -1,0 +1,215 @@
+"""Labelled text in the training loop: which texts are seen when, what is asked, what is told of it."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from playground.labelled.prepare import LabelledSet, Side
+from playground.labelled.split import chosen
+from playground.runs.config import RunConfig
+from playground.training.batches import IGNORE, Batch, Rows, pad, rng, to_tensor
+from playground.training.device import Device
+
+N_EXAMPLES = 3  # in a sample
+N_PROBED = 12  # texts whose right label's probability is followed
+SHOWN = 60  # characters of a text in a sample
+
+
+class LabelledSampler:
+    """Draws examples in epochs: each is seen once before any is seen again.
+
+    A pure function of (seed, step), as `playground.training.batches.Sampler`.
+    """
+
+    def __init__(self, data: LabelledSet, config: RunConfig) -> None:
+        self.data, self.config, self.seed = data, config, config.training.seed
+        self.used = chosen(len(data.train), config.finetune.labelled)
+        self._orders: OrderedDict[int, np.ndarray] = OrderedDict()
+        self.pad_id = data.tokenizer.pad_id
+
+    def train(self, step: int, batch_size: int) -> Rows:
+        places = np.arange(step * batch_size, (step + 1) * batch_size)
+        indices = [self._order(epoch)[place] for epoch, place in zip(*divmod(places, len(self.used)))]
+        return self.rows(self.data.train, np.array(indices))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:
+            self._orders[epoch] = rng(self.seed, epoch).permutation(self.used)
+            if len(self._orders) > 2:
+                self._orders.popitem(last=False)
+        return self._orders[epoch]
+
+    def validation(self, n_batches: int, batch_size: int) -> list[np.ndarray]:
+        """The same evenly spread examples at every evaluation, as batches of indices."""
+        there = len(self.data.validation)
+        wanted = min(n_batches * batch_size, there)
+        places = np.linspace(0, there - 1, wanted).astype(np.int64)
+        return [places[i : i + batch_size] for i in range(0, wanted, batch_size)]
+
+    def validation_rows(self, places: np.ndarray) -> Rows:
+        return self.rows(self.data.validation, places)
+
+    def rows(self, side: Side, indices: np.ndarray) -> Rows:
+        ids, lengths = pad([side.tokens(i) for i in indices], self.pad_id)
+        if self.data.task == "classify":
+            return Rows(ids, lengths=lengths, labels=np.asarray(side.labels)[indices].astype(np.int64))
+        labels, _ = pad([side.tags(i) for i in indices], IGNORE)
+        return Rows(ids, lengths=lengths, labels=labels)
+
+
+@dataclass
+class LabelledScore:
+    """Sums over a batch. ``counts`` are, for each label: right, predicted, true ``[3, labels]``."""
+
+    loss: float = 0.0
+    targets: int = 0
+    counts: np.ndarray = field(default_factory=lambda: np.zeros((3, 0)))
+
+    def __add__(self, other: "LabelledScore") -> "LabelledScore":
+        return LabelledScore(self.loss + other.loss, self.targets + other.targets, self.counts + other.counts)
+
+    def as_list(self) -> list[float]:
+        return [self.loss, self.targets, *self.counts.reshape(-1).tolist()]
+
+    @classmethod
+    def from_list(cls, values: list[float]) -> "LabelledScore":
+        return cls(values[0], values[1], np.array(values[2:]).reshape(3, -1))
+
+    @property
+    def right(self) -> float:
+        return float(self.counts[0].sum())
+
+    def extra(self) -> dict[str, float]:
+        """The macro-averaged F1: the mean over labels that are there or were predicted, rare ones counting as much."""
+        right, predicted, true = self.counts
+        present = (predicted + true) > 0
+        f1 = 2 * right[present] / (predicted + true)[present]
+        return {"val_f1": float(f1.mean()) if present.any() else 0.0}
+
+
+class LabelledObjective:
+    """Cross-entropy over the labels, of a text or of each asked token."""
+
+    def __init__(self, data: LabelledSet, config: RunConfig) -> None:
+        self.n_labels = len(data.labels)
+        self.per_token = data.task == "tag"
+        self.weights = None
+        if config.finetune.class_weights == "balanced":
+            self.weights = balanced(np.array(data.info["counts"]["train"]))
+
+    def hide(self, rows: Rows, step: int, stream: int = 1) -> Rows:
+        """Nothing is hidden: all is read, and the labels are asked."""
+        return rows
+
+    def batch(self, rows: Rows) -> Batch:
+        inputs = {"input_ids": to_tensor(rows.ids)}
+        real = np.arange(rows.ids.shape[1]) < rows.lengths[:, None]
+        if not real.all():
+            inputs["attention_mask"] = to_tensor(real)
+        asked = int((rows.labels != IGNORE).sum())
+        return Batch(inputs, to_tensor(rows.labels), asked, int(rows.lengths.sum()))
+
+    def loss_sum(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Summed over what is asked (nats); balanced, a label weighs the more the rarer it is, 1 on average."""
+        logits = model(**batch.inputs).logits
+        weights = None if self.weights is None else self.weights.to(logits.device, logits.dtype)
+        return F.cross_entropy(
+            logits.flatten(0, -2), batch.targets.flatten(), weights, ignore_index=IGNORE, reduction="sum"
+        )
+
+    def no_score(self) -> LabelledScore:
+        return LabelledScore(counts=np.zeros((3, self.n_labels)))
+
+    @torch.no_grad()
+    def score(self, model: nn.Module, batch: Batch) -> LabelledScore:
+        """The plain loss, without weights, and what is needed for accuracy and F1."""
+        logits, targets = model(**batch.inputs).logits.float().flatten(0, -2), batch.targets.flatten()
+        loss = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum")
+        asked = targets != IGNORE
+        best, targets = logits.argmax(-1)[asked].cpu().numpy(), targets[asked].cpu().numpy()
+        count = lambda codes: np.bincount(codes, minlength=self.n_labels)
+        counts = np.stack([count(targets[best == targets]), count(best), count(targets)]).astype(float)
+        return LabelledScore(float(loss), batch.n_targets, counts)
+
+
+def balanced(counts: np.ndarray) -> Tensor:
+    """Weights n/(k·n_c) of k labels, n_c examples of n each: every label then counts as much (King & Zeng 2001)."""
+    present = counts > 0
+    weights = np.zeros(len(counts))
+    weights[present] = counts.sum() / (present.sum() * counts[present])
+    return torch.from_numpy(weights).float()
+
+
+class LabelledWriter:
+    """Samples while it trains: the same validation texts, and what the model says of each now."""
+
+    def __init__(self, data: LabelledSet, sampler: LabelledSampler, model: nn.Module, device: Device) -> None:
+        self.data, self.model, self.device = data, model, device
+        places = np.linspace(0, len(data.validation) - 1, min(N_EXAMPLES, len(data.validation))).astype(int)
+        self.rows = sampler.validation_rows(places)
+        self.texts = data.validation.texts(places.tolist())
+
+    def write(self, step: int) -> dict:
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            real = to_tensor(np.arange(self.rows.ids.shape[1]) < self.rows.lengths[:, None])
+            ids = to_tensor(self.rows.ids)
+            with torch.no_grad(), self.device.autocast():
+                logits = self.model(
+                    input_ids=ids.to(self.device.torch), attention_mask=real.to(self.device.torch)
+                ).logits.float().cpu()
+        finally:
+            self.model.train(was_training)
+        return {"kind": "labels", "step": step, "examples": [self._example(i, logits[i]) for i in range(len(logits))]}
+
+    def _example(self, i: int, logits: Tensor) -> dict:
+        best = logits.softmax(-1).max(-1)
+        if self.data.task == "classify":
+            return {
+                "text": self.texts[i],
+                "label": self.data.labels[int(self.rows.labels[i])],
+                "said": self.data.labels[int(best.indices)],
+                "probability": round(float(best.values), 4),
+            }
+        asked = np.flatnonzero(self.rows.labels[i] != IGNORE)
+        name = lambda code: self.data.labels[int(code)]
+        return {
+            "pieces": self.texts[i][: len(asked)],
+            "tags": [name(code) for code in self.rows.labels[i][asked]],
+            "said": [name(best.indices[place]) for place in asked],
+        }
+
+
+class LabelledProbe:
+    """How likely the model finds the right labels of some validation examples, at every evaluation.
+
+    Of classes: some texts. Of tags: the words of one text.
+    """
+
+    def __init__(self, data: LabelledSet, sampler: LabelledSampler, objective: LabelledObjective) -> None:
+        n = min(N_PROBED, len(data.validation)) if data.task == "classify" else 1
+        places = np.linspace(0, len(data.validation) - 1, n).astype(int)
+        self.batch = objective.batch(sampler.validation_rows(places))
+        texts = data.validation.texts(places.tolist())
+        targets = self.batch.targets.flatten()
+        codes = targets[targets != IGNORE].tolist()
+        names = texts[0][: len(codes)] if data.task == "tag" else [_short(text) for text in texts]
+        self.tokens = [f"{name} → {data.labels[code]}" for name, code in zip(names, codes)]
+
+    @torch.no_grad()
+    def probabilities(self, model: nn.Module, device: Device) -> list[float]:
+        batch = self.batch.to(device)
+        with device.autocast():
+            logits = model(**batch.inputs).logits.float().flatten(0, -2)
+        targets = batch.targets.flatten()
+        likely = F.softmax(logits, -1).gather(1, targets.clamp(min=0)[:, None])[:, 0]
+        return [round(value, 4) for value in likely[targets != IGNORE].tolist()]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
