@@ -58,7 +58,31 @@ class About:
             ) from error
 
 
-class Decoder:
+class Writer:
+    """What writes several texts at once: `read` begins them, `step` adds a token to each."""
+
+    batch: int
+
+    def read(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        raise NotImplementedError
+
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def greedy(self, n: int, texts: Sequence[Sequence[int]] | None = None) -> np.ndarray:
+        """The ``n`` likeliest next tokens of each text ``[batch, n]``.
+
+        Args:
+            texts: what to begin anew with; None goes on where the last call ended.
+        """
+        said = np.empty((self.batch, n), dtype=np.int64)
+        for i in range(n):
+            logits = self.step(self.last) if texts is None or i else self.read(texts)
+            self.last = said[:, i] = logits.argmax(-1)
+        return said
+
+
+class Decoder(Writer):
     """One text, or several, with the fused graph (`onnx_export.fused`): the cache never moves.
 
     Keys and values are kept in buffers that are inputs and outputs at once, so a step writes only the new token's.
@@ -83,28 +107,39 @@ class Decoder:
         self.about, self.batch, self.room = about, batch, room or about.context_length
         self.provider = running_on(self.session)
         self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text
-        self.binding = self.session.io_binding()
-        self._bind_cache()
-        self._one: dict[str, ort.OrtValue] | None = None
+        self._total = np.zeros(1, dtype=np.int32)
+        self._ids, self._places = np.zeros((batch, 1), dtype=np.int64), np.zeros((batch, 1), dtype=np.int64)
+        self._logits = np.zeros((batch, about.vocab_size), dtype=np.float32)
+        self._cache = self._empty_cache()
+        self._one = self._bound(self._ids, np.arange(batch), self.length, self._total, self._places)
 
-    def _bind_cache(self) -> None:
-        about = self.about
-        device = "cuda" if self.provider == "CUDA" else "cpu"
+    def _empty_cache(self) -> dict[str, ort.OrtValue]:
+        about, device = self.about, "cuda" if self.provider == "CUDA" else "cpu"
         shape = (self.batch, about.n_kv_heads, self.room, about.head_dim)
-        self.cache = []
-        for i in range(about.n_layers):
-            for kind in ("key", "value"):
-                buffer = ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=np.float32), device, 0)
-                self.cache.append(buffer)
-                self.binding.bind_ortvalue_input(f"past_key_values.{i}.{kind}", buffer)
-                self.binding.bind_ortvalue_output(f"present.{i}.{kind}", buffer)
-        self.logits = ort.OrtValue.ortvalue_from_numpy(
-            np.zeros((self.batch, about.vocab_size), dtype=np.float32), "cpu", 0
-        )
-        self.binding.bind_ortvalue_output("logits", self.logits)
+        return {
+            f"{i}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=np.float32), device, 0)
+            for i in range(about.n_layers)
+            for kind in ("key", "value")
+        }
+
+    def _bound(self, ids, rows, before, total, places) -> ort.IOBinding:
+        """Ties these arrays, the cache and the logits to the graph: it reads and writes them where they are."""
+        binding = self.session.io_binding()
+        inputs = {"input_ids": ids, "rows": rows.astype(np.int64), "seqlens_k": before, "total_sequence_length": total}
+        if self.about.position in ("learned", "sinusoidal"):
+            inputs["position_ids"] = places
+        for name, array in inputs.items():
+            binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, "cpu", 0))
+        for name, buffer in self._cache.items():
+            binding.bind_ortvalue_input(f"past_key_values.{name}", buffer)
+            binding.bind_ortvalue_output(f"present.{name}", buffer)
+        binding.bind_ortvalue_output("logits", ort.OrtValue.ortvalue_from_numpy(self._logits, "cpu", 0))
+        binding.arrays = inputs  # ONNX Runtime reads their memory: they must live as long
+        return binding
 
     def read(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
-        """Begins anew with these texts, one for each place of the batch; logits after each ``[batch, vocabulary]``.
+        """Begins anew with these texts, one for each place of the batch; logits after each ``[batch, vocabulary]``,
+        which the next call writes over.
 
         Raises:
             PlaygroundError: when a text is empty or longer than the cache.
@@ -117,49 +152,31 @@ class Decoder:
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text
         rows = np.arange(self.batch) * n + lengths - 1
-        places = np.broadcast_to(np.arange(n), (self.batch, n))
-        held = self._feed(ids, rows, lengths - 1, n, places)  # their memory must outlive the run
-        self.session.run_with_iobinding(self.binding)
-        self.length, self._one = lengths, None
-        del held
-        return self.logits.numpy().copy()  # of its own: the buffer is written over at the next step
+        places = np.tile(np.arange(n, dtype=np.int64), (self.batch, 1))
+        binding = self._bound(ids, rows, lengths - 1, np.array([n], dtype=np.int32), places)
+        self.session.run_with_iobinding(binding)
+        self.length[:] = lengths
+        return self._logits
 
     def step(self, tokens: np.ndarray) -> np.ndarray:
-        """One more token for each text ``[batch]``; logits after it ``[batch, vocabulary]``."""
-        if self._one is None:
-            self._bind_one()
-        self._one["input_ids"].update_inplace(np.ascontiguousarray(tokens, dtype=np.int64).reshape(-1, 1))
-        self._one["seqlens_k"].update_inplace(self.length)
-        self._one["total_sequence_length"].update_inplace(np.array([self.length.max() + 1], dtype=np.int32))
-        if "position_ids" in self._one:
-            self._one["position_ids"].update_inplace(self.length.astype(np.int64).reshape(-1, 1))
-        self.session.run_with_iobinding(self.binding)
-        self.length = self.length + np.int32(1)
-        return self.logits.numpy().copy()  # of its own: the buffer is written over at the next step
+        """One more token for each text ``[batch]``; logits after it ``[batch, vocabulary]``, which the next call writes
+        over.
 
-    def _feed(
-        self, ids: np.ndarray, rows: np.ndarray, before: np.ndarray, total: int, places: np.ndarray
-    ) -> dict:
-        made = {
-            "input_ids": ids, "rows": rows.astype(np.int64), "seqlens_k": before.astype(np.int32),
-            "total_sequence_length": np.array([total], dtype=np.int32),
-        }  # fmt: skip
-        if self.about.position in ("learned", "sinusoidal"):
-            made["position_ids"] = np.array(
-                places, dtype=np.int64
-            )  # of its own: values are written over in place
-        held = {name: ort.OrtValue.ortvalue_from_numpy(value, "cpu", 0) for name, value in made.items()}
-        for name, value in held.items():
-            self.binding.bind_ortvalue_input(name, value)
-        return held
-
-    def _bind_one(self) -> None:
-        """Inputs for single tokens, bound once and written over at each step."""
-        ones = np.zeros((self.batch, 1), dtype=np.int64)
-        self._one = self._feed(ones, np.arange(self.batch), self.length, int(self.length.max()) + 1, ones)
+        Raises:
+            PlaygroundError: when the cache is full.
+        """
+        longest = int(self.length.max())
+        if longest >= self.room:
+            raise PlaygroundError(f"The cache holds {self.room} tokens and is full.", "Read a shorter text anew.")
+        self._ids[:, 0] = tokens
+        self._places[:, 0] = self.length
+        self._total[0] = longest + 1
+        self.session.run_with_iobinding(self._one)
+        self.length += 1
+        return self._logits
 
 
-class Portable:
+class Portable(Writer):
     """One or several texts of equal length with a graph of standard operators: whatever :class:`Decoder` cannot run
     (ALiBi, recurrent models, encoder–decoders).
 

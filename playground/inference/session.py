@@ -8,7 +8,7 @@ import onnxruntime as ort
 
 from playground.errors import PlaygroundError
 
-SMALL = 6_000_000  # bytes of weights: below, for one text, a second thread costs more than it helps
+SMALL = 2_000_000  # bytes of weights: below, for one text, a second thread costs more than it helps
 ort.set_default_logger_severity(3)
 
 

@@ -48,7 +48,7 @@ class _Fused(Layers):
         return g.model()
 
     def layers(self, x: str) -> str:
-        """All layers on ``[B·S, d]``; a sum and the norm after it are one node."""
+        """All layers on ``[B·S, d]``."""
         spec, update = self.spec, None
         for i in range(spec.n_layers):
             at = f"layers.{i}."
@@ -77,18 +77,9 @@ class _Fused(Layers):
         return super().norm(x, name)
 
     def add_norm(self, x: str, update: str, name: str) -> tuple[str, str]:
-        """norm(x + update), and the sum."""
-        gamma, eps = self.param(f"{name}.weight"), self.spec.norm_eps
-        if self.spec.norm == "rmsnorm":
-            made = self.g(
-                "SkipSimplifiedLayerNormalization", x, update, gamma, n=4, domain=MICROSOFT, epsilon=eps
-            )
-        else:
-            bias = [self.param(f"{name}.bias")] if f"{name}.bias" in self.weights else []
-            made = self.g(
-                "SkipLayerNormalization", x, update, gamma, *bias, n=4, domain=MICROSOFT, epsilon=eps
-            )
-        return made[0], made[3]
+        """norm(x + update), and the sum. In two nodes: on a CPU they are faster than ONNX Runtime's SkipLayerNormalization."""
+        total = self.g("Add", x, update)
+        return self.norm(total, name), total
 
     def attention(self, x: str, i: int) -> str:
         g, spec = self.g, self.spec
