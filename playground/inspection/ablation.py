@@ -14,7 +14,6 @@ from playground.inspection.capture import capture, streams
 
 Change = Callable[[Tensor], Tensor]
 """What is put in the place of an activation ``[batch, ...]``."""
-Progress = Callable[[float], None] | None
 MOST = 2048
 """Tokens in a batch: more gains no speed on a CPU, and the weights of long texts take their memory."""
 
@@ -101,6 +100,22 @@ def patched_heads(other: np.ndarray, heads: Iterable[int]) -> Change:
     return change
 
 
+def patched(other: np.ndarray, units: Sequence[int] | None = None) -> Change:
+    """A sub-layer's output, or a gate, as it was on another text; all its units unless told.
+
+    Args:
+        other: the activation there ``[n, units]``, of as many tokens.
+    """
+    chosen, there = slice(None) if units is None else list(units), torch.from_numpy(other)
+
+    def change(value: Tensor) -> Tensor:
+        value = value.clone()
+        value[..., chosen] = there[:, chosen].to(value.dtype)
+        return value
+
+    return change
+
+
 def patched_places(other: np.ndarray, places: Iterable[int]) -> Change:
     """The residual stream, at some places, as it was on another text.
 
@@ -120,16 +135,13 @@ def patched_places(other: np.ndarray, places: Iterable[int]) -> Change:
     return change
 
 
-def streams_of(model: nn.Module, asked: Question) -> dict[str, np.ndarray]:
-    """The residual stream of a text ``[n, d_model]``, by name, to be patched into another one."""
-    names = streams(model.spec)
-    held = capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name in names)
-    return {name: held[name] for name in names}
+def recorded(model: nn.Module, asked: Question, *ends: str) -> dict[str, np.ndarray]:
+    """What a model computes on a text, by name, to be patched into another one.
 
-
-def heads_of(model: nn.Module, asked: Question) -> dict[str, np.ndarray]:
-    """What every head gives on a text, by name, to be patched into another one."""
-    return capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name.endswith(".heads"))
+    Args:
+        ends: how the names end, such as ".heads".
+    """
+    return capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name.endswith(ends))
 
 
 def same_length(asked: Question, other: Question) -> None:
@@ -151,60 +163,74 @@ def rank_heads(
     asked: Question,
     part: str = "self",
     mean: bool = False,
+    other: Question | None = None,
     most: int = MOST,
-    progress: Progress = None,
 ) -> np.ndarray:
     """How much removing each head, alone, hurts (nats a token) ``[layers, heads]``.
 
     Args:
         part: whose heads, as in `inspection.attention`.
         mean: their mean over the text takes their place, instead of nothing.
+        other: what they gave on this text of as many tokens takes their place.
         most: tokens in one batch.
-        progress: called with the share that is done.
     """
     spec = model.spec
+    there = {} if other is None else recorded(model, other, ".heads")
+
+    def instead(name: str, own: Tensor, head: int) -> Tensor | float:
+        if there:
+            return torch.from_numpy(there[name][head])
+        return own[head].mean(0) if mean else 0.0
 
     def remove(layer: int, head: int) -> tuple[str, Replace]:
-        return heads_name(part, layer), lambda own: _with(own, head, own[head].mean(0) if mean else 0.0)
+        name = heads_name(part, layer)
+        return name, lambda own: _with(own, head, instead(name, own, head))
 
     pairs = [(layer, head) for layer in range(spec.n_layers) for head in range(spec.n_heads)]
-    harm = _one_by_one(model, asked, [remove(*pair) for pair in pairs], most, progress)
+    harm = _one_by_one(model, asked, [remove(*pair) for pair in pairs], most)
     return harm.reshape(spec.n_layers, spec.n_heads)
 
 
-def rank_places(
-    model: nn.Module, asked: Question, other: Question, most: int = MOST, progress: Progress = None
-) -> np.ndarray:
+def rank_places(model: nn.Module, asked: Question, other: Question, most: int = MOST) -> np.ndarray:
     """How much the loss grows when one place of the residual stream comes from another text ``[depths, n]``.
 
     Args:
         other: a text of as many tokens.
         most: tokens in one batch.
-        progress: called with the share that is done.
     """
-    there = {name: torch.from_numpy(stream) for name, stream in streams_of(model, other).items()}
+    held = recorded(model, other, "embeddings", ".output")
+    there = {name: torch.from_numpy(held[name]) for name in streams(model.spec)}
     n = len(asked.inputs)
 
     def put(name: str, place: int) -> tuple[str, Replace]:
         return name, lambda own: _with(own, place, there[name][place])
 
     changes = [put(name, place) for name in there for place in range(n)]
-    return _one_by_one(model, asked, changes, most, progress).reshape(len(there), n)
+    return _one_by_one(model, asked, changes, most).reshape(len(there), n)
 
 
 def rank_gates(
-    model: nn.Module, asked: Question, gates: Sequence[Sequence[str]], levels: Sequence[float] = (0.0, 1.0)
+    model: nn.Module,
+    asked: Question,
+    gates: Sequence[Sequence[str]],
+    levels: Sequence[float] = (0.0, 1.0),
+    other: Question | None = None,
 ) -> np.ndarray:
     """How much holding each gate at a level, all its units, hurts (nats a token) ``[gates, levels]``.
 
     Args:
         gates: each the names of one gate; both directions of a bidirectional layer.
+        other: instead of the levels, what the gates were on this text of as many tokens ``[gates, 1]``.
     """
     base = losses(answers(model, asked, tapped({}))[0], asked).mean()
-    harm = np.zeros((len(gates), len(levels)))
+    there = {} if other is None else recorded(model, other, *(name for names in gates for name in names))
+    kinds: list[Callable[[str], Change]] = (
+        [lambda name: patched(there[name])] if there else [lambda name, x=level: held_at(x) for level in levels]
+    )
+    harm = np.zeros((len(gates), len(kinds)))
     for i, names in enumerate(gates):
-        for j, level in enumerate(levels):
-            tap = tapped({name: held_at(level) for name in names})
+        for j, kind in enumerate(kinds):
+            tap = tapped({name: kind(name) for name in names})
             harm[i, j] = losses(answers(model, asked, tap)[0], asked).mean() - base
     return harm
 
@@ -220,7 +246,7 @@ def _with(own: Tensor, at: int, value: Tensor | float) -> Tensor:
 
 
 def _one_by_one(
-    model: nn.Module, asked: Question, changes: Sequence[tuple[str, Replace]], most: int, progress: Progress
+    model: nn.Module, asked: Question, changes: Sequence[tuple[str, Replace]], most: int
 ) -> np.ndarray:
     """What each change alone adds to the mean loss: a batch holds the text many times, each time changed otherwise."""
     base = losses(answers(model, asked, tapped({}))[0], asked).mean()
@@ -239,6 +265,4 @@ def _one_by_one(
 
         batch = answers(model, asked, tap, copies=len(piece))
         harm.extend(losses(batch, asked).mean(-1) - base)
-        if progress is not None:
-            progress(len(harm) / len(changes))
     return np.array(harm)

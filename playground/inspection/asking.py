@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from models.output import Tap
 from playground.errors import PlaygroundError
 from playground.inspection.capture import source
-from playground.text.masking import N_SPECIAL, mask_tokens
+from playground.text.masking import mask_tokens
 
 UNASKED = -100
 
@@ -98,8 +98,3 @@ def one_at_a_time(model: nn.Module, ids: Sequence[int], mask_id: int, piece: int
         rows = torch.arange(len(places)) * len(ids) + places
         found.append(F.log_softmax(model(batch, rows=rows).logits.float(), dim=-1))
     return torch.cat(found)
-
-
-def ordinary(token: int) -> bool:
-    """Whether a token is part of a text, not <bos> or another special one."""
-    return token >= N_SPECIAL

@@ -89,10 +89,11 @@ def test_names_that_are_looked_up_are_translated():
 def names_of_views() -> list[str]:
     """What the Explore page calls its views, aspects, gates and heads."""
     from playground.pages import explore
-    from playground.ui.explore import attention, intervene, positions, predictions, recurrent
+    from playground.ui.explore import attention, intervene, positions, predictions, recurrent, steps
 
     tables = [
         explore.VIEWS, attention.WAYS, attention.PART_NAMES, attention.KIND_NAMES, predictions.ASPECTS,
-        recurrent.ASPECTS, recurrent.SIGNALS, positions.ASPECTS, *intervene.GATES.values(),
+        recurrent.ASPECTS, recurrent.SIGNALS, positions.ASPECTS, *intervene.GATES.values(), attention.WITH, predictions.COLOURS,
+        recurrent.ORDERS, intervene.HOW, intervene.HOW_GATES, intervene.PART_NAMES, steps.WHOSE,
     ]  # fmt: skip
     return [name for table in tables for name in table.values()]

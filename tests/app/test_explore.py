@@ -50,9 +50,8 @@ def test_every_aspect_opens(open_page, run, view, looks):
 def test_a_view_that_does_not_fit_says_what_to_do(open_page):
     assert "A recurrent model has no attention" in texts(open_page("explore", run="bible-lstm", view="attention"))
     assert "This model has no gates" in texts(open_page("explore", run="bible-decoder", view="recurrent"))
-    assert "Choose a run with learned positions" in texts(
-        open_page("explore", run="bible-decoder", view="positions", look="learned")
-    )
+    app = open_page("explore", run="bible-decoder", view="positions", look="learned")
+    assert app.selectbox(key="explore.positions.table").value == "learned-positions", "it has none, and shows another's"
 
 
 @pytest.mark.parametrize("drawing", ["cells", "lines"])

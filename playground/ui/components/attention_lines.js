@@ -60,29 +60,7 @@ export default function ({ data, parentElement }) {
     const name = ids.size > 1 ? data.words.sum.replace("{n}", ids.size) : visible((([...ids][0][0] === "q") ? data.queries : data.keys)[+[...ids][0].slice(1)]);
     told.replaceChildren(element("b", { class: "mono" }, name), " → ", top.map(([v, i]) => `${visible(words[i])} ${v.toFixed(3)}`).join(" · "));
   }
-  const download = (name, blob) => {
-    const url = URL.createObjectURL(blob);
-    element("a", { href: url, download: `${data.file}.${name}` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
-  };
-  const text = () => {
-    const copy = svg.cloneNode(true);
-    copy.setAttribute("xmlns", space); copy.setAttribute("width", width); copy.setAttribute("height", height);
-    return new Blob([copy.outerHTML], { type: "image/svg+xml" });
-  };
-  const png = () => {
-    const image = new Image(), url = URL.createObjectURL(text());
-    image.onload = () => {
-      const canvas = element("canvas", { width: width * 2, height: height * 2 }), context = canvas.getContext("2d");
-      context.fillStyle = getComputedStyle(root).getPropertyValue("--st-background-color") || "#fff";
-      context.fillRect(0, 0, canvas.width, canvas.height);
-      context.drawImage(image, 0, 0, canvas.width, canvas.height);
-      URL.revokeObjectURL(url);
-      canvas.toBlob((blob) => download("png", blob));
-    };
-    image.src = url;
-  };
-  root.replaceChildren(element("div", { class: "buttons" }, element("button", { type: "button", onclick: png }, "PNG"),
-    element("button", { type: "button", onclick: () => download("svg", text()) }, "SVG")), element("div", { class: "scroll" }, svg), told);
+  const picture = () => [svgFile(root, svg.innerHTML, width, height), width, height];
+  root.replaceChildren(element("div", { class: "buttons" }, ...saveButtons(data.file, picture)), element("div", { class: "scroll" }, svg), told);
   show(null);
 }

@@ -21,7 +21,7 @@ def attention_lines(
     import numpy as np
 
     values = np.ascontiguousarray(np.asarray(weights, dtype=np.float32))
-    component("attention_lines", "text", "plot")(
+    component("attention_lines", "text", "plot", "save")(
         key=key,
         data={
             "values": base64.b64encode(values.tobytes()).decode(),

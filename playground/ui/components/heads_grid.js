@@ -15,7 +15,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.replaceChildren(element("div", { class: "grid", role: "group", "aria-label": data.words.all, style: `--heads: ${heads}` },
       ...Array.from({ length: layers }, (_, layer) => [element("span", { class: "layer" }, String(layer)),
         ...Array.from({ length: heads }, (_, head) => element("button", { type: "button", class: "head" },
-          element("canvas", { width: 96, height: 96 }), element("span", { class: "label" })))]).flat()));
+          element("canvas", { width: 96, height: 96 }), element("span", { class: "label" })))]).flat()), element("div", { class: "buttons" }));
   }
   root.querySelectorAll("button.head").forEach((button, index) => {
     const layer = Math.floor(index / heads), head = index % heads, start = index * r * c;
@@ -52,4 +52,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
     button.classList.toggle("named", Boolean(data.labels[layer][head]));
     button.onclick = () => setTriggerValue("clicked", { layer, head, at: Date.now() });
   });
+
+  /** The pictures as they stand, with what is written under them. */
+  function picture() {
+    const ink = themed(root)[0], size = 104, lines = [];
+    const text = (x, y, words, more = "") => lines.push(`<text x="${x}" y="${y}" fill="${ink}" font-size="11" text-anchor="middle" ${more}>${safe(words)}</text>`);
+    root.querySelectorAll("button.head").forEach((button, index) => {
+      const x = 24 + (index % heads) * size, y = 8 + Math.floor(index / heads) * (size + 14);
+      lines.push(`<image x="${x}" y="${y}" width="96" height="96" style="image-rendering:pixelated" href="${button.firstChild.toDataURL()}"/>`);
+      text(x + 48, y + 110, button.querySelector(".label").textContent);
+      if (index % heads === 0) text(12, y + 52, String(index / heads));
+    });
+    const width = 24 + heads * size, height = 16 + layers * (size + 14);
+    return [svgFile(root, lines.join(""), width, height, "sans-serif"), width, height];
+  }
+  root.querySelector(".buttons").replaceChildren(...(data.tools ? saveButtons(data.file, picture) : []));
 }

@@ -18,6 +18,7 @@ def heads_grid(
     off: Sequence[tuple[int, int]] = (),
     lines: bool = False,
     colour: str = "#0f7fc4",
+    tools: bool = True,
 ) -> tuple[int, int] | None:
     """Draws them and returns the (layer, head) clicked in this rerun.
 
@@ -29,11 +30,12 @@ def heads_grid(
         off: heads that are crossed out.
         lines: draw lines from left (queries) to right (keys) instead of cells.
         colour: of the lines.
+        tools: buttons to save the pictures.
     """
     import numpy as np
 
     small = np.clip(np.asarray(pictures) * 255, 0, 255).round().astype(np.uint8)
-    answer = component("heads_grid", "text")(
+    answer = component("heads_grid", "text", "save")(
         key=key,
         data={
             "shape": list(small.shape),
@@ -43,6 +45,8 @@ def heads_grid(
             "selected": list(selected) if selected else [-1, -1],
             "off": [list(head) for head in off],
             "lines": lines,
+            "tools": tools,
+            "file": key.replace(".", "-"),
             "colour": colour,
             "colours": SEQUENTIAL,
             "words": {"layer": t("Layer"), "head": t("Head"), "all": t("All heads; choose one")},

@@ -13,13 +13,14 @@ function ramp(colours) {
   });
 }
 
+const CURVE = 140; // pixels under the picture
 const shorten = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   if (!root.querySelector("canvas")) {
-    root.innerHTML = `<div class="tools"><label class="zoom"><span></span><input type="range" min="0" max="100" value="0"></label>
-      <span class="legend"><b></b><i></i><b></b></span><span class="buttons"></span></div>
+    root.innerHTML = `<div class="tools"><span class="legend"><span></span><b></b><i></i><b></b></span>
+      <label class="zoom"><span></span><input type="range" min="0" max="100" value="0"></label><span class="buttons"></span></div>
       <div class="scroll"><canvas tabindex="0" role="img"></canvas></div><p class="told" aria-live="polite"></p>`;
   }
   const canvas = root.querySelector("canvas"), scroll = root.querySelector(".scroll"), told = root.querySelector(".told");
@@ -41,19 +42,20 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
   function layout() {
     const width = scroll.clientWidth || 600, longest = Math.max(1, ...rows.map((r) => Math.min(14, r.length)));
-    const left = Math.min(150, 14 + 8.2 * longest), fit = Math.max(1, (width - left - 12) / m);
-    const free = data.cell || Math.min(n < 9 ? 56 : 34, Math.max(n > 40 ? 460 / n : 14, Math.min(fit, n < 9 ? 56 : 34, 600 / n)));
+    const title = data.titles ? 20 : 0, left = title + Math.min(150, 14 + 8.2 * longest), fit = Math.max(1, (width - left - 12) / m);
+    const free = data.cell || Math.min(n < 9 ? 56 : 34, Math.max(n > 40 ? (data.curve ? 400 : 460) / n : 14, Math.min(fit, n < 9 ? 56 : 34, (data.curve ? 440 : 600) / n)));
     const grow = 1 + (zoom.value / 100) * Math.max(0, 26 / Math.min(fit, free) - 1);
     const w = Math.min(fit, data.cell ? fit : Math.max(fit > 90 ? 90 : fit, 0)) * grow, h = free * grow;
     const top = Math.min(98, 16 + 7.8 * Math.max(1, ...columns.map((c) => Math.min(11, c.length))));
     const flat = w > 9 * Math.max(1, ...columns.map((c) => Math.min(11, c.length)));
-    return { left, top: flat ? 26 : top, w, h, fit, flat };
+    const under = data.curve ? CURVE : 0, high = title + (flat ? 26 : top) + h * n;
+    return { left, top: title + (flat ? 26 : top), w, h, fit, flat, title, width: Math.ceil(left + w * m + 12), height: Math.ceil(high + under + 6) };
   }
 
   function draw(context, L, scale) {
     const style = getComputedStyle(root), ink = style.color;
     context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, L.left + L.w * m + 12, L.top + L.h * n + 24);
+    context.clearRect(0, 0, L.width, L.height);
     context.imageSmoothingEnabled = false;
     context.drawImage(picture, L.left, L.top, L.w * m, L.h * n);
     context.fillStyle = context.strokeStyle = ink;
@@ -80,6 +82,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
       context.fillText(shorten(column, 11), 0, 0);
       context.restore();
     });
+    context.globalAlpha = 0.72;
+    if (data.titles) {
+      context.font = `13px ${style.getPropertyValue("--st-font") || "sans-serif"}`;
+      context.textAlign = "center"; context.textBaseline = "middle";
+      context.fillText(data.names[1], L.left + Math.min(L.w * m, scroll.clientWidth - L.left) / 2, 9);
+      context.save();
+      context.translate(9, L.top + Math.min(L.h * n, 700 - L.top) / 2);
+      context.rotate(-Math.PI / 2);
+      context.fillText(data.names[0], 0, 0);
+      context.restore();
+      context.font = `13px ${style.getPropertyValue("--st-code-font") || "monospace"}`;
+    }
     context.globalAlpha = 1;
     if (data.written && L.w >= 40 && L.h >= 20) {
       context.textAlign = "center";
@@ -98,22 +112,44 @@ export default function ({ data, parentElement, setTriggerValue }) {
     };
     if (data.selected) outline(data.selected, "#d55e00", 3);
     if (at) outline(at, ink, 1.5);
+    if (data.curve) curve(context, L, ink);
+  }
+
+  /** The row that is pointed at, or else the one chosen, as a curve under its columns. */
+  function curve(context, L, ink) {
+    const row = at ? at[0] : data.selected && data.selected[0] >= 0 ? data.selected[0] : 0;
+    const top = L.top + L.h * n + 24, tall = CURVE - 34, up = (v) => top + tall * (1 - (v - low) / (high - low || 1));
+    context.strokeStyle = context.fillStyle = ink;
+    context.lineWidth = 1;
+    context.textAlign = "right"; context.textBaseline = "middle";
+    context.globalAlpha = 0.72;
+    for (const v of low < 0 ? [low, 0, high] : [low, high]) context.fillText(brief(v, 2), L.left - 7, up(v));
+    context.globalAlpha = 0.3;
+    for (const v of low < 0 ? [low, 0, high] : [low, high]) { context.beginPath(); context.moveTo(L.left, up(v)); context.lineTo(L.left + L.w * m, up(v)); context.stroke(); }
+    context.globalAlpha = 1;
+    context.textAlign = "left";
+    context.fillText(`${data.names[0]} ${rows[row]}`, L.left + 4, top - 10);
+    context.strokeStyle = context.fillStyle = "#d55e00";
+    context.lineWidth = 2;
+    context.beginPath();
+    for (let j = 0; j < m; j++) context[j ? "lineTo" : "moveTo"](L.left + (j + 0.5) * L.w, up(values[row * m + j]));
+    context.stroke();
+    if (at) { context.beginPath(); context.arc(L.left + (at[1] + 0.5) * L.w, up(values[row * m + at[1]]), 4, 0, 7); context.fill(); }
   }
 
   function paint() {
     frame = null;
     const L = (root.layout = layout()), scale = window.devicePixelRatio || 1;
-    const width = Math.ceil(L.left + L.w * m + 12), height = Math.ceil(L.top + L.h * n + 6);
-    canvas.style.width = `${width}px`; canvas.style.height = `${height}px`;
-    canvas.width = width * scale; canvas.height = height * scale;
+    canvas.style.width = `${L.width}px`; canvas.style.height = `${L.height}px`;
+    canvas.width = L.width * scale; canvas.height = L.height * scale;
     draw(canvas.getContext("2d"), L, scale);
     canvas.dataset.shape = `${n} × ${m}`;
-    root.querySelector(".zoom").style.visibility = L.fit < 12 || zoom.value > 0 || L.h < 12 ? "visible" : "hidden";
+    root.querySelector(".zoom").style.visibility = data.tools && (L.fit < 12 || zoom.value > 0 || L.h < 12) ? "visible" : "hidden";
   }
   const later = () => { if (!frame) frame = requestAnimationFrame(paint); };
 
   function tell() {
-    if (!at) { told.textContent = data.tools ? data.words.hint : ""; return; }
+    if (!at) { told.textContent = data.hint ? data.words.hint : ""; return; }
     const [i, j] = at, v = values[i * m + j], note = data.notes ? ` · ${data.notes[i][j]}` : "";
     const fresh = data.newRows && i >= n - data.newRows ? ` (${data.words.new})` : "";
     told.replaceChildren(`${data.names[0]} `, element("b", { class: "mono" }, rows[i]), `${fresh} · ${data.names[1]} `,
@@ -146,37 +182,31 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   zoom.oninput = later;
   root.querySelector(".zoom span").textContent = data.words.zoom;
-  const [first, bar, last] = root.querySelector(".legend").children;
-  first.textContent = brief(low, 3); last.textContent = brief(high, 3);
+  const [unit, first, bar, last] = root.querySelector(".legend").children;
+  unit.textContent = data.names[2]; first.textContent = brief(low, 3); last.textContent = brief(high, 3);
   bar.style.background = `linear-gradient(90deg, ${data.colours.join(", ")})`;
-  bar.title = data.names[2];
 
-  function save(name, content) {
-    const url = URL.createObjectURL(content);
-    element("a", { href: url, download: `${data.file}.${name}` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
-  }
-  function png() {
-    const copy = document.createElement("canvas"), L = root.layout, held = at;
-    copy.width = (L.left + L.w * m + 12) * 2; copy.height = (L.top + L.h * n + 6) * 2;
-    const context = copy.getContext("2d");
-    at = null;
-    draw(context, L, 2);
-    at = held;
-    context.globalCompositeOperation = "destination-over";
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.fillStyle = getComputedStyle(root).getPropertyValue("--st-background-color") || "#fff";
-    context.fillRect(0, 0, copy.width, copy.height);
-    copy.toBlob((blob) => save("png", blob));
-  }
   function svg() {
-    const L = root.layout, safe = (s) => s.replace(/&/g, "&amp;").replace(/</g, "&lt;");
-    const parts = [`<image x="${L.left}" y="${L.top}" width="${L.w * m}" height="${L.h * n}" preserveAspectRatio="none" style="image-rendering:pixelated" href="${picture.toDataURL()}"/>`];
-    rows.forEach((r, i) => parts.push(`<text x="${L.left - 7}" y="${L.top + (i + 0.7) * L.h}" text-anchor="end" font-size="${Math.min(13, L.h)}">${safe(r)}</text>`));
-    columns.forEach((c, j) => parts.push(`<text transform="translate(${L.left + (j + 0.6) * L.w},${L.top - 7}) rotate(-69)" font-size="${Math.min(13, L.w)}">${safe(c)}</text>`));
-    save("svg", new Blob([`<svg xmlns="http://www.w3.org/2000/svg" width="${L.left + L.w * m + 12}" height="${L.top + L.h * n + 6}" font-family="monospace">${parts.join("")}</svg>`], { type: "image/svg+xml" }));
+    const L = root.layout, ink = themed(root)[0], size = Math.min(13, Math.max(6, L.h)), lines = [];
+    const text = (x, y, words, more) => lines.push(`<text x="${x}" y="${y}" fill="${ink}" ${more}>${safe(words)}</text>`);
+    lines.push(`<image x="${L.left}" y="${L.top}" width="${L.w * m}" height="${L.h * n}" preserveAspectRatio="none" style="image-rendering:pixelated" href="${picture.toDataURL()}"/>`);
+    const rowStep = Math.max(1, Math.ceil(13 / L.h)), columnStep = L.flat ? 1 : Math.max(1, Math.ceil(13 / L.w));
+    rows.forEach((r, i) => i % rowStep || text(L.left - 7, L.top + (i + 0.5) * L.h + 4, shorten(r, 14), `text-anchor="end" font-size="${Math.max(size, 11)}"`));
+    columns.forEach((c, j) => j % columnStep || text(0, 0, shorten(c, 11), `transform="translate(${L.left + (j + 0.5) * L.w},${L.top - 7}) ${L.flat ? "" : "rotate(-69)"}" font-size="13" text-anchor="${L.flat ? "middle" : "start"}"`));
+    if (data.written && L.w >= 40 && L.h >= 20) values.forEach((v, k) => Number.isFinite(v) && lines.push(`<text x="${L.left + ((k % m) + 0.5) * L.w}" y="${L.top + (Math.floor(k / m) + 0.5) * L.h + 4}" font-size="13" text-anchor="middle" fill="#7f7f7f">${brief(v, 3)}</text>`));
+    if (data.titles) {
+      text(L.left + (L.w * m) / 2, 13, data.names[1], 'font-size="13" text-anchor="middle" font-family="sans-serif"');
+      text(0, 0, data.names[0], `font-size="13" text-anchor="middle" font-family="sans-serif" transform="translate(13,${L.top + (L.h * n) / 2}) rotate(-90)"`);
+    }
+    if (data.curve) {
+      const row = data.selected && data.selected[0] >= 0 ? data.selected[0] : 0, top = L.top + L.h * n + 24, tall = CURVE - 34;
+      const points = columns.map((_, j) => `${L.left + (j + 0.5) * L.w},${top + tall * (1 - (values[row * m + j] - low) / (high - low || 1))}`);
+      lines.push(`<polyline fill="none" stroke="#d55e00" stroke-width="2" points="${points.join(" ")}"/>`);
+      text(L.left + 4, top - 6, `${data.names[0]} ${rows[row]}`, 'font-size="13"');
+    }
+    return [svgFile(root, lines.join(""), L.width, L.height), L.width, L.height];
   }
-  root.querySelector(".buttons").replaceChildren(...(data.tools ? [element("button", { type: "button", onclick: png }, "PNG"), element("button", { type: "button", onclick: svg }, "SVG")] : []));
+  root.querySelector(".buttons").replaceChildren(...(data.tools ? saveButtons(data.file, svg) : []));
   tell();
   paint();
   root.watcher?.disconnect();

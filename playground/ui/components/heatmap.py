@@ -26,6 +26,9 @@ def heatmap(
     cell: int | None = None,
     tools: bool = True,
     tokens: bool = True,
+    titles: bool = True,
+    curve: bool = False,
+    hint: bool = True,
 ) -> tuple[int, int] | None:
     """Draws it and returns the cell clicked in this rerun.
 
@@ -44,6 +47,9 @@ def heatmap(
         cell: height of a row in pixels; what fits unless told.
         tools: buttons to save the picture.
         tokens: the labels are tokens, whose spaces are made visible.
+        titles: what rows and columns are stands beside them.
+        hint: a sentence on how to read a cell stands under the picture.
+        curve: the row that is pointed at, or the one selected, as a curve under its columns.
     """
     import numpy as np
 
@@ -53,7 +59,7 @@ def heatmap(
     if diverging:
         high = max(abs(low), abs(high)) or 1.0
         low = -high
-    answer = component("heatmap", "text", "plot")(
+    answer = component("heatmap", "text", "plot", "save")(
         key=key,
         data={
             "shape": list(values.shape),
@@ -72,6 +78,9 @@ def heatmap(
             "cell": cell,
             "tools": tools,
             "tokens": tokens,
+            "titles": titles,
+            "curve": curve,
+            "hint": hint and tools,
             "file": key.replace(".", "-"),
             "words": {
                 "zoom": t("Zoom"),

@@ -5,7 +5,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const primary = "var(--st-primary-color)";
   let strip = root.querySelector(".strip");
   if (!strip) {
-    root.innerHTML = '<div class="strip" role="group"></div><div class="tip" role="tooltip" hidden></div>';
+    root.innerHTML = '<div class="strip" role="group"></div><div class="buttons"></div><div class="tip" role="tooltip" hidden></div>';
     strip = root.querySelector(".strip");
   }
   const tip = root.querySelector(".tip");
@@ -17,7 +17,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     box.className = "token mono";
     if (data.clickable) {
       box.type = "button";
-      box.onclick = () => setTriggerValue("clicked", { index, at: Date.now() });
+      box.onclick = () => !data.brush && setTriggerValue("clicked", { index, at: Date.now() });
       box.setAttribute("aria-pressed", selected.has(index));
     }
     box.textContent = visible(token.text);
@@ -49,5 +49,48 @@ export default function ({ data, parentElement, setTriggerValue }) {
   });
   const focused = [...strip.querySelectorAll(".token")].indexOf(parentElement.activeElement);
   strip.replaceChildren(...boxes);
+  brush(root, strip, data, setTriggerValue);
+  root.querySelector(".buttons").replaceChildren(...(data.file ? saveButtons(data.file, () => drawn(root, strip)) : []));
   if (focused >= 0) strip.querySelectorAll(".token")[focused]?.focus();
+}
+
+/** Dragging from token to token tells the part that was drawn over: [start, end). */
+function brush(root, strip, data, setTriggerValue) {
+  strip.classList.toggle("brushed", Boolean(data.brush));
+  if (!data.brush) { strip.onpointerdown = null; return; }
+  const boxes = [...strip.querySelectorAll(".token")];
+  const under = (event) => boxes.findIndex((box) => {
+    const place = box.getBoundingClientRect();
+    return event.clientX >= place.left - 2 && event.clientX <= place.right + 2 && event.clientY >= place.top - 2 && event.clientY <= place.bottom + 2;
+  });
+  strip.onpointerdown = (event) => {
+    const from = under(event);
+    if (from < 0) return;
+    event.preventDefault();
+    let to = from;
+    const mark = () => boxes.forEach((box, i) => box.classList.toggle("selected", i >= Math.min(from, to) && i <= Math.max(from, to)));
+    const move = (moved) => { const at = under(moved); if (at >= 0) { to = at; mark(); } };
+    const end = () => {
+      window.removeEventListener("pointermove", move);
+      window.removeEventListener("pointerup", end);
+      window.removeEventListener("pointercancel", end);
+      setTriggerValue("brushed", { start: Math.min(from, to), end: Math.max(from, to) + 1, at: Date.now() });
+    };
+    mark();
+    window.addEventListener("pointermove", move);
+    window.addEventListener("pointerup", end);
+    window.addEventListener("pointercancel", end);
+  };
+}
+
+/** The boxes as they stand, as an SVG. */
+function drawn(root, strip) {
+  const frame = strip.getBoundingClientRect(), ink = themed(root)[0], parts = [];
+  strip.querySelectorAll(".token").forEach((box) => {
+    const place = box.getBoundingClientRect(), style = getComputedStyle(box), x = place.left - frame.left + 4, y = place.top - frame.top + 4;
+    parts.push(`<rect x="${x}" y="${y}" width="${place.width}" height="${place.height}" rx="4" fill="${style.backgroundColor}" stroke="${style.borderTopColor}"/>`
+      + `<text x="${x + place.width / 2}" y="${y + place.height / 2 + 5}" text-anchor="middle" font-size="${style.fontSize}" fill="${ink}">${safe(box.textContent)}</text>`);
+  });
+  const width = Math.ceil(frame.width + 8), height = Math.ceil(frame.height + 8);
+  return [svgFile(root, parts.join(""), width, height), width, height];
 }

@@ -11,10 +11,9 @@ from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.attention_lines import attention_lines
 from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
-from playground.ui.components.live_text import live_text
-from playground.ui.explore.choice import choose
+from playground.ui.explore.choice import choose, number, seeded, slide, typed, whole
 from playground.ui.explore.figure import downloads
-from playground.ui.explore.scene import Scene
+from playground.ui.explore.scene import Scene, answer_to
 from playground.ui.language import t
 from playground.ui.messages import empty, plain
 
@@ -23,6 +22,8 @@ THUMBNAIL = 48
 MOST_LINES = 128  # tokens: more lines are a haze
 WAYS = {"head": "One head", "mean": "Mean of the heads", "max": "Largest of the heads", "rollout": "Rollout"}
 PART_NAMES = {"self": "Self", "cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
+WITH = {"none": "alone", "text": "on other texts", "run": "of another run", "step": "at another step"}
+MOST_TEXTS = 4
 KIND_NAMES = {
     "previous": "previous token",
     "first": "first token",
@@ -65,10 +66,13 @@ def continuation(scene: Scene) -> int:
     """How many tokens the model writes on, to be looked at as they are generated."""
     if scene.objective != "clm" or scene.is_pairs:
         return 0
-    return st.number_input(
-        t("Let it write on (tokens)"), 0, 64, 0, key="explore.attention.more", width=190,
+    key = seeded("explore.attention.more", "more", whole(range(65)), 0)
+    more = st.number_input(
+        t("Let it write on (tokens)"), 0, 64, key=key, width=190,
         help=t("The likeliest token each time. Rows of tokens it wrote are marked at their left."),
     )  # fmt: skip
+    links.remember(more=more or None)
+    return more
 
 
 def grown(scene: Scene, n: int) -> tuple[Scene, int]:
@@ -110,18 +114,10 @@ def past(scene: Scene) -> int:
     steps = scene.run.checkpoints()
     if len(steps) < 2:
         return scene.step
-    key = f"explore.attention.at.{scene.run.id}"
-    wanted = links.param("at")
-    default = int(wanted) if wanted.isdigit() and int(wanted) in steps else scene.step
-    step = st.select_slider(
-        t("Training step (move it and watch the heads form)"),
-        steps,
-        value=default,
-        key=key,
+    return slide(
+        f"{VIEW}.{scene.run.id}", "at", t("Training step (move it and watch the heads form)"), steps, scene.step,
         format_func="{:,}".format,
-    )
-    links.remember(at=step if step != scene.step else None)
-    return step
+    )  # fmt: skip
 
 
 # What is computed, kept for everybody
@@ -166,11 +162,9 @@ def choose_head(weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
     from playground.inspection.attention import distance, entropy, pooled
 
     n_layers, n_heads = weights.shape[:2]
-    layer, head = (
-        int(links.param(name, "-1")) if links.param(name).isdigit() else -1 for name in ("layer", "head")
-    )
-    if not (0 <= layer < n_layers and 0 <= head < n_heads):
-        layer, head = most_telling(scores, weights.shape)
+    layer, head = number("layer", n_layers - 1, -1), number("head", n_heads - 1, -1)
+    if layer < 0 or head < 0:
+        layer, head = most_telling(scores, weights)
     widths, lengths = entropy(weights), distance(weights)
     names = [[scores.label(i, j) if scores else None for j in range(n_heads)] for i in range(n_layers)]
     labels = [[t(KIND_NAMES[name[0]]) if name else "" for name in row] for row in names]
@@ -200,12 +194,15 @@ def choose_head(weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
     return layer, head
 
 
-def most_telling(scores: Any, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Where to begin: the head that does a named thing most clearly."""
-    if scores is None:
-        return shape[0] - 1, 0
+def most_telling(scores: Any, weights: Any) -> tuple[int, int]:
+    """Where to begin: the head that does a named thing most clearly; between two texts the one that looks most sharply."""
     import numpy as np
 
+    from playground.inspection.attention import entropy
+
+    if scores is None:
+        layer, head = np.unravel_index(entropy(weights).argmin(), weights.shape[:2])
+        return int(layer), int(head)
     table = np.nan_to_num(
         np.max([np.nan_to_num(scores.scores[kind]) for kind in ("induction", "previous")], axis=0)
     )
@@ -245,21 +242,22 @@ def large(
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader(title_of(way, head), anchor=False, width="content")
         with st.popover(t("Compare"), icon=":material/compare:", key="explore-compare"):
-            other = choose_other(scene, step)
-        if way == "head" and part != "cross":
+            others = choose_others(scene, step)
+        if way == "head":
             links.link(
                 "explore", t("Compute it step by step"), icon=":material/calculate:", view="steps", example=0,
-                run=scene.run.id, layer=head[0], head=head[1], text=scene.text[:500], part=part if part != "self" else None,
+                run=scene.run.id, step=step, layer=head[0], head=head[1], text=scene.text[:500],
+                part=part if part != "self" else None,
             )  # fmt: skip
-    if other is None:
-        picture(scene, step, part, way, head, drawing, "own", n_new)
-    else:
-        for column, (what, at), name in zip(
-            st.columns(2, gap="medium"), ((scene, step), other), ("own", "other"), strict=True
-        ):
+    shown = [(scene, step), *others]
+    for row in range(0, len(shown), 2):
+        for column, index in zip(st.columns(min(2, len(shown)), gap="medium"), range(row, len(shown)), strict=False):
+            what, at = shown[index]
             with column:
-                st.caption(f"{plain(what.run.name)}, " + t("step {step:,}", step=at))
-                picture(what, at, part, way, head, drawing, name, n_new if what is scene else 0)
+                if others:
+                    st.caption(f"{plain(what.run.name)}, " + t("step {step:,}", step=at) + f": {plain(what.text[:60])}")
+                new = n_new if index == 0 else 0
+                picture(what, at, part, way, head, drawing, str(index) if index else "own", new)
     st.caption(way_sentence(way, part))
 
 
@@ -305,39 +303,50 @@ def way_sentence(way: str, part: str) -> str:
 # With what it is compared
 
 
-def choose_other(scene: Scene, step: int) -> tuple[Scene, int] | None:
-    """Another text, another run or another checkpoint for the same head; None: nothing."""
-    with_what = st.segmented_control(
-        t("The same head …"), ["text", "run", "step"], key="explore.attention.with",
-        format_func={"text": t("on another text"), "run": t("of another run"), "step": t("at another step")}.get,
-    )  # fmt: skip
-    if with_what == "text":
-        text = live_text("explore.attention.second", scene.text, t("The other text"))
-        return Scene(scene.run, step, text, scene.target), step
-    if with_what == "run":
-        others = [
-            run
+def choose_others(scene: Scene, step: int) -> list[tuple[Scene, int]]:
+    """Other texts, another run or another checkpoint for the same head."""
+    what = choose(VIEW, "with", t("The same head …"), WITH)
+    if what == "text":
+        key = seeded(f"{VIEW}.texts", "texts", whole(range(1, MOST_TEXTS)), 1)
+        n = st.number_input(t("Other texts"), 1, MOST_TEXTS - 1, key=key, width=190)
+        links.remember(texts=n if n > 1 else None)
+        return [(another(scene, i), step) for i in range(1, n + 1)]
+    if what == "run":
+        others = {
+            run.id: run
             for run in known_runs()
             if speaks(run) and kind_of(run) == scene.architecture and run.id != scene.run.id
-        ]
+        }
         if not others:
             st.caption(t("There is no other run of this architecture."))
-            return None
-        run = st.selectbox(t("Run"), others, format_func=describe, key="explore.attention.run")
-        return Scene(run, run.checkpoints()[-1], scene.text, scene.target), run.checkpoints()[-1]
-    if with_what == "step":
+            return []
+        key = seeded(f"{VIEW}.beside", "beside", lambda said: said if said in others else None, next(iter(others)))
+        if st.session_state[key] not in others:
+            st.session_state[key] = next(iter(others))
+        run = others[st.selectbox(t("Run"), list(others), format_func=lambda id: describe(others[id]), key=key)]
+        links.remember(beside=run.id)
+        return [(Scene(run, run.checkpoints()[-1], scene.text, scene.target), run.checkpoints()[-1])]
+    if what == "step":
         steps = scene.run.checkpoints()
         if len(steps) < 2:
             st.caption(
-                t(
-                    "This run has kept one checkpoint. Ask for more when you train: “Weights kept along the way”."
-                )
+                t("This run has kept one checkpoint. Ask for more when you train: “Weights kept along the way”.")
             )
-            return None
-        return scene, st.select_slider(
-            t("Step"), steps, key=f"explore.attention.then.{scene.run.id}", format_func="{:,}".format
+            return []
+        then = slide(
+            f"{VIEW}.{scene.run.id}", "then", t("Step"), steps, steps[0], format_func="{:,}".format
         )
-    return None
+        return [(scene, then)]
+    return []
+
+
+def another(scene: Scene, i: int) -> Scene:
+    """The same run on another text."""
+    text = typed(VIEW, f"other{i}", t("Text {n}", n=i + 1), scene.text, scene.run.id)
+    if not scene.is_pairs:
+        return Scene(scene.run, scene.step, text)
+    target = typed(VIEW, f"target{i}", t("What is written there"), answer_to(str(scene.run.path), scene.step, text), scene.run.id)
+    return Scene(scene.run, scene.step, text, target)
 
 
 def kind_of(run: RunFolder) -> str:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from playground.ui.components.save_chart import save_chart
 from playground.ui.language import t
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+"""Above the chart, which makes room for as many lines as it takes."""
 
 
 def figure(
@@ -34,11 +38,11 @@ def figure(
     if height:
         fig.update_layout(height=height)
     name = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
-    options = {"format": "svg", "filename": name}
-    config = {"displaylogo": False, "toImageButtonOptions": options, "scrollZoom": False}
+    config = {"displaylogo": False, "modeBarButtonsToRemove": ["toImage"], "scrollZoom": False}
     st.plotly_chart(fig, key=key, config=config, alt=caption)
-    with st.container(horizontal=True, vertical_alignment="top"):
-        st.caption(caption)
+    st.caption(caption)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        save_chart(key, name)
         downloads(name, data, table)
 
 
@@ -65,7 +69,7 @@ def downloads(
                 "NPZ", lambda: packed(data), f"{name}.npz", "application/octet-stream",
                 key=f"{name}.npz", on_click="ignore",
             )  # fmt: skip
-        st.caption(t("NPZ opens with numpy.load. The camera above a chart saves it as SVG."))
+        st.caption(t("NPZ opens with numpy.load, CSV with any spreadsheet."))
 
 
 def packed(data: "Mapping[str, np.ndarray]") -> bytes:

@@ -5,17 +5,20 @@ from typing import Any
 import streamlit as st
 
 from playground.ui import links
-from playground.ui.colours import ACCENT, ARCHITECTURE, GOOD
+from playground.ui.colours import ACCENT, GOOD, SPARE
 from playground.ui.components.heads_grid import heads_grid
-from playground.ui.components.live_text import live_text
+from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
-from playground.ui.explore.figure import downloads, figure
-from playground.ui.explore.predictions import asked_of, key_of, piece
-from playground.ui.explore.scene import Scene
+from playground.ui.explore.asked import asked_of, key_of, piece, place_of
+from playground.ui.explore.choice import choose, one_of, pairs, several, slide, switch, typed
+from playground.ui.explore.figure import LEGEND, downloads, figure
+from playground.ui.explore.scene import Scene, answer_to
 from playground.ui.language import t
 
 VIEW = "explore.intervene"
-PART_NAMES = {"self": "Self", "cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
+PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
+HOW = {"zero": "nothing", "mean": "their mean over the text", "patch": "what they gave on another text"}
+HOW_GATES = {"hold": "held at a level", "patch": "as on another text"}
 GATES = {
     "lstm": {"gates.input": "input gate", "gates.forget": "forget gate", "gates.output": "output gate"},
     "gru": {"gates.update": "update gate", "gates.reset": "reset gate"},
@@ -25,7 +28,7 @@ GATES = {
 
 def show(scene: Scene) -> None:
     asked = asked_of(scene)
-    changes, said = gates(scene) if scene.is_recurrent else parts(scene, asked)
+    changes, said = gates(scene, asked) if scene.is_recurrent else parts(scene, asked)
     if changes:
         outcome(scene, asked, changes, said)
     else:
@@ -36,69 +39,84 @@ def show(scene: Scene) -> None:
     st.caption(scene.said())
 
 
-# Transformers: heads and MLPs
+# Transformers: heads, MLPs, and places of the residual stream
 
 
 def parts(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
-    from playground.inspection import ablation
-
+    """What the person changes, as named changes and in words."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        part = "self"
-        if scene.has_source:
-            part = st.selectbox(
-                t("Heads of"),
-                ["cross", "decoder", "encoder"],
-                key=f"{VIEW}.part",
-                format_func=lambda x: t(PART_NAMES[x]),
-            )
-        how = st.segmented_control(
-            t("What they give instead"), ["zero", "mean", "patch"], default="zero", required=True, key=f"{VIEW}.how",
-            format_func={
-                "zero": t("nothing"), "mean": t("their mean over the text"), "patch": t("what they gave on another text"),
-            }.get,
-        )  # fmt: skip
-    harm = harm_of((key_of(scene), part, how == "mean"), scene, asked, part, how == "mean")
+        part = choose(VIEW, "part", t("Heads of"), PART_NAMES, box=True) if scene.has_source else "self"
+        how = choose(VIEW, "how", t("What they give instead"), HOW)
+    other = second_text(scene, asked) if how == "patch" else None
+    harm = harm_of((key_of(scene), part, how, other and key_of(other)), scene, asked, part, how, other)
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        chosen = choose_heads(scene, harm, part)
-        mlps = st.pills(
-            t("MLPs switched off"), range(scene.model().spec.n_layers), selection_mode="multi", key=f"{VIEW}.mlps.{part}",
-            format_func=lambda layer: t("layer {layer}", layer=layer), disabled=how == "patch",
+        chosen = choose_heads(harm, part, how)
+        mlps = several(
+            VIEW, "mlps", t("MLPs switched off") if how != "patch" else t("MLPs patched"), range(scene.model().spec.n_layers),
+            pills=True, format_func=lambda layer: t("layer {layer}", layer=layer),
         )  # fmt: skip
     with right:
-        ranking(harm, part)
-    by_layer: dict[int, list[int]] = {}
+        ranking(harm, part, how)
+    places = choose_places(scene, asked, other) if other else []
+    names = [f"{layer}.{head}" for layer, head in chosen] + [t("MLP {layer}", layer=layer) for layer in mlps]
+    names += [t("place {place} after {depth}", place=place, depth=depth_name(scene, depth)) for depth, place in places]
+    words = t("With {names} from the other text") if other else t("Without {names}")
+    return changes_of(scene, part, how, other, chosen, mlps, places), words.format(names=", ".join(names))
+
+
+def changes_of(
+    scene: Scene,
+    part: str,
+    how: str,
+    other: Scene | None,
+    chosen: list[tuple[int, int]],
+    mlps: list[int],
+    places: list[tuple[int, int]],
+) -> dict[str, Any]:
+    """The changes by the names of the activations."""
+    from playground.inspection import ablation
+    from playground.inspection.capture import streams
+
+    heads: dict[int, list[int]] = {}
     for layer, head in chosen:
-        by_layer.setdefault(layer, []).append(head)
-    if how == "patch":
-        return patches(scene, asked, part, by_layer)
-    mean = how == "mean"
-    changes = {
-        ablation.heads_name(part, layer): ablation.without_heads(heads, mean)
-        for layer, heads in by_layer.items()
-    }
+        heads.setdefault(layer, []).append(head)
+    at = {layer: ablation.heads_name(part, layer) for layer in heads}
     side = "encoder." if part == "encoder" else "decoder." if scene.has_source else ""
-    changes |= {f"{side}layers.{layer}.mlp.output": ablation.without(mean) for layer in mlps or ()}
-    names = [f"{layer}.{head}" for layer, head in chosen] + [
-        t("MLP {layer}", layer=layer) for layer in mlps or ()
-    ]
-    return changes, t("Without {names}", names=", ".join(names))
+    outputs = [f"{side}layers.{layer}.mlp.output" for layer in mlps]
+    if other is None:
+        mean = how == "mean"
+        return {at[layer]: ablation.without_heads(heads[layer], mean) for layer in heads} | {
+            name: ablation.without(mean) for name in outputs
+        }
+    if not (heads or outputs or places):
+        return {}
+    there = there_of(key_of(other), other)
+    changes = {at[layer]: ablation.patched_heads(there[at[layer]], heads[layer]) for layer in heads}
+    changes |= {name: ablation.patched(there[name]) for name in outputs}
+    names = streams(scene.model().spec)
+    for depth in sorted({depth for depth, _ in places}):
+        mine = [place for at_depth, place in places if at_depth == depth]
+        changes[names[depth]] = ablation.patched_places(there[names[depth]], mine)
+    return changes
 
 
-def choose_heads(scene: Scene, harm: Any, part: str) -> list[tuple[int, int]]:
-    """The heads switched off, in the address; a click on a picture switches one."""
+@st.cache_resource(max_entries=4, show_spinner=False)
+def there_of(key: tuple, _other: Scene) -> dict[str, Any]:
+    from playground.inspection.ablation import recorded
+
+    return recorded(_other.model(), asked_of(_other), ".heads", "embeddings", ".output")
+
+
+def choose_heads(harm: Any, part: str, how: str) -> list[tuple[int, int]]:
+    """The heads that are changed, in the address; a click on a picture switches one."""
     import numpy as np
 
     n_layers, n_heads = harm.shape
-    wanted = [pair.split(".") for pair in links.param("off").split(",") if pair.count(".") == 1]
-    off = [
-        (int(a), int(b))
-        for a, b in wanted
-        if a.isdigit() and b.isdigit() and int(a) < n_layers and int(b) < n_heads
-    ]
+    off = pairs("off", n_layers, n_heads)
     shares = np.clip(harm / max(harm.max(), 1e-9), 0, 1)[:, :, None, None]
-    labels = [[f"{harm[i, j]:+.2f}" for j in range(n_heads)] for i in range(n_layers)]
-    tips = [[t("Alone, removing it changes the loss by {harm:+.3f} nats a token. Click to switch it.", harm=harm[i, j])
+    labels = [[f"{harm[i, j]:+.2f}".replace("-0.00", "+0.00") for j in range(n_heads)] for i in range(n_layers)]
+    tips = [[t("Alone, changing it changes the loss by {harm:+.3f} nats a token. Click to switch it.", harm=harm[i, j])
              for j in range(n_heads)] for i in range(n_layers)]  # fmt: skip
     clicked = heads_grid(shares, f"{VIEW}.grid.{part}", labels, tips, None, off)
     if clicked:
@@ -106,104 +124,209 @@ def choose_heads(scene: Scene, harm: Any, part: str) -> list[tuple[int, int]]:
         links.remember(off=",".join(f"{i}.{j}" for i, j in off))
         st.rerun(scope="fragment")
     st.caption(
-        t(
-            "Click heads to switch them off and on again. The brighter, the more the loss (nats a token) grows without it."
-        )
+        t("Click heads to switch them off and on again. The brighter, the more the loss (nats a token) grows without it.")
+        if how != "patch"
+        else t("Click heads to patch them. The brighter, the more the loss (nats a token) grows with what it gave there.")
     )
     return off
 
 
-def ranking(harm: Any, part: str) -> None:
-    """All heads by what removing each alone does."""
+def ranking(harm: Any, part: str, how: str) -> None:
+    """All heads by what changing each alone does."""
     import numpy as np
     import pandas as pd
+
+    found = [(i, j) for i in range(harm.shape[0]) for j in range(harm.shape[1])]
+    order = sorted(found, key=lambda pair: -harm[pair])
+    table = pd.DataFrame([(i, j, harm[i, j]) for i, j in order], columns=["layer", "head", "harm"])
+    best = order[0]
+    if how == "patch":
+        caption = t("Each head alone from the other text. The one that carries most of the difference is layer {layer}, head "
+                    "{head}; where a bar is 0, both texts made the head do the same.", layer=best[0], head=best[1])  # fmt: skip
+    else:
+        caption = t("Each head removed alone from this text. The most needed is layer {layer}, head {head}; below 0 the text is "
+                    "told better without it.", layer=best[0], head=best[1])  # fmt: skip
+    shown = order[:24]
+    bars([f"{i}.{j}" for i, j in shown], [harm[pair] for pair in shown], f"{VIEW}.ranking.{part}", caption,
+         t("Head (layer.head), the most needed first"), {"harm": np.asarray(harm)}, table)  # fmt: skip
+
+
+def bars(
+    names: list[str],
+    values: list[float],
+    key: str,
+    caption: str,
+    axis: str,
+    data: dict[str, Any],
+    table: Any,
+    lying: bool = False,
+) -> None:
+    """Changes of the loss as bars: orange for harm, green where the text is told better; lying for long names."""
     import plotly.graph_objects as go
 
-    pairs = [(i, j) for i in range(harm.shape[0]) for j in range(harm.shape[1])]
-    order = sorted(pairs, key=lambda pair: -harm[pair])[:24]
-    fig = go.Figure(
-        go.Bar(
-            x=[f"{i}.{j}" for i, j in order], y=[harm[pair] for pair in order],
-            marker_color=[ACCENT if harm[pair] > 0 else GOOD for pair in order],
-            hovertemplate=t("layer.head") + " %{x}: %{y:+.4f} " + t("nats a token") + "<extra></extra>",
-        )
-    )  # fmt: skip
+    colours = [ACCENT if value > 0 else GOOD for value in values]
+    hover = ("%{y}: %{x:+.4f} " if lying else "%{x}: %{y:+.4f} ") + t("nats a token") + "<extra></extra>"
+    x, y = (values, names) if lying else (names, values)
+    fig = go.Figure(go.Bar(x=x, y=y, orientation="h" if lying else "v", marker_color=colours, hovertemplate=hover))
     fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50})
-    fig.update_xaxes(title=t("Head (layer.head), the most needed first"), type="category")
-    fig.update_yaxes(title=t("Loss without it − loss (nats a token)"))
-    table = pd.DataFrame(
-        [(i, j, harm[i, j]) for i, j in sorted(pairs, key=lambda pair: -harm[pair])],
-        columns=["layer", "head", "harm"],
-    )
-    best = order[0]
-    caption = t("Each head removed alone from this text. The most needed is layer {layer}, head {head}; below 0 the text is "
-                "told better without it.", layer=best[0], head=best[1])  # fmt: skip
-    figure(fig, f"{VIEW}.ranking.{part}", caption, {"harm": np.asarray(harm)}, table, height=330)
+    by_name, by_value = (fig.update_yaxes, fig.update_xaxes) if lying else (fig.update_xaxes, fig.update_yaxes)
+    by_name(title=axis, type="category", automargin=True, **({"autorange": "reversed"} if lying else {}))
+    by_value(title=t("Change of the loss (nats a token)"))
+    figure(fig, key, caption, data, table, height=90 + 24 * len(names) if lying else 330)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def harm_of(key: tuple, _scene: Scene, _asked: Any, part: str, mean: bool) -> Any:
+def harm_of(key: tuple, _scene: Scene, _asked: Any, part: str, how: str, _other: Scene | None) -> Any:
     from playground.inspection.ablation import rank_heads
 
-    return rank_heads(_scene.model(), _asked, part, mean)
+    other = asked_of(_other) if _other else None
+    return rank_heads(_scene.model(), _asked, part, how == "mean", other)
 
 
-def patches(
-    scene: Scene, asked: Any, part: str, by_layer: dict[int, list[int]]
-) -> tuple[dict[str, Any], str]:
-    """The chosen heads give what they gave on another text of as many tokens."""
-    from playground.inspection import ablation
+# Another text
 
-    text = live_text(
-        f"{VIEW}.other.{scene.run.id}", scene.text, t("The other text (as many tokens as yours)")
-    )
+
+def second_text(scene: Scene, asked: Any) -> Scene:
+    """The text that is patched in: at first this one with two of its words or letters in each other's place."""
+    from playground.inspection.ablation import same_length
+
+    columns = st.columns(2) if scene.is_pairs else [st.container()]
+    with columns[0]:
+        text = typed(VIEW, "other", t("The other text (as many tokens as yours)"), exchanged(scene), scene.run.id)
     target = scene.target
     if scene.is_pairs:
-        target = live_text(f"{VIEW}.other.target.{scene.run.id}", scene.target, t("What is written there"))
-    other = asked_of(Scene(scene.run, scene.step, text, target))
-    ablation.same_length(asked, other)
-    if not by_layer:
-        st.caption(t("Choose the heads to patch above."))
-        return {}, ""
-    there = ablation.heads_of(scene.model(), other)
-    names = {layer: ablation.heads_name(part, layer) for layer in by_layer}
-    changes = {
-        names[layer]: ablation.patched_heads(there[names[layer]], heads) for layer, heads in by_layer.items()
-    }
-    return changes, t(
-        "With {names} from the other text",
-        names=", ".join(f"{i}.{j}" for i, heads in by_layer.items() for j in heads),
-    )
+        first = answer_to(str(scene.run.path), scene.step, text)
+        with columns[1]:
+            target = typed(VIEW, "other_target", t("What is written there"), first, scene.run.id)
+    other = Scene(scene.run, scene.step, text, target)
+    same_length(asked, asked_of(other))
+    return other
+
+
+def exchanged(scene: Scene) -> str:
+    """The text with two parts in each other's place, and as many tokens as before."""
+    tokenizer, text = scene.tokenizer(), scene.text
+    words = text.split(" ")
+    if len(words) < 3:
+        words, between = list(text), ""
+    else:
+        between = " "
+    n = len(tokenizer.encode(text))
+    for i in range(len(words) // 3, len(words) - 1):
+        mixed = between.join([*words[:i], words[i + 1], words[i], *words[i + 2 :]])
+        if mixed != text and len(tokenizer.encode(mixed)) == n:
+            return mixed
+    return text
+
+
+def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int]]:
+    """Where the difference between both texts travels: places of the residual stream, each patched alone."""
+    import numpy as np
+
+    table = places_of((key_of(scene), key_of(other)), scene, asked, other)
+    n_depths, n = table.shape
+    chosen = pairs("places", n_depths, n)
+    tokens = [piece(token) for token in scene.tokenizer().pieces(asked.inputs.tolist())]
+    there = [piece(token) for token in scene.tokenizer().pieces(asked_of(other).inputs.tolist())]
+    marked = [f"{depth_name(scene, i)}" for i in range(n_depths)]
+    notes = [[(t("patched") + " · " if (i, j) in chosen else "") + t("there: {token}", token=there[j]) for j in range(n)]
+             for i in range(n_depths)]  # fmt: skip
+    order = slice(None, None, -1)
+    clicked = heatmap(
+        np.asarray(table)[order], f"{VIEW}.places", marked[order], tokens,
+        (t("after"), t("at token"), t("change of the loss (nats a token)")), t("Loss with one place from the other text"),
+        diverging=True, clickable=True, notes=notes[order], cell=34, tokens=False,
+        selected=(n_depths - 1 - chosen[-1][0], chosen[-1][1]) if chosen else None,
+    )  # fmt: skip
+    if clicked:
+        cell = n_depths - 1 - clicked[0], clicked[1]
+        chosen = [pair for pair in chosen if pair != cell] if cell in chosen else [*chosen, cell]
+        links.remember(places=",".join(f"{i}.{j}" for i, j in chosen))
+        st.rerun(scope="fragment")
+    st.caption(
+        t("Each cell: how this text's loss changes when the model goes on from that place, at that depth, with what it held on "
+          "the other text (causal tracing). Follow the coloured cells upwards: that is the way the difference takes to the "
+          "answer. Click cells to keep them changed.")
+    )  # fmt: skip
+    downloads("explore-intervene-places", {"places": table})
+    return chosen
+
+
+def depth_name(scene: Scene, depth: int) -> str:
+    return t("embeddings") if depth == 0 else t("layer {layer}", layer=depth - 1)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def places_of(key: tuple, _scene: Scene, _asked: Any, _other: Scene) -> Any:
+    from playground.inspection.ablation import rank_places
+
+    return rank_places(_scene.model(), _asked, asked_of(_other))
 
 
 # Recurrent models: gates
 
 
-def gates(scene: Scene) -> tuple[dict[str, Any], str]:
-    """A gate held at a level, all its units or some."""
-    from playground.inspection.ablation import held_at
+def gates(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
+    """A gate held at a level or taken from another text, all its units or some."""
+    from playground.inspection import ablation
 
-    spec = scene.model().spec
-    names = GATES[scene.architecture]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = st.selectbox(t("Layer"), range(spec.n_layers), key=f"{VIEW}.layer.{spec.n_layers}", width=110)
-        gate = st.selectbox(
-            t("Hold"),
-            list(names),
-            key=f"{VIEW}.gate.{scene.architecture}",
-            format_func=lambda x: t(names[x]),
-            width=220,
-        )
-        level = st.slider(t("at"), 0.0, 1.0, 0.0, 0.05, key=f"{VIEW}.level", width=220)
-    width = spec.d_model // 2 if spec.bidirectional else spec.d_model
-    units = st.multiselect(t("Units (none chosen: all)"), range(width), key=f"{VIEW}.units.{width}")
-    on = st.toggle(t("Hold it"), key=f"{VIEW}.on")
+    spec, names = scene.model().spec, GATES[scene.architecture]
+    how = choose(VIEW, "how", t("A gate is"), HOW_GATES)
+    other = second_text(scene, asked) if how == "patch" else None
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            layer = one_of(VIEW, "layer", t("Layer"), range(spec.n_layers), 0, width=110)
+            gate = choose(VIEW, "gate", t("Gate"), names, box=True)
+        percent = 0 if other else slide(
+            VIEW, "level", t("Level (percent)"), range(-100 if scene.architecture == "rnn" else 0, 101, 5), 0
+        )  # fmt: skip
+        width = spec.d_model // 2 if spec.bidirectional else spec.d_model
+        units = several(VIEW, "units", t("Units (none chosen: all)"), range(width))
+        on = switch(VIEW, "on", t("Change it"))
+    sides = ("", "reverse.") if spec.bidirectional else ("",)
+    with right:
+        rank_of_gates(scene, asked, names, sides, other)
     if not on:
         return {}, ""
-    change = held_at(level, units or None)
-    sides = ("", "reverse.") if spec.bidirectional else ("",)
-    said = t("{gate} of layer {layer} held at {level:g}", gate=t(names[gate]), layer=layer, level=level)
-    return {f"layers.{layer}.{side}{gate}": change for side in sides}, said
+    at = [f"layers.{layer}.{side}{gate}" for side in sides]
+    said = {"gate": t(names[gate]), "layer": layer}
+    if other is None:
+        changes = {name: ablation.held_at(percent / 100, units or None) for name in at}
+        return changes, t("{gate} of layer {layer} held at {level:g}", **said, level=percent / 100)
+    there = ablation.recorded(scene.model(), asked_of(other), *at)
+    changes = {name: ablation.patched(there[name], units or None) for name in at}
+    return changes, t("{gate} of layer {layer} as on the other text", **said)
+
+
+def rank_of_gates(scene: Scene, asked: Any, names: dict[str, str], sides: tuple[str, ...], other: Scene | None) -> None:
+    """What changing each gate alone does."""
+    import pandas as pd
+
+    found = [(layer, gate) for layer in range(scene.model().spec.n_layers) for gate in names]
+    at = tuple(tuple(f"layers.{layer}.{side}{gate}" for side in sides) for layer, gate in found)
+    harm = gates_of((key_of(scene), other and key_of(other)), scene, asked, at, other)
+    levels = [t("as on the other text")] if other else [t("held at {level:g}", level=level) for level in (0, 1)]
+    rows = sorted(
+        (
+            (t("layer {layer}", layer=layer) + f": {t(names[gate])} " + ("" if other else said), layer, gate, said, harm[i, j])
+            for i, (layer, gate) in enumerate(found)
+            for j, said in enumerate(levels)
+        ),
+        key=lambda row: -row[-1],
+    )
+    table = pd.DataFrame([row[1:] for row in rows], columns=["layer", "gate", "change", "harm"])
+    caption = t("Each gate changed alone, all its units. The most needed is that of layer {layer}: {gate}, {said}.",
+                layer=rows[0][1], gate=t(names[rows[0][2]]), said=rows[0][3])  # fmt: skip
+    bars([row[0] for row in rows], [row[-1] for row in rows], f"{VIEW}.gates", caption, t("Gate (layer, name, change)"),
+         {"harm": harm}, table, lying=True)  # fmt: skip
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def gates_of(key: tuple, _scene: Scene, _asked: Any, names: tuple, _other: Scene | None) -> Any:
+    from playground.inspection.ablation import rank_gates
+
+    return rank_gates(_scene.model(), _asked, names, other=asked_of(_other) if _other else None)
 
 
 # What it did
@@ -246,7 +369,8 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
                     "colour": ACCENT if delta > 0 else GOOD,
                 }
             )
-    clicked = token_strip(boxes, key=f"{VIEW}.strip")
+    place = min(place_of(scene, int(asked.asked[np.abs(found.after - found.before).argmax()])), len(tokens) - 1)
+    clicked = token_strip(boxes, key=f"{VIEW}.strip", selected=[place + shift], tools=True)
     st.caption(
         t(
             "Orange tokens are told worse than before, green ones better; the fuller, the more. Click one for its predictions."
@@ -254,18 +378,17 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
     )
     if clicked is not None:
         links.remember(place=max(0, clicked - shift))
-    differences(scene, asked, found, tokens)
+        st.rerun(scope="fragment")
     table = pd.DataFrame({"place": asked.asked, "before": found.before, "after": found.after})
     downloads("explore-intervene", {"before": found.before, "after": found.after}, table)
+    differences(scene, found, tokens, place)
 
 
-def differences(scene: Scene, asked: Any, found: Any, tokens: list[str]) -> None:
+def differences(scene: Scene, found: Any, tokens: list[str], place: int) -> None:
     """The predictions at one place that changed most."""
     import numpy as np
     import plotly.graph_objects as go
 
-    wanted = links.param("place")
-    place = int(wanted) if wanted.isdigit() and int(wanted) < len(tokens) else int(asked.asked[-1])
     before, after = found.rows_before[place], found.rows_after[place]
     chosen = np.argsort(-np.maximum(before, after))[:10]
     names = [piece(text) + " " for text in scene.tokenizer().pieces(chosen.tolist())]
@@ -276,7 +399,7 @@ def differences(scene: Scene, asked: Any, found: Any, tokens: list[str]) -> None
                 x=before[chosen][::-1],
                 name=t("before"),
                 orientation="h",
-                marker_color=ARCHITECTURE[scene.architecture],
+                marker_color=SPARE[5],
             ),
             go.Bar(
                 y=names[::-1], x=after[chosen][::-1], name=t("changed"), orientation="h", marker_color=ACCENT
@@ -285,7 +408,7 @@ def differences(scene: Scene, asked: Any, found: Any, tokens: list[str]) -> None
     )
     fig.update_traces(hovertemplate="<b>%{y}</b> %{x:.2%}<extra>%{fullData.name}</extra>")
     fig.update_layout(
-        margin={"l": 90, "r": 20, "t": 40, "b": 50}, barmode="group", legend={"orientation": "h", "y": 1.12}
+        margin={"l": 90, "r": 20, "t": 40, "b": 50}, barmode="group", legend=LEGEND
     )
     fig.update_xaxes(title=t("Probability"), tickformat=".0%", rangemode="tozero")
     fig.update_yaxes(title=t("Token"), type="category")

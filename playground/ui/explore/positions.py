@@ -6,11 +6,13 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
+from playground.ui.choose import known_runs, speaks
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.heatmap import heatmap
-from playground.ui.explore.figure import downloads, figure
+from playground.ui.explore.asked import likely
+from playground.ui.explore.choice import choose, number, pairs, seeded, several, slide
+from playground.ui.explore.figure import LEGEND, downloads, figure
 from playground.ui.explore.held_out import windows_of
-from playground.ui.explore.predictions import piece
 from playground.ui.explore.scene import Scene
 from playground.ui.language import t
 
@@ -22,13 +24,9 @@ ASPECTS = {
 
 
 def show(scene: Scene) -> None:
-    wanted, own = links.param("look"), own_kind(scene)
+    own = own_kind(scene)
     first = own if own in ASPECTS else "sinusoidal"
-    look = st.segmented_control(
-        t("What to look at"), list(ASPECTS), default=wanted if wanted in ASPECTS else first, required=True,
-        key=f"{VIEW}.look.{first}", format_func=lambda name: t(ASPECTS[name]), label_visibility="collapsed",
-    )  # fmt: skip
-    links.remember(look=look if look != first else None)
+    look = choose(VIEW, "look", t("What to look at"), ASPECTS, first, box=False, hidden=True)
     if own in ASPECTS:
         st.caption(t("This run's positions are: {kind}.", kind=t(ASPECTS[own]).lower()))
     views = {"sinusoidal": sinusoidal, "learned": learned, "rotary": rotary, "alibi": alibi, "all": side_by_side,
@@ -48,8 +46,8 @@ def numbers(n: int) -> list[str]:
 def sizes(scene: Scene, name: str) -> tuple[int, int]:
     """How many positions and channels to draw."""
     with st.container(horizontal=True):
-        n = st.select_slider(t("Positions"), [16, 32, 64, 128, 256], 64, key=f"{VIEW}.{name}.n")
-        d = st.select_slider(t("Channels"), [8, 16, 32, 64, 128], 32, key=f"{VIEW}.{name}.d")
+        n = slide(f"{VIEW}.{name}", "n", t("Positions"), [16, 32, 64, 128, 256], 64)
+        d = slide(f"{VIEW}.{name}", "d", t("Channels"), [8, 16, 32, 64, 128], 32)
     return n, d
 
 
@@ -72,7 +70,7 @@ def lines(
                         hovertemplate=hover + " %{x}: %{y:.3f}<extra>%{fullData.name}</extra>")  # fmt: skip
     fig.update_layout(
         margin={"l": 60, "r": 10, "t": 30, "b": 50},
-        legend={"orientation": "h", "y": 1.15},
+        legend=LEGEND,
         showlegend=len(curves) > 1,
     )
     fig.update_xaxes(title=x)
@@ -98,14 +96,12 @@ def sinusoidal(scene: Scene) -> None:
         notes=notes, diverging=True, clickable=True, tokens=False,
     )  # fmt: skip
     if clicked:
-        st.session_state[f"{VIEW}.cell"] = clicked
-    p, c = st.session_state.get(f"{VIEW}.cell", (5, 4))
+        links.remember(cell=f"{clicked[0]}.{clicked[1]}")
+    p, c = next(iter(pairs("cell", n, d)), (5, 4))
     st.latex(rf"PE_{{{min(p, n - 1)},{min(c, d - 1)}}} = " + wave_formula(min(p, n - 1), min(c, d - 1), d)[0])
     st.caption(t("Left channels swing fast, right ones slowly, like the hands of a clock. Point at a cell for its formula; click "
                  "to write it out."))  # fmt: skip
-    chosen = st.multiselect(
-        t("Channels as curves"), range(d), [c for c in (0, 4, 8, 16) if c < d], key=f"{VIEW}.channels.{d}"
-    )
+    chosen = several(VIEW, "channels", t("Channels as curves"), range(d), [c for c in (0, 4, 8, 16) if c < d])
     if chosen:
         curves = {t("channel {c}", c=c): (table[:, c], SPARE[i % len(SPARE)]) for i, c in enumerate(chosen)}
         caption = t("Every channel is a wave; together their values are different at every position.")
@@ -119,18 +115,12 @@ def sinusoidal(scene: Scene) -> None:
 def learned(scene: Scene) -> None:
     from playground.inspection.positions import by_distance, cosines
 
-    if own_kind(scene) != "learned":
-        st.info(
-            t(
-                "This run has no learned table. Choose a run with learned positions, such as one trained from the preset GPT-2."
-            )
-        )
+    run = learned_run(scene)
+    if run is None:
+        st.info(t("No run here has learned positions. Train one, such as from the preset GPT-2, to see its table."))
         return
-    after, before = tables(str(scene.run.path), scene.step)
-    when = st.segmented_control(
-        t("Table"), ["after", "before"], default="after", required=True, key=f"{VIEW}.learned.when",
-        format_func={"after": t("after training"), "before": t("before the first step")}.get,
-    )  # fmt: skip
+    after, before = tables(str(run.path), scene.step if run.id == scene.run.id else run.checkpoints()[-1])
+    when = choose(VIEW, "when", t("Table"), {"after": "after training", "before": "before the first step"})
     table = after if when == "after" else before
     n, d = table.shape
     heatmap(table, f"{VIEW}.learned", numbers(n), numbers(d), (t("position"), t("channel"), t("value")), t("Learned positions"),
@@ -147,10 +137,10 @@ def learned(scene: Scene) -> None:
             heatmap(cosines(values), f"{VIEW}.learned.{title}", numbers(n), numbers(n), names,
                     title, span=(-1.0, 1.0), diverging=True, tokens=False)  # fmt: skip
     st.caption(
-        t(
-            "How alike positions are. After training neighbours have become alike: the bright band along the diagonal."
-        )
-    )
+        t("How alike positions are: at first only each to itself; a dark band along the diagonal says that neighbours have "
+          "become alike.")
+    )  # fmt: skip
+    downloads("explore-learned", {"after": after, "before": before})
     curves = {
         t("before the first step"): (by_distance(cosines(before)), SPARE[5]),
         t("after training"): (by_distance(cosines(after)), ARCHITECTURE["decoder"]),
@@ -164,6 +154,28 @@ def learned(scene: Scene) -> None:
         f"{VIEW}.learned.match",
         caption,
     )
+
+
+def learned_run(scene: Scene) -> RunFolder | None:
+    """This run where its positions are learned, else another one that has learned some."""
+    if own_kind(scene) == "learned":
+        return scene.run
+    others = {run.id: run for run in known_runs() if speaks(run) and has_table(run)}
+    if not others:
+        return None
+    key = seeded(f"{VIEW}.table", "table", lambda said: said if said in others else None, next(iter(others)))
+    if st.session_state[key] not in others:
+        st.session_state[key] = next(iter(others))
+    chosen = st.selectbox(
+        t("This run has no learned table. Here is that of"), list(others), format_func=lambda id: others[id].name, key=key
+    )
+    links.remember(table=chosen if chosen != next(iter(others)) else None)
+    return others[chosen]
+
+
+def has_table(run: RunFolder) -> bool:
+    model = run.about()["model"]
+    return model.get("position") == "learned" and model["architecture"] not in ("rnn", "lstm", "gru")
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -193,7 +205,7 @@ def rotary(scene: Scene) -> None:
         + r"^{-2i/d}"
     )
     n = 64
-    place = st.slider(t("Position m"), 0, n - 1, 5, key=f"{VIEW}.rotary.m")
+    place = slide(VIEW, "m", t("Position m"), range(n), 5)
     turned = angles(n, head_dim, theta)
     pairs = [i for i in (0, 1, 2, 4, 8) if i < head_dim // 2]
     fig = go.Figure()
@@ -252,18 +264,34 @@ def alibi(scene: Scene) -> None:
 def side_by_side(scene: Scene) -> None:
     import numpy as np
 
-    from playground.inspection.positions import alibi_table, by_distance, cosines, rotary_match, waves
+    from playground.inspection.positions import alibi_table, angles, by_distance, cosines, rotary_match, waves
 
-    n = 64
-    table = waves(n, 128)
+    n, table = 64, waves(64, 64)
+    run = learned_run(scene)
     curves = {
-        t("Sinusoidal") + ": " + t("cosine"): (by_distance(cosines(table)), SPARE[0]),
+        t("Sinusoidal") + ": " + t("cosine"): (by_distance(cosines(waves(n, 128))), SPARE[0]),
         t("Rotary") + ": q·k": (rotary_match(n, 32, 10_000.0), SPARE[1]),
         "ALiBi: " + t("share of the weight, head 0 of 4"): (np.exp(alibi_table(n, 4)[0]), SPARE[2]),
     }
-    if own_kind(scene) == "learned":
-        after, _ = tables(str(scene.run.path), scene.step)
-        curves[t("Learned (this run)") + ": " + t("cosine")] = (by_distance(cosines(after)), SPARE[3])
+    position, channel = t("position"), t("channel")
+    pictures = [
+        (t("Sinusoidal"), table, (position, channel, t("value")), t("added to the embedding: waves, from fast to slow")),
+        (t("Rotary"), np.cos(angles(n, 64, 10_000.0)), (position, t("pair"), "cos(mθ)"),
+         t("turns queries and keys: the same waves, inside the product")),
+        ("ALiBi", alibi_table(n, 8).T, (t("distance"), t("head"), t("added")),
+         t("taken off the score: the further, the less, each head at its own rate")),
+    ]  # fmt: skip
+    if run is not None:
+        after, _ = tables(str(run.path), scene.step if run.id == scene.run.id else run.checkpoints()[-1])
+        curves[t("Learned") + ": " + t("cosine")] = (by_distance(cosines(after)), SPARE[3])
+        pictures.insert(1, (t("Learned"), after[:n, :64], (position, channel, t("value")),
+                            t("added to the embedding: numbers that training has found")))  # fmt: skip
+    for column, (name, values, names, said) in zip(st.columns(len(pictures), gap="medium"), pictures, strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            heatmap(values, f"{VIEW}.all.{names[1]}.{name}", numbers(len(values)), numbers(values.shape[1]), names, name,
+                    diverging=True, cell=5, tokens=False)  # fmt: skip
+            st.caption(said)
     caption = t("Each way makes near tokens more alike than far ones. Learned tables have to find that out; sinusoidal and "
                 "rotary ones have it built in, ALiBi insists on it.")  # fmt: skip
     lines(
@@ -290,9 +318,11 @@ def shuffle(scene: Scene) -> None:
     if len(ids) < 4:
         st.info(t("Type at least four tokens."))
         return
+    seed = number("seed", 9999, 0)
     if st.button(t("Shuffle again"), icon=":material/shuffle:", key=f"{VIEW}.again"):
-        st.session_state[f"{VIEW}.seed"] = st.session_state.get(f"{VIEW}.seed", 0) + 1
-    found = shuffled(str(scene.run.path), scene.step, tuple(ids), st.session_state.get(f"{VIEW}.seed", 0))
+        seed += 1
+        links.remember(seed=seed)
+    found = shuffled(str(scene.run.path), scene.step, tuple(ids), seed)
     st.markdown(t("The same words, shuffled (the last one stays):"))
     st.code("".join(scene.tokenizer().pieces(found["mixed"])), language=None)
     rows = []
@@ -302,7 +332,8 @@ def shuffle(scene: Scene) -> None:
             t("Expects next"): top(scene, straight), t("… after shuffling"): top(scene, other),
             t("Predictions changed by"): f"{distance:.1%}",
         })  # fmt: skip
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key=f"{VIEW}.shuffled")
+    table = pd.DataFrame(rows)
+    st.dataframe(table, hide_index=True, key=f"{VIEW}.shuffled")
     blind = found["models"]["without"][2]
     if scene.model().spec.is_causal:
         st.caption(t("Without positions a decoder still sees a little order through its mask: each token sees only those before "
@@ -315,14 +346,14 @@ def shuffle(scene: Scene) -> None:
             "“Changed by” is the total variation between both predictions: 0 % the same, 100 % nothing in common."
         )
     )
+    data = {f"{name}.straight": both[0] for name, both in found["models"].items()}
+    data |= {f"{name}.shuffled": both[1] for name, both in found["models"].items()}
+    downloads("explore-shuffled", data, table)
 
 
 def top(scene: Scene, p: Any) -> str:
     best = p.argsort()[::-1][:3]
-    return ", ".join(
-        f"{piece(text)} {p[i]:.0%}"
-        for i, text in zip(best, scene.tokenizer().pieces(best.tolist()), strict=True)
-    )
+    return likely(scene, best, p[best])
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -372,7 +403,7 @@ def beyond(scene: Scene) -> None:
     fig.add_vline(
         x=spec.context_length, line={"color": ACCENT, "dash": "dash"}, annotation_text=t("trained so far")
     )
-    fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 50}, legend={"orientation": "h", "y": 1.15})
+    fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 50}, legend=LEGEND)
     fig.update_xaxes(title=t("Position in the text (tokens)"))
     fig.update_yaxes(title=t("Loss (nats a token)"))
     inside, outside = losses[: spec.context_length], losses[spec.context_length :]

@@ -1,15 +1,18 @@
 """What the model expects at every place: surprise, the logit lens, the map of its tokens, its weights."""
 
+import re
 from typing import Any
 
 import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.colours import ACCENT, ARCHITECTURE
+from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
-from playground.ui.explore.figure import downloads, figure
+from playground.ui.explore.asked import asked_of, key_of, likely, piece, place_of
+from playground.ui.explore.choice import choose, one_of, slide
+from playground.ui.explore.figure import LEGEND, downloads, figure
 from playground.ui.explore.scene import Scene
 from playground.ui.language import t
 
@@ -20,39 +23,14 @@ ASPECTS = {
     "map": "Map of tokens",
     "weights": "Weights and gradients",
 }
+COLOURS = {"p": "probability of the right token", "rank": "its rank", "entropy": "entropy"}
 SURE, LOST = 0.5, 8.0  # nats: a box is pale below, full from there on
 
 
 def show(scene: Scene) -> None:
-    wanted = links.param("look")
-    look = st.segmented_control(
-        t("What to look at"), list(ASPECTS), default=wanted if wanted in ASPECTS else "surprise", required=True,
-        key=f"{VIEW}.look", format_func=lambda name: t(ASPECTS[name]), label_visibility="collapsed",
-    )  # fmt: skip
-    links.remember(look=look if look != "surprise" else None)
+    look = choose(VIEW, "look", t("What to look at"), ASPECTS, box=False, hidden=True)
     {"surprise": surprise, "lens": through_layers, "map": token_map, "weights": weights}[look](scene)
     st.caption(scene.said())
-
-
-def asked_of(scene: Scene) -> Any:
-    """The text as the question that training asks of it."""
-    from playground.inspection.asking import question
-
-    tokenizer = scene.tokenizer()
-    source = scene.source_ids() if scene.has_source else None
-    starts = len(tokenizer.encode(scene.text)) if scene.is_pairs and not scene.has_source else 0
-    mask = (tokenizer.mask_id, tokenizer.size)
-    return question(scene.ids(), scene.objective, source, starts, mask)
-
-
-def key_of(scene: Scene) -> tuple:
-    """What a result depends on."""
-    source = tuple(scene.source_ids()) if scene.has_source else None
-    return str(scene.run.path), scene.step, tuple(scene.ids()), source
-
-
-def piece(token: str) -> str:
-    return token.replace(" ", "·").replace("\n", "↵") or "∅"
 
 
 # Surprise
@@ -63,27 +41,25 @@ def surprise(scene: Scene) -> None:
     import pandas as pd
 
     found = told_of(key_of(scene), scene)
-    tokens, pieces = scene.tokens(), scene.tokenizer().pieces
+    tokens = scene.tokens()
     nats = -np.log(found.p)
     boxes = []
     for place, token in enumerate(tokens):
         if np.isnan(found.p[place]):
             boxes.append({"text": token, "tip": t("nothing comes before it"), "muted": True})
             continue
-        likely = ", ".join(
-            f"{piece(text)} {p:.0%}"
-            for text, p in zip(pieces(found.top[place].tolist()), found.top_p[place], strict=True)
-        )
         tip = t(
             "probability {p:.1%}: {nats:.2f} nats, {bits:.2f} bits; rank {rank:,}. Expected: {likely}",
-            p=found.p[place], nats=nats[place], bits=nats[place] / np.log(2), rank=found.rank[place] + 1, likely=likely,
+            p=found.p[place], nats=nats[place], bits=nats[place] / np.log(2), rank=found.rank[place] + 1,
+            likely=likely(scene, found.top[place], found.top_p[place]),
         )  # fmt: skip
         boxes.append(
             {"text": token, "tip": tip, "value": float(np.clip((nats[place] - SURE) / (LOST - SURE), 0, 1))}
         )
-    clicked = token_strip(boxes, key=f"{VIEW}.strip", colour=ACCENT, selected=[place_of(scene)])
+    clicked = token_strip(boxes, key=f"{VIEW}.strip", colour=ACCENT, selected=[place_of(scene)], tools=True)
     if clicked is not None:
         links.remember(place=clicked)
+        st.rerun(scope="fragment")
     st.caption(surprise_sentence(scene))
     loss = found.loss()
     right = np.mean(found.rank[found.rank >= 0] == 0)
@@ -91,11 +67,11 @@ def surprise(scene: Scene) -> None:
         st.metric(t("Loss of this text"), f"{loss:.3f} " + t("nats a token"), width="content")
         st.metric(t("Perplexity"), f"{np.exp(loss):,.2f}", width="content")
         st.metric(t("First guess right"), f"{right:.0%}", width="content")
-    expected_at(scene, found, tokens)
     table = pd.DataFrame(
         {"place": range(len(tokens)), "token": tokens, "p": found.p, "nats": nats, "rank": found.rank + 1}
     )
     downloads("explore-surprise", {"p": found.p, "top": found.top, "top_p": found.top_p}, table)
+    expected_at(scene, found, tokens)
 
 
 def surprise_sentence(scene: Scene) -> str:
@@ -104,13 +80,6 @@ def surprise_sentence(scene: Scene) -> str:
                  "click one to see what it would put there.")  # fmt: skip
     return t("The fuller the colour, the less the model expected the token from what came before. Click one to see what it "
              "expected instead.")  # fmt: skip
-
-
-def place_of(scene: Scene) -> int:
-    """The token that is looked at, from the address; the last one unless told."""
-    wanted = links.param("place")
-    last = len(scene.ids()) - 1
-    return min(int(wanted), last) if wanted.isdigit() else last
 
 
 def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
@@ -147,7 +116,7 @@ def told_of(key: tuple, _scene: Scene) -> Any:
 
     if _scene.objective == "mlm":
         return told_masked(_scene.model(), _scene.ids(), _scene.tokenizer().mask_id)
-    return told(_scene.model(), asked_of(_scene))
+    return told(_scene.model(), asked_of(_scene, whole=True))
 
 
 # Layer by layer
@@ -157,10 +126,7 @@ def through_layers(scene: Scene) -> None:
     import numpy as np
 
     found = lens_of(key_of(scene), scene)
-    what = st.segmented_control(
-        t("Colour"), ["p", "rank", "entropy"], default="p", required=True, key=f"{VIEW}.lens.colour",
-        format_func={"p": t("probability of the right token"), "rank": t("its rank"), "entropy": t("entropy")}.get,
-    )  # fmt: skip
+    what = choose(VIEW, "colour", t("Colour"), COLOURS)
     values = {
         "p": found.p,
         "rank": np.log10(np.where(found.rank < 0, np.nan, found.rank + 1.0)),
@@ -171,18 +137,12 @@ def through_layers(scene: Scene) -> None:
         "rank": t("log₁₀ of its rank"),
         "entropy": t("entropy (nats)"),
     }[what]
-    pieces, size = scene.tokenizer().pieces, found.top.shape[2]
+    size = found.top.shape[2]
     notes = [
-        [
-            ", ".join(
-                f"{piece(text)} {p:.0%}"
-                for text, p in zip(pieces(found.top[i, j].tolist()), found.top_p[i, j], strict=True)
-            )
-            for j in range(found.top.shape[1])
-        ]
+        [likely(scene, found.top[i, j], found.top_p[i, j]) for j in range(found.top.shape[1])]
         for i in range(found.top.shape[0])
     ]
-    shown_tokens = pieces(asked_of(scene).inputs.tolist())
+    shown_tokens = scene.tokenizer().pieces(asked_of(scene, whole=True).inputs.tolist())
     order = slice(None, None, -1)  # the last layer above, as the stream flows up
     names = [t(name) if name == "embeddings" else name.replace("layer", t("layer")) for name in found.names]
     clicked = heatmap(
@@ -192,6 +152,7 @@ def through_layers(scene: Scene) -> None:
     )  # fmt: skip
     if clicked:
         links.remember(place=clicked[1])
+        st.rerun(scope="fragment")
     st.caption(
         t("Each row is the model's answer if it ended after that layer (logit lens); pointing at a cell tells the {k} likeliest "
           "tokens. Watch the row from which the right token is clear: before it the layers are still gathering.", k=size)
@@ -235,7 +196,7 @@ def table_at(scene: Scene, found: Any, names: list[str]) -> None:
 def lens_of(key: tuple, _scene: Scene) -> Any:
     from playground.inspection.predictions import lens
 
-    return lens(_scene.model(), asked_of(_scene))
+    return lens(_scene.model(), asked_of(_scene, whole=True))
 
 
 # The map of tokens
@@ -246,13 +207,8 @@ def token_map(scene: Scene) -> None:
     import plotly.graph_objects as go
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        way = st.segmented_control(
-            t("Laid out by"), ["pca", "tsne"], default="pca", required=True, key=f"{VIEW}.map.way",
-            format_func={"pca": "PCA", "tsne": "t-SNE"}.get,
-        )  # fmt: skip
-        n = st.select_slider(
-            t("Tokens shown, the earliest learnt first"), [100, 200, 400, 800], 400, key=f"{VIEW}.map.n"
-        )
+        way = choose(VIEW, "way", t("Laid out by"), {"pca": "PCA", "tsne": "t-SNE"})
+        n = slide(VIEW, "n", t("Tokens shown, the earliest learnt first"), [100, 200, 400, 800], 200, width=320)
     among = shown_tokens(scene, n)
     with st.spinner(t("Laying out the map …")):
         points = map_of(str(scene.run.path), scene.step, tuple(among), way)
@@ -260,7 +216,7 @@ def token_map(scene: Scene) -> None:
     mine = set(scene.ids())
     colours = [ACCENT if token in mine else ARCHITECTURE[scene.architecture] for token in among]
     fig = go.Figure(
-        go.Scattergl(
+        go.Scatter(
             x=points[:, 0], y=points[:, 1], mode="markers+text", text=names, textposition="top center",
             textfont={"size": 11}, marker={"size": 6, "color": colours}, hovertemplate="<b>%{text}</b><extra></extra>",
         )
@@ -302,12 +258,9 @@ def nearest(scene: Scene, among: list[int], names: list[str]) -> None:
 
     from playground.inspection.embeddings import neighbours, token_table
 
-    token = st.selectbox(
-        t("Nearest to the token"),
-        among,
-        format_func=dict(zip(among, names, strict=True)).get,
-        key=f"{VIEW}.near",
-    )
+    named = dict(zip(among, names, strict=True))
+    first = max((token for token in scene.ids() if token in named), key=lambda token: len(named[token]), default=among[0])
+    token = one_of(VIEW, "near", t("Nearest to the token"), among, first, format_func=named.get, width=420)
     found = neighbours(token_table(scene.model()), token, range(4, scene.tokenizer().size))
     pieces = [piece(text) for text in scene.tokenizer().pieces([other for other, _ in found])]
     alike = [round(value, 3) for _, value in found]
@@ -327,7 +280,7 @@ def weights(scene: Scene) -> None:
     import pandas as pd
 
     found = spreads_of(key_of(scene), scene)
-    matrices = [spread for spread in found if spread.n > 1]
+    matrices = sorted((spread for spread in found if spread.n > 1), key=lambda spread: "embedding" not in spread.name)
     table = pd.DataFrame(
         {
             t("Parameter"): [spread.name for spread in matrices],
@@ -338,27 +291,25 @@ def weights(scene: Scene) -> None:
         }
     )
     by_layer(matrices, table)
-    names = [spread.name for spread in matrices]
-    name = st.selectbox(t("Parameter"), names, key=f"{VIEW}.weights.name.{scene.architecture}")
+    kinds: dict[str, list[Any]] = {}
+    for spread in matrices:
+        kinds.setdefault(re.sub(r"layers\.\d+\.", "layers.*.", spread.name), []).append(spread)
+    largest = max(kinds, key=lambda kind: (len(kinds[kind]), sum(spread.n for spread in kinds[kind])))
+    kind = choose(VIEW, "kind", t("Histograms of"), {kind: kind for kind in kinds}, first=largest, box=True)
     left, right = st.columns(2, gap="medium")
-    chosen = matrices[names.index(name)]
     with left:
-        histogram(
-            chosen.edges,
-            chosen.counts,
-            t("Weight"),
-            f"{VIEW}.weights.w",
-            t("Most weights are small; a few large ones do much of the work."),
-        )
+        histograms(kinds[kind], "weights",
+                   t("How the weights are spread, layer by layer: a tall narrow curve has most of them near 0."))  # fmt: skip
     with right:
-        histogram(chosen.gradient_edges, chosen.gradient_counts, t("Gradient"), f"{VIEW}.weights.g",
-                  t("What one step on this text would change: narrow around 0 where the model is content."))  # fmt: skip
+        histograms(kinds[kind], "gradients",
+                   t("What one step on this text would change: the narrower around 0, the less this layer learns "
+                     "from it."))  # fmt: skip
 
 
 def by_layer(matrices: list[Any], table: Any) -> None:
     import plotly.graph_objects as go
 
-    names = [spread.name for spread in matrices]
+    names = [spread.name.removesuffix(".weight") for spread in matrices]
     fig = go.Figure(
         [
             go.Bar(
@@ -369,24 +320,37 @@ def by_layer(matrices: list[Any], table: Any) -> None:
             ),
         ]
     )
-    fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 150}, legend={"orientation": "h", "y": 1.1})
+    fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 150}, legend=LEGEND)
     fig.update_yaxes(title=t("Euclidean norm (log)"), type="log")
     fig.update_xaxes(title=t("Parameter, from the input to the output"), tickangle=-60)
     caption = t("Layers whose gradient is much smaller than the others' learn little from this text.")
     figure(fig, f"{VIEW}.weights.norms", caption, table=table, height=480)
 
 
-def histogram(edges: Any, counts: Any, label: str, key: str, caption: str) -> None:
+def histograms(spreads: list[Any], what: str, caption: str) -> None:
+    """One parameter of every layer, a curve each: how much of it lies where."""
+    import numpy as np
     import plotly.graph_objects as go
 
-    fig = go.Figure(
-        go.Bar(x=(edges[1:] + edges[:-1]) / 2, y=counts, width=edges[1:] - edges[:-1], marker_color=ARCHITECTURE["decoder"],
-               hovertemplate="%{x:.3g}: %{y:,}<extra></extra>")
-    )  # fmt: skip
-    fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50}, bargap=0)
-    fig.update_xaxes(title=label)
-    fig.update_yaxes(title=t("How many (log)"), type="log")
-    figure(fig, key, caption, {"edges": edges, "counts": counts}, height=300)
+    fig, data = go.Figure(), {}
+    for i, spread in enumerate(spreads):
+        edges, counts = (
+            (spread.edges, spread.counts) if what == "weights" else (spread.gradient_edges, spread.gradient_counts)
+        )
+        density = counts / max(1, counts.sum()) / np.maximum(np.diff(edges), 1e-30)
+        data |= {f"{spread.name}.edges": edges, f"{spread.name}.counts": counts}
+        name = re.search(r"layers\.(\d+)\.", spread.name)
+        fig.add_scatter(
+            x=(edges[1:] + edges[:-1]) / 2, y=np.where(density > 0, density, np.nan), mode="lines",
+            name=t("layer {layer}", layer=name[1]) if name else spread.name, line={"color": SPARE[i % len(SPARE)], "width": 2},
+            customdata=counts, hovertemplate="%{x:.3g}: %{customdata:,}<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    fig.update_layout(
+        margin={"l": 70, "r": 10, "t": 30, "b": 50}, legend=LEGEND, showlegend=len(spreads) > 1
+    )
+    fig.update_xaxes(title=t("Weight") if what == "weights" else t("Gradient"))
+    fig.update_yaxes(title=t("Density (log)"), type="log", exponentformat="power")
+    figure(fig, f"{VIEW}.histograms.{what}", caption, data, height=340)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -9,10 +9,11 @@ from playground.ui import cached, links
 from playground.ui.choose import known_runs, speaks
 from playground.ui.colours import ACCENT, ARCHITECTURE, TITLES
 from playground.ui.components.heatmap import heatmap
-from playground.ui.components.token_strip import token_strip
-from playground.ui.explore.figure import downloads, figure
+from playground.ui.components.token_strip import brushed_strip, token_strip
+from playground.ui.explore.asked import piece
+from playground.ui.explore.choice import choose, number, several, switch
+from playground.ui.explore.figure import LEGEND, downloads, figure
 from playground.ui.explore.held_out import windows_of
-from playground.ui.explore.predictions import piece
 from playground.ui.explore.scene import Scene
 from playground.ui.language import t
 from playground.ui.messages import empty, plain
@@ -29,6 +30,7 @@ SIGNALS = {
     "gates.cell": "cell candidate", "gates.output": "output gate", "gates.update": "update gate",
     "gates.reset": "reset gate", "gates.candidate": "candidate",
 }  # fmt: skip
+ORDERS = {"selectivity": "selectivity", "spread": "how much they move", "number": "number"}
 SAMPLE = 96  # windows of held-out text that are searched
 
 
@@ -41,12 +43,7 @@ def show(scene: Scene) -> None:
             ),
         )
         return
-    wanted = links.param("look")
-    look = st.segmented_control(
-        t("What to look at"), list(ASPECTS), default=wanted if wanted in ASPECTS else "states", required=True,
-        key=f"{VIEW}.look", format_func=lambda name: t(ASPECTS[name]), label_visibility="collapsed",
-    )  # fmt: skip
-    links.remember(look=look if look != "states" else None)
+    look = choose(VIEW, "look", t("What to look at"), ASPECTS, box=False, hidden=True)
     {"states": over_time, "find": find, "memory": memory, "gradient": gradient}[look](scene)
     st.caption(scene.said())
 
@@ -69,19 +66,10 @@ def choose_signal(scene: Scene, name: str) -> tuple[str, str]:
         {name.rsplit(".gates.", 1)[0].rsplit(".hidden", 1)[0].rsplit(".cell", 1)[0] for name in found}
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = links.param("layer")
-        index = int(wanted) if wanted.isdigit() and int(wanted) < len(layers) else len(layers) - 1
-        layer = st.selectbox(
-            t("Layer"), layers, index, key=f"{VIEW}.{name}.layer.{len(layers)}", width=220,
-            format_func=lambda layer: layer.removeprefix("layers.").replace(".reverse", " ←"),
-        )  # fmt: skip
-        signals = [signal for signal in SIGNALS if f"{layer}.{signal}" in found]
-        asked = links.param("signal")
-        signal = st.segmented_control(
-            t("What"), signals, default=asked if asked in signals else signals[0], required=True,
-            key=f"{VIEW}.{name}.signal.{scene.architecture}", format_func=lambda signal: t(SIGNALS[signal]),
-        )  # fmt: skip
-    links.remember(layer=layers.index(layer), signal=signal if signal != signals[0] else None)
+        shown = {str(i): layer.removeprefix("layers.").replace(".reverse", " ←") for i, layer in enumerate(layers)}
+        layer = layers[int(choose(f"{VIEW}.{name}", "layer", t("Layer"), shown, first=str(len(layers) - 1), box=True))]
+        signals = {signal: SIGNALS[signal] for signal in SIGNALS if f"{layer}.{signal}" in found}
+        signal = choose(f"{VIEW}.{name}", "signal", t("What"), signals, box=False)
     return f"{layer}.{signal}", t(SIGNALS[signal])
 
 
@@ -100,35 +88,29 @@ def over_time(scene: Scene) -> None:
         "selectivity": np.argsort(-choosy),
         "spread": np.argsort(-values.std(0)),
         "number": np.arange(values.shape[1]),
-    }[
-        st.segmented_control(
-            t("Units sorted by"), ["selectivity", "spread", "number"], default="selectivity", required=True, key=f"{VIEW}.order",
-            format_func={"selectivity": t("selectivity"), "spread": t("how much they move"), "number": t("number")}.get,
-        )
-    ]  # fmt: skip
+    }[choose(VIEW, "order", t("Units sorted by"), ORDERS)]
     tokens = [piece(token) for token in scene.tokens()]
     unit = chosen_unit(values, order)
     gate = ".gates." in name and not name.endswith((".cell", ".candidate"))
     row = int(np.flatnonzero(order == unit)[0])
     clicked = heatmap(
-        values[:, order].T, f"{VIEW}.map", [t("unit {unit}", unit=int(u)) for u in order], tokens,
-        (t("of"), t("at"), called), t("{called} of every unit over the text", called=called), span=(0.0, 1.0) if gate else None,
-        diverging=not gate, clickable=True, selected=(row, -1), tokens=False,
+        values[:, order].T, f"{VIEW}.map", [str(int(u)) for u in order], tokens,
+        (t("unit"), t("token"), called), t("{called} of every unit over the text", called=called),
+        span=(0.0, 1.0) if gate else None, diverging=not gate, clickable=True, selected=(row, -1), tokens=False, curve=True,
     )  # fmt: skip
     if clicked:
         links.remember(unit=int(order[clicked[0]]))
         st.rerun(scope="fragment")
     st.caption(
-        t("Each row is a unit, each column a token. The most selective ones, above, wake at few tokens; click a row to see its "
-          "curve.")
+        t("Each row is a unit, each column a token. Point at a row and its curve is drawn under the tokens; click it to keep it "
+          "and see its gates. The most selective units, above, wake at few tokens.")
     )  # fmt: skip
+    downloads("explore-recurrent", traced(scene))
     curve(scene, name, unit, choosy[unit])
-    downloads("explore-recurrent", {key: value for key, value in traced(scene).items()})
 
 
 def chosen_unit(values: Any, order: Any) -> int:
-    wanted = links.param("unit")
-    return int(wanted) if wanted.isdigit() and int(wanted) < values.shape[1] else int(order[0])
+    return number("unit", values.shape[1] - 1, int(order[0]))
 
 
 def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
@@ -150,7 +132,7 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
             }
             for token, value in zip(tokens, values, strict=True)
         ],
-        key=f"{VIEW}.strip", clickable=False,
+        key=f"{VIEW}.strip", clickable=False, tools=True,
     )  # fmt: skip
     fig = go.Figure()
     for signal, title in SIGNALS.items():
@@ -160,7 +142,7 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
                 text=[piece(token) for token in tokens], hovertemplate="<b>%{text}</b> %{y:.3f}<extra>%{fullData.name}</extra>",
                 visible=True if layer + signal == name or signal in ("hidden", "cell") else "legendonly",
             )  # fmt: skip
-    fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 70}, legend={"orientation": "h", "y": 1.15})
+    fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 70}, legend=LEGEND)
     few = len(tokens) <= 60
     ticks = (
         {"tickmode": "array", "tickvals": list(range(len(tokens))), "ticktext": [piece(x) for x in tokens]}
@@ -181,6 +163,7 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
 def find(scene: Scene) -> None:
     """Brush a span; the units high inside and low outside; where else in the run's own held-out text they are high."""
     import numpy as np
+    import pandas as pd
 
     from playground.inspection.recurrence import contrast, passages
 
@@ -189,19 +172,15 @@ def find(scene: Scene) -> None:
     if len(tokens) < 3:
         st.info(t("Type at least three tokens, then choose a part of them."))
         return
-    start, end = st.slider(
-        t("The part of the text, from token to token"), 0, len(tokens), (len(tokens) // 3, 2 * len(tokens) // 3),
-        key=f"{VIEW}.span.{len(tokens)}",
-    )  # fmt: skip
-    token_strip(
-        [{"text": token, "value": 0.6 if start <= i < end else 0.05, "tip": str(i)} for i, token in enumerate(tokens)],
-        key=f"{VIEW}.span.strip", clickable=False,
-    )  # fmt: skip
-    difference = contrast(values, start, max(start + 1, end))
+    start, end = span_of(tokens)
+    difference = contrast(values, start, end)
     best = np.argsort(-np.abs(difference))[:8]
-    units = st.multiselect(
-        t("Units (at first, those that differ most between this part and the rest)"), range(values.shape[1]), best.tolist(),
-        key=f"{VIEW}.units.{name}.{start}.{end}", format_func=lambda unit: f"{unit} ({difference[unit]:+.1f}σ)",
+    if st.session_state.get(f"{VIEW}.units.of", (start, end)) != (start, end):
+        links.remember(units=None)  # they were chosen for another part
+    st.session_state[f"{VIEW}.units.of"] = start, end
+    units = several(
+        f"{VIEW}.{name}.{start}.{end}", "units", t("Units (at first, those that differ most between this part and the rest)"),
+        range(values.shape[1]), best.tolist(), format_func=lambda unit: f"{unit} ({difference[unit]:+.1f}σ)",
     )  # fmt: skip
     if not units:
         st.info(t("Choose at least one unit."))
@@ -211,12 +190,41 @@ def find(scene: Scene) -> None:
         return
     states = states_of(scene, windows, name)
     signs = np.sign(difference[units])
-    for window, place, score in passages(states, units, signs, max(1, end - start)):
-        context(scene, windows[window], place, max(1, end - start), score)
+    found = passages(states, units, signs, end - start)
+    for window, place, score in found:
+        context(scene, windows[window], place, end - start, score)
     st.caption(
         t("Found in {n:,} tokens of the run's held-out text: where the chosen units together are highest, in standard "
           "deviations above their mean. What do these passages have in common?", n=windows.size)
     )  # fmt: skip
+    said = lambda ids: "".join(scene.tokenizer().pieces(ids.tolist()))
+    table = pd.DataFrame(
+        [(score, window, place, said(windows[window, place : place + end - start])) for window, place, score in found],
+        columns=["score", "passage", "place", "text"],
+    )
+    downloads("explore-recurrent-find", {"difference": difference, "units": np.array(units)}, table)
+
+
+def span_of(tokens: list[str]) -> tuple[int, int]:
+    """The part of the text that is chosen: drawn over with the mouse, or moved with a slider's keys; in the address."""
+    n, key = len(tokens), f"{VIEW}.span.{len(tokens)}"
+    said = [int(x) for x in links.param("span").split("-") if x.isdecimal()]
+    first = (n // 3, max(n // 3 + 1, 2 * n // 3))
+    start, end = st.session_state.get(key, tuple(said) if len(said) == 2 and said[0] < said[1] <= n else first)
+    drawn = brushed_strip(
+        [{"text": token, "value": 0.6 if start <= i < end else 0.05, "tip": str(i)} for i, token in enumerate(tokens)],
+        f"{VIEW}.brush", t("Tokens; draw over a part of them"),
+    )  # fmt: skip
+    if drawn and drawn != (start, end):
+        links.remember(span=f"{drawn[0]}-{drawn[1]}")
+        st.session_state[key] = drawn
+        st.rerun(scope="fragment")
+    st.session_state[key] = start, end
+    start, end = st.slider(t("The part of the text: draw over the tokens, or move these"), 0, n, key=key)
+    end = max(start + 1, end) if start < n else n
+    start = min(start, end - 1)
+    links.remember(span=f"{start}-{end}" if (start, end) != first else None)
+    return start, end
 
 
 def context(scene: Scene, ids: Any, place: int, width: int, score: float) -> None:
@@ -230,7 +238,7 @@ def context(scene: Scene, ids: Any, place: int, width: int, score: float) -> Non
             pieces[place + width : place + width + 12],
         )
     )
-    st.markdown(f"`{score:+.1f}σ` … {before}**:orange-background[{hit or '∅'}]**{after} …")
+    st.markdown(f"`{score:+.1f}σ` … {before}:orange-background[{hit or '∅'}]{after} …")
 
 
 def states_of(scene: Scene, windows: Any, name: str) -> Any:
@@ -260,7 +268,7 @@ def memory(scene: Scene) -> None:
     found = influence(scene.model(), ids)
     tokens = [piece(token) for token in scene.tokens()[: len(ids)]]
     heatmap(
-        found, f"{VIEW}.influence", tokens, tokens, (t("changing"), t("changes the state at"), t("by")),
+        found, f"{VIEW}.influence", tokens, tokens, (t("token replaced"), t("state at token"), t("change of the state")),
         t("How much of each token is still in the state later"), tokens=False,
         span=(0.0, float(np.percentile(found, 99.5)) or 1.0),
     )  # fmt: skip
@@ -296,7 +304,7 @@ def gradient(scene: Scene) -> None:
         kind = run.about()["model"]["architecture"]
         own = windows if run.id == scene.run.id else recut(scene, run, windows)
         curves[f"{run.name}"] = kind, by_distance(str(run.path), step, own)
-    if st.toggle(t("Also untrained models of the same shape"), True, key=f"{VIEW}.untrained"):
+    if switch(VIEW, "untrained", t("Also untrained models of the same shape"), True):
         for kind in ("rnn", "lstm", "gru"):
             curves[t("{kind}, untrained", kind=TITLES[kind])] = (
                 kind,
@@ -308,13 +316,13 @@ def gradient(scene: Scene) -> None:
         fig.add_scatter(x=list(range(len(values))), y=values / values[0], name=name, mode="lines",
                         line={"color": ARCHITECTURE[kind], "dash": dash, "width": 2.5},
                         hovertemplate="%{x}: %{y:.2e}<extra>%{fullData.name}</extra>")  # fmt: skip
-    fig.update_layout(margin={"l": 70, "r": 10, "t": 30, "b": 50}, legend={"orientation": "h", "y": 1.15})
+    fig.update_layout(margin={"l": 70, "r": 10, "t": 30, "b": 50}, legend=LEGEND)
     fig.update_xaxes(title=t("Tokens back from the prediction"))
     fig.update_yaxes(
         title=t("Gradient norm, as a share of that at distance 0"), type="log", exponentformat="power"
     )
     caption = t("How much the loss of the last token would change with a token so far back. A straight line down is exponential "
-                "decay: such a model cannot learn from there. Gates bend it upwards.")  # fmt: skip
+                "decay: from there such a model can hardly learn. See how training and gates change its slope.")  # fmt: skip
     figure(
         fig, f"{VIEW}.gradients", caption, {name: values for name, (_, values) in curves.items()}, height=460
     )
@@ -333,11 +341,11 @@ def chosen_runs(scene: Scene) -> list[RunFolder]:
         for run in known_runs()
         if speaks(run) and run.about()["model"]["architecture"] in ("rnn", "lstm", "gru")
     }
-    added = st.multiselect(
-        t("Beside it"),
-        [id for id in others if id != scene.run.id],
-        key=f"{VIEW}.beside",
-        format_func=lambda id: others[id].name,
+    if set(others) <= {scene.run.id}:
+        st.caption(t("Train an RNN, an LSTM and a GRU on the same text, and their curves can stand beside each other here."))
+        return [scene.run]
+    added = several(
+        VIEW, "beside", t("Beside it"), [id for id in others if id != scene.run.id], format_func=lambda id: others[id].name
     )
     return [scene.run, *(others[id] for id in added)]
 

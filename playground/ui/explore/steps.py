@@ -1,5 +1,6 @@
 """Attention step by step: the worked example that teachers project, or any head of a trained model."""
 
+import re
 from typing import Any
 
 import streamlit as st
@@ -7,23 +8,20 @@ import streamlit as st
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
 from playground.ui.components.heatmap import heatmap
+from playground.ui.explore.choice import choose, one_of, switch
 from playground.ui.explore.figure import downloads
 from playground.ui.explore.scene import Scene
 from playground.ui.language import t
 from playground.ui.messages import empty
 
 VIEW = "explore.steps"
+WHOSE = {"1": "A worked example, three numbers a token", "0": "A head of this run"}
 PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
 
 
 def show(scene: Scene) -> None:
-    own = st.segmented_control(
-        t("Whose numbers"), ["example", "run"], default="run" if links.param("example") == "0" else "example",
-        required=True, key=f"{VIEW}.whose", label_visibility="collapsed",
-        format_func={"example": t("A worked example, three numbers a token"), "run": t("A head of this run")}.get,
-    )  # fmt: skip
-    links.remember(example=0 if own == "run" else None)
-    if own == "example":
+    own = choose(VIEW, "example", t("Whose numbers"), WHOSE, hidden=True)
+    if own == "1":
         example()
     elif scene.is_recurrent:
         empty(
@@ -51,8 +49,8 @@ def example() -> None:
         tokens, vectors = edited()
     with right:
         query = ask_query(tokens, "example")
-        scaling = st.toggle(t("Divide by √d_k"), True, key=f"{VIEW}.scaling")
-        causal = st.toggle(t("Causal mask: look only at what came before"), key=f"{VIEW}.causal")
+        scaling = switch(VIEW, "scaling", t("Divide by √d_k"), True)
+        causal = switch(VIEW, "causal", t("Causal mask: look only at what came before"))
     steps = worked(np.array(vectors), query, causal, scaling)
     draw_head(steps, tokens, tokens[query], "example", digits=3)
     downloads("explore-steps-example", arrays(steps))
@@ -64,34 +62,43 @@ def edited() -> tuple[list[str], Any]:
 
     from playground.inspection.arithmetic import EXAMPLE
 
-    table = pd.DataFrame(
-        [(word, *vector) for word, vector in EXAMPLE.items()], columns=["token", "1", "2", "3"]
-    )
+    first = pd.DataFrame([(word, *vector) for word, vector in EXAMPLE.items()], columns=["token", "1", "2", "3"])
+    if f"{VIEW}.given" not in st.session_state:
+        st.session_state[f"{VIEW}.given"] = told_table(links.param("numbers"), first)
     number = {
         name: st.column_config.NumberColumn(f"x{sub}", step=0.1, format="%.2f", required=True)
         for name, sub in zip("123", "₁₂₃", strict=True)
     }
     table = st.data_editor(
-        table, key=f"{VIEW}.table", hide_index=True, num_rows="fixed",
+        st.session_state[f"{VIEW}.given"], key=f"{VIEW}.table", hide_index=True, num_rows="fixed",
         column_config={"token": st.column_config.TextColumn(t("Word"), required=True), **number},
     )  # fmt: skip
     table = table.fillna(0)
+    rows = ",".join(" ".join([re.sub(r"[\s,]", "_", str(row[0])), *(f"{x:g}" for x in row[1:])]) for row in table.to_numpy())
+    links.remember(numbers=rows if not table.equals(first) else None)
     return [str(word) for word in table["token"]], table[["1", "2", "3"]].to_numpy(dtype=float)
+
+
+def told_table(said: str, first: Any) -> Any:
+    """The table as a link tells it, "The 0.1 0.2 0.3,cat 0.4 …"; else the first one."""
+    import pandas as pd
+
+    try:
+        rows = [(word, *map(float, numbers)) for word, *numbers in (row.split() for row in said.split(","))]
+        return pd.DataFrame(rows, columns=first.columns) if len(rows) == len(first) else first
+    except ValueError:
+        return first
 
 
 def ask_query(tokens: list[str], name: str) -> int:
     """Which token asks; for a run the last one unless told."""
     from playground.inspection.arithmetic import EXAMPLE_QUERY
 
-    wanted = links.param("query")
     first = EXAMPLE_QUERY if name == "example" else len(tokens) - 1
-    index = int(wanted) if wanted.isdigit() and int(wanted) < len(tokens) else first
-    query = st.selectbox(
-        t("The token that asks (query)"), range(len(tokens)), index, key=f"{VIEW}.query.{name}.{len(tokens)}",
+    return one_of(
+        f"{VIEW}.{name}", "query", t("The token that asks (query)"), range(len(tokens)), first,
         format_func=lambda place: f"{place}: {shown(tokens[place])}",
     )  # fmt: skip
-    links.remember(query=query if query != first else None)
-    return query
 
 
 def shown(token: str) -> str:
@@ -107,12 +114,7 @@ def of_run(scene: Scene) -> None:
     part = "self"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if scene.has_source:
-            part = st.selectbox(
-                t("Attention of"),
-                list(PART_NAMES),
-                key=f"{VIEW}.part",
-                format_func=lambda name: t(PART_NAMES[name]),
-            )
+            part = choose(VIEW, "part", t("Attention of"), PART_NAMES, box=True)
         layer, head = ask_head(spec)
         tokens = scene.source_tokens() if part == "encoder" else scene.tokens()
         query = ask_query(tokens, f"run.{part}")
@@ -140,13 +142,10 @@ def of_run(scene: Scene) -> None:
 
 
 def ask_head(spec: Any) -> tuple[int, int]:
-    found = []
-    for name, label, n in (("layer", t("Layer"), spec.n_layers), ("head", t("Head"), spec.n_heads)):
-        wanted = links.param(name)
-        index = int(wanted) if wanted.isdigit() and int(wanted) < n else 0
-        found.append(st.selectbox(label, range(n), index, key=f"{VIEW}.{name}.{n}", width=110))
-        links.remember(**{name: found[-1]})
-    return found[0], found[1]
+    layer = one_of(VIEW, "layer", t("Layer"), range(spec.n_layers), 0, width=110)
+    head = one_of(VIEW, "head", t("Head"), range(spec.n_heads), 0, width=110)
+    links.remember(layer=layer, head=head)
+    return layer, head
 
 
 def computed(scene: Scene, layer: int, head: int, query: int, part: str) -> Any:
@@ -191,8 +190,9 @@ def strip(
         names,
         alt,
         written=small,
-        tools=False,
         tokens=False,
+        titles=False,
+        hint=False,
         **options,
     )
 
@@ -334,8 +334,8 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
 def ask_key(steps: Any, keys: list[str], name: str) -> int:
     """The key whose numbers are written out; the strongest unless told."""
     best = int(steps.weights.argmax())
-    return st.selectbox(
-        t("Written out in numbers for the key"), range(len(keys)), best, key=f"{VIEW}.key.{name}.{len(keys)}.{best}",
+    return one_of(
+        f"{VIEW}.{name}.{best}", "key", t("Written out in numbers for the key"), range(len(keys)), best,
         format_func=lambda place: f"{place}: {shown(keys[place])}", width=320,
     )  # fmt: skip
 

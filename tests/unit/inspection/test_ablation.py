@@ -49,7 +49,7 @@ def test_a_head_from_the_same_text_changes_nothing_and_from_another_one_somethin
     model, asked = seeded("gpt2"), asked_of("gpt2")
     other = question(IDS[::-1], "clm")
     name = "layers.0.attention.heads"
-    own, there = (ablation.heads_of(model, q)[name] for q in (asked, other))
+    own, there = (ablation.recorded(model, q, ".heads")[name] for q in (asked, other))
     assert ablation.effect(model, asked, {name: ablation.patched_heads(own, [0, 1])}).harm == pytest.approx(0, abs=1e-6)
     assert abs(ablation.effect(model, asked, {name: ablation.patched_heads(there, range(4))}).harm) > 1e-6
 
