@@ -72,7 +72,7 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     temperature = usual if options.temperature is None or options.greedy else options.temperature
     sampling = Sampling(temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty)
     generator = np.random.default_rng(options.seed)
-    prompt = open_prompt(model, tokenizer, options.prompt, answers)
+    prompt = open_prompt(model, tokenizer, options.prompt, answers, folder.config().data.template)
     ids, source = list(prompt.ids), prompt.source
     stop = (tokenizer.eos_id,)
     start = time.perf_counter()

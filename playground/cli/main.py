@@ -8,14 +8,19 @@ from playground.cli import (
     bench_command,
     data_command,
     export_command,
+    finetune_command,
     generate_command,
+    label_command,
     runs_command,
     train_command,
 )
 from playground.cli.progress import nobody_reads
 from playground.errors import PlaygroundError
 
-COMMANDS = (train_command, generate_command, export_command, runs_command, data_command, bench_command)
+COMMANDS = (
+    train_command, finetune_command, generate_command, label_command, export_command, runs_command, data_command,
+    bench_command,
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

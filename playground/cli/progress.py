@@ -83,6 +83,11 @@ class Progress:
             if line.get("val_exact") is not None and "val_exact" in line
             else ""
         )
+        if "val_f1" in line:
+            return (
+                f"step {line['step']:>6,}  validation loss {line['val_loss']:.4f}  "
+                f"accuracy {line['val_accuracy']:.1%}  macro F1 {line['val_f1']:.1%}"
+            )
         return (
             f"step {line['step']:>6,}  validation loss {line['val_loss']:.4f}  "
             f"perplexity {perplexity(line['val_loss'])}  accuracy {line['val_accuracy']:.1%}{exact}"
@@ -95,6 +100,8 @@ class Progress:
             return "\n".join(
                 f"  {e['source']} → {e['answer']}   (right: {e['target']})" for e in line["examples"]
             )
+        if line["kind"] == "labels":
+            return "\n".join(_labelled(e) for e in line["examples"])
         filled = list(line["filled"])
         for place in line["blanks"]:
             filled[place] = f"[{filled[place]}]"
@@ -113,7 +120,19 @@ class Progress:
         end = f"\r\033[K{words}" if self.live else words
         print(f"{end} at step {status.step:,}{loss}. The run is {self.folder.id}, in {self.folder.path}")
         if self.folder.checkpoints() and not self.quiet:
-            print(f'Try it: python -m playground generate {self.folder.id} --prompt "..."')
+            tuned = self.folder.config().finetune
+            labels = tuned is not None and tuned.reads_labels
+            use = f'label {self.folder.id} --text "..."' if labels else f'generate {self.folder.id} --prompt "..."'
+            print(f"Try it: python -m playground {use}")
+
+
+def _labelled(example: dict) -> str:
+    """One example of a labelled text: what the model says, and what is right."""
+    if "pieces" in example:
+        words = zip(example["pieces"], example["said"], example["tags"])
+        return "  " + "".join(f"{word}[{said}{'' if said == tag else f', not {tag}'}]" for word, said, tag in words)[:198]
+    right = "" if example["said"] == example["label"] else f", right: {example['label']}"
+    return f"  {example['text'][:100]} → {example['said']} ({example['probability']:.0%}{right})"
 
 
 def nobody_reads() -> None:

@@ -51,7 +51,8 @@ def convert(text: str, kind: Any, name: str) -> Any:
         if kind is float:
             return float(text)
         if typing.get_origin(kind) is tuple:
-            return tuple(int(part) for part in text.split(",") if part)
+            inner = typing.get_args(kind)[0]
+            return tuple(inner(part.strip()) for part in text.split(",") if part.strip())
         return text
     except (ValueError, KeyError) as error:
         words = {bool: "true or false", int: "a whole number", float: "a number"}.get(

@@ -26,6 +26,7 @@ class Desk:
     Args:
         model, tokenizer: from the same run.
         answers: whether the model learnt pairs: it answers the prompt instead of continuing it.
+        template: how it is asked then (``DataSpec.template``).
 
     Attributes:
         prompt: what was given, as tokens.
@@ -33,8 +34,10 @@ class Desk:
         job: what is being computed, or was last.
     """
 
-    def __init__(self, model: nn.Module, tokenizer: "Tokenizer", answers: bool) -> None:
-        self.model, self.tokenizer, self.answers = model, tokenizer, answers
+    def __init__(
+        self, model: nn.Module, tokenizer: "Tokenizer", answers: bool, template: str = "{question}"
+    ) -> None:
+        self.model, self.tokenizer, self.answers, self.template = model, tokenizer, answers, template
         self.text = ""
         self.prompt = Prompt((tokenizer.eos_id,), 1)
         self.tokens: list[Token] = []
@@ -49,7 +52,7 @@ class Desk:
         Raises:
             PlaygroundError: when the model cannot start from it.
         """
-        prompt = open_prompt(self.model, self.tokenizer, text, self.answers)
+        prompt = open_prompt(self.model, self.tokenizer, text, self.answers, self.template)
         self.stop()
         self.text, self.prompt = text, prompt
         self.tokens = read(self.model, prompt)

@@ -29,11 +29,14 @@ class Prompt:
     source: tuple[int, ...] | None = None
 
 
-def open_prompt(model: nn.Module, tokenizer: "Tokenizer", text: str, answers: bool) -> Prompt:
+def open_prompt(
+    model: nn.Module, tokenizer: "Tokenizer", text: str, answers: bool, template: str = "{question}"
+) -> Prompt:
     """What a model starts from to continue a text, or to answer it.
 
     Args:
         answers: whether the model learnt pairs; it then writes the answer to ``text``.
+        template: how it was asked then (``DataSpec.template``).
 
     Raises:
         PlaygroundError: when there is nothing to answer, or the model cannot write.
@@ -43,6 +46,8 @@ def open_prompt(model: nn.Module, tokenizer: "Tokenizer", text: str, answers: bo
     ids = tokenizer.encode(text)
     if answers and not ids:
         raise PlaygroundError("This model answers a text, and there is none.", "Type one.")
+    if answers:
+        ids = tokenizer.encode(template.replace("{question}", text))
     if model.spec.architecture == "encoder-decoder":
         return Prompt((tokenizer.bos_id,), 1, tuple(ids[-model.spec.context_length :]))
     if answers:

@@ -116,9 +116,13 @@ _WORD = re.compile(r"\s*[^\s,.;:?!]+")
 
 
 def _bible_punctuation() -> Iterator[Tagged]:
-    """Verses in small letters and without marks; the tag of a word is the mark that followed it."""
-    for _, chapter, text in _verses():
-        yield _unmarked(text, _WORD, MARKS, str(chapter))
+    """Verses in small letters and without marks; the tag of a word is the mark that followed it.
+
+    Of the unread books alone: the gallery's models have seen the marks of all others.
+    """
+    for book, chapter, text in _verses():
+        if book in UNREAD:
+            yield _unmarked(text, _WORD, MARKS, str(chapter))
 
 
 def _unmarked(text: str, unit: re.Pattern, marks: dict[str, str], group: str) -> Tagged:
@@ -281,7 +285,7 @@ DATASETS: dict[str, Dataset] = {
         ),
         Dataset(
             "bible-punctuation", "Words → the marks that follow them",
-            "Verses without marks or capitals: which mark stood after each word.",
+            "Verses of the same unread books, without marks or capitals: which mark stood after each word.",
             "en", "tag", "asv-bible", _bible_punctuation,
         ),
         Dataset(

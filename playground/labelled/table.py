@@ -117,7 +117,8 @@ def _tagged(words: object, tags: object, number: int, name: str) -> Tagged:
 
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
-_PIECE = re.compile(r"\s*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff,.;:?!()\[\]{}\"，。；：？！、]+|[^\s\u4e00-\u9fff])|\s+$")
+PIECES = r"\s*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff,.;:?!()\[\]{}\"，。；：？！、]+|[^\s\u4e00-\u9fff])|\s+$"
+_PIECE = re.compile(PIECES)
 
 
 def spaced(words: list[str]) -> tuple[str, ...]:

@@ -107,7 +107,6 @@ class FineTuneSpec:
             mean for models that read both ways and the last token for those that read forward.
         head_dropout: of the pooled vector while training.
         from_scratch: start from fresh weights all the same, to see what the parent's are worth.
-        template: for "answer": how a question is put; ``{question}`` stands for it.
     """
 
     task: str = "classify"
@@ -122,7 +121,6 @@ class FineTuneSpec:
     pooling: str = "auto"
     head_dropout: float = 0.1
     from_scratch: bool = False
-    template: str = "{question}"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrices", tuple(self.matrices))
@@ -146,10 +144,6 @@ class FineTuneSpec:
         if (self.task in LABELLED_TASKS) != (self.labelled is not None):
             wants = "needs labelled text" if self.labelled is None else "takes no labelled text"
             raise SpecError(f"The task {self.task} ({TASKS[self.task]}) {wants}.")
-        if self.template.count("{question}") != 1:
-            raise SpecError(
-                "The template has no place for the question.", "Write {question} in it, once, where it goes."
-            )
 
     @property
     def reads_labels(self) -> bool:

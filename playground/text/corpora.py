@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from playground.errors import PlaygroundError
 from playground.text import packages, tasks
 from playground.text.options import Option, fill
 from playground.text.sources import Source
+from playground.text.spec import QUESTION
 
 if TYPE_CHECKING:
     from playground.text.spec import DataSpec
@@ -99,6 +100,18 @@ def open_source(spec: DataSpec) -> Source:
     Raises:
         PlaygroundError: when the file, the package or the dataset is not there or cannot be read.
     """
+    source = _open(spec)
+    if spec.template == QUESTION:
+        return source
+    if source.shape != "pairs":
+        raise PlaygroundError(
+            "A template is for questions and answers, and this text has none.", "Choose two columns, or leave it out."
+        )
+    put = lambda: ((spec.asked(question), answer) for question, answer in source.documents())
+    return replace(source, documents=put)
+
+
+def _open(spec: DataSpec) -> Source:
     if spec.corpus == "file":
         from playground.text.files import open_file
 

@@ -58,6 +58,9 @@ class TokenizerSpec:
         return cls(**_known(cls, values, "A tokenizer"))
 
 
+QUESTION = "{question}"
+
+
 @dataclass(frozen=True)
 class DataSpec:
     """Which text to learn from, how it is split and cut.
@@ -73,6 +76,7 @@ class DataSpec:
         max_bytes: stop after so much text (UTF-8 bytes); None reads everything.
         seed: of generated examples and of the split.
         encoding: of the file, a Python codec name; None detects it.
+        template: for pairs: how a question is put; ``{question}`` stands for it.
 
     Raises:
         PlaygroundError: in the person's words, for anything that cannot be.
@@ -89,6 +93,7 @@ class DataSpec:
     max_bytes: int | None = None
     seed: int = 0
     encoding: str | None = None
+    template: str = QUESTION
 
     def __post_init__(self) -> None:
         from playground.text.corpora import check_corpus
@@ -118,6 +123,14 @@ class DataSpec:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise PlaygroundError(f"A seed of {self.seed!r} cannot be.", "Choose a whole number from 0.")
         _check_encoding(self.encoding)
+        if not isinstance(self.template, str) or self.template.count(QUESTION) != 1:
+            raise PlaygroundError(
+                "The template has no place for the question.", "Write {question} in it, once, where it goes."
+            )
+
+    def asked(self, question: str) -> str:
+        """What the model reads when it is asked a question: the template with the question in it."""
+        return self.template.replace(QUESTION, question)
 
     @property
     def reads_pairs(self) -> bool:

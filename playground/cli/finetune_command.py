@@ -1,0 +1,200 @@
+"""``python -m playground finetune RUN --task …``: from a trained run to a task, alone or beside its rivals."""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+
+from models.spec import ModelSpec, SpecError
+from playground.cli.settings import parse_settings
+from playground.cli.train_command import data_from, train_here
+from playground.errors import PlaygroundError
+from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.finetuning import LABELLED_TASKS, METHODS, TASKS, FineTuneSpec, LabelledSpec
+from playground.runs.folder import RunFolder
+from playground.runs.store import RunStore
+
+EXAMPLE = """examples:
+  python -m playground finetune bible-encoder --task classify --data bible-unread
+  python -m playground finetune bible-encoder --task classify --data bible-unread --method lora --rank 8
+  python -m playground finetune bible-encoder --task classify --data bible-unread --compare scratch,lora --seeds 5
+  python -m playground finetune bible-encoder --task classify --data reviews.csv --label-column stars
+  python -m playground finetune bible-encoder --task tag --data bible-punctuation
+  python -m playground finetune bible-decoder --task language --data python-docs
+  python -m playground finetune bible-decoder --task answer --data pairs.csv --source-column q --target-column a \\
+      --template "Q: {question} A:"
+"""
+
+
+def add(commands) -> None:
+    parser = commands.add_parser(
+        "finetune", help="go on from a trained run to a task", epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("parent", metavar="RUN[@STEP]", help="the run to start from")
+    parser.add_argument("--task", choices=TASKS, default="classify", help="; ".join(f"{k}: {v}" for k, v in TASKS.items()))
+    parser.add_argument("--data", required=True, metavar="NAME|FILE", help="labelled text, or a corpus to go on with")
+    for name in ("text", "label", "source", "target"):
+        parser.add_argument(f"--{name}-column", metavar="COLUMN")
+    parser.add_argument("--template", default="{question}", help='for answer: how it is asked, as "Q: {question} A:"')
+    parser.add_argument("--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items()))
+    parser.add_argument("--rank", type=int, help="of LoRA (default 8)")
+    parser.add_argument("--matrices", help="of LoRA: query,key,value,output,up,down")
+    parser.add_argument("--last-layers", type=int, help="for --method last")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--lr", type=float)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--share", type=float, help="of the labels that are used, above 0 up to 1")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="GROUP.NAME=VALUE", help="any setting of finetune, labelled, training, model"
+    )
+    parser.add_argument("--compare", metavar="WAYS", help="train these beside it: scratch,all,head,last,lora")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds each (default 1)")
+    parser.add_argument("--shares", metavar="S[,S…]", help="how much of the labels, each: 0.1,0.3,1")
+    parser.add_argument("--name", help="what to call the run")
+    parser.add_argument("--detach", action="store_true", help="train in the background")
+    parser.add_argument("--quiet", action="store_true", help="print the result only")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from playground.training.distributed import under_torchrun
+
+    if under_torchrun():
+        raise PlaygroundError("Fine-tuning runs in one process.", "Start it without torchrun.")
+    store = RunStore()
+    config = config_from(options, store)
+    plans = _plans(config, options, store)
+    if options.detach:
+        from playground.runs.submit import submit
+
+        for plan in plans:
+            folder = store.create(plan)
+            submit(folder)
+            print(f"{folder.id} is queued; follow it with: python -m playground runs watch {folder.id}")
+        return 0
+    done: list[RunFolder] = []
+    for plan in plans:
+        folder = store.create(plan)
+        if len(plans) > 1:
+            print(f"[{len(done) + 1} of {len(plans)}] {plan.name}")
+        code = train_here(folder, options.quiet or len(plans) > 1)
+        if code or folder.status().state != "finished":
+            return code
+        done.append(folder)
+    _tell(done)
+    return 0
+
+
+def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
+    """The run that the options describe."""
+    from playground.finetune.plan import plan
+
+    name, _, step = options.parent.rpartition("@")
+    parent, step = (store.get(name), int(step)) if name and step.isdigit() else (store.get(options.parent), None)
+    changes = parse_settings(
+        options.set, {"finetune": FineTuneSpec, "labelled": LabelledSpec, "training": TrainingSpec, "model": ModelSpec}
+    )
+    tuned = {"task": options.task, "method": options.method, **changes["finetune"]}
+    short = {"rank": options.rank, "last_layers": options.last_layers}
+    tuned |= {key: value for key, value in short.items() if value is not None}
+    if options.matrices:
+        tuned["matrices"] = tuple(part.strip() for part in options.matrices.split(",") if part.strip())
+    data = None
+    if tuned["task"] in LABELLED_TASKS:
+        labelled = _labelled(options)
+        tuned["labelled"] = labelled.replace(**changes["labelled"])
+    else:
+        asked = argparse.Namespace(**vars(options), option=[], tokenizer=None)
+        data = data_from(asked, {"template": options.template} if options.task == "answer" else {})
+    training = {"steps": options.steps, "lr": options.lr, "batch_size": options.batch_size, "seed": options.seed}
+    training = {key: value for key, value in training.items() if value is not None} | changes["training"]
+    return plan(
+        parent, FineTuneSpec(**tuned), data, step=step, name=options.name or "", model=changes["model"], **training
+    )
+
+
+def _labelled(options: argparse.Namespace) -> LabelledSpec:
+    """A built-in set of that name, else the file of that name."""
+    from playground.labelled.builtin import DATASETS
+
+    columns = {"text_column": options.text_column, "label_column": options.label_column}
+    share = {} if options.share is None else {"share": options.share}
+    if options.data in DATASETS:
+        return LabelledSpec(options.data, **share)
+    if Path(options.data).expanduser().is_file():
+        return LabelledSpec("file", path=str(Path(options.data).expanduser().absolute()), **columns, **share)
+    raise PlaygroundError(
+        f"{options.data[:200]!r} is neither labelled text nor a file here.",
+        f"Built in: {', '.join(DATASETS)}. Or give the path of a .csv, .jsonl or .parquet file.",
+    )
+
+
+def _plans(config: RunConfig, options: argparse.Namespace, store: RunStore) -> list[RunConfig]:
+    """Every run to train: rivals × shares × seeds."""
+    from playground.finetune.plan import parent_of, rival, with_seed, with_share
+
+    parent = parent_of(config).config()
+    rivals = [word.strip() for word in (options.compare or "").split(",") if word.strip()]
+    plans = [config, *(rival(config, which, parent) for which in rivals)]
+    if options.shares:
+        if config.finetune.labelled is None:
+            raise SpecError("--shares is for tasks with labels.")
+        try:
+            shares = [float(word) for word in options.shares.split(",")]
+        except ValueError:
+            raise SpecError(f"{options.shares!r} is no list of shares.", "Write for example --shares 0.1,0.3,1.") from None
+        plans = [with_share(plan, share, parent) for plan in plans for share in shares]
+    if options.seeds > 1:
+        first = config.training.seed
+        plans = [with_seed(plan, first + seed) for plan in plans for seed in range(options.seeds)]
+    return plans
+
+
+def _tell(done: list[RunFolder]) -> None:
+    """What came of it: a line a way, with the mean and the spread over seeds, and the baseline."""
+    reports = [(folder.config(), json.loads((folder.path / "results" / "report.json").read_text())) for folder in done]
+    if "test" not in reports[0][1]:
+        _tell_language(done, reports)
+        return
+    groups: dict[str, list[tuple[RunConfig, dict]]] = {}
+    for config, report in reports:
+        tuned = config.finetune
+        way = "from scratch" if tuned.from_scratch else METHODS[tuned.method]
+        groups.setdefault(f"{way}, {tuned.labelled.share:.0%} of the labels", []).append((config, report))
+    print(f"\n{'':58} {'accuracy':>16} {'macro F1':>16}  trained parameters")
+    for way, members in groups.items():
+        figures = [_spread([report["test"][name] for _, report in members]) for name in ("accuracy", "macro_f1")]
+        trained, total = members[0][1]["trained_parameters"], members[0][1]["parameters"]
+        print(f"{way:58} {figures[0]:>16} {figures[1]:>16}  {trained:,} of {total:,}")
+    _tell_baseline(done[0])
+    _tell_forgetting(reports[0][1])
+    print(f"on {reports[0][1]['test']['n']:,} test examples that no run has seen")
+
+
+def _spread(values: list[float]) -> str:
+    mean = statistics.mean(values)
+    return f"{mean:.1%}" if len(values) == 1 else f"{mean:.1%} ± {statistics.stdev(values):.1%}"
+
+
+def _tell_baseline(folder: RunFolder) -> None:
+    from playground.labelled.baseline import baseline
+    from playground.labelled.prepare import load_labelled
+
+    spec = folder.config().finetune.labelled
+    found = baseline(load_labelled(folder.about()["data_folder"]), spec)
+    print(f"{'TF-IDF + logistic regression, for comparison':58} {found['accuracy']:>16.1%} {found['macro_f1']:>16.1%}")
+
+
+def _tell_forgetting(report: dict) -> None:
+    told = report.get("forgetting", {})
+    if "before" in told:
+        print(f"loss on {told['text']}, learnt before: {told['before']:.3f} → {told['after']:.3f} nats a token")
+
+
+def _tell_language(done: list[RunFolder], reports: list[tuple[RunConfig, dict]]) -> None:
+    for folder, (config, report) in zip(done, reports):
+        status = folder.status()
+        print(f"{config.name}: validation loss {status.val_loss:.4f}" if status.val_loss else config.name)
+        _tell_forgetting(report)

@@ -1,0 +1,41 @@
+"""``python -m playground label RUN``: the labels of a text, or of every row of a file."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from playground.errors import PlaygroundError
+from playground.runs.store import RunStore
+
+
+def add(commands) -> None:
+    parser = commands.add_parser("label", help="let a fine-tuned run label a text or a file")
+    parser.add_argument("target", metavar="RUN", help="its id, the beginning of it, its name, or latest")
+    parser.add_argument("what", nargs="?", metavar="FILE", help="a table, or a text file with a text on each line")
+    parser.add_argument("--text", help="one text, instead of a file")
+    parser.add_argument("--text-column", metavar="COLUMN", help="of the table")
+    parser.add_argument("--to", metavar="FILE", help="where the answers go (default: FILE-labelled.csv)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from playground.finetune.labeller import label_table, labeller_of
+
+    if (options.what is None) == (options.text is None):
+        raise PlaygroundError("Give a file or a --text, one of the two.")
+    labeller = labeller_of(RunStore().get(options.target))
+    if options.text is not None:
+        if labeller.task == "tag":
+            for piece, likely in labeller.tags(options.text):
+                print(f"{piece.strip():20} {labeller.labels[int(likely.argmax())]:16} {likely.max():6.1%}")
+            return 0
+        likely = labeller.probabilities([options.text])[0]
+        for code in (-likely).argsort()[:10]:
+            print(f"{likely[code]:6.1%}  {labeller.labels[code]}")
+        return 0
+    source = Path(options.what).expanduser()
+    target = Path(options.to).expanduser() if options.to else source.with_name(f"{source.stem}-labelled.csv")
+    told = lambda n: print(f"\r{n:,} rows", end="", file=sys.stderr, flush=True)
+    n = label_table(labeller, str(source), options.text_column, target, told)
+    print(f"\r{n:,} rows labelled: {target}")
+    return 0

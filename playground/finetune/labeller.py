@@ -1,0 +1,165 @@
+"""A fine-tuned model at work: the labels of a text, of its words, of a whole file."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from playground import atomic
+from playground.errors import PlaygroundError
+from playground.labelled.prepare import tagged_tokens
+from playground.labelled.rows import Tagged
+from playground.labelled.table import open_table, pieces_of
+from playground.runs.folder import RunFolder
+from playground.text.tokenizers import Tokenizer, clean
+from playground.training.batches import pad
+from playground.training.saving import labels_of, load_model
+
+BATCH = 64
+
+
+class Labeller:
+    """Gives labels with a fine-tuned model.
+
+    Args:
+        model: a `models.heads.Reader`.
+        tokenizer, labels, task: of the same run.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer: Tokenizer, labels: Sequence[str], task: str) -> None:
+        self.model, self.tokenizer, self.labels, self.task = model, tokenizer, tuple(labels), task
+        self.length = model.spec.context_length
+
+    def tokens(self, text: str) -> np.ndarray:
+        """The ids that the model reads: the beginning, where the text is longer.
+
+        Raises:
+            PlaygroundError: when there is no text.
+        """
+        ids = np.asarray(self.tokenizer.encode(clean(text)))[: self.length]
+        if not len(ids):
+            raise PlaygroundError("There is no text.", "Type a sentence.")
+        return ids
+
+    @torch.no_grad()
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """Of each label, for each text ``[texts, labels]`` ("classify")."""
+        found = []
+        for start in range(0, len(texts), BATCH):
+            ids, lengths = pad([self.tokens(text) for text in texts[start : start + BATCH]], self.tokenizer.pad_id)
+            real = torch.from_numpy(np.arange(ids.shape[1]) < lengths[:, None])
+            logits = self.model(torch.from_numpy(ids), attention_mask=real).logits
+            found.append(logits.float().softmax(-1).numpy())
+        return np.concatenate(found)
+
+    @torch.no_grad()
+    def tags(self, text: str) -> list[tuple[str, np.ndarray]]:
+        """Each word of a text, and the probability of each label for it ``[labels]`` ("tag").
+
+        Words that are beyond the model's length are left out.
+        """
+        row = Tagged(pieces_of(text), tuple("?" for _ in pieces_of(text)))
+        if not row.pieces:
+            raise PlaygroundError("There is no text.", "Type a sentence.")
+        ids, asked = tagged_tokens(row, {"?": 0}, lambda piece: np.asarray(self.tokenizer.encode(piece)))
+        likely = self.model(torch.from_numpy(ids[None, : self.length])).logits[0].float().softmax(-1).numpy()
+        return list(zip(row.pieces, likely[asked[: self.length] == 0]))
+
+
+def labeller_of(run: RunFolder, step: int | None = None) -> Labeller:
+    """The labeller of a fine-tuned run.
+
+    Raises:
+        PlaygroundError: when the run gives no labels, or has not been trained.
+    """
+    tuned = run.config().finetune
+    if tuned is None or not tuned.reads_labels:
+        raise PlaygroundError(f"{run.name} gives no labels.", "Choose a run that was fine-tuned for labels.")
+    return Labeller(load_model(run, step), Tokenizer.load(run.tokenizer_path), labels_of(run), tuned.task)
+
+
+def label_table(
+    labeller: Labeller,
+    path: str,
+    column: str | None,
+    target: Path,
+    progress: Callable[[int], None] = lambda n: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> int:
+    """Labels every row of a table (or line of a text file) and writes a CSV with the answers beside what was there.
+
+    Args:
+        column: of the texts; None takes the one that is meant without doubt.
+        progress: called with the rows done.
+        cancelled: asked between batches; True stops and leaves no file.
+
+    Returns:
+        How many rows were labelled; a row without text stays without a label.
+
+    Raises:
+        PlaygroundError: when the file cannot be read, the column is not there, or the disk is full.
+    """
+    rows, columns, column = _texts(path, column)
+    added = ["label", "probability"] if labeller.task == "classify" else ["tags"]
+    header = [*columns, *(_free(name, columns) for name in added)]
+    done, part = 0, target.with_name(f".{target.name}.part")
+    try:
+        with atomic.disk_errors("writing the labels"), open(part, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(header)
+            while batch := list(islice(rows, BATCH)):
+                if cancelled():
+                    return 0
+                answers = _answers(labeller, [_text(row.get(column)) for row in batch])
+                writer.writerows([*(_text(row.get(name)) for name in columns), *said] for row, said in zip(batch, answers))
+                done += len(batch)
+                progress(done)
+        part.replace(target)
+        return done
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _texts(path: str, column: str | None) -> tuple[Iterator[dict], list[str], str]:
+    if Path(path).suffix.lower() in (".txt", ".text", ".md", ""):
+        from playground.text.encodings import detect, lines
+
+        place = Path(path)
+        if not place.is_file() or not place.stat().st_size:
+            raise PlaygroundError(f"{place.name} is empty or not there.", "Choose a file with text in it.")
+        return ({"text": line.rstrip("\r\n")} for line in lines(place, detect(place))), ["text"], "text"
+    from playground.labelled.table import guess_columns
+
+    columns, rows = open_table(path)
+    column = column or (columns[0] if len(columns) == 1 else guess_columns(path)[0])
+    if column not in columns:
+        raise PlaygroundError(
+            f"{Path(path).name} has no column {column!r}.", f"It has {', '.join(columns[:20])}."
+        )
+    return rows(), columns, column
+
+
+def _answers(labeller: Labeller, texts: list[str]) -> Iterable[list[str]]:
+    if labeller.task == "tag":
+        said = lambda text: " ".join(labeller.labels[int(p.argmax())] for _, p in labeller.tags(text))
+        return [[said(text) if text.strip() else ""] for text in texts]
+    asked = [i for i, text in enumerate(texts) if text.strip()]
+    answers: list[list[str]] = [["", ""] for _ in texts]
+    if asked:
+        for i, likely in zip(asked, labeller.probabilities([texts[i] for i in asked])):
+            best = int(likely.argmax())
+            answers[i] = [labeller.labels[best], f"{likely[best]:.4f}"]
+    return answers
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """The name, or "label (model)" where the table has such a column."""
+    return name if name not in taken else f"{name} (model)"

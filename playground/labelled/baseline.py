@@ -1,0 +1,91 @@
+"""What a linear model makes of the same split: the figure that a neural one has to beat."""
+
+import json
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from playground import atomic
+from playground.labelled.prepare import LabelledSet, Side
+from playground.labelled.scores import macro_f1
+from playground.labelled.split import chosen
+from playground.runs.finetuning import LabelledSpec
+
+MOST_TEXTS = 100_000  # trained on: above, it takes minutes and gains little
+MOST_WORDS = 150_000
+
+
+def baseline(data: LabelledSet, spec: LabelledSpec, cancelled: Callable[[], bool] = lambda: False) -> dict:
+    """Logistic regression on TF-IDF of words and word pairs, and of characters (Salton & Buckley 1988).
+
+    For tags, the features of a word are itself and its two neighbours on each side. Trained on the same examples as
+    the model, tested on the same ones; kept beside the data, so that it is computed once.
+
+    Returns:
+        ``accuracy``, ``macro_f1``, ``n`` (tested), ``trained`` (examples or words), ``seconds``.
+    """
+    kept = data.folder / f"baseline-{spec.share:g}-{spec.limit}.json"
+    if kept.exists():
+        try:
+            return json.loads(kept.read_text())
+        except ValueError:
+            pass  # torn: computed again
+    began = time.monotonic()
+    used = chosen(len(data.train), spec)[:MOST_TEXTS]
+    fitted = _classify if data.task == "classify" else _tag
+    trained, true, said = fitted(data, used)
+    found = {
+        "accuracy": float((true == said).mean()),
+        "macro_f1": macro_f1(true, said, len(data.labels)),
+        "n": len(true),
+        "trained": trained,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+    if not cancelled():
+        atomic.write_json(kept, found)
+    return found
+
+
+def _classify(data: LabelledSet, used: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline, make_union
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\w+")
+    letters = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, max_features=50_000)
+    model = make_pipeline(make_union(words, letters), LogisticRegression(C=10.0, max_iter=1000))
+    texts, labels = data.train.texts(used.tolist()), np.asarray(data.train.labels)[used]
+    if len(np.unique(labels)) < 2:  # a tiny share of the labels may hold one alone
+        return len(texts), np.asarray(data.test.labels), np.full(len(data.test), labels[0])
+    model.fit(texts, labels)
+    return len(texts), np.asarray(data.test.labels), model.predict(data.test.texts(range(len(data.test))))
+
+
+def _tag(data: LabelledSet, used: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
+    from sklearn.feature_extraction import FeatureHasher
+    from sklearn.linear_model import SGDClassifier
+
+    hasher = FeatureHasher(1 << 18, input_type="string", alternate_sign=False)
+    rows, labels = _words(data.train, used, MOST_WORDS)
+    model = SGDClassifier(loss="log_loss", alpha=1e-6, max_iter=20, random_state=0)
+    model.fit(hasher.transform(rows), labels)
+    test_rows, true = _words(data.test, np.arange(len(data.test)), len(data.test.ids))
+    return len(rows), true, model.predict(hasher.transform(test_rows))
+
+
+def _words(side: Side, indices: np.ndarray, most: int) -> tuple[list[list[str]], np.ndarray]:
+    """Features and label of each asked word, up to ``most``."""
+    rows: list[list[str]] = []
+    labels: list[int] = []
+    for index, pieces in zip(indices, side.texts(indices.tolist())):
+        tags = side.tags(index)
+        asked = tags[tags >= 0]
+        padded = ["", "", *(piece.strip() for piece in pieces), "", ""]
+        for place in range(len(asked)):
+            near = padded[place : place + 5]
+            rows.append([f"{i}={word}" for i, word in enumerate(near)] + [f"2-={near[2][-3:]}", f"3+={near[3][:1]}"])
+        labels.extend(asked.tolist())
+        if len(rows) >= most:
+            break
+    return rows, np.array(labels)
