@@ -1,5 +1,7 @@
 """A transformer layer: attention, with a source cross attention, and an MLP, each added to a residual."""
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -11,7 +13,8 @@ from models.output import Tap, scoped
 from models.spec import ModelSpec
 
 _ACTIVATIONS = {
-    "gelu": F.gelu,  # exact, not the tanh approximation
+    "gelu": F.gelu,  # exact, x·Φ(x) (Hendrycks & Gimpel 2016)
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),  # as OpenAI trained GPT-2
     "relu": F.relu,
     "relu2": lambda x: F.relu(x).square(),  # squared ReLU (So et al. 2021)
 }

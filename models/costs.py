@@ -115,7 +115,7 @@ def activation_values(spec: ModelSpec) -> int:
     turned = (d + kv) * ((spec.position == "rotary") + spec.qk_norm)
     dropped = dropping * 3 * spec.n_heads * spec.context_length
     attention = 2 * d + 2 * kv + turned + dropped
-    mlp = spec.mlp_width * {"gelu": 2, "relu": 1, "relu2": 2, "swiglu": 4}[spec.mlp]
+    mlp = spec.mlp_width * {"gelu": 2, "gelu_tanh": 2, "relu": 1, "relu2": 2, "swiglu": 4}[spec.mlp]
     layer = (4 + 2 * dropping) * d + attention + mlp
     if spec.architecture == "encoder-decoder":
         cross = (4 + dropping) * d + 2 * kv + dropped

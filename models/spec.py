@@ -10,7 +10,7 @@ RECURRENT = ("rnn", "lstm", "gru")
 TRANSFORMERS = ("decoder", "encoder", "encoder-decoder")
 ARCHITECTURES = RECURRENT + TRANSFORMERS
 NONLINEARITIES = ("tanh", "relu")
-MLPS = ("gelu", "relu", "relu2", "swiglu")
+MLPS = ("gelu", "gelu_tanh", "relu", "relu2", "swiglu")
 NORMS = ("layernorm", "rmsnorm")
 NORM_POSITIONS = ("pre", "post")
 POSITIONS = ("sinusoidal", "learned", "rotary", "alibi", "none")
@@ -62,7 +62,7 @@ class ModelSpec:
     memory_span: int | None = None  #    LSTM and GRU: gates start so that memories last about so many tokens
     n_heads: int = 4
     n_kv_heads: int | None = None  #     None: as many as n_heads; fewer: grouped-query attention
-    mlp: str = "gelu"  #                 gelu | relu | relu2 | swiglu
+    mlp: str = "gelu"  #                 gelu | gelu_tanh | relu | relu2 | swiglu
     d_mlp: int | None = None  #          None: 4 * d_model; swiglu: 8/3 * d_model, rounded up to 16
     norm: str = "layernorm"  #           layernorm | rmsnorm
     norm_position: str = "pre"  #        pre | post

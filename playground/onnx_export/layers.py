@@ -52,6 +52,8 @@ class Layers:
             hidden = g("Mul", g("Mul", gate, g("Sigmoid", gate)), up)
         elif kind == "gelu":
             hidden = g("Gelu", hidden)
+        elif kind == "gelu_tanh":
+            hidden = g("Gelu", hidden, approximate="tanh")
         else:
             hidden = g("Relu", hidden)
             hidden = g("Mul", hidden, hidden) if kind == "relu2" else hidden

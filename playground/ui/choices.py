@@ -21,6 +21,7 @@ SENTENCES = {
     },
     "mlp": {
         "gelu": "A smooth bend, as in GPT-2 and BERT.",
+        "gelu_tanh": "GELU by a formula with tanh, as in the weights that OpenAI published of GPT-2.",
         "relu": "Cuts off what is below zero, as in the first transformer.",
         "relu2": "ReLU, squared: learns fast at small sizes.",
         "swiglu": "One half of the hidden channels gates the other, as in Llama.",
@@ -39,7 +40,7 @@ SENTENCES = {
     },
 }
 TITLES = {
-    "tanh": "tanh", "relu": "ReLU", "gelu": "GELU", "relu2": "ReLU²", "swiglu": "SwiGLU", "layernorm": "LayerNorm",
+    "tanh": "tanh", "relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "relu2": "ReLU²", "swiglu": "SwiGLU", "layernorm": "LayerNorm",
     "rmsnorm": "RMSNorm", "pre": "Pre-norm", "post": "Post-norm", "learned": "Learned", "sinusoidal": "Sinusoidal",
     "rotary": "Rotary (RoPE)", "alibi": "ALiBi", "none": "None",
 }  # fmt: skip

@@ -118,6 +118,10 @@ def _mix(canvas: Canvas, spec: ModelSpec, y: float, value_x: float, length: str,
 
 ACTIVATIONS = {
     "gelu": ("GELU", lambda v: v * 0.5 * (1 + math.erf(v / math.sqrt(2)))),
+    "gelu_tanh": (
+        "GELU",
+        lambda v: v * 0.5 * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))),
+    ),
     "relu": ("ReLU", lambda v: max(0.0, v)),
     "relu2": ("ReLU²", lambda v: max(0.0, v) ** 2),
     "swiglu": ("SiLU", lambda v: v / (1 + math.exp(-v))),

@@ -113,6 +113,7 @@ def attention_tip(spec: ModelSpec, what: str = "attention", side: str = "") -> T
 
 MLP_FORMULAS = {
     "gelu": "W₂ · GELU(W₁ x)",
+    "gelu_tanh": "W₂ · GELU(W₁ x)",
     "relu": "W₂ · max(0, W₁ x)",
     "relu2": "W₂ · max(0, W₁ x)²",
     "swiglu": "W₂ · (SiLU(W_gate x) ⊙ W_up x)",

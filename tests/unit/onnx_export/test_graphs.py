@@ -18,6 +18,7 @@ from playground.onnx_export.transformers import decoder, encoder, source_encoder
 SMALL = {"vocab_size": 50, "d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 24}
 DECODERS = {
     "gpt2": ModelSpec("decoder", **SMALL),
+    "gpt2, as published": ModelSpec("decoder", **SMALL, mlp="gelu_tanh"),
     "llama": PRESETS["llama-tiny"].spec.replace(**SMALL),
     "modern": PRESETS["modern-tiny"].spec.replace(**SMALL, zero_init=False),
     "grouped": ModelSpec("decoder", **SMALL, n_kv_heads=1, position="rotary", qk_norm=True),

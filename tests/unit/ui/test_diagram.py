@@ -16,7 +16,7 @@ SPECS = [preset.spec.replace(vocab_size=1024) for preset in PRESETS.values()]
 SPECS += [
     ModelSpec(kind, 500, position=position, mlp=mlp, norm=norm, norm_position=where, n_kv_heads=2)
     for kind, position, (mlp, norm), where in itertools.product(
-        TRANSFORMERS, POSITIONS, zip(MLPS, NORMS * 2, strict=True), NORM_POSITIONS
+        TRANSFORMERS, POSITIONS, zip(MLPS, itertools.cycle(NORMS), strict=False), NORM_POSITIONS
     )
 ]
 SPECS += [
