@@ -136,6 +136,8 @@ class _Fused(Layers):
             hidden = g("BiasGelu", hidden, self.param(f"{name}.up.bias"), domain=MICROSOFT)
         elif kind == "gelu":
             hidden = g("Gelu", self.linear(x, f"{name}.up"), domain=MICROSOFT)
+        elif kind == "gelu_tanh":
+            hidden = g("FastGelu", self.linear(x, f"{name}.up"), domain=MICROSOFT)
         elif kind == "swiglu":
             gate, up = g("Split", self.linear(x, f"{name}.up"), n=2, axis=-1, num_outputs=2)
             hidden = g("Mul", g("QuickGelu", gate, domain=MICROSOFT, alpha=1.0), up)

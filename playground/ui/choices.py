@@ -40,9 +40,9 @@ SENTENCES = {
     },
 }
 TITLES = {
-    "tanh": "tanh", "relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "relu2": "ReLU²", "swiglu": "SwiGLU", "layernorm": "LayerNorm",
-    "rmsnorm": "RMSNorm", "pre": "Pre-norm", "post": "Post-norm", "learned": "Learned", "sinusoidal": "Sinusoidal",
-    "rotary": "Rotary (RoPE)", "alibi": "ALiBi", "none": "None",
+    "tanh": "tanh", "relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "relu2": "ReLU²", "swiglu": "SwiGLU",
+    "layernorm": "LayerNorm", "rmsnorm": "RMSNorm", "pre": "Pre-norm", "post": "Post-norm", "learned": "Learned",
+    "sinusoidal": "Sinusoidal", "rotary": "Rotary (RoPE)", "alibi": "ALiBi", "none": "None",
 }  # fmt: skip
 NAMES = {
     "architecture": "Architecture",
