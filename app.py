@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.ui import links, start
+from playground.ui import controls, links, start
 from playground.ui.frame import frame
 from playground.ui.language import t
 
@@ -17,6 +17,7 @@ PAGES = {
     "build": ("Build", ":material/account_tree:"),
     "data": ("Data", ":material/dataset:"),
     "train": ("Train", ":material/monitoring:"),
+    "finetune": ("Fine-tune", ":material/model_training:"),
     "runs": ("Runs", ":material/table_rows:"),
     "generate": ("Generate", ":material/edit_note:"),
     "explore": ("Explore", ":material/search_insights:"),
@@ -43,12 +44,20 @@ def opener(name: str) -> Callable[[], None]:
 st.set_page_config(page_title="LM Playground", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 start.server()
+hidden = set(controls.hidden()) - {"home"}
 pages = {
-    name: st.Page(opener(name), title=t(title), icon=icon, url_path=name, default=name == "home")
+    name: st.Page(
+        opener(name),
+        title=t(title),
+        icon=icon,
+        url_path=name,
+        default=name == "home",
+        visibility="hidden" if name in hidden else "visible",
+    )
     for name, (title, icon) in PAGES.items()
     if find_spec(f"playground.pages.{name}")
 }
-links.register(pages)
+links.register(pages, hidden)
 chosen = st.navigation(list(pages.values()), position="top")
 links.follow()
 frame()

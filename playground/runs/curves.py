@@ -11,7 +11,7 @@ from playground.runs.lines import Row
 AXES = ("step", "tokens", "seconds")
 TRAIN = ("loss", "lr", "grad_norm", "tokens_per_second")
 RANGED = ("loss", "grad_norm")  # columns whose lowest and highest value in a bin are told too
-VALIDATION = ("val_loss", "val_accuracy", "val_exact")
+VALIDATION = ("val_loss", "val_accuracy", "val_exact", "val_f1")
 POINTS = 600
 
 

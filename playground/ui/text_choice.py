@@ -16,12 +16,14 @@ from playground.text.corpora import CORPORA, Corpus
 from playground.text.files import columns
 from playground.text.options import Option
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
-from playground.ui import links
+from playground.ui import links, text_links
 from playground.ui.amounts import bytes_of
+from playground.ui.controls import control
 from playground.ui.language import t
 from playground.ui.messages import plain, show
+from playground.ui.text_links import FILE
 
-FILE, HUB = "file", "hub"
+HUB = "hub"
 LIMITS = {"all": None, "100 kB": 100_000, "1 MB": 1_000_000, "10 MB": 10_000_000, "100 MB": 100_000_000}
 LARGE = 50_000_000  # bytes from which only a part is read at first
 SIZES = [260, 300, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]
@@ -41,7 +43,8 @@ def choose_text() -> DataSpec | None:
     names = [*(name for name, corpus in CORPORA.items() if corpus.available), FILE, HUB]
     if st.session_state["data.corpus"] not in names:
         st.session_state["data.corpus"] = names[0]
-    name = _pick(t("Text"), names, "data.corpus", _title, on_change=_corpus_changed)
+    with control("data", "corpus"):
+        name = _pick(t("Text"), names, "data.corpus", _title, on_change=_corpus_changed)
     try:
         spec = _described(name)
     except (PlaygroundError, SpecError) as error:
@@ -84,23 +87,11 @@ def _begin() -> None:
 
 def _from_address(wanted: str) -> dict[str, Any]:
     """What a link asks for; a sentence where there is no such text."""
-    values: dict[str, Any] = {"corpus": wanted}
-    if wanted == FILE:
-        names = {upload.path.parent.name: upload.path for upload in uploads.uploads()}
-        values["path"] = str(names.get(links.param("file"), ""))
-        values["text_column"] = links.param("column") or None
-    kind = CORPORA[wanted].tokenizer if wanted in CORPORA else "bpe"
     try:
-        size = links.param("vocabulary", "1024")
-        tokenizer = TokenizerSpec(links.param("tokenizer", kind), int(size) if size.isdigit() else 1024)
-        if values.get("path") == "":
-            values = {"corpus": FILE}
-        else:
-            DataSpec.from_dict(values)
+        return text_links.asked(wanted)
     except (PlaygroundError, SpecError) as error:
         show(error)
-        values, tokenizer = {"corpus": "python-docs"}, TokenizerSpec()
-    return {**values, "tokenizer": tokenizer.to_dict()}
+        return DataSpec("python-docs").to_dict()
 
 
 def _take(values: dict[str, Any]) -> None:
@@ -111,7 +102,7 @@ def _take(values: dict[str, Any]) -> None:
     if corpus.startswith("hf:"):
         state["data.hub"] = corpus.removeprefix("hf:")
     if values.get("path"):
-        state["data.file"] = values["path"]
+        state["data.file"] = state["data.sized"] = values["path"]
     state["data.column"] = PAIR if values.get("source_column") else values.get("text_column")
     state["data.source"], state["data.target"] = values.get("source_column"), values.get("target_column")
     for name, value in (values.get("options") or {}).items():
@@ -152,7 +143,8 @@ def _described(name: str) -> DataSpec | None:
         values["options"] = _about(CORPORA[name])
     limit = None
     if name not in CORPORA or CORPORA[name].kind != "task":
-        limit = LIMITS[_pick(t("Read"), list(LIMITS), "data.limit", _limit_title)]
+        with control("data", "limit"):
+            limit = LIMITS[_pick(t("Read"), list(LIMITS), "data.limit", _limit_title)]
     return DataSpec(**values, tokenizer=_tokenizer(), max_bytes=limit)
 
 
@@ -177,6 +169,11 @@ def _option(corpus: str, option: Option) -> int | str:
 
 
 def _tokenizer() -> TokenizerSpec:
+    with control("data", "tokenizer"):
+        return _chosen_tokenizer()
+
+
+def _chosen_tokenizer() -> TokenizerSpec:
     kind = _pick(t("Cut into"), list(KIND_NAMES), "data.kind", lambda name: t(KIND_NAMES[name]))
     st.caption(t(KIND_WORDS[kind]))
     if kind == "byte":
@@ -236,12 +233,12 @@ def _keep(brought: Any) -> None:
         state["data.limit"] = "all"
         state["data.sized"] = None
     finally:
-        _let_go(brought)
+        let_go(brought)
     state["data.turn"] += 1
     st.rerun()
 
 
-def _let_go(brought: Any) -> None:
+def let_go(brought: Any) -> None:
     """Frees the server's copy of an upload, which would otherwise stay in its memory as long as the session."""
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -284,14 +281,8 @@ def _column_title(column: str | None) -> str:
 
 
 def _remember(spec: DataSpec) -> None:
-    """The choices into the address. A file is named by its content, so the link works where the file is."""
-    links.remember(
-        corpus=spec.corpus,
-        file=spec.path.split("/")[-2] if spec.path else None,
-        column=spec.text_column,
-        tokenizer=spec.tokenizer.kind,
-        vocabulary=spec.tokenizer.vocab_size if spec.tokenizer.kind != "byte" else None,
-    )
+    """The choices into the address."""
+    links.remember(**text_links.said(spec))
     st.session_state["data.link"] = spec.corpus
 
 

@@ -79,6 +79,17 @@ def run_panels() -> list[Panel]:
     ]
 
 
+def labelled_panels() -> list[Panel]:
+    """The charts of a run that learns labels."""
+    return [
+        Panel("loss", t("Loss (nats a label)"), "loss", "val_loss", main=True),
+        Panel("accuracy", t("Right labels (share)"), None, "val_accuracy", logs=False),
+        Panel("f1", t("Macro F1"), None, "val_f1", logs=False),
+        Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True),
+        Panel("grad_norm", t("Gradient norm"), "grad_norm"),
+    ]
+
+
 def curves(
     key: str,
     series: Sequence[Series],

@@ -1,0 +1,88 @@
+"""Files and models that a person brings to the Fine-tune page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from models.spec import SpecError
+from playground.errors import PlaygroundError
+from playground.text import uploads
+from playground.ui.amounts import bytes_of
+from playground.ui.language import t
+from playground.ui.messages import show
+from playground.ui.text_choice import let_go
+
+
+def bring_file(key: str, kinds: Sequence[str]) -> str | None:
+    """An uploader and the files of these kinds that were brought before; the path of the chosen one.
+
+    Args:
+        key: of the widgets.
+        kinds: endings such as ".csv".
+    """
+    state = st.session_state
+    turn = state.setdefault(f"{key}.turn", 0)
+    brought = st.file_uploader(
+        t("Bring a file"), key=f"{key}.upload.{turn}", type=[kind.lstrip(".") for kind in kinds]
+    )
+    if brought is not None:
+        keep(key, brought)
+    if error := state.get(f"{key}.error"):
+        show(error)
+    kept = {str(each.path): each for each in uploads.uploads() if each.path.suffix.lower() in kinds}
+    if not kept:
+        return None
+    if state.get(f"{key}.file") not in kept:
+        state[f"{key}.file"] = next(iter(kept))
+    title = lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}"
+    return st.selectbox(t("Your files"), list(kept), format_func=title, key=f"{key}.file")
+
+
+def keep(key: str, brought: Any) -> None:
+    """Copies the upload to disk, then empties the uploader."""
+    state = st.session_state
+    state[f"{key}.error"] = None
+    try:
+        state[f"{key}.file"] = str(uploads.keep(brought, brought.name).path)
+    except PlaygroundError as error:
+        state[f"{key}.error"] = error
+    finally:
+        let_go(brought)
+    state[f"{key}.turn"] += 1
+    st.rerun()
+
+
+def bring_model() -> None:
+    """A folder of Hugging Face's, as a zip file or where it lies on this machine, as a run to start from."""
+    with st.popover(t("Bring a model from elsewhere"), icon=":material/upload:"):
+        st.write(
+            t(
+                "A Hugging Face folder of a Llama, GPT-2 or BERT model: config.json, tokenizer.json and model.safetensors."
+            )
+        )
+        place = st.text_input(t("Its folder on this machine"), key="finetune.model.path")
+        turn = st.session_state.setdefault("finetune.model.turn", 0)
+        packed = st.file_uploader(t("Or a zip file of it"), type=["zip"], key=f"finetune.model.zip.{turn}")
+        if st.button(t("Load it"), key="finetune.model.load", disabled=not (place.strip() or packed)):
+            load_model(place.strip(), packed)
+
+
+def load_model(place: str, packed: Any) -> None:
+    from pathlib import Path
+
+    from playground.finetune.importing import import_folder, import_zip
+
+    try:
+        with st.spinner(t("Reading the model")):
+            run = import_zip(packed) if packed is not None else import_folder(Path(place).expanduser())
+    except (PlaygroundError, SpecError) as error:
+        show(error)
+        return
+    finally:
+        if packed is not None:
+            let_go(packed)
+            st.session_state["finetune.model.turn"] += 1
+    st.session_state["finetune.parent"] = st.session_state["finetune.parent.link"] = run.id
+    st.query_params["parent"] = run.id
+    st.rerun()

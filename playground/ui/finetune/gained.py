@@ -1,0 +1,112 @@
+"""What the training before gave, in labels saved, and what it cost: how much was forgotten."""
+
+from typing import Any
+
+import streamlit as st
+
+from playground.finetune.plan import family, parent_of, rival, with_share
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+from playground.runs.store import RunStore
+from playground.runs.submit import submit
+from playground.ui.colours import ARCHITECTURE, SPARE
+from playground.ui.explore.figure import LEGEND, figure
+from playground.ui.finetune.form import METHOD_TITLES, SHARES
+from playground.ui.language import t
+from playground.ui.live import LIVE
+from playground.ui.messages import plain, told
+
+ALL_SHARES = (*SHARES, 1.0)
+
+
+def gained(run: RunFolder, report: dict[str, Any]) -> None:
+    """The curve of data efficiency, and the loss on the text before."""
+    config = run.config()
+    if config.finetune.reads_labels:
+        efficiency(run, config)
+    forgotten(run, config, report)
+
+
+def efficiency(run: RunFolder, config: RunConfig) -> None:
+    """How good each way is with a tenth of the labels, with three, with all."""
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    from playground.ui.finetune.outcome import report_of
+
+    st.subheader(t("How many labels it needs"), anchor=False)
+    rows, waiting = [], 0
+    for other, its in family(config, RunStore().list()):
+        found, tuned = report_of(other), its.finetune
+        if found is None or "test" not in found:
+            waiting += other.status().state in LIVE
+            continue
+        way = t("from scratch") if tuned.from_scratch else t(METHOD_TITLES[tuned.method])
+        rows.append({
+            "way": way, "share": tuned.labelled.share, "labels": found["used"],
+            "accuracy": found["test"]["accuracy"], "macro_f1": found["test"]["macro_f1"], "seed": its.training.seed,
+        })  # fmt: skip
+    missing = [plan for plan in wanted(config) if not has(config, plan)]
+    if rows:
+        table = pd.DataFrame(rows)
+        fig = go.Figure()
+        colours = [ARCHITECTURE.get(config.model.architecture, SPARE[0]), *SPARE]
+        for colour, (way, mine) in zip(colours, table.groupby("way", sort=False)):
+            mean = mine.groupby("labels")["macro_f1"].agg(["mean", "min", "max", "count"]).reset_index()
+            fig.add_scatter(
+                x=mean["labels"], y=mean["mean"], mode="lines+markers", name=way, line={"color": colour, "width": 3},
+                marker={"size": 10},
+                error_y={"type": "data", "array": mean["max"] - mean["mean"], "arrayminus": mean["mean"] - mean["min"]},
+                hovertemplate=t("%{x:,} labels: macro F1 %{y:.1%}") + f"<extra>{way}</extra>",
+            )  # fmt: skip
+        fig.update_xaxes(title=t("Labels learnt from"), rangemode="tozero")
+        fig.update_yaxes(title=t("Macro F1 on the test"), tickformat=".0%")
+        fig.update_layout(legend=LEGEND, margin={"t": 40, "r": 10})
+        figure(
+            fig, "finetune.efficiency",
+            t("The higher on the left, the fewer labels are needed: that is what the training before is worth."),
+            table=table, height=380,
+        )  # fmt: skip
+    if waiting:
+        st.caption(t("{n} runs are still to come; open this view again when they are done.", n=waiting))
+    if missing and not waiting:
+        label = t("Complete the picture: train {n} more runs", n=len(missing))
+        if st.button(label, icon=":material/stacked_line_chart:", key="finetune.complete"):
+            for plan in missing:
+                submit(RunStore().create(plan))
+            st.rerun()
+
+
+def wanted(config: RunConfig) -> list[RunConfig]:
+    """This way and from scratch, each with a tenth, three tenths and all of the labels."""
+    parent = parent_of(config).config()
+    ways = [config, config if config.finetune.from_scratch else rival(config, "scratch", parent)]
+    return [with_share(way, share, parent) for way in dict.fromkeys(ways) for share in ALL_SHARES]
+
+
+def has(config: RunConfig, plan: RunConfig) -> bool:
+    """Whether a run of that way and share is there already."""
+    same = lambda tuned: (tuned.from_scratch, tuned.method, tuned.labelled.share)
+    return any(same(other.finetune) == same(plan.finetune) for _, other in family(config, RunStore().list()))
+
+
+def forgotten(run: RunFolder, config: RunConfig, report: dict[str, Any]) -> None:
+    """The loss on the text of the training before, with the weights before and after."""
+    st.subheader(t("What was forgotten"), anchor=False)
+    kept = report.get("forgetting")
+    if kept is None:
+        st.caption(t("Nothing: this run began from fresh weights."))
+        return
+    if "missing" in kept:
+        st.caption(t("Not measured: {why}", why=plain(told(kept["missing"]))))
+        return
+    with st.container(horizontal=True):
+        st.metric(t("Loss before, nats a token"), f"{kept['before']:.3f}", border=True)
+        st.metric(
+            t("Loss after, nats a token"), f"{kept['after']:.3f}", f"{kept['after'] - kept['before']:+.3f}",
+            delta_color="inverse", border=True,
+        )  # fmt: skip
+    st.caption(
+        t("On the validation part of the text that the weights come from ({text}). A rise means that the model is a "
+          "worse language model now; LoRA and the head alone leave more as it was.", text=plain(kept["text"]))
+    )  # fmt: skip

@@ -1,0 +1,90 @@
+"""What came of fine-tuning: how good it is, what it confuses, what the training before gave, and a place to try it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from playground.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.ui import links
+from playground.ui.finetune import gained, judged, trial
+from playground.ui.language import t
+from playground.ui.messages import plain, shown_errors, told
+
+VIEWS = {
+    "results": ("Results", judged.results),
+    "gained": ("What pre-training gave", gained.gained),
+    "try": ("Try it", trial.try_it),
+    "file": ("Label a file", trial.label_file),
+}
+UNLABELLED = ("gained",)  # views of runs whose task has no labels
+
+
+def outcome(run: RunFolder) -> None:
+    """The views that fit the run and are there by now; the chosen one is in the address."""
+    config = run.config()
+    if config.finetune is None:
+        return
+    labelled = config.finetune.reads_labels
+    report = report_of(run)
+    there = [
+        name for name in VIEWS if (labelled or name in UNLABELLED) and (report or name in ("try", "file"))
+    ]
+    if not run.checkpoints() or not there:
+        return
+    st.divider()
+    if labelled:
+        notes(run)
+    wanted = links.param("view")
+    if st.session_state.get("finetune.view") not in there:
+        st.session_state["finetune.view"] = wanted if wanted in there else there[0]
+    view = st.segmented_control(
+        t("View"), there, format_func=lambda name: t(VIEWS[name][0]), key="finetune.view", required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    links.remember(view=view)
+    draw: Callable[[RunFolder, dict], None] = VIEWS[view][1]
+    with shown_errors():
+        draw(run, report or {})
+    with st.container(horizontal=True):
+        links.link("finetune", t("Fine-tune another"), icon=":material/add:", parent=config.parent["run"])
+        links.link("export", t("Export it as ONNX"), icon=":material/deployed_code:", run=run.id)
+        if not labelled:
+            links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
+
+
+def report_of(run: RunFolder) -> dict[str, Any] | None:
+    """What the test found; None before the end of training."""
+    path = run.path / "results" / "report.json"
+    try:
+        return _report(str(path), path.stat().st_mtime_ns)
+    except (OSError, ValueError):
+        return None
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _report(path: str, changed: int) -> dict[str, Any]:
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def notes(run: RunFolder) -> None:
+    """What was left out, repeated or cut of the labelled text; where it comes from."""
+    from playground.ui.finetune.judged import data_of
+
+    try:
+        info = data_of(run).info
+    except PlaygroundError:
+        return
+    counts = info["examples"]
+    st.caption(
+        t("{train:,} texts to learn from, {validation:,} to watch, {test:,} kept for the test.", **counts)
+        + f" {told(info['provenance'])}"
+        + (f" {t('Licence')}: {info['licence']}." if info["licence"] else "")
+    )
+    if info["notes"]:
+        with st.expander(t("What to know of the labels ({n})", n=len(info["notes"]))):
+            for note in info["notes"]:
+                st.markdown(f"- {plain(told(note))}")

@@ -1,0 +1,247 @@
+"""A fine-tuned model to try: type and see the labels move, see which words moved them, label a whole file."""
+
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from models.spec import SpecError
+from playground.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.text import uploads
+from playground.ui import cached, links
+from playground.ui.colours import ARCHITECTURE, BAD, GOOD
+from playground.ui.components.bars import bars
+from playground.ui.components.live_text import live_text
+from playground.ui.components.token_strip import token_strip
+from playground.ui.finetune.bring import bring_file
+from playground.ui.finetune.judged import data_of
+from playground.ui.language import t
+from playground.ui.messages import plain, show, shown_errors
+
+SHOWN = 8  # labels
+LONGEST_LINK = 500
+
+
+def try_it(run: RunFolder, report: dict[str, Any]) -> None:
+    """A box to type in; runs again at every key, and nothing else of the page does."""
+    st.fragment(typing, key="finetune.try")(run)
+
+
+def typing(run: RunFolder) -> None:
+    opening = links.param("text") or first_text(run)
+    key = f"finetune.text.{run.id}"
+    text = live_text(key, st.session_state.setdefault(f"{key}.opening", opening), t("Type a text"), rows=3)
+    links.remember(text=text if len(text) <= LONGEST_LINK else None)
+    if not text.strip():
+        st.caption(t("Type something: the labels follow at every key."))
+        return
+    with shown_errors():
+        labeller = load(str(run.path), cached.latest_step(run))
+        if labeller.task == "tag":
+            tagged(run, labeller, text)
+        else:
+            classified(run, labeller, text)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def load(path: str, step: int) -> Any:
+    """The labeller of a run's checkpoint; shared, not to be changed."""
+    from playground.finetune.labeller import labeller_of
+
+    cached.torch_ready()
+    return labeller_of(RunFolder(Path(path)), step)
+
+
+def first_text(run: RunFolder) -> str:
+    """A test text to begin with."""
+    text = data_of(run).test.texts([0])[0]
+    return text if isinstance(text, str) else "".join(text)
+
+
+def classified(run: RunFolder, labeller: Any, text: str) -> None:
+    """The probability of each label, and what each token did for one of them."""
+    likely = labeller.probabilities([text])[0]
+    order = (-likely).argsort()[:SHOWN].tolist()
+    colour = ARCHITECTURE[run.config().model.architecture]
+    chosen = st.session_state.get("finetune.why", order[0])
+    chosen = chosen if chosen in order else order[0]
+    rows = [
+        {"text": labeller.labels[code], "p": float(likely[code]), "mark": code == chosen} for code in order
+    ]
+    clicked = bars(
+        "finetune.bars", [{"title": t("The model says"), "note": "", "rows": rows}], colour,
+        t("Click a label to see which words speak for it"),
+    )  # fmt: skip
+    if clicked is not None:
+        chosen = order[clicked[1]]
+        st.session_state["finetune.why"] = chosen
+    moved(labeller, text, chosen)
+
+
+def moved(labeller: Any, text: str, label: int) -> None:
+    """Which tokens moved the label: integrated gradients, and attention for comparison."""
+    from playground.finetune.attribution import attribute
+
+    found = attribute(labeller, text, label)
+    name = plain(labeller.labels[label])
+    largest = max(1e-9, float(abs(found.gradients).max()))
+    st.markdown("**" + t("What speaks for “{label}”", label=name) + "** " + t("(integrated gradients)"))
+    token_strip(
+        [
+            {
+                "text": piece, "value": abs(float(value)) / largest, "colour": GOOD if value > 0 else BAD,
+                "tip": t("{value:+.3f} on the score of the label", value=float(value)),
+            }
+            for piece, value in zip(found.pieces, found.gradients)
+        ],
+        "finetune.gradients", clickable=False, label=t("Tokens, coloured by what they did for the label"), tools=True,
+    )  # fmt: skip
+    st.caption(
+        t("Green speaks for it, orange against it; all of them add up to {sum:+.2f}, from a text without words to this one.",
+          sum=found.something - found.nothing)
+    )  # fmt: skip
+    if found.attention is None:
+        return
+    most = max(1e-9, float(found.attention.max()))
+    st.markdown("**" + t("What the head looks at") + "** " + t("(attention rollout)"))
+    token_strip(
+        [
+            {"text": piece, "value": float(value) / most, "tip": t("{share:.1%} of what is read", share=float(value))}
+            for piece, value in zip(found.pieces, found.attention)
+        ],
+        "finetune.attention", clickable=False, label=t("Tokens, coloured by attention"), tools=True,
+    )  # fmt: skip
+    st.caption(t("Attention says where the model looks, not which way it was moved: compare the two rows."))
+
+
+def tagged(run: RunFolder, labeller: Any, text: str) -> None:
+    """Each word with its label; the commonest label stays without colour."""
+    found = labeller.tags(text)
+    codes = [int(likely.argmax()) for _, likely in found]
+    palette = ["#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#56b4e9", "#8a5a00", "#7a8794"]
+    plain_code = 0  # the labels are in the order of how often they occur
+    tokens = []
+    for (piece, likely), code in zip(found, codes):
+        best = sorted(range(len(likely)), key=lambda i: -likely[i])[:3]
+        tip = ", ".join(f"{labeller.labels[i]} {likely[i]:.0%}" for i in best)
+        tokens.append({
+            "text": piece, "tip": tip, "value": 0.0 if code == plain_code else float(likely[code]),
+            "colour": palette[(code - 1) % len(palette)],
+        })  # fmt: skip
+    token_strip(
+        tokens, "finetune.tags", clickable=False, label=t("Words, coloured by their label"), tools=True
+    )
+    there = [code for code in dict.fromkeys(codes) if code != plain_code]
+    legend = " ".join(
+        f"<span style='border-bottom:3px solid {palette[(code - 1) % len(palette)]}'>{_safe(labeller.labels[code])}</span>"
+        for code in there
+    )
+    if legend:
+        st.html(f"<p style='display:flex;gap:1rem;flex-wrap:wrap'>{legend}</p>")
+    st.caption(
+        t(
+            "Words without colour are “{label}”. Point at a word for what else it could be.",
+            label=plain(labeller.labels[plain_code]),
+        )
+    )
+
+
+def _safe(text: str) -> str:
+    from html import escape
+
+    return escape(text)
+
+
+# A whole file
+
+
+class Labelling:
+    """A file being labelled in a thread: it goes on when the page is looked at anew, and can be stopped."""
+
+    def __init__(self, run: RunFolder, path: str, column: str | None) -> None:
+        self.run, self.path, self.rows, self.error = run, path, 0, None
+        self.target = Path(tempfile.mkdtemp(prefix="labels-")) / f"{Path(path).stem}-labelled.csv"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(column,), daemon=True)
+        self._thread.start()
+
+    def _work(self, column: str | None) -> None:
+        from playground.finetune.labeller import label_table
+
+        try:
+            labeller = load(str(self.run.path), cached.latest_step(self.run))
+            label_table(labeller, self.path, column, self.target, self._told, self._stop.is_set)
+        except (PlaygroundError, SpecError) as error:
+            self.error = error
+        except Exception as error:  # a thread has no page to show a bug on
+            self.error = PlaygroundError(
+                f"Something went wrong inside: {error}.", "The server's log tells more."
+            )
+            raise
+
+    def _told(self, rows: int) -> None:
+        self.rows = rows
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+
+def label_file(run: RunFolder, report: dict[str, Any]) -> None:
+    """Every row of a table, or every line of a text, gets its label; the answers are there to download."""
+    path = bring_file("finetune.batch", (*uploads.TABLES, ".txt"))
+    if path is None:
+        st.info(t("Bring a table with a column of texts, or a text file with a text on each line."))
+        return
+    column = None
+    if Path(path).suffix.lower() in uploads.TABLES:
+        from playground.labelled.table import guess_columns, open_table
+
+        names, guessed = open_table(path)[0], guess_columns(path)[0]
+        index = names.index(guessed) if guessed in names else 0
+        column = st.selectbox(
+            t("Column with the text"), names, index=index, key=f"finetune.batch.column.{path}"
+        )
+    job: Labelling | None = st.session_state.get("finetune.batch.job")
+    busy = job is not None and not job.is_over
+    if st.button(
+        t("Label every row"), type="primary", icon=":material/label:", key="finetune.batch.go", disabled=busy
+    ):
+        st.session_state["finetune.batch.job"] = job = Labelling(run, path, column)
+    if job and job.run.id == run.id and job.path == path:
+        st.fragment(labelling, run_every=None if job.is_over else 0.3, key="finetune.batch.working")(
+            job.is_over
+        )
+
+
+def labelling(was_over: bool) -> None:
+    """How far it is; at the end, the answers."""
+    job: Labelling | None = st.session_state.get("finetune.batch.job")
+    if job is None:
+        return
+    if not job.is_over:
+        st.caption(t("{n:,} rows labelled", n=job.rows))
+        if st.button(t("Stop"), icon=":material/stop:", key="finetune.batch.stop"):
+            job.stop()
+        return
+    if not was_over:
+        st.rerun()
+    if job.error:
+        show(job.error)
+    elif not job.target.exists():
+        st.caption(t("Stopped; nothing was kept."))
+    else:
+        import pandas as pd
+
+        st.success(t("{n:,} rows labelled", n=job.rows), icon=":material/check:")
+        st.dataframe(pd.read_csv(job.target, nrows=20), hide_index=True, key="finetune.batch.rows")
+        st.download_button(
+            t("Download the labels (.csv)"), job.target.read_bytes, job.target.name, "text/csv",
+            icon=":material/download:", key="finetune.batch.csv", on_click="ignore",
+        )  # fmt: skip
