@@ -11,7 +11,6 @@ from torch import nn
 from models.build import build
 from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
-from playground.inspection.asking import Question, answers, losses
 
 
 def waves(n: int, d_model: int) -> np.ndarray:
@@ -113,8 +112,3 @@ def loss_by_position(model: nn.Module, windows: np.ndarray, piece: int = 16) -> 
         )
         total += loss.sum(0).numpy()
     return total / len(windows)
-
-
-def text_loss(model: nn.Module, asked: Question) -> float:
-    """The mean loss of a text (nats a token)."""
-    return float(losses(answers(model, asked)[0], asked).mean())

@@ -97,8 +97,11 @@ def test_without_its_induction_head_the_copier_is_lost(open_page):
 def test_a_gate_can_be_held(open_page):
     app = open_page("explore", run="bible-lstm", view="intervene")
     assert "Nothing is changed yet" in texts(app)
+    assert "The most needed is that of layer" in texts(app)
     app.toggle(key="explore.intervene.on").set_value(True).run()
     assert not app.exception and float(app.metric[0].delta) > 0.5
+    app = open_page("explore", run="bible-lstm", view="intervene", how="patch", on="1")
+    assert not app.exception and "input gate of layer 0 as on the other text" in texts(app)
 
 
 def test_learned_positions_before_and_after(open_page, new_run):
@@ -109,6 +112,77 @@ def test_learned_positions_before_and_after(open_page, new_run):
     assert not app.error and "How alike positions are" in texts(app)
     app = open_page("explore", run=folder.id, view="attention", text="word " * 200)
     assert "first 32 tokens" in texts(app) and "learned positions end there" in texts(app)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"run": "induction", "view": "attention", "layer": "0", "head": "3", "at": "500", "with": "step", "then": "300"},
+        {"run": "bible-decoder", "view": "attention", "with": "text", "texts": "2", "other1": "In days", "other2": "Thou"},
+        {"run": "bible-decoder", "view": "attention", "with": "run", "beside": "learned-positions", "more": "3"},
+        {"run": "dates", "view": "attention", "part": "encoder", "way": "max", "draw": "lines"},
+        {"view": "steps", "numbers": "A 1 0 0,b 0 1 0,c 0 0 1,d 1 1 0,e 0 1 1,f 1 0 1", "query": "4", "scaling": "0"},
+        {"run": "dates", "view": "steps", "example": "0", "part": "encoder", "layer": "2", "head": "1", "query": "3", "key": "0"},
+        {"run": "bible-decoder", "view": "positions", "look": "sinusoidal", "n": "32", "d": "16", "cell": "9.3", "channels": "1"},
+        {"run": "bible-decoder", "view": "positions", "m": "20"},
+        {"run": "bible-decoder", "view": "positions", "look": "learned", "when": "before"},
+        {"run": "bible-decoder", "view": "positions", "look": "shuffle", "seed": "4"},
+        {"run": "bible-lstm", "view": "recurrent", "layer": "0", "signal": "gates.forget", "order": "spread", "unit": "17"},
+        {"run": "bible-lstm", "view": "recurrent", "look": "find", "span": "2-6", "units": "3,9"},
+        {"run": "bible-decoder", "view": "predictions", "place": "7"},
+        {"run": "bible-decoder", "view": "predictions", "look": "lens", "colour": "entropy", "place": "7"},
+        {"run": "bible-decoder", "view": "predictions", "look": "map", "way": "tsne", "n": "100"},
+        {"run": "bible-decoder", "view": "predictions", "look": "weights", "kind": "layers.*.attention.output.weight"},
+        {"run": "induction", "view": "intervene", "off": "0.3,1.3", "mlps": "1", "how": "mean"},
+        {"run": "induction", "view": "intervene", "how": "patch", "places": "1.4", "other": "67taG5jb3K"},
+        {"run": "dates", "view": "intervene", "part": "encoder", "off": "2.1"},
+        {"run": "bible-lstm", "view": "intervene", "layer": "1", "gate": "gates.forget", "level": "50", "units": "4", "on": "1"},
+    ],
+    ids=lambda address: "-".join([address["view"], *list(address)[-2:]]),
+)  # fmt: skip
+def test_a_link_opens_what_its_sender_saw(open_page, address):
+    """The page keeps every choice of its address: it has read it, else it would take it out."""
+    app = open_page("explore", **address)
+    assert not app.error and not app.exception
+    kept = {name: said[0] if isinstance(said, list) else said for name, said in app.query_params.items()}
+    assert {name: kept.get(name) for name in address} == address
+
+
+def test_nonsense_in_the_address_is_no_error(open_page):
+    for view in VIEWS:
+        app = open_page(
+            "explore", run="dates" if view == "attention" else "bible-lstm", view=view, look="x", layer="99", head="-1",
+            off="a.b,7", unit="²", span="9-2", place="x", units="x", level="7", texts="99", **{"with": "text"},
+        )  # fmt: skip
+        assert not app.error and not app.exception, view
+
+
+def test_the_examples_numbers_come_with_the_link(open_page):
+    said = "The 0.1 0.2 0.3,cat 0.4 0.5 0.6,sat 2 0 0,on 0.2 0.3 0.4,the 0.1 0.2 0.3,mat 0.5 0.6 0.7"
+    app = open_page("explore", view="steps", numbers=said)
+    assert r"2.00 \cdot 2.00 + 0.00 \cdot 0.00 + 0.00 \cdot 0.00 = 4.000" in " ".join(e.value for e in app.latex)
+
+
+def test_several_texts_side_by_side(open_page):
+    app = open_page("explore", run="bible-decoder", view="attention", **{"with": "text", "texts": "3", "other2": "Moses went"})
+    shown = [caption.value for caption in app.caption if "A decoder that read the Bible, step" in caption.value]
+    assert len([said for said in shown if "From" not in said]) == 4 and any("Moses went" in said for said in shown)
+
+
+def test_another_text_is_patched_in(open_page):
+    """Two symbols exchanged: the induction head carries the difference."""
+    app = open_page("explore", run="induction", view="intervene", how="patch", off="1.3")
+    assert "carries most of the difference is layer 1, head 3" in texts(app)
+    assert "With 1.3 from the other text" in texts(app) and float(app.metric[0].delta) > 1
+    app = open_page("explore", run="induction", view="intervene", how="patch", other="abc")
+    assert "The other text has" in texts(app), "too short: said, not thrown"
+
+
+@pytest.mark.parametrize("run", ["bible-decoder", "bible-encoder", "dates"])
+def test_a_place_is_patched(open_page, run):
+    app = open_page("explore", run=run, view="intervene", how="patch", places="1.3")
+    assert not app.error and not app.exception
+    assert "With place 3 after layer 0 from the other text" in texts(app)
 
 
 def test_an_empty_text_is_no_error(open_page):

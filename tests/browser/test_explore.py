@@ -14,10 +14,6 @@ def canvas(page, nth: int = 0):
     return page.locator("canvas[data-shape]").nth(nth)
 
 
-def shape(page, nth: int = 0) -> str:
-    return canvas(page, nth).get_attribute("data-shape")
-
-
 def wait_for_shape(page, wanted: str) -> None:
     page.locator(f"canvas[data-shape='{wanted}']").first.wait_for()
 
@@ -113,7 +109,7 @@ def test_pictures_and_numbers_can_be_taken_away(new_page):
     wait_for_shape(page, "21 × 21")
     for kind in ("PNG", "SVG"):
         with page.expect_download() as download:
-            page.get_by_role("button", name=kind, exact=True).click()
+            page.get_by_role("button", name=kind, exact=True).nth(1).click()  # the first are those of the small pictures
         assert download.value.suggested_filename == f"explore-attention-cells-own.{kind.lower()}"
     page.get_by_text("What each head does, in numbers").click()
     page.get_by_role("button", name="Data").first.click()
@@ -123,6 +119,114 @@ def test_pictures_and_numbers_can_be_taken_away(new_page):
 
     with np.load(download.value.path()) as data:
         assert data["self"].shape == (2, 4, 21, 21) and np.allclose(data["self"].sum(-1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("view", "button", "name"),
+    [
+        ("attention", 0, "explore-attention-grid"),
+        ("predictions", 0, "explore-predictions-strip"),
+        ("predictions", 1, "explore-predictions-expected"),
+        ("intervene", 1, "explore-intervene-ranking-self"),
+    ],
+)
+def test_every_drawing_is_saved_as_it_looks(new_page, view, button, name):
+    """As a PNG that is not one colour, and as an SVG with its words in it."""
+    import io
+    import xml.etree.ElementTree as tree
+
+    import numpy as np
+    from PIL import Image
+
+    page = new_page(f"/explore?run=induction&view={view}")
+    held = {}
+    for kind in ("PNG", "SVG"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=kind, exact=True).nth(button).click()
+        assert download.value.suggested_filename == f"{name}.{kind.lower()}"
+        held[kind] = open(download.value.path(), "rb").read()
+    assert len(np.unique(np.asarray(Image.open(io.BytesIO(held["PNG"])).convert("L")))) > 10
+    words = [text for element in tree.fromstring(held["SVG"]).iter() for text in [(element.text or "").strip()] if text]
+    wanted = {"grid": "induction", "strip": "<bos>", "expected": "Probability", "self": "1.3"}[name.rsplit("-", 1)[-1]]
+    assert wanted in words
+
+
+def test_a_units_curve_follows_the_mouse_and_asks_nobody(new_page):
+    page = new_page("/explore?run=bible-lstm&view=recurrent")
+    page.locator("canvas[data-shape^='128 ×']").wait_for()
+    page.evaluate(
+        "() => { const send = WebSocket.prototype.send; window.asked = 0;"
+        " WebSocket.prototype.send = function (...x) { window.asked++; return send.apply(this, x); }; }"
+    )
+    before = canvas(page).evaluate("canvas => canvas.toDataURL()")
+    middle = {"x": 600, "y": 250}
+    canvas(page).hover(position=middle)
+    assert "hidden state" in page.locator(".told").first.inner_text()
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('canvas[data-shape]') "
+        "|| e.querySelector?.('canvas[data-shape]')).find(Boolean).toDataURL() !== before", arg=before,
+    )  # fmt: skip
+    assert page.evaluate("() => window.asked") == 0
+    canvas(page).click(position=middle)
+    page.wait_for_url(re.compile(r"unit=\d+"))
+    unit = re.search(r"unit=(\d+)", page.url)[1]
+    page.get_by_role("heading", name=f"Unit {unit}", exact=True).wait_for()
+
+
+def test_a_part_of_the_text_is_drawn_over(new_page):
+    page = new_page("/explore?run=bible-lstm&view=recurrent&look=find")
+    boxes = page.locator(".brushed .token")
+    first, last = boxes.nth(2).bounding_box(), boxes.nth(6).bounding_box()
+    page.mouse.move(first["x"] + 4, first["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 4, last["y"] + 8, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**span=2-7**")
+    page.get_by_test_id("stSliderThumbValue").nth(1).get_by_text("7", exact=True).wait_for()
+    assert page.get_by_test_id("stSliderThumbValue").first.inner_text() == "2"
+
+
+def test_texts_and_steps_side_by_side(new_page):
+    page = new_page("/explore?run=bible-decoder&view=attention&text=And+God+said")
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("combobox", name="The same head").click()
+    page.get_by_role("option", name="on other texts").click()
+    wait_idle(page)
+    box = page.get_by_label("Text 2")
+    box.fill("In the beginning God")
+    page.wait_for_url("**other1=**")
+    wait_for_shape(page, "3 × 3")
+    page.locator("canvas[data-shape]:not([data-shape='3 × 3'])").wait_for()
+    page = new_page("/explore?run=induction&view=attention&layer=1&head=3&with=step&then=0")
+    page.get_by_text("step 0: ").wait_for()
+    canvas(page, 1).wait_for()
+
+
+def test_where_a_model_looks_as_it_writes(new_page):
+    page = new_page("/explore?run=bible-decoder&view=attention&text=And+God")
+    wait_for_shape(page, "2 × 2")
+    more = page.get_by_test_id("stNumberInputField")
+    more.fill("6")
+    more.press("Enter")
+    wait_for_shape(page, "8 × 8")
+    page.wait_for_url("**more=6**")
+    canvas(page).focus()
+    canvas(page).press("ArrowDown")
+    for _ in range(7):
+        canvas(page).press("ArrowDown")
+    assert "(generated)" in page.locator(".told").last.inner_text()
+
+
+def test_a_translator_looks_where_the_number_stands(new_page):
+    """Cross-attention: the written 7 was copied from the 7 that was read."""
+    page = new_page("/explore?run=dates&view=attention&layer=3&head=0&text=September+27,+2020+%3D&target=2020-09-27")
+    wait_for_shape(page, "11 × 20")
+    canvas(page).focus()
+    page.keyboard.press("ArrowDown")  # the first cell; then to the row that writes the 7, and to the 7 that is read
+    for key in (*["ArrowDown"] * 9, *["ArrowRight"] * 11):
+        page.keyboard.press(key)
+    told = page.locator(".told").last.inner_text()
+    assert re.search(r"query 2 · key 7 · weight 0\.[3-9]", told), told
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -9,8 +9,9 @@ import torch
 from playground import gallery
 from playground.errors import PlaygroundError
 from playground.inspection import ablation
-from playground.inspection.asking import answers, losses, question
+from playground.inspection.asking import Question, answers, losses, question
 from playground.inspection.attention import attention_weights
+from playground.inspection.capture import streams
 from playground.inspection.heads import induction_scores
 from playground.text.tokenizers import Tokenizer
 from playground.training.saving import load_model
@@ -71,6 +72,78 @@ def test_all_heads_at_once_are_ranked_as_one_by_one():
     assert ablation.rank_heads(model, asked, mean=True)[1, 3] == pytest.approx(mean, abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["gpt2", "grouped, rotary", "bert", "pairs"])
+@pytest.mark.parametrize("depth", [0, -1])
+def test_a_whole_stream_from_another_text_tells_that_texts_answer(name, depth):
+    """Whether before the first layer or after the last one, nothing of the own text is left."""
+    model, asked, other = seeded(name), asked_of(name), another(name)
+    at = streams(model.spec)[depth]
+    there = ablation.recorded(model, other, "embeddings", ".output")[at]
+    found = ablation.effect(model, asked, {at: ablation.patched_places(there, range(len(IDS)))})
+    assert np.abs(found.rows_after - answers(model, other)[0].exp().numpy()).max() < 1e-5
+    same = ablation.recorded(model, asked, "embeddings", ".output")[at]
+    found = ablation.effect(model, asked, {at: ablation.patched_places(same, range(len(IDS)))})
+    assert np.abs(found.rows_after - found.rows_before).max() < 1e-5
+
+
+def another(name: str):
+    """As many tokens; two of them in each other's place."""
+    ids = [*IDS[:2], IDS[5], *IDS[3:5], IDS[2], IDS[6]]
+    if name == "bert":
+        asked = asked_of(name)
+        return Question(asked.inputs[::-1].copy(), asked.targets)
+    return question(ids, "seq2seq" if name == "pairs" else "clm", [6, 22, 14, 8] if name == "pairs" else None)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "pairs"])
+def test_all_places_at_once_are_ranked_as_one_by_one(name):
+    model, asked, other = seeded(name), asked_of(name), another(name)
+    table = ablation.rank_places(model, asked, other)
+    names = streams(model.spec)
+    assert table.shape == (3, len(IDS))
+    there = ablation.recorded(model, other, "embeddings", ".output")
+    for depth, at in enumerate(names):
+        for place in range(len(IDS)):
+            one = ablation.effect(model, asked, {at: ablation.patched_places(there[at], [place])}).harm
+            assert table[depth, place] == pytest.approx(one, abs=1e-5)
+    assert np.abs(table[:, -1]).max() < 1e-5, "nothing is asked at the last place, and it cannot be seen from the others"
+    if name == "gpt2":
+        assert np.abs(table[:, :2]).max() < 1e-5, "both texts begin alike"
+        assert np.abs(table[:, 2]).min() > 1e-5
+
+
+def test_heads_from_another_text_are_ranked_as_one_by_one():
+    model, asked, other = seeded("gpt2"), asked_of("gpt2"), another("gpt2")
+    table = ablation.rank_heads(model, asked, other=other)
+    there = ablation.recorded(model, other, ".heads")
+    for layer in range(2):
+        for head in range(4):
+            at = ablation.heads_name("self", layer)
+            one = ablation.effect(model, asked, {at: ablation.patched_heads(there[at], [head])}).harm
+            assert table[layer, head] == pytest.approx(one, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_gates_are_ranked_as_one_by_one_and_patched(kind):
+    from playground.ui.explore.intervene import GATES
+    from tests.unit.inspection.test_recurrence import seeded as recurrent
+
+    model, asked, other = recurrent(kind), question(IDS, "clm"), question(IDS[::-1], "clm")
+    gates = [[f"layers.{layer}.{gate}"] for layer in range(2) for gate in GATES[kind]]
+    held = ablation.rank_gates(model, asked, gates)
+    patched = ablation.rank_gates(model, asked, gates, other=other)
+    there = ablation.recorded(model, other, *GATES[kind])
+    for i, (name,) in enumerate(gates):
+        for j, level in enumerate((0.0, 1.0)):
+            one = ablation.effect(model, asked, {name: ablation.held_at(level)}).harm
+            assert held[i, j] == pytest.approx(one, abs=1e-6) and abs(one) > 1e-7
+        assert patched[i, 0] == pytest.approx(ablation.effect(model, asked, {name: ablation.patched(there[name])}).harm)
+        own = ablation.recorded(model, asked, name)[name]
+        assert ablation.effect(model, asked, {name: ablation.patched(own)}).harm == pytest.approx(0, abs=1e-6)
+        one_unit = ablation.effect(model, asked, {name: ablation.patched(there[name], [3])})
+        assert np.abs(one_unit.rows_after - one_unit.rows_before).max() > 0
+
+
 def test_a_gate_held_open_is_what_the_equations_say():
     """A forget gate at 1 and an input gate at 0: the cell never leaves 0, and the state with it."""
     from playground.inspection.capture import capture
@@ -111,6 +184,21 @@ def test_the_copiers_induction_head_is_found_and_needed_most(copier):
     weights = attention_weights(model, ids)["self"]
     previous = weights[0, :, np.arange(1, 29), np.arange(28)].mean(0)
     assert previous.max() > 0.3, "and the first layer has a previous-token head"
+
+
+def test_what_the_copier_copies_runs_through_its_induction_head(copier):
+    """Two symbols exchanged in the text that is read: the head, taken from there, brings their answer along."""
+    run, tokenizer, _, ids = copier
+    model = load_model(run)
+    mixed = [*ids[:6], ids[7], ids[6], *ids[8:15], *ids[15:21], ids[22], ids[21], *ids[23:]]
+    asked, other = question(ids, "clm", answer_from=14), question(mixed, "clm", answer_from=14)
+    harm = ablation.rank_heads(model, asked, other=other)
+    least, most = np.sort(harm, axis=None)[-2:]
+    assert np.unravel_index(harm.argmax(), harm.shape) == (1, 3) and most > 2 * least
+    at = ablation.heads_name("self", 1)
+    there = ablation.recorded(model, other, ".heads")[at]
+    rows = ablation.effect(model, asked, {at: ablation.patched_heads(there, [3])}).rows_after
+    assert rows[20].argmax() == ids[7], "it now says what the other text says there"
 
 
 def test_the_copier_knows_the_second_half_and_can_only_guess_the_first(copier):

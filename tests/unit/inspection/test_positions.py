@@ -9,7 +9,7 @@ import torch
 from models.build import build
 from models.positions import rotate
 from models.spec import ModelSpec
-from playground.inspection.asking import question
+from playground.inspection.asking import answers, losses, question
 from playground.inspection.capture import capture
 from playground.inspection.positions import (
     alibi_table,
@@ -20,7 +20,6 @@ from playground.inspection.positions import (
     last_of_shuffled,
     loss_by_position,
     rotary_match,
-    text_loss,
     untrained,
     wave_formula,
     waves,
@@ -95,5 +94,5 @@ def test_loss_by_position_is_the_mean_of_each_texts():
     model = build(ModelSpec("decoder", **SMALL, position="rotary")).eval()
     windows = np.random.default_rng(0).integers(4, 40, size=(5, 24))
     found = loss_by_position(model, windows, piece=2)
-    one_by_one = [text_loss(model, question(row, "clm")) for row in windows]
+    one_by_one = [losses(answers(model, asked)[0], asked).mean() for asked in (question(row, "clm") for row in windows)]
     assert found.shape == (23,) and found.mean() == pytest.approx(np.mean(one_by_one), rel=1e-5)
