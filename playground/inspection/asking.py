@@ -1,6 +1,6 @@
 """A text as a question to a model: what it is shown, and what it ought to say at which place."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ def question(
     objective: str,
     source_ids: Sequence[int] | None = None,
     answer_from: int = 0,
-    mask: tuple[int, int] | None = None,
+    mask: tuple[int, int, Collection[int]] | tuple[int, int] | None = None,
 ) -> Question:
     """The question that training asks of a text.
 
@@ -50,7 +50,7 @@ def question(
         objective: "clm" or "seq2seq": every token is to be told from those before it; "mlm": a fixed fifth of the
             tokens is hidden.
         answer_from: the first place that is asked about (pairs: where the answer begins).
-        mask: for "mlm", the id of <mask> and the size of the vocabulary.
+        mask: for "mlm", the id of <mask>, the size of the vocabulary and, of other people's tokenizers, the special ids.
 
     Raises:
         PlaygroundError: when the text has nothing to ask about.

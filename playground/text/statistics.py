@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from playground.text.prepare import Prepared
-from playground.text.spec import BASE_SIZE, SPECIALS, TokenizerSpec
+from playground.text.spec import BASE_SIZE, TokenizerSpec
 from playground.text.token_files import PairFile, TokenFile
 from playground.text.tokenizers import Tokenizer
 from playground.text.vocabulary import learn
@@ -66,7 +66,7 @@ def statistics(prepared: Prepared, most: int = COUNTED) -> Statistics:
     for start in range(0, counted, CHUNK):
         counts += np.bincount(tokens[start : min(start + CHUNK, counted)], minlength=size)
     ids = range(size)
-    lengths = np.array([0 if i < len(SPECIALS) else len(prepared.tokenizer.decode_bytes([i])) for i in ids])
+    lengths = np.array([len(prepared.tokenizer.decode_bytes([i])) for i in ids])  # special tokens: 0
     return Statistics(counts, counted, lengths, prepared.tokenizer.pieces(ids))
 
 
@@ -89,7 +89,7 @@ def sample(prepared: Prepared, place: float, length: int = 220) -> list[int]:
     index = round(place * (len(part) - 1))
     while len(ids) < length and index < len(part):
         source, target = part[index]
-        ids += [*source.tolist(), Tokenizer.bos_id, *target.tolist(), Tokenizer.eos_id]
+        ids += [*source.tolist(), prepared.tokenizer.bos_id, *target.tolist(), prepared.tokenizer.eos_id]
         index += 1
     return ids
 
@@ -97,10 +97,9 @@ def sample(prepared: Prepared, place: float, length: int = 220) -> list[int]:
 def text_of(prepared: Prepared, side: str, characters: int) -> str:
     """The beginning of one side as text; special tokens as line ends."""
     tokens = _tokens(getattr(prepared, side))
-    ids = tokens[: min(len(tokens), characters)]
-    text = prepared.tokenizer.decode(
-        np.where(ids == Tokenizer.eos_id, prepared.tokenizer.encode("\n")[0], ids)
-    )
+    ids, tokenizer = tokens[: min(len(tokens), characters)], prepared.tokenizer
+    ends = np.flatnonzero(ids == tokenizer.eos_id)
+    text = "\n".join(tokenizer.decode(part[part != tokenizer.eos_id]) for part in np.split(ids, ends))
     return text[:characters]
 
 

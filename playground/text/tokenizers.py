@@ -8,6 +8,8 @@ where the text may be cut (a regular expression) and in which strings have a tok
     byte   no cuts and no merges
     word   words, single Chinese characters, single marks; frequent ones have a token
 
+Models that come from elsewhere bring kinds of their own: see `playground.text.foreign`.
+
 In ``char`` and ``word`` a string without a token is spelt in bytes: a byte-pair encoding with no merges and
 ``ignore_merges`` looks a whole piece up first and otherwise leaves its bytes.
 """
@@ -26,6 +28,8 @@ import numpy as np
 
 from playground import atomic
 from playground.errors import PlaygroundError
+from playground.text import foreign
+from playground.text.letters import byte_letters
 from playground.text.spec import SPECIALS
 
 if TYPE_CHECKING:
@@ -39,7 +43,6 @@ PATTERNS = {
     "word": rf"[{HAN}]| ?(?:(?![{HAN}])[\p{{L}}\p{{M}}])+| ?\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]"
     r"|\n|[^\S\n]+(?!\S)|[^\S\n]",
 }
-_SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIALS)) + ")")
 
 
 class Tokenizer:
@@ -47,16 +50,27 @@ class Tokenizer:
 
     Args:
         inner: the Hugging Face tokenizer that does the work; ``vocabulary.learn`` and ``load`` make one.
+
+    Attributes:
+        pad_id, bos_id, eos_id, mask_id: 0 to 3 for the playground's own; two of them may be one elsewhere.
+        special_ids: these, and others that write nothing.
     """
 
     pad_id, bos_id, eos_id, mask_id = range(len(SPECIALS))
+    special_ids = frozenset(range(len(SPECIALS)))
 
     def __init__(self, inner: tokenizers.Tokenizer) -> None:
         inner.encode_special_tokens = True  # "<eos>" in a text is five characters, not the end of a text
         self._inner = inner
         state = json.loads(inner.to_str())
-        self.kind: str = _kind(state)
-        self._bytes = _token_bytes(state["model"]["vocab"])
+        if marks := foreign.marks_of(state):
+            self.kind: str = foreign.kind_of(state)
+            self.pad_id, self.bos_id, self.eos_id, self.mask_id, size = marks
+            self._bytes = foreign.token_bytes(inner, state, size)
+            self.special_ids = foreign.special_ids(inner, state, marks)
+        else:
+            self.kind = _kind(state)
+            self._bytes = _token_bytes(state["model"]["vocab"])
 
     @property
     def size(self) -> int:
@@ -68,15 +82,31 @@ class Tokenizer:
 
         Args:
             text: any string; a lone surrogate, which is no character, becomes U+FFFD.
-            specials: read ``<pad>``, ``<bos>``, ``<eos>`` and ``<mask>`` as the special tokens.
+            specials: read ``<pad>``, ``<bos>``, ``<eos>`` and ``<mask>`` as the special tokens, and the names that
+                they have elsewhere.
         """
         text = clean(text)
         if not specials:
             return self._inner.encode(text, add_special_tokens=False).ids
         ids: list[int] = []
-        for part in _SPECIAL.split(text):
-            ids += [SPECIALS.index(part)] if part in SPECIALS else self.encode(part)
+        for part in re.split("(" + "|".join(map(re.escape, self._named)) + ")", text):
+            ids += [self._named[part]] if part in self._named else self.encode(part)
         return ids
+
+    @functools.cached_property
+    def _named(self) -> dict[str, int]:
+        """The special tokens by all names that a text may give them."""
+        own = {self._bytes[i].decode("utf-8", "replace"): i for i in sorted(self.special_ids)}
+        return dict(zip(SPECIALS, (self.pad_id, self.bos_id, self.eos_id, self.mask_id), strict=True)) | own
+
+    @functools.cached_property
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What a model from elsewhere learnt to see before and after every text, such as BERT's [CLS] and [SEP]."""
+        plain, framed = (self._inner.encode("a", add_special_tokens=framed).ids for framed in (False, True))
+        for start in range(len(framed) - len(plain) + 1):
+            if framed[start : start + len(plain)] == plain:
+                return tuple(framed[:start]), tuple(framed[start + len(plain) :])
+        return (), ()
 
     def encode_many(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The ids of many short texts, on every core. Equal to ``encode`` of each; dtype int32.
@@ -98,12 +128,13 @@ class Tokenizer:
             ids: token ids.
             specials: write special tokens as ``<eos>`` and so on, instead of leaving them out.
         """
-        return self.decode_bytes(ids, specials).decode("utf-8", "replace")
+        text = self.decode_bytes(ids, specials).decode("utf-8", "replace")
+        return text.removeprefix(" ") if self.kind == foreign.WORDPIECE else text
 
     def decode_bytes(self, ids: Iterable[int], specials: bool = False) -> bytes:
         """The UTF-8 bytes of ids, for text that arrives token by token."""
-        first = 0 if specials else len(SPECIALS)
-        return b"".join(self._bytes[i] for i in self._checked(ids) if i >= first)
+        left_out = () if specials else self.special_ids
+        return b"".join(self._bytes[i] for i in self._checked(ids) if i not in left_out)
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """What each token shows as: its text, ``<eos>``, or ``\\xe4`` for a part of a character."""
@@ -209,15 +240,6 @@ def _cut(text: str, start: int, limit: int) -> int:
         if not text[end + 1].isspace() and not text[end - 1].isspace():
             return end
     return limit
-
-
-@functools.cache
-def byte_letters() -> list[str]:
-    """The visible letter that stands for each byte in a vocabulary file (GPT-2's table), ``[256]``."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    letters = {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
-    return [letters[byte] for byte in range(256)]
 
 
 def _token_bytes(vocabulary: dict[str, int]) -> list[bytes]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from playground.text.letters import byte_letters
 from playground.text.spec import BASE_SIZE, SPECIALS, TokenizerSpec
-from playground.text.tokenizers import PATTERNS, Tokenizer, byte_letters
+from playground.text.tokenizers import PATTERNS, Tokenizer
 
 if TYPE_CHECKING:
     import tokenizers

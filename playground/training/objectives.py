@@ -93,6 +93,7 @@ class Objective:
         self.training = config.training
         self.vocab_size, self.context_length = config.model.vocab_size, config.model.context_length
         self.mask_id, self.bos_id = prepared.tokenizer.mask_id, prepared.tokenizer.bos_id
+        self.special_ids = prepared.tokenizer.special_ids
         self.has_answers = prepared.shape == "pairs" and (
             self.training.objective == "seq2seq" or self.training.loss_on == "answer"
         )
@@ -109,7 +110,7 @@ class Objective:
         rows = replace(rows, ids=rows.ids[:, :most], lengths=lengths)
         generator = rng(self.training.seed, step, stream)
         shown, hidden = mask_tokens(
-            rows.ids, generator, self.training.mask_rate, self.mask_id, self.vocab_size
+            rows.ids, generator, self.training.mask_rate, self.mask_id, self.vocab_size, self.special_ids
         )
         return replace(rows, shown=shown, hidden=hidden)
 

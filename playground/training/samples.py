@@ -83,8 +83,9 @@ class Writer:
         else:
             ids = self.prepared.validation.windows(np.array([0]), min(length, len(self.prepared.validation)))
         generator = rng(self.config.training.seed, 0, SAMPLE_STREAM)
-        shown, hidden = mask_tokens(ids, generator, self.config.training.mask_rate, self.tokenizer.mask_id, 0)
-        shown = np.where(hidden, self.tokenizer.mask_id, ids)
+        mask_id, special = self.tokenizer.mask_id, self.tokenizer.special_ids
+        _, hidden = mask_tokens(ids, generator, self.config.training.mask_rate, mask_id, 0, special)
+        shown = np.where(hidden, mask_id, ids)
         logits = self.model(to_tensor(shown).to(self.device.torch)).logits[0].float()
         best = logits.softmax(-1).max(-1)
         filled = ids[0].copy()

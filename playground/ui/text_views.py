@@ -83,7 +83,7 @@ def show_masked(prepared: Prepared, ids: list[int]) -> None:
             st.session_state["data.masks.seed"] = st.session_state.get("data.masks.seed", 0) + 1
     tokenizer, whole = prepared.tokenizer, np.array([ids], dtype=np.int64)
     generator = np.random.default_rng(st.session_state.get("data.masks.seed", 0))
-    shown, hidden = mask_tokens(whole, generator, rate, tokenizer.mask_id, tokenizer.size)
+    shown, hidden = mask_tokens(whole, generator, rate, tokenizer.mask_id, tokenizer.size, tokenizer.special_ids)
     said, truth = tokenizer.pieces(shown[0].tolist()), tokenizer.pieces(ids)
     token_strip(
         [

@@ -17,7 +17,8 @@ def asked_of(scene: Scene, whole: bool = False) -> Any:
     tokenizer = scene.tokenizer()
     source = scene.source_ids() if scene.has_source else None
     starts = 0 if whole and asks_all(scene) else answer_starts(scene)
-    return question(scene.ids(), scene.objective, source, starts, (tokenizer.mask_id, tokenizer.size))
+    mask = (tokenizer.mask_id, tokenizer.size, tokenizer.special_ids)
+    return question(scene.ids(), scene.objective, source, starts, mask)
 
 
 def answer_starts(scene: Scene) -> int:

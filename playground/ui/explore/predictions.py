@@ -239,8 +239,8 @@ def shown_tokens(scene: Scene, n: int) -> list[int]:
     """The text's own tokens, then the first ones that the tokenizer learnt (the most frequent of a BPE)."""
     from playground.text.spec import BASE_SIZE
 
-    size = scene.tokenizer().size
-    own = list(dict.fromkeys(token for token in scene.ids() if token >= 4))
+    size, special = scene.tokenizer().size, scene.tokenizer().special_ids
+    own = list(dict.fromkeys(token for token in scene.ids() if token not in special))
     learnt = range(BASE_SIZE, size) if size > BASE_SIZE + 50 else range(4 + 32, min(size, 4 + 127))
     return list(dict.fromkeys([*own, *learnt]))[: max(n, len(own))]
 
