@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.attention import CrossAttention, SelfAttention
 from models.block import MLP
-from models.spec import ModelSpec, SpecError
+from models.spec import SpecError
 
 MATRICES = ("query", "key", "value", "output", "up", "down")
 SUFFIXES = (".lora_a", ".lora_b")
@@ -65,7 +65,9 @@ class LoRALinear(nn.Linear):
         weight = self.weight.detach().clone()
         for (start, end), index, b in self._maps():
             weight[start:end] += (self.alpha / self.rank) * (b @ self.lora_a[index : index + self.rank])
-        plain = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device=weight.device)
+        plain = nn.Linear(
+            self.in_features, self.out_features, self.bias is not None, weight.device, weight.dtype
+        )
         plain.weight.copy_(weight)
         if self.bias is not None:
             plain.bias.copy_(self.bias)
@@ -89,10 +91,11 @@ def add_lora(model: nn.Module, rank: int, alpha: float, matrices: Iterable[str])
     for name, module in list(model.named_modules()):
         for child, rows in _places(module, chosen):
             linear = getattr(module, child)
-            if rank >= min(linear.in_features, linear.out_features):
+            outputs = min(end - start for start, end in rows)
+            if rank >= min(linear.in_features, outputs):
                 raise SpecError(
-                    f"A rank of {rank} is no saving in a matrix of {linear.out_features} × {linear.in_features}.",
-                    f"Choose a rank below {min(linear.in_features, linear.out_features)}; 4 to 16 is usual.",
+                    f"A rank of {rank} is no saving in a matrix of {outputs} × {linear.in_features}.",
+                    f"Choose a rank below {min(linear.in_features, outputs)}; 4 to 16 is usual.",
                 )
             setattr(module, child, LoRALinear(linear, rank, alpha, rows))
             adapted.append(f"{name}.{child}")
@@ -152,18 +155,3 @@ def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
         for name, tensor in model.state_dict().items()
         if is_adapter(name)
     }
-
-
-def lora_parameters(spec: ModelSpec, rank: int, matrices: Iterable[str]) -> int:
-    """How many parameters the adapters of a model have, without building it: rank · (inputs + outputs) a map."""
-    if spec.is_recurrent:
-        return 0
-    d, kv, up = spec.d_model, spec.kv_heads * spec.head_dim, (2 if spec.mlp == "swiglu" else 1) * spec.mlp_width
-    shapes = {"query": (d, d), "key": (d, kv), "value": (d, kv), "output": (d, d), "up": (d, up),
-              "down": (spec.mlp_width, d)}  # fmt: skip
-    two_sided = spec.architecture == "encoder-decoder"
-    total = 0
-    for name in set(matrices):
-        stacks = (2 if two_sided else 1) + (two_sided and name not in ("up", "down"))
-        total += stacks * spec.n_layers * rank * sum(shapes[name])
-    return total
