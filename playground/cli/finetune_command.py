@@ -13,6 +13,7 @@ from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import LABELLED_TASKS, METHODS, TASKS, FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
+from playground.text.spec import DataSpec
 
 EXAMPLE = """examples:
   python -m playground finetune bible-encoder --task classify --data bible-unread
@@ -25,6 +26,13 @@ EXAMPLE = """examples:
       --template "Q: {question} A:"
 """
 
+GROUPS = {
+    "finetune": FineTuneSpec, "labelled": LabelledSpec, "training": TrainingSpec, "model": ModelSpec, "data": DataSpec,
+}  # fmt: skip
+UNREAD = {  # columns that a task has no use for
+    "classify": ("source", "target"), "tag": ("source", "target"), "language": ("label",), "answer": ("text", "label"),
+}  # fmt: skip
+
 
 def add(commands) -> None:
     parser = commands.add_parser(
@@ -36,6 +44,7 @@ def add(commands) -> None:
     parser.add_argument("--data", required=True, metavar="NAME|FILE", help="labelled text, or a corpus to go on with")
     for name in ("text", "label", "source", "target"):
         parser.add_argument(f"--{name}-column", metavar="COLUMN")
+    parser.add_argument("--option", nargs="+", default=[], metavar="KEY=VALUE", help="a generated task's difficulty")
     parser.add_argument("--template", default="{question}", help='for answer: how it is asked, as "Q: {question} A:"')
     parser.add_argument("--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items()))
     parser.add_argument("--rank", type=int, help="of LoRA (default 8)")
@@ -47,7 +56,7 @@ def add(commands) -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--share", type=float, help="of the labels that are used, above 0 up to 1")
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="GROUP.NAME=VALUE", help="any setting of finetune, labelled, training, model"
+        "--set", nargs="+", default=[], metavar="GROUP.NAME=VALUE", help="any of finetune, labelled, training, model, data"
     )
     parser.add_argument("--compare", metavar="WAYS", help="train these beside it: scratch,all,head,last,lora")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds each (default 1)")
@@ -93,9 +102,7 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
 
     name, _, step = options.parent.rpartition("@")
     parent, step = (store.get(name), int(step)) if name and step.isdigit() else (store.get(options.parent), None)
-    changes = parse_settings(
-        options.set, {"finetune": FineTuneSpec, "labelled": LabelledSpec, "training": TrainingSpec, "model": ModelSpec}
-    )
+    changes = parse_settings(options.set, GROUPS)
     tuned = {"task": options.task, "method": options.method, **changes["finetune"]}
     short = {"rank": options.rank, "last_layers": options.last_layers}
     tuned |= {key: value for key, value in short.items() if value is not None}
@@ -103,16 +110,27 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
         tuned["matrices"] = tuple(part.strip() for part in options.matrices.split(",") if part.strip())
     data = None
     if tuned["task"] in LABELLED_TASKS:
-        labelled = _labelled(options)
-        tuned["labelled"] = labelled.replace(**changes["labelled"])
+        tuned["labelled"] = _labelled(options).replace(**changes["labelled"])
     else:
-        asked = argparse.Namespace(**vars(options), option=[], tokenizer=None)
-        data = data_from(asked, {"template": options.template} if options.task == "answer" else {})
+        template = {"template": options.template} if tuned["task"] == "answer" else {}
+        data = data_from(argparse.Namespace(**vars(options), tokenizer=None), template | changes["data"])
+    _check_groups(tuned["task"], options, changes)
     training = {"steps": options.steps, "lr": options.lr, "batch_size": options.batch_size, "seed": options.seed}
     training = {key: value for key, value in training.items() if value is not None} | changes["training"]
     return plan(
         parent, FineTuneSpec(**tuned), data, step=step, name=options.name or "", model=changes["model"], **training
     )
+
+
+def _check_groups(task: str, options: argparse.Namespace, changes: dict[str, dict]) -> None:
+    """Nothing that was written may be passed over in silence."""
+    other = "data" if task in LABELLED_TASKS else "labelled"
+    if changes[other]:
+        raise SpecError(f"The task {task} has no settings of {other}.", f"Leave out --set {other}.…")
+    unread = [f"--{name}-column" for name in UNREAD[task] if getattr(options, f"{name}_column")]
+    unread += ["--share"] if options.share is not None and task not in LABELLED_TASKS else []
+    if unread:
+        raise SpecError(f"The task {task} does not read {', '.join(unread)}.", "Leave it out.")
 
 
 def _labelled(options: argparse.Namespace) -> LabelledSpec:

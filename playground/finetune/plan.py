@@ -2,43 +2,18 @@
 
 from collections.abc import Sequence
 
-from models.spec import ModelSpec, SpecError
+from models.spec import SpecError
 from playground.errors import PlaygroundError
-from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.config import RunConfig
 from playground.runs.finetuning import LABELLED_TASKS, FineTuneSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
+from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec
+from playground.training.tuning import DROPOUT, LR, recipe
+from playground.training.tuning import STEPS as STEPS
 
-STEPS = {"classify": 300, "tag": 400, "language": 500, "answer": 500}
-LR = {"all": 1e-3, "last": 1e-3, "head": 1e-2, "lora": 4e-3}
-DROPOUT = 0.1  # labelled sets are small: models that never dropped anything learn to here (Devlin et al. 2019)
 RIVALS = ("scratch", *LR)
-
-
-def recipe(tuned: FineTuneSpec, parent: RunConfig, **changes) -> TrainingSpec:
-    """Measured starting points for a task and a method, with ``changes`` on top."""
-    steps = changes.get("steps", STEPS[tuned.task])
-    plain = TrainingSpec(
-        objective=parent.training.objective, steps=steps, batch_size=32, lr=LR[tuned.method], beta2=0.98,
-        weight_decay=0.01, schedule="linear", warmup_steps=max(1, steps // 10), final_lr=0.0,
-        eval_every=max(1, steps // 10), sample_every=max(1, steps // 5), mask_rate=parent.training.mask_rate,
-        threads=parent.training.threads,
-    )  # fmt: skip
-    if tuned.task == "answer":
-        plain = plain.replace(**_answering(parent.model))
-    return plain.replace(**changes)
-
-
-def _answering(model: ModelSpec) -> dict[str, str]:
-    if model.architecture == "encoder-decoder":
-        return {"objective": "seq2seq"}
-    if "clm" not in model.objectives():
-        raise SpecError(
-            "A model that fills in hidden words cannot write answers.",
-            "Start from a run trained with CLM or seq2seq, or choose labels as the task.",
-        )
-    return {"objective": "clm", "loss_on": "answer"}
 
 
 def plan(
@@ -78,16 +53,31 @@ def plan(
         )
     if not labelled and data is None:
         raise PlaygroundError("No text was chosen.", "Give a corpus or a file to go on with.")
+    chosen = recipe(tuned, config, **training)
+    if not labelled:
+        _check_pairs(tuned, data, chosen.objective)
+        data = data.replace(tokenizer=config.data.tokenizer)  # the weights know no other tokens
     dropout = {"dropout": DROPOUT} if labelled and not config.model.dropout else {}
     return RunConfig(
         name=name or name_of(tuned, data, config),
         model=config.model.replace(**{**dropout, **(model or {})}),
         data=config.data if labelled else data,
-        training=recipe(tuned, config, **training),
+        training=chosen,
         preset=config.preset,
         parent={"run": parent.id, "step": step},
         finetune=tuned,
     )
+
+
+def _check_pairs(tuned: FineTuneSpec, data: DataSpec, objective: str) -> None:
+    if tuned.task != "answer" and objective != "seq2seq":
+        return
+    known = CORPORA.get(data.corpus)
+    if not (data.reads_pairs if known is None else known.kind != "text"):
+        raise SpecError(
+            "This needs questions with answers, and the text has none.",
+            "Name a column of questions and a column of answers, or choose a text of pairs.",
+        )
 
 
 def name_of(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> str:

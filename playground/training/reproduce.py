@@ -1,18 +1,19 @@
 """A run as the command line, or the Python code, that makes it again: the inverse of ``train``."""
 
 import shlex
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.errors import PlaygroundError
-from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.config import RunConfig
+from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.text.corpora import CORPORA
-from playground.text.spec import DataSpec, TokenizerSpec
+from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 
-PROGRAM = "python -m playground train"
+PROGRAM = "python -m playground"
 SHORT = {
     "steps": "--steps",
     "lr": "--lr",
@@ -20,6 +21,8 @@ SHORT = {
     "seed": "--seed",
     "device": "--device",
 }
+TUNED = {"rank": "--rank", "matrices": "--matrices", "last_layers": "--last-layers"}
+TUNED_TRAINING = {name: SHORT[name] for name in ("steps", "lr", "batch_size", "seed")}
 COLUMNS = {
     "text_column": "--text-column",
     "source_column": "--source-column",
@@ -34,6 +37,8 @@ def command_line(config: RunConfig) -> str:
     """
     from playground.training.recipes import recipe
 
+    if config.finetune:
+        return _finetuned(config, config.finetune)
     preset = nearest_preset(config)
     words = ["--preset", preset, *_data_words(config.data), *_option("--name", config.name)]
     settings: list[str] = []
@@ -48,13 +53,67 @@ def command_line(config: RunConfig) -> str:
     if config.training.objective != planned.objective:
         words += ["--objective", config.training.objective]
     settings += _settings("training", config.training, planned, skip=(*SHORT, "objective"))
-    plain = DataSpec(config.data.corpus, path=config.data.path)
-    settings += _settings(
-        "data", config.data, plain, skip=("corpus", "path", "options", "tokenizer", *COLUMNS)
-    )
+    settings += _data_settings(config.data)
     if settings:
         words += ["--set", *settings]
-    return f"{PROGRAM} {shlex.join(words)}"
+    return f"{PROGRAM} train {shlex.join(words)}"
+
+
+def _finetuned(config: RunConfig, tuned: FineTuneSpec) -> str:
+    """The line of a fine-tuned run."""
+    from playground.training.tuning import DROPOUT, recipe
+
+    step, parent = config.parent.get("step"), _parent(config)
+    run = config.parent["run"] + (f"@{step}" if step is not None else "")
+    words = [run, "--task", tuned.task]
+    settings: list[str] = []
+    model = parent.model
+    if tuned.labelled:
+        more, settings = _labelled(tuned.labelled)
+        words += more
+        model = model if model.dropout else model.replace(dropout=DROPOUT)
+    else:
+        data = config.data.replace(tokenizer=parent.data.tokenizer)
+        words += _data_words(data, parent.data.tokenizer)
+        settings = _data_settings(data, skip=("template",) if tuned.task == "answer" else ())
+        if tuned.task == "answer" and data.template != QUESTION:
+            words += _option("--template", data.template)
+    words += ["--method", tuned.method, *_option("--name", config.name)]
+    for name, option in TUNED.items():
+        if getattr(tuned, name) != getattr(FineTuneSpec, name):
+            words += [option, _text(getattr(tuned, name))]
+    plain = FineTuneSpec(task="language")
+    settings += _settings("finetune", tuned, plain, skip=("task", "labelled", "method", *TUNED))
+    settings += _settings("model", config.model, model, skip=("vocab_size",))
+    planned = recipe(tuned, parent, steps=config.training.steps)
+    for name, option in TUNED_TRAINING.items():
+        usual = recipe(tuned, parent).steps if name == "steps" else getattr(planned, name)
+        if getattr(config.training, name) != usual:
+            words += [option, _text(getattr(config.training, name))]
+    settings += _settings("training", config.training, planned, skip=tuple(TUNED_TRAINING))
+    if settings:
+        words += ["--set", *settings]
+    return f"{PROGRAM} finetune {shlex.join(words)}"
+
+
+def _parent(config: RunConfig) -> RunConfig:
+    """What the parent was trained with; where it is gone, the run itself has to stand in for it."""
+    try:
+        return RunStore().get(config.parent["run"]).config()
+    except (PlaygroundError, SpecError):
+        return config
+
+
+def _labelled(spec: LabelledSpec) -> tuple[list[str], list[str]]:
+    """The words and the settings that tell which labelled text is read."""
+    words = ["--data", spec.path if spec.dataset == "file" else spec.dataset]
+    for name in ("text_column", "label_column"):
+        if (value := getattr(spec, name)) is not None:
+            words += _option(f"--{name.replace('_', '-')}", value)
+    if spec.share != 1:
+        words += ["--share", _text(spec.share)]
+    plain = LabelledSpec(spec.dataset, path=spec.path)
+    return words, _settings("labelled", spec, plain, skip=("dataset", "path", "text_column", "label_column", "share"))
 
 
 def _branched(config: RunConfig, words: list[str], model: ModelSpec) -> tuple[ModelSpec, list[str]]:
@@ -80,7 +139,12 @@ def nearest_preset(config: RunConfig) -> str:
     return min(same, key=distance)
 
 
-def _data_words(data: DataSpec) -> list[str]:
+def _data_settings(data: DataSpec, skip: tuple[str, ...] = ()) -> list[str]:
+    plain = DataSpec(data.corpus, path=data.path)
+    return _settings("data", data, plain, skip=("corpus", "path", "options", "tokenizer", *COLUMNS, *skip))
+
+
+def _data_words(data: DataSpec, usual: TokenizerSpec | None = None) -> list[str]:
     words = ["--data", data.path if data.corpus == "file" else data.corpus]
     for name, option in COLUMNS.items():
         if (value := getattr(data, name)) is not None:
@@ -89,7 +153,8 @@ def _data_words(data: DataSpec) -> list[str]:
     chosen = [f"{key}={value}" for key, value in data.options.items() if plain.get(key) != value]
     if chosen:
         words += ["--option", *chosen]
-    usual = TokenizerSpec(CORPORA[data.corpus].tokenizer) if data.corpus in CORPORA else TokenizerSpec()
+    if usual is None:
+        usual = TokenizerSpec(CORPORA[data.corpus].tokenizer) if data.corpus in CORPORA else TokenizerSpec()
     if data.tokenizer != usual:
         words += ["--tokenizer", f"{data.tokenizer.kind}:{data.tokenizer.vocab_size}"]
     return words
@@ -132,13 +197,17 @@ def python_code(config: RunConfig) -> str:
         parts.append(f"    preset={config.preset!r},")
     if config.parent:
         parts.append(f"    parent={config.parent!r},  # whose weights it starts from")
-    return _SCRIPT.format(config="\n".join(parts))
+    tuning = ""
+    if config.finetune:
+        parts.append(f"    finetune={_call(config.finetune, '    ')},")
+        tuning = "from playground.runs.finetuning import FineTuneSpec, LabelledSpec\n"
+    return _SCRIPT.format(config="\n".join(parts), tuning=tuning)
 
 
 _SCRIPT = """\
 from models.spec import ModelSpec
 from playground.runs.config import RunConfig, TrainingSpec
-from playground.runs.store import RunStore
+{tuning}from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 
 config = RunConfig(
@@ -152,7 +221,7 @@ if __name__ == "__main__":
 """
 
 
-def _call(spec: ModelSpec | DataSpec | TrainingSpec | TokenizerSpec, indent: str) -> str:
+def _call(spec: Any, indent: str) -> str:
     """``Spec(name=value, …)`` with what is not a default; corpus options that are defaults go too."""
     inner = []
     for f in fields(spec):
@@ -170,7 +239,7 @@ def _call(spec: ModelSpec | DataSpec | TrainingSpec | TokenizerSpec, indent: str
                 else MISSING
             )
         if default is MISSING or value != default:
-            shown = _call(value, indent + "    ") if isinstance(value, TokenizerSpec) else repr(value)
+            shown = _call(value, indent + "    ") if is_dataclass(value) else repr(value)
             inner.append(f"{f.name}={shown}")
     line = f"{type(spec).__name__}({', '.join(inner)})"
     if len(indent) + len(line) < 100:

@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from models.presets import PRESETS
 from models.spec import ModelSpec
+from playground.cli.finetune_command import config_from as finetuned_from
 from playground.cli.main import parser
 from playground.cli.train_command import config_from
+from playground.finetune.plan import plan, rival
 from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import recipe
@@ -134,3 +137,102 @@ def test_a_branch_names_its_parent(new_run):
 def test_the_vocabulary_follows_from_the_tokenizer():
     config = config_for("gpt2-tiny", model={"vocab_size": 1024})
     assert read_back(command_line(config)).model.vocab_size == 0
+
+
+LABELLED = st.builds(
+    LabelledSpec,
+    dataset=st.sampled_from(["bible-unread", "bible-sections"]),
+    validation_fraction=st.floats(0.01, 0.5),
+    test_fraction=st.sampled_from([0.1, 0.2]),
+    share=st.floats(0.001, 1),
+    limit=st.integers(0, 10**6),
+    seed=st.integers(0, 99),
+)
+TUNED = st.fixed_dictionaries(
+    {"method": st.sampled_from(["all", "last", "lora"])},
+    optional={
+        "rank": st.integers(1, 64),
+        "alpha": st.floats(0.5, 100),
+        "matrices": st.sets(st.sampled_from(["query", "key", "up"]), min_size=1).map(tuple),
+        "last_layers": st.integers(1, 9),
+        "layer_decay": st.floats(0.1, 1),
+        "class_weights": st.sampled_from(["none", "balanced"]),
+        "pooling": st.sampled_from(["auto", "first"]),
+        "head_dropout": st.floats(0, 0.9),
+        "from_scratch": st.booleans(),
+    },
+)
+TRAINING = st.fixed_dictionaries(
+    {},
+    optional={
+        "steps": st.integers(1, 10**5),
+        "lr": st.floats(1e-9, 10),
+        "batch_size": st.integers(1, 500),
+        "seed": st.integers(0, 99),
+        "optimizer": st.sampled_from(["adamw", "muon"]),
+        "device": st.sampled_from(["auto", "cpu"]),
+        "warmup_steps": st.integers(0, 99),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def a_parent():
+    """A run with a checkpoint that nobody will load."""
+    spec = ModelSpec("decoder", vocab_size=300, d_model=32, n_layers=1, n_heads=2, context_length=16)
+    run = RunStore().create(
+        RunConfig("to go on from", spec, DataSpec("python-docs", tokenizer=TokenizerSpec("char")), preset="gpt2-tiny")
+    )
+    header = b'{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
+    run.save_checkpoint(7, {"model.safetensors": len(header).to_bytes(8, "little") + header})
+    return run
+
+
+def tuned_back(line: str) -> RunConfig:
+    words = shlex.split(line)
+    assert words[:4] == ["python", "-m", "playground", "finetune"]
+    return finetuned_from(parser().parse_args(words[3:]), RunStore())
+
+
+@settings(deadline=None, max_examples=100)
+@given(TUNED, LABELLED, TRAINING, st.sampled_from([{}, {"dropout": 0.0}, {"dropout": 0.25}]))
+def test_a_fine_tuned_run_survives_the_round_trip(a_parent, tuned, labelled, training, model):
+    config = plan(a_parent, FineTuneSpec("classify", labelled, **tuned), model=model, **training)
+    assert tuned_back(command_line(config)) == config
+    assert executed(python_code(config)) == config
+
+
+@settings(deadline=None, max_examples=50)
+@given(TUNED, st.sampled_from(["language", "answer"]), DATA, TRAINING)
+def test_text_that_is_gone_on_with_survives_it_too(a_parent, tuned, task, data, training):
+    if task == "answer":
+        data = DataSpec("task-recall", options={"distance": 40}, seed=data.seed, template="- Q: {question}?\nA:")
+    config = plan(a_parent, FineTuneSpec(task, **tuned), data, **training)
+    assert tuned_back(command_line(config)) == config
+    assert executed(python_code(config)) == config
+
+
+def test_a_persons_tables_and_their_columns_survive_it(a_parent, tmp_path):
+    file = tmp_path / "a file; rm -rf $HOME.csv"
+    file.write_text("text,label,answer\nhello,1,2\n")
+    labelled = LabelledSpec("file", path=str(file), text_column="- text", label_column="label")
+    pairs = DataSpec("file", path=str(file), source_column="text", target_column="answer", template="{question} =")
+    plain = plan(a_parent, FineTuneSpec("tag", labelled))
+    answer = plan(a_parent, FineTuneSpec("answer"), pairs, name="--set 'x' \"y\"\n$(true)")
+    for config in (plain, answer, rival(plain, "scratch", a_parent.config()), rival(plain, "lora", a_parent.config())):
+        assert tuned_back(command_line(config)) == config
+        assert executed(python_code(config)) == config
+
+
+def test_a_fine_tuned_run_is_told_briefly(a_parent):
+    config = plan(a_parent, FineTuneSpec("classify", LabelledSpec("bible-unread"), method="lora", rank=4), name="mine")
+    assert command_line(config) == (
+        f"python -m playground finetune {a_parent.id}@7 --task classify --data bible-unread --method lora "
+        "--name mine --rank 4"
+    )
+
+
+def test_a_fine_tuned_run_whose_parent_is_gone_still_names_it(a_parent):
+    config = plan(a_parent, FineTuneSpec("classify", LabelledSpec("bible-unread")))
+    config = config.replace(parent={"run": "gone-abcdef", "step": 3})
+    assert "finetune gone-abcdef@3 --task classify --data bible-unread" in command_line(config)
