@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from playground.labelled.prepare import tagged_tokens
 from playground.labelled.rows import Tagged
 from playground.labelled.table import open_table, pieces_of
 from playground.runs.folder import RunFolder
+from playground.text.files import TABLES
 from playground.text.tokenizers import Tokenizer, clean
 from playground.training.batches import pad
 from playground.training.saving import labels_of, load_model
@@ -48,7 +49,7 @@ class Labeller:
     @torch.no_grad()
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Of each label, for each text ``[texts, labels]`` ("classify")."""
-        found = []
+        found = [np.zeros((0, len(self.labels)), np.float32)]
         for start in range(0, len(texts), BATCH):
             ids, lengths = pad([self.tokens(text) for text in texts[start : start + BATCH]], self.tokenizer.pad_id)
             real = torch.from_numpy(np.arange(ids.shape[1]) < lengths[:, None])
@@ -62,8 +63,9 @@ class Labeller:
 
         Words that are beyond the model's length are left out.
         """
-        row = Tagged(pieces_of(text), tuple("?" for _ in pieces_of(text)))
-        if not row.pieces:
+        pieces = pieces_of(clean(text))
+        row = Tagged(pieces, tuple("?" if piece.strip() else "" for piece in pieces))
+        if not any(row.tags):
             raise PlaygroundError("There is no text.", "Type a sentence.")
         ids, asked = tagged_tokens(row, {"?": 0}, lambda piece: np.asarray(self.tokenizer.encode(piece)))
         likely = self.model(torch.from_numpy(ids[None, : self.length])).logits[0].float().softmax(-1).numpy()
@@ -125,7 +127,7 @@ def label_table(
 
 
 def _texts(path: str, column: str | None) -> tuple[Iterator[dict], list[str], str]:
-    if Path(path).suffix.lower() in (".txt", ".text", ".md", ""):
+    if Path(path).suffix.lower() not in TABLES:
         from playground.text.encodings import detect, lines
 
         place = Path(path)
@@ -161,5 +163,6 @@ def _text(value: object) -> str:
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
-    """The name, or "label (model)" where the table has such a column."""
-    return name if name not in taken else f"{name} (model)"
+    """The name, or "label (model)", "label (model 2)", … where the table has such a column."""
+    others = (f"{name} (model{f' {i}' if i > 1 else ''})" for i in count(1))
+    return name if name not in taken else next(other for other in others if other not in taken)

@@ -176,7 +176,7 @@ class _Source:
 def _source(spec: LabelledSpec, task: str) -> _Source:
     if spec.dataset == "file":
         rows = rows_of(spec, task)
-        opened = files.open_file(DataSpec("file", path=spec.path, text_column=_any_column(spec)))
+        opened = files.open_file(DataSpec("file", path=spec.path, text_column=_any_column(spec), encoding=spec.encoding))
         return _Source(rows, opened.fingerprint, opened.licence, opened.provenance)
     known = builtin.get(spec.dataset)
     if known.task != task:
@@ -243,6 +243,8 @@ class _Read:
 def _usable(rows: Iterator[Labelled | Tagged], task: str, read: _Read | None = None) -> Iterator[Labelled | Tagged]:
     """The rows with a text and a label; both passes see the same ones."""
     for row in rows:
+        if task == "tag":
+            row = _asked_first(row)
         if not row.text.strip():
             if read:
                 read.without_text += 1
@@ -251,6 +253,23 @@ def _usable(rows: Iterator[Labelled | Tagged], task: str, read: _Read | None = N
                 read.without_label += 1
         else:
             yield row
+
+
+def _asked_first(row: Tagged) -> Tagged:
+    """The same text with every piece asked about but a last one: what has no tag begins the piece after it."""
+    if all(row.tags) and all(row.pieces):
+        return row
+    pieces, tags, waiting = [], [], ""
+    for piece, tag in zip(row.pieces, row.tags):
+        waiting += piece
+        if tag and waiting:
+            pieces.append(waiting)
+            tags.append(tag)
+            waiting = ""
+    if waiting:
+        pieces.append(waiting)
+        tags.append("")
+    return Tagged(tuple(pieces), tuple(tags), row.group)
 
 
 def _read(source: _Source, task: str, watch: Watch) -> _Read:

@@ -52,16 +52,18 @@ def split(texts: np.ndarray, groups: np.ndarray, labels: np.ndarray, spec: Label
 def _sides(sizes: np.ndarray, spec: LabelledSpec) -> np.ndarray:
     """Fills the test and then validation up to their shares of the examples, from groups in the order of chance.
 
-    A group that would fill a side far beyond its share is passed over; each side has at least one group.
+    A group that would fill a side far beyond its share is passed over; each side has at least one group, also the
+    training side, however small the groups that fit.
     """
     total = int(sizes.sum())
     side = np.zeros(len(sizes), dtype=np.int8)
     for code, share in ((2, spec.test_fraction), (1, spec.validation_fraction)):
         free = np.flatnonzero(side == 0)
+        spare = len(free) - code  # what is left is for the sides after this one, a group each
         wanted, filled = share * total, 0
         for place in free:
-            if filled < wanted and filled + sizes[place] <= max(1.25 * wanted, 1):
-                side[place], filled = code, filled + int(sizes[place])
+            if spare and filled < wanted and filled + sizes[place] <= max(1.25 * wanted, 1):
+                side[place], filled, spare = code, filled + int(sizes[place]), spare - 1
         if not filled:
             side[free[np.argmin(sizes[free])]] = code
     return side

@@ -10,6 +10,7 @@ from playground.labelled.rows import Labelled, Tagged
 from playground.runs.finetuning import LabelledSpec
 from playground.text import files
 from playground.text.spec import DataSpec
+from playground.text.tokenizers import clean
 
 TEXT_NAMES = (*files.TEXT_NAMES, "tokens", "words", "message", "comment", "question", "title", "文本", "内容", "评论")
 LABEL_NAMES = (
@@ -100,10 +101,10 @@ def rows_of(spec: LabelledSpec, task: str) -> Callable[[], Iterator[Labelled | T
 
 
 def _cell(value: object) -> str:
-    """A cell as text; a whole number that a table holds as 3.0 is "3"."""
+    """A cell as text that can be written; a whole number that a table holds as 3.0 is "3"."""
     if isinstance(value, float):
-        return "" if value != value else f"{value:g}"
-    return "" if value is None else value if isinstance(value, str) else str(value)
+        return "" if value != value else str(int(value)) if value.is_integer() else str(value)
+    return "" if value is None else clean(value) if isinstance(value, str) else str(value)
 
 
 def _tagged(words: object, tags: object, number: int, name: str) -> Tagged:

@@ -161,7 +161,7 @@ class Trainer:
         """One optimizer step; the state to end in when a request came, else None."""
         start = time.perf_counter()
         step = self.progress.step
-        if self.config.model.dropout:
+        if self.config.model.dropout or self.config.finetune:  # a head for labels has dropout of its own
             self.device.seed(self.training.seed * 1_000_003 + step * self.group.world + self.group.rank)
         batches = self.batches(step)
         local = sum(batch.n_targets for batch in batches)
