@@ -27,6 +27,8 @@ class About:
         objective: "clm", "mlm" or "seq2seq".
         pairs: whether a text is answered (source, <bos>, answer).
         ids: of <pad>, <bos>, <eos> and <mask>.
+        task: "classify" or "tag" for a fine-tuned reader; else "".
+        labels: the names of its labels, in the order of its logits.
     """
 
     architecture: str
@@ -40,6 +42,8 @@ class About:
     objective: str
     pairs: bool
     ids: tuple[int, int, int, int]
+    task: str = ""
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> "About":
@@ -49,13 +53,17 @@ class About:
         """
         try:
             about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-            return cls(
-                **{name: about[name] for name in cls.__dataclass_fields__} | {"ids": tuple(about["ids"])}
-            )
+            known = {name: about[name] for name in cls.__dataclass_fields__ if name in about}
+            return cls(**known | {name: tuple(known[name]) for name in ("ids", "labels") if name in known})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PlaygroundError(
                 f"{folder.name} is no export of the playground.", "Export the run again."
             ) from error
+
+
+def graph_file(folder: Path, stem: str, precision: str) -> Path:
+    """Where a graph of standard operators is: model.onnx, model.int8.onnx …"""
+    return folder / (f"{stem}.onnx" if precision == "fp32" else f"{stem}.{precision}.onnx")
 
 
 class Writer:
@@ -116,8 +124,10 @@ class Decoder(Writer):
     def _empty_cache(self) -> dict[str, ort.OrtValue]:
         about, device = self.about, "cuda" if self.provider == "CUDA" else "cpu"
         shape = (self.batch, about.n_kv_heads, self.room, about.head_dim)
+        types = {value.name: value.type for value in self.session.get_inputs()}
+        kept = np.float16 if types.get("past_key_values.0.key") == "tensor(float16)" else np.float32
         return {
-            f"{i}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=np.float32), device, 0)
+            f"{i}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=kept), device, 0)
             for i in range(about.n_layers)
             for kind in ("key", "value")
         }
@@ -182,15 +192,22 @@ class Portable(Writer):
 
     Args:
         folder: of the export.
+        precision: which of its files.
     """
 
     def __init__(
-        self, folder: Path, about: About, batch: int = 1, device: str = "auto", threads: int = 0
+        self,
+        folder: Path,
+        about: About,
+        batch: int = 1,
+        device: str = "auto",
+        threads: int = 0,
+        precision: str = "fp32",
     ) -> None:
-        name = "decoder_model.onnx" if about.architecture == "encoder-decoder" else "model.onnx"
-        self.session = open_session(folder / name, device, threads)
         pairs = about.architecture == "encoder-decoder"
-        self.reader = open_session(folder / "encoder_model.onnx", device, threads) if pairs else None
+        opened = lambda stem: open_session(graph_file(folder, stem, precision), device, threads, batch)
+        self.session = opened("decoder_model" if pairs else "model")
+        self.reader = opened("encoder_model") if pairs else None
         self.about, self.batch, self.room = about, batch, about.context_length
         self.provider = running_on(self.session)
         self.inputs = [value.name for value in self.session.get_inputs()]
@@ -213,9 +230,11 @@ class Portable(Writer):
         """As :meth:`Decoder.read`."""
         self.length = np.zeros(self.batch, dtype=np.int32)
         self.state = {
-            name: np.zeros(self._empty(name), dtype=np.float32)
-            for name in self.inputs
-            if name.startswith("past")
+            value.name: np.zeros(
+                self._empty(value.name), np.float16 if value.type == "tensor(float16)" else np.float32
+            )
+            for value in self.session.get_inputs()
+            if value.name.startswith("past")
         }
         return self._run(np.asarray(texts, dtype=np.int64))
 
@@ -264,12 +283,14 @@ class Engine:
     ) -> None:
         folder = Path(folder)
         self.about = About.read(folder)
+        if self.about.task or self.about.objective == "mlm":
+            raise PlaygroundError("This model reads text; it does not continue it.", "Use playground.inference.reader.")
         fused = folder / f"fused.{precision}.onnx"
         self.fused = fused.exists()
         if self.fused:
             self.model: Decoder | Portable = Decoder(fused, self.about, batch, 0, device, threads)
         else:
-            self.model = Portable(folder, self.about, batch, device, threads)
+            self.model = Portable(folder, self.about, batch, device, threads, precision)
         self.provider = self.model.provider
         self.lock = threading.Lock()
 

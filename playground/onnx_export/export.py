@@ -13,18 +13,21 @@ from typing import Any
 import onnx
 from torch import nn
 
+from models.heads import Reader
 from playground.atomic import disk_errors
 from playground.errors import PlaygroundError
-from playground.inference.engine import ABOUT
+from playground.inference.engine import ABOUT, graph_file
 from playground.onnx_export import package, shrink, verify
 from playground.onnx_export.fused import can_be_fused, fused_decoder
+from playground.onnx_export.layers import Weights
+from playground.onnx_export.readers import reader
 from playground.onnx_export.recurrent import recurrent
 from playground.onnx_export.transformers import decoder, encoder, source_encoder, state_of, target_decoder
 from playground.paths import home
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
 from playground.text.tokenizers import Tokenizer
-from playground.training.saving import load_model
+from playground.training.saving import labels_of, load_model
 
 Progress = Callable[[str, float], None]
 REPORT = "report.json"
@@ -74,7 +77,7 @@ def export(
 
     Args:
         step: which checkpoint; None takes the latest.
-        precisions: of the fast graph, keys of `shrink.PRECISIONS`; fp32 is always made.
+        precisions: keys of `shrink.PRECISIONS`; fp32 is always made.
         attentions: give out every layer's attention weights too, in the graph of standard operators.
         to: another folder than the usual one.
 
@@ -87,6 +90,10 @@ def export(
     if unknown:
         raise PlaygroundError(
             f"There is no precision {sorted(unknown)[0]}.", f"Choose among {', '.join(shrink.PRECISIONS)}."
+        )
+    if run.config().model.is_recurrent and set(precisions) != {"fp32"}:
+        raise PlaygroundError(
+            "Recurrent models are exported in fp32 alone: ONNX's operators for them take whole weights.", "Choose fp32."
         )
     if not run.tokenizer_path.exists():
         raise PlaygroundError(
@@ -122,50 +129,68 @@ def _steps(
 ) -> list:
     """What is done, in order: a name, the share that is done before it, and the work."""
     spec, weights = model.spec, state_of(model)
+    reads = isinstance(model, Reader)
+    labels = labels_of(run) if reads else []
+    ordered = sorted(precisions, key=list(shrink.PRECISIONS).index)
 
     def graphs() -> dict[str, Any]:
-        for name, graph in _graphs(spec, weights, attentions).items():
-            shrink.save(graph, made / name)
-        package.write_about(made, run, spec, tokenizer)
-        return {}
+        sizes: dict[str, int] = {}
+        for name, graph in graphs_of(model, weights, attentions).items():
+            for precision in ordered if not is_fused(model) else ["fp32"]:
+                size = shrink.save(shrink.shrink(graph, precision), graph_file(made, name, precision))
+                sizes[precision] = sizes.get(precision, 0) + size
+        package.write_about(made, run, model, tokenizer, labels)
+        return {"sizes": sizes, "fused": is_fused(model), "attentions": attentions and not spec.is_recurrent}
 
     def fused() -> dict[str, Any]:
+        if not is_fused(model):
+            return {}
         sizes = {}
-        if can_be_fused(spec):
-            for precision in sorted(precisions, key=list(shrink.PRECISIONS).index):
-                graph = shrink.shrink(fused_decoder(spec, weights), precision)
-                sizes[precision] = shrink.save(graph, made / f"fused.{precision}.onnx")
-        return {"sizes": sizes, "fused": bool(sizes)}
+        for precision in ordered:
+            graph = shrink.shrink(fused_decoder(spec, weights), precision)
+            sizes[precision] = shrink.save(graph, made / f"fused.{precision}.onnx")
+        return {"sizes": sizes}
 
     def prove() -> dict[str, Any]:
-        checks = list(verify.check_graph(model, made))
-        if can_be_fused(spec):
+        checks = list(verify.check_reader(model, made) if reads else verify.check_graph(model, made))
+        if is_fused(model):
             checks += list(verify.check_fused(model, made))
-        greedy = verify.check_greedy(model, made) if spec.is_causal else None
+        greedy = verify.check_greedy(model, made) if spec.is_causal and not reads else None
         verify.disagree(checks, greedy)
+        small = {name: verify.check_shrunk(model, made, name) for name in ordered if name != "fp32"}
         return {
+            "shrunk": {name: {"error": check.error, "scale": check.scale} for name, check in small.items()},
             "checks": [asdict(check) for check in checks],
             "greedy": greedy,
             "worst": max(check.error for check in checks),
         }
 
     def pack() -> dict[str, Any]:
-        return package.write_package(made, run, spec, weights, tokenizer, step)
+        return package.write_package(made, run, model, weights, tokenizer, step, labels)
 
     return [("Writing the graph", 0.1, graphs), ("Writing the fast graph", 0.25, fused),
             ("Comparing with PyTorch", 0.45, prove), ("Packing", 0.9, pack)]  # fmt: skip
 
 
-def _graphs(spec, weights, attentions: bool) -> dict[str, onnx.ModelProto]:
+def is_fused(model: nn.Module) -> bool:
+    """Whether the model has a fast graph besides the one of standard operators."""
+    return not isinstance(model, Reader) and can_be_fused(model.spec)
+
+
+def graphs_of(model: nn.Module, weights: Weights, attentions: bool = False) -> dict[str, onnx.ModelProto]:
+    """The graphs of standard operators that are the model, by the names of their files without ".onnx"."""
+    spec = model.spec
+    if isinstance(model, Reader):
+        return {"model": reader(model, weights, attentions)}
     if spec.is_recurrent:
-        return {"model.onnx": recurrent(spec, weights)}
+        return {"model": recurrent(spec, weights)}
     if spec.architecture == "encoder":
-        return {"model.onnx": encoder(spec, weights, attentions)}
+        return {"model": encoder(spec, weights, attentions)}
     if spec.architecture == "decoder":
-        return {"model.onnx": decoder(spec, weights, attentions)}
+        return {"model": decoder(spec, weights, attentions)}
     return {
-        "encoder_model.onnx": source_encoder(spec, weights, attentions),
-        "decoder_model.onnx": target_decoder(spec, weights, attentions),
+        "encoder_model": source_encoder(spec, weights, attentions),
+        "decoder_model": target_decoder(spec, weights, attentions),
     }
 
 

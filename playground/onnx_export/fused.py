@@ -3,6 +3,7 @@
 import numpy as np
 import onnx
 
+from models.positions import sinusoidal
 from models.spec import ModelSpec
 from playground.onnx_export.graph import MICROSOFT, Graph
 from playground.onnx_export.layers import Layers, Weights
@@ -119,14 +120,23 @@ class _Fused(Layers):
         qk = g("SimplifiedLayerNormalization", g("Reshape", qk, g.const([-1, d])), ones, axis=-1, epsilon=eps)
         return g("Concat", g("Reshape", qk, g.const([-1, both])), v, axis=-1)
 
+    @property
+    def n_positions(self) -> int:
+        """How many places the tables have."""
+        return min(MOST_POSITIONS, max(2048, 2 * self.spec.context_length))
+
+    def waves(self, places: str) -> str:
+        """The sinusoidal table's rows, looked up."""
+        table = sinusoidal(self.n_positions, self.spec.d_model).numpy()
+        return self.g("Gather", self.g.weight("waves", table), places)
+
     def tables(self) -> tuple[str, str]:
         """Cosines and sines of rotary positions ``[positions, d/2]``."""
         spec, d = self.spec, self.spec.head_dim
         frequencies = (
             1.0 / np.float32(spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)
         ).astype(np.float32)
-        n = min(MOST_POSITIONS, max(2048, 2 * spec.context_length))
-        angles = np.arange(n, dtype=np.float32)[:, None] * frequencies
+        angles = np.arange(self.n_positions, dtype=np.float32)[:, None] * frequencies
         return self.g.weight("rotary_cos", np.cos(angles)), self.g.weight("rotary_sin", np.sin(angles))
 
     def mlp(self, x: str, name: str) -> str:

@@ -23,6 +23,13 @@ FAMILIES = {
     },
 }  # fmt: skip
 CLASSES = {"llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel", "bert": "BertForMaskedLM"}
+TAGGERS = {
+    "llama": "LlamaForTokenClassification",
+    "gpt2": "GPT2ForTokenClassification",
+    "bert": "BertForTokenClassification",
+}
+"""Heads for tags are a matrix and a bias there as here. Those for the class of a text are not: BERT puts a dense layer with
+tanh before it, GPT-2 and Llama have no bias and read the last token."""
 
 
 def family_of(spec: ModelSpec) -> str | None:
@@ -35,11 +42,12 @@ def family_of(spec: ModelSpec) -> str | None:
     return None
 
 
-def config(spec: ModelSpec, family: str, ids: tuple[int, int, int, int]) -> dict[str, Any]:
+def config(spec: ModelSpec, family: str, ids: tuple[int, int, int, int], task: str = "") -> dict[str, Any]:
     """``config.json`` of transformers."""
     pad, bos, eos, _ = ids
     common = {
-        "architectures": [CLASSES[family]], "model_type": family, "vocab_size": spec.vocab_size, "torch_dtype": "float32",
+        "architectures": [(TAGGERS if task else CLASSES)[family]], "model_type": family, "vocab_size": spec.vocab_size,
+        "torch_dtype": "float32",
         "pad_token_id": pad, "bos_token_id": bos, "eos_token_id": eos, "tie_word_embeddings": spec.tie_embeddings,
     }  # fmt: skip
     if family == "gpt2":
@@ -63,9 +71,15 @@ def config(spec: ModelSpec, family: str, ids: tuple[int, int, int, int]) -> dict
     }  # fmt: skip
 
 
-def renamed(spec: ModelSpec, weights: Weights, family: str) -> Weights:
-    """The weights as transformers calls them."""
-    return {"llama": _llama, "gpt2": _gpt2, "bert": _bert}[family](spec, weights)
+def renamed(spec: ModelSpec, weights: Weights, family: str, task: str = "") -> Weights:
+    """The weights as transformers calls them; of a tagger (``task`` "tag") with its head."""
+    to = {"llama": _llama, "gpt2": _gpt2, "bert": _bert}[family]
+    if not task:
+        return to(spec, weights)
+    body = {name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")}
+    made = {name: value for name, value in to(spec, body).items() if not name.startswith(("lm_head.", "cls."))}
+    head = {"llama": "score", "gpt2": "classifier", "bert": "classifier"}[family]
+    return made | {f"{head}.{kind}": weights[f"head.tags.{kind}"] for kind in ("weight", "bias")}
 
 
 def _split(spec: ModelSpec, qkv: np.ndarray) -> list[np.ndarray]:

@@ -3,12 +3,17 @@
 import json
 import shutil
 import zipfile
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from models.heads import ClassificationHead, Reader, TaggingHead
 from models.spec import ModelSpec
 from playground.inference.engine import ABOUT
+from playground.labelled.table import PIECES
 from playground.onnx_export import loadable
 from playground.onnx_export.layers import Weights
 from playground.runs.folder import RunFolder
@@ -22,55 +27,78 @@ LOADERS = {
 }
 
 
-def write_about(folder: Path, run: RunFolder, spec: ModelSpec, tokenizer: Tokenizer) -> None:
+def task_of(model: nn.Module) -> str:
+    """ "classify" or "tag" for a fine-tuned reader, else ""."""
+    return {ClassificationHead: "classify", TaggingHead: "tag"}[type(model.head)] if isinstance(model, Reader) else ""
+
+
+def loaders_of(model: nn.Module) -> str:
+    """Which software that is not ours knows the folder; "" for none."""
+    family = loadable.family_of(model.spec)
+    if not family or task_of(model) == "classify":  # transformers' own classification heads are others
+        return ""
+    return f"transformers ({loadable.TAGGERS[family]})" if task_of(model) else LOADERS[family]
+
+
+def write_about(
+    folder: Path, run: RunFolder, model: nn.Module, tokenizer: Tokenizer, labels: Sequence[str] = ()
+) -> None:
     """``playground.json``: what an engine has to know."""
-    about = run.about()
+    about, spec = run.about(), model.spec
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
     _json(folder / ABOUT, {
         "architecture": spec.architecture, "n_layers": spec.n_layers, "n_kv_heads": spec.kv_heads,
         "head_dim": spec.head_dim, "d_model": spec.d_model, "vocab_size": spec.vocab_size,
         "context_length": spec.context_length, "position": "none" if spec.is_recurrent else spec.position,
         "objective": about["training"]["objective"], "pairs": about.get("data_shape") == "pairs", "ids": list(ids),
-        "name": run.name, "spec": spec.to_dict(),
+        "name": run.name, "spec": spec.to_dict(), "task": task_of(model), "labels": list(labels), "pieces": PIECES,
     })  # fmt: skip
 
 
 def write_package(
-    folder: Path, run: RunFolder, spec: ModelSpec, weights: Weights, tokenizer: Tokenizer, step: int
+    folder: Path,
+    run: RunFolder,
+    model: nn.Module,
+    weights: Weights,
+    tokenizer: Tokenizer,
+    step: int,
+    labels: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything else; says which software knows the folder."""
     from safetensors.numpy import save_file
 
-    family = loadable.family_of(spec)
+    spec, task = model.spec, task_of(model)
+    family = loadable.family_of(spec) if loaders_of(model) else None
     shutil.copyfile(run.tokenizer_path, folder / "tokenizer.json")
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
     _json(folder / "tokenizer_config.json", tokenizer_config(spec))
-    named = loadable.renamed(spec, weights, family) if family else weights
+    named = loadable.renamed(spec, weights, family, task) if family else weights
     save_file(
         {name: value.copy() for name, value in named.items()},
         folder / "model.safetensors",
         metadata={"format": "pt"},
     )
     (folder / "model.safetensors").chmod(0o644)  # safetensors makes it its owner's alone
-    if family:
-        _json(folder / "config.json", loadable.config(spec, family, ids))
-    else:
-        _json(folder / "config.json", {"model_type": "lm-playground", **spec.to_dict()})
-    if spec.is_causal and not spec.is_recurrent:
+    config = loadable.config(spec, family, ids, task) if family else {"model_type": "lm-playground", **spec.to_dict()}
+    if labels:
+        config["id2label"] = {str(i): label for i, label in enumerate(labels)}
+        config["label2id"] = {label: i for i, label in enumerate(labels)}
+    _json(folder / "config.json", config)
+    if spec.is_causal and not spec.is_recurrent and not task:
         _json(
             folder / "generation_config.json",
             {"bos_token_id": ids[1], "eos_token_id": ids[2], "pad_token_id": ids[0]},
         )
-    if spec.architecture == "decoder":
+    if spec.architecture == "decoder" and not task:
         _json(folder / "genai_config.json", genai_config(spec, ids))
     for name in ("example.py", "demo.html"):
-        if name == "demo.html" and spec.architecture != "decoder":
+        if name == "demo.html" and (spec.architecture != "decoder" or task):
             continue
         text = resources.files("playground.onnx_export").joinpath("shipped", name).read_text(encoding="utf-8")
         (folder / name).write_text(text.replace("{{NAME}}", run.name), encoding="utf-8")
     (folder / "curve.svg").write_text(curve(run), encoding="utf-8")
-    (folder / "README.md").write_text(card(run, spec, family, step), encoding="utf-8")
-    return {"family": family, "loaders": LOADERS.get(family or "", "")}
+    (folder / "README.md").write_text(card(run, model, step, labels), encoding="utf-8")
+    return {"family": family, "loaders": loaders_of(model), "task": task, "labels": list(labels)}
 
 
 def tokenizer_config(spec: ModelSpec) -> dict[str, Any]:
@@ -129,26 +157,36 @@ def curve(run: RunFolder, width: int = 640, height: int = 240) -> str:
             f'<rect width="{width}" height="{height}" fill="#fff"/>{lines}{words}</svg>\n')  # fmt: skip
 
 
-def card(run: RunFolder, spec: ModelSpec, family: str | None, step: int) -> str:
+DOES = {
+    "classify": "gives a text one of {n} labels: {labels}",
+    "tag": "gives each word of a text one of {n} labels: {labels}",
+    "mlm": "fills in hidden words",
+    "clm": "continues a text",
+    "seq2seq": "answers a text with a text",
+}
+
+
+def card(run: RunFolder, model: nn.Module, step: int, labels: Sequence[str] = ()) -> str:
     """README.md: what it is, how it was made, from what, and who can load it."""
-    about, status = run.about(), run.status()
+    about, status, spec, task = run.about(), run.status(), model.spec, task_of(model)
     info = about.get("data_info", {})
-    loss = (
-        f"{status.val_loss:.4f} nats a token on held-out text"
-        if status.val_loss is not None
-        else "not measured"
-    )
+    objective = "seq2seq" if about.get("data_shape") == "pairs" else about["training"]["objective"]
+    does = DOES[task or objective].format(n=len(labels), labels=", ".join(labels[:20]) + (" …" if len(labels) > 20 else ""))
+    loss = "not measured"
+    if status.val_loss is not None:
+        loss = f"{status.val_loss:.4f} nats {'an example' if task else 'a token'} on held-out text"
     known = (
-        f"The weights are a known architecture; load the folder with {LOADERS[family]}."
-        if family
-        else "This is a mix of its own: transformers and transformers.js do not know it. ONNX Runtime runs it everywhere."
+        f"The weights are a known architecture; load the folder with {loaders_of(model)}."
+        if loaders_of(model)
+        else "No class of transformers or transformers.js computes this model. ONNX Runtime runs it everywhere."
     )
     tags = "\n".join(["---", "library_name: onnx", "tags: [lm-playground]", "---"])
     return f"""{tags}
 # {run.name}
 
 A small language model ({spec.architecture}, {spec.n_layers} layers, {spec.d_model} channels, context of
-{spec.context_length} tokens), exported from LM Playground at step {step:,}. Validation loss: {loss}.
+{spec.context_length} tokens) that {does}.
+Exported from LM Playground at step {step:,}. Validation loss: {loss}.
 
 ![training curve](curve.svg)
 

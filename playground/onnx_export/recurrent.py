@@ -25,25 +25,35 @@ def recurrent(spec: ModelSpec, weights: Weights) -> onnx.ModelProto:
     shape = [spec.n_layers, "batch", spec.d_model]
     lengths, past = "", []
     if spec.bidirectional:
-        mask = g.input("attention_mask", "int64", ["batch", "sequence"])
-        lengths = g("Cast", g("ReduceSum", mask, g.const([1]), keepdims=0), to=6)
+        lengths = lengths_of(g, g.input("attention_mask", "int64", ["batch", "sequence"]))
     else:
         past = [g("Split", g.input(f"past_{name}", "float", shape), n=spec.n_layers, axis=0, num_outputs=spec.n_layers)
                 for name in names]  # fmt: skip
         past = [[states] if isinstance(states, str) else states for states in past]
-    x = g("Transpose", g("Gather", net.param("embedding.tokens.weight"), ids), perm=[1, 0, 2])  # [S, B, d]
-    ends: list[list[str]] = [[] for _ in names]
-    for i in range(spec.n_layers):
-        x, after = layer(g, spec, weights, x, i, lengths, [states[i] for states in past])
-        for kept, state in zip(ends, after, strict=False):
-            kept.append(state)
-    logits = net.head(g("Transpose", x, perm=[1, 0, 2]))
-    g.output("logits", "float", ["batch", "sequence", spec.vocab_size], logits)
+    x, ends = layers(net, ids, lengths, past)
+    g.output("logits", "float", ["batch", "sequence", spec.vocab_size], net.head(x))
     if not spec.bidirectional:
-        for name, states in zip(names, ends, strict=True):
+        for name, states in zip(names, ends, strict=False):
             joined = g("Concat", *states, axis=0) if len(states) > 1 else states[0]
             g.output(f"present_{name}", "float", shape, joined)
     return g.model()
+
+
+def lengths_of(g: Graph, mask: str) -> str:
+    """How many tokens of each text are real, int32 ``[B]``."""
+    return g("Cast", g("ReduceSum", mask, g.const([1]), keepdims=0), to=6)
+
+
+def layers(net: Layers, ids: str, lengths: str, past: list[list[str]]) -> tuple[str, list[list[str]]]:
+    """All layers ``[B, S, d_model]``; and by kind of state, what each layer ends with."""
+    g, spec = net.g, net.spec
+    x = g("Transpose", g("Gather", net.param("embedding.tokens.weight"), ids), perm=[1, 0, 2])  # [S, B, d]
+    ends: list[list[str]] = [[], []]
+    for i in range(spec.n_layers):
+        x, after = layer(g, spec, net.weights, x, i, lengths, [states[i] for states in past])
+        for kept, state in zip(ends, after, strict=False):
+            kept.append(state)
+    return g("Transpose", x, perm=[1, 0, 2]), ends
 
 
 def layer(

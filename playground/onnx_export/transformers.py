@@ -1,8 +1,11 @@
 """Decoders, encoders and encoder–decoders as graphs of standard operators, which every runtime loads."""
 
+import copy
+
 import numpy as np
 import onnx
 
+from models.lora import is_adapter, merge_lora
 from models.spec import ModelSpec
 from playground.onnx_export.graph import Graph
 from playground.onnx_export.layers import Layers, Weights
@@ -87,12 +90,17 @@ def encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx
     return g.model()
 
 
-def read(net: Layers, ids: str, mask: str, side: str, attentions: bool = False) -> str:
-    """All layers of an encoder ``[B, S, d_model]``."""
+def read(net: Layers, ids: str, mask: str, side: str, attentions: bool = False, causal: bool = False) -> str:
+    """All layers on a whole text at once ``[B, S, d_model]``; ``causal``: each token sees what came before alone."""
     g, spec = net.g, net.spec
     places = net.places_of(mask)
     x = net.embed(ids, places)
-    bias = net.hide(g("Unsqueeze", g("Cast", mask, to=9), g.const([1, 2])))
+    allowed = g("Unsqueeze", g("Cast", mask, to=9), g.const([1, 2]))
+    if causal:
+        order = g("Range", g.const(0), g("Gather", g("Shape", ids), g.const(1)), g.const(1))
+        seen = g("GreaterOrEqual", g("Unsqueeze", order, g.const([1])), g("Unsqueeze", order, g.const([0])))
+        allowed = g("And", seen, allowed)
+    bias = net.hide(allowed)
     if spec.position == "alibi":
         bias = g("Add", bias, net.alibi(places, places))
     turns = net.turns(places)
@@ -158,7 +166,9 @@ def target_decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) 
 
 
 def state_of(model) -> Weights:
-    """A torch model's weights as float32 arrays."""
+    """A torch model's weights as float32 arrays; low-rank adapters are merged into the matrices beside them."""
+    if any(is_adapter(name) for name, _ in model.named_parameters()):
+        model = merge_lora(copy.deepcopy(model))
     return {
         name: value.detach().float().cpu().numpy().astype(np.float32)
         for name, value in model.state_dict().items()

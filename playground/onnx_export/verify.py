@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from models.decode import decode
+from models.heads import Reader
 from models.spec import ModelSpec
 from playground.errors import PlaygroundError
 from playground.inference.engine import Engine
+from playground.inference.reader import Reader as TextReader
 from playground.inference.session import open_session
 
 TOLERANCE = 2e-4
@@ -183,6 +185,44 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
         )
 
 
+@torch.no_grad()
+def check_reader(model: nn.Module, folder: Path) -> Iterator[Check]:
+    """A fine-tuned reader (`models.heads.Reader`) against torch: batches of 1 to 8, lengths of 1 to the context, padding."""
+    spec, rng = model.spec, np.random.default_rng(0)
+    session, most = open_session(folder / "model.onnx", "cpu"), spec.context_length
+    for batch, n, padded in ((1, 1, 0), (2, most // 2, 0), (4, most // 2, most // 4), (8, most, most - 1), (3, most, most // 3)):
+        ids, mask = rng.integers(4, spec.vocab_size, (batch, n)), np.ones((batch, n), dtype=np.int64)
+        mask[0, n - padded :] = 0 if padded else 1
+        theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
+        (ours,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
+        told = f"batch {batch}, {n} tokens" + (f", {padded} of them padding" if padded else "")
+        yield compare(ours, theirs, told) if theirs.ndim == 2 else compare(ours[mask == 1], theirs[mask == 1], told)
+
+
+@torch.no_grad()
+def check_shrunk(model: nn.Module, folder: Path, precision: str) -> Check:
+    """That a smaller file runs, and how far its logits are from torch's: that is what shrinking costs, no mistake.
+
+    Raises:
+        PlaygroundError: when it does not run, or gives no numbers.
+    """
+    spec, rng = model.spec, np.random.default_rng(3)
+    texts = rng.integers(4, spec.vocab_size, (2, max(1, spec.context_length // 2)))
+    ids = torch.from_numpy(texts)
+    if spec.is_causal and not isinstance(model, Reader):
+        engine, more = Engine(folder, precision, batch=2, device="cpu"), {}
+        if spec.architecture == "encoder-decoder":
+            engine.model.source(texts[0])
+            more = {"source_ids": ids[:1].expand(2, -1)}
+        ours, theirs = engine.model.read(texts), model(ids, **more).logits[:, -1]
+    else:
+        ours, theirs = TextReader(folder, precision, device="cpu").logits(texts), model(ids).logits
+    if not np.isfinite(ours).all():
+        raise PlaygroundError(f"The {precision} file gives no numbers.", "Leave that precision out.")
+    return compare(ours, theirs.numpy(), precision)
+
+
+@torch.no_grad()
 def check_greedy(model: nn.Module, folder: Path) -> int:
     """How many of the greedy tokens after a prompt are those of torch, from the first on; GREEDY when all are."""
     spec, rng = model.spec, np.random.default_rng(2)

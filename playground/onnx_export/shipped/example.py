@@ -1,6 +1,7 @@
-"""Writes with this model: python example.py "a prompt". Needs onnxruntime, tokenizers and numpy."""
+"""Uses this model: python example.py "a text". Needs onnxruntime, tokenizers and numpy."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -84,7 +85,39 @@ def fill(text):
     )
 
 
+def read(ids):
+    """The labels' probabilities: of the text, or at each token."""
+    session = ort.InferenceSession(str(here / "model.onnx"))
+    ids = np.array([ids[: about["context_length"]]], np.int64)
+    (logits,) = session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+    shares = np.exp(logits[0] - logits[0].max(-1, keepdims=True))
+    return shares / shares.sum(-1, keepdims=True)
+
+
+def classify(text):
+    """Each label and how likely it is, the likeliest first."""
+    shares = read(tokenizer.encode(text, add_special_tokens=False).ids)
+    return "\n".join(f"{shares[i]:7.2%}  {about['labels'][i]}" for i in np.argsort(-shares))
+
+
+def tag(text):
+    """Each word and its label, read where the word ends."""
+    ids, ends, words = [], [], re.findall(about["pieces"], text)
+    for word in words:
+        ids += tokenizer.encode(word, add_special_tokens=False).ids
+        ends.append(len(ids) - 1)
+    best = read(ids).argmax(-1)
+    pairs = [(word.strip(), about["labels"][best[end]]) for word, end in zip(words, ends) if end < len(best)]
+    return "\n".join(f"{word}\t{label}" for word, label in pairs)
+
+
+def use(text):
+    """What the model is for."""
+    if about["task"]:
+        return classify(text) if about["task"] == "classify" else tag(text)
+    return fill(text) if about["objective"] == "mlm" else text + write(text)
+
+
 if __name__ == "__main__":
     sys.stdout.reconfigure(encoding="utf-8")
-    words = " ".join(sys.argv[1:]) or "The "
-    print(fill(words) if about["objective"] == "mlm" else words + write(words))
+    print(use(" ".join(sys.argv[1:]) or "The "))

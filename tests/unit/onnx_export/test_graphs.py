@@ -25,6 +25,7 @@ DECODERS = {
     "alibi": ModelSpec("decoder", **SMALL, position="alibi"),
     "sinusoidal, post-norm": ModelSpec("decoder", **SMALL, position="sinusoidal", norm_position="post", mlp="relu"),
     "none, no bias": ModelSpec("decoder", **SMALL, position="none", bias=False),
+    "gelu by tanh": ModelSpec("decoder", **SMALL, mlp="gelu_tanh"),
     "head transform": ModelSpec("decoder", **SMALL, head_transform=True, embedding_norm=True),
 }
 ENCODERS = {

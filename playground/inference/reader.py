@@ -1,0 +1,60 @@
+"""Reading with an exported model, without torch: filling in hidden words, and a fine-tuned model's classes and tags."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from playground.errors import PlaygroundError
+from playground.inference.engine import About, graph_file
+from playground.inference.sampling import softmax
+from playground.inference.session import open_session, running_on
+
+
+class Reader:
+    """An exported model that reads whole texts.
+
+    Args:
+        folder: of the export.
+        precision: which of its files: "fp32", "int8" …
+        device: "auto", "cuda" or "cpu".
+        threads: of the CPU; 0 chooses.
+
+    Attributes:
+        about: its sizes, its task and its labels.
+        provider: what really runs it: "CPU" or "CUDA".
+
+    Raises:
+        PlaygroundError: when the folder or a file of it cannot be used, or the model continues text.
+    """
+
+    def __init__(
+        self, folder: Path | str, precision: str = "fp32", device: str = "auto", threads: int = 0
+    ) -> None:
+        folder = Path(folder)
+        self.about = About.read(folder)
+        if not self.about.task and self.about.objective != "mlm":
+            raise PlaygroundError("This model continues text.", "Use playground.inference.engine.")
+        self.session = open_session(graph_file(folder, "model", precision), device, threads, batch=2)
+        self.provider = running_on(self.session)
+
+    def logits(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """``[texts, labels]`` of a classifier, ``[texts, longest, labels]`` of a tagger (of what fills in: the
+        vocabulary), where the places after a text's end mean nothing.
+
+        Args:
+            texts: token ids, each text at least one and at most the model's context.
+        """
+        lengths = np.array([len(text) for text in texts], dtype=np.int64)
+        most = self.about.context_length if self.about.architecture not in ("rnn", "lstm", "gru") else 2**31
+        if not len(texts) or lengths.min() < 1 or lengths.max() > most:
+            raise PlaygroundError(f"A text must have 1 to {most:,} tokens.", "Cut it, or give one.")
+        ids = np.full((len(texts), lengths.max()), self.about.ids[0], dtype=np.int64)
+        for row, text in zip(ids, texts, strict=True):
+            row[: len(text)] = text
+        mask = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64)
+        return self.session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+
+    def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """As :meth:`logits`, as probabilities of the labels."""
+        return softmax(self.logits(texts).astype(np.float64))

@@ -1,0 +1,55 @@
+"""Fine-tuned readers as graphs: the class of a text, or the tag of each of its tokens."""
+
+import numpy as np
+import onnx
+
+from models.heads import Reader, TaggingHead
+from playground.onnx_export.graph import Graph
+from playground.onnx_export.layers import Layers, Weights
+from playground.onnx_export.recurrent import layers, lengths_of
+from playground.onnx_export.transformers import read
+
+
+def reader(model: Reader, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
+    """Inputs ``input_ids`` and ``attention_mask`` [B, S], padded on the right; output ``logits`` [B, classes], or
+    [B, S, tags].
+
+    Args:
+        model: what is exported: its spec, its kind of head and how it pools.
+        weights: of ``state_of(model)``.
+        attentions: give out each layer's attention weights too.
+    """
+    spec = model.spec
+    g = Graph("reader")
+    body = {
+        name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")
+    }
+    net = Layers(g, spec, body | {name: value for name, value in weights.items() if name.startswith("head.")})
+    ids, mask = (g.input(name, "int64", ["batch", "sequence"]) for name in ("input_ids", "attention_mask"))
+    if spec.is_recurrent:
+        hidden, _ = layers(net, ids, lengths_of(g, mask), [])
+    else:
+        hidden = read(net, ids, mask, "", attentions, causal=spec.architecture == "decoder")
+    if isinstance(model.head, TaggingHead):
+        n, name, shape = len(weights["head.tags.weight"]), "head.tags", ["batch", "sequence"]
+    else:
+        hidden = pooled(g, hidden, mask, model.head.pooling)
+        n, name, shape = len(weights["head.classes.weight"]), "head.classes", ["batch"]
+    g.output("logits", "float", [*shape, n], net.linear(hidden, name))
+    return g.model()
+
+
+def pooled(g: Graph, hidden: str, mask: str, pooling: str) -> str:
+    """One vector a text ``[B, d_model]``: the mean of its real tokens, or the first or last of them."""
+    if pooling == "mean":
+        real = g("Unsqueeze", g("Cast", mask, to=1), g.const([-1]))  # [B, S, 1]
+        total = g("ReduceSum", g("Mul", hidden, real), g.const([1]), keepdims=0)
+        return g("Div", total, g("Max", g("ReduceSum", real, g.const([1]), keepdims=0), g.const(1.0, np.float32)))
+    order = mask
+    if pooling == "last":
+        n = g("Gather", g("Shape", mask), g.const(1))
+        order = g("Mul", mask, g("Range", g.const(1), g("Add", n, g.const(1)), g.const(1)))
+    place = g("ArgMax", order, axis=1, keepdims=1)  # [B, 1]
+    return g("GatherND", hidden, place, batch_dims=1)
+
+
