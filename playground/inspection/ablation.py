@@ -191,11 +191,12 @@ def rank_heads(
     return harm.reshape(spec.n_layers, spec.n_heads)
 
 
-def rank_places(model: nn.Module, asked: Question, other: Question, most: int = MOST) -> np.ndarray:
-    """How much the loss grows when one place of the residual stream comes from another text ``[depths, n]``.
+def rank_places(model: nn.Module, asked: Question, other: Question, width: int = 1, most: int = MOST) -> np.ndarray:
+    """How much the loss grows when a place of the residual stream comes from another text ``[depths, n / width]``.
 
     Args:
         other: a text of as many tokens.
+        width: so many places beside each other are patched together.
         most: tokens in one batch.
     """
     held = recorded(model, other, "embeddings", ".output")
@@ -203,10 +204,11 @@ def rank_places(model: nn.Module, asked: Question, other: Question, most: int = 
     n = len(asked.inputs)
 
     def put(name: str, place: int) -> tuple[str, Replace]:
-        return name, lambda own: _with(own, place, there[name][place])
+        part = slice(place, place + width)
+        return name, lambda own: _with(own, part, there[name][part])
 
-    changes = [put(name, place) for name in there for place in range(n)]
-    return _one_by_one(model, asked, changes, most).reshape(len(there), n)
+    changes = [put(name, place) for name in there for place in range(0, n, width)]
+    return _one_by_one(model, asked, changes, most).reshape(len(there), -1)
 
 
 def rank_gates(
@@ -239,7 +241,7 @@ Replace = Callable[[Tensor], Tensor]
 """What takes the place of an activation of one text, without the batch axis."""
 
 
-def _with(own: Tensor, at: int, value: Tensor | float) -> Tensor:
+def _with(own: Tensor, at: int | slice, value: Tensor | float) -> Tensor:
     own = own.clone()
     own[at] = value
     return own

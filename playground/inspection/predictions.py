@@ -44,8 +44,16 @@ def told(model: nn.Module, asked: Question, k: int = 5) -> Told:
 
 
 def told_masked(model: nn.Module, ids: Sequence[int], mask_id: int, k: int = 5) -> Told:
-    """Every token as a masked model tells it from both sides, each hidden alone."""
-    return _told(one_at_a_time(model, ids, mask_id), np.asarray(ids), k)
+    """Every token as a masked model tells it from both sides, each hidden alone.
+
+    A text longer than any that training showed is read in parts of that length.
+    """
+    n, length = len(ids), model.spec.context_length
+    rows = []
+    for start in range(0, n, length):
+        first = min(start, max(0, n - length))  # the last part is as long as the others
+        rows.append(one_at_a_time(model, ids[first : first + length], mask_id)[start - first :])
+    return _told(torch.cat(rows), np.asarray(ids), k)
 
 
 def _told(rows: torch.Tensor, truth: np.ndarray, k: int) -> Told:

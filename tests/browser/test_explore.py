@@ -1,6 +1,7 @@
 """The Explore page as a person uses it: typing, pointing, choosing, and coming back by a link."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -144,7 +145,7 @@ def test_every_drawing_is_saved_as_it_looks(new_page, view, button, name):
         with page.expect_download() as download:
             page.get_by_role("button", name=kind, exact=True).nth(button).click()
         assert download.value.suggested_filename == f"{name}.{kind.lower()}"
-        held[kind] = open(download.value.path(), "rb").read()
+        held[kind] = Path(download.value.path()).read_bytes()
     assert len(np.unique(np.asarray(Image.open(io.BytesIO(held["PNG"])).convert("L")))) > 10
     words = [text for element in tree.fromstring(held["SVG"]).iter() for text in [(element.text or "").strip()] if text]
     wanted = {"grid": "induction", "strip": "<bos>", "expected": "Probability", "self": "1.3"}[name.rsplit("-", 1)[-1]]

@@ -223,12 +223,18 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
     """Where the difference between both texts travels: places of the residual stream, each patched alone."""
     import numpy as np
 
-    table = places_of((key_of(scene), key_of(other)), scene, asked, other)
+    width = 1 if len(asked.inputs) <= 64 else -(-len(asked.inputs) // 32)
+    with st.spinner(t("Patching every place …")):
+        table = places_of((key_of(scene), key_of(other), width), scene, asked, other, width)
     n_depths, n = table.shape
     chosen = pairs("places", n_depths, n)
-    tokens = [piece(token) for token in scene.tokenizer().pieces(asked.inputs.tolist())]
-    there = [piece(token) for token in scene.tokenizer().pieces(asked_of(other).inputs.tolist())]
-    marked = [f"{depth_name(scene, i)}" for i in range(n_depths)]
+
+    def parts_of(inputs: Any) -> list[str]:
+        tokens = [piece(token) for token in scene.tokenizer().pieces(inputs.tolist())]
+        return ["".join(tokens[i : i + width]) for i in range(0, len(tokens), width)]
+
+    tokens, there = parts_of(asked.inputs), parts_of(asked_of(other).inputs)
+    marked = [depth_name(scene, i) for i in range(n_depths)]
     notes = [[(t("patched") + " · " if (i, j) in chosen else "") + t("there: {token}", token=there[j]) for j in range(n)]
              for i in range(n_depths)]  # fmt: skip
     order = slice(None, None, -1)
@@ -249,7 +255,7 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
           "answer. Click cells to keep them changed.")
     )  # fmt: skip
     downloads("explore-intervene-places", {"places": table})
-    return chosen
+    return [(i, place) for i, j in chosen for place in range(j * width, min((j + 1) * width, len(asked.inputs)))]
 
 
 def depth_name(scene: Scene, depth: int) -> str:
@@ -257,10 +263,10 @@ def depth_name(scene: Scene, depth: int) -> str:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def places_of(key: tuple, _scene: Scene, _asked: Any, _other: Scene) -> Any:
+def places_of(key: tuple, _scene: Scene, _asked: Any, _other: Scene, width: int) -> Any:
     from playground.inspection.ablation import rank_places
 
-    return rank_places(_scene.model(), _asked, asked_of(_other))
+    return rank_places(_scene.model(), _asked, asked_of(_other), width)
 
 
 # Recurrent models: gates

@@ -76,8 +76,12 @@ def surprise(scene: Scene) -> None:
 
 def surprise_sentence(scene: Scene) -> str:
     if scene.objective == "mlm":
-        return t("Each word was hidden alone and told from both sides. The fuller the colour, the less the model expected it; "
+        said = t("Each word was hidden alone and told from both sides. The fuller the colour, the less the model expected it; "
                  "click one to see what it would put there.")  # fmt: skip
+        length = scene.model().spec.context_length
+        if len(scene.ids()) > length:
+            said += " " + t("The text is read in parts of {n:,} tokens, as in training.", n=length)
+        return said
     return t("The fuller the colour, the less the model expected the token from what came before. Click one to see what it "
              "expected instead.")  # fmt: skip
 

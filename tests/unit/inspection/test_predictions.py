@@ -47,6 +47,19 @@ def test_pieces_of_the_batch_do_not_matter():
     assert torch.allclose(one_at_a_time(model, IDS, 3, piece=2), one_at_a_time(model, IDS, 3), atol=1e-5)
 
 
+def test_a_long_text_is_read_in_parts():
+    model = seeded("bert")
+    ids = np.random.default_rng(0).integers(4, 40, 37).tolist()  # parts of 16: the last is read from 21 on
+    found = told_masked(model, ids, 3)
+    for place in (0, 15, 16, 31, 32, 36):
+        first = min(place // 16 * 16, 37 - 16)
+        part = ids[first : first + 16]
+        part[place - first] = 3
+        with torch.no_grad():
+            p = model(torch.tensor([part])).logits[0, place - first].softmax(-1)[ids[place]].item()
+        assert found.p[place] == pytest.approx(p, rel=1e-4)
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_the_last_layers_lens_is_the_models_answer(name):
     model, asked = seeded(name), asked_of(name)
