@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from torch import nn
 from playground.errors import PlaygroundError
 from playground.generation.predict import likeliest
 from playground.inference.sampling import softmax
+
+if TYPE_CHECKING:
+    from playground.inference.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,12 @@ class Blank:
 
 @torch.no_grad()
 def fill(
-    model: nn.Module, ids: Sequence[int], places: Collection[int], mask_id: int, n: int = 8
+    model: nn.Module,
+    ids: Sequence[int],
+    places: Collection[int],
+    mask_id: int,
+    n: int = 8,
+    engine: "Reader | None" = None,
 ) -> list[Blank]:
     """What belongs in each of the places, all of them hidden at once.
 
@@ -39,6 +48,7 @@ def fill(
         ids: the text; ``mask_id`` where nothing is known.
         places: indices to hide besides; places that are ``mask_id`` already are filled too.
         n: how many tokens each place lists.
+        engine: the same model exported, which then reads instead of PyTorch.
 
     Raises:
         PlaygroundError: when the text is longer than the model reads, or empty.
@@ -52,7 +62,10 @@ def fill(
     shown = [mask_id if i in hidden else token for i, token in enumerate(ids)]
     if not hidden:
         return []
-    logits = model(torch.tensor([shown]), rows=torch.tensor(hidden)).logits.float().numpy()
+    if engine:
+        logits = engine.logits([shown])[0, hidden]
+    else:
+        logits = model(torch.tensor([shown]), rows=torch.tensor(hidden)).logits.float().numpy()
     return [_blank(place, ids[place], row, mask_id, n) for place, row in zip(hidden, logits, strict=True)]
 
 

@@ -13,6 +13,7 @@ from playground.generation.writing import BeamSearch, Token, Writing, read
 from playground.inference.sampling import Sampling, softmax
 
 if TYPE_CHECKING:
+    from playground.inference.engine import Engine
     from playground.text.tokenizers import Tokenizer
 
 LONGEST = 4000  # tokens of one text
@@ -32,6 +33,7 @@ class Desk:
         prompt: what was given, as tokens.
         tokens: the whole text, what is hidden of the prompt included.
         job: what is being computed, or was last.
+        engine: the model exported, which writes instead of PyTorch; None while it is not.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Desk:
         self.prompt = Prompt((tokenizer.eos_id,), 1)
         self.tokens: list[Token] = []
         self.job: Writing | BeamSearch | None = None
+        self.engine: Engine | None = None
         self._taken = 0
         self._scores: OrderedDict[tuple, np.ndarray] = OrderedDict()
         self._undo: list[list[Token]] = []
@@ -78,7 +81,9 @@ class Desk:
         self._remember()
         prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
         self._taken = 0
-        self.job = Writing(self.model, self.tokenizer, prompt, sampling, min(n_tokens, room), **choices)
+        self.job = Writing(
+            self.model, self.tokenizer, prompt, sampling, min(n_tokens, room), engine=self.engine, **choices
+        )
         self.job.start()
         return self.job
 

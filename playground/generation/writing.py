@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from playground.generation.predict import Prompt, context, logits_along
 from playground.inference.sampling import Sampling, softmax, steps
 
 if TYPE_CHECKING:
+    from playground.inference.engine import Engine
     from playground.text.tokenizers import Tokenizer
 
 log = logging.getLogger("playground")
@@ -109,6 +110,7 @@ class Writing(_Job):
         stop_at_end: end where the model writes ``<eos>``.
         stop_text: end as soon as this has been written; empty: never.
         seed: the same seed writes the same text.
+        engine: the same model exported, which then writes instead of PyTorch.
 
     Attributes:
         tokens: the new tokens so far; it only grows.
@@ -125,9 +127,11 @@ class Writing(_Job):
         stop_at_end: bool = True,
         stop_text: str = "",
         seed: int | None = None,
+        engine: "Engine | None" = None,
     ) -> None:
         super().__init__()
         self.model, self.tokenizer, self.prompt = model, tokenizer, prompt
+        self.engine = engine.twin() if engine else None
         self.sampling, self.n_tokens = sampling, n_tokens
         self.stop_at_end, self.stop_text = stop_at_end, stop_text
         self.tokens: list[Token] = []
@@ -142,9 +146,7 @@ class Writing(_Job):
         stop = (self.tokenizer.eos_id,) if self.stop_at_end else ()
         choose = self._chooser(seen)
         reason = "end"
-        for token in decode(
-            self.model, self.prompt.ids, self.n_tokens, choose, stop, source_ids=self.prompt.source
-        ):
+        for token in self._stream(choose, stop):
             self.tokens.append(Token(token, *self._drawn, window))
             self.speed = len(self.tokens) / (time.perf_counter() - began)
             seen.append(token)
@@ -158,11 +160,18 @@ class Writing(_Job):
                 break
         self.ended = reason
 
+    def _stream(self, choose: Callable, stop: Sequence[int]) -> Iterator[int]:
+        ids, source = self.prompt.ids, self.prompt.source
+        if self.engine:
+            return self.engine.generate(ids, self.n_tokens, stop=stop, source_ids=source, choose=choose)
+        return decode(self.model, ids, self.n_tokens, choose, stop, source_ids=source)
+
     def _chooser(self, seen: list[int]) -> Callable:
         def choose(logits) -> int:
             if self._cancel.is_set():
                 raise Cancelled
-            history = steps(logits.float().numpy(), self.sampling, seen)
+            scores = logits if isinstance(logits, np.ndarray) else logits.float().numpy()
+            history = steps(scores, self.sampling, seen)
             reached = np.cumsum(history[-1][1])
             token = int(np.searchsorted(reached, self._generator.random() * reached[-1], side="right"))
             self._drawn = float(history[0][1][token]), float(history[-1][1][token])

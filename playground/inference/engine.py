@@ -1,7 +1,7 @@
 """Writing with an exported model: no torch, a cache in place, one token at a time or many texts at once."""
 
+import copy
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime as ort
 
 from playground.errors import PlaygroundError
-from playground.inference.sampling import Sampling, choose
+from playground.inference.sampling import Sampling
+from playground.inference.sampling import choose as draw
 from playground.inference.session import open_session, running_on
 
 ABOUT = "playground.json"
@@ -96,7 +97,7 @@ class Decoder(Writer):
     Keys and values are kept in buffers that are inputs and outputs at once, so a step writes only the new token's.
 
     Args:
-        model: the file of the graph, or its bytes.
+        model: the file of the graph, its bytes, or a session that others use too: each has a cache of its own.
         about: its sizes.
         batch: how many texts are written at once.
         room: how many tokens of each the cache holds; the model's context unless told.
@@ -104,14 +105,15 @@ class Decoder(Writer):
 
     def __init__(
         self,
-        model: Path | bytes,
+        model: Path | bytes | ort.InferenceSession,
         about: About,
         batch: int = 1,
         room: int = 0,
         device: str = "auto",
         threads: int = 0,
     ) -> None:
-        self.session = open_session(model, device, threads, batch)
+        known = isinstance(model, ort.InferenceSession)
+        self.session = model if known else open_session(model, device, threads, batch)
         self.about, self.batch, self.room = about, batch, room or about.context_length
         self.provider = running_on(self.session)
         self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text
@@ -292,7 +294,16 @@ class Engine:
         else:
             self.model = Portable(folder, self.about, batch, device, threads, precision)
         self.provider = self.model.provider
-        self.lock = threading.Lock()
+
+    def twin(self) -> "Engine":
+        """The same weights with a cache of its own: for somebody else, at the same time."""
+        made = copy.copy(self)
+        if self.fused:
+            made.model = Decoder(self.model.session, self.about, self.model.batch, self.model.room)
+        else:
+            made.model = copy.copy(self.model)
+            made.model.length = self.model.length.copy()
+        return made
 
     def generate(
         self,
@@ -303,10 +314,11 @@ class Engine:
         stop: Sequence[int] = (),
         source_ids: Sequence[int] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
+        choose: Callable[[np.ndarray], int] | None = None,
     ) -> Iterator[int]:
         """The tokens that follow a prompt, one by one; ends at a stop token, after ``most``, or when cancelled.
 
-        A full context is halved and read anew, as in `models.decode`.
+        ``choose`` picks a token from logits ``[vocabulary]`` in the place of ``sampling``. A full context is halved and read anew, as in `models.decode`.
         """
         about, rng, written = self.about, np.random.default_rng(seed), list(ids)
         if source_ids is not None:
@@ -315,7 +327,7 @@ class Engine:
         room = len(written) + most if recurrent else about.context_length
         logits = self.model.read([written[-room:]])
         for _ in range(most):
-            token = choose(logits[0], sampling, rng, written)
+            token = choose(logits[0]) if choose else draw(logits[0], sampling, rng, written)
             if token in stop or cancelled():
                 return
             yield token

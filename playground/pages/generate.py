@@ -80,6 +80,7 @@ def desk_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
     desk = st.session_state[DESK][1]
     if desk.text != text or not desk.tokens:
         desk.open(text)
+    desk.engine = cached.engine(run, step)
         st.session_state["generate.position"] = None
     return desk
 
@@ -244,11 +245,10 @@ def status(desk: Any) -> str:
         "stop": t("Stopped after the stop text."),
         "cancelled": t("Stopped."),
     }.get(job.ended, "")
-    speed = t(
-        "{n:,} tokens at {speed:,.0f} tokens/s, by PyTorch on the CPU with one thread.",
-        n=len(job.tokens),
-        speed=job.speed,
-    )
+    by = t("PyTorch on the CPU with one thread")
+    if job.engine:
+        by = t("ONNX Runtime on {provider}", provider="CUDA" if job.engine.provider == "CUDA" else t("the CPU"))
+    speed = t("{n:,} tokens at {speed:,.0f} tokens/s, by {engine}.", n=len(job.tokens), speed=job.speed, engine=by)
     return f"{speed} {why}".strip()
 
 
@@ -295,7 +295,7 @@ def blanks(run: RunFolder, step: int, text: str) -> None:
     )
     drawn = st.container()
     with shown_errors():
-        found = fill(model, ids, hidden, tokenizer.mask_id)
+        found = fill(model, ids, hidden, tokenizer.mask_id, engine=cached.engine(run, step))
         groups = [group_of(blank, pieces, tokenizer) for blank in found]
         taken = bars(
             "generate.bars", groups, ARCHITECTURE[run.config().model.architecture], t("Put this token here")

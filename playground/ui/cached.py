@@ -19,7 +19,9 @@ def torch_ready() -> Any:
 
 
 def model(run: RunFolder, step: int | None = None) -> Any:
-    """The run's model, ready to use on the CPU. Shared: do not change its weights.
+    """The run's language model, ready to use on the CPU. Shared: do not change its weights.
+
+    Of a run that gives labels it is what the head for the labels reads from.
 
     Args:
         step: which checkpoint; None takes the latest there is now.
@@ -30,6 +32,32 @@ def model(run: RunFolder, step: int | None = None) -> Any:
     if step is None:
         step = latest_step(run)
     return _model(str(run.path), step)
+
+
+def engine(run: RunFolder, step: int) -> Any:
+    """The run's export for ONNX Runtime: an `Engine` of what writes, a `Reader` of what reads; None where this step is
+    not exported, or its files are gone. Shared: `twin()` is a writer of one's own.
+    """
+    from playground.onnx_export.export import exported
+
+    made = exported(run)
+    if made is None or made.report.get("step") != step:
+        return None
+    try:
+        return _engine(str(made.folder), (made.folder / "report.json").stat().st_mtime_ns)
+    except (OSError, PlaygroundError):  # damaged, as the Export page says: PyTorch still runs it
+        return None
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _engine(folder: str, changed: int) -> Any:
+    from pathlib import Path
+
+    from playground.inference.engine import About, Engine
+    from playground.inference.reader import Reader
+
+    about = About.read(Path(folder))
+    return Reader(folder) if about.task or about.objective == "mlm" else Engine(folder)
 
 
 def latest_step(run: RunFolder) -> int:
@@ -46,10 +74,10 @@ def latest_step(run: RunFolder) -> int:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _model(path: str, step: int) -> Any:
-    from playground.training.saving import load_model
+    from playground.training.saving import body_of, load_model
 
     torch_ready()
-    return load_model(RunFolder(path), step)
+    return body_of(load_model(RunFolder(path), step))
 
 
 def tokenizer(run: RunFolder) -> Any:

@@ -1,4 +1,5 @@
-"""``make interop``: exports of the three known architectures in software that is not ours, token for token.
+"""``make interop``: exports of the three known architectures, and of a tagger, in software that is not ours, token
+for token.
 
 Each tool lives in an environment of its own (onnxruntime-genai brings another onnxruntime, which would break ours), made in
 a temporary folder. A tool that cannot be installed is said and skipped; one that writes other tokens fails the check.
@@ -6,11 +7,20 @@ a temporary folder. A tool that cannot be installed is said and skipped; one tha
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
+
+from tests.interoperability.environments import (
+    GENAI,
+    TRANSFORMERS,
+    TRANSFORMERS_JS,
+    Tool,
+    node_with,
+    python_with,
+)
 
 HERE = Path(__file__).parent
 PROMPT = "The file object returns a list of names and values"
@@ -23,24 +33,25 @@ def main() -> int:
         home = Path(place)
         os.environ["PLAYGROUND_HOME"] = str(home)
         right = {name: exported(name, objective, home) for name, objective in MODELS.items()}
+        right["tagger"] = tagger(home)
+        tools = {
+            "transformers": (python_with(home / "py", TRANSFORMERS, torch=True), tuple(right)),
+            "onnxruntime-genai": (python_with(home / "genai", GENAI, "tokenizers"), ("llama", "gpt2")),
+            "transformers.js": (node_with(home / "js", TRANSFORMERS_JS), tuple(MODELS)),
+        }
         failed = 0
-        for tool, prepare, models in (
-            ("transformers", python_with("transformers==5.23.0", "torch"), tuple(MODELS)),
-            ("onnxruntime-genai", python_with("onnxruntime-genai==0.18.0", "tokenizers"), ("llama", "gpt2")),
-            ("transformers.js", node_with("@huggingface/transformers@3.8.1"), ("llama", "gpt2")),
-        ):
-            run = prepare(home / tool)
-            if run is None:
-                print(f"{tool}: not checked, it could not be installed here")
+        for name, (tool, models) in tools.items():
+            if tool is None:
+                print(f"{name}: not checked, it could not be installed here")
                 continue
-            for name in models:
-                told = run(tool, home / name)
-                same = told == right[name]
+            script = HERE / f"in_{name.replace('-', '_')}.py"
+            if name == "transformers.js":
+                script = Path(shutil.copy(HERE / "in_transformers_js.mjs", home / "js" / "check.mjs"))
+            for model in models:
+                said = told(tool, script, home / model)
+                same = said == right[model]
                 failed += not same
-                print(
-                    f"{tool}, {name}: "
-                    + (f"the same {len(right[name])} tokens" if same else f"other tokens: {told}")
-                )
+                print(f"{name}, {model}: " + (f"the same {len(said)} tokens" if same else f"other tokens: {said}"))
         return 1 if failed else 0
 
 
@@ -70,48 +81,34 @@ def exported(name: str, objective: str, home: Path) -> list[int]:
     return list(decode(model, ids, MOST, lambda logits: int(logits.argmax())))
 
 
-def python_with(*packages: str):
-    """An environment with these packages; ``torch`` is ours, which a second copy of would be large."""
+def tagger(home: Path) -> list[int]:
+    """The encoder, fine-tuned for some steps to tag words; torch's tag at each token of the prompt."""
+    import torch
 
-    def prepare(place: Path):
-        venv.create(place, with_pip=True)
-        python = place / "bin/python"
-        wanted = [package for package in packages if package != "torch"]
-        done = subprocess.run([python, "-m", "pip", "install", "-q", *wanted], capture_output=True, text=True)
-        if done.returncode:
-            return None
-        ours = next(path for path in sys.path if path.endswith("site-packages"))
-        env = {**os.environ, "PYTHONPATH": ours} if "torch" in packages else {**os.environ, "PYTHONPATH": ""}
-        return lambda tool, folder: told(
-            [str(python), str(HERE / f"in_{tool.replace('-', '_')}.py"), str(folder)], env
-        )
+    from playground.finetune.plan import plan
+    from playground.onnx_export.export import export
+    from playground.runs.finetuning import FineTuneSpec, LabelledSpec
+    from playground.runs.store import RunStore
+    from playground.text.tokenizers import Tokenizer
+    from playground.training import worker
+    from playground.training.saving import load_model
 
-    return prepare
-
-
-def node_with(package: str):
-    def prepare(place: Path):
-        place.mkdir()
-        try:  # without its scripts, one of which would fetch libraries for GPUs
-            done = subprocess.run(
-                ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", package],
-                cwd=place,
-                capture_output=True,
-                timeout=300,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        if done.returncode:
-            return None
-        (place / "check.mjs").write_text((HERE / "in_transformers_js.mjs").read_text())
-        return lambda tool, folder: told(["node", str(place / "check.mjs"), str(folder)], dict(os.environ))
-
-    return prepare
+    rows = [{"words": ["a", word, "returns"], "tags": ["DET", "NOUN", "VERB"]} for word in PROMPT.split()]
+    path = home / "tags.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows * 3))
+    task = FineTuneSpec("tag", LabelledSpec("file", path=str(path)))
+    run = RunStore().create(plan(RunStore().get("bert"), task, steps=20, sample_every=0))
+    assert worker.run(run) == "finished", run.status().message
+    export(run, to=home / "tagger")
+    ids = Tokenizer.load(run.tokenizer_path).encode(PROMPT)
+    with torch.no_grad():
+        return load_model(run)(torch.tensor([ids])).logits[0].argmax(-1).tolist()
 
 
-def told(command: list[str], env: dict) -> list[int] | str:
+def told(tool: Tool, script: Path, folder: Path) -> list[int] | str:
     """The tokens that a tool printed in its last line, or what it said instead."""
-    done = subprocess.run([*command, PROMPT, str(MOST)], env=env, capture_output=True, text=True, timeout=600)
+    command = tool.command(script, str(folder), PROMPT, str(MOST))
+    done = subprocess.run(command, env=tool.env, capture_output=True, text=True, timeout=600)
     try:
         return json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):

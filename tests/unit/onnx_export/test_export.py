@@ -236,3 +236,39 @@ def test_greedy_equality_is_counted_from_the_first_token():
     with pytest.raises(PlaygroundError, match="from token 4 on"):
         verify.disagree(checks, 3)
     verify.disagree(checks, verify.GREEDY)
+
+
+@pytest.mark.parametrize(("name", "text"), [("bible-decoder", "And God said"), ("bible-lstm", "And"), ("dates", "3 May 2020 =")])
+def test_the_generate_page_writes_the_same_with_it(name, text):
+    from playground.generation.predict import open_prompt
+    from playground.generation.writing import Writing
+
+    run = gallery.get(name)
+    engine, model = Engine(export(run).folder), load_model(run)
+    tokenizer = Tokenizer.load(run.tokenizer_path)
+    prompt = open_prompt(model, tokenizer, text, name == "dates")
+    jobs = [Writing(model, tokenizer, prompt, Sampling(0.7), 90, seed=4, engine=used) for used in (None, engine, engine)]
+    for job in jobs:
+        job.start()  # the two on the engine at the same time: each has a cache of its own
+    for job in jobs:
+        job.wait()
+        assert not job.error
+    torch_, *ours = jobs
+    for job in ours:
+        assert [token.id for token in job.tokens] == [token.id for token in torch_.tokens] and job.ended == torch_.ended
+        np.testing.assert_allclose(
+            [token.probability for token in job.tokens], [token.probability for token in torch_.tokens], atol=1e-4
+        )
+
+
+def test_hidden_words_are_filled_in_the_same_with_it():
+    from playground.generation.blanks import fill
+    from playground.inference.reader import Reader
+
+    run = gallery.get("bible-encoder")
+    engine, tokenizer = Reader(export(run).folder), Tokenizer.load(run.tokenizer_path)
+    ids = tokenizer.encode("In the beginning God created the heaven")
+    plain, ours = (fill(load_model(run), ids, {3, 5}, tokenizer.mask_id, engine=used) for used in (None, engine))
+    for a, b in zip(plain, ours, strict=True):
+        assert (a.place, a.rank, [i for i, _ in a.likeliest]) == (b.place, b.rank, [i for i, _ in b.likeliest])
+        assert a.hidden == pytest.approx(b.hidden, abs=1e-5)
