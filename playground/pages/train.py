@@ -17,7 +17,10 @@ from playground.ui.watch import watch
 def page() -> None:
     if links.param("run"):
         with shown_errors():
-            watch(RunStore().get(links.param("run")))
+            run = RunStore().get(links.param("run"))
+            if run.about().get("finetune"):
+                links.go("finetune", run=run.id)
+            watch(run)
             return
     page_title(t("Train"), t("Choose what it learns from and how fast, then watch it learn."))
     show_running()

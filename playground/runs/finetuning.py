@@ -115,7 +115,7 @@ class FineTuneSpec:
     last_layers: int = 1
     rank: int = 8
     alpha: float = 16.0
-    matrices: tuple[str, ...] = ("query", "value")
+    matrices: tuple[str, ...] = MATRICES
     layer_decay: float = 1.0
     class_weights: str = "none"
     pooling: str = "auto"

@@ -49,6 +49,26 @@ def engine(run: RunFolder, step: int) -> Any:
         return None
 
 
+def watcher(run: RunFolder, step: int) -> Any:
+    """What tells attention weights by ONNX Runtime; None where this step is not exported with them."""
+    from playground.onnx_export.export import exported
+
+    made = exported(run)
+    if made is None or made.report.get("step") != step or not made.report.get("attentions"):
+        return None
+    try:
+        return _watcher(str(made.folder), (made.folder / "report.json").stat().st_mtime_ns)
+    except (OSError, PlaygroundError):
+        return None
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _watcher(folder: str, changed: int) -> Any:
+    from playground.inference.attention import Watcher
+
+    return Watcher(folder)
+
+
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _engine(folder: str, changed: int) -> Any:
     from pathlib import Path

@@ -121,7 +121,17 @@ def _wanted(runs: dict[str, RunFolder]) -> str | None:
 def writes(run: RunFolder) -> bool:
     """Whether a run has a checkpoint that continues a text."""
     about = run.about()
-    return about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs" and speaks(run)
+    return about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs" and talks(run)
+
+
+def talks(run: RunFolder) -> bool:
+    """Whether a run can be tried with words for an answer: it continues, answers or fills in, and gives no labels."""
+    return speaks(run) and not gives_labels(run)
+
+
+def gives_labels(run: RunFolder) -> bool:
+    """Whether a run was fine-tuned to label texts or words."""
+    return (run.about().get("finetune") or {}).get("labelled") is not None
 
 
 def speaks(run: RunFolder) -> bool:

@@ -49,12 +49,17 @@ def first_text(run: RunFolder) -> str:
     """What stands in a box at first: what the run's own samples begin with."""
     for row in reversed(samples_of(run)):
         if row.get("examples"):
-            return max((example["source"] for example in row["examples"]), key=len)
+            return max((_asked(example) for example in row["examples"]), key=len)
         if row.get("tokens"):
             return "".join(row["tokens"][:40]).strip()
         if row.get("prompt"):
             return row["prompt"]
     return "The "
+
+
+def _asked(example: dict[str, Any]) -> str:
+    """The question of a pair, the text of a label, or the words of tags."""
+    return example.get("source") or example.get("text") or "".join(example.get("pieces", []))
 
 
 def series(run: RunFolder, colour: str, main: bool = True) -> Series:

@@ -7,7 +7,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       element("h4", { class: "mono" }, group.title), element("p", { class: "faint" }, group.note),
       element("ol", {}, ...group.rows.map((row, place) => element("li", { class: row.mark ? "mark" : "" },
         element("button", { type: "button", title: data.help, onclick: () => setTriggerValue("clicked", { group: index, row: place, at: Date.now() }) },
-          element("span", { class: "piece mono" }, visible(row.text)),
+          element("span", { class: "piece mono" }, data.tokens ? visible(row.text) : row.text),
           element("span", { class: "track" }, element("span", { class: "fill", style: `width:${100 * row.p}%` })),
           element("span", { class: "share" }, percent(row.p))))))))));
 }

@@ -1,6 +1,6 @@
 """Moments of training: what the model wrote at each step, how sure it was of each token of one passage."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -19,10 +19,12 @@ def moments(
     tokens: Sequence[str],
     probe: dict[str, Any],
     colour: str,
+    words: Mapping[str, str] | None = None,
 ) -> None:
     """Draws both; they follow the cursor of the curves on the same page, and move it.
 
     Args:
+        words: what is said otherwise than usual, by the names below, translated.
         samples: lines of ``samples.jsonl``.
         tokens: the probed passage; ``probe``: ``{"step": […], "rows": [[probability of each token] …]}``.
     """
@@ -43,6 +45,7 @@ def moments(
                     "to see when that was learned."
                 ),
                 "mean": t("Mean of all tokens"),
+                **(words or {}),
             },
         },
     )  # fmt: skip

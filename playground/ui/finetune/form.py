@@ -46,7 +46,7 @@ METHOD_WORDS = {
 }
 BUDGETS = [20, 50, 100, 150, 200, 300, 500, 1000, 2000, 5000]
 SHARES = (0.1, 0.3)
-SAMPLED = 2000  # rows looked at to show the labels
+SAMPLED = 20_000  # rows looked at to show the labels
 FILE = "file"
 
 
@@ -77,9 +77,9 @@ def form() -> tuple[list[RunConfig], Any]:
 
 def choose_parent() -> RunFolder | None:
     """The run to start from, bound to ``?parent=``."""
-    bring_model()
     runs = {run.id: run for run in known_runs(gallery_first=True) if usable(run)}
     if not runs:
+        bring_model()
         return None
     wanted = links.param("parent")
     if wanted in runs and st.session_state.get("finetune.parent.link") != wanted:
@@ -91,6 +91,7 @@ def choose_parent() -> RunFolder | None:
     )
     links.remember(parent=chosen)
     st.session_state["finetune.parent.link"] = chosen
+    bring_model()
     return runs[chosen]
 
 
@@ -192,7 +193,8 @@ def show_labelled(spec: LabelledSpec, task: str) -> None:
     """The first rows and how often each label is among them."""
     import pandas as pd
 
-    rows, counts, more = peek(spec.to_dict(), task, changed(spec))
+    with st.spinner(t("Reading the labels")):
+        rows, counts, more = peek(spec.to_dict(), task, changed(spec))
     if not rows:
         st.warning(t("No row has both a text and a label: look at the two columns."))
         return

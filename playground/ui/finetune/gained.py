@@ -46,6 +46,8 @@ def efficiency(run: RunFolder, config: RunConfig) -> None:
             "way": way, "share": tuned.labelled.share, "labels": found["used"],
             "accuracy": found["test"]["accuracy"], "macro_f1": found["test"]["macro_f1"], "seed": its.training.seed,
         })  # fmt: skip
+    own = t("from scratch") if config.finetune.from_scratch else t(METHOD_TITLES[config.finetune.method])
+    rows.sort(key=lambda row: row["way"] != own)
     missing = [plan for plan in wanted(config) if not has(config, plan)]
     if rows:
         table = pd.DataFrame(rows)
@@ -80,8 +82,8 @@ def efficiency(run: RunFolder, config: RunConfig) -> None:
 def wanted(config: RunConfig) -> list[RunConfig]:
     """This way and from scratch, each with a tenth, three tenths and all of the labels."""
     parent = parent_of(config).config()
-    ways = [config, config if config.finetune.from_scratch else rival(config, "scratch", parent)]
-    return [with_share(way, share, parent) for way in dict.fromkeys(ways) for share in ALL_SHARES]
+    ways = [config] if config.finetune.from_scratch else [config, rival(config, "scratch", parent)]
+    return [with_share(way, share, parent) for way in ways for share in ALL_SHARES]
 
 
 def has(config: RunConfig, plan: RunConfig) -> bool:
@@ -101,12 +103,12 @@ def forgotten(run: RunFolder, config: RunConfig, report: dict[str, Any]) -> None
         st.caption(t("Not measured: {why}", why=plain(told(kept["missing"]))))
         return
     with st.container(horizontal=True):
-        st.metric(t("Loss before, nats a token"), f"{kept['before']:.3f}", border=True)
+        st.metric(t("Loss before, nats a token"), f"{kept['before']:.3f}", border=True, height="stretch")
         st.metric(
             t("Loss after, nats a token"), f"{kept['after']:.3f}", f"{kept['after'] - kept['before']:+.3f}",
             delta_color="inverse", border=True,
         )  # fmt: skip
     st.caption(
-        t("On the validation part of the text that the weights come from ({text}). A rise means that the model is a "
-          "worse language model now; LoRA and the head alone leave more as it was.", text=plain(kept["text"]))
+        t("On the validation part of the text that the weights come from ({corpus}). A rise means that the model is a "
+          "worse language model now; LoRA and the head alone leave more as it was.", corpus=plain(kept["text"]))
     )  # fmt: skip

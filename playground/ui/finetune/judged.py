@@ -66,8 +66,8 @@ def figures(run: RunFolder, report: dict[str, Any]) -> None:
         delta = lambda name: (
             f"{100 * (test[name] - simple[name]):+.1f}" + t(" points to TF-IDF") if simple else None
         )
-        st.metric(t("Accuracy on the test"), f"{test['accuracy']:.1%}", delta("accuracy"), border=True)
-        st.metric(t("Macro F1 on the test"), f"{test['macro_f1']:.1%}", delta("macro_f1"), border=True)
+        st.metric(t("Accuracy on the test"), f"{test['accuracy']:.1%}", delta("accuracy"), border=True, height="stretch")
+        st.metric(t("Macro F1 on the test"), f"{test['macro_f1']:.1%}", delta("macro_f1"), border=True, height="stretch")
         if simple:
             st.metric(
                 t("TF-IDF and logistic regression"), f"{simple['accuracy']:.1%}", border=True,

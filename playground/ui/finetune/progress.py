@@ -130,7 +130,20 @@ def draw(run: RunFolder, measured: RunCurves) -> None:
                 )
     probe, tokens = measured.table()["probe"], (run.status().note or {}).get("probe", [])
     samples = [as_answers(row) for row in spread(samples_of(run), 60)]
-    moments("finetune.moments", samples, tokens, probe, colours[run.id])
+    moments("finetune.moments", samples, tokens, probe, colours[run.id], words() if labelled else None)
+
+
+def words() -> dict[str, str]:
+    """What the moments of labels are called."""
+    return {
+        "samples": t("What it says"),
+        "truth": t("right is"),
+        "probe_hint": t(
+            "Examples it never trained on, each with its right label. The fuller one is, the surer the model is of "
+            "that label. Point at one to see when it was learned."
+        ),
+        "mean": t("Mean of all examples"),
+    }
 
 
 def as_answers(row: dict[str, Any]) -> dict[str, Any]:

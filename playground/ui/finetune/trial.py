@@ -74,6 +74,7 @@ def classified(run: RunFolder, labeller: Any, text: str) -> None:
     clicked = bars(
         "finetune.bars", [{"title": t("The model says"), "note": "", "rows": rows}], colour,
         t("Click a label to see which words speak for it"),
+        tokens=False,
     )  # fmt: skip
     if clicked is not None:
         chosen = order[clicked[1]]
