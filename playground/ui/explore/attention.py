@@ -132,6 +132,8 @@ def weights_of(scene: Scene, step: int) -> dict[str, Any]:
 def _weights(path: str, step: int, ids: tuple[int, ...], source: tuple[int, ...] | None) -> dict[str, Any]:
     from playground.inspection.attention import attention_weights
 
+    if watcher := cached.watcher(RunFolder(path), step):
+        return watcher.weights(ids, source)
     return attention_weights(cached.model(RunFolder(path), step), ids, source)
 
 
@@ -392,6 +394,9 @@ def told(scene: Scene, step: int, part: str, weights: Any) -> None:
         data = {name: values for name, values in weights_of(scene, step).items()}
         downloads("explore-attention", data, table)
     st.caption(Scene(scene.run, step, scene.text, scene.target).said())
+    if watcher := cached.watcher(scene.run, step):
+        where = "CUDA" if watcher.provider == "CUDA" else t("the CPU")
+        st.caption(t("Attention computed by ONNX Runtime on {provider}.", provider=where))
 
 
 def on_random(scene: Scene, step: int) -> Any:

@@ -272,3 +272,20 @@ def test_hidden_words_are_filled_in_the_same_with_it():
     for a, b in zip(plain, ours, strict=True):
         assert (a.place, a.rank, [i for i, _ in a.likeliest]) == (b.place, b.rank, [i for i, _ in b.likeliest])
         assert a.hidden == pytest.approx(b.hidden, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bible-decoder", "bible-encoder", "dates"])
+def test_attention_weights_are_those_of_torch(name):
+    from playground.inference.attention import Watcher
+    from playground.inspection.attention import attention_weights
+
+    run = gallery.get(name)
+    with pytest.raises(PlaygroundError, match="no attention weights"):
+        Watcher(export(run).folder)
+    made = export(run, attentions=True)
+    assert made.report["attentions"]
+    ids, source = [5, 9, 30, 7, 9], [8, 4, 17] if name == "dates" else None
+    ours, right = Watcher(made.folder).weights(ids, source), attention_weights(load_model(run), ids, source)
+    assert ours.keys() == right.keys()
+    for part, weights in right.items():
+        assert weights.shape == ours[part].shape and np.abs(weights - ours[part]).max() < 1e-5, part

@@ -1,0 +1,73 @@
+"""Attention weights from an export that gives them out, without torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from playground.errors import PlaygroundError
+from playground.inference.engine import About
+from playground.inference.session import open_session, running_on
+
+GIVEN = "attentions."
+
+
+class Watcher:
+    """An exported transformer whose attention is looked at.
+
+    Args:
+        folder: of the export, made with ``attentions``.
+
+    Raises:
+        PlaygroundError: when the folder cannot be used, or gives no attention weights.
+    """
+
+    def __init__(self, folder: Path | str, device: str = "auto") -> None:
+        folder = Path(folder)
+        self.about = About.read(folder)
+        self.pairs = self.about.architecture == "encoder-decoder"
+        names = ("encoder_model", "decoder_model") if self.pairs else ("model",)
+        self.sessions = [open_session(folder / f"{name}.onnx", device) for name in names]
+        self.provider = running_on(self.sessions[0])
+        if not self._outputs(self.sessions[-1], GIVEN):
+            raise PlaygroundError(
+                "This export gives out no attention weights.", "Export it again with the attention weights."
+            )
+
+    def weights(
+        self, ids: Sequence[int], source_ids: Sequence[int] | None = None
+    ) -> dict[str, np.ndarray]:
+        """As `inspection.attention.attention_weights`: by part, float32 ``[layers, heads, queries, keys]``."""
+        if not self.pairs:
+            made = self._run(self.sessions[0], ids)
+            return {"self": self._stacked(made, "layers.{}.attention")}
+        reader, writer = self.sessions
+        read = self._run(reader, source_ids)
+        cross = {name: value for name, value in read.items() if name.startswith("cross.")}
+        cross["encoder_attention_mask"] = np.ones((1, len(source_ids)), dtype=np.int64)
+        made = self._run(writer, ids, cross)
+        return {
+            "cross": self._stacked(made, "decoder.layers.{}.cross"),
+            "decoder": self._stacked(made, "decoder.layers.{}.attention"),
+            "encoder": self._stacked(read, "encoder.layers.{}.attention"),
+        }
+
+    def _run(self, session, ids: Sequence[int], more: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        n, about = len(ids), self.about
+        feed = {"input_ids": np.array([ids], dtype=np.int64), **(more or {})}
+        for value in session.get_inputs():
+            if value.name == "attention_mask":
+                feed[value.name] = np.ones((1, n), dtype=np.int64)
+            elif value.name == "position_ids":
+                feed[value.name] = np.arange(n, dtype=np.int64)[None]
+            elif value.name.startswith("past_key_values"):
+                feed[value.name] = np.zeros((1, about.n_kv_heads, 0, about.head_dim), dtype=np.float32)
+        names = [name for kind in (GIVEN, "cross.") for name in self._outputs(session, kind)]
+        return dict(zip(names, session.run(names, feed), strict=True))
+
+    def _stacked(self, made: dict[str, np.ndarray], name: str) -> np.ndarray:
+        return np.stack([made[GIVEN + name.format(i)][0] for i in range(self.about.n_layers)])
+
+    @staticmethod
+    def _outputs(session, kind: str) -> list[str]:
+        return [value.name for value in session.get_outputs() if value.name.startswith(kind)]
