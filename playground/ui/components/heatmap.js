@@ -13,6 +13,7 @@ function ramp(colours) {
   });
 }
 
+const SEEN = 2.5; // pixels: the smallest cell that is seen
 const CURVE = 140; // pixels under the picture
 const shorten = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
 
@@ -27,15 +28,37 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const [n, m] = data.shape, values = floats(data.values), [low, high] = data.span, colours = ramp(data.colours);
   const said = data.tokens ? visible : String, rows = data.rows.map(said), columns = data.columns.map(said);
   canvas.setAttribute("aria-label", data.alt);
-  const picture = document.createElement("canvas");
-  picture.width = m; picture.height = n;
-  const pixels = new ImageData(m, n);
-  for (let i = 0; i < n * m; i++) {
-    if (!Number.isFinite(values[i])) continue;
-    const [r, g, b] = colours[Math.max(0, Math.min(255, Math.round((255 * (values[i] - low)) / (high - low || 1))))];
-    pixels.data.set([r, g, b, 255], 4 * i);
+  const picture = coloured(values, n, m);
+  let small = null;
+
+  /** One pixel a cell. */
+  function coloured(values, n, m) {
+    const canvas = document.createElement("canvas"), pixels = new ImageData(m, n);
+    canvas.width = m; canvas.height = n;
+    for (let i = 0; i < n * m; i++) {
+      if (!Number.isFinite(values[i])) continue;
+      const [r, g, b] = colours[Math.max(0, Math.min(255, Math.round((255 * (values[i] - low)) / (high - low || 1))))];
+      pixels.data.set([r, g, b, 255], 4 * i);
+    }
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    return canvas;
   }
-  picture.getContext("2d").putImageData(pixels, 0, 0);
+
+  /** The picture where its cells can be seen; else a smaller one, whose cells are the largest of those they stand for. */
+  function fitting(L) {
+    const wide = Math.max(1, Math.min(m, Math.floor((L.w * m) / SEEN))), tall = Math.max(1, Math.min(n, Math.floor((L.h * n) / SEEN)));
+    if (wide === m && tall === n) return picture;
+    if (small && small.width === wide && small.height === tall) return small;
+    const kept = new Float32Array(wide * tall).fill(NaN);
+    for (let i = 0; i < n; i++) {
+      const row = Math.floor((i * tall) / n) * wide;
+      for (let j = 0; j < m; j++) {
+        const v = values[i * m + j], at = row + Math.floor((j * wide) / m);
+        if (!(Math.abs(v) <= Math.abs(kept[at]))) kept[at] = Number.isFinite(v) ? v : kept[at];
+      }
+    }
+    return (small = coloured(kept, tall, wide));
+  }
   const zoom = root.querySelector(".zoom input");
   let at = root.cursor && root.cursor[0] < n && root.cursor[1] < m ? root.cursor : null;
   let frame = null;
@@ -43,7 +66,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   function layout() {
     const width = scroll.clientWidth || 600, longest = Math.max(1, ...rows.map((r) => Math.min(14, r.length)));
     const title = data.titles ? 20 : 0, left = title + Math.min(150, 14 + 8.2 * longest), fit = Math.max(1, (width - left - 12) / m);
-    const free = data.cell || Math.min(n < 9 ? 56 : 34, Math.max(n > 40 ? (data.curve ? 400 : 460) / n : 14, Math.min(fit, n < 9 ? 56 : 34, (data.curve ? 440 : 600) / n)));
+    const free = data.cell || Math.min(n < 9 ? 56 : 34, Math.max(n > 40 ? (data.curve ? 400 : 460) / n : 14, Math.min(fit, n < 9 ? 56 : 34, (data.curve ? 440 : 500) / n)));
     const grow = 1 + (zoom.value / 100) * Math.max(0, 26 / Math.min(fit, free) - 1);
     const w = Math.min(fit, data.cell ? fit : Math.max(fit > 90 ? 90 : fit, 0)) * grow, h = free * grow;
     const top = Math.min(98, 16 + 7.8 * Math.max(1, ...columns.map((c) => Math.min(11, c.length))));
@@ -57,12 +80,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, L.width, L.height);
     context.imageSmoothingEnabled = false;
-    context.drawImage(picture, L.left, L.top, L.w * m, L.h * n);
+    context.drawImage(fitting(L), L.left, L.top, L.w * m, L.h * n);
     context.fillStyle = context.strokeStyle = ink;
     context.font = `13px ${style.getPropertyValue("--st-code-font") || "monospace"}`;
     context.textBaseline = "middle";
     const every = (size, room) => Math.max(1, Math.ceil(room / size));
-    const rowStep = every(L.h, 13), columnStep = every(L.w, L.flat ? 1 : 13);
+    const rowStep = every(L.h, 13), columnStep = every(L.w, L.flat ? 1 : 16);
     context.textAlign = "right";
     rows.forEach((row, i) => {
       if (i % rowStep && !(at && at[0] === i)) return;
@@ -189,8 +212,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   function svg() {
     const L = root.layout, ink = themed(root)[0], size = Math.min(13, Math.max(6, L.h)), lines = [];
     const text = (x, y, words, more) => lines.push(`<text x="${x}" y="${y}" fill="${ink}" ${more}>${safe(words)}</text>`);
-    lines.push(`<image x="${L.left}" y="${L.top}" width="${L.w * m}" height="${L.h * n}" preserveAspectRatio="none" style="image-rendering:pixelated" href="${picture.toDataURL()}"/>`);
-    const rowStep = Math.max(1, Math.ceil(13 / L.h)), columnStep = L.flat ? 1 : Math.max(1, Math.ceil(13 / L.w));
+    lines.push(`<image x="${L.left}" y="${L.top}" width="${L.w * m}" height="${L.h * n}" preserveAspectRatio="none" style="image-rendering:pixelated" href="${fitting(L).toDataURL()}"/>`);
+    const rowStep = Math.max(1, Math.ceil(13 / L.h)), columnStep = L.flat ? 1 : Math.max(1, Math.ceil(16 / L.w));
     rows.forEach((r, i) => i % rowStep || text(L.left - 7, L.top + (i + 0.5) * L.h + 4, shorten(r, 14), `text-anchor="end" font-size="${Math.max(size, 11)}"`));
     columns.forEach((c, j) => j % columnStep || text(0, 0, shorten(c, 11), `transform="translate(${L.left + (j + 0.5) * L.w},${L.top - 7}) ${L.flat ? "" : "rotate(-69)"}" font-size="13" text-anchor="${L.flat ? "middle" : "start"}"`));
     if (data.written && L.w >= 40 && L.h >= 20) values.forEach((v, k) => Number.isFinite(v) && lines.push(`<text x="${L.left + ((k % m) + 0.5) * L.w}" y="${L.top + (Math.floor(k / m) + 0.5) * L.h + 4}" font-size="13" text-anchor="middle" fill="#7f7f7f">${brief(v, 3)}</text>`));

@@ -17,6 +17,7 @@ from playground.ui.language import t
 
 VIEW = "explore.intervene"
 PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
+UNCHANGED = 0.01  # nats: a token whose loss moves by less keeps its colour
 HOW = {"zero": "nothing", "mean": "their mean over the text", "patch": "what they gave on another text"}
 HOW_GATES = {"hold": "held at a level", "patch": "as on another text"}
 GATES = {
@@ -371,8 +372,8 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
                 {
                     "text": token,
                     "tip": tip,
-                    "value": min(1.0, abs(delta) / 4),
-                    "colour": ACCENT if delta > 0 else GOOD,
+                    "value": min(1.0, abs(delta) / 4) if abs(delta) >= UNCHANGED else None,
+                    "colour": (ACCENT if delta > 0 else GOOD) if abs(delta) >= UNCHANGED else None,
                 }
             )
     place = min(place_of(scene, int(asked.asked[np.abs(found.after - found.before).argmax()])), len(tokens) - 1)
