@@ -270,7 +270,7 @@ DATASETS: dict[str, Dataset] = {
         ),
         Dataset(
             "python-docstrings", "Docstring → package of the standard library",
-            "Which of twelve packages a function belongs to, by what its author says it does.",
+            "Which package a function belongs to, by what its author says it does.",
             "en", "classify", "python-code", _python_docstrings,
         ),
         Dataset(
