@@ -195,3 +195,26 @@ def test_an_empty_text_is_no_error(open_page):
 def test_in_chinese(open_page):
     app = open_page("explore", run="bible-decoder", view="attention", lang="zh")
     assert "探索" in texts(app) and "第 3 层" in texts(app)
+
+
+@pytest.mark.parametrize("parent", ["bible-decoder", "bible-lstm"])
+def test_a_run_that_gives_labels_shows_what_it_has(open_page, tmp_path, parent):
+    """Its attention and states; of next tokens it says none, and the page does not pretend."""
+    from playground import gallery
+    from playground.finetune.plan import plan
+    from playground.runs.finetuning import FineTuneSpec, LabelledSpec
+    from playground.runs.store import RunStore
+
+    rows = "".join(f"this is number {i} and it is {('fine', 'poor')[i % 2]},{('good', 'bad')[i % 2]}\n" for i in range(60))
+    (tmp_path / "rows.csv").write_text("text,label\n" + rows)
+    tuned = FineTuneSpec(task="classify", labelled=LabelledSpec("file", path=str(tmp_path / "rows.csv")))
+    run = RunStore().create(plan(gallery.get(parent), tuned, steps=4, batch_size=8, eval_every=4, sample_every=4))
+    assert worker.run(run) == "finished", run.status().message
+    for view in VIEWS:
+        for look in ("", "memory", "gradient", "find", "shuffle", "beyond"):
+            app = open_page("explore", run=run.id, view=view, text="And God said", look=look)
+            assert not app.error and not app.exception, (view, look)
+        if view in ("predictions", "intervene"):
+            assert "This run gives labels, not tokens" in texts(app)
+    app = open_page("explore", run=run.id, view="recurrent" if "lstm" in parent else "attention", text="And God said")
+    assert "Unit" in texts(app) if "lstm" in parent else "Layer" in texts(app)

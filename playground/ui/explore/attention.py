@@ -64,7 +64,7 @@ def parts(scene: Scene) -> list[str]:
 
 def continuation(scene: Scene) -> int:
     """How many tokens the model writes on, to be looked at as they are generated."""
-    if scene.objective != "clm" or scene.is_pairs:
+    if scene.objective != "clm" or scene.is_pairs or scene.gives_labels:
         return 0
     key = seeded("explore.attention.more", "more", whole(range(65)), 0)
     more = st.number_input(
@@ -416,7 +416,7 @@ def _on_random(path: str, step: int, pairs: bool) -> Any:
     run = RunFolder(path)
     tokenizer = cached.tokenizer(run)
     said = "".join(
-        row.get("text", "") + row.get("prompt", "") + "".join(x["source"] for x in row.get("examples", ()))
+        row.get("text", "") + row.get("prompt", "") + "".join(x.get("source", x.get("text", "")) for x in row.get("examples", ()))
         for row in run.samples()
     )
     middle = (tokenizer.bos_id,) if pairs else ()

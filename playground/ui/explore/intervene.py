@@ -12,7 +12,7 @@ from playground.ui.components.token_strip import token_strip
 from playground.ui.explore.asked import asked_of, key_of, piece, place_of
 from playground.ui.explore.choice import choose, one_of, pairs, several, slide, switch, typed
 from playground.ui.explore.figure import LEGEND, downloads, figure
-from playground.ui.explore.scene import Scene, answer_to
+from playground.ui.explore.scene import Scene, answer_to, only_labels
 from playground.ui.language import t
 
 VIEW = "explore.intervene"
@@ -28,6 +28,9 @@ GATES = {
 
 
 def show(scene: Scene) -> None:
+    if scene.gives_labels:
+        only_labels()
+        return
     asked = asked_of(scene)
     changes, said = gates(scene, asked) if scene.is_recurrent else parts(scene, asked)
     if changes:

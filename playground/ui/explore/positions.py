@@ -13,7 +13,7 @@ from playground.ui.explore.asked import likely
 from playground.ui.explore.choice import choose, number, pairs, seeded, several, slide
 from playground.ui.explore.figure import LEGEND, downloads, figure
 from playground.ui.explore.held_out import windows_of
-from playground.ui.explore.scene import Scene
+from playground.ui.explore.scene import Scene, only_labels
 from playground.ui.language import t
 
 VIEW = "explore.positions"
@@ -31,7 +31,10 @@ def show(scene: Scene) -> None:
         st.caption(t("This run's positions are: {kind}.", kind=t(ASPECTS[own]).lower()))
     views = {"sinusoidal": sinusoidal, "learned": learned, "rotary": rotary, "alibi": alibi, "all": side_by_side,
              "shuffle": shuffle, "beyond": beyond}  # fmt: skip
-    views[look](scene)
+    if scene.gives_labels and look in ("shuffle", "beyond"):
+        only_labels()
+    else:
+        views[look](scene)
 
 
 def own_kind(scene: Scene) -> str:

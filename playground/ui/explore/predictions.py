@@ -13,7 +13,7 @@ from playground.ui.components.token_strip import token_strip
 from playground.ui.explore.asked import asked_of, key_of, likely, piece, place_of
 from playground.ui.explore.choice import choose, one_of, slide
 from playground.ui.explore.figure import LEGEND, downloads, figure
-from playground.ui.explore.scene import Scene
+from playground.ui.explore.scene import Scene, only_labels
 from playground.ui.language import t
 
 VIEW = "explore.predictions"
@@ -28,6 +28,9 @@ SURE, LOST = 0.5, 8.0  # nats: a box is pale below, full from there on
 
 
 def show(scene: Scene) -> None:
+    if scene.gives_labels:
+        only_labels()
+        return
     look = choose(VIEW, "look", t("What to look at"), ASPECTS, box=False, hidden=True)
     {"surprise": surprise, "lens": through_layers, "map": token_map, "weights": weights}[look](scene)
     st.caption(scene.said())

@@ -14,7 +14,7 @@ from playground.ui.explore.asked import piece
 from playground.ui.explore.choice import choose, number, several, switch
 from playground.ui.explore.figure import LEGEND, downloads, figure
 from playground.ui.explore.held_out import windows_of
-from playground.ui.explore.scene import Scene
+from playground.ui.explore.scene import Scene, only_labels
 from playground.ui.language import t
 from playground.ui.messages import empty, plain
 
@@ -44,6 +44,9 @@ def show(scene: Scene) -> None:
         )
         return
     look = choose(VIEW, "look", t("What to look at"), ASPECTS, box=False, hidden=True)
+    if scene.gives_labels and look in ("find", "gradient"):  # the text that it learnt its language from is another run's
+        only_labels()
+        return
     {"states": over_time, "find": find, "memory": memory, "gradient": gradient}[look](scene)
     st.caption(scene.said())
 

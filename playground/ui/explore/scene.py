@@ -8,7 +8,8 @@ import streamlit as st
 
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
-from playground.ui import cached
+from playground.ui import cached, links
+from playground.ui.choose import gives_labels
 from playground.ui.language import t
 
 LONGEST = 512
@@ -106,11 +107,24 @@ class Scene:
         """Whether the run learnt to answer one text with another."""
         return self.run.about().get("data_shape") == "pairs"
 
+    @property
+    def gives_labels(self) -> bool:
+        """Whether the run was fine-tuned to label texts or words: it says no next token."""
+        return gives_labels(self.run)
+
     def said(self) -> str:
         """One line: whose numbers these are."""
         return t(
             "From {run}, step {step:,}, {n:,} tokens.", run=self.run.name, step=self.step, n=len(self.ids())
         )
+
+
+def only_labels() -> None:
+    """Where a view is about the next token, and the run gives labels."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.subheader(t("This run gives labels, not tokens"), anchor=False)
+        st.write(t("Its attention and its states can be seen here; how it judges a text is shown where it is tried."))
+        links.link("finetune", t("Fine-tune"), icon=":material/arrow_forward:")
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
