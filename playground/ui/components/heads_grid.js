@@ -66,5 +66,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const width = 24 + heads * size, height = 16 + layers * (size + 14);
     return [svgFile(root, lines.join(""), width, height, "sans-serif"), width, height];
   }
+  root.firstChild.dataset.of = data.of;
   root.querySelector(".buttons").replaceChildren(...(data.tools ? saveButtons(data.file, picture) : []));
 }

@@ -19,6 +19,7 @@ def heads_grid(
     lines: bool = False,
     colour: str = "#0f7fc4",
     tools: bool = True,
+    of: str = "",
 ) -> tuple[int, int] | None:
     """Draws them and returns the (layer, head) clicked in this rerun.
 
@@ -31,6 +32,7 @@ def heads_grid(
         lines: draw lines from left (queries) to right (keys) instead of cells.
         colour: of the lines.
         tools: buttons to save the pictures.
+        of: what they are pictures of, such as "27 × 27"; kept on the element.
     """
     import numpy as np
 
@@ -46,6 +48,7 @@ def heads_grid(
             "off": [list(head) for head in off],
             "lines": lines,
             "tools": tools,
+            "of": of,
             "file": key.replace(".", "-"),
             "colour": colour,
             "colours": SEQUENTIAL,

@@ -184,7 +184,8 @@ def choose_head(weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
     ]
     small = pooled(weights, 20 if lines else THUMBNAIL)
     clicked = heads_grid(
-        small, "explore.attention.grid", labels, tips, (layer, head), lines=lines, colour=ARCHITECTURE["decoder"]
+        small, "explore.attention.grid", labels, tips, (layer, head), lines=lines, colour=ARCHITECTURE["decoder"],
+        of=f"{weights.shape[2]} × {weights.shape[3]}",
     )
     if clicked and clicked != (layer, head):
         links.remember(layer=clicked[0], head=clicked[1])
