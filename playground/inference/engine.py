@@ -15,6 +15,7 @@ from playground.inference.sampling import choose as draw
 from playground.inference.session import open_session, running_on
 
 ABOUT = "playground.json"
+STEMS = ("model", "decoder_model")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ class About:
 def graph_file(folder: Path, stem: str, precision: str) -> Path:
     """Where a graph of standard operators is: model.onnx, model.int8.onnx …"""
     return folder / (f"{stem}.onnx" if precision == "fp32" else f"{stem}.{precision}.onnx")
+
+
+def precisions_of(folder: Path) -> list[str]:
+    """Which precisions an export has, the largest first."""
+    files = lambda name: [folder / f"fused.{name}.onnx", *(graph_file(folder, stem, name) for stem in STEMS)]
+    return [name for name in ("fp32", "fp16", "int8", "int4") if any(path.exists() for path in files(name))]
 
 
 class Writer:

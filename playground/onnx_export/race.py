@@ -1,5 +1,5 @@
-"""The same model, the same prompt, every way of running it: side by side, a few tokens in turn, so that all share the
-machine's good and bad moments.
+"""The same model, the same prompt, every way of running it: each has the machine for a moment in turn, so that all share
+its good and bad times, and whoever writes faster gets ahead.
 """
 
 import threading
@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from playground.inference.engine import Engine
+from playground.inference.engine import Engine, precisions_of
 
-TURN = 8  # tokens
+TURN = 0.04  # seconds
 
 
 @dataclass
@@ -49,12 +49,7 @@ def ways(
         "torch, no cache": ("CPU", lambda: uncached(model, prompt, most)),
         "torch, cache": ("CPU", lambda: cached(model, prompt, most)),
     }
-    files = sorted(
-        folder.glob("fused.*.onnx"),
-        key=lambda path: ["fp32", "fp16", "int8", "int4"].index(path.name.split(".")[1]),
-    )
-    names = [path.name.split(".")[1] for path in files] or ["fp32"]
-    for precision in names:
+    for precision in precisions_of(folder):
         engine = Engine(folder, precision)
         found[f"ONNX {precision}"] = engine.provider, lambda engine=engine: engine.generate(prompt, most)
     return found
@@ -117,20 +112,23 @@ class Race:
                     del going[runner.name]
 
     def _turn(self, runner: Runner, tokens: Iterator[int]) -> bool:
-        """A few tokens of one; False when it has written all."""
+        """A moment for one; False when it has written all."""
+        until = time.perf_counter() + TURN
         try:
-            for _ in range(TURN):
+            while not self._stop.is_set():
                 start = time.perf_counter()
                 token = next(tokens, None)
-                runner.seconds += time.perf_counter() - start
-                if token is None or self._stop.is_set():
+                now = time.perf_counter()
+                runner.seconds += now - start
+                if token is None:
                     return False
                 runner.text.append(token)
                 runner.tokens += 1
+                if now > until:
+                    return True
         except Exception as error:  # one way that fails must not end the others
             runner.error = str(error).splitlines()[0][:200]
-            return False
-        return True
+        return False
 
 
 def same_share(runner: Runner, best: Runner) -> float:

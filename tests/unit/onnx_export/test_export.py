@@ -190,6 +190,7 @@ def test_the_race_is_run_by_all_and_they_agree():
     tokenizer = Tokenizer.load(run.tokenizer_path)
     race = Race(load_model(run), made.folder, tokenizer.encode("And God said"), 24).start()
     race.wait()
+    assert race.is_over
     names = [runner.name for runner in race.runners]
     assert names == ["torch, no cache", "torch, cache", "ONNX fp32", "ONNX int8"]
     assert all(runner.tokens == 24 and runner.speed > 0 and not runner.error for runner in race.runners)
@@ -197,22 +198,46 @@ def test_the_race_is_run_by_all_and_they_agree():
 
 
 def test_what_shrinking_costs():
-    from playground.onnx_export.quality import loss_of
-
-    run = gallery.get("bible-decoder")
-    made = export(run, precisions=("fp32", "int8", "int4"))
-    tokenizer = Tokenizer.load(run.tokenizer_path)
-    ids = tokenizer.encode("And God said, Let there be light: and there was light. And God saw the light, that it was good")[:24]
-    windows = np.array([ids, ids[::-1]])
     import torch
     import torch.nn.functional as F
 
+    from playground.onnx_export.quality import cost_of
+
+    run = gallery.get("bible-decoder")
+    made = export(run, precisions=("fp32", "fp16", "int8", "int4"))
+    tokenizer = Tokenizer.load(run.tokenizer_path)
+    ids = tokenizer.encode("And God said, Let there be light: and there was light. And God saw the light, that it was good")[:24]
+    windows = np.array([ids, ids[::-1]])
     with torch.no_grad():
         logits = load_model(run)(torch.from_numpy(windows[:, :-1])).logits
         right = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(windows[:, 1:]).flatten()).item()
-    losses = {name: loss_of(made.folder, name, windows) for name in ("fp32", "int8", "int4")}
-    assert losses["fp32"] == pytest.approx(right, abs=1e-4)
-    assert abs(losses["int8"] - right) < 0.1 and abs(losses["int4"] - right) < 0.6
+    costs = {name: cost_of(made.folder, name, windows) for name in ("fp32", "fp16", "int8", "int4")}
+    assert costs["fp32"].loss == pytest.approx(right, abs=1e-4)
+    assert (costs["fp32"].best == logits.argmax(-1).numpy()).all()
+    assert abs(costs["fp16"].loss - right) < 0.01 and costs["fp16"].agreement(costs["fp32"]) == 1.0
+    assert abs(costs["int8"].loss - right) < 0.1 and abs(costs["int4"].loss - right) < 0.6
+    assert 0.5 < costs["int4"].agreement(costs["fp32"]) <= 1.0
+    assert all(cost.speed > 0 for cost in costs.values())
+
+
+def test_what_shrinking_costs_a_model_that_fills_in():
+    import torch
+    import torch.nn.functional as F
+
+    from playground.onnx_export.quality import cost_of
+
+    run = gallery.get("bible-encoder")
+    made = export(run, precisions=("fp32", "int8", "int4"))
+    tokenizer = Tokenizer.load(run.tokenizer_path)
+    windows = np.array([tokenizer.encode("In the beginning God created the heaven and the earth, and it was good")[:14]])
+    hidden = windows.copy()
+    hidden[:, [3, 10]] = tokenizer.mask_id
+    with torch.no_grad():
+        logits = load_model(run)(torch.from_numpy(hidden)).logits[0, [3, 10]]
+    right = F.cross_entropy(logits, torch.from_numpy(windows[0, [3, 10]])).item()
+    costs = {name: cost_of(made.folder, name, windows) for name in ("fp32", "int8", "int4")}
+    assert costs["fp32"].loss == pytest.approx(right, abs=1e-4)
+    assert abs(costs["int8"].loss - right) < 0.3
 
 
 def test_which_provider_runs_is_what_the_session_says():
