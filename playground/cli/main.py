@@ -10,6 +10,7 @@ from playground.cli import (
     export_command,
     finetune_command,
     generate_command,
+    import_command,
     label_command,
     runs_command,
     train_command,
@@ -18,8 +19,8 @@ from playground.cli.progress import nobody_reads
 from playground.errors import PlaygroundError
 
 COMMANDS = (
-    train_command, finetune_command, generate_command, label_command, export_command, runs_command, data_command,
-    bench_command,
+    train_command, finetune_command, generate_command, label_command, export_command, import_command, runs_command,
+    data_command, bench_command,
 )  # fmt: skip
 
 

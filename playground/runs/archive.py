@@ -21,8 +21,8 @@ from playground.runs.folder import RunFolder
 
 LIMIT = 16 * 2**30  # bytes that a run may have when unpacked
 _RATIO = 200  # no file of a run packs better than this; a zip bomb does
-_SMALL = 64 * 2**20  # bytes of the largest JSON file
-_FILES = 2000
+SMALL = 64 * 2**20  # bytes of the largest JSON file
+MOST_FILES = 2000
 
 _KNOWN = re.compile(
     r"(run|tokenizer|status|labels)\.json"
@@ -32,7 +32,7 @@ _KNOWN = re.compile(
     r"|export/([A-Za-z0-9_][A-Za-z0-9_-]{0,40}/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
     r"\.(onnx|data|onnx_data|json|safetensors|md|txt)"
 )
-_IGNORED = re.compile(r"(.*/)?(__MACOSX/.*|\.DS_Store|Thumbs\.db)")
+IGNORED = re.compile(r"(.*/)?(__MACOSX/.*|\.DS_Store|Thumbs\.db)")
 
 
 def pack(run: RunFolder, path: Path, export: bool = True) -> Path:
@@ -89,7 +89,7 @@ def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> Run
             try:
                 with zipfile.ZipFile(source) as packed:
                     files = _checked(packed, limit)
-                    _extract(packed, files, temporary)
+                    extract(packed, files, temporary)
             except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
                 message = "This is not a whole zip file."
                 raise PlaygroundError(message, f"Export the run again ({error}).") from error
@@ -105,11 +105,11 @@ def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> Run
 def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
     """The files to unpack by their name inside the run; refuses everything that a run does not have."""
     entries = [info for info in packed.infolist() if not info.is_dir()]
-    entries = [info for info in entries if not _IGNORED.fullmatch(info.filename)]
-    if len(entries) > _FILES:
+    entries = [info for info in entries if not IGNORED.fullmatch(info.filename)]
+    if len(entries) > MOST_FILES:
         raise _refused(f"it holds {len(entries):,} files")
     for info in entries:
-        _check_entry(info)
+        check_entry(info)
     prefix = _common_folder([info.filename for info in entries])
     files: dict[str, zipfile.ZipInfo] = {}
     for info in entries:
@@ -118,7 +118,7 @@ def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
             raise _refused(f"it holds {info.filename[:120]!r}, which no run has")
         if name.lower() in (other.lower() for other in files):
             raise _refused(f"it holds {name!r} twice")
-        if name.endswith((".json", ".jsonl")) and info.file_size > _SMALL * (16 if name.endswith("l") else 1):
+        if name.endswith((".json", ".jsonl")) and info.file_size > SMALL * (16 if name.endswith("l") else 1):
             raise _refused(f"{name} is too large")
         files[name] = info
     if "run.json" not in files:
@@ -131,7 +131,8 @@ def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
     return files
 
 
-def _check_entry(info: zipfile.ZipInfo) -> None:
+def check_entry(info: zipfile.ZipInfo) -> None:
+    """Refuses what no honest zip file holds: a path that leads out of it, a link, a secret, a bomb."""
     name = info.filename
     parts = PurePosixPath(name).parts
     bad = "\\" in name or "\0" in name or name.startswith("/") or ".." in parts or ":" in name
@@ -154,7 +155,8 @@ def _common_folder(names: list[str]) -> str:
     return first if f"{first}run.json" in names and all(name.startswith(first) for name in names) else ""
 
 
-def _extract(packed: zipfile.ZipFile, files: dict[str, zipfile.ZipInfo], target: Path) -> None:
+def extract(packed: zipfile.ZipFile, files: dict[str, zipfile.ZipInfo], target: Path) -> None:
+    """Writes checked files into an empty folder, under the names that they are given here."""
     needed = sum(info.file_size for info in files.values())
     if needed > shutil.disk_usage(target).free:
         raise PlaygroundError(f"The run needs {needed / 2**30:.1f} GiB, more than the disk has free.")

@@ -78,6 +78,9 @@ CORPORA: dict[str, Corpus] = {
 }
 
 
+UNKNOWN = "unknown"  # what a model from elsewhere learnt from
+
+
 def check_corpus(corpus: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a corpus with their defaults.
 
@@ -86,6 +89,8 @@ def check_corpus(corpus: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """
     if corpus in CORPORA:
         return fill(CORPORA[corpus].options, options, CORPORA[corpus].title)
+    if corpus == UNKNOWN:
+        return fill((), options, "An unknown text")
     if corpus == "file" or (corpus.startswith("hf:") and len(corpus) > 3):
         return fill((), options, "A file" if corpus == "file" else "A dataset")
     raise PlaygroundError(
@@ -112,6 +117,11 @@ def open_source(spec: DataSpec) -> Source:
 
 
 def _open(spec: DataSpec) -> Source:
+    if spec.corpus == UNKNOWN:
+        raise PlaygroundError(
+            "The text that this model learnt from is not known here; the model came from elsewhere.",
+            "Fine-tune it on a text of your choice.",
+        )
     if spec.corpus == "file":
         from playground.text.files import open_file
 

@@ -1,0 +1,37 @@
+"""``python -m playground import``: a Hugging Face folder, or a zip file of it, as a run to start from."""
+
+import argparse
+from pathlib import Path
+
+
+def add(commands) -> None:
+    parser = commands.add_parser(
+        "import",
+        help="make a run of a Hugging Face folder or a zip file of it",
+        description="Reads config.json, tokenizer.json and safetensors of a Llama, Mistral, Qwen2, GPT-2 or BERT model, or of "
+        "an export of LM Playground. Packed runs (runs pack) are unpacked.",
+    )
+    parser.add_argument("path", type=Path, metavar="FOLDER_OR_ZIP")
+    parser.add_argument("--name", help="of the run; by default the folder's")
+    parser.add_argument("--context", type=int, metavar="TOKENS", help="read at once; by default as many as it can, up to "
+                        "2048 where positions are rotary")  # fmt: skip
+    parser.set_defaults(run=bring)
+
+
+def bring(options: argparse.Namespace) -> None:
+    from models.costs import parameter_counts
+    from playground.finetune.importing import import_folder
+    from playground.runs.overview import summary
+
+    run = import_folder(options.path.expanduser(), name=options.name, context=options.context)
+    about, model = run.about(), run.config().model
+    if "source" not in about:  # a packed run, whose model came from here
+        print(f"This is a packed run; it is {run.id} here ({summary(run).state}).")
+        return
+    shape = f"{model.n_layers} layers, {model.d_model} channels"
+    heads = "" if model.is_recurrent else f", {model.n_heads} heads"
+    print(f"{about['source']}: {sum(parameter_counts(model).values()):,} parameters, {shape}{heads}, "
+          f"a vocabulary of {model.vocab_size:,} tokens, {model.context_length:,} tokens of context.")  # fmt: skip
+    for note in about["notes"]:
+        print(note)
+    print(f"The run is {run.id}. Go on with it: python -m playground finetune {run.id} --task classify --data NAME")

@@ -1,0 +1,352 @@
+"""Models of transformers in our words: ``config.json`` as a `ModelSpec`, and weights under our names.
+
+The inverse of `playground.onnx_export.loadable`. What our models do not compute exactly is refused by name.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.spec import ModelSpec
+from playground.errors import PlaygroundError
+
+Config = Mapping[str, Any]
+Take = Callable[..., Tensor]
+"""``take(name, *shape)``: one tensor in float32; refuses one that is missing or of another shape."""
+
+CLASSES = {
+    "LlamaForCausalLM": "llama",
+    "MistralForCausalLM": "llama",
+    "Qwen2ForCausalLM": "llama",
+    "GPT2LMHeadModel": "gpt2",
+    "BertForMaskedLM": "bert",
+    "BertForPreTraining": "bert",
+}
+OWN = "lm-playground"
+LONGEST = 2048  # tokens; rotary positions need no table, so a model for 128k tokens is exact at fewer
+_GELU = {
+    "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh", "relu": "relu",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a ``config.json`` describes.
+
+    Attributes:
+        kind: the class of transformers, or OWN.
+        family: "llama", "gpt2", "bert" or OWN.
+        biases: which matrices of a Llama have one: of "qkv", "output", "mlp".
+        notes: sentences on what differs from the original.
+    """
+
+    kind: str
+    family: str
+    spec: ModelSpec
+    biases: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def found_in(config: Config, context: int | None = None) -> Found:
+    """What the config describes.
+
+    Args:
+        context: tokens to read at once, at most as many as the model can; None: all, or LONGEST where its positions are
+            rotary.
+
+    Raises:
+        PlaygroundError, SpecError: when it is no such model, or computes what ours do not.
+    """
+    if config.get("model_type") == OWN:
+        return _own(config)
+    named = config.get("architectures")
+    kind = named[0] if isinstance(named, list) and named else config.get("model_type") or "?"
+    family = CLASSES.get(kind) if isinstance(kind, str) else None
+    if family is None:
+        raise PlaygroundError(
+            f"Models of the kind {kind} cannot be read here.", f"These can: {', '.join(CLASSES)}."
+        )
+    if config.get("quantization_config"):
+        raise PlaygroundError(
+            "The weights are quantized.", "Bring the original ones, in float32, bfloat16 or float16."
+        )
+    return {"llama": _llama, "gpt2": _gpt2, "bert": _bert}[family](config, kind, context)
+
+
+def _own(config: Config) -> Found:
+    if "id2label" in config:
+        raise PlaygroundError(
+            "This export gives labels; it is not a language model to start from.",
+            "Pack the run instead (python -m playground runs pack) and unpack it here.",
+        )
+    known = {f.name for f in fields(ModelSpec)}
+    return Found(OWN, OWN, ModelSpec.from_dict({name: value for name, value in config.items() if name in known}))
+
+
+def _whole(config: Config, name: str, default: int | None = None) -> int:
+    value = config.get(name)
+    value = default if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise PlaygroundError(f"config.json says {value!r} for {name}.", "It must be a whole number above 0.")
+    return value
+
+
+def _number(config: Config, name: str, default: float) -> float:
+    value = config.get(name)
+    value = default if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise PlaygroundError(f"config.json says {value!r} for {name}.", "It must be a number above 0.")
+    return float(value)
+
+
+def _exactly(config: Config, kind: str, **wanted: Any) -> None:
+    """Refuses a setting that our models cannot follow."""
+    for name, value in wanted.items():
+        said = config.get(name, value)
+        if said not in (value, None):
+            raise PlaygroundError(
+                f"This {kind} has {name} = {said!r}, which models here do not compute.", f"Only {value!r} can be read."
+            )
+
+
+def _activation(config: Config, name: str, default: str, known: Mapping[str, str]) -> str:
+    said = config.get(name) or default
+    if not isinstance(said, str) or said not in known:
+        raise PlaygroundError(
+            f"The activation {said!r} of this model is not known here.", f"Known for it: {', '.join(known)}."
+        )
+    return known[said]
+
+
+def _shorter(longest: int, exact: int, context: int | None, usual: int) -> tuple[int, tuple[str, ...]]:
+    """The context, and a sentence about it where it is not the longest one.
+
+    Args:
+        exact: how many tokens are read here as there.
+    """
+    if context is not None and not 1 <= context <= exact:
+        raise PlaygroundError(f"This model cannot read {context} tokens at once.", f"Choose 1 to {exact}.")
+    length = context or min(exact, usual)
+    return length, () if length == longest else (f"It reads {length:,} tokens at once here; it could read {longest:,}.",)
+
+
+def _llama(config: Config, kind: str, context: int | None) -> Found:
+    """Also Mistral, whose attention is the same within its window, and Qwen2, with biases for q, k and v alone."""
+    d, heads = _whole(config, "hidden_size"), _whole(config, "num_attention_heads")
+    if config.get("head_dim") not in (None, d // heads):
+        raise PlaygroundError(
+            f"The heads of this model have {config['head_dim']} channels, and models here have {d // heads}.",
+            "Choose one whose heads share the channels of the model (hidden_size / num_attention_heads).",
+        )
+    _exactly(config, kind, pretraining_tp=1, partial_rotary_factor=1.0)
+    _activation(config, "hidden_act", "silu", {"silu": "swiglu", "swish": "swiglu"})
+    length = _whole(config, "max_position_embeddings", 2048)
+    mistral = kind == "MistralForCausalLM"
+    window = config.get("sliding_window", 4096) if mistral else config.get("sliding_window")
+    exact = length
+    if window and (mistral or config.get("use_sliding_window")):  # within the window, attention is the usual one
+        exact = min(length, _whole({"sliding_window": window}, "sliding_window"))
+    length, notes = _shorter(length, exact, context, LONGEST)
+    qkv = kind == "Qwen2ForCausalLM" or bool(config.get("attention_bias"))
+    biases = {"qkv": qkv, "output": bool(config.get("attention_bias")), "mlp": bool(config.get("mlp_bias"))}
+    spec = ModelSpec(
+        "decoder", vocab_size=_whole(config, "vocab_size"), d_model=d, n_layers=_whole(config, "num_hidden_layers"),
+        context_length=length, tie_embeddings=bool(config.get("tie_word_embeddings", False)), n_heads=heads,
+        n_kv_heads=_whole(config, "num_key_value_heads", 8 if mistral else heads),
+        mlp="swiglu", d_mlp=_whole(config, "intermediate_size"), norm="rmsnorm", norm_eps=_number(config, "rms_norm_eps", 1e-6),
+        bias=any(biases.values()), position="rotary", rope_theta=_theta(config),
+    )  # fmt: skip
+    return Found(kind, "llama", spec, tuple(name for name, there in biases.items() if there), notes)
+
+
+def _theta(config: Config) -> float:
+    """The base of the rotary positions; refuses all that stretch them."""
+    said = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(said, Mapping):
+        raise PlaygroundError("config.json does not say how the positions turn.", "Its rope_scaling is damaged.")
+    how = said.get("rope_type") or said.get("type") or "default"
+    if how != "default":
+        raise PlaygroundError(
+            f"The rotary positions of this model are stretched ({how}), which models here do not compute.",
+            "Choose one without rope_scaling, such as an earlier version of it.",
+        )
+    _exactly(said, "model", partial_rotary_factor=1.0)
+    return _number({**config, **said}, "rope_theta", 10000.0)
+
+
+def _gpt2(config: Config, kind: str, context: int | None) -> Found:
+    _exactly(config, kind, scale_attn_weights=True, scale_attn_by_inverse_layer_idx=False, add_cross_attention=False)
+    d = _whole(config, "n_embd", 768)
+    longest = _whole(config, "n_positions", config.get("n_ctx") or 1024)
+    length, notes = _shorter(longest, longest, context, longest)
+    spec = ModelSpec(
+        "decoder", vocab_size=_whole(config, "vocab_size"), d_model=d, n_layers=_whole(config, "n_layer", 12),
+        n_heads=_whole(config, "n_head", 12), context_length=length, d_mlp=_whole(config, "n_inner", 4 * d),
+        mlp=_activation(config, "activation_function", "gelu_new", _GELU), norm_eps=_number(config, "layer_norm_epsilon", 1e-5),
+        tie_embeddings=bool(config.get("tie_word_embeddings", True)),
+    )  # fmt: skip
+    return Found(kind, "gpt2", spec, notes=notes)
+
+
+def _bert(config: Config, kind: str, context: int | None) -> Found:
+    _exactly(config, kind, position_embedding_type="absolute", is_decoder=False, add_cross_attention=False)
+    longest = _whole(config, "max_position_embeddings", 512)
+    length, notes = _shorter(longest, longest, context, longest)
+    spec = ModelSpec(
+        "encoder", vocab_size=_whole(config, "vocab_size"), d_model=_whole(config, "hidden_size", 768),
+        n_layers=_whole(config, "num_hidden_layers", 12), n_heads=_whole(config, "num_attention_heads", 12),
+        context_length=length, d_mlp=_whole(config, "intermediate_size", 3072), norm_position="post",
+        mlp=_activation(config, "hidden_act", "gelu", {"gelu": "gelu"}), norm_eps=_number(config, "layer_norm_eps", 1e-12),
+        tie_embeddings=bool(config.get("tie_word_embeddings", True)), embedding_norm=True, head_transform=True,
+    )  # fmt: skip
+    return Found(kind, "bert", spec, notes=notes)
+
+
+# Weights
+
+PREFIXES = {"llama": ("model.",), "gpt2": ("transformer.",), "bert": ("bert.",), OWN: ()}
+_NEEDLESS = {
+    "llama": ("rotary_emb.inv_freq",),
+    "gpt2": (".attn.bias", ".attn.masked_bias"),  # the causal mask, kept as a tensor
+    "bert": (
+        "embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias", "cls.predictions.decoder.bias",
+        "cls.seq_relationship.weight", "cls.seq_relationship.bias",
+    ),
+    OWN: (),
+}  # fmt: skip
+_HEADS = ("lm_head.weight", "cls.predictions.decoder.weight")  # copies of the token table, where it is tied
+
+
+def plain_name(name: str, family: str) -> str:
+    """A tensor's name without the prefix that some files have and others do not; LayerNorm in today's words."""
+    for prefix in PREFIXES[family]:
+        name = name.removeprefix(prefix)
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+
+
+def is_needless(name: str, found: Found) -> bool:
+    """Whether a tensor can be left out without changing a logit."""
+    tied = found.spec.tie_embeddings and name in _HEADS
+    return tied or name.endswith(_NEEDLESS[found.family])
+
+
+def renamed(found: Found, take: Take) -> dict[str, Tensor]:
+    """The weights under our names.
+
+    Raises:
+        PlaygroundError: when one is missing or of another size than the config says.
+    """
+    to = {"llama": _llama_weights, "gpt2": _gpt2_weights, "bert": _bert_weights, OWN: _own_weights}[found.family]
+    made, shapes = to(found, take), _shapes(found.spec)
+    for name, shape in shapes.items():
+        if made[name].shape != shape:  # learned positions alone may be more than are needed, or fewer
+            raise PlaygroundError(
+                f"The weights have {len(made[name])} positions, and config.json asks for {shape[0]}.",
+                "The weights and config.json belong to different models.",
+            )
+    return made
+
+
+def _shapes(spec: ModelSpec) -> dict[str, torch.Size]:
+    from models.build import build
+
+    with torch.device("meta"):
+        return {name: tensor.shape for name, tensor in build(spec).state_dict().items()}
+
+
+def _own_weights(found: Found, take: Take) -> dict[str, Tensor]:
+    return {name: take(name, *shape) for name, shape in _shapes(found.spec).items()}
+
+
+def _llama_weights(found: Found, take: Take) -> dict[str, Tensor]:
+    spec = found.spec
+    d, kv, hidden = spec.d_model, spec.kv_heads * spec.head_dim, spec.mlp_width
+    made = {"embedding.tokens.weight": take("embed_tokens.weight", spec.vocab_size, d), "norm.weight": take("norm.weight", d)}
+    if not spec.tie_embeddings:
+        made["head.weight"] = take("lm_head.weight", spec.vocab_size, d)
+    for i in range(spec.n_layers):
+        at, to = f"layers.{i}.", f"layers.{i}."
+        parts = {
+            "attention.qkv": ("qkv", {"self_attn.q_proj": (d, d), "self_attn.k_proj": (kv, d), "self_attn.v_proj": (kv, d)}),
+            "attention.output": ("output", {"self_attn.o_proj": (d, d)}),
+            "mlp.up": ("mlp", {"mlp.gate_proj": (hidden, d), "mlp.up_proj": (hidden, d)}),
+            "mlp.down": ("mlp", {"mlp.down_proj": (d, hidden)}),
+        }
+        for ours, (which, theirs) in parts.items():
+            made[f"{to}{ours}.weight"] = torch.cat([take(f"{at}{name}.weight", *shape) for name, shape in theirs.items()])
+            if spec.bias:  # all matrices have one here, or none
+                rows = ((name, shape[0]) for name, shape in theirs.items())
+                has = which in found.biases
+                made[f"{to}{ours}.bias"] = torch.cat(
+                    [take(f"{at}{name}.bias", n) if has else torch.zeros(n) for name, n in rows]
+                )
+        made[f"{to}attention_norm.weight"] = take(f"{at}input_layernorm.weight", d)
+        made[f"{to}mlp_norm.weight"] = take(f"{at}post_attention_layernorm.weight", d)
+    return made
+
+
+def _gpt2_weights(found: Found, take: Take) -> dict[str, Tensor]:
+    """GPT-2 keeps its matrices the other way round."""
+    spec = found.spec
+    d, hidden = spec.d_model, spec.mlp_width
+    made = {"embedding.tokens.weight": take("wte.weight", spec.vocab_size, d)}
+    made["embedding.positions.weight"] = take("wpe.weight", None, d)[: spec.context_length]
+    if not spec.tie_embeddings:
+        made["head.weight"] = take("lm_head.weight", spec.vocab_size, d)
+    for i in range(spec.n_layers):
+        at, to = f"h.{i}.", f"layers.{i}."
+        for ours, theirs, rows, columns in (
+            ("attention.qkv", "attn.c_attn", d, 3 * d), ("attention.output", "attn.c_proj", d, d),
+            ("mlp.up", "mlp.c_fc", d, hidden), ("mlp.down", "mlp.c_proj", hidden, d),
+        ):  # fmt: skip
+            made[f"{to}{ours}.weight"] = take(f"{at}{theirs}.weight", rows, columns).T.contiguous()
+            made[f"{to}{ours}.bias"] = take(f"{at}{theirs}.bias", columns)
+        for ours, theirs in (("attention_norm", "ln_1"), ("mlp_norm", "ln_2")):
+            made |= _pair(take, f"{to}{ours}", f"{at}{theirs}", d)
+    return made | _pair(take, "norm", "ln_f", d)
+
+
+def _bert_weights(found: Found, take: Take) -> dict[str, Tensor]:
+    """Texts are always of type 0 here: its vector, which BERT adds to every token, is added to the positions."""
+    spec = found.spec
+    d, hidden, v = spec.d_model, spec.mlp_width, spec.vocab_size
+    e, t = "embeddings.", "cls.predictions."
+    kinds = take(f"{e}token_type_embeddings.weight", None, d)
+    made = {
+        "embedding.tokens.weight": take(f"{e}word_embeddings.weight", v, d),
+        "embedding.positions.weight": take(f"{e}position_embeddings.weight", None, d)[: spec.context_length] + kinds[0],
+        "head.bias": take(f"{t}bias", v),
+    }
+    if not spec.tie_embeddings:
+        made["head.weight"] = take(f"{t}decoder.weight", v, d)
+    made |= _pair(take, "embedding.norm", f"{e}LayerNorm", d) | _pair(take, "head.norm", f"{t}transform.LayerNorm", d)
+    made |= _pair(take, "head.dense", f"{t}transform.dense", d, d)
+    for i in range(spec.n_layers):
+        at, to = f"encoder.layer.{i}.", f"layers.{i}."
+        for kind, shape in (("weight", (d, d)), ("bias", (d,))):
+            parts = [take(f"{at}attention.self.{name}.{kind}", *shape) for name in ("query", "key", "value")]
+            made[f"{to}attention.qkv.{kind}"] = torch.cat(parts)
+        made |= _pair(take, f"{to}attention.output", f"{at}attention.output.dense", d, d)
+        made |= _pair(take, f"{to}attention_norm", f"{at}attention.output.LayerNorm", d)
+        made |= _pair(take, f"{to}mlp.up", f"{at}intermediate.dense", hidden, d)
+        made |= _pair(take, f"{to}mlp.down", f"{at}output.dense", d, hidden)
+        made |= _pair(take, f"{to}mlp_norm", f"{at}output.LayerNorm", d)
+    return made
+
+
+def _pair(take: Take, ours: str, theirs: str, *shape: int) -> dict[str, Tensor]:
+    """A weight and its bias."""
+    return {f"{ours}.weight": take(f"{theirs}.weight", *shape), f"{ours}.bias": take(f"{theirs}.bias", shape[0])}
+
+
+def check_left(left: Iterable[str], found: Found) -> None:
+    """Refuses tensors that the model would have used in a way that ours does not know."""
+    unknown = sorted(name for name in left if not is_needless(name, found))
+    if unknown:
+        raise PlaygroundError(
+            f"The weights hold {unknown[0]}, which a {found.kind} as config.json describes it does not have.",
+            "The folder may hold files of two models, or of a changed one.",
+        )

@@ -1,0 +1,340 @@
+"""A Hugging Face folder as a finished run to start from: config.json, tokenizer.json and safetensors, never pickle."""
+
+import json
+import re
+import shutil
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from models.costs import parameter_counts
+from models.spec import ModelSpec
+from playground.atomic import disk_errors, write_text
+from playground.errors import PlaygroundError
+from playground.finetune import elsewhere
+from playground.runs import archive
+from playground.runs.config import RunConfig, TrainingSpec
+from playground.runs.folder import RunFolder
+from playground.runs.pace import free_memory
+from playground.runs.store import RunStore
+from playground.text import foreign
+from playground.text.corpora import UNKNOWN
+from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
+from playground.text.tokenizers import Tokenizer
+from playground.training.saving import MODEL
+
+CONFIG, TOKENIZER, INDEX = "config.json", "tokenizer.json", "model.safetensors.index.json"
+NAMES = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
+_READ = re.compile(rf"({'|'.join(map(re.escape, (CONFIG, TOKENIZER, INDEX, *NAMES)))}|[A-Za-z0-9_.-]+\.safetensors)")
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_FLOATS = ("F64", "F32", "F16", "BF16")
+
+
+def import_folder(
+    path: Path, store: RunStore | None = None, name: str | None = None, context: int | None = None
+) -> RunFolder:
+    """Makes a run of a folder as transformers writes it.
+
+    Args:
+        path: of the folder, or of a zip file of it.
+        store: where the run goes; the person's own unless told.
+        name: of the run; None: the folder's.
+        context: tokens that the model reads at once; None: as many as it can, at most 2048 with rotary positions.
+
+    Returns:
+        The run, finished, with the weights as the checkpoint of step 0. Its ``run.json`` says where they came from, and
+        in ``notes`` what differs from the original.
+
+    Raises:
+        PlaygroundError, SpecError: when something is missing, damaged, or computes what models here do not.
+    """
+    path = Path(path)
+    if path.is_file():
+        return import_zip(path, store, name, context)
+    if not path.is_dir():
+        raise PlaygroundError(f"There is no folder {path}.")
+    folder = _snapshot(path)
+    return _import(folder, store or RunStore(), name or _name_of(folder), context)
+
+
+def import_zip(
+    source: Path | BinaryIO,
+    store: RunStore | None = None,
+    name: str | None = None,
+    context: int | None = None,
+    limit: int = archive.LIMIT,
+) -> RunFolder:
+    """The same for a zip file, which may come from anybody; one of a packed run is unpacked as such.
+
+    Args:
+        source: the file, or its path.
+        store, name, context: as in `import_folder`; the name is that of the file.
+        limit: bytes that what is read may have when unpacked.
+
+    Raises:
+        PlaygroundError, SpecError: also when the file is damaged or not to be trusted.
+    """
+    store = store or RunStore()
+    called = Path(str(source if isinstance(source, str | Path) else getattr(source, "name", "") or "model")).stem
+    temporary = Path(tempfile.mkdtemp(dir=store.root, prefix=".import-"))
+    folder = temporary / (re.sub(r"[^\w.-]", "_", called).strip(".") or "model")
+    try:
+        folder.mkdir()
+        with disk_errors("unpacking the model"), _zip_errors(source), zipfile.ZipFile(source) as packed:
+            files = _wanted(packed, limit)
+            if files is not None:
+                archive.extract(packed, files, folder)
+        if files is None:
+            if not isinstance(source, str | Path):
+                source.seek(0)
+            return store.import_zip(source)
+        return _import(folder, store, name or called, context)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _zip_errors(source: Path | BinaryIO) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
+        raise PlaygroundError("This is not a whole zip file.", f"Pack the folder again ({error}).") from error
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise PlaygroundError(f"There is no file {source}.") from error
+
+
+def _wanted(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo] | None:
+    """The files to read, by their names in the folder; None for a packed run."""
+    entries = [info for info in packed.infolist() if not info.is_dir() and not archive.IGNORED.fullmatch(info.filename)]
+    if len(entries) > archive.MOST_FILES:
+        raise PlaygroundError(f"This file was not opened: it holds {len(entries):,} files.", _PACK)
+    for info in entries:
+        try:
+            archive.check_entry(info)
+        except PlaygroundError as error:
+            raise PlaygroundError(error.message, _PACK) from error
+    folders = {name.rpartition("/")[0] for info in entries if (name := info.filename).rpartition("/")[2] == "run.json"}
+    if any("/" not in folder for folder in folders):
+        return None
+    places = [info.filename.removesuffix(CONFIG) for info in entries if f"/{info.filename}".endswith(f"/{CONFIG}")]
+    if not places:
+        raise PlaygroundError("There is no config.json in this zip file.", _PACK)
+    place = min(places, key=lambda folder: (folder.count("/"), folder))
+    files = {info.filename.removeprefix(place): info for info in entries if info.filename.startswith(place)}
+    weights = [file for file in files if file.endswith(_PICKLED)]
+    files = {file: info for file, info in files.items() if _READ.fullmatch(file)}
+    if weights and not any(file.endswith(".safetensors") for file in files):
+        raise _pickled(weights[0])
+    total = sum(info.file_size for info in files.values())
+    if total > limit:
+        raise PlaygroundError(f"This file was not opened: it unpacks to {total / 2**30:.2f} GiB.", _PACK)
+    return files
+
+
+_PACK = "Pack a folder with config.json, tokenizer.json and model.safetensors."
+
+
+def _snapshot(path: Path) -> Path:
+    """The newest snapshot of a folder in Hugging Face's cache; any other folder itself."""
+    kept = [each for each in (path / "snapshots").glob("*") if (each / CONFIG).is_file()]
+    return max(kept, key=lambda each: each.stat().st_mtime) if kept and not (path / CONFIG).exists() else path
+
+
+def _name_of(folder: Path) -> str:
+    folder = folder.absolute()
+    cached = folder.parent.parent.name if folder.parent.name == "snapshots" else ""
+    return cached.rpartition("--")[2] or folder.name or "model"
+
+
+def _import(folder: Path, store: RunStore, name: str, context: int | None) -> RunFolder:
+    config = _config(folder)
+    found = elsewhere.found_in(config, context)
+    _check_memory(found.spec)
+    tokenizer = _tokenizer(folder, config, found.spec)
+    with ExitStack() as opened:
+        weights = _Weights(folder, found, opened)
+        tensors = elsewhere.renamed(found, weights.take)
+        elsewhere.check_left(weights.left, found)
+    return _settle(store, name, found, tokenizer, tensors)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    if not (folder / CONFIG).is_file():
+        if (folder / "run.json").is_file():
+            raise PlaygroundError(
+                f"{folder.name} is a run of LM Playground.", "Pack it (python -m playground runs pack) and unpack it here."
+            )
+        if (folder / "adapter_config.json").is_file():
+            raise PlaygroundError(
+                f"{folder.name} holds an adapter alone, not the model that it belongs to.",
+                "Merge it (merge_and_unload in peft), save the whole model, and bring that.",
+            )
+        raise PlaygroundError(
+            f"There is no config.json in {folder.name}.",
+            "Give the folder that save_pretrained wrote, or that was downloaded from Hugging Face.",
+        )
+    return _json(folder / CONFIG)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > archive.SMALL:
+            raise PlaygroundError(f"The file {path.name} is too large.", _DAMAGED)
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise PlaygroundError(f"The file {path.name} cannot be read.", _DAMAGED) from error
+    if not isinstance(value, dict):
+        raise PlaygroundError(f"The file {path.name} cannot be read.", _DAMAGED)
+    return value
+
+
+_DAMAGED = "Download or copy it again."
+
+
+def _check_memory(spec: ModelSpec) -> None:
+    """The weights are held twice for a moment, here and whenever the run is opened."""
+    count, free = sum(parameter_counts(spec).values()), free_memory()
+    if 2 * 4 * count > free:
+        raise PlaygroundError(
+            f"This model has {count:,} parameters; opening it takes {8 * count / 2**30:.1f} GiB of memory, "
+            f"and {free / 2**30:.1f} GiB are free.",
+            "Choose a smaller one, or close other programs.",
+        )
+
+
+def _tokenizer(folder: Path, config: dict[str, Any], spec: ModelSpec) -> Tokenizer:
+    """The folder's tokenizer: one of the playground's own as it is, any other marked with its special tokens."""
+    path = folder / TOKENIZER
+    if not path.is_file():
+        raise PlaygroundError(
+            f"There is no tokenizer.json in {folder.name}.",
+            "In transformers, AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes it.",
+        )
+    state = _json(path)
+    try:
+        tokenizer = Tokenizer.load(path)
+        marked = foreign.marks_of(state)
+    except PlaygroundError:
+        tokenizer, marked = None, True
+    if tokenizer and not marked and tokenizer.size == spec.vocab_size:
+        return tokenizer
+    named = [_json(folder / name) for name in NAMES if (folder / name).is_file()]
+    text = foreign.adopt(path.read_text(encoding="utf-8"), [*named, config], spec.vocab_size, not spec.is_causal)
+    with tempfile.TemporaryDirectory() as place:
+        write_text(Path(place) / TOKENIZER, text)
+        return Tokenizer.load(Path(place) / TOKENIZER)
+
+
+class _Weights:
+    """The tensors of one or several safetensors files, each read when it is asked for.
+
+    Attributes:
+        left: names that nobody has asked for.
+    """
+
+    def __init__(self, folder: Path, found: elsewhere.Found, opened: ExitStack) -> None:
+        self._places: dict[str, tuple[Any, str]] = {}
+        for path in _weight_files(folder):
+            try:
+                file = opened.enter_context(safe_open(path, framework="pt"))
+            except (SafetensorError, OSError, ValueError) as error:
+                raise _unreadable(path) from error
+            for name in file.keys():  # noqa: SIM118 (not a dict)
+                self._places[elsewhere.plain_name(name, found.family)] = (file, name)
+        self.left = set(self._places)
+
+    def take(self, name: str, *shape: int | None) -> Tensor:
+        """A tensor in float32; None in the shape stands for any size."""
+        if name not in self._places:
+            raise PlaygroundError(
+                f"The weights have no {name}.", "The files are not complete, or config.json is of another model."
+            )
+        file, full = self._places[name]
+        about = file.get_slice(full)
+        if about.get_dtype() not in _FLOATS:
+            raise PlaygroundError(
+                f"The weights are stored as {about.get_dtype()}, which is not read here.",
+                "Bring the original ones, in float32, bfloat16 or float16.",
+            )
+        there = list(about.get_shape())
+        if len(there) != len(shape) or any(size not in (None, n) for size, n in zip(shape, there, strict=True)):
+            asked = " × ".join("?" if size is None else f"{size}" for size in shape)
+            raise PlaygroundError(
+                f"The weights of {name} are {' × '.join(map(str, there))}, and config.json asks for {asked}.",
+                "The weights and config.json belong to different models.",
+            )
+        self.left.discard(name)
+        tensor = file.get_tensor(full).to(torch.float32, copy=True)  # a copy: the file is closed later
+        if not tensor.isfinite().all():
+            raise PlaygroundError(f"The weights of {name} hold values that are not numbers.", _DAMAGED)
+        return tensor
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    whole = folder / MODEL
+    if whole.is_file():
+        return [whole]
+    if (folder / INDEX).is_file():
+        placed = _json(folder / INDEX).get("weight_map")
+        names = sorted(set(map(str, placed.values()))) if isinstance(placed, dict) else []
+        if not names or not all(_READ.fullmatch(name) for name in names):
+            raise PlaygroundError(f"The file {INDEX} cannot be read.", _DAMAGED)
+        for name in names:
+            if not (folder / name).is_file():
+                raise PlaygroundError(f"The file {name} with a part of the weights is not there.", _DAMAGED)
+        return [folder / name for name in names]
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _PICKLED:
+            raise _pickled(path.name)
+    raise PlaygroundError(f"There is no model.safetensors in {folder.name}.", _DAMAGED)
+
+
+def _pickled(name: str) -> PlaygroundError:
+    return PlaygroundError(
+        f"The weights are in {name}, and only safetensors are read: opening the other kind can run any program.",
+        "In transformers, save_pretrained(folder, safe_serialization=True) writes them as safetensors.",
+    )
+
+
+def _unreadable(path: Path) -> PlaygroundError:
+    with open(path, "rb") as file:
+        pointer = file.read(40).startswith(b"version https://git-lfs")
+    if pointer:
+        return PlaygroundError(
+            f"{path.name} is a note of Git LFS about the weights, not the weights.", "Fetch them with: git lfs pull"
+        )
+    return PlaygroundError(f"The file {path.name} cannot be read.", _DAMAGED)
+
+
+def _settle(
+    store: RunStore, name: str, found: elsewhere.Found, tokenizer: Tokenizer, tensors: dict[str, Tensor]
+) -> RunFolder:
+    """The run on the disk; nothing of it stays where that fails."""
+    cut = TokenizerSpec("bpe", min(max(BASE_SIZE, tokenizer.size), LARGEST_VOCABULARY))
+    config = RunConfig(
+        name=name.strip() or "model",
+        model=found.spec,
+        data=DataSpec(UNKNOWN, tokenizer=cut),
+        training=TrainingSpec(objective=found.spec.objectives()[0], steps=1),
+    )
+    run = store.create(config, imported=time.time(), source=found.kind, notes=list(found.notes))
+    try:
+        with disk_errors("saving the model"):
+            tokenizer.save(run.tokenizer_path)
+            (run.path / "metrics.jsonl").touch()
+        run.save_checkpoint(0, {MODEL: lambda path: save_file(tensors, path)})
+        run.update_status(state="finished", step=0, steps=0)
+    except BaseException:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
+    return run
