@@ -70,17 +70,21 @@ def ask(run: RunFolder, step: int) -> None:
     """What to make, and the button that makes it."""
     from playground.onnx_export.shrink import PRECISIONS
 
-    architecture = run.about()["model"]["architecture"]
+    recurrent = run.config().model.is_recurrent
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = ["fp32"]
-        if architecture == "decoder":
+        if not recurrent:
             chosen = st.pills(
                 t("Weights"), list(PRECISIONS), selection_mode="multi", default=list(PRECISIONS), key="export.precisions",
                 help="\n\n".join(f"**{name}**: {t(told)}" for name, told in PRECISIONS.items()),
             )  # fmt: skip
         attentions = False
-        if architecture in ("decoder", "encoder", "encoder-decoder"):
-            attentions = st.toggle(t("Give out the attention weights too"), key="export.attentions")
+        if not recurrent:
+            attentions = st.toggle(
+                t("Give out the attention weights too"),
+                key="export.attentions",
+                help=t("Explore then shows them computed by ONNX Runtime; the graph gets one more output a layer."),
+            )
         job: Job | None = st.session_state.get("export.job")
         if st.button(
             t("Export"),

@@ -23,15 +23,8 @@ VIEWS = {"proof": "Proof", "race": "Race", "sizes": "What shrinking costs", "gra
 def choose_view(run: RunFolder) -> str:
     """Which view, kept in the address."""
     wanted = links.param("view")
-    architecture = run.about()["model"]["architecture"]
-    offered = [
-        name
-        for name in VIEWS
-        if name == "proof"
-        or name == "graph"
-        or (name == "race" and writes(run))
-        or (name == "sizes" and architecture == "decoder")
-    ]
+    shrinks = not run.config().model.is_recurrent
+    offered = [name for name in VIEWS if {"race": writes(run), "sizes": shrinks}.get(name, True)]
     view = st.segmented_control(
         t("View"), offered, default=wanted if wanted in offered else "proof", required=True, key=f"export.view.{len(offered)}",
         format_func=lambda name: t(VIEWS[name]), label_visibility="collapsed",
@@ -42,8 +35,8 @@ def choose_view(run: RunFolder) -> str:
 
 def writes(run: RunFolder) -> bool:
     """Whether the run continues text, so that it can race."""
-    about = run.about()
-    return about["training"]["objective"] == "clm"
+    config = run.config()
+    return config.training.objective == "clm" and not (config.finetune and config.finetune.reads_labels)
 
 
 @st.fragment
@@ -115,7 +108,7 @@ def race(run: RunFolder, made: Any) -> None:
 @st.fragment(run_every=0.25)
 def running() -> None:
     """The bars, as they are now."""
-    from playground.onnx_export.race import same_share
+    from playground.onnx_export.race import TURN, same_share
 
     _, race = st.session_state["export.race"]
     slow = next((runner for runner in race.runners if runner.name == "torch, cache"), race.runners[0])
@@ -136,8 +129,9 @@ def running() -> None:
         )
         providers = ", ".join(sorted({runner.provider for runner in race.runners if "ONNX" in runner.name}))
         st.caption(
-            t("They took turns of a few tokens, so that all had the same machine; × is against torch with a cache. ONNX Runtime "
-              "ran on: {providers}. Greedy text the same as torch's, from the beginning: {same}.", providers=providers, same=same)
+            t("They took turns of {ms} ms, so that all had the same machine; × is against torch with a cache. ONNX Runtime "
+              "ran on: {providers}. Greedy text the same as torch's, from the beginning: {same}.", providers=providers, same=same,
+              ms=round(1000 * TURN))
         )  # fmt: skip
     elif st.button(t("Stop"), icon=":material/stop:", key="export.race.stop"):
         race.stop()
@@ -147,47 +141,60 @@ def running() -> None:
 
 
 def sizes(run: RunFolder, made: Any) -> None:
-    """Size, loss and perplexity of every precision on the same held-out text."""
-    import numpy as np
+    """Size, speed, perplexity and agreement of every precision on the same held-out text."""
     import pandas as pd
 
     found = made.report["sizes"]
-    if not found:
-        st.info(t("This model runs with the graph of standard operators alone; there is nothing smaller."))
-        return
-    scene = Scene(run, made.report["step"], "")
-    windows = windows_of(scene, 16, "export.sizes")
-    if windows is None:
-        rows = [{t("Weights"): name, t("Size"): bytes_of(size)} for name, size in found.items()]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, key="export.sizes.table")
-        return
-    with st.spinner(t("Measuring …")):
-        losses = {name: measured(str(made.folder), name, made.report["step"], windows) for name in found}
-    rows = [
-        {
-            t("Weights"): name,
-            t("Size"): bytes_of(size),
-            t("of fp32"): f"{size / found['fp32']:.0%}",
-            t("Loss (nats a token)"): round(losses[name], 4),
-            t("Perplexity"): round(float(np.exp(losses[name])), 3),
-            t("worse than fp32 by"): f"{np.exp(losses[name] - losses['fp32']) - 1:+.2%}",
-        }
-        for name, size in found.items()
-    ]
-    table = pd.DataFrame(rows)
+    if len(found) == 1:
+        st.info(t("Only fp32 was exported. Choose other weights above and export again to compare them."))
+    tuned, pairs = run.config().finetune, run.about().get("data_shape") == "pairs"
+    windows = None
+    if not pairs and not (tuned and tuned.reads_labels):
+        windows = windows_of(Scene(run, made.report["step"], ""), 16, "export.sizes")
+    costs = {}
+    if windows is not None:
+        with st.spinner(t("Measuring …")):
+            changed = (made.folder / "report.json").stat().st_mtime_ns
+            costs = {name: measured(str(made.folder), name, changed, windows) for name in found}
+    table = pd.DataFrame([size_row(name, found, costs, made.report) for name in found])
     st.dataframe(table, hide_index=True, key="export.sizes.table")
-    st.caption(
-        t("Measured on {n:,} tokens of held-out text, token by token through ONNX Runtime. A perplexity worse by less than one "
-          "percent is hardly seen in the text.", n=windows.size)
-    )  # fmt: skip
+    if costs:
+        st.caption(
+            t("Measured on {n:,} tokens of held-out text through ONNX Runtime on the CPU, speed with one text at a time. Same "
+              "choice: the likeliest token is that of fp32. A perplexity worse by less than one percent is hardly seen in the "
+              "text.", n=windows.size)
+        )  # fmt: skip
     downloads("export-sizes", table=table)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def measured(folder: str, precision: str, step: int, windows: Any) -> float:
-    from playground.onnx_export.quality import loss_of
+def size_row(name: str, found: dict[str, int], costs: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:
+    """One precision: what it saves, and what that costs."""
+    import math
 
-    return loss_of(Path(folder), precision, windows)
+    small = report.get("shrunk", {}).get(name)
+    row = {
+        t("Weights"): name,
+        t("Size"): bytes_of(found[name]),
+        t("of fp32"): f"{found[name] / found['fp32']:.0%}",
+        t("Largest difference of logits"): f"{small['error']:.2g}" if small else f"{report['worst']:.1e}",
+    }
+    if not costs:
+        return row
+    cost, whole = costs[name], costs["fp32"]
+    return row | {
+        t("Tokens/s"): round(cost.speed),
+        t("of fp32's speed"): f"{cost.speed / whole.speed:.1f} ×",
+        t("Perplexity"): round(math.exp(cost.loss), 3),
+        t("worse than fp32 by"): f"{math.exp(cost.loss - whole.loss) - 1:+.2%}",
+        t("Same choice as fp32"): f"{cost.agreement(whole):.1%}",
+    }
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def measured(folder: str, precision: str, changed: int, windows: Any) -> Any:
+    from playground.onnx_export.quality import cost_of
+
+    return cost_of(Path(folder), precision, windows)
 
 
 # The graph

@@ -22,10 +22,21 @@ def test_before_it_says_what_will_happen(open_page):
     assert "Not exported yet" in texts(open_page("export", run="induction"))
 
 
+@pytest.fixture(scope="module")
+def all_exports(tmp_path_factory):
+    """A home in which everything is exported."""
+    home = tmp_path_factory.mktemp("exports")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PLAYGROUND_HOME", str(home))
+        for name in ("bible-decoder", "bible-lstm", "bible-encoder", "dates"):
+            export(gallery.get(name), precisions=("fp32",) if name == "bible-lstm" else ("fp32", "int8"))
+    return home
+
+
 @pytest.mark.parametrize("run", ["bible-decoder", "bible-lstm", "bible-encoder", "dates"])
 @pytest.mark.parametrize("view", ["proof", "race", "sizes", "graph"])
-def test_every_view_of_every_export_opens(open_page, run, view):
-    export(gallery.get(run), precisions=("fp32", "int8"))
+def test_every_view_of_every_export_opens(open_page, all_exports, monkeypatch, run, view):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(all_exports))
     app = open_page("export", run=run, view=view)
     assert not app.error
     assert "Agrees with PyTorch" in texts(app)
@@ -44,6 +55,14 @@ def test_who_can_load_it_is_said(open_page):
     export(gallery.get("bible-lstm"))
     assert "LlamaForCausalLM" in texts(open_page("export", run="bible-decoder"))
     assert "transformers does not know it" in texts(open_page("export", run="bible-lstm"))
+
+
+def test_shrinking_is_shown_with_its_cost(open_page, all_exports, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(all_exports))
+    table = open_page("export", run="bible-decoder", view="sizes").dataframe[0].value
+    assert list(table["Weights"]) == ["fp32", "int8"] and list(table["Size"]) != []
+    app = open_page("export", run="dates", view="sizes")
+    assert "Perplexity" not in app.dataframe[0].value.columns, "a run of pairs has no running text to measure on"
 
 
 def test_a_damaged_export_is_said(open_page):
