@@ -93,7 +93,8 @@ def names_of_views() -> list[str]:
 
     tables = [
         explore.VIEWS, attention.WAYS, attention.PART_NAMES, attention.KIND_NAMES, predictions.ASPECTS,
-        recurrent.ASPECTS, recurrent.SIGNALS, positions.ASPECTS, *intervene.GATES.values(), attention.WITH, predictions.COLOURS,
-        recurrent.ORDERS, intervene.HOW, intervene.HOW_GATES, intervene.PART_NAMES, steps.WHOSE,
+        recurrent.ASPECTS, recurrent.SIGNALS, recurrent.ORDERS, positions.ASPECTS, positions.WHEN, attention.WITH,
+        attention.DRAWINGS, predictions.COLOURS, *intervene.GATES.values(), intervene.HOW, intervene.HOW_GATES,
+        intervene.PART_NAMES, steps.WHOSE,
     ]  # fmt: skip
     return [name for table in tables for name in table.values()]

@@ -24,6 +24,7 @@ WAYS = {"head": "One head", "mean": "Mean of the heads", "max": "Largest of the 
 PART_NAMES = {"self": "Self", "cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
 WITH = {"none": "alone", "text": "on other texts", "run": "of another run", "step": "at another step"}
 MOST_TEXTS = 4
+DRAWINGS = {"cells": "Cells", "lines": "Lines"}
 KIND_NAMES = {
     "previous": "previous token",
     "first": "first token",
@@ -42,7 +43,7 @@ def show(scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         part = choose(VIEW, "part", t("Attention of"), {name: PART_NAMES[name] for name in parts(scene)})
         way = choose(VIEW, "way", t("Show"), WAYS)
-        drawing = choose(VIEW, "draw", t("As"), {"cells": "Cells", "lines": "Lines"})
+        drawing = choose(VIEW, "draw", t("As"), DRAWINGS)
         longer = continuation(scene)
     scene, n_new = grown(scene, longer)
     step = past(scene)

@@ -17,6 +17,7 @@ from playground.ui.explore.scene import Scene, only_labels
 from playground.ui.language import t
 
 VIEW = "explore.positions"
+WHEN = {"after": "after training", "before": "before the first step"}
 ASPECTS = {
     "sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi", "all": "Side by side",
     "shuffle": "Shuffle the words", "beyond": "Beyond the trained length",
@@ -123,7 +124,7 @@ def learned(scene: Scene) -> None:
         st.info(t("No run here has learned positions. Train one, such as from the preset GPT-2, to see its table."))
         return
     after, before = tables(str(run.path), scene.step if run.id == scene.run.id else run.checkpoints()[-1])
-    when = choose(VIEW, "when", t("Table"), {"after": "after training", "before": "before the first step"})
+    when = choose(VIEW, "when", t("Table"), WHEN)
     table = after if when == "after" else before
     n, d = table.shape
     heatmap(table, f"{VIEW}.learned", numbers(n), numbers(d), (t("position"), t("channel"), t("value")), t("Learned positions"),

@@ -285,9 +285,9 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
     title(
         first + 2,
         t("Hide what may not be seen"),
-        r"\tilde s_j = -\infty \quad \text{where } j > i"
+        r"\tilde s_j = -\infty \quad (j > i)"
         if hidden
-        else r"\text{every } j \text{ may be seen}",
+        else r"\text{" + t("every key may be seen") + "}",
     )
     masked = np.where(steps.allowed, steps.scaled, np.nan)
     strip(masked, f"{name}.masked", ["s"], keys, t("score"), t("Scores after the mask"), selected=(-1, key))
@@ -352,7 +352,7 @@ def softmax_in_numbers(steps: Any, key: int, digits: int) -> str:
     import numpy as np
 
     if not steps.allowed[key]:
-        return r"w = 0 \quad \text{(hidden)}"
+        return r"w = 0 \quad \text{(" + t("hidden") + ")}"
     total = np.exp(steps.scaled[steps.allowed]).sum()
     return rf"\frac{{e^{{{steps.scaled[key]:.{digits}f}}}}}{{{total:.{digits}f}}} = {steps.weights[key]:.{digits}f}"
 
