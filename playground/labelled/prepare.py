@@ -181,7 +181,9 @@ def _source(spec: LabelledSpec, task: str) -> _Source:
     known = builtin.get(spec.dataset)
     if known.task != task:
         raise PlaygroundError(
-            f"{spec.dataset} gives a label to each {'word' if known.task == 'tag' else 'text'}.",
+            f"{spec.dataset} gives a label to each word."
+            if known.task == "tag"
+            else f"{spec.dataset} gives a label to each text.",
             f"Choose the task {known.task} for it.",
         )
     return _Source(known.rows, known.fingerprint, known.licence, known.provenance)

@@ -88,9 +88,11 @@ def rows_of(spec: LabelledSpec, task: str) -> Callable[[], Iterator[Labelled | T
         guessed = guess_columns(spec.path, spec.encoding)
         text, label = text or guessed[0], label or guessed[1]
     name, has = Path(spec.path).name, f"It has {', '.join(columns[:20])}."
-    for column, what in ((text, "text"), (label, "label")):
-        if column is None:
-            raise PlaygroundError(f"Which column of {name} holds the {what}?", f"Name one. {has}")
+    if text is None:
+        raise PlaygroundError(f"Which column of {name} holds the text?", f"Name one. {has}")
+    if label is None:
+        raise PlaygroundError(f"Which column of {name} holds the label?", f"Name one. {has}")
+    for column in (text, label):
         if column not in columns:
             raise PlaygroundError(f"{name} has no column {column!r}.", has)
     if text == label:

@@ -112,3 +112,21 @@ def test_what_nobody_translated_stays_as_it_is():
 def test_a_sentence_after_another():
     said = language.told("Type a sentence. Shorten it.")
     assert "请输入一句话。" in said and "请缩短。" in said
+
+
+def test_what_is_said_of_labelled_text_has_its_chinese(tmp_path, monkeypatch):
+    """Titles of the built-in sets, tasks and methods, and the notes on rows that were left out."""
+    from playground.labelled.builtin import DATASETS
+    from playground.labelled.prepare import _notes, _Read
+    from playground.labelled.split import Split
+    from playground.runs.finetuning import METHODS, TASKS
+
+    named = [words for dataset in DATASETS.values() for words in (dataset.title, dataset.summary)]
+    missing = [words for words in (*named, *TASKS.values(), *METHODS.values()) if words not in language.catalogue("zh")]
+    assert not missing
+    read = _Read()
+    read.counts.update(["a"])
+    read.without_text = read.without_label = 1
+    info = {"task": "classify", "cut": {"train": 1200}, "examples": {"train": 3000}, "context_length": 64}
+    notes = _notes(read, Split(None, 1, 1, 1), info)
+    assert len(notes) == 7 and all(re.search(r"[一-鿿]", language.told(note)) for note in notes)
