@@ -23,6 +23,7 @@ def add(commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from playground.inference.session import cuda_mismatch, has_cuda
     from playground.onnx_export import package
     from playground.onnx_export.export import export
 
@@ -48,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     print(
         f"Known to {report['loaders']}." if report["loaders"] else "A mix of its own: ONNX Runtime runs it."
     )
+    if has_cuda() and (mismatch := cuda_mismatch()):
+        print(*mismatch)
     if options.zip:
         packed = package.zipped(made.folder, made.folder.with_name(f"{made.folder.name}.zip"))
         print(f"One file: {packed} ({packed.stat().st_size / 1e6:.2f} MB)")

@@ -325,7 +325,8 @@ class Engine:
     ) -> Iterator[int]:
         """The tokens that follow a prompt, one by one; ends at a stop token, after ``most``, or when cancelled.
 
-        ``choose`` picks a token from logits ``[vocabulary]`` in the place of ``sampling``. A full context is halved and read anew, as in `models.decode`.
+        ``choose`` picks a token from logits ``[vocabulary]`` in the place of ``sampling``. A full context is halved and
+        read anew, as in `models.decode`.
         """
         about, rng, written = self.about, np.random.default_rng(seed), list(ids)
         if source_ids is not None:

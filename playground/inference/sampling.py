@@ -71,7 +71,8 @@ def steps(
         only[scores.argmax()] = 0.0
         return [*history, ("greedy", softmax(only))]
     if sampling.temperature != 1.0:
-        scores = (scores - scores.max()) / sampling.temperature  # the best at 0: no temperature overflows
+        with np.errstate(over="ignore"):  # to −∞, which softmax takes: the best stays at 0
+            scores = (scores - scores.max()) / sampling.temperature
         history.append(("temperature", softmax(scores)))
     for name, keep in (("top-k", _top_k), ("top-p", _top_p), ("min-p", _min_p)):
         kept = keep(history[-1][1], sampling)

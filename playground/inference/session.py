@@ -1,7 +1,9 @@
 """Opening an ONNX model: on which device, with how many threads, and what went wrong in plain words."""
 
 import ctypes.util
+import importlib.util
 import os
+import re
 from pathlib import Path
 
 import onnxruntime as ort
@@ -49,6 +51,8 @@ def wanted(device: str) -> list[str]:
     of available ones names CUDA where it cannot be loaded.
     """
     if device != "cpu" and has_cuda():
+        if device == "cuda" and (mismatch := cuda_mismatch()):
+            raise PlaygroundError(*mismatch)
         if hasattr(ort, "preload_dlls"):
             ort.preload_dlls()  # CUDA's libraries from torch's or nvidia's wheels
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -61,6 +65,42 @@ def has_cuda() -> bool:
     """Whether there is a driver of an NVIDIA GPU, and a build of ONNX Runtime for it."""
     driver = ctypes.util.find_library("cuda") or Path("/usr/lib/wsl/lib/libcuda.so.1").exists()
     return bool(driver) and "CUDAExecutionProvider" in ort.get_available_providers()
+
+
+def cuda_mismatch() -> tuple[str, str] | None:
+    """Why ONNX Runtime cannot use CUDA's libraries out of torch's wheels, and what helps; None where they match, or
+    where one of the two needs no CUDA.
+    """
+    ours, theirs = runtime_cuda(), torch_cuda()
+    if not ours or not theirs or ours.split(".")[0] == theirs.split(".")[0]:
+        return None
+    return (
+        f"ONNX Runtime {ort.__version__} was built for CUDA {ours}, but PyTorch here brings CUDA {theirs}: "
+        "ONNX Runtime works on the CPU.",
+        f"Install a PyTorch for CUDA {ours.split('.')[0]}, or the onnxruntime-gpu for CUDA {theirs.split('.')[0]}.",
+    )
+
+
+def runtime_cuda() -> str:
+    """The CUDA version that ONNX Runtime was built for; "" for none."""
+    try:
+        from onnxruntime.capi.build_and_package_info import cuda_version
+    except ImportError:  # the package for CPUs alone
+        return ""
+    return str(cuda_version or "")
+
+
+def torch_cuda() -> str:
+    """The CUDA version that the installed torch brings, read without importing it; "" for none."""
+    found = importlib.util.find_spec("torch")
+    if found is None or not found.submodule_search_locations:
+        return ""
+    try:
+        text = Path(found.submodule_search_locations[0], "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    said = re.search(r"^cuda\b[^=]*=\s*['\"]([\d.]+)['\"]", text, re.MULTILINE)
+    return said.group(1) if said else ""
 
 
 def running_on(session: ort.InferenceSession) -> str:

@@ -12,7 +12,7 @@ from playground.runs.folder import RunFolder
 from playground.ui import links
 from playground.ui.choose import choose_run, choose_step, speaks
 from playground.ui.frame import page_title
-from playground.ui.language import t
+from playground.ui.language import t, told
 from playground.ui.messages import no_model_yet, plain, show, shown_errors
 from playground.ui.onnx_views import choose_view, draw
 
@@ -62,8 +62,17 @@ def page() -> None:
         if run is None:
             no_model_yet()
             return
+        tell_of_cuda()
         ask(run, step)
         finished(run)
+
+
+def tell_of_cuda() -> None:
+    """Where there is a GPU that ONNX Runtime cannot use: why, and what helps."""
+    from playground.inference.session import cuda_mismatch, has_cuda
+
+    if has_cuda() and (mismatch := cuda_mismatch()):
+        st.warning(" ".join(plain(told(part)) for part in mismatch), icon=":material/memory_alt:")
 
 
 def ask(run: RunFolder, step: int) -> None:

@@ -1,0 +1,52 @@
+"""Which device runs, and what is said where it cannot."""
+
+import importlib.machinery
+import sys
+import types
+
+import pytest
+
+from playground.errors import PlaygroundError
+from playground.inference import session
+
+
+def with_cuda(monkeypatch, tmp_path, runtime: str, torch: str | None) -> None:
+    """A machine with a driver, an ONNX Runtime for one CUDA and a torch that brings another."""
+    info = types.ModuleType("onnxruntime.capi.build_and_package_info")
+    info.cuda_version = runtime
+    monkeypatch.setitem(sys.modules, info.__name__, info)
+    said = f"from typing import Optional\ncuda: Optional[str] = {torch!r}\ncuda_major = 99\n"
+    (tmp_path / "version.py").write_text(said)
+    found = importlib.machinery.ModuleSpec("torch", None, is_package=True)
+    found.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr(session.importlib.util, "find_spec", lambda name: found)
+    monkeypatch.setattr(session, "has_cuda", lambda: True)
+    monkeypatch.setattr(session.ort, "preload_dlls", lambda: None, raising=False)
+
+
+@pytest.mark.parametrize(("runtime", "torch"), [("13.0", "13.0"), ("13.0", "13.2"), ("13.0", None), ("", "13.0")])
+def test_cuda_of_one_major_version_is_used(runtime, torch, monkeypatch, tmp_path):
+    with_cuda(monkeypatch, tmp_path, runtime, torch)
+    assert session.cuda_mismatch() is None
+    assert session.wanted("auto")[0] == session.wanted("cuda")[0] == "CUDAExecutionProvider"
+    assert session.wanted("cpu") == ["CPUExecutionProvider"]
+
+
+def test_different_major_versions_are_said(monkeypatch, tmp_path):
+    with_cuda(monkeypatch, tmp_path, "13.0", "12.8")
+    message, hint = session.cuda_mismatch()
+    assert "built for CUDA 13.0" in message and "brings CUDA 12.8" in message and "CUDA 13" in hint
+    with pytest.raises(PlaygroundError, match="brings CUDA 12.8"):
+        session.wanted("cuda")
+    assert "CPUExecutionProvider" in session.wanted("auto"), "it still runs"
+
+
+def test_what_is_installed_here_matches():
+    assert session.cuda_mismatch() is None
+
+
+def test_without_a_gpu_cuda_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr(session, "has_cuda", lambda: False)
+    with pytest.raises(PlaygroundError, match="no CUDA GPU"):
+        session.wanted("cuda")
+    assert session.wanted("auto") == ["CPUExecutionProvider"]
