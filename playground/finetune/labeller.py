@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,11 +30,19 @@ class Labeller:
     Args:
         model: a `models.heads.Reader`.
         tokenizer, labels, task: of the same run.
+        engine: its export, a `playground.inference.reader.Reader`, which then does the work; else PyTorch does.
     """
 
-    def __init__(self, model: nn.Module, tokenizer: Tokenizer, labels: Sequence[str], task: str) -> None:
+    def __init__(
+        self, model: nn.Module, tokenizer: Tokenizer, labels: Sequence[str], task: str, engine: Any = None
+    ) -> None:
         self.model, self.tokenizer, self.labels, self.task = model, tokenizer, tuple(labels), task
-        self.length = model.spec.context_length
+        self.length, self.engine = model.spec.context_length, engine
+
+    @property
+    def ran_by(self) -> str:
+        """What really does the work, such as "ONNX Runtime (CPU)"."""
+        return f"ONNX Runtime ({self.engine.provider})" if self.engine else "PyTorch (CPU)"
 
     def tokens(self, text: str) -> np.ndarray:
         """The ids that the model reads: the beginning, where the text is longer.
@@ -51,11 +60,16 @@ class Labeller:
         """Of each label, for each text ``[texts, labels]`` ("classify")."""
         found = [np.zeros((0, len(self.labels)), np.float32)]
         for start in range(0, len(texts), BATCH):
-            ids, lengths = pad([self.tokens(text) for text in texts[start : start + BATCH]], self.tokenizer.pad_id)
-            real = torch.from_numpy(np.arange(ids.shape[1]) < lengths[:, None])
-            logits = self.model(torch.from_numpy(ids), attention_mask=real).logits
-            found.append(logits.float().softmax(-1).numpy())
+            found.append(self._likely([self.tokens(text) for text in texts[start : start + BATCH]]))
         return np.concatenate(found)
+
+    def _likely(self, texts: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities of the labels for token ids ``[texts, labels]``, or ``[texts, longest, labels]`` ("tag")."""
+        if self.engine is not None:
+            return self.engine.probabilities(texts).astype(np.float32)
+        ids, lengths = pad(texts, self.tokenizer.pad_id)
+        real = torch.from_numpy(np.arange(ids.shape[1]) < lengths[:, None])
+        return self.model(torch.from_numpy(ids), attention_mask=real).logits.float().softmax(-1).numpy()
 
     @torch.no_grad()
     def tags(self, text: str) -> list[tuple[str, np.ndarray]]:
@@ -68,7 +82,7 @@ class Labeller:
         if not any(row.tags):
             raise PlaygroundError("There is no text.", "Type a sentence.")
         ids, asked = tagged_tokens(row, {"?": 0}, lambda piece: np.asarray(self.tokenizer.encode(piece)))
-        likely = self.model(torch.from_numpy(ids[None, : self.length])).logits[0].float().softmax(-1).numpy()
+        likely = self._likely([ids[: self.length]])[0]
         return list(zip(row.pieces, likely[asked[: self.length] == 0]))
 
 

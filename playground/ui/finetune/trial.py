@@ -1,7 +1,9 @@
 """A fine-tuned model to try: type and see the labels move, see which words moved them, label a whole file."""
 
+import copy
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +41,25 @@ def typing(run: RunFolder) -> None:
         st.caption(t("Type something: the labels follow at every key."))
         return
     with shown_errors():
-        labeller = load(str(run.path), cached.latest_step(run))
+        labeller = labeller_now(run)
+        began = time.perf_counter()
         if labeller.task == "tag":
-            tagged(run, labeller, text)
+            found = labeller.tags(text)
         else:
-            classified(run, labeller, text)
+            found = labeller.probabilities([text])[0]
+        taken = 1000 * (time.perf_counter() - began)
+        (tagged if labeller.task == "tag" else classified)(run, labeller, text, found)
+        st.caption(t("Labelled in {ms:.1f} ms by {engine} on this machine.", ms=taken, engine=labeller.ran_by))
+        if labeller.engine is None and links.leads_to("export"):
+            st.caption(t("Exported as ONNX, it runs faster here too."))
+
+
+def labeller_now(run: RunFolder) -> Any:
+    """The labeller of the newest checkpoint, on ONNX Runtime where that is exported."""
+    step = cached.latest_step(run)
+    labeller = copy.copy(load(str(run.path), step))
+    labeller.engine = cached.engine(run, step)
+    return labeller
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -61,9 +77,8 @@ def first_text(run: RunFolder) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-def classified(run: RunFolder, labeller: Any, text: str) -> None:
+def classified(run: RunFolder, labeller: Any, text: str, likely: Any) -> None:
     """The probability of each label, and what each token did for one of them."""
-    likely = labeller.probabilities([text])[0]
     order = (-likely).argsort()[:SHOWN].tolist()
     colour = ARCHITECTURE[run.config().model.architecture]
     chosen = st.session_state.get("finetune.why", order[0])
@@ -118,9 +133,8 @@ def moved(labeller: Any, text: str, label: int) -> None:
     st.caption(t("Attention says where the model looks, not which way it was moved: compare the two rows."))
 
 
-def tagged(run: RunFolder, labeller: Any, text: str) -> None:
+def tagged(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
     """Each word with its label; the commonest label stays without colour."""
-    found = labeller.tags(text)
     codes = [int(likely.argmax()) for _, likely in found]
     palette = ["#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#56b4e9", "#8a5a00", "#7a8794"]
     plain_code = 0  # the labels are in the order of how often they occur
@@ -173,7 +187,7 @@ class Labelling:
         from playground.finetune.labeller import label_table
 
         try:
-            labeller = load(str(self.run.path), cached.latest_step(self.run))
+            labeller = labeller_now(self.run)
             label_table(labeller, self.path, column, self.target, self._told, self._stop.is_set)
         except (PlaygroundError, SpecError) as error:
             self.error = error

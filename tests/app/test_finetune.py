@@ -1,0 +1,131 @@
+"""The Fine-tune page without a browser: the form makes the runs it says, what came of them is told truly."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from playground.finetune.plan import plan
+from playground.runs import gallery
+from playground.runs.finetuning import FineTuneSpec, LabelledSpec
+from playground.runs.folder import RunFolder
+from playground.runs.store import RunStore
+from playground.training.worker import run as train
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory) -> RunFolder:
+    """A gallery encoder that learnt to tell two kinds of sentences apart, in a home of its own."""
+    home = tmp_path_factory.mktemp("finetune")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLAYGROUND_HOME", str(home))
+        table = home / "kinds.csv"
+        rows = [f"{w} number {i},{k}" for i in range(60) for w, k in (("the king", "royal"), ("a sheep", "farm"))]
+        table.write_text("\n".join(["text,kind", *rows]))
+        labelled = LabelledSpec("file", path=str(table), text_column="text", label_column="kind")
+        spec = FineTuneSpec("classify", labelled)
+        config = plan(gallery.get("bible-encoder"), spec, steps=30, eval_every=15, sample_every=15)
+        folder = RunStore().create(config)
+        assert train(folder) == "finished"
+    return folder
+
+
+@pytest.fixture
+def at_home(tuned, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tuned.path.parents[1]))
+    return tuned
+
+
+def planned() -> None:
+    import streamlit as st
+
+    from playground.ui.finetune.form import form
+
+    st.session_state["plans"], _ = form()
+
+
+def plans(app: AppTest) -> list:
+    app.run()
+    assert not app.exception, app.exception
+    return app.session_state["plans"]
+
+
+def fill(**query: str) -> AppTest:
+    app = AppTest.from_function(planned, default_timeout=90)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app
+
+
+def test_nothing_said_is_the_encoder_with_a_twin_from_scratch(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    main, twin = plans(fill())
+    assert main.parent["run"] == "bible-encoder" and main.finetune.labelled.dataset == "bible-unread"
+    assert not main.finetune.from_scratch and twin.finetune.from_scratch
+    assert (main.training.steps, main.training.batch_size) == (twin.training.steps, twin.training.batch_size)
+
+
+@pytest.mark.parametrize(("parent", "task"), [
+    ("bible-decoder", "language"), ("dates", "answer"), ("bible-lstm", "classify"), ("bible-decoder", "answer"),
+    ("bible-encoder", "tag"),
+])  # fmt: skip
+def test_links_open_every_task(parent, task, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    main = plans(fill(parent=parent, task=task))[0]
+    assert (main.parent["run"], main.finetune.task) == (parent, task)
+    assert (main.finetune.labelled is None) == (task in ("language", "answer"))
+
+
+def test_lora_tells_how_many_parameters_it_trains(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    app = fill(method="lora")
+    main = plans(app)[0]
+    assert main.finetune.method == "lora" and main.finetune.rank == 8
+    trained = next(m for m in app.metric if m.label == "Trained parameters")
+    assert 0 < int(trained.value.replace(",", "")) < 0.1 * 942_466
+
+
+def test_results_are_those_of_the_report(open_page, at_home):
+    app = open_page("finetune", run=at_home.id)
+    report = json.loads((at_home.path / "results" / "report.json").read_text())
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Accuracy on the test"] == f"{report['test']['accuracy']:.1%}"
+    assert shown["Trained parameters"] == f"{report['trained_parameters']:,}"
+    assert report["test"]["accuracy"] > 0.9, "the two kinds differ in every word"
+
+
+@pytest.mark.parametrize("view", ["results", "gained", "try", "file"])
+def test_every_view_opens_by_its_link(open_page, at_home, view):
+    app = open_page("finetune", run=at_home.id, view=view)
+    assert not app.error, [error.value for error in app.error]
+    assert app.session_state["finetune.view"] == view
+
+
+def test_completing_the_picture_plans_what_is_missing(open_page, at_home, monkeypatch):
+    submitted = []
+    monkeypatch.setattr("playground.ui.finetune.gained.submit", submitted.append)
+    app = open_page("finetune", run=at_home.id, view="gained")
+    next(button for button in app.button if "Complete the picture" in button.label).click().run()
+    assert not app.exception
+    shares = sorted((r.config().finetune.from_scratch, r.config().finetune.labelled.share) for r in submitted)
+    assert shares == [(False, 0.1), (False, 0.3), (True, 0.1), (True, 0.3), (True, 1.0)]
+    for run in submitted:
+        RunStore().delete(run.id)
+
+
+def test_a_run_that_gives_labels_leaves_the_train_page_for_its_own(open_page, at_home):
+    from playground.ui.choose import gives_labels, talks, writes
+
+    assert gives_labels(at_home) and not talks(at_home) and not writes(at_home)
+
+
+def test_a_run_that_was_not_tuned_says_so(open_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    app = open_page("finetune", run="bible-decoder")
+    assert any("not fine-tuned" in info.value for info in app.info)
+
+
+def test_a_run_that_is_gone_is_told(open_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    app = open_page("finetune", run="gone-abcdef")
+    assert any("There is no run" in error.value for error in app.error)
