@@ -3,7 +3,7 @@
 import streamlit as st
 
 from playground.training.recipes import recipe
-from playground.ui import costs, links, workbench
+from playground.ui import controls, costs, links, workbench
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.architecture import architecture
 from playground.ui.diagram import draw
@@ -67,5 +67,6 @@ def train_button() -> None:
     """Hands the model on."""
     broken = bool(st.session_state["build.error"])
     look = {"type": "primary", "icon": ":material/play_arrow:", "width": "stretch", "disabled": broken}
-    if st.button(t("Train this"), key="build.train", **look):
-        links.go("train")
+    with controls.control("build", "train"):
+        if st.button(t("Train this"), key="build.train", **look):
+            links.go("train")

@@ -11,7 +11,7 @@ from playground.text import background
 from playground.text.corpora import CORPORA
 from playground.text.prepare import Prepared, find, load
 from playground.text.spec import DataSpec
-from playground.ui import links, text_views
+from playground.ui import controls, links, text_views
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.messages import empty, show, shown_errors
@@ -105,7 +105,8 @@ def look(prepared: Prepared) -> None:
     """Its size, and one view of it."""
     text_views.headline(prepared)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        view = choose_view()
+        with controls.control("data", "view", "content"):
+            view = choose_view()
         if st.button(t("Train on this"), type="primary", icon=":material/play_arrow:", key="data.train"):
             links.go("train")
     try:

@@ -8,11 +8,12 @@ from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import choose_run, choose_step, speaks
+from playground.ui.choose import choose_run, choose_step, talks
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.bars import bars
 from playground.ui.components.token_strip import token_strip
 from playground.ui.components.writer import writer
+from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live import first_text
@@ -29,7 +30,8 @@ def page() -> None:
     )
     with shown_errors():
         with st.container(horizontal=True):
-            run = choose_run("generate.run", speaks)
+            with control("generate", "run"):
+                run = choose_run("generate.run", talks)
             step = choose_step("generate", run) if run else 0
         if run is None:
             no_model_yet()
@@ -74,13 +76,13 @@ def desk_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
     if known is None or known[0] != (run.id, step):
         if known:
             known[1].stop()
-        desk = Desk(cached.model(run, step), cached.tokenizer(run), answers)
+        desk = Desk(cached.model(run, step), cached.tokenizer(run), answers, run.config().data.template)
         st.session_state[DESK] = ((run.id, step), desk)
         st.session_state.pop("generate.position", None)
     desk = st.session_state[DESK][1]
+    desk.engine = cached.engine(run, step)
     if desk.text != text or not desk.tokens:
         desk.open(text)
-    desk.engine = cached.engine(run, step)
         st.session_state["generate.position"] = None
     return desk
 
@@ -128,9 +130,14 @@ def given_ones(desk: Any, n: int) -> list[bool]:
 
 
 def stopping() -> None:
-    """Where writing ends by itself."""
-    with st.expander(t("Where to stop")):
-        st.checkbox(t("At the end of a text, where the model writes <eos>"), value=True, key="generate.eos")
+    """Where writing ends by itself; the address holds it."""
+    state = st.session_state
+    if "generate.stop" not in state:  # also after another page was open
+        state["generate.eos"], state["generate.stop"] = links.param("end") != "0", links.param("stop")[:100]
+        seed = links.param("seed")
+        state["generate.seed"] = min(int(seed), 2**31 - 1) if seed.isascii() and seed.isdigit() else None
+    with control("generate", "stop"), st.expander(t("Where to stop")):
+        st.checkbox(t("At the end of a text, where the model writes <eos>"), key="generate.eos")
         st.text_input(
             t("After this text"),
             key="generate.stop",
@@ -147,6 +154,7 @@ def stopping() -> None:
             placeholder=t("another text each time"),
             help=t("The same seed writes the same text."),
         )
+    links.remember(end=None if state["generate.eos"] else "0", stop=state["generate.stop"], seed=state["generate.seed"])
 
 
 def act() -> None:

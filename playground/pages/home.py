@@ -6,7 +6,7 @@ import streamlit as st
 
 from playground.generation.opening import expected, opening_text, read_opening
 from playground.runs.folder import RunFolder
-from playground.ui import cached, links, start
+from playground.ui import cached, controls, links, start
 from playground.ui.choose import choose_run, writes
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.next_token import next_token
@@ -17,13 +17,14 @@ from playground.ui.messages import no_model_yet, shown_errors
 WAYS = (
     ("build", ":material/account_tree:", "Build", "Choose an architecture and see what every choice costs."),
     (
-        "generate",
-        ":material/edit_note:",
+        "explore",
+        ":material/search_insights:",
         "Explore",
-        "Let a trained model write, and change every word it chooses.",
+        "Look inside a trained model: what it attends to, remembers and expects.",
     ),
     ("train", ":material/monitoring:", "Learn", "Train a model on your own text and watch it learn, live."),
 )
+LONGEST_LINK = 500  # characters of text that an address carries
 
 
 def page() -> None:
@@ -36,14 +37,14 @@ def page() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left, st.container(border=True, key="home-demo"):
         demo()
-    with right:
+    with right, controls.control("home", "ways"):
         ways_on()
 
 
 def demo() -> None:
     """A model that says what it expects, at every key."""
     run = None
-    with shown_errors():
+    with shown_errors(), controls.control("home", "run"):
         run = choose_run("home.run", writes, label=t("The model"), gallery_first=True)
     if run is None:
         no_model_yet()
@@ -56,8 +57,10 @@ def demo() -> None:
 def predict(run: RunFolder) -> None:
     """The box and its bars; runs again at every key, and nothing else of the page does."""
     key = f"home.next.{run.id}"
-    opening = first_words(str(run.path))
+    usual = first_words(str(run.path))
+    opening = links.param("text") or usual
     text = (st.session_state.get(key) or {}).get("text", opening)
+    links.remember(text=text if text != usual and len(text) <= LONGEST_LINK else None)
     architecture = run.config().model.architecture
     if not start.torch_loaded.is_set():  # the first seconds of a server
         first_seconds(run, key, opening, text, ARCHITECTURE[architecture])
@@ -105,7 +108,7 @@ def parameters(path: str, step: int) -> int:
 
 def ways_on() -> None:
     for page_name, icon, title, sentence in WAYS:
-        if links.has(page_name):
+        if links.leads_to(page_name):
             with st.container(border=True, key=f"home-way-{page_name}"):
                 st.subheader(f"{icon} {t(title)}", anchor=False)
                 st.write(t(sentence))

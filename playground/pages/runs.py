@@ -3,6 +3,7 @@
 import streamlit as st
 
 from playground.ui.choose import known_runs
+from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live import LIVE
@@ -15,7 +16,8 @@ from playground.ui.runs_table import pick_runs
 def page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         page_title(t("Runs"), t("Everything you have trained. Pick several rows to compare them."))
-        load()
+        with control("runs", "load", "content"):
+            load()
     live = any(run.status().state in LIVE for run in known_runs(gallery=False))
     st.fragment(body, run_every=1.0 if live else None, key="runs.body")(live)
 
@@ -29,7 +31,8 @@ def body(live: bool) -> None:
         else:
             runs = pick_runs()
             if runs:
-                actions(runs)
+                with control("runs", "actions"):
+                    actions(runs)
                 compare(runs)
             else:
                 st.info(t("Pick a row to see its curves and settings; pick several to compare them."))

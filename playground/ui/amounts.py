@@ -19,10 +19,9 @@ def bytes_of(n: float) -> str:
 
 def duration(seconds: float) -> str:
     """95 → "1.6 min"."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{_three(seconds / size)} {unit}"
-    return f"{_three(seconds)} s"
+    units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    size, unit = next((each for each in units if seconds >= each[0]), units[-1])
+    return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
 
 
 def _three(value: float) -> str:

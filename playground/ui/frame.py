@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.ui import links
+from playground.ui import controls, links
 from playground.ui.language import LANGUAGES, browser_language, language, t
+from playground.ui.share import share
 
 STYLE = (Path(__file__).parent / "frame.css").read_text(encoding="utf-8")
 PRESENTING = (Path(__file__).parent / "presenting.css").read_text(encoding="utf-8")
@@ -26,11 +27,14 @@ def frame() -> None:
         )
         presenting_help = t("For a projector: larger type, no side controls")
         st.toggle(":material/co_present:", key="present", help=presenting_help)
+        share()
     chosen = st.session_state["lang"]
     links.remember(
-        lang=chosen if chosen != browser_language() else None, present="1" if presenting() else None
+        lang=chosen if chosen != browser_language() else None,
+        present="1" if presenting() else None,
+        hide=",".join(controls.hidden()),
     )
-    st.html(f"<style>{STYLE}{PRESENTING if presenting() else ''}</style>")
+    st.html(f"<style>{STYLE}{PRESENTING if presenting() else ''}{controls.style()}</style>")
 
 
 def presenting() -> bool:

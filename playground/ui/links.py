@@ -1,20 +1,30 @@
 """From page to page, with the choices in the address, so that a link opens what its sender saw."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
 
-KEPT = ("lang", "present")
+KEPT = ("lang", "present", "hide")
 """What stays in the address whichever page is opened."""
 
 
-def register(pages: dict[str, Any]) -> None:
-    """Tells this session its pages, by name ("home", "build", ...); app.py does it at every run."""
+def register(pages: dict[str, Any], hidden: Iterable[str] = ()) -> None:
+    """Tells this session its pages, by name ("home", "build", ...), and which of them no link leads to.
+
+    app.py does it at every run.
+    """
     st.session_state["pages"] = pages
+    st.session_state["pages.hidden"] = set(hidden)
 
 
 def has(page: str) -> bool:
     return page in st.session_state.get("pages", {})
+
+
+def leads_to(page: str) -> bool:
+    """Whether a page is there and not hidden."""
+    return has(page) and page not in st.session_state.get("pages.hidden", ())
 
 
 def go(page: str, **params: Any) -> None:
@@ -36,8 +46,8 @@ def follow() -> None:
 
 
 def link(page: str, label: str, icon: str | None = None, **params: Any) -> None:
-    """A link to a page. Nothing where that page does not exist."""
-    if has(page):
+    """A link to a page. Nothing where that page does not exist, or is hidden."""
+    if leads_to(page):
         st.page_link(st.session_state["pages"][page], label=label, icon=icon, query_params=address(params))
 
 

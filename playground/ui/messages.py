@@ -36,7 +36,7 @@ def empty(title: str, what_next: str, page_link: str | None = None, label: str |
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader(title, anchor=False)
         st.write(what_next)
-        if page_link and links.has(page_link):
+        if page_link and links.leads_to(page_link):
             title = st.session_state["pages"][page_link].title
             links.link(page_link, label or title, icon=":material/arrow_forward:")
 

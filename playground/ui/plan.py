@@ -7,7 +7,8 @@ import streamlit as st
 
 from models.costs import parameter_counts
 from models.presets import PRESETS
-from models.spec import ModelSpec
+from models.spec import ModelSpec, SpecError
+from playground.errors import PlaygroundError
 from playground.runs import branch, naming
 from playground.runs.config import DEVICES, RunConfig, TrainingSpec
 from playground.runs.pace import expected, measured
@@ -16,12 +17,15 @@ from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import RECIPES, recipe
 from playground.training.schedule import lr_curve
-from playground.ui import links
+from playground.ui import links, plan_links, text_links, workbench
 from playground.ui.amounts import duration
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.curves import Panel, Series, curves
+from playground.ui.controls import control
 from playground.ui.language import t, told
-from playground.ui.messages import plain
+from playground.ui.messages import plain, show
+from playground.ui.plan_links import KEEP, began, begun_with
+from playground.ui.text_choice import KIND_NAMES
 
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
 BATCHES = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]
@@ -82,6 +86,7 @@ def parent_of(base: RunConfig | None) -> dict[str, Any] | None:
 
 
 def choose_model(base: RunConfig | None) -> Choice:
+    workbench.take_link()
     options: dict[str, Choice] = {}
     if base:
         options["base"] = Choice(t("As in “{name}”", name=base.name), base.model, base.preset, base.training)
@@ -89,18 +94,22 @@ def choose_model(base: RunConfig | None) -> Choice:
         if draft := drafted_model():
             options["draft"] = draft
         options |= {name: Choice(told(preset.title), preset.spec, name, recipe(name)) for name, preset in PRESETS.items()}
-    wanted = links.param("preset") or st.session_state.get("draft.preset")
-    start = "base" if base else "draft" if "draft" in options else wanted if wanted in options else "modern-tiny"
-    chosen = st.selectbox(
-        t("Model"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
-        key=f"train.model.{start}", disabled=len(options) == 1,
-    )  # fmt: skip
-    choice = options[chosen]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(summary(choice.value), width="stretch")
-        if chosen != "base":
-            known = choice.preset if chosen in PRESETS else None
-            links.link("build", t("Change it in Build"), icon=":material/account_tree:", preset=known)
+    made = (st.session_state.get("draft.preset"), st.session_state.get("draft.model"))
+    asked = links.param("preset") or made[0] or "modern-tiny"
+    start = begun_with("model", made, options, asked if asked in PRESETS else "modern-tiny")
+    with control("train", "model"):
+        chosen = st.selectbox(
+            t("Model"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
+            key=f"train.model.{start}", disabled=len(options) == 1,
+        )  # fmt: skip
+        choice = options[chosen]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(summary(choice.value), width="stretch")
+            if chosen != "base":
+                known = choice.preset if chosen in PRESETS else None
+                links.link("build", t("Change it in Build"), icon=":material/account_tree:", preset=known)
+    workbench.remember_model(choice.value if chosen == "draft" else None, choice.preset if chosen != "base" else None)
+    began("model", start, f"train.model.{start}", made, chosen)
     return choice
 
 
@@ -135,30 +144,58 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
     options: dict[str, Choice] = {}
     if base:
         options["base"] = Choice(t("As in “{name}”", name=base.name) + f": {text_title(base.data)}", base.data)
+    wanted = links.param("corpus")
+    if wanted and wanted != st.session_state.get("train.text.link"):
+        take_text(wanted)
     if said := st.session_state.get("draft.data"):
         data = DataSpec.from_dict(said)
         options["draft"] = Choice(t("The text from Data") + f": {text_title(data)}", data)
     for name, corpus in CORPORA.items():
         if corpus.available and (not pairs or corpus.kind != "text"):
             options[name] = Choice(t(corpus.title), DataSpec(name, tokenizer=TokenizerSpec(corpus.tokenizer)))
-    wanted = links.param("corpus")
     first = "task-reversal" if pairs and "task-reversal" in options else next(iter(options))
     fallback = "python-docs" if "python-docs" in options else first
-    start = "base" if base else "draft" if "draft" in options else wanted if wanted in options else fallback
-    chosen = st.selectbox(
-        t("Text"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
-        key=f"train.text.{start}.{pairs}",
-    )  # fmt: skip
-    spec = options[chosen].value
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            t("Cut into tokens: {kind}, at most {size:,} of them", kind=spec.tokenizer.kind, size=spec.tokenizer.vocab_size),
-            width="stretch",
-        )
-        if chosen != "base":
-            known = chosen if chosen in CORPORA else None
-            links.link("data", t("Change it in Data"), icon=":material/dataset:", corpus=known)
+    made = st.session_state.get("draft.data")
+    start = begun_with("text", made, options, wanted if wanted in options else fallback)
+    with control("train", "text"):
+        chosen = st.selectbox(
+            t("Text"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
+            key=f"train.text.{start}.{pairs}",
+        )  # fmt: skip
+        spec = options[chosen].value
+        with st.container(horizontal=True, vertical_alignment="center"):
+            kind = t(KIND_NAMES[spec.tokenizer.kind])
+            st.caption(
+                t("Cut into tokens: {kind}, at most {size:,} of them", kind=kind, size=spec.tokenizer.vocab_size),
+                width="stretch",
+            )
+            if chosen != "base":
+                known = chosen if chosen in CORPORA else None
+                links.link("data", t("Change it in Data"), icon=":material/dataset:", corpus=known)
+    remember_text(None if chosen == "base" else spec)
+    began("text", start, f"train.text.{start}.{pairs}", made, chosen)
     return options[chosen]
+
+
+def take_text(corpus: str) -> None:
+    """The text of the address: a corpus as it is, or one cut in another way, which stands as the text from Data."""
+    try:
+        data = DataSpec.from_dict(text_links.asked(corpus))
+    except (PlaygroundError, SpecError) as error:
+        show(error)
+        return
+    plain_corpus = data.corpus in CORPORA and data == text_links.usual(data.corpus)
+    st.session_state["draft.data"] = None if plain_corpus else data.to_dict()
+    st.session_state["train.text.link"] = corpus
+
+
+def remember_text(spec: DataSpec | None) -> None:
+    """The text into the address; nothing of it where it is the one of the run that is begun from."""
+    address = text_links.said(spec) if spec else dict.fromkeys(text_links.said(text_links.usual("python-docs")))
+    if spec and spec.corpus in CORPORA and spec == text_links.usual(spec.corpus):
+        address = {name: value if name == "corpus" else None for name, value in address.items()}
+    links.remember(**address)
+    st.session_state["train.text.link"] = address["corpus"]
 
 
 def text_title(data: DataSpec) -> str:
@@ -171,19 +208,33 @@ def text_title(data: DataSpec) -> str:
 
 
 def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
-    """The settings, beginning with the recipe; each recipe's widgets keep their own values."""
-    start, place = model.training, f"train.{model.preset}.{hash(model.training) % 10**8}"
+    """The settings, beginning with the recipe or the address; each beginning's widgets keep their own values."""
+    told = plan_links.linked(model.training)
+    start = model.training.replace(**{name: value for name, value in told.items() if name != KEEP})
+    place = f"train.{model.preset}.{hash((start, told.get(KEEP))) % 10**8}"
     objective = model.value.objectives()[0]
     st.caption(objective_sentence(objective))
-    steps = pick(t("Steps"), STEPS, start.steps, f"{place}.steps", "{:,}")
+    with control("train", "steps"):
+        steps = pick(t("Steps"), STEPS, start.steps, f"{place}.steps", "{:,}")
     with st.container(horizontal=True):
-        rate = pick(t("Learning rate"), RATES, start.lr, f"{place}.lr", "{:g}")
-        batch = pick(t("Batch (sequences a step)"), BATCHES, start.batch_size, f"{place}.batch", "{:,}")
+        with control("train", "lr"):
+            rate = pick(t("Learning rate"), RATES, start.lr, f"{place}.lr", "{:g}")
+        with control("train", "batch"):
+            batch = pick(t("Batch (sequences a step)"), BATCHES, start.batch_size, f"{place}.batch", "{:,}")
     changes = {"objective": objective, "steps": steps, "lr": rate, "batch_size": batch}
     if start.optimizer == "muon":
-        changes["muon_lr"] = start.muon_lr * rate / start.lr if start.lr else start.muon_lr
-    changes |= more_settings(start.replace(**changes), place, data, model.value)
-    return start.replace(**changes)
+        before = model.training
+        changes["muon_lr"] = before.muon_lr * rate / before.lr if before.lr else before.muon_lr
+    keep = len(model.training.keep_steps) or kept_by_default(model.value, data)
+    watched = often(model.training.replace(steps=steps))
+    with control("train", "more"):
+        changes |= more_settings(start.replace(**changes), place, data, model.value, {**watched, KEEP: keep, **told})
+    chosen = start.replace(**changes)
+    n_kept = len(chosen.keep_steps)
+    plan_links.remember(
+        chosen, model.training.replace(**watched), n_kept if n_kept != keep else None, f"{place}.steps"
+    )
+    return chosen
 
 
 def objective_sentence(objective: str) -> str:
@@ -194,14 +245,16 @@ def objective_sentence(objective: str) -> str:
     }[objective]
 
 
-def more_settings(start: TrainingSpec, place: str, data: DataSpec, model: ModelSpec) -> dict[str, Any]:
+def more_settings(
+    start: TrainingSpec, place: str, data: DataSpec, model: ModelSpec, watched: dict[str, Any]
+) -> dict[str, Any]:
     with st.expander(t("More settings")):
         one, two = st.columns(2)
         with one:
             changes: dict[str, Any] = schedule_settings(start, place)
             changes |= optimizer_settings(start.replace(optimizer=changes["optimizer"]), place)
         with two:
-            changes |= watching_settings(start, place, kept_by_default(model, data))
+            changes |= watching_settings(start, place, watched)
             if start.objective == "mlm":
                 changes["mask_rate"] = st.slider(
                     t("Share of tokens hidden"), 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask"
@@ -266,11 +319,16 @@ def machine_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     }
 
 
-def watching_settings(start: TrainingSpec, place: str, n_kept: int) -> dict[str, Any]:
-    """How often it is looked at: at least twenty times a run, however short."""
-    often = next((n for n in EVERY if n * 20 >= start.steps), start.eval_every)
+def often(start: TrainingSpec) -> dict[str, int]:
+    """How often a run is looked at when nobody says: at least twenty times, however short it is."""
+    most = next((n for n in EVERY if n * 20 >= start.steps), start.eval_every)
+    return {"eval_every": min(start.eval_every, most), "sample_every": min(start.sample_every, most)}
+
+
+def watching_settings(start: TrainingSpec, place: str, watched: dict[str, Any]) -> dict[str, Any]:
+    """How often it is looked at, by what, and what stays of it."""
     own = f"{place}.{start.steps}"
-    evaluate, sample = min(start.eval_every, often), min(start.sample_every, often)
+    evaluate, sample = watched["eval_every"], watched["sample_every"]
     return {
         "eval_every": pick(t("Evaluate every (steps)"), EVERY, evaluate, f"{own}.eval", "{:,}"),
         "sample_every": pick(t("Write a sample every (steps)"), EVERY, sample, f"{own}.sample", "{:,}"),
@@ -279,7 +337,7 @@ def watching_settings(start: TrainingSpec, place: str, n_kept: int) -> dict[str,
             t("Stop early after so many evaluations without progress (0: never)"), 0, 1000, start.early_stop,
             key=f"{place}.early",
         ),
-        "keep_steps": kept(start, own, n_kept),
+        "keep_steps": kept(start, own, watched[KEEP]),
         "seed": st.number_input(t("Seed"), 0, 2**31 - 1, start.seed, key=f"{place}.seed"),
         **machine_settings(start, place),
     }  # fmt: skip
@@ -293,10 +351,10 @@ def kept_by_default(model: ModelSpec, data: DataSpec) -> int:
 
 def kept(start: TrainingSpec, place: str, usual: int) -> tuple[int, ...]:
     """The steps whose weights stay for good, closer together at the beginning, where most is learned."""
-    told = t("Weights kept along the way, to look back at and to branch from")
-    count = st.slider(told, 0, 20, len(start.keep_steps) or usual, key=f"{place}.kept")
-    if count == len(start.keep_steps):
-        return start.keep_steps
+    told, own = t("Weights kept along the way, to look back at and to branch from"), start.keep_steps
+    count = st.slider(told, 0, 20, usual, key=f"{place}.kept")
+    if count == len(own) and own and own[-1] <= start.steps:
+        return own
     return tuple(sorted({round(start.steps * (n / count) ** 2) for n in range(1, count + 1)}))
 
 
@@ -319,7 +377,8 @@ def choose_name(config: RunConfig, base: RunConfig | None) -> str:
     if config.parent and base:
         suggested = base.name if not told else f"{base.name}: {told}"
     suggested = naming.numbered(suggested, [run.name for run in runs])
-    return st.text_input(t("Name"), placeholder=suggested, key=f"train.name.{len(runs)}").strip() or suggested
+    with control("train", "name"):
+        return st.text_input(t("Name"), placeholder=suggested, key=f"train.name.{len(runs)}").strip() or suggested
 
 
 def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> None:

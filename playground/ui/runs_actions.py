@@ -29,6 +29,8 @@ def one_run(run: RunFolder) -> None:
     links.link("train", t("Open"), icon=":material/monitoring:", run=run.id)
     if run.checkpoints():
         links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
+        links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
+        links.link("export", t("Export"), icon=":material/deployed_code:", run=run.id)
     if not holds(run):
         rename(run)
     duplicate(run)

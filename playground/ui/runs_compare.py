@@ -112,7 +112,8 @@ def begin(run: RunFolder, text: str, heat: float):
         model, tokenizer = cached.model(run), cached.tokenizer(run)
         if not model.spec.is_causal:
             return blanks(model, tokenizer, text)
-        start = open_prompt(model, tokenizer, text, run.about().get("data_shape") == "pairs")
+        answers, template = run.about().get("data_shape") == "pairs", run.config().data.template
+        start = open_prompt(model, tokenizer, text, answers, template)
         job = Writing(model, tokenizer, start, Sampling(temperature=heat), TOKENS, seed=0)
         return job.start()
     except PlaygroundError as error:

@@ -9,6 +9,7 @@ from playground.runs.overview import Summary, matches, summaries
 from playground.ui import links
 from playground.ui.choose import known_runs, state_name
 from playground.ui.colours import TITLES
+from playground.ui.controls import control
 from playground.ui.language import t
 
 
@@ -33,7 +34,7 @@ def pick_runs() -> list[RunFolder]:
 
 
 def filtered(rows: list[Summary]) -> list[Summary]:
-    with st.container(horizontal=True, vertical_alignment="bottom", key="runs.filter"):
+    with control("runs", "filter"), st.container(horizontal=True, vertical_alignment="bottom", key="runs.filter"):
         words = st.text_input(t("Search"), key="runs.search", placeholder=t("name, text, architecture …"), width=280)
         kinds = st.multiselect(
             t("Architecture"), sorted({row.architecture for row in rows}), key="runs.kinds",

@@ -38,11 +38,14 @@ def steering(run: RunFolder, status: Status) -> None:
             if not done:
                 button(label, ":material/play_arrow:", "resume", lambda: resume(run), primary=True)
                 button(t("One step"), ":material/skip_next:", "one", lambda: one_step(run))
-        if run.checkpoints():
-            links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
-            branching(run, status)
         if status.state == "running":
             learning_rate(run)
+        if run.checkpoints() and run.about().get("finetune"):  # the Fine-tune page has its own ways on
+            links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
+        elif run.checkpoints():
+            links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
+            links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
+            branching(run, status)
 
 
 def button(label: str, icon: str, name: str, action, disabled: bool = False, primary: bool = False) -> None:

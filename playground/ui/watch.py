@@ -1,5 +1,6 @@
 """A run on the Train page: its curves as they grow, what it writes, and the switches to steer it."""
 
+import math
 
 import streamlit as st
 
@@ -14,6 +15,7 @@ from playground.ui import links
 from playground.ui.choose import describe
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.components.moments import moments
+from playground.ui.controls import control
 from playground.ui.language import t, told
 from playground.ui.live import SECONDS, colours_for, curves_of, pace, samples_of, series, state_text
 from playground.ui.messages import plain, shown_errors
@@ -45,8 +47,10 @@ def watch(run: RunFolder) -> None:
     now = pace(run, run.status())
     st.fragment(moving, run_every=SECONDS[now], key="train.moving")(run, others, now)
     with shown_errors():
-        choose_compared(run)
-        race(run)
+        with control("train", "compare"):
+            choose_compared(run)
+        with control("train", "race"):
+            race(run)
     with st.container(horizontal=True, key="train.ways"):
         links.link("train", t("Plan a new run"), icon=":material/add:")
         links.link("train", t("Change the settings and train again"), icon=":material/tune:", like=run.id)
@@ -60,7 +64,8 @@ def moving(run: RunFolder, others: list[RunFolder], before: str) -> None:
         st.rerun()
     with shown_errors():
         heading(run, status)
-        steering(run, status)
+        with control("train", "steering"):
+            steering(run, status)
         explain(run, status)
         measured = curves_of(run)
         numbers(run, status, measured)
@@ -135,12 +140,18 @@ def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
     told = [
         (t("Training loss"), form(row.get("loss"), "{:.3f}"), ""),
         (t("Validation loss"), form(evaluated.get("val_loss"), "{:.3f}"), ""),
+        (t("Perplexity"), form(perplexity(evaluated.get("val_loss")), "{:,.4g}"), ""),
         (t("Speed"), form(row.get("tokens_per_second"), "{:,.0f}"), t("tokens/s") if row else ""),
         (t("Time left"), clock(left), ""),
         (t("Memory"), form(memory and memory / 2**20, "{:,.0f}"), "MiB" if memory else ""),
     ]
     pairs = "".join(f"<div><dt>{label}</dt><dd>{value} <small>{unit}</small></dd></div>" for label, value, unit in told)
     st.html(f'<dl class="train-numbers">{pairs}</dl>')
+
+
+def perplexity(loss: float | None) -> float | None:
+    """Among how many tokens the model is torn, as it were."""
+    return math.exp(loss) if loss is not None and loss < 20 else None
 
 
 def form(value: float | None, shape: str) -> str:

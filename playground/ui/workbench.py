@@ -16,6 +16,7 @@ from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, Tokeni
 from playground.ui import links
 from playground.ui.choices import HELP, MAIN, NAMES, SENTENCES, TITLES, UNUSUAL, applies, nearest_preset
 from playground.ui.colours import TITLES as ARCHITECTURES
+from playground.ui.controls import control
 from playground.ui.language import t
 from playground.ui.messages import plain, show
 
@@ -36,20 +37,50 @@ def draft() -> ModelSpec:
 
 def begin() -> None:
     """Takes up the choices of the address, else of this session, else the first preset."""
-    query = {name: value for name, value in st.query_params.items() if name == "preset" or name in FIELDS}
+    query = _asked()
     state = st.session_state
     if "build.values" not in state or (query and query != state.get("build.query")):
-        preset = query.get("preset") or state.get("draft.preset") or START
-        values = state.get("draft.model") if not query else None
-        state["build.told"] = None
-        _take(preset if preset in PRESETS else START, values)
-        if query.get("preset", START) not in PRESETS:
-            message = f"There is no preset {query['preset']!r}."
-            state["build.told"] = PlaygroundError(message, f"There are {', '.join(PRESETS)}.")
-        _apply(query)
+        _begin_with(query)
     for name, value in state["build.values"].items():
         state.setdefault(_key(name), value)
     state.setdefault("build.preset", state["draft.preset"])
+
+
+def _asked() -> dict[str, str]:
+    """What the address says of the model."""
+    return {name: value for name, value in st.query_params.items() if name == "preset" or name in FIELDS}
+
+
+def _begin_with(query: dict[str, str]) -> None:
+    state = st.session_state
+    preset = query.get("preset") or state.get("draft.preset") or START
+    values = state.get("draft.model") if not query else None
+    state["build.told"] = None
+    _take(preset if preset in PRESETS else START, values)
+    if query.get("preset", START) not in PRESETS:
+        message = f"There is no preset {query['preset']!r}."
+        state["build.told"] = PlaygroundError(message, f"There are {', '.join(PRESETS)}.")
+    _apply(query)
+
+
+def take_link() -> None:
+    """On another page: a model of no preset that the address describes becomes this session's model."""
+    query = _asked()
+    if set(query) - {"preset"} and query != st.session_state.get("build.query"):
+        _begin_with(query)
+        st.session_state["build.query"] = query
+        if told := st.session_state["build.told"]:
+            show(told)
+
+
+def remember_model(spec: ModelSpec | None, preset: str | None) -> None:
+    """On another page: the preset, and a built model's differences from it, into the address."""
+    query = {"preset": preset} if preset else {}
+    if spec:
+        query = {"preset": nearest_preset(spec, preset)}
+        query |= _different(spec, query["preset"])
+        st.session_state["build.query"] = query
+    links.remember(**{name: query.get(name) for name in ("preset", *FIELDS)})
 
 
 def _key(name: str) -> str:
@@ -150,16 +181,17 @@ def _chosen_preset() -> None:
 def preset_box() -> None:
     """Where to start from."""
     names = list(PRESETS)
-    st.selectbox(
-        t("Start from"),
-        names,
-        index=names.index(st.session_state["draft.preset"]),
-        key="build.preset",
-        on_change=_chosen_preset,
-        format_func=_preset_title,
-    )
-    preset = PRESETS[st.session_state["draft.preset"]]
-    st.caption(t(preset.summary))
+    with control("build", "preset"):
+        st.selectbox(
+            t("Start from"),
+            names,
+            index=names.index(st.session_state["draft.preset"]),
+            key="build.preset",
+            on_change=_chosen_preset,
+            format_func=_preset_title,
+        )
+        preset = PRESETS[st.session_state["draft.preset"]]
+        st.caption(t(preset.summary))
 
 
 def _preset_title(name: str) -> str:
@@ -170,10 +202,15 @@ def _preset_title(name: str) -> str:
 def controls() -> None:
     """Every choice about the model, the unusual ones folded away."""
     for name in MAIN:
-        _control(name)
+        if applies(name, st.session_state["build.values"]):
+            with control("build", name):
+                _control(name)
     error = st.session_state["build.error"]
-    with st.expander(
-        t("Unusual choices"), icon=":material/tune:", expanded=bool(error) and error[0] in UNUSUAL
+    with (
+        control("build", "unusual"),
+        st.expander(
+            t("Unusual choices"), icon=":material/tune:", expanded=bool(error) and error[0] in UNUSUAL
+        ),
     ):
         for name in UNUSUAL:
             _control(name)
@@ -248,15 +285,20 @@ def unplaced_error() -> None:
 def remember() -> None:
     """The preset, and what differs from it, into the address."""
     preset = st.session_state["draft.preset"]
-    spec, base = draft(), PRESETS[preset].spec
-    different = {
-        name: value
-        for name, value in spec.to_dict().items()
-        if value != getattr(base, name) and name != "vocab_size"
-    }
-    query = {"preset": preset} | {name: str(value) for name, value in different.items()}
+    different = _different(draft(), preset)
+    query = {"preset": preset} | different
     links.remember(**{name: None for name in FIELDS if name not in different}, **query)
     st.session_state["build.query"] = query
 
 
-__all__ = ["begin", "controls", "draft", "plain", "preset_box", "remember", "unplaced_error"]
+def _different(spec: ModelSpec, preset: str) -> dict[str, str]:
+    """The settings that differ from a preset's, as an address writes them."""
+    base = PRESETS[preset].spec
+    return {
+        name: str(value)
+        for name, value in spec.to_dict().items()
+        if value != getattr(base, name) and name != "vocab_size"
+    }
+
+
+__all__ = ["begin", "controls", "draft", "plain", "preset_box", "remember", "remember_model", "take_link", "unplaced_error"]

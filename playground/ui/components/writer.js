@@ -60,7 +60,7 @@ function build(root, data) {
       element("div", { class: "actions" }, ui.write, ui.stop,
         element("label", {}, ui.count, ` ${words.tokens}`), ui.next, ui.undo, ui.clear),
       element("div", { class: "paper" }, ui.strip, ui.tip), ui.status,
-      element("div", { class: "actions" }, ui.search, element("label", {}, ui.width, ` ${words.beams}`)), ui.beams),
+      element("div", { class: "actions searching" }, ui.search, element("label", {}, ui.width, ` ${words.beams}`)), ui.beams),
     element("div", { class: "right" },
       element("div", { class: "sliders" }, ...ui.sliders.map((made) => made.row)),
       ui.heading, ui.stages, ui.bars, ui.caption)));

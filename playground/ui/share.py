@@ -1,0 +1,108 @@
+"""The link to what is on the screen: to copy, as a code for phones, with the controls that it hides."""
+
+import ipaddress
+import socket
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import streamlit as st
+
+from playground.ui import controls, links
+from playground.ui.language import t
+
+EVERYWHERE = ("", "0.0.0.0", "::")
+
+
+@st.fragment
+def share() -> None:
+    """A button in the header, and what unfolds from it."""
+    opened = st.popover(
+        t("Share"), icon=":material/qr_code_2:", type="tertiary", key="frame.share", on_change="rerun"
+    )
+    if not opened.open:
+        return
+    with opened:
+        above, shown = st.container(), controls.hidden()
+        address = link(choose_hidden(shown))
+        if shown and st.button(t("Show all that is hidden here"), icon=":material/visibility:", key="share.all"):
+            controls.hide([])
+            st.rerun()
+    with above:
+        st.markdown(f"**{t('A link to what you see')}**")
+        st.code(address, language=None, wrap_lines=True)
+        if is_local(address):
+            st.caption(
+                t("Only this computer reaches it. Start the app with `make app HOST=0.0.0.0`: a code for phones appears here.")
+            )
+        else:
+            with st.container(horizontal_alignment="center"):
+                st.image(qr_code(address), width=220)
+
+
+def choose_hidden(shown: list[str]) -> list[str]:
+    """What the link shall hide: pages, and controls of this page; those hidden here at first."""
+    page, pages = here(), st.session_state.get("pages", {})
+    titles = {f"{page}.{name}": t(title) for name, title in controls.CONTROLS.get(page, {}).items()}
+    titles |= {name: t("Page: {title}", title=each.title) for name, each in pages.items() if name not in ("home", page)}
+    titles |= {name: f"{pages[name.partition('.')[0]].title}: {t(controls.titled(name))}"
+               for name in shown if "." in name and name not in titles and name.partition(".")[0] in pages}  # fmt: skip
+    return st.multiselect(
+        t("Hidden from whoever opens it"), list(titles), default=[name for name in shown if name in titles],
+        format_func=titles.get, placeholder=t("nothing is hidden"), key=f"share.hide.{page}",
+        help=t("For a lesson: the class sees only what it is about. Nothing is locked."),
+    )  # fmt: skip
+
+
+def here() -> str:
+    """The name of this page."""
+    path = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
+    return path if path in st.session_state.get("pages", {}) else "home"
+
+
+def link(hide: list[str]) -> str:
+    """The whole address of what is shown, with these hidden; by the machine's name in the network where it has one."""
+    parts = urlsplit(st.context.url or "")
+    query = {**links.address(st.query_params.to_dict()), "hide": ",".join(hide)}
+    said = urlencode({name: value for name, value in query.items() if value}, safe=",@:/")
+    return urlunsplit((parts.scheme, outside(parts.netloc), parts.path, said, ""))
+
+
+def outside(netloc: str) -> str:
+    """``localhost:8501`` as others in the network would have to write it, when the server lets them in."""
+    name, _, port = netloc.rpartition(":") if netloc.rpartition(":")[2].isdigit() else (netloc, "", "")
+    if not is_loopback(name) or (st.get_option("server.address") or "") not in EVERYWHERE:
+        return netloc
+    known = own_address()
+    return f"{known}:{port}" if known and port else known or netloc
+
+
+def own_address() -> str:
+    """This machine's address in its network; "" without one. Nothing is sent: the system only looks up its route."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+            way.connect(("192.0.2.1", 9))
+            return way.getsockname()[0]
+    except OSError:
+        return ""
+
+
+def is_local(address: str) -> bool:
+    return is_loopback(urlsplit(address).hostname or "")
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host's name means this very machine."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def qr_code(address: str) -> str:
+    """The address as a code that a phone's camera reads, an SVG of dark squares on white."""
+    import segno
+
+    code = segno.make(address, error="m", micro=False)
+    return code.svg_inline(scale=5, border=3, dark="#14181d", light="#ffffff")

@@ -1,0 +1,67 @@
+"""A text in an address: its corpus, how much of it, and how it is cut, so that a link opens what its sender saw."""
+
+from typing import Any
+
+from playground.text import uploads
+from playground.text.corpora import CORPORA
+from playground.text.spec import DataSpec, TokenizerSpec
+from playground.ui import links
+
+FILE = "file"
+
+
+def usual(corpus: str) -> DataSpec:
+    """A corpus as it is read when nobody says how."""
+    return DataSpec(corpus, tokenizer=TokenizerSpec(CORPORA[corpus].tokenizer))
+
+
+def said(spec: DataSpec) -> dict[str, Any]:
+    """The parameters of an address that name a text; None where the usual value says it.
+
+    A file is named by its content, so the link works wherever that file has been brought.
+    """
+    offered = CORPORA[spec.corpus].options if spec.corpus in CORPORA else ()
+    changed = [f"{each.name}:{spec.options[each.name]}" for each in offered if spec.options[each.name] != each.default]
+    return {
+        "corpus": spec.corpus,
+        "file": spec.path.split("/")[-2] if spec.path else None,
+        "column": spec.text_column,
+        "source": spec.source_column,
+        "target": spec.target_column,
+        "tokenizer": spec.tokenizer.kind,
+        "vocabulary": spec.tokenizer.vocab_size if spec.tokenizer.kind != "byte" else None,
+        "limit": spec.max_bytes,
+        "options": ",".join(changed),
+    }
+
+
+def asked(corpus: str) -> dict[str, Any]:
+    """What an address asks for, as ``DataSpec`` values; ``{"corpus": "file"}`` where that file is not here.
+
+    Raises:
+        PlaygroundError: where there is no such text, or it cannot be read that way.
+    """
+    values: dict[str, Any] = {"corpus": corpus}
+    if corpus == FILE:
+        kept = {upload.path.parent.name: upload.path for upload in uploads.uploads()}
+        values["path"] = str(kept.get(links.param("file"), ""))
+        values["text_column"] = links.param("column") or None
+        values["source_column"] = links.param("source") or None
+        values["target_column"] = links.param("target") or None
+    if links.param("limit").isdigit() and int(links.param("limit")):
+        values["max_bytes"] = int(links.param("limit"))
+    if corpus in CORPORA:
+        values["options"] = _options(corpus)
+    kind = CORPORA[corpus].tokenizer if corpus in CORPORA else "bpe"
+    size = links.param("vocabulary", "1024")
+    tokenizer = TokenizerSpec(links.param("tokenizer", kind), int(size) if size.isdigit() else 1024)
+    if values.get("path") == "":
+        return {"corpus": FILE, "tokenizer": tokenizer.to_dict()}
+    return DataSpec.from_dict({**values, "tokenizer": tokenizer.to_dict()}).to_dict()
+
+
+def _options(corpus: str) -> dict[str, int | str]:
+    """The options of the address, numbers as numbers; one that the corpus cannot have is refused by its spec."""
+    pairs = [pair.partition(":") for pair in links.param("options").split(",") if pair]
+    words = {each.name for each in CORPORA[corpus].options if each.choices}
+    return {name: value if name in words or not value.isdigit() else int(value) for name, _, value in pairs}

@@ -1,0 +1,78 @@
+"""Sharing: a teacher hides what the lesson is not about, and the class opens the link."""
+
+import re
+
+import pytest
+
+from tests.browser.waiting import PHONE, wait_idle
+
+
+def open_share(page):
+    page.get_by_role("button", name="Share").click()
+    body = page.locator("[data-testid=stPopoverBody]")
+    body.get_by_text("A link to what you see").wait_for()
+    return body
+
+
+def address(body) -> str:
+    return body.locator("[data-testid=stCode] code").inner_text()
+
+
+def path(link: str) -> str:
+    return re.sub(r"^https?://[^/]+", "", link)
+
+
+def test_a_lesson_hides_what_it_is_not_about(new_page):
+    page = new_page("/build?preset=gpt2-tiny&n_layers=2")
+    body = open_share(page)
+    for name in ("Positions", "Page: Data"):
+        body.get_by_role("combobox").click()
+        page.get_by_role("option", name=name, exact=True).click()
+    page.keyboard.press("Escape")
+    body.locator("[data-testid=stCode] code", has_text="hide=build.position,data").wait_for()
+    link = path(address(body))
+
+    pupil = new_page(link)
+    pupil.wait_for_selector(".main svg")
+    assert pupil.get_by_text("Layers", exact=True).first.is_visible()
+    assert not pupil.get_by_text("Positions", exact=True).first.is_visible()
+    assert pupil.get_by_role("link", name="Data").count() == 0
+    assert "× 2" in pupil.locator(".main svg").text_content()
+    pupil.get_by_role("button", name="Train this").click()
+    pupil.wait_for_url("**/train**hide=build.position**")
+    wait_idle(pupil)
+    assert pupil.get_by_text("Change it in Build").count() == 1
+    assert pupil.get_by_text("Change it in Data").count() == 0
+
+    shown = open_share(pupil)
+    shown.get_by_role("button", name="Show all that is hidden here").click()
+    pupil.get_by_role("link", name="Data").first.wait_for()
+    pupil.wait_for_url(lambda url: "hide" not in url)
+
+
+def test_the_sampling_can_be_hidden_too(new_page):
+    page = new_page("/generate?run=bible-decoder&hide=generate.sampling")
+    page.get_by_role("button", name="Write", exact=True).wait_for()
+    assert page.get_by_role("slider", name="Temperature").count() == 0
+    assert page.get_by_role("button", name="Beam search").count() == 1
+
+
+def test_a_plan_is_opened_as_it_was_sent(new_page):
+    page = new_page("/train?preset=gru-tiny&corpus=task-recall")
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    for _ in range(3):
+        slider.press("ArrowLeft")
+    page.wait_for_url("**steps=300**")
+    link = path(address(open_share(page)))
+    other = new_page(link)
+    assert other.get_by_role("slider").first.get_attribute("aria-valuetext") == "300"
+    assert other.locator(".st-key-control-train-model input").first.input_value() == "GRU, tiny"
+    assert other.get_by_text("Cut into tokens: Characters").count()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_on_a_phone(new_page, scheme):
+    page = new_page("/train", size=PHONE, scheme=scheme)
+    box = open_share(page).bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
