@@ -197,6 +197,28 @@ def test_in_chinese(open_page):
     assert "探索" in texts(app) and "第 3 层" in texts(app)
 
 
+def test_a_unit_leads_to_the_texts_where_it_is_high(open_page):
+    app = open_page("explore", run="bible-lstm", view="recurrent", unit="17", layer="0", signal="cell")
+    app.button(key="explore.recurrent.seek").click().run()
+    assert not app.exception
+    chosen = next(box for box in app.multiselect if ".units" in box.key)
+    assert chosen.value == [17] and ".layers.0.cell." in chosen.key
+    start, end = app.slider[0].value
+    assert end - start == 1
+
+
+def test_the_persons_own_models_side_by_side(open_page, new_run):
+    """The gradient by distance of an RNN and a GRU of other tokens, in one chart."""
+    runs = [new_run({"architecture": kind, "context_length": 48}, {"objective": "clm"}, {"corpus": "python-docs"})
+            for kind in ("rnn", "gru")]  # fmt: skip
+    assert [worker.run(run) for run in runs] == ["finished", "finished"]
+    app = open_page("explore", run=runs[0].id, view="recurrent", look="gradient", beside=runs[1].id)
+    assert not app.error and app.multiselect[0].value == [runs[1].id]
+    chart = app.get("plotly_chart")[0].proto.spec
+    for name in ("a small run (RNN)", "a small run (GRU)", "RNN, untrained", "LSTM, untrained", "GRU, untrained"):
+        assert f'"name":"{name}"' in chart, name
+
+
 @pytest.mark.parametrize("parent", ["bible-decoder", "bible-lstm"])
 def test_a_run_that_gives_labels_shows_what_it_has(open_page, tmp_path, parent):
     """Its attention and states; of next tokens it says none, and the page does not pretend."""

@@ -124,8 +124,14 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
     layer = name.removesuffix(
         next(s for s in sorted(SIGNALS, key=len, reverse=True) if name.endswith("." + s))
     )
-    st.subheader(t("Unit {unit}", unit=unit), anchor=False)
     values = found[name][:, unit]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(t("Unit {unit}", unit=unit), anchor=False, width="content")
+        if len(tokens) > 2 and not scene.gives_labels:
+            st.button(
+                t("Find text where it is high"), icon=":material/search:", key=f"{VIEW}.seek",
+                on_click=seek, args=(unit, int(values.argmax()), len(tokens)),
+            )  # fmt: skip
     top = max(abs(values).max(), 1e-9)
     token_strip(
         [
@@ -161,6 +167,14 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
 
 
 # Find
+
+
+def seek(unit: int, peak: int, n_tokens: int) -> None:
+    """Goes to the search, with one unit and the token where it is highest."""
+    span = peak, peak + 1
+    st.session_state[f"{VIEW}.look.{'-'.join(ASPECTS)}"] = "find"
+    st.session_state[f"{VIEW}.span.{n_tokens}"] = st.session_state[f"{VIEW}.units.of"] = span
+    links.remember(span=f"{span[0]}-{span[1]}", units=unit)
 
 
 def find(scene: Scene) -> None:
@@ -306,7 +320,8 @@ def gradient(scene: Scene) -> None:
         step = scene.step if run.id == scene.run.id else run.checkpoints()[-1]
         kind = run.about()["model"]["architecture"]
         own = windows if run.id == scene.run.id else recut(scene, run, windows)
-        curves[f"{run.name}"] = kind, by_distance(str(run.path), step, own)
+        name = f"{run.name} ({TITLES[kind]})"
+        curves[name if name not in curves else f"{name} {run.id}"] = kind, by_distance(str(run.path), step, own)
     if switch(VIEW, "untrained", t("Also untrained models of the same shape"), True):
         for kind in ("rnn", "lstm", "gru"):
             curves[t("{kind}, untrained", kind=TITLES[kind])] = (
