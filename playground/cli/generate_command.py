@@ -108,7 +108,7 @@ def fill(model, tokenizer, prompt: str) -> int:
     from playground.generation.blanks import fill as fill_blanks
 
     ids = tokenizer.encode(prompt, specials=True)
-    blanks = fill_blanks(model, ids, (), tokenizer.mask_id, n=5) if MASK in prompt else []
+    blanks = fill_blanks(model, ids, (), tokenizer.mask_id, n=5, frame=tokenizer.frame) if tokenizer.mask_id in ids else []
     if not blanks:
         raise PlaygroundError(
             "This model fills in hidden words, and the text hides none.",

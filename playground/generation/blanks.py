@@ -41,6 +41,7 @@ def fill(
     mask_id: int,
     n: int = 8,
     engine: "Reader | None" = None,
+    frame: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> list[Blank]:
     """What belongs in each of the places, all of them hidden at once.
 
@@ -49,23 +50,26 @@ def fill(
         places: indices to hide besides; places that are ``mask_id`` already are filled too.
         n: how many tokens each place lists.
         engine: the same model exported, which then reads instead of PyTorch.
+        frame: tokens that the model learnt to see around every text (``Tokenizer.frame``).
 
     Raises:
         PlaygroundError: when the text is longer than the model reads, or empty.
     """
     if not ids:
         raise PlaygroundError("There is no text.", "Type a sentence.")
-    length = model.spec.context_length
+    before, after = frame
+    length = model.spec.context_length - len(before) - len(after)
     if not model.spec.is_recurrent and len(ids) > length:
         raise PlaygroundError(f"The text has {len(ids)} tokens; this model reads {length}.", "Shorten it.")
     hidden = sorted({*places, *(i for i, token in enumerate(ids) if token == mask_id)})
-    shown = [mask_id if i in hidden else token for i, token in enumerate(ids)]
+    shown = [*before, *(mask_id if i in hidden else token for i, token in enumerate(ids)), *after]
+    rows = [len(before) + place for place in hidden]
     if not hidden:
         return []
     if engine:
-        logits = engine.logits([shown])[0, hidden]
+        logits = engine.logits([shown])[0, rows]
     else:
-        logits = model(torch.tensor([shown]), rows=torch.tensor(hidden)).logits.float().numpy()
+        logits = model(torch.tensor([shown]), rows=torch.tensor(rows)).logits.float().numpy()
     return [_blank(place, ids[place], row, mask_id, n) for place, row in zip(hidden, logits, strict=True)]
 
 

@@ -52,7 +52,8 @@ def open_prompt(
         return Prompt((tokenizer.bos_id,), 1, tuple(ids[-model.spec.context_length :]))
     if answers:
         return Prompt((*ids, tokenizer.bos_id), len(ids) + 1)
-    return Prompt(tuple(ids)) if ids else Prompt((tokenizer.eos_id,), 1)
+    before = tokenizer.frame[0] or (() if ids else (tokenizer.eos_id,))
+    return Prompt((*before, *ids), len(before))
 
 
 def context(model: nn.Module) -> int | None:

@@ -34,6 +34,8 @@ tanh before it, GPT-2 and Llama have no bias and read the last token."""
 
 def family_of(spec: ModelSpec) -> str | None:
     """ "llama", "gpt2" or "bert" where the model is one of them to the letter; None for a mix of one's own."""
+    if spec.mlp == "gelu_tanh" and spec.architecture == "decoder":  # a GPT-2 may have either
+        spec = spec.replace(mlp="gelu")
     for name, needed in FAMILIES.items():
         if all(getattr(spec, field) == value for field, value in needed.items()):
             if name == "gpt2" and spec.kv_heads != spec.n_heads:
@@ -53,7 +55,8 @@ def config(spec: ModelSpec, family: str, ids: tuple[int, int, int, int], task: s
     if family == "gpt2":
         return common | {
             "n_embd": spec.d_model, "n_layer": spec.n_layers, "n_head": spec.n_heads, "n_positions": spec.context_length,
-            "n_inner": spec.mlp_width, "activation_function": "gelu", "layer_norm_epsilon": spec.norm_eps,
+            "n_inner": spec.mlp_width, "layer_norm_epsilon": spec.norm_eps,
+            "activation_function": "gelu_new" if spec.mlp == "gelu_tanh" else "gelu",
             "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
         }  # fmt: skip
     sizes = {

@@ -17,6 +17,7 @@ from playground.labelled.table import PIECES
 from playground.onnx_export import loadable
 from playground.onnx_export.layers import Weights
 from playground.runs.folder import RunFolder
+from playground.text.corpora import UNKNOWN
 from playground.text.tokenizers import Tokenizer
 from playground.training.reproduce import command_line
 
@@ -71,7 +72,7 @@ def write_package(
     family = loadable.family_of(spec) if loaders_of(model) else None
     shutil.copyfile(run.tokenizer_path, folder / "tokenizer.json")
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
-    _json(folder / "tokenizer_config.json", tokenizer_config(spec))
+    _json(folder / "tokenizer_config.json", tokenizer_config(spec, tokenizer))
     named = loadable.renamed(spec, weights, family, task) if family else weights
     save_file(
         {name: value.copy() for name, value in named.items()},
@@ -101,10 +102,12 @@ def write_package(
     return {"family": family, "loaders": loaders_of(model), "task": task, "labels": list(labels)}
 
 
-def tokenizer_config(spec: ModelSpec) -> dict[str, Any]:
+def tokenizer_config(spec: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
+    ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
+    names = dict(zip(("pad_token", "bos_token", "eos_token", "mask_token"), tokenizer.pieces(ids), strict=True))
     return {
-        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.context_length, "pad_token": "<pad>",
-        "bos_token": "<bos>", "eos_token": "<eos>", "mask_token": "<mask>", "clean_up_tokenization_spaces": False,
+        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.context_length, **names,
+        "clean_up_tokenization_spaces": False,
     }  # fmt: skip
 
 
@@ -180,6 +183,7 @@ def card(run: RunFolder, model: nn.Module, step: int, labels: Sequence[str] = ()
         if loaders_of(model)
         else "No class of transformers or transformers.js computes this model. ONNX Runtime runs it everywhere."
     )
+    own = "not known; the model came from elsewhere." if run.config().data.corpus == UNKNOWN else "the person's own."
     tags = "\n".join(["---", "library_name: onnx", "tags: [lm-playground]", "---"])
     return f"""{tags}
 # {run.name}
@@ -197,7 +201,7 @@ Made with:
 
     {command_line(run.config())}
 
-Text: {info.get("provenance", "the person's own")} Licence: {info.get("licence") or "not known"}.
+Text: {info.get("provenance", own)} Licence: {info.get("licence") or "not known"}.
 """
 
 

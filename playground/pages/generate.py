@@ -303,7 +303,9 @@ def blanks(run: RunFolder, step: int, text: str) -> None:
     )
     drawn = st.container()
     with shown_errors():
-        found = fill(model, ids, hidden, tokenizer.mask_id, engine=cached.engine(run, step))
+        found = fill(
+            model, ids, hidden, tokenizer.mask_id, engine=cached.engine(run, step), frame=tokenizer.frame
+        )
         groups = [group_of(blank, pieces, tokenizer) for blank in found]
         taken = bars(
             "generate.bars", groups, ARCHITECTURE[run.config().model.architecture], t("Put this token here")

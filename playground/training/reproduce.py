@@ -10,7 +10,7 @@ from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
-from playground.text.corpora import CORPORA
+from playground.text.corpora import CORPORA, UNKNOWN
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 
 PROGRAM = "python -m playground"
@@ -39,6 +39,8 @@ def command_line(config: RunConfig) -> str:
 
     if config.finetune:
         return _finetuned(config, config.finetune)
+    if config.data.corpus == UNKNOWN and not config.parent:
+        return f"{PROGRAM} import FOLDER {shlex.join(_option('--name', config.name))}"
     preset = nearest_preset(config)
     words = ["--preset", preset, *_data_words(config.data), *_option("--name", config.name)]
     settings: list[str] = []
@@ -186,6 +188,8 @@ def _text(value: Any) -> str:
 
 def python_code(config: RunConfig) -> str:
     """A script that makes the run again and trains it, with every choice that is not a default."""
+    if config.data.corpus == UNKNOWN and not config.parent:
+        return _IMPORTING.format(name=config.name)
     model = config.model.replace(vocab_size=0) if not config.parent else config.model
     parts = [
         f"    name={config.name!r},",
@@ -204,6 +208,13 @@ def python_code(config: RunConfig) -> str:
     return _SCRIPT.format(config="\n".join(parts), tuning=tuning)
 
 
+_IMPORTING = """\
+from pathlib import Path
+
+from playground.finetune.importing import import_folder
+
+print(import_folder(Path("FOLDER"), name={name!r}).id)
+"""
 _SCRIPT = """\
 from models.spec import ModelSpec
 from playground.runs.config import RunConfig, TrainingSpec

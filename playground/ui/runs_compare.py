@@ -127,7 +127,7 @@ def blanks(model, tokenizer, text: str) -> str:
     ids: list[int] = []
     for number, part in enumerate((text if "___" in text else text + " ___").split("___")):
         ids += [tokenizer.mask_id] * bool(number) + tokenizer.encode(part)
-    found = {blank.place: blank.likeliest[0] for blank in fill(model, ids, (), tokenizer.mask_id, 1)}
+    found = {blank.place: blank.likeliest[0] for blank in fill(model, ids, (), tokenizer.mask_id, 1, frame=tokenizer.frame)}
     said = [found[i][0] if i in found else token for i, token in enumerate(ids)]
     return tokenizer.decode(said)
 

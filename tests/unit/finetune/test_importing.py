@@ -18,7 +18,9 @@ from models.spec import SpecError
 from playground.cli.main import main
 from playground.errors import PlaygroundError
 from playground.finetune.importing import import_folder, import_zip
+from playground.generation.blanks import fill
 from playground.onnx_export import loadable
+from playground.onnx_export.export import export
 from playground.onnx_export.transformers import state_of
 from playground.runs import gallery
 from playground.runs.store import RunStore
@@ -302,6 +304,34 @@ def test_special_tokens_are_named_by_the_files_around(tmp_path, store):
     found.save(tmp_path / "again.json")
     again = Tokenizer.load(tmp_path / "again.json")
     assert (again.eos_id, again.pad_id, again.size, again.fingerprint) == (stop, fill, 300, found.fingerprint)
+
+
+def test_blanks_are_read_within_the_tokens_around_every_text(tmp_path, store):
+    model = write(tmp_path / "bert", "bert")
+    tokenizer = Tokenizer.load(import_folder(tmp_path / "bert", store).tokenizer_path)
+    ids = tokenizer.encode("the [MASK] sat", specials=True)
+    (blank,) = fill(model, ids, (), tokenizer.mask_id, n=3, frame=tokenizer.frame)
+    with torch.no_grad():
+        shares = model(torch.tensor([[2, *ids, 3]])).logits[0, 2].softmax(-1)
+    assert blank.place == 1 and [token for token, _ in blank.likeliest] == shares.topk(3).indices.tolist()
+    assert blank.likeliest[0][1] == pytest.approx(shares.max().item(), rel=1e-4)
+
+
+def test_it_is_exported_as_what_it_was(tmp_path, store):
+    write(tmp_path / "gpt2", "gpt2")
+    change(tmp_path / "gpt2", activation_function="gelu_new")
+    run = import_folder(tmp_path / "gpt2", store)
+    made = export(run).folder
+    config = json.loads((made / "config.json").read_text())
+    assert (config["architectures"], config["activation_function"]) == (["GPT2LMHeadModel"], "gelu_new")
+    names = json.loads((made / "tokenizer_config.json").read_text())
+    assert names["eos_token"] == names["pad_token"] == "<|endoftext|>" and config["eos_token_id"] == 0
+    before, after = load_file(tmp_path / "gpt2" / "model.safetensors"), load_file(made / "model.safetensors")
+    assert before.keys() == after.keys() and all((before[name] == after[name]).all() for name in before)
+    assert "python -m playground import FOLDER" in (made / "README.md").read_text()
+    again = import_folder(made, store)
+    assert same(load_model(again), load_model(run))
+    assert Tokenizer.load(again.tokenizer_path).eos_id == 0
 
 
 # What is refused
