@@ -18,6 +18,9 @@ def add(commands) -> None:
         "--precision", default="fp32", metavar="P[,P…]", help="of the fast graph: fp32, fp16, int8, int4"
     )
     parser.add_argument("--attentions", action="store_true", help="give out the attention weights too")
+    parser.add_argument(
+        "--offline-demo", action="store_true", help="put ONNX Runtime into demo.html (fetched from npm, 19 MB more)"
+    )
     parser.add_argument("--zip", action="store_true", help="and as one .zip beside it")
     parser.set_defaults(run=run)
 
@@ -34,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
         [name.strip() for name in options.precision.split(",") if name.strip()],
         options.attentions,
         Path(options.to) if options.to else None,
+        options.offline_demo,
         told,
     )
     report = made.report

@@ -70,6 +70,7 @@ def export(
     precisions: Iterable[str] = ("fp32",),
     attentions: bool = False,
     to: Path | None = None,
+    offline_demo: bool = False,
     progress: Progress = lambda what, share: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Exported:
@@ -80,6 +81,7 @@ def export(
         precisions: keys of `shrink.PRECISIONS`; fp32 is always made.
         attentions: give out every layer's attention weights too, in the graph of standard operators.
         to: another folder than the usual one.
+        offline_demo: put ONNX Runtime into the demo page too, fetched from npm.
 
     Raises:
         PlaygroundError: when the run cannot be exported, the graph does not agree with torch, or the disk is full;
@@ -105,7 +107,7 @@ def export(
     model, tokenizer = load_model(run, step), Tokenizer.load(run.tokenizer_path)
     target = Path(to) if to else folder_of(run)
     with disk_errors(f"exporting {run.name}"), _beside(target) as made:
-        steps = _steps(model, run, tokenizer, made, step, {"fp32", *precisions}, attentions)
+        steps = _steps(model, run, tokenizer, made, step, {"fp32", *precisions}, attentions, offline_demo)
         report: dict[str, Any] = {"run": run.id, "name": run.name, "step": step}
         for what, share, work in steps:
             if cancelled():
@@ -126,6 +128,7 @@ def _steps(
     step: int,
     precisions: set[str],
     attentions: bool,
+    offline_demo: bool,
 ) -> list:
     """What is done, in order: a name, the share that is done before it, and the work."""
     spec, weights = model.spec, state_of(model)
@@ -166,7 +169,7 @@ def _steps(
         }
 
     def pack() -> dict[str, Any]:
-        return package.write_package(made, run, model, weights, tokenizer, step, labels)
+        return package.write_package(made, run, model, weights, tokenizer, step, labels, offline_demo)
 
     return [("Writing the graph", 0.1, graphs), ("Writing the fast graph", 0.25, fused),
             ("Comparing with PyTorch", 0.45, prove), ("Packing", 0.9, pack)]  # fmt: skip

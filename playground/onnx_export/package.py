@@ -15,6 +15,7 @@ from models.spec import ModelSpec
 from playground.inference.engine import ABOUT
 from playground.labelled.table import PIECES
 from playground.onnx_export import loadable
+from playground.onnx_export.demo import write_demo
 from playground.onnx_export.layers import Weights
 from playground.runs.folder import RunFolder
 from playground.text.corpora import UNKNOWN
@@ -64,6 +65,7 @@ def write_package(
     tokenizer: Tokenizer,
     step: int,
     labels: Sequence[str] = (),
+    offline_demo: bool = False,
 ) -> dict[str, Any]:
     """Everything else; says which software knows the folder."""
     from safetensors.numpy import save_file
@@ -92,14 +94,20 @@ def write_package(
         )
     if spec.architecture == "decoder" and not task:
         _json(folder / "genai_config.json", genai_config(spec, ids))
-    for name in ("example.py", "demo.html"):
-        if name == "demo.html" and (spec.architecture != "decoder" or task):
-            continue
-        text = resources.files("playground.onnx_export").joinpath("shipped", name).read_text(encoding="utf-8")
-        (folder / name).write_text(text.replace("{{NAME}}", run.name), encoding="utf-8")
+    example = resources.files("playground.onnx_export").joinpath("shipped", "example.py")
+    (folder / "example.py").write_text(example.read_text(encoding="utf-8"), encoding="utf-8")
+    demo = write_demo(folder, run.name, first_words(run, spec, bool(task)), offline_demo)
     (folder / "curve.svg").write_text(curve(run), encoding="utf-8")
     (folder / "README.md").write_text(card(run, model, step, labels), encoding="utf-8")
-    return {"family": family, "loaders": loaders_of(model), "task": task, "labels": list(labels)}
+    return {"family": family, "loaders": loaders_of(model), "task": task, "labels": list(labels), "demo": demo}
+
+
+def first_words(run: RunFolder, spec: ModelSpec, labels: bool) -> str:
+    """What the demo begins with: what the run's own samples began with."""
+    prompts = [row["prompt"] for row in run.samples() if isinstance(row.get("prompt"), str)]
+    if prompts and not labels:
+        return prompts[-1]
+    return "The <mask> of the" if not spec.is_causal and not labels else "The "
 
 
 def tokenizer_config(spec: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -194,8 +202,8 @@ Exported from LM Playground at step {step:,}. Validation loss: {loss}.
 
 ![training curve](curve.svg)
 
-{known} `python example.py "a prompt"` needs onnxruntime, tokenizers and numpy alone; `report.json` says how the export
-was compared with PyTorch.
+{known} `python example.py "a text"` needs onnxruntime, tokenizers and numpy alone; `demo.html` runs the model in a browser;
+`report.json` says how the export was compared with PyTorch.
 
 Made with:
 

@@ -20,18 +20,21 @@ from playground.ui.onnx_views import choose_view, draw
 class Job:
     """An export in a thread: it goes on when the page is looked at anew, and can be stopped."""
 
-    def __init__(self, run: RunFolder, step: int, precisions: list[str], attentions: bool) -> None:
+    def __init__(self, run: RunFolder, step: int, precisions: list[str], attentions: bool, offline: bool) -> None:
         self.run, self.what, self.share = run, "Loading the model", 0.0
         self.error: PlaygroundError | SpecError | None = None
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(step, precisions, attentions), daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(step, precisions, attentions, offline), daemon=True)
         self._thread.start()
 
-    def _work(self, step: int, precisions: list[str], attentions: bool) -> None:
+    def _work(self, step: int, precisions: list[str], attentions: bool, offline: bool) -> None:
         from playground.onnx_export.export import export
 
         try:
-            export(self.run, step, precisions, attentions, progress=self._told, cancelled=self._stop.is_set)
+            export(
+                self.run, step, precisions, attentions, offline_demo=offline, progress=self._told,
+                cancelled=self._stop.is_set,
+            )  # fmt: skip
         except (PlaygroundError, SpecError) as error:
             self.error = error
         except Exception as error:  # a thread has no page to show a bug on
@@ -77,6 +80,7 @@ def tell_of_cuda() -> None:
 
 def ask(run: RunFolder, step: int) -> None:
     """What to make, and the button that makes it."""
+    from playground.onnx_export.demo import can_fetch
     from playground.onnx_export.shrink import PRECISIONS
 
     recurrent = run.config().model.is_recurrent
@@ -94,6 +98,11 @@ def ask(run: RunFolder, step: int) -> None:
                 key="export.attentions",
                 help=t("Explore then shows them computed by ONNX Runtime; the graph gets one more output a layer."),
             )
+        offline = st.toggle(
+            t("Demo page without network"), key="export.offline", disabled=not can_fetch(),
+            help=t("demo.html runs the model in a browser, which loads ONNX Runtime from cdn.jsdelivr.net. With this it is "
+                   "inside the page (19 MB more), fetched once from npm, which has to be installed."),
+        )  # fmt: skip
         job: Job | None = st.session_state.get("export.job")
         if st.button(
             t("Export"),
@@ -102,7 +111,7 @@ def ask(run: RunFolder, step: int) -> None:
             key="export.go",
             disabled=bool(job and not job.is_over),
         ):
-            st.session_state["export.job"] = job = Job(run, step, chosen, attentions)
+            st.session_state["export.job"] = job = Job(run, step, chosen, attentions, offline)
     if job and job.run.id == run.id:
         with st.container():
             working()

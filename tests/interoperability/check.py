@@ -52,7 +52,37 @@ def main() -> int:
                 same = said == right[model]
                 failed += not same
                 print(f"{name}, {model}: " + (f"the same {len(said)} tokens" if same else f"other tokens: {said}"))
+        for model, said in in_browser(home).items():
+            same = said == right[model]
+            failed += not same
+            print(f"demo.html in a browser, {model}: " + (f"the same {len(said)} tokens" if same else f"other tokens: {said}"))
         return 1 if failed else 0
+
+
+def in_browser(home: Path) -> dict[str, list[int]]:
+    """What the exports' own pages write, in Chromium, with ONNX Runtime from npm inside them; nothing without Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.conftest import FLAGS, chromium
+
+    if not chromium() or not shutil.which("npm"):
+        print("demo.html: not checked, there is no Chromium or no npm here")
+        return {}
+    script = """async ([text, most]) => {
+      const said = [];
+      for await (const token of demo.write(text, most, 0, () => false)) said.push(token);
+      return said;
+    }"""
+    told = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        for name in ("llama", "gpt2"):
+            page = browser.new_page()
+            page.goto((home / name / "demo.html").as_uri())
+            page.get_by_text("Ready.").wait_for(timeout=60_000)
+            told[name] = page.evaluate(script, [PROMPT, MOST])
+        browser.close()
+    return told
 
 
 def exported(name: str, objective: str, home: Path) -> list[int]:
@@ -73,7 +103,7 @@ def exported(name: str, objective: str, home: Path) -> list[int]:
     training = recipe(f"{name}-tiny", steps=60, objective=objective, sample_every=0)
     run = RunStore().create(RunConfig(name, PRESETS[f"{name}-tiny"].spec, DataSpec("python-docs"), training))
     assert worker.run(run) == "finished", run.status().message
-    export(run, to=home / name)
+    export(run, to=home / name, offline_demo=bool(shutil.which("npm")))
     model, ids = load_model(run), Tokenizer.load(run.tokenizer_path).encode(PROMPT)
     if objective == "mlm":
         with torch.no_grad():

@@ -1,0 +1,102 @@
+"""One page that runs the model in a browser: the graphs and the tokenizer are inside it, and ONNX Runtime too if asked."""
+
+import base64
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+from playground.errors import PlaygroundError
+from playground.inference.engine import ABOUT
+from playground.paths import home
+
+VERSION = "1.30.0"
+PACKAGE = f"onnxruntime-web@{VERSION}"
+SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
+ADDRESS = f"https://cdn.jsdelivr.net/npm/{PACKAGE}/dist/"
+LARGEST = 200_000_000  # bytes of graphs: a browser opens no larger page
+INSIDE = f"ONNX Runtime (npm: {PACKAGE}, MIT) is inside this page: it needs no network."
+OUTSIDE = f"ONNX Runtime (npm: {PACKAGE}) is loaded by your browser from cdn.jsdelivr.net when you open it."
+
+
+def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bool:
+    """Writes ``demo.html`` beside the graphs of standard operators; False where they are too large for it.
+
+    Args:
+        name: of the run.
+        begin: what stands in the box at first.
+        offline: put ONNX Runtime inside too (19 MB), which is fetched from npm once.
+
+    Raises:
+        PlaygroundError: when it cannot be fetched.
+    """
+    paths = [path for stem in ("model", "encoder_model", "decoder_model") if (path := folder / f"{stem}.onnx").exists()]
+    if sum(path.stat().st_size for path in paths) > LARGEST:
+        return False
+    runtime: dict[str, str] = {"address": ADDRESS}
+    if offline:
+        kept = fetched()
+        runtime = {"script": _packed(kept / SCRIPT), "wasm": _packed(kept / WASM)}
+    about = json.loads((folder / ABOUT).read_text(encoding="utf-8")) | {"begin": begin}
+    page = resources.files("playground.onnx_export").joinpath("shipped", "demo.html").read_text(encoding="utf-8")
+    for hole, value in {
+        "{{NAME}}": escape(name),
+        "{{RUNTIME_NOTE}}": INSIDE if offline else OUTSIDE,
+        "{{ABOUT}}": _json(about),
+        "{{TOKENIZER}}": _json(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))),
+        "{{GRAPHS}}": _json({path.stem: _packed(path) for path in paths}),
+        "{{RUNTIME}}": _json(runtime),
+    }.items():
+        page = page.replace(hole, value)
+    (folder / "demo.html").write_text(page, encoding="utf-8")
+    return True
+
+
+def can_fetch() -> bool:
+    """Whether ONNX Runtime for browsers is here already, or npm is, which brings it."""
+    return (_kept() / WASM).exists() or bool(shutil.which("npm"))
+
+
+def fetched() -> Path:
+    """The folder with ONNX Runtime for browsers, fetched from npm the first time.
+
+    Raises:
+        PlaygroundError: when npm is missing or finds no network.
+    """
+    target = _kept()
+    if (target / WASM).exists() and (target / SCRIPT).exists():
+        return target
+    hint = "Install npm, or leave ONNX Runtime out of the page: a browser then loads it itself."
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as place:
+        try:
+            done = subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=place, capture_output=True, timeout=300)
+            archives = list(Path(place).glob("*.tgz"))
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise PlaygroundError(f"{PACKAGE} cannot be fetched from npm.", hint) from error
+        if done.returncode or not archives:
+            raise PlaygroundError(f"{PACKAGE} cannot be fetched from npm.", hint)
+        made = Path(place) / "made"
+        made.mkdir()
+        with tarfile.open(archives[0]) as archive:
+            for name in (SCRIPT, WASM):
+                (made / name).write_bytes(archive.extractfile(f"package/dist/{name}").read())
+        shutil.rmtree(target, ignore_errors=True)
+        made.rename(target)
+    return target
+
+
+def _kept() -> Path:
+    return home() / "onnxruntime-web" / VERSION
+
+
+def _packed(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
