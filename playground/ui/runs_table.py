@@ -63,7 +63,7 @@ def frame(rows: list[Summary]):
             "kind": [t(TITLES[row.architecture]) for row in rows],
             "text": [row.text for row in rows],
             "parameters": pd.array([row.parameters for row in rows], dtype="Int64"),
-            "done": [100 * row.step / row.steps if row.steps else 0.0 for row in rows],
+            "done": [_done(row) for row in rows],
             "step": [row.step for row in rows],
             "val_loss": pd.array([row.val_loss for row in rows], dtype="Float64"),
             "loss": pd.array([row.loss for row in rows], dtype="Float64"),
@@ -71,6 +71,13 @@ def frame(rows: list[Summary]):
             "created": [row.created for row in rows],
         }
     )
+
+
+def _done(row: Summary) -> float:
+    """Percent of its steps; a model from elsewhere is finished without any."""
+    if row.state == "finished" and not row.step:
+        return 100.0
+    return 100 * row.step / row.steps if row.steps else 0.0
 
 
 def columns() -> dict:

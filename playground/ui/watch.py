@@ -101,6 +101,10 @@ def explain(run: RunFolder, status: Status) -> None:
         st.info(t("This run has not been trained yet."))
     elif status.is_active and status.silence > 20:
         st.warning(t("No sign of life for {seconds:.0f} s: the machine is busy, or the process hangs.", seconds=status.silence))
+    elif source := run.about().get("source"):
+        notes = [told(str(note)) for note in run.about().get("notes", [])]
+        came = t("This model came from elsewhere ({kind}); the text that it learnt from is not known.", kind=source)
+        st.info(plain(" ".join([came, *notes])))
 
 
 def mend(run: RunFolder) -> None:
@@ -169,7 +173,8 @@ def draw(run: RunFolder, others: list[RunFolder], status: Status, measured: RunC
     colours = colours_for([run, *others])
     shown = [series(run, colours[run.id])] + [series(other, colours[other.id], main=False) for other in others]
     if not any(each.train.get("step") for each in shown):
-        st.caption(t("The first point appears with the first step."))
+        if status.state != "finished":
+            st.caption(t("The first point appears with the first step."))
         return
     curves("train.curves", shown, run_panels(), alt=alt(run, measured))
     if not measured.newest:
