@@ -22,7 +22,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 ifeq ($(TORCH),cpu)
 	@echo "Installing PyTorch, CPU build ..."
-	@$(PIP) torch==$(TORCH_VERSION) --extra-index-url https://download.pytorch.org/whl/cpu
+	@$(PIP) --no-deps --index-url https://download.pytorch.org/whl/cpu torch==$(TORCH_VERSION)  # this index alone: never CUDA
 else
 	@echo "Installing PyTorch ..."
 	@$(PIP) torch==$(TORCH_VERSION)
