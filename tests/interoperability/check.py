@@ -21,6 +21,7 @@ from tests.interoperability.environments import (
     node_with,
     python_with,
 )
+from tests.interoperability.imported import imported
 
 HERE = Path(__file__).parent
 PROMPT = "The file object returns a list of names and values"
@@ -56,6 +57,7 @@ def main() -> int:
             same = said == right[model]
             failed += not same
             print(f"demo.html in a browser, {model}: " + (f"the same {len(said)} tokens" if same else f"other tokens: {said}"))
+        failed += imported(tools["transformers"][0], home)
         return 1 if failed else 0
 
 
