@@ -7,7 +7,7 @@ import streamlit as st
 from playground.generation.opening import expected, opening_text, read_opening
 from playground.runs.folder import RunFolder
 from playground.ui import cached, controls, links, start
-from playground.ui.choose import choose_run, writes
+from playground.ui.choose import choose_run, name_of, writes
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.next_token import next_token
 from playground.ui.frame import page_title
@@ -70,7 +70,7 @@ def predict(run: RunFolder) -> None:
     options = expected(cached.model(run, step), cached.tokenizer(run), text)
     note = t(
         "{name}, {kind} of {n:,} parameters, after {step:,} training steps. Computed in {ms:.0f} ms on this machine.",
-        name=run.name,
+        name=name_of(run),
         kind=t(TITLES[architecture]),
         n=parameters(str(run.path), step),
         step=step,

@@ -17,7 +17,7 @@ from playground.runs.naming import flat
 class Summary:
     """One run in a table: only what run.json and status.json say, so that a hundred runs are read in a blink.
 
-    ``parameters`` is None before the tokenizer is trained; ``created`` is in local time.
+    ``parameters`` is None before the tokenizer is trained; ``created`` is in local time, None for shipped runs.
     """
 
     id: str
@@ -31,7 +31,7 @@ class Summary:
     loss: float | None
     val_loss: float | None
     tokens_per_second: float | None
-    created: datetime
+    created: datetime | None
 
 
 def summaries(runs: Iterable[RunFolder]) -> list[Summary]:
@@ -61,7 +61,7 @@ def summary(run: RunFolder) -> Summary:
         loss=status.loss,
         val_loss=status.val_loss,
         tokens_per_second=status.tokens_per_second,
-        created=datetime.fromtimestamp(float(about.get("created") or 0)),
+        created=datetime.fromtimestamp(float(about["created"])) if about.get("created") else None,
     )
 
 

@@ -92,10 +92,16 @@ def known_runs(gallery: bool = True, gallery_first: bool = False) -> list[RunFol
 
 
 def describe(run: RunFolder) -> str:
-    """A run in one line: name, architecture, state."""
-    about = run.about()
-    kind = t(TITLES.get(about.get("model", {}).get("architecture", ""), ""))
-    return f"{about.get('name') or run.id} · {kind} · {state_name(run.status().state)}"
+    """A run in one line: name, architecture, and its state unless it is simply finished."""
+    kind = t(TITLES.get(run.about().get("model", {}).get("architecture", ""), ""))
+    state = run.status().state
+    return " · ".join([name_of(run), kind, *([state_name(state)] if state != "finished" else [])])
+
+
+def name_of(run: RunFolder) -> str:
+    """What a run is called; the shipped ones in the person's language."""
+    name = str(run.about().get("name") or run.id)
+    return t(name) if shipped.holds(run) else name
 
 
 def _fits(run: RunFolder, where: Callable[[RunFolder], bool]) -> bool:

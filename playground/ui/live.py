@@ -8,7 +8,7 @@ import streamlit as st
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.status import Status
-from playground.ui.choose import state_name
+from playground.ui.choose import name_of, state_name
 from playground.ui.colours import ARCHITECTURE, SPARE
 from playground.ui.components.curves import Series
 from playground.ui.language import t
@@ -68,7 +68,7 @@ def series(run: RunFolder, colour: str, main: bool = True) -> Series:
     table = found.table()
     note = "" if status.state in ("finished", "stopped") else state_text(status)
     return Series(
-        id=run.id, name=run.name, colour=colour, main=main, note=note, train=table["train"], validation=table["validation"]
+        id=run.id, name=name_of(run), colour=colour, main=main, note=note, train=table["train"], validation=table["validation"]
     )
 
 

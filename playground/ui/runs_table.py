@@ -7,7 +7,7 @@ import streamlit as st
 from playground.runs.folder import RunFolder
 from playground.runs.overview import Summary, matches, summaries
 from playground.ui import links
-from playground.ui.choose import known_runs, state_name
+from playground.ui.choose import known_runs, name_of, state_name
 from playground.ui.colours import TITLES
 from playground.ui.controls import control
 from playground.ui.language import t
@@ -23,8 +23,9 @@ def pick_runs() -> list[RunFolder]:
         st.caption(t("No run fits. Loosen the filter."))
         return [runs[id] for id in wanted]
     key = f"runs.table.{hashlib.sha256(' '.join(shown).encode()).hexdigest()[:12]}"
+    names = {id: name_of(run) for id, run in runs.items()}
     event = st.dataframe(
-        frame(rows), key=key, hide_index=True, on_select="rerun", selection_mode="multi-row", row_height=38,
+        frame(rows, names), key=key, hide_index=True, on_select="rerun", selection_mode="multi-row", row_height=38,
         height=min(420, 40 + 38 * len(rows)), column_config=columns(), alt=t("All runs, one a row."), placeholder="–",
         selection_default={"selection": {"rows": [shown.index(id) for id in wanted if id in shown]}},
     )  # fmt: skip
@@ -53,12 +54,12 @@ def filtered(rows: list[Summary]) -> list[Summary]:
     ]
 
 
-def frame(rows: list[Summary]):
+def frame(rows: list[Summary], names: dict[str, str]):
     import pandas as pd
 
     return pd.DataFrame(
         {
-            "name": [row.name for row in rows],
+            "name": [names[row.id] for row in rows],
             "state": [state_name(row.state) for row in rows],
             "kind": [t(TITLES[row.architecture]) for row in rows],
             "text": [row.text for row in rows],
@@ -68,7 +69,7 @@ def frame(rows: list[Summary]):
             "val_loss": pd.array([row.val_loss for row in rows], dtype="Float64"),
             "loss": pd.array([row.loss for row in rows], dtype="Float64"),
             "speed": pd.array([row.tokens_per_second for row in rows], dtype="Float64"),
-            "created": [row.created for row in rows],
+            "created": pd.to_datetime([row.created for row in rows]),
         }
     )
 
@@ -85,7 +86,7 @@ def columns() -> dict:
     return {
         "name": column.TextColumn(t("Name"), width="medium"),
         "state": column.TextColumn(t("State"), width="small"),
-        "kind": column.TextColumn(t("Architecture"), width="small"),
+        "kind": column.TextColumn(t("Architecture"), width=125),
         "text": column.TextColumn(t("Text"), width="small"),
         "parameters": column.NumberColumn(t("Parameters"), format="compact", width="small"),
         "done": column.ProgressColumn(t("Done"), format="%.0f %%", min_value=0, max_value=100, width="small"),

@@ -23,7 +23,9 @@ SCALES = [0.0, 0.01, 0.03, 0.1, 0.2, 0.33, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10
 def steering(run: RunFolder, status: Status) -> None:
     """The buttons that fit the run's state, in one row."""
     if holds(run):
-        st.caption(t("This run ships with the app; duplicate it on the Runs page to train it further."))
+        with st.container(horizontal=True, vertical_alignment="center", key="train.steering"):
+            onward(run)
+            st.caption(t("This run ships with the app; duplicate it on the Runs page to train it further."), width="content")
         return
     waits = bool({"pause", "stop"} & {r for r in run.pending_requests() if isinstance(r, str)})
     with st.container(horizontal=True, vertical_alignment="bottom", key="train.steering"):
@@ -40,12 +42,17 @@ def steering(run: RunFolder, status: Status) -> None:
                 button(t("One step"), ":material/skip_next:", "one", lambda: one_step(run))
         if status.state == "running":
             learning_rate(run)
-        if run.checkpoints() and run.about().get("finetune"):  # the Fine-tune page has its own ways on
-            links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
-        elif run.checkpoints():
-            links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
-            links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
-            branching(run, status)
+        if run.checkpoints():
+            onward(run)
+            if not run.about().get("finetune"):
+                branching(run, status)
+
+
+def onward(run: RunFolder) -> None:
+    """The ways to what was learned; the Fine-tune page has its own to try it."""
+    if not run.about().get("finetune"):
+        links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
+    links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
 
 
 def button(label: str, icon: str, name: str, action, disabled: bool = False, primary: bool = False) -> None:

@@ -12,7 +12,7 @@ from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
 from playground.ui import links
-from playground.ui.choose import describe
+from playground.ui.choose import describe, name_of
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.components.moments import moments
 from playground.ui.controls import control
@@ -74,7 +74,7 @@ def moving(run: RunFolder, others: list[RunFolder], before: str) -> None:
 
 def heading(run: RunFolder, status: Status) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="train.heading"):
-        st.title(plain(run.name), anchor=False, width="content")
+        st.title(plain(name_of(run)), anchor=False, width="content")
         st.badge(state_text(status), color=BADGES.get(status.state, "gray"))
         if status.state == "preparing" and status.message:
             st.caption(told(status.message), width="content")
