@@ -9,6 +9,7 @@ from playground.ui.language import LANGUAGES, browser_language, language, t
 from playground.ui.share import share
 
 STYLE = (Path(__file__).parent / "frame.css").read_text(encoding="utf-8")
+HISTORY = (Path(__file__).parent / "history.js").read_text(encoding="utf-8")
 PRESENTING = (Path(__file__).parent / "presenting.css").read_text(encoding="utf-8")
 
 
@@ -34,6 +35,8 @@ def frame() -> None:
         present="1" if presenting() else None,
         hide=",".join(controls.hidden()),
     )
+    with st.container(key="frame-history"):
+        st.html(f"<script>{HISTORY}</script>", unsafe_allow_javascript=True)
     st.html(f"<style>{STYLE}{PRESENTING if presenting() else ''}{controls.style()}</style>")
 
 

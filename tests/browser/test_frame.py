@@ -29,3 +29,20 @@ def test_presentation_mode_enlarges_and_goes_into_the_address(new_page):
 def test_nothing_is_wider_than_a_phone(new_page):
     page = new_page("/", size=PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_back_leads_to_the_page_before_and_not_through_every_key(new_page):
+    page = new_page("/?run=bible-decoder")
+    box = page.locator("textarea").first
+    box.click()
+    box.press("End")
+    for word in (" unto", " the", " people"):
+        page.keyboard.type(word)
+        page.wait_for_url(lambda url, word=word: url.endswith(word.replace(" ", "+")))
+    page.get_by_role("link", name="Build").first.click()
+    page.wait_for_url("**/build**")
+    wait_idle(page)
+    page.go_back()
+    page.get_by_role("heading", name="A language model predicts what comes next.").wait_for()
+    page.wait_for_url(lambda url: url.endswith("the+people"))
+    assert page.locator("textarea").first.input_value() == "And God said unto the people"
