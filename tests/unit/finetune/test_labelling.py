@@ -1,0 +1,154 @@
+"""A fine-tuned model at work, and which tokens moved what it says."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from models.build import build
+from models.heads import ClassificationHead, Reader, TaggingHead
+from models.spec import ModelSpec
+from playground.errors import PlaygroundError
+from playground.finetune.attribution import attribute
+from playground.finetune.labeller import Labeller, label_table
+from playground.text.spec import TokenizerSpec
+from playground.text.vocabulary import learn
+
+LABELS = ("no", "yes", "maybe")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return learn(TokenizerSpec("byte"), lambda: iter(()), lambda: iter(()))
+
+
+def labeller(tokenizer, architecture="encoder", task="classify", pooling="mean", **model) -> Labeller:
+    torch.manual_seed(0)
+    spec = ModelSpec(architecture, vocab_size=tokenizer.size, d_model=16, n_layers=2, n_heads=2, context_length=32, **model)
+    body = build(spec)
+    with torch.no_grad():
+        for parameter in body.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    head = ClassificationHead(16, 3, pooling=pooling) if task == "classify" else TaggingHead(16, 3)
+    return Labeller(Reader(body, head).eval(), tokenizer, LABELS, task)
+
+
+@pytest.mark.parametrize("architecture, pooling", [("encoder", "mean"), ("decoder", "last"), ("lstm", "last"), ("gru", "mean")])
+def test_probabilities_are_the_models_softmax_alone_and_in_a_batch(tokenizer, architecture, pooling):
+    one = labeller(tokenizer, architecture, pooling=pooling)
+    texts = ["short", "a somewhat longer text", "中文", "x" * 100, *(f"number {i}" for i in range(70))]
+    together = one.probabilities(texts)
+    assert together.shape == (74, 3)
+    for text, likely in zip(texts[:6], together):
+        ids = torch.tensor(tokenizer.encode(text))[None, :32]  # what is longer is cut
+        expected = one.model(ids).logits.softmax(-1)[0].detach().numpy()
+        np.testing.assert_allclose(likely, expected, atol=2e-6)
+        np.testing.assert_allclose(one.probabilities([text])[0], expected, atol=1e-6)
+    assert one.probabilities([]).shape == (0, 3)
+
+
+def test_tags_are_of_words_and_not_of_the_space_after_them(tokenizer):
+    tagger = labeller(tokenizer, task="tag")
+    said = tagger.tags("Well, he went. ")
+    assert [piece for piece, _ in said] == ["Well", ",", " he", " went", "."]
+    ids = torch.tensor(tokenizer.encode("Well, he went. "))[None]
+    expected = tagger.model(ids).logits.softmax(-1)[0].detach().numpy()
+    np.testing.assert_allclose(said[2][1], expected[len("Well, he") - 1], atol=1e-6)
+    assert [piece for piece, _ in tagger.tags("abc " * 20)] == ["abc"] + [" abc"] * 7  # 32 tokens: 3 + 7 · 4
+    for nothing in ("", "  \n"):
+        with pytest.raises(PlaygroundError, match="no text"):
+            tagger.tags(nothing)
+
+
+def read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def test_a_table_keeps_its_columns_and_gets_answers(tokenizer, tmp_path):
+    one, source, target = labeller(tokenizer), tmp_path / "t.csv", tmp_path / "out.csv"
+    texts = [f"text {i}, with a comma" for i in range(150)] + ["", "  "]
+    with open(source, "w", newline="") as file:
+        csv.writer(file).writerows([("id", "text", "label"), *((i, text, "x") for i, text in enumerate(texts))])
+    done = []
+    assert label_table(one, str(source), "text", target, done.append) == 152 and done == [64, 128, 152]
+    rows = read(target)
+    assert rows[0] == ["id", "text", "label", "label (model)", "probability"]  # its own column stays
+    likely = one.probabilities(texts[:150])
+    for row, text, p in zip(rows[1:], texts, likely):
+        assert row[1:4] == [text, "x", LABELS[p.argmax()]] and float(row[4]) == pytest.approx(p.max(), abs=6e-5)
+    assert [row[3:] for row in rows[-2:]] == [["", ""], ["", ""]]
+    assert label_table(one, str(target), "text", tmp_path / "twice.csv") == 152
+    assert read(tmp_path / "twice.csv")[0][-2:] == ["label (model 2)", "probability (model)"]
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("t.txt", "one text\nanother\n\nthird\n"),
+        ("t.log", "one text\nanother\n\nthird\n"),
+        ("t.jsonl", '{"text": "one text"}\n{"text": "another"}\n{"text": null}\n{"text": "third"}\n'),
+        ("only.csv", 'whatever\none text\nanother\n""\nthird\n'),
+    ],
+)
+def test_text_files_and_other_tables(tokenizer, tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    assert label_table(labeller(tokenizer), str(tmp_path / name), None, tmp_path / "out.csv") == 4
+    rows = read(tmp_path / "out.csv")
+    assert [row[0] for row in rows[1:]] == ["one text", "another", "", "third"]
+    assert [bool(row[1]) for row in rows[1:]] == [True, True, False, True]
+
+
+def test_a_table_of_tags(tokenizer, tmp_path):
+    (tmp_path / "t.txt").write_text("he went \n\n")
+    label_table(labeller(tokenizer, task="tag"), str(tmp_path / "t.txt"), None, tmp_path / "out.csv")
+    header, first, empty = read(tmp_path / "out.csv")
+    assert header == ["text", "tags"] and len(first[1].split()) == 2 and empty[1] == ""
+
+
+def test_cancelled_or_wrong_leaves_no_file(tokenizer, tmp_path):
+    one, source, target = labeller(tokenizer), tmp_path / "t.csv", tmp_path / "out.csv"
+    source.write_text("text\n" + "hello\n" * 200)
+    asked = []
+    assert label_table(one, str(source), None, target, cancelled=lambda: bool(asked.append(1)) or len(asked) > 1) == 0
+    with pytest.raises(PlaygroundError, match="no column 'body'"):
+        label_table(one, str(source), "body", target)
+    with pytest.raises(PlaygroundError, match="empty or not there"):
+        label_table(one, str(tmp_path / "none.txt"), None, target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["t.csv"]
+
+
+@pytest.mark.parametrize(
+    "architecture, pooling, model",
+    [
+        ("encoder", "mean", {}),
+        ("encoder", "first", {"norm": "rmsnorm", "position": "rotary", "mlp": "swiglu"}),
+        ("decoder", "last", {"norm": "rmsnorm", "position": "alibi"}),
+        ("lstm", "last", {}),
+    ],
+)
+def test_gradients_add_up_to_what_the_words_changed(tokenizer, architecture, pooling, model):
+    """Completeness (Sundararajan et al. 2017, proposition 1); and attention is shared out, nothing lost."""
+    one = labeller(tokenizer, architecture, pooling=pooling, **model)
+    for label in range(3):
+        found = attribute(one, "a text of words", label)
+        ids = torch.tensor(tokenizer.encode("a text of words"))[None]
+        assert found.something == pytest.approx(float(one.model(ids).logits[0, label]), abs=1e-4)
+        scale = max(1.0, float(abs(found.gradients).sum()))
+        assert found.gradients.sum() == pytest.approx(found.something - found.nothing, abs=1e-2 * scale)
+        assert "".join(found.pieces) == "a text of words"
+        if architecture == "lstm":
+            assert found.attention is None
+        else:
+            assert found.attention.sum() == pytest.approx(1, abs=1e-5) and len(found.attention) == len(found.pieces)
+
+
+def test_the_token_that_is_read_gets_the_credit(tokenizer):
+    """Without attention and with the first token's vector alone, no other token can have moved anything."""
+    one = labeller(tokenizer, pooling="first")
+    with torch.no_grad():
+        for layer in one.model.body.layers:
+            layer.attention.output.weight.zero_()
+    found = attribute(one, "Abcdefg", 1)
+    assert abs(found.gradients[0]) > 1e-3 and abs(found.gradients[1:]).max() < 1e-6
