@@ -127,7 +127,8 @@ def pairs(name: str, n: int, m: int) -> list[tuple[int, int]]:
 
 def whole(options: Sequence[int]) -> Callable[[str], int | None]:
     """Reads a whole number that is among the options."""
-    return lambda said: int(said) if said.isascii() and said.isdigit() and int(said) in options else None
+    known = {str(option): option for option in options}
+    return known.get
 
 
 def seeded(key: str, name: str, read: Callable[[str], Any], first: Any) -> str:

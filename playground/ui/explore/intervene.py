@@ -176,7 +176,7 @@ def bars(
     by_name, by_value = (fig.update_yaxes, fig.update_xaxes) if lying else (fig.update_xaxes, fig.update_yaxes)
     by_name(title=axis, type="category", automargin=True, **({"autorange": "reversed"} if lying else {}))
     by_value(title=t("Change of the loss (nats a token)"))
-    figure(fig, key, caption, data, table, height=90 + 24 * len(names) if lying else 330)
+    figure(fig, key, caption, data, table, height=max(240, 90 + 24 * len(names)) if lying else 330)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
