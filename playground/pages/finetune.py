@@ -31,5 +31,5 @@ def page() -> None:
             runs = [RunStore().create(plan) for plan in plans]
             for run in runs:
                 submit(run)
-            st.session_state["finetune.view"] = None
+            st.session_state.pop("finetune.view", None)
             links.go("finetune", run=runs[0].id)

@@ -70,6 +70,24 @@ def trained(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def tuned(home: Path) -> str:
+    """A gallery encoder in the server's home that learnt to tell kings from sheep: its id."""
+    from playground.finetune.plan import plan
+    from playground.runs import gallery
+    from playground.runs.finetuning import FineTuneSpec, LabelledSpec
+    from playground.runs.store import RunStore
+    from playground.training import worker
+    from tests.browser.test_finetune import table
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLAYGROUND_HOME", str(home))
+        spec = FineTuneSpec("classify", LabelledSpec("file", path=table(home)))
+        run = RunStore().create(plan(gallery.get("bible-encoder"), spec, steps=30, threads=1))
+        assert worker.run(run) == "finished"
+    return run.id
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator:
     path = chromium()
     if path is None:

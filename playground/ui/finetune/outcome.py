@@ -37,14 +37,7 @@ def outcome(run: RunFolder) -> None:
     st.divider()
     if labelled:
         notes(run)
-    wanted = links.param("view")
-    if st.session_state.get("finetune.view") not in there:
-        st.session_state["finetune.view"] = wanted if wanted in there else there[0]
-    view = st.segmented_control(
-        t("View"), there, format_func=lambda name: t(VIEWS[name][0]), key="finetune.view", required=True,
-        label_visibility="collapsed",
-    )  # fmt: skip
-    links.remember(view=view)
+    view = choose_view(there, early=report is None)
     draw: Callable[[RunFolder, dict], None] = VIEWS[view][1]
     with shown_errors():
         draw(run, report or {})
@@ -53,6 +46,22 @@ def outcome(run: RunFolder) -> None:
         links.link("export", t("Export it as ONNX"), icon=":material/deployed_code:", run=run.id)
         if not labelled:
             links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
+
+
+def choose_view(there: list[str], early: bool) -> str:
+    """Which view, bound to ``?view=``; the first one at first, and again when there are more after training."""
+    key, wanted = f"finetune.view{'.early' if early else ''}", links.param("view")
+    if wanted in there and wanted != st.session_state.get("finetune.view.link"):
+        st.session_state[key] = wanted
+    elif st.session_state.get(key) not in there:
+        st.session_state[key] = there[0]
+    view = st.segmented_control(
+        t("View"), there, format_func=lambda name: t(VIEWS[name][0]), key=key, required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    links.remember(view=view if view != there[0] else None)
+    st.session_state["finetune.view.link"] = links.param("view")
+    return view
 
 
 def report_of(run: RunFolder) -> dict[str, Any] | None:

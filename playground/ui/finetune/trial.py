@@ -33,10 +33,13 @@ def try_it(run: RunFolder, report: dict[str, Any]) -> None:
 
 
 def typing(run: RunFolder) -> None:
-    opening = links.param("text") or first_text(run)
     key = f"finetune.text.{run.id}"
-    text = live_text(key, st.session_state.setdefault(f"{key}.opening", opening), t("Type a text"), rows=3)
+    wanted, opening = links.param("text"), f"{key}.opening"
+    if opening not in st.session_state or (wanted and wanted != st.session_state.get(f"{key}.link")):
+        st.session_state[opening] = wanted or first_text(run)
+    text = live_text(key, st.session_state[opening], t("Type a text"), rows=3)
     links.remember(text=text if len(text) <= LONGEST_LINK else None)
+    st.session_state[f"{key}.link"] = links.param("text")
     if not text.strip():
         st.caption(t("Type something: the labels follow at every key."))
         return
