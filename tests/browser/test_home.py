@@ -42,10 +42,10 @@ def test_without_a_server_answer_the_bars_are_marked_stale(new_page, trained):
 
 def test_the_ways_on_lead_somewhere(new_page, trained):
     page = new_page("/")
-    page.locator(".st-key-home-way-generate").get_by_role("link").click()
-    page.wait_for_url("**/generate**")
+    page.locator(".st-key-home-way-explore").get_by_role("link").click()
+    page.wait_for_url("**/explore**")
     wait_idle(page)
-    assert page.get_by_role("heading", name="Generate").is_visible()
+    assert page.get_by_role("heading", name="Explore").first.is_visible()
 
 
 def test_on_a_phone_nothing_is_cut_off(new_page, trained):
