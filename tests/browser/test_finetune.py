@@ -2,6 +2,8 @@
 
 import re
 
+from playwright.sync_api import expect
+
 from tests.browser.charts import wait_for_step
 from tests.browser.waiting import PHONE, wait_idle
 
@@ -58,7 +60,8 @@ def test_a_file_is_labelled_and_downloaded(new_page, tuned, tmp_path):
     path.write_text("the king sat on throne 7\n\na sheep ate grass 7\n")
     page = new_page(f"/finetune?run={tuned}&view=file")
     page.locator("input[type=file]").last.set_input_files(str(path))
-    page.get_by_text("lines.txt · ").wait_for()
+    expect(page.get_by_role("combobox", name="Your files")).to_have_value(re.compile("lines.txt"))
+    wait_idle(page)
     page.get_by_role("button", name="Label every row").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the labels").click()
