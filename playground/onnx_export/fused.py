@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from models.positions import sinusoidal
+from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
 from playground.onnx_export.graph import MICROSOFT, Graph
 from playground.onnx_export.layers import Layers, Weights
@@ -12,8 +12,8 @@ MOST_POSITIONS = 8192  # of the rotary tables: 2 × 8192 × head_dim/2 floats
 
 
 def can_be_fused(spec: ModelSpec) -> bool:
-    """Whether ONNX Runtime's attention operator fits: no ALiBi, and heads whose width it takes."""
-    return spec.architecture == "decoder" and spec.position != "alibi" and spec.head_dim % 16 == 0
+    """Whether ONNX Runtime's attention operator fits: heads whose width it takes, and places that are in the tables."""
+    return spec.architecture == "decoder" and spec.head_dim % 16 == 0 and spec.context_length <= MOST_POSITIONS
 
 
 def fused_decoder(spec: ModelSpec, weights: Weights) -> onnx.ModelProto:
@@ -41,6 +41,7 @@ class _Fused(Layers):
         places = g.input("position_ids", "int64", ["batch", "sequence"]) if added else ""
         x = g("Reshape", self.embed(ids, places), g.const([-1, spec.d_model]))  # [B·S, d]
         self.shape = g("Concat", g("Shape", ids), g.const([-1]), axis=0)  # [B, S, -1]
+        self.bias = self.alibi_bias(ids) if spec.position == "alibi" else ""
         x = self.layers(x)
         x = g("Gather", x, rows, axis=0)
         if spec.norm_position == "pre":
@@ -91,14 +92,27 @@ class _Fused(Layers):
         shape = ["batch", spec.kv_heads, "room", spec.head_dim]
         past = [g.input(f"past_key_values.{i}.{kind}", "float", shape) for kind in ("key", "value")]
         rotary = list(self.tables()) if spec.position == "rotary" else ["", ""]
+        bias = ["", self.bias] if self.bias else []
         mixed, key, value = g(
-            "GroupQueryAttention", packed, "", "", *past, self.lengths, self.total, *rotary, n=3, domain=MICROSOFT,
+            "GroupQueryAttention", packed, "", "", *past, self.lengths, self.total, *rotary, *bias, n=3, domain=MICROSOFT,
             num_heads=spec.n_heads, kv_num_heads=spec.kv_heads, do_rotary=int(spec.position == "rotary"),
             scale=spec.head_dim**-0.5,
         )  # fmt: skip
         self.rename(key, f"present.{i}.key", shape)
         self.rename(value, f"present.{i}.value", shape)
         return self.linear(g("Reshape", mixed, g.const([-1, spec.d_model])), f"layers.{i}.attention.output")
+
+    def alibi_bias(self, ids: str) -> str:
+        """−slope·(n − 1 − j) for key j of n ``[1, heads, S, n]``: from −slope·(i − j) it differs by slope·(n − 1 − i), the
+        same for all keys of a query, and so nothing to a softmax.
+        """
+        g, spec, most = self.g, self.spec, self.n_positions
+        slopes = np.array(alibi_slopes(spec.n_heads), dtype=np.float32)[:, None, None]
+        table = g.weight("alibi", (slopes * np.arange(1 - most, 1, dtype=np.float32))[None])  # [1, heads, 1, places]
+        total = g("Cast", self.total, to=7)
+        part = g("Slice", table, g("Sub", g.const([most]), total), g.const([most]), g.const([3]))
+        n = g("Gather", g("Shape", ids), g.const([1]), axis=0)
+        return g("Expand", part, g("Concat", g.const([1, spec.n_heads]), n, total, axis=0))
 
     def rename(self, made: str, name: str, shape: list) -> None:
         """An output of a node gets the name of a graph's output: a copy would cost the whole cache."""

@@ -50,7 +50,7 @@ def ways(
         "torch, cache": ("CPU", lambda: cached(model, prompt, most)),
     }
     for precision in precisions_of(folder):
-        engine = Engine(folder, precision)
+        engine = Engine(folder, precision, threads=torch.get_num_threads())  # as many as torch has
         found[f"ONNX {precision}"] = engine.provider, lambda engine=engine: engine.generate(prompt, most)
     return found
 

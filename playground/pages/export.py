@@ -161,12 +161,15 @@ def finished(run: RunFolder) -> None:
         if loaders
         else t("A mix of its own: ONNX Runtime runs it; transformers does not know it.")
     )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             t("Download everything (.zip)"), lambda: packed(made.folder, run), f"{run.id}-onnx.zip", "application/zip",
             icon=":material/download:", key="export.zip", on_click="ignore",
         )  # fmt: skip
-        links.link("generate", t("Write with the model"), icon=":material/edit_note:", run=run.id)
+        if report.get("task"):
+            links.link("finetune", t("Try it on a text"), icon=":material/edit_note:", run=run.id)
+        else:
+            links.link("generate", t("Write with the model"), icon=":material/edit_note:", run=run.id)
     view = choose_view(run)
     draw(view, run, made)
     st.caption(t("The files are in {folder}.", folder=plain(str(made.folder))))

@@ -23,6 +23,7 @@ DECODERS = {
     "modern": PRESETS["modern-tiny"].spec.replace(**SMALL, zero_init=False),
     "grouped": ModelSpec("decoder", **SMALL, n_kv_heads=1, position="rotary", qk_norm=True),
     "alibi": ModelSpec("decoder", **SMALL, position="alibi"),
+    "alibi, grouped": ModelSpec("decoder", **SMALL, position="alibi", n_kv_heads=1),
     "sinusoidal, post-norm": ModelSpec("decoder", **SMALL, position="sinusoidal", norm_position="post", mlp="relu"),
     "none, no bias": ModelSpec("decoder", **SMALL, position="none", bias=False),
     "gelu by tanh": ModelSpec("decoder", **SMALL, mlp="gelu_tanh"),
@@ -104,8 +105,8 @@ def test_the_fused_graph_with_its_cache_in_place_agrees_with_torch(name):
         ours = engine.step(ids[np.arange(3), lengths + i])
 
 
-def test_alibi_is_left_to_the_portable_graph():
-    assert not can_be_fused(DECODERS["alibi"])
+def test_heads_that_the_operator_does_not_take_are_left_to_the_portable_graph():
+    assert not can_be_fused(ModelSpec("decoder", vocab_size=50, d_model=24, n_heads=2))
 
 
 def test_attention_weights_are_given_out(tmp_path):
