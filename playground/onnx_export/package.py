@@ -12,6 +12,7 @@ from torch import nn
 
 from models.heads import ClassificationHead, Reader, TaggingHead
 from models.spec import ModelSpec
+from playground.atomic import disk_errors
 from playground.inference.engine import ABOUT
 from playground.labelled.table import PIECES
 from playground.onnx_export import loadable
@@ -214,8 +215,12 @@ Text: {info.get("provenance", own)} Licence: {info.get("licence") or "not known"
 
 
 def zipped(folder: Path, to: Path) -> Path:
-    """The folder as one file to download."""
-    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+    """The folder as one file to download.
+
+    Raises:
+        PlaygroundError: when the disk is full or may not be written to.
+    """
+    with disk_errors(f"packing {to.name}"), zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 packed.write(
