@@ -140,6 +140,9 @@ def test_every_drawing_is_saved_as_it_looks(new_page, view, button, name):
     from PIL import Image
 
     page = new_page(f"/explore?run=induction&view={view}")
+    if view != "attention":
+        page.locator(".js-plotly-plot .main-svg").first.wait_for(state="attached")
+    page.get_by_role("button", name="SVG", exact=True).nth(button).wait_for()
     held = {}
     for kind in ("PNG", "SVG"):
         with page.expect_download() as download:

@@ -21,11 +21,11 @@ const svgFile = (root, inner, width, height, font = "monospace") =>
   `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}"`
   + ` viewBox="0 0 ${width} ${height}" font-family="${safe(font)}"><rect width="100%" height="100%" fill="${themed(root)[1]}"/>${inner}</svg>`;
 
-/** Two buttons. `picture()` gives the text of an SVG file and its size: [svg, width, height]. */
+/** Two buttons. `picture()` gives the text of an SVG file and its size: [svg, width, height]; null while nothing is drawn. */
 function saveButtons(file, picture) {
-  const svg = () => handOver(file, "svg", new Blob([picture()[0]], { type: "image/svg+xml" }));
-  const png = () => {
-    const [text, width, height] = picture(), image = new Image();
+  const svg = ([text]) => handOver(file, "svg", new Blob([text], { type: "image/svg+xml" }));
+  const png = ([text, width, height]) => {
+    const image = new Image();
     const url = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
     image.onload = () => {
       const canvas = document.createElement("canvas"), scale = Math.min(2, 12000 / Math.max(width, height));
@@ -38,7 +38,8 @@ function saveButtons(file, picture) {
   };
   return [["PNG", png], ["SVG", svg]].map(([name, act]) => {
     const button = document.createElement("button");
-    button.type = "button"; button.className = "save"; button.textContent = name; button.onclick = act;
+    button.type = "button"; button.className = "save"; button.textContent = name;
+    button.onclick = () => { const drawn = picture(); if (drawn) act(drawn); };
     return button;
   });
 }

@@ -5,6 +5,7 @@ export default function ({ data, parentElement }) {
   root.file = data.file;
   root.replaceChildren(...saveButtons(data.file, () => {
     const plot = document.querySelector(`.st-key-${CSS.escape(data.chart)} .js-plotly-plot`);
+    if (!plot?.querySelector(".main-svg")) return null;
     const { width, height } = plot.getBoundingClientRect();
     const layers = [...plot.querySelectorAll(".main-svg")].map((layer) => {
       const copy = layer.cloneNode(true);
