@@ -9,13 +9,14 @@ from tests.browser.waiting import wait_idle
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PAGES = ["/", "/build", "/data", "/train", "/runs", "/generate", "/export?run=dates"]
 PAGES += [f"/explore?run=induction&view={view}" for view in ("attention", "steps", "predictions", "intervene")]
+PAGES += ["/finetune?method=lora", *(f"/finetune?run={{tuned}}&view={view}" for view in ("results", "gained", "try", "file"))]
 PAGES += ["/explore?run=bible-lstm&view=recurrent", "/explore?run=bible-decoder&view=positions"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_no_serious_violation(new_page, trained, path, scheme):
-    page = new_page(path, scheme=scheme)
+def test_no_serious_violation(new_page, trained, tuned, path, scheme):
+    page = new_page(path.format(tuned=tuned), scheme=scheme)
     page.wait_for_timeout(700)
     wait_idle(page)
     page.wait_for_function("() => !document.querySelector('[data-stale=true]')")  # faded while they are drawn anew
