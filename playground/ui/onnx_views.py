@@ -155,7 +155,7 @@ def sizes(run: RunFolder, made: Any) -> None:
     if windows is not None:
         with st.spinner(t("Measuring …")):
             changed = (made.folder / "report.json").stat().st_mtime_ns
-            costs = {name: measured(str(made.folder), name, changed, windows) for name in found}
+            costs = measured(str(made.folder), tuple(found), changed, windows)
     table = pd.DataFrame([size_row(name, found, costs, made.report) for name in found])
     st.dataframe(table, hide_index=True, key="export.sizes.table")
     if costs:
@@ -191,10 +191,10 @@ def size_row(name: str, found: dict[str, int], costs: dict[str, Any], report: di
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def measured(folder: str, precision: str, changed: int, windows: Any) -> Any:
-    from playground.onnx_export.quality import cost_of
+def measured(folder: str, precisions: tuple[str, ...], changed: int, windows: Any) -> dict[str, Any]:
+    from playground.onnx_export.quality import costs_of
 
-    return cost_of(Path(folder), precision, windows)
+    return costs_of(Path(folder), precisions, windows)
 
 
 # The graph

@@ -201,7 +201,7 @@ def test_what_shrinking_costs():
     import torch
     import torch.nn.functional as F
 
-    from playground.onnx_export.quality import cost_of
+    from playground.onnx_export.quality import costs_of
 
     run = gallery.get("bible-decoder")
     made = export(run, precisions=("fp32", "fp16", "int8", "int4"))
@@ -211,7 +211,7 @@ def test_what_shrinking_costs():
     with torch.no_grad():
         logits = load_model(run)(torch.from_numpy(windows[:, :-1])).logits
         right = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(windows[:, 1:]).flatten()).item()
-    costs = {name: cost_of(made.folder, name, windows) for name in ("fp32", "fp16", "int8", "int4")}
+    costs = costs_of(made.folder, ("fp32", "fp16", "int8", "int4"), windows)
     assert costs["fp32"].loss == pytest.approx(right, abs=1e-4)
     assert (costs["fp32"].best == logits.argmax(-1).numpy()).all()
     assert abs(costs["fp16"].loss - right) < 0.01 and costs["fp16"].agreement(costs["fp32"]) == 1.0
@@ -224,7 +224,7 @@ def test_what_shrinking_costs_a_model_that_fills_in():
     import torch
     import torch.nn.functional as F
 
-    from playground.onnx_export.quality import cost_of
+    from playground.onnx_export.quality import costs_of
 
     run = gallery.get("bible-encoder")
     made = export(run, precisions=("fp32", "int8", "int4"))
@@ -235,7 +235,7 @@ def test_what_shrinking_costs_a_model_that_fills_in():
     with torch.no_grad():
         logits = load_model(run)(torch.from_numpy(hidden)).logits[0, [3, 10]]
     right = F.cross_entropy(logits, torch.from_numpy(windows[0, [3, 10]])).item()
-    costs = {name: cost_of(made.folder, name, windows) for name in ("fp32", "int8", "int4")}
+    costs = costs_of(made.folder, ("fp32", "int8", "int4"), windows)
     assert costs["fp32"].loss == pytest.approx(right, abs=1e-4)
     assert abs(costs["int8"].loss - right) < 0.3
 
