@@ -1,12 +1,14 @@
 """From a run to ONNX, in the browser: export, proof, race, download."""
 
 import re
+import shutil
 import zipfile
 
 from tests.browser.waiting import PHONE, wait_idle
 
 
-def test_export_race_and_download(new_page):
+def test_export_race_and_download(new_page, home):
+    shutil.rmtree(home / "exports", ignore_errors=True)  # of an earlier try
     page = new_page("/export?run=bible-decoder")
     page.get_by_text("Not exported yet").wait_for()
     page.get_by_role("button", name="Export", exact=True).click()
@@ -23,6 +25,9 @@ def test_export_race_and_download(new_page):
     assert {"model.onnx", "example.py", "demo.html", "tokenizer.json", "model.safetensors", "README.md"} <= names
     page.reload()
     page.get_by_text("Agrees with PyTorch over").wait_for()
+    page.get_by_role("link", name="Write with the model").click()
+    page.get_by_role("button", name="Write", exact=True).click()
+    page.get_by_text("tokens/s, by ONNX Runtime on").wait_for()
 
 
 def test_a_phone_shows_it_all(new_page):
