@@ -18,7 +18,7 @@ def describe(path: Path) -> dict[str, Any]:
         PlaygroundError: when it is no ONNX model.
     """
     try:
-        graph = onnx.load(str(path)).graph
+        graph = onnx.shape_inference.infer_shapes(onnx.load(str(path))).graph
     except Exception as error:  # protobuf raises its own kinds
         raise PlaygroundError(
             f"{path.name} is no ONNX model, or it is damaged.", "Export the run again."
@@ -29,28 +29,43 @@ def describe(path: Path) -> dict[str, Any]:
         for kind, values in (("input", graph.input), ("output", graph.output))
         for value in values
     ]
-    nodes = [_node(node, weights) for node in graph.node]
+    shapes = {value.name: _shape(value) for value in [*graph.value_info, *graph.output]}
+    nodes = [_node(node, weights, shapes) for node in graph.node]
     return {
         "ends": ends, "nodes": nodes, "operators": Counter(node.op_type for node in graph.node).most_common(),
         "bytes": sum(len(held.raw_data) for held in weights.values()),
     }  # fmt: skip
 
 
-def _node(node: onnx.NodeProto, weights: dict[str, TensorProto]) -> tuple[str, ...]:
+def _node(node: onnx.NodeProto, weights: dict[str, TensorProto], shapes: dict[str, str]) -> tuple[str, ...]:
     return (
         node.name,
         node.op_type,
         ", ".join(name for name in node.input if name and name not in weights),
-        ", ".join(filter(None, node.output)),
-        ", ".join(f"{name} {list(weights[name].dims)}" for name in node.input if name in weights),
+        ", ".join(f"{name} {shapes.get(name, '')}".strip() for name in node.output if name),
+        ", ".join(_weight(weights[name]) for name in node.input if name in weights),
         ", ".join(f"{held.name}={_short(helper.get_attribute_value(held))}" for held in node.attribute),
     )
 
 
 def _end(value: onnx.ValueInfoProto, kind: str) -> tuple[str, str, str, str]:
-    tensor = value.type.tensor_type
-    shape = [dim.dim_param or str(dim.dim_value) for dim in tensor.shape.dim]
-    return value.name, kind, TensorProto.DataType.Name(tensor.elem_type).lower(), f"[{', '.join(shape)}]"
+    return value.name, kind, _type(value.type.tensor_type.elem_type), _shape(value)
+
+
+def _shape(value: onnx.ValueInfoProto) -> str:
+    """As far as it is known before the model runs; a size without a name is "?"."""
+    sizes = value.type.tensor_type.shape.dim
+    known = lambda dim: str(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param
+    return f"[{', '.join('?' if known(dim).startswith('unk__') else known(dim) or '?' for dim in sizes)}]"
+
+
+def _weight(tensor: TensorProto) -> str:
+    """Name, shape, type and size."""
+    return f"{tensor.name} {list(tensor.dims)} {_type(tensor.data_type)}, {len(tensor.raw_data):,} bytes"
+
+
+def _type(kind: int) -> str:
+    return TensorProto.DataType.Name(kind).lower()
 
 
 def _short(value: Any) -> str:

@@ -314,3 +314,14 @@ def test_attention_weights_are_those_of_torch(name):
     assert ours.keys() == right.keys()
     for part, weights in right.items():
         assert weights.shape == ours[part].shape and np.abs(weights - ours[part]).max() < 1e-5, part
+
+
+def test_the_graph_is_read_with_shapes_and_sizes():
+    made = export(gallery.get("bible-decoder"))
+    found = describe(made.folder / "model.onnx")
+    assert ("input_ids", "input", "int64", "[batch, sequence]") in found["ends"]
+    matmul = next(node for node in found["nodes"] if node[1] == "MatMul" and "up.weight" in node[4])
+    up = load_model(gallery.get("bible-decoder")).layers[0].mlp.up.weight
+    assert matmul[3].endswith(f", {up.shape[0]}]") and "[batch, " in matmul[3]
+    assert f"[{up.shape[1]}, {up.shape[0]}] float, {up.numel() * 4:,} bytes" in matmul[4]
+    assert dict(found["operators"])["Softmax"] == 4
