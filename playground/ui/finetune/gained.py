@@ -9,6 +9,7 @@ from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
+from playground.ui import cached
 from playground.ui.colours import ARCHITECTURE, SPARE
 from playground.ui.explore.figure import LEGEND, figure
 from playground.ui.finetune.form import METHOD_TITLES, SHARES
@@ -24,7 +25,9 @@ def gained(run: RunFolder, report: dict[str, Any]) -> None:
     config = run.config()
     if config.finetune.reads_labels:
         efficiency(run, config)
-    forgotten(run, config, report)
+    if report:
+        forgotten(run, config, report)
+        travelled(run, config)
 
 
 def efficiency(run: RunFolder, config: RunConfig) -> None:
@@ -112,3 +115,44 @@ def forgotten(run: RunFolder, config: RunConfig, report: dict[str, Any]) -> None
         t("On the validation part of the text that the weights come from ({corpus}). A rise means that the model is a "
           "worse language model now; LoRA and the head alone leave more as it was.", corpus=plain(kept["text"]))
     )  # fmt: skip
+
+
+def travelled(run: RunFolder, config: RunConfig) -> None:
+    """How far each part of the model moved from its parent's weights."""
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    if config.finetune.from_scratch:
+        return
+    st.subheader(t("Where the weights moved"), anchor=False)
+    parts = distances(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"))
+    fig = go.Figure()
+    colour = ARCHITECTURE.get(config.model.architecture, SPARE[0])
+    fig.add_bar(
+        x=[said_part(each.part) for each in parts],
+        y=[each.change for each in parts],
+        marker_color=colour,
+        customdata=[each.parameters for each in parts],
+        hovertemplate=t("%{x}: moved by %{y:.1%} of its size, %{customdata:,} weights") + "<extra></extra>",
+    )
+    fig.update_xaxes(title=t("Part of the model, from input to output"))
+    fig.update_yaxes(title=t("Change, share of the weights' size"), tickformat=".0%")
+    fig.update_layout(margin={"t": 10, "r": 10})
+    table = pd.DataFrame([vars(each) for each in parts])
+    caption = t("Tall bars are what the task needed to be otherwise; parts that were not allowed to change stand at 0.")
+    figure(fig, "finetune.moved", caption, table=table, height=340)
+
+
+def said_part(part: str) -> str:
+    """A part's name in the person's language."""
+    return " ".join(word if word.isdigit() else t(word) for word in part.split())
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def distances(path: str, step: int, parent: str, parent_step: int | None) -> list:
+    from pathlib import Path
+
+    from playground.finetune.moved import moved
+
+    before = RunStore().get(parent)
+    return moved(cached.model(before, parent_step), cached.model(RunFolder(Path(path)), step))

@@ -1,0 +1,62 @@
+"""Where in a model fine-tuning changed the weights, and how much."""
+
+import math
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from torch import nn
+
+_LAYER = re.compile(r"^((?:encoder|decoder)\.)?layers\.(\d+)\.(attention|cross|mlp)")
+_RECURRENT = re.compile(r"^recurrent\.\w+_l(\d+)")
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One part of a model.
+
+    Attributes:
+        part: such as "embedding", "layer 1 attention", "layer 1 mlp", "head".
+        change: ‖W − W₀‖ / ‖W₀‖ of all its weights together (Frobenius norms); 0 where nothing moved.
+        parameters: how many weights it has.
+    """
+
+    part: str
+    change: float
+    parameters: int
+
+
+def moved(before: nn.Module, after: nn.Module) -> list[Moved]:
+    """How far each part of a language model moved, from its input to its output.
+
+    Args:
+        before, after: two models of one shape, such as a parent's and its fine-tuned run's body.
+    """
+    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
+    old = before.state_dict()
+    for name, new in after.state_dict().items():
+        entry = sums[part_of(name)]
+        entry[0] += float((new.float() - old[name].float()).square().sum())
+        entry[1] += float(old[name].float().square().sum())
+        entry[2] += new.numel()
+    order = sorted(sums, key=_place)
+    return [Moved(part, math.sqrt(d / n) if n else math.sqrt(d), size) for part in order for d, n, size in [sums[part]]]
+
+
+def part_of(name: str) -> str:
+    """The part that a parameter belongs to."""
+    if found := _LAYER.match(name):
+        return f"{(found[1] or '').replace('.', ' ')}layer {int(found[2]) + 1} {found[3]}"
+    if found := _RECURRENT.match(name):
+        return f"layer {int(found[1]) + 1}"
+    return "embedding" if name.startswith("embedding.") else "head"
+
+
+def _place(part: str) -> tuple[int, int, int]:
+    """Order from input to output."""
+    if part in ("embedding", "head"):
+        return (0, 0, 0) if part == "embedding" else (9, 0, 0)
+    side = 2 if part.startswith("decoder") else 1
+    words = part.split()
+    number = next(int(word) for word in words if word.isdigit())
+    return side, number, ("attention", "cross", "mlp").index(words[-1]) if not words[-1].isdigit() else 0
