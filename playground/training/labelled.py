@@ -13,6 +13,7 @@ from playground.labelled.split import chosen
 from playground.runs.config import RunConfig
 from playground.training.batches import IGNORE, Batch, Rows, pad, rng, to_tensor
 from playground.training.device import Device
+from playground.training.samples import Probe
 
 N_EXAMPLES = 3  # in a sample
 N_PROBED = 12  # texts whose right label's probability is followed
@@ -185,7 +186,7 @@ class LabelledWriter:
         }
 
 
-class LabelledProbe:
+class LabelledProbe(Probe):
     """How likely the model finds the right labels of some validation examples, at every evaluation.
 
     Of classes: some texts. Of tags: the words of one text.
@@ -200,15 +201,6 @@ class LabelledProbe:
         codes = targets[targets != IGNORE].tolist()
         names = texts[0][: len(codes)] if data.task == "tag" else [_short(text) for text in texts]
         self.tokens = [f"{name} → {data.labels[code]}" for name, code in zip(names, codes)]
-
-    @torch.no_grad()
-    def probabilities(self, model: nn.Module, device: Device) -> list[float]:
-        batch = self.batch.to(device)
-        with device.autocast():
-            logits = model(**batch.inputs).logits.float().flatten(0, -2)
-        targets = batch.targets.flatten()
-        likely = F.softmax(logits, -1).gather(1, targets.clamp(min=0)[:, None])[:, 0]
-        return [round(value, 4) for value in likely[targets != IGNORE].tolist()]
 
 
 def _short(text: str) -> str:
