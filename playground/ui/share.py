@@ -35,7 +35,7 @@ def share() -> None:
             )
         else:
             with st.container(horizontal_alignment="center"):
-                st.image(qr_code(address), width=220)
+                st.image(qr_code(address), width=220, alt=t("The link as a QR code"))
 
 
 def choose_hidden(shown: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.browser.test_accessibility import AXE
 from tests.browser.waiting import PHONE, wait_idle
 
 
@@ -76,3 +77,13 @@ def test_it_fits_on_a_phone(new_page, scheme):
     page = new_page("/train", size=PHONE, scheme=scheme)
     box = open_share(page).bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_violation_where_it_unfolds(new_page, scheme):
+    page = new_page("/build?hide=data", scheme=scheme)
+    open_share(page).get_by_role("button", name="Show all that is hidden here").wait_for()
+    wait_idle(page)
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run()")["violations"]
+    assert not [each["id"] for each in found if each["impact"] in ("serious", "critical")]
