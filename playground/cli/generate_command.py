@@ -40,6 +40,11 @@ def run(options: argparse.Namespace) -> int:
     if options.seed is not None and options.seed < 0:
         raise PlaygroundError(f"A seed of {options.seed} cannot be.", "Choose a whole number from 0.")
     folder = RunStore().get(options.target)
+    tuned = folder.config().finetune
+    if tuned is not None and tuned.reads_labels:
+        raise PlaygroundError(
+            f"{folder.name} gives labels; it does not write.", f'Try: python -m playground label {folder.id} --text "..."'
+        )
     tokenizer = load_tokenizer(folder)
     model = load_model(folder, options.step)
     with torch.inference_mode():

@@ -60,6 +60,11 @@ def test_it_learns_and_says_how_well_on_texts_it_never_saw(tuned):
     assert evaluations[-1]["val_f1"] > 0.95
 
 
+def test_what_gives_labels_does_not_write(tuned, capsys):
+    assert main(["generate", tuned.id, "--prompt", "the"]) == 2
+    assert "gives labels" in capsys.readouterr().err
+
+
 def test_label_prints_labels_and_writes_a_table(tuned, toy, tmp_path, capsys):
     assert main(["label", tuned.id, "--text", "the last of them was zzz"]) == 0
     printed = capsys.readouterr().out.split()
