@@ -31,7 +31,9 @@ class Attribution:
     something: float
 
 
-def attribute(labeller: Labeller, text: str, label: int, steps: int = STEPS) -> Attribution:
+def attribute(
+    labeller: Labeller, text: str, label: int, steps: int = STEPS, word: int | None = None
+) -> Attribution:
     """Integrated gradients (Sundararajan et al. 2017, eq. 1) through Captum, along the embeddings.
 
     The path begins at a text without words: as many masks, for models that have learnt what a mask is, else as many
@@ -40,10 +42,15 @@ def attribute(labeller: Labeller, text: str, label: int, steps: int = STEPS) -> 
     Args:
         label: the code of the label whose logit is explained.
         steps: points of the integral (Gauss–Legendre); more are more exact.
+        word: whose label is explained, where each word has its own; an index into ``labeller.words``.
     """
     from captum.attr import IntegratedGradients
 
-    ids = torch.from_numpy(labeller.tokens(text)).long()[None]
+    read, place = labeller.tokens(text), None
+    if labeller.task == "tag":
+        _, read, places = labeller.words(text)
+        place = int(places[word or 0])
+    ids = torch.from_numpy(read).long()[None]
     model = labeller.model
     embedded = _embeddings(labeller, ids)
     wordless = labeller.tokenizer.mask_id if reads_both_ways(model.spec) else labeller.tokenizer.eos_id
@@ -51,7 +58,8 @@ def attribute(labeller: Labeller, text: str, label: int, steps: int = STEPS) -> 
 
     def logits(embeddings: Tensor) -> Tensor:
         put = lambda name, value: embeddings if name == "embeddings" else value
-        return model(ids.expand(len(embeddings), -1), tap=put).logits
+        found = model(ids.expand(len(embeddings), -1), tap=put).logits
+        return found if place is None else found[:, place]
 
     parts = IntegratedGradients(logits).attribute(
         embedded, start, target=label, n_steps=steps, internal_batch_size=steps, method="gausslegendre"
@@ -61,7 +69,7 @@ def attribute(labeller: Labeller, text: str, label: int, steps: int = STEPS) -> 
     return Attribution(
         labeller.tokenizer.pieces(ids[0].tolist()),
         parts[0].sum(-1).detach().numpy(),
-        _attention(labeller, ids[0].tolist()),
+        _attention(labeller, ids[0].tolist(), place),
         nothing,
         something,
     )
@@ -81,11 +89,13 @@ def _embeddings(labeller: Labeller, ids: Tensor) -> Tensor:
     return found[0]
 
 
-def _attention(labeller: Labeller, ids: list[int]) -> np.ndarray | None:
-    """How much of each token reaches what the head reads ``[n]``."""
+def _attention(labeller: Labeller, ids: list[int], place: int | None) -> np.ndarray | None:
+    """How much of each token reaches what the head reads ``[n]``: all places, one of them, or the word's own."""
     if labeller.model.spec.is_recurrent:
         return None
     weights = attention_weights(labeller.model.body, ids)["self"]
     reached = rollout(weights)[-1]  # [n, n]
+    if place is not None:
+        return reached[place]
     pooling = labeller.model.head.pooling
     return {"mean": reached.mean(0), "first": reached[0], "last": reached[-1]}[pooling]

@@ -77,13 +77,22 @@ class Labeller:
 
         Words that are beyond the model's length are left out.
         """
+        pieces, ids, places = self.words(text)
+        return list(zip(pieces, self._likely([ids])[0][places]))
+
+    def words(self, text: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """The words of a text, the ids that the model reads, and the place in these at which each word has been read.
+
+        Raises:
+            PlaygroundError: when there is no text.
+        """
         pieces = pieces_of(clean(text))
         row = Tagged(pieces, tuple("?" if piece.strip() else "" for piece in pieces))
         if not any(row.tags):
             raise PlaygroundError("There is no text.", "Type a sentence.")
         ids, asked = tagged_tokens(row, {"?": 0}, lambda piece: np.asarray(self.tokenizer.encode(piece)))
-        likely = self._likely([ids[: self.length]])[0]
-        return list(zip(row.pieces, likely[asked[: self.length] == 0]))
+        ids, places = ids[: self.length], np.flatnonzero(asked[: self.length] == 0)
+        return [piece for piece, tag in zip(row.pieces, row.tags) if tag][: len(places)], ids, places
 
 
 def labeller_of(run: RunFolder, step: int | None = None) -> Labeller:

@@ -129,3 +129,17 @@ def test_a_run_that_is_gone_is_told(open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     app = open_page("finetune", run="gone-abcdef")
     assert any("There is no run" in error.value for error in app.error)
+
+
+def test_a_word_tells_what_moved_its_label(open_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    spec = FineTuneSpec("tag", LabelledSpec("bible-punctuation", limit=200))
+    config = plan(gallery.get("bible-encoder"), spec, steps=4, eval_every=4, eval_batches=1, sample_every=4)
+    run = RunStore().create(config)
+    assert train(run) == "finished"
+    app = open_page("finetune", run=run.id, view="try", text="and god said unto them")
+    assert any("click it to see what moved its label" in caption.value for caption in app.caption)
+    app.session_state["finetune.word"] = 1
+    app.run()
+    assert not app.exception and not app.error
+    assert any("What speaks for" in text.value for text in app.markdown)

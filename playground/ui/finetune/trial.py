@@ -100,11 +100,11 @@ def classified(run: RunFolder, labeller: Any, text: str, likely: Any) -> None:
     moved(labeller, text, chosen)
 
 
-def moved(labeller: Any, text: str, label: int) -> None:
-    """Which tokens moved the label: integrated gradients, and attention for comparison."""
+def moved(labeller: Any, text: str, label: int, word: int | None = None) -> None:
+    """Which tokens moved the label, of the text or of a word: integrated gradients, and attention for comparison."""
     from playground.finetune.attribution import attribute
 
-    found = attribute(labeller, text, label)
+    found = attribute(labeller, text, label, word=word)
     name = plain(labeller.labels[label])
     largest = max(1e-9, float(abs(found.gradients).max()))
     st.markdown("**" + t("What speaks for “{label}”", label=name) + "** " + t("(integrated gradients)"))
@@ -149,9 +149,17 @@ def tagged(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
             "text": piece, "tip": tip, "value": 0.0 if code == plain_code else float(likely[code]),
             "colour": palette[(code - 1) % len(palette)],
         })  # fmt: skip
-    token_strip(
-        tokens, "finetune.tags", clickable=False, label=t("Words, coloured by their label"), tools=True
+    chosen = st.session_state.get("finetune.word")
+    clicked = token_strip(
+        tokens,
+        "finetune.tags",
+        selected=[chosen] if chosen is not None and chosen < len(found) else [],
+        label=t("Words, coloured by their label"),
+        tools=True,
     )
+    if clicked is not None and clicked != chosen:
+        st.session_state["finetune.word"] = clicked
+        st.rerun(scope="fragment")
     there = [code for code in dict.fromkeys(codes) if code != plain_code]
     legend = " ".join(
         f"<span style='border-bottom:3px solid {palette[(code - 1) % len(palette)]}'>{_safe(labeller.labels[code])}</span>"
@@ -161,10 +169,13 @@ def tagged(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
         st.html(f"<p style='display:flex;gap:1rem;flex-wrap:wrap'>{legend}</p>")
     st.caption(
         t(
-            "Words without colour are “{label}”. Point at a word for what else it could be.",
+            "Words without colour are “{label}”. Point at a word for what else it could be; click it to see what "
+            "moved its label.",
             label=plain(labeller.labels[plain_code]),
         )
     )
+    if chosen is not None and chosen < len(found):
+        moved(labeller, text, codes[chosen], chosen)
 
 
 def _safe(text: str) -> str:

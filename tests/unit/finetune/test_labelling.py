@@ -152,3 +152,21 @@ def test_the_token_that_is_read_gets_the_credit(tokenizer):
             layer.attention.output.weight.zero_()
     found = attribute(one, "Abcdefg", 1)
     assert abs(found.gradients[0]) > 1e-3 and abs(found.gradients[1:]).max() < 1e-6
+
+
+@pytest.mark.parametrize("architecture", ["encoder", "decoder", "lstm"])
+def test_a_words_own_label_is_explained(tokenizer, architecture):
+    tagger = labeller(tokenizer, architecture, task="tag")
+    text = "Well, he went away"
+    _, ids, places = tagger.words(text)
+    word = 2  # " he"
+    found = attribute(tagger, text, 1, steps=64, word=word)
+    logits = tagger.model(torch.from_numpy(ids)[None]).logits[0, places[word]]
+    assert found.something == pytest.approx(float(logits[1].detach()), abs=1e-5)
+    difference = found.something - found.nothing
+    assert found.gradients.sum() == pytest.approx(difference, abs=1e-2 * max(1.0, abs(difference)))
+    if architecture == "decoder":
+        later = slice(int(places[word]) + 1, None)
+        assert np.abs(found.gradients[later]).max() == 0 and found.attention[later].max() == 0, "it has not read on"
+    if architecture != "lstm":
+        assert found.attention.sum() == pytest.approx(1, abs=1e-5)
