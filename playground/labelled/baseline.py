@@ -73,7 +73,7 @@ def _tag(data: LabelledSet, used: np.ndarray) -> tuple[int, np.ndarray, np.ndarr
     test_rows, true = _words(data.test, np.arange(len(data.test)), len(data.test.ids))
     if len(np.unique(labels)) < 2:
         return len(rows), true, np.full(len(true), labels[0])
-    model = SGDClassifier(loss="log_loss", alpha=1e-6, max_iter=20, random_state=0)
+    model = SGDClassifier(loss="log_loss", alpha=1e-6, max_iter=20, tol=None, random_state=0)
     model.fit(hasher.transform(rows), labels)
     return len(rows), true, model.predict(hasher.transform(test_rows))
 

@@ -54,7 +54,7 @@ def typing(run: RunFolder) -> None:
         (tagged if labeller.task == "tag" else classified)(run, labeller, text, found)
         st.caption(t("Labelled in {ms:.1f} ms by {engine} on this machine.", ms=taken, engine=labeller.ran_by))
         if labeller.engine is None and links.leads_to("export"):
-            st.caption(t("Exported as ONNX, it runs faster here too."))
+            st.caption(t("Exported as ONNX, it runs without PyTorch, and usually faster."))
 
 
 def labeller_now(run: RunFolder) -> Any:
