@@ -1,4 +1,4 @@
-"""The command line: ``python -m playground train | generate | runs | data | presets | bench``."""
+"""The command line: ``python -m playground train | finetune | generate | label | export | import | runs | data | bench``."""
 
 from playground.cli.main import main
 
