@@ -90,7 +90,12 @@ def patched_heads(other: np.ndarray, heads: Iterable[int]) -> Change:
     Args:
         other: what the layer's heads gave there ``[heads, n, d]``, of as many tokens.
     """
-    chosen, there = list(heads), torch.from_numpy(other)
+    return _rows_of(other, heads)
+
+
+def _rows_of(other: np.ndarray, rows: Iterable[int]) -> Change:
+    """The chosen rows of the first axis after the batch, as they were elsewhere ``[rows, ...]``."""
+    chosen, there = list(rows), torch.from_numpy(other)
 
     def change(value: Tensor) -> Tensor:
         value = value.clone()
@@ -125,14 +130,7 @@ def patched_places(other: np.ndarray, places: Iterable[int]) -> Change:
     Args:
         other: the stream there ``[n, d_model]``, of as many tokens.
     """
-    chosen, there = list(places), torch.from_numpy(other)
-
-    def change(value: Tensor) -> Tensor:
-        value = value.clone()
-        value[:, chosen] = there[chosen].to(value.dtype)
-        return value
-
-    return change
+    return _rows_of(other, places)
 
 
 def recorded(model: nn.Module, asked: Question, *ends: str) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ from playground.labelled.table import rows_of
 from playground.paths import home
 from playground.runs.finetuning import LabelledSpec
 from playground.text import files
-from playground.text.prepare import Progress, Watch, alone, to_disk
+from playground.text.prepare import Progress, Watch, once, to_disk
 from playground.text.spec import DataSpec
 from playground.text.tokenizers import Tokenizer, clean
 
@@ -128,15 +128,11 @@ def prepare_labelled(
         "context_length": context_length, "format": FORMAT,
     }  # fmt: skip
     name = "labelled-" + hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:20]
-    root = home() / "data"
-    if not (root / name / "info.json").exists():
-        with atomic.disk_errors("preparing the labelled text"):
-            root.mkdir(parents=True, exist_ok=True)
-            with alone(root, name, watch):
-                if not (root / name / "info.json").exists():
-                    _build(spec, task, source, tokenizer, context_length, root / name, watch)
+    folder = home() / "data" / name
+    build = lambda: _build(spec, task, source, tokenizer, context_length, folder, watch)
+    once(folder, "preparing the labelled text", watch, build)
     watch("Ready", 1.0)
-    return load_labelled(root / name)
+    return load_labelled(folder)
 
 
 def load_labelled(folder: Path | str) -> LabelledSet:

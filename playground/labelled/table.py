@@ -38,11 +38,6 @@ def open_table(path: str, encoding: str | None = None) -> tuple[list[str], Calla
     return columns, files.TABLES[place.suffix.lower()](place, spec)
 
 
-def preview(path: str, rows: int = 5, encoding: str | None = None) -> list[files.Row]:
-    """The first rows, for a page to show."""
-    return list(islice(open_table(path, encoding)[1](), rows))
-
-
 def guess_columns(path: str, encoding: str | None = None) -> tuple[str | None, str | None]:
     """Which columns hold the text and the label, each None where that is in doubt.
 

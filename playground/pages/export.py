@@ -1,57 +1,38 @@
 """A run as ONNX: written, proved against PyTorch, shrunk, raced and packed."""
 
-import threading
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from models.spec import SpecError
-from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import links
 from playground.ui.choose import choose_run, choose_step, speaks
 from playground.ui.frame import page_title
+from playground.ui.jobs import Job
 from playground.ui.language import t, told
 from playground.ui.messages import no_model_yet, plain, show, shown_errors
 from playground.ui.onnx_views import choose_view, draw
 
 
-class Job:
-    """An export in a thread: it goes on when the page is looked at anew, and can be stopped."""
+class Export(Job):
+    """A run being exported."""
 
     def __init__(self, run: RunFolder, step: int, precisions: list[str], attentions: bool, offline: bool) -> None:
-        self.run, self.what, self.share = run, "Loading the model", 0.0
-        self.error: PlaygroundError | SpecError | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(step, precisions, attentions, offline), daemon=True)
-        self._thread.start()
+        self.run, self.step, self.what, self.share = run, step, "Loading the model", 0.0
+        self.precisions, self.attentions, self.offline = precisions, attentions, offline
+        super().__init__()
 
-    def _work(self, step: int, precisions: list[str], attentions: bool, offline: bool) -> None:
+    def work(self) -> None:
         from playground.onnx_export.export import export
 
-        try:
-            export(
-                self.run, step, precisions, attentions, offline_demo=offline, progress=self._told,
-                cancelled=self._stop.is_set,
-            )  # fmt: skip
-        except (PlaygroundError, SpecError) as error:
-            self.error = error
-        except Exception as error:  # a thread has no page to show a bug on
-            self.error = PlaygroundError(
-                f"Something went wrong inside: {error}.", "The server's log tells more."
-            )
-            raise
+        export(
+            self.run, self.step, self.precisions, self.attentions, offline_demo=self.offline, progress=self._told,
+            cancelled=self.is_stopped,
+        )  # fmt: skip
 
     def _told(self, what: str, share: float) -> None:
         self.what, self.share = what, share
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    @property
-    def is_over(self) -> bool:
-        return not self._thread.is_alive()
 
 
 def page() -> None:
@@ -103,7 +84,7 @@ def ask(run: RunFolder, step: int) -> None:
             help=t("demo.html runs the model in a browser, which loads ONNX Runtime from cdn.jsdelivr.net. With this it is "
                    "inside the page (19 MB more), fetched once from npm, which has to be installed."),
         )  # fmt: skip
-        job: Job | None = st.session_state.get("export.job")
+        job: Export | None = st.session_state.get("export.job")
         if st.button(
             t("Export"),
             type="primary",
@@ -111,7 +92,7 @@ def ask(run: RunFolder, step: int) -> None:
             key="export.go",
             disabled=bool(job and not job.is_over),
         ):
-            st.session_state["export.job"] = job = Job(run, step, chosen, attentions, offline)
+            st.session_state["export.job"] = job = Export(run, step, chosen, attentions, offline)
     if job and job.run.id == run.id:
         with st.container():
             working()
@@ -120,7 +101,7 @@ def ask(run: RunFolder, step: int) -> None:
 @st.fragment(run_every=0.25)
 def working() -> None:
     """How far the export is."""
-    job: Job | None = st.session_state.get("export.job")
+    job: Export | None = st.session_state.get("export.job")
     if job is None:
         return
     if not job.is_over:

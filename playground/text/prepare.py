@@ -84,18 +84,26 @@ def prepare(
     """
     watch = Watch(progress, cancelled)
     source = open_source(spec)
-    root = home() / "data"
-    name = _name(spec, source, tokenizer)
-    folder = root / name
-    if not (folder / "info.json").exists():
-        with atomic.disk_errors("preparing the data"):
-            root.mkdir(parents=True, exist_ok=True)
-            with alone(root, name, watch):
-                if not (folder / "info.json").exists():
-                    _build(spec, source, root, name, watch, tokenizer)
+    folder = home() / "data" / _name(spec, source, tokenizer)
+    once(folder, "preparing the data", watch, lambda: _build(spec, source, folder.parent, folder.name, watch, tokenizer))
     if progress:
         progress("Ready", 1.0)
     return load(folder)
+
+
+def once(folder: Path, what: str, watch: Watch, build: Callable[[], None]) -> None:
+    """Lets one process build a prepared folder; the others, and those that come later, find it.
+
+    Args:
+        what: is being done, for what is said when the disk is full.
+    """
+    if (folder / "info.json").exists():
+        return
+    with atomic.disk_errors(what):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with alone(folder.parent, folder.name, watch):
+            if not (folder / "info.json").exists():
+                build()
 
 
 def find(spec: DataSpec) -> Path | None:

@@ -148,22 +148,21 @@ def balanced(counts: np.ndarray) -> Tensor:
 class LabelledWriter:
     """Samples while it trains: the same validation texts, and what the model says of each now."""
 
-    def __init__(self, data: LabelledSet, sampler: LabelledSampler, model: nn.Module, device: Device) -> None:
+    def __init__(
+        self, data: LabelledSet, sampler: LabelledSampler, objective: LabelledObjective, model: nn.Module, device: Device
+    ) -> None:
         self.data, self.model, self.device = data, model, device
         places = np.linspace(0, len(data.validation) - 1, min(N_EXAMPLES, len(data.validation))).astype(int)
         self.rows = sampler.validation_rows(places)
+        self.batch = objective.batch(self.rows).to(device)
         self.texts = data.validation.texts(places.tolist())
 
     def write(self, step: int) -> dict:
         was_training = self.model.training
         self.model.eval()
         try:
-            real = to_tensor(np.arange(self.rows.ids.shape[1]) < self.rows.lengths[:, None])
-            ids = to_tensor(self.rows.ids)
             with torch.no_grad(), self.device.autocast():
-                logits = self.model(
-                    input_ids=ids.to(self.device.torch), attention_mask=real.to(self.device.torch)
-                ).logits.float().cpu()
+                logits = self.model(**self.batch.inputs).logits.float().cpu()
         finally:
             self.model.train(was_training)
         return {"kind": "labels", "step": step, "examples": [self._example(i, logits[i]) for i in range(len(logits))]}

@@ -116,7 +116,7 @@ class Trainer:
         prepared, config = self.prepared, self.config
         if prepared.shape == "labelled":
             self.sampler, self.objective = LabelledSampler(prepared, config), LabelledObjective(prepared, config)
-            self.writer = LabelledWriter(prepared, self.sampler, self.model, self.device)
+            self.writer = LabelledWriter(prepared, self.sampler, self.objective, self.model, self.device)
             self.probe = LabelledProbe(prepared, self.sampler, self.objective)
             return
         self.sampler = Sampler(prepared, config.model.context_length, self.training.seed)

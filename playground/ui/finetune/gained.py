@@ -38,8 +38,8 @@ def efficiency(run: RunFolder, config: RunConfig) -> None:
     from playground.ui.finetune.outcome import report_of
 
     st.subheader(t("How many labels it needs"), anchor=False)
-    rows, waiting = [], 0
-    for other, its in family(config, RunStore().list()):
+    rows, waiting, relatives = [], 0, family(config, RunStore().list())
+    for other, its in relatives:
         found, tuned = report_of(other), its.finetune
         if found is None or "test" not in found:
             waiting += other.status().state in LIVE
@@ -51,7 +51,8 @@ def efficiency(run: RunFolder, config: RunConfig) -> None:
         })  # fmt: skip
     own = t("from scratch") if config.finetune.from_scratch else t(METHOD_TITLES[config.finetune.method])
     rows.sort(key=lambda row: row["way"] != own)
-    missing = [plan for plan in wanted(config) if not has(config, plan)]
+    there = {way_of(its) for _, its in relatives}
+    missing = [plan for plan in wanted(config) if way_of(plan) not in there]
     if rows:
         table = pd.DataFrame(rows)
         fig = go.Figure()
@@ -89,10 +90,10 @@ def wanted(config: RunConfig) -> list[RunConfig]:
     return [with_share(way, share, parent) for way in ways for share in ALL_SHARES]
 
 
-def has(config: RunConfig, plan: RunConfig) -> bool:
-    """Whether a run of that way and share is there already."""
-    same = lambda tuned: (tuned.from_scratch, tuned.method, tuned.labelled.share)
-    return any(same(other.finetune) == same(plan.finetune) for _, other in family(config, RunStore().list()))
+def way_of(config: RunConfig) -> tuple[bool, str, float]:
+    """What tells the runs of a picture apart: from scratch or not, the method, the share of the labels."""
+    tuned = config.finetune
+    return tuned.from_scratch, tuned.method, tuned.labelled.share
 
 
 def forgotten(run: RunFolder, config: RunConfig, report: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ def progress(run: RunFolder) -> None:
         return
     st.caption(story(config))
     now = pace(run, run.status())
-    st.fragment(moving, run_every=SECONDS[now], key="finetune.moving")(run, now)
+    st.fragment(moving, run_every=SECONDS[now], key="finetune.moving")(run, rivals(run, config), now)
 
 
 def story(config: RunConfig) -> str:
@@ -56,7 +56,7 @@ def story(config: RunConfig) -> str:
     return said
 
 
-def moving(run: RunFolder, before: str) -> None:
+def moving(run: RunFolder, others: list[RunFolder], before: str) -> None:
     status = run.status()
     if pace(run, status) != before:
         st.rerun()
@@ -68,7 +68,7 @@ def moving(run: RunFolder, before: str) -> None:
             st.caption(t("Testing on texts that were kept apart."))
         measured = curves_of(run)
         numbers(run, status, measured)
-        draw(run, measured)
+        draw(run, others, measured)
 
 
 def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
@@ -95,14 +95,13 @@ def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
     st.html(f'<dl class="train-numbers">{pairs}</dl>')
 
 
-def rivals(run: RunFolder) -> list[RunFolder]:
+def rivals(run: RunFolder, config: RunConfig) -> list[RunFolder]:
     """The others of its family, those made last first."""
-    found = [other for other, _ in family(run.config(), RunStore().list()) if other.id != run.id]
+    found = [other for other, _ in family(config, RunStore().list()) if other.id != run.id]
     return found[:MOST]
 
 
-def draw(run: RunFolder, measured: RunCurves) -> None:
-    others = rivals(run)
+def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
     colours = colours_for([run, *others])
     shown = [series(run, colours[run.id])] + [
         series(other, colours[other.id], main=False) for other in others

@@ -2,15 +2,12 @@
 
 import copy
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from models.spec import SpecError
-from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.text import uploads
 from playground.ui import cached, links
@@ -20,6 +17,7 @@ from playground.ui.components.live_text import live_text
 from playground.ui.components.token_strip import token_strip
 from playground.ui.finetune.bring import bring_file
 from playground.ui.finetune.judged import data_of
+from playground.ui.jobs import Job
 from playground.ui.language import t
 from playground.ui.messages import plain, show, shown_errors
 
@@ -187,39 +185,21 @@ def _safe(text: str) -> str:
 # A whole file
 
 
-class Labelling:
-    """A file being labelled in a thread: it goes on when the page is looked at anew, and can be stopped."""
+class Labelling(Job):
+    """A file being labelled."""
 
     def __init__(self, run: RunFolder, path: str, column: str | None) -> None:
-        self.run, self.path, self.rows, self.error = run, path, 0, None
+        self.run, self.path, self.column, self.rows = run, path, column, 0
         self.target = Path(tempfile.mkdtemp(prefix="labels-")) / f"{Path(path).stem}-labelled.csv"
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(column,), daemon=True)
-        self._thread.start()
+        super().__init__()
 
-    def _work(self, column: str | None) -> None:
+    def work(self) -> None:
         from playground.finetune.labeller import label_table
 
-        try:
-            labeller = labeller_now(self.run)
-            label_table(labeller, self.path, column, self.target, self._told, self._stop.is_set)
-        except (PlaygroundError, SpecError) as error:
-            self.error = error
-        except Exception as error:  # a thread has no page to show a bug on
-            self.error = PlaygroundError(
-                f"Something went wrong inside: {error}.", "The server's log tells more."
-            )
-            raise
+        label_table(labeller_now(self.run), self.path, self.column, self.target, self._told, self.is_stopped)
 
     def _told(self, rows: int) -> None:
         self.rows = rows
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    @property
-    def is_over(self) -> bool:
-        return not self._thread.is_alive()
 
 
 def label_file(run: RunFolder, report: dict[str, Any]) -> None:

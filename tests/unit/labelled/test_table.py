@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from playground.errors import PlaygroundError
 from playground.labelled.rows import Labelled, Tagged
-from playground.labelled.table import guess_columns, pieces_of, preview, rows_of, spaced
+from playground.labelled.table import guess_columns, open_table, pieces_of, rows_of, spaced
 from playground.runs.finetuning import LabelledSpec
 
 
@@ -40,7 +40,7 @@ def test_parquet_and_numbers_as_labels(tmp_path):
     assert [(row.text, row.label) for row in rows_of(spec, "classify")()] == [
         ("a", "1"), ("b", "1234567"), ("", "1234568"), ("d", ""),
     ]  # fmt: skip
-    assert preview(spec.path, 2)[1] == {"text": "b", "stars": 1234567.0}
+    assert list(open_table(spec.path)[1]())[1] == {"text": "b", "stars": 1234567.0}
 
 
 def test_spaces_around_a_label_do_not_make_another(table):
