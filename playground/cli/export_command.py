@@ -15,7 +15,7 @@ def add(commands) -> None:
     parser.add_argument("--step", type=int, help="which checkpoint (default: the latest)")
     parser.add_argument("--to", metavar="FOLDER", help="where (default: the run's own folder)")
     parser.add_argument(
-        "--precision", default="fp32", metavar="P[,P…]", help="of the fast graph: fp32, fp16, int8, int4"
+        "--precision", default="fp32", metavar="P[,P…]", help="of the fast graph: fp32, kv8, fp16, int8, int4"
     )
     parser.add_argument("--attentions", action="store_true", help="give out the attention weights too")
     parser.add_argument(

@@ -16,6 +16,7 @@ from playground.inference.session import open_session, running_on
 
 ABOUT = "playground.json"
 STEMS = ("model", "decoder_model")
+KEPT = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def graph_file(folder: Path, stem: str, precision: str) -> Path:
 def precisions_of(folder: Path) -> list[str]:
     """Which precisions an export has, the largest first."""
     files = lambda name: [folder / f"fused.{name}.onnx", *(graph_file(folder, stem, name) for stem in STEMS)]
-    return [name for name in ("fp32", "fp16", "int8", "int4") if any(path.exists() for path in files(name))]
+    return [name for name in ("fp32", "kv8", "fp16", "int8", "int4") if any(path.exists() for path in files(name))]
 
 
 class Writer:
@@ -134,12 +135,16 @@ class Decoder(Writer):
         about, device = self.about, "cuda" if self.provider == "CUDA" else "cpu"
         shape = (self.batch, about.n_kv_heads, self.room, about.head_dim)
         types = {value.name: value.type for value in self.session.get_inputs()}
-        kept = np.float16 if types.get("past_key_values.0.key") == "tensor(float16)" else np.float32
+        kept = KEPT[types["past_key_values.0.key"]]
         return {
             f"{i}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=kept), device, 0)
             for i in range(about.n_layers)
             for kind in ("key", "value")
         }
+
+    def cached(self, layer: int, kind: str) -> np.ndarray:
+        """A copy of the keys ("key") or values of a layer ``[batch, kv_heads, room, head_dim]``."""
+        return self._cache[f"{layer}.{kind}"].numpy()
 
     def _bound(self, ids, rows, before, total, places) -> ort.IOBinding:
         """Ties these arrays, the cache and the logits to the graph: it reads and writes them where they are."""

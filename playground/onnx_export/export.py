@@ -14,10 +14,12 @@ import onnx
 from torch import nn
 
 from models.heads import Reader
+from models.spec import ModelSpec
 from playground.atomic import disk_errors
 from playground.errors import PlaygroundError
-from playground.inference.engine import ABOUT, graph_file
+from playground.inference.engine import ABOUT, About, graph_file
 from playground.onnx_export import package, shrink, verify
+from playground.onnx_export.cache import cache_scales
 from playground.onnx_export.fused import can_be_fused, fused_decoder
 from playground.onnx_export.layers import Weights
 from playground.onnx_export.readers import reader
@@ -105,6 +107,10 @@ def export(
     step = run.checkpoints()[-1] if step is None and run.checkpoints() else step
     progress("Loading the model", 0.0)
     model, tokenizer = load_model(run, step), Tokenizer.load(run.tokenizer_path)
+    if "kv8" in precisions and not is_fused(model):
+        raise PlaygroundError(
+            f"{run.name} has no cache of keys and values that could be kept in 8 bits.", "Leave kv8 out."
+        )
     target = Path(to) if to else folder_of(run)
     with disk_errors(f"exporting {run.name}"), _beside(target) as made:
         steps = _steps(model, run, tokenizer, made, step, {"fp32", *precisions}, attentions, offline_demo)
@@ -148,11 +154,7 @@ def _steps(
     def fused() -> dict[str, Any]:
         if not is_fused(model):
             return {}
-        sizes = {}
-        for precision in ordered:
-            graph = shrink.shrink(fused_decoder(spec, weights), precision)
-            sizes[precision] = shrink.save(graph, made / f"fused.{precision}.onnx")
-        return {"sizes": sizes}
+        return {"sizes": write_fused(spec, weights, made, ordered)}
 
     def prove() -> dict[str, Any]:
         checks = list(verify.check_reader(model, made) if reads else verify.check_graph(model, made))
@@ -173,6 +175,20 @@ def _steps(
 
     return [("Writing the graph", 0.1, graphs), ("Writing the fast graph", 0.25, fused),
             ("Comparing with PyTorch", 0.45, prove), ("Packing", 0.9, pack)]  # fmt: skip
+
+
+def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: list[str]) -> dict[str, int]:
+    """The fast graph in each precision, fp32 among them; the bytes of each. Knows the model by its ``playground.json``."""
+    fp32 = folder / "fused.fp32.onnx"
+    whole = fused_decoder(spec, weights)
+    sizes, scales = {"fp32": shrink.save(whole, fp32)}, None
+    for precision in [name for name in precisions if name != "fp32"]:
+        graph = whole
+        if precision in shrink.SMALL_CACHE:
+            scales = scales or cache_scales(fp32, About.read(folder))
+            graph = fused_decoder(spec, weights, scales)
+        sizes[precision] = shrink.save(shrink.shrink(graph, precision), folder / f"fused.{precision}.onnx")
+    return sizes
 
 
 def is_fused(model: nn.Module) -> bool:

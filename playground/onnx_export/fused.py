@@ -5,6 +5,7 @@ import onnx
 
 from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
+from playground.onnx_export.cache import Scales
 from playground.onnx_export.graph import MICROSOFT, Graph
 from playground.onnx_export.layers import Layers, Weights
 
@@ -16,20 +17,24 @@ def can_be_fused(spec: ModelSpec) -> bool:
     return spec.architecture == "decoder" and spec.head_dim % 16 == 0 and spec.context_length <= MOST_POSITIONS
 
 
-def fused_decoder(spec: ModelSpec, weights: Weights) -> onnx.ModelProto:
+def fused_decoder(spec: ModelSpec, weights: Weights, scales: Scales | None = None) -> onnx.ModelProto:
     """One decoder whose cache stays where it is: ``present`` may be bound to the memory of ``past``.
 
     Inputs: ``input_ids`` [B, S]; ``rows`` [B], flat indices into B·S of the tokens whose prediction is wanted;
     ``seqlens_k`` int32 [B], how many tokens of each text come before the last one; ``total_sequence_length`` int32 [1],
     the longest text so far; ``position_ids`` [B, S] where positions are added; ``past_key_values.{i}.key/value``
     [B, kv_heads, room, d]. Outputs: ``logits`` [B, vocabulary] and ``present.{i}.key/value``.
+
+    Args:
+        scales: of a cache in 8 bits; None keeps 32-bit floats. Late in a long text the cache is what takes the time to read.
     """
-    return _Fused(spec, weights).build()
+    return _Fused(spec, weights, scales).build()
 
 
 class _Fused(Layers):
-    def __init__(self, spec: ModelSpec, weights: Weights) -> None:
+    def __init__(self, spec: ModelSpec, weights: Weights, scales: Scales | None) -> None:
         super().__init__(Graph("decoder"), spec, weights)
+        self.scales, self.kept = scales, "int8" if scales else "float"
 
     def build(self) -> onnx.ModelProto:
         g, spec = self.g, self.spec
@@ -90,17 +95,26 @@ class _Fused(Layers):
             packed = self.normed_qk(packed)
         packed = g("Reshape", packed, self.shape)  # [B, S, (heads + 2·kv_heads)·d]
         shape = ["batch", spec.kv_heads, "room", spec.head_dim]
-        past = [g.input(f"past_key_values.{i}.{kind}", "float", shape) for kind in ("key", "value")]
+        past = [g.input(f"past_key_values.{i}.{kind}", self.kept, shape) for kind in ("key", "value")]
         rotary = list(self.tables()) if spec.position == "rotary" else ["", ""]
-        bias = ["", self.bias] if self.bias else []
+        more, small = self.last_inputs(i)
         mixed, key, value = g(
-            "GroupQueryAttention", packed, "", "", *past, self.lengths, self.total, *rotary, *bias, n=3, domain=MICROSOFT,
+            "GroupQueryAttention", packed, "", "", *past, self.lengths, self.total, *rotary, *more, n=3, domain=MICROSOFT,
             num_heads=spec.n_heads, kv_num_heads=spec.kv_heads, do_rotary=int(spec.position == "rotary"),
-            scale=spec.head_dim**-0.5,
+            scale=spec.head_dim**-0.5, **small,
         )  # fmt: skip
         self.rename(key, f"present.{i}.key", shape)
         self.rename(value, f"present.{i}.value", shape)
         return self.linear(g("Reshape", mixed, g.const([-1, spec.d_model])), f"layers.{i}.attention.output")
+
+    def last_inputs(self, i: int) -> tuple[list[str], dict[str, int | str]]:
+        """The operator's inputs after the rotary tables (place ids, bias, sink, scales), and what a cache in 8 bits asks for."""
+        if not self.scales:
+            return (["", self.bias] if self.bias else []), {}
+        scales = [self.g.weight(f"layers.{i}.{kind}_scale", values)
+                  for kind, values in zip(("key", "value"), self.scales[i], strict=True)]  # fmt: skip
+        small = {"kv_cache_bit_width": 8, "k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL"}
+        return ["", self.bias, "", *scales], small
 
     def alibi_bias(self, ids: str) -> str:
         """−slope·(n − 1 − j) for key j of n ``[1, heads, S, n]``: from −slope·(i − j) it differs by slope·(n − 1 − i), the
@@ -118,7 +132,7 @@ class _Fused(Layers):
         """An output of a node gets the name of a graph's output: a copy would cost the whole cache."""
         node = self.g.nodes[-1]
         node.output[list(node.output).index(made)] = name
-        self.g.output(name, "float", shape)
+        self.g.output(name, self.kept, shape)
 
     def normed_qk(self, packed: str) -> str:
         """Queries and keys divided by their RMS, head by head."""

@@ -11,7 +11,8 @@ OPSET = 20
 MICROSOFT = "com.microsoft"
 """The domain of ONNX Runtime's fused operators."""
 ORT_ONLY = ("SimplifiedLayerNormalization",)  # in the standard domain, but not in the standard
-TYPES = {"float": TensorProto.FLOAT, "int64": TensorProto.INT64, "int32": TensorProto.INT32}
+TYPES = {"float": TensorProto.FLOAT, "int64": TensorProto.INT64, "int32": TensorProto.INT32,
+         "int8": TensorProto.INT8}  # fmt: skip
 Shape = Sequence[int | str]
 
 

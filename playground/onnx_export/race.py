@@ -14,6 +14,7 @@ from torch import nn
 from playground.inference.engine import Engine, precisions_of
 
 TURN = 0.04  # seconds
+SETTLE = 0.03  # seconds between turns, in which the threads of the one before stop waiting for work: they would slow the next
 
 
 @dataclass
@@ -113,6 +114,7 @@ class Race:
 
     def _turn(self, runner: Runner, tokens: Iterator[int]) -> bool:
         """A moment for one; False when it has written all."""
+        self._stop.wait(SETTLE)
         until = time.perf_counter() + TURN
         try:
             while not self._stop.is_set():

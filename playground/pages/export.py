@@ -7,7 +7,7 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import links
-from playground.ui.choose import choose_run, choose_step, speaks
+from playground.ui.choose import choose_run, choose_step, gives_labels, speaks
 from playground.ui.frame import page_title
 from playground.ui.jobs import Job
 from playground.ui.language import t, told
@@ -62,15 +62,18 @@ def tell_of_cuda() -> None:
 def ask(run: RunFolder, step: int) -> None:
     """What to make, and the button that makes it."""
     from playground.onnx_export.demo import can_fetch
+    from playground.onnx_export.fused import can_be_fused
     from playground.onnx_export.shrink import PRECISIONS
 
     recurrent = run.config().model.is_recurrent
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = ["fp32"]
         if not recurrent:
+            caches = can_be_fused(run.config().model) and not gives_labels(run)
+            names = [name for name in PRECISIONS if caches or name != "kv8"]
             chosen = st.pills(
-                t("Weights"), list(PRECISIONS), selection_mode="multi", default=list(PRECISIONS), key="export.precisions",
-                help="\n\n".join(f"**{name}**: {t(told)}" for name, told in PRECISIONS.items()),
+                t("Weights"), names, selection_mode="multi", default=names, key=f"export.precisions.{len(names)}",
+                help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
             )  # fmt: skip
         attentions = False
         if not recurrent:
