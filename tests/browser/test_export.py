@@ -4,6 +4,7 @@ import re
 import shutil
 import zipfile
 
+from playground.onnx_export.shrink import PRECISIONS
 from tests.browser.waiting import PHONE, wait_idle
 
 
@@ -17,7 +18,8 @@ def test_export_race_and_download(new_page, home):
     page.get_by_role("button", name="Start the race").click()
     page.get_by_text("They took turns").wait_for()
     told = page.locator(".row .told").all_inner_texts()
-    assert len(told) == 6 and all(re.match(r"[\d,]+ tokens/s", text) for text in told)
+    kinds = 2 + len(PRECISIONS)  # torch without and with its cache, and each kind exported
+    assert len(told) == kinds and all(re.match(r"[\d,]+ tokens/s", text) for text in told)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download everything").click()
     with zipfile.ZipFile(download.value.path()) as packed:
