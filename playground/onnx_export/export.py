@@ -95,10 +95,6 @@ def export(
         raise PlaygroundError(
             f"There is no precision {sorted(unknown)[0]}.", f"Choose among {', '.join(shrink.PRECISIONS)}."
         )
-    if run.config().model.is_recurrent and set(precisions) != {"fp32"}:
-        raise PlaygroundError(
-            "Recurrent models are exported in fp32 alone: ONNX's operators for them take whole weights.", "Choose fp32."
-        )
     if not run.tokenizer_path.exists():
         raise PlaygroundError(
             f"{run.name} has no tokenizer, so nobody could use its export.",
@@ -144,8 +140,8 @@ def _steps(
 
     def graphs() -> dict[str, Any]:
         sizes: dict[str, int] = {}
-        for name, graph in graphs_of(model, weights, attentions).items():
-            for precision in ordered if not is_fused(model) else ["fp32"]:
+        for precision in ordered if not is_fused(model) else ["fp32"]:
+            for name, graph in graphs_of(model, weights, attentions, precision).items():
                 size = shrink.save(shrink.shrink(graph, precision), graph_file(made, name, precision))
                 sizes[precision] = sizes.get(precision, 0) + size
         package.write_about(made, run, model, tokenizer, labels)
@@ -196,13 +192,17 @@ def is_fused(model: nn.Module) -> bool:
     return not isinstance(model, Reader) and can_be_fused(model.spec)
 
 
-def graphs_of(model: nn.Module, weights: Weights, attentions: bool = False) -> dict[str, onnx.ModelProto]:
-    """The graphs of standard operators that are the model, by the names of their files without ".onnx"."""
-    spec = model.spec
+def graphs_of(
+    model: nn.Module, weights: Weights, attentions: bool = False, precision: str = "fp32"
+) -> dict[str, onnx.ModelProto]:
+    """The graphs of standard operators that are the model, by the names of their files without ".onnx"; in full precision
+    still, but such that they can be shrunk to the given one.
+    """
+    spec, native = model.spec, precision not in shrink.BITS
     if isinstance(model, Reader):
-        return {"model": reader(model, weights, attentions)}
+        return {"model": reader(model, weights, attentions, native)}
     if spec.is_recurrent:
-        return {"model": recurrent(spec, weights)}
+        return {"model": recurrent(spec, weights, native)}
     if spec.architecture == "encoder":
         return {"model": encoder(spec, weights, attentions)}
     if spec.architecture == "decoder":

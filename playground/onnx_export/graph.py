@@ -21,8 +21,8 @@ class Graph:
     ``g("MatMul", x, w)``.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, prefix: str = "") -> None:
+        self.name, self.prefix = name, prefix
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, np.ndarray] = {}
         self.inputs: list[onnx.ValueInfoProto] = []
@@ -43,9 +43,9 @@ class Graph:
         """
         self.count += 1
         names = (
-            [out or f"{op.lower()}_{self.count}"]
+            [out or f"{self.prefix}{op.lower()}_{self.count}"]
             if n == 1
-            else [f"{op.lower()}_{self.count}_{i}" for i in range(n)]
+            else [f"{self.prefix}{op.lower()}_{self.count}_{i}" for i in range(n)]
         )
         self.nodes.append(
             helper.make_node(op, list(inputs), names, name=names[0], domain=domain, **attributes)
@@ -74,6 +74,16 @@ class Graph:
             self("Identity", value, out=name)
         self.outputs.append(helper.make_tensor_value_info(name, TYPES[kind], list(shape)))
         return name
+
+    def body(self, name: str) -> "Graph":
+        """A graph inside this one, for a Scan to repeat; it uses this one's weights."""
+        made = Graph(name, f"{name}.")
+        made.weights = self.weights
+        return made
+
+    def proto(self) -> onnx.GraphProto:
+        """A finished body."""
+        return helper.make_graph(self.nodes, self.name, self.inputs, self.outputs)
 
     def model(self) -> onnx.ModelProto:
         """The finished model, checked against ONNX's own rules where it uses only its operators."""

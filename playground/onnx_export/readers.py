@@ -10,7 +10,7 @@ from playground.onnx_export.recurrent import layers, lengths_of
 from playground.onnx_export.transformers import read
 
 
-def reader(model: Reader, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
+def reader(model: Reader, weights: Weights, attentions: bool = False, native: bool = True) -> onnx.ModelProto:
     """Inputs ``input_ids`` and ``attention_mask`` [B, S], padded on the right; output ``logits`` [B, classes], or
     [B, S, tags].
 
@@ -18,6 +18,7 @@ def reader(model: Reader, weights: Weights, attentions: bool = False) -> onnx.Mo
         model: what is exported: its spec, its kind of head and how it pools.
         weights: of ``state_of(model)``.
         attentions: give out each layer's attention weights too.
+        native: recurrent layers as ONNX's own operators, see `recurrent.recurrent`.
     """
     spec = model.spec
     g = Graph("reader")
@@ -27,7 +28,7 @@ def reader(model: Reader, weights: Weights, attentions: bool = False) -> onnx.Mo
     net = Layers(g, spec, body | {name: value for name, value in weights.items() if name.startswith("head.")})
     ids, mask = (g.input(name, "int64", ["batch", "sequence"]) for name in ("input_ids", "attention_mask"))
     if spec.is_recurrent:
-        hidden, _ = layers(net, ids, lengths_of(g, mask), [])
+        hidden, _ = layers(net, ids, lengths_of(g, mask), [], native)
     else:
         hidden = read(net, ids, mask, "", attentions, causal=spec.architecture == "decoder")
     if isinstance(model.head, TaggingHead):

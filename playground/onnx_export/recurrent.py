@@ -1,9 +1,10 @@
-"""RNN, LSTM and GRU as graphs: one native operator a layer, the state in and out."""
+"""RNN, LSTM and GRU as graphs: one operator of ONNX a layer, the state in and out."""
 
 import numpy as np
 import onnx
 
 from models.spec import ModelSpec
+from playground.onnx_export.cells import cells
 from playground.onnx_export.graph import Graph
 from playground.onnx_export.layers import Layers, Weights
 
@@ -13,10 +14,13 @@ OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 GATES = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
 
 
-def recurrent(spec: ModelSpec, weights: Weights) -> onnx.ModelProto:
+def recurrent(spec: ModelSpec, weights: Weights, native: bool = True) -> onnx.ModelProto:
     """Inputs ``input_ids`` [B, S] and ``past_hidden`` (LSTM also ``past_cell``) [layers, B, d_model]; outputs ``logits``
     [B, S, vocabulary] and ``present_hidden`` (``present_cell``). A bidirectional model has ``attention_mask`` [B, S],
     padded on the right, instead of a state.
+
+    Args:
+        native: with ONNX's own operators; else out of matrix products, which can be shrunk to a few bits.
     """
     g = Graph(spec.architecture)
     net = Layers(g, spec, weights)
@@ -30,7 +34,7 @@ def recurrent(spec: ModelSpec, weights: Weights) -> onnx.ModelProto:
         past = [g("Split", g.input(f"past_{name}", "float", shape), n=spec.n_layers, axis=0, num_outputs=spec.n_layers)
                 for name in names]  # fmt: skip
         past = [[states] if isinstance(states, str) else states for states in past]
-    x, ends = layers(net, ids, lengths, past)
+    x, ends = layers(net, ids, lengths, past, native)
     g.output("logits", "float", ["batch", "sequence", spec.vocab_size], net.head(x))
     if not spec.bidirectional:
         for name, states in zip(names, ends, strict=False):
@@ -44,22 +48,27 @@ def lengths_of(g: Graph, mask: str) -> str:
     return g("Cast", g("ReduceSum", mask, g.const([1]), keepdims=0), to=6)
 
 
-def layers(net: Layers, ids: str, lengths: str, past: list[list[str]]) -> tuple[str, list[list[str]]]:
+def layers(
+    net: Layers, ids: str, lengths: str, past: list[list[str]], native: bool = True
+) -> tuple[str, list[list[str]]]:
     """All layers ``[B, S, d_model]``; and by kind of state, what each layer ends with."""
     g, spec = net.g, net.spec
-    x = g("Transpose", g("Gather", net.param("embedding.tokens.weight"), ids), perm=[1, 0, 2])  # [S, B, d]
+    x = g("Gather", net.param("embedding.tokens.weight"), g("Transpose", ids, perm=[1, 0]))  # [S, B, d]
     ends: list[list[str]] = [[], []]
     for i in range(spec.n_layers):
-        x, after = layer(g, spec, net.weights, x, i, lengths, [states[i] for states in past])
+        y, after = (layer if native else cells)(g, spec, net.weights, x, i, lengths, [states[i] for states in past])
+        # [S, directions, B, h]: on to the next layer with the directions side by side, or out with the texts first
+        order = [0, 2, 1, 3] if i + 1 < spec.n_layers else [2, 0, 1, 3]
+        x = g("Reshape", g("Transpose", y, perm=order), g.const([0, 0, -1]))
         for kept, state in zip(ends, after, strict=False):
             kept.append(state)
-    return g("Transpose", x, perm=[1, 0, 2]), ends
+    return x, ends
 
 
 def layer(
     g: Graph, spec: ModelSpec, weights: Weights, x: str, i: int, lengths: str, past: list[str]
 ) -> tuple[str, list[str]]:
-    """One layer on ``[S, B, d]``: its outputs, and its state at the end."""
+    """One layer on ``[S, B, d]``: its outputs ``[S, directions, B, h]``, and its states at the end ``[directions, B, h]``."""
     kind = spec.architecture
     sides = ("", "_reverse") if spec.bidirectional else ("",)
     part = lambda name: np.stack([ordered(kind, weights[f"recurrent.{name}_l{i}{side}"]) for side in sides])
@@ -79,11 +88,8 @@ def layer(
         attributes["activations"] = ["Relu" if spec.nonlinearity == "relu" else "Tanh"] * len(sides)
     while inputs[-1] == "":
         inputs.pop()
-    y, *after = g(
-        OPERATORS[kind], *inputs, n=3 if kind == "lstm" else 2, **attributes
-    )  # y: [S, directions, B, h]
-    joined = g("Reshape", g("Transpose", y, perm=[0, 2, 1, 3]), g.const([0, 0, -1]))
-    return joined, after
+    y, *after = g(OPERATORS[kind], *inputs, n=3 if kind == "lstm" else 2, **attributes)
+    return y, after
 
 
 def ordered(kind: str, values: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ HIGHEST = float(np.finfo(np.float16).max)
 BITS = {"int8": 8, "int4": 4}
 SMALL_CACHE = ("kv8", *BITS)
 """What keeps keys and values in 8 bits, in a fused decoder."""
+WHOLE, LENGTHS = ("RNN", "LSTM", "GRU"), 4  # ONNX Runtime has them for 32-bit floats; which input tells the lengths of texts
 BLOCKS = {8: 128, 4: 64}  # of 32, 64, 128 and 256 the fastest on a CPU; small ones keep 4 bits closer
 
 
@@ -68,6 +69,9 @@ def _halve(graph: onnx.GraphProto) -> None:
                 node.output[0] = f"{made}.fp32"
                 nodes.append(cast(node.output[0], made, HALF))
             continue
+        if node.op_type in WHOLE:
+            nodes += _in_full(node, cast)
+            continue
         for names in (node.input, node.output):
             names[:] = [renamed.get(name, name) for name in names]
         for attribute in node.attribute:
@@ -77,6 +81,23 @@ def _halve(graph: onnx.GraphProto) -> None:
     nodes = [*before, *nodes, *after]
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _in_full(node: onnx.NodeProto, cast) -> list[onnx.NodeProto]:
+    """A recurrent layer that computes in 32 bits, between 16-bit neighbours; its weights are stored in 16."""
+    full = lambda name: f"{name}.{node.name}.fp32"
+    taken = [(i, name) for i, name in enumerate(node.input) if name and i != LENGTHS]
+    given = [(i, name) for i, name in enumerate(node.output) if name]
+    for i, name in taken:
+        node.input[i] = full(name)
+    for i, name in given:
+        node.output[i] = full(name)
+    return [*(cast(name, full(name), FLOAT) for _, name in taken), node, *(cast(full(name), name, HALF) for _, name in given)]
+
+
+def bodies(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    """The graphs that nodes of this one repeat."""
+    return [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
 
 
 def _angles(graph: onnx.GraphProto) -> set[str]:
@@ -96,7 +117,7 @@ def _with_few_bits(model: onnx.ModelProto, bits: int) -> None:
     graph = model.graph
     rows = _constant_matrices(graph)
     small: dict[str, list[onnx.TensorProto]] = {}
-    for node in graph.node:
+    for node in [node for part in (graph, *bodies(graph)) for node in part.node]:
         if node.op_type != "MatMul" or node.input[1] not in rows:
             continue
         x, name = node.input
@@ -129,11 +150,12 @@ def _constant_matrices(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
 
 def _drop_unused(graph: onnx.GraphProto) -> None:
     """Takes away the large matrices, and the nodes that turned them round."""
-    used = {name for node in graph.node for name in node.input}
+    names = lambda: {name for part in (graph, *bodies(graph)) for node in part.node for name in node.input}
+    used = names()
     nodes = [node for node in graph.node if node.op_type != "Transpose" or node.output[0] in used]
     del graph.node[:]
     graph.node.extend(nodes)
-    used = {name for node in nodes for name in node.input}
+    used = names()
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)

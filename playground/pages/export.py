@@ -67,14 +67,12 @@ def ask(run: RunFolder, step: int) -> None:
 
     recurrent = run.config().model.is_recurrent
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = ["fp32"]
-        if not recurrent:
-            caches = can_be_fused(run.config().model) and not gives_labels(run)
-            names = [name for name in PRECISIONS if caches or name != "kv8"]
-            chosen = st.pills(
-                t("Weights"), names, selection_mode="multi", default=names, key=f"export.precisions.{len(names)}",
-                help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
-            )  # fmt: skip
+        caches = can_be_fused(run.config().model) and not gives_labels(run)
+        names = [name for name in PRECISIONS if caches or name != "kv8"]
+        chosen = st.pills(
+            t("Weights"), names, selection_mode="multi", default=names, key=f"export.precisions.{len(names)}",
+            help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
+        )  # fmt: skip
         attentions = False
         if not recurrent:
             attentions = st.toggle(

@@ -23,8 +23,7 @@ VIEWS = {"proof": "Proof", "race": "Race", "sizes": "What shrinking costs", "gra
 def choose_view(run: RunFolder) -> str:
     """Which view, kept in the address."""
     wanted = links.param("view")
-    shrinks = not run.config().model.is_recurrent
-    offered = [name for name in VIEWS if {"race": writes(run), "sizes": shrinks}.get(name, True)]
+    offered = [name for name in VIEWS if name != "race" or writes(run)]
     view = st.segmented_control(
         t("View"), offered, default=wanted if wanted in offered else "proof", required=True, key=f"export.view.{len(offered)}",
         format_func=lambda name: t(VIEWS[name]), label_visibility="collapsed",

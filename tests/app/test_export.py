@@ -29,7 +29,7 @@ def all_exports(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PLAYGROUND_HOME", str(home))
         for name in ("bible-decoder", "bible-lstm", "bible-encoder", "dates"):
-            export(gallery.get(name), precisions=("fp32",) if name == "bible-lstm" else ("fp32", "int8"))
+            export(gallery.get(name), precisions=("fp32", "int8"))
     return home
 
 

@@ -91,6 +91,8 @@ def write(model, folder: Path) -> None:
     (folder / "playground.json").write_text(json.dumps(about))
     if spec.is_recurrent:
         shrink.save(recurrent(spec, weights), folder / "model.onnx")
+        for name in shrink.BITS:
+            shrink.save(shrink.shrink(recurrent(spec, weights, native=False), name), folder / f"model.{name}.onnx")
         return
     shrink.save(decoder(spec, weights), folder / "model.onnx")
     write_fused(spec, weights, folder, PRECISIONS)
@@ -114,7 +116,7 @@ def compared(title: str, model, folder: Path, batch: int, tools: dict[str, Tool 
         "torch, no cache": lambda: uncached(model, prompts),
         "torch, cache": lambda: cached(model, prompts),
     }
-    precisions = ["fp32"] if model.spec.is_recurrent else PRECISIONS
+    precisions = [name for name in PRECISIONS if name != "kv8" or not model.spec.is_recurrent]
     if not model.spec.is_recurrent:
         for name, tool in tools.items():
             if tool:

@@ -67,5 +67,5 @@ def test_a_real_model_loses_next_to_nothing_and_others_are_told_that_they_have_n
     assert costs["kv8"].loss == pytest.approx(costs["fp32"].loss, abs=0.03)
     assert costs["kv8"].agreement(costs["fp32"]) >= 0.95
     for other in ("bible-encoder", "bible-lstm"):
-        with pytest.raises(PlaygroundError, match="no cache|fp32 alone"):
+        with pytest.raises(PlaygroundError, match="no cache"):
             export(gallery.get(other), precisions=("kv8",))

@@ -197,13 +197,14 @@ def test_the_race_is_run_by_all_and_they_agree():
     assert same_share(race.runners[2], race.runners[1]) == 1.0 and same_share(race.runners[0], race.runners[1]) == 1.0
 
 
-def test_what_shrinking_costs():
+@pytest.mark.parametrize("name", ["bible-decoder", "bible-lstm"])
+def test_what_shrinking_costs(name):
     import torch
     import torch.nn.functional as F
 
     from playground.onnx_export.quality import costs_of
 
-    run = gallery.get("bible-decoder")
+    run = gallery.get(name)
     made = export(run, precisions=("fp32", "fp16", "int8", "int4"))
     tokenizer = Tokenizer.load(run.tokenizer_path)
     ids = tokenizer.encode("And God said, Let there be light: and there was light. And God saw the light, that it was good")[:24]

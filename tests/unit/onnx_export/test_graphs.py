@@ -80,14 +80,55 @@ def test_encoder_decoders_agree_with_torch(name, tmp_path):
     checked(model, tmp_path, graphs)
 
 
+def recurrent_spec(kind: str, bidirectional: bool, bias: bool) -> ModelSpec:
+    changes = {"nonlinearity": "relu"} if kind == "rnn" and bias else {}
+    return ModelSpec(kind, **SMALL, bidirectional=bidirectional, bias=bias, **changes)
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["operators of ONNX", "cells"])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
-def test_recurrent_models_agree_with_torch(kind, bidirectional, bias, tmp_path):
-    changes = {"nonlinearity": "relu"} if kind == "rnn" and bias else {}
-    spec = ModelSpec(kind, **SMALL, bidirectional=bidirectional, bias=bias, **changes)
+def test_recurrent_models_agree_with_torch(kind, bidirectional, bias, native, tmp_path):
+    model = made(recurrent_spec(kind, bidirectional, bias))
+    checked(model, tmp_path, {"model.onnx": recurrent(model.spec, state_of(model), native)})
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int4"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_a_shrunk_recurrent_model_is_that_with_rounded_weights(kind, bidirectional, precision, tmp_path):
+    """Against torch itself, with the same weights rounded by hand; only the products of 8 bits round once more."""
+    spec = recurrent_spec(kind, bidirectional, bias=False).replace(tie_embeddings=False)
     model = made(spec)
-    checked(model, tmp_path, {"model.onnx": recurrent(spec, state_of(model))})
+    graph = recurrent(spec, state_of(model), native=precision == "fp16")
+    shrink.save(shrink.shrink(graph, precision), tmp_path / "model.onnx")
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if precision == "fp16":
+                weight.copy_(weight.half())
+            elif not name.startswith("embedding"):
+                weight.copy_(torch.from_numpy(rounded(weight.numpy(), shrink.BITS[precision])))
+    for check in verify.check_graph(model, tmp_path):
+        assert check.error <= 0.03 * check.scale, check
+
+
+def rounded(rows: np.ndarray, bits: int) -> np.ndarray:
+    """A matrix after its way through the blocks."""
+    numbers, scales = shrink.blocks(rows, bits, shrink.BLOCKS[bits])
+    if bits == 4:
+        numbers = np.stack([numbers & 15, numbers >> 4], axis=-1).reshape(*numbers.shape[:2], -1)
+    values = (numbers.astype(np.float32) - 2 ** (bits - 1)) * scales.reshape(len(rows), -1, 1)
+    return values.reshape(len(rows), -1)[:, : rows.shape[1]]
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_every_matrix_of_a_recurrent_model_is_shrunk(kind, precision):
+    model = made(recurrent_spec(kind, bidirectional=False, bias=True))
+    graph = shrink.shrink(recurrent(model.spec, state_of(model), native=False), precision).graph
+    floats = [tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 1]
+    assert floats == ["embedding.tokens.weight"], "of which one row is looked up"
 
 
 @pytest.mark.parametrize("name", [name for name, spec in DECODERS.items() if can_be_fused(spec)])
