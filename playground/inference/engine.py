@@ -129,7 +129,14 @@ class Decoder(Writer):
         self._ids, self._places = np.zeros((batch, 1), dtype=np.int64), np.zeros((batch, 1), dtype=np.int64)
         self._logits = np.zeros((batch, about.vocab_size), dtype=np.float32)
         self._cache = self._empty_cache()
-        self._one = self._bound(self._ids, np.arange(batch), self.length, self._total, self._places)
+        self._bind()
+
+    def _bind(self) -> None:
+        self._one = self._bound(self._ids, np.arange(self.batch), self.length, self._total, self._places)
+
+    def twin(self) -> "Decoder":
+        """The same weights with a cache of its own."""
+        return Decoder(self.session, self.about, self.batch, self.room)
 
     def _empty_cache(self) -> dict[str, ort.OrtValue]:
         about, device = self.about, "cuda" if self.provider == "CUDA" else "cpu"
@@ -200,9 +207,60 @@ class Decoder(Writer):
         return self._logits
 
 
+class PairDecoder(Decoder):
+    """An encoder–decoder: what the decoder looks at in the source stays where the encoder put it.
+
+    Args:
+        reader: the encoder, as a file or a session.
+        model, about, batch, device, threads: as of :class:`Decoder`.
+    """
+
+    def __init__(
+        self,
+        reader: Path | ort.InferenceSession,
+        model: Path | ort.InferenceSession,
+        about: About,
+        batch: int = 1,
+        device: str = "auto",
+        threads: int = 0,
+    ) -> None:
+        known = isinstance(reader, ort.InferenceSession)
+        self.reader = reader if known else open_session(reader, device, threads, batch)
+        self.cross: dict[str, ort.OrtValue] = {}
+        super().__init__(model, about, batch, 0, device, threads)
+
+    def source(self, ids: Sequence[int]) -> None:
+        """Reads the source, once for all tokens of the answer."""
+        mask, seen = read_source(self.reader, ids, self.batch)
+        device = "cuda" if self.provider == "CUDA" else "cpu"
+        self.cross = {name: ort.OrtValue.ortvalue_from_numpy(value, device, 0) for name, value in seen.items()}
+        self.cross["encoder_attention_mask"] = ort.OrtValue.ortvalue_from_numpy(mask, "cpu", 0)
+        self._bind()
+
+    def _bound(self, ids, rows, before, total, places) -> ort.IOBinding:
+        binding = super()._bound(ids, rows, before, total, places)
+        for name, value in self.cross.items():
+            binding.bind_ortvalue_input(name, value)
+        return binding
+
+    def twin(self) -> "PairDecoder":
+        return PairDecoder(self.reader, self.session, self.about, self.batch)
+
+
+def read_source(
+    reader: ort.InferenceSession, ids: Sequence[int], batch: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The mask of a source ``[batch, n]``, and what every layer of the decoder sees of it: ``cross.{i}.key/value``."""
+    tiled = np.tile(np.asarray(ids, dtype=np.int64), (batch, 1))
+    mask = np.ones_like(tiled)
+    names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
+    made = reader.run(names, {"input_ids": tiled, "attention_mask": mask})
+    return mask, dict(zip(names, made, strict=True))
+
+
 class Portable(Writer):
     """One or several texts of equal length with a graph of standard operators: whatever :class:`Decoder` cannot run
-    (ALiBi, recurrent models, encoder–decoders).
+    (recurrent models, heads of odd widths).
 
     Args:
         folder: of the export.
@@ -234,11 +292,8 @@ class Portable(Writer):
 
     def source(self, ids: Sequence[int]) -> None:
         """Encoder–decoder: reads the source, once for all tokens of the answer."""
-        batch = np.tile(np.asarray(ids, dtype=np.int64), (self.batch, 1))
-        mask = np.ones_like(batch)
-        names = [value.name for value in self.reader.get_outputs() if value.name.startswith("cross")]
-        made = self.reader.run(names, {"input_ids": batch, "attention_mask": mask})
-        self.cross = dict(zip(names, made, strict=True)) | {"encoder_attention_mask": mask}
+        mask, seen = read_source(self.reader, ids, self.batch)
+        self.cross = seen | {"encoder_attention_mask": mask}
 
     def read(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         """As :meth:`Decoder.read`."""
@@ -301,8 +356,12 @@ class Engine:
             raise PlaygroundError("This model reads text; it does not continue it.", "Use playground.inference.reader.")
         fused = folder / f"fused.{precision}.onnx"
         self.fused = fused.exists()
-        if self.fused:
-            self.model: Decoder | Portable = Decoder(fused, self.about, batch, 0, device, threads)
+        self.model: Decoder | Portable
+        if self.fused and self.about.architecture == "encoder-decoder":
+            reader = graph_file(folder, "encoder_model", precision)
+            self.model = PairDecoder(reader, fused, self.about, batch, device, threads)
+        elif self.fused:
+            self.model = Decoder(fused, self.about, batch, 0, device, threads)
         else:
             self.model = Portable(folder, self.about, batch, device, threads, precision)
         self.provider = self.model.provider
@@ -311,7 +370,7 @@ class Engine:
         """The same weights with a cache of its own: for somebody else, at the same time."""
         made = copy.copy(self)
         if self.fused:
-            made.model = Decoder(self.model.session, self.about, self.model.batch, self.model.room)
+            made.model = self.model.twin()
         else:
             made.model = copy.copy(self.model)
             made.model.length = self.model.length.copy()

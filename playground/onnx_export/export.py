@@ -103,7 +103,7 @@ def export(
     step = run.checkpoints()[-1] if step is None and run.checkpoints() else step
     progress("Loading the model", 0.0)
     model, tokenizer = load_model(run, step), Tokenizer.load(run.tokenizer_path)
-    if "kv8" in precisions and not is_fused(model):
+    if "kv8" in precisions and not (is_fused(model) and model.spec.architecture == "decoder"):
         raise PlaygroundError(
             f"{run.name} has no cache of keys and values that could be kept in 8 bits.", "Leave kv8 out."
         )
@@ -140,8 +140,10 @@ def _steps(
 
     def graphs() -> dict[str, Any]:
         sizes: dict[str, int] = {}
-        for precision in ordered if not is_fused(model) else ["fp32"]:
+        for precision in ordered:
             for name, graph in graphs_of(model, weights, attentions, precision).items():
+                if is_fused(model) and precision != "fp32" and name != "encoder_model":
+                    continue  # the fast graph has them
                 size = shrink.save(shrink.shrink(graph, precision), graph_file(made, name, precision))
                 sizes[precision] = sizes.get(precision, 0) + size
         package.write_about(made, run, model, tokenizer, labels)
@@ -150,7 +152,10 @@ def _steps(
     def fused() -> dict[str, Any]:
         if not is_fused(model):
             return {}
-        return {"sizes": write_fused(spec, weights, made, ordered)}
+        sizes = write_fused(spec, weights, made, ordered)
+        if spec.architecture == "encoder-decoder":
+            sizes = {name: size + graph_file(made, "encoder_model", name).stat().st_size for name, size in sizes.items()}
+        return {"sizes": sizes}
 
     def prove() -> dict[str, Any]:
         checks = list(verify.check_reader(model, made) if reads else verify.check_graph(model, made))
@@ -180,7 +185,7 @@ def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: lis
     sizes, scales = {"fp32": shrink.save(whole, fp32)}, None
     for precision in [name for name in precisions if name != "fp32"]:
         graph = whole
-        if precision in shrink.SMALL_CACHE:
+        if precision in shrink.SMALL_CACHE and spec.architecture == "decoder":
             scales = scales or cache_scales(fp32, About.read(folder))
             graph = fused_decoder(spec, weights, scales)
         sizes[precision] = shrink.save(shrink.shrink(graph, precision), folder / f"fused.{precision}.onnx")

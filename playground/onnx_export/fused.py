@@ -1,4 +1,4 @@
-"""A decoder for ONNX Runtime alone: fused operators, few nodes, and a cache that is written in place."""
+"""What writes, for ONNX Runtime alone: fused operators, few nodes, and a cache that is written in place."""
 
 import numpy as np
 import onnx
@@ -14,16 +14,20 @@ MOST_POSITIONS = 8192  # of the rotary tables: 2 × 8192 × head_dim/2 floats
 
 def can_be_fused(spec: ModelSpec) -> bool:
     """Whether ONNX Runtime's attention operator fits: heads whose width it takes, and places that are in the tables."""
-    return spec.architecture == "decoder" and spec.head_dim % 16 == 0 and spec.context_length <= MOST_POSITIONS
+    writes = spec.architecture in ("decoder", "encoder-decoder")
+    return writes and spec.head_dim % 16 == 0 and spec.context_length <= MOST_POSITIONS
 
 
 def fused_decoder(spec: ModelSpec, weights: Weights, scales: Scales | None = None) -> onnx.ModelProto:
-    """One decoder whose cache stays where it is: ``present`` may be bound to the memory of ``past``.
+    """A decoder, or the writing half of an encoder–decoder, whose cache stays where it is: ``present`` may be bound to the
+    memory of ``past``.
 
     Inputs: ``input_ids`` [B, S]; ``rows`` [B], flat indices into B·S of the tokens whose prediction is wanted;
     ``seqlens_k`` int32 [B], how many tokens of each text come before the last one; ``total_sequence_length`` int32 [1],
     the longest text so far; ``position_ids`` [B, S] where positions are added; ``past_key_values.{i}.key/value``
-    [B, kv_heads, room, d]. Outputs: ``logits`` [B, vocabulary] and ``present.{i}.key/value``.
+    [B, kv_heads, room, d]; of an encoder–decoder also ``encoder_attention_mask`` [B, source] and ``cross.{i}.key/value``
+    [B, kv_heads, source, d], which `transformers.source_encoder` gives. Outputs: ``logits`` [B, vocabulary] and
+    ``present.{i}.key/value``.
 
     Args:
         scales: of a cache in 8 bits; None keeps 32-bit floats. Late in a long text the cache is what takes the time to read.
@@ -35,6 +39,8 @@ class _Fused(Layers):
     def __init__(self, spec: ModelSpec, weights: Weights, scales: Scales | None) -> None:
         super().__init__(Graph("decoder"), spec, weights)
         self.scales, self.kept = scales, "int8" if scales else "float"
+        self.pairs = spec.architecture == "encoder-decoder"
+        self.side = "decoder." if self.pairs else ""
 
     def build(self) -> onnx.ModelProto:
         g, spec = self.g, self.spec
@@ -47,10 +53,13 @@ class _Fused(Layers):
         x = g("Reshape", self.embed(ids, places), g.const([-1, spec.d_model]))  # [B·S, d]
         self.shape = g("Concat", g("Shape", ids), g.const([-1]), axis=0)  # [B, S, -1]
         self.bias = self.alibi_bias(ids) if spec.position == "alibi" else ""
+        if self.pairs:
+            mask = g.input("encoder_attention_mask", "int64", ["batch", "source"])
+            self.source_bias = self.hide(g("Unsqueeze", g("Cast", mask, to=9), g.const([1, 2])))
         x = self.layers(x)
         x = g("Gather", x, rows, axis=0)
         if spec.norm_position == "pre":
-            x = self.norm(x, "norm")
+            x = self.norm(x, f"{self.side}norm")
         g.output("logits", "float", ["batch", spec.vocab_size], self.head(x))
         return g.model()
 
@@ -58,11 +67,12 @@ class _Fused(Layers):
         """All layers on ``[B·S, d]``."""
         spec, update = self.spec, None
         for i in range(spec.n_layers):
-            at = f"layers.{i}."
-            for name, sublayer in (
-                ("attention", lambda h, i=i: self.attention(h, i)),
-                ("mlp", lambda h, at=at: self.mlp(h, f"{at}mlp")),
-            ):
+            at = f"{self.side}layers.{i}."
+            sublayers = {"attention": lambda h, i=i: self.attention(h, i), "cross": lambda h, i=i: self.cross(h, i),
+                         "mlp": lambda h, at=at: self.mlp(h, f"{at}mlp")}  # fmt: skip
+            if not self.pairs:
+                del sublayers["cross"]
+            for name, sublayer in sublayers.items():
                 if spec.norm_position == "post":
                     x, _ = self.add_norm(x, sublayer(x), f"{at}{name}_norm")
                     continue
@@ -90,7 +100,7 @@ class _Fused(Layers):
 
     def attention(self, x: str, i: int) -> str:
         g, spec = self.g, self.spec
-        packed = self.linear(x, f"layers.{i}.attention.qkv")
+        packed = self.linear(x, f"{self.side}layers.{i}.attention.qkv")
         if spec.qk_norm:
             packed = self.normed_qk(packed)
         packed = g("Reshape", packed, self.shape)  # [B, S, (heads + 2·kv_heads)·d]
@@ -105,7 +115,16 @@ class _Fused(Layers):
         )  # fmt: skip
         self.rename(key, f"present.{i}.key", shape)
         self.rename(value, f"present.{i}.value", shape)
-        return self.linear(g("Reshape", mixed, g.const([-1, spec.d_model])), f"layers.{i}.attention.output")
+        return self.linear(g("Reshape", mixed, g.const([-1, spec.d_model])), f"{self.side}layers.{i}.attention.output")
+
+    def cross(self, x: str, i: int) -> str:
+        """What the tokens of the answer see of the source."""
+        g, spec, at = self.g, self.spec, f"{self.side}layers.{i}.cross"
+        shape = ["batch", spec.kv_heads, "source", spec.head_dim]
+        seen = [g.input(f"cross.{i}.{kind}", "float", shape) for kind in ("key", "value")]
+        q = self.heads(g("Reshape", self.linear(x, f"{at}.q"), self.shape), spec.n_heads)
+        q = self.qk_norm(q) if spec.qk_norm else q
+        return g("Reshape", self.attend(q, *seen, self.source_bias, at), g.const([-1, spec.d_model]))
 
     def last_inputs(self, i: int) -> tuple[list[str], dict[str, int | str]]:
         """The operator's inputs after the rotary tables (place ids, bias, sink, scales), and what a cache in 8 bits asks for."""

@@ -12,8 +12,8 @@ PRECISIONS = {
     "fp32": "32-bit floats, as trained",
     "kv8": "32-bit weights; keys and values are kept in 8 bits, so that late tokens are nearly as fast as early ones",
     "fp16": "16-bit floats: half the size, for GPUs and browsers",
-    "int8": "8-bit weights, blocks of 128 share a scale; products in 8 bits; keys and values in 8 bits",
-    "int4": "4-bit weights, blocks of 64 share a scale; keys and values in 8 bits",
+    "int8": "8-bit weights, blocks of 128 share a scale; products in 8 bits; a decoder keeps keys and values in 8 bits",
+    "int4": "4-bit weights, blocks of 64 share a scale; a decoder keeps keys and values in 8 bits",
 }
 FLOAT, HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 HIGHEST = float(np.finfo(np.float16).max)

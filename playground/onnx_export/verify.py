@@ -169,10 +169,14 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
     """The fused graph with its cache in place: texts of different lengths at once, then token by token."""
     spec, rng = model.spec, np.random.default_rng(1)
     for batch in (1, 2, 8):
-        engine = Engine(folder, batch=batch, device="cpu")
+        engine, more = Engine(folder, batch=batch, device="cpu"), {}
         most = spec.context_length
+        if spec.architecture == "encoder-decoder":
+            source = rng.integers(4, spec.vocab_size, most // batch)
+            engine.model.source(source)
+            more = {"source_ids": torch.from_numpy(source).expand(batch, -1)}
         ids = rng.integers(4, spec.vocab_size, (batch, most))
-        theirs = model(torch.from_numpy(ids)).logits.numpy()
+        theirs = model(torch.from_numpy(ids), **more).logits.numpy()
         lengths = rng.integers(1, max(2, most - 4), batch)
         ours = [engine.model.read([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy()]
         for i in range(3):

@@ -65,16 +65,16 @@ def ask(run: RunFolder, step: int) -> None:
     from playground.onnx_export.fused import can_be_fused
     from playground.onnx_export.shrink import PRECISIONS
 
-    recurrent = run.config().model.is_recurrent
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        caches = can_be_fused(run.config().model) and not gives_labels(run)
+        model = run.config().model
+        caches = model.architecture == "decoder" and can_be_fused(model) and not gives_labels(run)
         names = [name for name in PRECISIONS if caches or name != "kv8"]
         chosen = st.pills(
             t("Weights"), names, selection_mode="multi", default=names, key=f"export.precisions.{len(names)}",
             help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
         )  # fmt: skip
         attentions = False
-        if not recurrent:
+        if not model.is_recurrent:
             attentions = st.toggle(
                 t("Give out the attention weights too"),
                 key="export.attentions",

@@ -8,7 +8,7 @@ import torch
 from models.build import build
 from models.presets import PRESETS
 from models.spec import ModelSpec
-from playground.inference.engine import About, Decoder
+from playground.inference.engine import About, Decoder, PairDecoder
 from playground.inference.session import open_session
 from playground.onnx_export import shrink, verify
 from playground.onnx_export.fused import can_be_fused, fused_decoder
@@ -37,6 +37,8 @@ ENCODERS = {
 PAIRS = {
     "as published": PRESETS["seq2seq-tiny"].spec.replace(**SMALL),
     "pre-norm, rotary, qk-norm": ModelSpec("encoder-decoder", **SMALL, position="rotary", qk_norm=True, norm="rmsnorm"),
+    "learned, grouped, no bias": ModelSpec("encoder-decoder", **SMALL, n_kv_heads=1, bias=False),
+    "alibi, swiglu": ModelSpec("encoder-decoder", **SMALL, position="alibi", mlp="swiglu"),
 }
 
 
@@ -144,6 +146,28 @@ def test_the_fused_graph_with_its_cache_in_place_agrees_with_torch(name):
     for i in range(8):
         assert np.abs(ours - right[np.arange(3), lengths - 1 + i]).max() < 1e-4, f"token {i}"
         ours = engine.step(ids[np.arange(3), lengths + i])
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_writing_half_with_its_cache_in_place_agrees_with_torch(name):
+    """Answers of different lengths at once, token by token; then another source, which nothing of the first may reach."""
+    spec = PAIRS[name]
+    model = made(spec)
+    weights = state_of(model)
+    graphs = source_encoder(spec, weights), fused_decoder(spec, weights)
+    opened = [open_session(graph.SerializeToString(), "cpu") for graph in graphs]
+    first, other = PairDecoder(*opened, about(spec), batch=3), PairDecoder(*opened, about(spec), batch=3)
+    rng = np.random.default_rng(0)
+    ids, lengths = rng.integers(4, 50, (3, 24)), np.array([1, 7, 15])
+    for engine, n in ((first, 9), (other, 24), (first, 1)):
+        source = rng.integers(4, 50, n)
+        engine.source(source)
+        with torch.no_grad():
+            right = model(torch.from_numpy(ids), source_ids=torch.from_numpy(source).expand(3, -1)).logits.numpy()
+        ours = engine.read([text[:n] for text, n in zip(ids, lengths, strict=True)])
+        for i in range(8):
+            assert np.abs(ours - right[np.arange(3), lengths - 1 + i]).max() < 1e-4, f"source of {n}, token {i}"
+            ours = engine.step(ids[np.arange(3), lengths + i])
 
 
 def test_heads_that_the_operator_does_not_take_are_left_to_the_portable_graph():
