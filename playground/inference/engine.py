@@ -108,7 +108,7 @@ class Decoder(Writer):
         model: the file of the graph, its bytes, or a session that others use too: each has a cache of its own.
         about: its sizes.
         batch: how many texts are written at once.
-        room: how many tokens of each the cache holds; the model's context unless told.
+        room: how many tokens of each the cache holds; the model's context, which is the most, unless told.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Decoder(Writer):
     ) -> None:
         known = isinstance(model, ort.InferenceSession)
         self.session = model if known else open_session(model, device, threads, batch)
-        self.about, self.batch, self.room = about, batch, room or about.context_length
+        self.about, self.batch, self.room = about, batch, min(room or about.context_length, about.context_length)
         self.provider = running_on(self.session)
         self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text
         self._total = np.zeros(1, dtype=np.int32)

@@ -9,7 +9,7 @@ from playground.onnx_export.cache import Scales
 from playground.onnx_export.graph import MICROSOFT, Graph
 from playground.onnx_export.layers import Layers, Weights
 
-MOST_POSITIONS = 8192  # of the rotary tables: 2 × 8192 × head_dim/2 floats
+MOST_POSITIONS = 8192  # of the tables of places, which are written down: for rotary ones 2 × 8192 × head_dim/2 floats
 
 
 def can_be_fused(spec: ModelSpec) -> bool:
@@ -139,7 +139,7 @@ class _Fused(Layers):
         """−slope·(n − 1 − j) for key j of n ``[1, heads, S, n]``: from −slope·(i − j) it differs by slope·(n − 1 − i), the
         same for all keys of a query, and so nothing to a softmax.
         """
-        g, spec, most = self.g, self.spec, self.n_positions
+        g, spec, most = self.g, self.spec, self.spec.context_length
         slopes = np.array(alibi_slopes(spec.n_heads), dtype=np.float32)[:, None, None]
         table = g.weight("alibi", (slopes * np.arange(1 - most, 1, dtype=np.float32))[None])  # [1, heads, 1, places]
         total = g("Cast", self.total, to=7)
@@ -167,14 +167,9 @@ class _Fused(Layers):
         qk = g("SimplifiedLayerNormalization", g("Reshape", qk, g.const([-1, d])), ones, axis=-1, epsilon=eps)
         return g("Concat", g("Reshape", qk, g.const([-1, both])), v, axis=-1)
 
-    @property
-    def n_positions(self) -> int:
-        """How many places the tables have."""
-        return min(MOST_POSITIONS, max(2048, 2 * self.spec.context_length))
-
     def waves(self, places: str) -> str:
         """The sinusoidal table's rows, looked up."""
-        table = sinusoidal(self.n_positions, self.spec.d_model).numpy()
+        table = sinusoidal(self.spec.context_length, self.spec.d_model).numpy()
         return self.g("Gather", self.g.weight("waves", table), places)
 
     def tables(self) -> tuple[str, str]:
@@ -183,7 +178,7 @@ class _Fused(Layers):
         frequencies = (
             1.0 / np.float32(spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)
         ).astype(np.float32)
-        angles = np.arange(self.n_positions, dtype=np.float32)[:, None] * frequencies
+        angles = np.arange(spec.context_length, dtype=np.float32)[:, None] * frequencies
         return self.g.weight("rotary_cos", np.cos(angles)), self.g.weight("rotary_sin", np.sin(angles))
 
     def mlp(self, x: str, name: str) -> str:

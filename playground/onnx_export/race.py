@@ -43,35 +43,24 @@ class Runner:
 
 
 def ways(
-    model: nn.Module, folder: Path, prompt: list[int], most: int
+    model: nn.Module, folder: Path, prompt: list[int], most: int, source: list[int] | None = None
 ) -> dict[str, tuple[str, Callable[[], Iterator[int]]]]:
     """Every way there is: name → (provider, what writes the tokens)."""
-    found = {
-        "torch, no cache": ("CPU", lambda: uncached(model, prompt, most)),
-        "torch, cache": ("CPU", lambda: cached(model, prompt, most)),
+
+    def torch_way(use_cache: bool) -> Iterator[int]:
+        from models.decode import decode
+
+        return decode(model, prompt, most, source_ids=source, use_cache=use_cache)
+
+    found: dict[str, tuple[str, Callable[[], Iterator[int]]]] = {
+        "torch, no cache": ("CPU", lambda: torch_way(False)),
+        "torch, cache": ("CPU", lambda: torch_way(True)),
     }
     for precision in precisions_of(folder):
         engine = Engine(folder, precision, threads=torch.get_num_threads())  # as many as torch has
-        found[f"ONNX {precision}"] = engine.provider, lambda engine=engine: engine.generate(prompt, most)
+        write = lambda engine=engine: engine.generate(prompt, most, source_ids=source)
+        found[f"ONNX {precision}"] = engine.provider, write
     return found
-
-
-@torch.no_grad()
-def uncached(model: nn.Module, prompt: list[int], most: int) -> Iterator[int]:
-    """Reads the whole text again for every token."""
-    ids = list(prompt)
-    for _ in range(most):
-        window = ids if model.spec.is_recurrent else ids[-model.spec.context_length :]
-        ids.append(int(model(torch.tensor([window])).logits[0, -1].argmax()))
-        yield ids[-1]
-
-
-@torch.no_grad()
-def cached(model: nn.Module, prompt: list[int], most: int) -> Iterator[int]:
-    """With a key-value cache, or the recurrent state."""
-    from models.decode import decode
-
-    yield from decode(model, prompt, most, lambda logits: int(logits.argmax()))
 
 
 class Race:
@@ -81,11 +70,14 @@ class Race:
         model, folder: the run in torch and its export.
         prompt: at least one token.
         most: tokens that each writes.
+        source: of an encoder–decoder, what all answer.
     """
 
-    def __init__(self, model: nn.Module, folder: Path, prompt: list[int], most: int = 128) -> None:
+    def __init__(
+        self, model: nn.Module, folder: Path, prompt: list[int], most: int = 128, source: list[int] | None = None
+    ) -> None:
         self.most = most
-        self._ways = ways(model, folder, prompt, most)
+        self._ways = ways(model, folder, prompt, most, source)
         self.runners = [Runner(name, provider, text=[]) for name, (provider, _) in self._ways.items()]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="race", daemon=True)

@@ -33,9 +33,9 @@ def choose_view(run: RunFolder) -> str:
 
 
 def writes(run: RunFolder) -> bool:
-    """Whether the run continues text, so that it can race."""
+    """Whether the run continues or answers text, so that it can race."""
     config = run.config()
-    return config.training.objective == "clm" and not (config.finetune and config.finetune.reads_labels)
+    return config.training.objective != "mlm" and not (config.finetune and config.finetune.reads_labels)
 
 
 @st.fragment
@@ -91,10 +91,12 @@ def race(run: RunFolder, made: Any) -> None:
 
         with st.spinner(t("Warming up …")):
             model, tokenizer = cached.model(run, made.report["step"]), cached.tokenizer(run)
-            prompt = tokenizer.encode(first_text(run)) or [tokenizer.eos_id]
-            if run.about().get("data_shape") == "pairs":
+            prompt, source = tokenizer.encode(first_text(run)) or [tokenizer.eos_id], None
+            if model.spec.architecture == "encoder-decoder":
+                prompt, source = [tokenizer.bos_id], prompt
+            elif run.about().get("data_shape") == "pairs":
                 prompt = [*prompt, tokenizer.bos_id]
-            st.session_state["export.race"] = (run.id, Race(model, made.folder, prompt, most).start())
+            st.session_state["export.race"] = (run.id, Race(model, made.folder, prompt, most, source).start())
         mine = True
     if mine:
         running()

@@ -26,7 +26,7 @@ from playground.onnx_export.recurrent import recurrent
 from playground.onnx_export.transformers import decoder, state_of
 from tests.interoperability.environments import GENAI, TRANSFORMERS, Tool, python_with
 
-MOST, TURN, ROUNDS, VOCABULARY, ROOM = 256, 64, 3, 1024, 320
+MOST, TURN, ROUNDS, VOCABULARY, ROOM, LATE = 256, 64, 3, 1024, 320, 1056
 PRECISIONS = ["fp32", "kv8", "int8", "int4"]
 MODELS = {"0.8 M decoder": "gpt2-tiny", "13 M decoder": "llama-small", "LSTM": "lstm-tiny"}
 SETTLE = 0.05  # seconds before each turn, in which the threads of the one before stop waiting for work: ONNX Runtime's take 30 ms
@@ -216,7 +216,9 @@ def foreign(name: str, tool: Tool, folder: Path, prompts: np.ndarray) -> Turns:
             process.kill()
 def limits(model, folder: Path) -> list[tuple]:
     """How far fp32 is from what the memory allows, and whether later tokens cost more."""
-    spec = model.spec
+    spec = model.spec.replace(context_length=LATE)
+    folder = folder.with_name("long")
+    write(lively(spec), folder)
     weights = sum(p.numel() for p in model.parameters()) * 4
     if not spec.tie_embeddings:
         weights -= VOCABULARY * spec.d_model * 4  # of the token table one row is read
@@ -239,7 +241,7 @@ def limits(model, folder: Path) -> list[tuple]:
 
 def moments(folder: Path, precision: str) -> tuple[float, float]:
     """Seconds of a token early in a text (places 8 to 71) and late (966 to 1,029), medians of two texts."""
-    made = Decoder(folder / f"fused.{precision}.onnx", Engine(folder, device="cpu").about, room=1056, device="cpu")
+    made = Decoder(folder / f"fused.{precision}.onnx", Engine(folder, device="cpu").about, device="cpu")
     early, late = [], []
     time.sleep(SETTLE)
     for _ in range(2):

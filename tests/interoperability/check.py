@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 PROMPT = "The file object returns a list of names and values"
 MOST = 40
 MODELS = {"llama": "clm", "gpt2": "clm", "bert": "mlm"}
+DATE = "May 3, 2001 ="
 
 
 def main() -> int:
@@ -34,7 +35,7 @@ def main() -> int:
         home = Path(place)
         os.environ["PLAYGROUND_HOME"] = str(home)
         right = {name: exported(name, objective, home) for name, objective in MODELS.items()}
-        right["tagger"] = tagger(home)
+        right["tagger"] = tuned(home, "tag")
         tools = {
             "transformers": (python_with(home / "py", TRANSFORMERS, torch=True), tuple(right)),
             "onnxruntime-genai": (python_with(home / "genai", GENAI, "tokenizers"), ("llama", "gpt2")),
@@ -53,6 +54,7 @@ def main() -> int:
                 same = said == right[model]
                 failed += not same
                 print(f"{name}, {model}: " + (f"the same {len(said)} tokens" if same else f"other tokens: {said}"))
+        right |= {"classifier": tuned(home, "classify"), "lstm": exported("lstm", "clm", home), "dates": dates(home)}
         for model, said in in_browser(home).items():
             same = said == right[model]
             failed += not same
@@ -70,19 +72,26 @@ def in_browser(home: Path) -> dict[str, list[int]]:
     if not chromium() or not shutil.which("npm"):
         print("demo.html: not checked, there is no Chromium or no npm here")
         return {}
-    script = """async ([text, most]) => {
+    write = """async ([text, most]) => {
       const said = [];
       for await (const token of demo.write(text, most, 0, () => false)) said.push(token);
       return said;
     }"""
+    read = "async ([text]) => (await demo.read(demo.encode(text))).map((row) => row.indexOf(Math.max(...row)))"
     told = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        for name in ("llama", "gpt2"):
+        for name in ("llama", "gpt2", "bert", "lstm", "dates", "tagger", "classifier"):
             page = browser.new_page()
             page.goto((home / name / "demo.html").as_uri())
             page.get_by_text("Ready.").wait_for(timeout=60_000)
-            told[name] = page.evaluate(script, [PROMPT, MOST])
+            text = DATE if name == "dates" else PROMPT
+            told[name] = page.evaluate(read if name in ("bert", "tagger", "classifier") else write, [text, MOST])
+            page.locator("#text").fill(text)
+            page.get_by_role("button").click()
+            page.wait_for_function("!['', '…'].includes(out.textContent + told.textContent) && told.textContent != '…'")
+            assert "went wrong" not in page.locator("#told").inner_text(), page.locator("#told").inner_text()
+            page.close()
         browser.close()
     return told
 
@@ -113,8 +122,23 @@ def exported(name: str, objective: str, home: Path) -> list[int]:
     return list(decode(model, ids, MOST, lambda logits: int(logits.argmax())))
 
 
-def tagger(home: Path) -> list[int]:
-    """The encoder, fine-tuned for some steps to tag words; torch's tag at each token of the prompt."""
+def dates(home: Path) -> list[int]:
+    """The encoder–decoder that ships with the app, exported; what torch answers."""
+    from models.decode import decode
+    from playground.onnx_export.export import export
+    from playground.runs import gallery
+    from playground.text.tokenizers import Tokenizer
+    from playground.training.saving import load_model
+
+    run = gallery.get("dates")
+    export(run, to=home / "dates", offline_demo=bool(shutil.which("npm")))
+    tokenizer = Tokenizer.load(run.tokenizer_path)
+    source = tokenizer.encode(DATE)
+    return list(decode(load_model(run), [tokenizer.bos_id], MOST, stop_ids=[tokenizer.eos_id], source_ids=source))
+
+
+def tuned(home: Path, task: str) -> list[int]:
+    """The encoder, fine-tuned for some steps; torch's tag at each token of the prompt, or its class."""
     import torch
 
     from playground.finetune.plan import plan
@@ -125,16 +149,19 @@ def tagger(home: Path) -> list[int]:
     from playground.training import worker
     from playground.training.saving import load_model
 
-    rows = [{"words": ["a", word, "returns"], "tags": ["DET", "NOUN", "VERB"]} for word in PROMPT.split()]
-    path = home / "tags.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows * 3))
-    task = FineTuneSpec("tag", LabelledSpec("file", path=str(path)))
-    run = RunStore().create(plan(RunStore().get("bert"), task, steps=20, sample_every=0))
+    rows = [{"words": ["a", word, "returns"], "tags": ["DET", "NOUN", "VERB"]} for word in PROMPT.split()] * 3
+    if task == "classify":
+        rows = [{"text": f"a {word} returns", "label": "long" if len(word) > 4 else "short"} for word in PROMPT.split()] * 3
+    path = home / f"{task}.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    spec = FineTuneSpec(task, LabelledSpec("file", path=str(path)))
+    run = RunStore().create(plan(RunStore().get("bert"), spec, steps=20, sample_every=0))
     assert worker.run(run) == "finished", run.status().message
-    export(run, to=home / "tagger")
+    export(run, to=home / {"tag": "tagger", "classify": "classifier"}[task], offline_demo=bool(shutil.which("npm")))
     ids = Tokenizer.load(run.tokenizer_path).encode(PROMPT)
     with torch.no_grad():
-        return load_model(run)(torch.tensor([ids])).logits[0].argmax(-1).tolist()
+        logits = load_model(run)(torch.tensor([ids])).logits
+    return logits.reshape(-1, logits.shape[-1]).argmax(-1).tolist()
 
 
 def told(tool: Tool, script: Path, folder: Path) -> list[int] | str:

@@ -197,6 +197,17 @@ def test_the_race_is_run_by_all_and_they_agree():
     assert same_share(race.runners[2], race.runners[1]) == 1.0 and same_share(race.runners[0], race.runners[1]) == 1.0
 
 
+def test_an_encoder_decoder_races_with_its_answer():
+    run = gallery.get("dates")
+    made = export(run, precisions=("fp32", "fp16"))
+    tokenizer = Tokenizer.load(run.tokenizer_path)
+    race = Race(load_model(run), made.folder, [tokenizer.bos_id], 10, tokenizer.encode("May 3, 2001 =")).start()
+    race.wait()
+    for runner in race.runners:
+        assert runner.error == "" and runner.provider in ("CPU", "CUDA")
+        assert tokenizer.decode(runner.text) == "2001-05-03", runner.name
+
+
 @pytest.mark.parametrize("name", ["bible-decoder", "bible-lstm"])
 def test_what_shrinking_costs(name):
     import torch
