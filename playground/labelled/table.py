@@ -115,7 +115,8 @@ def _tagged(words: object, tags: object, number: int, name: str) -> Tagged:
 
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
-PIECES = r"\s*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff,.;:?!()\[\]{}\"，。；：？！、]+|[^\s\u4e00-\u9fff])|\s+$"
+# Browsers read it too (demo.html), and they allow no escape that is not needed.
+PIECES = r'\s*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff,.;:?!()\[\]{}"，。；：？！、]+|[^\s\u4e00-\u9fff])|\s+$'
 _PIECE = re.compile(PIECES)
 
 

@@ -12,6 +12,10 @@ from playground.inference.reader import Reader
 
 HIDE_EVERY = 7  # tokens, of what fills in hidden words
 N_TIMED, ROUNDS = 32, 5
+AT_ONCE = 32  # texts that a reader gets
+
+Told = tuple[float, np.ndarray, float | None]
+"""Loss, likeliest tokens or labels, and the share that is right."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,15 @@ class Cost:
     """How one precision does.
 
     Attributes:
-        loss: the mean −ln p (nats) of the tokens that were asked.
-        best: the likeliest token at each of them.
+        loss: the mean −ln p (nats) of the tokens or labels that were asked.
+        best: the likeliest at each of them.
+        right: the share of answers that are right from the first token to the last, or of labels; None for running text.
         speed: tokens a second, one text at a time: written, or read by a model that reads both ways.
     """
 
     loss: float
     best: np.ndarray
+    right: float | None
     speed: float
 
     def agreement(self, other: "Cost") -> float:
@@ -36,24 +42,60 @@ class Cost:
 def costs_of(folder: Path, precisions: Sequence[str], windows: np.ndarray, device: str = "cpu") -> dict[str, Cost]:
     """Measures the precisions of an export that continues text or fills in hidden words.
 
-    Their speeds are taken in turn, several times, and the best of each kept: a busy machine must not favour one.
-
     Args:
         windows: texts ``[batch, n]``, no longer than the context.
     """
     reads = About.read(folder).objective == "mlm"
-    told = {name: (_reading if reads else _writing)(folder, name, windows, device) for name in precisions}
-    timed = {name: (_reads if reads else _writes)(folder, name, windows, device) for name in precisions}
+    told, timed = (_reading, _reads) if reads else (_writing, _writes)
+    return _costs(
+        precisions, lambda name: told(folder, name, windows, device), lambda name: timed(folder, name, windows[0], device)
+    )
+
+
+def costs_of_answers(
+    folder: Path, precisions: Sequence[str], pairs: Sequence[tuple[list[int], list[int]]], device: str = "cpu"
+) -> dict[str, Cost]:
+    """As :func:`costs_of`, of an export that answers.
+
+    Args:
+        pairs: a text, and the right answer with <eos> at its end; together no longer than the context.
+    """
+    return _costs(
+        precisions, lambda name: _answering(folder, name, pairs, device), lambda name: _answers(folder, name, pairs[0], device)
+    )
+
+
+def costs_of_labels(
+    folder: Path, precisions: Sequence[str], texts: Sequence[np.ndarray], labels: Sequence[np.ndarray], device: str = "cpu"
+) -> dict[str, Cost]:
+    """As :func:`costs_of`, of a fine-tuned reader.
+
+    Args:
+        texts: their tokens.
+        labels: of each text ``[1]``, or of its tokens ``[n]`` with a negative number where none is asked.
+    """
+    return _costs(
+        precisions, lambda name: _labelling(folder, name, texts, labels, device),
+        lambda name: _reads(folder, name, texts[0], device),
+    )  # fmt: skip
+
+
+def _costs(
+    precisions: Sequence[str], told: Callable[[str], Told], timed: Callable[[str], Callable[[], int]]
+) -> dict[str, Cost]:
+    """Their speeds are taken in turn, several times, and the best of each kept: a busy machine must not favour one."""
+    measured = {name: told(name) for name in precisions}
+    ways = {name: timed(name) for name in precisions}
     best = dict.fromkeys(precisions, 0.0)
     for _ in range(ROUNDS):
-        for name, once in timed.items():
+        for name, once in ways.items():
             began = time.perf_counter()
             n = once()
             best[name] = max(best[name], n / (time.perf_counter() - began))
-    return {name: Cost(*told[name], best[name]) for name in precisions}
+    return {name: Cost(*measured[name], best[name]) for name in precisions}
 
 
-def _writing(folder: Path, precision: str, windows: np.ndarray, device: str) -> tuple[float, np.ndarray]:
+def _writing(folder: Path, precision: str, windows: np.ndarray, device: str) -> Told:
     """Every token after the first, told token by token through the engine."""
     model = Engine(folder, precision, batch=len(windows), device=device).model
     logits, losses, best = model.read(windows[:, :1]), [], []
@@ -62,23 +104,23 @@ def _writing(folder: Path, precision: str, windows: np.ndarray, device: str) -> 
         best.append(logits.argmax(-1))
         if i + 1 < windows.shape[1]:
             logits = model.step(windows[:, i])
-    return float(np.mean(losses)), np.stack(best, axis=1)
+    return float(np.mean(losses)), np.stack(best, axis=1), None
 
 
-def _writes(folder: Path, precision: str, windows: np.ndarray, device: str) -> Callable[[], int]:
+def _writes(folder: Path, precision: str, text: np.ndarray, device: str) -> Callable[[], int]:
     """One text, some tokens of it; how many."""
     model = Engine(folder, precision, device=device).model
     n = min(N_TIMED, model.about.context_length - 1)
 
     def once() -> int:
-        model.greedy(n, windows[:1, :1])
+        model.greedy(n, text[None, :1])
         return n
 
     once()
     return once
 
 
-def _reading(folder: Path, precision: str, windows: np.ndarray, device: str) -> tuple[float, np.ndarray]:
+def _reading(folder: Path, precision: str, windows: np.ndarray, device: str) -> Told:
     """Every seventh token, hidden."""
     reader = Reader(folder, precision, device)
     hidden = np.arange(HIDE_EVERY // 2, windows.shape[1], HIDE_EVERY)
@@ -86,18 +128,72 @@ def _reading(folder: Path, precision: str, windows: np.ndarray, device: str) -> 
     shown[:, hidden] = reader.about.ids[3]
     logits = reader.logits(shown)[:, hidden]
     losses = _losses(logits.reshape(-1, logits.shape[-1]), windows[:, hidden].ravel())
-    return float(losses.mean()), logits.argmax(-1)
+    return float(losses.mean()), logits.argmax(-1), None
 
 
-def _reads(folder: Path, precision: str, windows: np.ndarray, device: str) -> Callable[[], int]:
+def _reads(folder: Path, precision: str, text: np.ndarray, device: str) -> Callable[[], int]:
     reader = Reader(folder, precision, device)
 
     def once() -> int:
-        reader.logits(windows[:1])
-        return windows.shape[1]
+        reader.logits([text])
+        return len(text)
 
     once()
     return once
+
+
+def _begun(engine: Engine, source: Sequence[int]) -> np.ndarray:
+    """Logits of an answer's first token."""
+    bos = engine.about.ids[1]
+    if engine.about.architecture == "encoder-decoder":
+        engine.model.source(source)
+        return engine.model.read([[bos]])
+    return engine.model.read([[*source, bos]])
+
+
+def _answering(folder: Path, precision: str, pairs: Sequence[tuple[list[int], list[int]]], device: str) -> Told:
+    """Every token of the right answers, after those before it. Where all are the likeliest, it is what would be written."""
+    engine, losses, best, right = Engine(folder, precision, device=device), [], [], 0
+    for source, answer in pairs:
+        logits, said = _begun(engine, source), []
+        for i, token in enumerate(answer):
+            losses.append(_losses(logits, np.array([token]))[0])
+            said.append(int(logits[0].argmax()))
+            if i + 1 < len(answer):
+                logits = engine.model.step(np.array([token]))
+        best += said
+        right += said == list(answer)
+    return float(np.mean(losses)), np.array(best), right / len(pairs)
+
+
+def _answers(folder: Path, precision: str, pair: tuple[list[int], list[int]], device: str) -> Callable[[], int]:
+    """One answer, with the reading of its question; how many tokens."""
+    engine, (source, answer) = Engine(folder, precision, device=device), pair
+
+    def once() -> int:
+        _begun(engine, source)
+        for token in answer[:-1]:
+            engine.model.step(np.array([token]))
+        return len(answer)
+
+    once()
+    return once
+
+
+def _labelling(
+    folder: Path, precision: str, texts: Sequence[np.ndarray], labels: Sequence[np.ndarray], device: str
+) -> Told:
+    """The labels of whole texts, or of their tokens."""
+    reader, losses, best, right = Reader(folder, precision, device), [], [], []
+    for start in range(0, len(texts), AT_ONCE):
+        some = texts[start : start + AT_ONCE]
+        for text, wanted, logits in zip(some, labels[start : start + AT_ONCE], reader.logits(some), strict=True):
+            rows = logits.reshape(-1, logits.shape[-1])[: len(text)]
+            asked = np.flatnonzero(np.asarray(wanted) >= 0)
+            losses.append(_losses(rows[asked], np.asarray(wanted)[asked]))
+            best.append(rows[asked].argmax(-1))
+            right.append(best[-1] == np.asarray(wanted)[asked])
+    return float(np.concatenate(losses).mean()), np.concatenate(best), float(np.concatenate(right).mean())
 
 
 def _losses(logits: np.ndarray, tokens: np.ndarray) -> np.ndarray:

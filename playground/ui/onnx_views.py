@@ -11,12 +11,13 @@ from playground.ui.amounts import bytes_of
 from playground.ui.colours import SPARE
 from playground.ui.components.race_bars import race_bars
 from playground.ui.explore.figure import downloads
-from playground.ui.explore.held_out import windows_of
+from playground.ui.explore.held_out import pairs_of, windows_of
 from playground.ui.explore.scene import Scene
-from playground.ui.language import t
+from playground.ui.language import t, told
 from playground.ui.live import first_text
 from playground.ui.messages import shown_errors
 
+PAIRS, TEXTS = 100, 200  # held-out questions, and texts of the test, on which the cost of shrinking is measured
 VIEWS = {"proof": "Proof", "race": "Race", "sizes": "What shrinking costs", "graph": "Graph"}
 
 
@@ -55,7 +56,7 @@ def proof(run: RunFolder, made: Any) -> None:
     checks = made.report["checks"]
     table = pd.DataFrame(
         {
-            t("Compared"): [check["what"] for check in checks],
+            t("Compared"): [told(check["what"]) for check in checks],
             t("Largest difference of logits"): [f"{check['error']:.1e}" for check in checks],
             t("Largest logit"): [round(check["scale"], 2) for check in checks],
         }
@@ -115,11 +116,11 @@ def running() -> None:
     slow = next((runner for runner in race.runners if runner.name == "torch, cache"), race.runners[0])
     rows = []
     for index, runner in enumerate(race.runners):
-        told = runner.error or (f"{runner.speed:,.0f} " + t("tokens/s"))
+        said = runner.error or (f"{runner.speed:,.0f} " + t("tokens/s"))
         if slow.speed and runner.speed and runner is not slow and not runner.error:
-            told += f" · {runner.speed / slow.speed:.1f} ×"
+            said += f" · {runner.speed / slow.speed:.1f} ×"
         rows.append(
-            {"name": runner.name, "tokens": runner.tokens, "told": told, "colour": SPARE[index % len(SPARE)]}
+            {"name": runner.name, "tokens": runner.tokens, "told": said, "colour": SPARE[index % len(SPARE)]}
         )
     race_bars(rows, "export.race.bars", race.most, t("Race"))
     if race.is_over:
@@ -142,30 +143,55 @@ def running() -> None:
 
 
 def sizes(run: RunFolder, made: Any) -> None:
-    """Size, speed, perplexity and agreement of every precision on the same held-out text."""
+    """Size, speed and quality of every precision on the same held-out text."""
     import pandas as pd
 
     found = made.report["sizes"]
     if len(found) == 1:
         st.info(t("Only fp32 was exported. Choose other weights above and export again to compare them."))
-    tuned, pairs = run.config().finetune, run.about().get("data_shape") == "pairs"
-    windows = None
-    if not pairs and not (tuned and tuned.reads_labels):
-        windows = windows_of(Scene(run, made.report["step"], ""), 16, "export.sizes")
-    costs = {}
-    if windows is not None:
-        with st.spinner(t("Measuring …")):
-            changed = (made.folder / "report.json").stat().st_mtime_ns
-            costs = measured(str(made.folder), tuple(found), changed, windows)
+    costs, caption = costs_of(run, made)
     table = pd.DataFrame([size_row(name, found, costs, made.report) for name in found])
     st.dataframe(table, hide_index=True, key="export.sizes.table")
     if costs:
-        st.caption(
-            t("Measured on {n:,} tokens of held-out text through ONNX Runtime on the CPU, speed with one text at a time. Same "
-              "choice: the likeliest token is that of fp32. A perplexity worse by less than one percent is hardly seen in the "
-              "text.", n=windows.size)
-        )  # fmt: skip
+        st.caption(caption)
     downloads("export-sizes", table=table)
+
+
+def costs_of(run: RunFolder, made: Any) -> tuple[dict[str, Any], str]:
+    """How every precision does, and what that was measured on; nothing while the text is not there."""
+    scene, tuned = Scene(run, made.report["step"], ""), run.config().finetune
+    if tuned and tuned.reads_labels:
+        kind, asked = "labels", labels_of(run)
+        caption = t("Measured on {n:,} texts of the test, which training never saw, through ONNX Runtime on the CPU; speed with "
+                    "one text at a time. Same choice: the likeliest label is that of fp32.", n=len(asked[0]))  # fmt: skip
+    elif run.about().get("data_shape") == "pairs":
+        kind, asked = "answers", pairs_of(scene, PAIRS, "export.sizes")
+        caption = t("Measured on {n:,} held-out questions through ONNX Runtime on the CPU, speed with one at a time. Wholly "
+                    "right: every token of the answer. Same choice: the likeliest token is that of fp32.",
+                    n=len(asked or ()))  # fmt: skip
+    else:
+        kind, asked = "text", windows_of(scene, 16, "export.sizes")
+        caption = t("Measured on {n:,} tokens of held-out text through ONNX Runtime on the CPU, speed with one text at a time. "
+                    "Same choice: the likeliest token is that of fp32. A perplexity worse by less than one percent is hardly "
+                    "seen in the text.", n=asked.size if asked is not None else 0)  # fmt: skip
+    if asked is None:
+        return {}, ""
+    with st.spinner(t("Measuring …")):
+        changed = (made.folder / "report.json").stat().st_mtime_ns
+        return measured(str(made.folder), tuple(made.report["sizes"]), changed, kind, asked), caption
+
+
+def labels_of(run: RunFolder) -> tuple[list[Any], list[Any]]:
+    """Texts of the test, as ids, and the labels of each, spread evenly."""
+    import numpy as np
+
+    from playground.ui.finetune.judged import data_of
+
+    data = data_of(run)
+    side = data.test
+    chosen = np.linspace(0, len(side) - 1, num=min(TEXTS, len(side))).astype(int)
+    label = side.tags if data.task == "tag" else lambda i: side.labels[i : i + 1]
+    return [side.tokens(i) for i in chosen], [label(i) for i in chosen]
 
 
 def size_row(name: str, found: dict[str, int], costs: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:
@@ -182,20 +208,22 @@ def size_row(name: str, found: dict[str, int], costs: dict[str, Any], report: di
     if not costs:
         return row
     cost, whole = costs[name], costs["fp32"]
-    return row | {
-        t("Tokens/s"): round(cost.speed),
-        t("of fp32's speed"): f"{cost.speed / whole.speed:.1f} ×",
-        t("Perplexity"): round(math.exp(cost.loss), 3),
-        t("worse than fp32 by"): f"{math.exp(cost.loss - whole.loss) - 1:+.2%}",
-        t("Same choice as fp32"): f"{cost.agreement(whole):.1%}",
-    }
+    row |= {t("Tokens/s"): round(cost.speed), t("of fp32's speed"): f"{cost.speed / whole.speed:.1f} ×"}
+    if cost.right is not None:
+        row[t("Right labels") if report.get("task") else t("Wholly right")] = f"{cost.right:.1%}"
+    else:
+        row[t("Perplexity")] = round(math.exp(cost.loss), 3)
+        row[t("worse than fp32 by")] = f"{math.exp(cost.loss - whole.loss) - 1:+.2%}"
+    return row | {t("Same choice as fp32"): f"{cost.agreement(whole):.1%}"}
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def measured(folder: str, precisions: tuple[str, ...], changed: int, windows: Any) -> dict[str, Any]:
-    from playground.onnx_export.quality import costs_of
+def measured(folder: str, precisions: tuple[str, ...], changed: int, kind: str, asked: Any) -> dict[str, Any]:
+    from playground.onnx_export import quality
 
-    return costs_of(Path(folder), precisions, windows)
+    if kind == "labels":
+        return quality.costs_of_labels(Path(folder), precisions, *asked)
+    return {"text": quality.costs_of, "answers": quality.costs_of_answers}[kind](Path(folder), precisions, asked)
 
 
 # The graph

@@ -2,6 +2,7 @@
 
 import pytest
 
+from playground.labelled.table import PIECES, pieces_of
 from playground.onnx_export.export import export
 from playground.runs import gallery
 from playground.text.tokenizers import Tokenizer
@@ -25,4 +26,12 @@ def test_the_demo_cuts_text_as_the_tokenizer_does_and_says_what_it_lacks(browser
         assert ids == list(tokenizer.encode(text)), text
         assert page.evaluate("ids => demo.decode(ids)", ids) == tokenizer.decode(ids)
     assert "is loaded by your browser from cdn.jsdelivr.net" in page.locator("body").inner_text()
+    page.close()
+
+
+def test_words_are_cut_in_a_browser_as_here(browser):
+    page = browser.new_page()
+    for text in (*TEXTS, 'He said: "No (never)," and left; 他说：“好”。 a-b c\'d [x] {y}  '):
+        cut = page.evaluate("([pieces, text]) => text.match(new RegExp(pieces, 'gu')) || []", [PIECES, text])
+        assert cut == list(pieces_of(text)), text
     page.close()

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from models.spec import ModelSpec
 from playground.text.spec import DataSpec
 from playground.ui import cached
 from playground.ui.explore.scene import Scene
@@ -22,26 +23,62 @@ def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_lea
     """
     import numpy as np
 
-    from playground.text.prepare import find
-
     spec = scene.run.config().data
     if scene.is_pairs:
         st.info(t("This run learnt pairs, not running text: there are no passages to look through."))
         return None
-    ready = f"{key}.{scene.run.id}"
-    if find(spec) is None and not st.session_state.get(ready):
-        st.write(
-            t("This looks through the run's own held-out text, which is not prepared on this machine yet.")
-        )
-        if not st.button(t("Prepare it (some seconds)"), icon=":material/dataset:", key=f"{key}.prepare"):
-            return None
-        st.session_state[ready] = True
-        st.rerun(scope="fragment")
+    if not is_there(scene, key):
+        return None
     with st.spinner(t("Preparing the text …")):
         held = text_of(spec, scene.tokenizer().fingerprint, scene.tokenizer())
     length = min(length or max(scene.model().spec.context_length, at_least), len(held))
     starts = np.linspace(0, len(held) - length, num=max(1, min(n, len(held) // length))).astype(int)
     return np.stack([held[start : start + length] for start in starts])
+
+
+def pairs_of(scene: Scene, n: int, key: str) -> Any:
+    """Held-out questions and their answers with <eos>, as ids, spread evenly; None while they are not there."""
+    if not is_there(scene, key):
+        return None
+    with st.spinner(t("Preparing the text …")):
+        return _pairs(scene.run.config().data, scene.tokenizer().fingerprint, scene.tokenizer(), scene.model().spec, n)
+
+
+@st.cache_data(
+    max_entries=4, show_spinner=False,
+    hash_funcs={DataSpec: lambda spec: repr(spec.to_dict()), ModelSpec: lambda spec: repr(spec.to_dict())},
+)  # fmt: skip
+def _pairs(spec: DataSpec, fingerprint: str, _tokenizer: Any, model: ModelSpec, n: int) -> list[tuple[list[int], list[int]]]:
+    """As trained on: a question too long for the model loses its beginning, an answer its end."""
+    import numpy as np
+
+    prepared = cached.prepared(spec)
+    known = prepared.tokenizer.fingerprint == fingerprint
+    own = (lambda ids: ids.tolist()) if known else lambda ids: _tokenizer.encode(prepared.tokenizer.decode(ids.tolist()))
+    found, held = [], prepared.validation
+    apart = model.architecture == "encoder-decoder"
+    for i in np.linspace(0, len(held) - 1, num=min(n, len(held))).astype(int):
+        source, target = (own(ids) for ids in held[int(i)])
+        target = [*target, _tokenizer.eos_id][: model.context_length - 1]
+        room = model.context_length if apart else model.context_length - len(target)
+        found.append((source[-room:] if room else [], target))
+    return [(source, target) for source, target in found if source]
+
+
+def is_there(scene: Scene, key: str) -> bool:
+    """Whether the run's text is prepared; else there is a button for it."""
+    from playground.text.prepare import find
+
+    ready = f"{key}.{scene.run.id}"
+    if find(scene.run.config().data) is None and not st.session_state.get(ready):
+        st.write(
+            t("This looks through the run's own held-out text, which is not prepared on this machine yet.")
+        )
+        if not st.button(t("Prepare it (some seconds)"), icon=":material/dataset:", key=f"{key}.prepare"):
+            return False
+        st.session_state[ready] = True
+        st.rerun(scope="fragment")
+    return True
 
 
 @st.cache_resource(

@@ -252,6 +252,28 @@ def test_what_shrinking_costs_a_model_that_fills_in():
     assert abs(costs["int8"].loss - right) < 0.3
 
 
+def test_what_shrinking_costs_a_model_that_answers():
+    """Against torch, answer by answer; one of the answers is wrong on purpose."""
+    import torch
+    import torch.nn.functional as F
+
+    from playground.onnx_export.quality import costs_of_answers
+
+    run = gallery.get("dates")
+    made, model, tokenizer = export(run, precisions=("fp32", "int8")), load_model(run), Tokenizer.load(run.tokenizer_path)
+    asked = [("May 3, 2001 =", "2001-05-03"), ("May 3, 2001 =", "1999-05-03")]
+    pairs = [(tokenizer.encode(text), [*tokenizer.encode(answer), tokenizer.eos_id]) for text, answer in asked]
+    losses = []
+    for source, answer in pairs:
+        with torch.no_grad():
+            logits = model(torch.tensor([[tokenizer.bos_id, *answer[:-1]]]), source_ids=torch.tensor([source])).logits[0]
+        losses.append(F.cross_entropy(logits, torch.tensor(answer), reduction="none"))
+    costs = costs_of_answers(made.folder, ("fp32", "int8"), pairs)
+    assert costs["fp32"].loss == pytest.approx(torch.cat(losses).mean().item(), abs=1e-3)
+    assert costs["fp32"].right == 0.5 and costs["fp32"].speed > 0
+    assert costs["int8"].agreement(costs["fp32"]) > 0.8
+
+
 def test_which_provider_runs_is_what_the_session_says():
     made = export(gallery.get("induction"))
     session = open_session(made.folder / "model.onnx", "cpu")

@@ -132,6 +132,13 @@ def test_a_classifier_exports_with_its_labels(preset, new_run, tmp_path):
     said = dict(line.split()[::-1] for line in example(made.folder, text).splitlines())
     assert float(said["dogs"].rstrip("%")) == pytest.approx(100 * right[1], abs=0.02)
     assert "gives a text one of 2 labels: cats, dogs" in (made.folder / "README.md").read_text()
+    from playground.onnx_export.quality import costs_of_labels
+
+    right_label = int(right.argmax())
+    wanted = [np.array([right_label]), np.array([1 - right_label])]
+    costs = costs_of_labels(made.folder, ("fp32", "int8"), [ids[0], ids[0]], wanted)
+    assert costs["fp32"].loss == pytest.approx(-np.log(right).mean(), abs=1e-4)
+    assert costs["fp32"].right == costs["int8"].right == 0.5 and costs["int8"].agreement(costs["fp32"]) == 1
     for small, most in (("fp16", 0.01), ("int8", 0.1)):
         assert np.abs(TextReader(made.folder, small, "cpu").probabilities(ids)[0] - right).max() < most, small
     with pytest.raises(PlaygroundError, match="does not continue"):
@@ -151,6 +158,13 @@ def test_a_tagger_has_the_names_that_transformers_gives_it(preset, new_run, tmp_
     assert not [name for name in weights if name.startswith(("lm_head", "cls", "body", "head"))]
     text = "the cat ate 4"
     best = [labeller_of(run).labels[int(p.argmax())] for _, p in labeller_of(run).tags(text)]
+    from playground.onnx_export.quality import costs_of_labels
+
+    tokens = Tokenizer.load(run.tokenizer_path).encode(text)
+    wanted = np.full(len(tokens), -100)
+    wanted[-1] = labeller_of(run).labels.index(best[-1])
+    costs = costs_of_labels(made.folder, ("fp32",), [tokens, tokens[:2]], [wanted, np.array([0, -100])])["fp32"]
+    assert len(costs.best) == 2 and costs.best[0] == wanted[-1] and costs.right in (0.5, 1.0), "two tokens were asked"
     lines = example(made.folder, text).splitlines()
     assert [line.split("\t")[1] for line in lines] == best and lines[1].startswith("cat\t")
 
