@@ -20,6 +20,7 @@ HIGHEST = float(np.finfo(np.float16).max)
 BITS = {"int8": 8, "int4": 4}
 SMALL_CACHE = ("kv8", *BITS)
 """What keeps keys and values in 8 bits, in a fused decoder."""
+TOKENS = "embedding.tokens.weight"
 WHOLE, LENGTHS = ("RNN", "LSTM", "GRU"), 4  # ONNX Runtime has them for 32-bit floats; which input tells the lengths of texts
 BLOCKS = {8: 128, 4: 64}  # of 32, 64, 128 and 256 the fastest on a CPU; small ones keep 4 bits closer
 
@@ -113,38 +114,68 @@ def _angles(graph: onnx.GraphProto) -> set[str]:
 
 
 def _with_few_bits(model: onnx.ModelProto, bits: int) -> None:
-    """Every MatMul with a constant matrix becomes ONNX Runtime's MatMulNBits."""
-    graph = model.graph
+    """Every MatMul with a constant matrix becomes ONNX Runtime's MatMulNBits, and the lookup of token vectors its
+    GatherBlockQuantized; a table that is also the output matrix is kept once.
+    """
+    graph, small = model.graph, _FewBits(bits)
     rows = _constant_matrices(graph)
-    small: dict[str, list[onnx.TensorProto]] = {}
+    tables = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.name == TOKENS}
     for node in [node for part in (graph, *bodies(graph)) for node in part.node]:
-        if node.op_type != "MatMul" or node.input[1] not in rows:
-            continue
-        x, name = node.input
-        n_outputs, n_inputs = rows[name].shape
-        if name not in small:
-            quantized, scales = blocks(rows[name], bits, BLOCKS[bits])
-            small[name] = [
-                numpy_helper.from_array(quantized, f"{name}.{bits}bit"),
-                numpy_helper.from_array(scales, f"{name}.scales"),
-            ]
-        node.CopyFrom(helper.make_node(
-            "MatMulNBits", [x, *(tensor.name for tensor in small[name])], list(node.output), name=node.name,
-            domain=MICROSOFT, K=n_inputs, N=n_outputs, bits=bits, block_size=BLOCKS[bits], accuracy_level=4,
-        ))  # fmt: skip
+        if node.op_type == "MatMul" and node.input[1] in rows:
+            node.CopyFrom(small.product(node, *rows[node.input[1]]))
+        elif node.op_type == "Gather" and node.input[0] in tables and tables[TOKENS].shape[1] % BLOCKS[bits] == 0:
+            node.CopyFrom(small.lookup(node, tables[TOKENS]))
+    nodes = [*small.nodes, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
     _drop_unused(graph)
-    graph.initializer.extend(tensor for pair in small.values() for tensor in pair)
+    graph.initializer.extend(small.tensors)
     if MICROSOFT not in {domain.domain for domain in model.opset_import}:
         model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
 
 
-def _constant_matrices(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
-    """Every matrix that is a weight, or a weight transposed, as ``[outputs, inputs]``."""
+class _FewBits:
+    """Nodes in the place of others, and the small matrices that they need, each once."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits, self.size = bits, BLOCKS[bits]
+        self.names: dict[str, list[str]] = {}
+        self.tensors: list[onnx.TensorProto] = []
+        self.nodes: list[onnx.NodeProto] = []  # to come before all others
+
+    def kept(self, name: str, matrix: np.ndarray) -> list[str]:
+        """What the numbers and the scales of a matrix are called."""
+        if name not in self.names:
+            self.names[name] = [f"{name}.{self.bits}bit", f"{name}.scales"]
+            for made, array in zip(self.names[name], blocks(matrix, self.bits, self.size), strict=True):
+                self.tensors.append(numpy_helper.from_array(array, made))
+        return self.names[name]
+
+    def product(self, node: onnx.NodeProto, name: str, matrix: np.ndarray) -> onnx.NodeProto:
+        n_outputs, n_inputs = matrix.shape
+        return helper.make_node(
+            "MatMulNBits", [node.input[0], *self.kept(name, matrix)], list(node.output), name=node.name, domain=MICROSOFT,
+            K=n_inputs, N=n_outputs, bits=self.bits, block_size=self.size, accuracy_level=4,
+        )  # fmt: skip
+
+    def lookup(self, node: onnx.NodeProto, table: np.ndarray) -> onnx.NodeProto:
+        quantized, scales = self.kept(TOKENS, table)
+        flat = f"{quantized}.flat"  # the operator wants the blocks of a row side by side
+        self.tensors.append(numpy_helper.from_array(np.array([0, -1]), f"{flat}.shape"))
+        self.nodes.append(helper.make_node("Reshape", [quantized, f"{flat}.shape"], [flat], name=flat))
+        return helper.make_node(
+            "GatherBlockQuantized", [flat, node.input[1], scales], list(node.output), name=node.name, domain=MICROSOFT,
+            bits=self.bits, block_size=self.size, gather_axis=0, quantize_axis=1,
+        )  # fmt: skip
+
+
+def _constant_matrices(graph: onnx.GraphProto) -> dict[str, tuple[str, np.ndarray]]:
+    """Every matrix that is a weight, or a weight turned round: a name for what is kept of it, and ``[outputs, inputs]``."""
     held = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
-    found = {name: numpy_helper.to_array(tensor).T for name, tensor in held.items()}
+    found = {name: (f"{name}.turned", numpy_helper.to_array(tensor).T) for name, tensor in held.items()}
     for node in graph.node:
         if node.op_type == "Transpose" and node.input[0] in held:
-            found[node.output[0]] = numpy_helper.to_array(held[node.input[0]])
+            found[node.output[0]] = node.input[0], numpy_helper.to_array(held[node.input[0]])
     return found
 
 
@@ -172,7 +203,7 @@ def blocks(rows: np.ndarray, bits: int, size: int) -> tuple[np.ndarray, np.ndarr
 
     Returns:
         uint8 ``[outputs, blocks, size·bits/8]``, two numbers a byte with 4 bits, the first in the lower half; and
-        the scales, float32 ``[outputs·blocks]``.
+        the scales, float32 ``[outputs, blocks]``.
     """
     n_outputs, n_inputs = rows.shape
     n_blocks = -(-n_inputs // size)
@@ -185,7 +216,7 @@ def blocks(rows: np.ndarray, bits: int, size: int) -> tuple[np.ndarray, np.ndarr
     numbers = np.clip(np.rint(numbers) + middle, 0, 2 * middle - 1).astype(np.uint8)
     if bits == 4:
         numbers = numbers[..., 0::2] | (numbers[..., 1::2] << 4)
-    return numbers, scales.reshape(-1).astype(np.float32)
+    return numbers, scales[..., 0].astype(np.float32)
 
 
 def save(model: onnx.ModelProto, path: Path) -> int:

@@ -213,7 +213,7 @@ def size_row(name: str, found: dict[str, int], costs: dict[str, Any], report: di
         row[t("Right labels") if report.get("task") else t("Wholly right")] = f"{cost.right:.1%}"
     else:
         row[t("Perplexity")] = round(math.exp(cost.loss), 3)
-        row[t("worse than fp32 by")] = f"{math.exp(cost.loss - whole.loss) - 1:+.2%}"
+        row[t("worse than fp32 by")] = f"{round(math.exp(cost.loss - whole.loss) - 1, 4) + 0.0:+.2%}"
     return row | {t("Same choice as fp32"): f"{cost.agreement(whole):.1%}"}
 
 
