@@ -12,7 +12,7 @@ import onnxruntime as ort
 from playground.errors import PlaygroundError
 from playground.inference.sampling import Sampling
 from playground.inference.sampling import choose as draw
-from playground.inference.session import open_session, running_on
+from playground.inference.session import CUDA, open_session, running_on, wanted
 
 ABOUT = "playground.json"
 STEMS = ("model", "decoder_model")
@@ -121,7 +121,7 @@ class Decoder(Writer):
         threads: int = 0,
     ) -> None:
         known = isinstance(model, ort.InferenceSession)
-        self.session = model if known else open_session(model, device, threads, batch)
+        self.session = model if known else open_fused(model, device, threads, batch)
         self.about, self.batch, self.room = about, batch, min(room or about.context_length, about.context_length)
         self.provider = running_on(self.session)
         self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text
@@ -205,6 +205,21 @@ class Decoder(Writer):
         self.session.run_with_iobinding(self._one)
         self.length += 1
         return self._logits
+
+
+def open_fused(model: Path | bytes, device: str, threads: int, batch: int) -> ort.InferenceSession:
+    """As `session.open_session`; where CUDA will run it, with attention in 16 bits, which is all that it has there."""
+    if CUDA not in wanted(device) or (isinstance(model, Path) and not model.is_file()):
+        return open_session(model, device, threads, batch)
+    import onnx
+
+    from playground.inference.half_attention import with_half_attention
+
+    try:
+        graph = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
+    except Exception:  # what is damaged is told by ONNX Runtime, in words
+        return open_session(model, device, threads, batch)
+    return open_session(with_half_attention(graph).SerializeToString(), device, threads, batch)
 
 
 class PairDecoder(Decoder):

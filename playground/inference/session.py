@@ -10,6 +10,7 @@ import onnxruntime as ort
 
 from playground.errors import PlaygroundError
 
+CUDA = "CUDAExecutionProvider"
 SMALL = 2_000_000  # bytes of weights: below, for one text, a second thread costs more than it helps
 ort.set_default_logger_severity(3)
 
@@ -55,7 +56,7 @@ def wanted(device: str) -> list[str]:
             raise PlaygroundError(*mismatch)
         if hasattr(ort, "preload_dlls"):
             ort.preload_dlls()  # CUDA's libraries from torch's or nvidia's wheels
-        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        return [CUDA, "CPUExecutionProvider"]
     if device == "cuda":
         raise PlaygroundError("There is no CUDA GPU for ONNX Runtime here.", "Choose device 'auto' or 'cpu'.")
     return ["CPUExecutionProvider"]
@@ -64,7 +65,7 @@ def wanted(device: str) -> list[str]:
 def has_cuda() -> bool:
     """Whether there is a driver of an NVIDIA GPU, and a build of ONNX Runtime for it."""
     driver = ctypes.util.find_library("cuda") or Path("/usr/lib/wsl/lib/libcuda.so.1").exists()
-    return bool(driver) and "CUDAExecutionProvider" in ort.get_available_providers()
+    return bool(driver) and CUDA in ort.get_available_providers()
 
 
 def cuda_mismatch() -> tuple[str, str] | None:

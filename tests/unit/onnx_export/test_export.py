@@ -281,13 +281,17 @@ def test_which_provider_runs_is_what_the_session_says():
 
 
 @pytest.mark.skipif(not Path("/dev/nvidiactl").exists(), reason="no NVIDIA GPU here")
-def test_on_a_gpu_the_engine_writes_the_same():
+def test_on_a_gpu_the_engine_says_the_same_but_for_rounding():
     run = gallery.get("bible-decoder")
     made, tokenizer = export(run), Tokenizer.load(run.tokenizer_path)
     prompt = tokenizer.encode("And God said")
     on_gpu, on_cpu = Engine(made.folder, device="cuda"), Engine(made.folder, device="cpu")
     assert on_gpu.provider == "CUDA"
-    assert list(on_gpu.generate(prompt, 40)) == list(on_cpu.generate(prompt, 40))
+    ours, theirs = on_gpu.model.read([prompt]), on_cpu.model.read([prompt])
+    assert np.abs(ours - theirs).max() < 5e-3 * np.abs(theirs).max(), "attention has 16 bits there"
+    for token in list(on_cpu.generate(prompt, 20)):
+        ours, theirs = on_gpu.model.step(np.array([token])), on_cpu.model.step(np.array([token]))
+        assert np.abs(ours - theirs).max() < 5e-3 * np.abs(theirs).max()
 
 
 def test_greedy_equality_is_counted_from_the_first_token():

@@ -1,0 +1,55 @@
+"""The graph for CUDA, whose attention is in 16 bits: on a CPU it runs too, and says what the other says."""
+
+import numpy as np
+import onnx
+import pytest
+
+from playground.errors import PlaygroundError
+from playground.inference import engine
+from playground.inference.engine import Decoder
+from playground.inference.half_attention import ATTENTION, EIGHT_BITS, with_half_attention
+from playground.inference.session import CUDA
+from playground.onnx_export.fused import can_be_fused, fused_decoder
+from playground.onnx_export.transformers import state_of
+from tests.unit.onnx_export.test_graphs import DECODERS, about, made
+
+FUSED = [name for name, spec in DECODERS.items() if can_be_fused(spec)]
+
+
+@pytest.mark.parametrize("name", FUSED)
+@pytest.mark.parametrize("small", [False, True], ids=["32-bit cache", "8-bit cache"])
+def test_it_says_the_same_but_for_rounding(name, small):
+    spec = DECODERS[name]
+    model = made(spec)
+    width = spec.kv_heads * spec.head_dim
+    scales = [(np.full(width, 0.05, np.float32),) * 2] * spec.n_layers if small else None
+    whole = fused_decoder(spec, state_of(model))
+    half = with_half_attention(fused_decoder(spec, state_of(model), scales))
+    assert {value.type.tensor_type.elem_type for value in half.graph.input if value.name.startswith("past_key")} == {
+        onnx.TensorProto.FLOAT16
+    }
+    attentions = [node for node in half.graph.node if node.op_type == ATTENTION]
+    assert len(attentions) == spec.n_layers
+    assert not any(attribute.name in EIGHT_BITS for node in attentions for attribute in node.attribute)
+    ids = np.random.default_rng(0).integers(4, 50, (2, 20))
+    ours, right = (Decoder(graph.SerializeToString(), about(spec), batch=2, device="cpu") for graph in (half, whole))
+    texts = [ids[0, :9], ids[1, :14]]
+    scale = max(1, np.abs(right.read(texts)).max())
+    assert np.abs(ours.read(texts) - right.read(texts)).max() < 5e-3 * scale
+    for i in range(5):
+        step = ids[[0, 1], [9 + i, 14 + i]]
+        assert np.abs(ours.step(step) - right.step(step)).max() < 5e-3 * scale
+
+
+def test_it_is_opened_where_cuda_is_wanted(tmp_path, monkeypatch):
+    """As far as it goes without a GPU: the graph is rewritten, the CPU runs it; what is damaged is still said in words."""
+    spec = DECODERS["llama"]
+    (tmp_path / "fused.onnx").write_bytes(fused_decoder(spec, state_of(made(spec))).SerializeToString())
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    assert Decoder(tmp_path / "fused.onnx", about(spec)).cached(0, "key").dtype == np.float32
+    monkeypatch.setattr(engine, "wanted", lambda device: [CUDA])
+    for model in (tmp_path / "fused.onnx", (tmp_path / "fused.onnx").read_bytes()):
+        assert Decoder(model, about(spec)).cached(0, "key").dtype == np.float16
+    for name in ("damaged.onnx", "missing.onnx"):
+        with pytest.raises(PlaygroundError, match=name):
+            Decoder(tmp_path / name, about(spec))
