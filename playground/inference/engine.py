@@ -15,6 +15,7 @@ from playground.inference.sampling import choose as draw
 from playground.inference.session import CUDA, open_session, running_on, wanted
 
 ABOUT = "playground.json"
+RECURRENT = ("rnn", "lstm", "gru")
 STEMS = ("model", "decoder_model")
 KEPT = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
 
@@ -273,9 +274,90 @@ def read_source(
     return mask, dict(zip(names, made, strict=True))
 
 
+class Recurrent(Writer):
+    """An RNN, LSTM or GRU that reads from left to right: its state goes to and fro between two buffers.
+
+    Args:
+        model: the file of the graph, or a session that others use too.
+        about, batch, device, threads: as of :class:`Decoder`.
+    """
+
+    def __init__(
+        self, model: Path | ort.InferenceSession, about: About, batch: int = 1, device: str = "auto", threads: int = 0
+    ) -> None:
+        known = isinstance(model, ort.InferenceSession)
+        self.session = model if known else open_session(model, device, threads, batch)
+        self.about, self.batch, self.room = about, batch, about.context_length
+        self.provider = running_on(self.session)
+        self.length = np.zeros(batch, dtype=np.int32)
+        self._names = [value.name.removeprefix("past_") for value in self.session.get_inputs() if value.name.startswith("past_")]
+        self._ids = np.zeros((batch, 1), dtype=np.int64)
+        self._logits = np.zeros((batch, 1, about.vocab_size), dtype=np.float32)
+        self._states = [self._empty(), self._empty()]
+        self._steps = [self._bound(self._ids, self._logits, before) for before in (0, 1)]
+        self._before = 0  # in which buffers the state is
+
+    def _empty(self) -> list[ort.OrtValue]:
+        shape = (self.about.n_layers, self.batch, self.about.d_model)
+        device = "cuda" if self.provider == "CUDA" else "cpu"
+        return [ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=np.float32), device, 0) for _ in self._names]
+
+    def _bound(self, ids: np.ndarray, logits: np.ndarray, before: int) -> ort.IOBinding:
+        """From the state in one pair of buffers to that in the other."""
+        binding = self.session.io_binding()
+        binding.bind_ortvalue_input("input_ids", ort.OrtValue.ortvalue_from_numpy(ids, "cpu", 0))
+        binding.bind_ortvalue_output("logits", ort.OrtValue.ortvalue_from_numpy(logits, "cpu", 0))
+        for name, old, new in zip(self._names, self._states[before], self._states[1 - before], strict=True):
+            binding.bind_ortvalue_input(f"past_{name}", old)
+            binding.bind_ortvalue_output(f"present_{name}", new)
+        binding.arrays = ids, logits  # ONNX Runtime reads and writes their memory: they must live as long
+        return binding
+
+    def read(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """Begins anew with these texts; logits after each ``[batch, vocabulary]``.
+
+        Raises:
+            PlaygroundError: when one is empty, or they differ in length.
+        """
+        ids = equally_long(texts)
+        logits = np.zeros((*ids.shape, self.about.vocab_size), dtype=np.float32)
+        self._states[0] = self._empty()
+        self._steps = [self._bound(self._ids, self._logits, before) for before in (0, 1)]
+        self.session.run_with_iobinding(self._bound(ids, logits, 0))
+        self._before, self.length = 1, np.full(self.batch, ids.shape[1], dtype=np.int32)
+        return logits[:, -1]
+
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        """One more token for each text ``[batch]``; logits after it ``[batch, vocabulary]``, which the next call writes
+        over.
+        """
+        self._ids[:, 0] = tokens
+        self.session.run_with_iobinding(self._steps[self._before])
+        self._before = 1 - self._before
+        self.length += 1
+        return self._logits[:, 0]
+
+    def twin(self) -> "Recurrent":
+        """The same weights with a state of its own."""
+        return Recurrent(self.session, self.about, self.batch)
+
+
+def equally_long(texts: Sequence[Sequence[int]]) -> np.ndarray:
+    """Texts as one array ``[batch, n]``.
+
+    Raises:
+        PlaygroundError: when one is empty, or they differ in length.
+    """
+    if len({len(text) for text in texts}) != 1 or not len(texts[0]):
+        raise PlaygroundError(
+            "This model writes only texts of equal length at once, of one token at least.", "Give them one by one."
+        )
+    return np.ascontiguousarray(texts, dtype=np.int64)
+
+
 class Portable(Writer):
-    """One or several texts of equal length with a graph of standard operators: whatever :class:`Decoder` cannot run
-    (recurrent models, heads of odd widths).
+    """One or several texts of equal length with a graph of standard operators: transformers that :class:`Decoder` cannot
+    run, such as heads of odd widths.
 
     Args:
         folder: of the export.
@@ -311,25 +393,25 @@ class Portable(Writer):
         self.cross = seen | {"encoder_attention_mask": mask}
 
     def read(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
-        """As :meth:`Decoder.read`."""
+        """As :meth:`Recurrent.read`."""
+        ids = equally_long(texts)
         self.length = np.zeros(self.batch, dtype=np.int32)
+        empty = (self.batch, self.about.n_kv_heads, 0, self.about.head_dim)
         self.state = {
-            value.name: np.zeros(
-                self._empty(value.name), np.float16 if value.type == "tensor(float16)" else np.float32
-            )
+            value.name: np.zeros(empty, KEPT[value.type])
             for value in self.session.get_inputs()
             if value.name.startswith("past")
         }
-        return self._run(np.asarray(texts, dtype=np.int64))
+        return self._run(ids)
 
     def step(self, tokens: np.ndarray) -> np.ndarray:
         return self._run(np.asarray(tokens, dtype=np.int64).reshape(-1, 1))
 
-    def _empty(self, name: str) -> tuple[int, ...]:
-        about = self.about
-        if name in ("past_hidden", "past_cell"):
-            return (about.n_layers, self.batch, about.d_model)
-        return (self.batch, about.n_kv_heads, 0, about.head_dim)
+    def twin(self) -> "Portable":
+        """The same weights with a cache of its own."""
+        made = copy.copy(self)
+        made.length = self.length.copy()
+        return made
 
     def _run(self, ids: np.ndarray) -> np.ndarray:
         before, n = int(self.length[0]), ids.shape[1]
@@ -339,8 +421,7 @@ class Portable(Writer):
         if "position_ids" in self.inputs:
             feed["position_ids"] = np.tile(np.arange(before, before + n), (self.batch, 1))
         made = dict(zip(self.outputs, self.session.run(self.outputs, feed), strict=True))
-        self.state = {"past_key_values" + name.removeprefix("present") if "." in name else name.replace("present", "past"): value
-                      for name, value in made.items() if name != "logits"}  # fmt: skip
+        self.state = {name.replace("present", "past_key_values"): value for name, value in made.items() if name != "logits"}
         self.length = self.length + np.int32(n)
         return made["logits"][:, -1]
 
@@ -371,12 +452,14 @@ class Engine:
             raise PlaygroundError("This model reads text; it does not continue it.", "Use playground.inference.reader.")
         fused = folder / f"fused.{precision}.onnx"
         self.fused = fused.exists()
-        self.model: Decoder | Portable
+        self.model: Decoder | Recurrent | Portable
         if self.fused and self.about.architecture == "encoder-decoder":
             reader = graph_file(folder, "encoder_model", precision)
             self.model = PairDecoder(reader, fused, self.about, batch, device, threads)
         elif self.fused:
             self.model = Decoder(fused, self.about, batch, 0, device, threads)
+        elif self.about.architecture in RECURRENT:
+            self.model = Recurrent(graph_file(folder, "model", precision), self.about, batch, device, threads)
         else:
             self.model = Portable(folder, self.about, batch, device, threads, precision)
         self.provider = self.model.provider
@@ -384,11 +467,7 @@ class Engine:
     def twin(self) -> "Engine":
         """The same weights with a cache of its own: for somebody else, at the same time."""
         made = copy.copy(self)
-        if self.fused:
-            made.model = self.model.twin()
-        else:
-            made.model = copy.copy(self.model)
-            made.model.length = self.model.length.copy()
+        made.model = self.model.twin()
         return made
 
     def generate(
@@ -410,8 +489,7 @@ class Engine:
         about, rng, written = self.about, np.random.default_rng(seed), list(ids)
         if source_ids is not None:
             self.model.source(source_ids)
-        recurrent = about.architecture in ("rnn", "lstm", "gru")
-        room = len(written) + most if recurrent else about.context_length
+        room = len(written) + most if about.architecture in RECURRENT else about.context_length
         logits = self.model.read([written[-room:]])
         for _ in range(most):
             token = choose(logits[0]) if choose else draw(logits[0], sampling, rng, written)

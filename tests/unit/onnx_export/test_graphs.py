@@ -8,7 +8,8 @@ import torch
 from models.build import build
 from models.presets import PRESETS
 from models.spec import ModelSpec
-from playground.inference.engine import About, Decoder, PairDecoder
+from playground.errors import PlaygroundError
+from playground.inference.engine import About, Decoder, PairDecoder, Recurrent
 from playground.inference.session import open_session
 from playground.onnx_export import shrink, verify
 from playground.onnx_export.fused import can_be_fused, fused_decoder
@@ -94,6 +95,26 @@ def recurrent_spec(kind: str, bidirectional: bool, bias: bool) -> ModelSpec:
 def test_recurrent_models_agree_with_torch(kind, bidirectional, bias, native, tmp_path):
     model = made(recurrent_spec(kind, bidirectional, bias))
     checked(model, tmp_path, {"model.onnx": recurrent(model.spec, state_of(model), native)})
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["operators of ONNX", "cells"])
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_a_recurrent_writer_remembers_what_torch_remembers(kind, native):
+    """Three texts at once, token by token, with a twin that writes others in between; then all begins anew."""
+    model = made(recurrent_spec(kind, bidirectional=False, bias=True))
+    graph = recurrent(model.spec, state_of(model), native)
+    first = Recurrent(open_session(graph.SerializeToString(), "cpu"), about(model.spec), batch=3)
+    twin = first.twin()
+    ids = np.random.default_rng(1).integers(4, 50, (2, 3, 20))
+    with torch.no_grad():
+        right = [model(torch.from_numpy(texts)).logits.numpy() for texts in ids]
+    for n in (7, 1):
+        said = [writer.read(texts[:, :n]).copy() for writer, texts in ((first, ids[0]), (twin, ids[1]))]
+        for i in range(n, 20):
+            assert max(np.abs(said[k] - right[k][:, i - 1]).max() for k in (0, 1)) < 1e-5, f"token {i}"
+            said = [writer.step(texts[:, i]) for writer, texts in ((first, ids[0]), (twin, ids[1]))]
+    with pytest.raises(PlaygroundError, match="equal length"):
+        first.read([[5], [5, 6], [7]])
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8", "int4"])
