@@ -114,15 +114,16 @@ def running() -> None:
 
     _, race = st.session_state["export.race"]
     slow = next((runner for runner in race.runners if runner.name == "torch, cache"), race.runners[0])
-    rows = []
+    rows, most = [], max(runner.speed for runner in race.runners) if race.is_over else race.most
     for index, runner in enumerate(race.runners):
         said = runner.error or (f"{runner.speed:,.0f} " + t("tokens/s"))
         if slow.speed and runner.speed and runner is not slow and not runner.error:
             said += f" · {runner.speed / slow.speed:.1f} ×"
         rows.append(
-            {"name": runner.name, "tokens": runner.tokens, "told": said, "colour": SPARE[index % len(SPARE)]}
-        )
-    race_bars(rows, "export.race.bars", race.most, t("Race"))
+            {"name": runner.name, "value": runner.speed if race.is_over else runner.tokens, "told": said,
+             "colour": SPARE[index % len(SPARE)]}
+        )  # fmt: skip
+    race_bars(rows, "export.race.bars", most or 1, t("Race"))
     if race.is_over:
         same = ", ".join(
             f"{runner.name} {same_share(runner, slow):.0%}"
@@ -131,9 +132,9 @@ def running() -> None:
         )
         providers = ", ".join(sorted({runner.provider for runner in race.runners if "ONNX" in runner.name}))
         st.caption(
-            t("They took turns of {ms} ms, so that all had the same machine; × is against torch with a cache. ONNX Runtime "
-              "ran on: {providers}. Greedy text the same as torch's, from the beginning: {same}.", providers=providers, same=same,
-              ms=round(1000 * TURN))
+            t("Now the bars are speeds. They took turns of {ms} ms, so that all had the same machine; × is against torch with "
+              "a cache. ONNX Runtime ran on: {providers}. Greedy text the same as torch's, from the beginning: {same}.",
+              providers=providers, same=same, ms=round(1000 * TURN))
         )  # fmt: skip
     elif st.button(t("Stop"), icon=":material/stop:", key="export.race.stop"):
         race.stop()

@@ -11,7 +11,7 @@ export default function ({ data, parentElement }) {
     const [name, track, told] = root.children[index].children;
     name.textContent = row.name;
     told.textContent = row.told;
-    track.firstChild.style.width = `${(100 * row.tokens) / data.most}%`;
+    track.firstChild.style.width = `${(100 * row.value) / data.most}%`;
     track.firstChild.style.background = row.colour;
   });
 }
