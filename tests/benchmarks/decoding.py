@@ -9,6 +9,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import torch
 
 from models.build import build
 from models.presets import PRESETS
+from models.spec import ModelSpec
 from playground.inference.engine import Decoder, Engine
 from playground.onnx_export import loadable, package, shrink, verify
 from playground.onnx_export.export import write_fused
@@ -46,8 +48,7 @@ def measure() -> list[tuple]:
             "transformers": python_with(Path(place) / "transformers", TRANSFORMERS, torch=True),
         }
         for title, preset in MODELS.items():
-            spec = PRESETS[preset].spec.replace(vocab_size=VOCABULARY, context_length=ROOM)
-            model, folder = lively(spec), Path(place) / preset
+            model, folder = lively(sized(PRESETS[preset].spec)), Path(place) / preset
             rows.append(export(title, model, folder))
             for batch in (1, 8):
                 rows += compared(title, model, folder, batch, tools)
@@ -56,8 +57,13 @@ def measure() -> list[tuple]:
     return rows
 
 
+def sized(spec: ModelSpec) -> ModelSpec:
+    """With the vocabulary and the room that all have here."""
+    return spec.replace(vocab_size=VOCABULARY, context_length=ROOM)
+
+
 @torch.no_grad()
-def lively(spec) -> torch.nn.Module:
+def lively(spec: ModelSpec) -> torch.nn.Module:
     """A model with random weights, large enough that its text varies; token 0 never comes, so nobody stops early."""
     torch.manual_seed(0)
     model = build(spec).eval()
@@ -108,13 +114,12 @@ def write(model, folder: Path) -> None:
 
 
 def compared(title: str, model, folder: Path, batch: int, tools: dict[str, Tool | None]) -> list[tuple]:
-    """Tokens a second of everything. Each rival has a race of its own against this engine: a third one's threads would slow
-    both, and not by the same share.
+    """Tokens a second of everything. Each rival has a race of its own against this engine, and a process of its own: the
+    threads of a third one, or what this process did before, would slow it.
     """
     prompts = np.random.default_rng(0).integers(4, VOCABULARY, (batch, 8))
     rivals: dict[str, Callable[[], Turns]] = {
-        "torch, no cache": lambda: uncached(model, prompts),
-        "torch, cache": lambda: cached(model, prompts),
+        way: lambda way=way: in_torch(title, way, prompts) for way in ("torch, no cache", "torch, cache")
     }
     precisions = [name for name in PRECISIONS if name != "kv8" or not model.spec.is_recurrent]
     if not model.spec.is_recurrent:
@@ -198,12 +203,22 @@ def engine(folder: Path, precision: str, prompts: np.ndarray) -> Turns:
             yield time.perf_counter() - began, said[0].tolist()
 
 
+def in_torch(title: str, way: str, prompts: np.ndarray) -> Turns:
+    script = [sys.executable, "-m", "tests.benchmarks.decoding_torch", title, way, json.dumps(prompts.tolist()), str(THREADS)]
+    return elsewhere(way, script, None)
+
+
 def foreign(name: str, tool: Tool, folder: Path, prompts: np.ndarray) -> Turns:
     script = HERE / f"decoding_{name.replace('-', '_')}.py"
-    command = tool.command(script, str(folder), json.dumps(prompts.tolist()), str(MOST), str(THREADS))
+    return elsewhere(name, tool.command(script, str(folder), json.dumps(prompts.tolist()), str(MOST), str(THREADS)), tool.env)
+
+
+def elsewhere(name: str, command: list[str], env: dict[str, str] | None) -> Turns:
+    """Somebody's turns in a process of its own."""
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=tool.env
-    ) as process:
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
+        cwd=HERE.parents[1],
+    ) as process:  # fmt: skip
         try:
             if process.stdout.readline().strip() != "ready":
                 raise RuntimeError(f"{name} does not start: {process.stderr.read()[-600:]}")
@@ -214,6 +229,8 @@ def foreign(name: str, tool: Tool, folder: Path, prompts: np.ndarray) -> Turns:
                 yield took, said
         finally:
             process.kill()
+
+
 def limits(model, folder: Path) -> list[tuple]:
     """How far fp32 is from what the memory allows, and whether later tokens cost more."""
     spec = model.spec.replace(context_length=LATE)
