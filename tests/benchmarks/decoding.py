@@ -26,6 +26,7 @@ from playground.onnx_export import loadable, package, shrink, verify
 from playground.onnx_export.export import write_fused
 from playground.onnx_export.recurrent import recurrent
 from playground.onnx_export.transformers import decoder, state_of
+from playground.runs.submit import SETTINGS
 from tests.interoperability.environments import GENAI, TRANSFORMERS, Tool, python_with
 
 MOST, TURN, ROUNDS, VOCABULARY, ROOM, LATE = 256, 64, 3, 1024, 320, 1056
@@ -115,7 +116,7 @@ def write(model, folder: Path) -> None:
 
 def compared(title: str, model, folder: Path, batch: int, tools: dict[str, Tool | None]) -> list[tuple]:
     """Tokens a second of everything. Each rival has a race of its own against this engine, and a process of its own: the
-    threads of a third one, or what this process did before, would slow it.
+    threads of a third one would slow it.
     """
     prompts = np.random.default_rng(0).integers(4, VOCABULARY, (batch, 8))
     rivals: dict[str, Callable[[], Turns]] = {
@@ -214,7 +215,10 @@ def foreign(name: str, tool: Tool, folder: Path, prompts: np.ndarray) -> Turns:
 
 
 def elsewhere(name: str, command: list[str], env: dict[str, str] | None) -> Turns:
-    """Somebody's turns in a process of its own."""
+    """Somebody's turns in a process of its own, without the app's own settings: threads that do not wait spinning are kind to
+    a training beside, and halve the speed of PyTorch here.
+    """
+    env = {name: value for name, value in (env or os.environ).items() if name not in SETTINGS}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
         cwd=HERE.parents[1],

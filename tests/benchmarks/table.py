@@ -37,7 +37,7 @@ def main(wanted: list[str]) -> int:
     try:
         for name in wanted or ROWS:
             print(f"... {name}", file=sys.stderr, flush=True)
-            # In a process of its own: threads and objects of the one before slow PyTorch more than others.
+            # In a process of its own, so that nothing of the one before is left.
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
                 rows = alone.submit(_measure, name).result()
             for what, measured, *_ in rows:
