@@ -12,7 +12,7 @@ from playground.errors import PlaygroundError
 
 def describe(path: Path) -> dict[str, Any]:
     """``ends`` (name, kind, type, shape), ``operators`` (name, count), ``nodes`` (name, operator, inputs, outputs, weights,
-    settings) and ``bytes`` of weights.
+    settings) and ``bytes`` of weights. What a Scan repeats for each token comes after it.
 
     Raises:
         PlaygroundError: when it is no ONNX model.
@@ -29,10 +29,12 @@ def describe(path: Path) -> dict[str, Any]:
         for kind, values in (("input", graph.input), ("output", graph.output))
         for value in values
     ]
-    shapes = {value.name: _shape(value) for value in [*graph.value_info, *graph.output]}
-    nodes = [_node(node, weights, shapes) for node in graph.node]
+    parts = [graph, *(body for node in graph.node for body in _bodies(node))]
+    shapes = {value.name: _shape(value) for part in parts for value in [*part.value_info, *part.output]}
+    every = [one for node in graph.node for one in (node, *(inner for body in _bodies(node) for inner in body.node))]
     return {
-        "ends": ends, "nodes": nodes, "operators": Counter(node.op_type for node in graph.node).most_common(),
+        "ends": ends, "nodes": [_node(node, weights, shapes) for node in every],
+        "operators": Counter(node.op_type for node in every).most_common(),
         "bytes": sum(len(held.raw_data) for held in weights.values()),
     }  # fmt: skip
 
@@ -46,6 +48,10 @@ def _node(node: onnx.NodeProto, weights: dict[str, TensorProto], shapes: dict[st
         ", ".join(_weight(weights[name]) for name in node.input if name in weights),
         ", ".join(f"{held.name}={_short(helper.get_attribute_value(held))}" for held in node.attribute),
     )
+
+
+def _bodies(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    return [held.g for held in node.attribute if held.HasField("g")]
 
 
 def _end(value: onnx.ValueInfoProto, kind: str) -> tuple[str, str, str, str]:
@@ -69,5 +75,7 @@ def _type(kind: int) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, onnx.GraphProto):
+        return f"{len(value.node)} nodes, which follow"
     text = value.decode() if isinstance(value, bytes) else str(value)
     return text if len(text) < 60 else text[:57] + "…"

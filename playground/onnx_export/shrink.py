@@ -172,7 +172,8 @@ class _FewBits:
 def _constant_matrices(graph: onnx.GraphProto) -> dict[str, tuple[str, np.ndarray]]:
     """Every matrix that is a weight, or a weight turned round: a name for what is kept of it, and ``[outputs, inputs]``."""
     held = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
-    found = {name: (f"{name}.turned", numpy_helper.to_array(tensor).T) for name, tensor in held.items()}
+    plain = lambda name: name.removesuffix(".T") if name.endswith(".T") else f"{name}.turned"
+    found = {name: (plain(name), numpy_helper.to_array(tensor).T) for name, tensor in held.items()}
     for node in graph.node:
         if node.op_type == "Transpose" and node.input[0] in held:
             found[node.output[0]] = node.input[0], numpy_helper.to_array(held[node.input[0]])

@@ -13,6 +13,7 @@ from playground.inference.engine import About, Decoder, PairDecoder, Recurrent
 from playground.inference.session import open_session
 from playground.onnx_export import shrink, verify
 from playground.onnx_export.fused import can_be_fused, fused_decoder
+from playground.onnx_export.reading import describe
 from playground.onnx_export.recurrent import recurrent
 from playground.onnx_export.transformers import decoder, encoder, source_encoder, state_of, target_decoder
 
@@ -241,6 +242,16 @@ def test_smaller_weights_are_smaller_and_still_close(precision):
     ids = list(range(10, 30))
     ours, right = (Decoder(graph.SerializeToString(), about(spec)).read([ids])[0] for graph in (small, whole))
     assert np.corrcoef(ours, right)[0, 1] > {"fp16": 0.9999, "int8": 0.999, "int4": 0.9}[precision]
+
+
+def test_a_viewer_sees_what_a_scan_repeats(tmp_path):
+    model = made(recurrent_spec("gru", bidirectional=False, bias=True))
+    shrink.save(recurrent(model.spec, state_of(model), native=False), tmp_path / "model.onnx")
+    told = describe(tmp_path / "model.onnx")
+    scans = [i for i, node in enumerate(told["nodes"]) if node[1] == "Scan"]
+    assert len(scans) == model.spec.n_layers and dict(told["operators"])["Sigmoid"] == 2 * model.spec.n_layers
+    inside = told["nodes"][scans[0] + 1]
+    assert inside[1] == "MatMul" and "weight_hh_l0.T" in inside[4] and "nodes, which follow" in told["nodes"][scans[0]][5]
 
 
 def test_the_graph_obeys_onnx():
