@@ -80,6 +80,12 @@ class Writer:
     """What writes several texts at once: `read` begins them, `step` adds a token to each."""
 
     batch: int
+    provider: str
+
+    @property
+    def memory(self) -> str:
+        """Where what the graph keeps from token to token lies, as ONNX Runtime names it."""
+        return "cuda" if self.provider == "CUDA" else "cpu"
 
     def read(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         raise NotImplementedError
@@ -121,8 +127,7 @@ class Decoder(Writer):
         device: str = "auto",
         threads: int = 0,
     ) -> None:
-        known = isinstance(model, ort.InferenceSession)
-        self.session = model if known else open_fused(model, device, threads, batch)
+        self.session = open_fused(model, device, threads, batch)
         self.about, self.batch, self.room = about, batch, min(room or about.context_length, about.context_length)
         self.provider = running_on(self.session)
         self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text
@@ -140,12 +145,12 @@ class Decoder(Writer):
         return Decoder(self.session, self.about, self.batch, self.room)
 
     def _empty_cache(self) -> dict[str, ort.OrtValue]:
-        about, device = self.about, "cuda" if self.provider == "CUDA" else "cpu"
+        about = self.about
         shape = (self.batch, about.n_kv_heads, self.room, about.head_dim)
         types = {value.name: value.type for value in self.session.get_inputs()}
         kept = KEPT[types["past_key_values.0.key"]]
         return {
-            f"{i}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=kept), device, 0)
+            f"{i}.{kind}": ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=kept), self.memory, 0)
             for i in range(about.n_layers)
             for kind in ("key", "value")
         }
@@ -208,9 +213,10 @@ class Decoder(Writer):
         return self._logits
 
 
-def open_fused(model: Path | bytes, device: str, threads: int, batch: int) -> ort.InferenceSession:
+def open_fused(model: Path | bytes | ort.InferenceSession, device: str, threads: int, batch: int) -> ort.InferenceSession:
     """As `session.open_session`; where CUDA will run it, with attention in 16 bits, which is all that it has there."""
-    if CUDA not in wanted(device) or (isinstance(model, Path) and not model.is_file()):
+    known = isinstance(model, ort.InferenceSession) or (isinstance(model, Path) and not model.is_file())
+    if known or CUDA not in wanted(device):
         return open_session(model, device, threads, batch)
     import onnx
 
@@ -240,16 +246,14 @@ class PairDecoder(Decoder):
         device: str = "auto",
         threads: int = 0,
     ) -> None:
-        known = isinstance(reader, ort.InferenceSession)
-        self.reader = reader if known else open_session(reader, device, threads, batch)
+        self.reader = open_session(reader, device, threads, batch)
         self.cross: dict[str, ort.OrtValue] = {}
         super().__init__(model, about, batch, 0, device, threads)
 
     def source(self, ids: Sequence[int]) -> None:
         """Reads the source, once for all tokens of the answer."""
         mask, seen = read_source(self.reader, ids, self.batch)
-        device = "cuda" if self.provider == "CUDA" else "cpu"
-        self.cross = {name: ort.OrtValue.ortvalue_from_numpy(value, device, 0) for name, value in seen.items()}
+        self.cross = {name: ort.OrtValue.ortvalue_from_numpy(value, self.memory, 0) for name, value in seen.items()}
         self.cross["encoder_attention_mask"] = ort.OrtValue.ortvalue_from_numpy(mask, "cpu", 0)
         self._bind()
 
@@ -285,29 +289,27 @@ class Recurrent(Writer):
     def __init__(
         self, model: Path | ort.InferenceSession, about: About, batch: int = 1, device: str = "auto", threads: int = 0
     ) -> None:
-        known = isinstance(model, ort.InferenceSession)
-        self.session = model if known else open_session(model, device, threads, batch)
+        self.session = open_session(model, device, threads, batch)
         self.about, self.batch, self.room = about, batch, about.context_length
         self.provider = running_on(self.session)
         self.length = np.zeros(batch, dtype=np.int32)
         self._names = [value.name.removeprefix("past_") for value in self.session.get_inputs() if value.name.startswith("past_")]
         self._ids = np.zeros((batch, 1), dtype=np.int64)
         self._logits = np.zeros((batch, 1, about.vocab_size), dtype=np.float32)
-        self._states = [self._empty(), self._empty()]
-        self._steps = [self._bound(self._ids, self._logits, before) for before in (0, 1)]
-        self._before = 0  # in which buffers the state is
+        self._nothing, self._first, second = self._empty(), self._empty(), self._empty()
+        self._steps = [self._bound(self._ids, self._logits, *pair) for pair in ((self._first, second), (second, self._first))]
+        self._before = 0  # in which buffers the state is: the first, or the second
 
     def _empty(self) -> list[ort.OrtValue]:
         shape = (self.about.n_layers, self.batch, self.about.d_model)
-        device = "cuda" if self.provider == "CUDA" else "cpu"
-        return [ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=np.float32), device, 0) for _ in self._names]
+        return [ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=np.float32), self.memory, 0) for _ in self._names]
 
-    def _bound(self, ids: np.ndarray, logits: np.ndarray, before: int) -> ort.IOBinding:
-        """From the state in one pair of buffers to that in the other."""
+    def _bound(self, ids: np.ndarray, logits: np.ndarray, before: list, after: list) -> ort.IOBinding:
+        """From the state in some buffers to that in others."""
         binding = self.session.io_binding()
         binding.bind_ortvalue_input("input_ids", ort.OrtValue.ortvalue_from_numpy(ids, "cpu", 0))
         binding.bind_ortvalue_output("logits", ort.OrtValue.ortvalue_from_numpy(logits, "cpu", 0))
-        for name, old, new in zip(self._names, self._states[before], self._states[1 - before], strict=True):
+        for name, old, new in zip(self._names, before, after, strict=True):
             binding.bind_ortvalue_input(f"past_{name}", old)
             binding.bind_ortvalue_output(f"present_{name}", new)
         binding.arrays = ids, logits  # ONNX Runtime reads and writes their memory: they must live as long
@@ -321,10 +323,8 @@ class Recurrent(Writer):
         """
         ids = equally_long(texts)
         logits = np.zeros((*ids.shape, self.about.vocab_size), dtype=np.float32)
-        self._states[0] = self._empty()
-        self._steps = [self._bound(self._ids, self._logits, before) for before in (0, 1)]
-        self.session.run_with_iobinding(self._bound(ids, logits, 0))
-        self._before, self.length = 1, np.full(self.batch, ids.shape[1], dtype=np.int32)
+        self.session.run_with_iobinding(self._bound(ids, logits, self._nothing, self._first))
+        self._before, self.length = 0, np.full(self.batch, ids.shape[1], dtype=np.int32)
         return logits[:, -1]
 
     def step(self, tokens: np.ndarray) -> np.ndarray:

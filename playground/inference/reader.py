@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from playground.errors import PlaygroundError
-from playground.inference.engine import About, graph_file
+from playground.inference.engine import RECURRENT, About, graph_file
 from playground.inference.sampling import softmax
 from playground.inference.session import open_session, running_on
 
@@ -46,7 +46,7 @@ class Reader:
             texts: token ids, each text at least one and at most the model's context.
         """
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
-        most = self.about.context_length if self.about.architecture not in ("rnn", "lstm", "gru") else 2**31
+        most = self.about.context_length if self.about.architecture not in RECURRENT else 2**31
         if not len(texts) or lengths.min() < 1 or lengths.max() > most:
             raise PlaygroundError(f"A text must have 1 to {most:,} tokens.", "Cut it, or give one.")
         ids = np.full((len(texts), lengths.max()), self.about.ids[0], dtype=np.int64)

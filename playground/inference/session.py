@@ -16,12 +16,12 @@ ort.set_default_logger_severity(3)
 
 
 def open_session(
-    model: Path | str | bytes, device: str = "auto", threads: int = 0, batch: int = 1
+    model: Path | str | bytes | ort.InferenceSession, device: str = "auto", threads: int = 0, batch: int = 1
 ) -> ort.InferenceSession:
     """A session on the GPU where there is one that works, else on the CPU.
 
     Args:
-        model: a file, or its bytes.
+        model: a file, or its bytes; a session that is open already is given back.
         device: "auto", "cuda" or "cpu".
         threads: of the CPU; 0 chooses by the size of the model.
         batch: how many texts will be run at once.
@@ -29,6 +29,8 @@ def open_session(
     Raises:
         PlaygroundError: when it is no ONNX model, or none that this ONNX Runtime can run.
     """
+    if isinstance(model, ort.InferenceSession):
+        return model
     if not isinstance(model, bytes):
         path = Path(model)
         if not path.is_file():

@@ -140,8 +140,10 @@ def _steps(
 
     def graphs() -> dict[str, Any]:
         sizes: dict[str, int] = {}
+        whole = graphs_of(model, weights, attentions)
         for precision in ordered:
-            for name, graph in graphs_of(model, weights, attentions, precision).items():
+            cells = spec.is_recurrent and precision in shrink.BITS
+            for name, graph in (graphs_of(model, weights, native=False) if cells else whole).items():
                 if is_fused(model) and precision != "fp32" and name != "encoder_model":
                     continue  # the fast graph has them
                 size = shrink.save(shrink.shrink(graph, precision), graph_file(made, name, precision))
@@ -198,12 +200,12 @@ def is_fused(model: nn.Module) -> bool:
 
 
 def graphs_of(
-    model: nn.Module, weights: Weights, attentions: bool = False, precision: str = "fp32"
+    model: nn.Module, weights: Weights, attentions: bool = False, native: bool = True
 ) -> dict[str, onnx.ModelProto]:
-    """The graphs of standard operators that are the model, by the names of their files without ".onnx"; in full precision
-    still, but such that they can be shrunk to the given one.
+    """The graphs of standard operators that are the model, by the names of their files without ".onnx"; recurrent layers as
+    ONNX's own operators, or as cells, see `recurrent.recurrent`.
     """
-    spec, native = model.spec, precision not in shrink.BITS
+    spec = model.spec
     if isinstance(model, Reader):
         return {"model": reader(model, weights, attentions, native)}
     if spec.is_recurrent:
