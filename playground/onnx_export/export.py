@@ -20,7 +20,7 @@ from playground.errors import PlaygroundError
 from playground.inference.engine import ABOUT, About, graph_file
 from playground.onnx_export import package, shrink, verify
 from playground.onnx_export.cache import cache_scales
-from playground.onnx_export.fused import can_be_fused, fused_decoder
+from playground.onnx_export.fused import can_be_fused, can_keep_8_bits, fused_decoder
 from playground.onnx_export.layers import Weights
 from playground.onnx_export.readers import reader
 from playground.onnx_export.recurrent import recurrent
@@ -103,7 +103,7 @@ def export(
     step = run.checkpoints()[-1] if step is None and run.checkpoints() else step
     progress("Loading the model", 0.0)
     model, tokenizer = load_model(run, step), Tokenizer.load(run.tokenizer_path)
-    if "kv8" in precisions and not (is_fused(model) and model.spec.architecture == "decoder"):
+    if "kv8" in precisions and not (is_fused(model) and can_keep_8_bits(model.spec)):
         raise PlaygroundError(
             f"{run.name} has no cache of keys and values that could be kept in 8 bits.", "Leave kv8 out."
         )
@@ -187,7 +187,7 @@ def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: lis
     sizes, scales = {"fp32": shrink.save(whole, fp32)}, None
     for precision in [name for name in precisions if name != "fp32"]:
         graph = whole
-        if precision in shrink.SMALL_CACHE and spec.architecture == "decoder":
+        if precision in shrink.SMALL_CACHE and can_keep_8_bits(spec):
             scales = scales or cache_scales(fp32, About.read(folder))
             graph = fused_decoder(spec, weights, scales)
         sizes[precision] = shrink.save(shrink.shrink(graph, precision), folder / f"fused.{precision}.onnx")

@@ -18,6 +18,11 @@ def can_be_fused(spec: ModelSpec) -> bool:
     return writes and spec.head_dim % 16 == 0 and spec.context_length <= MOST_POSITIONS
 
 
+def can_keep_8_bits(spec: ModelSpec) -> bool:
+    """Whether keys and values can be kept in 8 bits; those of a source cannot, so an encoder–decoder keeps all in floats."""
+    return spec.architecture == "decoder" and can_be_fused(spec)
+
+
 def fused_decoder(spec: ModelSpec, weights: Weights, scales: Scales | None = None) -> onnx.ModelProto:
     """A decoder, or the writing half of an encoder–decoder, whose cache stays where it is: ``present`` may be bound to the
     memory of ``past``.

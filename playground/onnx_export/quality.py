@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from playground.inference.engine import About, Engine
+from playground.inference.engine import About, Engine, Writer
 from playground.inference.reader import Reader
 
 HIDE_EVERY = 7  # tokens, of what fills in hidden words
@@ -95,16 +95,26 @@ def _costs(
     return {name: Cost(*measured[name], best[name]) for name in precisions}
 
 
+def _forced(model: Writer, logits: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Losses and likeliest tokens ``[batch, n]`` where these tokens are, each told after the right ones before it.
+
+    Args:
+        logits: of the first token.
+    """
+    losses, best, n = [], [], tokens.shape[1]
+    for i in range(n):
+        losses.append(_losses(logits, tokens[:, i]))
+        best.append(logits.argmax(-1))
+        if i + 1 < n:
+            logits = model.step(tokens[:, i])
+    return np.stack(losses, axis=1), np.stack(best, axis=1)
+
+
 def _writing(folder: Path, precision: str, windows: np.ndarray, device: str) -> Told:
     """Every token after the first, told token by token through the engine."""
     model = Engine(folder, precision, batch=len(windows), device=device).model
-    logits, losses, best = model.read(windows[:, :1]), [], []
-    for i in range(1, windows.shape[1]):
-        losses.append(_losses(logits, windows[:, i]).mean())
-        best.append(logits.argmax(-1))
-        if i + 1 < windows.shape[1]:
-            logits = model.step(windows[:, i])
-    return float(np.mean(losses)), np.stack(best, axis=1), None
+    losses, best = _forced(model, model.read(windows[:, :1]), windows[:, 1:])
+    return float(losses.mean()), best, None
 
 
 def _writes(folder: Path, precision: str, text: np.ndarray, device: str) -> Callable[[], int]:
@@ -152,18 +162,14 @@ def _begun(engine: Engine, source: Sequence[int]) -> np.ndarray:
 
 
 def _answering(folder: Path, precision: str, pairs: Sequence[tuple[list[int], list[int]]], device: str) -> Told:
-    """Every token of the right answers, after those before it. Where all are the likeliest, it is what would be written."""
+    """Every token of the right answers. Where all are the likeliest, it is what would be written."""
     engine, losses, best, right = Engine(folder, precision, device=device), [], [], 0
     for source, answer in pairs:
-        logits, said = _begun(engine, source), []
-        for i, token in enumerate(answer):
-            losses.append(_losses(logits, np.array([token]))[0])
-            said.append(int(logits[0].argmax()))
-            if i + 1 < len(answer):
-                logits = engine.model.step(np.array([token]))
-        best += said
-        right += said == list(answer)
-    return float(np.mean(losses)), np.array(best), right / len(pairs)
+        lost, said = _forced(engine.model, _begun(engine, source), np.array([answer]))
+        losses.append(lost[0])
+        best.append(said[0])
+        right += said[0].tolist() == list(answer)
+    return float(np.concatenate(losses).mean()), np.concatenate(best), right / len(pairs)
 
 
 def _answers(folder: Path, precision: str, pair: tuple[list[int], list[int]], device: str) -> Callable[[], int]:
