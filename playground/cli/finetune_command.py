@@ -3,11 +3,12 @@
 import argparse
 import json
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
 
 from models.spec import ModelSpec, SpecError
 from playground.cli.settings import parse_settings
-from playground.cli.train_command import data_from, train_here
+from playground.cli.train_command import data_from, train_here, train_in_group
 from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import LABELLED_TASKS, METHODS, TASKS, FineTuneSpec, LabelledSpec
@@ -22,6 +23,7 @@ EXAMPLE = """examples:
   python -m playground finetune bible-encoder --task classify --data reviews.csv --label-column stars
   python -m playground finetune bible-encoder --task tag --data bible-punctuation
   python -m playground finetune bible-decoder --task language --data python-docs
+  torchrun --nproc-per-node=2 -m playground finetune bible-encoder --task classify --data bible-unread
   python -m playground finetune bible-decoder --task answer --data pairs.csv --source-column q --target-column a \\
       --template "Q: {question} A:"
 """
@@ -70,30 +72,34 @@ def add(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from playground.training.distributed import under_torchrun
 
+    quiet = options.quiet or bool(options.compare) or options.seeds > 1 or "," in (options.shares or "")
     if under_torchrun():
-        raise PlaygroundError("Fine-tuning runs in one process.", "Start it without torchrun.")
-    store = RunStore()
-    config = config_from(options, store)
-    plans = _plans(config, options, store)
+        return train_in_group(lambda: folders(options), quiet, _tell)
     if options.detach:
         from playground.runs.submit import submit
 
-        for plan in plans:
-            folder = store.create(plan)
+        for folder in folders(options, numbered=False):
             submit(folder)
             print(f"{folder.id} is queued; follow it with: python -m playground runs watch {folder.id}")
         return 0
     done: list[RunFolder] = []
-    for plan in plans:
-        folder = store.create(plan)
-        if len(plans) > 1:
-            print(f"[{len(done) + 1} of {len(plans)}] {plan.name}")
-        code = train_here(folder, options.quiet or len(plans) > 1)
+    for folder in folders(options):
+        code = train_here(folder, quiet)
         if code or folder.status().state != "finished":
             return code
         done.append(folder)
     _tell(done)
     return 0
+
+
+def folders(options: argparse.Namespace, numbered: bool = True) -> Iterator[RunFolder]:
+    """The runs that the options describe, each made when it is asked for."""
+    store = RunStore()
+    plans = _plans(config_from(options, store), options, store)
+    for number, plan in enumerate(plans, start=1):
+        if numbered and len(plans) > 1:
+            print(f"[{number} of {len(plans)}] {plan.name}")
+        yield store.create(plan)
 
 
 def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from models.presets import PRESETS
@@ -85,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     from playground.training.distributed import under_torchrun
 
     if under_torchrun():
-        return _run_in_group(options)
+        return train_in_group(lambda: iter([open_folder(options, RunStore())]), options.quiet)
     folder = open_folder(options, RunStore())
     if options.detach:
         from playground.runs.submit import submit
@@ -96,26 +97,49 @@ def run(options: argparse.Namespace) -> int:
     return train_here(folder, options.quiet)
 
 
-def _run_in_group(options: argparse.Namespace) -> int:
-    """The leader makes the run folder, the others are told where it is."""
+def train_in_group(
+    folders: Callable[[], Iterator[RunFolder]],
+    quiet: bool,
+    tell: Callable[[list[RunFolder]], None] = lambda done: None,
+) -> int:
+    """Trains one run after another with the processes that torchrun started.
+
+    Args:
+        folders: makes the runs; only the leader calls it, the others are told where each is.
+        tell: what the leader says of the runs that are finished.
+    """
     from playground.training.distributed import join_group, leave_group, part_in_peace
 
-    group = join_group()
+    group, code, done = join_group(), 0, []
     try:
-        path, problem = None, None
-        if group.leads:
-            try:
-                path = str(open_folder(options, RunStore()).path)
-            except (PlaygroundError, SpecError) as error:
-                problem = (error.message, error.hint)
-        path, problem = group.share((path, problem))
-        if problem:
-            raise PlaygroundError(*problem) if group.leads else SystemExit(2)
-        code = train_here(RunFolder(Path(path)), options.quiet or not group.leads, group)
+        made = folders() if group.leads else None
+        while path := _next_path(made, group):
+            folder = RunFolder(Path(path))
+            code = train_here(folder, quiet or not group.leads, group)
+            if code or not group.share(folder.status().state == "finished" if group.leads else None):
+                break
+            done.append(folder)
+        if group.leads and done:
+            tell(done)
         part_in_peace(group, code)
         return code
     finally:
         leave_group(group)
+
+
+def _next_path(made: Iterator[RunFolder] | None, group) -> str | None:
+    """Where the next run is, in every process; None after the last one."""
+    path, problem = None, None
+    if group.leads:
+        try:
+            folder = next(made, None)
+            path = str(folder.path) if folder else None
+        except (PlaygroundError, SpecError) as error:
+            problem = (error.message, error.hint)
+    path, problem = group.share((path, problem))
+    if problem:
+        raise PlaygroundError(*problem) if group.leads else SystemExit(2)
+    return path
 
 
 def open_folder(options: argparse.Namespace, store: RunStore) -> RunFolder:
@@ -250,5 +274,6 @@ def train_here(folder: RunFolder, quiet: bool, group=None) -> int:
     signal.signal(signal.SIGTERM, ask_to_stop)
     arguments = {} if group is None else {"group": group}
     state = work(folder, on_event=progress.on_event, in_queue=True, **arguments)
-    progress.close(state)
+    if group is None or group.leads:
+        progress.close(state)
     return {"finished": 0, "paused": 0, "stopped": 0}.get(state, 2)

@@ -164,9 +164,9 @@ class Trainer:
         if self.config.model.dropout or self.config.finetune:  # a head for labels has dropout of its own
             self.device.seed(self.training.seed * 1_000_003 + step * self.group.world + self.group.rank)
         batches = self.batches(step)
-        local = sum(batch.n_targets for batch in batches)
+        local, read = (sum(getattr(batch, name) for batch in batches) for name in ("n_targets", "n_tokens"))
         code, scale = (self.decide(), self.progress.lr_scale) if self.group.leads else (GO_ON, 0.0)
-        count, code, self.progress.lr_scale = self.group.sum([local, code, scale], self.device)
+        count, read, code, self.progress.lr_scale = self.group.sum([local, read, code, scale], self.device)
         if code:
             return self.end(int(code))
         factor = self.set_learning_rate(step)
@@ -175,7 +175,7 @@ class Trainer:
         if self.group.world > 1:
             loss = torch.tensor(self.group.sum([loss.item()], self.device)[0] / self.group.world)
         self.progress.step += 1
-        self.progress.tokens += round(sum(batch.n_tokens for batch in batches) * self.group.world)
+        self.progress.tokens += round(read)
         self.progress.seconds += time.perf_counter() - start
         if self.group.leads:
             lr = self.training.lr * factor

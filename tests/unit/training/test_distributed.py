@@ -1,8 +1,10 @@
 """torchrun with two gloo processes trains the run that one process trains."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,11 +25,24 @@ TORCHRUN = [
 
 
 def train(launcher: list[str], preset: str, batch_size: int, name: str, settings: list[str]):
-    command = [
-        sys.executable, *launcher, "-m", "playground", "train", "--data", "python-docs", "--tokenizer", "char",
-        "--quiet", "--steps", "12", "--preset", preset, "--batch-size", str(batch_size), "--name", name,
-        "--set", *SETTINGS, *settings,
+    return start(
+        launcher, "train", "--data", "python-docs", "--tokenizer", "char", "--steps", "12", "--preset", preset,
+        "--batch-size", str(batch_size), "--name", name, "--set", *SETTINGS, *settings,
+    )  # fmt: skip
+
+
+def tune(launcher: list[str], table: Path):
+    settings = [
+        "training.eval_every=6", "training.warmup_steps=2", "training.threads=1", "model.dropout=0", "finetune.head_dropout=0",
     ]  # fmt: skip
+    return start(
+        launcher, "finetune", "bible-encoder", "--task", "classify", "--data", str(table), "--compare", "lora",
+        "--steps", "6", "--batch-size", "16", "--set", *settings,
+    )  # fmt: skip
+
+
+def start(launcher: list[str], *words: str):
+    command = [sys.executable, *launcher, "-m", "playground", *words, "--quiet"]
     environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
 
@@ -49,6 +64,25 @@ def test_two_processes_have_the_loss_curve_of_one(preset, settings):
         assert rows(two, "train")[step]["tokens"] == row["tokens"]
     for step, row in rows(one, "eval").items():
         assert rows(two, "eval")[step]["val_loss"] == pytest.approx(row["val_loss"], rel=1e-4)
+
+
+def test_two_processes_fine_tune_a_model_and_its_rival_as_one_does(tmp_path):
+    made, table = [], tmp_path / "said.csv"
+    kinds = (("king", "rules"), ("shepherd", "leads sheep"))
+    lines = [f"{who} number {n} {does},{who}" for n in range(80) for who, does in kinds]
+    table.write_text("\n".join(["text,label", *lines]))
+    for launcher in ([], TORCHRUN):
+        result = tune(launcher, table)
+        assert result.returncode == 0, result.stderr[-3000:]
+        assert "low-rank adapters" in result.stdout and result.stdout.count("Finished at step 6") == 2
+        made.append(re.findall(r"The run is ([\w-]+)", result.stdout))
+    for one, two in zip(*made, strict=True):
+        for kind, number in (("train", "loss"), ("eval", "val_loss"), ("eval", "val_accuracy")):
+            expected, found = rows(one, kind), rows(two, kind)
+            assert expected.keys() == found.keys() and expected
+            for step, row in expected.items():
+                assert found[step][number] == pytest.approx(row[number], rel=1e-3), (one, step, number)
+                assert found[step]["tokens"] == row["tokens"]
 
 
 def test_a_batch_that_does_not_divide_is_said():
