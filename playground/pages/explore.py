@@ -9,6 +9,7 @@ from playground.runs.folder import RunFolder
 from playground.ui import cached, links
 from playground.ui.choose import choose_run, choose_step, speaks
 from playground.ui.components.live_text import live_text
+from playground.ui.controls import control
 from playground.ui.explore.scene import LONGEST, Scene, answer_to
 from playground.ui.frame import page_title
 from playground.ui.language import t
@@ -32,8 +33,10 @@ def page() -> None:
     )
     with shown_errors():
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            run = choose_run("explore.run", speaks)
-            step = choose_step("explore", run) if run else 0
+            with control("explore", "run"):
+                run = choose_run("explore.run", speaks)
+            with control("explore", "step"):
+                step = choose_step("explore", run) if run else 0
         if run is None:
             no_model_yet()
             return
@@ -46,8 +49,10 @@ def page() -> None:
 def look(run: RunFolder, step: int) -> None:
     """The text and the view of it; runs again at every key, and leaves the rest of the page alone."""
     with shown_errors():
-        scene = ask(run, step)
-        view = choose_view(scene)
+        with control("explore", "text"):
+            scene = ask(run, step)
+        with control("explore", "view"):
+            view = choose_view(scene)
         notes(scene)
         show(view)(scene)
 

@@ -8,6 +8,7 @@ import streamlit as st
 from playground.runs.folder import RunFolder
 from playground.ui import links
 from playground.ui.choose import choose_run, choose_step, gives_labels, speaks
+from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.jobs import Job
 from playground.ui.language import t, told
@@ -41,8 +42,10 @@ def page() -> None:
     )
     with shown_errors():
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            run = choose_run("export.run", speaks)
-            step = choose_step("export", run) if run else 0
+            with control("export", "run"):
+                run = choose_run("export.run", speaks)
+            with control("export", "step"):
+                step = choose_step("export", run) if run else 0
         if run is None:
             no_model_yet()
             return
@@ -62,29 +65,32 @@ def tell_of_cuda() -> None:
 def ask(run: RunFolder, step: int) -> None:
     """What to make, and the button that makes it."""
     from playground.onnx_export.demo import can_fetch
-    from playground.onnx_export.fused import can_be_fused
+    from playground.onnx_export.fused import can_keep_8_bits
     from playground.onnx_export.shrink import PRECISIONS
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = run.config().model
-        caches = model.architecture == "decoder" and can_be_fused(model) and not gives_labels(run)
+        caches = can_keep_8_bits(model) and not gives_labels(run)
         names = [name for name in PRECISIONS if caches or name != "kv8"]
-        chosen = st.pills(
-            t("Weights"), names, selection_mode="multi", default=names, key=f"export.precisions.{len(names)}",
-            help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
-        )  # fmt: skip
+        with control("export", "weights", "content"):
+            chosen = st.pills(
+                t("Weights"), names, selection_mode="multi", default=names, key=f"export.precisions.{len(names)}",
+                help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
+            )  # fmt: skip
         attentions = False
         if not model.is_recurrent:
-            attentions = st.toggle(
-                t("Give out the attention weights too"),
-                key="export.attentions",
-                help=t("Explore then shows them computed by ONNX Runtime; the graph gets one more output a layer."),
-            )
-        offline = st.toggle(
-            t("Demo page without network"), key="export.offline", disabled=not can_fetch(),
-            help=t("demo.html runs the model in a browser, which loads ONNX Runtime from cdn.jsdelivr.net. With this it is "
-                   "inside the page (19 MB more), fetched once from npm, which has to be installed."),
-        )  # fmt: skip
+            with control("export", "attentions", "content"):
+                attentions = st.toggle(
+                    t("Give out the attention weights too"),
+                    key="export.attentions",
+                    help=t("Explore then shows them computed by ONNX Runtime; the graph gets one more output a layer."),
+                )
+        with control("export", "offline", "content"):
+            offline = st.toggle(
+                t("Demo page without network"), key="export.offline", disabled=not can_fetch(),
+                help=t("demo.html runs the model in a browser, which loads ONNX Runtime from cdn.jsdelivr.net. With this it "
+                       "is inside the page (19 MB more), fetched once from npm, which has to be installed."),
+            )  # fmt: skip
         job: Export | None = st.session_state.get("export.job")
         if st.button(
             t("Export"),
@@ -144,15 +150,17 @@ def finished(run: RunFolder) -> None:
         else t("A mix of its own: ONNX Runtime runs it; transformers does not know it.")
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            t("Download everything (.zip)"), lambda: packed(made.folder, run), f"{run.id}-onnx.zip", "application/zip",
-            icon=":material/download:", key="export.zip", on_click="ignore",
-        )  # fmt: skip
+        with control("export", "zip", "content"):
+            st.download_button(
+                t("Download everything (.zip)"), lambda: packed(made.folder, run), f"{run.id}-onnx.zip", "application/zip",
+                icon=":material/download:", key="export.zip", on_click="ignore",
+            )  # fmt: skip
         if report.get("task"):
             links.link("finetune", t("Try it on a text"), icon=":material/edit_note:", run=run.id)
         else:
             links.link("generate", t("Write with the model"), icon=":material/edit_note:", run=run.id)
-    view = choose_view(run)
+    with control("export", "view"):
+        view = choose_view(run)
     draw(view, run, made)
     st.caption(t("The files are in {folder}.", folder=plain(str(made.folder))))
 

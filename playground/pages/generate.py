@@ -32,7 +32,8 @@ def page() -> None:
         with st.container(horizontal=True):
             with control("generate", "run"):
                 run = choose_run("generate.run", talks)
-            step = choose_step("generate", run) if run else 0
+            with control("generate", "step"):
+                step = choose_step("generate", run) if run else 0
         if run is None:
             no_model_yet()
             return

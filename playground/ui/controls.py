@@ -36,7 +36,36 @@ CONTROLS = {
         "compare": "Compare with",
     },
     "runs": {"load": "Load a run", "filter": "Search", "actions": "Rename, duplicate, delete"},
-    "generate": {"run": "Run", "sampling": "Sampling", "beam": "Beam search", "stop": "Where to stop"},
+    "generate": {
+        "run": "Run",
+        "step": "Checkpoint",
+        "sampling": "Sampling",
+        "beam": "Beam search",
+        "stop": "Where to stop",
+    },
+    "finetune": {
+        "parent": "Start from",
+        "task": "Task",
+        "text": "Text",
+        "method": "Method",
+        "more": "More settings",
+        "steps": "Steps",
+        "lr": "Learning rate",
+        "batch": "Batch (sequences a step)",
+        "seed": "Seed",
+        "beside": "Train beside it, with the same budget",
+        "shares": "Also with 10 % and 30 % of the labels",
+    },
+    "explore": {"run": "Run", "step": "Checkpoint", "text": "Your text", "view": "View"},
+    "export": {
+        "run": "Run",
+        "step": "Checkpoint",
+        "weights": "Weights",
+        "attentions": "Give out the attention weights too",
+        "offline": "Demo page without network",
+        "zip": "Download everything (.zip)",
+        "view": "View",
+    },
 }
 
 def control(page: str, name: str, width: str = "stretch"):

@@ -97,7 +97,7 @@ def test_nonsense_in_a_link_is_said_and_the_rest_taken():
 @pytest.mark.parametrize("page", CONTROLS)
 def test_every_control_that_can_be_hidden_has_its_place(page):
     root = Path(playground.ui.__file__).parents[1]
-    sources = "".join(path.read_text() for folder in ("ui", "pages") for path in (root / folder).glob("*.py"))
+    sources = "".join(path.read_text() for folder in ("ui", "pages") for path in (root / folder).rglob("*.py"))
     inside = "".join(path.read_text() for path in (root / "ui/components").glob("*.css"))
     for name in CONTROLS[page]:
         placed = f'control("{page}", "{name}"' in sources or f"--control-{page}-{name}," in inside

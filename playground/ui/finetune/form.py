@@ -20,6 +20,7 @@ from playground.text.files import columns
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 from playground.ui import links
 from playground.ui.choose import describe, known_runs, speaks
+from playground.ui.controls import control
 from playground.ui.finetune.bring import bring_file, bring_model
 from playground.ui.language import t, told
 from playground.ui.messages import no_model_yet, plain, show
@@ -58,18 +59,20 @@ def form() -> tuple[list[RunConfig], Any]:
     """
     left, right = st.columns([3, 2], gap="large")
     with left:
-        parent = choose_parent()
+        with control("finetune", "parent"):
+            parent = choose_parent()
         if parent is None:
             no_model_yet()
             return [], right.container()
-        task = choose_task(parent)
-        st.subheader(t("Learn from"), anchor=False)
-        labelled, data = (
-            (choose_labelled(task), None) if task in LABELLED_TASKS else (None, choose_data(task, parent))
-        )
+        with control("finetune", "task"):
+            task = choose_task(parent)
+        with control("finetune", "text"):
+            st.subheader(t("Learn from"), anchor=False)
+            labelled, data = (
+                (choose_labelled(task), None) if task in LABELLED_TASKS else (None, choose_data(task, parent))
+            )
         if labelled is None and data is None:
             return [], right.container()
-        st.subheader(t("Let change"), anchor=False)
         tuned = choose_method(parent.config(), task, labelled)
     with right:
         return decide(parent, tuned, data, labelled)
@@ -295,8 +298,19 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
 
 
 def choose_method(config: RunConfig, task: str, labelled: LabelledSpec | None) -> FineTuneSpec:
+    """Which weights may change, and how."""
+    with control("finetune", "method"):
+        values = ask_method(config)
+    values |= {"task": task, "labelled": labelled}
+    with control("finetune", "more"), st.expander(t("More settings")):
+        values |= more_settings(values["method"], task, labelled)
+    return FineTuneSpec(**values)
+
+
+def ask_method(config: RunConfig) -> dict[str, Any]:
     methods = [m for m in METHOD_TITLES if not (m == "lora" and config.model.is_recurrent)]
     key = "finetune.method"
+    st.subheader(t("Let change"), anchor=False)
     if st.session_state.get(key) not in methods:
         st.session_state[key] = links.param("method") if links.param("method") in methods else "all"
     method = st.segmented_control(
@@ -304,7 +318,7 @@ def choose_method(config: RunConfig, task: str, labelled: LabelledSpec | None) -
     )
     links.remember(method=method if method != "all" else None)
     st.caption(t(METHOD_WORDS[method]))
-    values: dict[str, Any] = {"task": task, "labelled": labelled, "method": method}
+    values: dict[str, Any] = {"method": method}
     if method == "lora":
         with st.container(horizontal=True):
             values["rank"] = st.select_slider(t("Rank"), [1, 2, 4, 8, 16, 32, 64], 8, key="finetune.rank")
@@ -324,53 +338,64 @@ def choose_method(config: RunConfig, task: str, labelled: LabelledSpec | None) -
     elif method == "last":
         layers = config.model.n_layers
         values["last_layers"] = st.slider(t("How many layers"), 1, max(2, layers), 1, key="finetune.last")
-    with st.expander(t("More settings")):
-        if method in ("all", "last"):
-            values["layer_decay"] = st.slider(
-                t("Learning rate from layer to layer"), 0.3, 1.0, 1.0, 0.05, key="finetune.decay",
-                help=t("Below 1, a layer learns that much more slowly than the one above it."),
-            )  # fmt: skip
-        if labelled is not None:
-            balanced = st.toggle(t("Rare labels weigh as much as frequent ones"), key="finetune.balanced")
-            values["class_weights"] = "balanced" if balanced else "none"
-        if task == "classify":
-            names = {
-                "auto": "As it suits the model",
-                "mean": "The mean of all tokens",
-                "first": "The first token",
-                "last": "The last token",
-            }
-            values["pooling"] = st.selectbox(
-                t("The label is read from"),
-                list(names),
-                format_func=lambda n: t(names[n]),
-                key="finetune.pooling",
-            )
-    return FineTuneSpec(**values)
+    return values
+
+
+def more_settings(method: str, task: str, labelled: LabelledSpec | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if method in ("all", "last"):
+        values["layer_decay"] = st.slider(
+            t("Learning rate from layer to layer"), 0.3, 1.0, 1.0, 0.05, key="finetune.decay",
+            help=t("Below 1, a layer learns that much more slowly than the one above it."),
+        )  # fmt: skip
+    if labelled is not None:
+        balanced = st.toggle(t("Rare labels weigh as much as frequent ones"), key="finetune.balanced")
+        values["class_weights"] = "balanced" if balanced else "none"
+    if task == "classify":
+        names = {
+            "auto": "As it suits the model",
+            "mean": "The mean of all tokens",
+            "first": "The first token",
+            "last": "The last token",
+        }
+        values["pooling"] = st.selectbox(
+            t("The label is read from"),
+            list(names),
+            format_func=lambda n: t(names[n]),
+            key="finetune.pooling",
+        )
+    return values
 
 
 def decide(
     parent: RunFolder, tuned: FineTuneSpec, data: DataSpec | None, labelled: LabelledSpec | None
 ) -> tuple[list[RunConfig], Any]:
     """The budget, what to train beside it, what it will cost."""
-    steps = pick(t("Steps"), BUDGETS, STEPS[tuned.task], f"finetune.steps.{tuned.task}", "{:,}")
+    with control("finetune", "steps"):
+        steps = pick(t("Steps"), BUDGETS, STEPS[tuned.task], f"finetune.steps.{tuned.task}", "{:,}")
     with st.container(horizontal=True):
-        lr = pick(t("Learning rate"), RATES, LR[tuned.method], f"finetune.lr.{tuned.method}", "{:g}")
-        batch = pick(t("Batch (sequences a step)"), BATCHES, 32, "finetune.batch", "{:,}")
-    seed = st.number_input(t("Seed"), 0, 2**31 - 1, 0, key="finetune.seed")
+        with control("finetune", "lr"):
+            lr = pick(t("Learning rate"), RATES, LR[tuned.method], f"finetune.lr.{tuned.method}", "{:g}")
+        with control("finetune", "batch"):
+            batch = pick(t("Batch (sequences a step)"), BATCHES, 32, "finetune.batch", "{:,}")
+    with control("finetune", "seed"):
+        seed = st.number_input(t("Seed"), 0, 2**31 - 1, 0, key="finetune.seed")
     main = plan(parent, tuned, data, steps=steps, lr=lr, batch_size=batch, seed=int(seed))
     told_size(main, labelled)
     plans, config = [main], parent.config()
     if labelled is not None:
         names = {"scratch": t("from scratch"), **{m: t(METHOD_TITLES[m]) for m in ("all", "lora", "head")}}
         usual = [n for n in names if n != tuned.method and not (n == "lora" and config.model.is_recurrent)]
-        beside = st.pills(
-            t("Train beside it, with the same budget"), usual, selection_mode="multi", default=["scratch"],
-            format_func=lambda name: names[name], key=f"finetune.beside.{tuned.method}",
-            help=t("“From scratch” shows what the training before was worth."),
-        )  # fmt: skip
+        with control("finetune", "beside"):
+            beside = st.pills(
+                t("Train beside it, with the same budget"), usual, selection_mode="multi", default=["scratch"],
+                format_func=lambda name: names[name], key=f"finetune.beside.{tuned.method}",
+                help=t("“From scratch” shows what the training before was worth."),
+            )  # fmt: skip
         plans += [rival(main, which, config) for which in beside]
-        if st.toggle(t("Also with 10 % and 30 % of the labels"), key="finetune.shares"):
+        with control("finetune", "shares"):
+            fewer = st.toggle(t("Also with 10 % and 30 % of the labels"), key="finetune.shares")
+        if fewer:
             plans += [with_share(each, share, config) for each in list(plans) for share in SHARES]
     if len(plans) > 1:
         st.caption(t("{n} runs, one after another; the first is shown.", n=len(plans)))
