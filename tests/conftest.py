@@ -50,11 +50,18 @@ def new_run():
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Tests in a real browser, or of several processes, may miss a moment on a busy machine: two more tries."""
+    """Tests in a real browser, or of several processes, may miss a moment on a busy machine: two more tries.
+
+    Where two processes share the tests (`make test`), one takes those in the browser, which mostly wait, and begins with
+    them; the other takes the rest.
+    """
     crowded = ("tests/browser", "test_distributed", "test_dispatcher", "test_queue")
     for item in items:
         if any(name in item.nodeid for name in crowded):
             item.add_marker(pytest.mark.flaky(reruns=2))
+        if "tests/browser" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+    items.sort(key=lambda item: "tests/browser" not in item.nodeid)
 
 
 def pytest_sessionfinish() -> None:
