@@ -49,6 +49,7 @@ def new_run():
     return make
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items) -> None:
     """Tests in a real browser, or of several processes, may miss a moment on a busy machine: two more tries.
 
