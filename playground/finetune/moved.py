@@ -16,7 +16,7 @@ class Moved:
     """One part of a model.
 
     Attributes:
-        part: such as "embedding", "layer 1 attention", "layer 1 mlp", "head".
+        part: such as "embedding", "layer 0 attention", "layer 0 mlp", "head".
         change: ‖W − W₀‖ / ‖W₀‖ of all its weights together (Frobenius norms); 0 where nothing moved.
         parameters: how many weights it has.
     """
@@ -46,9 +46,9 @@ def moved(before: nn.Module, after: nn.Module) -> list[Moved]:
 def part_of(name: str) -> str:
     """The part that a parameter belongs to."""
     if found := _LAYER.match(name):
-        return f"{(found[1] or '').replace('.', ' ')}layer {int(found[2]) + 1} {found[3]}"
+        return f"{(found[1] or '').replace('.', ' ')}layer {found[2]} {found[3]}"
     if found := _RECURRENT.match(name):
-        return f"layer {int(found[1]) + 1}"
+        return f"layer {found[1]}"
     return "embedding" if name.startswith("embedding.") else "head"
 
 

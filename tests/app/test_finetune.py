@@ -101,6 +101,21 @@ def test_every_view_opens_by_its_link(open_page, at_home, view):
     assert app.session_state["finetune.view"] == view
 
 
+def test_attention_moved_is_told_with_the_head_that_moved_most(open_page, at_home):
+    from playground.finetune.refocused import examples, refocused
+    from playground.training.saving import body_of, load_model
+
+    app = open_page("finetune", run=at_home.id, view="gained")
+    config = at_home.config()
+    texts = examples(config, at_home.about()["data_folder"], 24)
+    before = body_of(load_model(RunStore().get(config.parent["run"]), config.parent["step"]))
+    moved = refocused(before, body_of(load_model(at_home)), texts)["self"]
+    layer, head = divmod(int(moved.mean(0).argmax()), moved.shape[2])
+    chosen = next(box for box in app.selectbox if "on the text" in box.label)
+    assert chosen.label == f"Layer {layer}, head {head}, on the text"
+    assert chosen.options[0].startswith(f"{moved[:, layer, head].max():.0%}")
+
+
 def test_completing_the_picture_plans_what_is_missing(open_page, at_home, monkeypatch):
     submitted = []
     monkeypatch.setattr("playground.ui.finetune.gained.submit", submitted.append)

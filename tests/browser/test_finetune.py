@@ -68,3 +68,19 @@ def test_a_file_is_labelled_and_downloaded(new_page, tuned, tmp_path):
     lines = download.value.path().read_text().splitlines()
     assert lines[0] == "text,label,probability" and len(lines) == 4
     assert lines[1].split(",")[1] == "royal" and lines[3].split(",")[1] == "farm" and lines[2] == ",,"
+
+
+def test_a_head_whose_attention_moved_is_shown_before_and_after_and_in_explore(new_page, tuned):
+    page = new_page(f"/finetune?run={tuned}&view=gained")
+    grid = page.locator("canvas[data-shape='4 × 4']").first
+    with_head = lambda layer, head: page.get_by_text(f"Layer {layer}, head {head}, on the text")
+    grid.click(position={"x": 60, "y": 60})  # the first cell; what is left of it and above are names
+    with_head(0, 0).wait_for()
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
+        grid.press(key)
+    with_head(1, 2).wait_for()
+    assert page.locator("canvas[data-shape]").count() == 3, "all heads, and the one before and after"
+    page.get_by_role("link", name="Look at both in Explore").click()
+    wait_idle(page)
+    page.get_by_role("heading", name="Layer 1, head 2").wait_for()
+    assert page.get_by_text(re.compile("^An encoder that read the Bible, step 4,000: ")).is_visible()

@@ -13,6 +13,7 @@ from playground.ui import cached
 from playground.ui.colours import ARCHITECTURE, SPARE
 from playground.ui.explore.figure import LEGEND, figure
 from playground.ui.finetune.form import METHOD_TITLES, SHARES
+from playground.ui.finetune.refocused import refocused
 from playground.ui.language import t
 from playground.ui.live import LIVE
 from playground.ui.messages import plain, told
@@ -28,6 +29,7 @@ def gained(run: RunFolder, report: dict[str, Any]) -> None:
     if report:
         forgotten(run, config, report)
         travelled(run, config)
+        refocused(run, config)
 
 
 def efficiency(run: RunFolder, config: RunConfig) -> None:

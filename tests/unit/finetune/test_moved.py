@@ -24,7 +24,7 @@ def test_only_what_was_changed_moved(preset):
         dict(after.named_parameters())[name].add_(0.5)
     found = {each.part: each.change for each in moved(before, after)}
     changed = [part for part, change in found.items() if change]
-    expected = "layer 2" if spec.is_recurrent else "layer 2 mlp"
+    expected = "layer 1" if spec.is_recurrent else "layer 1 mlp"
     assert [part.removeprefix("encoder ") for part in changed] == [expected]
 
 
@@ -37,5 +37,5 @@ def test_the_change_is_the_norm_of_the_difference_over_the_norm():
             if name.startswith("layers.0.attention"):
                 parameter.mul_(1.25)
     found = {each.part: each.change for each in moved(before, after)}
-    assert found["layer 1 attention"] == pytest.approx(0.25, abs=1e-6)
+    assert found["layer 0 attention"] == pytest.approx(0.25, abs=1e-6)
     assert list(found)[0] == "embedding" and list(found)[-1] == "head"

@@ -1,0 +1,116 @@
+"""Where attention moved: every head's change, and one of them before and after on a text."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+from playground.runs.store import RunStore
+from playground.ui import cached, links
+from playground.ui.components.heatmap import heatmap
+from playground.ui.explore.attention import PART_NAMES
+from playground.ui.explore.figure import downloads
+from playground.ui.language import t
+
+TEXTS = 24
+SHOWN = 48  # characters of a text in the list
+
+
+def refocused(run: RunFolder, config: RunConfig) -> None:
+    """How far each head's attention went; a click shows where it went. Nothing for models without attention."""
+    if config.finetune.from_scratch or config.model.is_recurrent:
+        return
+    st.subheader(t("Where attention moved"), anchor=False)
+    st.fragment(heads, key="finetune.refocused")(run, config)
+
+
+def heads(run: RunFolder, config: RunConfig) -> None:
+    found = measured(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"))
+    part = next(iter(found["shifts"]))
+    if len(found["shifts"]) > 1:
+        part = st.segmented_control(
+            t("Attention of"), list(found["shifts"]), format_func=lambda name: t(PART_NAMES[name]), default=part,
+            key="finetune.refocused.part", required=True,
+        )  # fmt: skip
+    shifts = found["shifts"][part]  # [texts, layers, heads]
+    mean = shifts.mean(0)
+    key = f"finetune.refocused.head.{run.id}.{part}"
+    layer, head = st.session_state.get(key) or divmod(int(mean.argmax()), mean.shape[1])
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        clicked = heatmap(
+            mean, "finetune.refocused.heads", *([str(i) for i in range(n)] for n in mean.shape),
+            (t("layer"), t("head"), t("share of attention moved")), t("How far the attention of every head moved"),
+            (0.0, float(mean.max()) or 1.0), selected=(layer, head), clickable=True, written=True, tokens=False, hint=False,
+        )  # fmt: skip
+        if clicked and clicked != (layer, head):
+            st.session_state[key] = clicked
+            st.rerun(scope="fragment")
+        st.caption(
+            t("The share of each head's attention that went to other tokens than before, over {n} texts it has not learnt "
+              "from: 0 looks where it looked, 1 nowhere there. Bright heads are those that the task needed to look elsewhere; "
+              "click one.", n=len(shifts))
+        )  # fmt: skip
+        downloads("finetune-refocused", {f"{name}_shift": values for name, values in found["shifts"].items()})
+    with right:
+        before_and_after(run, config, found, part, layer, head)
+
+
+def before_and_after(run: RunFolder, config: RunConfig, found: dict[str, Any], part: str, layer: int, head: int) -> None:
+    """The head on one text, with the weights of before and with those of now."""
+    shifts, pieces = found["shifts"][part][:, layer, head], cached.tokenizer(run).pieces
+    order = (-shifts).argsort().tolist()
+    said = lambda i: "".join(pieces(list(found["texts"][i].source or found["texts"][i].ids)))[:SHOWN].strip()
+    which = st.selectbox(
+        t("Layer {layer}, head {head}, on the text", layer=layer, head=head), order,
+        format_func=lambda i: f"{shifts[i]:.0%} · {said(i)}", key=f"finetune.refocused.text.{run.id}.{part}.{layer}.{head}",
+        help=t("The texts on which this head moved most come first."),
+    )  # fmt: skip
+    text = found["texts"][which]
+    both = weights(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"), text, part)
+    largest = float(max(values[layer, head].max() for values in both))
+    target, source = (pieces(list(ids)) for ids in (text.ids, text.source or text.ids))
+    queries, keys = (source if part == "encoder" else target), (target if part in ("self", "decoder") else source)
+    names = t("Before"), t("After")
+    for column, values, name in zip(st.columns(2), both, names, strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            heatmap(
+                values[layer, head], f"finetune.refocused.{name}", queries, keys, (t("query"), t("key"), t("weight")),
+                t("Layer {layer}, head {head}", layer=layer, head=head) + f", {name}", (0.0, largest), hint=False,
+            )  # fmt: skip
+    st.caption(t("Rows are the tokens that look, columns those looked at, in both pictures with the same colours. Look for "
+                 "columns that became bright: tokens the task asks for."))  # fmt: skip
+    if text.source is None:
+        links.link(
+            "explore", t("Look at both in Explore"), icon=":material/compare:", run=run.id, view="attention", layer=layer,
+            head=head, text=cached.tokenizer(run).decode(list(text.ids))[:500], beside=config.parent["run"], **{"with": "run"},
+        )  # fmt: skip
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _measured(path: str, step: int, parent: str, parent_step: int | None) -> dict[str, Any]:
+    from playground.finetune.refocused import examples, refocused
+
+    run = RunFolder(Path(path))
+    texts = examples(run.config(), run.about()["data_folder"], TEXTS)
+    before = cached.model(RunStore().get(parent), parent_step)
+    return {"texts": texts, "shifts": refocused(before, cached.model(run, step), texts)}
+
+
+def measured(path: str, step: int, parent: str, parent_step: int | None) -> dict[str, Any]:
+    """The texts, and how far every head moved on each of them."""
+    with st.spinner(t("Comparing the attention before and after")):
+        return _measured(path, step, parent, parent_step)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def weights(path: str, step: int, parent: str, parent_step: int | None, text: Any, part: str) -> tuple[Any, Any]:
+    """Every head's weights on a text before and after, ``[layers, heads, queries, keys]`` each."""
+    from playground.inspection.attention import attention_weights
+
+    models = cached.model(RunStore().get(parent), parent_step), cached.model(RunFolder(Path(path)), step)
+    before, after = (attention_weights(model, text.ids, text.source)[part] for model in models)
+    return before, after
