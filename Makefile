@@ -40,7 +40,7 @@ app: $(VENV)/.ready
 	@$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
 
 test: $(VENV)/.ready-test lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .

@@ -49,20 +49,27 @@ def new_run():
     return make
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items) -> None:
-    """Tests in a real browser, or of several processes, may miss a moment on a busy machine: two more tries.
-
-    Where two processes share the tests (`make test`), one takes those in the browser, which mostly wait, and begins with
-    them; the other takes the rest.
-    """
+    """Tests in a real browser, or of several processes, may miss a moment on a busy machine: two more tries."""
     crowded = ("tests/browser", "test_distributed", "test_dispatcher", "test_queue")
     for item in items:
         if any(name in item.nodeid for name in crowded):
             item.add_marker(pytest.mark.flaky(reruns=2))
-        if "tests/browser" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-    items.sort(key=lambda item: "tests/browser" not in item.nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Where two processes share the tests (`make test`), one begins with all those in the browser, which mostly wait.
+
+    (xdist's own groups would say so, but pytest 9.2 does not let it.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class BrowserApart(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "browser" if nodeid.startswith("tests/browser") else nodeid
+
+    return BrowserApart(config, log)
 
 
 def pytest_sessionfinish() -> None:
