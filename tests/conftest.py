@@ -57,6 +57,16 @@ def pytest_collection_modifyitems(items) -> None:
             item.add_marker(pytest.mark.flaky(reruns=2))
 
 
+def pytest_runtest_setup(item) -> None:
+    """Beside the browser, other tests take one core, and step back when it wants both."""
+    if "PYTEST_XDIST_WORKER" in os.environ and "tests/browser" not in item.nodeid and os.cpu_count() != 1:
+        import torch
+
+        os.cpu_count = lambda: 1
+        torch.set_num_threads(1)
+        os.nice(5)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Where two processes share the tests (`make test`), one begins with all those in the browser, which mostly wait.

@@ -101,24 +101,36 @@ def browser() -> Iterator:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def contexts(browser, server: str) -> Iterator:
+    """``contexts(size, scheme, locale)``: one browser of each kind for all tests, so that it loads the app's code once."""
+    made = {}
+
+    def context(size: dict, scheme: str, locale: str):
+        kind = (*size.values(), scheme, locale)
+        if kind not in made:
+            made[kind] = browser.new_context(
+                base_url=server, viewport=size, color_scheme=scheme, locale=locale, reduced_motion="reduce"
+            )
+        return made[kind]
+
+    yield context
+    for each in made.values():
+        each.close()
+
+
 @pytest.fixture
-def new_page(browser, server: str) -> Iterator:
-    """``new_page("/train?run=x", size=PHONE, scheme="dark", locale="zh-CN")``: a person's browser, anew each time.
+def new_page(contexts) -> Iterator:
+    """``new_page("/train?run=x", size=PHONE, scheme="dark", locale="zh-CN")``: a person's tab, anew each time, with nothing
+    kept of the test before.
 
     At the end of the test, anything that a page wrote to its console as an error fails the test.
     """
-    contexts, errors = [], []
+    pages, errors = [], []
 
     def open_page(path: str = "/", size: dict | None = None, scheme: str = "light", locale: str = "en-US"):
-        context = browser.new_context(
-            base_url=server,
-            viewport=size or WIDE,
-            color_scheme=scheme,
-            locale=locale,
-            reduced_motion="reduce",
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = contexts(size or WIDE, scheme, locale).new_page()
+        pages.append(page)
         page.set_default_timeout(20_000)
         page.on("console", lambda message: errors.append(said(message)) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -127,8 +139,10 @@ def new_page(browser, server: str) -> Iterator:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        if not page.is_closed():
+            page.evaluate("() => localStorage.clear()")
+            page.close()
     errors = [error for error in errors if not any(known in error for known in HARMLESS)]
     assert not errors, errors
 

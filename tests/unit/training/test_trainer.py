@@ -249,10 +249,10 @@ def test_a_changed_learning_rate_survives_a_kill(new_run, monkeypatch):
 
 
 class Follower(Group):
-    """The second of two processes, hearing a leader with as many targets, no request and half the learning rate."""
+    """The second of two processes, hearing a leader with as many targets and tokens, no request, half the learning rate."""
 
     def sum(self, values, device):
-        return [2 * values[0], 0, 0.5] if len(values) == 3 else values
+        return [2 * values[0], 2 * values[1], 0, 0.5] if len(values) == 4 else values
 
     def wrap(self, model, device):
         return model
@@ -264,8 +264,10 @@ def test_a_changed_learning_rate_is_heard_by_every_process(new_run):
     config = folder.config()
     prepared, device = load(folder.about()["data_folder"]), choose_device(config.training)
     trainer = trainer_module.Trainer(folder, config, prepared, device, Follower(rank=1, world=2))
+    before = trainer.progress.tokens
     trainer.one_step()
     assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(5e-4)
+    assert trainer.progress.tokens - before == config.training.batch_size * config.model.context_length
 
 
 def test_an_overflow_in_one_optimizers_gradients_holds_all_of_them_back():
