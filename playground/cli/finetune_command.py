@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.spec import ModelSpec, SpecError
 from playground.cli.settings import parse_settings
-from playground.cli.train_command import data_from, train_here, train_in_group
+from playground.cli.train_command import data_from, detach, train_each
 from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import LABELLED_TASKS, METHODS, TASKS, FineTuneSpec, LabelledSpec
@@ -72,24 +72,10 @@ def add(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from playground.training.distributed import under_torchrun
 
+    if options.detach and not under_torchrun():
+        return detach(folders(options, numbered=False))
     quiet = options.quiet or bool(options.compare) or options.seeds > 1 or "," in (options.shares or "")
-    if under_torchrun():
-        return train_in_group(lambda: folders(options), quiet, _tell)
-    if options.detach:
-        from playground.runs.submit import submit
-
-        for folder in folders(options, numbered=False):
-            submit(folder)
-            print(f"{folder.id} is queued; follow it with: python -m playground runs watch {folder.id}")
-        return 0
-    done: list[RunFolder] = []
-    for folder in folders(options):
-        code = train_here(folder, quiet)
-        if code or folder.status().state != "finished":
-            return code
-        done.append(folder)
-    _tell(done)
-    return 0
+    return train_each(lambda: folders(options), quiet, _tell)
 
 
 def folders(options: argparse.Namespace, numbered: bool = True) -> Iterator[RunFolder]:

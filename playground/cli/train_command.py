@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
@@ -17,6 +18,9 @@ from playground.runs.store import RunStore
 from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.reproduce import nearest_preset
+
+if TYPE_CHECKING:
+    from playground.training.distributed import Group
 
 EXAMPLE = """examples:
   python -m playground train --preset llama-tiny --data python-docs
@@ -85,28 +89,30 @@ def add(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     from playground.training.distributed import under_torchrun
 
-    if under_torchrun():
-        return train_in_group(lambda: iter([open_folder(options, RunStore())]), options.quiet)
-    folder = open_folder(options, RunStore())
-    if options.detach:
-        from playground.runs.submit import submit
+    folders = lambda: iter([open_folder(options, RunStore())])
+    return detach(folders()) if options.detach and not under_torchrun() else train_each(folders, options.quiet)
 
+
+def detach(folders: Iterator[RunFolder]) -> int:
+    """Queues runs for the background."""
+    from playground.runs.submit import submit
+
+    for folder in folders:
         submit(folder)
         print(f"{folder.id} is queued; follow it with: python -m playground runs watch {folder.id}")
-        return 0
-    return train_here(folder, options.quiet)
+    return 0
 
 
-def train_in_group(
+def train_each(
     folders: Callable[[], Iterator[RunFolder]],
     quiet: bool,
     tell: Callable[[list[RunFolder]], None] = lambda done: None,
 ) -> int:
-    """Trains one run after another with the processes that torchrun started.
+    """Trains one run after another, in this process or together with the others that torchrun started.
 
     Args:
         folders: makes the runs; only the leader calls it, the others are told where each is.
-        tell: what the leader says of the runs that are finished.
+        tell: what the leader says when all are finished.
     """
     from playground.training.distributed import join_group, leave_group, part_in_peace
 
@@ -119,15 +125,17 @@ def train_in_group(
             if code or not group.share(folder.status().state == "finished" if group.leads else None):
                 break
             done.append(folder)
-        if group.leads and done:
-            tell(done)
-        part_in_peace(group, code)
+        else:
+            if group.leads:
+                tell(done)
+        if group.world > 1:
+            part_in_peace(group, code)
         return code
     finally:
         leave_group(group)
 
 
-def _next_path(made: Iterator[RunFolder] | None, group) -> str | None:
+def _next_path(made: Iterator[RunFolder] | None, group: "Group") -> str | None:
     """Where the next run is, in every process; None after the last one."""
     path, problem = None, None
     if group.leads:
@@ -253,7 +261,7 @@ def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
     return DataSpec(**{**source, **columns, "options": task_options, "tokenizer": tokenizer, **changes})
 
 
-def train_here(folder: RunFolder, quiet: bool, group=None) -> int:
+def train_here(folder: RunFolder, quiet: bool, group: "Group") -> int:
     """Trains in this process; Ctrl-C stops after the step at hand and saves."""
     from playground.cli.progress import Progress
     from playground.training.worker import run as work
@@ -267,13 +275,12 @@ def train_here(folder: RunFolder, quiet: bool, group=None) -> int:
     def ask_to_stop(signum, frame) -> None:
         """In a thread: what the signal interrupted may be printing, or hold the very lock that a request needs."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        if group is None or group.leads:
+        if group.leads:
             threading.Thread(target=stop).start()
 
     signal.signal(signal.SIGINT, ask_to_stop)
     signal.signal(signal.SIGTERM, ask_to_stop)
-    arguments = {} if group is None else {"group": group}
-    state = work(folder, on_event=progress.on_event, in_queue=True, **arguments)
-    if group is None or group.leads:
+    state = work(folder, on_event=progress.on_event, in_queue=True, group=group)
+    if group.leads:
         progress.close(state)
     return {"finished": 0, "paused": 0, "stopped": 0}.get(state, 2)
