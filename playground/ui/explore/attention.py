@@ -126,11 +126,12 @@ def past(scene: Scene) -> int:
 
 def weights_of(scene: Scene, step: int) -> dict[str, Any]:
     source = tuple(scene.source_ids()) if scene.has_source else None
-    return _weights(str(scene.run.path), step, tuple(scene.ids()), source)
+    return weights_on(str(scene.run.path), step, tuple(scene.ids()), source)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _weights(path: str, step: int, ids: tuple[int, ...], source: tuple[int, ...] | None) -> dict[str, Any]:
+def weights_on(path: str, step: int | None, ids: tuple[int, ...], source: tuple[int, ...] | None) -> dict[str, Any]:
+    """Every head's weights on tokens, part by part; by ONNX Runtime where the step is exported with them."""
     from playground.inspection.attention import attention_weights
 
     if watcher := cached.watcher(RunFolder(path), step):
@@ -150,11 +151,12 @@ def scores_of(scene: Scene, step: int, part: str) -> Any:
 
 def tokens_of(scene: Scene, part: str) -> tuple[list[str], list[str]]:
     """The tokens that look, and those looked at."""
-    if part == "self":
-        return scene.tokens(), scene.tokens()
-    source = scene.source_tokens()
-    target = scene.tokens() if part != "encoder" else source
-    return target, (source if part != "decoder" else target)
+    return sides(part, scene.tokens(), scene.source_tokens() if part != "self" else [])
+
+
+def sides(part: str, text: list[str], source: list[str]) -> tuple[list[str], list[str]]:
+    """What looks, and what is looked at: of a text, and of the source that it is written from."""
+    return source if part == "encoder" else text, text if part in ("self", "decoder") else source
 
 
 # What is drawn

@@ -10,7 +10,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.ui import cached, links
 from playground.ui.components.heatmap import heatmap
-from playground.ui.explore.attention import PART_NAMES
+from playground.ui.explore.attention import PART_NAMES, sides, title_of, weights_on
 from playground.ui.explore.figure import downloads
 from playground.ui.language import t
 
@@ -27,7 +27,8 @@ def refocused(run: RunFolder, config: RunConfig) -> None:
 
 
 def heads(run: RunFolder, config: RunConfig) -> None:
-    found = measured(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"))
+    with st.spinner(t("Comparing the attention before and after")):
+        found = measured(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"))
     part = next(iter(found["shifts"]))
     if len(found["shifts"]) > 1:
         part = st.segmented_control(
@@ -69,17 +70,16 @@ def before_and_after(run: RunFolder, config: RunConfig, found: dict[str, Any], p
         help=t("The texts on which this head moved most come first."),
     )  # fmt: skip
     text = found["texts"][which]
-    both = weights(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"), text, part)
-    largest = float(max(values[layer, head].max() for values in both))
-    target, source = (pieces(list(ids)) for ids in (text.ids, text.source or text.ids))
-    queries, keys = (source if part == "encoder" else target), (target if part in ("self", "decoder") else source)
-    names = t("Before"), t("After")
-    for column, values, name in zip(st.columns(2), both, names, strict=True):
+    steps = (RunStore().get(config.parent["run"]), config.parent.get("step")), (run, cached.latest_step(run))
+    both = [weights_on(str(each.path), step, text.ids, text.source)[part][layer, head] for each, step in steps]
+    largest = float(max(values.max() for values in both))
+    queries, keys = sides(part, pieces(list(text.ids)), pieces(list(text.source or ())))
+    for column, values, name in zip(st.columns(2), both, ("Before", "After"), strict=True):
         with column:
-            st.markdown(f"**{name}**")
+            st.markdown(f"**{t(name)}**")
             heatmap(
-                values[layer, head], f"finetune.refocused.{name}", queries, keys, (t("query"), t("key"), t("weight")),
-                t("Layer {layer}, head {head}", layer=layer, head=head) + f", {name}", (0.0, largest), hint=False,
+                values, f"finetune.refocused.{name}", queries, keys, (t("query"), t("key"), t("weight")),
+                f"{title_of('head', (layer, head))}, {t(name)}", (0.0, largest), hint=False,
             )  # fmt: skip
     st.caption(t("Rows are the tokens that look, columns those looked at, in both pictures with the same colours. Look for "
                  "columns that became bright: tokens the task asks for."))  # fmt: skip
@@ -91,26 +91,11 @@ def before_and_after(run: RunFolder, config: RunConfig, found: dict[str, Any], p
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _measured(path: str, step: int, parent: str, parent_step: int | None) -> dict[str, Any]:
+def measured(path: str, step: int, parent: str, parent_step: int | None) -> dict[str, Any]:
+    """The texts, and how far every head moved on each of them."""
     from playground.finetune.refocused import examples, refocused
 
     run = RunFolder(Path(path))
     texts = examples(run.config(), run.about()["data_folder"], TEXTS)
     before = cached.model(RunStore().get(parent), parent_step)
     return {"texts": texts, "shifts": refocused(before, cached.model(run, step), texts)}
-
-
-def measured(path: str, step: int, parent: str, parent_step: int | None) -> dict[str, Any]:
-    """The texts, and how far every head moved on each of them."""
-    with st.spinner(t("Comparing the attention before and after")):
-        return _measured(path, step, parent, parent_step)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def weights(path: str, step: int, parent: str, parent_step: int | None, text: Any, part: str) -> tuple[Any, Any]:
-    """Every head's weights on a text before and after, ``[layers, heads, queries, keys]`` each."""
-    from playground.inspection.attention import attention_weights
-
-    models = cached.model(RunStore().get(parent), parent_step), cached.model(RunFolder(Path(path)), step)
-    before, after = (attention_weights(model, text.ids, text.source)[part] for model in models)
-    return before, after
