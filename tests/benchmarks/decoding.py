@@ -274,10 +274,11 @@ def moments(folder: Path, precision: str, weights: int) -> tuple[float, float, f
     made = Decoder(folder / f"fused.{precision}.onnx", Engine(folder, device="cpu").about, device="cpu")
     made.greedy(LATE - 8, [[5] * 8])  # fills the cache
     values, taken = torch.ones(weights // 4), {"early": [], "late": [], "reading": []}
-    turns = {"early": lambda: made.step(made.last), "late": lambda: made.step(made.last), "reading": values.sum}
+    step = lambda: made.step(made.last)
+    turns = {"early": (8, step), "late": (966, step), "reading": (0, values.sum)}
     for _ in range(12):
-        for name, turn in turns.items():
-            made.length[:] = {"early": 8, "late": 966, "reading": 0}[name]
+        for name, (place, turn) in turns.items():
+            made.length[:] = place
             time.sleep(SETTLE)
             for i in range(40):
                 began = time.perf_counter()
