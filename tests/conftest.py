@@ -50,11 +50,24 @@ def new_run():
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Tests in a real browser, or of several processes, may miss a moment on a busy machine: two more tries."""
+    """Tests in a real browser, or of several processes, may miss a moment on a busy machine: two more tries.
+
+    Those marked `gpu` run where PyTorch finds an NVIDIA GPU (`python -m playground bench gpu --parts tests` runs them).
+    """
     crowded = ("tests/browser", "test_distributed", "test_dispatcher", "test_queue")
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if on_gpu and not _has_gpu():
+        for item in on_gpu:
+            item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU that PyTorch can use here"))
     for item in items:
         if any(name in item.nodeid for name in crowded):
             item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def pytest_runtest_setup(item) -> None:

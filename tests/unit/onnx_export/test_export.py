@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -280,7 +279,7 @@ def test_which_provider_runs_is_what_the_session_says():
     assert running_on(session) == "CPU" == session.get_providers()[0].removesuffix("ExecutionProvider")
 
 
-@pytest.mark.skipif(not Path("/dev/nvidiactl").exists(), reason="no NVIDIA GPU here")
+@pytest.mark.gpu
 def test_on_a_gpu_the_engine_says_the_same_but_for_rounding():
     run = gallery.get("bible-decoder")
     made, tokenizer = export(run), Tokenizer.load(run.tokenizer_path)

@@ -9,7 +9,7 @@ from playground.training import device as device_module
 from playground.training import worker
 from playground.training.device import choose_device
 
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
+needs_cuda = pytest.mark.gpu
 
 
 @pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")
