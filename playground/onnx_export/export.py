@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from models.spec import ModelSpec
 from playground.atomic import disk_errors
 from playground.errors import PlaygroundError
 from playground.inference.engine import ABOUT, About, graph_file
+from playground.inference.exports import REPORT, Exported, exported, folder_of  # noqa: F401 (asked for here, too)
 from playground.onnx_export import package, shrink, verify
 from playground.onnx_export.cache import cache_scales
 from playground.onnx_export.fused import can_be_fused, can_keep_8_bits, fused_decoder
@@ -25,45 +26,15 @@ from playground.onnx_export.layers import Weights
 from playground.onnx_export.readers import reader
 from playground.onnx_export.recurrent import recurrent
 from playground.onnx_export.transformers import decoder, encoder, source_encoder, state_of, target_decoder
-from playground.paths import home
 from playground.runs.folder import RunFolder
-from playground.runs.gallery import holds
 from playground.text.tokenizers import Tokenizer
 from playground.training.saving import labels_of, load_model
 
 Progress = Callable[[str, float], None]
-REPORT = "report.json"
 
 
 class Cancelled(PlaygroundError):
     """The person stopped the export; nothing of it is left."""
-
-
-@dataclass(frozen=True)
-class Exported:
-    """An export that agrees with torch.
-
-    Attributes:
-        folder: where it is.
-        report: what was proved and how large everything is, as in its ``report.json``.
-    """
-
-    folder: Path
-    report: dict[str, Any]
-
-
-def folder_of(run: RunFolder) -> Path:
-    """Where a run's export belongs: in its folder; of a run that ships with the app, in the person's home."""
-    return home() / "exports" / run.id if holds(run) else run.export_path
-
-
-def exported(run: RunFolder) -> Exported | None:
-    """The export that is there already, or None."""
-    folder = folder_of(run)
-    try:
-        return Exported(folder, json.loads((folder / REPORT).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return None
 
 
 def export(
