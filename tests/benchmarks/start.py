@@ -14,12 +14,12 @@ REPEATS = 5
 
 
 def measure() -> list[tuple]:
-    _first_loss("gpt2-tiny")  # the text is prepared once, before anything is timed
+    first_loss("gpt2-tiny")  # the text is prepared once, before anything is timed
     retire()
-    _gone()
-    cold = _first_loss("gpt2-tiny")
+    gone()
+    cold = first_loss("gpt2-tiny")
     warm = {
-        preset: [_first_loss(preset) for _ in range(REPEATS)]
+        preset: [first_loss(preset) for _ in range(REPEATS)]
         for preset in ("gpt2-tiny", "lstm-tiny", "modern-tiny")
     }
     rows = [("request → first loss, nothing running", f"{cold:.2f} s", "", None)]
@@ -36,7 +36,8 @@ def measure() -> list[tuple]:
     return rows
 
 
-def _gone() -> None:
+def gone() -> None:
+    """Waits until the dispatcher has ended."""
     from playground.runs.process import is_alive
     from playground.runs.submit import dispatcher
 
@@ -45,8 +46,9 @@ def _gone() -> None:
         time.sleep(0.05)
 
 
-def _first_loss(preset: str) -> float:
-    training = recipe(preset, steps=20, sample_every=0, eval_batches=1)
+def first_loss(preset: str, device: str = "auto") -> float:
+    """Seconds from the request to the first line of the curve."""
+    training = recipe(preset, steps=20, sample_every=0, eval_batches=1, device=device)
     folder = RunStore().create(
         RunConfig(f"start {preset}", PRESETS[preset].spec, characters(), training, preset)
     )
@@ -58,6 +60,8 @@ def _first_loss(preset: str) -> float:
         time.sleep(0.002)
     seconds = time.perf_counter() - began
     assert rows[0]["kind"] == "train" and rows[0]["loss"] > 0
-    while folder.status().state != "finished":
+    while (state := folder.status().state) != "finished":
+        if state == "failed":
+            raise RuntimeError(folder.status().message)
         time.sleep(0.01)
     return seconds

@@ -72,7 +72,7 @@ def _bare_loop(trainer: Trainer, preset: str):
     torch.manual_seed(0)
     model = bare.build(config.model).train()
     model.spec = config.model  # the optimizers ask which architecture it is
-    _name_like_ours(model)
+    name_like_ours(model)
     optimizers = build_optimizers(model, training, "cpu")
     chance = np.random.default_rng(0)
     train = trainer.sampler.prepared.train
@@ -117,7 +117,7 @@ def _bare_loop(trainer: Trainer, preset: str):
     return run
 
 
-def _name_like_ours(model) -> None:
+def name_like_ours(model) -> None:
     """Muon chooses matrices by name: give the bare decoder's blocks the names that ours have."""
     if hasattr(model, "blocks"):
         model.layers = model.blocks
