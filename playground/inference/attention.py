@@ -1,13 +1,14 @@
 """Attention weights from an export that gives them out, without torch."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from playground.errors import PlaygroundError
-from playground.inference.engine import About
-from playground.inference.session import open_session, running_on
+from playground.inference.about import About
+from playground.inference.session import GPU, open_session, running_on
 
 GIVEN = "attentions."
 
@@ -63,7 +64,8 @@ class Watcher:
             elif value.name.startswith("past_key_values"):
                 feed[value.name] = np.zeros((1, about.n_kv_heads, 0, about.head_dim), dtype=np.float32)
         names = [name for kind in (GIVEN, "cross.") for name in self._outputs(session, kind)]
-        return dict(zip(names, session.run(names, feed), strict=True))
+        with GPU if self.provider == "CUDA" else nullcontext():
+            return dict(zip(names, session.run(names, feed), strict=True))
 
     def _stacked(self, made: dict[str, np.ndarray], name: str) -> np.ndarray:
         return np.stack([made[GIVEN + name.format(i)][0] for i in range(self.about.n_layers)])

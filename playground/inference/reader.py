@@ -1,14 +1,16 @@
 """Reading with an exported model, without torch: filling in hidden words, and a fine-tuned model's classes and tags."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from playground.errors import PlaygroundError
-from playground.inference.engine import RECURRENT, About, graph_file
+from playground.inference.about import RECURRENT, About, graph_file, ran_by
+from playground.inference.opening import open_reader
 from playground.inference.sampling import softmax
-from playground.inference.session import open_session, running_on
+from playground.inference.session import GPU, running_on
 
 
 class Reader:
@@ -16,27 +18,35 @@ class Reader:
 
     Args:
         folder: of the export.
-        precision: which of its files: "fp32", "int8" …
+        precision: which of its files: "fp32", "int8" …; "auto" takes fp32 on a CPU, and on CUDA the same weights in 16 bits.
         device: "auto", "cuda" or "cpu".
         threads: of the CPU; 0 chooses.
 
     Attributes:
         about: its sizes, its task and its labels.
-        provider: what really runs it: "CPU" or "CUDA".
+        precision: what really runs.
+        provider: where: "CPU" or "CUDA".
 
     Raises:
         PlaygroundError: when the folder or a file of it cannot be used, or the model continues text.
     """
 
     def __init__(
-        self, folder: Path | str, precision: str = "fp32", device: str = "auto", threads: int = 0
+        self, folder: Path | str, precision: str = "auto", device: str = "auto", threads: int = 0
     ) -> None:
         folder = Path(folder)
         self.about = About.read(folder)
         if not self.about.task and self.about.objective != "mlm":
             raise PlaygroundError("This model continues text.", "Use playground.inference.engine.")
-        self.session = open_session(graph_file(folder, "model", precision), device, threads, batch=2)
+        file, half = ("fp32", True) if precision == "auto" else (precision, False)
+        self.session = open_reader(graph_file(folder, "model", file), device, threads, half)
         self.provider = running_on(self.session)
+        self.precision = "fp16" if half and self.provider == "CUDA" else file
+
+    @property
+    def ran_by(self) -> str:
+        """What really runs, such as "ONNX Runtime (CUDA, fp16)"."""
+        return ran_by(self.provider, self.precision)
 
     def logits(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         """``[texts, labels]`` of a classifier, ``[texts, longest, labels]`` of a tagger (of what fills in: the
@@ -53,7 +63,8 @@ class Reader:
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text
         mask = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64)
-        return self.session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+        with GPU if self.provider == "CUDA" else nullcontext():
+            return self.session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
 
     def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         """As :meth:`logits`, as probabilities of the labels."""

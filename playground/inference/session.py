@@ -4,6 +4,7 @@ import ctypes.util
 import importlib.util
 import os
 import re
+import threading
 from pathlib import Path
 
 import onnxruntime as ort
@@ -11,12 +12,19 @@ import onnxruntime as ort
 from playground.errors import PlaygroundError
 
 CUDA = "CUDAExecutionProvider"
+NOT_ON_GPU = "it does not run on a GPU"
+GPU = threading.RLock()
+"""Held while anything runs on a GPU or allocates there: what another thread does meanwhile would spoil a capture."""
 SMALL = 2_000_000  # bytes of weights: below, for one text, a second thread costs more than it helps
 ort.set_default_logger_severity(3)
 
 
 def open_session(
-    model: Path | str | bytes | ort.InferenceSession, device: str = "auto", threads: int = 0, batch: int = 1
+    model: Path | str | bytes | ort.InferenceSession,
+    device: str = "auto",
+    threads: int = 0,
+    batch: int = 1,
+    capture: bool = False,
 ) -> ort.InferenceSession:
     """A session on the GPU where there is one that works, else on the CPU.
 
@@ -25,6 +33,7 @@ def open_session(
         device: "auto", "cuda" or "cpu".
         threads: of the CPU; 0 chooses by the size of the model.
         batch: how many texts will be run at once.
+        capture: let runs on CUDA be kept and replayed as CUDA graphs, see :func:`open_capturing`.
 
     Raises:
         PlaygroundError: when it is no ONNX model, or none that this ONNX Runtime can run.
@@ -42,11 +51,33 @@ def open_session(
     )
     options.inter_op_num_threads = 1
     try:
-        return ort.InferenceSession(
-            model if isinstance(model, bytes) else str(path), options, providers=wanted(device)
-        )
+        providers = [(CUDA, _cuda_options(capture)) if name == CUDA else name for name in wanted(device)]
+        with GPU:
+            return ort.InferenceSession(model if isinstance(model, bytes) else str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError
         raise _in_words(error, "this model" if isinstance(model, bytes) else path.name) from error
+
+
+def open_capturing(
+    model: Path | bytes, device: str = "auto", threads: int = 0, batch: int = 1
+) -> tuple[ort.InferenceSession, str]:
+    """As :func:`open_session`, for a step that is run again and again: where CUDA runs it, as one CUDA graph.
+
+    Returns:
+        The session, and why its runs cannot be captured; "" where they can.
+    """
+    if CUDA not in wanted(device):
+        return open_session(model, device, threads, batch), NOT_ON_GPU
+    try:
+        session = open_session(model, device, threads, batch, capture=True)
+    except PlaygroundError as error:  # the provider refuses, for instance because a node of the graph has no CUDA kernel
+        return open_session(model, device, threads, batch), error.message
+    return session, "" if running_on(session) == "CUDA" else NOT_ON_GPU
+
+
+def _cuda_options(capture: bool) -> dict[str, str]:
+    """32-bit products stay 32-bit ones (by default a card rounds their factors to TF32's 10 bits)."""
+    return {"use_tf32": "0", "enable_cuda_graph": "1" if capture else "0"}
 
 
 def wanted(device: str) -> list[str]:

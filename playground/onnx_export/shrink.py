@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from playground.inference.half import halve
 from playground.onnx_export.graph import MICROSOFT
 
 PRECISIONS = {
@@ -15,13 +16,10 @@ PRECISIONS = {
     "int8": "8-bit weights, blocks of 128 share a scale; products in 8 bits; a decoder keeps keys and values in 8 bits",
     "int4": "4-bit weights, blocks of 64 share a scale; a decoder keeps keys and values in 8 bits",
 }
-FLOAT, HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
-HIGHEST = float(np.finfo(np.float16).max)
 BITS = {"int8": 8, "int4": 4}
 SMALL_CACHE = ("kv8", *BITS)
 """What keeps keys and values in 8 bits, in a fused decoder."""
 TOKENS = "embedding.tokens.weight"
-WHOLE, LENGTHS = ("RNN", "LSTM", "GRU"), 4  # ONNX Runtime has them for 32-bit floats; which input tells the lengths of texts
 BLOCKS = {8: 128, 4: 64}  # of 32, 64, 128 and 256 the fastest on a CPU; small ones keep 4 bits closer
 
 
@@ -37,80 +35,15 @@ def shrink(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
     made = onnx.ModelProto()
     made.CopyFrom(model)
     if precision == "fp16":
-        _halve(made.graph)
+        halve(made.graph)
     else:
         _with_few_bits(made, BITS[precision])
     return made
 
 
-def _halve(graph: onnx.GraphProto) -> None:
-    """16-bit floats inside. What goes in and comes out keeps its type, except a cache, which stays where it is."""
-    angles = _angles(graph)
-    kept = {name for node in graph.node if node.name in angles for name in node.input}
-    for tensor in graph.initializer:
-        if tensor.data_type == FLOAT and tensor.name not in kept:
-            values = np.clip(numpy_helper.to_array(tensor), -HIGHEST, HIGHEST).astype(np.float16)
-            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-    before, nodes, after, renamed = [], [], [], {}
-    cast = lambda name, made, to: helper.make_node("Cast", [name], [made], name=f"{made}.cast", to=to)
-    for value in [*graph.input, *graph.output]:
-        if value.type.tensor_type.elem_type != FLOAT:
-            continue
-        if value.name.startswith(("past_key_values", "present.")):
-            value.type.tensor_type.elem_type = HALF
-        else:
-            renamed[value.name] = f"{value.name}.fp16"
-    before += [cast(value.name, renamed[value.name], HALF) for value in graph.input if value.name in renamed]
-    after += [cast(renamed[value.name], value.name, FLOAT) for value in graph.output if value.name in renamed]
-    for node in graph.node:
-        if node.name in angles:
-            nodes.append(node)
-            if node.op_type in ("Sin", "Cos"):
-                made = node.output[0]
-                node.output[0] = f"{made}.fp32"
-                nodes.append(cast(node.output[0], made, HALF))
-            continue
-        if node.op_type in WHOLE:
-            nodes += _in_full(node, cast)
-            continue
-        for names in (node.input, node.output):
-            names[:] = [renamed.get(name, name) for name in names]
-        for attribute in node.attribute:
-            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == FLOAT:
-                attribute.i = HALF
-        nodes.append(node)
-    nodes = [*before, *nodes, *after]
-    del graph.node[:]
-    graph.node.extend(nodes)
-
-
-def _in_full(node: onnx.NodeProto, cast) -> list[onnx.NodeProto]:
-    """A recurrent layer that computes in 32 bits, between 16-bit neighbours; its weights are stored in 16."""
-    full = lambda name: f"{name}.{node.name}.fp32"
-    taken = [(i, name) for i, name in enumerate(node.input) if name and i != LENGTHS]
-    given = [(i, name) for i, name in enumerate(node.output) if name]
-    for i, name in taken:
-        node.input[i] = full(name)
-    for i, name in given:
-        node.output[i] = full(name)
-    return [*(cast(name, full(name), FLOAT) for _, name in taken), node, *(cast(full(name), name, HALF) for _, name in given)]
-
-
 def bodies(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
     """The graphs that nodes of this one repeat."""
     return [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
-
-
-def _angles(graph: onnx.GraphProto) -> set[str]:
-    """The nodes that compute the angles of positions, which 16 bits would round to other places."""
-    makers = {output: node for node in graph.node for output in node.output}
-    todo, found = [node for node in graph.node if node.op_type in ("Sin", "Cos")], set()
-    while todo:
-        node = todo.pop()
-        if node.name not in found:
-            found.add(node.name)
-            todo += [makers[name] for name in node.input if name in makers]
-    return found
 
 
 def _with_few_bits(model: onnx.ModelProto, bits: int) -> None:

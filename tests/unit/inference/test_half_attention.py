@@ -4,11 +4,8 @@ import numpy as np
 import onnx
 import pytest
 
-from playground.errors import PlaygroundError
-from playground.inference import engine
 from playground.inference.engine import Decoder
 from playground.inference.half_attention import ATTENTION, EIGHT_BITS, with_half_attention
-from playground.inference.session import CUDA
 from playground.onnx_export.fused import can_be_fused, fused_decoder
 from playground.onnx_export.transformers import state_of
 from tests.unit.onnx_export.test_graphs import DECODERS, about, made
@@ -39,17 +36,3 @@ def test_it_says_the_same_but_for_rounding(name, small):
     for i in range(5):
         step = ids[[0, 1], [9 + i, 14 + i]]
         assert np.abs(ours.step(step) - right.step(step)).max() < 5e-3 * scale
-
-
-def test_it_is_opened_where_cuda_is_wanted(tmp_path, monkeypatch):
-    """As far as it goes without a GPU: the graph is rewritten, the CPU runs it; what is damaged is still said in words."""
-    spec = DECODERS["llama"]
-    (tmp_path / "fused.onnx").write_bytes(fused_decoder(spec, state_of(made(spec))).SerializeToString())
-    (tmp_path / "damaged.onnx").write_bytes(b"no model")
-    assert Decoder(tmp_path / "fused.onnx", about(spec)).cached(0, "key").dtype == np.float32
-    monkeypatch.setattr(engine, "wanted", lambda device: [CUDA])
-    for model in (tmp_path / "fused.onnx", (tmp_path / "fused.onnx").read_bytes()):
-        assert Decoder(model, about(spec)).cached(0, "key").dtype == np.float16
-    for name in ("damaged.onnx", "missing.onnx"):
-        with pytest.raises(PlaygroundError, match=name):
-            Decoder(tmp_path / name, about(spec))

@@ -1,0 +1,73 @@
+"""What has to be known of an exported model to run it, and which of its files there are."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from playground.errors import PlaygroundError
+
+ABOUT = "playground.json"
+RECURRENT = ("rnn", "lstm", "gru")
+STEMS = ("model", "decoder_model")
+
+
+@dataclass(frozen=True)
+class About:
+    """What an engine has to know of a model, kept beside it in ``playground.json``.
+
+    Attributes:
+        architecture: as in `models.spec`.
+        n_layers, n_kv_heads, head_dim, d_model, vocab_size, context_length: its sizes.
+        position: "learned", "rotary" …
+        objective: "clm", "mlm" or "seq2seq".
+        pairs: whether a text is answered (source, <bos>, answer).
+        ids: of <pad>, <bos>, <eos> and <mask>.
+        task: "classify" or "tag" for a fine-tuned reader; else "".
+        labels: the names of its labels, in the order of its logits.
+    """
+
+    architecture: str
+    n_layers: int
+    n_kv_heads: int
+    head_dim: int
+    d_model: int
+    vocab_size: int
+    context_length: int
+    position: str
+    objective: str
+    pairs: bool
+    ids: tuple[int, int, int, int]
+    task: str = ""
+    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> "About":
+        """
+        Raises:
+            PlaygroundError: when the folder is no export of the playground.
+        """
+        try:
+            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+            known = {name: about[name] for name in cls.__dataclass_fields__ if name in about}
+            return cls(**known | {name: tuple(known[name]) for name in ("ids", "labels") if name in known})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PlaygroundError(
+                f"{folder.name} is no export of the playground.", "Export the run again."
+            ) from error
+
+
+def graph_file(folder: Path, stem: str, precision: str) -> Path:
+    """Where a graph of standard operators is: model.onnx, model.int8.onnx …"""
+    return folder / (f"{stem}.onnx" if precision == "fp32" else f"{stem}.{precision}.onnx")
+
+
+def precisions_of(folder: Path) -> list[str]:
+    """Which precisions an export has, the largest first."""
+    files = lambda name: [folder / f"fused.{name}.onnx", *(graph_file(folder, stem, name) for stem in STEMS)]
+    return [name for name in ("fp32", "kv8", "fp16", "int8", "int4") if any(path.exists() for path in files(name))]
+
+
+def ran_by(provider: str, precision: str = "fp32", captured: bool = False) -> str:
+    """What really runs, such as "ONNX Runtime (CUDA, fp16, CUDA graph)"."""
+    more = [precision] if precision != "fp32" or provider != "CPU" else []
+    return f"ONNX Runtime ({', '.join([provider, *more, *(['CUDA graph'] if captured else [])])})"

@@ -1,0 +1,128 @@
+"""Tying memory to a session: every input lies where its kernels read it, and what changes is seen at every run.
+
+ONNX Runtime copies an input that is bound in the wrong memory to the right one, once, when it is bound; what is written
+into the array afterwards is never seen. And what a CUDA graph has captured reads and writes fixed addresses, whatever is
+bound later. So: an input that changes is made in the memory that its kernels read, and written to in place.
+"""
+
+import itertools
+import weakref
+from collections.abc import Mapping
+
+import numpy as np
+import onnxruntime as ort
+
+from playground.inference.session import GPU, running_on
+
+UNCAPTURED = "-1"  # the graph id for runs that neither capture nor replay
+_ids = itertools.count(1)  # of captured graphs, unlike in the whole process: a graph never answers for another binding
+
+
+def places(session: ort.InferenceSession) -> dict[str, str]:
+    """In which memory the kernels read each input: "cpu" or "cuda"."""
+    names = [value.name for value in session.get_inputs()]
+    if running_on(session) != "CUDA":
+        return dict.fromkeys(names, "cpu")
+    return dict(zip(names, map(_memory, session.get_input_memory_infos()), strict=True))
+
+
+def _memory(info) -> str:
+    """Pinned memory ("CudaPinned") belongs to the CPU."""
+    return "cuda" if info.name.lower() == "cuda" else "cpu"
+
+
+def kept_in(session: ort.InferenceSession) -> str:
+    """In which memory lies what goes from one run to the next, as ONNX Runtime names it."""
+    return "cuda" if running_on(session) == "CUDA" else "cpu"
+
+
+def held(array: np.ndarray, memory: str) -> ort.OrtValue:
+    """A buffer that begins with these numbers; in "cpu" memory it is the array itself."""
+    with GPU:
+        return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), memory, 0)
+
+
+def put(value: ort.OrtValue, array: np.ndarray) -> None:
+    """Writes into a buffer, wherever it lies."""
+    with GPU:
+        value.update_inplace(np.ascontiguousarray(array))
+
+
+def fetched(value: ort.OrtValue) -> np.ndarray:
+    """What a buffer holds; of one on a GPU, a copy."""
+    with GPU:
+        return value.numpy()
+
+
+class Bound:
+    """One way of running a session, as often as wanted.
+
+    Args:
+        session: what is run.
+        inputs: an array, which is read anew at every run, or a buffer that lies where it is needed.
+        outputs: an array or a buffer to write into; "cpu" or "cuda" lets ONNX Runtime make one there, see :meth:`made`.
+        capture: replay all its kernels as one CUDA graph; all outputs must then be buffers on the device, and what
+            kernels read in CPU memory stays as it was at the first run.
+    """
+
+    def __init__(
+        self,
+        session: ort.InferenceSession,
+        inputs: Mapping[str, np.ndarray | ort.OrtValue],
+        outputs: Mapping[str, np.ndarray | ort.OrtValue | str],
+        capture: bool = False,
+    ) -> None:
+        self.session, self.binding = session, session.io_binding()
+        self.outputs = list(outputs)
+        self._kept: list = []  # ONNX Runtime reads and writes this memory: it must live as long
+        self._copied: list[tuple[ort.OrtValue, np.ndarray]] = []
+        self._on_gpu = running_on(session) == "CUDA"
+        where = places(session)
+        for name, given in inputs.items():
+            value = given if isinstance(given, ort.OrtValue) else self._input(given, where[name])
+            self._kept.append(value)
+            self.binding.bind_ortvalue_input(name, value)
+        for name, given in outputs.items():
+            if isinstance(given, str):
+                self.binding.bind_output(name, given)
+                continue
+            value = given if isinstance(given, ort.OrtValue) else ort.OrtValue.ortvalue_from_numpy(given, "cpu", 0)
+            self._kept.append(value)
+            self.binding.bind_ortvalue_output(name, value)
+        self._options = self._run_options(capture)
+
+    def _input(self, array: np.ndarray, memory: str) -> ort.OrtValue:
+        value = held(array, memory)
+        if memory == "cpu":
+            self._kept.append(array)
+        else:
+            self._copied.append((value, array))
+        return value
+
+    def _run_options(self, capture: bool) -> ort.RunOptions | None:
+        if not self._on_gpu:
+            return None
+        options, number = ort.RunOptions(), next(_ids) if capture else None
+        options.add_run_config_entry("gpu_graph_id", str(number) if capture else UNCAPTURED)
+        if capture:
+            weakref.finalize(self, _release, self.session, number)
+        return options
+
+    def run(self) -> None:
+        """Runs it on what the inputs hold now."""
+        if not self._on_gpu:
+            self.session.run_with_iobinding(self.binding)
+            return
+        with GPU:
+            for value, array in self._copied:
+                value.update_inplace(array)
+            self.session.run_with_iobinding(self.binding, self._options)
+
+    def made(self) -> dict[str, ort.OrtValue]:
+        """The outputs of the last run, by name."""
+        return dict(zip(self.outputs, self.binding.get_outputs(), strict=True))
+
+
+def _release(session: ort.InferenceSession, number: int) -> None:
+    with GPU:
+        session.release_captured_graph(number)

@@ -1,0 +1,120 @@
+"""A graph as CUDA wants it: attention in 16 bits, few kernels, and the next step's inputs among its outputs."""
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from playground.inference.half import HALF, halve
+from playground.inference.half_attention import ATTENTION, BIAS, whole_cache, with_half_attention
+
+MICROSOFT = "com.microsoft"
+NORMS = {"LayerNormalization": "SkipLayerNormalization", "SimplifiedLayerNormalization": "SkipSimplifiedLayerNormalization"}
+LIKELIEST, LENGTHS, PLACES = "likeliest", "seqlens_after", "positions_after"
+"""The outputs that a step hands to the next one."""
+
+
+def writes_with_bias(model: onnx.ModelProto) -> bool:
+    """Whether attention adds a bias (ALiBi): ONNX Runtime's operator takes none on CUDA."""
+    return any(node.op_type == ATTENTION and len(node.input) > BIAS and node.input[BIAS] for node in model.graph.node)
+
+
+def for_cuda(model: onnx.ModelProto, half: bool) -> onnx.ModelProto:
+    """A fused decoder (`onnx_export.fused`) that CUDA runs alone, so that one CUDA graph can hold a whole step.
+
+    Args:
+        model: it is changed. Keys and values in 8 bits become 16-bit floats.
+        half: all floats in 16 bits; else attention and its cache alone, which there are no others of.
+
+    Returns:
+        The model with :func:`with_next_step`'s outputs.
+    """
+    is_half = any(value.type.tensor_type.elem_type == HALF for value in model.graph.input)
+    if half and not is_half:
+        whole_cache(model.graph)
+        halve(model.graph)
+    elif not is_half:
+        model = with_half_attention(model)
+    join_norms(model)
+    return with_next_step(model)
+
+
+def with_next_step(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Adds what a step hands to the next: ``likeliest``, the likeliest tokens ``[…, 1]`` under the logits ``[…, vocabulary]``,
+    and of a fused decoder ``seqlens_after`` and, with positions that are added, ``positions_after``.
+
+    They go to other memory than they come from: a captured step is run several times before its graph is ready, which
+    must change nothing.
+    """
+    graph = model.graph
+    logits = next(value for value in graph.output if value.name == "logits")
+    is_sequence = len(logits.type.tensor_type.shape.dim) == 3
+    shape = ["batch", "sequence"] if is_sequence else ["batch", 1]
+    graph.node.append(
+        helper.make_node("ArgMax", ["logits"], [LIKELIEST], name=LIKELIEST, axis=-1, keepdims=int(not is_sequence))
+    )
+    graph.output.append(helper.make_tensor_value_info(LIKELIEST, onnx.TensorProto.INT64, shape))
+    given = {value.name: value for value in graph.input}
+    for before, after in (("seqlens_k", LENGTHS), ("position_ids", PLACES)):
+        if before not in given or "seqlens_k" not in given:
+            continue
+        one = f"{after}.one"
+        kind = given[before].type.tensor_type.elem_type
+        graph.initializer.append(numpy_helper.from_array(np.ones(1, dtype=helper.tensor_dtype_to_np_dtype(kind)), one))
+        graph.node.append(helper.make_node("Add", [before, one], [after], name=after))
+        value = graph.output.add()
+        value.CopyFrom(given[before])
+        value.name = after
+    return model
+
+
+def join_norms(model: onnx.ModelProto) -> None:
+    """x + update, then its norm, as one kernel; with the bias of the linear layer that made the update, where there is one.
+
+    On a GPU a small step is as long as its kernels are many. (On a CPU the two nodes are the faster.)
+    """
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    weights = {tensor.name for tensor in graph.initializer}
+    uses = [name for node in graph.node for name in node.input] + [value.name for value in graph.output]
+    gone = set()
+    for node in graph.node:
+        added = makers.get(node.input[0]) if node.op_type in NORMS else None
+        if added is None or added.op_type != "Add" or weights & set(added.input):
+            continue
+        x, update = added.input
+        bias, biased = "", makers.get(update)
+        if biased is not None and biased.op_type == "Add" and biased.input[1] in weights and uses.count(update) == 1:
+            update, bias = biased.input
+            gone.add(biased.name)
+        gone.add(added.name)
+        _join(node, x, update, bias, added.output[0])
+    kept = [node for node in graph.node if node.name not in gone]
+    del graph.node[:]
+    graph.node.extend(_in_order(kept, {value.name for value in graph.input} | weights))
+    if MICROSOFT not in {domain.domain for domain in model.opset_import}:
+        model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
+
+
+def _join(norm: onnx.NodeProto, x: str, update: str, bias: str, total: str) -> None:
+    """The norm's node becomes the joint one, which also gives the sum; what is left out at the end of its inputs is dropped."""
+    scale, *shift = norm.input[1:]
+    epsilon = next((attribute.f for attribute in norm.attribute if attribute.name == "epsilon"), 1e-5)
+    inputs = [x, update, scale, *([(shift or [""])[0]] if norm.op_type == "LayerNormalization" else []), bias]
+    while not inputs[-1]:
+        inputs.pop()
+    made, outputs = NORMS[norm.op_type], [norm.output[0], "", "", total]
+    norm.CopyFrom(helper.make_node(made, inputs, outputs, name=norm.name, domain=MICROSOFT, epsilon=epsilon))
+
+
+def _in_order(nodes: list[onnx.NodeProto], known: set[str]) -> list[onnx.NodeProto]:
+    """Every node after those that make its inputs: a sum is made later now, by the norm that follows it."""
+    ordered, waiting = [], list(nodes)
+    while waiting:
+        ready = [node for node in waiting if all(not name or name in known for name in node.input)]
+        known |= {name for node in ready for name in node.output}
+        ordered += ready
+        names = {node.name for node in ready}
+        waiting = [node for node in waiting if node.name not in names]
+        if not ready:
+            raise ValueError(f"The graph has a circle at {waiting[0].name}.")
+    return ordered

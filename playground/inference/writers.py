@@ -1,0 +1,590 @@
+"""What writes texts, token by token, with an exported model: no torch, a cache in place, many texts at once."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from playground.errors import PlaygroundError
+from playground.inference.about import About, graph_file
+from playground.inference.binding import Bound, fetched, held, kept_in, put
+from playground.inference.laps import Laps
+from playground.inference.opening import Opened, open_fused, open_recurrent
+from playground.inference.sampling import Sampling, steps
+from playground.inference.session import NOT_ON_GPU, open_session, running_on
+
+KEPT = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
+Drawn = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Tokens, the probability that the model gave each, and that with which it was drawn; each ``[batch]``."""
+
+
+class Writer:
+    """What writes several texts at once: `begin` reads what stands there, `advance` adds a token to each.
+
+    Attributes:
+        about, batch: its sizes, and how many texts.
+        room: how many tokens of each text there can be.
+        length: how many there are, ``[batch]``.
+        provider: what really runs it: "CPU" or "CUDA".
+        uncaptured: why a step is not replayed as one CUDA graph; "" where it is.
+        last: the tokens that were chosen last ``[batch]``; None before.
+    """
+
+    about: About
+    batch: int
+    room: int
+    length: np.ndarray
+    provider: str
+    uncaptured: str = NOT_ON_GPU
+    last: np.ndarray | None = None
+
+    def begin(self, texts: Sequence[Sequence[int]]) -> None:
+        """Begins anew with these texts, one for each place of the batch.
+
+        Raises:
+            PlaygroundError: when a text is empty or longer than there is room.
+        """
+        raise NotImplementedError
+
+    def advance(self, tokens: np.ndarray | None = None) -> None:
+        """One more token for each text ``[batch]``; None takes those that were chosen last.
+
+        Raises:
+            PlaygroundError: when there is no room.
+        """
+        raise NotImplementedError
+
+    @property
+    def logits(self) -> np.ndarray:
+        """Of what follows each text, float32 ``[batch, vocabulary]``; the next call may write over them."""
+        raise NotImplementedError
+
+    def likeliest(self) -> np.ndarray:
+        """Chooses the likeliest next token of each text ``[batch]``."""
+        self.last = self.logits.argmax(-1)
+        return self.last
+
+    def draw(self, sampling: Sampling, rng: np.random.Generator, seen: Sequence[Sequence[int]] = ()) -> Drawn:
+        """Chooses the next token of each text by chance.
+
+        Args:
+            seen: the texts so far, for the repetition penalty.
+        """
+        found = [drawn(row, sampling, rng, seen[i] if seen else None) for i, row in enumerate(self.logits)]
+        tokens, probabilities, shares = (np.array(values) for values in zip(*found, strict=True))
+        self.last = tokens
+        return tokens, probabilities, shares
+
+    def read(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """:meth:`begin`, and the logits."""
+        self.begin(texts)
+        return self.logits
+
+    def step(self, tokens: np.ndarray) -> np.ndarray:
+        """:meth:`advance`, and the logits."""
+        self.advance(np.asarray(tokens))
+        return self.logits
+
+    def greedy(self, n: int, texts: Sequence[Sequence[int]] | None = None) -> np.ndarray:
+        """The ``n`` likeliest next tokens of each text ``[batch, n]``.
+
+        Args:
+            texts: what to begin anew with; None goes on where the last call ended.
+        """
+        said = np.empty((self.batch, n), dtype=np.int64)
+        for i in range(n):
+            if texts is None or i:
+                self.advance()
+            else:
+                self.begin(texts)
+            said[:, i] = self.likeliest()
+        return said
+
+    def along(self, ids: Sequence[int], start: int = 0, source: Sequence[int] | None = None) -> np.ndarray:
+        """Logits of what follows each token of one text from ``start`` on, float32 ``[n - start, vocabulary]``; of an
+        encoder–decoder, in answer to a source. What is being written stays.
+        """
+        raise NotImplementedError
+
+    def twin(self) -> "Writer":
+        """The same weights with a cache of its own."""
+        raise NotImplementedError
+
+
+def drawn(
+    logits: np.ndarray, sampling: Sampling, rng: np.random.Generator, seen: Sequence[int] | None
+) -> tuple[int, float, float]:
+    """One draw on the CPU, as `sampling.choose`: a token, its own probability, and that with which it was drawn."""
+    history = steps(logits, sampling, list(seen) if seen is not None else None)
+    reached = np.cumsum(history[-1][1])
+    token = int(np.searchsorted(reached, rng.random() * reached[-1], side="right"))
+    return token, float(history[0][1][token]), float(history[-1][1][token])
+
+
+class _OnDevice(Writer):
+    """What the writers share that keep everything in `Laps` on a GPU; on a CPU they have arrays of their own.
+
+    Attributes:
+        laps: on a GPU; None on a CPU.
+    """
+
+    laps: Laps | None = None
+    _chooser = None
+
+    @property
+    def logits(self) -> np.ndarray:
+        if self.laps is None:
+            return self._logits
+        return self.laps.logits().reshape(self.batch, -1)
+
+    def likeliest(self) -> np.ndarray:
+        if self.laps is None:
+            return super().likeliest()
+        self.last = self.laps.tokens()  # the graph has chosen
+        return self.last
+
+    def draw(self, sampling: Sampling, rng: np.random.Generator, seen: Sequence[Sequence[int]] = ()) -> Drawn:
+        from playground.inference.choosing import Chooser, can_draw
+
+        if self.laps is None or not can_draw(sampling, self.about.vocab_size):
+            found = super().draw(sampling, rng, seen)
+            if self.laps is not None:
+                self.laps.put("input_ids", found[0][:, None].astype(np.int64))
+            return found
+        if self._chooser is None:
+            self._chooser = Chooser(self.laps.scores, [each["input_ids"] for each in self.laps.buffers])
+        found = self._chooser.draw(self.laps.next, sampling, rng.random(self.batch))
+        self.last = found[0]
+        return found
+
+    def _go_on(self, tokens: np.ndarray | None) -> None:
+        """A step on the device."""
+        if tokens is not None:
+            self.last = tokens
+            self.laps.put("input_ids", np.ascontiguousarray(tokens, dtype=np.int64).reshape(-1, 1))
+        self.laps.run()
+        self.length += 1
+
+    def _try_laps(self, opened: Opened) -> None:
+        """Makes the laps, and captures both; where a card refuses, the session is opened anew to run kernel by kernel."""
+        try:
+            self.session, self.uncaptured = opened.session, opened.uncaptured
+            self.laps = self._laps()
+            if not self.uncaptured:
+                self.laps.run()
+                self.laps.run()
+        except Exception as error:  # ONNX Runtime raises its own kinds
+            if self.uncaptured:
+                raise
+            opened.give_up(str(error).splitlines()[0][:200])
+            self.session, self.uncaptured = opened.session, opened.uncaptured
+            self.laps = self._laps()
+
+    def _laps(self) -> Laps:
+        raise NotImplementedError
+
+
+class Decoder(_OnDevice):
+    """One text, or several, with the fused graph (`onnx_export.fused`): the cache never moves.
+
+    Keys and values are kept in buffers that are inputs and outputs at once, so a step writes only the new token's.
+
+    Args:
+        model: the file of the graph, its bytes, or what another one opened: each has a cache of its own.
+        about: its sizes.
+        batch: how many texts are written at once.
+        room: how many tokens of each the cache holds; the model's context, which is the most, unless told.
+        half: on a GPU, all floats in 16 bits.
+    """
+
+    captures = True
+
+    def __init__(
+        self,
+        model: Path | bytes | Opened,
+        about: About,
+        batch: int = 1,
+        room: int = 0,
+        device: str = "auto",
+        threads: int = 0,
+        half: bool = False,
+    ) -> None:
+        self.opened = model if isinstance(model, Opened) else open_fused(model, device, threads, batch, half, self.captures)
+        self.session, self.uncaptured = self.opened.session, self.opened.uncaptured
+        self.about, self.batch, self.room = about, batch, min(room or about.context_length, about.context_length)
+        self.provider = running_on(self.session)
+        self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text
+        self._total = np.zeros(1, dtype=np.int32)
+        self._ids, self._places = np.zeros((batch, 1), dtype=np.int64), np.zeros((batch, 1), dtype=np.int64)
+        self._logits = np.zeros((batch, about.vocab_size), dtype=np.float32)
+        self._cache = self._empty_cache(batch)
+        self._bind()
+
+    def _bind(self) -> None:
+        if self.provider == "CUDA":
+            self._try_laps(self.opened)
+        else:
+            self._one = self._bound(self._ids, np.arange(self.batch), self.length, self._total, self._places)
+
+    def twin(self) -> "Decoder":
+        return Decoder(self.opened, self.about, self.batch, self.room)
+
+    def _empty_cache(self, batch: int) -> dict[str, ort.OrtValue]:
+        about = self.about
+        shape = (batch, about.n_kv_heads, self.room, about.head_dim)
+        types = {value.name: value.type for value in self.session.get_inputs()}
+        kept = KEPT[types["past_key_values.0.key"]]
+        return {
+            f"{i}.{kind}": held(np.zeros(shape, dtype=kept), kept_in(self.session))
+            for i in range(about.n_layers)
+            for kind in ("key", "value")
+        }
+
+    def cached(self, layer: int, kind: str) -> np.ndarray:
+        """A copy of the keys ("key") or values of a layer ``[batch, kv_heads, room, head_dim]``."""
+        return fetched(self._cache[f"{layer}.{kind}"])
+
+    def _laps(self) -> Laps:
+        """A step on the device. How long the longest text is, which stays on the CPU, is told as the most it can be: how
+        far each text reaches is in ``seqlens_k``, and a captured step would not see that number change.
+        """
+        from playground.inference.for_cuda import LENGTHS, LIKELIEST, PLACES
+
+        batch = self.batch
+        first = {"input_ids": np.zeros((batch, 1), np.int64), "seqlens_k": np.zeros(batch, np.int32)}
+        if self._adds_places:
+            first["position_ids"] = np.zeros((batch, 1), np.int64)
+        fixed = {"rows": np.arange(batch), "total_sequence_length": np.array([self.room], np.int32), **self._given()}
+        handed = {"input_ids": LIKELIEST, "seqlens_k": LENGTHS, "position_ids": PLACES}
+        return Laps(self.session, first, handed, fixed, self._written(), (batch, self.about.vocab_size), not self.uncaptured)
+
+    @property
+    def _adds_places(self) -> bool:
+        return self.about.position in ("learned", "sinusoidal")
+
+    def _given(self) -> dict[str, np.ndarray | ort.OrtValue]:
+        """The inputs that stay where they are."""
+        return _named("past_key_values", self._cache)
+
+    def _written(self) -> dict[str, ort.OrtValue]:
+        return _named("present", self._cache)
+
+    def _bound(self, ids, rows, before, total, places) -> Bound:
+        """Ties these arrays, the cache and the logits to the graph: it reads and writes them where they are."""
+        inputs = {**self._asked(ids, rows, before, total, places), **self._given()}
+        return Bound(self.session, inputs, {**self._written(), "logits": self._logits})
+
+    def _asked(self, ids, rows, before, total, places) -> dict[str, np.ndarray]:
+        inputs = {"input_ids": ids, "rows": rows.astype(np.int64), "seqlens_k": before, "total_sequence_length": total}
+        return {**inputs, "position_ids": places} if self._adds_places else inputs
+
+    def begin(self, texts: Sequence[Sequence[int]]) -> None:
+        lengths = np.array([len(text) for text in texts], dtype=np.int32)
+        if len(texts) != self.batch or lengths.min() < 1 or lengths.max() > self.room:
+            raise PlaygroundError(f"A text must have 1 to {self.room} tokens.", "Cut it, or give a prompt.")
+        n = int(lengths.max())
+        ids = np.zeros((self.batch, n), dtype=np.int64)
+        for row, text in zip(ids, texts, strict=True):
+            row[: len(text)] = text
+        rows = np.arange(self.batch) * n + lengths - 1
+        places = np.tile(np.arange(n, dtype=np.int64), (self.batch, 1))
+        self._bound(ids, rows, lengths - 1, np.array([n], dtype=np.int32), places).run()
+        self.length[:] = lengths
+        self.last = None
+        if self.laps is not None:
+            self._hand_over(lengths)
+
+    def _hand_over(self, lengths: np.ndarray) -> None:
+        """To the first lap after a text was read: its logits, the likeliest tokens, and where they will stand."""
+        put(self.laps.scores, self._logits)
+        self.laps.put("input_ids", self._logits.argmax(-1)[:, None])
+        self.laps.put("seqlens_k", lengths)
+        if self._adds_places:
+            self.laps.put("position_ids", lengths[:, None].astype(np.int64))
+
+    def advance(self, tokens: np.ndarray | None = None) -> None:
+        longest = int(self.length.max())
+        if longest >= self.room:
+            raise PlaygroundError(f"The cache holds {self.room} tokens and is full.", "Read a shorter text anew.")
+        if self.laps is not None:
+            self._go_on(tokens)
+            return
+        self.last = self._chosen() if tokens is None else tokens
+        self._ids[:, 0] = self.last
+        self._places[:, 0] = self.length
+        self._total[0] = longest + 1
+        self._one.run()
+        self.length += 1
+
+    def _chosen(self) -> np.ndarray:
+        return self.likeliest() if self.last is None else self.last
+
+    def along(self, ids: Sequence[int], start: int = 0, source: Sequence[int] | None = None) -> np.ndarray:
+        n = len(ids)
+        if not 1 <= n <= self.room:
+            raise PlaygroundError(f"A text must have 1 to {self.room} tokens.", "Cut it, or give a prompt.")
+        cache, logits = self._empty_cache(1), np.zeros((n - start, self.about.vocab_size), dtype=np.float32)
+        text, places = np.array([ids], dtype=np.int64), np.arange(n, dtype=np.int64)[None]
+        last, total = np.array([n - 1], dtype=np.int32), np.array([n], dtype=np.int32)
+        inputs = self._asked(text, np.arange(start, n), last, total, places)
+        inputs |= {**_named("past_key_values", cache), **self._seen(source)}
+        Bound(self.session, inputs, {**_named("present", cache), "logits": logits}).run()
+        return logits
+
+    def _seen(self, source: Sequence[int] | None) -> dict[str, np.ndarray | ort.OrtValue]:
+        """What one text sees of a source."""
+        return {}
+
+
+def _named(kind: str, cache: dict[str, ort.OrtValue]) -> dict[str, ort.OrtValue]:
+    return {f"{kind}.{name}": buffer for name, buffer in cache.items()}
+
+
+class PairDecoder(Decoder):
+    """An encoder–decoder: what the decoder looks at in the source stays where the encoder put it.
+
+    Args:
+        reader: the encoder, as a file or a session.
+        model, about, batch, device, threads, half: as of :class:`Decoder`.
+    """
+
+    captures = False  # every source has other shapes, and its own place in memory
+
+    def __init__(
+        self,
+        reader: Path | ort.InferenceSession,
+        model: Path | Opened,
+        about: About,
+        batch: int = 1,
+        device: str = "auto",
+        threads: int = 0,
+        half: bool = False,
+    ) -> None:
+        self.reader = open_session(reader, device, threads, batch)
+        self.seen: dict[str, np.ndarray | ort.OrtValue] = {}
+        self._source: tuple[tuple[int, ...], dict] | None = None  # that `along` was asked of last
+        super().__init__(model, about, batch, 0, device, threads, half)
+
+    def _bind(self) -> None:
+        if self.seen:  # before the first source there is nothing to tie
+            super()._bind()
+
+    def source(self, ids: Sequence[int]) -> None:
+        """Reads the source, once for all tokens of the answer."""
+        self.seen = read_source(self.reader, ids, self.batch)
+        self._bind()
+
+    def _given(self) -> dict[str, np.ndarray | ort.OrtValue]:
+        return {**super()._given(), **self.seen}
+
+    def _seen(self, source: Sequence[int] | None) -> dict[str, np.ndarray | ort.OrtValue]:
+        if source is None:
+            raise PlaygroundError("There is no source to answer.", "Give one.")
+        kept = self._source  # one object: others may ask at the same time
+        if kept is None or kept[0] != tuple(source):
+            kept = self._source = (tuple(source), read_source(self.reader, source, 1))
+        return kept[1]
+
+    def begin(self, texts: Sequence[Sequence[int]]) -> None:
+        if not self.seen:
+            raise PlaygroundError("There is no source to answer.", "Give one first.")
+        super().begin(texts)
+
+    def twin(self) -> "PairDecoder":
+        return PairDecoder(self.reader, self.opened, self.about, self.batch)
+
+
+def read_source(reader: ort.InferenceSession, ids: Sequence[int], batch: int) -> dict[str, np.ndarray | ort.OrtValue]:
+    """What a decoder takes of a source: its mask ``[batch, n]`` and ``cross.{i}.key/value``, which every layer looks at and
+    which stay where the encoder put them.
+    """
+    tiled = np.tile(np.asarray(ids, dtype=np.int64), (batch, 1))
+    mask = np.ones_like(tiled)
+    names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
+    bound = Bound(reader, {"input_ids": tiled, "attention_mask": mask}, dict.fromkeys(names, kept_in(reader)))
+    bound.run()
+    return {**bound.made(), "encoder_attention_mask": mask}
+
+
+class Recurrent(_OnDevice):
+    """An RNN, LSTM or GRU that reads from left to right: its state goes to and fro between two buffers.
+
+    Args:
+        model: the file of the graph, or what another one opened.
+        about, batch, device, threads: as of :class:`Decoder`.
+    """
+
+    def __init__(
+        self,
+        model: Path | bytes | ort.InferenceSession | Opened,
+        about: About,
+        batch: int = 1,
+        device: str = "auto",
+        threads: int = 0,
+    ) -> None:
+        self.opened = model if isinstance(model, Opened) else open_recurrent(model, device, threads, batch)
+        self.session = self.opened.session
+        self.about, self.batch, self.room = about, batch, about.context_length
+        self.provider = running_on(self.session)
+        self.length = np.zeros(batch, dtype=np.int32)
+        self._names = [value.name.removeprefix("past_") for value in self.session.get_inputs() if value.name.startswith("past_")]
+        self._ids = np.zeros((batch, 1), dtype=np.int64)
+        self._scores = np.zeros((batch, 1, about.vocab_size), dtype=np.float32)
+        self._logits = self._scores[:, 0]
+        self._zeros = np.zeros((about.n_layers, batch, about.d_model), dtype=np.float32)
+        if self.provider == "CUDA":
+            self._try_laps(self.opened)
+            return
+        self._first, second = self._states("cpu"), self._states("cpu")
+        pairs = ((self._first, second), (second, self._first))
+        self._steps = [self._bound(self._ids, self._scores, *pair) for pair in pairs]
+        self._before = 0  # in which buffers the state is: the first, or the second
+
+    def _states(self, memory: str) -> list[ort.OrtValue]:
+        return [held(self._zeros.copy(), memory) for _ in self._names]
+
+    def _laps(self) -> Laps:
+        from playground.inference.for_cuda import LIKELIEST
+
+        first = {"input_ids": np.zeros((self.batch, 1), np.int64), **{f"past_{name}": self._zeros for name in self._names}}
+        handed = {"input_ids": LIKELIEST, **{f"past_{name}": f"present_{name}" for name in self._names}}
+        return Laps(self.session, first, handed, {}, {}, self._scores.shape, not self.uncaptured)
+
+    def _bound(self, ids: np.ndarray, logits: np.ndarray, before: list | dict, after: list) -> Bound:
+        """From the state in some buffers to that in others."""
+        inputs = {f"past_{name}": state for name, state in zip(self._names, before, strict=True)}
+        outputs = {f"present_{name}": state for name, state in zip(self._names, after, strict=True)}
+        return Bound(self.session, {"input_ids": ids, **inputs}, {"logits": logits, **outputs})
+
+    def begin(self, texts: Sequence[Sequence[int]]) -> None:
+        ids = equally_long(texts)
+        logits = np.zeros((*ids.shape, self.about.vocab_size), dtype=np.float32)
+        after = self._first if self.laps is None else [self.laps.buffers[self.laps.next][f"past_{name}"] for name in self._names]
+        self._bound(ids, logits, [self._zeros] * len(self._names), after).run()
+        self._before, self.length, self.last = 0, np.full(self.batch, ids.shape[1], dtype=np.int32), None
+        self._logits = logits[:, -1]
+        if self.laps is not None:
+            put(self.laps.scores, logits[:, -1:])
+            self.laps.put("input_ids", self._logits.argmax(-1)[:, None])
+
+    def advance(self, tokens: np.ndarray | None = None) -> None:
+        if self.laps is not None:
+            self._go_on(tokens)
+            return
+        if tokens is None:
+            tokens = self.likeliest() if self.last is None else self.last
+        self.last = self._ids[:, 0] = tokens
+        self._steps[self._before].run()
+        self._before, self._logits = 1 - self._before, self._scores[:, 0]
+        self.length += 1
+
+    def along(self, ids: Sequence[int], start: int = 0, source: Sequence[int] | None = None) -> np.ndarray:
+        zeros = self._zeros[:, :1].copy()
+        logits = np.zeros((1, len(ids), self.about.vocab_size), dtype=np.float32)
+        after = [held(zeros.copy(), kept_in(self.session)) for _ in self._names]
+        self._bound(equally_long([ids]), logits, [zeros] * len(after), after).run()
+        return logits[0, start:]
+
+    def twin(self) -> "Recurrent":
+        return Recurrent(self.opened, self.about, self.batch)
+
+
+def equally_long(texts: Sequence[Sequence[int]]) -> np.ndarray:
+    """Texts as one array ``[batch, n]``.
+
+    Raises:
+        PlaygroundError: when one is empty, or they differ in length.
+    """
+    if len({len(text) for text in texts}) != 1 or not len(texts[0]):
+        raise PlaygroundError(
+            "This model writes only texts of equal length at once, of one token at least.", "Give them one by one."
+        )
+    return np.ascontiguousarray(texts, dtype=np.int64)
+
+
+class Portable(Writer):
+    """One or several texts of equal length with a graph of standard operators: transformers that :class:`Decoder` cannot
+    run, such as heads of odd widths.
+
+    Args:
+        folder: of the export.
+        precision: which of its files.
+    """
+
+    uncaptured = "the cache grows with every token"
+
+    def __init__(
+        self,
+        folder: Path,
+        about: About,
+        batch: int = 1,
+        device: str = "auto",
+        threads: int = 0,
+        precision: str = "fp32",
+    ) -> None:
+        pairs = about.architecture == "encoder-decoder"
+        opened = lambda stem: open_session(graph_file(folder, stem, precision), device, threads, batch)
+        self.session = opened("decoder_model" if pairs else "model")
+        self.reader = opened("encoder_model") if pairs else None
+        self.about, self.batch, self.room = about, batch, about.context_length
+        self.provider = running_on(self.session)
+        self.inputs = {value.name: value.type for value in self.session.get_inputs()}
+        self.outputs = [value.name for value in self.session.get_outputs() if value.name.startswith("present")]
+        self.state: dict[str, ort.OrtValue] = {}
+        self.seen: dict[str, np.ndarray | ort.OrtValue] = {}
+        self.length = np.zeros(batch, dtype=np.int32)
+        self._logits = np.zeros((batch, 1, about.vocab_size), dtype=np.float32)
+
+    @property
+    def logits(self) -> np.ndarray:
+        return self._logits[:, -1]
+
+    def source(self, ids: Sequence[int]) -> None:
+        """Encoder–decoder: reads the source, once for all tokens of the answer."""
+        self.seen = read_source(self.reader, ids, self.batch)
+
+    def _empty(self, batch: int) -> dict[str, ort.OrtValue]:
+        shape = (batch, self.about.n_kv_heads, 0, self.about.head_dim)
+        kept = {name: KEPT[kind] for name, kind in self.inputs.items() if name.startswith("past")}
+        return {name: held(np.zeros(shape, dtype=of), kept_in(self.session)) for name, of in kept.items()}
+
+    def begin(self, texts: Sequence[Sequence[int]]) -> None:
+        ids = equally_long(texts)
+        self.length, self.last = np.zeros(self.batch, dtype=np.int32), None
+        self.state = self._empty(self.batch)
+        self._go_on(ids)
+
+    def advance(self, tokens: np.ndarray | None = None) -> None:
+        if tokens is None:
+            tokens = self.likeliest() if self.last is None else self.last
+        self.last = np.asarray(tokens)
+        self._go_on(np.asarray(tokens, dtype=np.int64).reshape(-1, 1))
+
+    def twin(self) -> "Portable":
+        made = copy.copy(self)
+        made.length = self.length.copy()
+        return made
+
+    def along(self, ids: Sequence[int], start: int = 0, source: Sequence[int] | None = None) -> np.ndarray:
+        seen = {} if source is None else read_source(self.reader, source, 1)
+        return self._run(equally_long([ids]), 0, self._empty(1), seen)[0][0, start:]
+
+    def _go_on(self, ids: np.ndarray) -> None:
+        self._logits, self.state = self._run(ids, int(self.length[0]), self.state, self.seen)
+        self.length = self.length + np.int32(ids.shape[1])
+
+    def _run(self, ids: np.ndarray, before: int, state: dict, seen: dict) -> tuple[np.ndarray, dict[str, ort.OrtValue]]:
+        """Logits ``[batch, n, vocabulary]``, and the cache after: it grows, so it is bound anew each time."""
+        batch, n = ids.shape
+        feed = {"input_ids": ids, **state, **seen}
+        if "attention_mask" in self.inputs:
+            feed["attention_mask"] = np.ones((batch, before + n), dtype=np.int64)
+        if "position_ids" in self.inputs:
+            feed["position_ids"] = np.tile(np.arange(before, before + n), (batch, 1))
+        logits = np.zeros((batch, n, self.about.vocab_size), dtype=np.float32)
+        bound = Bound(self.session, feed, {"logits": logits, **dict.fromkeys(self.outputs, kept_in(self.session))})
+        bound.run()
+        made = {name.replace("present", "past_key_values"): value for name, value in bound.made().items() if name != "logits"}
+        return logits, made

@@ -1,0 +1,405 @@
+"""Every engine on a double of a GPU (`gpu_double`): it writes what it writes on a CPU, and what PyTorch writes."""
+
+import threading
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+
+from models.decode import decode
+from models.presets import PRESETS
+from models.spec import ModelSpec
+from playground.errors import PlaygroundError
+from playground.inference import opening
+from playground.inference import session as sessions
+from playground.inference.attention import Watcher
+from playground.inference.binding import fetched, held, put
+from playground.inference.choosing import Chooser
+from playground.inference.engine import Engine
+from playground.inference.for_cuda import for_cuda
+from playground.inference.reader import Reader
+from playground.inference.sampling import Sampling, steps
+from playground.inference.writers import Decoder
+from playground.onnx_export.fused import can_be_fused
+from tests.unit.inference import gpu_double
+from tests.unit.inference.gpu_double import gpu  # noqa: F401
+from tests.unit.inference.made_exports import SMALL, lively, write_export
+from tests.unit.onnx_export.test_graphs import DECODERS, PAIRS
+
+PRECISIONS = ("fp32", "kv8", "fp16", "int8", "int4")
+HALF = 6e-2  # of the largest logit: what 16 bits may change in a model with large random weights
+WRITERS = {name: spec for name, spec in DECODERS.items() if spec.position != "alibi"}
+RECURRENT = {kind: ModelSpec(kind, **SMALL) for kind in ("rnn", "lstm", "gru")}
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """``exports(spec, precisions)``: the model and its folder, each made once."""
+    made: dict = {}
+
+    def make(spec: ModelSpec, precisions=("fp32",), fused: bool = True, times: float = 4.0):
+        key = repr((spec, precisions, fused, times))
+        if key not in made:
+            model = lively(spec, times)
+            made[key] = model, write_export(model, tmp_path_factory.mktemp("export") / "run", precisions, fused)
+        return made[key]
+
+    return make
+
+
+def prompts(batch: int, n: int, equal: bool = False) -> list[list[int]]:
+    rng = np.random.default_rng(batch)
+    return [rng.integers(4, 50, n if equal else n - i % 3).tolist() for i in range(batch)]
+
+
+@torch.no_grad()
+def close_to_torch(model, writer, texts, tolerance: float, n: int = 8, source=None, told: bool = False) -> list[list[int]]:
+    """Lets a writer go on with texts, choosing itself or (``told``) with other tokens; every logit is PyTorch's after the same
+    tokens. What was written.
+    """
+    texts, rng = [list(text) for text in texts], np.random.default_rng(9)
+    said = [[] for _ in texts]
+    more = {} if source is None else {"source_ids": torch.tensor([source])}
+    writer.begin(texts)
+    for _ in range(n):
+        ours = writer.logits.copy()
+        for text, row in zip(texts, ours, strict=True):
+            theirs = model(torch.tensor([text]), **more).logits[0, -1].numpy()
+            assert np.abs(row - theirs).max() <= tolerance * max(1, np.abs(theirs).max())
+        tokens = writer.likeliest().copy()
+        assert (ours[np.arange(len(texts)), tokens] == ours.max(-1)).all()
+        if told:
+            tokens = rng.integers(4, 50, len(texts))
+        for text, new, token in zip(texts, said, tokens.tolist(), strict=True):
+            text.append(token)
+            new.append(token)
+        writer.advance(tokens if told else None)
+    return said
+
+
+@pytest.mark.parametrize("captured", [True, False], ids=["one CUDA graph", "kernel by kernel"])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_decoder_writes_what_torch_writes(name, batch, captured, exports, gpu, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(gpu, "refuses_capture", not captured)
+    model, folder = exports(WRITERS[name])
+    engine = Engine(folder, batch=batch)
+    assert (engine.provider, engine.precision) == ("CUDA", "fp16")
+    assert (not engine.uncaptured) == captured
+    assert engine.ran_by == "ONNX Runtime (CUDA, fp16, CUDA graph)" if captured else "ONNX Runtime (CUDA, fp16)"
+    said = close_to_torch(model, engine.model, prompts(batch, 9), HALF)
+    assert engine.model.session.replays == (8 if captured else 0), "each lap was captured at first, then replayed"
+    close_to_torch(model, engine.model, prompts(batch, 9), HALF, told=True)
+    again = engine.model.greedy(8, prompts(batch, 9))
+    assert again.tolist() == said
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_precision_writes_the_same_on_the_gpu_and_on_the_cpu(precision, batch, exports, gpu):  # noqa: F811
+    """But for the rounding of 8 and 16 bits; and to the last digit what a CPU makes of the same rewritten graph."""
+    _, folder = exports(WRITERS["llama"], PRECISIONS, times=1.0)
+    on_gpu, on_cpu = (Engine(folder, precision, batch, device).model for device in ("cuda", "cpu"))
+    graph = for_cuda(onnx.load(folder / f"fused.{precision}.onnx"), half=precision not in ("fp32", "kv8"))
+    rewritten = Decoder(graph.SerializeToString(), on_cpu.about, batch, device="cpu")
+    assert (on_gpu.provider, on_cpu.provider, rewritten.provider) == ("CUDA", "CPU", "CPU")
+    texts = prompts(batch, 7)
+    said = [writer.read(texts).copy() for writer in (on_gpu, on_cpu, rewritten)]
+    for _ in range(12):
+        ours, theirs, same = said
+        assert np.abs(ours - theirs).max() <= (5e-3 if precision in ("fp32", "fp16") else 5e-2) * np.abs(theirs).max()
+        assert np.abs(ours - same).max() <= 1e-5 * np.abs(theirs).max()
+        said = [writer.step(theirs.argmax(-1)).copy() for writer in (on_gpu, on_cpu, rewritten)]
+
+
+@pytest.mark.parametrize("fused", [True, False], ids=["fused", "standard operators"])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", PAIRS)
+def test_an_encoder_decoder_answers_what_torch_answers(name, batch, fused, exports, gpu):  # noqa: F811
+    spec = PAIRS[name]
+    model, folder = exports(spec, fused=fused)
+    engine = Engine(folder, batch=batch)
+    biased = fused and can_be_fused(spec) and spec.position == "alibi"
+    assert engine.provider == ("CPU" if biased else "CUDA")
+    for source in ([7, 9, 30, 12], [5, 44]):
+        engine.model.source(source)
+        for told in (False, True):
+            close_to_torch(model, engine.model, prompts(batch, 2, equal=True), HALF, source=source, told=told)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int4"])
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_a_recurrent_model_writes_what_it_writes_on_the_cpu(kind, batch, precision, exports, gpu):  # noqa: F811
+    model, folder = exports(RECURRENT[kind], ("fp32", "fp16", "int8", "int4"))
+    on_gpu, on_cpu = (Engine(folder, precision, batch, device) for device in ("cuda", "cpu"))
+    texts = prompts(batch, 6, equal=True)
+    said = on_gpu.model.greedy(15, texts)
+    assert said.tolist() == on_cpu.model.greedy(15, texts).tolist() and len(set(said[0].tolist())) > 2
+    if precision == "fp32":
+        close_to_torch(model, on_gpu.model, texts, 1e-4, told=True)
+
+
+@pytest.mark.parametrize("spec", [WRITERS["gpt2"], WRITERS["llama"], DECODERS["alibi"]], ids=["gpt2", "llama", "alibi"])
+def test_standard_graphs_write_what_torch_writes(spec, exports, gpu):  # noqa: F811
+    model, folder = exports(spec, fused=False)
+    engine = Engine(folder, batch=3)
+    assert (engine.provider, engine.precision) == ("CUDA", "fp32")
+    close_to_torch(model, engine.model, prompts(3, 9, equal=True), 1e-4)
+
+
+def test_alibi_has_no_kernel_there_and_says_so(exports, gpu):  # noqa: F811
+    model, folder = exports(DECODERS["alibi"])
+    engine = Engine(folder)
+    assert (engine.provider, engine.ran_by, engine.uncaptured) == ("CPU", "ONNX Runtime (CPU)", opening.ON_CPU_WITH_BIAS)
+    close_to_torch(model, engine.model, prompts(1, 5), 1e-4)
+    with pytest.raises(PlaygroundError, match="ALiBi on CUDA"):
+        Engine(folder, device="cuda")
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "lstm", "pairs"])
+def test_a_text_longer_than_the_context_goes_on_as_in_torch(name, exports, gpu):  # noqa: F811
+    """Through `Engine.generate`: a full context is halved and read anew, laps and all."""
+    spec = {**WRITERS, **RECURRENT, "pairs": PAIRS["as published"]}[name]
+    model, folder = exports(spec)
+    source = [6, 7, 8] if name == "pairs" else None
+    most = 20 if source else 60
+    ours = list(Engine(folder, "fp32").generate([5, 9, 11], most, source_ids=source))
+    greedy = lambda logits: int(logits.argmax())
+    assert ours == list(decode(model, [5, 9, 11], most, greedy, source_ids=source))
+
+
+def test_twins_write_at_the_same_time_without_disturbing_each_other(exports, gpu):  # noqa: F811
+    _, folder = exports(WRITERS["gpt2"])
+    engine = Engine(folder)
+    alone = {first: list(engine.twin().generate([first, 9], 60)) for first in range(4, 12)}
+    together: dict[int, list[int]] = {}
+    twins = {first: engine.twin() for first in alone}
+    write = lambda first: together.__setitem__(first, list(twins[first].generate([first, 9], 60)))
+    threads = [threading.Thread(target=write, args=(first,)) for first in alone]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together == alone
+
+
+def test_interleaved_twins_do_not_replay_each_others_steps(exports, gpu):  # noqa: F811
+    _, folder = exports(WRITERS["gpt2"])
+    first = Engine(folder).model
+    second = first.twin()
+    texts = prompts(1, 6), prompts(2, 5)[:1]
+    right = [first.greedy(10, text)[0].tolist() for text in texts]
+    said = [[int(writer.begin(text) or writer.likeliest()[0])] for writer, text in zip((first, second), texts, strict=True)]
+    for _ in range(9):
+        for writer, so_far in ((first, said[0]), (second, said[1])):
+            writer.advance()
+            so_far.append(int(writer.likeliest()[0]))
+    assert said == right
+
+
+def test_a_graph_that_is_no_longer_needed_is_given_back(exports, gpu):  # noqa: F811
+    _, folder = exports(WRITERS["gpt2"])
+    engine = Engine(folder)
+    engine.twin().model.greedy(4, [[5, 6]])
+    assert len(engine.model.session.captured) == 2, "the engine's own two laps"
+
+
+def test_a_person_who_stops_and_begins_anew_gets_the_text_from_its_beginning(exports, gpu):  # noqa: F811
+    _, folder = exports(WRITERS["llama"])
+    engine = Engine(folder)
+    whole = list(engine.generate([5, 9], 12))
+    writing = engine.generate([5, 9], 12)
+    for _ in range(5):
+        next(writing)
+    writing.close()
+    asked = iter([False, False, True])
+    assert list(engine.generate([5, 9], 12, cancelled=lambda: next(asked))) == whole[:2]
+    assert list(engine.generate([5, 9], 12)) == whole
+
+
+def test_tokens_chosen_outside_are_read_and_no_others(exports, gpu):  # noqa: F811
+    """A person picks tokens that the model would not: the graph's own choice must not stay."""
+    model, folder = exports(WRITERS["gpt2"])
+    writer = Engine(folder).model
+    text = [5, 9, 7]
+    writer.begin([text])
+    for token in (11, 48, 4, 30, 30, 6):
+        ours = writer.step(np.array([token]))
+        text.append(token)
+        with torch.no_grad():
+            theirs = model(torch.tensor([text])).logits[0, -1].numpy()
+        assert np.abs(ours[0] - theirs).max() < HALF * np.abs(theirs).max()
+    assert writer.length.tolist() == [9]
+
+
+def test_a_full_cache_is_told_before_anything_is_written(exports, gpu):  # noqa: F811
+    _, folder = exports(WRITERS["gpt2"])
+    writer = Engine(folder).model
+    writer.greedy(1, [[5] * SMALL["context_length"]])
+    with pytest.raises(PlaygroundError, match="is full"):
+        writer.advance()
+    with pytest.raises(PlaygroundError, match="1 to 24 tokens"):
+        writer.begin([[5] * 25])
+
+
+@pytest.mark.parametrize("kind", ["refuses_capture", "breaks_capture"])
+def test_where_the_provider_refuses_a_graph_it_says_so_and_writes_the_same(kind, exports, gpu, monkeypatch):  # noqa: F811
+    _, folder = exports(WRITERS["llama"])
+    right = list(Engine(folder).generate([5, 9], 15))
+    monkeypatch.setattr(gpu, kind, True)
+    engine = Engine(folder)
+    assert "captur" in engine.uncaptured and engine.ran_by == "ONNX Runtime (CUDA, fp16)"
+    assert list(engine.generate([5, 9], 15)) == right == list(engine.twin().generate([5, 9], 15))
+
+
+def test_a_driver_without_the_provider_leaves_the_graph_as_it_is_on_the_cpu(exports, gpu, monkeypatch):  # noqa: F811
+    """ONNX Runtime lists CUDA and runs on the CPU where it cannot load it."""
+    _, folder = exports(WRITERS["gpt2"])
+    monkeypatch.setattr(gpu, "get_providers", lambda self: ["CPUExecutionProvider"])
+    engine = Engine(folder)
+    assert (engine.provider, engine.precision, engine.ran_by) == ("CPU", "fp32", "ONNX Runtime (CPU)")
+    assert engine.model.cached(0, "key").dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["bert-tiny"])
+def test_what_fills_in_and_what_labels_read_the_same(name, exports, gpu):  # noqa: F811
+    model, folder = exports(PRESETS[name].spec.replace(**SMALL), ("fp32", "fp16", "int8"))
+    texts = prompts(3, 9)
+    for precision, bound in (("auto", HALF), ("fp32", 1e-4), ("fp16", HALF), ("int8", 0.1)):
+        on_gpu, on_cpu = (Reader(folder, precision, device) for device in ("cuda", "cpu"))
+        assert (on_gpu.provider, on_gpu.precision) == ("CUDA", "fp16" if precision == "auto" else precision)
+        ours, theirs = on_gpu.logits(texts), on_cpu.logits(texts)
+        for text, a, b in zip(texts, ours, theirs, strict=True):
+            assert np.abs(a[: len(text)] - b[: len(text)]).max() <= bound * np.abs(theirs).max()
+
+
+def test_attention_weights_are_the_same(exports, gpu):  # noqa: F811
+    for spec in (WRITERS["gpt2"], PAIRS["as published"], PRESETS["bert-tiny"].spec.replace(**SMALL)):
+        _, folder = exports(spec)
+        source = [7, 8] if spec.architecture == "encoder-decoder" else None
+        ours, theirs = (Watcher(folder, device).weights([5, 9, 7], source) for device in ("cuda", "cpu"))
+        for part, weights in theirs.items():
+            assert np.abs(weights - ours[part]).max() < 1e-6
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "lstm", "pairs", "standard"])
+def test_a_whole_text_is_scored_while_another_is_written(name, exports, gpu):  # noqa: F811
+    """`logits_along` and `logits_after` against PyTorch, in the middle of writing, which goes on undisturbed."""
+    spec = {**WRITERS, **RECURRENT, "pairs": PAIRS["as published"], "standard": WRITERS["gpt2"]}[name]
+    model, folder = exports(spec, fused=name != "standard")
+    engine = Engine(folder)
+    source = [6, 7, 8] if name == "pairs" else None
+    right = list(engine.generate([5, 9], 10, source_ids=source))
+    more = {} if source is None else {"source_ids": torch.tensor([source])}
+    said, text = [], [4, 8, 15, 16, 23, 42]
+    with torch.no_grad():
+        theirs = model(torch.tensor([text]), **more).logits[0].numpy()
+    for token in engine.generate([5, 9], 10, source_ids=source):
+        said.append(token)
+        ours = engine.logits_along(text, source)
+        assert ours.shape == theirs.shape and np.abs(ours - theirs).max() < HALF * np.abs(theirs).max()
+        assert np.abs(engine.logits_after(text, source) - theirs[-1]).max() < HALF * np.abs(theirs).max()
+    assert said == right
+
+
+class TestDrawing:
+    """Sampling that stays on the device, for a vocabulary where it does."""
+
+    SPEC = WRITERS["gpt2"].replace(vocab_size=5000)
+
+    LSTM = RECURRENT["lstm"].replace(vocab_size=5000)
+
+    @pytest.mark.parametrize("sampling", [Sampling(0.8), Sampling(1.3, min_p=0.05), Sampling(0)], ids=repr)
+    def test_the_same_seed_draws_the_same_tokens_as_the_cpu(self, sampling, exports, gpu):  # noqa: F811
+        _, folder = exports(self.LSTM)
+        on_gpu, on_cpu = (Engine(folder, device=device) for device in ("cuda", "cpu"))
+        ours, theirs = (
+            list(engine.write([5, 9], 40, sampling, np.random.default_rng(7))) for engine in (on_gpu, on_cpu)
+        )
+        assert on_gpu.model._chooser is not None, "it was drawn on the device"
+        assert [each.token for each in ours] == [each.token for each in theirs]
+        for name in ("probability", "drawn"):
+            a, b = (np.array([getattr(each, name) for each in said]) for said in (ours, theirs))
+            np.testing.assert_allclose(a, b, rtol=1e-3)
+        assert [each.token for each in ours] == list(on_gpu.generate([5, 9], 40, sampling, seed=7))
+
+    @pytest.mark.parametrize("vocab_size", [4096, 4097, 5000, 9000])
+    def test_a_draw_is_that_of_the_cpu(self, vocab_size, gpu):  # noqa: F811
+        """Token by token against `sampling.choose`, whose running sum is in 64 bits: another token may be drawn only where the
+        number that decides falls on the border between two.
+        """
+        rng = np.random.default_rng(vocab_size)
+        scores, tokens = held(np.zeros((4, vocab_size), np.float32), "cuda"), held(np.zeros((4, 1), np.int64), "cuda")
+        chooser = Chooser(scores, [tokens])
+        for round_ in range(60):
+            sampling = Sampling([0.0, 0.3, 1.0, 2.5, 1e-5][round_ % 5], min_p=[0.0, 0.02, 0.5][round_ % 3])
+            logits = rng.normal(0, rng.choice([0.1, 3, 20]), (4, vocab_size)).astype(np.float32)
+            uniforms = rng.random(4)
+            uniforms[round_ % 4] = [0.0, 1 - 1e-9][round_ % 2]
+            put(scores, logits)
+            drawn, probabilities, shares = chooser.draw(0, sampling, uniforms)
+            assert drawn.tolist() == fetched(tokens)[:, 0].tolist()
+            for row, token, uniform, p, share in zip(logits, drawn, uniforms, probabilities, shares, strict=True):
+                history = steps(row, sampling)
+                reached = np.cumsum(history[-1][1])
+                assert history[-1][1][token] > 0, "a token that was ruled out"
+                if sampling.temperature:
+                    before = reached[token] - history[-1][1][token]
+                    assert before - 2e-5 <= uniform * reached[-1] <= reached[token] + 2e-5
+                else:
+                    assert token == row.argmax()
+                assert p == pytest.approx(history[0][1][token], rel=1e-3, abs=1e-12)
+                assert share == pytest.approx(history[-1][1][token], rel=1e-3)
+
+    def test_logits_stay_on_the_device(self, exports, gpu, monkeypatch):  # noqa: F811
+        _, folder = exports(self.SPEC)
+        engine = Engine(folder)
+        read = []
+        numpy = gpu_double.Value.numpy
+        monkeypatch.setattr(gpu_double.Value, "numpy", lambda self: read.append(self.shape()) or numpy(self))
+        list(engine.write([5, 9], 12, Sampling(0.8), np.random.default_rng(7)))
+        list(engine.generate([5, 9], 12))
+        assert read and all(np.prod(shape) <= 3 for shape in read)
+        assert engine.model._chooser is not None
+
+    def test_steps_that_sort_or_look_back_are_drawn_on_the_cpu(self, exports, gpu):  # noqa: F811
+        _, folder = exports(self.LSTM)
+        for sampling in (Sampling(0.8, top_k=20), Sampling(top_p=0.9), Sampling(repetition_penalty=1.2)):
+            on_gpu, on_cpu = (Engine(folder, device=device) for device in ("cuda", "cpu"))
+            ours, theirs = (
+                [each.token for each in engine.write([5, 9], 25, sampling, np.random.default_rng(7))]
+                for engine in (on_gpu, on_cpu)
+            )
+            assert on_gpu.model._chooser is None and ours == theirs
+
+
+def test_the_double_shows_what_a_stale_input_does(exports, gpu):  # noqa: F811
+    """Numbers that are bound in an array of the CPU and written over afterwards are not seen: why `binding` exists."""
+    _, folder = exports(WRITERS["gpt2"])
+    session = sessions.open_session(folder / "model.onnx", "cuda")
+    binding, ids = session.io_binding(), np.array([[5]], dtype=np.int64)
+    feed = {"input_ids": ids, "attention_mask": np.ones((1, 1), np.int64), "position_ids": np.zeros((1, 1), np.int64)}
+    feed |= {value.name: np.zeros((1, 2, 0, 16), np.float32) for value in session.get_inputs() if "past" in value.name}
+    with sessions.GPU:
+        for name, array in feed.items():
+            binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, "cpu", 0))
+        binding.bind_output("logits", "cpu")
+        session.run_with_iobinding(binding)
+        first = binding.get_outputs()[0].numpy().copy()
+        ids[0, 0] = 9
+        session.run_with_iobinding(binding)
+        assert (binding.get_outputs()[0].numpy() == first).all()
+
+
+def test_a_decoder_from_bytes_and_one_from_a_file_are_rewritten_and_damage_is_told(exports, gpu, tmp_path):  # noqa: F811
+    _, folder = exports(WRITERS["llama"])
+    about, file = Engine(folder).about, folder / "fused.fp32.onnx"
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    for model in (file, file.read_bytes()):
+        assert Decoder(model, about).cached(0, "key").dtype == np.float16
+    for name in ("damaged.onnx", "missing.onnx"):
+        with pytest.raises(PlaygroundError, match=name):
+            Decoder(tmp_path / name, about)
