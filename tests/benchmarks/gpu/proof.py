@@ -1,0 +1,199 @@
+"""Exports on CUDA against torch on the CPU: what `playground.onnx_export.verify` proves on the CPU, once more on the card."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from models.decode import decode
+from models.heads import ClassificationHead, Reader, TaggingHead
+from models.spec import ModelSpec
+from playground.inference.attention import Watcher
+from playground.inference.engine import Engine
+from playground.inference.reader import Reader as TextReader
+from playground.onnx_export.verify import Check, compare
+from tests.benchmarks.gpu.exports import lively, write_all
+from tests.benchmarks.gpu.rows import Row, Setting, attempt, first_difference, skipped
+
+SHAPE = {"vocab_size": 512, "d_model": 128, "n_layers": 3, "n_heads": 4, "context_length": 64}
+WRITERS = {
+    "decoder, learned positions": {"architecture": "decoder"},
+    "decoder, rotary, 2 key-value heads": {
+        "architecture": "decoder", "norm": "rmsnorm", "position": "rotary", "mlp": "swiglu", "bias": False, "n_kv_heads": 2,
+        "tie_embeddings": False,
+    },
+    "decoder, QK-norm, softcap": {
+        "architecture": "decoder", "norm": "rmsnorm", "position": "rotary", "qk_norm": True, "mlp": "relu2",
+        "logit_softcap": 15.0, "bias": False,
+    },
+    "decoder, ALiBi": {"architecture": "decoder", "position": "alibi"},
+    "decoder, odd heads": {"architecture": "decoder", "d_model": 120, "n_heads": 6},
+    "encoder–decoder": {"architecture": "encoder-decoder", "norm_position": "post", "position": "sinusoidal", "mlp": "relu"},
+    "RNN": {"architecture": "rnn", "n_layers": 2}, "LSTM": {"architecture": "lstm", "n_layers": 2},
+    "GRU": {"architecture": "gru", "n_layers": 2},
+}  # fmt: skip
+ENCODER = {"architecture": "encoder", "norm_position": "post", "embedding_norm": True, "head_transform": True}
+TOLERANCE = {"fp32": 5e-3, "fp16": 2e-2, "auto": 2e-2}
+"""The largest difference that is rounding, as a share of the largest logit: attention has 16 bits in all on CUDA."""
+BATCHES, SECONDS, GREEDY = (1, 2, 8), 3, 48
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    kinds = list(WRITERS) if not setting.rehearsal else ["decoder, learned positions", "decoder, odd heads", "LSTM"]
+    work: list[tuple[str, Callable, tuple]] = [(name, writer, (WRITERS[name],)) for name in kinds]
+    work += [("encoder", encoder, ())]
+    work += [(f"{name} from {base}", classifier, (head, base)) for name, head in HEADS.items() for base in ("encoder", "decoder")]
+    work += [("attention weights", attention, ())]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        for i, (name, prove, more) in enumerate(work):
+            what = f"export on {setting.device.upper()}: {name}"
+            if setting.left() < SECONDS:
+                yield skipped(what, "no time was left")
+            else:
+                yield from attempt(what, prove, setting, what, Path(place) / str(i), *more)
+
+
+def told_of(what: str, ran: str, checks: list[Check], tolerance: float, greedy: str = "") -> Row:
+    worst = max(checks, key=lambda check: check.error / check.scale)
+    share = worst.error / worst.scale
+    told = f"{share:.1e} of the largest logit at most, {len(checks)} shapes (worst: {worst.what}); {greedy}{ran}"
+    return Row(what, told, f"≤ {tolerance:.0e}", share <= tolerance, figures={"share": share, "shapes": len(checks)})
+
+
+def on_device(setting: Setting, provider: str, may_be_cpu: bool = False) -> None:
+    """
+    Raises:
+        RuntimeError: when it did not run where it should.
+    """
+    if provider.lower() != setting.device and not may_be_cpu:
+        raise RuntimeError(f"ONNX Runtime ran on {provider}, not on {setting.device.upper()}")
+
+
+def writer(setting: Setting, what: str, folder: Path, spec: dict) -> Iterator[Row]:
+    """What continues text: the whole file and what "auto" makes of it, batches of texts of different lengths, token by token."""
+    model = lively(ModelSpec(**{**SHAPE, **spec}))
+    write_all(model, folder, ["fp32", "fp16"])
+    alibi = spec.get("position") == "alibi"
+    device = "auto" if alibi else setting.device  # which has no attention with ALiBi: "auto" goes to the CPU and says so
+    precisions = ("fp32", "auto") if model.spec.is_recurrent or alibi else ("fp32", "fp16", "auto")
+    for precision in precisions:
+        yield from attempt(f"{what}, {precision}", written, setting, f"{what}, {precision}", folder, model, precision, device)
+
+
+def written(setting: Setting, what: str, folder: Path, model: nn.Module, precision: str, device: str) -> Row:
+    checks, engine = [], None
+    for batch in BATCHES:
+        engine = Engine(folder, precision, batch=batch, device=device)
+        on_device(setting, engine.provider, device == "auto")
+        checks.append(in_steps(model, engine, batch))
+    single = Engine(folder, precision, device=device)
+    checks.append(along(model, single))
+    why = getattr(engine, "uncaptured", "") if setting.device == "cuda" else ""
+    ran = engine.ran_by + (f" (no CUDA graph: {why})" if why else "")
+    return told_of(what, ran, checks, TOLERANCE[precision], greedy(model, single, precision))
+
+
+@torch.no_grad()
+def in_steps(model: nn.Module, engine: Engine, batch: int) -> Check:
+    """Texts of different lengths (of equal ones where the graph wants that) read at once, then some tokens one by one; twice,
+    since a second text meets what the first one left.
+    """
+    spec, rng = model.spec, np.random.default_rng(batch)
+    most, ours, right = spec.context_length, [], []
+    varied = engine.fused
+    for _ in range(2):
+        more = {}
+        if spec.architecture == "encoder-decoder":
+            source = rng.integers(4, spec.vocab_size, rng.integers(2, most))
+            engine.model.source(source)
+            more = {"source_ids": torch.from_numpy(source).expand(batch, -1)}
+        ids = rng.integers(4, spec.vocab_size, (batch, most))
+        theirs = model(torch.from_numpy(ids), **more).logits.numpy()
+        lengths = rng.integers(1, most - 8, batch) if varied else np.full(batch, most // 2)
+        ours.append(engine.model.read([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy())
+        ours += [engine.model.step(ids[np.arange(batch), lengths + i]).copy() for i in range(7)]
+        right += [theirs[np.arange(batch), lengths - 1 + i] for i in range(8)]
+    return compare(np.stack(ours), np.stack(right), f"batch {batch}, 7 single steps")
+
+
+@torch.no_grad()
+def along(model: nn.Module, engine: Engine) -> Check:
+    """The scores along a whole text, while another is being written."""
+    spec, rng = model.spec, np.random.default_rng(9)
+    ids = rng.integers(4, spec.vocab_size, spec.context_length)
+    source = rng.integers(4, spec.vocab_size, 7) if spec.architecture == "encoder-decoder" else None
+    more = {} if source is None else {"source_ids": torch.from_numpy(source)[None]}
+    theirs = model(torch.from_numpy(ids)[None], **more).logits[0].numpy()
+    ours = engine.logits_along(ids.tolist(), None if source is None else source.tolist())
+    return compare(ours, theirs, f"scores along {len(ids)} tokens")
+
+
+@torch.no_grad()
+def greedy(model: nn.Module, engine: Engine, precision: str) -> str:
+    """Where greedy text leaves that of torch on the CPU, in words; a full context is halved on the way."""
+    spec, rng = model.spec, np.random.default_rng(2)
+    prompt = rng.integers(4, spec.vocab_size, 4).tolist()
+    source = rng.integers(4, spec.vocab_size, 6).tolist() if spec.architecture == "encoder-decoder" else None
+    most = GREEDY if source else 2 * spec.context_length
+    theirs = list(decode(model, prompt, most, source_ids=source))
+    ours = list(engine.generate(prompt, most, source_ids=source))
+    at = first_difference(ours, theirs)
+    return f"{most} greedy tokens as torch's; " if at is None else f"greedy tokens as torch's up to number {at} of {most}; "
+
+
+@torch.no_grad()
+def read_texts(model: nn.Module, ours: TextReader, every: bool) -> list[Check]:
+    """Batches of 1 to 8 texts of different lengths; ``every``: logits of every token."""
+    spec, rng, checks = model.spec, np.random.default_rng(0), []
+    for batch in BATCHES:
+        lengths = rng.integers(1, spec.context_length + 1, batch)
+        lengths[0] = spec.context_length
+        texts = [rng.integers(4, spec.vocab_size, n).tolist() for n in lengths]
+        ids, mask = np.zeros((batch, lengths.max()), dtype=np.int64), np.zeros((batch, lengths.max()), dtype=bool)
+        for i, text in enumerate(texts):
+            ids[i, : len(text)], mask[i, : len(text)] = text, True
+        theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)).logits.numpy()
+        found, what = ours.logits(texts), f"batch {batch}, {lengths.min()} to {lengths.max()} tokens"
+        checks.append(compare(found[mask], theirs[mask], what) if every else compare(found, theirs, what))
+    return checks
+
+
+def reads(setting: Setting, what: str, folder: Path, model: nn.Module, every: bool, precisions: tuple[str, ...]) -> Iterator[Row]:
+    for precision in precisions:
+        ours = TextReader(folder, precision, device=setting.device)
+        on_device(setting, ours.provider)
+        yield told_of(f"{what}, {precision}", ours.ran_by, read_texts(model, ours, every), TOLERANCE[precision])
+
+
+def encoder(setting: Setting, what: str, folder: Path) -> Iterator[Row]:
+    """What fills in hidden words."""
+    model = lively(ModelSpec(**{**SHAPE, **ENCODER}))
+    write_all(model, folder, ["fp32", "fp16"])
+    return reads(setting, what, folder, model, True, ("fp32", "fp16", "auto"))
+
+
+HEADS = {"classifier": lambda width: ClassificationHead(width, 5), "tagger": lambda width: TaggingHead(width, 5)}
+
+
+def classifier(setting: Setting, what: str, folder: Path, head: Callable[[int], nn.Module], base: str) -> Iterator[Row]:
+    """What a text is, or each of its tokens."""
+    spec = ENCODER if base == "encoder" else WRITERS["decoder, learned positions"]
+    body = lively(ModelSpec(**{**SHAPE, **spec}))
+    torch.manual_seed(1)
+    model = Reader(body, head(body.spec.d_model)).eval()
+    write_all(model, folder, ["fp32"], labels=5)
+    return reads(setting, what, folder, model, isinstance(model.head, TaggingHead), ("fp32", "auto"))
+
+
+def attention(setting: Setting, what: str, folder: Path) -> Row:
+    """The attention weights that an export gives out, against the CPU's: they are shares, so no logit scales them."""
+    model = lively(ModelSpec(**{**SHAPE, **ENCODER}))
+    write_all(model, folder, ["fp32"], attentions=True)
+    ids = np.random.default_rng(0).integers(4, SHAPE["vocab_size"], 40).tolist()
+    there, here = (Watcher(folder, device) for device in (setting.device, "cpu"))
+    on_device(setting, there.provider)
+    ours, theirs = there.weights(ids)["self"], here.weights(ids)["self"]
+    return told_of(what, f"ONNX Runtime ({there.provider})", [compare(ours, theirs, f"{len(ids)} tokens")], TOLERANCE["fp32"])
