@@ -2,13 +2,12 @@
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from playground import atomic
 from playground.errors import PlaygroundError
@@ -18,8 +17,6 @@ from playground.labelled.table import open_table, pieces_of
 from playground.runs.folder import RunFolder
 from playground.text.files import TABLES
 from playground.text.tokenizers import Tokenizer, clean
-from playground.training.batches import pad
-from playground.training.saving import labels_of, load_model
 
 BATCH = 64
 
@@ -28,21 +25,42 @@ class Labeller:
     """Gives labels with a fine-tuned model.
 
     Args:
-        model: a `models.heads.Reader`.
+        load: gives the model in PyTorch, a `models.heads.Reader`; asked for only where it is needed.
         tokenizer, labels, task: of the same run.
+        length: how many tokens of a text the model reads.
         engine: its export, a `playground.inference.reader.Reader`, which then does the work; else PyTorch does.
     """
 
     def __init__(
-        self, model: nn.Module, tokenizer: Tokenizer, labels: Sequence[str], task: str, engine: Any = None
+        self,
+        load: Callable[[], Any],
+        tokenizer: Tokenizer,
+        labels: Sequence[str],
+        task: str,
+        length: int,
+        engine: Any = None,
     ) -> None:
-        self.model, self.tokenizer, self.labels, self.task = model, tokenizer, tuple(labels), task
-        self.length, self.engine = model.spec.context_length, engine
+        self.tokenizer, self.labels, self.task, self.length = tokenizer, tuple(labels), task, length
+        self.engine, self._load = engine, load
+
+    @property
+    def model(self) -> Any:
+        """The model in PyTorch."""
+        return self._load()
+
+    @property
+    def reader(self) -> Any:
+        """What does the work: the export, or PyTorch, asked in the same way."""
+        if self.engine is not None:
+            return self.engine
+        from playground.generation.torch_model import TorchReader
+
+        return TorchReader(self.model, self.tokenizer.pad_id)
 
     @property
     def ran_by(self) -> str:
         """What really does the work, such as "ONNX Runtime (CPU)"."""
-        return f"ONNX Runtime ({self.engine.provider})" if self.engine else "PyTorch (CPU)"
+        return self.reader.ran_by
 
     def tokens(self, text: str) -> np.ndarray:
         """The ids that the model reads: the beginning, where the text is longer.
@@ -55,7 +73,6 @@ class Labeller:
             raise PlaygroundError("There is no text.", "Type a sentence.")
         return ids
 
-    @torch.no_grad()
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Of each label, for each text ``[texts, labels]`` ("classify")."""
         found = [np.zeros((0, len(self.labels)), np.float32)]
@@ -65,13 +82,8 @@ class Labeller:
 
     def _likely(self, texts: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities of the labels for token ids ``[texts, labels]``, or ``[texts, longest, labels]`` ("tag")."""
-        if self.engine is not None:
-            return self.engine.probabilities(texts).astype(np.float32)
-        ids, lengths = pad(texts, self.tokenizer.pad_id)
-        real = torch.from_numpy(np.arange(ids.shape[1]) < lengths[:, None])
-        return self.model(torch.from_numpy(ids), attention_mask=real).logits.float().softmax(-1).numpy()
+        return self.reader.probabilities(texts).astype(np.float32)
 
-    @torch.no_grad()
     def tags(self, text: str) -> list[tuple[str, np.ndarray]]:
         """Each word of a text, and the probability of each label for it ``[labels]`` ("tag").
 
@@ -95,16 +107,37 @@ class Labeller:
         return [piece for piece, tag in zip(row.pieces, row.tags) if tag][: len(places)], ids, places
 
 
-def labeller_of(run: RunFolder, step: int | None = None) -> Labeller:
-    """The labeller of a fine-tuned run.
+def labeller_of(run: RunFolder, step: int | None = None, engine: Any = None, device: str = "cpu") -> Labeller:
+    """The labeller of a fine-tuned run. With its export, PyTorch is imported only when something asks for `model`.
+
+    Args:
+        step: which checkpoint; None takes the latest.
+        engine: the export of that step.
+        device: for PyTorch: "auto", "cpu" or "cuda".
 
     Raises:
-        PlaygroundError: when the run gives no labels, or has not been trained.
+        PlaygroundError: when the run gives no labels, has not been trained, or there is no such device.
     """
-    tuned = run.config().finetune
-    if tuned is None or not tuned.reads_labels:
+    config = run.config()
+    if config.finetune is None or not config.finetune.reads_labels:
         raise PlaygroundError(f"{run.name} gives no labels.", "Choose a run that was fine-tuned for labels.")
-    return Labeller(load_model(run, step), Tokenizer.load(run.tokenizer_path), labels_of(run), tuned.task)
+
+    @cache
+    def load() -> Any:
+        from playground.generation.torch_model import placed
+        from playground.training.saving import load_model
+
+        return placed(load_model(run, step), device)
+
+    if engine is None:
+        from playground.training.saving import labels_of
+
+        load()
+        labels = labels_of(run)
+    else:
+        labels = engine.about.labels
+    tokenizer = Tokenizer.load(run.tokenizer_path)
+    return Labeller(load, tokenizer, labels, config.finetune.task, config.model.context_length, engine)
 
 
 def label_table(

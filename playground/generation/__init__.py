@@ -1,1 +1,1 @@
-"""Trained models at work with PyTorch: what they expect next, what they write, what they fill in."""
+"""Trained models at work, exported or in PyTorch: what they expect next, what they write, what they fill in."""

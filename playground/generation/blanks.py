@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import nn
 
 from playground.errors import PlaygroundError
-from playground.generation.predict import likeliest
+from playground.generation.predict import context, likeliest
 from playground.inference.sampling import softmax
 
 if TYPE_CHECKING:
+    from playground.generation.torch_model import TorchReader
     from playground.inference.reader import Reader
 
 
@@ -33,23 +32,21 @@ class Blank:
     rank: int | None
 
 
-@torch.no_grad()
 def fill(
-    model: nn.Module,
+    model: "Reader | TorchReader",
     ids: Sequence[int],
     places: Collection[int],
     mask_id: int,
     n: int = 8,
-    engine: "Reader | None" = None,
     frame: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> list[Blank]:
     """What belongs in each of the places, all of them hidden at once.
 
     Args:
+        model: what reads: an export, or the model in PyTorch.
         ids: the text; ``mask_id`` where nothing is known.
         places: indices to hide besides; places that are ``mask_id`` already are filled too.
         n: how many tokens each place lists.
-        engine: the same model exported, which then reads instead of PyTorch.
         frame: tokens that the model learnt to see around every text (``Tokenizer.frame``).
 
     Raises:
@@ -58,18 +55,15 @@ def fill(
     if not ids:
         raise PlaygroundError("There is no text.", "Type a sentence.")
     before, after = frame
-    length = model.spec.context_length - len(before) - len(after)
-    if not model.spec.is_recurrent and len(ids) > length:
+    length = (context(model.about) or len(ids) + len(before) + len(after)) - len(before) - len(after)
+    if len(ids) > length:
         raise PlaygroundError(f"The text has {len(ids)} tokens; this model reads {length}.", "Shorten it.")
     hidden = sorted({*places, *(i for i, token in enumerate(ids) if token == mask_id)})
     shown = [*before, *(mask_id if i in hidden else token for i, token in enumerate(ids)), *after]
     rows = [len(before) + place for place in hidden]
     if not hidden:
         return []
-    if engine:
-        logits = engine.logits([shown])[0, rows]
-    else:
-        logits = model(torch.tensor([shown]), rows=torch.tensor(rows)).logits.float().numpy()
+    logits = model.logits([shown])[0, rows]
     return [_blank(place, ids[place], row, mask_id, n) for place, row in zip(hidden, logits, strict=True)]
 
 

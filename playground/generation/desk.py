@@ -1,19 +1,17 @@
 """A text in the making: the prompt, what the model wrote, what the person chose instead, and the way back."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
 
 from playground.errors import PlaygroundError
-from playground.generation.predict import Prompt, context, logits_after, open_prompt
+from playground.generation.predict import Prompt, Writer, context, logits_after, open_prompt
 from playground.generation.writing import BeamSearch, Token, Writing, read
 from playground.inference.sampling import Sampling, softmax
 
 if TYPE_CHECKING:
-    from playground.inference.engine import Engine
     from playground.text.tokenizers import Tokenizer
 
 LONGEST = 4000  # tokens of one text
@@ -25,29 +23,40 @@ class Desk:
     """One person's text with one model.
 
     Args:
-        model, tokenizer: from the same run.
+        model, tokenizer: from the same run; others may use the model at the same time.
         answers: whether the model learnt pairs: it answers the prompt instead of continuing it.
         template: how it is asked then (``DataSpec.template``).
+        load: gives the model in PyTorch, which beam search needs.
 
     Attributes:
         prompt: what was given, as tokens.
         tokens: the whole text, what is hidden of the prompt included.
         job: what is being computed, or was last.
-        engine: the model exported, which writes instead of PyTorch; None while it is not.
+        model: what writes and what tells probabilities, with a cache of its own.
     """
 
     def __init__(
-        self, model: nn.Module, tokenizer: "Tokenizer", answers: bool, template: str = "{question}"
+        self,
+        model: Writer,
+        tokenizer: "Tokenizer",
+        answers: bool,
+        template: str = "{question}",
+        load: Callable[[], Any] | None = None,
     ) -> None:
-        self.model, self.tokenizer, self.answers, self.template = model, tokenizer, answers, template
+        self.tokenizer, self.answers, self.template, self._load = tokenizer, answers, template, load
+        self._shared, self.model = model, model.twin()
         self.text = ""
         self.prompt = Prompt((tokenizer.eos_id,), 1)
         self.tokens: list[Token] = []
         self.job: Writing | BeamSearch | None = None
-        self.engine: Engine | None = None
         self._taken = 0
         self._scores: OrderedDict[tuple, np.ndarray] = OrderedDict()
         self._undo: list[list[Token]] = []
+
+    def use(self, model: Writer) -> None:
+        """Goes on with what runs the same weights now: they may have been exported meanwhile."""
+        if model is not self._shared:
+            self._shared, self.model = model, model.twin()
 
     def open(self, text: str) -> None:
         """Starts anew from a prompt.
@@ -55,7 +64,7 @@ class Desk:
         Raises:
             PlaygroundError: when the model cannot start from it.
         """
-        prompt = open_prompt(self.model, self.tokenizer, text, self.answers, self.template)
+        prompt = open_prompt(self.model.about, self.tokenizer, text, self.answers, self.template)
         self.stop()
         self.text, self.prompt = text, prompt
         self.tokens = read(self.model, prompt)
@@ -81,9 +90,7 @@ class Desk:
         self._remember()
         prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
         self._taken = 0
-        self.job = Writing(
-            self.model, self.tokenizer, prompt, sampling, min(n_tokens, room), engine=self.engine, **choices
-        )
+        self.job = Writing(self.model, self.tokenizer, prompt, sampling, min(n_tokens, room), **choices)
         self.job.start()
         return self.job
 
@@ -92,7 +99,7 @@ class Desk:
         self.stop()
         stop = (self.tokenizer.eos_id,) if stop_at_end else ()
         prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
-        self.job = BeamSearch(self.model, prompt, n_tokens, width, stop)
+        self.job = BeamSearch(self._load, prompt, n_tokens, width, stop)
         self.job.start()
         return self.job
 
@@ -115,7 +122,7 @@ class Desk:
         """Ends what is being computed; what was written stays."""
         if self.job:
             self.job.cancel()
-            self.job.wait(5)
+            self.job.wait(5 if isinstance(self.job, BeamSearch) else None)  # who writes has the cache until it ended
             self.collect()
 
     def pick(self, position: int, token: int) -> None:
@@ -162,7 +169,7 @@ class Desk:
     def _window(self, position: int) -> int:
         if position < len(self.tokens) and self.tokens[position].seen:
             return self.tokens[position].seen
-        return min(position, context(self.model) or position)
+        return min(position, context(self.model.about) or position)
 
     def _append(self, token: int) -> None:
         position = len(self.tokens)

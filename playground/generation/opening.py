@@ -1,10 +1,13 @@
 """What a shipped model expects after its own first words, kept beside it: shown while PyTorch is still being loaded."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playground.atomic import write_json
 from playground.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from playground.generation.predict import Writer
 
 FILE = "opening.json"
 N_OPTIONS = 10
@@ -16,14 +19,14 @@ def opening_text(run: RunFolder) -> str:
     return said[-1] if said else "The "
 
 
-def expected(model: Any, tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
+def expected(model: "Writer", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
     """The likeliest next tokens: ``{"text": to append, "piece": to show, "p": probability}``, the likeliest first."""
     import numpy as np
 
     from playground.generation.predict import likeliest, logits_after, open_prompt
     from playground.inference.sampling import softmax
 
-    prompt = open_prompt(model, tokenizer, text, answers=False)
+    prompt = open_prompt(model.about, tokenizer, text, answers=False)
     probabilities = softmax(logits_after(model, prompt.ids).astype(np.float64))
     return [
         {"text": tokenizer.decode([i]), "piece": tokenizer.pieces([i])[0], "p": p}
@@ -33,13 +36,14 @@ def expected(model: Any, tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[
 
 def write_opening(run: RunFolder) -> None:
     """Computes and keeps it; nothing for models that do not continue a text."""
+    from playground.generation.torch_model import TorchWriter
     from playground.text.tokenizers import Tokenizer
     from playground.training.saving import load_model
 
     about = run.about()
     if about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs":
         text = opening_text(run)
-        options = expected(load_model(run), Tokenizer.load(run.tokenizer_path), text)
+        options = expected(TorchWriter(load_model(run)), Tokenizer.load(run.tokenizer_path), text)
         write_json(run.path / FILE, {"text": text, "step": run.checkpoints()[-1], "options": options})
 
 

@@ -1,17 +1,54 @@
-"""What a model expects next: one forward pass, from a text to the scores of every token."""
+"""What a model expects next: from a text to the scores of every token, by whatever runs the model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from torch import nn
 
+from models.spec import RECURRENT, ModelSpec
 from playground.errors import PlaygroundError
 
 if TYPE_CHECKING:
+    from playground.inference.about import About
+    from playground.inference.engine import Written
+    from playground.inference.sampling import Sampling
     from playground.text.tokenizers import Tokenizer
+
+
+class Writer(Protocol):
+    """What continues a text: an export (`playground.inference.engine.Engine`), or the model in PyTorch
+    (`playground.generation.torch_model.TorchWriter`).
+
+    Attributes:
+        about: what the model is.
+        provider: what really runs it: "CPU" or "CUDA".
+        ran_by: the same in words, such as "ONNX Runtime (CPU)".
+    """
+
+    about: "ModelSpec | About"
+    provider: str
+    ran_by: str
+
+    def twin(self) -> "Writer":
+        """The same weights with a cache of its own: for somebody else, at the same time."""
+
+    def write(
+        self,
+        ids: Sequence[int],
+        most: int,
+        sampling: "Sampling",
+        rng: np.random.Generator,
+        stop: Sequence[int] = (),
+        source_ids: Sequence[int] | None = None,
+    ) -> "Iterator[Written]":
+        """Draws the tokens that follow a prompt; one of ``stop`` ends it and is not yielded."""
+
+    def logits_after(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+        """Scores of the next token, float32 ``[vocabulary]``; the text is no longer than the context."""
+
+    def logits_along(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+        """Scores of what follows each token, float32 ``[length, vocabulary]``; the text is no longer than the context."""
 
 
 @dataclass(frozen=True)
@@ -30,52 +67,50 @@ class Prompt:
 
 
 def open_prompt(
-    model: nn.Module, tokenizer: "Tokenizer", text: str, answers: bool, template: str = "{question}"
+    about: "ModelSpec | About", tokenizer: "Tokenizer", text: str, answers: bool, template: str = "{question}"
 ) -> Prompt:
     """What a model starts from to continue a text, or to answer it.
 
     Args:
+        about: what the model is: its spec, or what its export says.
         answers: whether the model learnt pairs; it then writes the answer to ``text``.
         template: how it was asked then (``DataSpec.template``).
 
     Raises:
         PlaygroundError: when there is nothing to answer, or the model cannot write.
     """
-    if not model.spec.is_causal:
+    if isinstance(about, ModelSpec) and not about.is_causal:
         raise PlaygroundError("This model fills in hidden words; it does not continue a text.")
     ids = tokenizer.encode(text)
     if answers and not ids:
         raise PlaygroundError("This model answers a text, and there is none.", "Type one.")
     if answers:
         ids = tokenizer.encode(template.replace("{question}", text))
-    if model.spec.architecture == "encoder-decoder":
-        return Prompt((tokenizer.bos_id,), 1, tuple(ids[-model.spec.context_length :]))
+    if about.architecture == "encoder-decoder":
+        return Prompt((tokenizer.bos_id,), 1, tuple(ids[-about.context_length :]))
     if answers:
         return Prompt((*ids, tokenizer.bos_id), len(ids) + 1)
     before = tokenizer.frame[0] or (() if ids else (tokenizer.eos_id,))
     return Prompt((*before, *ids), len(before))
 
 
-def context(model: nn.Module) -> int | None:
+def context(about: "ModelSpec | About") -> int | None:
     """How many tokens the model sees at once; None: all of them, as recurrent models do."""
-    return None if model.spec.is_recurrent else model.spec.context_length
+    return None if about.architecture in RECURRENT else about.context_length
 
 
-@torch.no_grad()
-def logits_along(model: nn.Module, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
+def logits_along(model: Writer, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
     """Scores of what follows each of the last tokens that fit the context, float32 ``[length, vocabulary]``."""
-    ids = list(ids)[-(context(model) or len(ids)) :]
-    memory = {} if source is None else {"memory": model.encode(torch.tensor([list(source)]))}
-    return model(torch.tensor([ids]), **memory).logits[0].float().numpy()
+    return model.logits_along(_seen(model, ids), source)
 
 
-@torch.no_grad()
-def logits_after(model: nn.Module, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
-    """Scores of the next token, float32 ``[vocabulary]``."""
-    ids = list(ids)[-(context(model) or len(ids)) :]
-    memory = {} if source is None else {"memory": model.encode(torch.tensor([list(source)]))}
-    out = model(torch.tensor([ids]), rows=torch.tensor([len(ids) - 1]), **memory)
-    return out.logits[0].float().numpy()
+def logits_after(model: Writer, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
+    """Scores of the next token after a text of any length, float32 ``[vocabulary]``."""
+    return model.logits_after(_seen(model, ids), source)
+
+
+def _seen(model: Writer, ids: Sequence[int]) -> list[int]:
+    return list(ids)[-(context(model.about) or len(ids)) :]
 
 
 def likeliest(probabilities: np.ndarray, n: int) -> list[tuple[int, float]]:

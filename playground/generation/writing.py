@@ -3,20 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from models.decode import beam, decode
-from playground.generation.predict import Prompt, context, logits_along
-from playground.inference.sampling import Sampling, softmax, steps
+from playground.generation.predict import Prompt, Writer, context, logits_along
+from playground.inference.sampling import Sampling, softmax
 
 if TYPE_CHECKING:
-    from playground.inference.engine import Engine
     from playground.text.tokenizers import Tokenizer
 
 log = logging.getLogger("playground")
@@ -40,10 +36,10 @@ class Token:
     seen: int = 0
 
 
-def read(model: nn.Module, prompt: Prompt) -> list[Token]:
+def read(model: Writer, prompt: Prompt) -> list[Token]:
     """The tokens of a prompt with the probabilities that the model gives them; one forward pass."""
     ids = prompt.ids
-    start = max(0, len(ids) - (context(model) or len(ids)))
+    start = max(0, len(ids) - (context(model.about) or len(ids)))
     tokens = [Token(i) for i in ids[: start + 1]]
     if len(ids) > 1:
         expected = softmax(logits_along(model, ids[start:-1], prompt.source).astype(np.float64))
@@ -65,6 +61,7 @@ class _Job:
         self.error: Exception | None = None
         self.ended = ""
         self.seconds = 0.0
+        self._began = 0.0
         self._cancel = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writing", daemon=True)
 
@@ -84,33 +81,36 @@ class _Job:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        began = time.perf_counter()
+        self._began = time.perf_counter()
         try:
-            with torch.inference_mode():
-                self._work()
+            self._work()
         except Cancelled:
             self.ended = "cancelled"
         except Exception as error:  # shown by whoever watches
             log.exception("Writing failed")
             self.error, self.ended = error, "failed"
-        self.seconds = time.perf_counter() - began
+        self.seconds = time.perf_counter() - self._began
 
     def _work(self) -> None:
         raise NotImplementedError
+
+    def _go_on(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled
 
 
 class Writing(_Job):
     """Draws token after token.
 
     Args:
-        model, tokenizer: from the same run.
+        model: what writes, with a cache that nobody else uses meanwhile (``twin()``).
+        tokenizer: from the same run.
         prompt: its ids are all that stands before the first new token.
         sampling: how each token is drawn.
         n_tokens: how many at most.
         stop_at_end: end where the model writes ``<eos>``.
         stop_text: end as soon as this has been written; empty: never.
         seed: the same seed writes the same text.
-        engine: the same model exported, which then writes instead of PyTorch.
 
     Attributes:
         tokens: the new tokens so far; it only grows.
@@ -119,7 +119,7 @@ class Writing(_Job):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Writer,
         tokenizer: "Tokenizer",
         prompt: Prompt,
         sampling: Sampling,
@@ -127,57 +127,37 @@ class Writing(_Job):
         stop_at_end: bool = True,
         stop_text: str = "",
         seed: int | None = None,
-        engine: "Engine | None" = None,
     ) -> None:
         super().__init__()
         self.model, self.tokenizer, self.prompt = model, tokenizer, prompt
-        self.engine = engine.twin() if engine else None
         self.sampling, self.n_tokens = sampling, n_tokens
         self.stop_at_end, self.stop_text = stop_at_end, stop_text
         self.tokens: list[Token] = []
         self.speed = 0.0  # tokens a second, reading the prompt included
         self._generator = np.random.default_rng(seed)
-        self._drawn: tuple[float, float] = (0.0, 0.0)
 
     def _work(self) -> None:
-        began = time.perf_counter()
-        limit, seen = context(self.model), list(self.prompt.ids)
-        window = min(len(seen), limit or len(seen))
+        self._go_on()
+        limit, window = context(self.model.about), len(self.prompt.ids)
+        window = min(window, limit or window)
         stop = (self.tokenizer.eos_id,) if self.stop_at_end else ()
-        choose = self._chooser(seen)
         reason = "end"
-        for token in self._stream(choose, stop):
-            self.tokens.append(Token(token, *self._drawn, window))
-            self.speed = len(self.tokens) / (time.perf_counter() - began)
-            seen.append(token)
+        for said in self.model.write(
+            self.prompt.ids, self.n_tokens, self.sampling, self._generator, stop, self.prompt.source
+        ):
+            self._go_on()
+            self.tokens.append(Token(said.token, said.probability, said.drawn, window))
+            self.speed = len(self.tokens) / (time.perf_counter() - self._began)
             window += 1
             if limit and window > limit:
                 window = max(1, limit // 2)  # as `decode` does
             if len(self.tokens) == self.n_tokens:
                 reason = "length"
-            elif self.stop_text and self._has_stopped():
+                break  # before the model reads the last one
+            if self.stop_text and self._has_stopped():
                 reason = "stop"
                 break
         self.ended = reason
-
-    def _stream(self, choose: Callable, stop: Sequence[int]) -> Iterator[int]:
-        ids, source = self.prompt.ids, self.prompt.source
-        if self.engine:
-            return self.engine.generate(ids, self.n_tokens, stop=stop, source_ids=source, choose=choose)
-        return decode(self.model, ids, self.n_tokens, choose, stop, source_ids=source)
-
-    def _chooser(self, seen: list[int]) -> Callable:
-        def choose(logits) -> int:
-            if self._cancel.is_set():
-                raise Cancelled
-            scores = logits if isinstance(logits, np.ndarray) else logits.float().numpy()
-            history = steps(scores, self.sampling, seen)
-            reached = np.cumsum(history[-1][1])
-            token = int(np.searchsorted(reached, self._generator.random() * reached[-1], side="right"))
-            self._drawn = float(history[0][1][token]), float(history[-1][1][token])
-            return token
-
-        return choose
 
     def _has_stopped(self) -> bool:
         tail = self.tokens[-max(8, 4 * len(self.stop_text)) :]
@@ -185,30 +165,37 @@ class Writing(_Job):
 
 
 class BeamSearch(_Job):
-    """The likeliest continuations as wholes.
+    """The likeliest continuations as wholes, found by PyTorch.
+
+    Args:
+        load: gives the model in PyTorch; called in the thread, as it may take seconds.
+        prompt, n_tokens, width, stop_ids: as of `models.decode.beam`.
 
     Attributes:
+        is_loading: whether the model is still being loaded.
         step: how many tokens long the beams are.
         found: ``(token ids, log probability)``, best first; empty before the end.
     """
 
     def __init__(
-        self, model: nn.Module, prompt: Prompt, n_tokens: int, width: int, stop_ids: Sequence[int] = ()
+        self, load: Callable[[], Any], prompt: Prompt, n_tokens: int, width: int, stop_ids: Sequence[int] = ()
     ) -> None:
         super().__init__()
-        self.model, self.prompt, self.n_tokens, self.width = model, prompt, n_tokens, width
-        self.stop_ids = tuple(stop_ids)
-        self.step = 0
+        self.prompt, self.n_tokens, self.width, self.stop_ids = prompt, n_tokens, width, tuple(stop_ids)
+        self.is_loading, self.step = True, 0
         self.found: list[tuple[list[int], float]] = []
+        self._load = load
 
     def _work(self) -> None:
+        from models.decode import beam
+
+        model, self.is_loading = self._load(), False
+        self._began = time.perf_counter()
         self.found = beam(
-            self.model, self.prompt.ids, self.n_tokens, self.width, self.stop_ids, self.prompt.source,
-            watch=self._watch,
-        )  # fmt: skip
+            model, self.prompt.ids, self.n_tokens, self.width, self.stop_ids, self.prompt.source, watch=self._watch
+        )
         self.ended = "length"
 
     def _watch(self, step: int) -> None:
         self.step = step
-        if self._cancel.is_set():
-            raise Cancelled
+        self._go_on()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from playground.errors import PlaygroundError
 from playground.paths import home
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
@@ -54,8 +55,12 @@ def opened(folder: Path | str, device: str = "auto") -> Any:
     Raises:
         PlaygroundError: when the folder or a file of it cannot be used, or there is no such device.
     """
-    from playground.inference.engine import About, Engine
+    from playground.inference.about import About
+    from playground.inference.engine import Engine
     from playground.inference.reader import Reader
 
     about = About.read(Path(folder))
-    return (Reader if about.task or about.objective == "mlm" else Engine)(folder, device=device)
+    made = (Reader if about.task or about.objective == "mlm" else Engine)(folder, device=device)
+    if device == "cuda" and made.provider != "CUDA":  # ONNX Runtime goes to the CPU by itself, and says so in a log
+        raise PlaygroundError("ONNX Runtime could not start on the CUDA GPU here.", "Choose device 'auto' or 'cpu'.")
+    return made

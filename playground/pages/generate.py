@@ -38,7 +38,7 @@ def page() -> None:
             no_model_yet()
             return
         with st.spinner(t("Loading the model …")):
-            cached.model(run, step)
+            cached.at_work(run, step)
         if run.about()["training"]["objective"] == "mlm":
             fill_in(run, step)
         else:
@@ -77,11 +77,12 @@ def desk_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
     if known is None or known[0] != (run.id, step):
         if known:
             known[1].stop()
-        desk = Desk(cached.model(run, step), cached.tokenizer(run), answers, run.config().data.template)
+        load = lambda: cached.model(run, step)
+        desk = Desk(cached.at_work(run, step), cached.tokenizer(run), answers, run.config().data.template, load)
         st.session_state[DESK] = ((run.id, step), desk)
         st.session_state.pop("generate.position", None)
     desk = st.session_state[DESK][1]
-    desk.engine = cached.engine(run, step)
+    desk.use(cached.at_work(run, step))
     if desk.text != text or not desk.tokens:
         desk.open(text)
         st.session_state["generate.position"] = None
@@ -246,19 +247,34 @@ def status(desk: Any) -> str:
     if job.error:
         return t("That went wrong: a mistake of the app. Its log tells more.")
     if hasattr(job, "found"):
+        if job.is_running and job.is_loading:
+            return t("Loading the model …")
         if job.is_running:
             return t("Beam search, {step} of {n} tokens …", step=job.step, n=job.n_tokens)
-        return t("Beam search took {seconds:.2f} s. Click a text to take it.", seconds=job.seconds)
+        return t(
+            "Beam search took {seconds:.2f} s, by {engine}. Click a text to take it.", seconds=job.seconds, engine=in_torch()
+        )
     why = {
         "end": t("The model ended the text."),
         "stop": t("Stopped after the stop text."),
         "cancelled": t("Stopped."),
     }.get(job.ended, "")
-    by = t("PyTorch on the CPU with one thread")
-    if job.engine:
-        by = t("ONNX Runtime on {provider}", provider="CUDA" if job.engine.provider == "CUDA" else t("the CPU"))
-    speed = t("{n:,} tokens at {speed:,.0f} tokens/s, by {engine}.", n=len(job.tokens), speed=job.speed, engine=by)
+    speed = t(
+        "{n:,} tokens at {speed:,.0f} tokens/s, by {engine}.", n=len(job.tokens), speed=job.speed, engine=ran_by(job.model)
+    )
     return f"{speed} {why}".strip()
+
+
+def ran_by(model: Any) -> str:
+    """What writes, and where: "ONNX Runtime on CUDA (fp16)"."""
+    if not hasattr(model, "precision"):
+        return in_torch()
+    provider = f"CUDA ({model.precision})" if model.provider == "CUDA" else t("the CPU")
+    return t("ONNX Runtime on {provider}", provider=provider)
+
+
+def in_torch() -> str:
+    return t("PyTorch on the CPU with one thread")
 
 
 def found(desk: Any) -> list[dict[str, str]]:
@@ -287,7 +303,7 @@ def fill_in(run: RunFolder, step: int) -> None:
 def blanks(run: RunFolder, step: int, text: str) -> None:
     from playground.generation.blanks import fill, word_at
 
-    model, tokenizer = cached.model(run, step), cached.tokenizer(run)
+    model, tokenizer = cached.at_work(run, step), cached.tokenizer(run)
     st.session_state.setdefault("generate.blanks", {})
     state = st.session_state["generate.blanks"]
     if state.get("of") != (run.id, text):
@@ -304,13 +320,13 @@ def blanks(run: RunFolder, step: int, text: str) -> None:
     )
     drawn = st.container()
     with shown_errors():
-        found = fill(
-            model, ids, hidden, tokenizer.mask_id, engine=cached.engine(run, step), frame=tokenizer.frame
-        )
+        found = fill(model, ids, hidden, tokenizer.mask_id, frame=tokenizer.frame)
         groups = [group_of(blank, pieces, tokenizer) for blank in found]
         taken = bars(
             "generate.bars", groups, ARCHITECTURE[run.config().model.architecture], t("Put this token here")
         )
+        if found:
+            st.caption(t("Filled in by {engine}.", engine=ran_by(model)))
         if taken:
             blank = found[taken[0]]
             ids[blank.place] = blank.likeliest[taken[1]][0]

@@ -67,7 +67,7 @@ def predict(run: RunFolder) -> None:
         return
     began = time.perf_counter()
     step = cached.latest_step(run)
-    options = expected(cached.model(run, step), cached.tokenizer(run), text)
+    options = expected(cached.in_torch(run, step), cached.tokenizer(run), text)
     note = t(
         "{name}, {kind} of {n:,} parameters, after {step:,} training steps. Computed in {ms:.0f} ms on this machine.",
         name=name_of(run),

@@ -34,14 +34,32 @@ def model(run: RunFolder, step: int | None = None) -> Any:
     return _model(str(run.path), step)
 
 
+def at_work(run: RunFolder, step: int) -> Any:
+    """What continues, answers or fills in: the run's export where this step has one, else the model in PyTorch, which is
+    asked in the same way. Shared: `twin()` is a writer of one's own.
+
+    Raises:
+        PlaygroundError: when there is no such checkpoint.
+    """
+    return engine(run, step) or in_torch(run, step)
+
+
+def in_torch(run: RunFolder, step: int) -> Any:
+    """The run's model in PyTorch, asked as an export is: a `TorchWriter`, or a `TorchReader` of what fills in."""
+    found = model(run, step)
+    from playground.generation.torch_model import TorchReader, TorchWriter
+
+    return TorchReader(found, tokenizer(run).pad_id) if run.about()["training"]["objective"] == "mlm" else TorchWriter(found)
+
+
 def engine(run: RunFolder, step: int) -> Any:
     """The run's export for ONNX Runtime: an `Engine` of what writes, a `Reader` of what reads; None where this step is
     not exported, or its files are gone. Shared: `twin()` is a writer of one's own.
     """
-    from playground.onnx_export.export import exported
+    from playground.inference.exports import exported_at
 
-    made = exported(run)
-    if made is None or made.report.get("step") != step:
+    made = exported_at(run, step)
+    if made is None:
         return None
     try:
         return _engine(str(made.folder), (made.folder / "report.json").stat().st_mtime_ns)
@@ -51,10 +69,10 @@ def engine(run: RunFolder, step: int) -> Any:
 
 def watcher(run: RunFolder, step: int) -> Any:
     """What tells attention weights by ONNX Runtime; None where this step is not exported with them."""
-    from playground.onnx_export.export import exported
+    from playground.inference.exports import exported_at
 
-    made = exported(run)
-    if made is None or made.report.get("step") != step or not made.report.get("attentions"):
+    made = exported_at(run, step)
+    if made is None or not made.report.get("attentions"):
         return None
     try:
         return _watcher(str(made.folder), (made.folder / "report.json").stat().st_mtime_ns)
@@ -71,13 +89,9 @@ def _watcher(folder: str, changed: int) -> Any:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _engine(folder: str, changed: int) -> Any:
-    from pathlib import Path
+    from playground.inference.exports import opened
 
-    from playground.inference.engine import About, Engine
-    from playground.inference.reader import Reader
-
-    about = About.read(Path(folder))
-    return Reader(folder) if about.task or about.objective == "mlm" else Engine(folder)
+    return opened(folder)
 
 
 def latest_step(run: RunFolder) -> int:

@@ -109,11 +109,11 @@ def begin(run: RunFolder, text: str, heat: float):
     from playground.inference.sampling import Sampling
 
     try:
-        model, tokenizer = cached.model(run), cached.tokenizer(run)
-        if not model.spec.is_causal:
+        model, tokenizer = cached.in_torch(run, cached.latest_step(run)), cached.tokenizer(run)
+        if not model.about.is_causal:
             return blanks(model, tokenizer, text)
         answers, template = run.about().get("data_shape") == "pairs", run.config().data.template
-        start = open_prompt(model, tokenizer, text, answers, template)
+        start = open_prompt(model.about, tokenizer, text, answers, template)
         job = Writing(model, tokenizer, start, Sampling(temperature=heat), TOKENS, seed=0)
         return job.start()
     except PlaygroundError as error:

@@ -34,7 +34,7 @@ def _import_torch() -> None:
         from playground.ui.cached import torch_ready
 
         torch_ready()
-        import playground.generation.writing  # noqa: F401  (and all that it needs)
+        import playground.generation.torch_model  # noqa: F401  (and all that it needs)
 
         torch_loaded.set()
         settle()

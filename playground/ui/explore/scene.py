@@ -137,7 +137,7 @@ def answer_to(path: str, step: int, text: str) -> str:
     model, tokenizer = cached.model(run, step), cached.tokenizer(run)
     if not text or not tokenizer.encode(text):
         return ""
-    prompt = open_prompt(model, tokenizer, text, answers=True, template=run.config().data.template)
+    prompt = open_prompt(model.spec, tokenizer, text, answers=True, template=run.config().data.template)
     written = decode(
         model,
         list(prompt.ids),

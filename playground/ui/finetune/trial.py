@@ -58,18 +58,22 @@ def typing(run: RunFolder) -> None:
 def labeller_now(run: RunFolder) -> Any:
     """The labeller of the newest checkpoint, on ONNX Runtime where that is exported."""
     step = cached.latest_step(run)
-    labeller = copy.copy(load(str(run.path), step))
-    labeller.engine = cached.engine(run, step)
+    engine = cached.engine(run, step)
+    labeller = copy.copy(load(str(run.path), step, engine is not None))
+    labeller.engine = engine
     return labeller
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def load(path: str, step: int) -> Any:
+def load(path: str, step: int, is_exported: bool) -> Any:
     """The labeller of a run's checkpoint; shared, not to be changed."""
     from playground.finetune.labeller import labeller_of
 
-    cached.torch_ready()
-    return labeller_of(RunFolder(Path(path)), step)
+    run = RunFolder(Path(path))
+    engine = cached.engine(run, step) if is_exported else None
+    if engine is None:
+        cached.torch_ready()
+    return labeller_of(run, step, engine)
 
 
 def first_text(run: RunFolder) -> str:
@@ -100,6 +104,7 @@ def classified(run: RunFolder, labeller: Any, text: str, likely: Any) -> None:
 
 def moved(labeller: Any, text: str, label: int, word: int | None = None) -> None:
     """Which tokens moved the label, of the text or of a word: integrated gradients, and attention for comparison."""
+    cached.torch_ready()
     from playground.finetune.attribution import attribute
 
     found = attribute(labeller, text, label, word=word)

@@ -19,6 +19,7 @@ from playground.cli.main import main
 from playground.errors import PlaygroundError
 from playground.finetune.importing import import_folder, import_zip
 from playground.generation.blanks import fill
+from playground.generation.torch_model import TorchReader
 from playground.onnx_export import loadable
 from playground.onnx_export.export import export
 from playground.onnx_export.transformers import state_of
@@ -310,7 +311,7 @@ def test_blanks_are_read_within_the_tokens_around_every_text(tmp_path, store):
     model = write(tmp_path / "bert", "bert")
     tokenizer = Tokenizer.load(import_folder(tmp_path / "bert", store).tokenizer_path)
     ids = tokenizer.encode("the [MASK] sat", specials=True)
-    (blank,) = fill(model, ids, (), tokenizer.mask_id, n=3, frame=tokenizer.frame)
+    (blank,) = fill(TorchReader(model, tokenizer.pad_id), ids, (), tokenizer.mask_id, n=3, frame=tokenizer.frame)
     with torch.no_grad():
         shares = model(torch.tensor([[2, *ids, 3]])).logits[0, 2].softmax(-1)
     assert blank.place == 1 and [token for token, _ in blank.likeliest] == shares.topk(3).indices.tolist()

@@ -31,7 +31,8 @@ def labeller(tokenizer, architecture="encoder", task="classify", pooling="mean",
         for parameter in body.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
     head = ClassificationHead(16, 3, pooling=pooling) if task == "classify" else TaggingHead(16, 3)
-    return Labeller(Reader(body, head).eval(), tokenizer, LABELS, task)
+    model = Reader(body, head).eval()
+    return Labeller(lambda: model, tokenizer, LABELS, task, 32)
 
 
 @pytest.mark.parametrize("architecture, pooling", [("encoder", "mean"), ("decoder", "last"), ("lstm", "last"), ("gru", "mean")])

@@ -5,11 +5,17 @@ import torch
 
 from playground.errors import PlaygroundError
 from playground.generation.blanks import fill, word_at
+from playground.generation.torch_model import TorchReader
 
 
-def test_blanks_are_the_models_own_probabilities(models, tokenizer):
+@pytest.fixture
+def reader(models, tokenizer):
+    return TorchReader(models["encoder"], tokenizer.pad_id)
+
+
+def test_blanks_are_the_models_own_probabilities(models, reader, tokenizer):
     ids = tokenizer.encode("abcdefgh")
-    found = fill(models["encoder"], ids, {2, 5}, tokenizer.mask_id, n=4)
+    found = fill(reader, ids, {2, 5}, tokenizer.mask_id, n=4)
     masked = [tokenizer.mask_id if i in (2, 5) else token for i, token in enumerate(ids)]
     with torch.no_grad():
         expected = models["encoder"](torch.tensor([masked])).logits[0].softmax(-1)
@@ -21,19 +27,19 @@ def test_blanks_are_the_models_own_probabilities(models, tokenizer):
         assert [token for token, _ in blank.likeliest] == row.topk(4).indices.tolist()
 
 
-def test_a_mask_in_the_text_is_filled_and_has_no_truth(models, tokenizer):
-    found = fill(models["encoder"], tokenizer.encode("ab<mask>cd", specials=True), (), tokenizer.mask_id)
+def test_a_mask_in_the_text_is_filled_and_has_no_truth(reader, tokenizer):
+    found = fill(reader, tokenizer.encode("ab<mask>cd", specials=True), (), tokenizer.mask_id)
     assert len(found) == 1 and found[0].hidden is None and found[0].rank is None
 
 
-def test_nothing_hidden_gives_nothing(models, tokenizer):
-    assert fill(models["encoder"], tokenizer.encode("ab"), (), tokenizer.mask_id) == []
+def test_nothing_hidden_gives_nothing(reader, tokenizer):
+    assert fill(reader, tokenizer.encode("ab"), (), tokenizer.mask_id) == []
 
 
 @pytest.mark.parametrize("text", ["", "x" * 40])
-def test_texts_that_cannot_be_are_refused(models, tokenizer, text):
+def test_texts_that_cannot_be_are_refused(reader, tokenizer, text):
     with pytest.raises(PlaygroundError):
-        fill(models["encoder"], tokenizer.encode(text), {0}, tokenizer.mask_id)
+        fill(reader, tokenizer.encode(text), {0}, tokenizer.mask_id)
 
 
 def test_words_are_found_around_a_token():

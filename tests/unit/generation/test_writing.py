@@ -11,6 +11,7 @@ from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.generation.desk import Desk
 from playground.generation.predict import likeliest, logits_along, open_prompt
+from playground.generation.torch_model import TorchWriter
 from playground.generation.writing import BeamSearch, Writing, read
 from playground.inference.sampling import Sampling, softmax
 
@@ -18,7 +19,8 @@ WRITERS = ["decoder", "learned", "lstm", "encoder-decoder"]
 
 
 def desk_of(models, tokenizer, kind: str, text: str = "hello") -> Desk:
-    desk = Desk(models[kind], tokenizer, answers=kind == "encoder-decoder")
+    model = models[kind]
+    desk = Desk(TorchWriter(model), tokenizer, answers=kind == "encoder-decoder", load=lambda: model)
     desk.open(text)
     return desk
 
@@ -93,7 +95,7 @@ def test_the_end_of_a_text_ends_writing_and_is_not_part_of_it(models, tokenizer)
     prompt = desk_of(models, tokenizer, "decoder").prompt
     greedy = list(decode(models["decoder"], prompt.ids, 10))
     end = SimpleNamespace(eos_id=greedy[4], decode=tokenizer.decode)
-    job = Writing(models["decoder"], end, prompt, Sampling(temperature=0), 10)
+    job = Writing(TorchWriter(models["decoder"]), end, prompt, Sampling(temperature=0), 10)
     job.start().wait(30)
     assert [token.id for token in job.tokens] == greedy[: greedy.index(greedy[4])]
     assert job.ended == "end"
@@ -137,34 +139,35 @@ def test_beam_search_is_taken_watched_and_stopped(models, tokenizer):
     desk.take(0)
     new = desk.tokens[len(desk.prompt.ids) :]
     assert sum(np.log(token.probability) for token in new) == pytest.approx(log_probability, abs=1e-3)
-    search = BeamSearch(models["decoder"], desk.prompt, 10_000, 4)
+    search = BeamSearch(lambda: models["decoder"], desk.prompt, 10_000, 4)
     search.cancel()
     search.start().wait(30)
     assert search.ended == "cancelled" and search.step == 1
 
 
 def test_the_prompt_is_read_with_the_probabilities_of_its_tokens(models, tokenizer):
-    prompt = open_prompt(models["decoder"], tokenizer, "abcabcabcabcabcabcabc", answers=False)
-    tokens = read(models["decoder"], prompt)
+    model = TorchWriter(models["decoder"])
+    prompt = open_prompt(model.about, tokenizer, "abcabcabcabcabcabcabc", answers=False)
+    tokens = read(model, prompt)
     assert [token.id for token in tokens] == list(prompt.ids)
     seen = [token.seen for token in tokens]
     assert seen == [0] * 6 + list(range(1, 16))
-    along = softmax(logits_along(models["decoder"], prompt.ids).astype(np.float64))
+    along = softmax(logits_along(model, prompt.ids).astype(np.float64))
     assert tokens[-1].probability == pytest.approx(along[-2, prompt.ids[-1]], rel=1e-3)
 
 
 def test_models_that_answer_start_after_the_question(models, tokenizer):
     with pytest.raises(PlaygroundError):
-        open_prompt(models["encoder-decoder"], tokenizer, "", answers=True)
-    question = open_prompt(models["decoder"], tokenizer, "ab", answers=True)
+        open_prompt(models["encoder-decoder"].spec, tokenizer, "", answers=True)
+    question = open_prompt(models["decoder"].spec, tokenizer, "ab", answers=True)
     assert question.ids[-1] == tokenizer.bos_id and question.hidden == 3
-    answer = open_prompt(models["encoder-decoder"], tokenizer, "ab", answers=True)
+    answer = open_prompt(models["encoder-decoder"].spec, tokenizer, "ab", answers=True)
     assert answer.ids == (tokenizer.bos_id,) and len(answer.source) == 2
 
 
 def test_models_that_fill_in_do_not_write(models, tokenizer):
     with pytest.raises((PlaygroundError, SpecError)):
-        open_prompt(models["encoder"], tokenizer, "ab", answers=False)
+        open_prompt(models["encoder"].spec, tokenizer, "ab", answers=False)
 
 
 def test_nothing_is_continued_from_the_end_of_a_text(models, tokenizer):

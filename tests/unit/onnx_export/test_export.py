@@ -303,13 +303,15 @@ def test_greedy_equality_is_counted_from_the_first_token():
 @pytest.mark.parametrize(("name", "text"), [("bible-decoder", "And God said"), ("bible-lstm", "And"), ("dates", "3 May 2020 =")])
 def test_the_generate_page_writes_the_same_with_it(name, text):
     from playground.generation.predict import open_prompt
+    from playground.generation.torch_model import TorchWriter
     from playground.generation.writing import Writing
 
     run = gallery.get(name)
     engine, model = Engine(export(run).folder), load_model(run)
     tokenizer = Tokenizer.load(run.tokenizer_path)
-    prompt = open_prompt(model, tokenizer, text, name == "dates")
-    jobs = [Writing(model, tokenizer, prompt, Sampling(0.7), 90, seed=4, engine=used) for used in (None, engine, engine)]
+    prompt = open_prompt(model.spec, tokenizer, text, name == "dates")
+    writers = (TorchWriter(model), engine.twin(), engine.twin())
+    jobs = [Writing(used, tokenizer, prompt, Sampling(0.7), 90, seed=4) for used in writers]
     for job in jobs:
         job.start()  # the two on the engine at the same time: each has a cache of its own
     for job in jobs:
@@ -325,12 +327,14 @@ def test_the_generate_page_writes_the_same_with_it(name, text):
 
 def test_hidden_words_are_filled_in_the_same_with_it():
     from playground.generation.blanks import fill
+    from playground.generation.torch_model import TorchReader
     from playground.inference.reader import Reader
 
     run = gallery.get("bible-encoder")
     engine, tokenizer = Reader(export(run).folder), Tokenizer.load(run.tokenizer_path)
     ids = tokenizer.encode("In the beginning God created the heaven")
-    plain, ours = (fill(load_model(run), ids, {3, 5}, tokenizer.mask_id, engine=used) for used in (None, engine))
+    plain = fill(TorchReader(load_model(run), tokenizer.pad_id), ids, {3, 5}, tokenizer.mask_id)
+    ours = fill(engine, ids, {3, 5}, tokenizer.mask_id)
     for a, b in zip(plain, ours, strict=True):
         assert (a.place, a.rank, [i for i, _ in a.likeliest]) == (b.place, b.rank, [i for i, _ in b.likeliest])
         assert a.hidden == pytest.approx(b.hidden, abs=1e-5)

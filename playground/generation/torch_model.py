@@ -1,0 +1,132 @@
+"""A model in PyTorch that is asked as its export is: where there is no export, and wherever gradients are wanted."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.decode import decode
+from playground.errors import PlaygroundError
+from playground.inference.engine import Written
+from playground.inference.sampling import Sampling, softmax, steps
+from playground.training.batches import pad
+
+
+class _InTorch:
+    """What both kinds share.
+
+    Attributes:
+        model, about: the model and its spec.
+        provider: where it is: "CPU" or "CUDA".
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.about = model, model.spec
+        self.device = next(model.parameters()).device
+        self.provider = self.device.type.upper()
+
+    @property
+    def ran_by(self) -> str:
+        """What really does the work, such as "PyTorch (CPU)"."""
+        return f"PyTorch ({self.provider})"
+
+    def _ids(self, ids: Sequence[int] | np.ndarray) -> Tensor:
+        """``[batch, length]``, on the model's device."""
+        return torch.as_tensor(np.asarray(ids, dtype=np.int64)).to(self.device)
+
+
+class TorchWriter(_InTorch):
+    """A model that continues texts; the calls are those of `playground.inference.engine.Engine`."""
+
+    def twin(self) -> "TorchWriter":
+        """Itself: what a text needs is kept with the text."""
+        return self
+
+    @torch.inference_mode()
+    def write(
+        self,
+        ids: Sequence[int],
+        most: int,
+        sampling: Sampling,
+        rng: np.random.Generator,
+        stop: Sequence[int] = (),
+        source_ids: Sequence[int] | None = None,
+    ) -> Iterator[Written]:
+        """As `predict.Writer.write`."""
+        seen, last = list(ids), None
+
+        def choose(logits: Tensor) -> int:
+            nonlocal last
+            last = drawn(_numpy(logits), sampling, rng, seen)
+            return last.token
+
+        for token in decode(self.model, ids, most, choose, stop, source_ids):
+            seen.append(token)
+            yield last
+
+    @torch.inference_mode()
+    def logits_after(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+        """As `predict.Writer.logits_after`."""
+        last = torch.tensor([len(ids) - 1], device=self.device)
+        return _numpy(self.model(self._ids([ids]), rows=last, **self._source(source_ids)).logits[0])
+
+    @torch.inference_mode()
+    def logits_along(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+        """As `predict.Writer.logits_along`."""
+        return _numpy(self.model(self._ids([ids]), **self._source(source_ids)).logits[0])
+
+    def _source(self, ids: Sequence[int] | None) -> dict[str, Tensor]:
+        return {} if ids is None else {"memory": self.model.encode(self._ids([ids]))}
+
+
+class TorchReader(_InTorch):
+    """A model that reads whole texts; the calls are those of `playground.inference.reader.Reader`.
+
+    Args:
+        model: what fills in, or a `models.heads.Reader`.
+        pad_id: what stands after a text that is shorter than another.
+    """
+
+    def __init__(self, model: nn.Module, pad_id: int) -> None:
+        super().__init__(model)
+        self.pad_id = pad_id
+
+    @torch.inference_mode()
+    def logits(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """``[texts, labels]`` of a classifier, ``[texts, longest, labels]`` of a tagger (of what fills in: the vocabulary)."""
+        ids, lengths = pad(texts, self.pad_id)
+        real = torch.from_numpy(np.arange(ids.shape[1]) < lengths[:, None]).to(self.device)
+        mask = None if lengths.min() == lengths.max() else real
+        return _numpy(self.model(self._ids(ids), attention_mask=mask).logits)
+
+    def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """As :meth:`logits`, as probabilities of the labels."""
+        return softmax(self.logits(texts).astype(np.float64))
+
+
+def drawn(logits: np.ndarray, sampling: Sampling, rng: np.random.Generator, seen: list[int]) -> Written:
+    """The next token, drawn from logits ``[vocabulary]``."""
+    history = steps(logits, sampling, seen)
+    reached = np.cumsum(history[-1][1])
+    token = int(np.searchsorted(reached, rng.random() * reached[-1], side="right"))
+    return Written(token, float(history[0][1][token]), float(history[-1][1][token]))
+
+
+def placed(model: nn.Module, device: str = "auto") -> nn.Module:
+    """A model where it shall run.
+
+    Args:
+        device: "cpu", "cuda", or "auto": a CUDA GPU where PyTorch finds one.
+
+    Raises:
+        PlaygroundError: when there is no such device.
+    """
+    there = device != "cpu" and torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise PlaygroundError("PyTorch finds no CUDA GPU here.", "Choose device 'auto' or 'cpu'.")
+    return model.to("cuda" if there else "cpu")
+
+
+def _numpy(logits: Tensor) -> np.ndarray:
+    return logits.float().cpu().numpy()

@@ -1,0 +1,148 @@
+"""The writing page on an exported run: ONNX Runtime does all of it, and PyTorch is not even imported."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from playground import gallery
+from playground.generation.torch_model import TorchWriter
+from playground.inference.engine import Engine
+from playground.inference.exports import exported
+from playground.onnx_export.export import export
+from playground.pages import generate
+
+RUNS = ("bible-decoder", "bible-lstm", "dates", "bible-encoder")
+SCRIPT = '''
+import json, sys
+from streamlit.testing.v1 import AppTest
+
+def draw_and_act():
+    """The page, then what a person does on its desk; what is said of each act is kept."""
+    import streamlit as st
+    from playground.pages import generate
+    from playground.ui.frame import frame
+
+    frame()
+    generate.page()
+    for asked in st.session_state.pop("acts", []):
+        desk = st.session_state[generate.DESK][1]
+        generate.do(desk, {"sampling": generate.usual(desk.answers), **asked})
+        if desk.job:
+            desk.job.wait()
+            desk.collect()
+        st.session_state["said"].append(generate.status(desk))
+
+run, acts = sys.argv[1], json.loads(sys.argv[2])
+app = AppTest.from_function(draw_and_act, default_timeout=60)
+app.query_params["run"] = run
+app.session_state["acts"], app.session_state["said"] = acts, []
+for _ in range(2):  # the second time, with what was done
+    app.run()
+    assert not app.exception and not app.error, (app.exception, app.error)
+tokens = []
+if acts:
+    tokens = [[token.id, token.probability, token.drawn] for token in app.session_state["generate.desk"][1].tokens]
+captions = [str(caption.value) for caption in app.caption]
+print(json.dumps({"said": app.session_state["said"], "tokens": tokens, "captions": captions, "torch": "torch" in sys.modules}))
+'''
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home in which the shipped runs are exported."""
+    path = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PLAYGROUND_HOME", str(path))
+        for name in RUNS:
+            export(gallery.get(name))
+    return path
+
+
+def drawn(home: Path, run: str, *acts: dict) -> dict:
+    """What the page says, in a process of its own."""
+    (home / "page.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(home / "page.py"), run, json.dumps(acts)], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PLAYGROUND_HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("run", ["bible-decoder", "bible-lstm", "dates"])
+def test_writing_and_branching_need_no_pytorch(home, tmp_path, run):
+    acts = [{"kind": "write", "n": 12}, {"kind": "pick", "position": 4, "token": 9}, {"kind": "undo"}, {"kind": "write", "n": 5}]
+    greedy = {"sampling": {"temperature": 0.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}}
+    acts = [act | greedy for act in acts]
+    ours, theirs = drawn(home, run, *acts), drawn(tmp_path, run, *acts)
+    assert not ours["torch"] and "by ONNX Runtime on the CPU." in ours["said"][0]
+    assert theirs["torch"] and "by PyTorch on the CPU with one thread." in theirs["said"][0]
+    assert [token[0] for token in ours["tokens"]] == [token[0] for token in theirs["tokens"]]
+    for (_, p, after), (_, expected, expected_after) in zip(ours["tokens"], theirs["tokens"], strict=True):
+        assert p == pytest.approx(expected, abs=1e-4) and after == expected_after
+
+
+def test_beam_search_fetches_pytorch_and_says_so(home):
+    made = drawn(home, "bible-decoder", {"kind": "beam", "n": 4, "width": 2}, {"kind": "take", "index": 0})
+    assert made["torch"] and "by PyTorch on the CPU with one thread. Click a text" in made["said"][0]
+
+
+def test_hidden_words_are_filled_without_pytorch(home):
+    made = drawn(home, "bible-encoder")
+    assert not made["torch"] and "Filled in by ONNX Runtime on the CPU." in made["captions"]
+
+
+def test_hidden_words_are_filled_by_pytorch_where_nothing_is_exported(open_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    app = open_page("generate", run="bible-encoder")
+    assert "Filled in by PyTorch on the CPU with one thread." in [caption.value for caption in app.caption]
+
+
+def writer_of(app):
+    return app.session_state["generate.desk"][1].model
+
+
+def test_an_export_is_taken_up_when_it_is_there(open_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    app = open_page("generate", run="bible-lstm")
+    assert isinstance(writer_of(app), TorchWriter)
+    before = app.session_state["generate.desk"][1].tokens
+    made = export(gallery.get("bible-lstm"))
+    app.run()
+    assert isinstance(writer_of(app), Engine) and app.session_state["generate.desk"][1].tokens == before
+    shutil.rmtree(made.folder)
+    app.run()
+    assert isinstance(writer_of(app), TorchWriter)
+
+
+def test_a_damaged_export_is_left_to_pytorch(open_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    export(gallery.get("bible-lstm"))
+    file = exported(gallery.get("bible-lstm")).folder / "model.onnx"
+    file.write_bytes(file.read_bytes()[:3000])
+    assert isinstance(writer_of(open_page("generate", run="bible-lstm")), TorchWriter)
+
+
+def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    export(gallery.get("induction"), step=500)
+    assert isinstance(writer_of(open_page("generate", run="induction", step="800")), TorchWriter)
+    assert isinstance(writer_of(open_page("generate", run="induction", step="500")), Engine)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (SimpleNamespace(provider="CUDA", precision="fp16"), "ONNX Runtime on CUDA (fp16)"),
+        (SimpleNamespace(provider="CPU", precision="fp32"), "ONNX Runtime on the CPU"),
+        (SimpleNamespace(provider="CPU"), "PyTorch on the CPU with one thread"),
+    ],
+)
+def test_what_ran_is_said_plainly(model, said):
+    assert generate.ran_by(model) == said
