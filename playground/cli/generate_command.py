@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 
+from playground.cli import engine
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
@@ -29,16 +30,15 @@ def add(commands) -> None:
     parser.add_argument("--beams", type=int, default=0, help="beam search with so many beams")
     parser.add_argument("--seed", type=int, help="the same seed writes the same text")
     parser.add_argument("--step", type=int, help="which checkpoint; without it, the latest")
+    engine.add(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    import torch
-
-    from playground.training.saving import load_model
-
     if options.seed is not None and options.seed < 0:
         raise PlaygroundError(f"A seed of {options.seed} cannot be.", "Choose a whole number from 0.")
+    if options.beams and options.engine == "onnx":
+        raise PlaygroundError("Beam search needs PyTorch.", "Leave out --with onnx, or --beams.")
     folder = RunStore().get(options.target)
     tuned = folder.config().finetune
     if tuned is not None and tuned.reads_labels:
@@ -46,11 +46,11 @@ def run(options: argparse.Namespace) -> int:
             f"{folder.name} gives labels; it does not write.", f'Try: python -m playground label {folder.id} --text "..."'
         )
     tokenizer = load_tokenizer(folder)
-    model = load_model(folder, options.step)
-    with torch.inference_mode():
-        if folder.config().training.objective == "mlm":
-            return fill(model, tokenizer, options.prompt)
-        return write(model, tokenizer, folder, options)
+    fills = folder.config().training.objective == "mlm"
+    if options.beams and not fills:
+        return search(in_torch(folder, options), tokenizer, folder, options)
+    model = engine.engine_of(folder, options.step, options) or in_torch(folder, options, tokenizer.pad_id if fills else None)
+    return fill(model, tokenizer, options.prompt) if fills else write(model, tokenizer, folder, options)
 
 
 def load_tokenizer(folder: RunFolder):
@@ -64,36 +64,39 @@ def load_tokenizer(folder: RunFolder):
     return Tokenizer.load(folder.tokenizer_path)
 
 
-def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> int:
-    """Streams the continuation (or the answer, for models of pairs) and says how fast it was."""
-    import numpy as np
+def in_torch(folder: RunFolder, options: argparse.Namespace, pad_id: int | None = None):
+    """The model in PyTorch, asked as an export is: a `TorchWriter`; with a ``pad_id`` a `TorchReader`, which fills in."""
+    from playground.generation.torch_model import TorchReader, TorchWriter, placed
+    from playground.training.saving import load_model
 
-    from models.decode import beam, decode
+    model = placed(load_model(folder, options.step), options.device)
+    return TorchWriter(model) if pad_id is None else TorchReader(model, pad_id)
+
+
+def opening(model, tokenizer, folder: RunFolder, options: argparse.Namespace):
+    """Where writing starts; and whether the model answers."""
     from playground.generation.predict import open_prompt
-    from playground.inference.sampling import Sampling, choose
 
     answers = folder.about().get("data_shape") == "pairs"
+    return open_prompt(model.about, tokenizer, options.prompt, answers, folder.config().data.template), answers
+
+
+def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> int:
+    """Streams the continuation (or the answer, for models of pairs) and says how fast it was, and by what."""
+    import numpy as np
+
+    from playground.inference.sampling import Sampling
+
+    prompt, answers = opening(model, tokenizer, folder, options)
     usual = 0.0 if answers or options.greedy else 0.8
     temperature = usual if options.temperature is None or options.greedy else options.temperature
     sampling = Sampling(temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty)
     generator = np.random.default_rng(options.seed)
-    prompt = open_prompt(model, tokenizer, options.prompt, answers, folder.config().data.template)
-    ids, source = list(prompt.ids), prompt.source
-    stop = (tokenizer.eos_id,)
-    start = time.perf_counter()
-    if options.beams:
-        best, _ = beam(model, ids, options.tokens, options.beams, stop_ids=stop, source_ids=source)[0]
-        print(tokenizer.decode([token for token in best if token not in stop]))
-        return 0
-    seen, printed = list(ids), ""
-    pick = lambda logits: choose(logits, sampling, generator, seen)
-    written: list[int] = []
+    written, printed = [], ""
     print("" if prompt.hidden else options.prompt, end="", flush=True)
-    for token in decode(model, ids, options.tokens, pick, stop, source_ids=source):
-        seen.append(token)
-        if token in stop:
-            break
-        written.append(token)
+    start = time.perf_counter()
+    for said in model.write(prompt.ids, options.tokens, sampling, generator, (tokenizer.eos_id,), prompt.source):
+        written.append(said.token)
         text = tokenizer.decode(written)
         if not text.endswith("\ufffd"):  # half of a character: its other bytes are still to come
             print(text[len(printed) :], end="", flush=True)
@@ -101,10 +104,19 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     seconds = time.perf_counter() - start
     print()
     if written:
-        print(
-            f"[{len(written)} tokens, {len(written) / seconds:,.0f} tokens/s on the CPU with PyTorch]",
-            file=sys.stderr,
-        )
+        print(f"[{len(written)} tokens, {len(written) / seconds:,.0f} tokens/s by {model.ran_by}]", file=sys.stderr)
+    return 0
+
+
+def search(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> int:
+    """The likeliest continuation as a whole: beam search, which is PyTorch's alone."""
+    from models.decode import beam
+
+    prompt, _ = opening(model, tokenizer, folder, options)
+    stop = (tokenizer.eos_id,)
+    best, _ = beam(model.model, prompt.ids, options.tokens, options.beams, stop_ids=stop, source_ids=prompt.source)[0]
+    print(tokenizer.decode([token for token in best if token not in stop]))
+    print(f"[beam search by {model.ran_by}]", file=sys.stderr)
     return 0
 
 
@@ -124,4 +136,5 @@ def fill(model, tokenizer, prompt: str) -> int:
         print(f"{MASK} at token {blank.place + 1}: {row}")
         ids[blank.place] = blank.likeliest[0][0]
     print(tokenizer.decode(ids))
+    print(f"[filled in by {model.ran_by}]", file=sys.stderr)
     return 0

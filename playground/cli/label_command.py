@@ -3,9 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from playground.cli import engine
 from playground.errors import PlaygroundError
 from playground.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from playground.finetune.labeller import Labeller
 
 
 def add(commands) -> None:
@@ -15,27 +20,41 @@ def add(commands) -> None:
     parser.add_argument("--text", help="one text, instead of a file")
     parser.add_argument("--text-column", metavar="COLUMN", help="of the table")
     parser.add_argument("--to", metavar="FILE", help="where the answers go (default: FILE-labelled.csv)")
+    engine.add(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    from playground.finetune.labeller import label_table, labeller_of
+    from playground.finetune.labeller import labeller_of
 
     if (options.what is None) == (options.text is None):
         raise PlaygroundError("Give a file or a --text, one of the two.")
-    labeller = labeller_of(RunStore().get(options.target))
+    folder = RunStore().get(options.target)
+    labeller = labeller_of(folder, None, engine.engine_of(folder, None, options), options.device)
     if options.text is not None:
-        if labeller.task == "tag":
-            for piece, likely in labeller.tags(options.text):
-                print(f"{piece.strip():20} {labeller.labels[int(likely.argmax())]:16} {likely.max():6.1%}")
-            return 0
-        likely = labeller.probabilities([options.text])[0]
-        for code in (-likely).argsort()[:10]:
-            print(f"{likely[code]:6.1%}  {labeller.labels[code]}")
-        return 0
-    source = Path(options.what).expanduser()
+        label(labeller, options.text)
+    else:
+        label_file(labeller, Path(options.what).expanduser(), options)
+    print(f"[labelled by {labeller.ran_by}]", file=sys.stderr)
+    return 0
+
+
+def label(labeller: "Labeller", text: str) -> None:
+    """Prints the likeliest labels of a text, or the label of each of its words."""
+    if labeller.task == "tag":
+        for piece, likely in labeller.tags(text):
+            print(f"{piece.strip():20} {labeller.labels[int(likely.argmax())]:16} {likely.max():6.1%}")
+        return
+    likely = labeller.probabilities([text])[0]
+    for code in (-likely).argsort()[:10]:
+        print(f"{likely[code]:6.1%}  {labeller.labels[code]}")
+
+
+def label_file(labeller: "Labeller", source: Path, options: argparse.Namespace) -> None:
+    """Writes a table with the labels of every row."""
+    from playground.finetune.labeller import label_table
+
     target = Path(options.to).expanduser() if options.to else source.with_name(f"{source.stem}-labelled.csv")
     told = lambda n: print(f"\r{n:,} rows", end="", file=sys.stderr, flush=True)
     n = label_table(labeller, str(source), options.text_column, target, told)
     print(f"\r{n:,} rows labelled: {target}")
-    return 0

@@ -115,7 +115,7 @@ def test_answers_are_learnt_alone_and_asked_for_with_the_template(parents, tmp_p
         read = tokenizer.decode(ids.tolist())
         number = re.match(r"Q: say (\d+) A:", read)[1]
         assert tokenizer.decode(asked[:-1]) == f"{number}!" and asked[-1] == tokenizer.eos_id
-    prompt = open_prompt(load_model(run), tokenizer, "say 7", True, config.data.template)
+    prompt = open_prompt(load_model(run).spec, tokenizer, "say 7", True, config.data.template)
     assert tokenizer.decode(prompt.ids) == "Q: say 7 A:" and prompt.ids[-1] == tokenizer.bos_id
 
 

@@ -1,0 +1,50 @@
+"""``--with`` and ``--device``: what runs a model at the command line. Its export where there is one, else PyTorch."""
+
+import argparse
+import sys
+from typing import Any
+
+from playground.errors import PlaygroundError
+from playground.inference.exports import exported, opened
+from playground.runs.folder import RunFolder
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--with", dest="engine", choices=("auto", "onnx", "torch"), default="auto",
+        help="what runs the model: its export (onnx) or PyTorch (torch); auto takes the export where this step has one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs; auto takes a GPU where it finds one"
+    )
+
+
+def engine_of(run: RunFolder, step: int | None, options: argparse.Namespace) -> Any:
+    """The export that shall run, an `Engine` or a `Reader`; None: PyTorch does the work.
+
+    Args:
+        step: which checkpoint; None takes the latest.
+        options: what `add` asked for.
+
+    Raises:
+        PlaygroundError: when it must be the export, and there is none of this step, or it cannot be used.
+    """
+    if options.engine == "torch":
+        return None
+    steps = run.checkpoints()
+    step = steps[-1] if step is None and steps else step
+    made = exported(run)
+    is_of_step = made is not None and made.report.get("step") == step
+    if options.engine == "onnx" and not is_of_step:
+        command = f"python -m playground export {run.id}" + (f" --step {step}" if steps and step != steps[-1] else "")
+        there = "has no export" if made is None else f"is exported at step {made.report.get('step')}, not at step {step}"
+        raise PlaygroundError(f"{run.name} {there}.", f"Make one: {command}")
+    if not is_of_step:
+        return None
+    try:
+        return opened(made.folder, options.device)
+    except (OSError, PlaygroundError) as error:
+        if options.engine == "onnx":
+            raise
+        print(f"The export cannot be used: {error} Going on with PyTorch.", file=sys.stderr)
+        return None

@@ -1,0 +1,233 @@
+"""What runs at the command line: the export where the step has one, without importing torch, and what it says of it."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from playground import gallery
+from playground.cli import main
+from playground.errors import PlaygroundError
+from playground.finetune.plan import plan
+from playground.inference import session
+from playground.inference.exports import exported, exported_at, opened
+from playground.onnx_export.export import export
+from playground.runs.finetuning import FineTuneSpec, LabelledSpec
+from playground.runs.store import RunStore
+from playground.training import worker
+
+ASKED = {
+    "bible-decoder": ["--prompt", "And God said", "--tokens", "40", "--greedy"],
+    "bible-lstm": ["--prompt", "And God said", "--tokens", "40", "--greedy"],
+    "dates": ["--prompt", "3 May 2020"],
+    "bible-encoder": ["--prompt", "In the<mask> God created the<mask>"],
+}
+WITHOUT_TORCH = """
+import sys
+from playground.cli import main
+status = main(sys.argv[1:])
+assert "torch" not in sys.modules, "PyTorch was imported"
+sys.exit(status)
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home in which the shipped runs are exported."""
+    path = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PLAYGROUND_HOME", str(path))
+        for name in ASKED:
+            export(gallery.get(name))
+    return path
+
+
+@pytest.fixture
+def at_home(home, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(home))
+
+
+def without_torch(home, *arguments: str) -> subprocess.CompletedProcess:
+    """A command in a process of its own, which fails where that imports torch."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PLAYGROUND_HOME": str(home), "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+# Writing and filling in
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_export_writes_what_pytorch_writes_and_does_not_import_it(name, home, at_home, capsys):
+    ours = without_torch(home, "generate", name, *ASKED[name])
+    assert "by ONNX Runtime (CPU)]" in ours.stderr
+    assert main(["generate", name, *ASKED[name], "--with", "torch"]) == 0
+    theirs = capsys.readouterr()
+    assert "by PyTorch (CPU)]" in theirs.err
+    assert ours.stdout == theirs.out and len(ours.stdout) > 5
+
+
+def test_both_draw_the_same_with_a_seed(at_home, capsys):
+    texts = []
+    for engine in ("onnx", "torch"):
+        line = ["generate", "bible-decoder", "--prompt", "And", "--tokens", "60", "--seed", "4", "--top-k", "20"]
+        assert main([*line, "--repetition-penalty", "1.2", "--with", engine]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+
+
+def test_how_fast_and_by_what_is_said(at_home, capsys):
+    assert main(["generate", "bible-lstm", "--prompt", "And", "--tokens", "20", "--seed", "0"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("[20 tokens, ") and told.endswith(" tokens/s by ONNX Runtime (CPU)]\n")
+
+
+def test_beam_search_is_pytorchs(at_home, capsys):
+    line = ["generate", "bible-decoder", "--prompt", "And", "--tokens", "5", "--beams", "2"]
+    assert main(line) == 0
+    assert "[beam search by PyTorch (CPU)]" in capsys.readouterr().err
+    assert main([*line, "--with", "onnx"]) == 2
+    assert "Beam search needs PyTorch" in capsys.readouterr().err
+
+
+def test_without_an_export_pytorch_writes_and_onnx_is_refused_with_a_hint(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    line = ["generate", "induction", "--prompt", "a b", "--tokens", "4"]
+    assert main([*line, "--with", "onnx"]) == 2
+    told = capsys.readouterr().err
+    assert "has no export" in told and "python -m playground export induction" in told
+    assert main([*line, "--temperature", "2", "--seed", "3"]) == 0
+    assert "by PyTorch (CPU)]" in capsys.readouterr().err
+
+
+def test_an_export_of_another_step_is_not_used(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    run = gallery.get("induction")
+    export(run, step=500)
+    assert exported_at(run, 500) and not exported_at(run, 800)
+    line = ["generate", "induction", "--prompt", "a b", "--tokens", "4", "--temperature", "2", "--seed", "3"]
+    for step, engine in ((["--step", "500"], "ONNX Runtime"), (["--step", "800"], "PyTorch"), ([], "PyTorch")):
+        assert main([*line, *step]) == 0
+        assert f"by {engine} (CPU)]" in capsys.readouterr().err
+    assert main([*line, "--step", "800", "--with", "onnx"]) == 2
+    told = capsys.readouterr().err
+    assert "is exported at step 500, not at step 800" in told and "export induction --step 800" in told
+
+
+def test_a_damaged_export_is_said_and_pytorch_writes(home, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    shutil.copytree(home / "exports" / "bible-decoder", tmp_path / "exports" / "bible-decoder")
+    file = exported(gallery.get("bible-decoder")).folder / "fused.fp32.onnx"
+    file.write_bytes(file.read_bytes()[:5000])
+    line = ["generate", "bible-decoder", "--prompt", "And", "--tokens", "5", "--seed", "0"]
+    assert main(line) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2 and "by PyTorch (CPU)]" in told[1]
+    assert told[0].startswith("The export cannot be used: fused.fp32.onnx") and "Going on with PyTorch" in told[0]
+    assert main([*line, "--with", "onnx"]) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+# Devices
+
+
+def test_a_gpu_that_is_not_there_is_not_promised(at_home, monkeypatch, capsys):
+    monkeypatch.setattr(session, "has_cuda", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    line = ["generate", "bible-decoder", "--prompt", "And", "--tokens", "5", "--device", "cuda"]
+    for engine in ("auto", "onnx", "torch"):
+        assert main([*line, "--with", engine]) == 2
+        told = capsys.readouterr()
+        assert "no CUDA GPU" in told.err and not told.out.strip()
+
+
+def test_onnx_runtime_that_goes_to_the_cpu_by_itself_is_no_gpu(at_home):
+    """It does so where it cannot load CUDA's libraries, and tells only a log."""
+    folder = exported(gallery.get("bible-decoder")).folder
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("playground.inference.opening.wanted", lambda device: ["CPUExecutionProvider"])
+        patched.setattr(session, "wanted", lambda device: ["CPUExecutionProvider"])
+        assert opened(folder, "auto").provider == "CPU"
+        with pytest.raises(PlaygroundError, match="could not start on the CUDA GPU"):
+            opened(folder, "cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ASKED)
+def test_on_a_gpu_it_says_so(name, home, capsys):
+    assert "by ONNX Runtime (CUDA" in without_torch(home, "generate", name, *ASKED[name], "--device", "cuda").stderr
+
+
+# Labels
+
+
+@pytest.fixture(scope="module", params=["classify", "tag"])
+def labelled(request, tmp_path_factory):
+    """A run that tells cats from dogs, or names the words, trained for some steps and exported; and a table of texts."""
+    folder, task = tmp_path_factory.mktemp(request.param), request.param
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PLAYGROUND_HOME", str(folder))
+        return folder, tuned(folder, task), task
+
+
+def tuned(folder, task: str) -> str:
+    settings = ["--set", "data.max_bytes=60000", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
+                "model.context_length=24", "training.eval_batches=1", "training.threads=1"]  # fmt: skip
+    line = ["train", "--preset", "bert-tiny", "--tokenizer", "char", "--steps", "3", "--name", "parent", "--quiet"]
+    assert main([*line, *settings]) == 0
+    texts = [f"the {pet} ran {n} times" for pet in ("cat", "dog") for n in range(24)]
+    data = folder / ("pets.csv" if task == "classify" else "pets.jsonl")
+    if task == "classify":
+        data.write_text("text,label\n" + "".join(f"{text},{text.split()[1]}s\n" for text in texts))
+    else:
+        rows = [{"words": text.split(), "tags": ["D", "N", "V", "M", "N"]} for text in texts]
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "texts.csv").write_text("text\n" + "\n".join(texts[:9]) + "\n")
+    tuning = FineTuneSpec(task=task, labelled=LabelledSpec("file", path=str(data)))
+    run = RunStore().create(plan(RunStore().get("parent"), tuning, steps=30, batch_size=8, eval_every=30, sample_every=0))
+    assert worker.run(run) == "finished", run.status().message
+    export(run)
+    return run.id
+
+
+def table(path) -> list[list[str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def test_labels_are_given_without_pytorch_and_are_the_same(labelled, monkeypatch, tmp_path, capsys):
+    home, run, task = labelled
+    monkeypatch.setenv("PLAYGROUND_HOME", str(home))
+    text = "the dog ran 3 times"
+    ours = without_torch(home, "label", run, "--text", text)
+    assert ours.stderr == "[labelled by ONNX Runtime (CPU)]\n"
+    assert main(["label", run, "--text", text, "--with", "torch"]) == 0
+    theirs = capsys.readouterr()
+    assert theirs.err == "[labelled by PyTorch (CPU)]\n" and theirs.out == ours.stdout
+    assert len(ours.stdout.splitlines()) == (2 if task == "classify" else 5)
+    files = [tmp_path / "ours.csv", tmp_path / "theirs.csv"]
+    assert "9 rows labelled" in without_torch(home, "label", run, str(home / "texts.csv"), "--to", str(files[0])).stdout
+    assert main(["label", run, str(home / "texts.csv"), "--to", str(files[1]), "--with", "torch"]) == 0
+    ours, theirs = map(table, files)
+    assert [row[:2] for row in ours] == [row[:2] for row in theirs] and len(ours) == 10
+
+
+def test_labels_without_an_export(labelled, monkeypatch, capsys):
+    home, run, _ = labelled
+    monkeypatch.setenv("PLAYGROUND_HOME", str(home))
+    made = exported(RunStore().get(run)).folder
+    made.rename(made.with_name("aside"))
+    try:
+        assert main(["label", run, "--text", "the cat", "--with", "onnx"]) == 2
+        assert f"export {run}" in capsys.readouterr().err
+        assert main(["label", run, "--text", "the cat"]) == 0
+        assert "[labelled by PyTorch (CPU)]" in capsys.readouterr().err
+    finally:
+        made.with_name("aside").rename(made)
