@@ -4,7 +4,8 @@ import os
 import platform
 import shutil
 import sysconfig
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Device:
         name: the hardware in words, as shown to people.
         dtype: of the matrix products; weights and optimizer state stay float32.
         compile: whether ``torch.compile`` is used.
+        graphs: whether whole steps are recorded as CUDA graphs and replayed (`playground.training.graphs`).
     """
 
     kind: str
@@ -33,6 +35,7 @@ class Device:
     name: str
     dtype: torch.dtype
     compile: bool
+    graphs: bool = False
 
     @property
     def torch(self) -> torch.device:
@@ -44,6 +47,29 @@ class Device:
             return nullcontext()
         return torch.autocast(self.kind, self.dtype)
 
+    @contextmanager
+    def exact(self) -> Iterator[None]:
+        """Inside, training on CUDA gives the same numbers every time on one machine, so that resuming is exact.
+
+        By default the backward pass of fused attention adds up with atomics, in an order that changes, and cuBLAS may
+        share a workspace between streams. Told to be deterministic, flash attention and memory-efficient attention
+        give every sum one owner, cuDNN's attention stands back, and ``torch.compile`` chooses without measuring. What
+        else our models use is deterministic as it is (the gradients of embeddings and of chosen rows are sorted before
+        they are added, cross-entropy is of one dimension); an operator that could not promise it would raise.
+        """
+        if self.kind != "cuda":
+            yield
+            return
+        before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+        filled = torch.utils.deterministic.fill_uninitialized_memory
+        torch.use_deterministic_algorithms(True)  # not warn_only: memory-efficient attention would warn, and no more
+        torch.utils.deterministic.fill_uninitialized_memory = False  # finds bugs, and costs a kernel a tensor
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+            torch.utils.deterministic.fill_uninitialized_memory = filled
+
     def seed(self, seed: int) -> None:
         """Seeds what dropout draws from: ``torch.manual_seed`` for this device alone, a hundred times as fast."""
         torch.default_generator.manual_seed(seed)
@@ -53,8 +79,9 @@ class Device:
             torch.mps.manual_seed(seed)
 
     def describe(self) -> str:
-        precision = str(self.dtype).removeprefix("torch.")
-        return f"{self.name}, {precision}{', compiled' if self.compile else ''}"
+        """What really runs, such as "NVIDIA H100, bfloat16, compiled, CUDA graph"."""
+        ways = ["compiled"] * self.compile + ["CUDA graph"] * self.graphs
+        return ", ".join([self.name, str(self.dtype).removeprefix("torch."), *ways])
 
 
 def choose_device(training: TrainingSpec, local_rank: int = 0) -> Device:
@@ -74,12 +101,23 @@ def choose_device(training: TrainingSpec, local_rank: int = 0) -> Device:
                 f"There are more processes than CUDA GPUs here ({torch.cuda.device_count()}).",
                 "Start as many processes as there are GPUs, or choose device 'cpu'.",
             )
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # see Device.exact; read when cuBLAS starts
         torch.cuda.set_device(local_rank)
         torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
     else:
         _set_threads(training.threads)
-    index = local_rank if kind == "cuda" else 0
-    return Device(kind, index, _name(kind, index), _dtype(training, kind), _compiles(training, kind))
+    index, dtype = local_rank if kind == "cuda" else 0, _dtype(training, kind)
+    return Device(kind, index, _name(kind, index), dtype, _compiles(training, kind), _records(kind, dtype))
+
+
+def _records(kind: str, dtype: torch.dtype) -> bool:
+    """Whether steps become CUDA graphs: in one process on CUDA, unless ``$PLAYGROUND_GRAPHS`` is 0.
+
+    Scaling the loss for float16 looks at the gradients at every step, which a graph cannot.
+    """
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    wanted = os.environ.get("PLAYGROUND_GRAPHS", "1") != "0"
+    return kind == "cuda" and dtype is not torch.float16 and alone and wanted
 
 
 def _best_kind() -> str:

@@ -21,6 +21,7 @@ class Journal:
 
     Attributes:
         diverged_at: the first step whose loss (or, without loss scaling, gradient) was not a finite number.
+        measured: the seconds of training up to the last look at the device.
     """
 
     def __init__(self, folder: RunFolder, device: Device, listener: Listener | None = None) -> None:
@@ -32,16 +33,19 @@ class Journal:
         self.last_flush = -math.inf
         self.pace: deque[tuple[int, float]] = deque(maxlen=64)
         self.checks_gradient = device.dtype is not torch.float16
+        self.runs_behind = device.kind != "cpu"
+        self.progress = None
+        self.measured = 0.0
 
-    def step(
-        self, step: int, loss: Tensor, lr: float, grad_norm: Tensor, tokens: int, seconds: float
-    ) -> None:
-        self.waiting.append((step, loss, lr, grad_norm, tokens, seconds))
+    def step(self, progress, loss: Tensor, lr: float, grad_norm: Tensor) -> None:
+        """Notes a step; ``progress`` (`playground.training.trainer.Progress`) has counted it already."""
+        self.progress = progress
+        self.waiting.append((progress.step, loss, lr, grad_norm, progress.tokens, progress.seconds))
 
     def evaluation(self, progress, score, probe: list[float] | None, memory: int) -> None:
         """One line for the curves: mean validation loss (nats a token) and its perplexity, shares that were right."""
         targets = max(1, score.targets)
-        self._measure()
+        self.measure()
         if not math.isfinite(score.loss):
             self.diverged_at = self.diverged_at or progress.step
             return
@@ -69,7 +73,7 @@ class Journal:
 
     def flush(self) -> None:
         """Writes what has gathered, and the heartbeat."""
-        self._measure()
+        self.measure()
         lines, self.lines = self.lines, []
         if lines:
             self.folder.append_metrics(*lines)
@@ -87,14 +91,16 @@ class Journal:
                 found["val_loss"] = line["val_loss"]
         return found
 
-    def _measure(self) -> None:
+    def measure(self) -> None:
         """Turns the waiting tensors into lines: one wait for the device however many steps there are."""
         waiting, self.waiting = self.waiting, []
         if not waiting:
             return
+        began = time.perf_counter()
         losses = torch.stack([entry[1].float().reshape(()) for entry in waiting]).tolist()
         norms = torch.stack([entry[3].float().reshape(()) for entry in waiting]).tolist()
-        for (step, _, lr, _, tokens, seconds), loss, norm in zip(waiting, losses, norms):
+        times = self._times([entry[5] for entry in waiting], time.perf_counter() - began)
+        for (step, _, lr, _, tokens, _), seconds, loss, norm in zip(waiting, times, losses, norms):
             finite = math.isfinite(loss) and (math.isfinite(norm) or not self.checks_gradient)
             if not finite and self.diverged_at is None:
                 self.diverged_at = step
@@ -111,6 +117,20 @@ class Journal:
                     "tokens_per_second": self._tokens_per_second(),
                 }
             )
+
+    def _times(self, started: list[float], waited: float) -> list[float]:
+        """When each step was done, in seconds of training.
+
+        A GPU works behind the loop, which has counted only the starting of its steps: waiting for them now is time of
+        theirs, shared out among the steps since the last look.
+        """
+        if not self.runs_behind:
+            return started
+        before, counted = self.measured, started[-1] - self.measured
+        self.progress.seconds += waited
+        self.measured = started[-1] + waited
+        stretch = (counted + waited) / counted if counted > 0 else 1.0
+        return [before + (seconds - before) * stretch for seconds in started]
 
     def _tokens_per_second(self) -> float | None:
         """Over the last 64 steps, of training time alone (evaluation, sampling and saving are left out)."""

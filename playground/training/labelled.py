@@ -13,6 +13,7 @@ from playground.labelled.split import chosen
 from playground.runs.config import RunConfig
 from playground.training.batches import IGNORE, Batch, Rows, pad, rng, to_tensor
 from playground.training.device import Device
+from playground.training.objectives import read
 from playground.training.samples import Probe
 
 N_EXAMPLES = 3  # in a sample
@@ -64,14 +65,27 @@ class LabelledSampler:
 
 @dataclass
 class LabelledScore:
-    """Sums over a batch. ``counts`` are, for each label: right, predicted, true ``[3, labels]``."""
+    """Sums over a batch. ``counts`` are, for each label: right, predicted, true ``[3, labels]``.
 
-    loss: float = 0.0
+    Loss and counts are tensors until `total` asks the device for them.
+    """
+
+    loss: float | Tensor = 0.0
     targets: int = 0
-    counts: np.ndarray = field(default_factory=lambda: np.zeros((3, 0)))
+    counts: np.ndarray | Tensor = field(default_factory=lambda: np.zeros((3, 0)))
 
     def __add__(self, other: "LabelledScore") -> "LabelledScore":
         return LabelledScore(self.loss + other.loss, self.targets + other.targets, self.counts + other.counts)
+
+    @classmethod
+    def total(cls, scores: list["LabelledScore"]) -> "LabelledScore":
+        """All of them added up, in their order; the device is asked once for all."""
+        counted = [score.counts for score in scores if isinstance(score.counts, Tensor)]
+        counts = sum(score.counts for score in scores if not isinstance(score.counts, Tensor))
+        if counted:
+            counts = counts + torch.stack(counted).sum(0).cpu().numpy().astype(float)
+        losses = read([score.loss for score in scores])
+        return cls(sum(losses), sum(score.targets for score in scores), counts)
 
     def as_list(self) -> list[float]:
         return [self.loss, self.targets, *self.counts.reshape(-1).tolist()]
@@ -117,7 +131,9 @@ class LabelledObjective:
     def loss_sum(self, model: nn.Module, batch: Batch) -> Tensor:
         """Summed over what is asked (nats); balanced, a label weighs the more the rarer it is, 1 on average."""
         logits = model(**batch.inputs).logits
-        weights = None if self.weights is None else self.weights.to(logits.device, logits.dtype)
+        if self.weights is not None:  # moved once: a copy at every step would have to be waited for
+            self.weights = self.weights.to(logits.device)
+        weights = None if self.weights is None else self.weights.to(logits.dtype)
         return F.cross_entropy(
             logits.flatten(0, -2), batch.targets.flatten(), weights, ignore_index=IGNORE, reduction="sum"
         )
@@ -130,11 +146,11 @@ class LabelledObjective:
         """The plain loss, without weights, and what is needed for accuracy and F1."""
         logits, targets = model(**batch.inputs).logits.float().flatten(0, -2), batch.targets.flatten()
         loss = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum")
-        asked = targets != IGNORE
-        best, targets = logits.argmax(-1)[asked].cpu().numpy(), targets[asked].cpu().numpy()
-        count = lambda codes: np.bincount(codes, minlength=self.n_labels)
-        counts = np.stack([count(targets[best == targets]), count(best), count(targets)]).astype(float)
-        return LabelledScore(float(loss), batch.n_targets, counts)
+        best, labels = logits.argmax(-1), torch.arange(self.n_labels, device=targets.device)
+        true = targets[:, None] == labels  # [places, labels]; nowhere where nothing is asked
+        said = (best[:, None] == labels) & (targets != IGNORE)[:, None]
+        counts = torch.stack([(true & said).sum(0), said.sum(0), true.sum(0)])
+        return LabelledScore(loss, batch.n_targets, counts)
 
 
 def balanced(counts: np.ndarray) -> Tensor:

@@ -61,18 +61,34 @@ def sequence_to_sequence(rows: Rows, bos_id: int, context_length: int) -> Batch:
     return Batch(inputs, to_tensor(answers), counts, counts + int(rows.source_lengths.sum()))
 
 
+def read(numbers: list) -> list[float]:
+    """Numbers as Python's own; those that are still tensors are fetched from the device at once."""
+    waiting = [number for number in numbers if isinstance(number, Tensor)]
+    fetched = iter(torch.stack(waiting).tolist() if waiting else ())
+    return [next(fetched) if isinstance(number, Tensor) else number for number in numbers]
+
+
 @dataclass
 class Score:
-    """Sums over one batch, so that batches and processes can be added up exactly."""
+    """Sums over one batch, so that batches and processes can be added up exactly.
 
-    loss: float = 0.0
+    Numbers that the device has not been asked for yet are tensors: `total` asks, once for many batches.
+    """
+
+    loss: float | Tensor = 0.0
     targets: int = 0
-    right: int = 0
-    exact: int = 0
+    right: int | Tensor = 0
+    exact: int | Tensor = 0
     sequences: int = 0
 
     def __add__(self, other: "Score") -> "Score":
         return Score(*(a + b for a, b in zip(self.as_list(), other.as_list())))
+
+    @classmethod
+    def total(cls, scores: list["Score"]) -> "Score":
+        """All of them added up, in their order."""
+        columns = zip(*(score.as_list() for score in scores), strict=True)
+        return cls(*(sum(read(list(column))) for column in columns))
 
     def as_list(self) -> list[float]:
         return [self.loss, self.targets, self.right, self.exact, self.sequences]
@@ -136,7 +152,7 @@ class Objective:
         """Loss, right tokens and, for whole sequences, answers right from end to end.
 
         With every target of a sequence the most likely one under teacher forcing, greedy decoding writes exactly
-        that sequence, so ``exact`` counts what decoding would get right.
+        that sequence, so ``exact`` counts what decoding would get right. Nothing waits for the device.
         """
         logits = model(**batch.inputs).logits.float()
         targets = batch.targets
@@ -144,6 +160,6 @@ class Objective:
         right = logits.argmax(-1) == targets
         asked = targets != IGNORE
         whole = self.has_answers and targets.dim() == 2
-        exact = int((right | ~asked).all(-1).sum()) if whole else 0
+        exact = (right | ~asked).all(-1).sum() if whole else 0
         sequences = targets.shape[0] if whole else 0
-        return Score(float(loss), batch.n_targets, int((right & asked).sum()), exact, sequences)
+        return Score(loss, batch.n_targets, (right & asked).sum(), exact, sequences)

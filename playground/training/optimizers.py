@@ -42,6 +42,8 @@ class Muon(torch.optim.Optimizer):
         lr: step size; the update of an ``[rows, columns]`` matrix is scaled by ``sqrt(max(1, rows / columns))``.
         momentum: of the gradient, with Nesterov's look-ahead.
         weight_decay: decoupled, as in AdamW.
+
+    A group's ``lr`` may be a tensor on the device (see `Rates`), which is then never read by the host.
     """
 
     def __init__(
@@ -70,11 +72,14 @@ class Muon(torch.optim.Optimizer):
         looking_ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
         rows, columns = same[0].shape[0] // group["maps"], same[0].shape[1]
         updates = orthogonalize(torch.stack(looking_ahead).view(-1, rows, columns))
-        scale = max(1.0, rows / columns) ** 0.5
-        updates = updates.view(len(same), *same[0].shape).unbind()
+        size = -group["lr"] * max(1.0, rows / columns) ** 0.5
+        updates = updates.view(len(same), *same[0].shape)
         if group["weight_decay"]:
             torch._foreach_mul_(same, 1 - group["lr"] * group["weight_decay"])
-        torch._foreach_add_(same, updates, alpha=-group["lr"] * scale)
+        if isinstance(size, Tensor):
+            torch._foreach_add_(same, (updates * size).unbind())
+        else:
+            torch._foreach_add_(same, updates.unbind(), alpha=size)
 
 
 GATES = {"lstm": 4, "gru": 3}  # maps in each of a recurrent layer's matrices
@@ -89,12 +94,17 @@ def stacked_maps(name: str, parameter: Tensor, gates: int = 1) -> int:
 
 
 def build_optimizers(
-    model: nn.Module, training: TrainingSpec, device_kind: str, scale: Callable[[str], float] | None = None
+    model: nn.Module,
+    training: TrainingSpec,
+    device_kind: str,
+    scale: Callable[[str], float] | None = None,
+    graphs: bool = False,
 ) -> list[torch.optim.Optimizer]:
     """One optimizer, or Muon for block matrices and AdamW for the rest. Every group keeps its top rate as ``base_lr``.
 
     Args:
         scale: what a parameter's learning rate is multiplied with, by its name; None: all alike.
+        graphs: whether their steps are recorded as part of a CUDA graph.
     """
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if training.optimizer == "sgd":
@@ -104,15 +114,16 @@ def build_optimizers(
                 lr=training.lr,
                 momentum=training.momentum,
                 nesterov=training.momentum > 0,
+                fused=graphs or None,  # the others read the learning rate on the host
             )
         ]
     elif training.optimizer == "adamw":
-        optimizers = [_adamw(named, training, device_kind, scale)]
+        optimizers = [_adamw(named, training, device_kind, scale, graphs)]
     else:
         matrices = [(name, p) for name, p in named if _is_block_matrix(name, p)]
         chosen = {name for name, _ in matrices}
         rest = [(name, p) for name, p in named if name not in chosen]
-        optimizers = [_adamw(rest, training, device_kind, scale)]
+        optimizers = [_adamw(rest, training, device_kind, scale, graphs)]
         if matrices:
             groups = _map_groups(matrices, GATES.get(model.spec.architecture, 1), scale)
             optimizers.append(Muon(groups, training.muon_lr, training.momentum, training.weight_decay))
@@ -126,7 +137,11 @@ Scale = Callable[[str], float] | None
 
 
 def _adamw(
-    named: list[tuple[str, Tensor]], training: TrainingSpec, device_kind: str, scale: Scale = None
+    named: list[tuple[str, Tensor]],
+    training: TrainingSpec,
+    device_kind: str,
+    scale: Scale = None,
+    graphs: bool = False,
 ) -> torch.optim.AdamW:
     betas = (training.beta1, training.beta2)
     return torch.optim.AdamW(
@@ -134,6 +149,7 @@ def _adamw(
         lr=training.lr,
         betas=betas,
         fused=device_kind in ("cpu", "cuda"),
+        capturable=graphs,
     )
 
 
@@ -161,6 +177,51 @@ def _map_groups(matrices: list[tuple[str, Tensor]], gates: int, scale: Scale = N
         {"params": parameters, "maps": maps, "scale": share}
         for (maps, share), parameters in sorted(groups.items(), key=lambda item: item[0])
     ]
+
+
+class Rates:
+    """The learning rate of every group as a number on the device, which a recorded step reads whenever it is replayed.
+
+    Args:
+        optimizers: from `build_optimizers`; each group's ``lr`` becomes a float32 tensor.
+        device: where they are.
+    """
+
+    def __init__(self, optimizers: list[torch.optim.Optimizer], device: torch.device) -> None:
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self.tops = torch.tensor([group["base_lr"] for group in groups], dtype=torch.float64, device=device)
+        self.factor = torch.ones((), dtype=torch.float64, device=device)
+        self.now = torch.zeros(len(groups), device=device)
+        for group, rate in zip(groups, self.now):
+            group["lr"] = rate
+
+    def turn(self) -> None:
+        """Makes every rate its top times the factor: the first thing in a step, so that it is recorded with it."""
+        self.now.copy_(self.tops * self.factor)
+
+
+def begin(optimizers: list[torch.optim.Optimizer]) -> None:
+    """Makes the state that a first step would make: a recorded step needs the tensors that it changes to be there.
+
+    Zero momentum gives the first step of SGD what no momentum does, bit for bit.
+    """
+    for optimizer in optimizers:
+        optimizer._warned_capturable_if_run_uncaptured = True  # steps that warm up are not recorded: it would warn
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                state = optimizer.state[parameter]
+                for name in _entries(optimizer, group):
+                    state.setdefault(name, torch.zeros_like(parameter))
+                if isinstance(optimizer, torch.optim.AdamW):
+                    state.setdefault("step", torch.zeros((), dtype=torch.float32, device=parameter.device))
+
+
+def _entries(optimizer: torch.optim.Optimizer, group: dict) -> tuple[str, ...]:
+    if isinstance(optimizer, torch.optim.AdamW):
+        return "exp_avg", "exp_avg_sq"
+    if isinstance(optimizer, Muon):
+        return ("momentum",)
+    return ("momentum_buffer",) if group["momentum"] else ()
 
 
 def optimizer_tensors(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:

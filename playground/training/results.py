@@ -179,10 +179,11 @@ def language_loss(model: nn.Module, config: RunConfig, data: Prepared, device: D
     model.eval()
     config = config.replace(finetune=None)
     sampler = Sampler(data, config.model.context_length, config.training.seed)
-    objective, score = Objective(config, data), Score()
+    objective, scores = Objective(config, data), [Score()]
     for index, places in enumerate(sampler.validation(BATCHES, 32)):
         rows = objective.hide(sampler.validation_rows(places), index, stream=2)
         with device.autocast():
-            score = score + objective.score(model, objective.batch(rows).to(device))
+            scores.append(objective.score(model, objective.batch(rows).to(device)))
+    score = Score.total(scores)
     model.train(was_training)
     return score.loss / max(1, score.targets)

@@ -1,9 +1,11 @@
 """The training loop: one optimizer step after another, everything about it written to the run folder."""
 
 import contextlib
+import logging
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +20,12 @@ from playground.training.adapting import adapted, rates
 from playground.training.batches import Batch, Rows, Sampler
 from playground.training.device import Device, peak_memory
 from playground.training.distributed import Group, mean_scale
+from playground.training.feeding import Feeder
+from playground.training.graphs import NotRecorded, StepGraphs, can_be_recorded
 from playground.training.journal import Journal, Listener
 from playground.training.labelled import LabelledObjective, LabelledProbe, LabelledSampler, LabelledWriter
 from playground.training.objectives import Objective
-from playground.training.optimizers import build_optimizers
+from playground.training.optimizers import Rates, begin, build_optimizers
 from playground.training.samples import Probe, Writer
 from playground.training.saving import (
     load_parent,
@@ -32,7 +36,9 @@ from playground.training.saving import (
     take_over_head,
 )
 from playground.training.schedule import lr_factor
+from playground.training.steady import steadied
 
+log = logging.getLogger(__name__)
 GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
 POLL_SECONDS = 0.1
 
@@ -63,6 +69,9 @@ class Trainer:
         prepared: the tokens.
         device, group: where it runs.
         listener: told what is written to the folder, as it is written.
+
+    Attributes:
+        device: as given, but for what this run cannot use of it (compiled code, CUDA graphs).
     """
 
     def __init__(
@@ -74,15 +83,18 @@ class Trainer:
         group: Group = Group(),
         listener: Listener | None = None,
     ) -> None:
-        self.folder, self.config, self.device, self.group = folder, config, device, group
+        self.folder, self.config, self.group = folder, config, group
         self.prepared = prepared
         self.training = config.training
+        self.device = device = self._fitting(device)
         self._check_split()
         torch.manual_seed(self.training.seed)
         self.fresh = folder.latest_checkpoint() is None
         self.model = self._model().to(device.torch)
         self.progress = Progress()
-        self.optimizers = build_optimizers(self.model, self.training, device.kind, rates(config))
+        self.optimizers = build_optimizers(
+            self.model, self.training, device.kind, rates(config), device.graphs
+        )
         half = device.kind == "cuda" and device.dtype is torch.float16
         self.scaler = torch.amp.GradScaler("cuda") if half else None
         if not self.fresh:
@@ -90,10 +102,16 @@ class Trainer:
         elif group.leads:
             folder.rewind(0)  # a worker killed before its first checkpoint has left lines of steps to come
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        compiled = torch.compile(self.model) if device.compile else self.model
+        # Not dynamic: what a shape is computed with must not depend on the shapes seen before.
+        compiled = torch.compile(self.model, dynamic=False) if device.compile else self.model
         self.forward = group.wrap(compiled, device)
         self.journal = Journal(folder, device, listener)
+        self.journal.measured = self.progress.seconds
         self._ask()
+        self.draw = self._drawing()
+        self.feeder = Feeder(self.draw, self.training.steps) if device.kind == "cuda" else None
+        self.rates: Rates | None = None
+        self.graphs = self._graphs() if device.graphs else None
         self.last_checkpoint = time.monotonic()
         self.last_poll = 0.0
         self.request = GO_ON
@@ -124,6 +142,32 @@ class Trainer:
         self.writer = Writer(config, prepared, self.model, self.device)
         self.probe = Probe(self.sampler, self.objective, prepared.tokenizer)
 
+    def _fitting(self, device: Device) -> Device:
+        """The device without what cannot be had: graphs of what must wait for the host, code compiled for many shapes."""
+        training, shape = self.training, self.prepared.shape
+        varying = shape != "stream"
+        padded = shape == "labelled" or (varying and training.objective == "mlm")
+        alone = self.group.world == 1
+        graphs = device.graphs and alone and can_be_recorded(self.config.model, padded)
+        compiled = device.compile and not (varying and training.compile == "auto")
+        return replace(device, graphs=graphs, compile=compiled)
+
+    def _graphs(self) -> StepGraphs:
+        """What replays the steps, with everything on the device that changes from one to the next."""
+        begin(self.optimizers)
+        self.rates = Rates(self.optimizers, self.device.torch)
+        self.scale = torch.ones((), device=self.device.torch)
+        state = lambda: [
+            *self.parameters,
+            *(
+                entry
+                for optimizer in self.optimizers
+                for state in optimizer.state.values()
+                for entry in state.values()
+            ),
+        ]
+        return StepGraphs(self.whole_step, state, self.device.torch)
+
     def _check_split(self) -> None:
         pieces = self.group.world * self.training.accumulate
         if self.training.batch_size % pieces:
@@ -145,13 +189,23 @@ class Trainer:
         self.model.train()
         if self.progress.step == 0 and 0 in self.training.keep_steps:
             self.checkpoint()
-        while self.progress.step < self.training.steps and not self.enough():
-            ending = self.one_step()
-            if ending:
-                return ending
-            self.after_step()
-        self.checkpoint()
-        return "finished" if self.journal.diverged_at is None else self.end(DIVERGED)
+        try:
+            while self.progress.step < self.training.steps and not self.enough():
+                ending = self.one_step()
+                if ending:
+                    return ending
+                self.after_step()
+            self.checkpoint()
+            return "finished" if self.journal.diverged_at is None else self.end(DIVERGED)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the thread that makes batches, and gives back the memory of the graphs."""
+        if self.feeder:
+            self.feeder.close()
+        if self.graphs:
+            self.graphs.close()
 
     def enough(self) -> bool:
         """Whether early stopping ends the run: so many evaluations in a row brought nothing."""
@@ -161,48 +215,105 @@ class Trainer:
         """One optimizer step; the state to end in when a request came, else None."""
         start = time.perf_counter()
         step = self.progress.step
-        if self.config.model.dropout or self.config.finetune:  # a head for labels has dropout of its own
-            self.device.seed(self.training.seed * 1_000_003 + step * self.group.world + self.group.rank)
         batches = self.batches(step)
         local, read = (sum(getattr(batch, name) for batch in batches) for name in ("n_targets", "n_tokens"))
         code, scale = (self.decide(), self.progress.lr_scale) if self.group.leads else (GO_ON, 0.0)
         count, read, code, self.progress.lr_scale = self.group.sum([local, read, code, scale], self.device)
         if code:
             return self.end(int(code))
-        factor = self.set_learning_rate(step)
-        loss = self.backward(batches, count)
-        grad_norm = self.update()
+        factor = lr_factor(self.training, step) * self.progress.lr_scale
+        loss, grad_norm = self.optimize(batches, factor, mean_scale(count, self.group.world))
         if self.group.world > 1:
             loss = torch.tensor(self.group.sum([loss.item()], self.device)[0] / self.group.world)
         self.progress.step += 1
         self.progress.tokens += round(read)
         self.progress.seconds += time.perf_counter() - start
         if self.group.leads:
-            lr = self.training.lr * factor
-            self.journal.step(
-                self.progress.step, loss, lr, grad_norm, self.progress.tokens, self.progress.seconds
-            )
+            self.journal.step(self.progress, loss, self.training.lr * factor, grad_norm)
         return None
 
-    def set_learning_rate(self, step: int) -> float:
-        factor = lr_factor(self.training, step) * self.progress.lr_scale
+    def seed(self) -> None:
+        """Sets what this step's dropout draws from."""
+        if self.config.model.dropout or self.config.finetune:  # a head for labels has dropout of its own
+            step = self.progress.step * self.group.world + self.group.rank
+            self.device.seed(self.training.seed * 1_000_003 + step)
+
+    def batches(self, step: int) -> list[Batch]:
+        """This process's micro-batches of ``step``, on the host."""
+        return self.feeder.get(step) if self.feeder else self.draw(step)
+
+    def _drawing(self) -> Callable[[int], list[Batch]]:
+        """What makes the batches of a step, for a thread to call too: it knows nothing of the device or the model.
+
+        The whole batch is drawn and hidden first, so any split into processes and micro-batches sees the same.
+        """
+        sampler, objective, training, group = self.sampler, self.objective, self.training, self.group
+        context, masked = self.config.model.context_length, self.prepared.shape == "labelled"
+        steady = self.device.graphs or (self.device.kind == "cuda" and self.device.compile)
+
+        def draw(step: int) -> list[Batch]:
+            rows: Rows = objective.hide(sampler.train(step, training.batch_size), step)
+            if group.world > 1:
+                rows = rows.part(slice(group.rank, None, group.world))
+            pieces = training.accumulate
+            parts = [rows] if pieces == 1 else [rows.part(slice(i, None, pieces)) for i in range(pieces)]
+            batches = [objective.batch(part) for part in parts]
+            return [steadied(batch, context, masked) for batch in batches] if steady else batches
+
+        return draw
+
+    def optimize(self, batches: list[Batch], factor: float, scale: float) -> tuple[Tensor, Tensor]:
+        """One update of the weights, replayed or not; the loss and the norm of its gradient, still on the device.
+
+        Args:
+            batches: on the host.
+            factor: what to multiply every learning rate with.
+            scale: what to multiply summed losses with.
+        """
+        if self.rates is None:
+            self.seed()
+            self.set_learning_rate(factor)
+            with self.device.exact():
+                return self.backward([batch.to(self.device) for batch in batches], scale), self.update()
+        self.rates.factor.fill_(factor)
+        self.scale.fill_(scale)
+        if self.graphs:
+            try:
+                return self.graphs.run(batches, self.seed).unbind()
+            except NotRecorded as error:
+                self._give_up_graphs(str(error))
+        self.seed()
+        return self.whole_step([batch.to(self.device) for batch in batches]).unbind()
+
+    def whole_step(self, batches: list[Batch]) -> Tensor:
+        """A step from batches on the device to new weights, which the host need not know anything of.
+
+        Returns:
+            Loss and gradient norm, ``[2]``.
+        """
+        with self.device.exact():
+            self.rates.turn()
+            return torch.stack([self.backward(batches, self.scale), self.update()])
+
+    def _give_up_graphs(self, reason: str) -> None:
+        """From here on every step is made anew, kernel by kernel; said once in the log, and by the device."""
+        self.graphs.close()
+        self.graphs = None
+        self.device = replace(self.device, graphs=False)
+        line = f"Training goes on without CUDA graphs, which is slower: a step could not be recorded ({reason})."
+        log.warning(line)
+        with contextlib.suppress(OSError), open(self.folder.log_path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        if self.group.leads:
+            self.folder.update_status(device=self.device.describe())
+
+    def set_learning_rate(self, factor: float) -> None:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
-        return factor
 
-    def batches(self, step: int) -> list[Batch]:
-        """This process's micro-batches of ``step``. The whole batch is drawn and hidden first, so any split sees the same."""
-        rows: Rows = self.objective.hide(self.sampler.train(step, self.training.batch_size), step)
-        if self.group.world > 1:
-            rows = rows.part(slice(self.group.rank, None, self.group.world))
-        pieces = self.training.accumulate
-        parts = [rows] if pieces == 1 else [rows.part(slice(i, None, pieces)) for i in range(pieces)]
-        return [self.objective.batch(part).to(self.device) for part in parts]
-
-    def backward(self, batches: list[Batch], count: float) -> Tensor:
-        """Gradients of the mean loss over all ``count`` targets of the step; returns this process's share of it."""
-        scale = mean_scale(count, self.group.world)
+    def backward(self, batches: list[Batch], scale: float | Tensor) -> Tensor:
+        """Gradients of the mean loss over all targets of the step; returns this process's share of it."""
         total: Tensor | None = None
         for index, batch in enumerate(batches):
             last = index == len(batches) - 1
@@ -249,8 +360,9 @@ class Trainer:
 
     def evaluate(self) -> bool:
         """Scores the same validation rows each time; True when the loss is the lowest so far."""
+        self.journal.measure()  # steps that the device has still to do are no part of the evaluation
         self.model.eval()
-        score = self.objective.no_score()
+        scores = [self.objective.no_score()]
         training = self.training
         batch_size = max(
             training.batch_size // training.accumulate, 32
@@ -260,7 +372,8 @@ class Trainer:
         for index in range(self.group.rank, len(places), self.group.world):
             rows = self.objective.hide(self.sampler.validation_rows(places[index]), index, stream=2)
             with self.device.autocast():
-                score = score + self.objective.score(self.model, self.objective.batch(rows).to(self.device))
+                scores.append(self.objective.score(self.model, self.objective.batch(rows).to(self.device)))
+        score = type(scores[0]).total(scores)
         score = type(score).from_list(self.group.sum(score.as_list(), self.device))
         probe = self.probe.probabilities(self.model, self.device) if self.group.leads else None
         self.model.train()

@@ -125,7 +125,7 @@ def _train(folder: RunFolder, told: Listener, group: Group) -> str:
     with _heartbeat(folder) if group.leads else contextlib.nullcontext():
         trainer = Trainer(folder, config, prepared, device, group, told)
         if group.leads:
-            _announce(folder, trainer, device, told)
+            _announce(folder, trainer, trainer.device, told)
         state = trainer.run()
         if group.leads and config.finetune and state in ("finished", "stopped"):
             report(folder, trainer, told)

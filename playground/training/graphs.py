@@ -1,0 +1,189 @@
+"""Whole training steps as CUDA graphs: recorded once for each shape of batch, then started by one call.
+
+A small model's step is hundreds of kernels of a few microseconds each, and starting them one by one from Python takes
+longer than running them. A recorded step (forward, loss, backward, clipping, optimizers) is started as a whole.
+
+Runs stay exact. No step that counts is made in another way than by a replay: a recording is warmed up and made with
+weights, optimizer state and chance as they are, which are put back afterwards, so it does not matter when a shape is
+seen for the first time, or again after it was forgotten. What changes from step to step is read on the device: the
+batch (`Room`), the learning rates (`playground.training.optimizers.Rates`), what the loss is divided by, and the seed
+of dropout, which torch hands to a graph at every replay.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from models.spec import ModelSpec
+from playground.training.batches import Batch
+from playground.training.feeding import Courier, Room, shape_of
+
+log = logging.getLogger(__name__)
+WARM_UPS = 2  # kernels are loaded, workspaces made, code compiled
+MOST = 24  # recordings kept; the one unused for longest gives way
+
+
+class NotRecorded(Exception):
+    """A step could not be made a graph; everything is as it was before. The message says why."""
+
+
+class Recorder(Protocol):
+    """What records and replays; `Cuda`, or a double of it in the tests."""
+
+    def warm(self, step: Callable[[], Any]) -> None: ...
+    def record(self, step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]: ...
+    def pinned(self, size: int) -> Tensor: ...
+    def event(self) -> Any: ...
+    def wait(self) -> None: ...
+    def tidy(self) -> None: ...
+
+
+class Cuda:
+    """CUDA graphs through torch, all in one pool of memory (they never run at the same time)."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.stream = torch.cuda.Stream(device)
+        self.pool = torch.cuda.graph_pool_handle()
+
+    def warm(self, step: Callable[[], Any]) -> None:
+        """Runs the step on the stream it will be recorded on."""
+        self.stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self.stream):
+            step()
+        torch.cuda.current_stream(self.device).wait_stream(self.stream)
+
+    def record(self, step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+        """Records what the step would do, and does not do it; what replays it, and where its numbers will lie."""
+        graph = torch.cuda.CUDAGraph()
+        # Other threads may go on with what they do meanwhile: only this one must not wait or allocate.
+        with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
+            numbers = step()
+        return graph.replay, numbers
+
+    def pinned(self, size: int) -> Tensor:
+        return torch.empty(size, dtype=torch.uint8, pin_memory=True)
+
+    def event(self) -> torch.cuda.Event:
+        return torch.cuda.Event()
+
+    def wait(self) -> None:
+        """Until all that was started is done."""
+        torch.cuda.synchronize(self.device)
+
+    def tidy(self) -> None:
+        """After a recording: gives back what was needed for it alone."""
+        torch.cuda.empty_cache()
+
+
+recorder: Callable[[torch.device], Recorder] = Cuda
+
+
+class StepGraphs:
+    """Runs training steps by replaying them.
+
+    Args:
+        step: a whole optimizer step on batches that lie on the device; returns its numbers (loss, gradient norm),
+            leaves no gradients, and reads everything that changes from tensors that stay.
+        state: all tensors that a step changes, in place.
+        device: where they are.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[list[Batch]], Tensor],
+        state: Callable[[], list[Tensor]],
+        device: torch.device,
+    ) -> None:
+        self.step, self.state, self.device = step, state, device
+        self.recorder = recorder(device)
+        self.courier = Courier(self.recorder.pinned, self.recorder.event)
+        self.known: OrderedDict[tuple, tuple[Room, Callable[[], None], Tensor]] = OrderedDict()
+
+    def run(self, batches: list[Batch], reseed: Callable[[], None]) -> Tensor:
+        """One step; its numbers, on the device and in memory of their own.
+
+        Args:
+            batches: on the host.
+            reseed: sets what dropout draws from, as for this step.
+
+        Raises:
+            NotRecorded: when its shape is new and cannot be recorded; the step has not been made.
+        """
+        key = shape_of(batches)
+        if key not in self.known:
+            self.known[key] = self._recorded(batches, reseed)
+            while len(self.known) > MOST:
+                self.recorder.wait()
+                self.known.popitem(last=False)
+        self.known.move_to_end(key)
+        room, replay, numbers = self.known[key]
+        self.courier.bring(batches, room)
+        reseed()
+        replay()
+        return numbers.clone()  # the next replay writes over them
+
+    def _recorded(
+        self, batches: list[Batch], reseed: Callable[[], None]
+    ) -> tuple[Room, Callable[[], None], Tensor]:
+        room = Room(batches, self.device)
+        self.courier.bring(batches, room)
+        changed = self.state()
+        before = [tensor.detach().clone() for tensor in changed]
+        step = lambda: self.step(room.batches)
+        try:
+            for _ in range(WARM_UPS):
+                reseed()
+                self.recorder.warm(step)
+            replay, numbers = self.recorder.record(step)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            raise NotRecorded(_reason(error)) from error
+        finally:
+            for tensor in changed:
+                tensor.grad = None  # a step that broke off has left some
+            with torch.no_grad():
+                torch._foreach_copy_(changed, before)
+        del before
+        self.recorder.tidy()
+        return room, replay, numbers
+
+    def close(self) -> None:
+        """Forgets all recordings, and gives their memory back."""
+        self.recorder.wait()
+        self.known.clear()
+        self.recorder.tidy()
+
+
+def out_of_memory(error: BaseException | None) -> bool:
+    """Whether this, or what it came of, is a lack of memory: ending a broken recording raises an error of its own."""
+    while error is not None:
+        if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "out of memory" in str(error).lower():
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the first error."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def can_be_recorded(spec: ModelSpec, padded: bool) -> bool:
+    """Whether this model's steps can become graphs at all: a matter of its settings, never of what happened before.
+
+    Args:
+        spec: of the model.
+        padded: whether it is told what is padding. Recurrent kernels are told on the host, once for every batch.
+    """
+    if not spec.is_recurrent:
+        return True
+    redrawn = spec.dropout > 0 and spec.n_layers > 1  # cuDNN's dropout between layers has a seed of its own
+    return not (padded or redrawn)
