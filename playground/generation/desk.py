@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from playground.errors import PlaygroundError
-from playground.generation.predict import Prompt, Writer, context, logits_after, open_prompt
+from playground.generation.predict import Author, Prompt, context, logits_after, open_prompt
 from playground.generation.writing import BeamSearch, Token, Writing, read
 from playground.inference.sampling import Sampling, softmax
 
@@ -37,7 +37,7 @@ class Desk:
 
     def __init__(
         self,
-        model: Writer,
+        model: Author,
         tokenizer: "Tokenizer",
         answers: bool,
         template: str = "{question}",
@@ -53,7 +53,7 @@ class Desk:
         self._scores: OrderedDict[tuple, np.ndarray] = OrderedDict()
         self._undo: list[list[Token]] = []
 
-    def use(self, model: Writer) -> None:
+    def use(self, model: Author) -> None:
         """Goes on with what runs the same weights now: they may have been exported meanwhile."""
         if model is not self._shared:
             self._shared, self.model = model, model.twin()

@@ -7,7 +7,7 @@ from playground.atomic import write_json
 from playground.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from playground.generation.predict import Writer
+    from playground.generation.predict import Author
 
 FILE = "opening.json"
 N_OPTIONS = 10
@@ -19,7 +19,7 @@ def opening_text(run: RunFolder) -> str:
     return said[-1] if said else "The "
 
 
-def expected(model: "Writer", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
+def expected(model: "Author", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
     """The likeliest next tokens: ``{"text": to append, "piece": to show, "p": probability}``, the likeliest first."""
     import numpy as np
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from playground.text.tokenizers import Tokenizer
 
 
-class Writer(Protocol):
+class Author(Protocol):
     """What continues a text: an export (`playground.inference.engine.Engine`), or the model in PyTorch
     (`playground.generation.torch_model.TorchWriter`).
 
@@ -30,7 +30,7 @@ class Writer(Protocol):
     provider: str
     ran_by: str
 
-    def twin(self) -> "Writer":
+    def twin(self) -> "Author":
         """The same weights with a cache of its own: for somebody else, at the same time."""
 
     def write(
@@ -99,17 +99,17 @@ def context(about: "ModelSpec | About") -> int | None:
     return None if about.architecture in RECURRENT else about.context_length
 
 
-def logits_along(model: Writer, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
+def logits_along(model: Author, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
     """Scores of what follows each of the last tokens that fit the context, float32 ``[length, vocabulary]``."""
     return model.logits_along(_seen(model, ids), source)
 
 
-def logits_after(model: Writer, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
+def logits_after(model: Author, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
     """Scores of the next token after a text of any length, float32 ``[vocabulary]``."""
     return model.logits_after(_seen(model, ids), source)
 
 
-def _seen(model: Writer, ids: Sequence[int]) -> list[int]:
+def _seen(model: Author, ids: Sequence[int]) -> list[int]:
     return list(ids)[-(context(model.about) or len(ids)) :]
 
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from models.decode import decode
 from playground.errors import PlaygroundError
 from playground.inference.engine import Written
-from playground.inference.sampling import Sampling, softmax, steps
+from playground.inference.sampling import Sampling, softmax
+from playground.inference.writers import drawn
 from playground.training.batches import pad
 
 
@@ -53,12 +54,12 @@ class TorchWriter(_InTorch):
         stop: Sequence[int] = (),
         source_ids: Sequence[int] | None = None,
     ) -> Iterator[Written]:
-        """As `predict.Writer.write`."""
+        """As `predict.Author.write`."""
         seen, last = list(ids), None
 
         def choose(logits: Tensor) -> int:
             nonlocal last
-            last = drawn(_numpy(logits), sampling, rng, seen)
+            last = Written(*drawn(_numpy(logits), sampling, rng, seen))
             return last.token
 
         for token in decode(self.model, ids, most, choose, stop, source_ids):
@@ -67,13 +68,13 @@ class TorchWriter(_InTorch):
 
     @torch.inference_mode()
     def logits_after(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """As `predict.Writer.logits_after`."""
+        """As `predict.Author.logits_after`."""
         last = torch.tensor([len(ids) - 1], device=self.device)
         return _numpy(self.model(self._ids([ids]), rows=last, **self._source(source_ids)).logits[0])
 
     @torch.inference_mode()
     def logits_along(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """As `predict.Writer.logits_along`."""
+        """As `predict.Author.logits_along`."""
         return _numpy(self.model(self._ids([ids]), **self._source(source_ids)).logits[0])
 
     def _source(self, ids: Sequence[int] | None) -> dict[str, Tensor]:
@@ -103,14 +104,6 @@ class TorchReader(_InTorch):
     def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         """As :meth:`logits`, as probabilities of the labels."""
         return softmax(self.logits(texts).astype(np.float64))
-
-
-def drawn(logits: np.ndarray, sampling: Sampling, rng: np.random.Generator, seen: list[int]) -> Written:
-    """The next token, drawn from logits ``[vocabulary]``."""
-    history = steps(logits, sampling, seen)
-    reached = np.cumsum(history[-1][1])
-    token = int(np.searchsorted(reached, rng.random() * reached[-1], side="right"))
-    return Written(token, float(history[0][1][token]), float(history[-1][1][token]))
 
 
 def placed(model: nn.Module, device: str = "auto") -> nn.Module:

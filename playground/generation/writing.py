@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from playground.generation.predict import Prompt, Writer, context, logits_along
+from models.spec import SpecError
+from playground.errors import PlaygroundError
+from playground.generation.predict import Author, Prompt, context, logits_along
 from playground.inference.sampling import Sampling, softmax
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class Token:
     seen: int = 0
 
 
-def read(model: Writer, prompt: Prompt) -> list[Token]:
+def read(model: Author, prompt: Prompt) -> list[Token]:
     """The tokens of a prompt with the probabilities that the model gives them; one forward pass."""
     ids = prompt.ids
     start = max(0, len(ids) - (context(model.about) or len(ids)))
@@ -86,7 +88,9 @@ class _Job:
             self._work()
         except Cancelled:
             self.ended = "cancelled"
-        except Exception as error:  # shown by whoever watches
+        except (PlaygroundError, SpecError) as error:  # shown by whoever watches
+            self.error, self.ended = error, "failed"
+        except Exception as error:
             log.exception("Writing failed")
             self.error, self.ended = error, "failed"
         self.seconds = time.perf_counter() - self._began
@@ -119,7 +123,7 @@ class Writing(_Job):
 
     def __init__(
         self,
-        model: Writer,
+        model: Author,
         tokenizer: "Tokenizer",
         prompt: Prompt,
         sampling: Sampling,

@@ -100,8 +100,9 @@ def work(run: RunFolder, desk: Any) -> None:
     logits = None if working else desk.logits(hidden + place)
     order = [] if logits is None else (-logits).argsort(kind="stable")[:N_ORDER].tolist()
     pieces = desk.tokenizer.pieces([token.id for token in shown])
-    if error := st.session_state.pop("generate.error", None):
-        show(error)
+    for error in (st.session_state.pop("generate.error", None), desk.job and desk.job.error):
+        if isinstance(error, (PlaygroundError, SpecError)):
+            show(error)
     writer(
         WRITER,
         tokens=[
@@ -244,6 +245,8 @@ def status(desk: Any) -> str:
     job = desk.job
     if job is None:
         return t("{n:,} tokens.", n=len(desk.shown))
+    if isinstance(job.error, (PlaygroundError, SpecError)):
+        return ""  # it is shown above
     if job.error:
         return t("That went wrong: a mistake of the app. Its log tells more.")
     if hasattr(job, "found"):

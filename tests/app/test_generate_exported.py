@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from playground import gallery
+from playground.errors import PlaygroundError
 from playground.generation.torch_model import TorchWriter
 from playground.inference.engine import Engine
 from playground.inference.exports import exported
@@ -146,3 +147,18 @@ def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatc
 )
 def test_what_ran_is_said_plainly(model, said):
     assert generate.ran_by(model) == said
+
+
+def test_weights_that_cannot_be_read_are_a_sentence(open_page, home, monkeypatch):
+    """Beam search needs the checkpoint, which an export can do without."""
+    monkeypatch.setenv("PLAYGROUND_HOME", str(home))
+
+    def load():
+        raise PlaygroundError("The weights cannot be used.", "Choose another checkpoint.")
+
+    app = open_page("generate", run="bible-lstm")
+    desk = app.session_state["generate.desk"][1]
+    desk._load = load
+    desk.search(4, 2).wait()
+    app.run()
+    assert "The weights cannot be used" in app.error[0].value and not app.exception

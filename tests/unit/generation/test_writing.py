@@ -1,5 +1,6 @@
 """What is said of every token is what the model gave it; and writing can be watched, stopped and repeated."""
 
+import copy
 import time
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.generation.desk import Desk
 from playground.generation.predict import likeliest, logits_along, open_prompt
-from playground.generation.torch_model import TorchWriter
+from playground.generation.torch_model import TorchWriter, placed
 from playground.generation.writing import BeamSearch, Writing, read
 from playground.inference.sampling import Sampling, softmax
 
@@ -175,3 +176,23 @@ def test_nothing_is_continued_from_the_end_of_a_text(models, tokenizer):
     assert desk.shown == [] and desk.prompt.ids == (tokenizer.eos_id,)
     write(desk, 3)
     assert len(desk.shown) == 3
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", WRITERS)
+def test_pytorch_writes_the_same_on_a_gpu(models, tokenizer, kind):
+    on_cpu = desk_of(models, tokenizer, kind)
+    on_gpu = Desk(TorchWriter(placed(copy.deepcopy(models[kind]), "cuda")), tokenizer, answers=kind == "encoder-decoder")
+    on_gpu.open("hello")
+    assert on_gpu.model.ran_by == "PyTorch (CUDA)" and on_cpu.model.ran_by == "PyTorch (CPU)"
+    for desk in (on_cpu, on_gpu):
+        write(desk, 30, sampling={"temperature": 0.0})
+    assert [token.id for token in on_gpu.tokens] == [token.id for token in on_cpu.tokens]
+    np.testing.assert_allclose(on_gpu.logits(9), on_cpu.logits(9), atol=1e-3)
+
+
+def test_where_pytorch_runs_is_chosen(models, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert TorchWriter(placed(models["lstm"])).ran_by == "PyTorch (CPU)"
+    with pytest.raises(PlaygroundError, match="no CUDA GPU"):
+        placed(models["lstm"], "cuda")
