@@ -2,6 +2,7 @@
 its good and bad times, and whoever writes faster gets ahead.
 """
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from playground.generation.torch_model import placed
 from playground.inference.engine import Engine, precisions_of
+from playground.inference.session import GPU
 
 TURN = 0.04  # seconds
 SETTLE = 0.03  # seconds between turns, in which the threads of the one before stop waiting for work: they would slow the next
@@ -45,22 +48,36 @@ class Runner:
 def ways(
     model: nn.Module, folder: Path, prompt: list[int], most: int, source: list[int] | None = None
 ) -> dict[str, tuple[str, Callable[[], Iterator[int]]]]:
-    """Every way there is: name → (provider, what writes the tokens)."""
+    """Every way there is: name → (provider, what writes the tokens). Where there is a GPU, both use it."""
+    on_gpu = torch.cuda.is_available()
+    model = placed(copy.deepcopy(model)) if on_gpu else model  # the app's own stays where it is
 
     def torch_way(use_cache: bool) -> Iterator[int]:
         from models.decode import decode
 
-        return decode(model, prompt, most, source_ids=source, use_cache=use_cache)
+        tokens = decode(model, prompt, most, source_ids=source, use_cache=use_cache)
+        return _holding_the_gpu(tokens) if on_gpu else tokens
 
+    there = "CUDA" if on_gpu else "CPU"
     found: dict[str, tuple[str, Callable[[], Iterator[int]]]] = {
-        "torch, no cache": ("CPU", lambda: torch_way(False)),
-        "torch, cache": ("CPU", lambda: torch_way(True)),
+        "torch, no cache": (there, lambda: torch_way(False)),
+        "torch, cache": (there, lambda: torch_way(True)),
     }
     for precision in precisions_of(folder):
         engine = Engine(folder, precision, threads=torch.get_num_threads())  # as many as torch has
         write = lambda engine=engine: engine.generate(prompt, most, source_ids=source)
         found[f"ONNX {precision}"] = engine.provider, write
     return found
+
+
+def _holding_the_gpu(tokens: Iterator[int]) -> Iterator[int]:
+    """PyTorch allocates as it goes, which must not happen while another thread's step is captured."""
+    while True:
+        with GPU:
+            token = next(tokens, None)
+        if token is None:
+            return
+        yield token
 
 
 class Race:

@@ -130,11 +130,11 @@ def running() -> None:
             for runner in race.runners
             if "ONNX" in runner.name
         )
-        providers = ", ".join(sorted({runner.provider for runner in race.runners if "ONNX" in runner.name}))
+        by = lambda onnx: ", ".join(sorted({each.provider for each in race.runners if ("ONNX" in each.name) == onnx}))
         st.caption(
             t("Now the bars are speeds. They took turns of {ms} ms, so that all had the same machine; × is against torch with "
-              "a cache. ONNX Runtime ran on: {providers}. Greedy text the same as torch's, from the beginning: {same}.",
-              providers=providers, same=same, ms=round(1000 * TURN))
+              "a cache. PyTorch ran on: {torch}; ONNX Runtime on: {providers}. Greedy text the same as torch's, from the "
+              "beginning: {same}.", torch=by(False), providers=by(True), same=same, ms=round(1000 * TURN))
         )  # fmt: skip
     elif st.button(t("Stop"), icon=":material/stop:", key="export.race.stop"):
         race.stop()
