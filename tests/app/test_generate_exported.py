@@ -15,8 +15,11 @@ from playground.errors import PlaygroundError
 from playground.generation.torch_model import TorchWriter
 from playground.inference.engine import Engine
 from playground.inference.exports import exported
+from playground.inference.sampling import Sampling
 from playground.onnx_export.export import export
 from playground.pages import generate
+from playground.ui import cached
+from tests.unit.inference.gpu_double import gpu  # noqa: F401
 
 RUNS = ("bible-decoder", "bible-lstm", "dates", "bible-encoder")
 SCRIPT = '''
@@ -26,7 +29,10 @@ from streamlit.testing.v1 import AppTest
 def draw_and_act():
     """The page, then what a person does on its desk; what is said of each act is kept."""
     import streamlit as st
-    from playground.pages import generate
+    from playground.inference.sampling import Sampling
+from playground.pages import generate
+from playground.ui import cached
+from tests.unit.inference.gpu_double import gpu  # noqa: F401
     from playground.ui.frame import frame
 
     frame()
@@ -147,6 +153,20 @@ def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatc
 )
 def test_what_ran_is_said_plainly(model, said):
     assert generate.ran_by(model) == said
+
+
+@pytest.mark.parametrize(("run", "said"), [("bible-decoder", "CUDA (fp16)"), ("bible-lstm", "CUDA (fp32)")])
+def test_on_a_gpu_it_says_so(open_page, home, monkeypatch, request, run, said):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(home))
+    request.getfixturevalue("gpu")
+    cached._engine.clear()
+    app = open_page("generate", run=run)
+    desk = app.session_state["generate.desk"][1]
+    desk.write(Sampling(0.5), 8, seed=0, stop_at_end=False).wait()
+    app.run()
+    assert not app.exception and not desk.job.error
+    assert f"8 tokens at {desk.job.speed:,.0f} tokens/s, by ONNX Runtime on {said}." in generate.status(desk)
+    cached._engine.clear()
 
 
 def test_weights_that_cannot_be_read_are_a_sentence(open_page, home, monkeypatch):

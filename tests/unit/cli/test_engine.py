@@ -19,6 +19,7 @@ from playground.onnx_export.export import export
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.training import worker
+from tests.unit.inference.gpu_double import gpu  # noqa: F401
 
 ASKED = {
     "bible-decoder": ["--prompt", "And God said", "--tokens", "40", "--greedy"],
@@ -159,6 +160,26 @@ def test_onnx_runtime_that_goes_to_the_cpu_by_itself_is_no_gpu(at_home):
             opened(folder, "cuda")
 
 
+SAID_ON_A_GPU = {
+    "bible-decoder": "ONNX Runtime (CUDA, fp16, CUDA graph)",
+    "bible-lstm": "ONNX Runtime (CUDA, fp32, CUDA graph)",
+    "dates": "ONNX Runtime (CUDA, fp16",
+    "bible-encoder": "ONNX Runtime (CUDA, fp16)",
+}
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+@pytest.mark.parametrize("name", ASKED)
+def test_what_runs_on_a_gpu_is_said_in_full(name, device, at_home, gpu, capsys):  # noqa: F811
+    texts = []
+    for there, said in ((device, SAID_ON_A_GPU[name]), ("cpu", "ONNX Runtime (CPU)")):
+        assert main(["generate", name, *ASKED[name], "--device", there]) == 0
+        told = capsys.readouterr()
+        assert f"by {said}" in told.err
+        texts.append(told.out if name != "bible-encoder" else told.out.splitlines()[-1])
+    assert texts[0] == texts[1]
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ASKED)
 def test_on_a_gpu_it_says_so(name, home, capsys):
@@ -217,6 +238,18 @@ def test_labels_are_given_without_pytorch_and_are_the_same(labelled, monkeypatch
     assert main(["label", run, str(home / "texts.csv"), "--to", str(files[1]), "--with", "torch"]) == 0
     ours, theirs = map(table, files)
     assert [row[:2] for row in ours] == [row[:2] for row in theirs] and len(ours) == 10
+
+
+def test_labels_on_a_gpu(labelled, monkeypatch, gpu, capsys):  # noqa: F811
+    home, run, _ = labelled
+    monkeypatch.setenv("PLAYGROUND_HOME", str(home))
+    said = []
+    for device in ("cuda", "cpu"):
+        assert main(["label", run, "--text", "the dog ran 3 times", "--device", device]) == 0
+        told = capsys.readouterr()
+        said.append([word for word in told.out.split() if "%" not in word])
+        assert f"by ONNX Runtime ({'CUDA, fp16' if device == 'cuda' else 'CPU'})]" in told.err
+    assert said[0] == said[1]
 
 
 def test_labels_without_an_export(labelled, monkeypatch, capsys):

@@ -14,21 +14,27 @@ from playground.inference.sampling import Sampling, softmax
 from playground.onnx_export.export import export
 from playground.text.tokenizers import Tokenizer
 from playground.training.saving import load_model
+from tests.unit.inference.gpu_double import gpu  # noqa: F401
 
 ASKED = {"bible-decoder": "And God said", "bible-lstm": "And God said", "dates": "3 May 2020"}
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    """``both[name]``: the export, the model in PyTorch, the tokenizer."""
-    found, home = {}, tmp_path_factory.mktemp("home")
+def folders(tmp_path_factory):
+    """The exports, by their runs' names."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PLAYGROUND_HOME", str(home))
-        for name in ASKED:
-            run = gallery.get(name)
-            made = Engine(export(run).folder, device="cpu")
-            found[name] = made, TorchWriter(load_model(run)), Tokenizer.load(run.tokenizer_path)
-    return found
+        patched.setenv("PLAYGROUND_HOME", str(tmp_path_factory.mktemp("home")))
+        return {name: export(gallery.get(name)).folder for name in ASKED}
+
+
+@pytest.fixture(scope="module")
+def both(folders):
+    """``both[name]``: the export, the model in PyTorch, the tokenizer."""
+    runs = {name: gallery.get(name) for name in ASKED}
+    return {
+        name: (Engine(folders[name], device="cpu"), TorchWriter(load_model(run)), Tokenizer.load(run.tokenizer_path))
+        for name, run in runs.items()
+    }
 
 
 def desk_of(both, name: str, which: int = 0) -> Desk:
@@ -125,3 +131,30 @@ def test_the_same_text_goes_on_when_an_export_has_been_made(both):
     assert desk.model is own
     write(desk, 10, sampling={"temperature": 0.0})
     assert desk.tokens[: len(before)] == before and len(desk.tokens) == len(before) + 10
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_on_a_gpu_two_desks_write_at_once_what_the_cpu_writes(both, folders, name, gpu):  # noqa: F811
+    """With sampling on the device, beyond the context, and while a third one asks for probabilities."""
+    engine, (_, in_torch, tokenizer) = Engine(folders[name]), both[name]
+    assert engine.provider == "CUDA"
+    n = 12 if name == "dates" else 150
+    desks = [Desk(engine, tokenizer, name == "dates") for _ in range(3)]
+    for desk in desks:
+        desk.open(ASKED[name])
+    jobs = [desk.write(Sampling(temperature=0.5), n, seed=i, stop_at_end=False) for i, desk in enumerate(desks[:2])]
+    while any(job.is_running for job in jobs):
+        desks[2]._scores.clear()
+        first = desks[2].logits(len(desks[2].tokens))
+    theirs = Desk(in_torch, tokenizer, name == "dates")
+    theirs.open(ASKED[name])
+    expected = theirs.logits(len(theirs.tokens))
+    assert np.abs(first - expected).max() <= 6e-2 * max(1, np.abs(expected).max())
+    for desk, job in zip(desks, jobs):
+        assert not job.error and job.ended == "length"
+        desk.collect()
+        for position in range(len(desk.prompt.ids), len(desk.tokens), 7):  # what PyTorch expected at this place
+            theirs.tokens = list(desk.tokens)
+            expected = softmax(theirs.logits(position).astype(np.float64))[desk.tokens[position].id]
+            assert desk.tokens[position].probability == pytest.approx(expected, abs=2e-2)
+    assert jobs[0].tokens != jobs[1].tokens or name == "dates"
