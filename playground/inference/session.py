@@ -1,15 +1,18 @@
 """Opening an ONNX model: on which device, with how many threads, and what went wrong in plain words."""
 
-import ctypes.util
 import importlib.util
+import io
 import os
 import re
 import threading
+from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import onnxruntime as ort
 
 from playground.errors import PlaygroundError
+from playground.torch_build import driver
 
 CUDA = "CUDAExecutionProvider"
 NOT_ON_GPU = "it does not run on a GPU"
@@ -87,8 +90,7 @@ def wanted(device: str) -> list[str]:
     if device != "cpu" and has_cuda():
         if device == "cuda" and (mismatch := cuda_mismatch()):
             raise PlaygroundError(*mismatch)
-        if hasattr(ort, "preload_dlls"):
-            ort.preload_dlls()  # CUDA's libraries from torch's or nvidia's wheels
+        preload()
         return [CUDA, "CPUExecutionProvider"]
     if device == "cuda":
         raise PlaygroundError("There is no CUDA GPU for ONNX Runtime here.", "Choose device 'auto' or 'cpu'.")
@@ -97,8 +99,27 @@ def wanted(device: str) -> list[str]:
 
 def has_cuda() -> bool:
     """Whether there is a driver of an NVIDIA GPU, and a build of ONNX Runtime for it."""
-    driver = ctypes.util.find_library("cuda") or Path("/usr/lib/wsl/lib/libcuda.so.1").exists()
-    return bool(driver) and CUDA in ort.get_available_providers()
+    return CUDA in ort.get_available_providers() and bool(_driver())
+
+
+_driver = cache(driver)
+
+
+@cache
+def preload() -> None:
+    """Loads CUDA's and cuDNN's libraries out of torch's or nvidia's wheels, which may lie elsewhere than ONNX Runtime's own.
+
+    Where one is missing, ONNX Runtime itself says so and works on the CPU; `running_on` tells.
+    """
+    if not hasattr(ort, "preload_dlls"):
+        return
+    wheels = importlib.util.find_spec("nvidia")
+    roots = [Path(root) for root in (wheels.submodule_search_locations or ())] if wheels else []
+    major = runtime_cuda().split(".")[0]
+    for kinds, folder in (({"cuda": True, "cudnn": False}, f"cu{major}/lib"), ({"cuda": False, "cudnn": True}, "cudnn/lib")):
+        found = next((str(root / folder) for root in roots if (root / folder).is_dir()), None)
+        with redirect_stdout(io.StringIO()):  # it prints every library that it does not find
+            ort.preload_dlls(**kinds, msvc=False, directory=found)
 
 
 def cuda_mismatch() -> tuple[str, str] | None:

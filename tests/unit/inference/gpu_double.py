@@ -173,7 +173,7 @@ def gpu(monkeypatch):
     """ONNX Runtime runs on the double wherever CUDA may be used; gives the class of its sessions."""
     monkeypatch.setattr(sessions, "has_cuda", lambda: True)
     monkeypatch.setattr(sessions, "cuda_mismatch", lambda: None)
-    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr(sessions, "preload", lambda: None)
     monkeypatch.setattr(ort, "InferenceSession", Session)
     monkeypatch.setattr(ort, "OrtValue", Value)
     monkeypatch.setattr(Session, "refuses_capture", False)

@@ -21,7 +21,7 @@ def with_cuda(monkeypatch, tmp_path, runtime: str, torch: str | None) -> None:
     found.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr(session.importlib.util, "find_spec", lambda name: found)
     monkeypatch.setattr(session, "has_cuda", lambda: True)
-    monkeypatch.setattr(session.ort, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr(session, "preload", lambda: None)
 
 
 @pytest.mark.parametrize(("runtime", "torch"), [("13.0", "13.0"), ("13.0", "13.2"), ("13.0", None), ("", "13.0")])
@@ -50,3 +50,25 @@ def test_without_a_gpu_cuda_is_refused_in_words(monkeypatch):
     with pytest.raises(PlaygroundError, match="no CUDA GPU"):
         session.wanted("cuda")
     assert session.wanted("auto") == ["CPUExecutionProvider"]
+
+
+def test_libraries_are_found_in_wheels_that_lie_elsewhere(monkeypatch, tmp_path):
+    """ONNX Runtime looks beside itself alone; torch's wheels may be in another folder of the path."""
+    for folder in ("cu13/lib", "cudnn/lib"):
+        (tmp_path / "nvidia" / folder).mkdir(parents=True)
+    found = importlib.machinery.ModuleSpec("nvidia", None, is_package=True)
+    found.submodule_search_locations = [str(tmp_path / "empty"), str(tmp_path / "nvidia")]
+    asked = []
+    monkeypatch.setattr(session.importlib.util, "find_spec", lambda name: found if name == "nvidia" else None)
+    monkeypatch.setattr(session, "runtime_cuda", lambda: "13.0")
+    monkeypatch.setattr(session.ort, "preload_dlls", lambda **how: print("noise") or asked.append(how))
+    session.preload.__wrapped__()
+    assert [(how["cuda"], how["cudnn"], how["directory"]) for how in asked] == [
+        (True, False, str(tmp_path / "nvidia" / "cu13/lib")), (False, True, str(tmp_path / "nvidia" / "cudnn/lib"))
+    ]  # fmt: skip
+
+
+def test_nothing_is_printed_of_libraries_that_are_missing(monkeypatch, capsys):
+    monkeypatch.setattr(session.importlib.util, "find_spec", lambda name: None)
+    session.preload.__wrapped__()
+    assert capsys.readouterr().out == ""
