@@ -22,6 +22,7 @@ from tests.benchmarks.gpu.report import REHEARSAL, Part, Report
 from tests.benchmarks.gpu.rows import Row, failed
 
 ROOT = Path(__file__).parents[3]
+PACKAGE = "tests.benchmarks.gpu"  # where the parts are
 CARD = "card"
 PARTS = {"tests": 60, "training": 150, "start": 35, "decoding": 140, "proof": 40, "resume": 30}
 """What can be chosen, in order, and how the time is divided among those that are."""
@@ -124,7 +125,7 @@ def _in_a_process(name: str, limit: float, report: Report, told: Callable[[Row],
     """The exit status of a part; None when it was stopped."""
     about = {
         "device": "cpu" if report.rehearsal else "cuda", "rehearsal": report.rehearsal, "card": report.machine,
-        "until": time.time() + limit - min(MARGIN, limit / 4),
+        "package": PACKAGE, "until": time.time() + limit - min(MARGIN, limit / 4),
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.gpu.part", name, json.dumps(about)],

@@ -17,6 +17,7 @@ from playground.onnx_export.package import task_of
 from playground.onnx_export.transformers import state_of
 
 IDS = (0, 1, 2, 3)  # <pad>, <bos>, <eos>, <mask>
+LIVELY = 2  # × the first weights: with 3, sharp attention makes differences of 2 % out of 16-bit rounding, with 2 of 0.3 %
 WHOLE_SCALES = 30_000_000  # parameters up to which a cache in 8 bits is measured: on CUDA it becomes 16 bits anyway
 
 
@@ -27,7 +28,7 @@ def lively(spec: ModelSpec) -> nn.Module:
     model = build(spec).eval()
     for name, weight in model.named_parameters():
         if weight.ndim == 2:
-            weight *= 3
+            weight *= LIVELY
         if name in ("embedding.tokens.weight", "head.weight"):
             weight[0] = 0
     return model

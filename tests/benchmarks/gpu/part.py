@@ -1,6 +1,6 @@
 """One part in a process of its own: its rows go out one by one, as lines of JSON, the moment they are there.
 
-    python -m tests.benchmarks.gpu.part NAME '{"device": "cuda", "rehearsal": false, "until": 1700000000, "card": {}}'
+    python -m tests.benchmarks.gpu.part NAME '{"device": "cuda", "rehearsal": false, "until": ..., "card": {}, "package": ...}'
 """
 
 import importlib.util
@@ -22,24 +22,24 @@ def main(name: str, told: dict) -> int:
     deadline = time.monotonic() + told["until"] - time.time()
     setting = Setting(told["device"], told["rehearsal"], deadline, told["card"])
     ended = 0
-    for row in rows(name, setting):
+    for row in rows(name, told["package"], setting):
         lines.write(json.dumps(asdict(row), default=str) + "\n")
         lines.flush()
         ended = 1 if row.what == name and row.state == "failed" else ended
     return ended
 
 
-def rows(name: str, setting: Setting) -> Iterator[Row]:
+def rows(name: str, package: str, setting: Setting) -> Iterator[Row]:
     """Those of the part; one that says why where it cannot run at all."""
     try:
-        lacking = [package for package in needs(name) if importlib.util.find_spec(package) is None]
+        lacking = [needed for needed in needs(name) if importlib.util.find_spec(needed) is None]
         if lacking:
             raise ModuleNotFoundError(name=lacking[0])
-        yield from import_module(f"tests.benchmarks.gpu.{name}").measure(setting)
+        yield from import_module(f"{package}.{name}").measure(setting)
     except ModuleNotFoundError as error:
         traceback.print_exc()
-        package = missing(error)
-        yield skipped(name, f"{package} is not installed") if package else failed(name, error)
+        lacked = missing(error)
+        yield skipped(name, f"{lacked} is not installed") if lacked else failed(name, error)
     except Exception as error:
         traceback.print_exc()
         yield failed(name, error)
