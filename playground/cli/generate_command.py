@@ -83,20 +83,18 @@ def opening(model, tokenizer, folder: RunFolder, options: argparse.Namespace):
 
 def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> int:
     """Streams the continuation (or the answer, for models of pairs) and says how fast it was, and by what."""
-    import numpy as np
-
     from playground.inference.sampling import Sampling
 
     prompt, answers = opening(model, tokenizer, folder, options)
     usual = 0.0 if answers or options.greedy else 0.8
     temperature = usual if options.temperature is None or options.greedy else options.temperature
     sampling = Sampling(temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty)
-    generator = np.random.default_rng(options.seed)
     written, printed = [], ""
     print("" if prompt.hidden else options.prompt, end="", flush=True)
     start = time.perf_counter()
-    for said in model.write(prompt.ids, options.tokens, sampling, generator, (tokenizer.eos_id,), prompt.source):
-        written.append(said.token)
+    stop = (tokenizer.eos_id,)
+    for token in model.generate(prompt.ids, options.tokens, sampling, options.seed, stop, prompt.source):
+        written.append(token)
         text = tokenizer.decode(written)
         if not text.endswith("\ufffd"):  # half of a character: its other bytes are still to come
             print(text[len(printed) :], end="", flush=True)

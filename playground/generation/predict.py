@@ -33,6 +33,17 @@ class Author(Protocol):
     def twin(self) -> "Author":
         """The same weights with a cache of its own: for somebody else, at the same time."""
 
+    def generate(
+        self,
+        ids: Sequence[int],
+        most: int,
+        sampling: "Sampling" = ...,
+        seed: int | None = 0,
+        stop: Sequence[int] = (),
+        source_ids: Sequence[int] | None = None,
+    ) -> Iterator[int]:
+        """The tokens that follow a prompt; one of ``stop`` ends it and is not yielded."""
+
     def write(
         self,
         ids: Sequence[int],
@@ -42,7 +53,7 @@ class Author(Protocol):
         stop: Sequence[int] = (),
         source_ids: Sequence[int] | None = None,
     ) -> "Iterator[Written]":
-        """Draws the tokens that follow a prompt; one of ``stop`` ends it and is not yielded."""
+        """As :meth:`generate`, with the probabilities of each token."""
 
     def logits_after(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
         """Scores of the next token, float32 ``[vocabulary]``; the text is no longer than the context."""

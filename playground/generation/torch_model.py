@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.decode import decode
 from playground.errors import PlaygroundError
 from playground.inference.engine import Written
-from playground.inference.sampling import Sampling, softmax
+from playground.inference.sampling import Sampling, choose, softmax
 from playground.inference.writers import drawn
 from playground.training.batches import pad
 
@@ -45,6 +45,23 @@ class TorchWriter(_InTorch):
         return self
 
     @torch.inference_mode()
+    def generate(
+        self,
+        ids: Sequence[int],
+        most: int,
+        sampling: Sampling = Sampling(temperature=0),
+        seed: int | None = 0,
+        stop: Sequence[int] = (),
+        source_ids: Sequence[int] | None = None,
+    ) -> Iterator[int]:
+        """As `predict.Author.generate`."""
+        seen, rng = list(ids), np.random.default_rng(seed)
+        pick = lambda logits: choose(_numpy(logits), sampling, rng, seen)
+        for token in decode(self.model, ids, most, pick, stop, source_ids):
+            seen.append(token)
+            yield token
+
+    @torch.inference_mode()
     def write(
         self,
         ids: Sequence[int],
@@ -57,12 +74,12 @@ class TorchWriter(_InTorch):
         """As `predict.Author.write`."""
         seen, last = list(ids), None
 
-        def choose(logits: Tensor) -> int:
+        def pick(logits: Tensor) -> int:
             nonlocal last
             last = Written(*drawn(_numpy(logits), sampling, rng, seen))
             return last.token
 
-        for token in decode(self.model, ids, most, choose, stop, source_ids):
+        for token in decode(self.model, ids, most, pick, stop, source_ids):
             seen.append(token)
             yield last
 
