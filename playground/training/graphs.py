@@ -112,7 +112,8 @@ class StepGraphs:
             reseed: sets what dropout draws from, as for this step.
 
         Raises:
-            NotRecorded: when its shape is new and cannot be recorded; the step has not been made.
+            NotRecorded, MemoryError: when its shape is new and cannot be recorded; the step has not been
+                made.
         """
         key = shape_of(batches)
         if key not in self.known:
@@ -141,8 +142,8 @@ class StepGraphs:
                 self.recorder.warm(step)
             replay, numbers = self.recorder.record(step)
         except Exception as error:
-            if out_of_memory(error):
-                raise
+            if _is_out_of_memory(error):
+                raise MemoryError(_reason(error)) from error
             raise NotRecorded(_reason(error)) from error
         finally:
             for tensor in changed:
@@ -160,7 +161,7 @@ class StepGraphs:
         self.recorder.tidy()
 
 
-def out_of_memory(error: BaseException | None) -> bool:
+def _is_out_of_memory(error: BaseException | None) -> bool:
     """Whether this, or what it came of, is a lack of memory: ending a broken recording raises an error of its own."""
     while error is not None:
         if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "out of memory" in str(error).lower():

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from playground.training.batches import IGNORE, Batch
 
-LENGTHS = 8  # sizes that a text's length may have
-PLACES = 32  # sizes that the number of hidden places may have
+LENGTHS, PLACES = 8, 32  # sizes that a text's length, and the number of hidden places, may have
+LEAST = 8  # how far sizes are apart: below, padding costs nothing
 
 
 def steadied(batch: Batch, context_length: int, masked: bool) -> Batch:
@@ -25,7 +25,7 @@ def steadied(batch: Batch, context_length: int, masked: bool) -> Batch:
     """
     inputs, targets = dict(batch.inputs), batch.targets
     n_texts, length = inputs["input_ids"].shape
-    wide = _rounded(length, -(-context_length // LENGTHS), context_length)
+    wide = _rounded(length, context_length, LENGTHS)
     if masked and "attention_mask" not in inputs:
         inputs["attention_mask"] = torch.ones(n_texts, length, dtype=torch.bool)
     for name in ("input_ids", "attention_mask"):
@@ -33,21 +33,21 @@ def steadied(batch: Batch, context_length: int, masked: bool) -> Batch:
             inputs[name] = _filled(inputs[name], wide, 0)
     if "rows" in inputs:  # flat places in [texts, length]
         rows = inputs["rows"] // length * wide + inputs["rows"] % length
-        most = n_texts * wide
-        size = _rounded(len(rows), -(-most // PLACES), most)
+        size = _rounded(len(rows), n_texts * wide, PLACES)
         inputs["rows"], targets = _filled(rows, size, 0), _filled(targets, size, IGNORE)
     elif targets.dim() == 2:
         targets = _filled(targets, wide, IGNORE)
     if "source_ids" in inputs:
         source = inputs["source_ids"]
-        room = _rounded(source.shape[1], -(-context_length // LENGTHS), context_length)
+        room = _rounded(source.shape[1], context_length, LENGTHS)
         mask = inputs.get("source_mask", torch.ones_like(source, dtype=torch.bool))
         inputs["source_ids"], inputs["source_mask"] = _filled(source, room, 0), _filled(mask, room, 0)
     return Batch(inputs, targets, batch.n_targets, batch.n_tokens)
 
 
-def _rounded(size: int, unit: int, most: int) -> int:
-    """The next multiple of ``unit``, up to ``most``; what is larger already stays."""
+def _rounded(size: int, most: int, sizes: int) -> int:
+    """The next of at most ``sizes`` sizes up to ``most``; what is larger already stays."""
+    unit = max(LEAST, -(-most // sizes))
     return max(size, min(-(-max(size, 1) // unit) * unit, most))
 
 

@@ -109,7 +109,8 @@ class Trainer:
         self.journal.measured = self.progress.seconds
         self._ask()
         self.draw = self._drawing()
-        self.feeder = Feeder(self.draw, self.training.steps) if device.kind == "cuda" else None
+        ahead = device.kind == "cuda" or device.graphs  # on a CPU the loop itself would wait for the thread
+        self.feeder = Feeder(self.draw, self.training.steps) if ahead else None
         self.rates: Rates | None = None
         self.graphs = self._graphs() if device.graphs else None
         self.last_checkpoint = time.monotonic()
