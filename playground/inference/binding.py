@@ -79,7 +79,7 @@ class Bound:
         self._on_gpu = running_on(session) == "CUDA"
         where = places(session)
         for name, given in inputs.items():
-            value = given if isinstance(given, ort.OrtValue) else self._input(given, where[name])
+            value = self._moved(given, where[name]) if isinstance(given, ort.OrtValue) else self._input(given, where[name])
             self._kept.append(value)
             self.binding.bind_ortvalue_input(name, value)
         for name, given in outputs.items():
@@ -90,6 +90,11 @@ class Bound:
             self._kept.append(value)
             self.binding.bind_ortvalue_output(name, value)
         self._options = self._run_options(capture)
+
+    @staticmethod
+    def _moved(value: ort.OrtValue, memory: str) -> ort.OrtValue:
+        """A buffer of another session may lie where this one cannot read it."""
+        return value if value.device_name() == memory else held(fetched(value), memory)
 
     def _input(self, array: np.ndarray, memory: str) -> ort.OrtValue:
         value = held(array, memory)

@@ -41,11 +41,6 @@ class Engine:
             where the graph is a fused one.
         batch: texts at once.
 
-    Attributes:
-        precision: what really runs.
-        provider: where: "CPU" or "CUDA".
-        uncaptured: why a step is not replayed as one CUDA graph; "" where it is.
-
     Raises:
         PlaygroundError: when the folder or a file of it cannot be used.
     """
@@ -75,14 +70,28 @@ class Engine:
             self.model = Recurrent(graph_file(folder, "model", file), self.about, batch, device, threads)
         else:
             self.model = Portable(folder, self.about, batch, device, threads, file)
-        self.provider, self.uncaptured = self.model.provider, self.model.uncaptured
-        halved = precision == "auto" and self.fused and self.provider == "CUDA"
-        self.precision = "fp16" if halved else file
+        self._asked = precision, file
+
+    @property
+    def provider(self) -> str:
+        """What really runs it: "CPU" or "CUDA"."""
+        return self.model.provider
+
+    @property
+    def precision(self) -> str:
+        """The precision that really runs."""
+        asked, file = self._asked
+        return "fp16" if asked == "auto" and self.fused and self.provider == "CUDA" else file
+
+    @property
+    def uncaptured(self) -> str:
+        """Why a step is not replayed as one CUDA graph; "" where it is."""
+        return self.model.uncaptured
 
     @property
     def ran_by(self) -> str:
         """What really runs, such as "ONNX Runtime (CUDA, fp16, CUDA graph)"."""
-        return ran_by(self.provider, self.precision, not self.model.uncaptured)
+        return ran_by(self.provider, self.precision, not self.uncaptured)
 
     def twin(self) -> "Engine":
         """The same weights with a cache of its own: for somebody else, at the same time."""

@@ -13,8 +13,10 @@ LIKELIEST, LENGTHS, PLACES = "likeliest", "seqlens_after", "positions_after"
 """The outputs that a step hands to the next one."""
 
 
-def writes_with_bias(model: onnx.ModelProto) -> bool:
-    """Whether attention adds a bias (ALiBi): ONNX Runtime's operator takes none on CUDA."""
+def has_bias(model: onnx.ModelProto) -> bool:
+    """Whether attention adds a bias, as ALiBi does. It is counted from the end of the longest text: in 16 bits it would be
+    too coarse if that were said to be longer than it is, as a captured step has to (`writers.Decoder`).
+    """
     return any(node.op_type == ATTENTION and len(node.input) > BIAS and node.input[BIAS] for node in model.graph.node)
 
 

@@ -1,5 +1,6 @@
 """Opening what writes: on a GPU its graph is rewritten for CUDA first, and a step is captured where the provider allows."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,27 +10,43 @@ import onnxruntime as ort
 from playground.errors import PlaygroundError
 from playground.inference.session import CUDA, NOT_ON_GPU, open_capturing, open_session, running_on, wanted
 
-ON_CPU_WITH_BIAS = "attention with ALiBi has no CUDA kernel"
+log = logging.getLogger("playground")
 EVERY_SOURCE = "every source has a shape of its own"
+BIASED = "what ALiBi adds depends on the length of the text"
 
 
 @dataclass
 class Opened:
-    """A session, and what it can do.
+    """A session, what it can do, and what is tried next where a card refuses.
 
     Attributes:
         session: what runs.
         uncaptured: why a step of it is not replayed as one CUDA graph; "" where it is.
         again: opens it anew to run kernel by kernel.
+        on_cpu: opens what runs on a CPU instead; None where a GPU was asked for by name.
     """
 
     session: ort.InferenceSession
     uncaptured: str = NOT_ON_GPU
     again: Callable[[], ort.InferenceSession] | None = None
+    on_cpu: Callable[[], ort.InferenceSession] | None = None
 
-    def give_up(self, reason: str) -> None:
-        """No CUDA graph: the card has refused."""
-        self.session, self.uncaptured = self.again(), reason
+    def step_down(self, error: Exception) -> None:
+        """What comes after a failure: a CUDA graph, then kernel by kernel, then the CPU.
+
+        Raises:
+            PlaygroundError: when nothing is left.
+        """
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        if not self.uncaptured:
+            self.session, self.uncaptured = self.again(), reason
+        elif self.on_cpu:
+            log.warning("ONNX Runtime goes on with the CPU: %s", reason)
+            self.session, self.uncaptured = self.on_cpu(), reason
+        else:
+            raise PlaygroundError(
+                f"ONNX Runtime cannot run this model on the GPU: {reason.rstrip('.')}.", "Choose device 'auto' or 'cpu'."
+            ) from error
 
 
 def open_fused(
@@ -42,40 +59,30 @@ def open_fused(
         capture: whether steps may be captured.
 
     Raises:
-        PlaygroundError: as `session.open_session`; also when CUDA is asked for and cannot run the model.
+        PlaygroundError: as `session.open_session`.
     """
-    on_cpu = lambda reason=NOT_ON_GPU: Opened(open_session(model, "cpu", threads, batch), reason)
-    if CUDA not in wanted(device):
-        return on_cpu()
-    from playground.inference.for_cuda import for_cuda, writes_with_bias
-
-    graph = _loaded(model)
+    graph = _for_a_gpu(model, device)
     if graph is None:
-        return Opened(open_session(model, device, threads, batch))  # which says in words what is wrong with it
-    if writes_with_bias(graph):
-        if device == "cuda":
-            raise PlaygroundError("ONNX Runtime has no attention with ALiBi on CUDA.", "Choose device 'auto' or 'cpu'.")
-        return on_cpu(ON_CPU_WITH_BIAS)
-    opened = _on_cuda(for_cuda(graph, half).SerializeToString(), device, threads, batch, "" if capture else EVERY_SOURCE)
-    return opened if running_on(opened.session) == "CUDA" else on_cpu()
+        return Opened(open_session(model, device, threads, batch))
+    from playground.inference.for_cuda import for_cuda, has_bias
+
+    uncaptured = BIASED if has_bias(graph) else "" if capture else EVERY_SOURCE
+    return _on_cuda(for_cuda(graph, half).SerializeToString(), model, device, threads, batch, uncaptured)
 
 
 def open_recurrent(model: Path | bytes | ort.InferenceSession, device: str = "auto", threads: int = 0, batch: int = 1) -> Opened:
     """A recurrent writer (`onnx_export.recurrent`), or a session of one that runs on a CPU."""
-    if isinstance(model, ort.InferenceSession) or CUDA not in wanted(device):
+    graph = None if isinstance(model, ort.InferenceSession) else _for_a_gpu(model, device)
+    if graph is None:
         return Opened(open_session(model, device, threads, batch))
     from playground.inference.for_cuda import with_next_step
 
-    graph = _loaded(model)
-    if graph is None:
-        return Opened(open_session(model, device, threads, batch))
-    opened = _on_cuda(with_next_step(graph).SerializeToString(), device, threads, batch, "")
-    return opened if running_on(opened.session) == "CUDA" else Opened(open_session(model, "cpu", threads, batch))
+    return _on_cuda(with_next_step(graph).SerializeToString(), model, device, threads, batch, "")
 
 
 def open_reader(model: Path, device: str = "auto", threads: int = 0, half: bool = False) -> ort.InferenceSession:
     """What reads whole texts; ``half``: on CUDA, all floats in 16 bits."""
-    if half and CUDA in wanted(device) and (graph := _loaded(model)) is not None:
+    if half and (graph := _for_a_gpu(model, device)) is not None:
         from playground.inference.half import halve
 
         halve(graph.graph)
@@ -85,18 +92,23 @@ def open_reader(model: Path, device: str = "auto", threads: int = 0, half: bool 
     return open_session(model, device, threads, batch=2)
 
 
-def _on_cuda(model: bytes, device: str, threads: int, batch: int, uncaptured: str) -> Opened:
-    again = lambda: open_session(model, device, threads, batch)
-    if uncaptured:
-        return Opened(again(), uncaptured)
-    return Opened(*open_capturing(model, device, threads, batch), again)
+def _on_cuda(rewritten: bytes, model: Path | bytes, device: str, threads: int, batch: int, uncaptured: str) -> Opened:
+    """Opens a graph that was rewritten; where CUDA cannot be loaded after all, the one before, on the CPU."""
+    again = lambda: open_session(rewritten, device, threads, batch)
+    session, reason = (again(), uncaptured) if uncaptured else open_capturing(rewritten, device, threads, batch)
+    if running_on(session) != "CUDA":
+        return Opened(open_session(model, "cpu", threads, batch))
+    on_cpu = None if device == "cuda" else lambda: open_session(model, "cpu", threads, batch)
+    return Opened(session, reason, again, on_cpu)
 
 
-def _loaded(model: Path | bytes):
-    """The graph; None where it is missing or damaged."""
+def _for_a_gpu(model: Path | bytes, device: str):
+    """The graph, where CUDA shall run it; None elsewhere, and where it is missing or damaged."""
+    if CUDA not in wanted(device):
+        return None
     import onnx
 
     try:
         return onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
-    except Exception:  # what is wrong is told by ONNX Runtime
+    except Exception:  # what is wrong is told by ONNX Runtime, in words
         return None

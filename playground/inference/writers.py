@@ -167,22 +167,24 @@ class _OnDevice(Writer):
         self.laps.run()
         self.length += 1
 
-    def _try_laps(self, opened: Opened) -> None:
-        """Makes the laps, and captures both; where a card refuses, the session is opened anew to run kernel by kernel."""
-        try:
-            self.session, self.uncaptured = opened.session, opened.uncaptured
-            self.laps = self._laps()
-            if not self.uncaptured:
-                self.laps.run()
-                self.laps.run()
-        except Exception as error:  # ONNX Runtime raises its own kinds
-            if self.uncaptured:
-                raise
-            opened.give_up(str(error).splitlines()[0][:200])
-            self.session, self.uncaptured = opened.session, opened.uncaptured
-            self.laps = self._laps()
+    def _open(self) -> None:
+        """Ties the memory. On a GPU both laps are tried, which captures them; where a card refuses, what comes next is tried."""
+        while True:
+            self.session, self.uncaptured = self.opened.session, self.opened.uncaptured
+            self.provider = running_on(self.session)
+            try:
+                self._tie()
+                if self.laps is not None:
+                    self.laps.run()
+                    self.laps.run()
+                return
+            except Exception as error:  # ONNX Runtime raises its own kinds
+                if self.provider != "CUDA":
+                    raise
+                self.laps = None
+                self.opened.step_down(error)
 
-    def _laps(self) -> Laps:
+    def _tie(self) -> None:
         raise NotImplementedError
 
 
@@ -212,19 +214,18 @@ class Decoder(_OnDevice):
         half: bool = False,
     ) -> None:
         self.opened = model if isinstance(model, Opened) else open_fused(model, device, threads, batch, half, self.captures)
-        self.session, self.uncaptured = self.opened.session, self.opened.uncaptured
         self.about, self.batch, self.room = about, batch, min(room or about.context_length, about.context_length)
-        self.provider = running_on(self.session)
         self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text
         self._total = np.zeros(1, dtype=np.int32)
         self._ids, self._places = np.zeros((batch, 1), dtype=np.int64), np.zeros((batch, 1), dtype=np.int64)
         self._logits = np.zeros((batch, about.vocab_size), dtype=np.float32)
-        self._cache = self._empty_cache(batch)
-        self._bind()
+        self._open()
 
-    def _bind(self) -> None:
+    def _tie(self) -> None:
+        self._cache = self._empty_cache(self.batch)
         if self.provider == "CUDA":
-            self._try_laps(self.opened)
+            self._total[0] = self.room
+            self.laps = self._laps()
         else:
             self._one = self._bound(self._ids, np.arange(self.batch), self.length, self._total, self._places)
 
@@ -247,8 +248,8 @@ class Decoder(_OnDevice):
         return fetched(self._cache[f"{layer}.{kind}"])
 
     def _laps(self) -> Laps:
-        """A step on the device. How long the longest text is, which stays on the CPU, is told as the most it can be: how
-        far each text reaches is in ``seqlens_k``, and a captured step would not see that number change.
+        """A step on the device. How long the longest text is, which kernels read on the CPU, is told a captured step as the
+        most it can be, for it would not see that number change: how far each text reaches is in ``seqlens_k``.
         """
         from playground.inference.for_cuda import LENGTHS, LIKELIEST, PLACES
 
@@ -256,7 +257,7 @@ class Decoder(_OnDevice):
         first = {"input_ids": np.zeros((batch, 1), np.int64), "seqlens_k": np.zeros(batch, np.int32)}
         if self._adds_places:
             first["position_ids"] = np.zeros((batch, 1), np.int64)
-        fixed = {"rows": np.arange(batch), "total_sequence_length": np.array([self.room], np.int32), **self._given()}
+        fixed = {"rows": np.arange(batch), "total_sequence_length": self._total, **self._given()}
         handed = {"input_ids": LIKELIEST, "seqlens_k": LENGTHS, "position_ids": PLACES}
         return Laps(self.session, first, handed, fixed, self._written(), (batch, self.about.vocab_size), not self.uncaptured)
 
@@ -309,6 +310,7 @@ class Decoder(_OnDevice):
         if longest >= self.room:
             raise PlaygroundError(f"The cache holds {self.room} tokens and is full.", "Read a shorter text anew.")
         if self.laps is not None:
+            self._total[0] = longest + 1 if self.uncaptured else self.room
             self._go_on(tokens)
             return
         self.last = self._chosen() if tokens is None else tokens
@@ -367,14 +369,14 @@ class PairDecoder(Decoder):
         self._source: tuple[tuple[int, ...], dict] | None = None  # that `along` was asked of last
         super().__init__(model, about, batch, 0, device, threads, half)
 
-    def _bind(self) -> None:
+    def _tie(self) -> None:
         if self.seen:  # before the first source there is nothing to tie
-            super()._bind()
+            super()._tie()
 
     def source(self, ids: Sequence[int]) -> None:
         """Reads the source, once for all tokens of the answer."""
         self.seen = read_source(self.reader, ids, self.batch)
-        self._bind()
+        self._open()
 
     def _given(self) -> dict[str, np.ndarray | ort.OrtValue]:
         return {**super()._given(), **self.seen}
@@ -425,17 +427,19 @@ class Recurrent(_OnDevice):
         threads: int = 0,
     ) -> None:
         self.opened = model if isinstance(model, Opened) else open_recurrent(model, device, threads, batch)
-        self.session = self.opened.session
         self.about, self.batch, self.room = about, batch, about.context_length
-        self.provider = running_on(self.session)
         self.length = np.zeros(batch, dtype=np.int32)
-        self._names = [value.name.removeprefix("past_") for value in self.session.get_inputs() if value.name.startswith("past_")]
+        given = [value.name for value in self.opened.session.get_inputs()]
+        self._names = [name.removeprefix("past_") for name in given if name.startswith("past_")]
         self._ids = np.zeros((batch, 1), dtype=np.int64)
         self._scores = np.zeros((batch, 1, about.vocab_size), dtype=np.float32)
         self._logits = self._scores[:, 0]
         self._zeros = np.zeros((about.n_layers, batch, about.d_model), dtype=np.float32)
+        self._open()
+
+    def _tie(self) -> None:
         if self.provider == "CUDA":
-            self._try_laps(self.opened)
+            self.laps = self._laps()
             return
         self._first, second = self._states("cpu"), self._states("cpu")
         pairs = ((self._first, second), (second, self._first))

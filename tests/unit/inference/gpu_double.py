@@ -4,8 +4,8 @@
 - Memory on the device is nobody's array: it is read and written by copies alone, while nobody else uses the GPU.
 - With ``enable_cuda_graph``, the first run under a graph id runs several times; later ones use the memory that was bound
   then, whatever is bound now, and what kernels read in CPU memory stays as it was. Outputs in CPU memory are not written.
-- Attention (GroupQueryAttention) has 16-bit kernels alone, and none with a bias. Its ``total_sequence_length`` is read in
-  CPU memory, everything else on the device.
+- Attention (GroupQueryAttention) has 16-bit kernels alone. Its ``total_sequence_length`` is read in CPU memory, everything
+  else on the device; of what is computed from it, as ALiBi's bias is, no CUDA graph can be made.
 """
 
 from types import SimpleNamespace
@@ -107,6 +107,7 @@ class Binding:
 class Session(REAL_SESSION):
     refuses_capture = False  # when the session is made
     breaks_capture = False  # at the first captured run
+    breaks = False  # at every run
 
     def __init__(self, model, options=None, providers=()) -> None:
         asked = [provider for provider in providers if isinstance(provider, tuple) and provider[0] == CUDA]
@@ -117,7 +118,7 @@ class Session(REAL_SESSION):
         attention = [node for node in graph.node if node.op_type == "GroupQueryAttention"]
         self.biased = any(len(node.input) > 10 and node.input[10] for node in attention)
         whole = any(types[node.input[3]] != onnx.TensorProto.FLOAT16 for node in attention)
-        if self.captures and (whole or Session.refuses_capture):
+        if self.captures and (whole or self.biased or Session.refuses_capture):
             raise Refused("This session cannot use the graph capture feature as requested by the user")
         self.memory = {value.name: "cuda" for value in graph.input}
         for node in graph.node:
@@ -147,8 +148,8 @@ class Session(REAL_SESSION):
             binding.run(binding.inputs, lost=False)
             return
         owned()
-        if self.biased:
-            raise Refused("attention_bias is not supported in GroupQueryAttention cuda kernel.")
+        if Session.breaks:
+            raise Refused("CUDA error 209: no kernel image is available for execution on the device")
         number = options.get_run_config_entry("gpu_graph_id") if options is not None else "0"
         if not self.captures or number == "-1":
             binding.run(binding.inputs, lost=False)
@@ -178,4 +179,5 @@ def gpu(monkeypatch):
     monkeypatch.setattr(ort, "OrtValue", Value)
     monkeypatch.setattr(Session, "refuses_capture", False)
     monkeypatch.setattr(Session, "breaks_capture", False)
+    monkeypatch.setattr(Session, "breaks", False)
     return Session

@@ -12,7 +12,6 @@ from models.decode import decode
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.errors import PlaygroundError
-from playground.inference import opening
 from playground.inference import session as sessions
 from playground.inference.attention import Watcher
 from playground.inference.binding import fetched, held, put
@@ -22,7 +21,6 @@ from playground.inference.for_cuda import for_cuda
 from playground.inference.reader import Reader
 from playground.inference.sampling import Sampling, steps
 from playground.inference.writers import Decoder
-from playground.onnx_export.fused import can_be_fused
 from tests.unit.inference import gpu_double
 from tests.unit.inference.gpu_double import gpu  # noqa: F401
 from tests.unit.inference.made_exports import SMALL, lively, write_export
@@ -30,7 +28,7 @@ from tests.unit.onnx_export.test_graphs import DECODERS, PAIRS
 
 PRECISIONS = ("fp32", "kv8", "fp16", "int8", "int4")
 HALF = 6e-2  # of the largest logit: what 16 bits may change in a model with large random weights
-WRITERS = {name: spec for name, spec in DECODERS.items() if spec.position != "alibi"}
+WRITERS = DECODERS
 RECURRENT = {kind: ModelSpec(kind, **SMALL) for kind in ("rnn", "lstm", "gru")}
 
 
@@ -86,6 +84,7 @@ def test_a_decoder_writes_what_torch_writes(name, batch, captured, exports, gpu,
     monkeypatch.setattr(gpu, "refuses_capture", not captured)
     model, folder = exports(WRITERS[name])
     engine = Engine(folder, batch=batch)
+    captured = captured and model.spec.position != "alibi"
     assert (engine.provider, engine.precision) == ("CUDA", "fp16")
     assert (not engine.uncaptured) == captured
     assert engine.ran_by == "ONNX Runtime (CUDA, fp16, CUDA graph)" if captured else "ONNX Runtime (CUDA, fp16)"
@@ -121,8 +120,7 @@ def test_an_encoder_decoder_answers_what_torch_answers(name, batch, fused, expor
     spec = PAIRS[name]
     model, folder = exports(spec, fused=fused)
     engine = Engine(folder, batch=batch)
-    biased = fused and can_be_fused(spec) and spec.position == "alibi"
-    assert engine.provider == ("CPU" if biased else "CUDA")
+    assert engine.provider == "CUDA"
     for source in ([7, 9, 30, 12], [5, 44]):
         engine.model.source(source)
         for told in (False, True):
@@ -150,13 +148,25 @@ def test_standard_graphs_write_what_torch_writes(spec, exports, gpu):  # noqa: F
     close_to_torch(model, engine.model, prompts(3, 9, equal=True), 1e-4)
 
 
-def test_alibi_has_no_kernel_there_and_says_so(exports, gpu):  # noqa: F811
-    model, folder = exports(DECODERS["alibi"])
-    engine = Engine(folder)
-    assert (engine.provider, engine.ran_by, engine.uncaptured) == ("CPU", "ONNX Runtime (CPU)", opening.ON_CPU_WITH_BIAS)
-    close_to_torch(model, engine.model, prompts(1, 5), 1e-4)
-    with pytest.raises(PlaygroundError, match="ALiBi on CUDA"):
-        Engine(folder, device="cuda")
+@pytest.mark.parametrize("spec", [WRITERS["llama"], RECURRENT["lstm"], PAIRS["as published"]], ids=["llama", "lstm", "pairs"])
+def test_a_card_that_runs_nothing_leaves_the_work_to_the_cpu_and_it_is_said(spec, exports, gpu, monkeypatch):  # noqa: F811
+    model, folder = exports(spec)
+    monkeypatch.setattr(gpu, "breaks", True)
+    source = [7, 9, 30] if spec.architecture == "encoder-decoder" else None
+    if source:
+        monkeypatch.setattr(gpu, "breaks", False)
+        engine = Engine(folder)
+        engine.model.source(source)  # the encoder has run there; what it made must come along
+        monkeypatch.setattr(gpu, "breaks", True)
+        engine.model._open()
+    else:
+        engine = Engine(folder)
+    assert engine.model.provider == "CPU" and "no kernel image" in engine.model.uncaptured
+    assert engine.ran_by == "ONNX Runtime (CPU)" and engine.precision == "fp32"
+    close_to_torch(model, engine.model, prompts(1, 5), 1e-4, source=source)
+    if not source:
+        with pytest.raises(PlaygroundError, match="cannot run this model on the GPU: .*no kernel image"):
+            Engine(folder, device="cuda")
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "lstm", "pairs"])
