@@ -13,7 +13,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: app setup again test bench interop lint lock clean
+.PHONY: app setup again test bench gpu interop lint lock clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -61,6 +61,11 @@ lint: $(VENV)/.ready-test
 
 bench: $(VENV)/.ready-test
 	$(BIN)/python -m playground bench
+
+# Proves the GPU path in 8 minutes: docs/gpu.md. Needs PyTorch alone, in the environment here or in PYTHON; installs nothing.
+# make gpu GPU="--parts decoding --json gpu.json" chooses.
+gpu:
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m playground bench gpu $(GPU)
 
 # Pins what is installed now; run after changing a version in pyproject.toml.
 lock: $(VENV)/.ready-test

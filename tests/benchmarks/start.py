@@ -4,6 +4,7 @@ import statistics
 import time
 
 from models.presets import PRESETS
+from playground.runs import queue
 from playground.runs.config import RunConfig
 from playground.runs.store import RunStore
 from playground.runs.submit import retire, submit
@@ -46,8 +47,12 @@ def gone() -> None:
         time.sleep(0.05)
 
 
-def first_loss(preset: str, device: str = "auto") -> float:
-    """Seconds from the request to the first line of the curve."""
+def first_loss(preset: str, device: str = "auto", patience: float = 300) -> float:
+    """Seconds from the request to the first line of the curve.
+
+    Raises:
+        RuntimeError: when the run fails, or nothing is trained for so many seconds.
+    """
     training = recipe(preset, steps=20, sample_every=0, eval_batches=1, device=device)
     folder = RunStore().create(
         RunConfig(f"start {preset}", PRESETS[preset].spec, characters(), training, preset)
@@ -57,6 +62,8 @@ def first_loss(preset: str, device: str = "auto") -> float:
     while not (rows := folder.metrics()[0]):
         if folder.status().state == "failed":
             raise RuntimeError(folder.status().message)
+        if time.perf_counter() - began > patience:
+            raise RuntimeError(f"nothing was trained for {patience:g} s; {_last_words()}")
         time.sleep(0.002)
     seconds = time.perf_counter() - began
     assert rows[0]["kind"] == "train" and rows[0]["loss"] > 0
@@ -65,3 +72,12 @@ def first_loss(preset: str, device: str = "auto") -> float:
             raise RuntimeError(folder.status().message)
         time.sleep(0.01)
     return seconds
+
+
+def _last_words() -> str:
+    """The end of what the dispatcher wrote."""
+    try:
+        lines = (queue.root() / "dispatcher.log").read_text(errors="replace").split("\n")
+    except OSError:
+        lines = []
+    return f"the dispatcher's last words: {next((line for line in reversed(lines) if line.strip()), 'none')}"

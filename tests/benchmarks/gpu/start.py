@@ -7,7 +7,8 @@ from playground.runs.submit import retire
 from tests.benchmarks.gpu.rows import Row, Setting, attempt, skipped
 from tests.benchmarks.start import first_loss, gone
 
-WARM, REPEATS, SECONDS = 1.5, 3, 8
+WARM, REPEATS, SECONDS = 1.5, 3, 6
+PATIENCE = 25  # seconds
 PRESETS = ("gpt2-tiny", "lstm-tiny", "modern-tiny", "llama-small")
 
 
@@ -25,12 +26,12 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def cold(setting: Setting, how: str) -> Row:
-    taken = first_loss(PRESETS[0], setting.device)
+    taken = first_loss(PRESETS[0], setting.device, PATIENCE)
     return Row(f"request → first loss, {how}", f"{taken:.2f} s", figures={"seconds": taken})
 
 
 def warm(setting: Setting, what: str, preset: str) -> Row:
-    taken = [first_loss(preset, setting.device) for _ in range(1 if setting.rehearsal else REPEATS)]
+    taken = [first_loss(preset, setting.device, PATIENCE) for _ in range(1 if setting.rehearsal else REPEATS)]
     middle = statistics.median(taken)
     told = f"{middle:.2f} s (worst of {len(taken)}: {max(taken):.2f} s)"
     return Row(what, told, f"median < {WARM} s", setting.goal(middle < WARM), figures={"seconds": taken})
