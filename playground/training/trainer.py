@@ -41,6 +41,7 @@ from playground.training.steady import steadied
 log = logging.getLogger(__name__)
 GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
 POLL_SECONDS = 0.1
+SHAPES = 128  # of batches that are compiled; beyond, torch runs the model as it is
 
 
 class Diverged(PlaygroundError):
@@ -102,9 +103,7 @@ class Trainer:
         elif group.leads:
             folder.rewind(0)  # a worker killed before its first checkpoint has left lines of steps to come
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        # Not dynamic: what a shape is computed with must not depend on the shapes seen before.
-        compiled = torch.compile(self.model, dynamic=False) if device.compile else self.model
-        self.forward = group.wrap(compiled, device)
+        self.forward = group.wrap(self._compiled() if device.compile else self.model, device)
         self.journal = Journal(folder, device, listener)
         self.journal.measured = self.progress.seconds
         self._ask()
@@ -152,6 +151,13 @@ class Trainer:
         graphs = device.graphs and alone and can_be_recorded(self.config.model, padded)
         compiled = device.compile and not (varying and training.compile == "auto")
         return replace(device, graphs=graphs, compile=compiled)
+
+    def _compiled(self) -> nn.Module:
+        """On CUDA each of the few shapes is compiled for itself: its numbers must not depend on those seen before."""
+        if self.device.kind != "cuda":
+            return torch.compile(self.model)
+        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
+        return torch.compile(self.model, dynamic=False)
 
     def _graphs(self) -> StepGraphs:
         """What replays the steps, with everything on the device that changes from one to the next."""

@@ -1,0 +1,142 @@
+"""Batches made ahead and brought to the device: the right ones, in order, and nobody left behind."""
+
+import threading
+import time
+
+import pytest
+import torch
+
+from playground.training import feeding
+from playground.training.batches import Batch
+from playground.training.feeding import AHEAD, SLOTS, Courier, Feeder, Room, shape_of
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "batches"]
+
+
+def until(condition) -> None:
+    limit = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.005)
+
+
+def test_steps_come_in_order_and_are_made_ahead():
+    made = []
+    feeder = Feeder(lambda step: made.append(step) or step * 10, last=100)
+    assert [feeder.get(step) for step in range(7, 12)] == [70, 80, 90, 100, 110]
+    until(lambda: len(made) == 5 + AHEAD + 1)  # and one in its hands
+    time.sleep(0.05)
+    assert made == list(range(7, 12 + AHEAD + 1))
+    feeder.close()
+    assert not threads()
+
+
+def test_another_step_than_the_next_begins_anew():
+    feeder = Feeder(lambda step: step, last=100)
+    assert [feeder.get(step) for step in (3, 4, 40, 41, 5)] == [3, 4, 40, 41, 5]
+    assert len(threads()) == 1
+    feeder.close()
+
+
+def test_what_making_a_batch_raises_is_raised_in_the_loop_at_its_step():
+    def make(step: int) -> int:
+        if step == 2:
+            raise ValueError("step 2 has no text")
+        return step
+
+    feeder = Feeder(make, last=100)
+    assert [feeder.get(0), feeder.get(1)] == [0, 1]
+    with pytest.raises(ValueError, match="step 2 has no text"):
+        feeder.get(2)
+    assert not threads()
+
+
+def test_nothing_is_made_beyond_the_last_step():
+    made = []
+    feeder = Feeder(lambda step: made.append(step) or step, last=2)
+    assert [feeder.get(0), feeder.get(1)] == [0, 1]
+    until(lambda: not any(thread.is_alive() for thread in threads()))
+    assert made == [0, 1]
+    feeder.close()
+
+
+def test_a_feeder_that_is_forgotten_ends_its_thread():
+    feeder = Feeder(lambda step: step, last=10**9)
+    feeder.get(0)
+    del feeder
+    until(lambda: not threads())
+
+
+def batch(seed: int, length: int = 5) -> Batch:
+    torch.manual_seed(seed)
+    ids = torch.randint(0, 99, (3, length))
+    return Batch({"input_ids": ids, "attention_mask": ids > 50}, torch.randint(0, 99, (3,)), 3, 15)
+
+
+def test_a_room_holds_batches_of_its_shape_in_one_block():
+    one, other = [batch(0), batch(1, 7)], [batch(2), batch(3, 7)]
+    room, courier = Room(one, torch.device("cpu")), Courier(lambda n: torch.empty(n, dtype=torch.uint8), Slow)
+    for batches in (one, other):
+        courier.bring(batches, room)
+        assert shape_of(room.batches) == shape_of(batches)
+        for there, here in zip(room.batches, batches, strict=True):
+            assert torch.equal(there.targets, here.targets)
+            for name, tensor in here.inputs.items():
+                assert torch.equal(there.inputs[name], tensor)
+                assert there.inputs[name].untyped_storage().data_ptr() == room.block.untyped_storage().data_ptr()
+
+
+def test_shapes_differ_by_what_a_recorded_step_would_read_otherwise():
+    assert shape_of([batch(0)]) == shape_of([batch(1)])
+    without = batch(0)
+    del without.inputs["attention_mask"]
+    assert len({shape_of(batches) for batches in ([batch(0)], [batch(0, 6)], [without], [batch(0), batch(0)])}) == 4
+
+
+class Slow:
+    """An event of a device that is far behind: a copy reads its buffer only when somebody waits for it."""
+
+    waiting: list = []
+
+    def __init__(self) -> None:
+        self.copies: list = []
+
+    def record(self) -> None:
+        self.copies, Slow.waiting = Slow.waiting, []
+
+    def synchronize(self) -> None:
+        for copy in self.copies:
+            copy()
+        self.copies = []
+
+
+def test_a_buffer_is_filled_again_only_when_its_copy_is_done(monkeypatch):
+    """With a device that copies as late as it may, every batch arrives all the same."""
+    arrived, size = [], 10
+    room = Room([batch(0)], torch.device("cpu"))
+
+    class Block:
+        def numel(self) -> int:
+            return room.block.numel()
+
+        def copy_(self, buffer, non_blocking: bool) -> None:
+            assert non_blocking
+            Slow.waiting.append(lambda: arrived.append(buffer.clone()))
+
+    room.block, block = Block(), room.block
+    room.block.numel = block.numel
+    courier = Courier(lambda n: torch.empty(n, dtype=torch.uint8), Slow)
+    for seed in range(size):
+        courier.bring([batch(seed)], room)
+    assert len(arrived) == size - SLOTS
+    for seed, buffer in enumerate(arrived):
+        plain = Room([batch(seed)], torch.device("cpu"))
+        Courier(lambda n: torch.empty(n, dtype=torch.uint8), Slow).bring([batch(seed)], plain)
+        start, end = plain.places[0]
+        assert torch.equal(buffer[start:end], plain.block[start:end])
+
+
+def test_alignment_suits_every_type():
+    assert all(start % feeding.ALIGNED == 0 for start, _ in Room([batch(0, 3), batch(1)], torch.device("cpu")).places)
