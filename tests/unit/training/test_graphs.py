@@ -17,7 +17,7 @@ from playground.training.device import Device
 from playground.training.trainer import Trainer
 from tests.unit.training.graph_double import Anew, Double, NoWaiting, Waited, with_graphs
 
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
+needs_cuda = pytest.mark.gpu
 PAIRS = {"corpus": "task-addition"}
 TWO = {"n_layers": 2}
 RUNS = {
