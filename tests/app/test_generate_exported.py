@@ -29,10 +29,7 @@ from streamlit.testing.v1 import AppTest
 def draw_and_act():
     """The page, then what a person does on its desk; what is said of each act is kept."""
     import streamlit as st
-    from playground.inference.sampling import Sampling
-from playground.pages import generate
-from playground.ui import cached
-from tests.unit.inference.gpu_double import gpu  # noqa: F401
+    from playground.pages import generate
     from playground.ui.frame import frame
 
     frame()
