@@ -104,7 +104,7 @@ class Engine:
         ids: Sequence[int],
         most: int,
         sampling: Sampling = Sampling(temperature=0),
-        seed: int = 0,
+        seed: int | None = 0,
         stop: Sequence[int] = (),
         source_ids: Sequence[int] | None = None,
         cancelled: Callable[[], bool] = lambda: False,

@@ -383,7 +383,7 @@ class PairDecoder(Decoder):
 
     def _seen(self, source: Sequence[int] | None) -> dict[str, np.ndarray | ort.OrtValue]:
         if source is None:
-            raise PlaygroundError("There is no source to answer.", "Give one.")
+            raise PlaygroundError("There is no text to answer.", "Give one.")
         kept = self._source  # one object: others may ask at the same time
         if kept is None or kept[0] != tuple(source):
             kept = self._source = (tuple(source), read_source(self.reader, source, 1))
@@ -391,7 +391,7 @@ class PairDecoder(Decoder):
 
     def begin(self, texts: Sequence[Sequence[int]]) -> None:
         if not self.seen:
-            raise PlaygroundError("There is no source to answer.", "Give one first.")
+            raise PlaygroundError("There is no text to answer.", "Give one.")
         super().begin(texts)
 
     def twin(self) -> "PairDecoder":
