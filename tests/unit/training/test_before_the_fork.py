@@ -5,13 +5,11 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
 from playground.runs.submit import SETTINGS
 
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
+needs_cuda = pytest.mark.gpu
 TOUCHY = """
-import torch
 
 def touched(name):
     def fail(*_, **__):
