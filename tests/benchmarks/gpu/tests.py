@@ -1,5 +1,6 @@
 """Every test that needs a GPU: those marked `gpu` in tests/unit."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,11 +45,12 @@ def marked() -> list[str]:
 
 def measure(setting: Setting) -> Iterator[Row]:
     """File by file, so that a run that is stopped has told of those before."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # whatever else is installed here: ours need none
     passed = skipped = 0
     broken: list[str] = []
     for path in marked():
         results, where = Results(), str(Path(path).relative_to(ROOT))
-        options = ["-m", "gpu", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "--durations=5"]
+        options = ["-m", "gpu", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "--durations=5", "-W", "ignore"]
         status = pytest.main([*options, path], plugins=[results])
         for name, why in results.broken:
             broken.append(name)

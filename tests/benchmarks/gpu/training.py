@@ -1,6 +1,7 @@
 """Training tokens a second through the real trainer, beside a bare torch loop, eager and compiled; in short turns, so that
 all meet the same card. The tiny presets, GPT-2's 124 M, the small ones, and then some of them compiled, while there is time."""
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -45,8 +46,9 @@ def measure(setting: Setting) -> Iterator[Row]:
             yield from attempt(what, measured, setting, what, name, data[name.startswith("seq2seq")])
 
 
-def new_trainer(setting: Setting, name: str, prepared: Prepared, training: TrainingSpec) -> Trainer:
-    """The app's own, ready to take steps."""
+@contextlib.contextmanager
+def new_trainer(setting: Setting, name: str, prepared: Prepared, training: TrainingSpec) -> Iterator[Trainer]:
+    """The app's own, ready to take steps; its thread and its graphs end with it."""
     spec = sizes.GPT2_124M if name == LARGE else PRESETS[name].spec
     spec = sizes.sized(spec, setting).replace(vocab_size=prepared.tokenizer.size)
     config = RunConfig(name, spec, prepared.spec, training, None if name == LARGE else name)
@@ -54,7 +56,10 @@ def new_trainer(setting: Setting, name: str, prepared: Prepared, training: Train
     folder.update_status(state="running")
     trainer = Trainer(folder, config, prepared, choose_device(training))
     trainer.model.train()
-    return trainer
+    try:
+        yield trainer
+    finally:
+        trainer.close()
 
 
 def chosen(setting: Setting, name: str, compile: str) -> TrainingSpec:
@@ -91,7 +96,9 @@ def warmed(setting: Setting, run: Run) -> int:
         return 2
     run(8)
     taken = seconds(setting.device, lambda: run(8)) / 8
-    return max(4, min(2000, round(TURN / taken)))
+    steps = max(4, min(2000, round(TURN / taken)))
+    run(steps)  # batches of other shapes may come
+    return steps
 
 
 def race(setting: Setting, ways: dict[str, Run]) -> dict[str, float]:
@@ -148,33 +155,34 @@ def flops(trainer: Trainer) -> float:
 def eager(setting: Setting, what: str, name: str, prepared: Prepared) -> Iterator[Row]:
     """A preset as the app trains it when a run is short (not compiled), beside the bare eager loop."""
     memory = Memory(setting)
-    trainer = new_trainer(setting, name, prepared, chosen(setting, name, "off"))
-    ours = steps_of(trainer)
-    warmed(setting, ours)
-    held, memory = memory.peak(), Memory(setting)
-    theirs = bare_loop(trainer)
-    warmed(setting, theirs)
-    held_bare = memory.peak()
-    speeds = race(setting, {"ours": ours, "bare": theirs})
-    ratio, goal = speeds["ours"] / speeds["bare"], GOALS[name.rpartition("-")[2]]
-    part, told = share(setting, trainer, speeds["ours"])
-    yield Row(
-        what,
-        f"{speeds['ours']:,.0f} tokens/s, {ratio:.2f} × bare eager ({speeds['bare']:,.0f}); {told}; "
-        f"{held:.2f} GB (bare {held_bare:.2f} GB); {trainer.device.describe()}",
-        f"≥ {goal:g} × bare eager", setting.goal(ratio >= goal),
-        figures={**speeds, "ratio": ratio, "share": part, "gigabytes": held, "bare_gigabytes": held_bare},
-    )  # fmt: skip
+    with new_trainer(setting, name, prepared, chosen(setting, name, "off")) as trainer:
+        ours = steps_of(trainer)
+        warmed(setting, ours)
+        held, memory = memory.peak(), Memory(setting)
+        theirs = bare_loop(trainer)
+        warmed(setting, theirs)
+        held_bare = memory.peak()
+        speeds = race(setting, {"ours": ours, "bare": theirs})
+        ratio, goal = speeds["ours"] / speeds["bare"], GOALS[name.rpartition("-")[2]]
+        part, told = share(setting, trainer, speeds["ours"])
+        yield Row(
+            what,
+            f"{speeds['ours']:,.0f} tokens/s, {ratio:.2f} × bare eager ({speeds['bare']:,.0f}); {told}; "
+            f"{held:.2f} GB (bare {held_bare:.2f} GB); {trainer.device.describe()}",
+            f"≥ {goal:g} × bare eager", setting.goal(ratio >= goal),
+            figures={**speeds, "ratio": ratio, "share": part, "gigabytes": held, "bare_gigabytes": held_bare},
+        )  # fmt: skip
 
 
 def compiled(setting: Setting, what: str, name: str, prepared: Prepared) -> Iterator[Row]:
     """A preset as the app trains it when a run is long (compiled), beside the bare compiled loop."""
-    trainer = new_trainer(setting, name, prepared, chosen(setting, name, "off" if setting.rehearsal else "on"))
-    speeds = race(setting, {"ours": steps_of(trainer), "bare": bare_loop(trainer, backend(setting))})
-    ratio = speeds["ours"] / speeds["bare"]
-    part, told = share(setting, trainer, speeds["ours"])
-    said = f"{speeds['ours']:,.0f} tokens/s, {ratio:.2f} × bare compiled ({speeds['bare']:,.0f}); {told}"
-    yield Row(what, f"{said}; {trainer.device.describe()}", figures={**speeds, "ratio": ratio, "share": part})
+    training = chosen(setting, name, "off" if setting.rehearsal else "on")
+    with new_trainer(setting, name, prepared, training) as trainer:
+        speeds = race(setting, {"ours": steps_of(trainer), "bare": bare_loop(trainer, backend(setting))})
+        ratio = speeds["ours"] / speeds["bare"]
+        part, told = share(setting, trainer, speeds["ours"])
+        said = f"{speeds['ours']:,.0f} tokens/s, {ratio:.2f} × bare compiled ({speeds['bare']:,.0f}); {told}"
+        yield Row(what, f"{said}; {trainer.device.describe()}", figures={**speeds, "ratio": ratio, "share": part})
 
 
 def backend(setting: Setting) -> str:
@@ -190,16 +198,16 @@ def large(setting: Setting, what: str, name: str, prepared: Prepared) -> Iterato
         **ENDLESS, lr=6e-4, beta2=0.95, batch_size=large_batch(setting), device=setting.device,
         compile="off" if setting.rehearsal else "on",
     )  # fmt: skip
-    trainer = new_trainer(setting, name, prepared, training)
-    ours = steps_of(trainer)
-    speed = race(setting, {"ours": ours})["ours"]
-    part, told = share(setting, trainer, speed)
-    held = memory.peak()
-    size = f"batch {training.batch_size} × {trainer.config.model.context_length}"
-    yield Row(what, f"{speed:,.0f} tokens/s ({size}); {told}; {held:.1f} GB; {trainer.device.describe()}",
-              f"≥ {LARGE_SHARE:.0%} of the measured bf16 peak", setting.goal(part >= LARGE_SHARE),
-              figures={"ours": speed, "share": part, "gigabytes": held})  # fmt: skip
-    yield from beside(setting, what, trainer, ours)
+    with new_trainer(setting, name, prepared, training) as trainer:
+        ours = steps_of(trainer)
+        speed = race(setting, {"ours": ours})["ours"]
+        part, told = share(setting, trainer, speed)
+        held = memory.peak()
+        size = f"batch {training.batch_size} × {trainer.config.model.context_length}"
+        yield Row(what, f"{speed:,.0f} tokens/s ({size}); {told}; {held:.1f} GB; {trainer.device.describe()}",
+                  f"≥ {LARGE_SHARE:.0%} of the measured bf16 peak", setting.goal(part >= LARGE_SHARE),
+                  figures={"ours": speed, "share": part, "gigabytes": held})  # fmt: skip
+        yield from beside(setting, what, trainer, ours)
 
 
 def large_batch(setting: Setting) -> int:
