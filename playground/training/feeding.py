@@ -138,7 +138,7 @@ class Courier:
 
     def __init__(self, pinned: Callable[[int], Tensor], event: Callable[[], Any]) -> None:
         self.pinned = pinned
-        self.buffers = [pinned(0) for _ in range(SLOTS)]
+        self.buffers = [torch.empty(0, dtype=torch.uint8)] * SLOTS
         self.done = [event() for _ in range(SLOTS)]
         self.turn = 0
 

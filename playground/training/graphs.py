@@ -10,7 +10,7 @@ batch (`Room`), the learning rates (`playground.training.optimizers.Rates`), wha
 of dropout, which torch hands to a graph at every replay.
 """
 
-import logging
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -22,7 +22,6 @@ from models.spec import ModelSpec
 from playground.training.batches import Batch
 from playground.training.feeding import Courier, Room, shape_of
 
-log = logging.getLogger(__name__)
 WARM_UPS = 2  # kernels are loaded, workspaces made, code compiled
 MOST = 24  # recordings kept; the one unused for longest gives way
 
@@ -60,10 +59,20 @@ class Cuda:
     def record(self, step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         """Records what the step would do, and does not do it; what replays it, and where its numbers will lie."""
         graph = torch.cuda.CUDAGraph()
-        # Other threads may go on with what they do meanwhile: only this one must not wait or allocate.
-        with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
-            numbers = step()
+        try:
+            # Other threads may go on with what they do meanwhile: only this one must not wait or allocate.
+            with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
+                numbers = step()
+        except BaseException:
+            self._free_chance()
+            raise
         return graph.replay, numbers
+
+    def _free_chance(self) -> None:
+        """A recording that broke off may have left the generator waiting for its end, and unusable: it gets a new state."""
+        with contextlib.suppress(Exception):
+            fresh = torch.Generator(self.device).graphsafe_get_state()
+            torch.cuda.default_generators[self.device.index].graphsafe_set_state(fresh)
 
     def pinned(self, size: int) -> Tensor:
         return torch.empty(size, dtype=torch.uint8, pin_memory=True)

@@ -1,7 +1,6 @@
 """The training loop: one optimizer step after another, everything about it written to the run folder."""
 
 import contextlib
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -38,7 +37,6 @@ from playground.training.saving import (
 from playground.training.schedule import lr_factor
 from playground.training.steady import steadied
 
-log = logging.getLogger(__name__)
 GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
 POLL_SECONDS = 0.1
 SHAPES = 128  # of batches that are compiled; beyond, torch runs the model as it is
@@ -308,11 +306,10 @@ class Trainer:
         self.graphs = None
         self.device = replace(self.device, graphs=False)
         line = f"Training goes on without CUDA graphs, which is slower: a step could not be recorded ({reason})."
-        log.warning(line)
         with contextlib.suppress(OSError), open(self.folder.log_path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
-        if self.group.leads:
-            self.folder.update_status(device=self.device.describe())
+        self.folder.update_status(device=self.device.describe())
+        self.journal.listener("status", {"state": "running", "message": line})
 
     def set_learning_rate(self, factor: float) -> None:
         for optimizer in self.optimizers:
