@@ -30,7 +30,7 @@ PRECISIONS = ["fp16", "fp32", "int8", "int4"]
 LARGE, MIDDLE, SMALL = "124 M", "13 M", "0.8 M"
 REHEARSED = [("124 M", 1), ("13 M", 1), ("0.8 M", 2)]
 ORDER = [(name, 1) for name in (LARGE, MIDDLE, SMALL)] + [(name, batch) for name in (LARGE, MIDDLE, SMALL) for batch in (8, 64)]
-PROMPT, ROUNDS = 8, 3
+PROMPT, MOST, ROUNDS = 8, 256, 3  # tokens that are read, tokens that are written, texts of each way
 AGAINST_CACHE = {MIDDLE: 3.0, SMALL: 5.0}  # × torch with a cache, batch 1
 AGAINST_COMPILED, OF_LIMIT = 1.5, 0.5  # of the large model, batch 1
 TIE = {"fp32": 5e-3, "fp16": 1e-2}  # of the largest logit: two tokens so near may change places; attention has 16 bits in both
@@ -133,7 +133,7 @@ def prepared(setting: Setting, name: str, folder: Path) -> Callable[[int], Case]
         spec = spec.replace(vocab_size=1024, context_length=320)
     model = lively(sized(spec, setting))
     write_decoder(model, folder, sorted(PRECISIONS, key=lambda precision: precision != "fp32"))
-    most = 8 if setting.rehearsal else 256
+    most = 8 if setting.rehearsal else MOST
     prompts = np.random.default_rng(0).integers(4, model.spec.vocab_size, (64, PROMPT))
     theirs = Engine(folder, "fp32", device="cpu").model.greedy(most + 1, prompts[:1])[0].tolist()
     return lambda batch: Case(name, batch, model, folder, prompts[:batch], theirs, most)

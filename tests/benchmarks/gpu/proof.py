@@ -201,7 +201,7 @@ def attention(setting: Setting, what: str, folder: Path) -> Row:
     """The attention weights that an export gives out, against the CPU's: they are shares, so no logit scales them."""
     model = lively(ModelSpec(**{**SHAPE, **ENCODER}))
     write_all(model, folder, ["fp32"], attentions=True)
-    ids = np.random.default_rng(0).integers(4, SHAPE["vocab_size"], 40).tolist()
+    ids = np.random.default_rng(0).integers(4, SHAPE["vocab_size"], SHAPE["context_length"] - 8).tolist()
     there, here = (Watcher(folder, device) for device in (setting.device, "cpu"))
     on_device(setting, there.provider)
     ours, theirs = there.weights(ids)["self"], here.weights(ids)["self"]

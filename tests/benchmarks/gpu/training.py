@@ -24,7 +24,7 @@ from tests.benchmarks.gpu.rows import Row, Setting, attempt, skipped, tidy
 from tests.benchmarks.gpu.timing import seconds, wait
 from tests.benchmarks.text import characters
 
-TURNS, TURN = 5, 0.2  # turns of each, and seconds of one
+TURNS, TURN, WARM = 5, 0.2, 8  # turns of each, seconds of one, and steps before
 GOALS = {"tiny": 5.0, "small": 2.0}  # × the bare eager loop
 LARGE, LARGE_SHARE = "GPT-2, 124 M", 0.40
 COMPILED = ("gpt2-tiny", "gpt2-small", "llama-small", "modern-tiny")
@@ -94,8 +94,8 @@ def warmed(setting: Setting, run: Run) -> int:
     if setting.rehearsal:
         run(2)
         return 2
-    run(8)
-    taken = seconds(setting.device, lambda: run(8)) / 8
+    run(WARM)
+    taken = seconds(setting.device, lambda: run(WARM)) / WARM
     steps = max(4, min(2000, round(TURN / taken)))
     run(steps)  # batches of other shapes may come
     return steps
