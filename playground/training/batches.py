@@ -16,6 +16,7 @@ from playground.training.device import Device
 
 IGNORE = -100  # the target of a place that does not count, as in torch's cross-entropy
 TRAIN, VALIDATION = 0, 1
+REMEMBERED = 2**20  # tokens of pairs kept in memory: reading a pair takes as long as all else about it
 
 
 @dataclass
@@ -97,6 +98,8 @@ class Sampler:
     length: int
     seed: int
     _sides: dict = field(default_factory=dict, init=False)
+    _read: dict = field(default_factory=dict, init=False)  # pairs, by side and index
+    _room: int = field(default=REMEMBERED, init=False)
 
     def __post_init__(self) -> None:
         self._sides = {TRAIN: self.prepared.train, VALIDATION: self.prepared.validation}
@@ -151,12 +154,12 @@ class Sampler:
 
         An answer that is cut off has no ``<eos>``: the model must not learn to stop there.
         """
-        pairs = [self._sides[side][int(i)] for i in chosen]
+        pairs = [self._pair(side, i) for i in chosen.tolist()]
         room = self.length + 1
         joined, starts, sources = [], [], []
         for source, target in pairs:
             target = [*target, self.eos_id][: room - 1]
-            source = list(source)[-self.length :]
+            source = source[-self.length :]
             kept = source[max(0, len(source) - (room - 1 - len(target))) :]
             joined.append([*kept, self.bos_id, *target])
             starts.append(len(kept) + 1)
@@ -164,6 +167,16 @@ class Sampler:
         ids, lengths = pad(joined, self.pad_id)
         source_ids, source_lengths = pad(sources, self.pad_id)
         return Rows(ids, np.array(starts), lengths, source_ids, source_lengths)
+
+    def _pair(self, side: int, index: int) -> tuple[list[int], list[int]]:
+        """Source and target, from memory where they were read before."""
+        if (known := self._read.get((side, index))) is not None:
+            return known
+        pair = tuple(ids.tolist() for ids in self._sides[side][index])
+        self._room -= sum(map(len, pair))
+        if self._room >= 0:
+            self._read[side, index] = pair
+        return pair
 
 
 def pad(rows: list, pad_id: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,9 @@
-"""Batches made ahead in a thread, and brought to a GPU without waiting for it."""
+"""Batches brought to a GPU without waiting for it: the loop makes the next ones while the device still works.
 
-import queue
-import threading
+Measured against a device of 0.2 to 2 ms a step, a thread that draws batches beside the loop is never faster and often
+slower (0.26 instead of 0.20 ms): it shares the interpreter's lock with the loop, which does nothing but start work.
+"""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -11,83 +13,8 @@ from torch import Tensor
 
 from playground.training.batches import Batch
 
-AHEAD = 3  # steps whose batches wait
-SLOTS = 4  # copies to the device that may be on their way
+SLOTS = 4  # copies on their way to the device: so many steps the loop may be ahead of it
 ALIGNED = 16  # bytes
-
-
-class Feeder:
-    """Makes what the next steps need while this one runs.
-
-    What is made must be a pure function of the step; the thread holds ``make`` alone and never speaks to the device.
-
-    Args:
-        make: what a step needs, by its number.
-        last: no step from here on is made.
-    """
-
-    def __init__(self, make: Callable[[int], Any], last: int) -> None:
-        self.make, self.last = make, last
-        self.expected: int | None = None
-        self._over = threading.Event()
-        self._made: queue.Queue = queue.Queue(AHEAD)
-        self._thread: threading.Thread | None = None
-
-    def get(self, step: int) -> Any:
-        """What ``step`` needs; the first call, and one for another step than the next, begins anew.
-
-        Raises:
-            Exception: what ``make`` raised for this step.
-        """
-        if step != self.expected or self._thread is None:
-            self.close()
-            self._start(step)
-        made, error = self._made.get()
-        self.expected = step + 1
-        if error is not None:
-            self.close()
-            raise error
-        return made
-
-    def _start(self, step: int) -> None:
-        self._over, self._made = threading.Event(), queue.Queue(AHEAD)
-        arguments = (self.make, step, self.last, self._made, self._over)
-        self._thread = threading.Thread(target=_make_ahead, args=arguments, name="batches", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Ends the thread, whatever it is doing, and forgets what it made."""
-        thread, self._thread, self.expected = self._thread, None, None
-        if thread is None:
-            return
-        self._over.set()
-        while thread.is_alive():
-            try:
-                self._made.get_nowait()  # it may wait for room
-            except queue.Empty:
-                thread.join(0.01)
-
-    def __del__(self) -> None:
-        self._over.set()
-
-
-def _make_ahead(
-    make: Callable[[int], Any], step: int, last: int, made: queue.Queue, over: threading.Event
-) -> None:
-    while not over.is_set():
-        try:
-            item = (make(step), None) if step < last else (None, IndexError(f"There is no step {step}."))
-        except Exception as error:
-            item = (None, error)
-        while not over.is_set():
-            try:
-                made.put(item, timeout=0.5)  # looks now and then whether it is over
-                break
-            except queue.Full:
-                pass
-        if item[1] is not None:
-            return
-        step += 1
 
 
 Shape = tuple[tuple[str, torch.Size, torch.dtype], ...]

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,7 +18,6 @@ from playground.training.adapting import adapted, rates
 from playground.training.batches import Batch, Rows, Sampler
 from playground.training.device import Device, peak_memory
 from playground.training.distributed import Group, mean_scale
-from playground.training.feeding import Feeder
 from playground.training.graphs import NotRecorded, StepGraphs, can_be_recorded
 from playground.training.journal import Journal, Listener
 from playground.training.labelled import LabelledObjective, LabelledProbe, LabelledSampler, LabelledWriter
@@ -105,9 +103,6 @@ class Trainer:
         self.journal = Journal(folder, device, listener)
         self.journal.measured = self.progress.seconds
         self._ask()
-        self.draw = self._drawing()
-        ahead = device.kind == "cuda" or device.graphs  # on a CPU the loop itself would wait for the thread
-        self.feeder = Feeder(self.draw, self.training.steps) if ahead else None
         self.rates: Rates | None = None
         self.graphs = self._graphs() if device.graphs else None
         self.last_checkpoint = time.monotonic()
@@ -206,9 +201,7 @@ class Trainer:
             self.close()
 
     def close(self) -> None:
-        """Ends the thread that makes batches, and gives back the memory of the graphs."""
-        if self.feeder:
-            self.feeder.close()
+        """Gives back the memory of the graphs."""
         if self.graphs:
             self.graphs.close()
 
@@ -244,28 +237,20 @@ class Trainer:
             self.device.seed(self.training.seed * 1_000_003 + step)
 
     def batches(self, step: int) -> list[Batch]:
-        """This process's micro-batches of ``step``, on the host."""
-        return self.feeder.get(step) if self.feeder else self.draw(step)
+        """This process's micro-batches of ``step``, on the host; in few shapes where they are recorded or compiled.
 
-    def _drawing(self) -> Callable[[int], list[Batch]]:
-        """What makes the batches of a step, for a thread to call too: it knows nothing of the device or the model.
-
-        The whole batch is drawn and hidden first, so any split into processes and micro-batches sees the same.
+        The whole batch is drawn and hidden first, so any split sees the same.
         """
-        sampler, objective, training, group = self.sampler, self.objective, self.training, self.group
-        context, masked = self.config.model.context_length, self.prepared.shape == "labelled"
-        steady = self.device.graphs or (self.device.kind == "cuda" and self.device.compile)
-
-        def draw(step: int) -> list[Batch]:
-            rows: Rows = objective.hide(sampler.train(step, training.batch_size), step)
-            if group.world > 1:
-                rows = rows.part(slice(group.rank, None, group.world))
-            pieces = training.accumulate
-            parts = [rows] if pieces == 1 else [rows.part(slice(i, None, pieces)) for i in range(pieces)]
-            batches = [objective.batch(part) for part in parts]
-            return [steadied(batch, context, masked) for batch in batches] if steady else batches
-
-        return draw
+        rows: Rows = self.objective.hide(self.sampler.train(step, self.training.batch_size), step)
+        if self.group.world > 1:
+            rows = rows.part(slice(self.group.rank, None, self.group.world))
+        pieces = self.training.accumulate
+        parts = [rows] if pieces == 1 else [rows.part(slice(i, None, pieces)) for i in range(pieces)]
+        batches = [self.objective.batch(part) for part in parts]
+        if self.rates is None and not (self.device.kind == "cuda" and self.device.compile):
+            return batches
+        masked = self.prepared.shape == "labelled"
+        return [steadied(batch, self.config.model.context_length, masked) for batch in batches]
 
     def optimize(self, batches: list[Batch], factor: float, scale: float) -> tuple[Tensor, Tensor]:
         """One update of the weights, replayed or not; the loss and the norm of its gradient, still on the device.

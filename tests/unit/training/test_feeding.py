@@ -1,72 +1,10 @@
-"""Batches made ahead and brought to the device: the right ones, in order, and nobody left behind."""
+"""Batches brought to the device: the right ones, in order, however far it is behind."""
 
-import threading
-import time
-
-import pytest
 import torch
 
 from playground.training import feeding
 from playground.training.batches import Batch
-from playground.training.feeding import AHEAD, SLOTS, Courier, Feeder, Room, shape_of
-
-
-def threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "batches"]
-
-
-def until(condition) -> None:
-    limit = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.005)
-
-
-def test_steps_come_in_order_and_are_made_ahead():
-    made = []
-    feeder = Feeder(lambda step: made.append(step) or step * 10, last=100)
-    assert [feeder.get(step) for step in range(7, 12)] == [70, 80, 90, 100, 110]
-    until(lambda: len(made) == 5 + AHEAD + 1)  # and one in its hands
-    time.sleep(0.05)
-    assert made == list(range(7, 12 + AHEAD + 1))
-    feeder.close()
-    assert not threads()
-
-
-def test_another_step_than_the_next_begins_anew():
-    feeder = Feeder(lambda step: step, last=100)
-    assert [feeder.get(step) for step in (3, 4, 40, 41, 5)] == [3, 4, 40, 41, 5]
-    assert len(threads()) == 1
-    feeder.close()
-
-
-def test_what_making_a_batch_raises_is_raised_in_the_loop_at_its_step():
-    def make(step: int) -> int:
-        if step == 2:
-            raise ValueError("step 2 has no text")
-        return step
-
-    feeder = Feeder(make, last=100)
-    assert [feeder.get(0), feeder.get(1)] == [0, 1]
-    with pytest.raises(ValueError, match="step 2 has no text"):
-        feeder.get(2)
-    assert not threads()
-
-
-def test_nothing_is_made_beyond_the_last_step():
-    made = []
-    feeder = Feeder(lambda step: made.append(step) or step, last=2)
-    assert [feeder.get(0), feeder.get(1)] == [0, 1]
-    until(lambda: not any(thread.is_alive() for thread in threads()))
-    assert made == [0, 1]
-    feeder.close()
-
-
-def test_a_feeder_that_is_forgotten_ends_its_thread():
-    feeder = Feeder(lambda step: step, last=10**9)
-    feeder.get(0)
-    del feeder
-    until(lambda: not threads())
+from playground.training.feeding import SLOTS, Courier, Room, shape_of
 
 
 def batch(seed: int, length: int = 5) -> Batch:
