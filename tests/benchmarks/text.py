@@ -1,9 +1,11 @@
-"""The text that benchmarks train on: tiny Shakespeare where it is beside the project, else Python's documentation."""
+"""The text that benchmarks train on: tiny Shakespeare where it is beside the project, else Python's documentation, else ours."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from playground.text.spec import DataSpec, TokenizerSpec
 
+README = Path(__file__).parents[2] / "README.md"
 SHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
 
 
@@ -11,8 +13,12 @@ def characters() -> DataSpec:
     """Cut into characters, as nanoGPT's CPU recipe does."""
     if SHAKESPEARE.exists():
         return DataSpec("file", path=str(SHAKESPEARE), tokenizer=TokenizerSpec("char"))
+    if find_spec("pydoc_data") is None:  # a Python without its documentation
+        return DataSpec("file", path=str(README), tokenizer=TokenizerSpec("char"))
     return DataSpec("python-docs", tokenizer=TokenizerSpec("char"))
 
 
 def title() -> str:
-    return "tiny Shakespeare" if SHAKESPEARE.exists() else "python-docs"
+    if SHAKESPEARE.exists():
+        return "tiny Shakespeare"
+    return "python-docs" if find_spec("pydoc_data") else README.name

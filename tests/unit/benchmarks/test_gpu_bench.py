@@ -144,7 +144,7 @@ def test_time_that_a_part_leaves_goes_to_those_after_it(monkeypatch, tmp_path, c
     monkeypatch.setattr(bench, "PARTS", {"training": 100, "decoding": 50, "resume": 50})
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     assert bench.main(["resume", "training", "decoding"], 210) == 0
-    assert limits == {"card": 25, "training": 100, "decoding": 97.5, "resume": 145}
+    assert limits == {"card": 90, "training": 100, "decoding": 97.5, "resume": 145}
     assert "unknown machine" in capsys.readouterr().out
 
 
