@@ -15,6 +15,7 @@ from playground.errors import PlaygroundError
 from playground.runs.config import TrainingSpec
 
 WORTH_COMPILING = 5000  # steps
+REPEATABLE = (":4096:8", ":16:8")  # the workspaces with which cuBLAS, and torch, promise the same numbers
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def choose_device(training: TrainingSpec, local_rank: int = 0) -> Device:
                 f"There are more processes than CUDA GPUs here ({torch.cuda.device_count()}).",
                 "Start as many processes as there are GPUs, or choose device 'cpu'.",
             )
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # see Device.exact; read when cuBLAS starts
+        if os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in REPEATABLE:  # see Device.exact; read when cuBLAS starts
+            os.environ["CUBLAS_WORKSPACE_CONFIG"] = REPEATABLE[0]
         torch.cuda.set_device(local_rank)
         torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
     else:

@@ -98,17 +98,17 @@ class StepGraphs:
     Args:
         step: a whole optimizer step on batches that lie on the device; returns its numbers (loss, gradient norm),
             leaves no gradients, and reads everything that changes from tensors that stay.
-        state: all tensors that a step changes, in place.
+        changing: all tensors that a step changes, in place, and that outlive it.
         device: where they are.
     """
 
     def __init__(
         self,
         step: Callable[[list[Batch]], Tensor],
-        state: Callable[[], list[Tensor]],
+        changing: list[Tensor],
         device: torch.device,
     ) -> None:
-        self.step, self.state, self.device = step, state, device
+        self.step, self.changing, self.device = step, changing, device
         self.recorder = recorder(device)
         self.courier = Courier(self.recorder.pinned, self.recorder.event)
         self.known: OrderedDict[tuple, tuple[Room, Callable[[], None], Tensor]] = OrderedDict()
@@ -142,8 +142,7 @@ class StepGraphs:
     ) -> tuple[Room, Callable[[], None], Tensor]:
         room = Room(batches, self.device)
         self.courier.bring(batches, room)
-        changed = self.state()
-        before = [tensor.detach().clone() for tensor in changed]
+        before = [tensor.detach().clone() for tensor in self.changing]
         step = lambda: self.step(room.batches)
         try:
             for _ in range(WARM_UPS):
@@ -155,10 +154,10 @@ class StepGraphs:
                 raise MemoryError(_reason(error)) from error
             raise NotRecorded(_reason(error)) from error
         finally:
-            for tensor in changed:
+            for tensor in self.changing:
                 tensor.grad = None  # a step that broke off has left some
             with torch.no_grad():
-                torch._foreach_copy_(changed, before)
+                torch._foreach_copy_(self.changing, before)
         del before
         self.recorder.tidy()
         return room, replay, numbers

@@ -1,6 +1,7 @@
 """The training loop: one optimizer step after another, everything about it written to the run folder."""
 
 import contextlib
+import itertools
 import math
 import time
 from dataclasses import dataclass, replace
@@ -157,16 +158,9 @@ class Trainer:
         begin(self.optimizers)
         self.rates = Rates(self.optimizers, self.device.torch)
         self.scale = torch.ones((), device=self.device.torch)
-        state = lambda: [
-            *self.parameters,
-            *(
-                entry
-                for optimizer in self.optimizers
-                for state in optimizer.state.values()
-                for entry in state.values()
-            ),
-        ]
-        return StepGraphs(self.whole_step, state, self.device.torch)
+        entries = [state.values() for optimizer in self.optimizers for state in optimizer.state.values()]
+        changing = [*self.parameters, *itertools.chain(*entries)]
+        return StepGraphs(self.whole_step, changing, self.device.torch)
 
     def _check_split(self) -> None:
         pieces = self.group.world * self.training.accumulate

@@ -10,6 +10,7 @@ from playground.runs.submit import SETTINGS
 
 needs_cuda = pytest.mark.gpu
 TOUCHY = """
+import torch
 
 def touched(name):
     def fail(*_, **__):

@@ -67,11 +67,11 @@ def assert_same_run(one, other) -> None:
         assert torch.equal(tensor, theirs[name]), name
 
 
-def assert_close(one, other) -> None:
+def assert_close(one, other, rel: float = 1e-3) -> None:
     """Learning rates are float32 on the device, and texts are longer by their padding: the last digits differ."""
     theirs = losses(other)
     for step, loss in losses(one).items():
-        assert loss == pytest.approx(theirs[step], rel=1e-3), step
+        assert loss == pytest.approx(theirs[step], rel=rel), step
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -318,7 +318,7 @@ def test_on_cuda_replayed_steps_have_the_losses_of_steps_made_anew(new_run, monk
         assert worker.run(runs[-1]) == "finished", runs[-1].status().message
         assert ("CUDA graph" in runs[-1].status().device) == (wanted == "1")
     if not (data and model.get("dropout")):
-        assert_close(*runs)
+        assert_close(*runs, rel=1e-2)  # products in TF32, in other shapes where texts are padded
 
 
 @needs_cuda

@@ -7,6 +7,8 @@ from models.spec import ModelSpec
 from playground.runs.config import TrainingSpec
 from playground.training.optimizers import (
     Muon,
+    Rates,
+    begin,
     build_optimizers,
     optimizer_tensors,
     orthogonalize,
@@ -107,3 +109,31 @@ def test_a_restored_optimizer_goes_on_exactly(kind):
     steps(twin, others, 3, 2)
     for name, value in model.state_dict().items():
         assert torch.equal(value, twin.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("kind, momentum", [("adamw", 0.95), ("muon", 0.95), ("sgd", 0.9), ("sgd", 0.0)])
+def test_rates_on_the_device_and_state_made_beforehand_give_the_same_steps(kind, momentum):
+    """What a recorded step needs changes nothing but the last digits: rates are float32 there."""
+    training = TrainingSpec(optimizer=kind, lr=0.01, momentum=momentum)
+    models = []
+    for graphs in (False, True):
+        torch.manual_seed(0)
+        model = build(SPEC.replace(bias=False))  # a bias of keys has no gradient but noise
+        optimizers = build_optimizers(model, training, "cpu", graphs=graphs)
+        dials = Rates(optimizers, torch.device("cpu")) if graphs else None
+        if graphs:
+            begin(optimizers)
+        for step in range(4):
+            model(torch.randint(4, 50, (2, 8))).logits.square().mean().backward()
+            factor = 1 / (step + 1)
+            if dials:
+                dials.factor.fill_(factor)
+                dials.turn()
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["lr"] if graphs else group["base_lr"] * factor
+                optimizer.step()
+                optimizer.zero_grad()
+        models.append(model)
+    for one, other in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
