@@ -78,7 +78,7 @@ class Cuda:
         return torch.empty(size, dtype=torch.uint8, pin_memory=True)
 
     def event(self) -> torch.cuda.Event:
-        return torch.cuda.Event()
+        return torch.cuda.Event(blocking=True)  # whoever waits sleeps, and leaves the core to the app
 
     def wait(self) -> None:
         """Until all that was started is done."""

@@ -34,7 +34,8 @@ def steadied(batch: Batch, context_length: int, masked: bool) -> Batch:
     if "rows" in inputs:  # flat places in [texts, length]
         rows = inputs["rows"] // length * wide + inputs["rows"] % length
         size = _rounded(len(rows), n_texts * wide, PLACES)
-        inputs["rows"], targets = _filled(rows, size, 0), _filled(targets, size, IGNORE)
+        other = torch.arange(size - len(rows))  # each once: gradients of one place many times over add up slowly
+        inputs["rows"], targets = torch.cat([rows, other]), _filled(targets, size, IGNORE)
     elif targets.dim() == 2:
         targets = _filled(targets, wide, IGNORE)
     if "source_ids" in inputs:

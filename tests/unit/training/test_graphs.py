@@ -1,7 +1,10 @@
 """Steps that are replayed are the steps that would have been made: with a double of CUDA graphs, and on CUDA."""
 
+import contextlib
 import csv
+import inspect
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -9,13 +12,14 @@ from safetensors.torch import load_file
 
 from models.spec import ModelSpec
 from playground.finetune.plan import plan
+from playground.labelled.prepare import load_labelled
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.text.prepare import load
 from playground.training import device as device_module
 from playground.training import graphs, worker
 from playground.training.device import Device
 from playground.training.trainer import Trainer
-from tests.unit.training.graph_double import Anew, Double, NoWaiting, Waited, with_graphs
+from tests.unit.training.graph_double import Anew, Double, Event, NoWaiting, Tape, Waited, with_graphs
 
 needs_cuda = pytest.mark.gpu
 PAIRS = {"corpus": "task-addition"}
@@ -196,6 +200,55 @@ def test_what_can_be_recorded_is_a_matter_of_settings_alone():
     assert not graphs.can_be_recorded(lstm.replace(dropout=0.0), padded=True)
 
 
+class Graph:
+    """`torch.cuda.CUDAGraph`, on the double's tape."""
+
+    def replay(self) -> None:
+        self.tape.replay()
+
+
+class Recording:
+    """`torch.cuda.graph`, called as torch's own wants to be called."""
+
+    made: list = []
+    signature = inspect.signature(torch.cuda.graph.__init__)
+
+    def __init__(self, *args, **kwargs) -> None:
+        self.given = self.signature.bind(self, *args, **kwargs).arguments
+        Recording.made.append(self.given)
+
+    def __enter__(self) -> None:
+        self.given["cuda_graph"].tape = Tape()
+        self.given["cuda_graph"].tape.__enter__()
+
+    def __exit__(self, *error) -> None:
+        self.given["cuda_graph"].tape.__exit__(*error)
+        self.given["cuda_graph"].tape.spoil()
+
+
+def test_the_recorder_for_cuda_uses_torch_as_torch_is(new_run, doubled, monkeypatch):
+    """Without a GPU: `Cuda` itself, where torch's graph, streams and events are doubles."""
+    doubled(Anew)
+    anew = new_run({"dropout": 0.1})
+    worker.run(anew)
+    stream = MagicMock(spec=torch.cuda.Stream)
+    for name, double in {
+        "CUDAGraph": Graph, "graph": Recording, "Stream": lambda device: stream, "Event": lambda blocking: Event(),
+        "current_stream": lambda device: stream, "stream": lambda stream: contextlib.nullcontext(),
+        "graph_pool_handle": lambda: (0, 1), "synchronize": lambda device: None, "empty_cache": lambda: None,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, double)
+    monkeypatch.setattr(graphs.Cuda, "pinned", lambda self, size: torch.empty(size, dtype=torch.uint8))
+    monkeypatch.setattr(graphs, "recorder", graphs.Cuda)
+    run = new_run({"dropout": 0.1})
+    assert worker.run(run) == "finished", run.status().message
+    assert "CUDA graph" in run.status().device
+    assert_same_run(run, anew)
+    (given,) = Recording.made
+    assert given["stream"] is stream and given["pool"] == (0, 1) and given["capture_error_mode"] == "thread_local"
+    assert stream.wait_stream.call_count == 2 * graphs.WARM_UPS
+
+
 class Refusing(Double):
     """Ends a recording as CUDA does: the step's own error, then that of a recording that is no longer valid."""
 
@@ -264,9 +317,10 @@ def test_no_step_waits_for_the_device(new_run, doubled, monkeypatch):
     assert len(losses(run)) == 25 and not trainer.graphs.known
 
 
-def test_nothing_waits_between_the_batches_of_an_evaluation(new_run, monkeypatch):
-    for data, training in ((None, {}), (PAIRS, {"loss_on": "answer"})):
-        run = new_run(training=training, data=data)
+def test_nothing_waits_between_the_batches_of_an_evaluation(new_run, table):
+    text, answers = new_run({"context_length": 48}), new_run(training={"loss_on": "answer"}, data=PAIRS)
+    worker.run(text)
+    for run in (text, answers, _tuned(text, table, {"method": "all"}, {"steps": 2, "batch_size": 8})):
         worker.run(run)
         trainer = _plain(run)
         batches = [trainer.objective.batch(trainer.sampler.train(step, 4)) for step in range(3)]
@@ -277,8 +331,9 @@ def test_nothing_waits_between_the_batches_of_an_evaluation(new_run, monkeypatch
 
 
 def _plain(folder) -> Trainer:
-    config = folder.config()
-    return Trainer(folder, config, load(folder.about()["data_folder"]), device_module.choose_device(config.training))
+    config, path = folder.config(), folder.about()["data_folder"]
+    prepared = load_labelled(path) if config.finetune else load(path)
+    return Trainer(folder, config, prepared, device_module.choose_device(config.training))
 
 
 def test_graphs_are_for_one_process_on_cuda_without_scaled_losses(monkeypatch):
