@@ -89,7 +89,7 @@ class Bound:
             value = given if isinstance(given, ort.OrtValue) else ort.OrtValue.ortvalue_from_numpy(given, "cpu", 0)
             self._kept.append(value)
             self.binding.bind_ortvalue_output(name, value)
-        self._options = self._run_options(capture)
+        self._options, self._unwaited = self._run_options(capture)
 
     @staticmethod
     def _moved(value: ort.OrtValue, memory: str) -> ort.OrtValue:
@@ -104,24 +104,33 @@ class Bound:
             self._copied.append((value, array))
         return value
 
-    def _run_options(self, capture: bool) -> ort.RunOptions | None:
+    def _run_options(self, capture: bool) -> tuple[ort.RunOptions | None, ort.RunOptions | None]:
+        """For runs that are waited for, and for those that are not."""
         if not self._on_gpu:
-            return None
-        options, number = ort.RunOptions(), next(_ids) if capture else None
-        options.add_run_config_entry("gpu_graph_id", str(number) if capture else UNCAPTURED)
+            return None, None
+        number = next(_ids) if capture else None
+        both = ort.RunOptions(), ort.RunOptions()
+        for options, unwaited in zip(both, "01", strict=True):
+            options.add_run_config_entry("gpu_graph_id", str(number) if capture else UNCAPTURED)
+            options.add_run_config_entry("disable_synchronize_execution_providers", unwaited)
         if capture:
             weakref.finalize(self, _release, self.session, number)
-        return options
+        return both
 
-    def run(self) -> None:
-        """Runs it on what the inputs hold now."""
+    def run(self, wait: bool = True) -> None:
+        """Runs it on what the inputs hold now.
+
+        Args:
+            wait: until it is done. Where several runs of a session follow each other, only the last has to be waited for;
+                before, nothing may be read or written.
+        """
         if not self._on_gpu:
             self.session.run_with_iobinding(self.binding)
             return
         with GPU:
             for value, array in self._copied:
                 value.update_inplace(array)
-            self.session.run_with_iobinding(self.binding, self._options)
+            self.session.run_with_iobinding(self.binding, self._options if wait else self._unwaited)
 
     def made(self) -> dict[str, ort.OrtValue]:
         """The outputs of the last run, by name."""

@@ -119,7 +119,7 @@ class Engine:
         if choose:
             yield from self._follow(ids, most, lambda written: int(choose(model.logits[0])), stop, source_ids, cancelled, True)
         elif sampling.temperature == 0 and sampling.repetition_penalty == 1.0:
-            yield from self._follow(ids, most, lambda written: int(model.likeliest()[0]), stop, source_ids, cancelled)
+            yield from self._greedy(ids, most, stop, source_ids, cancelled)
         else:
             drawn = lambda written: int(model.draw(sampling, rng, [written])[0][0])
             yield from self._follow(ids, most, drawn, stop, source_ids, cancelled)
@@ -156,11 +156,7 @@ class Engine:
         own: bool = False,
     ) -> Iterator[int]:
         """Token after token; ``own``: ``pick`` chooses without the model, which must be told what."""
-        model, written = self.model, list(ids)
-        if source_ids is not None:
-            model.source(source_ids)
-        room = len(written) + most if self.about.architecture in RECURRENT else self.about.context_length
-        model.begin([written[-room:]])
+        model, written, room = self.model, list(ids), self._begin(ids, most, source_ids)
         for i in range(most):
             token = pick(written)
             if token in stop or cancelled():
@@ -173,6 +169,38 @@ class Engine:
                 model.begin([written[-(room // 2) :]])
             else:
                 model.advance(np.array([token]) if own else None)
+
+    def _greedy(
+        self,
+        ids: Sequence[int],
+        most: int,
+        stop: Sequence[int],
+        source_ids: Sequence[int] | None,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[int]:
+        """The likeliest tokens: one by one on a CPU; on a GPU, which would wait for every question, some at a time."""
+        model, written, room = self.model, list(ids), self._begin(ids, most, source_ids)
+        left = most
+        while left > 0:
+            n = min(left, model.block, room - int(model.length[0]) + 1)
+            for token in model.ahead(n)[0].tolist():
+                if token in stop or cancelled():
+                    return
+                yield token
+                written.append(token)
+            left -= n
+            if left and int(model.length[0]) >= room:
+                model.begin([written[-(room // 2) :]])
+            elif left:
+                model.advance()
+
+    def _begin(self, ids: Sequence[int], most: int, source_ids: Sequence[int] | None) -> int:
+        """Reads a prompt; how many tokens are seen at the most."""
+        if source_ids is not None:
+            self.model.source(source_ids)
+        room = len(ids) + most if self.about.architecture in RECURRENT else self.about.context_length
+        self.model.begin([list(ids)[-room:]])
+        return room
 
     def logits_along(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
         """Scores of what follows each token of a text, float32 ``[length, vocabulary]``. What is being written stays.

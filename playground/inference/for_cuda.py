@@ -6,11 +6,10 @@ from onnx import helper, numpy_helper
 
 from playground.inference.half import HALF, halve
 from playground.inference.half_attention import ATTENTION, BIAS, whole_cache, with_half_attention
+from playground.inference.laps import BLOCK, COUNT, LENGTHS, LIKELIEST, PLACES, SAID
 
 MICROSOFT = "com.microsoft"
 NORMS = {"LayerNormalization": "SkipLayerNormalization", "SimplifiedLayerNormalization": "SkipSimplifiedLayerNormalization"}
-LIKELIEST, LENGTHS, PLACES = "likeliest", "seqlens_after", "positions_after"
-"""The outputs that a step hands to the next one."""
 
 
 def has_bias(model: onnx.ModelProto) -> bool:
@@ -21,14 +20,18 @@ def has_bias(model: onnx.ModelProto) -> bool:
 
 
 def for_cuda(model: onnx.ModelProto, half: bool) -> onnx.ModelProto:
-    """A fused decoder (`onnx_export.fused`) that CUDA runs alone, so that one CUDA graph can hold a whole step.
+    """A fused decoder (`onnx_export.fused`) that CUDA runs alone, so that one CUDA graph can hold a whole step: :func:`lean`,
+    :func:`with_next_step`.
+    """
+    return with_next_step(lean(model, half))
+
+
+def lean(model: onnx.ModelProto, half: bool) -> onnx.ModelProto:
+    """The same arithmetic as CUDA has kernels for it, in as few as can be.
 
     Args:
         model: it is changed. Keys and values in 8 bits become 16-bit floats.
         half: all floats in 16 bits; else attention and its cache alone, which there are no others of.
-
-    Returns:
-        The model with :func:`with_next_step`'s outputs.
     """
     is_half = any(value.type.tensor_type.elem_type == HALF for value in model.graph.input)
     if half and not is_half:
@@ -37,36 +40,53 @@ def for_cuda(model: onnx.ModelProto, half: bool) -> onnx.ModelProto:
     elif not is_half:
         model = with_half_attention(model)
     join_norms(model)
-    return with_next_step(model)
+    return model
 
 
 def with_next_step(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Adds what a step hands to the next: ``likeliest``, the likeliest tokens ``[…, 1]`` under the logits ``[…, vocabulary]``,
-    and of a fused decoder ``seqlens_after`` and, with positions that are added, ``positions_after``.
+    """Adds what a step hands to the next: ``likeliest``, the likeliest next token of each text ``[batch, 1]``, and of a fused
+    decoder ``seqlens_after`` and, with positions that are added, ``positions_after``. These go to other memory than they come
+    from: a captured step is run several times before its graph is ready, which must change nothing.
 
-    They go to other memory than they come from: a captured step is run several times before its graph is ready, which
-    must change nothing.
+    Also ``said`` ``[batch, BLOCK]``, written in place: the tokens of the last steps, each where ``count`` ``[batch, 1]`` says,
+    which goes round.
     """
     graph = model.graph
-    logits = next(value for value in graph.output if value.name == "logits")
+    logits, scores = next(value for value in graph.output if value.name == "logits"), "logits"
     is_sequence = len(logits.type.tensor_type.shape.dim) == 3
-    shape = ["batch", "sequence"] if is_sequence else ["batch", 1]
-    graph.node.append(
-        helper.make_node("ArgMax", ["logits"], [LIKELIEST], name=LIKELIEST, axis=-1, keepdims=int(not is_sequence))
-    )
-    graph.output.append(helper.make_tensor_value_info(LIKELIEST, onnx.TensorProto.INT64, shape))
+    if is_sequence:
+        scores = f"{LIKELIEST}.logits"
+        graph.initializer.append(numpy_helper.from_array(np.array([-1]), f"{LIKELIEST}.last"))
+        graph.node.append(helper.make_node("Gather", ["logits", f"{LIKELIEST}.last"], [scores], name=scores, axis=1))
+    graph.node.append(helper.make_node("ArgMax", [scores], [LIKELIEST], name=LIKELIEST, axis=-1, keepdims=int(not is_sequence)))
+    graph.output.append(helper.make_tensor_value_info(LIKELIEST, onnx.TensorProto.INT64, ["batch", 1]))
     given = {value.name: value for value in graph.input}
     for before, after in (("seqlens_k", LENGTHS), ("position_ids", PLACES)):
-        if before not in given or "seqlens_k" not in given:
-            continue
-        one = f"{after}.one"
-        kind = given[before].type.tensor_type.elem_type
-        graph.initializer.append(numpy_helper.from_array(np.ones(1, dtype=helper.tensor_dtype_to_np_dtype(kind)), one))
-        graph.node.append(helper.make_node("Add", [before, one], [after], name=after))
-        value = graph.output.add()
-        value.CopyFrom(given[before])
-        value.name = after
+        if "seqlens_k" in given and before in given:
+            _one_more(graph, given[before], after)
+    wide = lambda name, n: helper.make_tensor_value_info(name, onnx.TensorProto.INT64, ["batch", n])
+    graph.input.extend([wide("count", 1), wide(SAID, BLOCK)])
+    _one_more(graph, graph.input[-2], COUNT, BLOCK)
+    graph.node.append(
+        helper.make_node("ScatterElements", [SAID, "count", LIKELIEST], [f"{SAID}_after"], name=f"{SAID}_after", axis=1)
+    )
+    graph.output.append(wide(f"{SAID}_after", BLOCK))
     return model
+
+
+def _one_more(graph: onnx.GraphProto, given: onnx.ValueInfoProto, after: str, around: int = 0) -> None:
+    """An output that is an input plus one; ``around``: and begins anew at 0 there."""
+    dtype = helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type)
+    number = lambda name, value: graph.initializer.append(numpy_helper.from_array(np.array([value], dtype=dtype), name))
+    number(f"{after}.one", 1)
+    added = f"{after}.sum" if around else after
+    graph.node.append(helper.make_node("Add", [given.name, f"{after}.one"], [added], name=added))
+    if around:
+        number(f"{after}.around", around)
+        graph.node.append(helper.make_node("Mod", [added, f"{after}.around"], [after], name=after))
+    value = graph.output.add()
+    value.CopyFrom(given)
+    value.name = after
 
 
 def join_norms(model: onnx.ModelProto) -> None:

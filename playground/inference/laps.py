@@ -5,7 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 import onnxruntime as ort
 
-from playground.inference.binding import Bound, fetched, held, put
+from playground.inference.binding import Bound, fetched, held, places, put
+
+LIKELIEST, LENGTHS, PLACES, COUNT = "likeliest", "seqlens_after", "positions_after", "count_after"
+"""The outputs that a step hands to the next one; `for_cuda.with_next_step` adds them to a graph."""
+SAID, BLOCK = "said", 16  # the likeliest tokens of some steps, so that they are fetched at once
+
+
+def spare(batch: int) -> dict[str, np.ndarray]:
+    """What such a graph takes besides, for runs that are no steps."""
+    return {"count": np.zeros((batch, 1), dtype=np.int64), SAID: np.zeros((batch, BLOCK), dtype=np.int64)}
 
 
 class Laps:
@@ -15,9 +24,10 @@ class Laps:
 
     Args:
         session: of a graph with `for_cuda.with_next_step`'s outputs.
-        first: what is handed on, as it is at first, by the name of its input: ``input_ids`` among them.
+        batch: how many texts.
+        first: what is handed on besides the tokens, as it is at first, by the name of its input.
         handed: from which output each of these comes.
-        fixed: the inputs that stay as they are.
+        fixed: the inputs that stay as they are, but for arrays that kernels read in CPU memory.
         written: buffers of other outputs, such as a cache that is written in place.
         logits: the shape of that output.
         capture: replay each lap as a CUDA graph.
@@ -26,6 +36,7 @@ class Laps:
     def __init__(
         self,
         session: ort.InferenceSession,
+        batch: int,
         first: Mapping[str, np.ndarray],
         handed: Mapping[str, str],
         fixed: Mapping[str, np.ndarray | ort.OrtValue],
@@ -33,14 +44,22 @@ class Laps:
         logits: tuple[int, ...],
         capture: bool,
     ) -> None:
+        none, handed = spare(batch), {"input_ids": LIKELIEST, "count": COUNT, **handed}
+        first = {"input_ids": none["count"], "count": none["count"], **first}
         self.buffers = [{name: held(array, "cuda") for name, array in first.items()} for _ in range(2)]
         self.scores = held(np.zeros(logits, dtype=np.float32), "cuda")
+        self.said = held(none[SAID], "cuda")
+        self.count = 0  # of laps that were run; where the graph puts a token is this modulo BLOCK
         self.next = 0  # the lap that runs next; its inputs hold what the one before gave
+        where = places(session)  # an array that kernels read in CPU memory stays one: what is written there is seen
+        copied = lambda name, given: held(given, "cuda") if isinstance(given, np.ndarray) and where[name] == "cuda" else given
+        fixed = {name: copied(name, given) for name, given in fixed.items()}
+        fixed, written = {**fixed, SAID: self.said}, {**written, "logits": self.scores, f"{SAID}_after": self.said}
         self._laps = [
             Bound(
                 session,
                 {**fixed, **self.buffers[i]},
-                {"logits": self.scores, **written, **{handed[name]: self.buffers[1 - i][name] for name in first}},
+                {**written, **{handed[name]: self.buffers[1 - i][name] for name in first}},
                 capture,
             )
             for i in range(2)
@@ -50,10 +69,15 @@ class Laps:
         """Overwrites what the next lap reads."""
         put(self.buffers[self.next][name], array)
 
-    def run(self) -> None:
-        """The next lap."""
-        self._laps[self.next].run()
+    def run(self, wait: bool = True) -> None:
+        """The next lap; see `Bound.run`."""
+        self._laps[self.next].run(wait)
         self.next = 1 - self.next
+        self.count += 1
+
+    def latest(self, n: int) -> np.ndarray:
+        """The likeliest tokens after each of the last ``n`` laps, BLOCK at the most, ``[batch, n]``."""
+        return fetched(self.said)[:, np.arange(self.count - n, self.count) % BLOCK]
 
     def tokens(self) -> np.ndarray:
         """The tokens ``[batch]`` that the next lap reads: the likeliest ones, unless others were put there."""

@@ -10,7 +10,7 @@ import onnxruntime as ort
 from playground.errors import PlaygroundError
 from playground.inference.about import About, graph_file
 from playground.inference.binding import Bound, fetched, held, kept_in, put
-from playground.inference.laps import Laps
+from playground.inference.laps import BLOCK, LENGTHS, PLACES, Laps, spare
 from playground.inference.opening import Opened, open_fused, open_recurrent
 from playground.inference.sampling import Sampling, steps
 from playground.inference.session import NOT_ON_GPU, open_session, running_on
@@ -39,6 +39,7 @@ class Writer:
     provider: str
     uncaptured: str = NOT_ON_GPU
     last: np.ndarray | None = None
+    block: int = 1  # tokens that are best chosen at once
 
     def begin(self, texts: Sequence[Sequence[int]]) -> None:
         """Begins anew with these texts, one for each place of the batch.
@@ -87,20 +88,29 @@ class Writer:
         self.advance(np.asarray(tokens))
         return self.logits
 
+    def ahead(self, n: int) -> np.ndarray:
+        """The ``n`` likeliest next tokens of each text ``[batch, n]``; the last of them is not read yet.
+
+        Raises:
+            PlaygroundError: when there is no room for all but the last.
+        """
+        said = [self.likeliest()]
+        for _ in range(n - 1):
+            self.advance()
+            said.append(self.likeliest())
+        return np.stack(said, axis=1)
+
     def greedy(self, n: int, texts: Sequence[Sequence[int]] | None = None) -> np.ndarray:
         """The ``n`` likeliest next tokens of each text ``[batch, n]``.
 
         Args:
             texts: what to begin anew with; None goes on where the last call ended.
         """
-        said = np.empty((self.batch, n), dtype=np.int64)
-        for i in range(n):
-            if texts is None or i:
-                self.advance()
-            else:
-                self.begin(texts)
-            said[:, i] = self.likeliest()
-        return said
+        if texts is None:
+            self.advance()
+        else:
+            self.begin(texts)
+        return self.ahead(n)
 
     def along(self, ids: Sequence[int], start: int = 0, source: Sequence[int] | None = None) -> np.ndarray:
         """Logits of what follows each token of one text from ``start`` on, float32 ``[n - start, vocabulary]``; of an
@@ -159,13 +169,33 @@ class _OnDevice(Writer):
         self.last = found[0]
         return found
 
-    def _go_on(self, tokens: np.ndarray | None) -> None:
-        """A step on the device."""
+    def ahead(self, n: int) -> np.ndarray:
+        if self.laps is None:
+            return super().ahead(n)
+        said = [self.likeliest()[:, None]]
+        for start in range(1, n, BLOCK):
+            steps = min(BLOCK, n - start)
+            for i in range(steps):
+                self._go_on(None, wait=i + 1 == steps)
+            said.append(self.laps.latest(steps))
+        self.last = said[-1][:, -1]
+        return np.concatenate(said, axis=1)
+
+    def _go_on(self, tokens: np.ndarray | None, wait: bool = True) -> None:
+        """A step on the device.
+
+        Raises:
+            PlaygroundError: when there is no room.
+        """
         if tokens is not None:
             self.last = tokens
             self.laps.put("input_ids", np.ascontiguousarray(tokens, dtype=np.int64).reshape(-1, 1))
-        self.laps.run()
+        self._before_step()
+        self.laps.run(wait)
         self.length += 1
+
+    def _before_step(self) -> None:
+        """What is to be checked or told before a step."""
 
     def _open(self) -> None:
         """Ties the memory. On a GPU both laps are tried, which captures them; where a card refuses, what comes next is tried."""
@@ -175,13 +205,14 @@ class _OnDevice(Writer):
             try:
                 self._tie()
                 if self.laps is not None:
+                    self.block = BLOCK
                     self.laps.run()
                     self.laps.run()
                 return
             except Exception as error:  # ONNX Runtime raises its own kinds
                 if self.provider != "CUDA":
                     raise
-                self.laps = None
+                self.laps, self.block = None, 1
                 self.opened.step_down(error)
 
     def _tie(self) -> None:
@@ -251,15 +282,14 @@ class Decoder(_OnDevice):
         """A step on the device. How long the longest text is, which kernels read on the CPU, is told a captured step as the
         most it can be, for it would not see that number change: how far each text reaches is in ``seqlens_k``.
         """
-        from playground.inference.for_cuda import LENGTHS, LIKELIEST, PLACES
-
         batch = self.batch
-        first = {"input_ids": np.zeros((batch, 1), np.int64), "seqlens_k": np.zeros(batch, np.int32)}
+        first = {"seqlens_k": np.zeros(batch, np.int32)}
         if self._adds_places:
             first["position_ids"] = np.zeros((batch, 1), np.int64)
         fixed = {"rows": np.arange(batch), "total_sequence_length": self._total, **self._given()}
-        handed = {"input_ids": LIKELIEST, "seqlens_k": LENGTHS, "position_ids": PLACES}
-        return Laps(self.session, first, handed, fixed, self._written(), (batch, self.about.vocab_size), not self.uncaptured)
+        handed = {"seqlens_k": LENGTHS, "position_ids": PLACES}
+        shape = (batch, self.about.vocab_size)
+        return Laps(self.session, batch, first, handed, fixed, self._written(), shape, not self.uncaptured)
 
     @property
     def _adds_places(self) -> bool:
@@ -279,7 +309,8 @@ class Decoder(_OnDevice):
 
     def _asked(self, ids, rows, before, total, places) -> dict[str, np.ndarray]:
         inputs = {"input_ids": ids, "rows": rows.astype(np.int64), "seqlens_k": before, "total_sequence_length": total}
-        return {**inputs, "position_ids": places} if self._adds_places else inputs
+        inputs |= {"position_ids": places} if self._adds_places else {}
+        return inputs if self.provider == "CPU" else {**inputs, **spare(len(rows))}
 
     def begin(self, texts: Sequence[Sequence[int]]) -> None:
         lengths = np.array([len(text) for text in texts], dtype=np.int32)
@@ -305,18 +336,20 @@ class Decoder(_OnDevice):
         if self._adds_places:
             self.laps.put("position_ids", lengths[:, None].astype(np.int64))
 
-    def advance(self, tokens: np.ndarray | None = None) -> None:
+    def _before_step(self) -> None:
         longest = int(self.length.max())
         if longest >= self.room:
             raise PlaygroundError(f"The cache holds {self.room} tokens and is full.", "Read a shorter text anew.")
+        self._total[0] = longest + 1 if self.uncaptured else self.room
+
+    def advance(self, tokens: np.ndarray | None = None) -> None:
         if self.laps is not None:
-            self._total[0] = longest + 1 if self.uncaptured else self.room
             self._go_on(tokens)
             return
+        self._before_step()
         self.last = self._chosen() if tokens is None else tokens
         self._ids[:, 0] = self.last
         self._places[:, 0] = self.length
-        self._total[0] = longest + 1
         self._one.run()
         self.length += 1
 
@@ -450,16 +483,15 @@ class Recurrent(_OnDevice):
         return [held(self._zeros.copy(), memory) for _ in self._names]
 
     def _laps(self) -> Laps:
-        from playground.inference.for_cuda import LIKELIEST
-
-        first = {"input_ids": np.zeros((self.batch, 1), np.int64), **{f"past_{name}": self._zeros for name in self._names}}
-        handed = {"input_ids": LIKELIEST, **{f"past_{name}": f"present_{name}" for name in self._names}}
-        return Laps(self.session, first, handed, {}, {}, self._scores.shape, not self.uncaptured)
+        first = {f"past_{name}": self._zeros for name in self._names}
+        handed = {f"past_{name}": f"present_{name}" for name in self._names}
+        return Laps(self.session, self.batch, first, handed, {}, {}, self._scores.shape, not self.uncaptured)
 
     def _bound(self, ids: np.ndarray, logits: np.ndarray, before: list | dict, after: list) -> Bound:
         """From the state in some buffers to that in others."""
         inputs = {f"past_{name}": state for name, state in zip(self._names, before, strict=True)}
         outputs = {f"present_{name}": state for name, state in zip(self._names, after, strict=True)}
+        inputs |= {} if self.provider == "CPU" else spare(len(ids))
         return Bound(self.session, {"input_ids": ids, **inputs}, {"logits": logits, **outputs})
 
     def begin(self, texts: Sequence[Sequence[int]]) -> None:

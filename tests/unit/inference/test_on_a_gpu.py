@@ -17,7 +17,8 @@ from playground.inference.attention import Watcher
 from playground.inference.binding import fetched, held, put
 from playground.inference.choosing import Chooser
 from playground.inference.engine import Engine
-from playground.inference.for_cuda import for_cuda
+from playground.inference.for_cuda import lean
+from playground.inference.laps import BLOCK
 from playground.inference.reader import Reader
 from playground.inference.sampling import Sampling, steps
 from playground.inference.writers import Decoder
@@ -101,7 +102,7 @@ def test_every_precision_writes_the_same_on_the_gpu_and_on_the_cpu(precision, ba
     """But for the rounding of 8 and 16 bits; and to the last digit what a CPU makes of the same rewritten graph."""
     _, folder = exports(WRITERS["llama"], PRECISIONS, times=1.0)
     on_gpu, on_cpu = (Engine(folder, precision, batch, device).model for device in ("cuda", "cpu"))
-    graph = for_cuda(onnx.load(folder / f"fused.{precision}.onnx"), half=precision not in ("fp32", "kv8"))
+    graph = lean(onnx.load(folder / f"fused.{precision}.onnx"), half=precision not in ("fp32", "kv8"))
     rewritten = Decoder(graph.SerializeToString(), on_cpu.about, batch, device="cpu")
     assert (on_gpu.provider, on_cpu.provider, rewritten.provider) == ("CUDA", "CPU", "CPU")
     texts = prompts(batch, 7)
@@ -179,6 +180,27 @@ def test_a_text_longer_than_the_context_goes_on_as_in_torch(name, exports, gpu):
     ours = list(Engine(folder, "fp32").generate([5, 9, 11], most, source_ids=source))
     greedy = lambda logits: int(logits.argmax())
     assert ours == list(decode(model, [5, 9, 11], most, greedy, source_ids=source))
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "alibi", "lstm"])
+def test_blocks_of_tokens_are_fetched_at_once_and_are_those_of_single_steps(kind, exports, gpu, monkeypatch):  # noqa: F811
+    """More than one block, from a block that is begun in the middle; only the last step of each is waited for."""
+    _, folder = exports({**WRITERS, **RECURRENT}[kind].replace(context_length=64))
+    writer, texts = Engine(folder, batch=2).model, prompts(2, 5, equal=True)
+    writer.begin(texts)
+    right = [writer.likeliest()]
+    for _ in range(49):
+        writer.advance()
+        right.append(writer.likeliest())
+    right = np.stack(right, axis=1)
+    fetched_, numpy = [], gpu_double.Value.numpy
+    monkeypatch.setattr(gpu_double.Value, "numpy", lambda self: fetched_.append(self.shape()) or numpy(self))
+    writer.begin(texts)
+    assert (writer.ahead(7) == right[:, :7]).all()
+    writer.advance()
+    assert (writer.ahead(43) == right[:, 7:]).all()
+    assert writer.length.tolist() == [54, 54] and (writer.last == right[:, -1]).all()
+    assert len(fetched_) <= 8 and all(np.prod(shape) <= 2 * BLOCK for shape in fetched_)
 
 
 def test_twins_write_at_the_same_time_without_disturbing_each_other(exports, gpu):  # noqa: F811
@@ -372,7 +394,7 @@ class TestDrawing:
         monkeypatch.setattr(gpu_double.Value, "numpy", lambda self: read.append(self.shape()) or numpy(self))
         list(engine.write([5, 9], 12, Sampling(0.8), np.random.default_rng(7)))
         list(engine.generate([5, 9], 12))
-        assert read and all(np.prod(shape) <= 3 for shape in read)
+        assert read and all(np.prod(shape) <= BLOCK for shape in read)
         assert engine.model._chooser is not None
 
     def test_steps_that_sort_or_look_back_are_drawn_on_the_cpu(self, exports, gpu):  # noqa: F811
