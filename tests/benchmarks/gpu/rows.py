@@ -56,10 +56,10 @@ class Setting:
 
 
 def failed(what: str, error: BaseException | str, goal: str = "") -> Row:
-    """A row for what went wrong: the last line of the error."""
-    lines = str(error).strip().splitlines() or [""]
+    """A row for what went wrong: the sentence of the error (CUDA's errors go on with advice; the part's log has all)."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     name = "" if isinstance(error, str) else f"{type(error).__name__}: "
-    return Row(what, f"failed: {name}{lines[-1].strip()[:300]}", goal, False, "failed")
+    return Row(what, f"failed: {name}{lines[0][:300]}", goal, False, "failed")
 
 
 def skipped(what: str, why: str, goal: str = "") -> Row:

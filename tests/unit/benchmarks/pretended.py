@@ -62,7 +62,7 @@ def pretended(gpu, monkeypatch):  # noqa: F811
         "get_device_properties": lambda index: card, "is_bf16_supported": lambda including_emulation=True: True,
         "synchronize": lambda: None, "Event": Event, "Stream": lambda: stream, "current_stream": lambda: stream,
         "stream": lambda chosen: contextlib.nullcontext(), "CUDAGraph": Graph, "graph": recording,
-        "reset_peak_memory_stats": lambda: None, "empty_cache": lambda: None,
+        "is_current_stream_capturing": lambda: False, "reset_peak_memory_stats": lambda: None, "empty_cache": lambda: None,
         "memory_allocated": lambda: GIGABYTE, "max_memory_allocated": lambda: 3 * GIGABYTE,
     }  # fmt: skip
     for name, fake in fakes.items():

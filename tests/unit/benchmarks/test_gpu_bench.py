@@ -31,7 +31,7 @@ def measure(setting):
     "broken": """
 def measure(setting):
     yield Row('first', 'there')
-    raise ValueError('what\\nwent wrong')""",
+    raise ValueError('went wrong\\nFor debugging consider this and that')""",
     "lacking": """
 import charset_normalizer_that_is_not_there
 def measure(setting):
@@ -111,7 +111,7 @@ def test_a_part_is_stopped_at_its_time_and_leaves_what_it_has(run_fake):
 @pytest.mark.parametrize(
     ("name", "says"), [("broken", "ValueError: went wrong"), ("killed", "signal 9"), ("mistaken", "No module")]
 )
-def test_a_part_that_fails_is_a_row_with_the_last_line(run_fake, name, says):
+def test_a_part_that_fails_is_a_row_that_says_why(run_fake, name, says):
     part, _ = run_fake(name)
     assert part.state == "failed" and says in part.rows[-1].measured and part.rows[-1].state == "failed"
 
@@ -149,14 +149,15 @@ def test_time_that_a_part_leaves_goes_to_those_after_it(monkeypatch, tmp_path, c
 
 
 def test_the_table_says_what_was_met_missed_and_failed(tmp_path):
-    rows = [Row("fast | slow", "1 s", "< 2 s", True), Row("b", "3 s", "< 2 s", False), failed("c", RuntimeError("x\nlast line"))]
+    rows = [Row("fast | slow", "1 s", "< 2 s", True), Row("b", "3 s", "< 2 s", False)]
+    rows.append(failed("c", RuntimeError("what it was\nand advice")))
     report = Report(tmp_path / "t.json", machine={"name": "NVIDIA X", "nvidia_smi": {"driver_version": "580"}, "cuda": "13.0"})
     report.parts.append(Part("p", "done", rows=rows))
     report.save()
     table = report.table()
     assert table.startswith("NVIDIA X, driver 580, CUDA 13.0, torch ?")
     assert "| p | fast \\| slow | 1 s | < 2 s | met |" in table and "| p | b | 3 s | < 2 s | MISSED |" in table
-    assert "| p | c | failed: RuntimeError: last line |  | FAILED |" in table
+    assert "| p | c | failed: RuntimeError: what it was |  | FAILED |" in table
     assert json.loads(report.path.read_text())["table"] == table
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
