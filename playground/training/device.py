@@ -29,6 +29,7 @@ class Device:
         dtype: of the matrix products; weights and optimizer state stay float32.
         compile: whether ``torch.compile`` is used.
         graphs: whether whole steps are recorded as CUDA graphs and replayed (`playground.training.graphs`).
+        strict: whether operators that do not give the same numbers every time are refused, see `exact`.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Device:
     dtype: torch.dtype
     compile: bool
     graphs: bool = False
+    strict: bool = True
 
     @property
     def torch(self) -> torch.device:
@@ -56,9 +58,10 @@ class Device:
         share a workspace between streams. Told to be deterministic, flash attention and memory-efficient attention
         give every sum one owner, cuDNN's attention stands back, and ``torch.compile`` chooses without measuring. What
         else our models use is deterministic as it is (the gradients of embeddings and of chosen rows are sorted before
-        they are added, cross-entropy is of one dimension); an operator that could not promise it would raise.
+        they are added, cross-entropy is of one dimension); an operator that cannot promise it raises, and the trainer
+        goes on less strictly and says so.
         """
-        if self.kind != "cuda":
+        if self.kind != "cuda" or not self.strict:
             yield
             return
         before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
@@ -81,7 +84,7 @@ class Device:
 
     def describe(self) -> str:
         """What really runs, such as "NVIDIA H100, bfloat16, compiled, CUDA graph"."""
-        ways = ["compiled"] * self.compile + ["CUDA graph"] * self.graphs
+        ways = ["compiled"] * self.compile + ["CUDA graph"] * self.graphs + ["not repeatable"] * (not self.strict)
         return ", ".join([self.name, str(self.dtype).removeprefix("torch."), *ways])
 
 

@@ -38,6 +38,7 @@ from playground.training.steady import steadied
 
 GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
 POLL_SECONDS = 0.1
+NOT_REPEATABLE = "does not have a deterministic implementation"  # as torch says of an operator
 SHAPES = 128  # of batches that are compiled; beyond, torch runs the model as it is
 
 
@@ -254,6 +255,16 @@ class Trainer:
             factor: what to multiply every learning rate with.
             scale: what to multiply summed losses with.
         """
+        try:
+            return self._optimize(batches, factor, scale)
+        except RuntimeError as error:
+            alone = self.group.world == 1  # else the others would wait for gradients that never come
+            if not (alone and self.device.strict and NOT_REPEATABLE in str(error)):
+                raise
+            self._loosen(str(error))
+            return self._optimize(batches, factor, scale)
+
+    def _optimize(self, batches: list[Batch], factor: float, scale: float) -> tuple[Tensor, Tensor]:
         if self.rates is None:
             self.seed()
             self.set_learning_rate(factor)
@@ -265,6 +276,8 @@ class Trainer:
             try:
                 return self.graphs.run(batches, self.seed).unbind()
             except NotRecorded as error:
+                if self.device.strict and NOT_REPEATABLE in str(error):
+                    raise RuntimeError(str(error)) from error
                 self._give_up_graphs(str(error))
         self.seed()
         return self.whole_step([batch.to(self.device) for batch in batches]).unbind()
@@ -280,11 +293,22 @@ class Trainer:
             return torch.stack([self.backward(batches, self.scale), self.update()])
 
     def _give_up_graphs(self, reason: str) -> None:
-        """From here on every step is made anew, kernel by kernel; said once in the log, and by the device."""
+        """From here on every step is made anew, kernel by kernel."""
         self.graphs.close()
         self.graphs = None
-        self.device = replace(self.device, graphs=False)
-        line = f"Training goes on without CUDA graphs, which is slower: a step could not be recorded ({reason})."
+        self._goes_on(f"without CUDA graphs, which is slower: a step could not be recorded ({reason})", graphs=False)
+
+    def _loosen(self, reason: str) -> None:
+        """From here on operators may be used that do not add up in the same order every time; the step is made again."""
+        for parameter in self.parameters:
+            parameter.grad = None  # of the step that broke off
+        reason = reason.splitlines()[0].split(", but you set")[0]
+        self._goes_on(f"with sums that differ in their last digits from time to time, also when resumed ({reason})", strict=False)
+
+    def _goes_on(self, how: str, **changes: bool) -> None:
+        """What the device cannot do is said once in the log, to whoever listens, and by the device itself."""
+        self.device = replace(self.device, **changes)
+        line = f"Training goes on {how}."
         with contextlib.suppress(OSError), open(self.folder.log_path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
         self.folder.update_status(device=self.device.describe())

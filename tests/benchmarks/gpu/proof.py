@@ -72,12 +72,12 @@ def tolerance_of(engine: Engine | TextReader) -> float:
     return CELLS if engine.about.architecture in RECURRENT else TOLERANCE
 
 
-def on_device(setting: Setting, provider: str, may_be_cpu: bool = False) -> None:
+def on_device(setting: Setting, provider: str) -> None:
     """
     Raises:
         RuntimeError: when it did not run where it should.
     """
-    if provider.lower() != setting.device and not may_be_cpu:
+    if provider.lower() != setting.device:
         raise RuntimeError(f"ONNX Runtime ran on {provider}, not on {setting.device.upper()}")
 
 
@@ -85,20 +85,17 @@ def writer(setting: Setting, what: str, folder: Path, spec: dict) -> Iterator[Ro
     """What continues text: the whole file and what "auto" makes of it, batches of texts of different lengths, token by token."""
     model = lively(ModelSpec(**{**SHAPE, **spec}))
     write_all(model, folder, ["fp32", "fp16"])
-    alibi = spec.get("position") == "alibi"
-    device = "auto" if alibi else setting.device  # which has no attention with ALiBi: "auto" goes to the CPU and says so
-    precisions = ("fp32", "auto") if model.spec.is_recurrent or alibi else ("fp32", "fp16", "auto")
-    for precision in precisions:
-        yield from attempt(f"{what}, {precision}", written, setting, f"{what}, {precision}", folder, model, precision, device)
+    for precision in ("fp32", "auto") if model.spec.is_recurrent else ("fp32", "fp16", "auto"):
+        yield from attempt(f"{what}, {precision}", written, setting, f"{what}, {precision}", folder, model, precision)
 
 
-def written(setting: Setting, what: str, folder: Path, model: nn.Module, precision: str, device: str) -> Row:
+def written(setting: Setting, what: str, folder: Path, model: nn.Module, precision: str) -> Row:
     checks, engine = [], None
     for batch in BATCHES:
-        engine = Engine(folder, precision, batch=batch, device=device)
-        on_device(setting, engine.provider, device == "auto")
+        engine = Engine(folder, precision, batch=batch, device=setting.device)
+        on_device(setting, engine.provider)
         checks.append(in_steps(model, engine, batch))
-    single = Engine(folder, precision, device=device)
+    single = Engine(folder, precision, device=setting.device)
     checks.append(along(model, single))
     why = getattr(engine, "uncaptured", "") if setting.device == "cuda" else ""
     ran = engine.ran_by + (f" (no CUDA graph: {why})" if why else "")

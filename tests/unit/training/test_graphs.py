@@ -17,6 +17,7 @@ from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.text.prepare import load
 from playground.training import device as device_module
 from playground.training import graphs, worker
+from playground.training import trainer as trainer_module
 from playground.training.device import Device
 from playground.training.trainer import Trainer
 from tests.unit.training.graph_double import Anew, Double, Event, NoWaiting, Tape, Waited, with_graphs
@@ -281,6 +282,47 @@ def test_what_cannot_be_recorded_trains_all_the_same_and_says_so_once(new_run, d
     assert "CUDA graph" not in run.status().device
     log = run.log_path.read_text()
     assert log.count("goes on without CUDA graphs") == 1 and "(operation not permitted" in log
+
+
+@pytest.mark.parametrize("way", ["replayed", "kernel by kernel"])
+def test_an_operator_that_is_not_repeatable_is_used_all_the_same_and_it_is_said(way, new_run, doubled, monkeypatch):
+    """In strict mode torch raises in the middle of a backward pass; nothing of that step may stay."""
+    right = new_run()
+    strict = []
+
+    @contextlib.contextmanager
+    def exact(device):
+        strict.append(device.strict)
+        yield
+        strict.pop()
+
+    def refused(gradient):
+        if strict[-1]:
+            raise RuntimeError(f"some_backward {trainer_module.NOT_REPEATABLE}, but you set 'torch.use_deterministic_algorithms'")
+        return gradient
+
+    if way == "replayed":
+        doubled()
+    worker.run(right)
+    monkeypatch.setattr(Device, "exact", exact)
+    loss_sum = trainer_module.Objective.loss_sum
+
+    def watched(self, model, batch):
+        loss = loss_sum(self, model, batch)
+        loss.register_hook(refused)
+        return loss
+
+    monkeypatch.setattr(trainer_module.Objective, "loss_sum", watched)
+    folder, said = new_run(), []
+    assert worker.run(folder, lambda kind, value: said.append(value) if kind == "status" else None) == "finished"
+    assert_same_run(folder, right)
+    log = folder.log_path.read_text()
+    assert log.count("differ in their last digits") == 1 and "(some_backward does not have a deterministic" in log
+    assert "but you set" not in log
+    device = folder.status().device
+    assert "not repeatable" in device and ("CUDA graph" in device) == (way == "replayed")
+    assert any("differ in their last digits" in str(value.get("message")) for value in said)
+
 
 
 def test_too_little_memory_for_a_recording_keeps_its_sentence(new_run, doubled):
