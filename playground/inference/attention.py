@@ -1,14 +1,14 @@
 """Attention weights from an export that gives them out, without torch."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from playground.errors import PlaygroundError
 from playground.inference.about import About
-from playground.inference.session import GPU, open_session, running_on
+from playground.inference.gpu_thread import on_gpu
+from playground.inference.session import open_session, running_on
 
 GIVEN = "attentions."
 
@@ -64,8 +64,8 @@ class Watcher:
             elif value.name.startswith("past_key_values"):
                 feed[value.name] = np.zeros((1, about.n_kv_heads, 0, about.head_dim), dtype=np.float32)
         names = [name for kind in (GIVEN, "cross.") for name in self._outputs(session, kind)]
-        with GPU if self.provider == "CUDA" else nullcontext():
-            return dict(zip(names, session.run(names, feed), strict=True))
+        run = lambda: dict(zip(names, session.run(names, feed), strict=True))
+        return on_gpu(run) if self.provider == "CUDA" else run()
 
     def _stacked(self, made: dict[str, np.ndarray], name: str) -> np.ndarray:
         return np.stack([made[GIVEN + name.format(i)][0] for i in range(self.about.n_layers)])

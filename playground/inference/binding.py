@@ -7,15 +7,18 @@ bound later. So: an input that changes is made in the memory that its kernels re
 
 import itertools
 import weakref
+from collections import deque
 from collections.abc import Mapping
 
 import numpy as np
 import onnxruntime as ort
 
-from playground.inference.session import GPU, running_on
+from playground.inference.gpu_thread import on_gpu
+from playground.inference.session import running_on
 
 UNCAPTURED = "-1"  # the graph id for runs that neither capture nor replay
 _ids = itertools.count(1)  # of captured graphs, unlike in the whole process: a graph never answers for another binding
+_unneeded: deque[tuple[ort.InferenceSession, int]] = deque()  # graphs whose binding is gone, to be given back
 
 
 def places(session: ort.InferenceSession) -> dict[str, str]:
@@ -38,20 +41,19 @@ def kept_in(session: ort.InferenceSession) -> str:
 
 def held(array: np.ndarray, memory: str) -> ort.OrtValue:
     """A buffer that begins with these numbers; in "cpu" memory it is the array itself."""
-    with GPU:
-        return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), memory, 0)
+    make = ort.OrtValue.ortvalue_from_numpy
+    array = np.ascontiguousarray(array)
+    return make(array, "cpu", 0) if memory == "cpu" else on_gpu(make, array, memory, 0)
 
 
 def put(value: ort.OrtValue, array: np.ndarray) -> None:
-    """Writes into a buffer, wherever it lies."""
-    with GPU:
-        value.update_inplace(np.ascontiguousarray(array))
+    """Writes into a buffer on a GPU."""
+    on_gpu(value.update_inplace, np.ascontiguousarray(array))
 
 
 def fetched(value: ort.OrtValue) -> np.ndarray:
     """What a buffer holds; of one on a GPU, a copy."""
-    with GPU:
-        return value.numpy()
+    return value.numpy() if value.device_name() == "cpu" else on_gpu(value.numpy)
 
 
 class Bound:
@@ -72,12 +74,18 @@ class Bound:
         outputs: Mapping[str, np.ndarray | ort.OrtValue | str],
         capture: bool = False,
     ) -> None:
-        self.session, self.binding = session, session.io_binding()
+        self.session, self._on_gpu = session, running_on(session) == "CUDA"
         self.outputs = list(outputs)
         self._kept: list = []  # ONNX Runtime reads and writes this memory: it must live as long
         self._copied: list[tuple[ort.OrtValue, np.ndarray]] = []
-        self._on_gpu = running_on(session) == "CUDA"
-        where = places(session)
+        self._options, self._unwaited = self._run_options(capture)
+        if self._on_gpu:
+            on_gpu(self._bind, inputs, outputs)
+        else:
+            self._bind(inputs, outputs)
+
+    def _bind(self, inputs: Mapping, outputs: Mapping) -> None:
+        self.binding, where = self.session.io_binding(), places(self.session)
         for name, given in inputs.items():
             value = self._moved(given, where[name]) if isinstance(given, ort.OrtValue) else self._input(given, where[name])
             self._kept.append(value)
@@ -89,7 +97,6 @@ class Bound:
             value = given if isinstance(given, ort.OrtValue) else ort.OrtValue.ortvalue_from_numpy(given, "cpu", 0)
             self._kept.append(value)
             self.binding.bind_ortvalue_output(name, value)
-        self._options, self._unwaited = self._run_options(capture)
 
     @staticmethod
     def _moved(value: ort.OrtValue, memory: str) -> ort.OrtValue:
@@ -114,7 +121,7 @@ class Bound:
             options.add_run_config_entry("gpu_graph_id", str(number) if capture else UNCAPTURED)
             options.add_run_config_entry("disable_synchronize_execution_providers", unwaited)
         if capture:
-            weakref.finalize(self, _release, self.session, number)
+            weakref.finalize(self, _unneeded.append, (self.session, number))  # called anywhere: nothing may wait there
         return both
 
     def run(self, wait: bool = True) -> None:
@@ -126,17 +133,17 @@ class Bound:
         """
         if not self._on_gpu:
             self.session.run_with_iobinding(self.binding)
-            return
-        with GPU:
-            for value, array in self._copied:
-                value.update_inplace(array)
-            self.session.run_with_iobinding(self.binding, self._options if wait else self._unwaited)
+        else:
+            on_gpu(self._run, self._options if wait else self._unwaited)
+
+    def _run(self, options: ort.RunOptions) -> None:
+        while _unneeded:
+            session, number = _unneeded.popleft()
+            session.release_captured_graph(number)
+        for value, array in self._copied:
+            value.update_inplace(array)
+        self.session.run_with_iobinding(self.binding, options)
 
     def made(self) -> dict[str, ort.OrtValue]:
         """The outputs of the last run, by name."""
         return dict(zip(self.outputs, self.binding.get_outputs(), strict=True))
-
-
-def _release(session: ort.InferenceSession, number: int) -> None:
-    with GPU:
-        session.release_captured_graph(number)

@@ -1,16 +1,16 @@
 """Reading with an exported model, without torch: filling in hidden words, and a fine-tuned model's classes and tags."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from playground.errors import PlaygroundError
 from playground.inference.about import RECURRENT, About, graph_file, ran_by
+from playground.inference.gpu_thread import on_gpu
 from playground.inference.opening import open_reader
 from playground.inference.sampling import softmax
-from playground.inference.session import GPU, running_on
+from playground.inference.session import running_on
 
 
 class Reader:
@@ -63,8 +63,8 @@ class Reader:
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text
         mask = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64)
-        with GPU if self.provider == "CUDA" else nullcontext():
-            return self.session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+        run = lambda: self.session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+        return on_gpu(run) if self.provider == "CUDA" else run()
 
     def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         """As :meth:`logits`, as probabilities of the labels."""

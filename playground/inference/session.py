@@ -4,7 +4,6 @@ import importlib.util
 import io
 import os
 import re
-import threading
 from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
@@ -12,12 +11,11 @@ from pathlib import Path
 import onnxruntime as ort
 
 from playground.errors import PlaygroundError
+from playground.inference.gpu_thread import on_gpu
 from playground.torch_build import driver
 
 CUDA = "CUDAExecutionProvider"
 NOT_ON_GPU = "it does not run on a GPU"
-GPU = threading.RLock()
-"""Held while anything runs on a GPU or allocates there: what another thread does meanwhile would spoil a capture."""
 SMALL = 2_000_000  # bytes of weights: below, for one text, a second thread costs more than it helps
 ort.set_default_logger_severity(3)
 
@@ -54,9 +52,10 @@ def open_session(
     )
     options.inter_op_num_threads = 1
     try:
-        providers = [(CUDA, _cuda_options(capture)) if name == CUDA else name for name in wanted(device)]
-        with GPU:
-            return ort.InferenceSession(model if isinstance(model, bytes) else str(path), options, providers=providers)
+        names = wanted(device)
+        providers = [(CUDA, _cuda_options(capture)) if name == CUDA else name for name in names]
+        made = lambda: ort.InferenceSession(model if isinstance(model, bytes) else str(path), options, providers=providers)
+        return on_gpu(made) if CUDA in names else made()
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError
         raise _in_words(error, "this model" if isinstance(model, bytes) else path.name) from error
 

@@ -10,6 +10,7 @@ import onnxruntime as ort
 from playground.errors import PlaygroundError
 from playground.inference.about import About, graph_file
 from playground.inference.binding import Bound, fetched, held, kept_in, put
+from playground.inference.gpu_thread import on_gpu
 from playground.inference.laps import BLOCK, LENGTHS, PLACES, Laps, spare
 from playground.inference.opening import Opened, open_fused, open_recurrent
 from playground.inference.sampling import Sampling, steps
@@ -156,22 +157,28 @@ class _OnDevice(Writer):
         return self.last
 
     def draw(self, sampling: Sampling, rng: np.random.Generator, seen: Sequence[Sequence[int]] = ()) -> Drawn:
-        from playground.inference.choosing import Chooser, can_draw
+        from playground.inference.choosing import can_draw
 
         if self.laps is None or not can_draw(sampling, self.about.vocab_size):
             found = super().draw(sampling, rng, seen)
             if self.laps is not None:
                 self.laps.put("input_ids", found[0][:, None].astype(np.int64))
             return found
+        return on_gpu(self._drawn, sampling, rng.random(self.batch))
+
+    def _drawn(self, sampling: Sampling, uniforms: np.ndarray) -> Drawn:
+        from playground.inference.choosing import Chooser
+
         if self._chooser is None:
             self._chooser = Chooser(self.laps.scores, [each["input_ids"] for each in self.laps.buffers])
-        found = self._chooser.draw(self.laps.next, sampling, rng.random(self.batch))
+        found = self._chooser.draw(self.laps.next, sampling, uniforms)
         self.last = found[0]
         return found
 
     def ahead(self, n: int) -> np.ndarray:
-        if self.laps is None:
-            return super().ahead(n)
+        return super().ahead(n) if self.laps is None else on_gpu(self._ahead, n)
+
+    def _ahead(self, n: int) -> np.ndarray:
         said = [self.likeliest()[:, None]]
         for start in range(1, n, BLOCK):
             steps = min(BLOCK, n - start)
@@ -180,6 +187,22 @@ class _OnDevice(Writer):
             said.append(self.laps.latest(steps))
         self.last = said[-1][:, -1]
         return np.concatenate(said, axis=1)
+
+    def advance(self, tokens: np.ndarray | None = None) -> None:
+        if self.laps is not None:
+            on_gpu(self._go_on, tokens)
+            return
+        self._before_step()
+        self.last = self._chosen() if tokens is None else np.asarray(tokens)
+        self._step()
+        self.length += 1
+
+    def _chosen(self) -> np.ndarray:
+        return self.likeliest() if self.last is None else self.last
+
+    def _step(self) -> None:
+        """A step on the CPU, with the tokens that were chosen."""
+        raise NotImplementedError
 
     def _go_on(self, tokens: np.ndarray | None, wait: bool = True) -> None:
         """A step on the device.
@@ -342,19 +365,10 @@ class Decoder(_OnDevice):
             raise PlaygroundError(f"The cache holds {self.room} tokens and is full.", "Read a shorter text anew.")
         self._total[0] = longest + 1 if self.uncaptured else self.room
 
-    def advance(self, tokens: np.ndarray | None = None) -> None:
-        if self.laps is not None:
-            self._go_on(tokens)
-            return
-        self._before_step()
-        self.last = self._chosen() if tokens is None else tokens
+    def _step(self) -> None:
         self._ids[:, 0] = self.last
         self._places[:, 0] = self.length
         self._one.run()
-        self.length += 1
-
-    def _chosen(self) -> np.ndarray:
-        return self.likeliest() if self.last is None else self.last
 
     def along(self, ids: Sequence[int], start: int = 0, source: Sequence[int] | None = None) -> np.ndarray:
         n = len(ids)
@@ -505,16 +519,10 @@ class Recurrent(_OnDevice):
             put(self.laps.scores, logits[:, -1:])
             self.laps.put("input_ids", self._logits.argmax(-1)[:, None])
 
-    def advance(self, tokens: np.ndarray | None = None) -> None:
-        if self.laps is not None:
-            self._go_on(tokens)
-            return
-        if tokens is None:
-            tokens = self.likeliest() if self.last is None else self.last
-        self.last = self._ids[:, 0] = tokens
+    def _step(self) -> None:
+        self._ids[:, 0] = self.last
         self._steps[self._before].run()
         self._before, self._logits = 1 - self._before, self._scores[:, 0]
-        self.length += 1
 
     def along(self, ids: Sequence[int], start: int = 0, source: Sequence[int] | None = None) -> np.ndarray:
         zeros = self._zeros[:, :1].copy()

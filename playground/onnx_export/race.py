@@ -14,7 +14,7 @@ from torch import nn
 
 from playground.generation.torch_model import placed
 from playground.inference.engine import Engine, precisions_of
-from playground.inference.session import GPU
+from playground.inference.gpu_thread import on_gpu
 
 TURN = 0.04  # seconds
 SETTLE = 0.03  # seconds between turns, in which the threads of the one before stop waiting for work: they would slow the next
@@ -49,16 +49,16 @@ def ways(
     model: nn.Module, folder: Path, prompt: list[int], most: int, source: list[int] | None = None
 ) -> dict[str, tuple[str, Callable[[], Iterator[int]]]]:
     """Every way there is: name → (provider, what writes the tokens). Where there is a GPU, both use it."""
-    on_gpu = torch.cuda.is_available()
-    model = placed(copy.deepcopy(model)) if on_gpu else model  # the app's own stays where it is
+    has_gpu = torch.cuda.is_available()
+    model = placed(copy.deepcopy(model)) if has_gpu else model  # the app's own stays where it is
 
     def torch_way(use_cache: bool) -> Iterator[int]:
         from models.decode import decode
 
         tokens = decode(model, prompt, most, source_ids=source, use_cache=use_cache)
-        return _holding_the_gpu(tokens) if on_gpu else tokens
+        return _one_by_one(tokens) if has_gpu else tokens
 
-    there = "CUDA" if on_gpu else "CPU"
+    there = "CUDA" if has_gpu else "CPU"
     found: dict[str, tuple[str, Callable[[], Iterator[int]]]] = {
         "torch, no cache": (there, lambda: torch_way(False)),
         "torch, cache": (there, lambda: torch_way(True)),
@@ -70,13 +70,9 @@ def ways(
     return found
 
 
-def _holding_the_gpu(tokens: Iterator[int]) -> Iterator[int]:
-    """PyTorch allocates as it goes, which must not happen while another thread's step is captured."""
-    while True:
-        with GPU:
-            token = next(tokens, None)
-        if token is None:
-            return
+def _one_by_one(tokens: Iterator[int]) -> Iterator[int]:
+    """In the thread that has the GPU: PyTorch allocates as it goes, which must not happen while a step is captured there."""
+    while (token := on_gpu(next, tokens, None)) is not None:
         yield token
 
 

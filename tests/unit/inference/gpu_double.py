@@ -1,7 +1,7 @@
 """A GPU for ONNX Runtime, on a CPU: what its memory and its CUDA graphs do to those who use them, with the CPU's arithmetic.
 
 - An input bound in the wrong memory is copied once, when it is bound; what is written into its array later is not seen.
-- Memory on the device is nobody's array: it is read and written by copies alone, while nobody else uses the GPU.
+- Memory on the device is nobody's array: it is read and written by copies alone, in the one thread that uses the GPU.
 - With ``enable_cuda_graph``, the first run under a graph id runs several times; later ones use the memory that was bound
   then, whatever is bound now, and what kernels read in CPU memory stays as it was. Outputs in CPU memory are not written.
 - With ``disable_synchronize_execution_providers`` a run has only begun when the call returns.
@@ -9,7 +9,6 @@
   else on the device; of what is computed from it, as ALiBi's bias is, no CUDA graph can be made.
 """
 
-import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +17,7 @@ import onnxruntime as ort
 import pytest
 
 from playground.inference import session as sessions
+from playground.inference.gpu_thread import is_here
 from playground.inference.session import CUDA
 
 REAL_SESSION, REAL_VALUE = ort.InferenceSession, ort.OrtValue
@@ -67,10 +67,9 @@ class Value:
 
 
 def owned() -> None:
-    """Another thread that copies or allocates would spoil a capture; and what has not been waited for is not there yet."""
-    assert sessions.GPU._is_owned(), "the GPU is used without its lock"
-    mine = {session for thread, session in Session.running if thread == threading.get_ident()}
-    assert not mine, "read or written while runs are under way"
+    """Every thread that runs a session keeps memory for good; and what has not been waited for is not there yet."""
+    assert is_here(), "the GPU is used outside its thread"
+    assert not Session.running, "read or written while runs are under way"
 
 
 class Binding:
@@ -112,7 +111,7 @@ class Session(REAL_SESSION):
     refuses_capture = False  # when the session is made
     breaks_capture = False  # at the first captured run
     breaks = False  # at every run
-    running: set = set()  # threads and sessions whose last run was not waited for
+    running: set = set()  # sessions whose last run was not waited for
 
     def __init__(self, model, options=None, providers=()) -> None:
         asked = [provider for provider in providers if isinstance(provider, tuple) and provider[0] == CUDA]
@@ -152,12 +151,11 @@ class Session(REAL_SESSION):
         if not self.on_cuda:
             binding.run(binding.inputs, lost=False)
             return
-        me = threading.get_ident(), id(self)
-        Session.running.discard(me)  # runs of one session in one thread come one after the other
+        Session.running.discard(id(self))  # runs of one session come one after the other
         owned()
         if options is not None and options.get_run_config_entry("disable_synchronize_execution_providers") == "1":
             assert all(value == "cuda" or getattr(value, "device", "") == "cuda" for value in binding.outputs.values())
-            Session.running.add(me)
+            Session.running.add(id(self))
         if Session.breaks:
             raise Refused("CUDA error 209: no kernel image is available for execution on the device")
         number = options.get_run_config_entry("gpu_graph_id") if options is not None else "0"

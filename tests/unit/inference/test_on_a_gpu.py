@@ -18,6 +18,7 @@ from playground.inference.binding import fetched, held, put
 from playground.inference.choosing import Chooser
 from playground.inference.engine import Engine
 from playground.inference.for_cuda import lean
+from playground.inference.gpu_thread import is_here, on_gpu
 from playground.inference.laps import BLOCK
 from playground.inference.reader import Reader
 from playground.inference.sampling import Sampling, steps
@@ -218,6 +219,20 @@ def test_twins_write_at_the_same_time_without_disturbing_each_other(exports, gpu
     assert together == alone
 
 
+def test_everybody_works_in_the_one_thread_that_has_the_gpu():
+    """Also work that hands over more work; what goes wrong there is raised here."""
+    found = []
+    inside = lambda: (is_here(), on_gpu(threading.get_ident))
+    threads = [threading.Thread(target=lambda: found.append(on_gpu(inside))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8 and len(set(found)) == 1 and found[0][0] and not is_here()
+    with pytest.raises(ZeroDivisionError):
+        on_gpu(lambda: 1 / 0)
+
+
 def test_interleaved_twins_do_not_replay_each_others_steps(exports, gpu):  # noqa: F811
     _, folder = exports(WRITERS["gpt2"])
     first = Engine(folder).model
@@ -236,6 +251,7 @@ def test_a_graph_that_is_no_longer_needed_is_given_back(exports, gpu):  # noqa: 
     _, folder = exports(WRITERS["gpt2"])
     engine = Engine(folder)
     engine.twin().model.greedy(4, [[5, 6]])
+    engine.model.greedy(4, [[5, 6]])  # whoever runs next gives back
     assert len(engine.model.session.captured) == 2, "the engine's own two laps"
 
 
@@ -415,15 +431,20 @@ def test_the_double_shows_what_a_stale_input_does(exports, gpu):  # noqa: F811
     binding, ids = session.io_binding(), np.array([[5]], dtype=np.int64)
     feed = {"input_ids": ids, "attention_mask": np.ones((1, 1), np.int64), "position_ids": np.zeros((1, 1), np.int64)}
     feed |= {value.name: np.zeros((1, 2, 0, 16), np.float32) for value in session.get_inputs() if "past" in value.name}
-    with sessions.GPU:
+
+    def run_twice() -> list[np.ndarray]:
         for name, array in feed.items():
             binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, "cpu", 0))
         binding.bind_output("logits", "cpu")
-        session.run_with_iobinding(binding)
-        first = binding.get_outputs()[0].numpy().copy()
-        ids[0, 0] = 9
-        session.run_with_iobinding(binding)
-        assert (binding.get_outputs()[0].numpy() == first).all()
+        said = []
+        for token in (5, 9):
+            ids[0, 0] = token
+            session.run_with_iobinding(binding)
+            said.append(binding.get_outputs()[0].numpy().copy())
+        return said
+
+    first, second = on_gpu(run_twice)
+    assert (first == second).all()
 
 
 def test_a_decoder_from_bytes_and_one_from_a_file_are_rewritten_and_damage_is_told(exports, gpu, tmp_path):  # noqa: F811
