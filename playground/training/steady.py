@@ -14,35 +14,46 @@ LENGTHS, PLACES = 8, 32  # sizes that a text's length, and the number of hidden 
 LEAST = 8  # how far sizes are apart: below, padding costs nothing
 
 
-def steadied(batch: Batch, context_length: int, masked: bool) -> Batch:
-    """The same question with its lengths rounded up; the loss is the same sum over the same targets.
+def steadied(batches: list[Batch], context_length: int, masked: bool) -> list[Batch]:
+    """The same questions with their lengths rounded up; each loss is the same sum over the same targets.
+
+    The micro-batches of a step get one shape, that of the largest: of shapes of their own there would be nearly as many
+    combinations as steps.
 
     Args:
-        batch: of one text or two (``source_ids``), or with chosen ``rows``.
+        batches: all micro-batches of one step, of as many texts each; of one text or two (``source_ids``), or with
+            chosen ``rows``.
         context_length: no length is rounded beyond it.
         masked: whether the model must be told what is padding even where a batch has none (else a mask is filled up
             only where there is one: a causal model never looks to the right).
     """
+    first = batches[0].inputs
+    largest = lambda name: max(batch.inputs[name].shape[-1] for batch in batches)
+    wide = _rounded(largest("input_ids"), context_length, LENGTHS)
+    sizes = {"input_ids": wide}
+    if masked or any("attention_mask" in batch.inputs for batch in batches):
+        sizes["attention_mask"] = wide
+    if "rows" in first:
+        sizes["rows"] = _rounded(largest("rows"), len(first["input_ids"]) * wide, PLACES)
+    if "source_ids" in first:
+        sizes["source_ids"] = sizes["source_mask"] = _rounded(largest("source_ids"), context_length, LENGTHS)
+    return [_filled_up(batch, sizes) for batch in batches]
+
+
+def _filled_up(batch: Batch, sizes: dict[str, int]) -> Batch:
+    """With inputs of these sizes and no others; masks that are missing are made."""
     inputs, targets = dict(batch.inputs), batch.targets
-    n_texts, length = inputs["input_ids"].shape
-    wide = _rounded(length, context_length, LENGTHS)
-    if masked and "attention_mask" not in inputs:
-        inputs["attention_mask"] = torch.ones(n_texts, length, dtype=torch.bool)
-    for name in ("input_ids", "attention_mask"):
-        if name in inputs:
-            inputs[name] = _filled(inputs[name], wide, 0)
+    length, wide = inputs["input_ids"].shape[1], sizes["input_ids"]
+    for mask, of in (("attention_mask", "input_ids"), ("source_mask", "source_ids")):
+        if mask in sizes and mask not in inputs:
+            inputs[mask] = torch.ones_like(inputs[of], dtype=torch.bool)
     if "rows" in inputs:  # flat places in [texts, length]
         rows = inputs["rows"] // length * wide + inputs["rows"] % length
-        size = _rounded(len(rows), n_texts * wide, PLACES)
-        other = torch.arange(size - len(rows))  # each once: gradients of one place many times over add up slowly
-        inputs["rows"], targets = torch.cat([rows, other]), _filled(targets, size, IGNORE)
+        other = torch.arange(sizes["rows"] - len(rows))  # each once: gradients of one place many times over add up slowly
+        inputs["rows"], targets = torch.cat([rows, other]), _filled(targets, sizes["rows"], IGNORE)
     elif targets.dim() == 2:
         targets = _filled(targets, wide, IGNORE)
-    if "source_ids" in inputs:
-        source = inputs["source_ids"]
-        room = _rounded(source.shape[1], context_length, LENGTHS)
-        mask = inputs.get("source_mask", torch.ones_like(source, dtype=torch.bool))
-        inputs["source_ids"], inputs["source_mask"] = _filled(source, room, 0), _filled(mask, room, 0)
+    inputs = {name: tensor if name == "rows" else _filled(tensor, sizes[name], 0) for name, tensor in inputs.items()}
     return Batch(inputs, targets, batch.n_targets, batch.n_tokens)
 
 

@@ -245,7 +245,7 @@ class Trainer:
         if self.rates is None and not (self.device.kind == "cuda" and self.device.compile):
             return batches
         masked = self.prepared.shape == "labelled"
-        return [steadied(batch, self.config.model.context_length, masked) for batch in batches]
+        return steadied(batches, self.config.model.context_length, masked)
 
     def optimize(self, batches: list[Batch], factor: float, scale: float) -> tuple[Tensor, Tensor]:
         """One update of the weights, replayed or not; the loss and the norm of its gradient, still on the device.

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from models.build import build
 from models.spec import ModelSpec
 from playground.training.batches import IGNORE, Batch, Rows, pad
+from playground.training.feeding import shape_of
 from playground.training.objectives import causal, masked, sequence_to_sequence
 from playground.training.steady import steadied
 
@@ -32,11 +33,17 @@ def hidden(rows: Rows, seed: int = 0) -> Rows:
     return rows
 
 
-BATCHES = {
-    "decoder": lambda seed: causal(pairs(seed=seed), "answer"),
-    "encoder": lambda seed: masked(hidden(pairs(seed=seed))),
-    "encoder-decoder": lambda seed: sequence_to_sequence(pairs(seed=seed), 1, CONTEXT),
+QUESTIONS = {
+    "decoder": lambda rows: causal(rows, "answer"),
+    "encoder": masked,
+    "encoder-decoder": lambda rows: sequence_to_sequence(rows, 1, CONTEXT),
 }
+
+
+def drawn(architecture: str, seed: int, pieces: int = 1) -> list[Batch]:
+    """A step's micro-batches, split as the trainer splits them."""
+    rows = hidden(pairs(6 * pieces, seed=seed))
+    return [QUESTIONS[architecture](rows.part(slice(i, None, pieces))) for i in range(pieces)]
 
 
 def gradients(model, batch: Batch) -> list[torch.Tensor]:
@@ -47,35 +54,38 @@ def gradients(model, batch: Batch) -> list[torch.Tensor]:
     return [loss, *(p.grad for p in model.parameters() if p.grad is not None)]
 
 
-@pytest.mark.parametrize("architecture", BATCHES)
-def test_loss_and_gradients_are_those_of_the_batch_itself(architecture):
+@pytest.mark.parametrize("pieces", [1, 4])
+@pytest.mark.parametrize("architecture", QUESTIONS)
+def test_loss_and_gradients_are_those_of_the_batch_itself(architecture, pieces):
     torch.manual_seed(0)
     model = build(SPEC.replace(architecture=architecture))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    batch = BATCHES[architecture](5)
-    wide = steadied(batch, CONTEXT, masked=False)
-    assert wide.targets.shape != batch.targets.shape
-    assert (wide.n_targets, wide.n_tokens) == (batch.n_targets, batch.n_tokens)
-    assert int((wide.targets != IGNORE).sum()) == batch.n_targets
-    for ours, theirs in zip(gradients(model, wide), gradients(model, batch), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    batches = drawn(architecture, 5, pieces)
+    for batch, wide in zip(batches, steadied(batches, CONTEXT, masked=False), strict=True):
+        assert wide.targets.shape != batch.targets.shape
+        assert (wide.n_targets, wide.n_tokens) == (batch.n_targets, batch.n_tokens)
+        assert int((wide.targets != IGNORE).sum()) == batch.n_targets
+        for ours, theirs in zip(gradients(model, wide), gradients(model, batch), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", BATCHES)
-def test_there_are_few_shapes(architecture):
-    shape = lambda batch: tuple((name, t.shape) for name, t in sorted(batch.inputs.items()))
+@pytest.mark.parametrize("pieces", [1, 4])
+@pytest.mark.parametrize("architecture", QUESTIONS)
+def test_there_are_few_shapes(architecture, pieces):
     before, after = set(), set()
     for seed in range(60):
-        batch = BATCHES[architecture](seed)
-        before.add(shape(batch))
-        after.add(shape(steadied(batch, CONTEXT, masked=False)))
+        batches = drawn(architecture, seed, pieces)
+        wide = steadied(batches, CONTEXT, masked=False)
+        before.add(shape_of(batches))
+        after.add(shape_of(wide))
+        assert len({shape_of([batch]) for batch in wide}) == 1
     assert len(after) <= 10 and 3 * len(after) <= len(before)
 
 
 def test_windows_of_a_text_stay_as_they_are():
     batch = causal(Rows(np.arange(4 * (CONTEXT + 1)).reshape(4, -1)))
-    same = steadied(batch, CONTEXT, masked=False)
+    (same,) = steadied([batch], CONTEXT, masked=False)
     assert torch.equal(same.inputs["input_ids"], batch.inputs["input_ids"]) and list(same.inputs) == ["input_ids"]
     assert torch.equal(same.targets, batch.targets)
 
@@ -83,11 +93,11 @@ def test_windows_of_a_text_stay_as_they_are():
 def test_nothing_grows_beyond_the_context():
     ids, lengths = pad([list(range(61)), [1, 2]], 0)
     batch = causal(Rows(ids, np.array([1, 1]), lengths))
-    assert steadied(batch, 61, masked=True).inputs["input_ids"].shape == (2, 61)
+    assert steadied([batch], 61, masked=True)[0].inputs["input_ids"].shape == (2, 61)
 
 
 def test_a_model_that_must_know_of_padding_is_always_told():
     batch = Batch({"input_ids": torch.ones(2, 5, dtype=torch.int64)}, torch.tensor([0, 1]), 2, 10)
-    wide = steadied(batch, CONTEXT, masked=True)
+    (wide,) = steadied([batch], CONTEXT, masked=True)
     assert wide.inputs["attention_mask"].sum(1).tolist() == [5, 5]
     assert wide.targets.tolist() == [0, 1]
