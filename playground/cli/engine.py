@@ -8,6 +8,8 @@ from playground.errors import PlaygroundError
 from playground.inference.exports import exported, opened
 from playground.runs.folder import RunFolder
 
+LONGEST = 80  # characters of a reason
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -36,6 +38,9 @@ def engine_of(run: RunFolder, step: int | None, options: argparse.Namespace) -> 
     made = exported(run)
     is_of_step = made is not None and made.report.get("step") == step
     if options.engine == "onnx" and not is_of_step:
+        if step is None:
+            raise PlaygroundError(f"{run.name} has no checkpoint yet.", "Let it train for a few seconds first.")
+        run.checkpoint(step)  # says which there are: what is not there cannot be exported either
         command = f"python -m playground export {run.id}" + (f" --step {step}" if steps and step != steps[-1] else "")
         there = "has no export" if made is None else f"is exported at step {made.report.get('step')}, not at step {step}"
         raise PlaygroundError(f"{run.name} {there}.", f"Make one: {command}")
@@ -48,3 +53,9 @@ def engine_of(run: RunFolder, step: int | None, options: argparse.Namespace) -> 
             raise
         print(f"The export cannot be used: {error} Going on with PyTorch.", file=sys.stderr)
         return None
+
+
+def ran_by(model: Any) -> str:
+    """What ran, such as "ONNX Runtime (CUDA, fp16, CUDA graph)"; on CUDA also why a step was not replayed as a graph."""
+    why = getattr(model, "uncaptured", "") if getattr(model, "provider", "") == "CUDA" else ""
+    return model.ran_by + (f"; no CUDA graph: {why if len(why) <= LONGEST else why[: LONGEST - 1] + '…'}" if why else "")

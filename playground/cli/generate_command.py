@@ -37,17 +37,19 @@ def add(commands) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.seed is not None and options.seed < 0:
         raise PlaygroundError(f"A seed of {options.seed} cannot be.", "Choose a whole number from 0.")
-    if options.beams and options.engine == "onnx":
-        raise PlaygroundError("Beam search needs PyTorch.", "Leave out --with onnx, or --beams.")
     folder = RunStore().get(options.target)
     tuned = folder.config().finetune
     if tuned is not None and tuned.reads_labels:
         raise PlaygroundError(
             f"{folder.name} gives labels; it does not write.", f'Try: python -m playground label {folder.id} --text "..."'
         )
-    tokenizer = load_tokenizer(folder)
     fills = folder.config().training.objective == "mlm"
-    if options.beams and not fills:
+    if options.beams and fills:
+        raise PlaygroundError(f"{folder.name} fills in hidden words; it has no beams.", "Leave out --beams.")
+    if options.beams and options.engine == "onnx":
+        raise PlaygroundError("Beam search needs PyTorch.", "Leave out --with onnx, or --beams.")
+    tokenizer = load_tokenizer(folder)
+    if options.beams:
         return search(in_torch(folder, options), tokenizer, folder, options)
     model = engine.engine_of(folder, options.step, options) or in_torch(folder, options, tokenizer.pad_id if fills else None)
     return fill(model, tokenizer, options.prompt) if fills else write(model, tokenizer, folder, options)
@@ -102,7 +104,7 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     seconds = time.perf_counter() - start
     print()
     if written:
-        print(f"[{len(written)} tokens, {len(written) / seconds:,.0f} tokens/s by {model.ran_by}]", file=sys.stderr)
+        print(f"[{len(written)} tokens, {len(written) / seconds:,.0f} tokens/s by {engine.ran_by(model)}]", file=sys.stderr)
     return 0
 
 

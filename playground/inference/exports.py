@@ -1,6 +1,9 @@
 """Where a run's export is, whether it is of the step that is asked for, and what runs it: all without torch."""
 
+import contextlib
 import json
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,10 @@ from playground.paths import home
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
 
+log = logging.getLogger("playground")
 REPORT = "report.json"
+DAMAGE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
+"""What opening files that do not fit together ends with, besides what is told in a sentence already."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,35 @@ def folder_of(run: RunFolder) -> Path:
 
 
 def exported(run: RunFolder) -> Exported | None:
-    """The export that is there already, or None."""
+    """The export that is there already, or None; also where its report is damaged."""
     folder = folder_of(run)
     try:
-        return Exported(folder, json.loads((folder / REPORT).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
+    return Exported(folder, report) if is_report(report) else None
+
+
+def is_report(report: Any) -> bool:
+    """Whether something is a report as `onnx_export.export` writes it: all that is read of it is there, of the right types."""
+    if not isinstance(report, dict):
+        return False
+    said = {"task": "", "shrunk": {}, **report}
+    number = lambda value: isinstance(value, (int, float)) and abs(value) < 1e300  # NaN is not
+    whole = lambda value: type(value) is int and number(value)
+    checked = lambda row: isinstance(row, dict) and number(row.get("error")) and number(row.get("scale"))
+    kinds = {
+        "step": whole,
+        "worst": number,
+        "seconds": number,
+        "greedy": lambda value: value is None or whole(value),
+        "loaders": lambda value: isinstance(value, str),
+        "task": lambda value: isinstance(value, str),
+        "checks": lambda rows: isinstance(rows, list) and all(checked(row) and isinstance(row.get("what"), str) for row in rows),
+        "sizes": lambda sizes: isinstance(sizes, dict) and all(map(whole, sizes.values())) and sizes.get("fp32", 0) > 0,
+        "shrunk": lambda shrunk: isinstance(shrunk, dict) and all(map(checked, shrunk.values())),
+    }
+    return all(name in said and fits(said[name]) for name, fits in kinds.items())
 
 
 def exported_at(run: RunFolder, step: int | None) -> Exported | None:
@@ -60,7 +89,25 @@ def opened(folder: Path | str, device: str = "auto") -> Any:
     from playground.inference.reader import Reader
 
     about = About.read(Path(folder))
-    made = (Reader if about.task or about.objective == "mlm" else Engine)(folder, device=device)
+    with fitting(Path(folder)):
+        made = (Reader if about.task or about.objective == "mlm" else Engine)(folder, device=device)
     if device == "cuda" and made.provider != "CUDA":  # ONNX Runtime goes to the CPU by itself, and says so in a log
         raise PlaygroundError("ONNX Runtime could not start on the CUDA GPU here.", "Choose device 'auto' or 'cpu'.")
     return made
+
+
+@contextlib.contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Opens files that somebody may have changed or mixed with another model's.
+
+    Raises:
+        PlaygroundError: when they do not fit together.
+    """
+    try:
+        yield
+    except DAMAGE as error:
+        log.warning("The export in %s cannot be used", folder, exc_info=True)  # the sentence cannot say where
+        reason = (str(error).strip() or "?").splitlines()[0][:200].rstrip(".")
+        raise PlaygroundError(
+            f"The files of {folder.name} do not fit together ({type(error).__name__}: {reason}).", "Export the run again."
+        ) from error

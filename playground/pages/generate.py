@@ -15,11 +15,12 @@ from playground.ui.components.token_strip import token_strip
 from playground.ui.components.writer import writer
 from playground.ui.controls import control
 from playground.ui.frame import page_title
-from playground.ui.language import t
+from playground.ui.language import t, told
 from playground.ui.live import first_text
 from playground.ui.messages import no_model_yet, show, shown_errors
 
 DESK, WRITER = "generate.desk", "generate.writer"
+LONGEST = 80  # characters of a reason
 N_ORDER = 200  # tokens that the bars choose from
 SETTINGS = {"temperature": "t", "top_k": "k", "top_p": "p", "min_p": "m", "repetition_penalty": "r"}
 
@@ -269,10 +270,14 @@ def status(desk: Any) -> str:
 
 
 def ran_by(model: Any) -> str:
-    """What writes, and where: "ONNX Runtime on CUDA (fp16)"."""
+    """What writes, and where: "ONNX Runtime on CUDA (fp16)"; also why a step is not replayed as one CUDA graph."""
     if not hasattr(model, "precision"):
         return in_torch()
-    provider = f"CUDA ({model.precision})" if model.provider == "CUDA" else t("the CPU")
+    provider = t("the CPU")
+    if model.provider == "CUDA":
+        why = told(getattr(model, "uncaptured", ""))
+        why = why if len(why) <= LONGEST else why[: LONGEST - 1] + "…"
+        provider = f"CUDA ({model.precision}; {t('no CUDA graph: {why}', why=why)})" if why else f"CUDA ({model.precision})"
     return t("ONNX Runtime on {provider}", provider=provider)
 
 

@@ -1,5 +1,6 @@
 """What is slow to load and the same for everybody: models, tokenizers, prepared text. Bounded."""
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -83,8 +84,10 @@ def watcher(run: RunFolder, step: int) -> Any:
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _watcher(folder: str, changed: int) -> Any:
     from playground.inference.attention import Watcher
+    from playground.inference.exports import fitting
 
-    return Watcher(folder)
+    with fitting(Path(folder)):
+        return Watcher(folder)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

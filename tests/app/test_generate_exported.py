@@ -15,10 +15,13 @@ from playground.errors import PlaygroundError
 from playground.generation.torch_model import TorchWriter
 from playground.inference.engine import Engine
 from playground.inference.exports import exported
+from playground.inference.opening import BIASED, EVERY_SOURCE
 from playground.inference.sampling import Sampling
+from playground.inference.session import NOT_ON_GPU
+from playground.inference.writers import Portable
 from playground.onnx_export.export import export
 from playground.pages import generate
-from playground.ui import cached
+from playground.ui import cached, language
 from tests.unit.inference.gpu_double import gpu  # noqa: F401
 
 RUNS = ("bible-decoder", "bible-lstm", "dates", "bible-encoder")
@@ -133,6 +136,31 @@ def test_a_damaged_export_is_left_to_pytorch(open_page, tmp_path, monkeypatch):
     assert isinstance(writer_of(open_page("generate", run="bible-lstm")), TorchWriter)
 
 
+@pytest.mark.parametrize("report", ["[]", '{"step": "x", "sizes": 3}', None])
+def test_a_damaged_report_is_no_export(open_page, home, tmp_path, monkeypatch, report):
+    """None: the right step and nothing else."""
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    shutil.copytree(home / "exports" / "bible-lstm", tmp_path / "exports" / "bible-lstm")
+    run = gallery.get("bible-lstm")
+    text = report or json.dumps({"step": run.checkpoints()[-1], "attentions": True})
+    (tmp_path / "exports" / "bible-lstm" / "report.json").write_text(text)
+    app = open_page("generate", run="bible-lstm")
+    assert not app.exception and isinstance(writer_of(app), TorchWriter)
+    app = open_page("export", run="bible-lstm")
+    assert not app.exception and not app.error and any("Not exported yet" in info.value for info in app.info)
+
+
+def test_files_of_different_models_are_left_to_pytorch(open_page, home, tmp_path, monkeypatch):
+    """As when two exports were copied over each other."""
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    folder = tmp_path / "exports" / "bible-decoder"
+    shutil.copytree(home / "exports" / "bible-decoder", folder)
+    shutil.copy(home / "exports" / "bible-lstm" / "model.onnx", folder / "fused.fp32.onnx")
+    cached._engine.clear()
+    app = open_page("generate", run="bible-decoder")
+    assert not app.exception and isinstance(writer_of(app), TorchWriter)
+
+
 def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     export(gallery.get("induction"), step=500)
@@ -144,6 +172,12 @@ def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatc
     ("model", "said"),
     [
         (SimpleNamespace(provider="CUDA", precision="fp16"), "ONNX Runtime on CUDA (fp16)"),
+        (SimpleNamespace(provider="CUDA", precision="fp16", uncaptured=""), "ONNX Runtime on CUDA (fp16)"),
+        (SimpleNamespace(provider="CUDA", precision="fp32", uncaptured=EVERY_SOURCE),
+         "ONNX Runtime on CUDA (fp32; no CUDA graph: every source has a shape of its own)"),
+        (SimpleNamespace(provider="CUDA", precision="fp32", uncaptured="x" * 300),
+         f"ONNX Runtime on CUDA (fp32; no CUDA graph: {'x' * 79}…)"),
+        (SimpleNamespace(provider="CPU", precision="fp32", uncaptured=NOT_ON_GPU), "ONNX Runtime on the CPU"),
         (SimpleNamespace(provider="CPU", precision="fp32"), "ONNX Runtime on the CPU"),
         (SimpleNamespace(provider="CPU"), "PyTorch on the CPU with one thread"),
     ],
@@ -152,7 +186,18 @@ def test_what_ran_is_said_plainly(model, said):
     assert generate.ran_by(model) == said
 
 
-@pytest.mark.parametrize(("run", "said"), [("bible-decoder", "CUDA (fp16)"), ("bible-lstm", "CUDA (fp32)")])
+@pytest.mark.parametrize("why", [EVERY_SOURCE, BIASED, Portable.uncaptured])
+def test_why_there_is_no_cuda_graph_is_said_in_chinese(why, monkeypatch):
+    monkeypatch.setattr(language, "language", lambda: "zh")
+    said = generate.ran_by(SimpleNamespace(provider="CUDA", precision="fp16", uncaptured=why))
+    assert "没有使用 CUDA 图：" in said and why not in said
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [("bible-decoder", "CUDA (fp16)"), ("bible-lstm", "CUDA (fp32)"),
+     ("dates", "CUDA (fp16; no CUDA graph: every source has a shape of its own)")],
+)  # fmt: skip
 def test_on_a_gpu_it_says_so(open_page, home, monkeypatch, request, run, said):
     monkeypatch.setenv("PLAYGROUND_HOME", str(home))
     request.getfixturevalue("gpu")
@@ -162,7 +207,7 @@ def test_on_a_gpu_it_says_so(open_page, home, monkeypatch, request, run, said):
     desk.write(Sampling(0.5), 8, seed=0, stop_at_end=False).wait()
     app.run()
     assert not app.exception and not desk.job.error
-    assert f"8 tokens at {desk.job.speed:,.0f} tokens/s, by ONNX Runtime on {said}." in generate.status(desk)
+    assert f"{len(desk.job.tokens)} tokens at {desk.job.speed:,.0f} tokens/s, by ONNX Runtime on {said}." in generate.status(desk)
     cached._engine.clear()
 
 

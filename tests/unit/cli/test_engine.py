@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from playground import gallery
 from playground.cli import main
+from playground.cli.engine import ran_by
 from playground.errors import PlaygroundError
 from playground.finetune.plan import plan
 from playground.inference import session
@@ -30,6 +32,7 @@ ASKED = {
 WITHOUT_TORCH = """
 import sys
 from playground.cli import main
+from playground.cli.engine import ran_by
 status = main(sys.argv[1:])
 assert "torch" not in sys.modules, "PyTorch was imported"
 sys.exit(status)
@@ -98,6 +101,22 @@ def test_beam_search_is_pytorchs(at_home, capsys):
     assert "Beam search needs PyTorch" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("engine", ["auto", "onnx", "torch"])
+def test_what_fills_in_has_no_beams(engine, at_home, capsys):
+    assert main(["generate", "bible-encoder", *ASKED["bible-encoder"], "--beams", "3", "--with", engine]) == 2
+    told = capsys.readouterr()
+    assert "fills in hidden words" in told.err and "Leave out --beams" in told.err and not told.out
+
+
+def test_why_a_step_is_no_cuda_graph_is_said_on_a_gpu_alone(capsys):
+    for provider, why, more in (
+        ("CUDA", "every source has a shape of its own", "; no CUDA graph: every source has a shape of its own"),
+        ("CUDA", "x" * 300, "; no CUDA graph: " + "x" * 79 + "…"), ("CUDA", "", ""), ("CPU", "not on a GPU", ""),
+    ):  # fmt: skip
+        assert ran_by(SimpleNamespace(ran_by="it", provider=provider, uncaptured=why)) == f"it{more}"
+    assert ran_by(SimpleNamespace(ran_by="PyTorch (CUDA)", provider="CUDA")) == "PyTorch (CUDA)"
+
+
 def test_without_an_export_pytorch_writes_and_onnx_is_refused_with_a_hint(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     line = ["generate", "induction", "--prompt", "a b", "--tokens", "4"]
@@ -122,6 +141,15 @@ def test_an_export_of_another_step_is_not_used(tmp_path, monkeypatch, capsys):
     assert "is exported at step 500, not at step 800" in told and "export induction --step 800" in told
 
 
+@pytest.mark.parametrize("engine", ["auto", "onnx", "torch"])
+@pytest.mark.parametrize("is_exported", [True, False])
+def test_a_step_that_is_not_there_is_said_before_anything_else(engine, is_exported, home, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(home if is_exported else tmp_path))
+    assert main(["generate", "bible-lstm", "--prompt", "And", "--step", "5", "--with", engine]) == 2
+    told = capsys.readouterr().err
+    assert "There is no checkpoint of step 5." in told and "There are: " in told and "export" not in told
+
+
 def test_a_damaged_export_is_said_and_pytorch_writes(home, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     shutil.copytree(home / "exports" / "bible-decoder", tmp_path / "exports" / "bible-decoder")
@@ -134,6 +162,44 @@ def test_a_damaged_export_is_said_and_pytorch_writes(home, tmp_path, monkeypatch
     assert told[0].startswith("The export cannot be used: fused.fp32.onnx") and "Going on with PyTorch" in told[0]
     assert main([*line, "--with", "onnx"]) == 2
     assert "damaged" in capsys.readouterr().err
+
+
+DAMAGED_REPORTS = [
+    "[]", '"nothing"', "3", "null", "{}", "[" * 100_000, {"step": "x", "sizes": 3}, {"step": "800"}, {"step": None},
+    {"checks": 3}, {"checks": [3]}, {"checks": [{"what": 3, "error": 0.1, "scale": 1}]}, {"worst": None}, {"worst": "1"},
+    {"seconds": []}, {"sizes": []}, {"sizes": {}}, {"sizes": {"fp32": "big"}}, {"sizes": {"fp32": 0}}, {"greedy": "64"},
+    {"loaders": 1}, {"task": 2}, {"shrunk": None}, {"shrunk": {"int8": 1}}, {"worst": float("nan")},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGED_REPORTS, ids=lambda damage: str(damage)[:40])
+def test_what_is_no_report_is_no_export(damage, home, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    run, folder = gallery.get("bible-lstm"), tmp_path / "exports" / "bible-lstm"
+    shutil.copytree(home / "exports" / "bible-lstm", folder)
+    made = exported(run)
+    assert made is not None
+    text = damage if isinstance(damage, str) else json.dumps(made.report | damage)
+    (folder / "report.json").write_text(text)
+    assert exported(run) is None and exported_at(run, made.report["step"]) is None
+    if text == "[]":
+        line = ["generate", "bible-lstm", "--prompt", "And", "--tokens", "3", "--seed", "0"]
+        assert main(line) == 0 and "by PyTorch (CPU)]" in capsys.readouterr().err
+        assert main([*line, "--with", "onnx"]) == 2 and "has no export" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [KeyError("logits"), ValueError("Shapes differ."), RuntimeError(), TypeError("x\ny")])
+def test_files_that_do_not_fit_together_are_said_and_pytorch_writes(error, at_home, monkeypatch, capsys):
+    def mixed(*_, **__):
+        raise error
+
+    monkeypatch.setattr("playground.inference.engine.Engine.__init__", mixed)
+    line = ["generate", "bible-lstm", "--prompt", "And", "--tokens", "3", "--seed", "0"]
+    assert main(line) == 0
+    told = capsys.readouterr().err
+    assert f"The files of bible-lstm do not fit together ({type(error).__name__}: " in told and "by PyTorch (CPU)]" in told
+    assert main([*line, "--with", "onnx"]) == 2
+    assert "do not fit together" in capsys.readouterr().err
 
 
 # Devices
@@ -176,6 +242,7 @@ def test_what_runs_on_a_gpu_is_said_in_full(name, device, at_home, gpu, capsys):
         assert main(["generate", name, *ASKED[name], "--device", there]) == 0
         told = capsys.readouterr()
         assert f"by {said}" in told.err
+        assert ("no CUDA graph: every source" in told.err) == (name == "dates" and there != "cpu")
         texts.append(told.out if name != "bible-encoder" else told.out.splitlines()[-1])
     assert texts[0] == texts[1]
 
