@@ -7,7 +7,8 @@ import numpy as np
 
 from playground.errors import PlaygroundError
 from playground.inference.about import About
-from playground.inference.gpu_thread import on_gpu
+from playground.inference.binding import ran
+from playground.inference.opening import that_runs
 from playground.inference.session import open_session, running_on
 
 GIVEN = "attentions."
@@ -28,7 +29,11 @@ class Watcher:
         self.about = About.read(folder)
         self.pairs = self.about.architecture == "encoder-decoder"
         names = ("encoder_model", "decoder_model") if self.pairs else ("model",)
-        self.sessions = [open_session(folder / f"{name}.onnx", device) for name in names]
+        self.sessions = that_runs(
+            lambda where: [open_session(folder / f"{name}.onnx", where) for name in names],
+            lambda sessions: self._weights(sessions, [0], [0]) if self._outputs(sessions[-1], GIVEN) else None,
+            device,
+        )
         self.provider = running_on(self.sessions[0])
         if not self._outputs(self.sessions[-1], GIVEN):
             raise PlaygroundError(
@@ -39,10 +44,13 @@ class Watcher:
         self, ids: Sequence[int], source_ids: Sequence[int] | None = None
     ) -> dict[str, np.ndarray]:
         """As `inspection.attention.attention_weights`: by part, float32 ``[layers, heads, queries, keys]``."""
+        return self._weights(self.sessions, ids, source_ids)
+
+    def _weights(self, sessions: list, ids: Sequence[int], source_ids: Sequence[int] | None) -> dict[str, np.ndarray]:
         if not self.pairs:
-            made = self._run(self.sessions[0], ids)
+            made = self._run(sessions[0], ids)
             return {"self": self._stacked(made, "layers.{}.attention")}
-        reader, writer = self.sessions
+        reader, writer = sessions
         read = self._run(reader, source_ids)
         cross = {name: value for name, value in read.items() if name.startswith("cross.")}
         cross["encoder_attention_mask"] = np.ones((1, len(source_ids)), dtype=np.int64)
@@ -64,8 +72,7 @@ class Watcher:
             elif value.name.startswith("past_key_values"):
                 feed[value.name] = np.zeros((1, about.n_kv_heads, 0, about.head_dim), dtype=np.float32)
         names = [name for kind in (GIVEN, "cross.") for name in self._outputs(session, kind)]
-        run = lambda: dict(zip(names, session.run(names, feed), strict=True))
-        return on_gpu(run) if self.provider == "CUDA" else run()
+        return dict(zip(names, ran(session, names, feed), strict=True))
 
     def _stacked(self, made: dict[str, np.ndarray], name: str) -> np.ndarray:
         return np.stack([made[GIVEN + name.format(i)][0] for i in range(self.about.n_layers)])

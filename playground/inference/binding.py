@@ -8,11 +8,12 @@ bound later. So: an input that changes is made in the memory that its kernels re
 import itertools
 import weakref
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnxruntime as ort
 
+from playground.errors import PlaygroundError
 from playground.inference.gpu_thread import on_gpu
 from playground.inference.session import running_on
 
@@ -56,6 +57,38 @@ def fetched(value: ort.OrtValue) -> np.ndarray:
     return value.numpy() if value.device_name() == "cpu" else on_gpu(value.numpy)
 
 
+class Stopped(PlaygroundError):
+    """ONNX Runtime could not do a run; ``reason`` is what it says, in one line."""
+
+    reason = ""
+
+
+def stopped(error: Exception, on_a_gpu: bool) -> Stopped:
+    """What ONNX Runtime raised, in words."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+    if on_a_gpu:
+        hint = "Try fewer or shorter texts at once, or choose device 'cpu'."
+        made = Stopped(f"ONNX Runtime stopped on the GPU: {reason}.", hint)
+    else:
+        made = Stopped(f"ONNX Runtime stopped: {reason}.", "Export the run again.")
+    made.reason = reason
+    return made
+
+
+def ran(session: ort.InferenceSession, names: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Outputs of a single run.
+
+    Raises:
+        Stopped: when it cannot be done.
+    """
+    on_a_gpu = running_on(session) == "CUDA"
+    try:
+        run = lambda: session.run(names, dict(feed))
+        return on_gpu(run) if on_a_gpu else run()
+    except Exception as error:  # ONNX Runtime raises its own kinds
+        raise stopped(error, on_a_gpu) from error
+
+
 class Bound:
     """One way of running a session, as often as wanted.
 
@@ -65,6 +98,9 @@ class Bound:
         outputs: an array or a buffer to write into; "cpu" or "cuda" lets ONNX Runtime make one there, see :meth:`made`.
         capture: replay all its kernels as one CUDA graph; all outputs must then be buffers on the device, and what
             kernels read in CPU memory stays as it was at the first run.
+
+    Raises:
+        PlaygroundError: when the graph has no such input.
     """
 
     def __init__(
@@ -86,6 +122,8 @@ class Bound:
 
     def _bind(self, inputs: Mapping, outputs: Mapping) -> None:
         self.binding, where = self.session.io_binding(), places(self.session)
+        if unknown := inputs.keys() - where.keys():
+            raise PlaygroundError(f"The exported graph takes no {min(unknown)}: it is another model's.", "Export the run again.")
         for name, given in inputs.items():
             value = self._moved(given, where[name]) if isinstance(given, ort.OrtValue) else self._input(given, where[name])
             self._kept.append(value)
@@ -130,11 +168,17 @@ class Bound:
         Args:
             wait: until it is done. Where several runs of a session follow each other, only the last has to be waited for;
                 before, nothing may be read or written.
+
+        Raises:
+            Stopped: when it cannot be done.
         """
-        if not self._on_gpu:
-            self.session.run_with_iobinding(self.binding)
-        else:
-            on_gpu(self._run, self._options if wait else self._unwaited)
+        try:
+            if not self._on_gpu:
+                self.session.run_with_iobinding(self.binding)
+            else:
+                on_gpu(self._run, self._options if wait else self._unwaited)
+        except Exception as error:  # ONNX Runtime raises its own kinds
+            raise stopped(error, self._on_gpu) from error
 
     def _run(self, options: ort.RunOptions) -> None:
         while _unneeded:

@@ -1,13 +1,15 @@
 """Drawing the next token on the device that made the logits, so that they need not leave it."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import onnxruntime as ort
 
+from playground.errors import PlaygroundError
 from playground.inference.binding import Bound, fetched, held
+from playground.inference.opening import Opened, refused
 from playground.inference.sampling import Sampling
-from playground.inference.session import open_capturing
+from playground.inference.session import open_capturing, open_session, running_on
 
 BLOCK = 256  # tokens that are added up first: a GPU's running sum over a whole vocabulary is slow
 PAYS = 4096  # tokens of a vocabulary from which on the draw stays on the device: numpy takes some 50 µs for fewer
@@ -106,21 +108,41 @@ def draw_graph(vocab_size: int, is_sequence: bool = False) -> bytes:
     return parser.parse_model(TEXT.format(**sizes)).SerializeToString()
 
 
+@cache
+def _opened(vocab_size: int, is_sequence: bool) -> Opened:
+    """One session for all who draw from so many tokens."""
+    graph = draw_graph(vocab_size, is_sequence)
+    opened = Opened(*open_capturing(graph), lambda: open_session(graph))
+    if running_on(opened.session) != "CUDA":
+        raise refused(opened.uncaptured)
+    return opened
+
+
 class Chooser:
     """Draws from logits that lie on the device and puts the token where the next step reads it.
 
     Args:
         scores: the logits' buffer ``[batch, vocabulary]`` or ``[batch, 1, vocabulary]``.
-        tokens: where the drawn tokens go ``[batch, 1]``: each of the buffers that a step may read.
+        tokens: where the drawn tokens go ``[batch, 1]``: each of the buffers that a step may read; they are written over.
+
+    Raises:
+        PlaygroundError: when the device cannot do it.
     """
 
     def __init__(self, scores: ort.OrtValue, tokens: list[ort.OrtValue]) -> None:
         batch, *more, vocab_size = scores.shape()
-        session, uncaptured = open_capturing(draw_graph(vocab_size, bool(more)), "cuda")
         self._knobs = np.zeros((batch, 3), dtype=np.float32)
         self._told = held(np.zeros((batch, 3), dtype=np.float32), "cuda")
-        inputs = {"scores": scores, "knobs": self._knobs}
-        self._ways = [Bound(session, inputs, {"token": to, "told": self._told}, not uncaptured) for to in tokens]
+        inputs, opened = {"scores": scores, "knobs": self._knobs}, _opened(vocab_size, bool(more))
+        while True:
+            session, capture = opened.session, not opened.uncaptured
+            try:
+                self._ways = [Bound(session, inputs, {"token": to, "told": self._told}, capture) for to in tokens]
+                for way in self._ways:
+                    way.run()
+                return
+            except PlaygroundError as error:
+                opened.step_down(session, error)
 
     def draw(self, which: int, sampling: Sampling, uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draws into one of the buffers: tokens, their probabilities under the logits, and those with which they were drawn,

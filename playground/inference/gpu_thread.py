@@ -38,9 +38,9 @@ def _thread() -> ThreadPoolExecutor:
 
 
 def _forget() -> None:
-    """A forked process has not got the thread."""
-    global _executor
-    _executor = None
+    """A forked process has not got the thread, nor who held the lock."""
+    global _executor, _making
+    _executor, _making = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

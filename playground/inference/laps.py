@@ -1,11 +1,21 @@
 """Writing on a device: what a step needs of the one before never leaves it."""
 
+import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
 
+from playground.errors import PlaygroundError
 from playground.inference.binding import Bound, fetched, held, places, put
+from playground.inference.gpu_thread import on_gpu
+
+if TYPE_CHECKING:
+    from playground.inference.choosing import Chooser
+    from playground.inference.sampling import Sampling
+
+log = logging.getLogger("playground")
 
 LIKELIEST, LENGTHS, PLACES, COUNT = "likeliest", "seqlens_after", "positions_after", "count_after"
 """The outputs that a step hands to the next one; `for_cuda.with_next_step` adds them to a graph."""
@@ -49,6 +59,8 @@ class Laps:
         self.buffers = [{name: held(array, "cuda") for name, array in first.items()} for _ in range(2)]
         self.scores = held(np.zeros(logits, dtype=np.float32), "cuda")
         self.said = held(none[SAID], "cuda")
+        self.chooser: Chooser | None = None
+        self.draws = True  # until the device has refused
         self.count = 0  # of laps that were run; where the graph puts a token is this modulo BLOCK
         self.next = 0  # the lap that runs next; its inputs hold what the one before gave
         where = places(session)  # an array that kernels read in CPU memory stays one: what is written there is seen
@@ -86,3 +98,19 @@ class Laps:
     def logits(self) -> np.ndarray:
         """What the last lap gave."""
         return fetched(self.scores)
+
+    def can_draw(self) -> bool:
+        """Whether the device draws tokens, which is tried once."""
+        from playground.inference.choosing import Chooser
+
+        if self.chooser is None and self.draws:
+            try:
+                self.chooser = on_gpu(Chooser, self.scores, [each["input_ids"] for each in self.buffers])
+            except PlaygroundError as error:
+                log.warning("Tokens are drawn on the CPU: %s", error.message)
+                self.draws = False
+        return self.draws
+
+    def draw(self, sampling: "Sampling", uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draws the tokens that the next lap reads, see `choosing.Chooser.draw`."""
+        return on_gpu(self.chooser.draw, self.next, sampling, uniforms)

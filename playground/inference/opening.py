@@ -1,9 +1,11 @@
 """Opening what writes: on a GPU its graph is rewritten for CUDA first, and a step is captured where the provider allows."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import onnxruntime as ort
 
@@ -12,6 +14,8 @@ from playground.inference.session import CUDA, NOT_ON_GPU, open_capturing, open_
 
 log = logging.getLogger("playground")
 EVERY_SOURCE = "every source has a shape of its own"
+MOST_SPARE = 8  # writers whose buffers are kept for others
+T = TypeVar("T")
 BIASED = "what ALiBi adds depends on the length of the text"
 
 
@@ -24,29 +28,82 @@ class Opened:
         uncaptured: why a step of it is not replayed as one CUDA graph; "" where it is.
         again: opens it anew to run kernel by kernel.
         on_cpu: opens what runs on a CPU instead; None where a GPU was asked for by name.
+        spare: buffers, and graphs captured on them, whose writer is gone: the next one takes them over, since a graph
+            costs time to capture and is never quite given back.
     """
 
     session: ort.InferenceSession
     uncaptured: str = NOT_ON_GPU
     again: Callable[[], ort.InferenceSession] | None = None
     on_cpu: Callable[[], ort.InferenceSession] | None = None
+    spare: deque = field(default_factory=lambda: deque(maxlen=MOST_SPARE))
 
-    def step_down(self, error: Exception) -> None:
+    def step_down(self, failed: ort.InferenceSession, error: Exception) -> None:
         """What comes after a failure: a CUDA graph, then kernel by kernel, then the CPU.
+
+        Args:
+            failed: what has failed; another writer of the same model may have stepped down already.
 
         Raises:
             PlaygroundError: when nothing is left.
         """
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        if failed is not self.session:
+            return
+        reason = reason_of(error)
         if not self.uncaptured:
             self.session, self.uncaptured = self.again(), reason
         elif self.on_cpu:
             log.warning("ONNX Runtime goes on with the CPU: %s", reason)
             self.session, self.uncaptured = self.on_cpu(), reason
         else:
-            raise PlaygroundError(
-                f"ONNX Runtime cannot run this model on the GPU: {reason.rstrip('.')}.", "Choose device 'auto' or 'cpu'."
-            ) from error
+            raise refused(reason) from error
+
+    def taken_over(self, sizes: tuple[int, ...]) -> Any:
+        """What a writer of these sizes has left; None where there is nothing."""
+        others, found = [], None
+        while self.spare and found is None:
+            session, of, left = self.spare.popleft()
+            if session is self.session and of == sizes:
+                found = left
+            elif session is self.session:
+                others.append((session, of, left))
+        self.spare.extend(others)
+        return found
+
+
+def reason_of(error: Exception) -> str:
+    """What ONNX Runtime says, in one line."""
+    return getattr(error, "reason", "") or (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def refused(reason: str) -> PlaygroundError:
+    """What is said where a GPU was asked for by name."""
+    return PlaygroundError(
+        f"ONNX Runtime cannot run this model on the GPU: {reason.rstrip('.')}.", "Choose device 'auto' or 'cpu'."
+    )
+
+
+def that_runs(open_: Callable[[str], T], try_: Callable[[T], Any], device: str) -> T:
+    """What is opened for a device, if a trial shows that it runs there; else what is opened for the CPU.
+
+    Args:
+        open_: given "auto", "cuda" or "cpu".
+        try_: a small run of it.
+
+    Raises:
+        PlaygroundError: when a GPU was asked for by name, and cannot run it.
+    """
+    made = open_(device)
+    if device == "cpu" or CUDA not in wanted(device):
+        return made
+    try:
+        try_(made)
+        return made
+    except Exception as error:  # ONNX Runtime raises its own kinds
+        if device == "cuda":
+            raise refused(reason_of(error)) from error
+        log.warning("ONNX Runtime goes on with the CPU: %s", reason_of(error))
+        return open_("cpu")
 
 
 def open_fused(

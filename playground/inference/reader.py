@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 
 from playground.errors import PlaygroundError
 from playground.inference.about import RECURRENT, About, graph_file, ran_by
-from playground.inference.gpu_thread import on_gpu
-from playground.inference.opening import open_reader
+from playground.inference.binding import ran
+from playground.inference.opening import open_reader, that_runs
 from playground.inference.sampling import softmax
 from playground.inference.session import running_on
+
+ONE = np.ones((1, 1), dtype=np.int64)  # a text of one token, to see whether a session runs
 
 
 class Reader:
@@ -39,7 +42,8 @@ class Reader:
         if not self.about.task and self.about.objective != "mlm":
             raise PlaygroundError("This model continues text.", "Use playground.inference.engine.")
         file, half = ("fp32", True) if precision == "auto" else (precision, False)
-        self.session = open_reader(graph_file(folder, "model", file), device, threads, half)
+        path = graph_file(folder, "model", file)
+        self.session = that_runs(lambda where: open_reader(path, where, threads, half), self._logits, device)
         self.provider = running_on(self.session)
         self.precision = "fp16" if half and self.provider == "CUDA" else file
 
@@ -63,8 +67,11 @@ class Reader:
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text
         mask = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64)
-        run = lambda: self.session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
-        return on_gpu(run) if self.provider == "CUDA" else run()
+        return self._logits(self.session, ids, mask)
+
+    @staticmethod
+    def _logits(session: ort.InferenceSession, ids: np.ndarray = ONE, mask: np.ndarray = ONE) -> np.ndarray:
+        return ran(session, ["logits"], {"input_ids": ids, "attention_mask": mask})[0]
 
     def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         """As :meth:`logits`, as probabilities of the labels."""

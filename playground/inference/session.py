@@ -51,9 +51,9 @@ def open_session(
         1 if size < SMALL and batch == 1 else max(1, (os.cpu_count() or 2))
     )
     options.inter_op_num_threads = 1
+    names = wanted(device)
+    providers = [(CUDA, _cuda_options(capture)) if name == CUDA else name for name in names]
     try:
-        names = wanted(device)
-        providers = [(CUDA, _cuda_options(capture)) if name == CUDA else name for name in names]
         made = lambda: ort.InferenceSession(model if isinstance(model, bytes) else str(path), options, providers=providers)
         return on_gpu(made) if CUDA in names else made()
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError

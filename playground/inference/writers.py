@@ -1,6 +1,7 @@
 """What writes texts, token by token, with an exported model: no torch, a cache in place, many texts at once."""
 
 import copy
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from playground.inference.about import About, graph_file
 from playground.inference.binding import Bound, fetched, held, kept_in, put
 from playground.inference.gpu_thread import on_gpu
 from playground.inference.laps import BLOCK, LENGTHS, PLACES, Laps, spare
-from playground.inference.opening import Opened, open_fused, open_recurrent
+from playground.inference.opening import Opened, open_fused, open_recurrent, that_runs
 from playground.inference.sampling import Sampling, steps
 from playground.inference.session import NOT_ON_GPU, open_session, running_on
 
@@ -139,10 +140,11 @@ class _OnDevice(Writer):
 
     Attributes:
         laps: on a GPU; None on a CPU.
+        left_behind: what belongs to captured laps, and can serve another writer of the same model and sizes.
     """
 
+    left_behind: tuple[str, ...] = ("laps",)
     laps: Laps | None = None
-    _chooser = None
 
     @property
     def logits(self) -> np.ndarray:
@@ -159,20 +161,13 @@ class _OnDevice(Writer):
     def draw(self, sampling: Sampling, rng: np.random.Generator, seen: Sequence[Sequence[int]] = ()) -> Drawn:
         from playground.inference.choosing import can_draw
 
-        if self.laps is None or not can_draw(sampling, self.about.vocab_size):
-            found = super().draw(sampling, rng, seen)
-            if self.laps is not None:
-                self.laps.put("input_ids", found[0][:, None].astype(np.int64))
+        if self.laps is not None and can_draw(sampling, self.about.vocab_size) and self.laps.can_draw():
+            found = self.laps.draw(sampling, rng.random(self.batch))
+            self.last = found[0]
             return found
-        return on_gpu(self._drawn, sampling, rng.random(self.batch))
-
-    def _drawn(self, sampling: Sampling, uniforms: np.ndarray) -> Drawn:
-        from playground.inference.choosing import Chooser
-
-        if self._chooser is None:
-            self._chooser = Chooser(self.laps.scores, [each["input_ids"] for each in self.laps.buffers])
-        found = self._chooser.draw(self.laps.next, sampling, uniforms)
-        self.last = found[0]
+        found = super().draw(sampling, rng, seen)
+        if self.laps is not None:
+            self.laps.put("input_ids", found[0][:, None].astype(np.int64))
         return found
 
     def ahead(self, n: int) -> np.ndarray:
@@ -222,21 +217,40 @@ class _OnDevice(Writer):
 
     def _open(self) -> None:
         """Ties the memory. On a GPU both laps are tried, which captures them; where a card refuses, what comes next is tried."""
+        if running_on(self.opened.session) == "CUDA":
+            on_gpu(self._open_here)  # as one piece: others may open the same model
+        else:
+            self._open_here()
+
+    def _open_here(self) -> None:
         while True:
             self.session, self.uncaptured = self.opened.session, self.opened.uncaptured
-            self.provider = running_on(self.session)
+            self.provider, self.laps, self.block = running_on(self.session), None, 1
+            left = None if self.uncaptured else self.opened.taken_over((self.batch, self.room))
             try:
-                self._tie()
-                if self.laps is not None:
-                    self.block = BLOCK
-                    self.laps.run()
-                    self.laps.run()
-                return
+                if left is not None:
+                    vars(self).update(left)
+                else:
+                    self._tie()
+                    self._try_laps()
             except Exception as error:  # ONNX Runtime raises its own kinds
                 if self.provider != "CUDA":
                     raise
-                self.laps, self.block = None, 1
-                self.opened.step_down(error)
+                self.opened.step_down(self.session, error)
+                continue
+            if self.laps is not None:
+                self.block = BLOCK
+            if not self.uncaptured:
+                left = {name: vars(self)[name] for name in self.left_behind}
+                weakref.finalize(self, self.opened.spare.append, (self.session, (self.batch, self.room), left))
+            return
+
+    def _try_laps(self) -> None:
+        for _ in range(min(2, self.room) if self.laps is not None else 0):  # each writes one token further into the cache
+            self._before_step()
+            self.laps.run()
+            self.length += 1
+        self.length[:] = 0
 
     def _tie(self) -> None:
         raise NotImplementedError
@@ -256,6 +270,7 @@ class Decoder(_OnDevice):
     """
 
     captures = True
+    left_behind = ("laps", "_cache", "_total")
 
     def __init__(
         self,
@@ -290,6 +305,8 @@ class Decoder(_OnDevice):
         about = self.about
         shape = (batch, about.n_kv_heads, self.room, about.head_dim)
         types = {value.name: value.type for value in self.session.get_inputs()}
+        if "past_key_values.0.key" not in types:
+            raise PlaygroundError("The exported graph keeps no past: it is another model's.", "Export the run again.")
         kept = KEPT[types["past_key_values.0.key"]]
         return {
             f"{i}.{kind}": held(np.zeros(shape, dtype=kept), kept_in(self.session))
@@ -411,7 +428,7 @@ class PairDecoder(Decoder):
         threads: int = 0,
         half: bool = False,
     ) -> None:
-        self.reader = open_session(reader, device, threads, batch)
+        self.reader = open_source(reader, device, threads, batch)
         self.seen: dict[str, np.ndarray | ort.OrtValue] = {}
         self._source: tuple[tuple[int, ...], dict] | None = None  # that `along` was asked of last
         super().__init__(model, about, batch, 0, device, threads, half)
@@ -443,6 +460,11 @@ class PairDecoder(Decoder):
 
     def twin(self) -> "PairDecoder":
         return PairDecoder(self.reader, self.opened, self.about, self.batch)
+
+
+def open_source(reader: Path | ort.InferenceSession, device: str, threads: int, batch: int) -> ort.InferenceSession:
+    """An encoder, where it runs."""
+    return that_runs(lambda where: open_session(reader, where, threads, batch), lambda made: read_source(made, [0], 1), device)
 
 
 def read_source(reader: ort.InferenceSession, ids: Sequence[int], batch: int) -> dict[str, np.ndarray | ort.OrtValue]:
@@ -569,17 +591,25 @@ class Portable(Writer):
         precision: str = "fp32",
     ) -> None:
         pairs = about.architecture == "encoder-decoder"
-        opened = lambda stem: open_session(graph_file(folder, stem, precision), device, threads, batch)
-        self.session = opened("decoder_model" if pairs else "model")
-        self.reader = opened("encoder_model") if pairs else None
         self.about, self.batch, self.room = about, batch, about.context_length
-        self.provider = running_on(self.session)
-        self.inputs = {value.name: value.type for value in self.session.get_inputs()}
-        self.outputs = [value.name for value in self.session.get_outputs() if value.name.startswith("present")]
-        self.state: dict[str, ort.OrtValue] = {}
+        file = lambda stem: graph_file(folder, stem, precision)
+        self.reader = open_source(file("encoder_model"), device, threads, batch) if pairs else None
+        opened = lambda where: open_session(file("decoder_model" if pairs else "model"), where, threads, batch)
+        self._use(that_runs(opened, self._try, device))
         self.seen: dict[str, np.ndarray | ort.OrtValue] = {}
+        self.state: dict[str, ort.OrtValue] = {}
         self.length = np.zeros(batch, dtype=np.int32)
         self._logits = np.zeros((batch, 1, about.vocab_size), dtype=np.float32)
+
+    def _use(self, session: ort.InferenceSession) -> None:
+        self.session, self.provider = session, running_on(session)
+        self.inputs = {value.name: value.type for value in session.get_inputs()}
+        self.outputs = [value.name for value in session.get_outputs() if value.name.startswith("present")]
+
+    def _try(self, session: ort.InferenceSession) -> None:
+        """One token, to see whether it runs."""
+        self._use(session)
+        self.along([0], 0, [0] if self.reader else None)
 
     @property
     def logits(self) -> np.ndarray:

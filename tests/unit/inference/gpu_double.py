@@ -16,12 +16,14 @@ import onnx
 import onnxruntime as ort
 import pytest
 
+from playground.inference import choosing
 from playground.inference import session as sessions
 from playground.inference.gpu_thread import is_here
 from playground.inference.session import CUDA
 
 REAL_SESSION, REAL_VALUE = ort.InferenceSession, ort.OrtValue
 WARM_UPS = 2
+NO_IMAGE = "CUDA error 209: no kernel image is available for execution on the device"
 ON_CPU = {"GroupQueryAttention": (6,), "LSTM": (4,), "GRU": (4,), "RNN": (4,)}  # inputs that kernels read in CPU memory
 
 
@@ -81,6 +83,7 @@ class Binding:
 
     def bind_ortvalue_input(self, name: str, value: Value) -> None:
         needed = self.session.memory[name] if self.session.on_cuda else "cpu"
+        assert self.session.on_cuda or value.device == "cpu", "a session of the CPU would read an address of the GPU"
         self.inputs[name] = value if value.device == needed else value.copy(needed)
 
     def bind_ortvalue_output(self, name: str, value: Value) -> None:
@@ -111,15 +114,20 @@ class Session(REAL_SESSION):
     refuses_capture = False  # when the session is made
     breaks_capture = False  # at the first captured run
     breaks = False  # at every run
+    waits = 0  # runs that were waited for
     running: set = set()  # sessions whose last run was not waited for
 
     def __init__(self, model, options=None, providers=()) -> None:
         asked = [provider for provider in providers if isinstance(provider, tuple) and provider[0] == CUDA]
         self.on_cuda = bool(asked)
         self.captures = self.on_cuda and asked[0][1].get("enable_cuda_graph") == "1"
+        if self.on_cuda:
+            owned()
+            assert asked[0][1]["use_tf32"] == "0", "products of 32 bits would be rounded to 10"
         graph = (onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)).graph
         types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
         attention = [node for node in graph.node if node.op_type == "GroupQueryAttention"]
+        self.attends = bool(attention)
         self.biased = any(len(node.input) > 10 and node.input[10] for node in attention)
         whole = any(types[node.input[3]] != onnx.TensorProto.FLOAT16 for node in attention)
         if self.captures and (whole or self.biased or Session.refuses_capture):
@@ -140,12 +148,22 @@ class Session(REAL_SESSION):
         return [SimpleNamespace(name={"cuda": "Cuda", "cpu": "Cpu"}[self.memory[value.name]]) for value in self.get_inputs()]
 
     def io_binding(self) -> Binding:
+        if self.on_cuda:
+            owned()
         return Binding(self)
 
     def run(self, names, feed, options=None):
         if self.on_cuda:
             owned()
+            if Session.breaks:
+                raise Refused(NO_IMAGE)
         return super().run(names, feed, options)
+
+    def lengths_fit(self, inputs: dict[str, Value]) -> None:
+        """Attention never looks further than ``total_sequence_length``; a bias is counted from just there."""
+        if "total_sequence_length" in inputs and self.attends:
+            said, longest = int(inputs["total_sequence_length"].real.numpy()[0]), int(inputs["seqlens_k"].real.numpy().max()) + 1
+            assert said >= longest and (not self.biased or said == longest), f"{longest} tokens, said to be {said}"
 
     def run_with_iobinding(self, binding: Binding, options=None) -> None:
         if not self.on_cuda:
@@ -153,19 +171,23 @@ class Session(REAL_SESSION):
             return
         Session.running.discard(id(self))  # runs of one session come one after the other
         owned()
+        Session.waits += options is None or options.get_run_config_entry("disable_synchronize_execution_providers") != "1"
         if options is not None and options.get_run_config_entry("disable_synchronize_execution_providers") == "1":
             assert all(value == "cuda" or getattr(value, "device", "") == "cuda" for value in binding.outputs.values())
             Session.running.add(id(self))
         if Session.breaks:
-            raise Refused("CUDA error 209: no kernel image is available for execution on the device")
+            raise Refused(NO_IMAGE)
         number = options.get_run_config_entry("gpu_graph_id") if options is not None else "0"
         if not self.captures or number == "-1":
+            self.lengths_fit(binding.inputs)
             binding.run(binding.inputs, lost=False)
         elif number in self.captured:
             self.replays += 1
             old, inputs = self.captured[number]
+            self.lengths_fit(inputs)
             old.run(inputs, lost=True)
         else:
+            self.lengths_fit(binding.inputs)
             if Session.breaks_capture:
                 raise Refused("CUDA failure 900: operation not permitted when stream is capturing")
             for _ in range(1 + WARM_UPS):
@@ -180,6 +202,7 @@ class Session(REAL_SESSION):
 @pytest.fixture
 def gpu(monkeypatch):
     """ONNX Runtime runs on the double wherever CUDA may be used; gives the class of its sessions."""
+    choosing._opened.cache_clear()
     monkeypatch.setattr(sessions, "has_cuda", lambda: True)
     monkeypatch.setattr(sessions, "cuda_mismatch", lambda: None)
     monkeypatch.setattr(sessions, "preload", lambda: None)
@@ -189,4 +212,5 @@ def gpu(monkeypatch):
     monkeypatch.setattr(Session, "breaks_capture", False)
     monkeypatch.setattr(Session, "breaks", False)
     monkeypatch.setattr(Session, "running", set())
+    choosing._opened.cache_clear()
     return Session

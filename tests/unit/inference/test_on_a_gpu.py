@@ -1,5 +1,6 @@
 """Every engine on a double of a GPU (`gpu_double`): it writes what it writes on a CPU, and what PyTorch writes."""
 
+import json
 import threading
 
 import numpy as np
@@ -12,7 +13,9 @@ from models.decode import decode
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.errors import PlaygroundError
+from playground.inference import choosing, opening
 from playground.inference import session as sessions
+from playground.inference.about import ABOUT
 from playground.inference.attention import Watcher
 from playground.inference.binding import fetched, held, put
 from playground.inference.choosing import Chooser
@@ -22,6 +25,7 @@ from playground.inference.gpu_thread import is_here, on_gpu
 from playground.inference.laps import BLOCK
 from playground.inference.reader import Reader
 from playground.inference.sampling import Sampling, steps
+from playground.inference.session import running_on
 from playground.inference.writers import Decoder
 from tests.unit.inference import gpu_double
 from tests.unit.inference.gpu_double import gpu  # noqa: F401
@@ -47,6 +51,10 @@ def exports(tmp_path_factory):
         return made[key]
 
     return make
+
+
+def broken(*sizes):
+    raise PlaygroundError("no kernel image")
 
 
 def prompts(batch: int, n: int, equal: bool = False) -> list[list[int]]:
@@ -150,25 +158,76 @@ def test_standard_graphs_write_what_torch_writes(spec, exports, gpu):  # noqa: F
     close_to_torch(model, engine.model, prompts(3, 9, equal=True), 1e-4)
 
 
-@pytest.mark.parametrize("spec", [WRITERS["llama"], RECURRENT["lstm"], PAIRS["as published"]], ids=["llama", "lstm", "pairs"])
-def test_a_card_that_runs_nothing_leaves_the_work_to_the_cpu_and_it_is_said(spec, exports, gpu, monkeypatch):  # noqa: F811
-    model, folder = exports(spec)
+@pytest.mark.parametrize("kind", ["fused", "lstm", "pairs", "standard", "standard pairs"])
+def test_a_card_that_runs_nothing_leaves_the_work_to_the_cpu_and_it_is_said(kind, exports, gpu, monkeypatch):  # noqa: F811
+    pairs = PAIRS["as published"]
+    spec = {"lstm": RECURRENT["lstm"], "pairs": pairs, "standard pairs": pairs}.get(kind, WRITERS["llama"])
+    model, folder = exports(spec, fused="standard" not in kind)
     monkeypatch.setattr(gpu, "breaks", True)
-    source = [7, 9, 30] if spec.architecture == "encoder-decoder" else None
+    engine, source = Engine(folder), [7, 9, 30] if "pairs" in kind else None
     if source:
-        monkeypatch.setattr(gpu, "breaks", False)
-        engine = Engine(folder)
-        engine.model.source(source)  # the encoder has run there; what it made must come along
-        monkeypatch.setattr(gpu, "breaks", True)
-        engine.model._open()
-    else:
-        engine = Engine(folder)
-    assert engine.model.provider == "CPU" and "no kernel image" in engine.model.uncaptured
-    assert engine.ran_by == "ONNX Runtime (CPU)" and engine.precision == "fp32"
+        engine.model.source(source)
+    assert (engine.provider, engine.ran_by, engine.precision) == ("CPU", "ONNX Runtime (CPU)", "fp32")
     close_to_torch(model, engine.model, prompts(1, 5), 1e-4, source=source)
-    if not source:
-        with pytest.raises(PlaygroundError, match="cannot run this model on the GPU: .*no kernel image"):
-            Engine(folder, device="cuda")
+    with pytest.raises(PlaygroundError, match="cannot run this model on the GPU: .*no kernel image"):
+        Engine(folder, device="cuda")
+
+
+def test_an_encoder_on_the_gpu_and_a_decoder_on_the_cpu_understand_each_other(exports, gpu, monkeypatch):  # noqa: F811
+    model, folder = exports(PAIRS["as published"])
+    engine = Engine(folder)
+    monkeypatch.setattr(engine.model, "opened", opening.open_fused(folder / "fused.fp32.onnx", "cpu"))
+    engine.model.source([7, 9, 30])
+    assert running_on(engine.model.reader) == "CUDA" and engine.provider == "CPU"
+    close_to_torch(model, engine.model, prompts(1, 5), 1e-4, source=[7, 9, 30])
+
+
+def test_what_reads_is_left_to_the_cpu_too(exports, gpu, monkeypatch):  # noqa: F811
+    _, folder = exports(PRESETS["bert-tiny"].spec.replace(**SMALL), ("fp32", "fp16", "int8"))
+    right = Reader(folder, device="cpu").logits([[5, 9]]), Watcher(folder, "cpu").weights([5, 9])
+    monkeypatch.setattr(gpu, "breaks", True)
+    reader, watcher = Reader(folder), Watcher(folder)
+    assert reader.ran_by == "ONNX Runtime (CPU)" and watcher.provider == "CPU"
+    assert (reader.logits([[5, 9]]) == right[0]).all() and (watcher.weights([5, 9])["self"] == right[1]["self"]).all()
+    for kind in (Reader, Watcher):
+        with pytest.raises(PlaygroundError, match="no kernel image"):
+            kind(folder, device="cuda")
+
+
+def test_a_card_that_breaks_while_it_writes_is_told_in_a_sentence(exports, gpu, monkeypatch):  # noqa: F811
+    _, folder = exports(WRITERS["gpt2"])
+    writing = Engine(folder).generate([5, 9], 40)
+    next(writing)
+    monkeypatch.setattr(gpu, "breaks", True)
+    with pytest.raises(PlaygroundError, match="stopped on the GPU: CUDA error 209") as told:
+        list(writing)
+    assert "choose device 'cpu'" in told.value.hint
+
+
+def test_several_who_open_a_model_at_once_step_down_once(exports, gpu, monkeypatch):  # noqa: F811
+    _, folder = exports(WRITERS["llama"])
+    engine = Engine(folder)
+    monkeypatch.setattr(gpu, "breaks_capture", True)
+    twins: list[Engine] = []
+    threads = [threading.Thread(target=lambda: twins.append(engine.twin())) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [twin.provider for twin in twins] == ["CUDA"] * 6 and all("capturing" in twin.uncaptured for twin in twins)
+
+
+@pytest.mark.parametrize("change", [{"position": "rotary"}, {"n_layers": 9}, {"n_kv_heads": 1}])
+def test_an_export_of_another_model_is_told_in_a_sentence(change, exports):
+    """``playground.json`` says other sizes than the graph has."""
+    _, folder = exports(WRITERS["gpt2"].replace(n_layers=3))
+    about = json.loads((folder / ABOUT).read_text())
+    (folder / ABOUT).write_text(json.dumps(about | {"position": "learned", **change}))
+    try:
+        with pytest.raises(PlaygroundError, match="another model's|stopped:|takes no"):
+            list(Engine(folder).generate([5, 9], 3))
+    finally:
+        (folder / ABOUT).write_text(json.dumps(about))
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "lstm", "pairs"])
@@ -197,9 +256,11 @@ def test_blocks_of_tokens_are_fetched_at_once_and_are_those_of_single_steps(kind
     fetched_, numpy = [], gpu_double.Value.numpy
     monkeypatch.setattr(gpu_double.Value, "numpy", lambda self: fetched_.append(self.shape()) or numpy(self))
     writer.begin(texts)
+    before = gpu.waits
     assert (writer.ahead(7) == right[:, :7]).all()
     writer.advance()
     assert (writer.ahead(43) == right[:, 7:]).all()
+    assert gpu.waits - before == 5, "one block of 6, one step, blocks of 16, 16 and 10"
     assert writer.length.tolist() == [54, 54] and (writer.last == right[:, -1]).all()
     assert len(fetched_) <= 8 and all(np.prod(shape) <= 2 * BLOCK for shape in fetched_)
 
@@ -247,12 +308,20 @@ def test_interleaved_twins_do_not_replay_each_others_steps(exports, gpu):  # noq
     assert said == right
 
 
-def test_a_graph_that_is_no_longer_needed_is_given_back(exports, gpu):  # noqa: F811
-    _, folder = exports(WRITERS["gpt2"])
+def test_graphs_are_taken_over_by_the_next_writer(exports, gpu):  # noqa: F811
+    """Capturing takes time, and what was captured is never quite given back: as many as ever write at once, and no more."""
+    _, folder = exports(WRITERS["gpt2"].replace(vocab_size=5000))
     engine = Engine(folder)
-    engine.twin().model.greedy(4, [[5, 6]])
-    engine.model.greedy(4, [[5, 6]])  # whoever runs next gives back
-    assert len(engine.model.session.captured) == 2, "the engine's own two laps"
+    right = [list(engine.generate([first, 6], 12, Sampling(0.9), seed=3)) for first in range(5, 11)]
+    for first, text in zip(range(5, 11), right, strict=True):
+        assert list(engine.twin().generate([first, 6], 12, Sampling(0.9), seed=3)) == text
+    assert len(engine.model.session.captured) == 4, "two laps of the engine, two of its one twin at a time"
+    together = [engine.twin() for _ in range(3)]
+    for first, twin in zip(range(5, 8), together, strict=True):
+        assert list(twin.generate([first, 6], 12, Sampling(0.9), seed=3)) == right[first - 5]
+    assert len(engine.model.session.captured) == 8
+    other = Engine(folder, batch=2).model
+    assert other.greedy(3, [[5, 6], [7, 8]]).shape == (2, 3), "another batch has laps of its own"
 
 
 def test_a_person_who_stops_and_begins_anew_gets_the_text_from_its_beginning(exports, gpu):  # noqa: F811
@@ -356,6 +425,36 @@ def test_a_whole_text_is_scored_while_another_is_written(name, exports, gpu):  #
 class TestDrawing:
     """Sampling that stays on the device, for a vocabulary where it does."""
 
+    def test_a_second_source_is_answered_like_the_first(self, exports, gpu):  # noqa: F811
+        _, folder = exports(PAIRS["as published"].replace(vocab_size=5000))
+        draw = lambda engine, source: list(engine.generate([1], 12, Sampling(0.9), seed=5, source_ids=source))
+        engine = Engine(folder)
+        draw(engine, [7, 9, 30])
+        assert draw(engine, [5, 44]) == draw(Engine(folder), [5, 44])
+        assert engine.model.laps.chooser is not None
+
+    @pytest.mark.parametrize("kind", ["refuses_capture", "breaks_capture", "breaks"])
+    def test_where_a_card_refuses_it_is_drawn_kernel_by_kernel_or_on_the_cpu(self, kind, exports, gpu, monkeypatch):  # noqa: F811
+        _, folder = exports(self.LSTM)
+        right = list(Engine(folder, device="cpu").generate([5, 9], 20, Sampling(0.9), seed=2))
+        engine, twin = Engine(folder), None
+        if kind == "breaks":  # later than the laps were captured: of the chooser's graph alone
+            monkeypatch.setattr(choosing, "_opened", broken)
+        else:
+            monkeypatch.setattr(gpu, kind, True)
+            twin = engine.twin()
+        for each in filter(None, (engine, twin)):
+            assert list(each.generate([5, 9], 20, Sampling(0.9), seed=2)) == right
+        assert (engine.model.laps.chooser is None) == (kind == "breaks")
+
+    def test_all_who_draw_share_a_session(self, exports, gpu):  # noqa: F811
+        _, folder = exports(self.LSTM)
+        engine = Engine(folder)
+        twins = [engine.twin() for _ in range(3)]
+        for each in twins:
+            list(each.generate([5, 9], 3, Sampling(0.9)))
+        assert len({id(way.session) for each in twins for way in each.model.laps.chooser._ways}) == 1
+
     SPEC = WRITERS["gpt2"].replace(vocab_size=5000)
 
     LSTM = RECURRENT["lstm"].replace(vocab_size=5000)
@@ -367,7 +466,7 @@ class TestDrawing:
         ours, theirs = (
             list(engine.write([5, 9], 40, sampling, np.random.default_rng(7))) for engine in (on_gpu, on_cpu)
         )
-        assert on_gpu.model._chooser is not None, "it was drawn on the device"
+        assert on_gpu.model.laps.chooser is not None, "it was drawn on the device"
         assert [each.token for each in ours] == [each.token for each in theirs]
         for name in ("probability", "drawn"):
             a, b = (np.array([getattr(each, name) for each in said]) for said in (ours, theirs))
@@ -411,7 +510,7 @@ class TestDrawing:
         list(engine.write([5, 9], 12, Sampling(0.8), np.random.default_rng(7)))
         list(engine.generate([5, 9], 12))
         assert read and all(np.prod(shape) <= BLOCK for shape in read)
-        assert engine.model._chooser is not None
+        assert engine.model.laps.chooser is not None
 
     def test_steps_that_sort_or_look_back_are_drawn_on_the_cpu(self, exports, gpu):  # noqa: F811
         _, folder = exports(self.LSTM)
@@ -421,14 +520,14 @@ class TestDrawing:
                 [each.token for each in engine.write([5, 9], 25, sampling, np.random.default_rng(7))]
                 for engine in (on_gpu, on_cpu)
             )
-            assert on_gpu.model._chooser is None and ours == theirs
+            assert on_gpu.model.laps.chooser is None and ours == theirs
 
 
 def test_the_double_shows_what_a_stale_input_does(exports, gpu):  # noqa: F811
     """Numbers that are bound in an array of the CPU and written over afterwards are not seen: why `binding` exists."""
     _, folder = exports(WRITERS["gpt2"])
     session = sessions.open_session(folder / "model.onnx", "cuda")
-    binding, ids = session.io_binding(), np.array([[5]], dtype=np.int64)
+    binding, ids = on_gpu(session.io_binding), np.array([[5]], dtype=np.int64)
     feed = {"input_ids": ids, "attention_mask": np.ones((1, 1), np.int64), "position_ids": np.zeros((1, 1), np.int64)}
     feed |= {value.name: np.zeros((1, 2, 0, 16), np.float32) for value in session.get_inputs() if "past" in value.name}
 
