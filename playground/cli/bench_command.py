@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def add(commands) -> None:
     )
     parser.add_argument("rows", nargs="*", help="which benchmarks (default: all but gpu), or gpu alone")
     gpu = parser.add_argument_group("bench gpu")
-    gpu.add_argument("--parts", default="", help="which of tests,training,start,decoding,proof,resume (default: all)")
+    gpu.add_argument("--parts", help="which of tests,training,start,decoding,proof,resume (default: all)")
     gpu.add_argument("--budget", type=float, default=BUDGET, metavar="SECONDS", help="for all together (default: %(default)s)")
     gpu.add_argument("--json", type=Path, metavar="FILE", help="keep every row here as soon as it is there")
     gpu.add_argument("--rehearse", action="store_true", help="every part on the CPU, tiny: shows that all of it runs")
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         )
     if "gpu" in options.rows:
         return _gpu(options)
-    if options.parts or options.json or options.rehearse or options.budget != BUDGET:
+    if options.parts is not None or options.json or options.rehearse or options.budget != BUDGET:
         raise PlaygroundError("--parts, --budget, --json and --rehearse belong to one benchmark.", "Write: bench gpu ...")
     from tests.benchmarks.table import main
 
@@ -47,9 +48,23 @@ def _gpu(options: argparse.Namespace) -> int:
         raise PlaygroundError("The benchmark gpu runs alone.", "Leave the others out, or run them on their own.")
     if not options.budget >= 1:
         raise PlaygroundError(f"{options.budget:g} seconds are too few.", f"The usual budget is {BUDGET}.")
-    if options.json and not options.json.absolute().parent.is_dir():
-        raise PlaygroundError(f"There is no folder {options.json.parent}.", "Make it first, or name another file.")
-    from tests.benchmarks.gpu.bench import main
+    from tests.benchmarks.gpu.bench import PARTS, main
 
-    parts = [name.strip() for name in options.parts.split(",") if name.strip()]
-    return main(parts, options.budget, options.json and options.json.absolute(), options.rehearse)
+    parts = [name.strip() for name in (options.parts or "").split(",") if name.strip()]
+    if options.parts is not None and not parts:
+        raise PlaygroundError("--parts names no part.", f"There are {', '.join(PARTS)}; without --parts, all run.")
+    return main(parts, options.budget, options.json and _can_be_kept(options.json.absolute()), options.rehearse)
+
+
+def _can_be_kept(path: Path) -> Path:
+    """The file for the rows; asked before minutes are measured that could not be kept."""
+    if not path.parent.is_dir():
+        raise PlaygroundError(f"There is no folder {path.parent}.", "Make it first, or name another file.")
+    for file in (path, path.parent / f"{path.stem}.md"):
+        if file.is_dir():
+            raise PlaygroundError(f"{file} is a folder.", "Name another file.")
+    if path.suffix == ".md":
+        raise PlaygroundError(f"{path.name} is what the table is written to.", "Name a file that ends in .json.")
+    if not os.access(path.parent, os.W_OK):
+        raise PlaygroundError(f"Nothing can be written to {path.parent}.", "Name a file in another folder.")
+    return path

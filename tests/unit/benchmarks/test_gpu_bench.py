@@ -84,10 +84,16 @@ def test_without_a_gpu_it_says_so_in_a_sentence_and_exits_2():
     [
         (["gpu", "start"], "runs alone"), (["start", "--rehearse"], "belong to one benchmark"),
         (["gpu", "--budget", "0"], "too few"), (["gpu", "--json", "/nowhere/at/all.json"], "no folder"),
-        (["gpu", "--parts", "tests,decode"], "no part decode"),
+        (["gpu", "--parts", "tests,decode"], "no part decode"), (["gpu", "--json", "/tmp"], "/tmp is a folder"),
+        (["gpu", "--json", "/"], "/ is a folder"), (["gpu", "--json", "gpu.md"], "what the table is written to"),
+        (["gpu", "--json", "taken.json"], "taken.md is a folder"), (["gpu", "--parts", ","], "names no part"),
+        (["gpu", "--parts", ""], "names no part"), (["start", "--parts", ""], "belong to one benchmark"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_asked_for_is_refused(arguments, says, capsys):
+def test_what_cannot_be_asked_for_is_refused_before_anything_is_measured(arguments, says, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.md").mkdir()
+    monkeypatch.setattr(bench, "run_part", lambda *_: pytest.fail("a part was run"))
     assert command(["bench", *arguments]) == 2
     assert says in capsys.readouterr().err
 
