@@ -1,7 +1,7 @@
 """What has to be known of an exported model to run it, and which of its files there are."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from playground.errors import PlaygroundError
@@ -49,11 +49,25 @@ class About:
         try:
             about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
             known = {name: about[name] for name in cls.__dataclass_fields__ if name in about}
-            return cls(**known | {name: tuple(known[name]) for name in ("ids", "labels") if name in known})
+            made = cls(**known | {name: tuple(known[name]) for name in ("ids", "labels") if name in known})
+            made._check()
+            return made
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PlaygroundError(
                 f"{folder.name} is no export of the playground.", "Export the run again."
             ) from error
+
+    def _check(self) -> None:
+        """
+        Raises:
+            TypeError: where a value is of another kind.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type in (int, str, bool) and (type(value) is not field.type or (field.type is int and value < 0)):
+                raise TypeError(f"{field.name} is {value!r}")
+        if [type(each) for each in self.ids] != [int] * 4 or not all(isinstance(each, str) for each in self.labels):
+            raise TypeError(f"{self.ids} and {self.labels} are no ids and labels")
 
 
 def graph_file(folder: Path, stem: str, precision: str) -> Path:

@@ -106,7 +106,7 @@ def fitting(folder: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        log.warning("The export in %s cannot be used", folder, exc_info=True)  # the sentence cannot say where
+        log.info("The export in %s cannot be used", folder, exc_info=True)  # the sentence does not say where
         reason = (str(error).strip() or "?").splitlines()[0][:200].rstrip(".")
         raise PlaygroundError(
             f"The files of {folder.name} do not fit together ({type(error).__name__}: {reason}).", "Export the run again."

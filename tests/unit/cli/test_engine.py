@@ -188,6 +188,26 @@ def test_what_is_no_report_is_no_export(damage, home, tmp_path, monkeypatch, cap
         assert main([*line, "--with", "onnx"]) == 2 and "has no export" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [{"n_layers": None}, {"n_layers": -1}, {"context_length": "x"}, {"objective": 3}, {"ids": [1]}, {"ids": [0, 1, 2, "x"]},
+     {"labels": [3]}, {"pairs": "no"}, {"architecture": []}],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["dates", "bible-encoder"])
+def test_sizes_that_are_none_are_said_and_pytorch_writes(name, damage, home, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    shutil.copytree(home / "exports" / name, tmp_path / "exports" / name)
+    about = tmp_path / "exports" / name / "playground.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | damage))
+    line = ["generate", name, *ASKED[name], "--tokens", "5"]
+    assert main(line) == 0
+    told = capsys.readouterr().err
+    assert f"{name} is no export of the playground. Going on with PyTorch." in told and "by PyTorch (CPU)]" in told
+    assert main([*line, "--with", "onnx"]) == 2
+    assert "is no export of the playground" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("error", [KeyError("logits"), ValueError("Shapes differ."), RuntimeError(), TypeError("x\ny")])
 def test_files_that_do_not_fit_together_are_said_and_pytorch_writes(error, at_home, monkeypatch, capsys):
     def mixed(*_, **__):
@@ -197,7 +217,8 @@ def test_files_that_do_not_fit_together_are_said_and_pytorch_writes(error, at_ho
     line = ["generate", "bible-lstm", "--prompt", "And", "--tokens", "3", "--seed", "0"]
     assert main(line) == 0
     told = capsys.readouterr().err
-    assert f"The files of bible-lstm do not fit together ({type(error).__name__}: " in told and "by PyTorch (CPU)]" in told
+    assert f"The files of bible-lstm do not fit together ({type(error).__name__}: " in told and "Traceback" not in told
+    assert len(told.splitlines()) == 2 and "by PyTorch (CPU)]" in told
     assert main([*line, "--with", "onnx"]) == 2
     assert "do not fit together" in capsys.readouterr().err
 
