@@ -50,11 +50,13 @@ class Cuda:
         self.pool = torch.cuda.graph_pool_handle()
 
     def warm(self, step: Callable[[], Any]) -> None:
-        """Runs the step on the stream it will be recorded on."""
+        """Runs the step on the stream it will be recorded on; also one that breaks off is over for what comes after."""
         self.stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(self.stream):
-            step()
-        torch.cuda.current_stream(self.device).wait_stream(self.stream)
+        try:
+            with torch.cuda.stream(self.stream):
+                step()
+        finally:
+            torch.cuda.current_stream(self.device).wait_stream(self.stream)
 
     def record(self, step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         """Records what the step would do, and does not do it; what replays it, and where its numbers will lie."""
@@ -121,8 +123,7 @@ class StepGraphs:
             reseed: sets what dropout draws from, as for this step.
 
         Raises:
-            NotRecorded, MemoryError: when its shape is new and cannot be recorded; the step has not been
-                made.
+            NotRecorded: when its shape is new and cannot be recorded; the step has not been made.
         """
         key = shape_of(batches)
         if key not in self.known:
@@ -140,24 +141,24 @@ class StepGraphs:
     def _recorded(
         self, batches: list[Batch], reseed: Callable[[], None]
     ) -> tuple[Room, Callable[[], None], Tensor]:
-        room = Room(batches, self.device)
-        self.courier.bring(batches, room)
-        before = [tensor.detach().clone() for tensor in self.changing]
-        step = lambda: self.step(room.batches)
+        before: list[Tensor] = []
         try:
+            room = Room(batches, self.device)
+            self.courier.bring(batches, room)
+            before += [tensor.detach().clone() for tensor in self.changing]
+            step = lambda: self.step(room.batches)
             for _ in range(WARM_UPS):
                 reseed()
                 self.recorder.warm(step)
             replay, numbers = self.recorder.record(step)
         except Exception as error:
-            if _is_out_of_memory(error):
-                raise MemoryError(_reason(error)) from error
             raise NotRecorded(_reason(error)) from error
         finally:
             for tensor in self.changing:
                 tensor.grad = None  # a step that broke off has left some
-            with torch.no_grad():
-                torch._foreach_copy_(self.changing, before)
+            if before:  # else there was no memory for it, and nothing has changed
+                with torch.no_grad():
+                    torch._foreach_copy_(self.changing, before)
         del before
         self.recorder.tidy()
         return room, replay, numbers
@@ -179,7 +180,9 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of the first error."""
+    """The first line of the first error; of a lack of memory, in place of torch's long account of it, just that."""
+    if _is_out_of_memory(error):
+        return "not enough memory beside a copy of weights and optimizer state"
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -276,9 +276,11 @@ class Trainer:
             try:
                 return self.graphs.run(batches, self.seed).unbind()
             except NotRecorded as error:
-                if self.device.strict and NOT_REPEATABLE in str(error):
-                    raise RuntimeError(str(error)) from error
-                self._give_up_graphs(str(error))
+                reason = str(error)
+            # Out of the handler nothing holds the memory of the step that broke off any more.
+            if self.device.strict and NOT_REPEATABLE in reason:
+                raise RuntimeError(reason)
+            self._give_up_graphs(reason)
         self.seed()
         return self.whole_step([batch.to(self.device) for batch in batches]).unbind()
 

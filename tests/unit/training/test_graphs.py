@@ -3,8 +3,9 @@
 import contextlib
 import csv
 import inspect
+import weakref
 from dataclasses import replace
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from playground.text.prepare import load
 from playground.training import device as device_module
 from playground.training import graphs, worker
 from playground.training import trainer as trainer_module
+from playground.training.batches import Batch
 from playground.training.device import Device
 from playground.training.trainer import Trainer
 from tests.unit.training.graph_double import Anew, Double, Event, NoWaiting, Tape, Waited, with_graphs
@@ -38,6 +40,11 @@ RUNS = {
     "encoder": ({"architecture": "encoder"}, {"objective": "mlm", "optimizer": "muon"}, None),
     "encoder of pairs": ({"architecture": "encoder"}, {"objective": "mlm"}, PAIRS),
     "encoder-decoder": ({"architecture": "encoder-decoder", "dropout": 0.1}, {"objective": "seq2seq"}, PAIRS),
+    "encoder-decoder, accumulated": (
+        {"architecture": "encoder-decoder", "context_length": 32},
+        {"objective": "seq2seq", "accumulate": 4, "batch_size": 16},
+        {"corpus": "jupyterlab-zh"},
+    ),
     "answers": ({}, {"loss_on": "answer", "accumulate": 2}, PAIRS),
 }
 
@@ -127,6 +134,36 @@ def test_a_shape_that_was_forgotten_is_recorded_again_with_the_same_result(new_r
         recorded.append(doubles[0].recorded)
     assert recorded[1] > recorded[0] > 1
     assert_same_run(*runs)
+
+
+class Busy(Double):
+    """A device that is still at a replay until it is waited for; a recording must not be thrown away beneath it."""
+
+    def __init__(self, device) -> None:
+        super().__init__(device)
+        self.busy, self.thrown = False, []
+
+    def record(self, step):
+        play, numbers = super().record(step)
+
+        def replay() -> None:
+            self.busy = True
+            play()
+
+        weakref.finalize(replay, lambda: self.thrown.append(self.busy))
+        return replay, numbers
+
+    def wait(self) -> None:
+        self.busy = False
+
+
+def test_a_recording_is_forgotten_only_when_the_device_is_done_with_it(new_run, doubled, monkeypatch):
+    model, training, data = RUNS["encoder of pairs"]
+    monkeypatch.setattr(graphs, "MOST", 1)
+    made = doubled(Busy)
+    run = new_run(model, {**training, "steps": 24}, data)
+    assert worker.run(run) == "finished", run.status().message
+    assert len(made[0].thrown) == made[0].recorded > 1 and not any(made[0].thrown)
 
 
 def test_a_changed_learning_rate_reaches_a_recorded_step(new_run, doubled):
@@ -261,21 +298,23 @@ class Refusing(Double):
             raise RuntimeError("operation failed due to a previous error during capture")
 
 
-class Full(Double):
+class Halfway(Double):
+    """Refuses when the gradients are there and no optimizer has used them."""
+
     def record(self, step):
-        try:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        finally:
-            raise RuntimeError("operation failed due to a previous error during capture")
+        refusal = RuntimeError("operation not permitted when stream is capturing")
+        with patch.object(Trainer, "update", side_effect=refusal):
+            step()
 
 
+@pytest.mark.parametrize("recorder", [Refusing, Halfway])
 @pytest.mark.parametrize("name", ["decoder with dropout", "decoder, muon, accumulated"])
-def test_what_cannot_be_recorded_trains_all_the_same_and_says_so_once(new_run, doubled, name):
+def test_what_cannot_be_recorded_trains_all_the_same_and_says_so_once(new_run, doubled, name, recorder):
     model, training, data = RUNS[name]
     doubled(Anew)
     anew = new_run(model, training, data)
     worker.run(anew)
-    doubled(Refusing)
+    doubled(recorder)
     run = new_run(model, training, data)
     assert worker.run(run) == "finished", run.status().message
     assert_same_run(run, anew)
@@ -286,9 +325,9 @@ def test_what_cannot_be_recorded_trains_all_the_same_and_says_so_once(new_run, d
 
 @pytest.mark.parametrize("way", ["replayed", "kernel by kernel"])
 def test_an_operator_that_is_not_repeatable_is_used_all_the_same_and_it_is_said(way, new_run, doubled, monkeypatch):
-    """In strict mode torch raises in the middle of a backward pass; nothing of that step may stay."""
+    """In strict mode torch raises within a backward pass, here at its very end; no gradient of that step may stay."""
     right = new_run()
-    strict = []
+    strict, update = [], Trainer.update
 
     @contextlib.contextmanager
     def exact(device):
@@ -296,23 +335,16 @@ def test_an_operator_that_is_not_repeatable_is_used_all_the_same_and_it_is_said(
         yield
         strict.pop()
 
-    def refused(gradient):
+    def refused(trainer):
         if strict[-1]:
             raise RuntimeError(f"some_backward {trainer_module.NOT_REPEATABLE}, but you set 'torch.use_deterministic_algorithms'")
-        return gradient
+        return update(trainer)
 
     if way == "replayed":
         doubled()
     worker.run(right)
     monkeypatch.setattr(Device, "exact", exact)
-    loss_sum = trainer_module.Objective.loss_sum
-
-    def watched(self, model, batch):
-        loss = loss_sum(self, model, batch)
-        loss.register_hook(refused)
-        return loss
-
-    monkeypatch.setattr(trainer_module.Objective, "loss_sum", watched)
+    monkeypatch.setattr(Trainer, "update", refused)
     folder, said = new_run(), []
     assert worker.run(folder, lambda kind, value: said.append(value) if kind == "status" else None) == "finished"
     assert_same_run(folder, right)
@@ -324,12 +356,151 @@ def test_an_operator_that_is_not_repeatable_is_used_all_the_same_and_it_is_said(
     assert any("differ in their last digits" in str(value.get("message")) for value in said)
 
 
+class Full(Double):
+    """There is no memory for a recording, nor for anything while what it held of the memory is not given back."""
 
-def test_too_little_memory_for_a_recording_keeps_its_sentence(new_run, doubled):
+    lump: weakref.ref = staticmethod(lambda: None)
+
+    def record(self, step):
+        held = torch.ones(1)
+        Full.lump = weakref.ref(held)
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB. See documentation")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    def tidy(self) -> None:
+        assert Full.lump() is None
+
+
+class FullBeforehand(Full):
+    def warm(self, step) -> None:
+        with patch.object(Trainer, "update", side_effect=torch.OutOfMemoryError("CUDA out of memory")):
+            step()
+
+
+@pytest.mark.parametrize("recorder", [Full, FullBeforehand])
+def test_a_step_that_fits_only_without_a_recording_is_made_without(new_run, doubled, recorder):
+    doubled(Anew)
+    anew = new_run()
+    worker.run(anew)
+    doubled(recorder)
+    run = new_run()
+    assert worker.run(run) == "finished", run.status().message
+    assert_same_run(run, anew)
+    assert "CUDA graph" not in run.status().device
+    log = run.log_path.read_text()
+    assert log.count("goes on without CUDA graphs") == 1 and "(not enough memory beside a copy of weights" in log
+
+
+def test_too_little_memory_for_a_copy_of_the_weights_is_no_recording(doubled):
+    """The copy is the first thing that may not fit; nothing has changed yet, and nothing is put back."""
+
+    class Large:
+        grad = None
+
+        def detach(self):
+            return self
+
+        def clone(self):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    doubled()
+    steps = graphs.StepGraphs(lambda batches: pytest.fail("a step"), [torch.ones(1), Large()], torch.device("cpu"))
+    batch = Batch({"input_ids": torch.ones(2, 3, dtype=torch.int64)}, torch.ones(2), 2, 6)
+    with pytest.raises(graphs.NotRecorded, match="not enough memory"):
+        steps.run([batch], lambda: None)
+    no_room = patch.object(graphs, "Room", side_effect=torch.OutOfMemoryError("CUDA out of memory"))
+    with no_room, pytest.raises(graphs.NotRecorded, match="not enough memory"):
+        steps.run([batch], lambda: None)
+    assert not steps.known
+
+
+def test_too_little_memory_also_without_a_recording_keeps_its_sentence(new_run, doubled, monkeypatch):
+    def full(self, batches):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
     doubled(Full)
+    monkeypatch.setattr(Trainer, "whole_step", full)
     run = new_run()
     assert worker.run(run) == "failed"
     assert "not enough memory" in run.status().message and "smaller batch" in run.status().hint
+
+
+class Chance:
+    """A generator that a recording has: nothing can be drawn from it until the recording ends, or it gets another state."""
+
+    state = "of a recording"
+
+    def graphsafe_get_state(self) -> str:
+        return "fresh"
+
+    def graphsafe_set_state(self, state: str) -> None:
+        self.state = state
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    """`Cuda` where torch's streams and graphs are doubles, with ``current`` and ``chance``, its current stream and generator."""
+    current, aside = (MagicMock(spec=torch.cuda.Stream) for _ in range(2))
+    chance = Chance()
+    for name, double in {
+        "CUDAGraph": Graph, "graph": Recording, "Stream": lambda device: aside,
+        "current_stream": lambda device: current, "stream": lambda stream: contextlib.nullcontext(),
+        "graph_pool_handle": lambda: (0, 1), "default_generators": (None, chance),
+    }.items():  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, double)
+    monkeypatch.setattr(torch, "Generator", lambda device: Chance())
+    recorder = graphs.Cuda(torch.device("cuda", 1))
+    recorder.current, recorder.chance = current, chance
+    return recorder
+
+
+def broken() -> None:
+    raise RuntimeError("operation not permitted when stream is capturing")
+
+
+def test_a_recording_that_broke_off_leaves_a_generator_to_draw_from(cuda):
+    with pytest.raises(RuntimeError, match="not permitted"):
+        cuda.record(broken)
+    assert cuda.chance.state == "fresh"
+
+
+def test_a_warming_step_that_broke_off_is_over_before_anything_is_put_back(cuda):
+    """Its kernels go on changing weights on a stream of their own, whatever became of it on the host."""
+    with pytest.raises(RuntimeError, match="not permitted"):
+        cuda.warm(broken)
+    cuda.current.wait_stream.assert_called_once_with(cuda.stream)
+
+
+@pytest.mark.parametrize("way", [None, Double, Refusing])
+def test_every_step_is_made_exactly_forwards_and_backwards(way, new_run, doubled, monkeypatch):
+    """Warmed up, recorded, kernel by kernel after a recording failed, and without recordings at all."""
+    exactly, seen = [], []
+
+    @contextlib.contextmanager
+    def exact(device):
+        exactly.append(device)
+        yield
+        exactly.pop()
+
+    def watch(name):
+        original = getattr(Trainer, name)
+
+        def watched(self, *args):
+            seen.append((name, bool(exactly)))
+            return original(self, *args)
+
+        monkeypatch.setattr(Trainer, name, watched)
+
+    monkeypatch.setattr(Device, "exact", exact)
+    watch("backward")
+    watch("update")
+    if way:
+        doubled(way)
+    run = new_run()
+    assert worker.run(run) == "finished", run.status().message
+    assert set(seen) == {("backward", True), ("update", True)}
 
 
 def trainer_of(folder) -> Trainer:
@@ -432,6 +603,25 @@ def test_on_cuda_a_cut_run_goes_on_exactly(new_run, name, dtype):
         assert worker.run(cut) == "paused", cut.status().message
     assert worker.run(cut) == "finished"
     assert_same_run(whole, cut)
+
+
+@needs_cuda
+@pytest.mark.parametrize("error", [RuntimeError("a refusal"), torch.OutOfMemoryError("CUDA out of memory")])
+def test_on_cuda_a_recording_that_breaks_off_does_no_harm(new_run, monkeypatch, error):
+    """What dropout draws from is usable again, and so is the memory."""
+    update = Trainer.update
+
+    def refused(self):
+        if torch.cuda.is_current_stream_capturing():
+            raise error
+        return update(self)
+
+    monkeypatch.setattr(Trainer, "update", refused)
+    model, training, data = RUNS["decoder with dropout"]
+    run = new_run(model, {**training, "device": "cuda"}, data)
+    assert worker.run(run) == "finished", run.status().message
+    assert run.log_path.read_text().count("goes on without CUDA graphs") == 1
+    assert "CUDA graph" not in run.status().device and list(losses(run)) == list(range(1, 13))
 
 
 @needs_cuda
