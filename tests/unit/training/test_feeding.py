@@ -30,7 +30,11 @@ def test_shapes_differ_by_what_a_recorded_step_would_read_otherwise():
     assert shape_of([batch(0)]) == shape_of([batch(1)])
     without = batch(0)
     del without.inputs["attention_mask"]
-    assert len({shape_of(batches) for batches in ([batch(0)], [batch(0, 6)], [without], [batch(0), batch(0)])}) == 4
+    narrow, scored = batch(0), batch(0)
+    narrow.inputs["input_ids"] = narrow.inputs["input_ids"].int()
+    scored.targets = scored.targets.float()
+    others = [batch(0, 6)], [without], [narrow], [scored], [batch(0), batch(0)]
+    assert len({shape_of(batches) for batches in ([batch(0)], *others)}) == 6
 
 
 class Slow:

@@ -1,5 +1,6 @@
 """Seconds of training are honest also where the device works behind the loop."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -23,9 +24,9 @@ def journal(monkeypatch):
 
     monkeypatch.setattr(journal_module.torch, "stack", slow)
 
-    def make(kind: str) -> Journal:
+    def make(kind: str, dtype: torch.dtype = torch.float32) -> Journal:
         folder = SimpleNamespace(append_metrics=lambda *lines: None, update_status=lambda **fields: None)
-        return Journal(folder, SimpleNamespace(kind=kind, dtype=torch.float32))
+        return Journal(folder, SimpleNamespace(kind=kind, dtype=dtype))
 
     return make
 
@@ -57,3 +58,17 @@ def test_on_a_cpu_a_step_takes_what_the_loop_took(journal):
     take(journal, progress, 3)
     journal.measure()
     assert progress.seconds == 1.5 and [line["seconds"] for line in journal.lines] == [0.5, 1.0, 1.5]
+
+
+@pytest.mark.parametrize("loss, norm", [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (1.0, math.inf)])
+def test_a_run_has_diverged_where_the_loss_or_its_gradient_is_no_number(journal, loss, norm):
+    """Scaled for float16, a gradient overflows now and then: that step is left out, and the scale is halved."""
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        told, progress = journal("cuda", dtype), Progress()
+        take(told, progress, 2)
+        progress.step += 1
+        told.step(progress, torch.tensor(loss), 0.1, torch.tensor(norm))
+        take(told, progress, 1)
+        told.measure()
+        overflow = dtype is torch.float16 and math.isfinite(loss)
+        assert told.diverged_at == (None if overflow else 3)

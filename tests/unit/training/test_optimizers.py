@@ -137,3 +137,12 @@ def test_rates_on_the_device_and_state_made_beforehand_give_the_same_steps(kind,
         models.append(model)
     for one, other in zip(*(model.parameters() for model in models), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_steps_that_are_recorded_count_on_the_device(kind):
+    """Counted on the host, every replay of AdamW would correct its averages as at the step that was recorded."""
+    for graphs in (False, True):
+        optimizers = build_optimizers(build(SPEC), TrainingSpec(optimizer=kind), "cuda", graphs=graphs)
+        adamw = [one for one in optimizers if isinstance(one, torch.optim.AdamW)]
+        assert adamw and all(group["capturable"] == graphs for one in adamw for group in one.param_groups)

@@ -16,7 +16,7 @@ from playground.text.prepare import load
 from playground.text.spec import TokenizerSpec
 from playground.training import trainer as trainer_module
 from playground.training import worker
-from playground.training.device import choose_device
+from playground.training.device import Device, choose_device
 from playground.training.distributed import Group
 from playground.training.recipes import recipe
 from playground.training.saving import load_model
@@ -268,6 +268,26 @@ def test_a_changed_learning_rate_is_heard_by_every_process(new_run):
     trainer.one_step()
     assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(5e-4)
     assert trainer.progress.tokens - before == config.training.batch_size * config.model.context_length
+
+
+def test_dropout_draws_anew_at_every_step_and_in_every_process(new_run, monkeypatch):
+    """And the same when the step is made again, by a run that was resumed."""
+    drawn = []
+    monkeypatch.setattr(Device, "seed", lambda self, seed: drawn.append(seed))
+    folders = [new_run({"dropout": 0.1}, {"seed": seed}) for seed in (1, 1, 2)]
+    for folder in folders:
+        worker.run(folder)
+    steps = [tuple(drawn[i : i + 12]) for i in range(0, 36, 12)]
+    assert len(drawn) == 36 and steps[0] == steps[1] and len({*steps[0], *steps[2]}) == 24
+    config, prepared = folders[0].config(), load(folders[0].about()["data_folder"])
+    drawn.clear()
+    for rank in range(2):
+        group = Follower(rank=rank, world=2)
+        trainer = trainer_module.Trainer(folders[0], config, prepared, choose_device(config.training), group)
+        for step in range(3):
+            trainer.progress.step = step
+            trainer.seed()
+    assert len(drawn) == len(set(drawn)) == 6
 
 
 def test_an_overflow_in_one_optimizers_gradients_holds_all_of_them_back():
