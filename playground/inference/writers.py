@@ -96,11 +96,12 @@ class Writer:
         Raises:
             PlaygroundError: when there is no room for all but the last.
         """
-        said = [self.likeliest()]
-        for _ in range(n - 1):
+        said = np.empty((self.batch, n), dtype=np.int64)
+        said[:, 0] = self.likeliest()
+        for i in range(1, n):
             self.advance()
-            said.append(self.likeliest())
-        return np.stack(said, axis=1)
+            said[:, i] = self.likeliest()
+        return said
 
     def greedy(self, n: int, texts: Sequence[Sequence[int]] | None = None) -> np.ndarray:
         """The ``n`` likeliest next tokens of each text ``[batch, n]``.
@@ -153,9 +154,8 @@ class _OnDevice(Writer):
         return self.laps.logits().reshape(self.batch, -1)
 
     def likeliest(self) -> np.ndarray:
-        if self.laps is None:
-            return super().likeliest()
-        self.last = self.laps.tokens()  # the graph has chosen
+        # On a device the graph has chosen.
+        self.last = self._logits.argmax(-1) if self.laps is None else self.laps.tokens()
         return self.last
 
     def draw(self, sampling: Sampling, rng: np.random.Generator, seen: Sequence[Sequence[int]] = ()) -> Drawn:
@@ -188,12 +188,12 @@ class _OnDevice(Writer):
             on_gpu(self._go_on, tokens)
             return
         self._before_step()
-        self.last = self._chosen() if tokens is None else np.asarray(tokens)
+        if tokens is not None:
+            self.last = np.asarray(tokens)
+        elif self.last is None:
+            self.likeliest()
         self._step()
         self.length += 1
-
-    def _chosen(self) -> np.ndarray:
-        return self.likeliest() if self.last is None else self.last
 
     def _step(self) -> None:
         """A step on the CPU, with the tokens that were chosen."""
