@@ -63,9 +63,14 @@ class Stopped(PlaygroundError):
     reason = ""
 
 
+def reason_of(error: Exception) -> str:
+    """What ONNX Runtime says, in one line."""
+    return getattr(error, "reason", "") or (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
 def stopped(error: Exception, on_a_gpu: bool) -> Stopped:
     """What ONNX Runtime raised, in words."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+    reason = reason_of(error).rstrip(".")
     if on_a_gpu:
         hint = "Try fewer or shorter texts at once, or choose device 'cpu'."
         made = Stopped(f"ONNX Runtime stopped on the GPU: {reason}.", hint)

@@ -1,6 +1,6 @@
 """Drawing the next token on the device that made the logits, so that they need not leave it."""
 
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 import onnxruntime as ort
@@ -92,7 +92,6 @@ def knobs_of(sampling: Sampling, uniforms: np.ndarray) -> np.ndarray:
     return np.stack([np.full_like(uniforms, sharpness), np.full_like(uniforms, sampling.min_p), uniforms], 1).astype(np.float32)
 
 
-@lru_cache(maxsize=8)
 def draw_graph(vocab_size: int, is_sequence: bool = False) -> bytes:
     """The graph that draws: ``scores``, which are logits [batch, vocabulary] (or [batch, 1, vocabulary]), and ``knobs`` in;
     ``token`` int64 [batch, 1] and ``told`` [batch, 3] out: the token again, its probability under the logits, and that with

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import onnxruntime as ort
 
 from playground.errors import PlaygroundError
+from playground.inference.binding import reason_of
 from playground.inference.session import CUDA, NOT_ON_GPU, open_capturing, open_session, running_on, wanted
 
 log = logging.getLogger("playground")
@@ -69,11 +70,6 @@ class Opened:
                 others.append((session, of, left))
         self.spare.extend(others)
         return found
-
-
-def reason_of(error: Exception) -> str:
-    """What ONNX Runtime says, in one line."""
-    return getattr(error, "reason", "") or (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def refused(reason: str) -> PlaygroundError:

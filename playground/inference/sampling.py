@@ -114,6 +114,11 @@ def choose(
     scores = np.asarray(logits, dtype=np.float64)
     if sampling.temperature == 0 and sampling.repetition_penalty == 1.0:
         return int(scores.argmax())
-    reached = np.cumsum(steps(scores, sampling, seen)[-1][1])
+    return pick(steps(scores, sampling, seen)[-1][1], generator)
+
+
+def pick(probabilities: np.ndarray, generator: np.random.Generator) -> int:
+    """Draws a token id from probabilities ``[vocab]`` by one number of the generator."""
+    reached = np.cumsum(probabilities)
     # Scaled by the rounded total, so that the draw never falls past the last possible token.
     return int(np.searchsorted(reached, generator.random() * reached[-1], side="right"))

@@ -14,7 +14,7 @@ from playground.inference.binding import Bound, fetched, held, kept_in, put
 from playground.inference.gpu_thread import on_gpu
 from playground.inference.laps import BLOCK, LENGTHS, PLACES, Laps, spare
 from playground.inference.opening import Opened, open_fused, open_recurrent, that_runs
-from playground.inference.sampling import Sampling, steps
+from playground.inference.sampling import Sampling, pick, steps
 from playground.inference.session import NOT_ON_GPU, open_session, running_on
 
 KEPT = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
@@ -131,8 +131,7 @@ def drawn(
 ) -> tuple[int, float, float]:
     """One draw on the CPU, as `sampling.choose`: a token, its own probability, and that with which it was drawn."""
     history = steps(logits, sampling, list(seen) if seen is not None else None)
-    reached = np.cumsum(history[-1][1])
-    token = int(np.searchsorted(reached, rng.random() * reached[-1], side="right"))
+    token = pick(history[-1][1], rng)
     return token, float(history[0][1][token]), float(history[-1][1][token])
 
 

@@ -23,6 +23,7 @@ from playground.onnx_export.export import export
 from playground.pages import generate
 from playground.ui import cached, language
 from tests.unit.inference.gpu_double import gpu  # noqa: F401
+from tests.unit.inference.made_exports import home_with_exports
 
 RUNS = ("bible-decoder", "bible-lstm", "dates", "bible-encoder")
 SCRIPT = '''
@@ -63,12 +64,7 @@ print(json.dumps({"said": app.session_state["said"], "tokens": tokens, "captions
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A home in which the shipped runs are exported."""
-    path = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PLAYGROUND_HOME", str(path))
-        for name in RUNS:
-            export(gallery.get(name))
-    return path
+    return home_with_exports(tmp_path_factory.mktemp("home"), RUNS)
 
 
 def drawn(home: Path, run: str, *acts: dict) -> dict:

@@ -43,7 +43,7 @@ def _compare(preset: str) -> tuple:
     loop = _bare_loop(trainer, preset)
     ours, theirs = [], []
     for turn in range(TURNS + 1):
-        for runner, rates in ((lambda: _our_steps(trainer), ours), (loop, theirs)):
+        for runner, rates in ((lambda: our_steps(trainer, STEPS), ours), (loop, theirs)):
             start = time.perf_counter()
             tokens = runner()
             if turn:  # the first warms up
@@ -58,9 +58,10 @@ def _compare(preset: str) -> tuple:
     )
 
 
-def _our_steps(trainer: Trainer) -> int:
+def our_steps(trainer: Trainer, steps: int) -> int:
+    """The trainer's own steps, its journal written as in a run; the tokens read."""
     before = trainer.progress.tokens
-    for _ in range(STEPS):
+    for _ in range(steps):
         trainer.one_step()
         trainer.after_step()
     return trainer.progress.tokens - before

@@ -23,6 +23,7 @@ from tests.benchmarks.gpu.bare_loops import Run, bare_loop, nanogpt_loop
 from tests.benchmarks.gpu.rows import Row, Setting, attempt, skipped, tidy
 from tests.benchmarks.gpu.timing import seconds, wait
 from tests.benchmarks.text import characters
+from tests.benchmarks.throughput import our_steps
 
 TURNS, TURN, WARM = 5, 0.2, 8  # turns of each, seconds of one, and steps before
 GOALS = {"tiny": 5.0, "small": 2.0}  # × the bare eager loop
@@ -68,16 +69,8 @@ def chosen(setting: Setting, name: str, compile: str) -> TrainingSpec:
 
 
 def steps_of(trainer: Trainer) -> Run:
-    """The trainer's own steps; its journal is written as in a run."""
-
-    def run(steps: int) -> int:
-        before = trainer.progress.tokens
-        for _ in range(steps):
-            trainer.one_step()
-            trainer.after_step()
-        return trainer.progress.tokens - before
-
-    return run
+    """The trainer's own steps."""
+    return lambda steps: our_steps(trainer, steps)
 
 
 def rate(setting: Setting, run: Run, steps: int) -> float:

@@ -22,6 +22,7 @@ from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.training import worker
 from tests.unit.inference.gpu_double import gpu  # noqa: F401
+from tests.unit.inference.made_exports import home_with_exports
 
 ASKED = {
     "bible-decoder": ["--prompt", "And God said", "--tokens", "40", "--greedy"],
@@ -42,12 +43,7 @@ sys.exit(status)
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A home in which the shipped runs are exported."""
-    path = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PLAYGROUND_HOME", str(path))
-        for name in ASKED:
-            export(gallery.get(name))
-    return path
+    return home_with_exports(tmp_path_factory.mktemp("home"), ASKED)
 
 
 @pytest.fixture

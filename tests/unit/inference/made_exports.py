@@ -1,16 +1,19 @@
 """Exports of small models with random weights, as folders, without a run around them."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
 import torch
 
 from models.build import build
 from models.spec import ModelSpec
+from playground import gallery
 from playground.inference.about import ABOUT, About, graph_file
 from playground.onnx_export import shrink
-from playground.onnx_export.export import graphs_of, write_fused
+from playground.onnx_export.export import export, graphs_of, write_fused
 from playground.onnx_export.fused import can_be_fused
 from playground.onnx_export.transformers import state_of
 
@@ -46,3 +49,12 @@ def write_export(model: torch.nn.Module, folder: Path, precisions: tuple[str, ..
     if fused and can_be_fused(spec):
         write_fused(spec, weights, folder, list(precisions))
     return folder
+
+
+def home_with_exports(path: Path, names: Iterable[str]) -> Path:
+    """A home in which these shipped runs are exported."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PLAYGROUND_HOME", str(path))
+        for name in names:
+            export(gallery.get(name))
+    return path
