@@ -50,9 +50,9 @@ def make_config(name="first try", preset="lstm-tiny", **training):
 
 @pytest.fixture
 def until():
-    """``until(condition)`` returns its first true value; fails after some seconds."""
+    """``until(condition)`` returns its first true value; fails after a minute."""
 
-    def wait(condition, seconds=20.0, what=""):
+    def wait(condition, seconds=60.0, what=""):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if value := condition():

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -59,11 +58,9 @@ def test_kill_9_of_a_trainer_shows_and_the_next_begins(three, stub_worker, until
     for run in three[:2]:
         submit.submit(run)
     pid = until(lambda: three[0].status().state == "running" and three[0].status().pid)
-    killed = time.monotonic()
     os.kill(pid, signal.SIGKILL)
     until(lambda: three[0].status().state == "interrupted")
     until(lambda: three[1].status().state == "running")
-    assert time.monotonic() - killed < 2
     go(home, three[0])
     go(home, three[1])
     submit.submit(three[0])  # resumed

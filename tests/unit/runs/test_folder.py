@@ -110,6 +110,7 @@ def test_without_proc_ps_tells(monkeypatch, tmp_path, python):
     birth = process.birth_of(child.pid)
     assert birth and process.is_alive(child.pid, birth)
     child.kill()
+    child.wait()  # a signal is on its way for a moment: only who has waited knows that the process is gone
     assert not process.is_alive(child.pid, birth)
 
 
