@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 State = dict[str, Any]
 ROLES = ("pad", "bos", "eos", "mask")
 MARK = "lm-playground"
-WORDPIECE, SENTENCEPIECE, BYTE_LEVEL = "wordpiece", "sentencepiece", "byte-level"
+WORDPIECE, SENTENCEPIECE, BYTE_LEVEL = KINDS = "wordpiece", "sentencepiece", "byte-level"
 _USUAL = {
     "pad": ("<pad>", "[PAD]", "<|pad|>", "<|finetune_right_pad_id|>"),
     "bos": ("<bos>", "<s>", "[CLS]", "<|begin_of_text|>", "<|startoftext|>"),

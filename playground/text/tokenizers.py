@@ -12,6 +12,10 @@ Models that come from elsewhere bring kinds of their own: see `playground.text.f
 
 In ``char`` and ``word`` a string without a token is spelt in bytes: a byte-pair encoding with no merges and
 ``ignore_merges`` looks a whole piece up first and otherwise leaves its bytes.
+
+In ``bpe`` and ``word`` the space before a word is part of its token. A mask that is typed after a space stands for such a
+token, so it takes that space, as RoBERTa's does: `` <mask>`` is one token. The file says so too (``lstrip``); programs that
+follow it drop all white space before a mask, and here it is one space, as that is what a hidden token holds.
 """
 
 from __future__ import annotations
@@ -43,6 +47,8 @@ PATTERNS = {
     "word": rf"[{HAN}]| ?(?:(?![{HAN}])[\p{{L}}\p{{M}}])+| ?\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]"
     r"|\n|[^\S\n]+(?!\S)|[^\S\n]",
 }
+SPACED = ("bpe", "word")  # kinds whose tokens hold the space before a word
+MASK = SPECIALS[3]
 
 
 class Tokenizer:
@@ -71,6 +77,27 @@ class Tokenizer:
         else:
             self.kind = _kind(state)
             self._bytes = _token_bytes(state["model"]["vocab"])
+            if self.kind in SPACED:
+                inner.add_special_tokens([_mask_after_a_space()])
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it came with somebody else's model."""
+        return self.kind in foreign.KINDS
+
+    @functools.cached_property
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What a model from elsewhere learnt to see before and after every text, such as BERT's [CLS] and [SEP]."""
+        plain, framed = (self._inner.encode("a", add_special_tokens=framed).ids for framed in (False, True))
+        for start in range(len(framed) - len(plain) + 1):
+            if framed[start : start + len(plain)] == plain:
+                return tuple(framed[:start]), tuple(framed[start + len(plain) :])
+        return (), ()
+
+    @property
+    def mask_token(self) -> str:
+        """The name of the mask in the tokenizer's file."""
+        return self._bytes[self.mask_id].decode("utf-8", "replace")
 
     @property
     def size(self) -> int:
@@ -88,25 +115,41 @@ class Tokenizer:
         text = clean(text)
         if not specials:
             return self._inner.encode(text, add_special_tokens=False).ids
+        if self.is_foreign:
+            return self._encode_named(text)
+        if self.kind in SPACED:
+            text = text.replace(f" {MASK}", MASK)
         ids: list[int] = []
-        for part in re.split("(" + "|".join(map(re.escape, self._named)) + ")", text):
-            ids += [self._named[part]] if part in self._named else self.encode(part)
+        for part in re.split(f"({'|'.join(SPECIALS)})", text):
+            ids += [SPECIALS.index(part)] if part in SPECIALS else self.encode(part)
         return ids
 
-    @functools.cached_property
-    def _named(self) -> dict[str, int]:
-        """The special tokens by all names that a text may give them."""
-        own = {self._bytes[i].decode("utf-8", "replace"): i for i in sorted(self.special_ids)}
-        return dict(zip(SPECIALS, (self.pad_id, self.bos_id, self.eos_id, self.mask_id), strict=True)) | own
+    def _encode_named(self, text: str) -> list[int]:
+        """As other programs read it, whose special tokens may take the spaces around them; our names stand for theirs."""
+        for name, i in zip(SPECIALS, (self.pad_id, self.bos_id, self.eos_id, self.mask_id), strict=True):
+            text = text.replace(name, self._bytes[i].decode("utf-8", "replace"))
+        return self._named.encode(text, add_special_tokens=False).ids
 
     @functools.cached_property
-    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """What a model from elsewhere learnt to see before and after every text, such as BERT's [CLS] and [SEP]."""
-        plain, framed = (self._inner.encode("a", add_special_tokens=framed).ids for framed in (False, True))
-        for start in range(len(framed) - len(plain) + 1):
-            if framed[start : start + len(plain)] == plain:
-                return tuple(framed[:start]), tuple(framed[start + len(plain) :])
-        return (), ()
+    def _named(self) -> tokenizers.Tokenizer:
+        """The tokenizer that reads the names of special tokens in a text, also of those that its file does not list."""
+        from tokenizers import Tokenizer as Inner
+
+        inner = Inner.from_str(self._inner.to_str())
+        listed = {token["content"] for token in json.loads(self._inner.to_str())["added_tokens"]}
+        there = [inner.id_to_token(i) for i in sorted(self.special_ids)]
+        inner.add_special_tokens([name for name in there if name is not None and name not in listed])
+        return inner
+
+    def framed(self, ids: Sequence[int], most: int | None = None) -> list[int]:
+        """The ids within the model's `frame`; of a text that is too long the beginning stays, and the frame whole.
+
+        Args:
+            most: tokens that the model reads, the frame among them; None: any number.
+        """
+        before, after = self.frame
+        room = None if most is None else max(0, most - len(before) - len(after))
+        return [*before, *ids[:room], *after][:most]
 
     def encode_many(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The ids of many short texts, on every core. Equal to ``encode`` of each; dtype int32.
@@ -142,8 +185,14 @@ class Tokenizer:
 
     @property
     def fingerprint(self) -> str:
-        """The same for equal tokenizers: the hash of what ``tokenizer.json`` holds."""
-        return hashlib.sha256(self._inner.to_str().encode()).hexdigest()[:20]
+        """The same for tokenizers that give a text the same ids: the hash of what ``tokenizer.json`` holds.
+
+        Files from before masks took a space hold everything but that, which changes no ordinary text: they count as equal.
+        """
+        held = self._inner.to_str()
+        if self.kind in SPACED:
+            held = held.replace('"lstrip":true', '"lstrip":false')
+        return hashlib.sha256(held.encode()).hexdigest()[:20]
 
     def save(self, path: Path | str) -> None:
         """Writes ``tokenizer.json`` in one step."""
@@ -203,6 +252,12 @@ class Tokenizer:
         spelt[~is_byte] = ids[known]
         spelt[is_byte] = self._of_byte[np.frombuffer(unknown, np.uint8)]
         return spelt
+
+
+def _mask_after_a_space() -> tokenizers.AddedToken:
+    from tokenizers import AddedToken
+
+    return AddedToken(MASK, lstrip=True, normalized=False, special=True)
 
 
 def clean(text: str) -> str:

@@ -123,10 +123,10 @@ def begin(run: RunFolder, text: str, heat: float):
 def blanks(model, tokenizer, text: str) -> str:
     """The text with every ``___`` filled by the likeliest token."""
     from playground.generation.blanks import fill
+    from playground.text.tokenizers import MASK
 
-    ids: list[int] = []
-    for number, part in enumerate((text if "___" in text else text + " ___").split("___")):
-        ids += [tokenizer.mask_id] * bool(number) + tokenizer.encode(part)
+    text = text if "___" in text else f"{text} ___"
+    ids = tokenizer.encode(text.replace("___", MASK), specials=True)
     found = {blank.place: blank.likeliest[0] for blank in fill(model, ids, (), tokenizer.mask_id, 1, frame=tokenizer.frame)}
     said = [found[i][0] if i in found else token for i, token in enumerate(ids)]
     return tokenizer.decode(said)

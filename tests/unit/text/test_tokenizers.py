@@ -1,6 +1,8 @@
 """Every text comes back exactly, whatever the kind; the fast ways give what the slow one gives."""
 
 import functools
+import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -205,3 +207,81 @@ def test_errors_of_ids_and_files(tmp_path):
         trained("bpe").decode([9999])
     with pytest.raises(PlaygroundError, match="no tokenizer at"):
         Tokenizer.load(tmp_path / "none.json")
+
+
+# A mask in a text
+
+
+HELD_OUT = "In the first year, the old king slept.\nThe  queen\tread; \"So be it\", she said (twice).\n\n 12 birds 3456 sang"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_word_typed_as_a_mask_is_the_token_that_training_hides(kind, prose):
+    """The truth: one id hidden among those of the whole text. Typed, the mask stands where the word's letters stood."""
+    tokenizer = learn(TokenizerSpec(kind, 1200), lambda: [prose(3_000), HELD_OUT])
+    ids = tokenizer.encode(HELD_OUT)
+    pieces, tried = tokenizer.pieces(ids), 0
+    for place, piece in enumerate(pieces):
+        before, after = "".join(pieces[:place]), "".join(pieces[place + 1 :])
+        space = " " * piece.startswith(" ") if kind in ("bpe", "word") else ""
+        part_of_a_word = not piece.strip() or (not space and before.endswith(" ") and kind in ("bpe", "word"))
+        if part_of_a_word or tokenizer.encode(before) + tokenizer.encode(after) != [*ids[:place], *ids[place + 1 :]]:
+            continue
+        hidden = [*ids[:place], tokenizer.mask_id, *ids[place + 1 :]]
+        assert tokenizer.encode(f"{before}{space}<mask>{after}", specials=True) == hidden, (before, piece)
+        tried += 1
+    assert tried > 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mask_takes_one_space_and_no_other(kind):
+    tokenizer, takes = trained(kind), kind in ("bpe", "word")
+    read = lambda text: tokenizer.decode(tokenizer.encode(text, specials=True), specials=True)
+    for text, left in (
+        ("the <mask> cat", "the<mask> cat"),
+        ("the  <mask>", "the <mask>"),
+        (" <mask>", "<mask>"),
+        ("<mask> <mask><mask>, <mask>", "<mask><mask><mask>,<mask>"),
+        ("the\n<mask>", "the\n<mask>"),
+        ("a\t<mask>", "a\t<mask>"),
+        ("c<mask>t", "c<mask>t"),
+        ("the <eos> <pad>", "the <eos> <pad>"),
+    ):
+        assert read(text) == (left if takes else text), text
+    assert tokenizer.decode(tokenizer.encode("a <mask>")) == "a <mask>", "in a text that is learnt from, it is letters"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_programs_read_a_mask_after_a_space_alike(kind, tmp_path):
+    import tokenizers
+
+    trained(kind).save(tmp_path / "tokenizer.json")
+    alone = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    flags = {token["content"]: token["lstrip"] for token in json.loads(alone.to_str())["added_tokens"]}
+    assert flags == {"<pad>": False, "<bos>": False, "<eos>": False, "<mask>": kind in ("bpe", "word")}
+    for text in ("the <mask> cat", "<mask> sat", "a<mask> <mask>.", "c<mask>t <mask>", "<mask>"):
+        assert alone.encode(text).ids == trained(kind).encode(text, specials=True), text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_from_before_masks_took_a_space_are_read_alike(kind, tmp_path):
+    tokenizer = trained(kind)
+    tokenizer.save(tmp_path / "new.json")
+    old = json.loads((tmp_path / "new.json").read_text())
+    old["added_tokens"] = [token | {"lstrip": False} for token in old["added_tokens"]]
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    found = Tokenizer.load(tmp_path / "old.json")
+    assert found.encode("the <mask> cat", specials=True) == tokenizer.encode("the <mask> cat", specials=True)
+    assert found.fingerprint == tokenizer.fingerprint, "data that was prepared with it stays prepared"
+    found.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "new.json").read_text()
+
+
+def test_the_fingerprint_of_a_shipped_tokenizer_is_the_hash_of_its_old_file():
+    import tokenizers
+
+    from playground.runs import gallery
+
+    path = gallery.get("bible-encoder").tokenizer_path
+    old = tokenizers.Tokenizer.from_file(str(path)).to_str().encode()
+    assert Tokenizer.load(path).fingerprint == hashlib.sha256(old).hexdigest()[:20]
