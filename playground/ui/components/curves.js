@@ -6,10 +6,10 @@ export default function ({ data, parentElement }) {
   let chart = charts.get(parentElement);
   if (!chart) charts.set(parentElement, (chart = new Curves(parentElement, data)));
   chart.update(data);
-  return () => {
-    chart.close();
+  return whenGone(parentElement, () => {
     charts.delete(parentElement);
-  };
+    chart.close();
+  });
 }
 
 class Curves {
@@ -56,6 +56,8 @@ class Curves {
     window.removeEventListener(CURSOR, this.onCursor);
     this.watcher.disconnect();
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.gliding);
+    this.root.remove();
   }
 
   update(data) {
@@ -162,7 +164,7 @@ class Curves {
       let moving = false;
       for (const panel of this.panels.values()) moving = panel.draw() || moving;
       if (performance.now() - began > 12) this.still = true; // a slow machine: no gliding, it needs its time
-      else if (moving) setTimeout(() => this.draw(), 16); // some 30 pictures a second are enough
+      else if (moving) this.gliding = setTimeout(() => this.draw(), 16); // some 30 pictures a second are enough
       if (moving && this.still) this.draw();
     });
   }

@@ -18,7 +18,7 @@ def read(*names: str) -> str:
 
 
 _mount = st.components.v2.component(
-    "playground.curves", css=read("curves.css"), js=read("plot.js", "curves_panel.js", "curves.js")
+    "playground.curves", css=read("curves.css"), js=read("mounted.js", "plot.js", "curves_panel.js", "curves.js")
 )
 
 

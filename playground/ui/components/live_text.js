@@ -27,5 +27,5 @@ export default function ({ data, parentElement, setStateValue }) {
     clearTimeout(root.timer);
     root.timer = setTimeout(() => setStateValue("typed", { given: data.given, text: box.value }), WAIT);
   };
-  return () => clearTimeout(root.timer);
+  return whenGone(parentElement, () => clearTimeout(root.timer));
 }

@@ -5,10 +5,10 @@ export default function ({ data, parentElement }) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = new Moments(parentElement, data)));
   view.update(data);
-  return () => {
-    view.close();
+  return whenGone(parentElement, () => {
     views.delete(parentElement);
-  };
+    view.close();
+  });
 }
 
 class Moments {
@@ -37,6 +37,7 @@ class Moments {
   close() {
     window.removeEventListener(CURSOR, this.onCursor);
     this.watcher.disconnect();
+    this.root.remove();
   }
 
   update(data) {

@@ -9,7 +9,7 @@ from playground.ui.components.curves import read
 from playground.ui.language import t
 
 _mount = st.components.v2.component(
-    "playground.moments", css=read("moments.css"), js=read("plot.js", "moments.js")
+    "playground.moments", css=read("moments.css"), js=read("mounted.js", "plot.js", "moments.js")
 )
 
 

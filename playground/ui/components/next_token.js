@@ -45,8 +45,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       send(0);
     };
   });
-  return () => {
+  return whenGone(parentElement, () => {
     clearTimeout(root.timer);
     clearInterval(root.again);
-  };
+  });
 }

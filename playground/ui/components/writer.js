@@ -22,7 +22,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   drawDistribution(ui);
   clearTimeout(ui.poll);
   if (data.working) ui.poll = setTimeout(() => ui.act("poll"), POLL);
-  return () => clearTimeout(ui.poll);
+  return whenGone(parentElement, () => {
+    clearTimeout(ui.poll);
+    clearTimeout(ui.settle);
+  });
 }
 
 function floats(base64) {
