@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.serving import serve
-from tests.browser.waiting import WIDE, wait_idle
+from tests.browser.waiting import PATIENCE, WIDE, wait_idle
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -131,7 +131,7 @@ def new_page(contexts) -> Iterator:
     def open_page(path: str = "/", size: dict | None = None, scheme: str = "light", locale: str = "en-US"):
         page = contexts(size or WIDE, scheme, locale).new_page()
         pages.append(page)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("console", lambda message: errors.append(said(message)) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(path)

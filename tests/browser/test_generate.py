@@ -57,21 +57,17 @@ def test_write_look_into_a_token_and_branch(new_page, trained):
 
 def test_sliders_answer_without_the_server(new_page, trained):
     page = open_writer(new_page, trained["clm"])
-    milliseconds = page.evaluate(
+    likeliest = page.evaluate(
         f"""() => {{
-            const ui = ({STATE})(), times = [];
-            const slider = ui.sliders[0].input;
-            for (const value of [0.5, 0.9, 1.3, 1.7, 0.2]) {{
-                const began = performance.now();
+            const ui = ({STATE})(), slider = ui.sliders[0].input;
+            return [0.5, 0.9, 1.3, 1.7, 0.2].map((value) => {{
                 slider.value = value;
                 slider.dispatchEvent(new Event("input"));
-                times.push(performance.now() - began);
-            }}
-            return Math.max(...times);
+                return ui.bars.querySelector(".share").textContent;
+            }});
         }}"""
     )
-    print(f"slider to bars: {milliseconds:.1f} ms")
-    assert milliseconds < 100
+    assert len(set(likeliest)) == 5, "each is there before anybody else could answer"
     page.get_by_role("slider", name="Top-k").fill("3")
     assert page.locator(".bars li:not(.gone)").count() == 3
     assert page.locator(".bars li.gone.first").count() == 1

@@ -7,7 +7,7 @@ import pytest
 from playground.runs.store import RunStore
 from tests.browser.charts import step, wait_for_step
 from tests.browser.made_runs import make_run
-from tests.browser.waiting import PHONE, wait_idle
+from tests.browser.waiting import PHONE, eventually, wait_idle
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def test_picked_runs_are_drawn_together_and_the_address_keeps_them(new_page, two
 def test_a_row_is_picked_with_a_click(new_page, two):
     page = new_page("/runs")
     table = page.locator("[data-testid=stDataFrame]").first
-    table.wait_for()
-    page.wait_for_timeout(500)
+    table.locator("canvas tr").nth(2).wait_for(state="attached")  # what a screen reader is told: the rows are drawn
+    wait_idle(page)
     box = table.bounding_box()
     page.mouse.click(box["x"] + 15, box["y"] + 38 + 19)
     page.wait_for_url("**runs=**")
@@ -66,9 +66,7 @@ def test_rename(new_page, two):
     name = page.locator("[data-testid=stPopoverBody]").get_by_label("Name")
     name.fill("a better name")
     page.locator("[data-testid=stPopoverBody]").get_by_role("button", name="Rename").click()
-    wait_idle(page)
-    page.wait_for_timeout(500)
-    assert two[0].name == "a better name"
+    eventually(page, lambda: two[0].name == "a better name")
 
 
 def test_delete_and_undo(new_page, two):

@@ -1,9 +1,14 @@
 """When the app has answered, and the sizes of the screens that it is tried on."""
 
+import time
+
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
-def wait_idle(page, seconds: float = 20) -> None:
+PATIENCE = 60  # seconds that a busy machine may take for what takes one
+
+
+def wait_idle(page, seconds: float = PATIENCE) -> None:
     """Waits until the app has drawn and nothing runs: no script for 150 ms."""
     page.wait_for_selector("[data-testid=stApp]", timeout=seconds * 1000)
     page.wait_for_function(
@@ -17,3 +22,11 @@ def wait_idle(page, seconds: float = 20) -> None:
         polling=30,
         timeout=seconds * 1000,
     )
+
+
+def eventually(page, condition, seconds: float = PATIENCE) -> None:
+    """Waits until ``condition()`` holds, which is looked up here and not in the page."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        page.wait_for_timeout(50)
