@@ -35,6 +35,13 @@ MAGIC = {
     b"ID3": "an MP3 recording",
 }
 
+BROUGHT = {  # what is no plain text but can be brought, under its own name
+    "a PDF document": "PDF documents are read: let its name end in .pdf.",
+    "a ZIP archive (or a Word or Excel document)": "Let its name end in .zip or .docx; save a spreadsheet as .csv.",
+    "an old Word or Excel document": "Save it as .docx, or a spreadsheet as .csv.",
+    "a Parquet table": "Parquet tables are read: let its name end in .parquet.",
+}
+
 
 def detect(path: Path) -> str:
     """The encoding of a text file, as a Python codec name.
@@ -54,7 +61,8 @@ def detect(path: Path) -> str:
             return encoding
     for magic, what in MAGIC.items():
         if head.startswith(magic):
-            raise PlaygroundError(f"{path.name} is not text: it is {what}.", "Choose a text file.")
+            hint = BROUGHT.get(what, "Choose a text file.")
+            raise PlaygroundError(f"{path.name} is not text: it is {what}.", hint)
     if b"\0" in b"".join(samples):
         return _wide(head, path.name)
     if all(_is_utf8(sample) for sample in samples):
@@ -97,15 +105,18 @@ def decoded(path: Path, encoding: str, newlines: bool = True) -> Iterator[str]:
             offset += len(chunk)
 
 
-def lines(path: Path, encoding: str, longest: int = 1 << 26) -> Iterator[str]:
+def lines(path: Path, encoding: str, longest: int = 1 << 26, newlines: bool = False) -> Iterator[str]:
     """The lines of a file, each with its own line end, of at most ``longest`` characters.
+
+    Args:
+        newlines: take a lone ``\\r`` for a line end too, and turn each into ``\\n``.
 
     Raises:
         PlaygroundError: for a longer line, which would have to be held in memory whole.
     """
     rest: list[str] = []
     length = number = 0
-    for text in decoded(path, encoding, newlines=False):
+    for text in decoded(path, encoding, newlines):
         parts = text.split("\n")
         for part in parts[:-1]:
             yield "".join(rest) + part + "\n"

@@ -48,7 +48,8 @@ class Prepared:
         shape: "stream" (one row of tokens, ``<eos>`` after each document) or "pairs".
         train, validation: the two sides; no document is on both.
         info: ``bytes``, ``tokens``, ``documents`` (all and by side), ``vocab_size``, ``licence``,
-            ``provenance``, ``skipped`` (documents without text) and ``seconds``.
+            ``provenance``, ``skipped`` (documents without text), ``notes`` (sentences on what was left out
+            or is unusual) and ``seconds``.
     """
 
     folder: Path
@@ -226,9 +227,8 @@ def _fill(
     expected = min(filter(None, (source.size, limit)), default=0)
 
     def reading(size: int) -> None:
-        watch(
-            "Reading the text", 0.25 * (min(1.0, size / expected) if expected else 1 - 1 / (1 + size / 1e7))
-        )
+        share = min(1.0, size / expected) if expected else 1 - 1 / (1 + size / 1e7)
+        watch("Reading the text", 0.25 * (max(source.done(), size / limit if limit else 0) if source.done else share))
 
     watch("Reading the text", 0.0)
     spool = Spool(work, source, spec.seed, spec.validation_fraction, limit, reading)
@@ -252,13 +252,27 @@ def _fill(
     return {
         "shape": source.shape,
         "dtype": dtype.str,
-        **{key: sum(count[key] for count in counts) for key in ("bytes", "tokens", "documents")},
+        **{key: sum(count[key] for count in counts) for key in ("bytes", "tokens")},
+        "documents": spool.documents,  # one long text is one, though both sides have a part of it
         "train": counts[0],
         "validation": counts[1],
         "vocab_size": tokenizer.size,
         "skipped": spool.skipped,
+        "notes": [*source.notes(), *_left_out(spool)],
         "licence": source.licence,
         "provenance": source.provenance,
         "fingerprint": source.fingerprint,
         "seconds": round(time.monotonic() - began, 2),
     }
+
+
+def _left_out(spool: Spool) -> list[str]:
+    """A sentence on the rows without text, if there are any."""
+    if not spool.skipped:
+        return []
+    if spool.shape == "pairs":
+        return [
+            f"Pairs left out, since the question or the answer is empty: {spool.skipped:,} (first: row "
+            f"{spool.first_skipped:,})."
+        ]
+    return [f"Rows left out, since they have no text: {spool.skipped:,} (first: row {spool.first_skipped:,})."]

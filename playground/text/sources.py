@@ -17,7 +17,9 @@ class Source:
         size: about how many UTF-8 bytes there are, for a progress bar; None when unknown.
         licence: of the text; "" when only the person knows.
         provenance: where the text was found.
+        done: how much of the text was read, 0 to 1, where bytes do not tell; None counts ``size``.
         limit: bytes to stop after when the person sets no limit; None reads to the end.
+        notes: a call gives sentences on what is unusual about the text, as far as it has been read.
     """
 
     documents: Callable[[], Iterator[str] | Iterator[tuple[str, str]]]
@@ -27,4 +29,6 @@ class Source:
     size: int | None = None
     licence: str = ""
     provenance: str = ""
+    done: Callable[[], float] | None = None
     limit: int | None = None
+    notes: Callable[[], list[str]] = list

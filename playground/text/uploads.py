@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -16,13 +17,17 @@ from typing import BinaryIO
 from playground.atomic import disk_errors
 from playground.errors import PlaygroundError
 from playground.paths import home
+from playground.text.documents import DOCUMENTS, OTHERS, Reading, check
 from playground.text.encodings import decoded, detect
+from playground.text.tokenizers import clean
 
 PART = 1 << 20  # bytes copied at once
 TEXTS = (".txt", ".text", ".md")
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 LARGEST_ARCHIVE = 2_000_000_000  # bytes of text that an archive may hold
 MOST_FILES = 100_000
+WRITTEN = ".written"  # the mark beside a text that was written here, which can be edited
+LEAST, MOST = 50, 2_000_000  # characters of a text that is written
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,13 @@ class Upload:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        """As a list shows it: the file's name, and the first words of a text that was written here."""
+        return self.path.stem if self.written else self.path.name
+
+    @property
+    def written(self) -> bool:
+        """True for a text that was written or pasted in the app."""
+        return (self.path.parent / WRITTEN).exists()
 
 
 def folder() -> Path:
@@ -65,7 +76,7 @@ def uploads() -> list[Upload]:
 def keep(file: BinaryIO, name: str) -> Upload:
     """Copies an open file to disk, in parts, and keeps it; equal content is kept once.
 
-    A .zip of text files becomes one .jsonl with a document for each file.
+    A .zip of text files, PDF and Word documents becomes one .jsonl with a document for each file.
 
     Args:
         file: read from where it stands.
@@ -77,9 +88,10 @@ def keep(file: BinaryIO, name: str) -> Upload:
     """
     name = safe_name(name)
     suffix = Path(name).suffix.lower()
-    if suffix not in (*TEXTS, *TABLES, ".zip", ".log", ""):
+    if suffix not in (*TEXTS, *TABLES, *DOCUMENTS, ".zip", ".log", ""):
         raise PlaygroundError(
-            f"{name}: files ending in {suffix} are not read.", "Save it as .txt, .csv, .jsonl or .parquet."
+            f"{name}: files ending in {suffix} are not read.",
+            OTHERS.get(suffix, "Save it as .txt, .csv, .jsonl or .parquet."),
         )
     with disk_errors(f"keeping {name}"):
         folder().mkdir(parents=True, exist_ok=True)
@@ -91,11 +103,49 @@ def keep(file: BinaryIO, name: str) -> Upload:
                 raise PlaygroundError(f"{name} is empty.", "Choose a file with text in it.")
             if suffix == ".zip":
                 copy = unpack(copy, work / f"{Path(name).stem}.jsonl")
+            elif suffix in DOCUMENTS:
+                check(copy)
             elif suffix not in TABLES:
                 detect(copy)  # a picture named .txt is told now, not when it is read
             return _settle(copy, folder() / digest)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def write(text: str) -> Upload:
+    """Keeps a text that a person wrote or pasted, under its first words.
+
+    Raises:
+        PlaygroundError: when it is too short or too long, or the disk is full.
+    """
+    text = tidy(text)
+    if len(text.strip()) < LEAST:
+        raise PlaygroundError(
+            f"The text is too short to learn from: it has {len(text.strip())} of at least {LEAST} characters.",
+            "Write or paste more of it.",
+        )
+    if len(text) > MOST:
+        raise PlaygroundError(
+            f"The text has {len(text):,} characters; the box takes {MOST:,}.",
+            "Save it as a .txt file, and bring the file.",
+        )
+    upload = keep(io.BytesIO(text.encode()), f"{title(text)}.txt")
+    (upload.path.parent / WRITTEN).touch()
+    return upload
+
+
+def tidy(text: str) -> str:
+    """A text from a box as a file would hold it: line ends as ``\\n``, and no sign that is no text."""
+    text = clean(text).replace("\r\n", "\n").replace("\r", "\n")
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ufeff]", "", text)
+
+
+def title(text: str, most: int = 40) -> str:
+    """The first words of a text, at most so many characters of them."""
+    words = re.sub(r'[<>:"/\\|?*\s]+', " ", text[:1000]).strip(" .")
+    if len(words) > most:
+        words = words[: most + 1].rsplit(" ", 1)[0][:most].rstrip(" .,;:") + "…"
+    return words or "text"
 
 
 def _copy(file: BinaryIO, path: Path) -> str:
@@ -113,7 +163,7 @@ def _copy(file: BinaryIO, path: Path) -> str:
 def _settle(copy: Path, place: Path) -> Upload:
     """Moves a whole file to its place; one that is there already stays, under its first name."""
     place.mkdir(exist_ok=True)
-    there = [path for path in place.iterdir() if path.suffix.lower() == copy.suffix.lower()]
+    there = [path for path in place.iterdir() if path.suffix.lower() == copy.suffix.lower() and path.name != WRITTEN]
     if there:
         path = there[0]
     else:
@@ -168,11 +218,13 @@ def _members(files: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
     texts = [
         m
         for m in everything
-        if not m.is_dir() and m.file_size and PurePosixPath(m.filename).suffix.lower() in TEXTS
+        if not m.is_dir() and m.file_size and PurePosixPath(m.filename).suffix.lower() in (*TEXTS, *DOCUMENTS)
         and not m.filename.startswith("__MACOSX")
     ]  # fmt: skip
     if not texts:
-        raise PlaygroundError(f"The archive {name} holds no .txt files.", "Pack text files into it.")
+        raise PlaygroundError(
+            f"The archive {name} holds no .txt, .pdf or .docx files.", "Pack text files or documents into it."
+        )
     return sorted(texts, key=lambda member: member.filename)
 
 
@@ -181,7 +233,8 @@ def _document(
 ) -> int:
     """Writes one file of the archive as a line; returns its bytes, counted while reading."""
     taken = 0
-    part = work / ".member.txt"
+    suffix = PurePosixPath(member.filename).suffix.lower()
+    part = work / f".member{suffix if suffix in DOCUMENTS else '.txt'}"
     with files.open(member) as packed, open(part, "wb") as copy:
         while data := packed.read(PART):
             taken += len(data)
@@ -192,9 +245,9 @@ def _document(
                 )
             copy.write(data)
     try:
-        encoding = detect(part)
+        texts = Reading(part) if suffix in DOCUMENTS else decoded(part, detect(part))
         lines.write('{"name": ' + json.dumps(member.filename, ensure_ascii=False) + ', "text": "')
-        for text in decoded(part, encoding):
+        for text in texts:
             lines.write(json.dumps(text, ensure_ascii=False)[1:-1])
         lines.write('"}\n')
     except PlaygroundError as error:

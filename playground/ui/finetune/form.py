@@ -16,6 +16,7 @@ from playground.runs.finetuning import LABELLED_TASKS, MATRICES, FineTuneSpec, L
 from playground.runs.folder import RunFolder
 from playground.text import uploads
 from playground.text.corpora import CORPORA
+from playground.text.documents import DOCUMENTS
 from playground.text.files import columns
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 from playground.ui import links
@@ -257,7 +258,7 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
     links.remember(data=name)
     values: dict[str, Any] = {"corpus": name}
     if name == FILE:
-        path = bring_file(f"finetune.{task}", uploads.TABLES if pairs else (*uploads.TEXTS, *uploads.TABLES))
+        path = bring_file(f"finetune.{task}", uploads.TABLES if pairs else (*uploads.TEXTS, *uploads.TABLES, *DOCUMENTS))
         if path is None:
             st.info(
                 t("Bring a table with a column of questions and a column of answers.")

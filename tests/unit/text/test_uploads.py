@@ -99,7 +99,7 @@ def test_a_zip_with_a_link_is_refused():
 
 
 def test_a_zip_without_texts_is_told():
-    with pytest.raises(PlaygroundError, match="holds no .txt files"):
+    with pytest.raises(PlaygroundError, match="holds no .txt, .pdf or .docx files"):
         keep(zipped({"photo.png": b"\x89PNG"}), "photos.zip")
 
 
