@@ -112,7 +112,7 @@ def beam(
     """The likeliest continuations found by keeping the `width` best beginnings at every step.
 
     Args:
-        model, prompt_ids, source_ids: as in `decode`. Prompt and continuation share the context.
+        model, prompt_ids, source_ids: as in `decode`; the window moves as it does there.
         max_new_tokens: longest continuation.
         width: how many beginnings are kept; 1 is greedy.
         stop_ids: tokens that end a continuation, which then is finished and does not include them.
@@ -125,13 +125,7 @@ def beam(
     _check(model, prompt_ids, source_ids)
     if width < 1:
         raise SpecError(f"A beam cannot be {width} wide; use at least 1.")
-    ids = list(prompt_ids)
-    if not model.spec.is_recurrent:
-        max_new_tokens = min(max_new_tokens, model.spec.context_length)
-        ids = ids[-(model.spec.context_length - max_new_tokens + 1) :]
-    device = next(model.parameters()).device
-    source = {} if source_ids is None else {"source_ids": torch.tensor([list(source_ids)], device=device)}
-    state = model.initial_state(1)
+    window = _Beams(model, list(prompt_ids), source_ids)
     live: list[tuple[list[int], float]] = [([], 0.0)]
     finished: list[tuple[list[int], float]] = []
 
@@ -139,41 +133,79 @@ def beam(
         return item[1] / max(len(item[0]), 1) ** length_penalty
 
     with _evaluating(model):
-        fed = torch.tensor([ids], dtype=torch.long, device=device)
         for step in range(max_new_tokens):
-            last = torch.arange(1, len(fed) + 1, device=device) * fed.shape[1] - 1
-            out = model(fed, state=state, rows=last, **source)
-            rows, tokens, live, ended = _best(out.logits.log_softmax(-1), live, width, stop_ids)
+            rows, tokens, live, ended = _best(window.logits(), live, width, stop_ids)
             finished = sorted(finished + ended, key=rank, reverse=True)[:width]
-            if not live or (
-                length_penalty <= 0 and len(finished) == width and rank(finished[-1]) >= live[0][1]
-            ):
+            shorter_wins = width == 1 or length_penalty <= 0  # going on lowers log p, and 1 beam ends as greedy does
+            if len(finished) == width and shorter_wins and (not live or rank(finished[-1]) >= live[0][1]):
                 live = []
+            if not live:
                 break
-            state = out.state.select(torch.tensor(rows, device=device))
-            fed = torch.tensor(tokens, dtype=torch.long, device=device)[:, None]
+            if step + 1 < max_new_tokens:
+                window.push(rows, tokens)
             if watch:
                 watch(step + 1)
     return sorted(finished + live, key=rank, reverse=True)[:width]
 
 
+class _Beams:
+    """As `_Window`, for several continuations of one prompt: they are equally long, so their windows move together."""
+
+    def __init__(self, model: nn.Module, ids: list[int], source_ids: Sequence[int] | None):
+        self.model = model
+        self.context = None if model.spec.is_recurrent else model.spec.context_length
+        self.device = next(model.parameters()).device
+        self.ids = self._tensor([ids if self.context is None else ids[-self.context :]])  # [beams, seen]
+        self.source_ids, self.memory = source_ids, None
+        self.state, self.read = None, 0
+
+    def push(self, rows: list[int], tokens: list[int]) -> None:
+        """Beam i goes on from beam ``rows[i]`` with ``tokens[i]``."""
+        chosen = self._tensor(rows)
+        self.ids = torch.cat([self.ids[chosen], self._tensor(tokens)[:, None]], dim=1)
+        if self.context is not None and self.ids.shape[1] > self.context:
+            self.ids = self.ids[:, -max(1, self.context // 2) :]
+            self.state, self.read = None, 0
+        else:
+            self.state = self.state.select(chosen)
+
+    def logits(self) -> Tensor:
+        """Scores ``[beams, vocabulary]`` of the next tokens."""
+        source = {}
+        if self.source_ids is not None:
+            if self.memory is None:
+                self.memory = self.model.encode(self._tensor([list(self.source_ids)]))
+            source = {"memory": self.memory.expand(len(self.ids), -1, -1)}
+        if self.state is None:
+            self.state = self.model.initial_state(len(self.ids))
+        fed = self.ids[:, self.read :]
+        last = torch.arange(1, len(fed) + 1, device=self.device) * fed.shape[1] - 1
+        out = self.model(fed, state=self.state, rows=last, **source)
+        self.state, self.read = out.state, self.ids.shape[1]
+        return out.logits
+
+    def _tensor(self, values: list) -> Tensor:
+        return torch.tensor(values, dtype=torch.long, device=self.device)
+
+
 def _best(
-    log_probs: Tensor, live: list[tuple[list[int], float]], width: int, stop_ids: Collection[int]
+    logits: Tensor, live: list[tuple[list[int], float]], width: int, stop_ids: Collection[int]
 ) -> tuple[list[int], list[int], list[tuple[list[int], float]], list[tuple[list[int], float]]]:
-    """The best of ``[beams, vocabulary]``: from which beam, which token, the new beams, those that ended."""
-    totals = (
-        log_probs.double() + log_probs.new_tensor([score for _, score in live], dtype=torch.double)[:, None]
-    )
+    """The best of ``[beams, vocabulary]``: from which beam, which token, the new beams, those that ended.
+
+    An ending counts where it is among the ``width`` best; others go on in its place.
+    """
+    log_probs = logits.double().log_softmax(-1)  # in double, what differs stays different: 1 beam is greedy
+    totals = log_probs + log_probs.new_tensor([score for _, score in live])[:, None]
     vocabulary = totals.shape[1]
-    n_best = min(
-        width * (1 + len(set(stop_ids))), totals.numel()
-    )  # enough, even if every ending is among them
-    scores, flat = totals.flatten().topk(n_best)
+    n_best = min(width * (1 + len(set(stop_ids))), totals.numel())  # enough, even if every ending is among them
+    scores, flat = (found[:n_best] for found in totals.flatten().sort(descending=True, stable=True))
     rows, tokens, kept, ended = [], [], [], []
-    for score, index in zip(scores.tolist(), flat.tolist(), strict=True):
+    for place, (score, index) in enumerate(zip(scores.tolist(), flat.tolist(), strict=True)):
         row, token = divmod(index, vocabulary)
         if token in stop_ids:
-            ended.append((live[row][0], score))
+            if place < width:
+                ended.append((live[row][0], score))
         elif len(kept) < width:
             rows.append(row)
             tokens.append(token)

@@ -16,3 +16,9 @@ class PlaygroundError(Exception):
 
     def __reduce__(self):
         return type(self), (self.message, self.hint)
+
+
+def plain(value: float) -> str:
+    """A number in a sentence: 2,147,483,647 and 0.95, not 2.14748e+09."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    return f"{int(value) if whole else value:,}"

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, plain
 
 BUDGET = 480  # seconds for all of `bench gpu`
 
@@ -47,7 +47,7 @@ def _gpu(options: argparse.Namespace) -> int:
     if options.rows != ["gpu"]:
         raise PlaygroundError("The benchmark gpu runs alone.", "Leave the others out, or run them on their own.")
     if not options.budget >= 1:
-        raise PlaygroundError(f"{options.budget:g} seconds are too few.", f"The usual budget is {BUDGET}.")
+        raise PlaygroundError(f"A budget of {plain(options.budget)} s is too little.", f"The usual budget is {BUDGET}.")
     from tests.benchmarks.gpu.bench import PARTS, main
 
     parts = [name.strip() for name in (options.parts or "").split(",") if name.strip()]

@@ -10,6 +10,8 @@ from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 
 MASK = "<mask>"
+TOKENS, MOST_TOKENS, MOST_BEAMS = 200, 1_000_000, 256
+CHANCE = ("temperature", "top_k", "top_p", "min_p")  # options that have no meaning where nothing is drawn
 
 
 def add(commands) -> None:
@@ -18,16 +20,16 @@ def add(commands) -> None:
     parser.add_argument(
         "--prompt", default="", help=f"what to continue or to answer; with {MASK} places for MLM models"
     )
-    parser.add_argument("--tokens", type=int, default=200, help="how many tokens at most (default 200)")
+    parser.add_argument("--tokens", type=int, help=f"how many tokens at most (default {TOKENS})")
     parser.add_argument(
         "--temperature", type=float, help="0 is greedy (default 0.8; 0 for models that answer)"
     )
-    parser.add_argument("--top-k", type=int, default=0)
-    parser.add_argument("--top-p", type=float, default=1.0)
-    parser.add_argument("--min-p", type=float, default=0.0)
-    parser.add_argument("--repetition-penalty", type=float, default=1.0)
+    parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens")
+    parser.add_argument("--top-p", type=float, help="draw from the likeliest tokens that reach this probability together")
+    parser.add_argument("--min-p", type=float, help="draw from tokens at least this share as likely as the likeliest")
+    parser.add_argument("--repetition-penalty", type=float, help="above 1: tokens that stand in the text become less likely")
     parser.add_argument("--greedy", action="store_true", help="always the most likely token")
-    parser.add_argument("--beams", type=int, default=0, help="beam search with so many beams")
+    parser.add_argument("--beams", type=int, help="beam search with so many beams; 1 is greedy")
     parser.add_argument("--seed", type=int, help="the same seed writes the same text")
     parser.add_argument("--step", type=int, help="which checkpoint; without it, the latest")
     engine.add(parser)
@@ -35,8 +37,7 @@ def add(commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.seed is not None and options.seed < 0:
-        raise PlaygroundError(f"A seed of {options.seed} cannot be.", "Choose a whole number from 0.")
+    _check_numbers(options)
     folder = RunStore().get(options.target)
     tuned = folder.config().finetune
     if tuned is not None and tuned.reads_labels:
@@ -44,15 +45,54 @@ def run(options: argparse.Namespace) -> int:
             f"{folder.name} gives labels; it does not write.", f'Try: python -m playground label {folder.id} --text "..."'
         )
     fills = folder.config().training.objective == "mlm"
-    if options.beams and fills:
-        raise PlaygroundError(f"{folder.name} fills in hidden words; it has no beams.", "Leave out --beams.")
-    if options.beams and options.engine == "onnx":
-        raise PlaygroundError("Beam search needs PyTorch.", "Leave out --with onnx, or --beams.")
+    _check_use(options, folder, fills)
     tokenizer = load_tokenizer(folder)
-    if options.beams:
+    if options.beams is not None:
         return search(in_torch(folder, options), tokenizer, folder, options)
     model = engine.engine_of(folder, options.step, options) or in_torch(folder, options, tokenizer.pad_id if fills else None)
     return fill(model, tokenizer, options.prompt) if fills else write(model, tokenizer, folder, options)
+
+
+def _check_numbers(options: argparse.Namespace) -> None:
+    for name, least, most in (("tokens", 1, MOST_TOKENS), ("beams", 1, MOST_BEAMS)):
+        value = getattr(options, name)
+        if value is not None and not least <= value <= most:
+            raise PlaygroundError(f"--{name} cannot be {value:,}.", f"Choose a whole number from {least} to {most:,}.")
+    if options.seed is not None and options.seed < 0:
+        raise PlaygroundError(f"A seed of {options.seed} cannot be.", "Choose a whole number from 0.")
+    sampling_of(options, 1.0)
+
+
+def _check_use(options: argparse.Namespace, folder: RunFolder, fills: bool) -> None:
+    """Nothing that was written may be passed over in silence."""
+    if fills:
+        unread = given(options, "tokens", *CHANCE, "repetition_penalty", "greedy", "beams")
+        why = f"{folder.name} fills in hidden words"
+    elif options.beams is not None:
+        unread = given(options, *CHANCE, "repetition_penalty", "greedy")
+        why = "Beam search looks for the likeliest text"
+        if options.engine == "onnx":
+            raise PlaygroundError("Beam search needs PyTorch.", "Leave out --with onnx, or --beams.")
+    elif options.greedy:
+        unread, why = given(options, *CHANCE), "--greedy always takes the likeliest token"
+    else:
+        return
+    if unread:
+        raise PlaygroundError(f"{why}, so {', '.join(unread)} would change nothing.", f"Leave out {', '.join(unread)}.")
+
+
+def given(options: argparse.Namespace, *names: str) -> list[str]:
+    """Those of the options that were written, as they are written."""
+    said = [name for name in names if getattr(options, name) is not None and getattr(options, name) is not False]
+    return [f"--{name.replace('_', '-')}" for name in said]
+
+
+def sampling_of(options: argparse.Namespace, usual: float):
+    """How tokens are drawn; at ``usual`` temperature where nothing is said."""
+    from playground.inference.sampling import Sampling
+
+    said = {name: getattr(options, name) for name in (*CHANCE, "repetition_penalty")}
+    return Sampling(**{"temperature": usual, **{name: value for name, value in said.items() if value is not None}})
 
 
 def load_tokenizer(folder: RunFolder):
@@ -85,26 +125,28 @@ def opening(model, tokenizer, folder: RunFolder, options: argparse.Namespace):
 
 def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> int:
     """Streams the continuation (or the answer, for models of pairs) and says how fast it was, and by what."""
-    from playground.inference.sampling import Sampling
-
     prompt, answers = opening(model, tokenizer, folder, options)
-    usual = 0.0 if answers or options.greedy else 0.8
-    temperature = usual if options.temperature is None or options.greedy else options.temperature
-    sampling = Sampling(temperature, options.top_k, options.top_p, options.min_p, options.repetition_penalty)
+    sampling = sampling_of(options, 0.0 if answers or options.greedy else 0.8)
+    if sampling.temperature == 0 and (unread := given(options, *CHANCE[1:])):
+        raise PlaygroundError(
+            f"At temperature 0 the likeliest token is always taken, so {', '.join(unread)} would change nothing.",
+            "Choose a --temperature above 0, such as 0.8.",
+        )
     written, printed = [], ""
     print("" if prompt.hidden else options.prompt, end="", flush=True)
     start = time.perf_counter()
     stop = (tokenizer.eos_id,)
-    for token in model.generate(prompt.ids, options.tokens, sampling, options.seed, stop, prompt.source):
+    for token in model.generate(prompt.ids, options.tokens or TOKENS, sampling, options.seed, stop, prompt.source):
         written.append(token)
         text = tokenizer.decode(written)
         if not text.endswith("\ufffd"):  # half of a character: its other bytes are still to come
             print(text[len(printed) :], end="", flush=True)
             printed = text
     seconds = time.perf_counter() - start
-    print()
+    print(tokenizer.decode(written)[len(printed) :])  # half of a character too, where no more comes
     if written:
-        print(f"[{len(written)} tokens, {len(written) / seconds:,.0f} tokens/s by {engine.ran_by(model)}]", file=sys.stderr)
+        n = f"{len(written):,} token{'s' if len(written) > 1 else ''}"
+        print(f"[{n}, {len(written) / seconds:,.0f} tokens/s by {engine.ran_by(model)}]", file=sys.stderr)
     return 0
 
 
@@ -114,8 +156,9 @@ def search(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> 
 
     prompt, _ = opening(model, tokenizer, folder, options)
     stop = (tokenizer.eos_id,)
-    best, _ = beam(model.model, prompt.ids, options.tokens, options.beams, stop_ids=stop, source_ids=prompt.source)[0]
-    print(tokenizer.decode([token for token in best if token not in stop]))
+    n = options.tokens or TOKENS
+    best, _ = beam(model.model, prompt.ids, n, options.beams, stop_ids=stop, source_ids=prompt.source)[0]
+    print(("" if prompt.hidden else options.prompt) + tokenizer.decode(best))
     print(f"[beam search by {model.ran_by}]", file=sys.stderr)
     return 0
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from playground.errors import PlaygroundError
-from playground.generation.predict import Author, Prompt, context, logits_after, open_prompt
+from playground.generation.predict import Author, Prompt, after_one_more, context, logits_after, open_prompt
 from playground.generation.writing import BeamSearch, Token, Writing, read
 from playground.inference.sampling import Sampling, softmax
 
@@ -107,8 +107,11 @@ class Desk:
         """Appends one of the continuations that the search found."""
         if isinstance(self.job, BeamSearch) and 0 <= index < len(self.job.found):
             self._remember()
+            limit, seen = context(self.model.about), len(self.tokens)
+            seen = min(seen, limit or seen)
             for token in self.job.found[index][0]:
-                self._append(token)
+                self._append(token, seen)
+                seen = after_one_more(seen, limit)
             self.job = None
 
     def collect(self) -> None:
@@ -136,7 +139,7 @@ class Desk:
         self.stop()
         self._remember()
         self.tokens = self.tokens[:position]
-        self._append(token)
+        self._append(token, self._window(position))
 
     def clear(self) -> None:
         """Back to the prompt."""
@@ -158,7 +161,9 @@ class Desk:
     def logits(self, position: int) -> np.ndarray:
         """Scores ``[vocabulary]`` of what could stand at a place, from what the model saw before it."""
         position = max(1, min(position, len(self.tokens)))
-        seen = self._window(position)
+        return self._logits(position, self._window(position))
+
+    def _logits(self, position: int, seen: int) -> np.ndarray:
         key = self._ids()[position - seen : position]
         if key not in self._scores:
             self._scores[key] = logits_after(self.model, key, self.prompt.source)
@@ -171,10 +176,9 @@ class Desk:
             return self.tokens[position].seen
         return min(position, context(self.model.about) or position)
 
-    def _append(self, token: int) -> None:
-        position = len(self.tokens)
-        probability = float(softmax(self.logits(position).astype(np.float64))[token])
-        self.tokens.append(Token(token, probability, None, self._window(position)))
+    def _append(self, token: int, seen: int) -> None:
+        probability = float(softmax(self._logits(len(self.tokens), seen).astype(np.float64))[token])
+        self.tokens.append(Token(token, probability, None, seen))
 
     def _ids(self) -> tuple[int, ...]:
         return tuple(token.id for token in self.tokens)

@@ -110,6 +110,11 @@ def context(about: "ModelSpec | About") -> int | None:
     return None if about.architecture in RECURRENT else about.context_length
 
 
+def after_one_more(seen: int, limit: int | None) -> int:
+    """How many tokens a model sees after one more, of ``limit`` at the most: a full context is halved, as `decode` does."""
+    return seen + 1 if limit is None or seen < limit else max(1, limit // 2)
+
+
 def logits_along(model: Author, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
     """Scores of what follows each of the last tokens that fit the context, float32 ``[length, vocabulary]``."""
     return model.logits_along(_seen(model, ids), source)

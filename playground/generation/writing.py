@@ -11,7 +11,7 @@ import numpy as np
 
 from models.spec import SpecError
 from playground.errors import PlaygroundError
-from playground.generation.predict import Author, Prompt, context, logits_along
+from playground.generation.predict import Author, Prompt, after_one_more, context, logits_along
 from playground.inference.sampling import Sampling, softmax
 
 if TYPE_CHECKING:
@@ -152,9 +152,7 @@ class Writing(_Job):
             self._go_on()
             self.tokens.append(Token(said.token, said.probability, said.drawn, window))
             self.speed = len(self.tokens) / (time.perf_counter() - self._began)
-            window += 1
-            if limit and window > limit:
-                window = max(1, limit // 2)  # as `decode` does
+            window = after_one_more(window, limit)
             if len(self.tokens) == self.n_tokens:
                 reason = "length"
                 break  # before the model reads the last one

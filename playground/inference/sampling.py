@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, plain
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Sampling:
             ("repetition_penalty", 0.01, 100),
         ):
             if not low <= getattr(self, name) <= high:
-                raise PlaygroundError(f"{name} is {getattr(self, name)}, outside {low} to {high:g}.")
+                raise PlaygroundError(f"{name} is {plain(getattr(self, name))}, outside {plain(low)} to {plain(high)}.")
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from models.spec import ModelSpec, SpecError
+from playground.errors import plain
 from playground.runs.finetuning import FineTuneSpec
 from playground.text.spec import DataSpec
 
@@ -125,7 +126,7 @@ class TrainingSpec:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise SpecError(f"{name} must be a number, not {value!r}.")
             if not low <= value <= high:  # also refuses NaN
-                raise SpecError(f"{name} is {value:g}, outside {low:g} to {high:g}.")
+                raise SpecError(f"{name} is {plain(value)}, outside {plain(low)} to {plain(high)}.")
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "keep_steps": list(self.keep_steps)}

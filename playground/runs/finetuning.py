@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from models.spec import SpecError
+from playground.errors import plain
 
 TASKS = {
     "classify": "one label for each text",
@@ -33,7 +34,7 @@ def _known(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
 def _within(value: Any, low: float, high: float, what: str, whole: bool = False) -> None:
     numeric = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not numeric or not low <= value <= high:
-        raise SpecError(f"{what} cannot be {value!r}.", f"Choose {low:g} to {high:g}.")
+        raise SpecError(f"{what} cannot be {value!r}.", f"Choose {plain(low)} to {plain(high)}.")
 
 
 def _one_of(value: Any, allowed: Mapping | tuple, what: str) -> None:

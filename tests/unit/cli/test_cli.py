@@ -62,6 +62,14 @@ def test_generate_beams(trained, capsys):
     assert capsys.readouterr().out.strip()
 
 
+def test_one_beam_writes_what_greedy_writing_writes_past_the_context_too(trained, capsys):
+    texts = []
+    for more in (["--greedy"], ["--temperature", "0"], ["--beams", "1"]):
+        assert main(["generate", trained, "--prompt", "The ", "--tokens", "80", *more]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] == texts[2] and texts[0].startswith("The ")
+
+
 def test_masked_models_fill_in(capsys):
     assert main(["train", "--preset", "bert-tiny", "--steps", "3", "--name", "a filler", *SMALL]) == 0
     capsys.readouterr()
@@ -69,6 +77,8 @@ def test_masked_models_fill_in(capsys):
     assert "%" in capsys.readouterr().out
     assert main(["generate", "a filler", "--prompt", "nothing hidden"]) == 2
     assert "hides none" in capsys.readouterr().err
+    assert main(["generate", "a filler", "--prompt", "a<mask>c", "--tokens", "9", "--greedy"]) == 2
+    assert "so --tokens, --greedy would change nothing" in capsys.readouterr().err
 
 
 def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_path):
@@ -108,6 +118,19 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         (["runs", "unpack", "/no/such/run.zip"], "no file"),
         (["generate", "RUN", "--seed", "-1"], "seed"),
         (["generate", "no-such-run"], "no run"),
+        (["generate", "RUN", "--tokens", "0"], "--tokens cannot be 0.\nChoose a whole number from 1 to 1,000,000."),
+        (["generate", "RUN", "--tokens", "-5"], "--tokens cannot be -5."),
+        (["generate", "RUN", "--tokens", "1000001"], "--tokens cannot be 1,000,001."),
+        (["generate", "RUN", "--beams", "0"], "--beams cannot be 0."),
+        (["generate", "RUN", "--beams", "-2"], "--beams cannot be -2."),
+        (["generate", "RUN", "--top-k", "-1"], "top_k is -1, outside 0 to 1,000,000,000."),
+        (["generate", "RUN", "--temperature", "nan"], "temperature is nan, outside 0 to 100."),
+        (["generate", "RUN", "--beams", "2", "--temperature", "0.5", "--top-k", "4"], "Leave out --temperature, --top-k."),
+        (["generate", "RUN", "--beams", "2", "--temperature", "0"], "so --temperature would change nothing"),
+        (["generate", "RUN", "--beams", "2", "--repetition-penalty", "2"], "so --repetition-penalty would change nothing"),
+        (["generate", "RUN", "--greedy", "--top-p", "0.5"], "so --top-p would change nothing"),
+        (["generate", "RUN", "--temperature", "0", "--min-p", "0.1"], "so --min-p would change nothing"),
+        (["train", "--seed", "99999999999"], "seed is 99,999,999,999, outside 0 to 2,147,483,647."),
         (["runs", "pause", "RUN"], "is not running"),
     ],
 )

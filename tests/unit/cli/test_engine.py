@@ -196,7 +196,7 @@ def test_sizes_that_are_none_are_said_and_pytorch_writes(name, damage, home, tmp
     shutil.copytree(home / "exports" / name, tmp_path / "exports" / name)
     about = tmp_path / "exports" / name / "playground.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | damage))
-    line = ["generate", name, *ASKED[name], "--tokens", "5"]
+    line = ["generate", name, *ASKED[name]]
     assert main(line) == 0
     told = capsys.readouterr().err
     assert f"{name} is no export of the playground. Going on with PyTorch." in told and "by PyTorch (CPU)]" in told

@@ -140,6 +140,21 @@ def test_beam_search_is_taken_watched_and_stopped(models, tokenizer):
     desk.take(0)
     new = desk.tokens[len(desk.prompt.ids) :]
     assert sum(np.log(token.probability) for token in new) == pytest.approx(log_probability, abs=1e-3)
+
+
+def test_a_beam_goes_past_the_context_and_its_tokens_show_what_it_was_found_with(models, tokenizer):
+    desk = desk_of(models, tokenizer, "decoder")
+    job = desk.search(2 * models["decoder"].spec.context_length, 2, stop_at_end=False)
+    job.wait(60)
+    log_probability = job.found[0][1]
+    desk.take(0)
+    new = desk.tokens[len(desk.prompt.ids) :]
+    assert len(new) == 2 * models["decoder"].spec.context_length
+    assert sum(np.log(token.probability) for token in new) == pytest.approx(log_probability, abs=1e-3)
+
+
+def test_a_beam_is_stopped(models, tokenizer):
+    desk = desk_of(models, tokenizer, "decoder")
     search = BeamSearch(lambda: models["decoder"], desk.prompt, 10_000, 4)
     search.cancel()
     search.start().wait(30)

@@ -102,9 +102,51 @@ def test_a_beam_as_wide_as_the_tree_finds_the_best_of_all(architecture):
         assert score == pytest.approx(every[tuple(ids)])
 
 
-def test_a_beam_of_one_is_greedy():
-    model = lively(spec_of())
-    assert beam(model, [1], 6, width=1)[0][0] == list(decode(model, [1], 6))
+def seen_by_greedy_writing(prompt, written, context):
+    """The tokens a model sees after ``written``: a full context is halved when the next token comes."""
+    ids = prompt[-context:]
+    for token in written:
+        ids = [*ids, token]
+        ids = ids if len(ids) <= context else ids[-max(1, context // 2) :]
+    return ids
+
+
+@pytest.mark.parametrize("architecture", ["decoder", "encoder-decoder"])
+@pytest.mark.parametrize("context", [1, 2, 3, 5])
+def test_a_beam_past_the_context_finds_the_best_of_all_that_greedy_writing_could_see(architecture, context):
+    model = lively(spec_of(architecture, vocab_size=3, context_length=context))
+    more = {name: torch.tensor([[token % 3 for token in value[:context]]]) for name, value in answers(model.spec).items()}
+    source = {name: value[0].tolist() for name, value in more.items()}
+    prompt = [2, 0, 1]
+
+    def log_p(written):
+        total = 0.0
+        for i, token in enumerate(written):
+            ids = torch.tensor([seen_by_greedy_writing(prompt, written[:i], context)])
+            total += model(ids, **more).logits[0, -1].log_softmax(-1)[token].item()
+        return total
+
+    every = {written: log_p(written) for written in itertools.product(range(3), repeat=4)}
+    found = beam(model, prompt, 4, width=81, **source)
+    assert {tuple(ids): score for ids, score in found} == pytest.approx(every, abs=1e-5)
+    assert tuple(found[0][0]) == max(every, key=every.get)
+
+
+@given(CAUSAL, st.integers(1, 12), st.sets(st.integers(0, 3)), st.sampled_from([0.0, 1.0]))
+@settings(max_examples=40, deadline=None)
+def test_a_beam_of_one_is_greedy(spec, prompt_length, stops, penalty):
+    model = lively(spec)
+    prompt = tokens(spec, 1, prompt_length)[0].tolist()
+    more = {**answers(spec), "stop_ids": stops}
+    found = beam(model, prompt, 20, width=1, length_penalty=penalty, **more)
+    assert [ids for ids, _ in found] == [list(decode(model, prompt, 20, **more))]
+
+
+def test_where_all_tokens_are_alike_a_beam_of_one_is_greedy():
+    model = build(spec_of(vocab_size=300))
+    for parameter in model.parameters():
+        torch.nn.init.zeros_(parameter)
+    assert beam(model, [1], 4, width=1)[0][0] == list(decode(model, [1], 4)) == [0] * 4
 
 
 def test_an_ended_continuation_counts_its_ending():
@@ -126,8 +168,6 @@ def test_length_penalty_compares_by_token():
     assert [score for _, score in plain] == sorted((score for _, score in plain), reverse=True)
 
 
-def test_a_beam_keeps_within_the_context():
-    model = build(spec_of())
-    assert len(beam(model, [1] * 20, 30, width=2)[0][0]) == 8
+def test_a_beam_without_width_is_refused():
     with pytest.raises(SpecError, match="0 wide"):
-        beam(model, [1], 3, width=0)
+        beam(build(spec_of()), [1], 3, width=0)
