@@ -40,6 +40,10 @@ class Progress:
             self._step()
         elif kind == "sample":
             self._line(self._sampled(value))
+        elif kind == "notes":
+            tell_notes(value)
+        elif kind == "notice":
+            self._line(value["message"])
         elif kind == "status" and value.get("state") == "failed":
             self.problem = value
         elif kind == "status" and value.get("message") and value["message"] != self.said:
@@ -133,6 +137,12 @@ def _labelled(example: dict) -> str:
         return "  " + "".join(f"{word}[{said}{'' if said == tag else f', not {tag}'}]" for word, said, tag in words)[:198]
     right = "" if example["said"] == example["label"] else f", right: {example['label']}"
     return f"  {example['text'][:100]} → {example['said']} ({example['probability']:.0%}{right})"
+
+
+def tell_notes(notes: list[str]) -> None:
+    """What was left out, cut or is unusual, beside the output: also of a quiet command, nothing goes in silence."""
+    for note in notes:
+        print(f"{chr(13)}{chr(27)}[K{note}" if sys.stderr.isatty() else note, file=sys.stderr)
 
 
 def nobody_reads() -> None:

@@ -23,10 +23,12 @@ class Read:
     Attributes:
         ids: the text; an encoder–decoder's answer, with <bos> before it.
         source: what an encoder–decoder reads; else None.
+        then: what comes after the text; None where nothing is written.
     """
 
     ids: tuple[int, ...]
     source: tuple[int, ...] | None = None
+    then: int | None = None
 
 
 def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[Read]:
@@ -39,15 +41,17 @@ def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[Read]:
         side = load_labelled(data_folder).test
         places = np.linspace(0, len(side) - 1, min(n, len(side))).astype(int)
         return [Read(tuple(side.tokens(place)[:LONGEST].tolist())) for place in places]
-    sampler = Sampler(load(data_folder), config.model.context_length, config.training.seed)
-    rows = sampler.validation_rows(np.concatenate(sampler.validation(1, n)))
     pairs = config.model.architecture == "encoder-decoder"
+    sampler = Sampler(load(data_folder), config.model.context_length, config.training.seed, apart=pairs)
+    rows = sampler.validation_rows(np.concatenate(sampler.validation(1, n)))
     found = []
     for i, ids in enumerate(rows.ids):
         real = ids if rows.lengths is None else ids[: rows.lengths[i]]
         if pairs:
             source = tuple(rows.sources[i][: rows.source_lengths[i]][:LONGEST].tolist())
-            found.append(Read(tuple(real[rows.starts[i] - 1 : -1][:LONGEST].tolist()), source))
+            answer = real[rows.starts[i] - 1 :].tolist()  # <bos> … <eos>
+            n = min(len(answer) - 1, LONGEST)
+            found.append(Read(tuple(answer[:n]), source, answer[n]))
         else:
             found.append(Read(tuple(real[:-1][:LONGEST].tolist())))
     return found

@@ -16,6 +16,7 @@ from playground.training.device import Device
 
 IGNORE = -100  # the target of a place that does not count, as in torch's cross-entropy
 TRAIN, VALIDATION = 0, 1
+FIRST = 40  # tokens, and letters, of a question that is named
 REMEMBERED = 2**20  # tokens of pairs kept in memory: reading a pair takes as long as all else about it
 
 
@@ -29,19 +30,22 @@ class Batch:
             where nothing is asked.
         n_targets: how many targets count, known without asking the device.
         n_tokens: how many tokens the model reads.
+        whole: of pairs ``[batch]``, True where the answer is asked to its end; None: all are.
     """
 
     inputs: dict[str, Tensor]
     targets: Tensor
     n_targets: int
     n_tokens: int
+    whole: Tensor | None = None
 
     def to(self, device: Device) -> "Batch":
         if device.kind == "cpu":
             return self
         move = _mover(device)
+        inputs, whole = {k: move(v) for k, v in self.inputs.items()}, self.whole
         return Batch(
-            {k: move(v) for k, v in self.inputs.items()}, move(self.targets), self.n_targets, self.n_tokens
+            inputs, move(self.targets), self.n_targets, self.n_tokens, None if whole is None else move(whole)
         )
 
 
@@ -65,6 +69,7 @@ class Rows:
         starts: where each answer begins in ``ids`` (pairs only), ``[batch]``.
         lengths: how many tokens are real, ``[batch]``; None: all.
         sources: the questions on their own ``[batch, source length]`` (pairs only), with their lengths.
+        whole: True where the answer has its ``<eos>`` (pairs only), ``[batch]``.
         shown, hidden: the ids with some masked, and True where one is asked about (masked objective only).
         labels: of the texts ``[batch]``, or of their tokens ``[batch, length]`` (labelled text only).
     """
@@ -74,6 +79,7 @@ class Rows:
     lengths: np.ndarray | None = None
     sources: np.ndarray | None = None
     source_lengths: np.ndarray | None = None
+    whole: np.ndarray | None = None
     shown: np.ndarray | None = None
     hidden: np.ndarray | None = None
     labels: np.ndarray | None = None
@@ -92,11 +98,13 @@ class Sampler:
         prepared: the data.
         length: tokens a model reads at once.
         seed: of the drawing.
+        apart: whether question and answer are read apart, as an encoder–decoder does: each may fill the length.
     """
 
     prepared: Prepared
     length: int
     seed: int
+    apart: bool = False
     _sides: dict = field(default_factory=dict, init=False)
     _read: dict = field(default_factory=dict, init=False)  # pairs, by side and index
     _room: int = field(default=REMEMBERED, init=False)
@@ -152,21 +160,23 @@ class Sampler:
     def _pairs(self, side: int, chosen: np.ndarray) -> Rows:
         """``source <bos> target <eos>``; a source too long for the context loses its beginning, an answer its end.
 
-        An answer that is cut off has no ``<eos>``: the model must not learn to stop there.
+        Half of the room is the source's where it needs it: an answer without its question teaches nothing. An answer
+        that is cut off has no ``<eos>``: the model must not learn to stop there.
         """
         pairs = [self._pair(side, i) for i in chosen.tolist()]
-        room = self.length + 1
-        joined, starts, sources = [], [], []
+        room = self.length  # beside <bos>: rows hold one token more than the model reads
+        joined, starts, sources, whole = [], [], [], []
         for source, target in pairs:
-            target = [*target, self.eos_id][: room - 1]
-            source = source[-self.length :]
-            kept = source[max(0, len(source) - (room - 1 - len(target))) :]
-            joined.append([*kept, self.bos_id, *target])
+            target, source = [*target, self.eos_id], source[-self.length :]
+            asked = target[: room - (0 if self.apart else min(len(source), room // 2))]
+            kept = source[max(0, len(source) - (room - len(asked))) :]
+            joined.append([*kept, self.bos_id, *asked])
             starts.append(len(kept) + 1)
             sources.append(source or [self.bos_id])
+            whole.append(len(asked) == len(target))
         ids, lengths = pad(joined, self.pad_id)
         source_ids, source_lengths = pad(sources, self.pad_id)
-        return Rows(ids, np.array(starts), lengths, source_ids, source_lengths)
+        return Rows(ids, np.array(starts), lengths, source_ids, source_lengths, np.array(whole))
 
     def _pair(self, side: int, index: int) -> tuple[list[int], list[int]]:
         """Source and target, from memory where they were read before."""
@@ -177,6 +187,32 @@ class Sampler:
         if self._room >= 0:
             self._read[side, index] = pair
         return pair
+
+
+def longer_pairs(prepared: Prepared, length: int, objective: str) -> str:
+    """A sentence on the pairs that a model does not read whole; "" where it reads all.
+
+    Args:
+        length: tokens of its context.
+        objective: what it is trained for: a seq2seq model reads question and answer apart, the others one after another.
+    """
+    before, after = prepared.tokenizer.frame
+    between = len(before) + 2 * len(after) - 1 if before or after else 1  # [CLS] source [SEP] target [SEP]
+    needed = {"seq2seq": np.maximum, "clm": np.add, "mlm": lambda source, target: source + target + between}[objective]
+    n, total, first = 0, 0, None
+    for part in (prepared.train, prepared.validation):
+        source, target = part.lengths().T
+        longer = needed(source, target + 1) > length  # with <eos>
+        if first is None and longer.any():
+            first = part[int(longer.argmax())][0][:FIRST]
+        n, total = n + int(longer.sum()), total + len(part)
+    if first is None:
+        return ""
+    shown = " ".join(prepared.tokenizer.decode(first.tolist()).split())[:FIRST]
+    return (
+        f"Pairs longer than the {length:,} tokens that the model reads: {n:,} of {total:,} (first: “{shown}”). "
+        "They are cut, and a cut answer never counts as right. A longer context reads them whole."
+    )
 
 
 def pad(rows: list, pad_id: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from playground.runs.folder import RunFolder
 from playground.training.device import Device
 
 FLUSH_SECONDS = 0.25
-Listener = Callable[[str, Any], None]  # ("status", fields), ("metrics", lines), ("sample", line)
+Listener = Callable[[str, Any], None]  # ("status", fields), ("notice", fields), ("metrics", lines), ("sample", line)
 
 
 class Journal:

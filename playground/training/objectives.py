@@ -1,5 +1,6 @@
 """What the model is asked: the next token (CLM), hidden tokens (MLM), or a text for a text (seq2seq)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from playground.runs.config import RunConfig
 from playground.text.masking import mask_tokens
 from playground.text.prepare import Prepared
-from playground.training.batches import IGNORE, Batch, Rows, rng, to_tensor
+from playground.training.batches import IGNORE, Batch, Rows, pad, rng, to_tensor
 
 
 def causal(rows: Rows, loss_on: str = "all") -> Batch:
@@ -28,7 +29,31 @@ def causal(rows: Rows, loss_on: str = "all") -> Batch:
         to_tensor(np.where(counts, targets, IGNORE)),
         int(counts.sum()),
         int((rows.lengths - 1).sum()),
+        _whole(rows),
     )
+
+
+def _whole(rows: Rows) -> Tensor | None:
+    return None if rows.whole is None or rows.whole.all() else to_tensor(rows.whole)
+
+
+def framed(rows: Rows, frame: tuple[Sequence[int], Sequence[int]], pad_id: int, most: int) -> Rows:
+    """Rows within what the model learnt to see around every text, such as [CLS] … [SEP]; at most ``most`` tokens each.
+
+    Of a pair, what stands between is what ends a text there: [CLS] question [SEP] answer [SEP].
+    """
+    before, after = map(list, frame)
+    room = max(0, most - len(before) - len(after))
+    if rows.lengths is None:
+        around = lambda part: np.tile(np.array(part, dtype=rows.ids.dtype), (len(rows.ids), 1))
+        return replace(rows, ids=np.concatenate([around(before), rows.ids[:, :room], around(after)], axis=1))
+    made = []
+    for ids, start, end in zip(rows.ids.tolist(), rows.starts, rows.lengths):
+        question, answer = ids[: start - 1], ids[start:end]
+        answer = answer[:-1] if answer[-1:] == after[-1:] else answer
+        made.append([*before, *[*question, *after, *answer][:room], *after])
+    ids, lengths = pad(made, pad_id)
+    return replace(rows, ids=ids, lengths=lengths)
 
 
 def masked(rows: Rows) -> Batch:
@@ -58,7 +83,7 @@ def sequence_to_sequence(rows: Rows, bos_id: int, context_length: int) -> Batch:
     if not source_mask.all():
         inputs["source_mask"] = to_tensor(source_mask)
     counts = int((answers != IGNORE).sum())
-    return Batch(inputs, to_tensor(answers), counts, counts + int(rows.source_lengths.sum()))
+    return Batch(inputs, to_tensor(answers), counts, counts + int(rows.source_lengths.sum()), _whole(rows))
 
 
 def read(numbers: list) -> list[float]:
@@ -109,7 +134,8 @@ class Objective:
         self.training = config.training
         self.vocab_size, self.context_length = config.model.vocab_size, config.model.context_length
         self.mask_id, self.bos_id = prepared.tokenizer.mask_id, prepared.tokenizer.bos_id
-        self.special_ids = prepared.tokenizer.special_ids
+        self.special_ids, self.frame = prepared.tokenizer.special_ids, prepared.tokenizer.frame
+        self.pad_id = prepared.tokenizer.pad_id
         self.has_answers = prepared.shape == "pairs" and (
             self.training.objective == "seq2seq" or self.training.loss_on == "answer"
         )
@@ -117,11 +143,14 @@ class Objective:
     def hide(self, rows: Rows, step: int, stream: int = 1) -> Rows:
         """For the masked objective, chooses what to hide in the whole batch, before it is split among processes.
 
+        A model from elsewhere reads every row within its frame.
         ``stream`` keeps the masks of training (1) and of validation (2) apart.
         """
         if self.training.objective != "mlm":
             return rows
         most = self.context_length  # rows hold one token more, for a target that causal models shift
+        if any(self.frame):
+            rows = framed(rows, self.frame, self.pad_id, most)
         lengths = None if rows.lengths is None else rows.lengths.clip(max=most)
         rows = replace(rows, ids=rows.ids[:, :most], lengths=lengths)
         generator = rng(self.training.seed, step, stream)
@@ -152,7 +181,8 @@ class Objective:
         """Loss, right tokens and, for whole sequences, answers right from end to end.
 
         With every target of a sequence the most likely one under teacher forcing, greedy decoding writes exactly
-        that sequence, so ``exact`` counts what decoding would get right. Nothing waits for the device.
+        that sequence, so ``exact`` counts what decoding would get right. An answer that was cut off is wrong: its end
+        was never asked. Nothing waits for the device.
         """
         logits = model(**batch.inputs).logits.float()
         targets = batch.targets
@@ -160,6 +190,9 @@ class Objective:
         right = logits.argmax(-1) == targets
         asked = targets != IGNORE
         whole = self.has_answers and targets.dim() == 2
-        exact = (right | ~asked).all(-1).sum() if whole else 0
+        exact: int | Tensor = 0
+        if whole:
+            all_right = (right | ~asked).all(-1)
+            exact = (all_right if batch.whole is None else all_right & batch.whole).sum()
         sequences = targets.shape[0] if whole else 0
         return Score(loss, batch.n_targets, (right & asked).sum(), exact, sequences)

@@ -178,7 +178,7 @@ def language_loss(model: nn.Module, config: RunConfig, data: Prepared, device: D
     was_training = model.training
     model.eval()
     config = config.replace(finetune=None)
-    sampler = Sampler(data, config.model.context_length, config.training.seed)
+    sampler = Sampler(data, config.model.context_length, config.training.seed, config.training.objective == "seq2seq")
     objective, scores = Objective(config, data), [Score()]
     for index, places in enumerate(sampler.validation(BATCHES, 32)):
         rows = objective.hide(sampler.validation_rows(places), index, stream=2)

@@ -132,7 +132,8 @@ class Trainer:
             self.writer = LabelledWriter(prepared, self.sampler, self.objective, self.model, self.device)
             self.probe = LabelledProbe(prepared, self.sampler, self.objective)
             return
-        self.sampler = Sampler(prepared, config.model.context_length, self.training.seed)
+        apart = self.training.objective == "seq2seq"
+        self.sampler = Sampler(prepared, config.model.context_length, self.training.seed, apart)
         self.objective = Objective(config, prepared)
         self.writer = Writer(config, prepared, self.model, self.device)
         self.probe = Probe(self.sampler, self.objective, prepared.tokenizer)

@@ -15,7 +15,8 @@ from playground.runs import queue
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.text.prepare import Cancelled, Prepared, Progress, load, prepare
-from playground.training.device import Device, choose_device
+from playground.training.batches import longer_pairs
+from playground.training.device import choose_device
 from playground.training.distributed import Group
 from playground.training.journal import Listener
 from playground.training.results import report
@@ -120,12 +121,14 @@ def _train(folder: RunFolder, told: Listener, group: Group) -> str:
     if group.leads:
         folder.update_status(state="preparing", message="")
     prepared = _prepare(folder, told, group)
+    if group.leads:
+        told("notes", prepared.info.get("notes", []))
     config = _complete(folder, prepared, group)
     device = choose_device(config.training, group.local_rank)
     with _heartbeat(folder) if group.leads else contextlib.nullcontext():
         trainer = Trainer(folder, config, prepared, device, group, told)
         if group.leads:
-            _announce(folder, trainer, trainer.device, told)
+            _announce(folder, trainer, told)
         state = trainer.run()
         if group.leads and config.finetune and state in ("finished", "stopped"):
             report(folder, trainer, told)
@@ -137,13 +140,17 @@ def _asked_to_end(folder: RunFolder) -> bool:
     return any(request in ("stop", "pause") for request in folder.pending_requests())
 
 
-def _announce(folder: RunFolder, trainer: Trainer, device: Device, told: Listener) -> None:
-    message = f"Training on {device.describe()}."
-    steps = trainer.training.steps
+def _announce(folder: RunFolder, trainer: Trainer, told: Listener) -> None:
+    device, prepared, training = trainer.device.describe(), trainer.prepared, trainer.training
+    message, steps, cut = f"Training on {device}.", training.steps, ""
+    if prepared.shape == "pairs":
+        cut = longer_pairs(prepared, trainer.config.model.context_length, training.objective)
     folder.update_status(
-        state="running", step=trainer.progress.step, steps=steps, device=device.describe(), message="",
-        note={"probe": trainer.probe.tokens},
+        state="running", step=trainer.progress.step, steps=steps, device=device, message="",
+        note={"probe": trainer.probe.tokens, "cut": cut},
     )  # fmt: skip
+    for notice in filter(None, [*prepared.info.get("notes", []), cut]):
+        told("notice", {"message": notice})
     told("status", {"state": "running", "message": message, "steps": steps})
 
 

@@ -8,6 +8,7 @@ from playground.errors import PlaygroundError
 from playground.runs import branch
 from playground.runs.curves import RunCurves, spread
 from playground.runs.folder import RunFolder
+from playground.runs.gap import by_heart, turned
 from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
@@ -105,6 +106,8 @@ def explain(run: RunFolder, status: Status) -> None:
         notes = [told(str(note)) for note in run.about().get("notes", [])]
         came = t("This model came from elsewhere ({kind}); the text that it learnt from is not known.", kind=source)
         st.info(plain(" ".join([came, *notes])))
+    if cut := (status.note or {}).get("cut"):
+        st.warning(plain(told(str(cut))), icon=":material/content_cut:")
 
 
 def mend(run: RunFolder) -> None:
@@ -196,14 +199,24 @@ def alt(run: RunFolder, measured: RunCurves) -> str:
 
 def notice(run: RunFolder, measured: RunCurves) -> str:
     """What there is to see in the curves of this very run."""
-    best, last = measured.best, measured.evaluated
+    train, validation = measured.table()["train"], measured.table()["validation"]
     if measured.not_finite is not None:
         return t("From step {step} on the loss is not a number: look at the gradient norm just before.", step=measured.not_finite)
-    if best and last and last["step"] > best[0] and last["val_loss"] > best[1] + 0.02:
+    if (turn := turned(train, validation)) and turn.alone:
         return t(
             "The validation loss was lowest at step {step} ({loss:.3f}) and rises since, while the training loss "
             "falls: the model begins to learn the training text by heart.",
-            step=best[0], loss=best[1],
+            step=turn.step, loss=turn.loss,
+        )  # fmt: skip
+    if turn:
+        return t("Both losses rise since step {step}: the learning rate may be too high.", step=turn.step)
+    if gap := by_heart(train, validation):
+        return (
+            t("It learns the training text by heart: the gap between both losses is {gap:.1f} nats and grows. More text, dropout "
+              "or fewer steps help.", gap=gap.nats)
+            if gap.grows
+            else t("It knows parts of the training text by heart: the gap between both losses is {gap:.1f} nats and stays. More "
+                   "text, dropout or fewer steps help.", gap=gap.nats)
         )  # fmt: skip
     return t(
         "The thin line jumps because every step sees other text; the dashed one with points is text the model "

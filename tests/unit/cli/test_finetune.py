@@ -119,6 +119,18 @@ def test_answers_are_learnt_alone_and_asked_for_with_the_template(parents, tmp_p
     assert tokenizer.decode(prompt.ids) == "Q: say 7 A:" and prompt.ids[-1] == tokenizer.bos_id
 
 
+def test_pairs_that_the_model_does_not_read_whole_are_told(parents, tmp_path, capsys):
+    with open(tmp_path / "long.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("q", "a"), *((f"count to {i}", "one, two, " * (i % 2 * 80) + "done") for i in range(100))])
+    line = ["finetune", parents["llama-tiny"], "--task", "answer", "--data", str(tmp_path / "long.csv"), "--steps", "4"]
+    assert main([*line, "--source-column", "q", "--target-column", "a", "--name", "too long"]) == 0
+    printed = capsys.readouterr().out
+    assert "tokens that the model reads: 50 of 100 (first: “count to " in printed and "Training on" in printed
+    assert "50 of 100" in RunStore().get("too long").status().note["cut"]
+    evaluated = [row for row in RunStore().get("too long").metrics()[0] if row["kind"] == "eval"]
+    assert evaluated and all(row["val_exact"] <= 0.7 for row in evaluated)
+
+
 @pytest.mark.parametrize(
     "words, said",
     [

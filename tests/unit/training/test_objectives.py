@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playground.runs.config import TrainingSpec
 from playground.text.masking import N_SPECIAL, mask_tokens
-from playground.training.batches import IGNORE, Rows, Sampler, rng
-from playground.training.objectives import causal, masked, sequence_to_sequence
+from playground.training.batches import IGNORE, Rows, Sampler, longer_pairs, rng
+from playground.training.objectives import Objective, causal, masked, sequence_to_sequence
 
 PAD, BOS, EOS, MASK = range(4)
 
@@ -124,9 +125,88 @@ class OnePair:
 
 @pytest.mark.parametrize(
     "target, row",
-    [([21, 22], [10, 11, BOS, 21, 22, EOS]), ([21, 22, 23, 24, 25, 26], [BOS, 21, 22, 23, 24, 25])],
+    [([21, 22], [10, 11, BOS, 21, 22, EOS]), ([21, 22, 23, 24, 25, 26], [10, 11, BOS, 21, 22, 23])],
 )
 def test_a_pair_too_long_keeps_the_beginning_of_its_answer_and_does_not_end_it(target, row):
     """An answer that was cut is not over: an ``<eos>`` there would teach the model to stop in the middle."""
     rows = Sampler(OnePair([9, 10, 11], target), length=5, seed=0).train(0, 1)
     assert rows.ids.tolist() == [row]
+    assert rows.whole.tolist() == [len(target) == 2]
+
+
+@given(st.integers(1, 12), st.integers(0, 20), st.integers(0, 20), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_a_question_keeps_half_of_the_room_and_an_answer_the_rest(length, n_source, n_target, apart):
+    source, target = list(range(100, 100 + n_source)), list(range(200, 200 + n_target))
+    rows = Sampler(OnePair(source, target), length, 0, apart).train(0, 1)
+    ids, start = rows.ids[0].tolist(), int(rows.starts[0])
+    kept, asked = ids[: start - 1], ids[start:]
+    ended = [*target, EOS]
+    assert ids[start - 1] == BOS and len(ids) <= length + 1
+    assert kept == source[len(source) - len(kept) :] and asked == ended[: len(asked)] and asked
+    assert rows.whole.tolist() == [asked == ended]
+    if apart:
+        assert asked == ended[:length]
+    elif n_source + n_target + 1 <= length:
+        assert (kept, asked) == (source, ended)
+    else:
+        assert len(ids) == length + 1 and len(kept) >= min(n_source, length // 2)
+
+
+def parrot(answer: list[int]):
+    """A model that is sure of an answer: position i says its token i."""
+    table = F.one_hot(torch.tensor(answer), 300).float() * 50
+
+    def model(input_ids, **_):
+        rows = torch.arange(input_ids.shape[1]) - (0 if (input_ids[0, 0] == BOS) else int((input_ids[0] == BOS).nonzero()[0]))
+        return SimpleNamespace(logits=table[rows.clamp(0, len(answer) - 1)][None].expand(len(input_ids), -1, -1))
+
+    return model
+
+
+@pytest.mark.parametrize("objective, length", [("seq2seq", 4), ("clm", 8)])
+@pytest.mark.parametrize("n, exact", [(3, 1), (4, 0), (9, 0)])
+def test_an_answer_that_was_cut_is_not_right_from_end_to_end(objective, length, n, exact):
+    """A model that says every token that it is asked for: only of a whole answer it has said the end, too."""
+    target = list(range(200, 200 + n))
+    data = OnePair([100, 101, 102, 103], target)
+    data.tokenizer = SimpleNamespace(**vars(data.tokenizer), mask_id=MASK, special_ids=range(4), frame=((), ()))
+    training = TrainingSpec(objective=objective, loss_on="answer")
+    config = SimpleNamespace(training=training, model=SimpleNamespace(vocab_size=300, context_length=length))
+    asked = Objective(config, data)
+    batch = asked.batch(Sampler(data, length, 0, objective == "seq2seq").train(0, 1))
+    score = asked.score(parrot([*target, EOS]), batch)
+    assert score.right == score.targets > 0 and (int(score.exact), score.sequences) == (exact, 1)
+
+
+class Pairs(list):
+    """Pairs of so many tokens."""
+
+    def lengths(self):
+        return np.array([[len(source), len(target)] for source, target in self]).reshape(-1, 2)
+
+
+@pytest.mark.parametrize("objective", ["clm", "seq2seq", "mlm"])
+def test_pairs_that_are_not_read_whole_are_counted(objective):
+    rng = np.random.default_rng(0)
+    pairs = [(np.arange(*rng.integers(0, 9, 1)), np.arange(*rng.integers(0, 9, 1))) for _ in range(200)]
+    name = lambda ids: f"q{len(ids)}"
+    data = SimpleNamespace(
+        shape="pairs", train=Pairs(pairs[:150]), validation=Pairs(pairs[150:]),
+        tokenizer=SimpleNamespace(pad_id=PAD, bos_id=BOS, eos_id=EOS, decode=name, frame=((), ())),
+    )  # fmt: skip
+    length = 8
+    sampler = Sampler(data, length, 0, objective == "seq2seq")
+
+    def is_cut(side, i):
+        rows, (source, target) = sampler._rows(side, np.array([i])), (data.train, data.validation)[side][i]
+        if objective == "seq2seq":
+            return not rows.whole[0] or rows.source_lengths[0] < len(source)
+        most = length if objective == "mlm" else length + 1
+        return len(source) + 1 + len(target) + 1 > min(rows.lengths[0], most)
+
+    cut = [(side, i) for side, part in enumerate((data.train, data.validation)) for i in range(len(part)) if is_cut(side, i)]
+    said = longer_pairs(data, length, objective)
+    first = len((data.train, data.validation)[cut[0][0]][cut[0][1]][0])
+    assert f"reads: {len(cut)} of 200 (first: “q{first}”)" in said
+    assert longer_pairs(data, 20, objective) == ""
