@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.cli import engine
+from playground.cli.progress import tell_notes
 from playground.errors import PlaygroundError
 from playground.runs.store import RunStore
 
@@ -45,6 +46,8 @@ def label(labeller: "Labeller", text: str) -> None:
         for piece, likely in labeller.tags(text):
             print(f"{piece.strip():20} {labeller.labels[int(likely.argmax())]:16} {likely.max():6.1%}")
         return
+    if labeller.cuts(text):
+        tell_notes([f"The text is longer than the model reads: its first {labeller.length:,} tokens are kept."])
     likely = labeller.probabilities([text])[0]
     for code in (-likely).argsort()[:10]:
         print(f"{likely[code]:6.1%}  {labeller.labels[code]}")
@@ -55,6 +58,8 @@ def label_file(labeller: "Labeller", source: Path, options: argparse.Namespace) 
     from playground.finetune.labeller import label_table
 
     target = Path(options.to).expanduser() if options.to else source.with_name(f"{source.stem}-labelled.csv")
-    told = lambda n: print(f"\r{n:,} rows", end="", file=sys.stderr, flush=True)
-    n = label_table(labeller, str(source), options.text_column, target, told)
-    print(f"\r{n:,} rows labelled: {target}")
+    told = lambda n: print(f"\rRows: {n:,}", end="", file=sys.stderr, flush=True)
+    notes: list[str] = []
+    n = label_table(labeller, str(source), options.text_column, target, told, tell=notes.extend)
+    print(f"\r{n:,} {'row' if n == 1 else 'rows'} labelled: {target}")
+    tell_notes(notes)

@@ -1,7 +1,8 @@
 """A fine-tuned model at work: the labels of a text, of its words, of a whole file."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import count, islice
 from pathlib import Path
@@ -11,11 +12,13 @@ import numpy as np
 
 from playground import atomic
 from playground.errors import PlaygroundError
-from playground.labelled.prepare import tagged_tokens
+from playground.labelled.prepare import Counted, tagged_tokens
 from playground.labelled.rows import Tagged
-from playground.labelled.table import open_table, pieces_of
+from playground.labelled.table import guess, pieces_of, table_of
 from playground.runs.folder import RunFolder
-from playground.text.files import TABLES
+from playground.text.cells import written
+from playground.text.records import Row
+from playground.text.tables import KINDS, Table, WhichColumn, listed
 from playground.text.tokenizers import Tokenizer, clean
 
 BATCH = 64
@@ -63,15 +66,19 @@ class Labeller:
         return self.reader.ran_by
 
     def tokens(self, text: str) -> np.ndarray:
-        """The ids that the model reads: the beginning, where the text is longer.
+        """The ids that the model reads, with what it learnt to see around every text; the beginning, where the text is longer.
 
         Raises:
             PlaygroundError: when there is no text.
         """
-        ids = np.asarray(self.tokenizer.encode(clean(text)))[: self.length]
-        if not len(ids):
+        ids = self.tokenizer.encode(clean(text))
+        if not ids:
             raise PlaygroundError("There is no text.", "Type a sentence.")
-        return ids
+        return np.asarray(self.tokenizer.framed(ids, self.length))
+
+    def cuts(self, text: str) -> bool:
+        """Whether a text is longer than the model reads."""
+        return len(self.tokenizer.encode(clean(text))) > self.room
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Of each label, for each text ``[texts, labels]`` ("classify")."""
@@ -87,24 +94,58 @@ class Labeller:
     def tags(self, text: str) -> list[tuple[str, np.ndarray]]:
         """Each word of a text, and the probability of each label for it ``[labels]`` ("tag").
 
-        Words that are beyond the model's length are left out.
+        A text that is longer than the model reads is read in windows that overlap by half; a word takes its label from
+        the window that shows most of what is around it.
         """
-        pieces, ids, places = self.words(text)
-        return list(zip(pieces, self._likely([ids])[0][places]))
+        pieces, ids, places = self._whole(text)
+        starts, before = window_starts(len(ids), self.room), len(self.tokenizer.frame[0])
+        read = [np.asarray(self.tokenizer.framed(ids[start : start + self.room].tolist())) for start in starts]
+        likely = [found for i in range(0, len(read), BATCH) for found in self._likely(read[i : i + BATCH])]
+        best = nearest_window(places, starts, min(self.room, len(ids)))
+        return [(piece, likely[w][before + place - starts[w]]) for piece, place, w in zip(pieces, places, best)]
 
     def words(self, text: str) -> tuple[list[str], np.ndarray, np.ndarray]:
         """The words of a text, the ids that the model reads, and the place in these at which each word has been read.
 
+        Words that are beyond the model's length are left out.
+
         Raises:
             PlaygroundError: when there is no text.
         """
+        pieces, ids, places = self._whole(text)
+        places = places[places < self.room]
+        framed = np.asarray(self.tokenizer.framed(ids.tolist(), self.length))
+        return pieces[: len(places)], framed, places + len(self.tokenizer.frame[0])
+
+    @property
+    def room(self) -> int:
+        """How many tokens of a text the model reads at once: its length without the frame."""
+        return max(1, self.length - sum(map(len, self.tokenizer.frame)))
+
+    def _whole(self, text: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """As `words`, however long the text is, and without the frame."""
         pieces = pieces_of(clean(text))
         row = Tagged(pieces, tuple("?" if piece.strip() else "" for piece in pieces))
         if not any(row.tags):
             raise PlaygroundError("There is no text.", "Type a sentence.")
         ids, asked = tagged_tokens(row, {"?": 0}, lambda piece: np.asarray(self.tokenizer.encode(piece)))
-        ids, places = ids[: self.length], np.flatnonzero(asked[: self.length] == 0)
-        return [piece for piece, tag in zip(row.pieces, row.tags) if tag][: len(places)], ids, places
+        return [piece for piece, tag in zip(row.pieces, row.tags) if tag], ids, np.flatnonzero(asked == 0)
+
+
+def window_starts(n: int, length: int) -> list[int]:
+    """Where windows of ``length`` tokens over ``n`` begin: each half a window further, the last one at the end."""
+    if n <= length:
+        return [0]
+    return [*range(0, n - length, max(1, length // 2)), n - length]
+
+
+def nearest_window(places: np.ndarray, starts: Sequence[int], length: int) -> np.ndarray:
+    """For each place, the window with most tokens on its poorer side ``[places]``; the text's own ends are no lack."""
+    inside = places[:, None] - np.asarray(starts)[None, :]
+    before, after = inside.copy(), length - 1 - inside
+    before[:, 0] += (before[:, 0] >= 0) * length
+    after[:, -1] += (after[:, -1] >= 0) * length
+    return np.minimum(before, after).argmax(1)
 
 
 def labeller_of(run: RunFolder, step: int | None = None, engine: Any = None, device: str = "cpu") -> Labeller:
@@ -147,6 +188,8 @@ def label_table(
     target: Path,
     progress: Callable[[int], None] = lambda n: None,
     cancelled: Callable[[], bool] = lambda: False,
+    tell: Callable[[list[str]], None] = lambda notes: None,
+    encoding: str | None = None,
 ) -> int:
     """Labels every row of a table (or line of a text file) and writes a CSV with the answers beside what was there.
 
@@ -154,6 +197,8 @@ def label_table(
         column: of the texts; None takes the one that is meant without doubt.
         progress: called with the rows done.
         cancelled: asked between batches; True stops and leaves no file.
+        tell: called at the end with sentences on rows without a label, on cut texts, and on what is unusual.
+        encoding: of the file, a Python codec name; None detects it.
 
     Returns:
         How many rows were labelled; a row without text stays without a label.
@@ -161,10 +206,11 @@ def label_table(
     Raises:
         PlaygroundError: when the file cannot be read, the column is not there, or the disk is full.
     """
-    rows, columns, column = _texts(path, column)
+    texts = _texts(path, column, encoding)
     added = ["label", "probability"] if labeller.task == "classify" else ["tags"]
-    header = [*columns, *(_free(name, columns) for name in added)]
-    done, part = 0, target.with_name(f".{target.name}.part")
+    header = [*texts.columns, *(_free(name, texts.columns) for name in added)]
+    done, part, rows = 0, target.with_name(f".{target.name}.part"), texts.rows()
+    empty, cut = Counted(), Counted()
     try:
         with atomic.disk_errors("writing the labels"), open(part, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -172,50 +218,87 @@ def label_table(
             while batch := list(islice(rows, BATCH)):
                 if cancelled():
                     return 0
-                answers = _answers(labeller, [_text(row.get(column)) for row in batch])
-                writer.writerows([*(_text(row.get(name)) for name in columns), *said] for row, said in zip(batch, answers))
+                said = _answers(labeller, [texts.text(done + i, row) for i, row in enumerate(batch, 1)], done, empty, cut)
+                there = ([written(row.get(name)) for name in texts.columns] for row in batch)
+                writer.writerows([*cells, *each] for cells, each in zip(there, said))
                 done += len(batch)
                 progress(done)
         part.replace(target)
+        tell([*texts.notes(), *_left_out(labeller, done, empty, cut)])
         return done
     finally:
         part.unlink(missing_ok=True)
 
 
-def _texts(path: str, column: str | None) -> tuple[Iterator[dict], list[str], str]:
-    if Path(path).suffix.lower() not in TABLES:
+@dataclass(frozen=True)
+class _Texts:
+    """The rows of a file, and what gives the text of one by its number and its row."""
+
+    columns: list[str]
+    rows: Callable[[], Iterator[Row]]
+    text: Callable[[int, Row], str]
+    notes: Callable[[], list[str]] = list
+
+
+def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
+    place = Path(path).expanduser()
+    if place.suffix.lower() not in KINDS:
         from playground.text.encodings import detect, lines
 
-        place = Path(path)
         if not place.is_file() or not place.stat().st_size:
             raise PlaygroundError(f"{place.name} is empty or not there.", "Choose a file with text in it.")
-        return ({"text": line.rstrip("\r\n")} for line in lines(place, detect(place))), ["text"], "text"
-    from playground.labelled.table import guess_columns
-
-    columns, rows = open_table(path)
-    column = column or (columns[0] if len(columns) == 1 else guess_columns(path)[0])
-    if column not in columns:
-        raise PlaygroundError(
-            f"{Path(path).name} has no column {column!r}.", f"It has {', '.join(columns[:20])}."
+        encoding = encoding or detect(place)
+        rows = lambda: ({"text": line.rstrip("\n")} for line in lines(place, encoding, newlines=True))
+        return _Texts(["text"], rows, lambda number, row: row["text"])
+    table = table_of(path, encoding)
+    column = column or (table.columns[0] if len(table.columns) == 1 else guess(table)[0])
+    if column is None:
+        raise WhichColumn(
+            f"Which column of {table.name} holds the text?", f"Choose the column with the text: it has {listed(table.columns)}."
         )
-    return rows(), columns, column
+    table.check(column)
+    return _Texts(_every_column(table), table.rows, table.texts(column), table.notes)
 
 
-def _answers(labeller: Labeller, texts: list[str]) -> Iterable[list[str]]:
+def _every_column(table: Table) -> list[str]:
+    """Those of every row: what JSON records have far below is written too."""
+    if not table.grows:
+        return table.columns
+    return list(dict.fromkeys([*table.columns, *(name for row in table.rows() for name in row)]))
+
+
+def _answers(labeller: Labeller, texts: list[str], before: int, empty: Counted, cut: Counted) -> list[list[str]]:
+    """What is written beside each text; counts those without words, and those that are cut.
+
+    Args:
+        before: how many rows came before these.
+    """
+    for number, text in enumerate(texts, before + 1):
+        if not text.strip():
+            empty.add(number)
+        elif labeller.task == "classify" and labeller.cuts(text):
+            cut.add(number)
     if labeller.task == "tag":
         said = lambda text: " ".join(labeller.labels[int(p.argmax())] for _, p in labeller.tags(text))
         return [[said(text) if text.strip() else ""] for text in texts]
     asked = [i for i, text in enumerate(texts) if text.strip()]
     answers: list[list[str]] = [["", ""] for _ in texts]
-    if asked:
-        for i, likely in zip(asked, labeller.probabilities([texts[i] for i in asked])):
-            best = int(likely.argmax())
-            answers[i] = [labeller.labels[best], f"{likely[best]:.4f}"]
+    for i, likely in zip(asked, labeller.probabilities([texts[i] for i in asked])):
+        best = int(likely.argmax())
+        answers[i] = [labeller.labels[best], f"{likely[best]:.4f}"]
     return answers
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _left_out(labeller: Labeller, rows: int, empty: Counted, cut: Counted) -> list[str]:
+    length = labeller.length
+    said = []
+    if empty.n:
+        said.append(f"Rows without a text, and so without a label: {empty.n:,} (first: row {empty.first:,}).")
+    if n := cut.n:
+        said.append(
+            f"Texts longer than the model reads: {n:,} of {rows:,} (first: row {cut.first:,}); {length:,} tokens are kept."
+        )
+    return said
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

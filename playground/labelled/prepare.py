@@ -21,7 +21,7 @@ from playground.errors import PlaygroundError
 from playground.labelled import builtin
 from playground.labelled.rows import Labelled, Tagged
 from playground.labelled.split import SIDES, Split, split
-from playground.labelled.table import rows_of
+from playground.labelled.table import read_table, table_of
 from playground.paths import home
 from playground.runs.finetuning import LabelledSpec
 from playground.text import files
@@ -127,6 +127,8 @@ def prepare_labelled(
         "task": task, "text": source.fingerprint, "tokenizer": tokenizer.fingerprint,
         "context_length": context_length, "format": FORMAT,
     }  # fmt: skip
+    if any(tokenizer.frame):
+        choices["frame"] = tokenizer.frame  # sets from before texts were framed are prepared anew
     name = "labelled-" + hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:20]
     folder = home() / "data" / name
     build = lambda: _build(spec, task, source, tokenizer, context_length, folder, watch)
@@ -167,13 +169,14 @@ class _Source:
     fingerprint: str
     licence: str
     provenance: str
+    notes: Callable[[], list[str]] = list
 
 
 def _source(spec: LabelledSpec, task: str) -> _Source:
     if spec.dataset == "file":
-        rows = rows_of(spec, task)
+        rows, notes = read_table(spec, task)
         opened = files.open_file(DataSpec("file", path=spec.path, text_column=_any_column(spec), encoding=spec.encoding))
-        return _Source(rows, opened.fingerprint, opened.licence, opened.provenance)
+        return _Source(rows, opened.fingerprint, opened.licence, opened.provenance, notes)
     known = builtin.get(spec.dataset)
     if known.task != task:
         raise PlaygroundError(
@@ -186,9 +189,7 @@ def _source(spec: LabelledSpec, task: str) -> _Source:
 
 
 def _any_column(spec: LabelledSpec) -> str:
-    from playground.labelled.table import open_table
-
-    return spec.text_column or open_table(spec.path, spec.encoding)[0][0]
+    return spec.text_column or table_of(spec.path, spec.encoding).columns[0]
 
 
 def _build(
@@ -203,7 +204,7 @@ def _build(
             "spec": spec.to_dict(), "context_length": length,
             **_write(source, task, read, divided.side, tokenizer, length, work, watch),
         }  # fmt: skip
-        info["notes"] = _notes(read, divided, info)
+        info["notes"] = [*source.notes(), *_notes(read, divided, info)]
         for name in SIDES:
             if not info["examples"][name]:
                 raise PlaygroundError(
@@ -218,6 +219,18 @@ def _build(
         shutil.rmtree(work, ignore_errors=True)
 
 
+@dataclass
+class Counted:
+    """How many rows, and the number of the first of them (from 1)."""
+
+    n: int = 0
+    first: int = 0
+
+    def add(self, row: int) -> None:
+        self.n += 1
+        self.first = min(self.first or row, row)
+
+
 class _Read:
     """What the first pass found, a few bytes a row."""
 
@@ -225,7 +238,7 @@ class _Read:
         self.texts, self.groups, self.codes = array("Q"), array("Q"), array("q")
         self.counts: Counter[str] = Counter()
         self.names: list[str] = []
-        self.without_text = self.without_label = 0
+        self.without_text, self.without_label = Counted(), Counted()
 
     def hashes(self) -> tuple[np.ndarray, np.ndarray]:
         return np.frombuffer(self.texts, np.uint64), np.frombuffer(self.groups, np.uint64)
@@ -238,19 +251,21 @@ class _Read:
         return np.frombuffer(self.codes, np.int64)
 
 
-def _usable(rows: Iterator[Labelled | Tagged], task: str, read: _Read | None = None) -> Iterator[Labelled | Tagged]:
-    """The rows with a text and a label; both passes see the same ones."""
-    for row in rows:
+def _usable(
+    rows: Iterator[Labelled | Tagged], task: str, read: _Read | None = None
+) -> Iterator[tuple[int, Labelled | Tagged]]:
+    """The rows with a text and a label, each with its number in the file; both passes see the same ones."""
+    for number, row in enumerate(rows, 1):
         if task == "tag":
             row = _asked_first(row)
         if not row.text.strip():
             if read:
-                read.without_text += 1
+                read.without_text.add(number)
         elif not (row.label if task == "classify" else any(row.tags)):
             if read:
-                read.without_label += 1
+                read.without_label.add(number)
         else:
-            yield row
+            yield number, row
 
 
 def _asked_first(row: Tagged) -> Tagged:
@@ -273,7 +288,7 @@ def _asked_first(row: Tagged) -> Tagged:
 def _read(source: _Source, task: str, watch: Watch) -> _Read:
     """The first pass: hashes of texts and groups, and how often each label is there."""
     read, codes = _Read(), {}
-    for number, row in enumerate(_usable(source.rows(), task, read)):
+    for number, (_, row) in enumerate(_usable(source.rows(), task, read)):
         if number % BATCH == 0:
             watch("Reading the labelled text", 0.3 * (1 - 1 / (1 + number / 20_000)))
         text = _hash(row.text.strip())
@@ -293,8 +308,8 @@ def _check(read: _Read, task: str) -> None:
     rows, labels = len(read.texts), len(read.counts)
     if not rows:
         raise PlaygroundError(
-            f"There is no row with both a text and a label ({read.without_text:,} without text, "
-            f"{read.without_label:,} without label).",
+            f"There is no row with both a text and a label ({read.without_text.n:,} without text, "
+            f"{read.without_label.n:,} without label).",
             "Look at the two columns that were chosen.",
         )
     if labels == 1:
@@ -331,7 +346,8 @@ def _write(
     return {
         "examples": {w.name: len(w.starts) - 1 for w in writers},
         "counts": {w.name: w.counts.tolist() for w in writers},
-        "cut": {w.name: w.cut for w in writers},
+        "cut": {w.name: w.cut.n for w in writers},
+        "first_cut": min((w.cut.first for w in writers if w.cut.n), default=0),
     }
 
 
@@ -345,29 +361,32 @@ class _Writer:
         self.tokenizer, self.length = tokenizer, length
         self.ids, self.labels, self.starts, self.lines = array("I"), array("i"), array("q", [0]), array("q")
         self.counts = np.zeros(len(codes), dtype=np.int64)
-        self.cut = 0
+        self.cut = Counted()
         self.known: dict[str, np.ndarray] = {}
 
-    def add(self, rows: list[Labelled | Tagged]) -> None:
+    def add(self, rows: list[tuple[int, Labelled | Tagged]]) -> None:
+        """Rows with their numbers in the file."""
         if not rows:
             return
         if self.task == "classify":
-            for row, ids in zip(rows, self.tokenizer.encode_many([clean(row.text) for row in rows])):
+            for (number, row), ids in zip(rows, self.tokenizer.encode_many([clean(row.text) for _, row in rows])):
                 code = self.codes[row.label]
-                self._add(ids, row.text)
+                self._add(number, ids, self.tokenizer.framed(ids.tolist(), self.length), row.text)
                 self.labels.append(code)
                 self.counts[code] += 1
             return
-        for row in rows:
+        for number, row in rows:
             ids, labels = tagged_tokens(row, self.codes, self._tokens)
-            self._add(ids, list(row.pieces))
-            self.labels.extend(labels[: self.length].tolist())
-            asked = labels[: self.length]
+            framed, asked = framed_tags(self.tokenizer, ids, labels, self.length)
+            self._add(number, ids, framed.tolist(), list(row.pieces))
+            self.labels.extend(asked.tolist())
             self.counts += np.bincount(asked[asked >= 0], minlength=len(self.counts))
 
-    def _add(self, ids: np.ndarray, text: Any) -> None:
-        self.cut += len(ids) > self.length
-        self.ids.extend(ids[: self.length].tolist())
+    def _add(self, number: int, ids: np.ndarray, framed: list[int], text: Any) -> None:
+        """One example: its row's number, its ids, and those that the model reads of them."""
+        if len(ids) + sum(map(len, self.tokenizer.frame)) > self.length:
+            self.cut.add(number)
+        self.ids.extend(framed)
         self.starts.append(len(self.ids))
         self.lines.append(self.texts.tell())
         self.texts.write(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
@@ -399,18 +418,30 @@ def tagged_tokens(
     return np.concatenate(ids), np.concatenate(labels)
 
 
+def framed_tags(
+    tokenizer: Tokenizer, ids: np.ndarray, labels: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of a text within the model's frame, at most ``length``, and their labels: the frame has none."""
+    nothing = [[UNASKED] * len(part) for part in tokenizer.frame]
+    room = max(0, length - sum(map(len, nothing)))
+    framed = [*nothing[0], *labels[:room], *nothing[1]][:length]
+    return np.asarray(tokenizer.framed(ids.tolist(), length)), np.asarray(framed)
+
+
 def _notes(read: _Read, divided: Split, info: dict[str, Any]) -> list[str]:
     """What a person should know of the rows that were left out, repeated, cut or rare."""
     rare = sum(count < 3 for count in read.counts.values()) if info["task"] == "classify" else 0
     cut, total = sum(info["cut"].values()), sum(info["examples"].values())
+    text, label, length = read.without_text, read.without_label, info["context_length"]
+    first = info["first_cut"]
     said = [
-        (read.without_text, f"{read.without_text:,} rows without a text were left out."),
-        (read.without_label, f"{read.without_label:,} rows without a label were left out."),
-        (divided.repeated, f"{divided.repeated:,} rows have a text that another row has too: copies are on one side."),
-        (divided.leaking, f"{divided.leaking:,} rows were left out: their text is on an earlier side of the split."),
-        (divided.contrary, f"{divided.contrary:,} texts have more than one label: no model can be right about all."),
-        (rare, f"{rare:,} labels have fewer than three texts, and are in training alone."),
-        (cut, f"{cut:,} of {total:,} texts are longer than the model reads: {info['context_length']} tokens are kept."),
+        (text.n, f"Rows without a text, left out: {text.n:,} (first: row {text.first:,})."),
+        (label.n, f"Rows without a label, left out: {label.n:,} (first: row {label.first:,})."),
+        (divided.repeated, f"Rows with a text that another row has too: {divided.repeated:,}; copies are on one side."),
+        (divided.leaking, f"Rows left out, since their text is on an earlier side of the split: {divided.leaking:,}."),
+        (divided.contrary, f"Texts with more than one label: {divided.contrary:,}; no model can be right about all."),
+        (rare, f"Labels with fewer than three texts: {rare:,}; they are in training alone."),
+        (cut, f"Texts longer than the model reads: {cut:,} of {total:,} (first: row {first:,}); {length:,} tokens are kept."),
     ]  # fmt: skip
     return [sentence for count, sentence in said if count]
 

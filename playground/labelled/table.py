@@ -2,40 +2,56 @@
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.labelled.rows import Labelled, Tagged
 from playground.runs.finetuning import LabelledSpec
-from playground.text import files
+from playground.text import cells, files, tables
+from playground.text.cells import spaced
+from playground.text.records import Row
 from playground.text.spec import DataSpec
-from playground.text.tokenizers import clean
+from playground.text.tables import KINDS, Table, WhichColumn, is_id, listed
 
-TEXT_NAMES = (*files.TEXT_NAMES, "tokens", "words", "message", "comment", "question", "title", "文本", "内容", "评论")
+TEXT_NAMES = (
+    *tables.TEXT_NAMES,
+    "tokens",
+    "words",
+    "message",
+    "comment",
+    "question",
+    "title",
+    "文本",
+    "内容",
+    "评论",
+)
 LABEL_NAMES = (
     "label", "labels", "class", "category", "target", "sentiment", "tag", "tags", "ner_tags", "intent", "topic",
     "stars", "rating", "y", "标签", "类别",
 )  # fmt: skip
-LOOKED_AT = 200  # rows read to guess the columns
 
 
-def open_table(path: str, encoding: str | None = None) -> tuple[list[str], Callable[[], Iterator[files.Row]]]:
-    """The columns of a table and a call that reads its rows.
+def table_of(path: str, encoding: str | None = None) -> Table:
+    """A person's table.
 
     Raises:
         PlaygroundError: when it is missing, empty, no text, or no table.
     """
     spec = DataSpec("file", path=path, encoding=encoding)
     place = Path(path).expanduser()
-    if place.suffix.lower() not in files.TABLES:
+    if place.suffix.lower() not in KINDS:
         files.open_file(spec)  # says what is wrong with a file that is missing, empty or binary
         raise PlaygroundError(
             f"{place.name} is plain text, which has no labels.",
             "Choose a .csv, .tsv, .jsonl or .parquet file with a column of texts and a column of labels.",
         )
-    columns = files.columns(spec)
-    return columns, files.TABLES[place.suffix.lower()](place, spec)
+    return files.open_table(spec)
+
+
+def open_table(path: str, encoding: str | None = None) -> tuple[list[str], Callable[[], Iterator[Row]]]:
+    """The columns of a table and a call that reads its rows; raises as `table_of`."""
+    table = table_of(path, encoding)
+    return table.columns, table.rows
 
 
 def guess_columns(path: str, encoding: str | None = None) -> tuple[str | None, str | None]:
@@ -43,14 +59,26 @@ def guess_columns(path: str, encoding: str | None = None) -> tuple[str | None, s
 
     Names decide first; then the column with the longest texts, and the one with few values that come again.
     """
-    columns, rows = open_table(path, encoding)
-    seen = list(islice(rows(), LOOKED_AT))
-    values = {name: [_cell(row.get(name)) for row in seen] for name in columns}
-    text = _named(columns, TEXT_NAMES) or _longest(values)
-    label = _named([name for name in columns if name != text], LABEL_NAMES)
+    return guess(table_of(path, encoding))
+
+
+def guess(table: Table) -> tuple[str | None, str | None]:
+    """As `guess_columns`, of a table that is open."""
+    values = {name: [_shown(row.get(name)) for row in table.head] for name in table.columns}
+    text = _named(table.columns, TEXT_NAMES)
+    label = _named([name for name in table.columns if name != text], LABEL_NAMES)
+    text = text or _longest({name: seen for name, seen in values.items() if name != label})
     if label is None:
-        label = _repeating({name: cells for name, cells in values.items() if name != text})
+        label = _repeating({name: seen for name, seen in values.items() if name != text and not is_id(name)})
     return text, label
+
+
+def _shown(value: object) -> str:
+    """A cell as text, to guess from; "" for what is none."""
+    try:
+        return cells.text_of(value)
+    except cells.NoText:
+        return ""
 
 
 def _named(columns: list[str], known: tuple[str, ...]) -> str | None:
@@ -59,70 +87,105 @@ def _named(columns: list[str], known: tuple[str, ...]) -> str | None:
 
 
 def _longest(values: dict[str, list[str]]) -> str | None:
-    lengths = {name: sum(map(len, cells)) for name, cells in values.items()}
-    return max(lengths, key=lengths.get) if lengths else None
+    """The column with most letters, of those with words if there are any; never one that only numbers the rows."""
+    lengths = {name: sum(map(len, seen)) for name, seen in values.items() if not is_id(name)}
+    worded = [name for name in lengths if any(_WORDS.search(cell) for cell in values[name])]
+    others = [name for name in lengths if not (any(values[name]) and _are_numbers(values[name]))]
+    fitting = worded or [name for name in others if lengths[name]] or others or list(lengths)
+    return max(fitting, key=lengths.get) if fitting else None
+
+
+def _are_numbers(seen: list[str]) -> bool:
+    return all(_NUMBER.fullmatch(cell) for cell in seen if cell)
 
 
 def _repeating(values: dict[str, list[str]]) -> str | None:
-    kinds = {name: len({cell for cell in cells if cell}) for name, cells in values.items()}
+    kinds = {name: len({cell for cell in seen if cell}) for name, seen in values.items()}
     fitting = {name: n for name, n in kinds.items() if 2 <= n <= max(2, len(values[name]) // 2)}
     return min(fitting, key=fitting.get) if fitting else None
 
 
 def rows_of(spec: LabelledSpec, task: str) -> Callable[[], Iterator[Labelled | Tagged]]:
-    """A call that reads the examples of a person's table; a cell without text or label is "".
+    """A call that reads the examples of a person's table; raises as `read_table`."""
+    return read_table(spec, task)[0]
 
-    For "tag", both columns hold as many words as tags: lists (.jsonl, .parquet), or separated by spaces.
+
+def read_table(
+    spec: LabelledSpec, task: str
+) -> tuple[Callable[[], Iterator[Labelled | Tagged]], Callable[[], list[str]]]:
+    """A call that reads the examples of a person's table, and one that tells what was unusual in it.
+
+    A cell without text or label is "". For "tag", both columns hold as many words as tags: lists, or separated by
+    spaces.
 
     Raises:
-        PlaygroundError: when a column is not there, is not known, or words and tags do not pair up.
+        PlaygroundError: when a column is not there, is not known, is no text, or words and tags do not pair up.
     """
-    columns, rows = open_table(spec.path, spec.encoding)
+    table = table_of(spec.path, spec.encoding)
     text, label = spec.text_column, spec.label_column
     if text is None or label is None:
-        guessed = guess_columns(spec.path, spec.encoding)
+        guessed = guess(table)
         text, label = text or guessed[0], label or guessed[1]
-    name, has = Path(spec.path).name, f"It has {', '.join(columns[:20])}."
+    has = listed(table.columns)
     if text is None:
-        raise PlaygroundError(f"Which column of {name} holds the text?", f"Name one. {has}")
-    if label is None:
-        raise PlaygroundError(f"Which column of {name} holds the label?", f"Name one. {has}")
-    for column in (text, label):
-        if column not in columns:
-            raise PlaygroundError(f"{name} has no column {column!r}.", has)
-    if text == label:
-        raise PlaygroundError(f"Text and label cannot be the same column ({text}).", f"Choose two. {has}")
-    if task == "classify":
-        return lambda: (Labelled(_cell(row.get(text)), _cell(row.get(label)).strip()) for row in rows())
-    return lambda: (_tagged(row.get(text), row.get(label), i, name) for i, row in enumerate(rows(), 1))
-
-
-def _cell(value: object) -> str:
-    """A cell as text that can be written; a whole number that a table holds as 3.0 is "3"."""
-    if isinstance(value, float):
-        return "" if value != value else str(int(value)) if value.is_integer() else str(value)
-    return "" if value is None else clean(value) if isinstance(value, str) else str(value)
-
-
-def _tagged(words: object, tags: object, number: int, name: str) -> Tagged:
-    words = list(map(_cell, words)) if isinstance(words, (list, tuple)) else _cell(words).split()
-    tags = list(map(_cell, tags)) if isinstance(tags, (list, tuple)) else _cell(tags).split()
-    if len(words) != len(tags) and words and tags:
-        raise PlaygroundError(
-            f"Row {number} of {name} has {len(words)} words and {len(tags)} tags.", "Give each word one tag."
+        raise WhichColumn(
+            f"Which column of {table.name} holds the text?", f"Choose the column with the text: it has {has}."
         )
-    return Tagged(spaced(words), tuple(tags) or ("",) * len(words))
+    if label is None:
+        raise WhichColumn(
+            f"Which column of {table.name} holds the label?",
+            f"Choose the column with the label: it has {has}.",
+        )
+    for column in (text, label):
+        table.check(column)
+    if text == label:
+        raise PlaygroundError(
+            f"Text and label cannot be the same column ({text}).", f"Choose two. It has {has}."
+        )
+    one = _one_label(table, text, label) if task == "classify" else _one_tagged(table, text, label)
+    return lambda: (one(number, row) for number, row in enumerate(table.rows(), 1)), table.notes
 
 
-_HAN = re.compile(r"[\u4e00-\u9fff]")
+def _one_label(table: Table, text: str, label: str) -> Callable[[int, Row], Labelled]:
+    """What makes a labelled text of a row."""
+    text_in, opened = table.texts(text), table.opened(label)
+
+    def one(number: int, row: Row) -> Labelled:
+        try:
+            return Labelled(text_in(number, row), cells.label_of(opened(row)))
+        except cells.NoText as error:
+            raise cells.refused(error.kind, label, number, table.name) from error
+
+    return one
+
+
+def _one_tagged(table: Table, text: str, label: str) -> Callable[[int, Row], Tagged]:
+    """What makes a text with tags of a row."""
+    columns = [(column, table.opened(column, numbers=True)) for column in (text, label)]
+
+    def one(number: int, row: Row) -> Tagged:
+        found = []
+        for column, opened in columns:
+            try:
+                found.append(cells.words_of(opened(row)))
+            except cells.NoText as error:
+                raise cells.refused(error.kind, column, number, table.name) from error
+        words, tags = found
+        if len(words) != len(tags) and words and tags:
+            raise PlaygroundError(
+                f"Row {number:,} of {table.name} has {len(words)} words and {len(tags)} tags.",
+                "Give each word one tag.",
+            )
+        return Tagged(spaced(words), tuple(tags) or ("",) * len(words))
+
+    return one
+
+
+_NUMBER = re.compile(r"[-+]?[\d.,:/ -]*\d")
+_WORDS = re.compile(r"\S\s+\S|[\u4e00-\u9fff\u3040-\u30ff]{2}")
 # Browsers read it too (demo.html), and they allow no escape that is not needed.
 PIECES = r'\s*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff,.;:?!()\[\]{}"，。；：？！、]+|[^\s\u4e00-\u9fff])|\s+$'
 _PIECE = re.compile(PIECES)
-
-
-def spaced(words: list[str]) -> tuple[str, ...]:
-    """Words as pieces that joined give the text: a space before each but the first and Chinese characters."""
-    return tuple(word if not i or _HAN.match(word) else " " + word for i, word in enumerate(words))
 
 
 def pieces_of(text: str) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError
-from playground.text.files import choose, first_row
+from playground.text.files import choose
 from playground.text.sources import Source
+from playground.text.tables import Table
 
 if TYPE_CHECKING:
     from playground.text.spec import DataSpec
@@ -33,7 +34,7 @@ def open_dataset(spec: DataSpec) -> Source:
         splits = datasets.load_dataset(name, config or None, streaming=True)
         split = "train" if "train" in splits else next(iter(splits))
         rows = splits[split]
-        first = first_row(lambda: iter(rows), name)
+        next(iter(rows), None)
     except PlaygroundError:
         raise
     except Exception as error:  # network, name, config: the library raises many kinds
@@ -45,7 +46,7 @@ def open_dataset(spec: DataSpec) -> Source:
         except Exception as error:
             raise _failed(name, error) from error
 
-    documents, shape = choose(reading, first, spec, name)
+    documents, shape = choose(Table(name, reading), spec)
     info = getattr(rows, "info", None)
     return Source(
         documents=documents,

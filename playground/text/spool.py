@@ -37,7 +37,9 @@ class Spool:
         step: called with the bytes read so far; may raise to stop.
 
     Attributes:
-        documents, size: how many were kept, and their bytes; ``skipped``: documents without text.
+        documents, size: how many were kept, and their bytes.
+        skipped, first_skipped: how many were left out since they, or a part of the pair, have no text; the number of
+            the first, counted from 1.
     """
 
     def __init__(
@@ -52,14 +54,15 @@ class Spool:
         self.shape, self.whole = source.shape, source.whole
         self._text, self._index = folder / "spool.txt", folder / "spool.index"
         self._key = str(seed).encode()
-        self.documents = self.size = self.skipped = 0
+        self.documents = self.size = self.skipped = self.first_skipped = 0
         written = False
         with open(self._text, "wb") as text, open(self._index, "wb", buffering=1 << 20) as index:
             for document in _limited(source.documents(), max_bytes):
                 record, data = self._record(document)
                 blank = not data.strip()
-                if blank and not self.whole or (source.shape == "pairs" and not all(record[1:])):
+                if blank and not self.whole or (source.shape == "pairs" and not _both(document)):
                     self.skipped += 1
+                    self.first_skipped = self.first_skipped or self.documents + self.skipped
                     continue
                 written |= not blank
                 text.write(data)
@@ -189,6 +192,10 @@ class Spool:
             end = offset + source + target
         if end > start:
             yield start, end
+
+
+def _both(pair: tuple[str, str]) -> bool:
+    return all(part.strip() for part in pair)
 
 
 def _limited(documents: Iterable, max_bytes: int | None) -> Iterator:

@@ -1,6 +1,6 @@
 """What the app says when something cannot be done, or when there is nothing to show yet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -23,6 +23,12 @@ def shown_errors() -> Iterator[None]:
 def show(error: PlaygroundError | SpecError) -> None:
     said = [plain(told(part)) for part in (error.message, error.hint) if part]
     st.error("\n\n".join(said), icon=":material/error:")
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """What was left out of a text, or is unusual about it: sentences of the core."""
+    if notes:
+        st.info("\n".join(f"- {plain(told(note))}" for note in notes), icon=":material/info:")
 
 
 def empty(title: str, what_next: str, page_link: str | None = None, label: str | None = None) -> None:

@@ -14,6 +14,7 @@ from playground.ui.amounts import bytes_of, large
 from playground.ui.colours import ACCENT, ARCHITECTURE
 from playground.ui.components.token_strip import token_strip
 from playground.ui.language import t, told
+from playground.ui.messages import show_notes
 from playground.ui.text_choice import KIND_NAMES
 
 PALETTE = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#3f9bd6")
@@ -43,9 +44,8 @@ def headline(prepared: Prepared) -> None:
         for name, value, note in rows:
             st.metric(name, value, help=note, width="content")
     words = [t("Licence: {licence}.", licence=info["licence"]) if info["licence"] else "", told(info["provenance"])]
-    if info["skipped"]:
-        words.append(t("{n:,} without text were left out.", n=info["skipped"]))
     st.caption(" ".join(filter(None, words)))
+    show_notes(info.get("notes", []))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -126,7 +126,8 @@ def test_what_is_said_of_labelled_text_has_its_chinese(tmp_path, monkeypatch):
     assert not missing
     read = _Read()
     read.counts.update(["a"])
-    read.without_text = read.without_label = 1
-    info = {"task": "classify", "cut": {"train": 1200}, "examples": {"train": 3000}, "context_length": 64}
+    read.without_text.add(1)
+    read.without_label.add(2000)
+    info = {"task": "classify", "cut": {"train": 1200}, "examples": {"train": 3000}, "context_length": 64, "first_cut": 7}
     notes = _notes(read, Split(None, 1, 1, 1), info)
     assert len(notes) == 7 and all(re.search(r"[一-鿿]", language.told(note)) for note in notes)

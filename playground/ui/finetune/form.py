@@ -24,7 +24,7 @@ from playground.ui.choose import describe, known_runs, speaks
 from playground.ui.controls import control
 from playground.ui.finetune.bring import bring_file, bring_model
 from playground.ui.language import t, told
-from playground.ui.messages import no_model_yet, plain, show
+from playground.ui.messages import no_model_yet, plain, show, show_notes
 from playground.ui.plan import BATCHES, RATES, pick
 
 TASK_TITLES = {
@@ -198,7 +198,8 @@ def show_labelled(spec: LabelledSpec, task: str) -> None:
     import pandas as pd
 
     with st.spinner(t("Reading the labels")):
-        rows, counts, more = peek(spec.to_dict(), task, changed(spec))
+        rows, counts, more, notes = peek(spec.to_dict(), task, changed(spec))
+    show_notes(notes)
     if not rows:
         st.warning(t("No row has both a text and a label: look at the two columns."))
         return
@@ -219,12 +220,12 @@ def changed(spec: LabelledSpec) -> float:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def peek(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], Counter, bool]:
-    """Some rows, the counts of labels in the first `SAMPLED`, and whether there are more."""
-    from playground.labelled.table import rows_of
+def peek(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], Counter, bool, list[str]]:
+    """Some rows, the counts of labels in the first `SAMPLED`, whether there are more, and what is unusual so far."""
+    from playground.labelled.table import read_table
 
     spec = LabelledSpec.from_dict(values)
-    read = rows_of(spec, task) if spec.dataset == "file" else DATASETS[spec.dataset].rows
+    read, notes = read_table(spec, task) if spec.dataset == "file" else (DATASETS[spec.dataset].rows, list)
     seen = list(islice(read(), SAMPLED + 1))
     usable = [
         row
@@ -236,7 +237,7 @@ def peek(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], C
     )
     shown = usable[:: max(1, len(usable) // 20)][:20]
     told_label = lambda row: row.label if task == "classify" else " ".join(tag or "·" for tag in row.tags)
-    return [(row.text[:300], told_label(row)[:300]) for row in shown], counts, len(seen) > SAMPLED
+    return [(row.text[:300], told_label(row)[:300]) for row in shown], counts, len(seen) > SAMPLED, notes()
 
 
 # Text without labels

@@ -19,7 +19,7 @@ from playground.ui.finetune.bring import bring_file
 from playground.ui.finetune.judged import data_of
 from playground.ui.jobs import Job
 from playground.ui.language import t
-from playground.ui.messages import plain, show, shown_errors
+from playground.ui.messages import plain, show, show_notes, shown_errors
 
 SHOWN = 8  # labels
 LONGEST_LINK = 500
@@ -195,13 +195,16 @@ class Labelling(Job):
 
     def __init__(self, run: RunFolder, path: str, column: str | None) -> None:
         self.run, self.path, self.column, self.rows = run, path, column, 0
+        self.notes: list[str] = []
         self.target = Path(tempfile.mkdtemp(prefix="labels-")) / f"{Path(path).stem}-labelled.csv"
         super().__init__()
 
     def work(self) -> None:
         from playground.finetune.labeller import label_table
 
-        label_table(labeller_now(self.run), self.path, self.column, self.target, self._told, self.is_stopped)
+        label_table(
+            labeller_now(self.run), self.path, self.column, self.target, self._told, self.is_stopped, self.notes.extend
+        )
 
     def _told(self, rows: int) -> None:
         self.rows = rows
@@ -240,7 +243,7 @@ def labelling(was_over: bool) -> None:
     if job is None:
         return
     if not job.is_over:
-        st.caption(t("{n:,} rows labelled", n=job.rows))
+        st.caption(t("Rows labelled: {n:,}", n=job.rows))
         if st.button(t("Stop"), icon=":material/stop:", key="finetune.batch.stop"):
             job.stop()
         return
@@ -253,7 +256,8 @@ def labelling(was_over: bool) -> None:
     else:
         import pandas as pd
 
-        st.success(t("{n:,} rows labelled", n=job.rows), icon=":material/check:")
+        st.success(t("Rows labelled: {n:,}", n=job.rows), icon=":material/check:")
+        show_notes(job.notes)
         st.dataframe(pd.read_csv(job.target, nrows=20), hide_index=True, key="finetune.batch.rows")
         st.download_button(
             t("Download the labels (.csv)"), job.target.read_bytes, job.target.name, "text/csv",

@@ -56,7 +56,6 @@ def test_tags_are_of_words_and_not_of_the_space_after_them(tokenizer):
     ids = torch.tensor(tokenizer.encode("Well, he went. "))[None]
     expected = tagger.model(ids).logits.softmax(-1)[0].detach().numpy()
     np.testing.assert_allclose(said[2][1], expected[len("Well, he") - 1], atol=1e-6)
-    assert [piece for piece, _ in tagger.tags("abc " * 20)] == ["abc"] + [" abc"] * 7  # 32 tokens: 3 + 7 · 4
     for nothing in ("", "  \n"):
         with pytest.raises(PlaygroundError, match="no text"):
             tagger.tags(nothing)

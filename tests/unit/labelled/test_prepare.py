@@ -60,7 +60,7 @@ def test_rows_that_cannot_be_used_are_left_out_and_counted(table, ratings, prepa
     data = prepared(table([*ratings, ("", "good"), ("  ", "bad"), ("no label", ""), ("nor here", "  ")]))
     assert sorted(everything(data)) == sorted(ratings)
     assert data.info["notes"] == [
-        "2 rows without a text were left out.", "2 rows without a label were left out.",
+        "Rows without a text, left out: 2 (first: row 101).", "Rows without a label, left out: 2 (first: row 103).",
     ]  # fmt: skip
 
 
@@ -72,21 +72,23 @@ def test_copies_are_on_one_side_and_contradictions_are_told(table, ratings, prep
         for text in data.side(name).texts(range(len(data.side(name)))):
             assert seen.setdefault(text.strip(), name) == name
     assert data.info["notes"] == [
-        "62 rows have a text that another row has too: copies are on one side.",
-        "1 texts have more than one label: no model can be right about all.",
+        "Rows with a text that another row has too: 62; copies are on one side.",
+        "Texts with more than one label: 1; no model can be right about all.",
     ]  # 30 pairs, of which two have a third row: 60 + 2
 
 
 def test_texts_longer_than_the_model_are_cut_and_counted(table, ratings, prepared):
     data = prepared(table([*ratings, ("x" * 500, "good")]), length=100)
-    assert data.info["notes"] == ["1 of 101 texts are longer than the model reads: 100 tokens are kept."]
+    assert data.info["notes"] == [
+        "Texts longer than the model reads: 1 of 101 (first: row 101); 100 tokens are kept."
+    ]
     assert max(np.diff(data.side(name).starts).max() for name in SIDES) == 100
     assert "x" * 500 in [text for text, _ in everything(data)]  # shown whole
 
 
 def test_rare_labels_are_told(table, ratings, prepared):
     data = prepared(table([*ratings, ("odd one", "rare"), ("other odd", "rare")]))
-    assert data.info["notes"] == ["1 labels have fewer than three texts, and are in training alone."]
+    assert data.info["notes"] == ["Labels with fewer than three texts: 1; they are in training alone."]
     assert data.info["counts"]["train"][2] == 2
 
 

@@ -1,0 +1,289 @@
+"""Tables with a row on each line: .csv and .tsv, as spreadsheets, statistics programs and scripts write them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+from playground.errors import PlaygroundError
+from playground.text.encodings import decoded, lines
+
+LONGEST_FIELD = 1 << 26  # characters in one cell of a table, held in memory whole
+SAMPLE = 1 << 22  # characters looked at to learn how a file is written
+SEPARATORS = ",;\t|"
+_SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's own first line
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a table is written.
+
+    Attributes:
+        separator: between cells.
+        quoted: whether a quote " wraps a cell; else it is a letter.
+        lone_returns: whether lines end with ``\\r`` alone, as on old Macs.
+        names: of each column as the first line has them; None for one without name and content.
+        notes: sentences on what is unusual.
+    """
+
+    separator: str
+    quoted: bool
+    lone_returns: bool
+    names: tuple[str | None, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class Tally:
+    """What was unusual while reading: how often, and on which line first."""
+
+    found: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, what: str, line: int) -> None:
+        times, first = self.found.get(what, (0, line))
+        self.found[what] = (times + 1, first)
+
+    def notes(self, name: str) -> list[str]:
+        said = {
+            "short": "Rows of {name} with fewer cells than columns: {n} (first: line {line}); what is missing is empty.",
+            "long": "Rows of {name} with empty cells after the last column, left out: {n} (first: line {line}).",
+            "spread": "Rows of {name} that run over lines which look like rows of their own: {n} (first: line {line}). "
+            'Look for a quote " that is not closed.',
+        }
+        return [
+            words.format(n=f"{self.found[what][0]:,}", name=name, line=f"{self.found[what][1]:,}")
+            for what, words in said.items()
+            if what in self.found
+        ]
+
+
+def dialect_of(path: Path, encoding: str) -> Dialect:
+    """How a table is written, told from its beginning, or from all of it where that is short.
+
+    Raises:
+        PlaygroundError: when it has no header, or is not in this encoding.
+    """
+    status = path.stat()
+    return _dialect(path, encoding, (status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=16)
+def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
+    start = next(decoded(path, encoding, newlines=False), "")
+    lone = "\r" in start and "\n" not in start
+    sample, whole = _sample(path, encoding, lone)
+    separator = None
+    if sample and (said := _SEP.fullmatch(sample[0])):
+        separator, sample = said[1], sample[1:]
+    header = next((line for line in sample if line.strip(SEPARATORS + " \n")), None)
+    if header is None:
+        raise PlaygroundError(f"{path.name} has no rows.", "Choose a file with text in it.")
+    separator = separator or _separator(header, path.suffix.lower() == ".tsv")
+    quoted = _is_quoted(sample, separator, whole)
+    unclosed = not quoted and any(_opens(line, separator) for line in sample)
+    notes = (
+        [f'In {path.name} a quote " is read as a letter, since it does not wrap cells.'] if unclosed else []
+    )
+    names, said = _names(sample, separator, quoted, path.name)
+    return Dialect(separator, quoted, lone, names, (*notes, *said))
+
+
+def _sample(path: Path, encoding: str, lone: bool) -> tuple[list[str], bool]:
+    """The first lines that are not blank, and whether these are all."""
+    sample, left = [], SAMPLE
+    for line in _lines(path, encoding, lone):
+        if left <= 0:
+            return sample, False
+        left -= len(line)
+        if line.strip():
+            sample.append(line)
+    return sample, True
+
+
+def _lines(path: Path, encoding: str, lone: bool) -> Iterator[str]:
+    """The lines with one kind of line end and without a byte-order mark; a ``\\r`` within a line is a space."""
+    for i, line in enumerate(lines(path, encoding, LONGEST_FIELD, newlines=lone)):
+        line = line if i else line.removeprefix("\ufeff")
+        yield line.rstrip("\r\n").replace("\r", " ") + "\n" if "\r" in line else line
+
+
+def _separator(header: str, tabs: bool) -> str:
+    """What the first line has most of, outside quotes; a comma (in .tsv a tab) when it has none."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    if tabs and "\t" in bare:
+        return "\t"
+    best = max(SEPARATORS, key=bare.count)
+    return best if best in bare else "\t" if tabs else ","
+
+
+def _opens(line: str, separator: str) -> bool:
+    return '"' in line and (line.startswith('"') or f'{separator}"' in line)
+
+
+def _is_quoted(sample: list[str], separator: str, whole: bool) -> bool:
+    """Whether a quote wraps cells. In doubt it does in .csv, and is a letter between tabs.
+
+    A quote that someone forgot to close swallows the lines up to the next one. What gives it away: each swallowed
+    line is a whole row. Lines of a wrapped cell, in contrast, rarely have exactly as many separators as a row.
+    """
+    if not any(_opens(line, separator) for line in sample):
+        return separator != "\t"
+    tabs = separator == "\t"
+    counts = Counter(line.count(separator) for line in sample[1:])
+    width = sample[0].count(separator)
+    width = (
+        width if counts[width] or not counts else max(counts, key=counts.get)
+    )  # rows may end with one more
+    whole_row = lambda line: 0 < width == line.count(separator)
+    swallowing = spanning = 0
+    for record, error in _records(sample, separator):
+        if error:
+            return not tabs or spanning > swallowing or (not whole and record[-1] is sample[-1])
+        if len(record) > 1:
+            spanning += 1
+            swallowing += all(map(whole_row, record)) and (tabs or len(record) > 2)
+    if spanning:
+        return spanning > swallowing
+    return not tabs or _wraps(sample, separator)
+
+
+def _records(sample: list[str], separator: str) -> Iterator[tuple[list[str], csv.Error | None]]:
+    """The lines of each row, were quotes to wrap cells; with the error that ends the reading, if any."""
+    taken: list[str] = []
+    csv.field_size_limit(LONGEST_FIELD)
+    reader = csv.reader((taken.append(line) or line for line in sample), delimiter=separator, strict=True)
+    while True:
+        taken.clear()
+        try:
+            if next(reader, None) is None:
+                return
+        except csv.Error as error:
+            yield taken, error
+            return
+        yield taken, None
+
+
+def _wraps(sample: list[str], separator: str) -> bool:
+    """Where no cell has line ends: quotes wrap if they protect something, or a whole column is in them."""
+    filled, wrapped = Counter(), Counter()
+    for line in sample[1:]:
+        cells = line.rstrip("\n").split(separator)
+        for i, cell in enumerate(cells):
+            ends = len(cell) > 1 and cell[0] == cell[-1] == '"'
+            if cell.startswith('"') and (not ends or '""' in cell[1:-1]):
+                return True
+            filled[i] += bool(cell.strip())
+            wrapped[i] += ends
+    return any(wrapped[i] == filled[i] for i in wrapped if wrapped[i])
+
+
+def _names(
+    sample: list[str], separator: str, quoted: bool, file: str
+) -> tuple[tuple[str | None, ...], list[str]]:
+    """A name for each column, and what had to be done for it."""
+    rows = (row for row in _reader(iter(sample), separator, quoted) if any(map(str.strip, row)))
+    given = [name.strip() for name in next(rows)]
+    filled: set[int] = set()
+    if "" in given:
+        with_error_later = _until_error(rows)  # it is told when the file is read
+        filled = {i for row in with_error_later for i, cell in enumerate(row) if cell.strip()}
+    names: list[str | None] = []
+    for i, name in enumerate(given):
+        wanted = name or (f"column {i + 1}" if i in filled else None)
+        others = (f"{wanted} {n}" for n in range(2, len(given) + 2))
+        names.append(
+            wanted
+            if wanted is None or wanted not in names
+            else next(n for n in others if n not in [*names, *given])
+        )
+    notes = []
+    if left_out := names.count(None):
+        notes.append(f"Columns of {file} without a name and content, left out: {left_out:,}.")
+    if unnamed := [name for name, was in zip(names, given) if name and not was]:
+        notes.append(f"Columns of {file} without a name are called here: {', '.join(unnamed)}.")
+    for name, was in zip(names, given):
+        if name and was and name != was:
+            notes.append(f"{file} has several columns named {was!r}; a later one is called {name!r} here.")
+    return tuple(names), notes
+
+
+def _until_error(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    try:
+        yield from rows
+    except csv.Error:
+        return
+
+
+def _reader(source: Iterator[str], separator: str, quoted: bool):
+    csv.field_size_limit(LONGEST_FIELD)
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    return csv.reader(source, delimiter=separator, quoting=quoting, strict=quoted)
+
+
+def delimited_rows(
+    path: Path, encoding: str, dialect: Dialect, tally: Tally
+) -> Callable[[], Iterator[dict[str, object]]]:
+    """A call that reads the rows below the header.
+
+    Raises:
+        PlaygroundError: while reading, for a row with more cells than columns and a quote that does not close.
+    """
+    width = len(dialect.names)
+
+    def rows() -> Iterator[dict[str, object]]:
+        tally.found.clear()
+        taken: list[str] = []
+        source = (taken.append(line) or line for line in _lines(path, encoding, dialect.lone_returns))
+        reader = _reader(source, dialect.separator, dialect.quoted)
+        header = False
+        while True:
+            start = reader.line_num + 1
+            taken.clear()
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                raise _breaks_off(path.name, start) from error
+            if cells is None:
+                return
+            if not header:
+                header = any(cell.strip() for cell in cells) and not _SEP.fullmatch(taken[0])
+                continue
+            if not cells:
+                continue
+            if len(taken) > 1 and all(line.count(dialect.separator) == width - 1 > 0 for line in taken):
+                tally.add("spread", start)
+            yield _row(cells, dialect.names, start, path.name, tally)
+
+    return rows
+
+
+def _breaks_off(name: str, line: int) -> PlaygroundError:
+    return PlaygroundError(
+        f'{name} breaks off in the row that begins on line {line:,}: a quote " is not closed, or stands within a cell.',
+        'Look for a quote " that is not closed; inside a cell, write it twice.',
+    )
+
+
+def _row(
+    cells: list[str], names: tuple[str | None, ...], line: int, file: str, tally: Tally
+) -> dict[str, object]:
+    """The cells by name; what is missing at the end is empty, what is too much must be empty."""
+    if len(cells) > len(names):
+        if any(cell.strip() for cell in islice(cells, len(names), None)):
+            raise PlaygroundError(
+                f"Line {line:,} of {file} has {len(cells)} cells, but the header has {len(names)}.",
+                "Put a cell that holds the separator in quotes.",
+            )
+        tally.add("long", line)
+    elif len(cells) < len(names):
+        kept = [i for i, name in enumerate(names) if name is not None]
+        if len(cells) <= kept[-1]:
+            tally.add("short", line)
+        cells = cells + [""] * (len(names) - len(cells))
+    return {name: cell for name, cell in zip(names, cells) if name is not None}

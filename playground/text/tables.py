@@ -1,0 +1,174 @@
+"""A person's table: its columns, told from many rows and not from the first alone, and its rows as a stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from playground.errors import PlaygroundError
+from playground.text import cells
+from playground.text.delimited import Tally, delimited_rows, dialect_of
+from playground.text.encodings import detect
+from playground.text.records import Row, json_rows
+
+DELIMITED, RECORDS, PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
+KINDS = (*DELIMITED, *RECORDS, *PARQUET)
+LOOKED_AT = 500  # rows read to learn the columns
+LONGEST_LOOK = 1 << 23  # characters after which no further row is looked at
+TEXT_NAMES = (
+    "text", "content", "document", "body", "sentence", "review", "review_body", "story", "messages", "conversations",
+    "conversation", "dialogue", "dialog",
+)  # fmt: skip
+_ID = re.compile(  # names of columns that only number the rows
+    r"_*(id|ids|idx|index|uuid|guid|key|nr|no|num|number|row|unnamed: ?\d+|编号|序号)|.*(_id|Id|ID|_idx|_index|_uuid)"
+)
+
+
+class WhichColumn(PlaygroundError):
+    """A column that has to be named: pages ask for it with a box, the command line with a flag."""
+
+
+@dataclass
+class Table:
+    """A table of any kind.
+
+    Attributes:
+        name: of the file, for errors.
+        rows: a call reads it from its beginning.
+        notes: a call gives sentences on what was unusual, as far as it has been read.
+        written: whether lists in it can only be text that writes them out, as in .csv.
+        grows: whether later rows may have other columns, as in JSON.
+    """
+
+    name: str
+    rows: Callable[[], Iterator[Row]]
+    notes: Callable[[], list[str]] = list
+    written: bool = False
+    grows: bool = False
+
+    @cached_property
+    def head(self) -> list[Row]:
+        """The first rows, to learn from.
+
+        Raises:
+            PlaygroundError: when there is none.
+        """
+        head, left = [], LONGEST_LOOK
+        for row in islice(self.rows(), LOOKED_AT):
+            head.append(row)
+            left -= sum(len(value) if isinstance(value, (str, bytes)) else 8 for value in row.values())
+            if left < 0:
+                break
+        if not head:
+            raise PlaygroundError(f"{self.name} has no rows.", "Choose a file with text in it.")
+        return head
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """Those of all rows looked at, in order of their first appearance."""
+        return list(dict.fromkeys(name for row in self.head for name in row))
+
+    def check(self, column: str) -> None:
+        """A column that was named has to be there, be it far below.
+
+        Raises:
+            PlaygroundError: with the columns that there are.
+        """
+        if column not in self.columns and not (self.grows and any(column in row for row in self.rows())):
+            raise PlaygroundError(f"{self.name} has no column {column!r}.", f"It has {listed(self.columns)}.")
+
+    def opened(self, column: str, numbers: bool = False) -> Callable[[Row], object]:
+        """What gives the value of a row: lists that a .csv writes out, such as ``['a', 'b']``, are lists again."""
+        if not (self.written and cells.are_lists((row.get(column) for row in self.head), numbers)):
+            return lambda row: row.get(column)
+        return lambda row: (
+            value if (value := cells.written_list(row.get(column))) is not None else row.get(column)
+        )
+
+    def texts(self, column: str) -> Callable[[int, Row], str]:
+        """What gives the text of a row, by its number (for errors)."""
+        opened = self.opened(column)
+
+        def text(number: int, row: Row) -> str:
+            try:
+                return cells.text_of(opened(row))
+            except cells.NoText as error:
+                raise cells.refused(error.kind, column, number, self.name) from error
+
+        return text
+
+
+def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) -> Table:
+    """A file as a table.
+
+    Args:
+        path: ends in one of ``KINDS``.
+        encoding: None detects it.
+        wanted: columns that are enough, where a file can be read by columns.
+
+    Raises:
+        PlaygroundError: when it cannot be read; what is wrong further down is raised while reading.
+    """
+    suffix = path.suffix.lower()
+    if suffix in PARQUET:
+        return Table(path.name, _parquet_rows(path, wanted))
+    encoding = encoding or detect(path)
+    if suffix in RECORDS:
+        return Table(path.name, json_rows(path, encoding), grows=True)
+    dialect, tally = dialect_of(path, encoding), Tally()
+    rows = delimited_rows(path, encoding, dialect, tally)
+    return Table(path.name, rows, lambda: [*dialect.notes, *tally.notes(path.name)], written=True)
+
+
+def is_id(column: str) -> bool:
+    """Whether a name says that the column only numbers the rows."""
+    return bool(_ID.fullmatch(column) or _ID.fullmatch(column.lower()))
+
+
+def text_column(table: Table) -> str:
+    """The column that is meant for the text without doubt.
+
+    Raises:
+        WhichColumn: when it is in doubt.
+    """
+    by_lower = {column.lower(): column for column in reversed(table.columns)}
+    for known in TEXT_NAMES:
+        if known in by_lower:
+            return by_lower[known]
+    others = [column for column in table.columns if not is_id(column)]
+    if len(table.columns) == 1 and others:
+        return others[0]
+    raise WhichColumn(
+        f"Which column of {table.name} holds the text?",
+        f"Choose the column with the text: it has {listed(table.columns)}.",
+    )
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _parquet_rows(path: Path, wanted: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise PlaygroundError("Parquet files need the package pyarrow.", "Run: pip install pyarrow") from None
+
+    def rows() -> Iterator[Row]:
+        try:
+            with parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
+                names = file.schema_arrow.names
+                chosen = list(wanted) if wanted and all(name in names for name in wanted) else None
+                for batch in file.iter_batches(batch_size=512, columns=chosen):
+                    yield from batch.to_pylist()
+        except (pyarrow.ArrowException, OSError, ValueError) as error:
+            raise PlaygroundError(
+                f"{path.name} is not a Parquet table that can be read: {error}.", "Save it again."
+            ) from error
+
+    return rows
