@@ -19,7 +19,7 @@ from playground.ui.language import t
 from playground.ui.live import LIVE, SECONDS, colours_for, curves_of, pace, samples_of, series
 from playground.ui.messages import plain, shown_errors
 from playground.ui.steer import steering
-from playground.ui.watch import STYLE, alt, clock, explain, form, heading
+from playground.ui.watch import STYLE, alt, clock, explain, form, heading, notice
 
 MOST = 7  # rivals drawn beside it: more lines say less
 
@@ -113,6 +113,7 @@ def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
     curves("finetune.curves", shown, labelled_panels() if labelled else run_panels(), alt=alt(run, measured))
     if not measured.newest:
         return
+    st.caption(notice(run, measured))
     if others:
         st.caption(
             t("The strong line is this run; the pale ones are its rivals, with the same text and budget.")

@@ -1,0 +1,105 @@
+"""Whether a run learns its text by heart: told from the gap between its two losses, which a falling curve hides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+LEAST_EVALUATIONS = 4
+SHARE, LEAST_NATS = 0.1, 0.1
+"""A gap is spoken of from a tenth of the validation loss on, and never below so many nats: by some hundredths every run
+does better on what it has seen."""
+LEAST_RISE = 0.02
+"""Nats: a smaller rise of the validation loss is none."""
+SIGMAS = 3.0
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How much better a run knows the text that it learns from.
+
+    Attributes:
+        nats: validation loss minus training loss, just now.
+        grows: whether it still does.
+    """
+
+    nats: float
+    grows: bool
+
+
+def by_heart(train: dict[str, Any], validation: dict[str, Any]) -> Gap | None:
+    """The gap of a run that has begun to learn by heart; None where there is none to speak of.
+
+    There is one when it has become clearly larger, beyond the noise of the evaluations, than the smallest that it was:
+    validation text that is harder from the first step on, and a run that has learned little yet, have none.
+
+    Args:
+        train: columns "step" and "loss"; as many points as there happen to be, None for those that are no numbers.
+        validation: columns "step" and "val_loss".
+    """
+    gaps, losses = gaps_of(train, validation)
+    if len(gaps) < LEAST_EVALUATIONS:
+        return None
+    width = max(1, min(5, len(gaps) // 4))
+    means = np.convolve(gaps, np.ones(width) / width, mode="valid")
+    noise = noise_of(gaps) * np.sqrt(2 / width)  # of the difference of two such means
+    now, least = means[-1], max(0.0, means[:-1].min())
+    if now - least < max(SHARE * losses[-width:].mean(), LEAST_NATS, SIGMAS * noise):
+        return None
+    earlier = means[-1 - max(1, len(means) // 4)]
+    return Gap(float(now), bool(now - earlier > max(SIGMAS * noise, 0.02 * now)))
+
+
+def gaps_of(train: dict[str, Any], validation: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """At each evaluation, the validation loss minus the mean training loss around it; and the validation losses."""
+    steps, losses = _finite(train.get("step", ()), train.get("loss", ()))
+    at, told = _finite(validation.get("step", ()), validation.get("val_loss", ()))
+    if not len(steps) or not len(at):
+        return np.array([]), np.array([])
+    reach = np.median(np.diff(at)) / 2 if len(at) > 1 else 0.0
+    gaps = []
+    for step, loss in zip(at, told, strict=True):
+        near = np.abs(steps - step) <= min(reach, 0.15 * step)  # early on the loss falls steeply: only beside it
+        beside = losses[near].mean() if near.any() else np.interp(step, steps, losses)
+        gaps.append(loss - beside)
+    return np.array(gaps), told
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The evaluation since which the validation loss rises.
+
+    Attributes:
+        step, loss: where it was lowest.
+        alone: whether the training loss has not risen with it.
+    """
+
+    step: int
+    loss: float
+    alone: bool
+
+
+def turned(train: dict[str, Any], validation: dict[str, Any]) -> Turn | None:
+    """Where the validation loss turned; None where it has not risen by more than its noise. Columns as in `by_heart`."""
+    gaps, losses = gaps_of(train, validation)
+    if len(gaps) < 2:
+        return None
+    best = int(losses.argmin())
+    if losses[-1] - losses[best] <= max(LEAST_RISE, SIGMAS * noise_of(losses)):
+        return None
+    alone = gaps[-1] - gaps[best] > (losses[-1] - losses[best]) / 2
+    at = _finite(validation["step"], validation["val_loss"])[0]
+    return Turn(int(at[best]), float(losses[best]), bool(alone))
+
+
+def noise_of(values: np.ndarray) -> float:
+    """The standard deviation about a line that bends little, from the median second difference (1.48 · √6 of it)."""
+    return float(1.4826 * np.median(np.abs(np.diff(values, 2))) / np.sqrt(6)) if len(values) > 4 else 0.0
+
+
+def _finite(steps: Sequence[float], values: Sequence[float | None]) -> tuple[np.ndarray, np.ndarray]:
+    """The points that are numbers, each step once, in order."""
+    found = {step: value for step, value in zip(steps, values, strict=False) if value is not None and np.isfinite(value)}
+    order = sorted(found)
+    return np.array(order, dtype=float), np.array([found[step] for step in order], dtype=float)
