@@ -32,6 +32,18 @@ def attention_weights(
     }
 
 
+def may_look(part: str, causal: bool, n_queries: int, n_keys: int) -> np.ndarray:
+    """Where a query may look at a key ``[queries, keys]``: at all of them, or at itself and what came before.
+
+    Args:
+        part: as in :func:`attention_weights`.
+        causal: whether the model reads in one direction; the decoder of an encoder–decoder always does.
+    """
+    if part == "decoder" or (part == "self" and causal):
+        return np.tri(n_queries, n_keys, dtype=bool)
+    return np.ones((n_queries, n_keys), dtype=bool)
+
+
 def entropy(weights: np.ndarray) -> np.ndarray:
     """How widely a head looks: −Σ w ln w (nats), the mean over queries; ``[..., queries, keys]`` to ``[...]``.
 
@@ -70,12 +82,12 @@ def pooled(weights: np.ndarray, largest: int) -> np.ndarray:
     """A small picture: the largest weight of each square, so that a thin line stays to be seen.
 
     Args:
-        weights: ``[..., queries, keys]``.
+        weights: ``[..., queries, keys]``; NaN, such as where a query may not look, stays only where a square has no other.
         largest: rows and columns that the picture may have.
     """
     for axis in (-2, -1):
         n = weights.shape[axis]
         if n > largest:
             edges = np.arange(largest) * n // largest
-            weights = np.maximum.reduceat(weights, edges, axis=axis)
+            weights = np.fmax.reduceat(weights, edges, axis=axis)
     return weights

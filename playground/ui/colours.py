@@ -43,18 +43,19 @@ SEQUENTIAL = [
     "#fee838",
 ]
 """Cividis (Nuñez et al. 2018): from little to much, the same with and without colour."""
-DIVERGING = [
-    "#b35806",
-    "#e08214",
-    "#fdb863",
-    "#fee0b6",
-    "#f7f7f7",
-    "#d8daeb",
-    "#b2abd2",
-    "#8073ac",
-    "#542788",
-]
-"""PuOr (ColorBrewer): from negative over nothing to positive."""
+DIVERGING = {
+    "day": ["#b35806", "#e08214", "#fdb863", "#fee0b6", None, "#d8daeb", "#b2abd2", "#8073ac", "#542788"],
+    "night": ["#fdc98a", "#e8983a", "#a8651c", "#5a3c1c", None, "#3a3657", "#6a60a3", "#a198d3", "#d6d1f2"],
+}
+"""PuOr (ColorBrewer), from negative over nothing to positive: nothing is the page itself (None), so that by night, where
+the scale goes from dark to bright, it is no lamp."""
+BELOW, ABOVE = "#e08214", "#8073ac"
+"""One negative, one positive thing, as in the scale."""
+
+
+def diverging(warm: bool = False) -> dict[str, list[str | None]]:
+    """The scale; warm: what is above 0 is orange, as harm is everywhere."""
+    return {when: colours[::-1] if warm else colours for when, colours in DIVERGING.items()}
 
 
 def scale(colours: list[str]) -> list[list[float | str]]:

@@ -2,6 +2,7 @@
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const bytes = Uint8Array.from(atob(data.values), (c) => c.charCodeAt(0)), w = new Float32Array(bytes.buffer);
+  const may = (i, j) => !Number.isNaN(w[i * data.keys.length + j]);
   const n = data.queries.length, m = data.keys.length, row = n > 80 || m > 80 ? 16 : 24;
   const space = "http://www.w3.org/2000/svg";
   root.kept ??= new Set();
@@ -43,7 +44,7 @@ export default function ({ data, parentElement }) {
     const floor = ids.size ? 0.004 : n * m > 4096 ? 0.12 : 0.03;
     for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) {
       const v = w[i * m + j], mine = ids.has(`q${i}`) || ids.has(`k${j}`);
-      if (ids.size && !mine) continue;
+      if ((ids.size && !mine) || !may(i, j)) continue;
       if (ids.has(`q${i}`)) sides.k[j] += v;
       if (ids.has(`k${j}`)) sides.q[i] += v;
       if (v > floor) found.push(make("line", { x1: left, y1: middle(i), x2: right, y2: middle(j), "stroke-opacity": Math.min(1, v).toFixed(3) }));
@@ -54,11 +55,13 @@ export default function ({ data, parentElement }) {
       box.setAttribute("fill-opacity", chosen ? 0.45 : Math.min(0.85, sides[side][i]).toFixed(3));
     });
     shade("q"); shade("k");
+    const asking = [...ids].filter((id) => id[0] === "q").map((id) => +id.slice(1)), closed = (j) => asking.length > 0 && !asking.some((i) => may(i, j));
+    boxes.k.forEach((box, j) => box.nextSibling.setAttribute("opacity", closed(j) ? 0.3 : 1));
     if (!ids.size) { told.textContent = data.words.hint; return; }
     const side = [...ids].some((id) => id[0] === "q") ? "k" : "q", words = side === "k" ? data.keys : data.queries;
     const top = [...sides[side]].map((v, i) => [v, i]).sort((a, b) => b[0] - a[0]).slice(0, 5).filter(([v]) => v > 0.0005);
     const name = ids.size > 1 ? data.words.sum.replace("{n}", ids.size) : visible((([...ids][0][0] === "q") ? data.queries : data.keys)[+[...ids][0].slice(1)]);
-    told.replaceChildren(element("b", { class: "mono" }, name), " → ", top.map(([v, i]) => `${visible(words[i])} ${v.toFixed(3)}`).join(" · "));
+    told.replaceChildren(element("b", { class: "mono" }, name), " → ", top.map(([v, i]) => `${visible(words[i])} ${v.toFixed(3)}`).join(" · "), boxes.k.some((_, j) => closed(j)) ? ` · ${data.words.closed}` : "");
   }
   const picture = () => [svgFile(root, svg.innerHTML, width, height), width, height];
   root.replaceChildren(element("div", { class: "buttons" }, ...saveButtons(data.file, picture)), element("div", { class: "scroll" }, svg), told);

@@ -14,7 +14,7 @@ def attention_lines(
     """Draws them. Pointing at a token leaves its lines alone; clicks keep several and add them up.
 
     Args:
-        weights: ``[queries, keys]``.
+        weights: ``[queries, keys]``; NaN where a query may not look.
         queries, keys: tokens.
         alt: one sentence for a screen reader.
     """
@@ -32,6 +32,7 @@ def attention_lines(
             "file": key.replace(".", "-"),
             "words": {
                 "query": t("looks"), "key": t("is looked at"), "sum": t("added up over {n} tokens"),
+                "closed": t("may not look at what comes after it"),
                 "hint": t("Point at a token to see only its lines; click tokens to keep and add them."),
             },
         },

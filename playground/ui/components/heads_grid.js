@@ -3,12 +3,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const [layers, heads, r, c] = data.shape;
   const bytes = Uint8Array.from(atob(data.values), (x) => x.charCodeAt(0));
-  const parts = data.colours.map((x) => [1, 3, 5].map((at) => parseInt(x.slice(at, at + 2), 16)));
-  const colour = (value) => {
-    const at = (value / 255) * (parts.length - 1), low = Math.min(parts.length - 2, Math.floor(at));
-    return parts[low].map((p, i) => p + (parts[low + 1][i] - p) * (at - low));
-  };
-  const table = Array.from({ length: 256 }, (_, v) => colour(v));
+  const table = ramp(onGround(data.colours, themed(root)[1]), 255), ink = themed(root)[0]; // a byte of 0 is no value
   const shape = `${layers} ${heads}`;
   if (root.shape !== shape) {
     root.shape = shape;
@@ -25,7 +20,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (data.lines) {
       context.strokeStyle = data.colour;
       for (let i = 0; i < r; i++) for (let j = 0; j < c; j++) {
-        const weight = bytes[start + i * c + j] / 255;
+        const weight = (bytes[start + i * c + j] - 1) / 254;
         if (weight < 0.08) continue;
         context.globalAlpha = weight;
         context.beginPath();
@@ -36,10 +31,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
       context.globalAlpha = 1;
     } else {
       const pixels = new ImageData(c, r);
-      for (let i = 0; i < r * c; i++) pixels.data.set([...table[bytes[start + i]], 255], 4 * i);
+      for (let i = 0; i < r * c; i++) if (bytes[start + i]) pixels.data.set([...table[bytes[start + i] - 1], 255], 4 * i);
       const picture = document.createElement("canvas");
       picture.width = c; picture.height = r;
       picture.getContext("2d").putImageData(pixels, 0, 0);
+      if (bytes.subarray(start, start + r * c).includes(0)) hatch(context, ink, 0, 0, 96, 96);
       context.imageSmoothingEnabled = false;
       context.drawImage(picture, 0, 0, 96, 96);
     }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from playground.ui.colours import SEQUENTIAL
+from playground.ui.colours import diverging as diverging_colours
 from playground.ui.components import component, nothing
 from playground.ui.language import t
 
@@ -20,11 +21,14 @@ def heads_grid(
     colour: str = "#0f7fc4",
     tools: bool = True,
     of: str = "",
+    diverging: bool = False,
+    warm: bool = False,
 ) -> tuple[int, int] | None:
     """Draws them and returns the (layer, head) clicked in this rerun.
 
     Args:
-        pictures: weights from 0 to 1, ``[layers, heads, r, c]``, already small.
+        pictures: weights from 0 to 1, ``[layers, heads, r, c]``, already small; where one is NaN the page shows through,
+            hatched.
         labels: under each picture, ``[layers][heads]``; "" for none.
         tips: what pointing at a picture tells.
         selected: the head that is outlined.
@@ -32,12 +36,17 @@ def heads_grid(
         lines: draw lines from left (queries) to right (keys) instead of cells.
         colour: of the lines.
         tools: buttons to save the pictures.
+        diverging: the values are from -1 over 0, which has the page's own colour, to 1; warm: what is above 0 is
+            orange, as harm is everywhere.
         of: what they are pictures of, such as "27 × 27"; kept on the element.
     """
     import numpy as np
 
-    small = np.clip(np.asarray(pictures) * 255, 0, 255).round().astype(np.uint8)
-    answer = component("heads_grid", "text", "save")(
+    small = np.asarray(pictures)
+    low = -1.0 if diverging else 0.0
+    shades = 1 + np.clip((np.nan_to_num(small) - low) / (1 - low) * 254, 0, 254).round()  # a byte of 0 is no value
+    small = np.where(np.isnan(small), 0, shades).astype(np.uint8)
+    answer = component("heads_grid", "text", "plot", "ramp", "save")(
         key=key,
         data={
             "shape": list(small.shape),
@@ -51,7 +60,7 @@ def heads_grid(
             "of": of,
             "file": key.replace(".", "-"),
             "colour": colour,
-            "colours": SEQUENTIAL,
+            "colours": diverging_colours(warm) if diverging else {"day": SEQUENTIAL, "night": SEQUENTIAL},
             "words": {"layer": t("Layer"), "head": t("Head"), "all": t("All heads; choose one")},
         },
         on_clicked_change=nothing,

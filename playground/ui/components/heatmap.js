@@ -4,15 +4,7 @@ function floats(text) {
   return new Float32Array(bytes.buffer);
 }
 
-/** 256 colours between those given, as [r, g, b]. */
-function ramp(colours) {
-  const parts = colours.map((c) => [1, 3, 5].map((at) => parseInt(c.slice(at, at + 2), 16)));
-  return Array.from({ length: 256 }, (_, index) => {
-    const at = (index / 255) * (parts.length - 1), low = Math.min(parts.length - 2, Math.floor(at));
-    return parts[low].map((value, channel) => Math.round(value + (parts[low + 1][channel] - value) * (at - low)));
-  });
-}
-
+const SHADES = 257; // odd: the middle of a scale is one of them
 const SEEN = 2.5; // pixels: the smallest cell that is seen
 const CURVE = 140; // pixels under the picture
 const shorten = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
@@ -20,16 +12,29 @@ const shorten = (text, most) => (text.length > most ? text.slice(0, most - 1) + 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   if (!root.querySelector("canvas")) {
-    root.innerHTML = `<div class="tools"><span class="legend"><span></span><b></b><i></i><b></b></span>
+    root.innerHTML = `<div class="tools"><span class="legend"><span></span><b></b><i></i><b></b></span><span class="legend closed"><i></i><b></b></span>
       <label class="zoom"><span></span><input type="range" min="0" max="100" value="0"></label><span class="buttons"></span></div>
       <div class="scroll"><canvas tabindex="0" role="img"></canvas></div><p class="told" aria-live="polite"></p>`;
   }
   const canvas = root.querySelector("canvas"), scroll = root.querySelector(".scroll"), told = root.querySelector(".told");
-  const [n, m] = data.shape, values = floats(data.values), [low, high] = data.span, colours = ramp(data.colours);
+  const [n, m] = data.shape, values = floats(data.values), [low, high] = data.span;
   const said = data.tokens ? visible : String, rows = data.rows.map(said), columns = data.columns.map(said);
   canvas.setAttribute("aria-label", data.alt);
-  const picture = coloured(values, n, m);
-  let small = null;
+  const closed = values.some((v) => !Number.isFinite(v));
+  let ground = null, colours, picture, small;
+
+  /** The colours and the picture on the page as it is now, by day or by night. */
+  function grounded() {
+    const now = themed(root)[1];
+    if (now === ground) return;
+    ground = now;
+    const scale = onGround(data.colours, ground);
+    colours = ramp(scale, SHADES);
+    picture = coloured(values, n, m);
+    small = null;
+    root.querySelector(".legend i").style.background = `linear-gradient(90deg, ${scale.join(", ")})`;
+  }
+  const shade = (v) => colours[Math.max(0, Math.min(SHADES - 1, Math.round(((SHADES - 1) * (v - low)) / (high - low || 1))))];
 
   /** One pixel a cell. */
   function coloured(values, n, m) {
@@ -37,7 +42,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     canvas.width = m; canvas.height = n;
     for (let i = 0; i < n * m; i++) {
       if (!Number.isFinite(values[i])) continue;
-      const [r, g, b] = colours[Math.max(0, Math.min(255, Math.round((255 * (values[i] - low)) / (high - low || 1))))];
+      const [r, g, b] = shade(values[i]);
       pixels.data.set([r, g, b, 255], 4 * i);
     }
     canvas.getContext("2d").putImageData(pixels, 0, 0);
@@ -61,7 +66,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   const zoom = root.querySelector(".zoom input");
   let at = root.cursor && root.cursor[0] < n && root.cursor[1] < m ? root.cursor : null;
-  let frame = null;
+  cancelAnimationFrame(root.frame); // asked for by the call before: it would draw the former values over these
+  root.frame = null;
 
   function layout() {
     const width = scroll.clientWidth || 600, longest = Math.max(1, ...rows.map((r) => Math.min(14, r.length)));
@@ -80,6 +86,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, L.width, L.height);
     context.imageSmoothingEnabled = false;
+    if (closed) hatch(context, ink, L.left, L.top, L.w * m, L.h * n);
     context.drawImage(fitting(L), L.left, L.top, L.w * m, L.h * n);
     context.fillStyle = context.strokeStyle = ink;
     context.font = `13px ${style.getPropertyValue("--st-code-font") || "monospace"}`;
@@ -123,7 +130,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) {
         const v = values[i * m + j];
         if (!Number.isFinite(v)) continue;
-        const [r, g, b] = colours[Math.max(0, Math.min(255, Math.round((255 * (v - low)) / (high - low || 1))))];
+        const [r, g, b] = shade(v);
         context.fillStyle = r * 0.299 + g * 0.587 + b * 0.114 > 140 ? "#111" : "#fff";
         context.fillText(brief(v, 3), L.left + (j + 0.5) * L.w, L.top + (i + 0.5) * L.h);
       }
@@ -161,7 +168,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
 
   function paint() {
-    frame = null;
+    root.frame = null;
+    grounded();
     const L = (root.layout = layout()), scale = window.devicePixelRatio || 1;
     canvas.style.width = `${L.width}px`; canvas.style.height = `${L.height}px`;
     canvas.width = L.width * scale; canvas.height = L.height * scale;
@@ -169,14 +177,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
     canvas.dataset.shape = `${n} × ${m}`;
     root.querySelector(".zoom").style.visibility = data.tools && (L.fit < 12 || zoom.value > 0 || L.h < 12) ? "visible" : "hidden";
   }
-  const later = () => { if (!frame) frame = requestAnimationFrame(paint); };
+  const later = () => { if (!root.frame) root.frame = requestAnimationFrame(paint); };
 
   function tell() {
     if (!at) { told.textContent = data.hint ? data.words.hint : ""; return; }
     const [i, j] = at, v = values[i * m + j], note = data.notes ? ` · ${data.notes[i][j]}` : "";
     const fresh = data.newRows && i >= n - data.newRows ? ` (${data.words.new})` : "";
     told.replaceChildren(`${data.names[0]} `, element("b", { class: "mono" }, rows[i]), `${fresh} · ${data.names[1]} `,
-      element("b", { class: "mono" }, columns[j]), ` · ${data.names[2]} `, element("b", {}, brief(v, 4)), note);
+      element("b", { class: "mono" }, columns[j]), " · ",
+      ...(Number.isFinite(v) ? [`${data.names[2]} `, element("b", {}, brief(v, 4)), note] : [data.empty || "–"]));
   }
   function move(cell) {
     if (cell && at && cell[0] === at[0] && cell[1] === at[1]) return;
@@ -205,13 +214,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   zoom.oninput = later;
   root.querySelector(".zoom span").textContent = data.words.zoom;
-  const [unit, first, bar, last] = root.querySelector(".legend").children;
+  const [unit, first, , last] = root.querySelector(".legend").children;
   unit.textContent = data.names[2]; first.textContent = brief(low, 3); last.textContent = brief(high, 3);
-  bar.style.background = `linear-gradient(90deg, ${data.colours.join(", ")})`;
+  root.querySelector(".closed").hidden = !(closed && data.empty);
+  root.querySelector(".closed b").textContent = data.empty;
 
   function svg() {
     const L = root.layout, ink = themed(root)[0], size = Math.min(13, Math.max(6, L.h)), lines = [];
     const text = (x, y, words, more) => lines.push(`<text x="${x}" y="${y}" fill="${ink}" ${more}>${safe(words)}</text>`);
+    if (closed) lines.push(svgHatch(ink, L.left, L.top, L.w * m, L.h * n));
     lines.push(`<image x="${L.left}" y="${L.top}" width="${L.w * m}" height="${L.h * n}" preserveAspectRatio="none" style="image-rendering:pixelated" href="${fitting(L).toDataURL()}"/>`);
     const rowStep = Math.max(1, Math.ceil(13 / L.h)), columnStep = L.flat ? 1 : Math.max(1, Math.ceil(16 / L.w));
     rows.forEach((r, i) => i % rowStep || text(L.left - 7, L.top + (i + 0.5) * L.h + 4, shorten(r, 14), `text-anchor="end" font-size="${Math.max(size, 11)}"`));
@@ -236,5 +247,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   let width = scroll.clientWidth;
   root.watcher = new ResizeObserver(() => { if (scroll.clientWidth !== width) { width = scroll.clientWidth; later(); } });
   root.watcher.observe(scroll);
-  return () => root.watcher?.disconnect();
+  return whenGone(parentElement, () => {
+    root.watcher.disconnect();
+    cancelAnimationFrame(root.frame);
+  });
 }

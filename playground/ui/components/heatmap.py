@@ -4,9 +4,13 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from playground.ui.colours import DIVERGING, SEQUENTIAL
+from playground.ui.colours import SEQUENTIAL
+from playground.ui.colours import diverging as diverging_colours
 from playground.ui.components import component, nothing
 from playground.ui.language import t
+
+FLOOR = 1e-3
+"""Of signed values: what is smaller everywhere is rounding, and is drawn as nothing."""
 
 
 def heatmap(
@@ -18,6 +22,9 @@ def heatmap(
     alt: str,
     span: tuple[float, float] | None = None,
     diverging: bool = False,
+    floor: float = FLOOR,
+    warm: bool = False,
+    empty: str = "",
     selected: tuple[int, int] | None = None,
     clickable: bool = False,
     written: bool = False,
@@ -33,12 +40,15 @@ def heatmap(
     """Draws it and returns the cell clicked in this rerun.
 
     Args:
-        values: ``[rows, columns]``; NaN is drawn empty.
+        values: ``[rows, columns]``; where it is NaN the page shows through, hatched.
         rows, columns: labels; tokens as ``Tokenizer.pieces`` gives them.
         names: what a row, a column and a value are, such as ("query", "key", "weight").
         alt: one sentence for a screen reader.
         span: the values of the first and the last colour; the values' own unless told.
-        diverging: for values around 0, which is drawn pale.
+        diverging: for values around 0, which has the page's own colour.
+        floor: the last colours of a diverging map stand for at least this value, so that next to nothing looks so.
+        warm: what is above 0 is orange, as harm is everywhere.
+        empty: what an empty cell means, such as "may not look".
         selected: the cell that is outlined; a row of -1 or a column of -1 outlines a whole column or row.
         clickable: a click, or Enter on the cell under the cursor, is reported.
         written: numbers in the cells, where they fit.
@@ -57,9 +67,9 @@ def heatmap(
     finite = values[np.isfinite(values)]
     low, high = span or ((float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0))
     if diverging:
-        high = max(abs(low), abs(high)) or 1.0
+        high = max(abs(low), abs(high), floor)
         low = -high
-    answer = component("heatmap", "text", "plot", "save")(
+    answer = component("heatmap", "mounted", "text", "plot", "ramp", "save")(
         key=key,
         data={
             "shape": list(values.shape),
@@ -69,7 +79,8 @@ def heatmap(
             "names": list(names),
             "alt": alt,
             "span": [low, high],
-            "colours": DIVERGING if diverging else SEQUENTIAL,
+            "colours": diverging_colours(warm) if diverging else {"day": SEQUENTIAL, "night": SEQUENTIAL},
+            "empty": empty,
             "selected": list(selected) if selected else None,
             "clickable": clickable,
             "written": written,

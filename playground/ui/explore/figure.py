@@ -35,6 +35,9 @@ def figure(
         data: arrays by name, for the .npz.
         table: for the .csv.
     """
+    for axis in (*fig.select_xaxes(), *fig.select_yaxes()):
+        if axis.exponentformat is None:  # else plotly writes 0.00015 as "150µ"
+            axis.exponentformat = "power" if axis.type == "log" else "none"
     if height:
         fig.update_layout(height=height)
     name = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")

@@ -7,9 +7,8 @@ import torch.nn.functional as F
 
 from models.build import build
 from models.spec import ModelSpec
-from playground.inspection.attention import attention_weights, distance, entropy, pooled, rollout
+from playground.inspection.attention import attention_weights, distance, entropy, may_look, pooled, rollout
 from playground.inspection.capture import capture
-from playground.inspection.heads import induction_scores, score_heads
 
 SMALL = {"vocab_size": 40, "d_model": 32, "n_layers": 2, "n_heads": 4, "context_length": 16}
 SPECS = {
@@ -102,33 +101,21 @@ def test_a_small_picture_keeps_the_largest_weight_of_each_square():
     assert pooled(weights, 200).shape == (100, 90)
 
 
-def made(ids: list[int], looks) -> np.ndarray:
-    """A head whose every query looks at one key."""
-    weights = np.zeros((1, 1, len(ids), len(ids)))
-    for query in range(len(ids)):
-        weights[0, 0, query, looks(query)] = 1
-    return weights
+def test_a_small_picture_leaves_paper_only_where_a_square_has_nothing_else():
+    weights = np.where(np.tri(4, dtype=bool), 0.25, np.nan)
+    small = pooled(weights, 2)
+    assert np.isnan(small[0, 1]) and small[0, 0] == small[1, 0] == small[1, 1] == 0.25
 
 
-def test_heads_get_the_name_of_what_they_do():
-    ids = [4, 5, 6, 7, 4, 5, 6, 7]
-    for kind, looks in {
-        "previous": lambda i: max(0, i - 1),
-        "first": lambda i: 0,
-        "same": lambda i: i - 4 if i >= 4 else i,
-        "induction": lambda i: i - 3 if i >= 4 else i,
-    }.items():
-        scores = score_heads(made(ids, looks), ids)
-        assert scores.label(0, 0)[0] == kind, kind
-        assert scores.scores[kind][0, 0] == 1
-    nobody = score_heads(np.full((1, 1, 8, 8), 1 / 8), ids)
-    assert nobody.label(0, 0) is None
+def test_where_a_token_may_look():
+    assert may_look("self", True, 3, 3).tolist() == np.tri(3, dtype=bool).tolist()
+    assert may_look("decoder", False, 2, 2).tolist() == [[True, False], [True, True]]
+    for part in ("encoder", "cross", "self"):
+        assert may_look(part, part != "self", 2, 5).all()
 
 
-def test_no_token_twice_means_no_induction_to_see():
-    scores = score_heads(np.full((1, 1, 3, 3), 1 / 3), [4, 5, 6])
-    assert np.isnan(scores.scores["induction"]).all()
-
-
-def test_an_untrained_model_has_no_induction_head():
-    assert induction_scores(seeded("gpt2"), range(4, 40)).max() < 0.3
+@pytest.mark.parametrize("name", SPECS)
+def test_a_model_looks_where_it_may_and_nowhere_else(name):
+    for part, weights in attention_weights(seeded(name), IDS, source_of(name)).items():
+        seen = may_look(part, SPECS[name].is_causal, *weights.shape[-2:])
+        assert ((weights > 0) == seen).all(), part
