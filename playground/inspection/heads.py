@@ -1,4 +1,4 @@
-"""Heads that do something with a name: look at the token before, at the first one, at the same one, or copy."""
+"""Heads that do something with a name, such as to look at the token before or to copy; told only where chance cannot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,22 @@ import numpy as np
 from torch import nn
 
 from playground.errors import PlaygroundError
-from playground.inspection.attention import attention_weights
+from playground.inspection.attention import attention_weights, may_look
 from playground.text.masking import N_SPECIAL
 
-KINDS = ("previous", "first", "same", "induction")
+CAUSAL = ("previous", "first", "itself", "same", "induction")
+BOTH_WAYS = ("previous", "next", "first", "last", "itself", "same")
+"""The kinds of heads that see what comes after, too: they need not copy from the past, and have the other half of the text."""
+KINDS = tuple(dict.fromkeys((*CAUSAL, *BOTH_WAYS)))
 RECOGNISED = 0.3
 """The score from which a head is called by a name: about a third of its attention does just that."""
+MARGIN = 0.1
+"""So much the score is above that of every other kind."""
+SIGMAS = 6.0
+"""And so many standard deviations above that of a head which looks as sharply, but anywhere: some hundred heads times six
+kinds are judged at once, and few queries make long tails."""
+LEAST_TOKENS, LEAST_QUERIES = 20, 6
+"""Shorter texts, and places that fewer tokens have, tell no head by."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +31,28 @@ class HeadScores:
 
     Attributes:
         scores: kind → ``[layers, heads]``; NaN where the text has no place to tell by.
+        sigmas: kind → how many standard deviations that is above chance; -inf where too few queries can tell.
+        n: tokens of the text.
     """
 
     scores: dict[str, np.ndarray]
+    sigmas: dict[str, np.ndarray]
+    n: int
+
+    @property
+    def is_long_enough(self) -> bool:
+        """Whether the text is long enough to name a head by."""
+        return self.n >= LEAST_TOKENS
 
     def label(self, layer: int, head: int) -> tuple[str, float] | None:
-        """The kind with the highest score, if it is high enough to speak of."""
-        best = max(
-            KINDS,
-            key=lambda kind: np.nan_to_num(self.scores[kind][layer, head]) if kind in self.scores else 0,
-        )
-        score = float(np.nan_to_num(self.scores[best][layer, head]))
-        return (best, score) if score >= RECOGNISED else None
+        """The kind with the highest score, where text, score and margin are enough to speak of one."""
+        able = [kind for kind in self.scores if np.isfinite(self.sigmas[kind][layer, head])]
+        ranked = sorted(((float(self.scores[kind][layer, head]), kind) for kind in able), reverse=True)
+        (score, best), (second, _) = [*ranked, (0.0, ""), (0.0, "")][:2]
+        if not best:
+            return None
+        clear = score >= max(RECOGNISED, second + MARGIN) and self.sigmas[best][layer, head] >= SIGMAS
+        return (best, score) if self.is_long_enough and clear else None
 
     def strongest(self, kind: str) -> tuple[int, int, float]:
         """The head that does it most: layer, head, score."""
@@ -41,35 +61,58 @@ class HeadScores:
         return int(layer), int(head), float(table[layer, head])
 
 
-def score_heads(weights: np.ndarray, ids: Sequence[int]) -> HeadScores:
+def score_heads(weights: np.ndarray, ids: Sequence[int], causal: bool = True) -> HeadScores:
     """What the heads do on one text.
 
-    The mean, over the queries where it can be told, of the attention to: the token before ("previous"); the first
-    token, for queries from the third on ("first"); earlier tokens equal to the query's ("same"); the tokens that came
-    after those ("induction", Elhage et al. 2021).
+    The mean, over the queries where it can be told, of the attention to: the token before ("previous") or after
+    ("next"); the first or the last token, for queries that are none of the two nor beside it; the query "itself"; other
+    tokens equal to it that it may see ("same"); the tokens that came after those ("induction", Elhage et al. 2021).
 
     Args:
         weights: ``[layers, heads, n, n]`` of a text that looks at itself.
         ids: its ``n`` tokens.
+        causal: whether a query sees only itself and what came before.
     """
-    ids = np.asarray(ids)
+    n, seen = len(ids), may_look("self", causal, len(ids), len(ids))
+    places = places_of(np.asarray(ids))
+    scores, sigmas = {}, {}
+    for kind in CAUSAL if causal else BOTH_WAYS:
+        scores[kind], sigmas[kind] = _share(weights, places[kind] & seen, seen)
+    return HeadScores(scores, sigmas, n)
+
+
+def places_of(ids: np.ndarray) -> dict[str, np.ndarray]:
+    """Where each kind of head looks, ``[query, key]``, were every key to be seen."""
     n = len(ids)
-    earlier = (ids[:, None] == ids[None]) & (np.arange(n)[None] < np.arange(n)[:, None])  # [query, key]
-    after = np.zeros_like(earlier)
-    after[:, 1:] = earlier[:, :-1]
+    same = (ids[:, None] == ids[None]) & ~np.eye(n, dtype=bool)
+    after = np.zeros_like(same)
+    after[:, 1:] = np.tril(same)[:, :-1]
     np.fill_diagonal(after, False)  # a token cannot be copied from itself
-    previous, first = np.eye(n, k=-1, dtype=bool), np.zeros((n, n), dtype=bool)
-    first[2:, 0] = True
-    wanted = {"previous": previous, "first": first, "same": earlier, "induction": after}
-    return HeadScores({kind: _share(weights, places) for kind, places in wanted.items()})
+    first, last = np.zeros((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
+    first[2:, 0] = last[:-2, -1] = True
+    before, behind, itself = (np.eye(n, k=k, dtype=bool) for k in (-1, 1, 0))
+    return {
+        "previous": before, "next": behind, "first": first, "last": last, "itself": itself, "same": same, "induction": after,
+    }  # fmt: skip
 
 
-def _share(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """The mean attention that goes to ``places [query, key]``, over queries that have any; ``[layers, heads]``."""
-    told = places.any(-1)
+def _share(weights: np.ndarray, places: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean attention that goes to ``places [query, key]``, and its distance from chance; ``[layers, heads]`` both.
+
+    The mean is over the queries that have such a place and others besides. Chance is a permutation test whose moments
+    are known: each query's own weights, dealt out anew among the keys that it sees, put on average the places' share of
+    the keys there.
+    """
+    n_places, n_seen = places.sum(-1), seen.sum(-1)
+    told = (n_places > 0) & (n_places < n_seen)
     if not told.any():
-        return np.full(weights.shape[:2], np.nan)
-    return (weights * places).sum(-1)[..., told].mean(-1)
+        return np.full(weights.shape[:2], np.nan), np.full(weights.shape[:2], -np.inf)
+    w, k, m = weights[..., told, :].astype(np.float64), n_places[told], n_seen[told]
+    share = (w * places[told]).sum(-1)
+    mean = w.sum(-1) / m
+    spread = np.maximum((w**2).sum(-1) / m - mean**2, 0)  # of a query's weights among the keys that it sees
+    surprise = (share - k * mean).sum(-1) / np.sqrt((k * (m - k) / np.maximum(m - 1, 1) * spread).sum(-1) + 1e-12)
+    return share.mean(-1), surprise if told.sum() >= LEAST_QUERIES else np.full(weights.shape[:2], -np.inf)
 
 
 def induction_scores(

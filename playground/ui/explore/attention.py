@@ -6,7 +6,7 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import describe, known_runs, speaks
+from playground.ui.choose import describe, known_runs, name_of, speaks
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.attention_lines import attention_lines
 from playground.ui.components.heads_grid import heads_grid
@@ -27,10 +27,17 @@ MOST_TEXTS = 4
 DRAWINGS = {"cells": "Cells", "lines": "Lines"}
 KIND_NAMES = {
     "previous": "previous token",
+    "next": "next token",
     "first": "first token",
+    "last": "last token",
+    "itself": "itself",
     "same": "same token",
     "induction": "induction",
 }
+
+
+TELLING = ("induction", "previous", "next")
+"""What a head that is shown first does: it moves along the text."""
 
 
 def show(scene: Scene) -> None:
@@ -50,7 +57,7 @@ def show(scene: Scene) -> None:
     weights = weights_of(scene, step)[part]
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        head = choose_head(weights, scores_of(scene, step, part), drawing == "lines")
+        head = choose_head(scene, part, weights, scores_of(scene, step, part), drawing == "lines")
     with right:
         large(scene, step, part, way, head, drawing, n_new)
     told(scene, step, part, weights)
@@ -146,12 +153,27 @@ def scores_of(scene: Scene, step: int, part: str) -> Any:
     if part == "cross":
         return None
     ids = scene.source_ids() if part == "encoder" else scene.ids()
-    return score_heads(weights_of(scene, step)[part], ids)
+    return score_heads(weights_of(scene, step)[part], ids, is_causal(scene, part))
 
 
-def tokens_of(scene: Scene, part: str) -> tuple[list[str], list[str]]:
-    """The tokens that look, and those looked at."""
-    return sides(part, scene.tokens(), scene.source_tokens() if part != "self" else [])
+def is_causal(scene: Scene, part: str) -> bool:
+    """Whether a token may look only at itself and at what came before."""
+    return part == "decoder" or (part == "self" and scene.model().spec.is_causal)
+
+
+def on_paper(weights: Any, part: str, causal: bool) -> Any:
+    """The weights ``[..., queries, keys]`` as they are drawn: NaN where a query may not look."""
+    import numpy as np
+
+    from playground.inspection.attention import may_look
+
+    return np.where(may_look(part, causal, *weights.shape[-2:]), weights, np.nan)
+
+
+def tokens_of(scene: Scene, part: str, step: int | None = None) -> tuple[list[str], list[str]]:
+    """What looks, and what is looked at: tokens; to the source looks what is being written."""
+    text = scene.writes(step) if part == "cross" else scene.tokens()
+    return sides(part, text, scene.source_tokens() if part != "self" else [])
 
 
 def sides(part: str, text: list[str], source: list[str]) -> tuple[list[str], list[str]]:
@@ -162,7 +184,7 @@ def sides(part: str, text: list[str], source: list[str]) -> tuple[list[str], lis
 # What is drawn
 
 
-def choose_head(weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
+def choose_head(scene: Scene, part: str, weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
     """All heads; the one chosen is in the address."""
     from playground.inspection.attention import distance, entropy, pooled
 
@@ -185,7 +207,7 @@ def choose_head(weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
         ]
         for i in range(n_layers)
     ]
-    small = pooled(weights, 20 if lines else THUMBNAIL)
+    small = pooled(on_paper(weights, part, is_causal(scene, part)), 20 if lines else THUMBNAIL)
     clicked = heads_grid(
         small, "explore.attention.grid", labels, tips, (layer, head), lines=lines, colour=ARCHITECTURE["decoder"],
         of=f"{weights.shape[2]} × {weights.shape[3]}",
@@ -193,11 +215,31 @@ def choose_head(weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
     if clicked and clicked != (layer, head):
         links.remember(layer=clicked[0], head=clicked[1])
         st.rerun(scope="fragment")
-    st.caption(
-        t("Each picture is a head of layer 0, 1, … from above: rows are the tokens that look, columns those looked at, the "
-          "brighter the more. A head is named where at least {share:.0%} of its attention does just that.", share=0.3)
-    )  # fmt: skip
+    st.caption(heads_sentence(scores, lines))
     return layer, head
+
+
+def heads_sentence(scores: Any, lines: bool) -> str:
+    """How to read the small pictures, and when a head gets a name."""
+    from playground.inspection.heads import LEAST_TOKENS, RECOGNISED
+
+    how = (
+        t("Each picture is a head of layer 0, 1, … from above: on the left the tokens that look, on the right those looked at.")
+        if lines
+        else t("Each picture is a head of layer 0, 1, … from above: rows are the tokens that look, columns those looked at, the "
+               "brighter the more.")
+    )  # fmt: skip
+    if scores is None:
+        return how
+    if not scores.is_long_enough:
+        return how + " " + t(
+            "Heads have no names here: a text of {n} tokens is too short to tell a habit from chance. Type at least {least}.",
+            n=scores.n, least=LEAST_TOKENS,
+        )  # fmt: skip
+    return how + " " + t(
+        "A head is named where at least {share:.0%} of its attention does just that, far more than by chance.",
+        share=RECOGNISED,
+    )  # fmt: skip
 
 
 def most_telling(scores: Any, weights: Any) -> tuple[int, int]:
@@ -209,9 +251,8 @@ def most_telling(scores: Any, weights: Any) -> tuple[int, int]:
     if scores is None:
         layer, head = np.unravel_index(entropy(weights).argmin(), weights.shape[:2])
         return int(layer), int(head)
-    table = np.nan_to_num(
-        np.max([np.nan_to_num(scores.scores[kind]) for kind in ("induction", "previous")], axis=0)
-    )
+    kinds = [kind for kind in TELLING if kind in scores.scores]
+    table = np.max([np.nan_to_num(scores.scores[kind]) for kind in kinds], axis=0)
     layer, head = np.unravel_index(table.argmax(), table.shape)
     return int(layer), int(head)
 
@@ -261,19 +302,21 @@ def large(
             what, at = shown[index]
             with column:
                 if others:
-                    st.caption(f"{plain(what.run.name)}, " + t("step {step:,}", step=at) + f": {plain(what.text[:60])}")
+                    st.caption(f"{plain(name_of(what.run))}, " + t("step {step:,}", step=at) + f": {plain(what.text[:60])}")
                 new = n_new if index == 0 else 0
                 picture(what, at, part, way, head, drawing, str(index) if index else "own", new)
-    st.caption(way_sentence(way, part))
+    st.caption(way_sentence(way, part, is_causal(scene, part), drawing == "lines"))
 
 
 def picture(
     scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, name: str, n_new: int
 ) -> None:
+    import numpy as np
+
     weights = weights_of(scene, step)[part]
     head = min(head[0], len(weights) - 1), min(head[1], weights.shape[1] - 1)
-    values = matrix(scene, step, part, way, head)
-    queries, keys = tokens_of(scene, part)
+    values = on_paper(matrix(scene, step, part, way, head), part, is_causal(scene, part))
+    queries, keys = tokens_of(scene, part, step)
     alt = title_of(way, head)
     if drawing == "lines":
         shown = values[-MOST_LINES:, -MOST_LINES:] if max(values.shape) > MOST_LINES else values
@@ -288,22 +331,54 @@ def picture(
         if max(values.shape) > MOST_LINES:
             st.caption(t("The last {n} tokens: more lines would be a haze.", n=MOST_LINES))
     else:
-        span = (0.0, float(values.max()))
+        span = (0.0, float(np.nanmax(values)))
         heatmap(
             values, f"explore.attention.cells.{name}", queries, keys, (t("query"), t("key"), t("weight")), alt, span,
-            new_rows=n_new if part == "self" else 0,
+            new_rows=n_new if part == "self" else 0, empty=t("may not look: it comes later"),
         )  # fmt: skip
 
 
-def way_sentence(way: str, part: str) -> str:
+def way_sentence(way: str, part: str, causal: bool, lines: bool) -> str:
+    """What is drawn, and what to look for in it; only of things that this drawing of this part can have."""
+    said = [drawn_sentence(way, part, lines)]
+    if way != "rollout" or part == "cross":
+        said.append(cross_sentence(lines) if part == "cross" else look_for(causal, lines))
+    if causal and not lines:
+        said.append(t("Hatched paper: a token may not look at what comes after it."))
+    return " ".join(said)
+
+
+def drawn_sentence(way: str, part: str, lines: bool) -> str:
     if way == "rollout" and part != "cross":
         return t("How much of each input token has reached a place after this layer (Abnar & Zuidema 2020): half of every "
                  "layer is its heads' mean, half the residual connection.")  # fmt: skip
-    if part == "cross":
-        return t("Each row is a token being written, and where in the source the decoder looks for it; rows sum to 1. "
-                 "Where the bright cells run diagonally, the two texts are aligned.")  # fmt: skip
-    return t("Each row sums to 1. Look for a diagonal one to the left (the token before), a bright first column (a place to "
-             "rest), or bright cells right after an earlier copy of the same token (induction).")  # fmt: skip
+    if way == "max":
+        return t("The largest weight that any head of the layer gives.")
+    if lines:
+        return t("The stronger a line, the more of its attention a token on the left gives to the one on the right.")
+    return t("Each row sums to 1.")
+
+
+def cross_sentence(lines: bool) -> str:
+    if lines:
+        return t("On the left is what the decoder writes; its lines show where in the source it looks to write it. Where the "
+                 "lines run side by side, the two texts are aligned.")  # fmt: skip
+    return t("Each row is named by the token that is written there: its bright cells show where in the source the decoder "
+             "looks to write it. Where they run diagonally, the two texts are aligned.")  # fmt: skip
+
+
+def look_for(causal: bool, lines: bool) -> str:
+    if lines and causal:
+        return t("Look for lines one step up (the token before), many that meet at the first token (a place to rest), or lines "
+                 "to just after an earlier copy of the same token (induction).")  # fmt: skip
+    if lines:
+        return t("Look for lines one step up or down (the token before or after), many that meet at one token, or lines between "
+                 "two copies of a token.")  # fmt: skip
+    if causal:
+        return t("Look for a diagonal one to the left (the token before), a bright first column (a place to rest), or bright "
+                 "cells right after an earlier copy of the same token (induction).")  # fmt: skip
+    return t("Look for a diagonal one to the left or to the right (the token before or after), a bright column (a token that "
+             "many look at), or bright cells where the same token stands again.")  # fmt: skip
 
 
 # With what it is compared
@@ -382,7 +457,7 @@ def told(scene: Scene, step: int, part: str, weights: Any) -> None:
                 t("Distance (tokens)"): lengths[i, j],
             }
             if scores:
-                row |= {t(name): float(scores.scores[kind][i, j]) for kind, name in KIND_NAMES.items()}
+                row |= {t(KIND_NAMES[kind]): float(table[i, j]) for kind, table in scores.scores.items()}
             if random_scores is not None:
                 row[t("induction, random tokens")] = float(random_scores[i, j])
             rows.append(row)

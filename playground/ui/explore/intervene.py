@@ -18,6 +18,7 @@ from playground.ui.language import t
 VIEW = "explore.intervene"
 PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
 UNCHANGED = 0.01  # nats: a token whose loss moves by less keeps its colour
+FLOOR = 0.1  # nats a token: the fullest colour, and the end of an axis, stand for at least so much
 HOW = {"zero": "nothing", "mean": "their mean over the text", "patch": "what they gave on another text"}
 HOW_GATES = {"hold": "held at a level", "patch": "as on another text"}
 GATES = {
@@ -118,20 +119,22 @@ def choose_heads(harm: Any, part: str, how: str) -> list[tuple[int, int]]:
 
     n_layers, n_heads = harm.shape
     off = pairs("off", n_layers, n_heads)
-    shares = np.clip(harm / max(harm.max(), 1e-9), 0, 1)[:, :, None, None]
+    shares = np.clip(harm / max(np.abs(harm).max(), FLOOR), -1, 1)[:, :, None, None]
     labels = [[f"{harm[i, j]:+.2f}".replace("-0.00", "+0.00") for j in range(n_heads)] for i in range(n_layers)]
     tips = [[t("Alone, changing it changes the loss by {harm:+.3f} nats a token. Click to switch it.", harm=harm[i, j])
              for j in range(n_heads)] for i in range(n_layers)]  # fmt: skip
-    clicked = heads_grid(shares, f"{VIEW}.grid.{part}", labels, tips, None, off)
+    clicked = heads_grid(shares, f"{VIEW}.grid.{part}", labels, tips, None, off, diverging=True, warm=True)
     if clicked:
         off = [pair for pair in off if pair != clicked] if clicked in off else sorted([*off, clicked])
         links.remember(off=",".join(f"{i}.{j}" for i, j in off))
         st.rerun(scope="fragment")
     st.caption(
-        t("Click heads to switch them off and on again. The brighter, the more the loss (nats a token) grows without it.")
+        t("Click heads to switch them off and on again. Without an orange head the loss (nats a token) grows, without a purple "
+          "one it falls; the stronger the colour, the more.")
         if how != "patch"
-        else t("Click heads to patch them. The brighter, the more the loss (nats a token) grows with what it gave there.")
-    )
+        else t("Click heads to patch them. With what an orange head gave there the loss (nats a token) grows, with a purple one "
+               "it falls; the stronger the colour, the more.")
+    )  # fmt: skip
     return off
 
 
@@ -144,7 +147,9 @@ def ranking(harm: Any, part: str, how: str) -> None:
     order = sorted(found, key=lambda pair: -harm[pair])
     table = pd.DataFrame([(i, j, harm[i, j]) for i, j in order], columns=["layer", "head", "harm"])
     best = order[0]
-    if how == "patch":
+    if np.abs(harm).max() < UNCHANGED:
+        caption = nothing_missed()
+    elif how == "patch":
         caption = t("Each head alone from the other text. The one that carries most of the difference is layer {layer}, head "
                     "{head}; where a bar is 0, both texts made the head do the same.", layer=best[0], head=best[1])  # fmt: skip
     else:
@@ -153,6 +158,12 @@ def ranking(harm: Any, part: str, how: str) -> None:
     shown = order[:24]
     bars([f"{i}.{j}" for i, j in shown], [harm[pair] for pair in shown], f"{VIEW}.ranking.{part}", caption,
          t("Head (layer.head), the most needed first"), {"harm": np.asarray(harm)}, table)  # fmt: skip
+
+
+def nothing_missed() -> str:
+    """Instead of naming the first of equals."""
+    return t("No change alone moves the loss by {least} nats a token: this text is too easy, or too short, to miss a part of the "
+             "model. Try a longer or a less usual one.", least=UNCHANGED)  # fmt: skip
 
 
 def bars(
@@ -176,6 +187,8 @@ def bars(
     by_name, by_value = (fig.update_yaxes, fig.update_xaxes) if lying else (fig.update_xaxes, fig.update_yaxes)
     by_name(title=axis, type="category", automargin=True, **({"autorange": "reversed"} if lying else {}))
     by_value(title=t("Change of the loss (nats a token)"))
+    if max(map(abs, values), default=0) < FLOOR:  # so that next to nothing looks so
+        by_value(range=[-FLOOR, FLOOR])
     figure(fig, key, caption, data, table, height=max(240, 90 + 24 * len(names)) if lying else 330)
 
 
@@ -245,7 +258,7 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
     clicked = heatmap(
         np.asarray(table)[order], f"{VIEW}.places", marked[order], tokens,
         (t("after"), t("at token"), t("change of the loss (nats a token)")), t("Loss with one place from the other text"),
-        diverging=True, clickable=True, notes=notes[order], cell=34, tokens=False,
+        diverging=True, floor=FLOOR, warm=True, clickable=True, notes=notes[order], cell=34, tokens=False,
         selected=(n_depths - 1 - chosen[-1][0], chosen[-1][1]) if chosen else None,
     )  # fmt: skip
     if clicked:
@@ -326,8 +339,10 @@ def rank_of_gates(scene: Scene, asked: Any, names: dict[str, str], sides: tuple[
         key=lambda row: -row[-1],
     )
     table = pd.DataFrame([row[1:] for row in rows], columns=["layer", "gate", "change", "harm"])
-    caption = t("Each gate changed alone, all its units. The most needed is that of layer {layer}: {gate}, {said}.",
-                layer=rows[0][1], gate=t(names[rows[0][2]]), said=rows[0][3])  # fmt: skip
+    caption = nothing_missed() if abs(harm).max() < UNCHANGED else t(
+        "Each gate changed alone, all its units. The most needed is that of layer {layer}: {gate}, {said}.",
+        layer=rows[0][1], gate=t(names[rows[0][2]]), said=rows[0][3],
+    )  # fmt: skip
     bars([row[0] for row in rows], [row[-1] for row in rows], f"{VIEW}.gates", caption, t("Gate (layer, name, change)"),
          {"harm": harm}, table, lying=True)  # fmt: skip
 

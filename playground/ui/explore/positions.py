@@ -6,7 +6,7 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import known_runs, speaks
+from playground.ui.choose import known_runs, name_of, speaks
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.heatmap import heatmap
 from playground.ui.explore.asked import likely
@@ -171,7 +171,7 @@ def learned_run(scene: Scene) -> RunFolder | None:
     if st.session_state[key] not in others:
         st.session_state[key] = next(iter(others))
     chosen = st.selectbox(
-        t("This run has no learned table. Here is that of"), list(others), format_func=lambda id: others[id].name, key=key
+        t("This run has no learned table. Here is that of"), list(others), format_func=lambda id: name_of(others[id]), key=key
     )
     links.remember(table=chosen if chosen != next(iter(others)) else None)
     return others[chosen]
@@ -252,7 +252,8 @@ def alibi(scene: Scene) -> None:
     table = alibi_table(64, heads)
     st.latex(r"s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d_k}} - m_h\,|i-j|")
     heatmap(table, f"{VIEW}.alibi", [t("head {head}", head=i) for i in range(heads)], numbers(64),
-            (t("head"), t("distance"), t("added")), t("ALiBi's bias"), tokens=False, cell=34)  # fmt: skip
+            (t("head"), t("distance"), t("added")), t("ALiBi's bias"), diverging=True, tokens=False,
+            cell=34)  # fmt: skip
     curves = {t("head {head}", head=i): (row, SPARE[i % len(SPARE)]) for i, row in enumerate(table)}
     caption = t("Each head forgets distance at its own speed; nothing is learned, and no length is too long.")
     lines(

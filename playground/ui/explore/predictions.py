@@ -96,12 +96,14 @@ def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
     place = place_of(scene)
     if np.isnan(found.p[place]):
         return
-    pieces = [piece(text) for text in scene.tokenizer().pieces(found.top[place].tolist())]
-    names = [f"{name} " for name in pieces]
-    right = [name == piece(tokens[place]) for name in pieces]
+    shown, p, rank = expected_tokens(found, place, scene.ids()[place])
+    names = [f"{piece(text)} " for text in scene.tokenizer().pieces(shown)]
+    if rank > len(found.top[place]):
+        names[-1] = f"{rank:,}. {names[-1]}"
+    right = [token == scene.ids()[place] for token in shown]
     fig = go.Figure(
         go.Bar(
-            x=found.top_p[place][::-1], y=names[::-1], orientation="h",
+            x=p[::-1], y=names[::-1], orientation="h",
             marker_color=[ACCENT if hit else ARCHITECTURE[scene.architecture] for hit in right[::-1]],
             hovertemplate="<b>%{y}</b> %{x:.2%}<extra></extra>",
         )
@@ -112,9 +114,19 @@ def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
     fig.update_xaxes(title=t("Probability"), tickformat=".0%", rangemode="tozero")
     fig.update_yaxes(title=t("Token"), type="category")
     caption = t(
-        "What stands there is “{token}”; its bar has the colour of the boxes.", token=piece(tokens[place])
-    )
+        "What stands there is “{token}”, the model's guess number {rank:,}; its bar has the colour of the boxes.",
+        token=piece(tokens[place]), rank=rank,
+    )  # fmt: skip
     figure(fig, f"{VIEW}.expected", caption, height=300)
+
+
+def expected_tokens(found: Any, place: int, truth: int) -> tuple[list[int], list[float], int]:
+    """The likeliest tokens at a place and, should it be none of them, the one that stands there; the probabilities, and its
+    rank, 1 the likeliest."""
+    shown, p = found.top[place].tolist(), found.top_p[place].tolist()
+    if truth not in shown:
+        shown, p = [*shown, truth], [*p, float(found.p[place])]
+    return shown, p, int(found.rank[place]) + 1
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -155,7 +167,8 @@ def through_layers(scene: Scene) -> None:
     clicked = heatmap(
         values[order], f"{VIEW}.lens", names[order], [piece(token) for token in shown_tokens],
         (t("after"), t("at token"), unit), t("Logit lens"),
-        notes=notes[order], clickable=True, selected=(-1, min(place_of(scene), values.shape[1] - 1)), cell=38, tokens=False,
+        notes=notes[order], empty=t("not asked about"), clickable=True,
+        selected=(-1, min(place_of(scene), values.shape[1] - 1)), cell=38, tokens=False,
     )  # fmt: skip
     if clicked:
         links.remember(place=clicked[1])

@@ -6,8 +6,8 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import known_runs, speaks
-from playground.ui.colours import ACCENT, ARCHITECTURE, TITLES
+from playground.ui.choose import known_runs, name_of, speaks
+from playground.ui.colours import ABOVE, ARCHITECTURE, BELOW, TITLES
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import brushed_strip, token_strip
 from playground.ui.explore.asked import piece
@@ -99,7 +99,8 @@ def over_time(scene: Scene) -> None:
     clicked = heatmap(
         values[:, order].T, f"{VIEW}.map", [str(int(u)) for u in order], tokens,
         (t("unit"), t("token"), called), t("{called} of every unit over the text", called=called),
-        span=(0.0, 1.0) if gate else None, diverging=not gate, clickable=True, selected=(row, -1), tokens=False, curve=True,
+        span=(0.0, 1.0) if gate else None, diverging=not gate, floor=0.1, clickable=True, selected=(row, -1), tokens=False,
+        curve=True,
     )  # fmt: skip
     if clicked:
         links.remember(unit=int(order[clicked[0]]))
@@ -137,7 +138,7 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
         [
             {
                 "text": token, "tip": f"{value:+.3f}", "value": float(abs(value) / top),
-                "colour": ACCENT if value < 0 else ARCHITECTURE["decoder"],
+                "colour": BELOW if value < 0 else ABOVE,
             }
             for token, value in zip(tokens, values, strict=True)
         ],
@@ -160,7 +161,7 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
     )
     fig.update_xaxes(title=t("Token"), **ticks)
     fig.update_yaxes(title=t("Activation"))
-    caption = t("Unit {unit}: blue tokens are high, orange ones low; selectivity {choosy:.1f}. "
+    caption = t("Unit {unit}: purple tokens are high, orange ones low; selectivity {choosy:.1f}. "
                 "Click the legend for the other gates.",
                 unit=unit, choosy=choosy)  # fmt: skip
     figure(fig, f"{VIEW}.curve", caption, {"values": values}, height=340)
@@ -287,7 +288,7 @@ def memory(scene: Scene) -> None:
     heatmap(
         found, f"{VIEW}.influence", tokens, tokens, (t("token replaced"), t("state at token"), t("change of the state")),
         t("How much of each token is still in the state later"), tokens=False,
-        span=(0.0, float(np.percentile(found, 99.5)) or 1.0),
+        span=(0.0, max(float(np.percentile(found, 99.5)), 0.01)),
     )  # fmt: skip
     st.caption(
         t("Each row: that token was replaced by another one of the text; the colour is how much the last layer's state differs "
@@ -320,7 +321,7 @@ def gradient(scene: Scene) -> None:
         step = scene.step if run.id == scene.run.id else run.checkpoints()[-1]
         kind = run.about()["model"]["architecture"]
         own = windows if run.id == scene.run.id else recut(scene, run, windows)
-        name = f"{run.name} ({TITLES[kind]})"
+        name = f"{name_of(run)} ({TITLES[kind]})"
         curves[name if name not in curves else f"{name} {run.id}"] = kind, by_distance(str(run.path), step, own)
     if switch(VIEW, "untrained", t("Also untrained models of the same shape"), True):
         for kind in ("rnn", "lstm", "gru"):
@@ -363,7 +364,7 @@ def chosen_runs(scene: Scene) -> list[RunFolder]:
         st.caption(t("Train an RNN, an LSTM and a GRU on the same text, and their curves can stand beside each other here."))
         return [scene.run]
     added = several(
-        VIEW, "beside", t("Beside it"), [id for id in others if id != scene.run.id], format_func=lambda id: others[id].name
+        VIEW, "beside", t("Beside it"), [id for id in others if id != scene.run.id], format_func=lambda id: name_of(others[id])
     )
     return [scene.run, *(others[id] for id in added)]
 

@@ -9,8 +9,9 @@ import streamlit as st
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import gives_labels
+from playground.ui.choose import gives_labels, name_of
 from playground.ui.language import t
+from playground.ui.messages import plain
 
 LONGEST = 512
 """Tokens: more would not be read in a picture, and every view has to follow the typing."""
@@ -61,9 +62,10 @@ class Scene:
         """What the model is fed, at least one token and at most :meth:`longest`.
 
         A decoder and a recurrent model get the text (pairs: source, <bos>, target), an encoder–decoder's decoder <bos>
-        and the target. A text begins with <eos> where it has no token.
+        and the target. A text begins with <eos> where it has no token. A model from elsewhere gets what it learnt to see
+        around a text, whole also where the text is cut.
         """
-        return self._all_ids[: self.longest()]
+        return [*self._all_ids[: self.longest() - len(self._after)], *self._after] if self.is_cut() else self._all_ids
 
     def source_ids(self) -> list[int]:
         """Encoder–decoder only: what the encoder reads."""
@@ -78,6 +80,16 @@ class Scene:
 
     def source_tokens(self) -> list[str]:
         return self.tokenizer().pieces(self.source_ids())
+
+    def writes(self, step: int | None = None) -> list[str]:
+        """What comes out at each place of :meth:`ids`, as "→ 2": the token after it, at the last one the likeliest.
+
+        Args:
+            step: the checkpoint that is asked for the last; the scene's own unless told.
+        """
+        source = tuple(self.source_ids()) if self.has_source else None
+        last = likeliest(str(self.run.path), self.step if step is None else step, tuple(self.ids()), source)
+        return coming_out(self.tokenizer().pieces([*self.ids()[1:], last]))
 
     def longest(self) -> int:
         """How many tokens can be looked at: learned positions end with the context, other kinds go on."""
@@ -97,10 +109,15 @@ class Scene:
         tokenizer = self.tokenizer()
         if self.has_source:
             return [tokenizer.bos_id, *tokenizer.encode(self.target)]
-        ids = tokenizer.encode(self.text)
+        ids = tokenizer.encode(self.text, specials=self.objective == "mlm")
         if self.is_pairs and self.objective == "clm":
             return [*ids, tokenizer.bos_id, *tokenizer.encode(self.target)]
-        return ids or [tokenizer.eos_id]
+        return [*tokenizer.frame[0], *ids, *self._after] or [tokenizer.eos_id]
+
+    @cached_property
+    def _after(self) -> tuple[int, ...]:
+        """What a model that reads whole texts learnt to see after each."""
+        return self.tokenizer().frame[1] if self.objective == "mlm" or self.gives_labels else ()
 
     @property
     def is_pairs(self) -> bool:
@@ -115,8 +132,21 @@ class Scene:
     def said(self) -> str:
         """One line: whose numbers these are."""
         return t(
-            "From {run}, step {step:,}, {n:,} tokens.", run=self.run.name, step=self.step, n=len(self.ids())
+            "From {run}, step {step:,}, {n:,} tokens.", run=plain(name_of(self.run)), step=self.step, n=len(self.ids())
         )
+
+
+def coming_out(pieces: list[str]) -> list[str]:
+    """Tokens as names of the places that write them; the space is one that is not made visible."""
+    return [f"→\N{NO-BREAK SPACE}{piece}" for piece in pieces]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def likeliest(path: str, step: int, ids: tuple[int, ...], source: tuple[int, ...] | None) -> int:
+    """The token that a model would write next."""
+    from models.decode import decode
+
+    return int(next(iter(decode(cached.model(RunFolder(path), step), ids, 1, source_ids=source))))
 
 
 def only_labels() -> None:

@@ -7,12 +7,14 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
+from playground.ui.choose import name_of
 from playground.ui.components.heatmap import heatmap
+from playground.ui.explore.attention import tokens_of
 from playground.ui.explore.choice import choose, one_of, switch
 from playground.ui.explore.figure import downloads
 from playground.ui.explore.scene import Scene
 from playground.ui.language import t
-from playground.ui.messages import empty
+from playground.ui.messages import empty, plain
 
 VIEW = "explore.steps"
 WHOSE = {"1": "A worked example, three numbers a token", "0": "A head of this run"}
@@ -91,7 +93,7 @@ def told_table(said: str, first: Any) -> Any:
 
 
 def ask_query(tokens: list[str], name: str) -> int:
-    """Which token asks; for a run the last one unless told."""
+    """Which token asks, or to write which one (cross-attention); for a run the last one unless told."""
     from playground.inspection.arithmetic import EXAMPLE_QUERY
 
     first = EXAMPLE_QUERY if name == "example" else len(tokens) - 1
@@ -116,16 +118,15 @@ def of_run(scene: Scene) -> None:
         if scene.has_source:
             part = choose(VIEW, "part", t("Attention of"), PART_NAMES, box=True)
         layer, head = ask_head(spec)
-        tokens = scene.source_tokens() if part == "encoder" else scene.tokens()
+        tokens, keys = tokens_of(scene, part)
         query = ask_query(tokens, f"run.{part}")
-    keys = scene.source_tokens() if part == "cross" else tokens
     steps = computed(scene, layer, head, query, part)
     st.caption(
         t(
             "Layer {layer}, head {head} of {run} at step {step:,}.",
             layer=layer,
             head=head,
-            run=scene.run.name,
+            run=plain(name_of(scene.run)),
             step=scene.step,
         )
     )
@@ -258,6 +259,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         keys,
         "q·k",
         t("Products of the query with each key"),
+        diverging=True,
         selected=(-1, key),
     )
     st.latex(product_in_numbers(steps, key, digits))
@@ -268,8 +270,8 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         r"\tilde s_j = \frac{s_j}{\sqrt{d_k}}" if steps.scale != 1 else r"\tilde s_j = s_j",
     )
     strip(
-        steps.scaled, f"{name}.scaled", ["s / √d"], keys, t("score"), t("Scaled scores"), selected=(-1, key)
-    )
+        steps.scaled, f"{name}.scaled", ["s / √d"], keys, t("score"), t("Scaled scores"), diverging=True, selected=(-1, key)
+    )  # fmt: skip
     if steps.scale != 1:
         st.latex(
             rf"\frac{{{steps.products[key]:.{digits}f}}}{{\sqrt{{{d}}}}} = {steps.products[key] / steps.scale:.{digits}f}"
@@ -290,12 +292,18 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         else r"\text{" + t("every key may be seen") + "}",
     )
     masked = np.where(steps.allowed, steps.scaled, np.nan)
-    strip(masked, f"{name}.masked", ["s"], keys, t("score"), t("Scores after the mask"), selected=(-1, key))
-    st.caption(t("{n} of {all} keys are hidden; they are drawn empty.", n=hidden, all=len(keys)))
+    closed = t("may not look: it comes later")
+    strip(masked, f"{name}.masked", ["s"], keys, t("score"), t("Scores after the mask"), diverging=True, selected=(-1, key),
+          empty=closed)  # fmt: skip
+    st.caption(
+        t("{n} of {all} keys are hidden; they are drawn as hatched paper.", n=hidden, all=len(keys))
+        if hidden
+        else t("None of the {all} keys is hidden.", all=len(keys))
+    )
 
     title(first + 3, t("Turn scores into shares"), r"w_j = \frac{e^{\tilde s_j}}{\sum_m e^{\tilde s_m}}")
     strip(
-        steps.weights,
+        np.where(steps.allowed, steps.weights, np.nan),
         f"{name}.weights",
         ["w"],
         keys,
@@ -303,6 +311,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         t("Attention weights"),
         span=(0.0, float(steps.weights.max())),
         selected=(-1, key),
+        empty=closed,
     )
     st.latex(softmax_in_numbers(steps, key, digits))
     st.caption(
@@ -316,7 +325,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
     title(first + 4, t("Mix the values"), r"z = \sum_j w_j v_j")
     rows = max(14, min(30, 360 // max(1, len(keys))))
     strip(
-        steps.parts,
+        np.where(steps.allowed[:, None], steps.parts, np.nan),
         f"{name}.parts",
         keys,
         numbered("v", d),
@@ -325,6 +334,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         diverging=True,
         cell=rows,
         selected=(key, -1),
+        empty=closed,
     )
     strip(steps.mixed, f"{name}.mixed", ["z"], numbered("z", d), "z", t("Their sum"), diverging=True)
     if d <= 8:

@@ -10,12 +10,14 @@ from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.ui import cached, links
 from playground.ui.components.heatmap import heatmap
-from playground.ui.explore.attention import PART_NAMES, sides, title_of, weights_on
+from playground.ui.explore.attention import PART_NAMES, on_paper, sides, title_of, weights_on
 from playground.ui.explore.figure import downloads
+from playground.ui.explore.scene import coming_out
 from playground.ui.language import t
 
 TEXTS = 24
 SHOWN = 48  # characters of a text in the list
+STILL = 0.02  # share of attention: where no head moved by more, none is drawn bright
 
 
 def refocused(run: RunFolder, config: RunConfig) -> None:
@@ -44,7 +46,7 @@ def heads(run: RunFolder, config: RunConfig) -> None:
         clicked = heatmap(
             mean, "finetune.refocused.heads", *([str(i) for i in range(n)] for n in mean.shape),
             (t("layer"), t("head"), t("share of attention moved")), t("How far the attention of every head moved"),
-            (0.0, float(mean.max()) or 1.0), selected=(layer, head), clickable=True, written=True, tokens=False, hint=False,
+            (0.0, max(float(mean.max()), STILL)), selected=(layer, head), clickable=True, written=True, tokens=False, hint=False,
         )  # fmt: skip
         if clicked and clicked != (layer, head):
             st.session_state[key] = clicked
@@ -73,16 +75,25 @@ def before_and_after(run: RunFolder, config: RunConfig, found: dict[str, Any], p
     steps = (RunStore().get(config.parent["run"]), config.parent.get("step")), (run, cached.latest_step(run))
     both = [weights_on(str(each.path), step, text.ids, text.source)[part][layer, head] for each, step in steps]
     largest = float(max(values.max() for values in both))
-    queries, keys = sides(part, pieces(list(text.ids)), pieces(list(text.source or ())))
+    written = part == "cross" and text.then is not None
+    own = coming_out(pieces([*text.ids[1:], text.then])) if written else pieces(list(text.ids))
+    queries, keys = sides(part, own, pieces(list(text.source or ())))
     for column, values, name in zip(st.columns(2), both, ("Before", "After"), strict=True):
         with column:
             st.markdown(f"**{t(name)}**")
             heatmap(
-                values, f"finetune.refocused.{name}", queries, keys, (t("query"), t("key"), t("weight")),
-                f"{title_of('head', (layer, head))}, {t(name)}", (0.0, largest), hint=False,
+                on_paper(values, part, config.model.is_causal), f"finetune.refocused.{name}", queries, keys,
+                (t("query"), t("key"), t("weight")), f"{title_of('head', (layer, head))}, {t(name)}", (0.0, largest), hint=False,
+                empty=t("may not look: it comes later"),
             )  # fmt: skip
-    st.caption(t("Rows are the tokens that look, columns those looked at, in both pictures with the same colours. Look for "
-                 "columns that became bright: tokens the task asks for."))  # fmt: skip
+    rows = (
+        t("Rows are named by the token that is written there, columns are the tokens looked at.")
+        if part == "cross"
+        else t("Rows are the tokens that look, columns those looked at.")
+    )
+    st.caption(
+        rows + " " + t("Both pictures have the same colours. Look for columns that became bright: tokens the task asks for.")
+    )
     if text.source is None:
         links.link(
             "explore", t("Look at both in Explore"), icon=":material/compare:", run=run.id, view="attention", layer=layer,
