@@ -17,7 +17,7 @@ from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import RECIPES, recipe
 from playground.training.schedule import lr_curve
-from playground.ui import links, plan_links, text_links, workbench
+from playground.ui import enough, links, plan_links, text_links, workbench
 from playground.ui.amounts import duration
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.curves import Panel, Series, curves
@@ -389,7 +389,8 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
         curves(
             "train.schedule",
             [Series("schedule", t("Learning rate"), ARCHITECTURE[model.architecture], train=table)],
-            [Panel("lr", t("Learning rate, before it starts"), "lr", zero=True, smooth=False, logs=False, height=190)],
+            [Panel("lr", t("Learning rate, before it starts"), "lr", zero=True, smooth=False, logs=False, top=True,
+                   height=190)],
             alt=t("The learning rate rises over {warmup} steps to {top:g} and ends at {last:g}.",
                   warmup=training.warmup_steps, top=max(rates), last=rates[-1]),
             bare=True,
@@ -400,6 +401,8 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
               steps=training.steps, batch=training.batch_size, context=model.context_length,
               total=training.steps * training.batch_size * model.context_length),
         )  # fmt: skip
+        if told_enough := enough.line(model, data, training):
+            st.caption(told_enough)
         guess = expected(model.replace(vocab_size=data.tokenizer.vocab_size), training, measured(RunStore().list()))
         if guess:
             seconds, like = guess

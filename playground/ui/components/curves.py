@@ -50,6 +50,7 @@ class Panel:
         title: what is measured and its unit, translated.
         main: large, over the whole width, with the axis title.
         perplexity: may be shown as exp(value).
+        top: the number beside the title is the line's highest value; in a drawing that is not bare it is told besides.
         zero: the axis starts at zero. ``logs``: follows the switch for a logarithmic axis.
     """
 
@@ -62,6 +63,7 @@ class Panel:
     zero: bool = False
     logs: bool = True
     smooth: bool = True
+    top: bool = False
     height: int | None = None
 
 
@@ -71,7 +73,7 @@ def run_panels() -> list[Panel]:
         Panel("loss", t("Loss (nats a token)"), "loss", "val_loss", main=True, perplexity=True),
         Panel("accuracy", t("Right tokens (share)"), None, "val_accuracy", logs=False),
         Panel("exact", t("Answers all right (share)"), None, "val_exact", logs=False),
-        Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True),
+        Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True, top=True),
         Panel("grad_norm", t("Gradient norm"), "grad_norm"),
         Panel(
             "speed", t("Speed (tokens a second)"), "tokens_per_second", zero=True, smooth=False, logs=False
@@ -85,7 +87,7 @@ def labelled_panels() -> list[Panel]:
         Panel("loss", t("Loss (nats a label)"), "loss", "val_loss", main=True),
         Panel("accuracy", t("Right labels (share)"), None, "val_accuracy", logs=False),
         Panel("f1", t("Macro F1"), None, "val_f1", logs=False),
-        Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True),
+        Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True, top=True),
         Panel("grad_norm", t("Gradient norm"), "grad_norm"),
     ]
 
@@ -145,4 +147,5 @@ def words() -> dict[str, str]:
         "training": t("Training"),
         "validation": t("Validation"),
         "hide": t("Show or hide"),
+        "top": t("top"),
     }

@@ -212,7 +212,7 @@ class Panel {
     const at = (line) => line.y[place === null ? line.y.length - 1 : nearest(line.x, place)];
     const own = lines.filter((line) => line.run === curves.mainRun);
     const alone = curves.shownRuns.filter((run) => run.main).length < 2;
-    this.value.textContent = !alone ? "" : own.map((line) => brief(at(line), 4)).join(" · ");
+    this.value.textContent = !alone ? "" : own.map((line) => this.said(line, at(line), place)).join(" · ");
     const { words } = curves.data, step = curves.cursor ?? this.lastStep(own);
     this.plot.setAttribute("aria-label", this.heading);
     this.plot.setAttribute("aria-valuemax", this.lastStep(own));
@@ -221,6 +221,13 @@ class Panel {
       `${line.kind === "line" ? words.training : words.validation} ${brief(at(line), 4)}`).join(", ")}`);
     if (this.tip.hidden || place === null) return;
     this.showTip(lines, place);
+  }
+
+  /** A value beside the title. Of a line whose height is a setting, its top as well: its end alone would be read as that. */
+  said(line, value, place) {
+    const { words, bare } = this.curves.data, top = this.about.top && place === null ? rangeOf((see) => line.y.forEach(see)) : null;
+    if (!top) return brief(value, 4);
+    return bare ? `${words.top} ${brief(top[1], 4)}` : top[1] === value ? brief(value, 4) : `${brief(value, 4)} (${words.top} ${brief(top[1], 4)})`;
   }
 
   lastStep(lines) {
