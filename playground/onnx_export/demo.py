@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -9,22 +10,28 @@ import tempfile
 from html import escape
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from playground.errors import PlaygroundError
 from playground.inference.engine import ABOUT
 from playground.paths import home
+from playground.text import foreign
 
 VERSION = "1.30.0"
 PACKAGE = f"onnxruntime-web@{VERSION}"
 SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 ADDRESS = f"https://cdn.jsdelivr.net/npm/{PACKAGE}/dist/"
+CUT = {
+    "Sequence", "Split", "ByteLevel", "Metaspace", "Prepend", "Replace", "NFC", "BertNormalizer", "BertPreTokenizer",
+}  # steps of a tokenizer that the page's script takes
 LARGEST = 200_000_000  # bytes of graphs: a browser opens no larger page
 INSIDE = f"ONNX Runtime (npm: {PACKAGE}, MIT) is inside this page: it needs no network."
 OUTSIDE = f"ONNX Runtime (npm: {PACKAGE}) is loaded by your browser from cdn.jsdelivr.net when you open it."
 
 
 def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bool:
-    """Writes ``demo.html`` beside the graphs of standard operators; False where they are too large for it.
+    """Writes ``demo.html`` beside the graphs of standard operators; False where they are too large for it, or the tokenizer is
+    of a rare kind.
 
     Args:
         name: of the run.
@@ -42,18 +49,28 @@ def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bo
         kept = fetched()
         runtime = {"script": _packed(kept / SCRIPT), "wasm": _packed(kept / WASM)}
     about = json.loads((folder / ABOUT).read_text(encoding="utf-8")) | {"begin": begin}
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    if not can_cut(tokenizer):
+        return False
     page = resources.files("playground.onnx_export").joinpath("shipped", "demo.html").read_text(encoding="utf-8")
-    for hole, value in {
-        "{{NAME}}": escape(name),
-        "{{RUNTIME_NOTE}}": INSIDE if offline else OUTSIDE,
-        "{{ABOUT}}": _json(about),
-        "{{TOKENIZER}}": _json(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))),
-        "{{GRAPHS}}": _json({path.stem: _packed(path) for path in paths}),
-        "{{RUNTIME}}": _json(runtime),
-    }.items():
-        page = page.replace(hole, value)
+    values = {
+        "NAME": escape(name),
+        "RUNTIME_NOTE": INSIDE if offline else OUTSIDE,
+        "ABOUT": in_script(about),
+        "TOKENIZER": in_script(tokenizer),
+        "GRAPHS": in_script({path.stem: _packed(path) for path in paths}),
+        "RUNTIME": in_script(runtime),
+    }
+    # All at once: a value may hold what looks like the hole of another.
+    page = re.sub(r"\{\{([A-Z_]+)\}\}", lambda hole: values[hole[1]], page)
     (folder / "demo.html").write_text(page, encoding="utf-8")
     return True
+
+
+def can_cut(tokenizer: dict[str, Any]) -> bool:
+    """Whether the page's script cuts text as this ``tokenizer.json`` does: all but kinds of other people's that are rare."""
+    steps = {step for part in ("normalizer", "pre_tokenizer") for step in foreign.types_of(tokenizer.get(part))}
+    return tokenizer["model"]["type"] in ("BPE", "WordPiece") and steps <= CUT
 
 
 def can_fetch() -> bool:
@@ -98,5 +115,7 @@ def _packed(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode("ascii")
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
+def in_script(value: object) -> str:
+    """JSON to stand inside a ``<script>``: nothing in it can end that, begin a comment or another script, or end a line."""
+    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,7 +1,7 @@
 """What an export holds besides its graphs: weights under known names, tokenizer, configurations, card, example, demo."""
 
 import json
-import shutil
+import re
 import zipfile
 from collections.abc import Sequence
 from importlib import resources
@@ -18,9 +18,11 @@ from playground.labelled.table import PIECES
 from playground.onnx_export import loadable
 from playground.onnx_export.demo import write_demo
 from playground.onnx_export.layers import Weights
+from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.text.corpora import UNKNOWN
-from playground.text.tokenizers import Tokenizer
+from playground.text.spec import QUESTION
+from playground.text.tokenizers import SPACED, Tokenizer
 from playground.training.reproduce import command_line
 
 LOADERS = {
@@ -55,7 +57,16 @@ def write_about(
         "context_length": spec.context_length, "position": "none" if spec.is_recurrent else spec.position,
         "objective": about["training"]["objective"], "pairs": about.get("data_shape") == "pairs", "ids": list(ids),
         "name": run.name, "spec": spec.to_dict(), "task": task_of(model), "labels": list(labels), "pieces": PIECES,
+        "template": about.get("data", {}).get("template", QUESTION), "frame": [list(part) for part in tokenizer.frame],
+        "mask": {"name": tokenizer.mask_token, "spaces": spaces_of(tokenizer)},
     })  # fmt: skip
+
+
+def spaces_of(tokenizer: Tokenizer) -> str:
+    """Which spaces before it a mask takes: "one", "none", or as the tokenizer's own file says, "theirs"."""
+    if tokenizer.is_foreign:
+        return "theirs"
+    return "one" if tokenizer.kind in SPACED else "none"
 
 
 def write_package(
@@ -73,7 +84,7 @@ def write_package(
 
     spec, task = model.spec, task_of(model)
     family = loadable.family_of(spec) if loaders_of(model) else None
-    shutil.copyfile(run.tokenizer_path, folder / "tokenizer.json")
+    tokenizer.save(folder / "tokenizer.json")
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
     _json(folder / "tokenizer_config.json", tokenizer_config(spec, tokenizer))
     named = loadable.renamed(spec, weights, family, task) if family else weights
@@ -113,7 +124,12 @@ def first_words(run: RunFolder, spec: ModelSpec, labels: bool) -> str:
 
 def tokenizer_config(spec: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
-    names = dict(zip(("pad_token", "bos_token", "eos_token", "mask_token"), tokenizer.pieces(ids), strict=True))
+    names: dict[str, Any] = dict(zip(("pad_token", "bos_token", "eos_token", "mask_token"), tokenizer.pieces(ids), strict=True))
+    if spaces_of(tokenizer) == "one":
+        flags = {"lstrip": True, "normalized": False, "rstrip": False, "single_word": False, "special": True}
+        names["mask_token"] = {"__type": "AddedToken", "content": tokenizer.mask_token, **flags}
+    if all(tokenizer.frame):
+        names |= {"cls_token": tokenizer.pieces(tokenizer.frame[0])[0], "sep_token": tokenizer.pieces(tokenizer.frame[1])[-1]}
     return {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.context_length, **names,
         "clean_up_tokenization_spaces": False,
@@ -197,8 +213,8 @@ def card(run: RunFolder, model: nn.Module, step: int, labels: Sequence[str] = ()
     return f"""{tags}
 # {run.name}
 
-A small language model ({spec.architecture}, {spec.n_layers} layers, {spec.d_model} channels, context of
-{spec.context_length} tokens) that {does}.
+A small language model ({spec.architecture}, {_many(spec.n_layers, "layer")}, {_many(spec.d_model, "channel")}, context of
+{_many(spec.context_length, "token")}) that {does}.
 Exported from LM Playground at step {step:,}. Validation loss: {loss}.
 
 ![training curve](curve.svg)
@@ -208,10 +224,23 @@ Exported from LM Playground at step {step:,}. Validation loss: {loss}.
 
 Made with:
 
-    {command_line(run.config())}
+    {command_line(named_only(run.config()))}
 
 Text: {info.get("provenance", own)} Licence: {info.get("licence") or "not known"}.
 """
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def named_only(config: RunConfig) -> RunConfig:
+    """The settings with a file's name where they have its place: an export tells nobody how this machine's folders are called."""
+    name = lambda spec: spec.replace(path=re.split(r"[/\\]", spec.path)[-1]) if spec is not None and spec.path else spec
+    tuned = config.finetune
+    if tuned is not None:
+        tuned = tuned.replace(labelled=name(tuned.labelled))
+    return config.replace(data=name(config.data), finetune=tuned)
 
 
 def zipped(folder: Path, to: Path) -> Path:

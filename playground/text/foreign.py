@@ -152,7 +152,7 @@ def kind_of(state: State) -> str:
         PlaygroundError: for any other.
     """
     model = state["model"]
-    steps = {step for part in ("normalizer", "pre_tokenizer", "decoder") for step in _types(state.get(part))}
+    steps = {step for part in ("normalizer", "pre_tokenizer", "decoder") for step in types_of(state.get(part))}
     if model["type"] == "WordPiece":
         return WORDPIECE
     if model["type"] == "BPE" and "ByteLevel" in steps:
@@ -166,16 +166,16 @@ def kind_of(state: State) -> str:
     )
 
 
-def _types(part: Any) -> Iterator[str]:
+def types_of(part: Any) -> Iterator[str]:
     """The types of a step and of all steps in it."""
     if isinstance(part, Mapping):
         if isinstance(part.get("type"), str):
             yield part["type"]
         for inner in part.values():
-            yield from _types(inner)
+            yield from types_of(inner)
     elif isinstance(part, list):
         for inner in part:
-            yield from _types(inner)
+            yield from types_of(inner)
 
 
 def token_bytes(inner: "tokenizers.Tokenizer", state: State, size: int) -> list[bytes]:

@@ -13,6 +13,19 @@ here = Path(__file__).parent
 about = json.loads((here / "playground.json").read_text(encoding="utf-8"))
 tokenizer = Tokenizer.from_file(str(here / "tokenizer.json"))
 PAD, BOS, EOS, MASK = about["ids"]
+BEFORE, AFTER = about["frame"]  # what the model learnt to see around every text
+
+
+def encode(text, names=False):
+    """Token ids without the frame; ``names``: special tokens are read where a text names them, else they are letters."""
+    tokenizer.encode_special_tokens = not names
+    return tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def framed(ids):
+    """The ids that the model reads: within the frame, which stays whole where a text is cut."""
+    room = max(0, about["context_length"] - len(BEFORE) - len(AFTER))
+    return [*BEFORE, *ids[:room], *AFTER]
 
 
 def start(session, batch=1):
@@ -46,9 +59,10 @@ def run(session, ids, state, before, more):
 def write(prompt, most=64):
     """Greedy tokens after a prompt."""
     more = {}
-    ids = tokenizer.encode(prompt, add_special_tokens=False).ids
+    ids = encode(about["template"].replace("{question}", prompt) if about["pairs"] else prompt)
     if about["architecture"] == "encoder-decoder":
         reader = ort.InferenceSession(str(here / "encoder_model.onnx"))
+        ids = ids[-about["context_length"] :]
         mask = np.ones((1, len(ids)), np.int64)
         names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
         more = dict(
@@ -58,7 +72,7 @@ def write(prompt, most=64):
         ids, session = [BOS], ort.InferenceSession(str(here / "decoder_model.onnx"))
     else:
         session = ort.InferenceSession(str(here / "model.onnx"))
-        ids = ids + [BOS] if about["pairs"] else ids or [EOS]
+        ids = ids + [BOS] if about["pairs"] else [*BEFORE, *ids] or [EOS]
     logits, state = run(session, ids[-about["context_length"] :], start(session), 0, more)
     length, written = min(len(ids), about["context_length"]), []
     recurrent = about["architecture"] in ("rnn", "lstm", "gru")
@@ -72,23 +86,31 @@ def write(prompt, most=64):
     return tokenizer.decode(written)
 
 
+def hide(text):
+    """Token ids of a text with <mask> for hidden words; where words hold the space before them, a mask takes it too."""
+    if about["mask"]["spaces"] == "theirs":  # as tokenizer.json says
+        return encode(text.replace("<mask>", about["mask"]["name"]), names=True)
+    *parts, last = text.split("<mask>")
+    ids = []
+    for part in parts:
+        ids += [*encode(part.removesuffix(" ") if about["mask"]["spaces"] == "one" else part), MASK]
+    return ids + encode(last)
+
+
 def fill(text):
     """The likeliest token for each <mask> in a text."""
     session = ort.InferenceSession(str(here / "model.onnx"))
-    ids = []
-    for index, part in enumerate(text.split("<mask>")):
-        ids += ([MASK] if index else []) + tokenizer.encode(part, add_special_tokens=False).ids
+    ids = framed(hide(text))
     feed = {"input_ids": np.array([ids], np.int64), "attention_mask": np.ones((1, len(ids)), np.int64)}
     (logits,) = session.run(["logits"], feed)
-    return tokenizer.decode(
-        [int(logits[0, i].argmax()) if token == MASK else token for i, token in enumerate(ids)]
-    )
+    said = [int(logits[0, i].argmax()) if token == MASK else token for i, token in enumerate(ids)]
+    return tokenizer.decode(said[len(BEFORE) : len(said) - len(AFTER)])
 
 
 def read(ids):
     """The labels' probabilities: of the text, or at each token."""
     session = ort.InferenceSession(str(here / "model.onnx"))
-    ids = np.array([ids[: about["context_length"]]], np.int64)
+    ids = np.array([framed(ids)], np.int64)
     (logits,) = session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
     shares = np.exp(logits[0] - logits[0].max(-1, keepdims=True))
     return shares / shares.sum(-1, keepdims=True)
@@ -96,7 +118,7 @@ def read(ids):
 
 def classify(text):
     """Each label and how likely it is, the likeliest first."""
-    shares = read(tokenizer.encode(text, add_special_tokens=False).ids)
+    shares = read(encode(text))
     return "\n".join(f"{shares[i]:7.2%}  {about['labels'][i]}" for i in np.argsort(-shares))
 
 
@@ -104,9 +126,9 @@ def tag(text):
     """Each word and its label, read where the word ends."""
     ids, ends, words = [], [], re.findall(about["pieces"], text)
     for word in words:
-        ids += tokenizer.encode(word, add_special_tokens=False).ids
+        ids += encode(word)
         ends.append(len(ids) - 1)
-    best = read(ids).argmax(-1)
+    best = read(ids)[len(BEFORE) :].argmax(-1)
     pairs = [(word.strip(), about["labels"][best[end]]) for word, end in zip(words, ends) if end < len(best)]
     return "\n".join(f"{word}\t{label}" for word, label in pairs)
 
