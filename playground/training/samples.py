@@ -79,9 +79,10 @@ class Writer:
         length = self.config.model.context_length
         if self.prepared.shape == "pairs":
             source, target = self.prepared.validation[0]
-            ids = np.array([[*source, *target][:length]], dtype=np.int64)
+            text = [*source, *target]
         else:
-            ids = self.prepared.validation.windows(np.array([0]), min(length, len(self.prepared.validation)))
+            text = self.prepared.validation[: min(length, len(self.prepared.validation))].tolist()
+        ids = np.array([self.tokenizer.framed(text, length)], dtype=np.int64)
         generator = rng(self.config.training.seed, 0, SAMPLE_STREAM)
         mask_id, special = self.tokenizer.mask_id, self.tokenizer.special_ids
         _, hidden = mask_tokens(ids, generator, self.config.training.mask_rate, mask_id, 0, special)

@@ -31,9 +31,11 @@ def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_lea
         return None
     with st.spinner(t("Preparing the text …")):
         held = text_of(spec, scene.tokenizer().fingerprint, scene.tokenizer())
-    length = min(length or max(scene.model().spec.context_length, at_least), len(held))
+    before, after = scene.tokenizer().frame if scene.objective == "mlm" else ((), ())
+    length = (length or max(scene.model().spec.context_length, at_least)) - len(before) - len(after)
+    length = max(1, min(length, len(held)))
     starts = np.linspace(0, len(held) - length, num=max(1, min(n, len(held) // length))).astype(int)
-    return np.stack([held[start : start + length] for start in starts])
+    return np.stack([[*before, *held[start : start + length], *after] for start in starts])
 
 
 def pairs_of(scene: Scene, n: int, key: str) -> Any:
