@@ -10,6 +10,7 @@ import codecs
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -94,16 +95,24 @@ class Spool:
         return (int.from_bytes(digest, "little"), len(source), len(target)), source + target
 
     def _cut(self, fraction: float) -> int:
-        """Where the validation part of one long text begins: after a line end if one is near."""
-        start = max(1, min(self.size - 1, round(self.size * (1 - fraction))))
+        """Where the validation part of one long text begins: after a line end, else after a space, if one is near.
+
+        Near is within a quarter of the smaller part. Blank lines at the two ends count for neither part.
+        """
         with open(self._text, "rb") as file:
-            file.seek(start - 1)
-            before, *ahead = file.read(SPAN)
-        if before == 10:
-            return start
-        if 10 in ahead[:-1]:
-            return start + ahead.index(10) + 1
-        return start + next((i for i, byte in enumerate(ahead) if byte & 0xC0 != 0x80), 0)
+            first, last = _written(file, self.size)
+            aim = max(first + 1, min(last - 1, first + round((last - first) * (1 - fraction))))
+            reach = min(SPAN, min(aim - first, last - aim) // 4)
+            file.seek(max(0, aim - reach - 4))
+            begin = file.tell()
+            near = file.read(aim + reach + 4 - begin)
+        aim -= begin
+        for end in (b"\n", b" "):
+            ahead, behind = near.find(end, aim - 1, aim + reach), near.rfind(end, max(0, aim - reach - 1), aim)
+            if max(ahead, behind) >= 0:
+                return begin + (ahead if ahead >= 0 else behind) + 1
+        starts = [i for i, byte in enumerate(near) if byte & 0xC0 != 0x80 and first < begin + i < last]
+        return begin + min(starts, key=lambda i: abs(i - aim), default=last - begin)
 
     def _choose(self, fraction: float) -> np.ndarray:
         """The hashes that validate: in their order, those that fit into ``fraction`` of the bytes."""
@@ -212,6 +221,20 @@ def _limited(documents: Iterable, max_bytes: int | None) -> Iterator:
                 return
             left -= size
         yield document
+
+
+def _written(file: BinaryIO, size: int) -> tuple[int, int]:
+    """Where the text begins and ends, without the blanks around it; some of it is no blank."""
+    first, last = 0, size
+    while not (block := file.read(CHUNK)).strip():
+        first += len(block)
+    first += len(block) - len(block.lstrip())
+    while True:
+        file.seek(max(0, last - CHUNK))
+        block = file.read(last - file.tell())
+        if block.strip():
+            return first, last - len(block) + len(block.rstrip())
+        last -= len(block)
 
 
 def _decoded(file, offset: int, size: int) -> Iterator[str]:
