@@ -48,7 +48,7 @@ def by_heart(train: dict[str, Any], validation: dict[str, Any]) -> Gap | None:
     if now - least < max(SHARE * losses[-width:].mean(), LEAST_NATS, SIGMAS * noise):
         return None
     earlier = means[-1 - max(1, len(means) // 4)]
-    return Gap(float(now), bool(now - earlier > max(SIGMAS * noise, 0.02 * now)))
+    return Gap(float(gaps[-1]), bool(now - earlier > max(SIGMAS * noise, 0.02 * now)))
 
 
 def gaps_of(train: dict[str, Any], validation: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

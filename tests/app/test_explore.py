@@ -1,5 +1,7 @@
 """The Explore page without a browser: every view of every kind of model opens, and says what it cannot show."""
 
+import json
+
 import pytest
 
 from models.presets import PRESETS
@@ -240,3 +242,41 @@ def test_a_run_that_gives_labels_shows_what_it_has(open_page, tmp_path, parent):
             assert "This run gives labels, not tokens" in texts(app)
     app = open_page("explore", run=run.id, view="recurrent" if "lstm" in parent else "attention", text="And God said")
     assert "Unit" in texts(app) if "lstm" in parent else "Layer" in texts(app)
+
+
+def test_captions_speak_of_what_this_model_has(open_page):
+    decoder, encoder = (texts(open_page("explore", run=run, view="attention")) for run in ("bible-decoder", "bible-encoder"))
+    assert "induction" in decoder and "Hatched paper" in decoder
+    assert "induction" not in encoder and "Hatched paper" not in encoder and "before or after" in encoder
+    assert "named by the token that is written there" in texts(open_page("explore", run="dates", view="attention"))
+    lines = texts(open_page("explore", run="bible-decoder", view="attention", draw="lines"))
+    assert "bright first column" not in lines and "lines one step up" in lines
+
+
+def test_a_short_text_says_why_no_head_has_a_name(open_page):
+    short = texts(open_page("explore", run="bible-decoder", view="attention", text="The cat sat on the mat"))
+    assert "Heads have no names here: a text of 10 tokens is too short" in short
+    assert "A head is named where" in texts(open_page("explore", run="bible-decoder", view="attention"))
+
+
+def test_a_text_that_is_too_easy_to_miss_a_head_names_none(open_page):
+    easy = texts(open_page("explore", run="dates", view="intervene"))
+    assert "this text is too easy, or too short, to miss a part" in easy and "The most needed is" not in easy
+    assert "The most needed is layer" in texts(open_page("explore", run="bible-decoder", view="intervene"))
+
+
+def test_no_axis_counts_in_millionths(open_page):
+    """Plotly writes 0.00015 as "150µ" unless it is told otherwise."""
+    for query in ({"view": "intervene"}, {"view": "predictions", "look": "weights"}, {"view": "positions"}):
+        app = open_page("explore", run="bible-decoder", **query)
+        charts = [json.loads(chart.proto.spec)["layout"] for chart in app.get("plotly_chart")]
+        axes = [axis for chart in charts for name, axis in chart.items() if name.startswith(("xaxis", "yaxis"))]
+        assert axes and all(axis.get("exponentformat") in ("none", "power") for axis in axes), query
+
+
+def test_what_stands_there_has_a_bar(open_page):
+    """Also where the model thought so many others likelier that it is none of the five."""
+    app = open_page("explore", run="bible-decoder", view="predictions", text="In the beginning xyz", place="7")
+    bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
+    assert len(bars["y"]) == 6 and bars["y"][0].split(".")[0].replace(",", "").isdecimal()
+    assert "guess number" in texts(app)

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from playground.ui import links
-from playground.ui.colours import ACCENT, GOOD, SPARE
+from playground.ui.colours import ABOVE, ACCENT, SPARE
 from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
@@ -176,10 +176,10 @@ def bars(
     table: Any,
     lying: bool = False,
 ) -> None:
-    """Changes of the loss as bars: orange for harm, green where the text is told better; lying for long names."""
+    """Changes of the loss as bars: orange for harm, purple where the text is told better; lying for long names."""
     import plotly.graph_objects as go
 
-    colours = [ACCENT if value > 0 else GOOD for value in values]
+    colours = [ACCENT if value > 0 else ABOVE for value in values]
     hover = ("%{y}: %{x:+.4f} " if lying else "%{x}: %{y:+.4f} ") + t("nats a token") + "<extra></extra>"
     x, y = (values, names) if lying else (names, values)
     fig = go.Figure(go.Bar(x=x, y=y, orientation="h" if lying else "v", marker_color=colours, hovertemplate=hover))
@@ -391,14 +391,14 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
                     "text": token,
                     "tip": tip,
                     "value": min(1.0, abs(delta) / 4) if abs(delta) >= UNCHANGED else None,
-                    "colour": (ACCENT if delta > 0 else GOOD) if abs(delta) >= UNCHANGED else None,
+                    "colour": (ACCENT if delta > 0 else ABOVE) if abs(delta) >= UNCHANGED else None,
                 }
             )
     place = min(place_of(scene, int(asked.asked[np.abs(found.after - found.before).argmax()])), len(tokens) - 1)
     clicked = token_strip(boxes, key=f"{VIEW}.strip", selected=[place + shift], tools=True)
     st.caption(
         t(
-            "Orange tokens are told worse than before, green ones better; the fuller, the more. Click one for its predictions."
+            "Orange tokens are told worse than before, purple ones better; the fuller, the more. Click one for its predictions."
         )
     )
     if clicked is not None:

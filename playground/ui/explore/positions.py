@@ -141,8 +141,8 @@ def learned(scene: Scene) -> None:
             heatmap(cosines(values), f"{VIEW}.learned.{title}", numbers(n), numbers(n), names,
                     title, span=(-1.0, 1.0), diverging=True, tokens=False)  # fmt: skip
     st.caption(
-        t("How alike positions are: at first only each to itself; a dark band along the diagonal says that neighbours have "
-          "become alike.")
+        t("How alike positions are: at first only each to itself; a band of strong colour along the diagonal says that "
+          "neighbours have become alike.")
     )  # fmt: skip
     downloads("explore-learned", {"after": after, "before": before})
     curves = {
@@ -220,7 +220,7 @@ def rotary(scene: Scene) -> None:
                              + "<extra>%{fullData.name}</extra>")  # fmt: skip
     fig.update_layout(
         margin={"l": 30, "r": 30, "t": 30, "b": 30},
-        polar={"radialaxis": {"visible": False, "range": [0, 1.1]}},
+        polar={"bgcolor": "rgba(0,0,0,0)", "radialaxis": {"visible": False, "range": [0, 1.1]}},
     )
     left, right = st.columns(2, gap="medium")
     with left:

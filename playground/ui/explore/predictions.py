@@ -49,7 +49,8 @@ def surprise(scene: Scene) -> None:
     boxes = []
     for place, token in enumerate(tokens):
         if np.isnan(found.p[place]):
-            boxes.append({"text": token, "tip": t("nothing comes before it"), "muted": True})
+            why = t("not asked about") if place else t("nothing comes before it")
+            boxes.append({"text": token, "tip": why, "muted": True})
             continue
         tip = t(
             "probability {p:.1%}: {nats:.2f} nats, {bits:.2f} bits; rank {rank:,}. Expected: {likely}",
@@ -85,6 +86,9 @@ def surprise_sentence(scene: Scene) -> str:
         if len(scene.ids()) > length:
             said += " " + t("The text is read in parts of {n:,} tokens, as in training.", n=length)
         return said
+    if scene.has_source:
+        return t("The fuller the colour, the less the model expected the token from the source and what came before. Click one "
+                 "to see what it expected instead.")  # fmt: skip
     return t("The fuller the colour, the less the model expected the token from what came before. Click one to see what it "
              "expected instead.")  # fmt: skip
 
@@ -200,15 +204,13 @@ def table_at(scene: Scene, found: Any, names: list[str]) -> None:
         }
         for i in range(len(names))
     ]
-    st.markdown(
-        "**"
-        + t(
-            "The likeliest tokens after “{token}” (place {place})",
-            token=piece(scene.tokens()[place]),
-            place=place,
-        )
-        + "**"
+    token = piece(scene.tokens()[place])
+    said = (
+        t("The likeliest tokens in the place of “{token}” (place {place})", token=token, place=place)
+        if scene.objective == "mlm"
+        else t("The likeliest tokens after “{token}” (place {place})", token=token, place=place)
     )
+    st.markdown(f"**{said}**")
     st.dataframe(pd.DataFrame(rows[::-1]), hide_index=True, key=f"{VIEW}.lens.table")
 
 

@@ -91,7 +91,7 @@ def over_time(scene: Scene) -> None:
         "selectivity": np.argsort(-choosy),
         "spread": np.argsort(-values.std(0)),
         "number": np.arange(values.shape[1]),
-    }[choose(VIEW, "order", t("Units sorted by"), ORDERS)]
+    }[(by := choose(VIEW, "order", t("Units sorted by"), ORDERS))]
     tokens = [piece(token) for token in scene.tokens()]
     unit = chosen_unit(values, order)
     gate = ".gates." in name and not name.endswith((".cell", ".candidate"))
@@ -105,10 +105,9 @@ def over_time(scene: Scene) -> None:
     if clicked:
         links.remember(unit=int(order[clicked[0]]))
         st.rerun(scope="fragment")
-    st.caption(
-        t("Each row is a unit, each column a token. Point at a row and its curve is drawn under the tokens; click it to keep it "
-          "and see its gates. The most selective units, above, wake at few tokens.")
-    )  # fmt: skip
+    said = t("Each row is a unit, each column a token. Point at a row and its curve is drawn under the tokens; click it to "
+             "keep it.")  # fmt: skip
+    st.caption(said + (" " + t("The most selective units, above, wake at few tokens.") if by == "selectivity" else ""))
     downloads("explore-recurrent", traced(scene))
     curve(scene, name, unit, choosy[unit])
 
@@ -145,6 +144,7 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
         key=f"{VIEW}.strip", clickable=False, tools=True,
     )  # fmt: skip
     fig = go.Figure()
+    others = [signal for signal in SIGNALS if layer + signal in found and layer + signal != name]
     for signal, title in SIGNALS.items():
         if layer + signal in found:
             fig.add_scatter(
@@ -161,9 +161,9 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
     )
     fig.update_xaxes(title=t("Token"), **ticks)
     fig.update_yaxes(title=t("Activation"))
-    caption = t("Unit {unit}: purple tokens are high, orange ones low; selectivity {choosy:.1f}. "
-                "Click the legend for the other gates.",
-                unit=unit, choosy=choosy)  # fmt: skip
+    caption = t("Unit {unit}: purple tokens are above 0, orange ones below; selectivity {choosy:.1f}.", unit=unit, choosy=choosy)
+    if others:
+        caption += " " + t("Click the legend for its other gates and states.")
     figure(fig, f"{VIEW}.curve", caption, {"values": values}, height=340)
 
 
@@ -323,7 +323,7 @@ def gradient(scene: Scene) -> None:
         own = windows if run.id == scene.run.id else recut(scene, run, windows)
         name = f"{name_of(run)} ({TITLES[kind]})"
         curves[name if name not in curves else f"{name} {run.id}"] = kind, by_distance(str(run.path), step, own)
-    if switch(VIEW, "untrained", t("Also untrained models of the same shape"), True):
+    if untrained := switch(VIEW, "untrained", t("Also untrained models of the same shape"), True):
         for kind in ("rnn", "lstm", "gru"):
             curves[t("{kind}, untrained", kind=TITLES[kind])] = (
                 kind,
@@ -345,12 +345,8 @@ def gradient(scene: Scene) -> None:
     figure(
         fig, f"{VIEW}.gradients", caption, {name: values for name, (_, values) in curves.items()}, height=460
     )
-    st.caption(
-        t(
-            "Means over {n} passages of held-out text; untrained models are dotted, drawn from the run's seed.",
-            n=len(windows),
-        )
-    )
+    said = t("Means over {n} passages of held-out text.", n=len(windows))
+    st.caption(said + (" " + t("Untrained models are dotted, drawn from the run's seed.") if untrained else ""))
 
 
 def chosen_runs(scene: Scene) -> list[RunFolder]:

@@ -132,7 +132,7 @@ def of_run(scene: Scene) -> None:
     )
     draw_inputs(steps, keys, tokens[query])
     draw_head(steps.head, keys, tokens[query], "run", first=2)
-    draw_output(steps, head)
+    draw_output(steps, head, part)
     data = arrays(steps.head) | {
         "x": steps.x,
         "x_keys": steps.x_keys,
@@ -367,7 +367,7 @@ def softmax_in_numbers(steps: Any, key: int, digits: int) -> str:
     return rf"\frac{{e^{{{steps.scaled[key]:.{digits}f}}}}}{{{total:.{digits}f}}} = {steps.weights[key]:.{digits}f}"
 
 
-def draw_output(steps: Any, head: int) -> None:
+def draw_output(steps: Any, head: int, part: str) -> None:
     """Concatenation and output projection."""
     title(
         7,
@@ -388,7 +388,9 @@ def draw_output(steps: Any, head: int) -> None:
         diverging=True,
     )
     st.caption(
-        t("This head's row is outlined. The output is added to what the layer read; the MLP comes next.")
+        t("This head's row is outlined. The output is added to the residual stream; attention to the source comes next.")
+        if part == "decoder"
+        else t("This head's row is outlined. The output is added to the residual stream; the MLP comes next.")
     )
 
 
