@@ -1,8 +1,14 @@
 """Bytes into text: which encoding a file is in, and decoding it as a stream with honest offsets."""
 
 import codecs
+import hashlib
 import io
+import threading
+import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from playground.errors import PlaygroundError
@@ -43,11 +49,99 @@ BROUGHT = {  # what is no plain text but can be brought, under its own name
 }
 
 
-def detect(path: Path) -> str:
-    """The encoding of a text file, as a Python codec name.
+COMMON = {  # what can be chosen: Python codecs, and who uses them
+    "utf-8": "Unicode: UTF-8",
+    "utf-16": "Unicode: UTF-16",
+    "cp1252": "Western European: Windows-1252",
+    "iso8859-15": "Western European: ISO 8859-15",
+    "mac-roman": "Western European: Mac Roman",
+    "cp850": "Western European: DOS 850",
+    "cp1250": "Central European: Windows-1250",
+    "iso8859-2": "Central European: ISO 8859-2",
+    "cp852": "Central European: DOS 852",
+    "cp1257": "Baltic: Windows-1257",
+    "cp1251": "Cyrillic: Windows-1251",
+    "koi8-u": "Cyrillic: KOI8",
+    "cp866": "Cyrillic: DOS 866",
+    "cp1253": "Greek: Windows-1253",
+    "cp1254": "Turkish: Windows-1254",
+    "cp1255": "Hebrew: Windows-1255",
+    "cp1256": "Arabic: Windows-1256",
+    "cp1258": "Vietnamese: Windows-1258",
+    "cp874": "Thai: Windows-874",
+    "gb18030": "Simplified Chinese: GB 18030 (also GBK)",
+    "big5hkscs": "Traditional Chinese: Big5",
+    "cp932": "Japanese: Shift JIS",
+    "euc_jp": "Japanese: EUC",
+    "cp949": "Korean: EUC, Windows-949",
+}
+FEW = 1000  # one wrong byte in so many is damage; more are another encoding
+SEVEN_BITS = (b"\x1b$", b"~{")  # switch to Japanese or Korean, and to Chinese, within ASCII
+CUT = 3  # bytes of a character that the end of a file may cut off
+NOT_FOR_TEXT = ("idna", "punycode", "undefined")  # codecs that Python counts as text, but no file is in
 
-    A byte-order mark decides; then valid UTF-8 in samples from the whole length; then the zero bytes of
-    UTF-16; then charset-normalizer's guess.
+
+@dataclass(frozen=True)
+class Faults:
+    """The bytes of a file that do not fit its encoding.
+
+    Args:
+        count: how many characters were put in their place.
+        offset, line: where the first is: bytes from 0, lines from 1.
+        good: characters beyond ASCII that fit.
+        size: bytes of the file.
+    """
+
+    count: int
+    offset: int
+    line: int
+    good: int
+    size: int
+
+    @property
+    def are_few(self) -> bool:
+        """Whether they are damage to a file in this encoding, and not the sign of another one."""
+        return _damage(self.count, self.good) or self.count * FEW <= self.size
+
+
+def _damage(wrong: int, good: int) -> bool:
+    """Whether text in this encoding was damaged: in another one, hardly any character beyond ASCII would fit."""
+    return 3 * wrong <= good
+
+
+def check_encoding(name: str | None) -> None:
+    """Refuses what is no encoding of texts; None, which detects it, is fine.
+
+    Raises:
+        PlaygroundError: in the person's words.
+    """
+    if name is None:
+        return
+    try:
+        info = codecs.lookup(name)
+        known = info._is_text_encoding and info.name not in NOT_FOR_TEXT
+    except (LookupError, ValueError, TypeError):
+        known = False
+    if not known:
+        raise PlaygroundError(
+            f"There is no text encoding {name!r}.", "Common ones: utf-8, utf-16, gb18030, cp1252."
+        )
+
+
+def detect(path: Path) -> str:
+    """The encoding of a text file, as a Python codec name: the first of its `guesses`.
+
+    Raises:
+        PlaygroundError: when the file is empty or holds no text.
+    """
+    return guesses(path)[0]
+
+
+def guesses(path: Path) -> list[str]:
+    """The encodings that a text file may be in, as Python codec names, the likeliest first.
+
+    A byte-order mark decides; then the zero bytes of UTF-16; then UTF-8 in samples from the whole length, of which
+    a few bytes may be wrong; then how likely the letters are.
 
     Raises:
         PlaygroundError: when the file is empty or holds no text.
@@ -55,23 +149,26 @@ def detect(path: Path) -> str:
     samples = list(_samples(path))
     if not samples:
         raise PlaygroundError(f"{path.name} is empty.", "Choose a file with text in it.")
-    head = samples[0]
+    head, everything = samples[0], b"".join(samples)
     for mark, encoding in BOMS:
         if head.startswith(mark):
-            return encoding
+            return [encoding]
     for magic, what in MAGIC.items():
         if head.startswith(magic):
             hint = BROUGHT.get(what, "Choose a text file.")
             raise PlaygroundError(f"{path.name} is not text: it is {what}.", hint)
-    if b"\0" in b"".join(samples):
-        return _wide(head, path.name)
-    if all(_is_utf8(sample) for sample in samples):
-        return "utf-8"
-    return _guess(samples, path.name)
+    like_utf8 = _nearly_utf8(samples)
+    if zeros := everything.count(0):
+        return ["utf-8" if like_utf8 and zeros * FEW <= len(everything) else _wide(head, path.name)]
+    if like_utf8 and not any(mark in everything for mark in SEVEN_BITS):
+        return ["utf-8"]
+    return _likeliest(samples, path.name)
 
 
 def decoded(path: Path, encoding: str, newlines: bool = True) -> Iterator[str]:
-    """The text of a file in parts of about 256 kB.
+    """The text of a file in parts of about 256 kB, without a byte-order mark.
+
+    A few bytes that do not fit become U+FFFD, see `faults`; of a character that the end cuts off nothing is left.
 
     Args:
         path: the file.
@@ -79,30 +176,111 @@ def decoded(path: Path, encoding: str, newlines: bool = True) -> Iterator[str]:
         newlines: turn ``\\r\\n`` and ``\\r`` into ``\\n``.
 
     Raises:
-        PlaygroundError: naming the byte offset that does not fit the encoding.
+        PlaygroundError: when many bytes do not fit, naming the offset of the first.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
     translate = io.IncrementalNewlineDecoder(None, translate=True) if newlines else None
-    offset = 0
+    begun = False
     with open(path, "rb") as file:
         while True:
-            chunk = file.read(CHUNK)
-            pending = len(decoder.getstate()[0])
+            chunk, state = file.read(CHUNK), decoder.getstate()
+            final = not chunk and len(state[0]) > CUT
             try:
-                text = decoder.decode(chunk, final=not chunk)
-            except UnicodeError as error:
-                place = offset - pending + getattr(error, "start", 0)
-                raise PlaygroundError(
-                    f"{path.name} is not {encoding}: the byte at offset {place:,} does not fit.",
-                    "Choose the encoding it was saved in, or save it as UTF-8.",
-                ) from error
+                text = decoder.decode(chunk, final)
+            except UnicodeError:
+                check_faults(path, encoding)
+                decoder.errors = "replace"
+                decoder.setstate(state)
+                text = decoder.decode(chunk, final)
+            if text and not begun:
+                text, begun = text.removeprefix("\ufeff"), True
             if translate:
                 text = translate.decode(text, final=not chunk)
             if text:
                 yield text
             if not chunk:
                 return
-            offset += len(chunk)
+
+
+def faults(path: Path, encoding: str) -> Faults | None:
+    """The bytes of a file that do not fit an encoding; None when all do. Reads the file once, and remembers."""
+    kept = hashlib.sha256(b"".join(_samples(path))).digest()
+    return _faults(path, codecs.lookup(encoding).name, path.stat().st_size, path.stat().st_mtime_ns, kept)
+
+
+def check_faults(path: Path, encoding: str) -> None:
+    """Refuses an encoding that a file is not in.
+
+    Raises:
+        PlaygroundError: when more than a few bytes do not fit, naming the offset of the first.
+    """
+    found = faults(path, encoding)
+    if found and not found.are_few:
+        raise PlaygroundError(
+            f"{path.name} is not {encoding}: the byte at offset {found.offset:,} (line {found.line:,}) does not fit.",
+            "Choose the encoding it was saved in, or save it as UTF-8.",
+        )
+
+
+def note_on(path: Path, encoding: str) -> str:
+    """What to tell about bytes that do not fit; "" when all do."""
+    found = faults(path, encoding)
+    if not found:
+        return ""
+    what = "1 place" if found.count == 1 else f"{found.count:,} places"
+    return (
+        f"{path.name} is damaged in {what}, read as \ufffd: the first is the byte at offset {found.offset:,}"
+        f" (line {found.line:,}), which does not fit {encoding}."
+    )
+
+
+def first_lines(path: Path, encoding: str, most: int = 4, width: int = 120) -> list[str]:
+    """The first lines with text in them, shortened, for a person to see whether the letters are right.
+
+    Raises:
+        PlaygroundError: as `decoded`.
+    """
+    start = next(decoded(path, encoding), "")
+    written = (line.strip() for line in start.splitlines())
+    return [line[:width] + "…" * (len(line) > width) for line in islice(filter(None, written), most)]
+
+
+MARK = "\udfff"  # stands for bytes that do not fit; no text has it, as it is no character
+_seen = threading.local()
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """Notes how many bytes before the end of what was read the first fault is."""
+    if _seen.back is None:
+        _seen.back = len(error.object) - error.start
+    return MARK, error.end
+
+
+codecs.register_error("playground.mark", _mark)
+
+
+@lru_cache(maxsize=64)
+def _faults(path: Path, encoding: str, size: int, changed: int, kept: bytes) -> Faults | None:
+    decoder = codecs.getincrementaldecoder(encoding)("playground.mark")
+    translate = io.IncrementalNewlineDecoder(None, translate=True)
+    count = good = read = offset = 0
+    line, first = 1, 0
+    _seen.back = None
+    with open(path, "rb") as file:
+        while True:
+            chunk = file.read(CHUNK)
+            read += len(chunk)
+            text = translate.decode(decoder.decode(chunk, not chunk and len(decoder.getstate()[0]) > CUT), not chunk)
+            if not first and MARK in text:
+                offset, first = read - _seen.back, line + text[: text.index(MARK)].count("\n")
+            wrong = text.count(MARK)
+            count, good, line = count + wrong, good + _beyond_ascii(text) - wrong, line + text.count("\n")
+            if not chunk:
+                return Faults(count, offset, first, good, size) if count else None
+
+
+def _beyond_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))
 
 
 def lines(path: Path, encoding: str, longest: int = 1 << 26, newlines: bool = False) -> Iterator[str]:
@@ -143,48 +321,44 @@ def _samples(path: Path) -> Iterator[bytes]:
                 yield sample
 
 
-def _is_utf8(sample: bytes) -> bool:
-    """True for valid UTF-8, a character cut at either end allowed."""
-    start = next((i for i in range(min(4, len(sample))) if sample[i] & 0xC0 != 0x80), 0)
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample[start:])
-    except UnicodeDecodeError:
-        return False
-    return True
+def _nearly_utf8(samples: list[bytes]) -> bool:
+    """True for UTF-8, of which a few bytes are wrong; samples begin and end anywhere in a character."""
+    wrong = good = 0
+    for number, sample in enumerate(samples):
+        start = next((i for i in range(min(4, len(sample))) if sample[i] & 0xC0 != 0x80), 0) if number else 0
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        text = decoder.decode(sample[start:])
+        bad = max(0, text.count("\ufffd") - sample.count("\ufffd".encode()))
+        wrong, good = wrong + bad, good + _beyond_ascii(text) - bad
+    lone = not good and decoder.getstate()[0]  # a letter of another encoding at the very end
+    return _damage(wrong, good) and not lone
 
 
-def _wide(head: bytes, name: str) -> str:
-    """UTF-16 without a mark shows as zero bytes on one side of every pair."""
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    for encoding, few, many in (("utf-16-le", even, odd), ("utf-16-be", odd, even)):
-        if many > 20 * few and many > len(head) // 40:
+def _wide(head: bytes, name: str, otherwise: str = "is not text: it holds zero bytes") -> str:
+    """UTF-16 or UTF-32 without a mark: of every pair, the byte that says which alphabet it is varies less."""
+    for encoding in ("utf-32-le", "utf-32-be"):
+        if len(head) >= 8 and _is_text(head[: len(head) // 4 * 4].decode(encoding, "replace")):
             return encoding
-    raise PlaygroundError(
-        f"{name} is not text: it holds zero bytes.", "Choose a text file, best saved as UTF-8."
-    )
+    even, odd = ((len(set(side)), -side.count(0)) for side in (head[0::2], head[1::2]))
+    for encoding in ("utf-16-be", "utf-16-le") if even < odd else ("utf-16-le", "utf-16-be"):
+        if _is_text(codecs.getincrementaldecoder(encoding)("replace").decode(head)):
+            return encoding
+    raise PlaygroundError(f"{name} {otherwise}.", "Choose a text file, best saved as UTF-8.")
 
 
-def _guess(samples: list[bytes], name: str) -> str:
-    """charset-normalizer's guess from the sample with the most to tell, whole lines of it.
+def _is_text(text: str) -> bool:
+    """Whether nearly all of it are characters that people write."""
+    odd = sum(letter not in "\t\n\r\f" and unicodedata.category(letter)[0] == "C" or letter == "\ufffd" for letter in text)
+    return 20 * odd <= len(text)
 
-    Among the single-byte encodings of Europe it often cannot tell; then the common one, cp1252, is meant.
-    """
-    from charset_normalizer import from_bytes
 
-    telling = max(samples, key=lambda sample: sum(byte > 127 for byte in sample))
-    guesses = from_bytes(telling if len(samples) == 1 else _whole_lines(telling))
-    best = guesses.best()
-    if best is None:
-        raise PlaygroundError(
-            f"{name} does not look like text in any known encoding.",
-            "Save it as UTF-8, or name its encoding.",
-        )
-    if best.encoding in ("gb2312", "gbk", "gb18030", "hz"):
-        return "gb18030"
-    for guess in guesses:
-        if guess.encoding == "cp1252" and guess.chaos - best.chaos < 0.1 > best.coherence - guess.coherence:
-            return "cp1252"
-    return best.encoding
+def _likeliest(samples: list[bytes], name: str) -> list[str]:
+    """By the sample with the most to tell, whole lines of it."""
+    from playground.text import guessing
+
+    telling = max(samples, key=lambda sample: sum(byte > 127 or byte == 27 for byte in sample))
+    found = guessing.guesses(telling if len(samples) == 1 else _whole_lines(telling))
+    return list(found) or [_wide(samples[0], name, "does not look like text in any known encoding")]
 
 
 def _whole_lines(sample: bytes) -> bytes:

@@ -1,11 +1,11 @@
 """What to learn from: which text, cut into which tokens. Plain values that travel as JSON."""
 
-import codecs
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from playground.errors import PlaygroundError
+from playground.text.encodings import check_encoding
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<mask>")
 BASE_SIZE = len(SPECIALS) + 256  # the special tokens and every byte: no text is ever unknown
@@ -122,7 +122,7 @@ class DataSpec:
             )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise PlaygroundError(f"A seed of {self.seed!r} cannot be.", "Choose a whole number from 0.")
-        _check_encoding(self.encoding)
+        check_encoding(self.encoding)
         if not isinstance(self.template, str) or self.template.count(QUESTION) != 1:
             raise PlaygroundError(
                 "The template has no place for the question.", "Write {question} in it, once, where it goes."
@@ -163,13 +163,3 @@ def _known(cls: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
             raise PlaygroundError(f"{what} has no setting {name!r}.", f"It has {', '.join(names)}.")
     return dict(values)
 
-
-def _check_encoding(encoding: str | None) -> None:
-    if encoding is None:
-        return
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        raise PlaygroundError(
-            f"There is no text encoding {encoding!r}.", "Common ones: utf-8, utf-16, gb18030, cp1252."
-        ) from None

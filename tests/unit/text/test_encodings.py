@@ -1,0 +1,128 @@
+"""Which encoding a file is in, and what becomes of bytes that do not fit it."""
+
+import pytest
+
+from playground.errors import PlaygroundError
+from playground.text import DataSpec
+from playground.text.encodings import CHUNK, COMMON, decoded, detect, faults, first_lines, guesses, note_on
+
+SENTENCES = {
+    "Der Bäcker öffnete früh die Tür, denn draußen wartete schon seine Großmutter.": "cp1252 iso8859-15 mac-roman cp850",
+    "Le garçon a oublié son cartable à l'école, et sa mère est très fâchée.": "cp1252 iso8859-1 mac-roman cp850",
+    "¿Dónde está la estación más próxima? Según el mapa, detrás de la fábrica.": "cp1252 iso8859-15",
+    "Perché non può venire? La città era così bella che è già tornato lunedì.": "cp1252 iso8859-1",
+    "Pigen løb over marken, fordi hun havde set en blå fugl på gærdet.": "cp1252 cp850",
+    "I don’t know – “maybe,” she said, and paid £5 at the café…": "cp1252",
+    "Yaşlı adam güneş doğmadan önce bahçedeki ağaçları suladı.": "cp1254 iso8859-9 cp857",
+    "A fűben ülő fiú hosszú történetet mesélt a hűvös erdőről.": "cp1250 iso8859-2 cp852",
+    "Devojčica je našla malog mačka ispod žute klupe u školskom dvorištu.": "cp1250 iso8859-2 cp852",
+    "Děti běžely přes louku, protože slyšely štěkat svého psa.": "cp1250 iso8859-2 cp852",
+    "Mała dziewczynka znalazła w lesie żółtego ptaka ze złamanym skrzydłem.": "cp1250 iso8859-2",
+    "Bătrânul stătea lângă fântână şi aştepta să vină ploaia.": "cp1250 iso8859-2",
+    "Vaikai bėgo per pievą, nes išgirdo savo šuns lojimą.": "cp1257",
+    "Старый рыбак сидел у реки и ждал, когда успокоится вода.": "cp1251 koi8-r cp866 iso8859-5 mac-cyrillic",
+    "Вчителька пояснила, чому місяць іноді буває червоним.": "cp1251 koi8-u",
+    "Τα παιδιά έτρεχαν στο λιβάδι, γιατί άκουσαν τον σκύλο τους.": "cp1253 iso8859-7",
+    "הילדים רצו דרך השדה כי שמעו את נביחות הכלב שלהם.": "cp1255",
+    "ركض الأطفال عبر الحقل لأنهم سمعوا نباح كلبهم.": "cp1256",
+    "เด็กๆ วิ่งข้ามทุ่งหญ้าเพราะได้ยินเสียงสุนัขของพวกเขาเห่า": "cp874",
+    "子どもたちは犬の鳴き声を聞いて、草原を走っていった。": "cp932 euc_jp iso2022_jp utf-16-le",
+    "孩子们听见狗叫，就穿过草地跑了过去。": "gbk hz utf-16-be",
+    "老師給我們講了為什麼月亮有時候是紅色的。": "big5",
+    "아이들은 개 짖는 소리를 듣고 풀밭을 가로질러 달려갔다.": "euc_kr",
+}
+
+
+def written(path, data: bytes):
+    path.write_bytes(data)
+    return path
+
+
+def read(path, encoding=None) -> str:
+    return "".join(decoded(path, encoding or detect(path)))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "encoding"), [(text, name) for text, names in SENTENCES.items() for name in names.split()]
+)
+def test_one_sentence_is_read_right(tmp_path, sentence, encoding):
+    for text in (sentence, sentence + "\n"):
+        assert read(written(tmp_path / "a.txt", text.encode(encoding))) == text
+
+
+@pytest.mark.parametrize("text", ["café", "It’s", "£20", "Wir müssen"])
+def test_a_word_alone_is_western(tmp_path, text):
+    assert read(written(tmp_path / "a.txt", text.encode("cp1252"))) == text
+
+
+def test_what_can_be_chosen_comes_after_what_was_guessed(tmp_path):
+    path = written(tmp_path / "a.txt", "Děti běžely přes louku, protože slyšely psa.".encode("iso8859-2"))
+    found = guesses(path)
+    assert found[0] == detect(path) == "iso8859-2" and len(found) > 1
+    assert len({read(path, name) for name in found}) == len(found)  # each would show other letters
+    for name in COMMON:
+        assert DataSpec("file", "a.txt", encoding=name).encoding == name
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "cp932", "big5", "euc_kr", "utf-16-le"])
+def test_a_wrong_byte_is_replaced_and_its_place_is_told(tmp_path, encoding):
+    line = {"big5": "老師給我們講了為什麼月亮有時候是紅色的。\n", "euc_kr": "아이들은 풀밭을 가로질러 달려갔다.\n"}.get(
+        encoding, "孩子听到犬的叫声，就走到草地去了。\n" if encoding != "cp932" else "子どもたちは草原を走っていった。\n"
+    )
+    good = (line * 40).encode(encoding)
+    bad = {"utf-16-le": b"\x00\xdc", "cp932": b"\x81"}.get(encoding, b"\xff")
+    path = written(tmp_path / "a.txt", good + bad + "\n".encode(encoding) + good)
+    text = read(path)
+    assert text.startswith(line * 40 + "\ufffd") and text.endswith(line * 40)
+    assert (found := faults(path, detect(path))).count == 1
+    assert (found.offset, found.line) == (len(good), 41)
+    assert f"1 place, read as \ufffd: the first is the byte at offset {len(good):,} (line 41)" in note_on(path, detect(path))
+
+
+def test_the_place_is_right_across_chunks_and_after_a_mark(tmp_path):
+    start = b"\xef\xbb\xbf" + "é\n".encode() * CHUNK
+    path = written(tmp_path / "a.txt", start + b"\xff\n" + "é\n".encode() * CHUNK + b"\xfe")
+    assert detect(path) == "utf-8-sig"
+    found = faults(path, "utf-8-sig")
+    assert (found.count, found.offset, found.line) == (2, len(start), CHUNK + 1)
+    assert read(path) == "é\n" * CHUNK + "\ufffd\n" + "é\n" * CHUNK + "\ufffd"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_character_cut_off_at_the_end_is_no_fault(tmp_path, encoding, cut):
+    whole = "中文的文章\n" * 30
+    path = written(tmp_path / "a.txt", (whole + "𠀀").encode(encoding)[:-cut])
+    assert read(path) == whole
+    assert faults(path, detect(path)) is None and note_on(path, detect(path)) == ""
+
+
+def test_a_zero_byte_in_text_is_no_reason_to_refuse_it(tmp_path):
+    text = "Some plain text, and a naïve word.\n" * 100
+    assert read(written(tmp_path / "a.txt", text.encode() + b"\0" + text.encode())) == text + "\0" + text
+
+
+def test_a_file_written_anew_is_looked_at_anew(tmp_path):
+    path = written(tmp_path / "a.txt", "été\n".encode() * 10 + b"\xff")
+    assert faults(path, "utf-8").count == 1
+    assert faults(written(path, "été\n".encode() * 10 + b"x"), "utf-8") is None
+
+
+def test_a_byte_order_mark_is_no_letter_whatever_is_named(tmp_path):
+    for mark, encoding in (("utf-8-sig", "utf-8"), ("utf-16", "utf-16-le"), ("utf-16", "utf-16")):
+        assert read(written(tmp_path / "a.txt", "été".encode(mark)), encoding) == "été"
+
+
+def test_the_first_lines_show_whether_the_letters_are_right(tmp_path):
+    path = written(tmp_path / "a.txt", ("\n\nпервая\r\n  вторая\n" + "x" * 500 + "\nлишняя\nпятая").encode("cp1251"))
+    assert first_lines(path, "cp1251") == ["первая", "вторая", "x" * 120 + "…", "лишняя"]
+    assert first_lines(path, "cp1252", 1) == ["ïåðâàÿ"]
+
+
+@pytest.mark.parametrize(
+    "name", ["hex", "base64", "rot13", "zlib", "idna", "punycode", "undefined", "utf-9", "", "a\0b", 5, ["x"]]
+)
+def test_what_is_no_encoding_of_texts_is_refused(name):
+    with pytest.raises(PlaygroundError, match="There is no text encoding") as caught:
+        DataSpec("file", "a.txt", encoding=name)
+    assert caught.value.hint
