@@ -9,7 +9,7 @@ from playground.ui.language import LANGUAGES, browser_language, language, t
 from playground.ui.share import share
 
 STYLE = (Path(__file__).parent / "frame.css").read_text(encoding="utf-8")
-HISTORY = (Path(__file__).parent / "history.js").read_text(encoding="utf-8")
+SCRIPTS = "\n".join((Path(__file__).parent / f"{name}.js").read_text(encoding="utf-8") for name in ("history", "menu"))
 PRESENTING = (Path(__file__).parent / "presenting.css").read_text(encoding="utf-8")
 
 
@@ -36,7 +36,7 @@ def frame() -> None:
         hide=",".join(controls.hidden()),
     )
     with st.container(key="frame-history"):
-        st.html(f"<script>{HISTORY}</script>", unsafe_allow_javascript=True)
+        st.html(f"<script>{SCRIPTS}</script>", unsafe_allow_javascript=True)
     st.html(f"<style>{STYLE}{PRESENTING if presenting() else ''}{controls.style()}</style>")
 
 

@@ -59,9 +59,12 @@ def here() -> str:
 
 
 def link(hide: list[str]) -> str:
-    """The whole address of what is shown, with these hidden; by the machine's name in the network where it has one."""
+    """The whole address of what is shown, with these hidden; by the machine's name in the network where it has one.
+
+    Never in presentation mode: who opens it sits before a screen of their own.
+    """
     parts = urlsplit(st.context.url or "")
-    query = {**links.address(st.query_params.to_dict()), "hide": ",".join(hide)}
+    query = {**links.address(st.query_params.to_dict()), "hide": ",".join(hide), "present": ""}
     said = urlencode({name: value for name, value in query.items() if value}, safe=",@:/")
     return urlunsplit((parts.scheme, outside(parts.netloc), parts.path, said, ""))
 
