@@ -10,8 +10,8 @@ from playground.errors import PlaygroundError
 from playground.text import background
 from playground.text.corpora import CORPORA
 from playground.text.prepare import Prepared, find, load
-from playground.text.spec import DataSpec
-from playground.ui import controls, links, text_views
+from playground.text.spec import DataSpec, TokenizerSpec
+from playground.ui import controls, enough, links, own_text, text_views
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.messages import empty, show, shown_errors
@@ -35,6 +35,10 @@ def page() -> None:
     with left:
         spec = choose_text()
     with right, shown_errors():
+        if own_text.is_open():
+            own_text.desk(st.session_state.get("data.cut") or TokenizerSpec())
+            if spec is None:
+                return
         if spec is None:
             empty(
                 t("No text yet"),
@@ -104,10 +108,13 @@ def waiting(job: background.Job) -> None:
 def look(prepared: Prepared) -> None:
     """Its size, and one view of it."""
     text_views.headline(prepared)
+    if not own_text.is_open():
+        enough.show_gauge("data.gauge", enough.of(prepared))
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         with controls.control("data", "view", "content"):
             view = choose_view()
-        if st.button(t("Train on this"), type="primary", icon=":material/play_arrow:", key="data.train"):
+        ready_to_train = {"type": "primary", "icon": ":material/play_arrow:", "key": "data.train"}
+        if not own_text.is_open() and st.button(t("Train on this"), **ready_to_train):
             links.go("train")
     try:
         if view == "numbers":

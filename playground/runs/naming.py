@@ -4,6 +4,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from playground.runs.config import RunConfig
@@ -78,7 +79,8 @@ def name_for(config: RunConfig, other: RunConfig | None = None) -> str:
     told = difference(config, other) if other else ""
     if not told:
         architecture = config.model.architecture
-        told = f"{config.preset or architecture} on {config.data.corpus.rpartition('/')[2]}"
+        text = Path(config.data.path).stem if config.data.path else config.data.corpus.rpartition("/")[2]
+        told = f"{config.preset or architecture} on {text}"
         told = told.upper() if len(told) < 4 else told
     return told
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.text.sources import Source
+from playground.text.tokenizers import clean
 
 LARGEST = 500_000_000  # bytes of a document
 LARGEST_UNPACKED = 1_000_000_000  # bytes that the parts of a .docx may unpack to
@@ -76,7 +77,7 @@ def open_document(path: Path, fingerprint: str) -> Source:
         fingerprint=fingerprint,
         whole=True,
         done=reading.done,
-        provenance=f"The file {path.name}.",
+        provenance=f"From the file {clean(path.name)}.",
     )
 
 

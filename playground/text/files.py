@@ -65,7 +65,7 @@ def open_file(spec: DataSpec) -> Source:
         fingerprint=fingerprint,
         whole=suffix in PLAIN,
         size=size,
-        provenance=f"The file {clean(path.name)}.",
+        provenance=f"From the file {clean(path.name)}.",
         notes=notes,
     )
 

@@ -46,13 +46,17 @@ class Upload:
 
     @property
     def name(self) -> str:
-        """As a list shows it: the file's name, and the first words of a text that was written here."""
-        return self.path.stem if self.written else self.path.name
+        return named(self.path)
 
-    @property
-    def written(self) -> bool:
-        """True for a text that was written or pasted in the app."""
-        return (self.path.parent / WRITTEN).exists()
+
+def is_written(path: Path | str) -> bool:
+    """True for a text that was written or pasted in the app."""
+    return (Path(path).parent / WRITTEN).exists()
+
+
+def named(path: Path | str) -> str:
+    """What a file is called: its name, or the first words of a text that was written here."""
+    return Path(path).stem if is_written(path) else Path(path).name
 
 
 def folder() -> Path:

@@ -13,6 +13,7 @@ from playground.runs import branch, naming
 from playground.runs.config import DEVICES, RunConfig, TrainingSpec
 from playground.runs.pace import expected, measured
 from playground.runs.store import RunStore
+from playground.text import uploads
 from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import RECIPES, recipe
@@ -201,7 +202,7 @@ def remember_text(spec: DataSpec | None) -> None:
 def text_title(data: DataSpec) -> str:
     if data.corpus in CORPORA:
         return t(CORPORA[data.corpus].title)
-    return data.path.rpartition("/")[2] if data.path else data.corpus
+    return uploads.named(data.path) if data.path else data.corpus
 
 
 # How it is trained

@@ -16,7 +16,7 @@ from playground.text.corpora import CORPORA, Corpus
 from playground.text.files import columns
 from playground.text.options import Option
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
-from playground.ui import links, text_links
+from playground.ui import links, own_text, text_links
 from playground.ui.amounts import bytes_of
 from playground.ui.controls import control
 from playground.ui.language import t
@@ -66,7 +66,7 @@ def _pick(
 
 def _title(name: str) -> str:
     if name == FILE:
-        return t("A file of yours")
+        return t("A text of yours")
     if name == HUB:
         return t("A Hugging Face dataset")
     corpus = CORPORA[name]
@@ -127,6 +127,7 @@ def _described(name: str) -> DataSpec | None:
     if name == FILE:
         path = _file()
         if path is None:
+            _tokenizer()  # what is being written will be cut, too
             return None
         values |= {"path": path, **_columns(path)}
     elif name == HUB:
@@ -142,7 +143,7 @@ def _described(name: str) -> DataSpec | None:
     else:
         values["options"] = _about(CORPORA[name])
     limit = None
-    if name not in CORPORA or CORPORA[name].kind != "task":
+    if not own_text.is_open() and (name not in CORPORA or CORPORA[name].kind != "task"):
         with control("data", "limit"):
             limit = LIMITS[_pick(t("Read"), list(LIMITS), "data.limit", _limit_title)]
     return DataSpec(**values, tokenizer=_tokenizer(), max_bytes=limit)
@@ -170,7 +171,8 @@ def _option(corpus: str, option: Option) -> int | str:
 
 def _tokenizer() -> TokenizerSpec:
     with control("data", "tokenizer"):
-        return _chosen_tokenizer()
+        st.session_state["data.cut"] = _chosen_tokenizer()
+    return st.session_state["data.cut"]
 
 
 def _chosen_tokenizer() -> TokenizerSpec:
@@ -186,18 +188,20 @@ def _chosen_tokenizer() -> TokenizerSpec:
     return TokenizerSpec(kind, max(BASE_SIZE, size))
 
 
-# A file of one's own
+# A text of one's own
 
 
 def _file() -> str | None:
     """The uploader, and the files that were brought before."""
     state = st.session_state
+    own_text.take_up()
     turn = state.setdefault("data.turn", 0)
     brought = st.file_uploader(
         t("Bring a file"),
         key=f"data.upload.{turn}",
         help=t(
-            ".txt and .md as one text; .csv, .tsv, .jsonl and .parquet with a text a row; .zip of text files."
+            ".txt, .md, PDF and Word (.docx) as one text; .csv, .tsv, .jsonl and .parquet with a text per row; .zip of "
+            "texts and documents."
         ),
     )
     if brought is not None:
@@ -206,13 +210,17 @@ def _file() -> str | None:
         show(error)
     kept = {str(upload.path): upload for upload in uploads.uploads()}
     if not kept:
-        st.caption(t("Nothing leaves this machine: the file is kept in the app's own folder."))
+        st.caption(t("Or write in the box. Nothing leaves this machine: your text is kept in the app's own folder."))
+        state["data.file"] = own_text.NEW
         return None
-    if state.get("data.file") not in kept:
+    if st.button(t("Write or paste a text"), icon=":material/edit:", key="data.write", width="stretch"):
+        state["data.file"] = own_text.NEW
+    if state.get("data.file") not in (*kept, own_text.NEW):
         state["data.file"] = next(iter(kept))
-    path = _pick(
-        t("Your files"), list(kept), "data.file", lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}"
-    )
+    named = lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}" if path in kept else t("A new text")
+    path = _pick(t("Your files"), [*kept, own_text.NEW], "data.file", named)
+    if path == own_text.NEW:
+        return None
     if path != state.get("data.sized"):
         state["data.sized"] = path
         if kept[path].size > LARGE:

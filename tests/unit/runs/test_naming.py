@@ -2,6 +2,7 @@ import pytest
 
 from models.presets import PRESETS
 from playground.runs import naming
+from playground.text.spec import DataSpec
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,8 @@ def test_differences_in_words(config):
 
 def test_without_another_run_it_is_model_and_text(config):
     assert naming.name_for(config) == "lstm-tiny on python-docs"
+    own = config.replace(data=DataSpec("file", path="/x/uploads/1f/Letters home.txt"))
+    assert naming.name_for(own) == "lstm-tiny on Letters home"
     assert naming.name_for(config.replace(name="another"), config) == "lstm-tiny on python-docs"
 
 

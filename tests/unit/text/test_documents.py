@@ -251,7 +251,7 @@ WORDS = "Once upon a time a miller lived by the river, and his three children sa
 
 def test_a_written_text_is_kept_under_its_first_words():
     upload = uploads.write(WORDS)
-    assert upload.written and upload.name == "Once upon a time a miller lived by the…"
+    assert uploads.is_written(upload.path) and upload.name == "Once upon a time a miller lived by the…"
     assert upload.path.suffix == ".txt" and text_of(upload.path) == WORDS
     assert uploads.write(WORDS).path == upload.path
     assert [each.path for each in uploads.uploads()] == [upload.path]
@@ -259,7 +259,7 @@ def test_a_written_text_is_kept_under_its_first_words():
 
 def test_a_brought_file_is_not_written_until_it_is():
     path = kept(WORDS.encode(), "tale.txt")
-    assert not uploads.uploads()[0].written
+    assert not uploads.is_written(path)
     assert kept(WORDS.encode(), "tale") != path  # a mark beside it is no file of another kind
     assert uploads.write(WORDS).path == path and uploads.write(WORDS).name == "tale"
 

@@ -1,0 +1,32 @@
+// Writing stays in the browser; it is sent when the keys rest a moment, and before anything else is clicked.
+const REST = 250, REST_LONG = 900, LONG = 200000;
+
+export default function ({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".root");
+  let box = root.querySelector("textarea");
+  if (!box) {
+    box = element("textarea", { spellcheck: "false" });
+    root.replaceChildren(element("label", {}, element("span", { class: "label" }), box));
+  }
+  if (root.version !== data.version) {
+    root.version = data.version;
+    clearTimeout(root.timer);
+    box.value = data.text;
+    root.sent = data.text;
+  }
+  root.querySelector(".label").textContent = data.label;
+  box.placeholder = data.placeholder;
+  box.maxLength = 4 * data.longest; // what is a little too long is told, not cut
+  const send = () => {
+    clearTimeout(root.timer);
+    if (box.value === root.sent) return;
+    root.sent = box.value;
+    setStateValue("typed", { version: data.version, text: box.value });
+  };
+  box.oninput = () => {
+    clearTimeout(root.timer);
+    root.timer = setTimeout(send, box.value.length > LONG ? REST_LONG : REST);
+  };
+  box.onblur = send;
+  return whenGone(parentElement, () => clearTimeout(root.timer));
+}

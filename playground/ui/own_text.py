@@ -1,0 +1,91 @@
+"""A text of one's own, written or pasted on the Data page: the box, whether it is enough, and training on it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from playground.errors import PlaygroundError
+from playground.text import uploads
+from playground.text.spec import DataSpec, TokenizerSpec
+from playground.text.statistics import Estimate, estimate
+from playground.ui import enough, links
+from playground.ui.components.writing_box import writing_box
+from playground.ui.language import t
+from playground.ui.messages import show
+
+NEW = "new"
+"""What stands among the files for a text that is yet to be written."""
+BOX = "own.box"
+TRAINED_ON = 1 - DataSpec("file", path=NEW).validation_fraction
+
+
+def is_open() -> bool:
+    """Whether the box stands open: for a new text, or one that was written here."""
+    state = st.session_state
+    chosen = state.get("data.file") if state.get("data.corpus") == "file" else None
+    return chosen == NEW or bool(chosen) and uploads.is_written(chosen)
+
+
+def take_up() -> None:
+    """Makes a text that was just kept the chosen one, before the list of files is drawn."""
+    if kept := st.session_state.pop("own.kept", None):
+        st.session_state["data.file"] = st.session_state["data.sized"] = kept
+        st.session_state["data.limit"] = "all"
+
+
+@st.fragment
+def desk(tokenizer: TokenizerSpec) -> None:
+    """The box, the scale that follows what is written, and the two ways on."""
+    state = st.session_state
+    if state.get("own.open") != state["data.file"]:
+        _open(state["data.file"])
+    written = writing_box(
+        BOX,
+        text=state["own.text"],
+        version=state["own.version"],
+        label=t("Your text"),
+        placeholder=t("Write or paste a text here: a story, letters, recipes, song texts, your own notes …"),
+        longest=uploads.MOST,
+    )
+    if written is not None:
+        state["own.text"] = written
+        if state["own.open"] == NEW:
+            state["own.draft"] = written
+    text = uploads.tidy(state["own.text"])
+    nothing = Estimate(0, tokenizer.vocab_size, 0)
+    enough.show_gauge("own.gauge", estimate(text, tokenizer, TRAINED_ON) if text.strip() else nothing)
+    _ways_on(text, tokenizer)
+
+
+def _open(chosen: str) -> None:
+    """Puts a text that was written before into the box; a new one goes on where it was left."""
+    state = st.session_state
+    state["own.open"] = chosen
+    state["own.version"] = f"{chosen} {state.get('own.turn', 0)}"
+    state["own.turn"] = state.get("own.turn", 0) + 1
+    state["own.text"] = state.get("own.draft", "")
+    if chosen != NEW:
+        try:
+            state["own.text"] = Path(chosen).read_text(encoding="utf-8")
+        except OSError:
+            state["own.text"] = ""  # its absence is told where the file is chosen
+
+
+def _ways_on(text: str, tokenizer: TokenizerSpec) -> None:
+    with st.container(horizontal=True):
+        train = st.button(t("Train on this"), type="primary", icon=":material/play_arrow:", key="own.train")
+        look = st.button(t("See it as tokens"), icon=":material/token:", key="own.look")
+    if not (train or look):
+        return
+    try:
+        kept = str(uploads.write(text).path)
+    except PlaygroundError as error:
+        show(error)
+        return
+    state = st.session_state
+    state["own.kept"] = state["own.open"] = kept
+    state.pop("own.draft", None)
+    if train:
+        state["draft.data"] = DataSpec("file", path=kept, tokenizer=tokenizer).to_dict()
+        links.go("train")
+    st.rerun()
