@@ -59,4 +59,14 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Replaces ``path`` by ``value`` as readable JSON in one step."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, readable_json(value))
+
+
+def readable_json(value: Any) -> str:
+    """JSON on many lines with letters as they are; escaped where a file's name is not UTF-8, to come back as it was."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    return text + "\n"

@@ -15,7 +15,7 @@ from playground.cli import (
     runs_command,
     train_command,
 )
-from playground.cli.progress import nobody_reads
+from playground.cli.progress import in_terminal, nobody_reads
 from playground.errors import PlaygroundError
 
 COMMANDS = (
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (PlaygroundError, SpecError) as error:
         print(f"\n{error.message}", file=sys.stderr)
         if error.hint:
-            print(error.hint, file=sys.stderr)
+            print(in_terminal(error.hint), file=sys.stderr)
         return 2
     except BrokenPipeError:
         nobody_reads()

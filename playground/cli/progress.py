@@ -18,10 +18,12 @@ class Progress:
     Args:
         folder: the run.
         quiet: only the result.
+        noticed: notices that were told already, for runs that come one after another.
     """
 
-    def __init__(self, folder: RunFolder, quiet: bool = False) -> None:
+    def __init__(self, folder: RunFolder, quiet: bool = False, noticed: set[str] | None = None) -> None:
         self.folder, self.quiet = folder, quiet
+        self.noticed = set() if noticed is None else noticed
         self.live = sys.stdout.isatty()
         self.last: dict[str, Any] = {}
         self.evaluation: dict[str, Any] = {}
@@ -40,10 +42,8 @@ class Progress:
             self._step()
         elif kind == "sample":
             self._line(self._sampled(value))
-        elif kind == "notes":
-            tell_notes(value)
         elif kind == "notice":
-            self._line(value["message"])
+            self._notice(value["message"])
         elif kind == "status" and value.get("state") == "failed":
             self.problem = value
         elif kind == "status" and value.get("message") and value["message"] != self.said:
@@ -61,6 +61,16 @@ class Progress:
             self._print(f"\r\033[K{text[:width]}", end="")
         else:
             self._print(text)
+
+    def _notice(self, text: str) -> None:
+        """What was left out, cut or is unusual: told by quiet commands too, and once for runs on the same text."""
+        if text in self.noticed:
+            return
+        self.noticed.add(text)
+        if self.quiet:
+            tell_notes([text])
+        else:
+            self._line(text)
 
     def _line(self, text: str) -> None:
         if self.quiet:
@@ -118,7 +128,7 @@ class Progress:
         )
         if state == "failed":
             problem = self.problem or {"message": status.message, "hint": status.hint}
-            print("\n".join(filter(None, ["", problem["message"], problem["hint"]])), file=sys.stderr)
+            print("\n".join(filter(None, ["", problem["message"], in_terminal(problem["hint"])])), file=sys.stderr)
             return
         loss = f", validation loss {self.evaluation['val_loss']:.4f}" if self.evaluation else ""
         end = f"\r\033[K{words}" if self.live else words
@@ -139,8 +149,20 @@ def _labelled(example: dict) -> str:
     return f"  {example['text'][:100]} → {example['said']} ({example['probability']:.0%}{right})"
 
 
+FLAGS = {  # what the app asks for with a box
+    f"Choose the column with the {what}:": f"Name the column with the {what} (--{what}-column):" for what in ("text", "label")
+}  # fmt: skip
+
+
+def in_terminal(hint: str) -> str:
+    """A hint of the core, with the flag that does here what a box does in the app."""
+    for box, flag in FLAGS.items():
+        hint = hint.replace(box, flag)
+    return hint
+
+
 def tell_notes(notes: list[str]) -> None:
-    """What was left out, cut or is unusual, beside the output: also of a quiet command, nothing goes in silence."""
+    """What was left out, cut or is unusual, beside the output proper."""
     for note in notes:
         print(f"{chr(13)}{chr(27)}[K{note}" if sys.stderr.isatty() else note, file=sys.stderr)
 

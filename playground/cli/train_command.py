@@ -55,6 +55,9 @@ def add(commands) -> None:
     parser.add_argument("--text-column", metavar="COLUMN", help="which column of a table holds the text")
     parser.add_argument("--source-column", metavar="COLUMN", help="for pairs: which column is read")
     parser.add_argument("--target-column", metavar="COLUMN", help="for pairs: which column is to be written")
+    parser.add_argument(
+        "--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)"
+    )
     parser.add_argument("--option", nargs="+", default=[], metavar="KEY=VALUE", help="a task's difficulty")
     parser.add_argument(
         "--tokenizer", metavar="KIND[:SIZE]", help="char, byte, bpe or word, and the vocabulary's size"
@@ -116,12 +119,12 @@ def train_each(
     """
     from playground.training.distributed import join_group, leave_group, part_in_peace
 
-    group, code, done = join_group(), 0, []
+    group, code, done, noticed = join_group(), 0, [], set()
     try:
         made = folders() if group.leads else None
         while path := _next_path(made, group):
             folder = RunFolder(Path(path))
-            code = train_here(folder, quiet or not group.leads, group)
+            code = train_here(folder, quiet or not group.leads, group, noticed)
             if code or not group.share(folder.status().state == "finished" if group.leads else None):
                 break
             done.append(folder)
@@ -154,8 +157,8 @@ def open_folder(options: argparse.Namespace, store: RunStore) -> RunFolder:
     """The run to train: an old one to go on with, or a new one from the options."""
     if not options.resume:
         return store.create(config_from(options, store))
-    words = ("preset", "data", "text_column", "source_column", "target_column", "option", "tokenizer", "objective",
-             "steps", "lr", "batch_size", "seed", "device", "set", "name", "branch_from")  # fmt: skip
+    words = ("preset", "data", "text_column", "source_column", "target_column", "encoding", "option", "tokenizer",
+             "objective", "steps", "lr", "batch_size", "seed", "device", "set", "name", "branch_from")  # fmt: skip
     if given := [f"--{word.replace('_', '-')}" for word in words if getattr(options, word) not in (None, [])]:
         raise PlaygroundError(
             f"A run goes on with its own settings, so {', '.join(given)} cannot be changed.",
@@ -245,10 +248,13 @@ def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
             f"{name[:200]!r} is neither a corpus nor a file here.",
             f"Corpora: {', '.join(CORPORA)}. Or give the path of a .txt, .csv, .jsonl or .parquet file.",
         )
+    if options.encoding and "path" not in source:
+        raise SpecError(f"{name} is no file, so it has no encoding to choose.", "Leave out --encoding.")
     columns = {
         "text_column": options.text_column,
         "source_column": options.source_column,
         "target_column": options.target_column,
+        "encoding": options.encoding,
     }
     task_options = {}
     for pair in options.option:
@@ -261,12 +267,12 @@ def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
     return DataSpec(**{**source, **columns, "options": task_options, "tokenizer": tokenizer, **changes})
 
 
-def train_here(folder: RunFolder, quiet: bool, group: "Group") -> int:
-    """Trains in this process; Ctrl-C stops after the step at hand and saves."""
+def train_here(folder: RunFolder, quiet: bool, group: "Group", noticed: set[str]) -> int:
+    """Trains in this process, without the notices that an earlier run has told; Ctrl-C stops after the step at hand and saves."""
     from playground.cli.progress import Progress
     from playground.training.worker import run as work
 
-    progress = Progress(folder, quiet)
+    progress = Progress(folder, quiet, noticed)
 
     def stop() -> None:
         progress.note("Stopping after this step (Ctrl-C again gives up at once) ...")

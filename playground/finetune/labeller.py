@@ -18,7 +18,7 @@ from playground.labelled.table import guess, pieces_of, table_of
 from playground.runs.folder import RunFolder
 from playground.text.cells import written
 from playground.text.records import Row
-from playground.text.tables import KINDS, Table, WhichColumn, listed
+from playground.text.tables import KINDS, Table, listed
 from playground.text.tokenizers import Tokenizer, clean
 
 BATCH = 64
@@ -243,17 +243,17 @@ class _Texts:
 def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
     place = Path(path).expanduser()
     if place.suffix.lower() not in KINDS:
-        from playground.text.encodings import detect, lines
+        from playground.text.encodings import detect, lines, notes_on
 
         if not place.is_file() or not place.stat().st_size:
             raise PlaygroundError(f"{place.name} is empty or not there.", "Choose a file with text in it.")
-        encoding = encoding or detect(place)
+        guessed, encoding = not encoding, encoding or detect(place)
         rows = lambda: ({"text": line.rstrip("\n")} for line in lines(place, encoding, newlines=True))
-        return _Texts(["text"], rows, lambda number, row: row["text"])
+        return _Texts(["text"], rows, lambda number, row: row["text"], lambda: notes_on(place, encoding, guessed))
     table = table_of(path, encoding)
     column = column or (table.columns[0] if len(table.columns) == 1 else guess(table)[0])
     if column is None:
-        raise WhichColumn(
+        raise PlaygroundError(
             f"Which column of {table.name} holds the text?", f"Choose the column with the text: it has {listed(table.columns)}."
         )
     table.check(column)

@@ -11,7 +11,7 @@ from playground.text import cells, files, tables
 from playground.text.cells import spaced
 from playground.text.records import Row
 from playground.text.spec import DataSpec
-from playground.text.tables import KINDS, Table, WhichColumn, is_id, listed
+from playground.text.tables import KINDS, Table, is_id, listed
 
 TEXT_NAMES = (
     *tables.TEXT_NAMES,
@@ -128,11 +128,11 @@ def read_table(
         text, label = text or guessed[0], label or guessed[1]
     has = listed(table.columns)
     if text is None:
-        raise WhichColumn(
+        raise PlaygroundError(
             f"Which column of {table.name} holds the text?", f"Choose the column with the text: it has {has}."
         )
     if label is None:
-        raise WhichColumn(
+        raise PlaygroundError(
             f"Which column of {table.name} holds the label?",
             f"Choose the column with the label: it has {has}.",
         )
@@ -148,7 +148,7 @@ def read_table(
 
 def _one_label(table: Table, text: str, label: str) -> Callable[[int, Row], Labelled]:
     """What makes a labelled text of a row."""
-    text_in, opened = table.texts(text), table.opened(label)
+    text_in, opened = table.texts(text), table.opened(label, numbers=True)
 
     def one(number: int, row: Row) -> Labelled:
         try:

@@ -16,6 +16,7 @@ from playground.errors import PlaygroundError
 from playground.inference.engine import ABOUT
 from playground.paths import home
 from playground.text import foreign
+from playground.text.letters import clean
 
 VERSION = "1.30.0"
 PACKAGE = f"onnxruntime-web@{VERSION}"
@@ -117,5 +118,5 @@ def _packed(path: Path) -> str:
 
 def in_script(value: object) -> str:
     """JSON to stand inside a ``<script>``: nothing in it can end that, begin a comment or another script, or end a line."""
-    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    text = clean(json.dumps(value, ensure_ascii=False)).replace("<", "\\u003c")
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,6 +1,6 @@
 """What an export holds besides its graphs: weights under known names, tokenizer, configurations, card, example, demo."""
 
-import json
+import math
 import re
 import zipfile
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import nn
 
 from models.heads import ClassificationHead, Reader, TaggingHead
 from models.spec import ModelSpec
-from playground.atomic import disk_errors
+from playground.atomic import disk_errors, readable_json
 from playground.inference.engine import ABOUT
 from playground.labelled.table import PIECES
 from playground.onnx_export import loadable
@@ -21,6 +21,7 @@ from playground.onnx_export.layers import Weights
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.text.corpora import UNKNOWN
+from playground.text.letters import clean
 from playground.text.spec import QUESTION
 from playground.text.tokenizers import SPACED, Tokenizer
 from playground.training.reproduce import command_line
@@ -46,10 +47,10 @@ def loaders_of(model: nn.Module) -> str:
 
 
 def write_about(
-    folder: Path, run: RunFolder, model: nn.Module, tokenizer: Tokenizer, labels: Sequence[str] = ()
+    folder: Path, run: RunFolder, model: nn.Module, tokenizer: Tokenizer, step: int, labels: Sequence[str] = ()
 ) -> None:
-    """``playground.json``: what an engine has to know."""
-    about, spec = run.about(), model.spec
+    """``playground.json``: what an engine has to know, and the run for who imports it again."""
+    about, spec, loss = run.about(), model.spec, run.status().val_loss
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
     _json(folder / ABOUT, {
         "architecture": spec.architecture, "n_layers": spec.n_layers, "n_kv_heads": spec.kv_heads,
@@ -59,6 +60,11 @@ def write_about(
         "name": run.name, "spec": spec.to_dict(), "task": task_of(model), "labels": list(labels), "pieces": PIECES,
         "template": about.get("data", {}).get("template", QUESTION), "frame": [list(part) for part in tokenizer.frame],
         "mask": {"name": tokenizer.mask_token, "spaces": spaces_of(tokenizer)},
+        "run": {
+            "config": named_only(run.config()).to_dict(), "step": step,
+            "val_loss": loss if loss is not None and math.isfinite(loss) else None,
+            "text": {name: about.get("data_info", {}).get(name) or None for name in ("provenance", "licence")},
+        },
     })  # fmt: skip
 
 
@@ -110,7 +116,7 @@ def write_package(
     (folder / "example.py").write_text(example.read_text(encoding="utf-8"), encoding="utf-8")
     demo = write_demo(folder, run.name, first_words(run, spec, bool(task)), offline_demo)
     (folder / "curve.svg").write_text(curve(run), encoding="utf-8")
-    (folder / "README.md").write_text(card(run, model, step, labels), encoding="utf-8")
+    (folder / "README.md").write_text(clean(card(run, model, step, labels)), encoding="utf-8")
     return {"family": family, "loaders": loaders_of(model), "task": task, "labels": list(labels), "demo": demo}
 
 
@@ -260,4 +266,4 @@ def zipped(folder: Path, to: Path) -> Path:
 
 
 def _json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(readable_json(value), encoding="utf-8")

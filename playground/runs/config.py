@@ -7,6 +7,7 @@ from typing import Any, Self
 from models.spec import ModelSpec, SpecError
 from playground.errors import plain
 from playground.runs.finetuning import FineTuneSpec
+from playground.text.letters import clean
 from playground.text.spec import DataSpec
 
 OBJECTIVES = {
@@ -152,6 +153,7 @@ class RunConfig:
     finetune: FineTuneSpec | None = None  # what a run that adapts its parent to a task adds
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", clean(self.name))
         if not self.name.strip():
             raise SpecError("The run has no name.", "Give it one, for example 'my first LSTM'.")
         objective = self.training.objective

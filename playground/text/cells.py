@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from playground.errors import PlaygroundError
-from playground.text.tokenizers import clean
+from playground.text.letters import clean
 
 SPEAKERS = {
     "human": "user",

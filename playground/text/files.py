@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError
 from playground.text.documents import DOCUMENTS, OTHERS, open_document
-from playground.text.encodings import decoded, detect
+from playground.text.encodings import decoded, detect, notes_on
+from playground.text.letters import clean
 from playground.text.sources import Source
 from playground.text.tables import KINDS, Table, open_rows, text_column
-from playground.text.tokenizers import clean
 
 if TYPE_CHECKING:
     from playground.text.spec import DataSpec
@@ -47,6 +47,7 @@ def open_file(spec: DataSpec) -> Source:
         _no_columns(spec, path)
         encoding = spec.encoding or detect(path)
         documents, shape = (lambda: decoded(path, encoding)), "stream"
+        notes = lambda: notes_on(path, encoding, guessed=not spec.encoding)
     elif suffix in KINDS:
         table = open_table(spec)
         if not (spec.text_column or spec.reads_pairs):  # Parquet is then read by this column alone

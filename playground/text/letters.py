@@ -1,4 +1,4 @@
-"""The letters that bytes are written with in vocabulary files."""
+"""Letters: those that bytes are written with in vocabulary files, and those that no file can hold."""
 
 import functools
 
@@ -10,3 +10,12 @@ def byte_letters() -> list[str]:
     others = [byte for byte in range(256) if byte not in printable]
     letters = {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
     return [letters[byte] for byte in range(256)]
+
+
+def clean(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 cannot write, turned into U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.text.encodings import decoded, lines
-from playground.text.tokenizers import clean
+from playground.text.letters import clean
 
 LONGEST_RECORD = 1 << 26  # characters of one record, held in memory whole
 LONGEST_LIST = 1 << 26  # characters of a file that is one list, held in memory whole
@@ -35,7 +35,7 @@ def json_rows(path: Path, encoding: str) -> Callable[[], Iterator[Row]]:
 
 
 def _begins_as_list(path: Path, encoding: str) -> bool:
-    """True for a list over many lines, or one line that is a list of objects."""
+    """Whether the file is one list, on one line or many."""
     start = next((text for text in decoded(path, encoding) if text.strip("\ufeff \t\n")), "").lstrip(
         "\ufeff \t\n"
     )
@@ -92,10 +92,10 @@ def _read(text: str, wrong: Callable[[int, str], PlaygroundError]) -> object:
 
 
 def _not_json(line: int, path: Path, what: str, hint: str) -> PlaygroundError:
-    return PlaygroundError(
-        f"Line {line:,} of {path.name} is not JSON: {what}.",
-        hint or f"Write one object a line, such as {EXAMPLE}.",
-    )
+    usual = f"Write one object a line, such as {EXAMPLE}."
+    if path.suffix.lower() == ".json":
+        usual = f"Write one object a line, such as {EXAMPLE}, or all of them as one list."
+    return PlaygroundError(f"Line {line:,} of {path.name} is not JSON: {what}.", hint or usual)
 
 
 def _row(value: object) -> Row | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from playground.errors import PlaygroundError
 from playground.text import cells
 from playground.text.delimited import Tally, delimited_rows, dialect_of
-from playground.text.encodings import detect
+from playground.text.encodings import detect, notes_on
 from playground.text.records import Row, json_rows
 
 DELIMITED, RECORDS, PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
@@ -26,10 +26,6 @@ TEXT_NAMES = (
 _ID = re.compile(  # names of columns that only number the rows
     r"_*(id|ids|idx|index|uuid|guid|key|nr|no|num|number|row|unnamed: ?\d+|编号|序号)|.*(_id|Id|ID|_idx|_index|_uuid)"
 )
-
-
-class WhichColumn(PlaygroundError):
-    """A column that has to be named: pages ask for it with a box, the command line with a flag."""
 
 
 @dataclass
@@ -116,12 +112,13 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
     suffix = path.suffix.lower()
     if suffix in PARQUET:
         return Table(path.name, _parquet_rows(path, wanted))
-    encoding = encoding or detect(path)
+    guessed, encoding = not encoding, encoding or detect(path)
+    of_letters = lambda: notes_on(path, encoding, guessed)
     if suffix in RECORDS:
-        return Table(path.name, json_rows(path, encoding), grows=True)
+        return Table(path.name, json_rows(path, encoding), of_letters, grows=True)
     dialect, tally = dialect_of(path, encoding), Tally()
     rows = delimited_rows(path, encoding, dialect, tally)
-    return Table(path.name, rows, lambda: [*dialect.notes, *tally.notes(path.name)], written=True)
+    return Table(path.name, rows, lambda: [*of_letters(), *dialect.notes, *tally.notes(path.name)], written=True)
 
 
 def is_id(column: str) -> bool:
@@ -133,7 +130,7 @@ def text_column(table: Table) -> str:
     """The column that is meant for the text without doubt.
 
     Raises:
-        WhichColumn: when it is in doubt.
+        PlaygroundError: when it is in doubt.
     """
     by_lower = {column.lower(): column for column in reversed(table.columns)}
     for known in TEXT_NAMES:
@@ -142,7 +139,7 @@ def text_column(table: Table) -> str:
     others = [column for column in table.columns if not is_id(column)]
     if len(table.columns) == 1 and others:
         return others[0]
-    raise WhichColumn(
+    raise PlaygroundError(
         f"Which column of {table.name} holds the text?",
         f"Choose the column with the text: it has {listed(table.columns)}.",
     )

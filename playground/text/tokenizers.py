@@ -33,7 +33,7 @@ import numpy as np
 from playground import atomic
 from playground.errors import PlaygroundError
 from playground.text import foreign
-from playground.text.letters import byte_letters
+from playground.text.letters import byte_letters, clean
 from playground.text.spec import SPECIALS
 
 if TYPE_CHECKING:
@@ -258,15 +258,6 @@ def _mask_after_a_space() -> tokenizers.AddedToken:
     from tokenizers import AddedToken
 
     return AddedToken(MASK, lstrip=True, normalized=False, special=True)
-
-
-def clean(text: str) -> str:
-    """The text with lone surrogates, which UTF-8 cannot write, turned into U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def cuts(text: str, longest: int) -> list[str]:

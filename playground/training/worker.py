@@ -11,7 +11,7 @@ from models.spec import SpecError
 from playground.atomic import write_json
 from playground.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet, load_labelled, prepare_labelled
-from playground.runs import queue
+from playground.runs import queue, submit
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.text.prepare import Cancelled, Prepared, Progress, load, prepare
@@ -109,6 +109,7 @@ def _turn(folder: RunFolder, in_queue: bool, told: Listener):
         told(
             "status", {"state": "queued", "message": f"Waiting for the {device}: place {place} in the queue."}
         )
+        submit.revive()  # those before it may wait for a dispatcher
         if _asked_to_end(folder):
             raise Cancelled("Stopped while waiting.")
 
@@ -121,8 +122,6 @@ def _train(folder: RunFolder, told: Listener, group: Group) -> str:
     if group.leads:
         folder.update_status(state="preparing", message="")
     prepared = _prepare(folder, told, group)
-    if group.leads:
-        told("notes", prepared.info.get("notes", []))
     config = _complete(folder, prepared, group)
     device = choose_device(config.training, group.local_rank)
     with _heartbeat(folder) if group.leads else contextlib.nullcontext():
