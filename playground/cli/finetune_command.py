@@ -46,6 +46,7 @@ def add(commands) -> None:
     parser.add_argument("--data", required=True, metavar="NAME|FILE", help="labelled text, or a corpus to go on with")
     for name in ("text", "label", "source", "target"):
         parser.add_argument(f"--{name}-column", metavar="COLUMN")
+    parser.add_argument("--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)")
     parser.add_argument("--option", nargs="+", default=[], metavar="KEY=VALUE", help="a generated task's difficulty")
     parser.add_argument("--template", default="{question}", help='for answer: how it is asked, as "Q: {question} A:"')
     parser.add_argument("--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items()))
@@ -129,9 +130,11 @@ def _labelled(options: argparse.Namespace) -> LabelledSpec:
     """A built-in set of that name, else the file of that name."""
     from playground.labelled.builtin import DATASETS
 
-    columns = {"text_column": options.text_column, "label_column": options.label_column}
+    columns = {"text_column": options.text_column, "label_column": options.label_column, "encoding": options.encoding}
     share = {} if options.share is None else {"share": options.share}
     if options.data in DATASETS:
+        if options.encoding:
+            raise SpecError(f"{options.data} is no file, so it has no encoding to choose.", "Leave out --encoding.")
         return LabelledSpec(options.data, **share)
     if Path(options.data).expanduser().is_file():
         return LabelledSpec("file", path=str(Path(options.data).expanduser().absolute()), **columns, **share)

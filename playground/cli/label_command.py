@@ -9,6 +9,7 @@ from playground.cli import engine
 from playground.cli.progress import tell_notes
 from playground.errors import PlaygroundError
 from playground.runs.store import RunStore
+from playground.text.encodings import check_encoding
 
 if TYPE_CHECKING:
     from playground.finetune.labeller import Labeller
@@ -20,6 +21,7 @@ def add(commands) -> None:
     parser.add_argument("what", nargs="?", metavar="FILE", help="a table, or a text file with a text on each line")
     parser.add_argument("--text", help="one text, instead of a file")
     parser.add_argument("--text-column", metavar="COLUMN", help="of the table")
+    parser.add_argument("--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)")
     parser.add_argument("--to", metavar="FILE", help="where the answers go (default: FILE-labelled.csv)")
     engine.add(parser)
     parser.set_defaults(run=run)
@@ -30,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     if (options.what is None) == (options.text is None):
         raise PlaygroundError("Give a file or a --text, one of the two.")
+    check_encoding(options.encoding)
     folder = RunStore().get(options.target)
     labeller = labeller_of(folder, None, engine.engine_of(folder, None, options), options.device)
     if options.text is not None:
@@ -60,6 +63,6 @@ def label_file(labeller: "Labeller", source: Path, options: argparse.Namespace) 
     target = Path(options.to).expanduser() if options.to else source.with_name(f"{source.stem}-labelled.csv")
     told = lambda n: print(f"\rRows: {n:,}", end="", file=sys.stderr, flush=True)
     notes: list[str] = []
-    n = label_table(labeller, str(source), options.text_column, target, told, tell=notes.extend)
+    n = label_table(labeller, str(source), options.text_column, target, told, tell=notes.extend, encoding=options.encoding)
     print(f"\r{n:,} {'row' if n == 1 else 'rows'} labelled: {target}")
     tell_notes(notes)

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from models.spec import SpecError
 from playground.errors import plain
+from playground.text.encodings import check_encoding
 
 TASKS = {
     "classify": "one label for each text",
@@ -74,6 +75,7 @@ class LabelledSpec:
             raise SpecError("No labelled text was chosen.", "Give the name of a built-in set, or a file.")
         if self.dataset == "file" and not self.path:
             raise SpecError("No file was chosen.", "Give the path of a .csv, .jsonl or .parquet file.")
+        check_encoding(self.encoding)
         _within(self.validation_fraction, 0.01, 0.5, "The share for validation")
         _within(self.test_fraction, 0.01, 0.5, "The share for the test")
         _within(self.share, 1e-6, 1, "The share of the labels")

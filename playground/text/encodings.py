@@ -159,7 +159,12 @@ def guesses(path: Path) -> list[str]:
             raise PlaygroundError(f"{path.name} is not text: it is {what}.", hint)
     like_utf8 = _nearly_utf8(samples)
     if zeros := everything.count(0):
-        return ["utf-8" if like_utf8 and zeros * FEW <= len(everything) else _wide(head, path.name)]
+        found = "utf-8" if like_utf8 and zeros * FEW <= len(everything) else _wide(head)
+        if found is None:
+            raise PlaygroundError(
+                f"{path.name} is not text: it holds zero bytes.", "Choose a text file, best saved as UTF-8."
+            )
+        return [found]
     if like_utf8 and not any(mark in everything for mark in SEVEN_BITS):
         return ["utf-8"]
     return _likeliest(samples, path.name)
@@ -222,16 +227,18 @@ def check_faults(path: Path, encoding: str) -> None:
         )
 
 
-def note_on(path: Path, encoding: str) -> str:
-    """What to tell about bytes that do not fit; "" when all do."""
-    found = faults(path, encoding)
-    if not found:
-        return ""
-    what = "1 place" if found.count == 1 else f"{found.count:,} places"
-    return (
-        f"{path.name} is damaged in {what}, read as \ufffd: the first is the byte at offset {found.offset:,}"
-        f" (line {found.line:,}), which does not fit {encoding}."
-    )
+def notes_on(path: Path, encoding: str, guessed: bool) -> list[str]:
+    """What to tell of how a file was read: an encoding that was guessed, unless it is UTF-8, and bytes that do not fit."""
+    name = path.name.encode("utf-8", "replace").decode()
+    said = []
+    if guessed and not encoding.startswith("utf"):
+        said.append(f"{name} is read as {encoding}. That is a guess; you can choose another encoding.")
+    if found := faults(path, encoding):
+        said.append(
+            f"Damaged places in {name}: {found.count:,}, read as \ufffd. The first is the byte at offset"
+            f" {found.offset:,} (line {found.line:,}), which does not fit {encoding}."
+        )
+    return said
 
 
 def first_lines(path: Path, encoding: str, most: int = 4, width: int = 120) -> list[str]:
@@ -334,8 +341,8 @@ def _nearly_utf8(samples: list[bytes]) -> bool:
     return _damage(wrong, good) and not lone
 
 
-def _wide(head: bytes, name: str, otherwise: str = "is not text: it holds zero bytes") -> str:
-    """UTF-16 or UTF-32 without a mark: of every pair, the byte that says which alphabet it is varies less."""
+def _wide(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark, if it is: of every pair, the byte that says which alphabet it is varies less."""
     for encoding in ("utf-32-le", "utf-32-be"):
         if len(head) >= 8 and _is_text(head[: len(head) // 4 * 4].decode(encoding, "replace")):
             return encoding
@@ -343,7 +350,7 @@ def _wide(head: bytes, name: str, otherwise: str = "is not text: it holds zero b
     for encoding in ("utf-16-be", "utf-16-le") if even < odd else ("utf-16-le", "utf-16-be"):
         if _is_text(codecs.getincrementaldecoder(encoding)("replace").decode(head)):
             return encoding
-    raise PlaygroundError(f"{name} {otherwise}.", "Choose a text file, best saved as UTF-8.")
+    return None
 
 
 def _is_text(text: str) -> bool:
@@ -358,7 +365,13 @@ def _likeliest(samples: list[bytes], name: str) -> list[str]:
 
     telling = max(samples, key=lambda sample: sum(byte > 127 or byte == 27 for byte in sample))
     found = guessing.guesses(telling if len(samples) == 1 else _whole_lines(telling))
-    return list(found) or [_wide(samples[0], name, "does not look like text in any known encoding")]
+    found = list(found or filter(None, [_wide(samples[0])]))
+    if not found:
+        raise PlaygroundError(
+            f"{name} does not look like text in any known encoding.",
+            "Save it as UTF-8, or name its encoding.",
+        )
+    return found
 
 
 def _whole_lines(sample: bytes) -> bytes:

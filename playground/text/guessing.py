@@ -79,7 +79,7 @@ def _weight(name: str, data: bytes) -> float:
 
 
 def _damaged(data: bytes, beyond: float) -> list[tuple[float, str]]:
-    """The encoding of two bytes a character that is found without the few bytes that do not fit it: if likelier than ``beyond``."""
+    """The encoding of two bytes a character found without the few bytes that do not fit, if likelier than ``beyond``."""
     for name in MULTIBYTE:
         text = data.decode(name, "replace")
         wrong, letters = text.count("\ufffd"), sum(letter > "\x7f" for letter in text)

@@ -19,6 +19,7 @@ CONTROLS = {
     },
     "data": {
         "corpus": "Text",
+        "encoding": "Encoding",
         "limit": "Read",
         "tokenizer": "Cut into",
         "view": "View",

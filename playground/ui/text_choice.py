@@ -19,6 +19,7 @@ from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 from playground.ui import links, own_text, text_links
 from playground.ui.amounts import bytes_of
 from playground.ui.controls import control
+from playground.ui.encoding_choice import choose_encoding, key_of
 from playground.ui.language import t
 from playground.ui.messages import plain, show
 from playground.ui.text_links import FILE
@@ -103,6 +104,7 @@ def _take(values: dict[str, Any]) -> None:
         state["data.hub"] = corpus.removeprefix("hf:")
     if values.get("path"):
         state["data.file"] = state["data.sized"] = values["path"]
+        state[key_of(values["path"])] = values.get("encoding")
     state["data.column"] = PAIR if values.get("source_column") else values.get("text_column")
     state["data.source"], state["data.target"] = values.get("source_column"), values.get("target_column")
     for name, value in (values.get("options") or {}).items():
@@ -129,7 +131,9 @@ def _described(name: str) -> DataSpec | None:
         if path is None:
             _tokenizer()  # what is being written will be cut, too
             return None
-        values |= {"path": path, **_columns(path)}
+        with control("data", "encoding"):
+            encoding = choose_encoding(path)
+        values |= {"path": path, "encoding": encoding, **_columns(path, encoding)}
     elif name == HUB:
         dataset = st.text_input(
             t("Name, as on huggingface.co"), key="data.hub", placeholder="roneneldan/TinyStories"
@@ -256,9 +260,9 @@ def let_go(brought: Any) -> None:
     brought.close()
 
 
-def _columns(path: str) -> dict[str, str]:
+def _columns(path: str, encoding: str | None) -> dict[str, str]:
     """Which columns of a table to read. One that the file does not have stays chosen, and is told."""
-    names = columns(DataSpec("file", path=path))
+    names = columns(DataSpec("file", path=path, encoding=encoding))
     state = st.session_state
     if not names:
         state["data.column"] = None

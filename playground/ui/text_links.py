@@ -25,6 +25,7 @@ def said(spec: DataSpec) -> dict[str, Any]:
     return {
         "corpus": spec.corpus,
         "file": spec.path.split("/")[-2] if spec.path else None,
+        "encoding": spec.encoding,
         "column": spec.text_column,
         "source": spec.source_column,
         "target": spec.target_column,
@@ -45,6 +46,7 @@ def asked(corpus: str) -> dict[str, Any]:
     if corpus == FILE:
         kept = {upload.path.parent.name: upload.path for upload in uploads.uploads()}
         values["path"] = str(kept.get(links.param("file"), ""))
+        values["encoding"] = links.param("encoding") or None
         values["text_column"] = links.param("column") or None
         values["source_column"] = links.param("source") or None
         values["target_column"] = links.param("target") or None

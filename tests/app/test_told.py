@@ -131,3 +131,15 @@ def test_what_is_said_of_labelled_text_has_its_chinese(tmp_path, monkeypatch):
     info = {"task": "classify", "cut": {"train": 1200}, "examples": {"train": 3000}, "context_length": 64, "first_cut": 7}
     notes = _notes(read, Split(None, 1, 1, 1), info)
     assert len(notes) == 7 and all(re.search(r"[一-鿿]", language.told(note)) for note in notes)
+
+
+def test_encodings_and_what_is_said_of_them_have_their_chinese(tmp_path):
+    from playground.text.encodings import COMMON, notes_on
+
+    path = tmp_path / "a.b.txt"
+    path.write_bytes("Yaşlı adam güneş doğmadan önce ağaçları suladı.\n".encode("cp1254"))
+    notes = notes_on(path, "cp1254", guessed=True)
+    path.write_bytes("été\n".encode() * 9 + b"\xff")
+    notes += notes_on(path, "utf-8", guessed=True)
+    assert len(notes) == 2 and all(re.fullmatch(r".*[一-鿿]。", language.told(note)) for note in notes)
+    assert all(re.search(r"[一-鿿]|Unicode", language.t(title)) for title in COMMON.values())

@@ -22,6 +22,7 @@ from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 from playground.ui import links
 from playground.ui.choose import describe, known_runs, speaks
 from playground.ui.controls import control
+from playground.ui.encoding_choice import choose_encoding
 from playground.ui.finetune.bring import bring_file, bring_model
 from playground.ui.language import t, told
 from playground.ui.messages import no_model_yet, plain, show, show_notes
@@ -169,8 +170,9 @@ def table_spec(task: str) -> LabelledSpec | None:
         )
         return None
     try:
-        names, _ = open_table(path)
-        text, label = guess_columns(path)
+        encoding = choose_encoding(path, "finetune.")
+        names, _ = open_table(path, encoding)
+        text, label = guess_columns(path, encoding)
     except PlaygroundError as error:
         show(error)
         return None
@@ -190,7 +192,7 @@ def table_spec(task: str) -> LabelledSpec | None:
     if None in chosen:
         st.info(t("Choose the two columns."))
         return None
-    return LabelledSpec("file", path=path, text_column=chosen[0], label_column=chosen[1])
+    return LabelledSpec("file", path=path, text_column=chosen[0], label_column=chosen[1], encoding=encoding)
 
 
 def show_labelled(spec: LabelledSpec, task: str) -> None:
@@ -269,7 +271,8 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
             return None
         values["path"] = path
         try:
-            names = columns(DataSpec("file", path=path))
+            values["encoding"] = choose_encoding(path, "finetune.")
+            names = columns(DataSpec("file", path=path, encoding=values["encoding"]))
         except PlaygroundError as error:
             show(error)
             return None

@@ -15,11 +15,12 @@ from playground.ui.colours import ARCHITECTURE, BAD, GOOD
 from playground.ui.components.bars import bars
 from playground.ui.components.live_text import live_text
 from playground.ui.components.token_strip import token_strip
+from playground.ui.encoding_choice import choose_encoding
 from playground.ui.finetune.bring import bring_file
 from playground.ui.finetune.judged import data_of
 from playground.ui.jobs import Job
 from playground.ui.language import t
-from playground.ui.messages import plain, show, show_notes, shown_errors
+from playground.ui.messages import fragment, plain, show, show_notes, shown_errors
 
 SHOWN = 8  # labels
 LONGEST_LINK = 500
@@ -27,7 +28,7 @@ LONGEST_LINK = 500
 
 def try_it(run: RunFolder, report: dict[str, Any]) -> None:
     """A box to type in; runs again at every key, and nothing else of the page does."""
-    st.fragment(typing, key="finetune.try")(run)
+    fragment(typing, key="finetune.try")(run)
 
 
 def typing(run: RunFolder) -> None:
@@ -193,8 +194,8 @@ def _safe(text: str) -> str:
 class Labelling(Job):
     """A file being labelled."""
 
-    def __init__(self, run: RunFolder, path: str, column: str | None) -> None:
-        self.run, self.path, self.column, self.rows = run, path, column, 0
+    def __init__(self, run: RunFolder, path: str, column: str | None, encoding: str | None) -> None:
+        self.run, self.path, self.column, self.encoding, self.rows = run, path, column, encoding, 0
         self.notes: list[str] = []
         self.target = Path(tempfile.mkdtemp(prefix="labels-")) / f"{Path(path).stem}-labelled.csv"
         super().__init__()
@@ -203,8 +204,9 @@ class Labelling(Job):
         from playground.finetune.labeller import label_table
 
         label_table(
-            labeller_now(self.run), self.path, self.column, self.target, self._told, self.is_stopped, self.notes.extend
-        )
+            labeller_now(self.run), self.path, self.column, self.target, self._told, self.is_stopped, self.notes.extend,
+            self.encoding,
+        )  # fmt: skip
 
     def _told(self, rows: int) -> None:
         self.rows = rows
@@ -216,11 +218,12 @@ def label_file(run: RunFolder, report: dict[str, Any]) -> None:
     if path is None:
         st.info(t("Bring a table with a column of texts, or a text file with a text on each line."))
         return
+    encoding = choose_encoding(path, "finetune.batch.")
     column = None
     if Path(path).suffix.lower() in uploads.TABLES:
         from playground.labelled.table import guess_columns, open_table
 
-        names, guessed = open_table(path)[0], guess_columns(path)[0]
+        names, guessed = open_table(path, encoding)[0], guess_columns(path, encoding)[0]
         index = names.index(guessed) if guessed in names else 0
         column = st.selectbox(
             t("Column with the text"), names, index=index, key=f"finetune.batch.column.{path}"
@@ -230,9 +233,9 @@ def label_file(run: RunFolder, report: dict[str, Any]) -> None:
     if st.button(
         t("Label every row"), type="primary", icon=":material/label:", key="finetune.batch.go", disabled=busy
     ):
-        st.session_state["finetune.batch.job"] = job = Labelling(run, path, column)
+        st.session_state["finetune.batch.job"] = job = Labelling(run, path, column, encoding)
     if job and job.run.id == run.id and job.path == path:
-        st.fragment(labelling, run_every=None if job.is_over else 0.3, key="finetune.batch.working")(
+        fragment(labelling, run_every=None if job.is_over else 0.3, key="finetune.batch.working")(
             job.is_over
         )
 

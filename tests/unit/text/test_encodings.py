@@ -4,7 +4,8 @@ import pytest
 
 from playground.errors import PlaygroundError
 from playground.text import DataSpec
-from playground.text.encodings import CHUNK, COMMON, decoded, detect, faults, first_lines, guesses, note_on
+from playground.text.encodings import CHUNK, COMMON, decoded, detect, faults, first_lines, guesses, notes_on
+from playground.text.files import open_file
 
 SENTENCES = {
     "Der Bäcker öffnete früh die Tür, denn draußen wartete schon seine Großmutter.": "cp1252 iso8859-15 mac-roman cp850",
@@ -76,7 +77,7 @@ def test_a_wrong_byte_is_replaced_and_its_place_is_told(tmp_path, encoding):
     assert text.startswith(line * 40 + "\ufffd") and text.endswith(line * 40)
     assert (found := faults(path, detect(path))).count == 1
     assert (found.offset, found.line) == (len(good), 41)
-    assert f"1 place, read as \ufffd: the first is the byte at offset {len(good):,} (line 41)" in note_on(path, detect(path))
+    assert f": 1, read as \ufffd. The first is the byte at offset {len(good):,} (line 41)" in notes_on(path, detect(path), False)[0]
 
 
 def test_the_place_is_right_across_chunks_and_after_a_mark(tmp_path):
@@ -94,7 +95,24 @@ def test_a_character_cut_off_at_the_end_is_no_fault(tmp_path, encoding, cut):
     whole = "中文的文章\n" * 30
     path = written(tmp_path / "a.txt", (whole + "𠀀").encode(encoding)[:-cut])
     assert read(path) == whole
-    assert faults(path, detect(path)) is None and note_on(path, detect(path)) == ""
+    assert faults(path, detect(path)) is None and not notes_on(path, detect(path), False)
+
+
+def test_a_guess_is_told_and_utf8_is_not(tmp_path):
+    path = written(tmp_path / "a.txt", "Yaşlı adam güneş doğmadan önce ağaçları suladı.\n".encode("cp1254"))
+    assert "a.txt is read as cp1254." in "".join(open_file(DataSpec("file", path)).notes())
+    assert not open_file(DataSpec("file", path, encoding="cp1254")).notes()
+    assert not open_file(DataSpec("file", written(path, "Yaşlı".encode()))).notes()
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.csv", b"text,label\n"), ("a.jsonl", b""), ("a.txt", b"")])
+def test_damage_is_told_for_every_kind_of_file(tmp_path, name, start):
+    row = '{"text": "née à Zürich", "label": "é"}\n' if name == "a.jsonl" else "née à Zürich,é\n"
+    good = start + row.encode() * 30
+    path = written(tmp_path / name, good + row.encode().replace(b"\xc3\xa9e", b"\xe9e") + row.encode() * 30)
+    source = open_file(DataSpec("file", path))
+    assert "n\ufffde à Zürich" in "".join(source.documents())
+    assert any("Damaged places in a" in note and f"line {31 + bool(start)})" in note for note in source.notes())
 
 
 def test_a_zero_byte_in_text_is_no_reason_to_refuse_it(tmp_path):

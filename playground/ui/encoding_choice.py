@@ -1,0 +1,64 @@
+"""In which encoding a file is read: what was found, with the first lines as they are read, and other ones to choose."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from playground.errors import PlaygroundError
+from playground.text import uploads
+from playground.text.documents import DOCUMENTS
+from playground.text.encodings import COMMON, first_lines, guesses
+from playground.text.tables import PARQUET
+from playground.ui.language import t
+
+SHOWN = 4  # lines
+
+
+def key_of(path: str) -> str:
+    """Where the session keeps the choice for a file; None there is what is found."""
+    return f"encoding.{path}"
+
+
+def choose_encoding(path: str, key: str = "") -> str | None:
+    """A box with the encoding that was found, the other likely ones, and the common ones by language; below, the lines.
+
+    Args:
+        path: of the file.
+        key: tells two boxes for one file apart.
+
+    Returns:
+        The codec that was chosen; None for the one that is found.
+
+    Raises:
+        PlaygroundError: when its beginning is not in the encoding that was chosen, or in none that is known.
+    """
+    if Path(path).suffix.lower() in (*DOCUMENTS, *PARQUET) or uploads.is_written(path):
+        return None
+    try:
+        likely, problem = guesses(Path(path)), None
+    except PlaygroundError as error:
+        likely, problem = [], error
+    state, key = st.session_state, f"{key}{key_of(path)}"
+    chosen = state.setdefault(key, None)
+    options = [None, *dict.fromkeys([*likely[1:], *COMMON, *([chosen] if chosen else [])])]
+    found = t("Found: {encoding}", encoding=title(likely[0])) if likely else t("None was found")
+    name = lambda option: title(option) if option else found
+    taken = st.selectbox(t("Encoding"), options, options.index(chosen), key=key, format_func=name)
+    if problem and taken is None:
+        raise problem
+    show_lines(path, taken or likely[0])
+    return taken
+
+
+def show_lines(path: str, encoding: str) -> None:
+    """The beginning of the file, in which a person sees at once whether its letters are right."""
+    shown = first_lines(Path(path), encoding, SHOWN)
+    st.code("\n".join(shown), language=None, wrap_lines=True)
+    st.caption(t("Are the letters right? If not, choose another encoding."))
+
+
+def title(encoding: str) -> str:
+    """The encoding by the language it is for, if it is a common one."""
+    usual = {"utf-8-sig": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16", "koi8-r": "koi8-u"}
+    said = COMMON.get(usual.get(encoding, encoding))
+    return t(said) if said else encoding.upper()
