@@ -1,6 +1,5 @@
 """The app: ``streamlit run app.py``. Wires the pages together; what they do is in playground/pages."""
 
-import logging
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ import streamlit as st
 from playground.ui import controls, links, start
 from playground.ui.frame import frame
 from playground.ui.language import t
+from playground.ui.messages import shown_bugs
 
 PAGES = {
     "home": ("Home", ":material/home:"),
@@ -30,13 +30,8 @@ def opener(name: str) -> Callable[[], None]:
     """A page that is imported when it is first opened, so that no page waits for another one's imports."""
 
     def open_page() -> None:
-        try:
+        with shown_bugs(f"The page {name}"):
             import_module(f"playground.pages.{name}").page()
-        except Exception:
-            logging.getLogger("playground").exception("The page %s failed", name)
-            st.error(
-                t("Something went wrong on this page: a mistake of the app, not yours. Its log tells more.")
-            )
 
     return open_page
 
@@ -44,6 +39,7 @@ def opener(name: str) -> Callable[[], None]:
 st.set_page_config(page_title="LM Playground", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 start.server()
+start.trainer()
 hidden = set(controls.hidden()) - {"home"}
 pages = {
     name: st.Page(

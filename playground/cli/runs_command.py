@@ -72,6 +72,7 @@ def resume(options: argparse.Namespace) -> None:
 def watch(options: argparse.Namespace) -> int:
     """Prints what another process writes; Ctrl-C stops watching, not training."""
     from playground.cli.progress import Progress
+    from playground.runs.submit import revive
 
     folder = RunStore().get(options.target)
     progress, cursor, n_samples = Progress(folder), 0, len(folder.samples())
@@ -89,6 +90,7 @@ def watch(options: argparse.Namespace) -> int:
             progress.close(status.state)
             return 0 if status.state in ("finished", "paused", "stopped") else 2
         if status.queue_place:
+            revive()
             progress.note(f"Waiting: place {status.queue_place} in the queue.")
         elif status.message:
             progress.on_event("status", {"message": status.message})

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from playground.ui import start
 from playground.ui.choose import known_runs
 from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live import LIVE
-from playground.ui.messages import empty, shown_errors
+from playground.ui.messages import empty, fragment, shown_errors
 from playground.ui.runs_actions import actions, load, trash, undo
 from playground.ui.runs_compare import compare
 from playground.ui.runs_table import pick_runs
@@ -19,11 +20,12 @@ def page() -> None:
         with control("runs", "load", "content"):
             load()
     live = any(run.status().state in LIVE for run in known_runs(gallery=False))
-    st.fragment(body, run_every=1.0 if live else None, key="runs.body")(live)
+    fragment(body, run_every=1.0 if live else None, key="runs.body")(live)
 
 
 def body(live: bool) -> None:
     """The table and what is picked from it; looks again by itself while something is being trained."""
+    start.trainer()
     with shown_errors():
         undo()
         if not known_runs():

@@ -134,6 +134,11 @@ def place(run_id: str) -> int | None:
     return None
 
 
+def has_waiting() -> bool:
+    """Whether runs wait that the dispatcher has to start; those whose own process waits need none."""
+    return any(ticket.folder is not None for device in devices() for ticket in tickets(device))
+
+
 def running(device: str) -> list[str]:
     """Ids of the runs whose processes hold a slot."""
     held = [path for path in sorted((root() / device).glob("slot-*")) if locks.is_locked(path)]

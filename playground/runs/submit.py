@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +28,9 @@ SETTINGS = {
 """Read by the libraries when they are loaded, so set before Python starts; what a person set goes first."""
 
 _LOG_LIMIT = 2**20  # bytes
+_AGAIN = 10.0  # seconds
 _started: list[subprocess.Popen] = []
+_revived = -_AGAIN  # when a dispatcher was last started for runs that waited
 
 
 def submit(run: RunFolder) -> int:
@@ -82,9 +85,31 @@ def keep_warm() -> None:
     wake()
 
 
+def revive() -> bool:
+    """Starts a dispatcher where runs wait for one and none lives: it was killed, or the machine was switched off.
+
+    Whoever looks at runs that wait calls this, as often as they look (a fraction of a millisecond while one lives); the
+    order of the queue is in its tickets and stays. Of several that start one at once, the first to hold the lock stays.
+
+    Returns:
+        Whether one was started now. One that ends at once is not started again for some seconds.
+    """
+    global _revived
+    if is_alive() or time.monotonic() - _revived < _AGAIN or not queue.has_waiting():
+        return False
+    _revived = time.monotonic()
+    keep_warm()
+    return True
+
+
 def is_alive() -> bool:
     """Whether a dispatcher is there, or just starting."""
-    return locks.is_locked(lock_path()) or any(child.poll() is None for child in _started)
+    return is_listening() or any(child.poll() is None for child in _started)
+
+
+def is_listening() -> bool:
+    """Whether a dispatcher holds its lock: it looks at the queue, or will as soon as it has imported what it needs."""
+    return locks.is_locked(lock_path())
 
 
 def launch() -> None:

@@ -1,7 +1,10 @@
 """What the app says when something cannot be done, or when there is nothing to show yet."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial, wraps
+from typing import Any
 
 import streamlit as st
 
@@ -18,6 +21,33 @@ def shown_errors() -> Iterator[None]:
         yield
     except (PlaygroundError, SpecError) as error:
         show(error)
+
+
+@contextmanager
+def shown_bugs(where: str) -> Iterator[None]:
+    """Any other error is the app's own: it goes into the log, and the person is told so in a sentence."""
+    try:
+        yield
+    except Exception:
+        logging.getLogger("playground").exception("%s failed", where)
+        st.error(t("Something went wrong on this page: a mistake of the app, not yours. Its log tells more."))
+
+
+def fragment(
+    function: Callable[..., Any] | None = None, *, run_every: float | None = None, key: str | None = None
+) -> Any:
+    """``st.fragment`` that tells its errors itself: it runs again without the page, and so without what stands around
+    its call. Every part of a page that runs again alone is made with it.
+    """
+    if function is None:
+        return partial(fragment, run_every=run_every, key=key)
+
+    @wraps(function)
+    def telling(*args: Any, **kwargs: Any) -> Any:
+        with shown_bugs(f"{function.__module__}.{function.__qualname__}"), shown_errors():
+            return function(*args, **kwargs)
+
+    return st.fragment(telling, run_every=run_every, key=key)
 
 
 def show(error: PlaygroundError | SpecError) -> None:

@@ -3,6 +3,7 @@
 import gc
 import logging
 import threading
+from contextlib import suppress
 
 import streamlit as st
 
@@ -27,6 +28,14 @@ def server() -> None:
     soon = threading.Timer(FIRST_PAGE, _import_torch)
     soon.daemon = True
     soon.start()
+
+
+def trainer() -> None:
+    """At every visit: runs that wait have a process that starts them, whatever became of the one before."""
+    from playground.runs.submit import revive
+
+    with suppress(OSError):  # a home that cannot be written to is told where something is to be written
+        revive()
 
 
 def _import_torch() -> None:

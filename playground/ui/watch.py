@@ -5,13 +5,13 @@ import math
 import streamlit as st
 
 from playground.errors import PlaygroundError
-from playground.runs import branch
+from playground.runs import branch, queue
 from playground.runs.curves import RunCurves, spread
 from playground.runs.folder import RunFolder
 from playground.runs.gap import by_heart, turned
 from playground.runs.status import Status
 from playground.runs.store import RunStore
-from playground.runs.submit import submit
+from playground.runs.submit import is_listening, revive, submit
 from playground.ui import links
 from playground.ui.choose import describe, name_of
 from playground.ui.components.curves import curves, run_panels
@@ -19,7 +19,7 @@ from playground.ui.components.moments import moments
 from playground.ui.controls import control
 from playground.ui.language import t, told
 from playground.ui.live import SECONDS, colours_for, curves_of, pace, samples_of, series, state_text
-from playground.ui.messages import plain, shown_errors
+from playground.ui.messages import fragment, plain, shown_errors
 from playground.ui.steer import race, steering
 
 BADGES = {"running": "green", "preparing": "blue", "queued": "blue", "failed": "red", "interrupted": "orange"}
@@ -46,7 +46,7 @@ def watch(run: RunFolder) -> None:
     st.html(STYLE)
     others = compared(run)
     now = pace(run, run.status())
-    st.fragment(moving, run_every=SECONDS[now], key="train.moving")(run, others, now)
+    fragment(moving, run_every=SECONDS[now], key="train.moving")(run, others, now)
     with shown_errors():
         with control("train", "compare"):
             choose_compared(run)
@@ -97,7 +97,7 @@ def explain(run: RunFolder, status: Status) -> None:
     elif status.state == "interrupted":
         st.warning(t("Its process ended without a word (a restart, perhaps). Resume goes on from the last checkpoint, exactly."))
     elif status.state == "queued":
-        st.info(t("The device is busy with another run. This one starts by itself when its turn comes."))
+        st.info(why_it_waits(status))
     elif status.state == "created":
         st.info(t("This run has not been trained yet."))
     elif status.is_active and status.silence > 20:
@@ -108,6 +108,18 @@ def explain(run: RunFolder, status: Status) -> None:
         st.info(plain(" ".join([came, *notes])))
     if cut := (status.note or {}).get("cut"):
         st.warning(plain(told(str(cut))), icon=":material/content_cut:")
+
+
+def why_it_waits(status: Status) -> str:
+    """What a run that is queued waits for; whoever is told sees to it that somebody starts it."""
+    revive()
+    devices = [status.device] if status.device else queue.devices()  # the device of a queued run is its queue
+    is_busy = any(queue.running(device) for device in devices)
+    if not is_busy and not is_listening():
+        return t("The process that trains is being started. The order of the queue stays.")
+    if not is_busy and status.queue_place == 1:
+        return t("It is this run's turn: it starts in a moment.")
+    return t("The device is busy with another run. This one starts by itself when its turn comes.")
 
 
 def mend(run: RunFolder) -> None:

@@ -97,6 +97,7 @@ def stub_worker(home, monkeypatch):
     if process.is_alive(said.get("pid"), said.get("birth")):
         os.kill(said["pid"], signal.SIGKILL)
     submit._started.clear()
+    submit._revived = -submit._AGAIN
 
 
 @pytest.fixture

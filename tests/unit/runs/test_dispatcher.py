@@ -82,6 +82,59 @@ def test_kill_9_of_the_dispatcher_harms_no_run(three, stub_worker, until, home):
     until(lambda: all(run.status().state == "finished" for run in three[:2]))
 
 
+def test_runs_that_wait_when_the_dispatcher_is_killed_are_started_by_whoever_looks(
+    three, stub_worker, diary, until, home
+):
+    stub_worker("until_told")
+    for run in three:
+        submit.submit(run)
+    until(lambda: three[0].status().state == "running")
+    killed = submit.dispatcher()
+    assert not submit.revive(), "one lives"
+    os.kill(killed["pid"], signal.SIGKILL)
+    until(lambda: not submit.is_alive())
+    for run in three:
+        go(home, run)
+    until(lambda: three[0].status().state == "finished")
+    assert [run.status().queue_place for run in three[1:]] == [1, 2] and not submit.is_listening()
+    assert [submit.revive() for _ in range(3)] == [True, False, False], "one is enough"
+    until(lambda: all(run.status().state == "finished" for run in three))
+    began = [line.split()[1] for line in diary() if line.startswith("begin")]
+    assert began == [run.id for run in three], "each once, in the order of the queue"
+    said = submit.dispatcher()
+    assert said["pid"] != killed["pid"] and process.is_alive(said["pid"], said["birth"])
+
+
+def test_two_servers_that_look_at_once_start_no_run_twice(three, stub_worker, diary, until, python, home):
+    stub_worker("until_told")
+    for run in three[:2]:
+        submit.submit(run)
+    until(lambda: three[0].status().state == "running")
+    os.kill(submit.dispatcher()["pid"], signal.SIGKILL)
+    until(lambda: not submit.is_alive())
+    looks = "import sys; from playground.runs import submit; sys.stdin.readline(); print(submit.revive(), flush=True)"
+    others = [python(looks) for _ in range(2)]
+    for other in others:
+        other.stdin.write("now\n")
+        other.stdin.flush()
+    assert "True\n" in [other.stdout.readline() for other in others]
+    for run in three[:2]:
+        go(home, run)
+    until(lambda: three[1].status().state == "finished")
+    assert [line.split()[1] for line in diary() if line.startswith("begin")] == [run.id for run in three[:2]]
+
+
+def test_nobody_is_started_where_nobody_waits(store, stub_worker, config):
+    stub_worker("quick")
+    run = store.create(config)
+    with queue.slot("cpu", run.id):
+        assert not submit.revive() and not submit.is_alive()
+        ticket, lock = queue._own_ticket("another-run", "cpu")
+        assert not submit.revive(), "it waits by itself"
+        ticket.path.unlink()
+        os.close(lock)
+
+
 def test_a_bug_in_the_worker_is_told(three, stub_worker, until):
     stub_worker("buggy")
     submit.submit(three[0])
