@@ -12,7 +12,7 @@ export default function ({ data, parentElement }) {
   ui.bar.setAttribute("aria-label", data.alt);
   ui.zones.replaceChildren(...data.zones.map((name, index) => element("span", {
     class: `zone${index === zone ? " here" : ""}`,
-    style: `width:${100 * (edges[index + 1] - edges[index])}%;--share:${12 + 17 * index}%`,
+    style: `width:${100 * (edges[index + 1] - edges[index])}%;--share:${12 + 12 * index}%`,
   }, element("span", {}, name))));
   ui.marks.replaceChildren(...data.marks.map((mark) => element("span", { style: `left:${100 * mark.place}%` }, mark.number)),
     element("span", { class: "unit faint" }, data.unit));
