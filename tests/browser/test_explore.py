@@ -241,3 +241,49 @@ def test_nothing_is_cut_off_on_a_phone(new_page, view):
     wait_idle(page)
     wide = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth")
     assert wide <= PHONE["width"] + 1
+
+
+def test_what_may_not_be_looked_at_is_paper_and_says_so(new_page):
+    page = new_page("/explore?run=bible-decoder&view=attention&text=And+God+said+unto&draw=cells")
+    wait_for_shape(page, "4 × 4")
+    place = canvas(page).bounding_box()
+    page.mouse.move(place["x"] + place["width"] * 0.93, place["y"] + place["height"] * 0.4)
+    assert page.locator(".told").last.inner_text().endswith("may not look: it comes later")
+    page.mouse.move(place["x"] + place["width"] * 0.4, place["y"] + place["height"] * 0.93)
+    assert "weight" in page.locator(".told").last.inner_text()
+    assert page.locator(".legend.closed").last.is_visible()
+    with page.expect_download() as kept:
+        page.locator("button.save", has_text="SVG").last.click()
+    assert "url(#hatch)" in Path(kept.value.path()).read_text(encoding="utf-8")
+    wait_idle(page)
+    page = new_page("/explore?run=bible-encoder&view=attention&text=And+God+said+unto&draw=cells")
+    wait_for_shape(page, "4 × 4")
+    assert page.locator(".legend.closed").last.is_hidden(), "an encoder hides nothing"
+
+
+def test_rows_of_a_translation_say_what_is_written(new_page):
+    page = new_page("/explore?run=dates&view=attention&part=cross&text=March+5,+2031+%3D&target=2031-03-05&draw=cells")
+    wait_for_shape(page, "11 × 15")
+    canvas(page).focus()
+    page.keyboard.press("ArrowDown")
+    assert re.match(r"query →.2 · key M · weight 0", page.locator(".told").last.inner_text())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_has_the_colour_of_the_page(new_page, scheme):
+    """The heads of an easy text change nothing: the middle of a diverging scale, on whatever page."""
+    page = new_page("/explore?run=dates&view=intervene", scheme=scheme)
+    ground = page.evaluate("() => getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    painted = "node => 'rgb(' + [...node.getContext('2d').getImageData(48, 48, 1, 1).data].slice(0, 3).join(', ') + ')'"
+    heads = page.locator("button.head canvas")
+    heads.first.wait_for()
+    assert {head.evaluate(painted) for head in heads.all()} == {ground}
+
+
+def test_the_number_beside_the_schedule_is_its_top(new_page):
+    page = new_page("/train?preset=modern-tiny")
+    panel = page.locator("figure.panel", has_text="Learning rate, before it starts")
+    panel.locator(".value", has_text="top 0.006").wait_for()
+    panel.locator(".plot").focus()
+    page.keyboard.press("End")
+    panel.locator(".value", has_text=re.compile(r"^1\.2e-4$")).wait_for()  # what is pointed at is told as it is
