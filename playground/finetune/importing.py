@@ -7,7 +7,7 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,9 +19,12 @@ from torch import Tensor
 
 from models.costs import parameter_counts
 from models.spec import ModelSpec
-from playground.atomic import disk_errors, write_text
+from playground.atomic import disk_errors, write_json, write_text
 from playground.errors import PlaygroundError
 from playground.finetune import elsewhere
+from playground.finetune.returned import Returned, answers, found_by, returned
+from playground.finetune.returned import weights as known_weights
+from playground.inference.about import ABOUT
 from playground.runs import archive
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
@@ -31,11 +34,11 @@ from playground.text import foreign
 from playground.text.corpora import UNKNOWN
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
 from playground.text.tokenizers import Tokenizer
-from playground.training.saving import MODEL
+from playground.training.saving import LABELS, MODEL
 
 CONFIG, TOKENIZER, INDEX = "config.json", "tokenizer.json", "model.safetensors.index.json"
 NAMES = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
-_READ = re.compile(rf"({'|'.join(map(re.escape, (CONFIG, TOKENIZER, INDEX, *NAMES)))}|[A-Za-z0-9_.-]+\.safetensors)")
+_READ = re.compile(rf"({'|'.join(map(re.escape, (CONFIG, TOKENIZER, INDEX, ABOUT, *NAMES)))}|[A-Za-z0-9_.-]+\.safetensors)")
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _FLOATS = ("F64", "F32", "F16", "BF16")
 
@@ -48,12 +51,13 @@ def import_folder(
     Args:
         path: of the folder, or of a zip file of it.
         store: where the run goes; the person's own unless told.
-        name: of the run; None: the folder's.
+        name: of the run; None: its own where the playground exported it, else the folder's.
         context: tokens that the model reads at once; None: as many as it can, at most 2048 with rotary positions.
 
     Returns:
         The run, finished, with the weights as the checkpoint of step 0. Its ``run.json`` says where they came from, and
-        in ``notes`` what differs from the original.
+        in ``notes`` what differs from the original. An export of the playground comes back as the run it was of, at its step:
+        what it was asked, with its labels.
 
     Raises:
         PlaygroundError, SpecError: when something is missing, damaged, or computes what models here do not.
@@ -64,7 +68,7 @@ def import_folder(
     if not path.is_dir():
         raise PlaygroundError(f"There is no folder {path}.")
     folder = _snapshot(path)
-    return _import(folder, store or RunStore(), name or _name_of(folder), context)
+    return _import(folder, store or RunStore(), name, _name_of(folder), context)
 
 
 def import_zip(
@@ -98,7 +102,7 @@ def import_zip(
             if not isinstance(source, str | Path):
                 source.seek(0)
             return store.import_zip(source)
-        return _import(folder, store, name or called, context)
+        return _import(folder, store, name, called, context)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -156,16 +160,19 @@ def _name_of(folder: Path) -> str:
     return cached.rpartition("--")[2] or folder.name or "model"
 
 
-def _import(folder: Path, store: RunStore, name: str, context: int | None) -> RunFolder:
+def _import(folder: Path, store: RunStore, name: str | None, called: str, context: int | None) -> RunFolder:
     config = _config(folder)
-    found = elsewhere.found_in(config, context)
+    known = returned(folder, config, context)
+    found = found_by(known, config) if known else elsewhere.found_in(config, context)
     _check_memory(found.spec)
     tokenizer = _tokenizer(folder, config, found.spec)
     with ExitStack() as opened:
         weights = _Weights(folder, found, opened)
-        tensors = elsewhere.renamed(found, weights.take)
+        tensors = known_weights(known, found, weights.take) if known else elsewhere.renamed(found, weights.take)
         elsewhere.check_left(weights.left, found)
-    return _settle(store, name, found, tokenizer, tensors)
+    if known is not None:
+        return _settle_known(store, known, name or known.config.name, found, tokenizer, tensors)
+    return _settle(store, name or called, found, tokenizer, tensors, answers(folder))
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -317,7 +324,7 @@ def _unreadable(path: Path) -> PlaygroundError:
 
 
 def _settle(
-    store: RunStore, name: str, found: elsewhere.Found, tokenizer: Tokenizer, tensors: dict[str, Tensor]
+    store: RunStore, name: str, found: elsewhere.Found, tokenizer: Tokenizer, tensors: dict[str, Tensor], pairs: bool
 ) -> RunFolder:
     """The run on the disk; nothing of it stays where that fails."""
     cut = TokenizerSpec("bpe", min(max(BASE_SIZE, tokenizer.size), LARGEST_VOCABULARY))
@@ -327,13 +334,37 @@ def _settle(
         data=DataSpec(UNKNOWN, tokenizer=cut),
         training=TrainingSpec(objective=found.spec.objectives()[0], steps=1),
     )
-    run = store.create(config, imported=time.time(), source=found.kind, notes=list(found.notes))
+    more = {"data_shape": "pairs"} if pairs else {}
+    run = store.create(config, imported=time.time(), source=found.kind, notes=list(found.notes), **more)
+    return _filled(run, tokenizer, tensors)
+
+
+def _settle_known(
+    store: RunStore, known: Returned, name: str, found: elsewhere.Found, tokenizer: Tokenizer, tensors: dict[str, Tensor]
+) -> RunFolder:
+    """The same for a run that the playground exported."""
+    more = {"data_shape": "labelled" if known.labels else "pairs" if known.pairs else "stream", "data_info": known.text}
+    config = known.config.replace(name=name.strip() or "model")
+    run = store.create(config, imported=time.time(), source=found.kind, notes=list(found.notes), **more)
+    return _filled(run, tokenizer, tensors, known.step, known.val_loss, known.labels)
+
+
+def _filled(
+    run: RunFolder,
+    tokenizer: Tokenizer,
+    tensors: dict[str, Tensor],
+    step: int = 0,
+    val_loss: float | None = None,
+    labels: Sequence[str] = (),
+) -> RunFolder:
     try:
         with disk_errors("saving the model"):
             tokenizer.save(run.tokenizer_path)
             (run.path / "metrics.jsonl").touch()
-        run.save_checkpoint(0, {MODEL: lambda path: save_file(tensors, path)})
-        run.update_status(state="finished", step=0, steps=0)
+            if labels:
+                write_json(run.path / LABELS, list(labels))
+        run.save_checkpoint(step, {MODEL: lambda path: save_file(tensors, path)})
+        run.update_status(state="finished", step=step, steps=step, val_loss=val_loss)
     except BaseException:
         shutil.rmtree(run.path, ignore_errors=True)
         raise

@@ -119,7 +119,7 @@ def _steps(
                     continue  # the fast graph has them
                 size = shrink.save(shrink.shrink(graph, precision), graph_file(made, name, precision))
                 sizes[precision] = sizes.get(precision, 0) + size
-        package.write_about(made, run, model, tokenizer, labels)
+        package.write_about(made, run, model, tokenizer, step, labels)
         return {"sizes": sizes, "fused": is_fused(model), "attentions": attentions and not spec.is_recurrent}
 
     def fused() -> dict[str, Any]:
