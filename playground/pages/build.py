@@ -9,6 +9,7 @@ from playground.ui.components.architecture import architecture
 from playground.ui.diagram import draw
 from playground.ui.frame import page_title, presenting
 from playground.ui.language import t
+from playground.ui.messages import fragment
 
 
 def page() -> None:
@@ -23,7 +24,7 @@ def page() -> None:
     bench()
 
 
-@st.fragment
+@fragment
 def bench() -> None:
     """Redrawn alone at every change."""
     if presenting():

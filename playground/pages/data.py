@@ -14,7 +14,7 @@ from playground.text.spec import DataSpec, TokenizerSpec
 from playground.ui import controls, enough, links, own_text, text_views
 from playground.ui.frame import page_title
 from playground.ui.language import t
-from playground.ui.messages import empty, show, shown_errors
+from playground.ui.messages import empty, fragment, show, shown_errors
 from playground.ui.text_choice import choose_text
 
 VIEWS = {
@@ -84,7 +84,7 @@ def _me() -> str:
     return st.session_state.setdefault("data.me", secrets.token_hex(8))
 
 
-@st.fragment(run_every=0.3)
+@fragment(run_every=0.3)
 def waiting(job: background.Job) -> None:
     """How far the preparation is; it can be stopped, and begun again."""
     if not job.done:

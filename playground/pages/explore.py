@@ -14,7 +14,7 @@ from playground.ui.explore.scene import LONGEST, Scene, answer_to
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live import first_text, samples_of
-from playground.ui.messages import no_model_yet, shown_errors
+from playground.ui.messages import fragment, no_model_yet, shown_errors
 
 VIEWS = {
     "attention": "Attention",
@@ -45,7 +45,7 @@ def page() -> None:
         look(run, step)
 
 
-@st.fragment
+@fragment
 def look(run: RunFolder, step: int) -> None:
     """The text and the view of it; runs again at every key, and leaves the rest of the page alone."""
     with shown_errors():

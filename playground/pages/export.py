@@ -12,7 +12,7 @@ from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.jobs import Job
 from playground.ui.language import t, told
-from playground.ui.messages import no_model_yet, plain, show, shown_errors
+from playground.ui.messages import fragment, no_model_yet, plain, show, shown_errors
 from playground.ui.onnx_views import choose_view, draw
 
 
@@ -105,7 +105,7 @@ def ask(run: RunFolder, step: int) -> None:
             working()
 
 
-@st.fragment(run_every=0.25)
+@fragment(run_every=0.25)
 def working() -> None:
     """How far the export is."""
     job: Export | None = st.session_state.get("export.job")

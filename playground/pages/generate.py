@@ -17,7 +17,7 @@ from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t, told
 from playground.ui.live import first_text
-from playground.ui.messages import no_model_yet, show, shown_errors
+from playground.ui.messages import fragment, no_model_yet, show, shown_errors
 
 DESK, WRITER = "generate.desk", "generate.writer"
 LONGEST = 80  # characters of a reason
@@ -90,7 +90,7 @@ def desk_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
     return desk
 
 
-@st.fragment
+@fragment
 def work(run: RunFolder, desk: Any) -> None:
     """The desk; runs again at every act on it, and while it writes several times a second."""
     working = desk.is_working
@@ -307,7 +307,7 @@ def fill_in(run: RunFolder, step: int) -> None:
     blanks(run, step, ask(run, t("The text"), 110))
 
 
-@st.fragment
+@fragment
 def blanks(run: RunFolder, step: int, text: str) -> None:
     from playground.generation.blanks import fill, word_at
 

@@ -12,7 +12,7 @@ from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.next_token import next_token
 from playground.ui.frame import page_title
 from playground.ui.language import t
-from playground.ui.messages import no_model_yet, shown_errors
+from playground.ui.messages import fragment, no_model_yet, shown_errors
 
 WAYS = (
     ("build", ":material/account_tree:", "Build", "Choose an architecture and see what every choice costs."),
@@ -53,7 +53,7 @@ def demo() -> None:
         predict(run)
 
 
-@st.fragment
+@fragment
 def predict(run: RunFolder) -> None:
     """The box and its bars; runs again at every key, and nothing else of the page does."""
     key = f"home.next.{run.id}"

@@ -15,7 +15,7 @@ from playground.ui.explore.held_out import pairs_of, windows_of
 from playground.ui.explore.scene import Scene
 from playground.ui.language import t, told
 from playground.ui.live import first_text
-from playground.ui.messages import shown_errors
+from playground.ui.messages import fragment, shown_errors
 
 PAIRS, TEXTS = 100, 200  # held-out questions, and texts of the test, on which the cost of shrinking is measured
 VIEWS = {"proof": "Proof", "race": "Race", "sizes": "What shrinking costs", "graph": "Graph"}
@@ -39,7 +39,7 @@ def writes(run: RunFolder) -> bool:
     return config.training.objective != "mlm" and not (config.finetune and config.finetune.reads_labels)
 
 
-@st.fragment
+@fragment
 def draw(view: str, run: RunFolder, made: Any) -> None:
     """The view; runs again without the rest of the page."""
     with shown_errors():
@@ -107,7 +107,7 @@ def race(run: RunFolder, made: Any) -> None:
         )
 
 
-@st.fragment(run_every=0.25)
+@fragment(run_every=0.25)
 def running() -> None:
     """The bars, as they are now."""
     from playground.onnx_export.race import TURN, same_share
@@ -171,7 +171,7 @@ def costs_of(run: RunFolder, made: Any) -> tuple[dict[str, Any], str]:
                     "right: every token of the answer. Same choice: the likeliest token is that of fp32.",
                     n=len(asked or ()))  # fmt: skip
     else:
-        kind, asked = "text", windows_of(scene, 16, "export.sizes")
+        kind, asked = "text", windows_of(scene, 16, "export.sizes", at_least=1 if scene.objective == "mlm" else 2)
         caption = t("Measured on {n:,} tokens of held-out text through ONNX Runtime on the CPU, speed with one text at a time. "
                     "Same choice: the likeliest token is that of fp32. A perplexity worse by less than one percent is hardly "
                     "seen in the text.", n=asked.size if asked is not None else 0)  # fmt: skip

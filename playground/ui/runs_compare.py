@@ -13,7 +13,7 @@ from playground.ui import cached, links
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.language import t
 from playground.ui.live import colours_for, curves_of, series
-from playground.ui.messages import plain, show, shown_errors
+from playground.ui.messages import fragment, plain, show, shown_errors
 
 VIEWS = ("curves", "settings", "prompt", "recipe")
 TOKENS = 80
@@ -99,7 +99,7 @@ def prompt(runs: list[RunFolder]) -> None:
     jobs = st.session_state.get("runs.jobs") or {}
     if any(run.id in jobs for run in runs):
         working = any(getattr(job, "is_running", False) for job in jobs.values())
-        st.fragment(written, run_every=0.3 if working else None)(runs, working)
+        fragment(written, run_every=0.3 if working else None)(runs, working)
 
 
 def begin(run: RunFolder, text: str, heat: float):

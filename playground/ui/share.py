@@ -8,11 +8,12 @@ import streamlit as st
 
 from playground.ui import controls, links
 from playground.ui.language import t
+from playground.ui.messages import fragment
 
 EVERYWHERE = ("", "0.0.0.0", "::")
 
 
-@st.fragment
+@fragment
 def share() -> None:
     """A button in the header, and what unfolds from it."""
     opened = st.popover(

@@ -14,7 +14,7 @@ from playground.ui.amounts import bytes_of, large
 from playground.ui.colours import ACCENT, ARCHITECTURE
 from playground.ui.components.token_strip import token_strip
 from playground.ui.language import t, told
-from playground.ui.messages import show_notes
+from playground.ui.messages import fragment, show_notes
 from playground.ui.text_choice import KIND_NAMES
 
 PALETTE = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#3f9bd6")
@@ -57,7 +57,7 @@ def numbers(folder: str, _prepared: Prepared) -> Statistics:
 # A piece of it
 
 
-@st.fragment
+@fragment
 def show_sample(prepared: Prepared) -> None:
     """Real text of the training part, cut; with what masked training would hide of it, if wanted."""
     place = st.slider(t("Where in the text"), 0, 100, 0, format="%d %%", key="data.place") / 100

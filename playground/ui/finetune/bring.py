@@ -8,6 +8,7 @@ import streamlit as st
 from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.text import uploads
+from playground.ui import links
 from playground.ui.amounts import bytes_of
 from playground.ui.language import t
 from playground.ui.messages import show
@@ -83,6 +84,5 @@ def load_model(place: str, packed: Any) -> None:
         if packed is not None:
             let_go(packed)
             st.session_state["finetune.model.turn"] += 1
-    st.session_state["finetune.parent"] = st.session_state["finetune.parent.link"] = run.id
-    st.query_params["parent"] = run.id
+    links.remember(parent=run.id)  # the box above is drawn already: it takes its model from the address
     st.rerun()

@@ -17,7 +17,7 @@ from playground.ui.components.moments import moments
 from playground.ui.finetune.form import METHOD_TITLES, TASK_TITLES
 from playground.ui.language import t
 from playground.ui.live import LIVE, SECONDS, colours_for, curves_of, pace, samples_of, series
-from playground.ui.messages import plain, shown_errors
+from playground.ui.messages import fragment, plain, shown_errors
 from playground.ui.steer import steering
 from playground.ui.watch import STYLE, alt, clock, explain, form, heading, notice
 
@@ -34,7 +34,7 @@ def progress(run: RunFolder) -> None:
         return
     st.caption(story(config))
     now = pace(run, run.status())
-    st.fragment(moving, run_every=SECONDS[now], key="finetune.moving")(run, rivals(run, config), now)
+    fragment(moving, run_every=SECONDS[now], key="finetune.moving")(run, rivals(run, config), now)
 
 
 def story(config: RunConfig) -> str:

@@ -14,6 +14,7 @@ from playground.ui.explore.attention import PART_NAMES, on_paper, sides, title_o
 from playground.ui.explore.figure import downloads
 from playground.ui.explore.scene import coming_out
 from playground.ui.language import t
+from playground.ui.messages import fragment
 
 TEXTS = 24
 SHOWN = 48  # characters of a text in the list
@@ -25,7 +26,7 @@ def refocused(run: RunFolder, config: RunConfig) -> None:
     if config.finetune.from_scratch or config.model.is_recurrent:
         return
     st.subheader(t("Where attention moved"), anchor=False)
-    st.fragment(heads, key="finetune.refocused")(run, config)
+    fragment(heads, key="finetune.refocused")(run, config)
 
 
 def heads(run: RunFolder, config: RunConfig) -> None:
