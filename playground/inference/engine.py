@@ -166,7 +166,7 @@ class Engine:
             if i + 1 == most:
                 return
             if int(model.length[0]) >= room:
-                model.begin([written[-(room // 2) :]])
+                model.begin([written[-max(1, room // 2) :]])
             else:
                 model.advance(np.array([token]) if own else None)
 
@@ -190,7 +190,7 @@ class Engine:
                 written.append(token)
             left -= n
             if left and int(model.length[0]) >= room:
-                model.begin([written[-(room // 2) :]])
+                model.begin([written[-max(1, room // 2) :]])
             elif left:
                 model.advance()
 

@@ -43,7 +43,7 @@ def costs_of(folder: Path, precisions: Sequence[str], windows: np.ndarray, devic
     """Measures the precisions of an export that continues text or fills in hidden words.
 
     Args:
-        windows: texts ``[batch, n]``, no longer than the context.
+        windows: texts ``[batch, n]``, no longer than the context, or of two tokens.
     """
     reads = About.read(folder).objective == "mlm"
     told, timed = (_reading, _reads) if reads else (_writing, _writes)
@@ -120,7 +120,7 @@ def _writing(folder: Path, precision: str, windows: np.ndarray, device: str) -> 
 def _writes(folder: Path, precision: str, text: np.ndarray, device: str) -> Callable[[], int]:
     """One text, some tokens of it; how many."""
     model = Engine(folder, precision, device=device).model
-    n = min(N_TIMED, model.about.context_length - 1)
+    n = max(1, min(N_TIMED, model.about.context_length - 1))
 
     def once() -> int:
         model.greedy(n, text[None, :1])
@@ -133,7 +133,7 @@ def _writes(folder: Path, precision: str, text: np.ndarray, device: str) -> Call
 def _reading(folder: Path, precision: str, windows: np.ndarray, device: str) -> Told:
     """Every seventh token, hidden."""
     reader = Reader(folder, precision, device)
-    hidden = np.arange(HIDE_EVERY // 2, windows.shape[1], HIDE_EVERY)
+    hidden = np.arange(min(HIDE_EVERY, windows.shape[1]) // 2, windows.shape[1], HIDE_EVERY)
     shown = windows.copy()
     shown[:, hidden] = reader.about.ids[3]
     logits = reader.logits(shown)[:, hidden]
@@ -168,7 +168,8 @@ def _answering(folder: Path, precision: str, pairs: Sequence[tuple[list[int], li
         lost, said = _forced(engine.model, _begun(engine, source), np.array([answer]))
         losses.append(lost[0])
         best.append(said[0])
-        right += said[0].tolist() == list(answer)
+        is_whole = answer[-1] == engine.about.ids[2]  # of an answer that was cut the end is not known
+        right += is_whole and said[0].tolist() == list(answer)
     return float(np.concatenate(losses).mean()), np.concatenate(best), right / len(pairs)
 
 

@@ -6,12 +6,12 @@ import onnx
 from models.heads import Reader, TaggingHead
 from playground.onnx_export.graph import Graph
 from playground.onnx_export.layers import Layers, Weights
-from playground.onnx_export.recurrent import layers, lengths_of
+from playground.onnx_export.recurrent import whole
 from playground.onnx_export.transformers import read
 
 
 def reader(model: Reader, weights: Weights, attentions: bool = False, native: bool = True) -> onnx.ModelProto:
-    """Inputs ``input_ids`` and ``attention_mask`` [B, S], padded on the right; output ``logits`` [B, classes], or
+    """Inputs ``input_ids`` and ``attention_mask`` [B, S], padded on any side; output ``logits`` [B, classes], or
     [B, S, tags].
 
     Args:
@@ -28,7 +28,7 @@ def reader(model: Reader, weights: Weights, attentions: bool = False, native: bo
     net = Layers(g, spec, body | {name: value for name, value in weights.items() if name.startswith("head.")})
     ids, mask = (g.input(name, "int64", ["batch", "sequence"]) for name in ("input_ids", "attention_mask"))
     if spec.is_recurrent:
-        hidden, _ = layers(net, ids, lengths_of(g, mask), [], native)
+        hidden = whole(net, ids, mask, native)
     else:
         hidden = read(net, ids, mask, "", attentions, causal=spec.architecture == "decoder")
     if isinstance(model.head, TaggingHead):

@@ -16,8 +16,8 @@ GATES = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
 
 def recurrent(spec: ModelSpec, weights: Weights, native: bool = True) -> onnx.ModelProto:
     """Inputs ``input_ids`` [B, S] and ``past_hidden`` (LSTM also ``past_cell``) [layers, B, d_model]; outputs ``logits``
-    [B, S, vocabulary] and ``present_hidden`` (``present_cell``). A bidirectional model has ``attention_mask`` [B, S],
-    padded on the right, instead of a state.
+    [B, S, vocabulary] and ``present_hidden`` (``present_cell``). A bidirectional model has ``attention_mask`` [B, S] instead
+    of a state; padding may be on any side.
 
     Args:
         native: with ONNX's own operators; else out of matrix products, which can be shrunk to a few bits.
@@ -27,25 +27,35 @@ def recurrent(spec: ModelSpec, weights: Weights, native: bool = True) -> onnx.Mo
     ids = g.input("input_ids", "int64", ["batch", "sequence"])
     names = ["hidden", "cell"] if spec.architecture == "lstm" else ["hidden"]
     shape = [spec.n_layers, "batch", spec.d_model]
-    lengths, past = "", []
     if spec.bidirectional:
-        lengths = lengths_of(g, g.input("attention_mask", "int64", ["batch", "sequence"]))
-    else:
-        past = [g("Split", g.input(f"past_{name}", "float", shape), n=spec.n_layers, axis=0, num_outputs=spec.n_layers)
-                for name in names]  # fmt: skip
-        past = [[states] if isinstance(states, str) else states for states in past]
-    x, ends = layers(net, ids, lengths, past, native)
+        x = whole(net, ids, g.input("attention_mask", "int64", ["batch", "sequence"]), native)
+        g.output("logits", "float", ["batch", "sequence", spec.vocab_size], net.head(x))
+        return g.model()
+    past = [g("Split", g.input(f"past_{name}", "float", shape), n=spec.n_layers, axis=0, num_outputs=spec.n_layers)
+            for name in names]  # fmt: skip
+    past = [[states] if isinstance(states, str) else states for states in past]
+    x, ends = layers(net, ids, "", past, native)
     g.output("logits", "float", ["batch", "sequence", spec.vocab_size], net.head(x))
-    if not spec.bidirectional:
-        for name, states in zip(names, ends, strict=False):
-            joined = g("Concat", *states, axis=0) if len(states) > 1 else states[0]
-            g.output(f"present_{name}", "float", shape, joined)
+    for name, states in zip(names, ends, strict=False):
+        joined = g("Concat", *states, axis=0) if len(states) > 1 else states[0]
+        g.output(f"present_{name}", "float", shape, joined)
     return g.model()
 
 
-def lengths_of(g: Graph, mask: str) -> str:
-    """How many tokens of each text are real, int32 ``[B]``."""
-    return g("Cast", g("ReduceSum", mask, g.const([1]), keepdims=0), to=6)
+def whole(net: Layers, ids: str, mask: str, native: bool = True) -> str:
+    """All layers on whole texts ``[B, S, d_model]``, wherever their padding is.
+
+    ONNX's operators know of padding on the right alone, so real tokens go to the front and what was read comes back.
+    """
+    g = net.g
+    lengths = g("ReduceSum", mask, g.const([1]), keepdims=1)  # [B, 1]
+    counted = lambda marks: g("Sub", g("CumSum", marks, g.const(1)), g.const(1))
+    gap = g("Sub", g.const(1), mask)
+    real = g("Cast", mask, to=9)
+    places = g("Where", real, counted(mask), g("Add", lengths, counted(gap)))  # [B, S]: where each token goes
+    ids = g("ScatterElements", ids, places, ids, axis=1)
+    x, _ = layers(net, ids, g("Cast", g("Squeeze", lengths, g.const([1])), to=6), [], native)
+    return g("GatherND", x, g("Unsqueeze", places, g.const([2])), batch_dims=1)
 
 
 def layers(

@@ -26,7 +26,7 @@ class Check:
     """One shape that was compared.
 
     Attributes:
-        what: such as "batch 8, 16 tokens after 48".
+        what: such as "batch 8, length 16 after 48".
         error: the largest difference of logits.
         scale: the largest logit, at least 1.
     """
@@ -58,27 +58,42 @@ def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
     session = open_session(folder / "model.onnx", "cpu")
     most = spec.context_length
     if not spec.is_causal:
-        for batch, n, padded in ((1, 1, 0), (2, most // 2, 0), (8, most, 0), (3, most, most // 3)):
-            ids, mask = draw(batch, n), np.ones((batch, n), dtype=np.int64)
-            mask[0, n - padded :] = 0 if padded else 1
-            theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
-            (ours,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
-            told = f"batch {batch}, {n} tokens" + (f", {padded} of them padding" if padded else "")
-            yield compare(ours[mask == 1], theirs[mask == 1], told)
+        yield from _read_whole(model, session, draw)
         return
     for batch, n, before in (
         (1, 1, 0),
-        (2, most // 2, 0),
+        (2, max(1, most // 2), 0),
         (8, most, 0),
         (1, 1, most - 1),
-        (4, most // 4, most // 2),
+        (4, max(1, most // 4), most // 2),
     ):
         ids = draw(batch, before + n)
         theirs = model(torch.from_numpy(ids)).logits.numpy()[:, before:]
         ours = _in_pieces(session, spec, ids, before)
-        yield compare(ours, theirs, f"batch {batch}, {n} tokens after {before}")
+        yield compare(ours, theirs, f"batch {batch}, length {n} after {before}")
     if not spec.is_recurrent:
         yield _padded(model, session, draw(3, most), most // 3)
+
+
+def _read_whole(model: nn.Module, session, draw: Callable) -> Iterator[Check]:
+    """Texts of different lengths, padded on the right, on the left, and on both sides."""
+    for ids, mask, told in _texts(model.spec.context_length, draw):
+        theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
+        (ours,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
+        yield compare(ours, theirs, told) if theirs.ndim == 2 else compare(ours[mask == 1], theirs[mask == 1], told)
+
+
+def _texts(most: int, draw: Callable) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+    """Token ids and masks ``[batch, n]`` of up to ``most`` tokens, and what they are in words."""
+    half = max(1, most // 2)
+    for batch, n, left, right in (
+        (1, 1, 0, 0), (2, half, 0, 0), (8, most, 0, most - 1), (4, half, 0, half // 2), (3, most, 0, most // 3),
+        (8, most, most - 1, 0), (4, half, half // 2, 0), (3, most, most // 3, most // 3),
+    ):  # fmt: skip
+        ids, mask = draw(batch, n), np.ones((batch, n), dtype=np.int64)
+        mask[0, :left] = mask[0, n - right : n] = 0
+        padding = f", padding {left} left, {right} right" if left or right else ""
+        yield ids, mask, f"batch {batch}, length {n}{padding}"
 
 
 def _in_pieces(session, spec: ModelSpec, ids: np.ndarray, before: int) -> np.ndarray:
@@ -128,7 +143,7 @@ def _padded(model: nn.Module, session, ids: np.ndarray, padding: int) -> Check:
     theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
     ours, _ = _call(session, ids, _empty(session, model.spec, len(ids)), 0, mask)
     return compare(
-        ours[mask == 1], theirs[mask == 1], f"batch 3, {ids.shape[1]} tokens, {padding} of them padding"
+        ours[mask == 1], theirs[mask == 1], f"batch 3, length {ids.shape[1]}, padding {padding} left, 0 right"
     )
 
 
@@ -138,13 +153,15 @@ def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
     most = spec.context_length
     for batch, sources, n, before, padded in (
         (1, 1, 1, 0, 0),
-        (2, most // 2, most // 4, 0, 0),
-        (8, most, 4, 0, most // 3),
-        (3, most // 2, 1, most - 1, 0),
+        (2, max(1, most // 2), max(1, most // 4), 0, 0),
+        (8, most, min(4, most), 0, most // 3),
+        (8, most, min(4, most), 0, -(most // 3)),
+        (3, max(1, most // 2), 1, most - 1, 0),
     ):
         source, ids = draw(batch, sources), draw(batch, before + n)
         mask = np.ones((batch, sources), dtype=np.int64)
-        mask[0, sources - padded :] = 0 if padded else 1
+        mask[0, sources - padded : sources] = 0  # below 0: on the left
+        mask[0, : -padded if padded < 0 else 0] = 0
         theirs = model(
             torch.from_numpy(ids),
             source_ids=torch.from_numpy(source),
@@ -160,7 +177,7 @@ def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
             if end > start:
                 logits, state = _call(writer, ids[:, start:end], {**state, **cross}, start)
         yield compare(
-            logits, theirs[:, before:], f"batch {batch}, {sources} tokens read, {n} written after {before}"
+            logits, theirs[:, before:], f"batch {batch}, source of length {sources}, {n} written after {before}"
         )
 
 
@@ -172,35 +189,30 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
         engine, more = Engine(folder, batch=batch, device="cpu"), {}
         most = spec.context_length
         if spec.architecture == "encoder-decoder":
-            source = rng.integers(4, spec.vocab_size, most // batch)
+            source = rng.integers(4, spec.vocab_size, max(1, most // batch))
             engine.model.source(source)
             more = {"source_ids": torch.from_numpy(source).expand(batch, -1)}
         ids = rng.integers(4, spec.vocab_size, (batch, most))
         theirs = model(torch.from_numpy(ids), **more).logits.numpy()
         lengths = rng.integers(1, max(2, most - 4), batch)
         ours = [engine.model.read([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy()]
-        for i in range(3):
+        steps = min(3, most - int(lengths.max()))
+        for i in range(steps):
             ours.append(engine.model.step(ids[np.arange(batch), lengths + i]).copy())
-        right = [theirs[np.arange(batch), lengths - 1 + i] for i in range(4)]
+        right = [theirs[np.arange(batch), lengths - 1 + i] for i in range(steps + 1)]
         yield compare(
             np.stack(ours),
             np.stack(right),
-            f"fused, batch {batch}, caches of {lengths.min()} to {lengths.max()} tokens",
+            f"fused, batch {batch}, caches of length {lengths.min()} to {lengths.max()}",
         )
 
 
 @torch.no_grad()
 def check_reader(model: nn.Module, folder: Path) -> Iterator[Check]:
     """A fine-tuned reader (`models.heads.Reader`) against torch: batches of 1 to 8, lengths of 1 to the context, padding."""
-    spec, rng = model.spec, np.random.default_rng(0)
-    session, most = open_session(folder / "model.onnx", "cpu"), spec.context_length
-    for batch, n, padded in ((1, 1, 0), (2, most // 2, 0), (4, most // 2, most // 4), (8, most, most - 1), (3, most, most // 3)):
-        ids, mask = rng.integers(4, spec.vocab_size, (batch, n)), np.ones((batch, n), dtype=np.int64)
-        mask[0, n - padded :] = 0 if padded else 1
-        theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
-        (ours,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
-        told = f"batch {batch}, {n} tokens" + (f", {padded} of them padding" if padded else "")
-        yield compare(ours, theirs, told) if theirs.ndim == 2 else compare(ours[mask == 1], theirs[mask == 1], told)
+    rng = np.random.default_rng(0)
+    draw = lambda *shape: rng.integers(4, model.spec.vocab_size, shape)
+    yield from _read_whole(model, open_session(folder / "model.onnx", "cpu"), draw)
 
 
 @torch.no_grad()
@@ -231,12 +243,11 @@ def check_greedy(model: nn.Module, folder: Path) -> int:
     """How many of the greedy tokens after a prompt are those of torch, from the first on; GREEDY when all are."""
     spec, rng = model.spec, np.random.default_rng(2)
     prompt = rng.integers(4, spec.vocab_size, 4).tolist()
-    source = rng.integers(4, spec.vocab_size, 6).tolist() if spec.architecture == "encoder-decoder" else None
-    most = min(GREEDY, spec.context_length - len(prompt)) if source else GREEDY
-    theirs = list(decode(model, prompt, most, lambda logits: int(logits.argmax()), source_ids=source))
-    ours = list(Engine(folder, device="cpu").generate(prompt, most, source_ids=source))
-    same = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b), most)
-    return GREEDY if same == most else same
+    n_source = min(6, spec.context_length)
+    source = rng.integers(4, spec.vocab_size, n_source).tolist() if spec.architecture == "encoder-decoder" else None
+    theirs = list(decode(model, prompt, GREEDY, lambda logits: int(logits.argmax()), source_ids=source))
+    ours = list(Engine(folder, device="cpu").generate(prompt, GREEDY, source_ids=source))
+    return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b), GREEDY)
 
 
 def disagree(checks: list[Check], greedy: int | None) -> None:

@@ -73,16 +73,19 @@ def write(prompt, most=64):
     else:
         session = ort.InferenceSession(str(here / "model.onnx"))
         ids = ids + [BOS] if about["pairs"] else [*BEFORE, *ids] or [EOS]
-    logits, state = run(session, ids[-about["context_length"] :], start(session), 0, more)
-    length, written = min(len(ids), about["context_length"]), []
     recurrent = about["architecture"] in ("rnn", "lstm", "gru")
-    while len(written) < most and (recurrent or length < about["context_length"]):
+    room = len(ids) + most if recurrent else about["context_length"]
+    new, state, length, written = ids[-room:], start(session), 0, []
+    while len(written) < most:
+        logits, state = run(session, new, state, length, more)
+        length += len(new)
         token = int(logits.argmax())
         if token == EOS:
             break
         written.append(token)
-        logits, state = run(session, [token], state, length, more)
-        length += 1
+        new = [token]
+        if length >= room:  # full: the last half is read anew
+            new, state, length = [*ids, *written][-max(1, room // 2) :], start(session), 0
     return tokenizer.decode(written)
 
 

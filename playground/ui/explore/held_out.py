@@ -51,7 +51,7 @@ def pairs_of(scene: Scene, n: int, key: str) -> Any:
     hash_funcs={DataSpec: lambda spec: repr(spec.to_dict()), ModelSpec: lambda spec: repr(spec.to_dict())},
 )  # fmt: skip
 def _pairs(spec: DataSpec, fingerprint: str, _tokenizer: Any, model: ModelSpec, n: int) -> list[tuple[list[int], list[int]]]:
-    """As trained on: a question too long for the model loses its beginning, an answer its end."""
+    """As trained on (`Sampler`): a question too long for the model loses its beginning, an answer its end."""
     import numpy as np
 
     prepared = cached.prepared(spec)
@@ -61,8 +61,9 @@ def _pairs(spec: DataSpec, fingerprint: str, _tokenizer: Any, model: ModelSpec, 
     apart = model.architecture == "encoder-decoder"
     for i in np.linspace(0, len(held) - 1, num=min(n, len(held))).astype(int):
         source, target = (own(ids) for ids in held[int(i)])
-        target = [*target, _tokenizer.eos_id][: model.context_length - 1]
-        room = model.context_length if apart else model.context_length - len(target)
+        length = model.context_length
+        target = [*target, _tokenizer.eos_id][: length - (0 if apart else min(len(source), length // 2))]
+        room = length if apart else length - len(target)
         found.append((source[-room:] if room else [], target))
     return [(source, target) for source, target in found if source]
 

@@ -12,14 +12,16 @@ from safetensors.numpy import load_file
 from playground import gallery
 from playground.errors import PlaygroundError
 from playground.inference.engine import Engine
+from playground.inference.reader import Reader
 from playground.inference.sampling import Sampling
 from playground.inference.session import open_session, running_on
 from playground.onnx_export import export as exporting
-from playground.onnx_export import verify
+from playground.onnx_export import quality, verify
 from playground.onnx_export.export import export, exported
 from playground.onnx_export.race import Race, same_share
 from playground.onnx_export.reading import describe
 from playground.text.tokenizers import Tokenizer
+from playground.training import worker
 from playground.training.saving import load_model
 
 RUNS = ("bible-decoder", "bible-lstm", "bible-encoder", "dates", "induction")
@@ -75,6 +77,62 @@ def test_the_engine_writes_what_torch_writes_past_the_end_of_its_context():
     assert list(engine.generate(prompt, 150, cancelled=lambda: next(asked))) == theirs[:5]
     warm = Sampling(temperature=0.8, top_k=20)
     assert list(engine.generate(prompt, 20, warm, seed=3)) == list(engine.generate(prompt, 20, warm, seed=3))
+
+
+SHORT = {
+    "decoder": {"training": {}},
+    "decoder, rotary": {"model": {"position": "rotary"}},
+    "decoder, alibi": {"model": {"position": "alibi"}},
+    "decoder, narrow heads": {"model": {"n_heads": 4}},
+    "encoder": {"model": {"architecture": "encoder"}, "training": {"objective": "mlm"}},
+    "encoder-decoder": {"model": {"architecture": "encoder-decoder"}, "training": {"objective": "seq2seq"},
+                        "data": {"corpus": "task-reversal", "max_bytes": None}},
+    "lstm": {"model": {"architecture": "lstm"}},
+    "gru, both ways": {"model": {"architecture": "gru", "bidirectional": True}, "training": {"objective": "mlm"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("context", [1, 2, 3])
+@pytest.mark.parametrize("kind", SHORT)
+def test_the_shortest_contexts_are_exported_proved_and_written_with(kind, context, new_run):
+    """A context of 1 makes a bigram model, which is where many a course begins."""
+    from models.decode import decode
+
+    chosen = SHORT[kind]
+    run = new_run(**chosen | {"model": {**chosen.get("model", {}), "context_length": context}})
+    folder = run.path / "exported"
+    assert worker.run(run) == "finished"
+    report = export(run, precisions=["fp32", "int8"], to=folder).report
+    assert report["worst"] < 1e-3 and report["greedy"] in (None, 64)
+    model, rng = load_model(run), np.random.default_rng(0)
+    ids = rng.integers(4, model.spec.vocab_size, 5).tolist()
+    if model.spec.is_causal:
+        source = ids[:context] if model.spec.architecture == "encoder-decoder" else None
+        theirs = list(decode(model, ids, 12, source_ids=source))
+        engine = Engine(folder)
+        assert list(engine.generate(ids, 12, source_ids=source)) == theirs
+        likeliest = lambda logits: int(logits.argmax())
+        assert list(engine.generate(ids, 12, source_ids=source, choose=likeliest)) == theirs
+        windows = rng.integers(4, model.spec.vocab_size, (2, max(2, context)))
+        costs = None if source else quality.costs_of(folder, ["fp32", "int8"], windows)
+    else:
+        assert Reader(folder).logits([ids[:context]]).shape == (1, context, model.spec.vocab_size)
+        costs = quality.costs_of(folder, ["fp32", "int8"], rng.integers(4, model.spec.vocab_size, (2, context)))
+    assert costs is None or (np.isfinite(costs["fp32"].loss) and costs["fp32"].speed > 0)
+
+
+@pytest.mark.parametrize("context", [1, 3, 16])
+def test_the_example_writes_past_the_end_of_the_context_what_torch_writes(context, new_run):
+    from models.decode import decode
+
+    run = new_run(model={"context_length": context})
+    assert worker.run(run) == "finished"
+    made, model, tokenizer = export(run), load_model(run), Tokenizer.load(run.tokenizer_path)
+    done = subprocess.run(
+        [sys.executable, "-I", str(made.folder / "example.py"), "The yield"], capture_output=True, timeout=60, cwd="/",
+    )  # fmt: skip
+    theirs = list(decode(model, tokenizer.encode("The yield"), 64, stop_ids=(tokenizer.eos_id,)))
+    assert done.stdout.decode() == f"The yield{tokenizer.decode(theirs)}\n" and len(theirs) > context, done.stderr
 
 
 def test_several_texts_at_once_are_what_each_is_alone():

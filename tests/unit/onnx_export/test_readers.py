@@ -21,6 +21,7 @@ from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
 from playground.inference.engine import Engine
 from playground.inference.reader import Reader as TextReader
+from playground.inference.session import open_session
 from playground.onnx_export import shrink, verify
 from playground.onnx_export.export import export
 from playground.onnx_export.loadable import TAGGERS
@@ -69,6 +70,24 @@ def test_every_head_on_every_body_agrees_with_torch(body, head, tmp_path):
     shrink.save(reader(model, state_of(model)), tmp_path / "model.onnx")
     checks = list(verify.check_reader(model, tmp_path))
     assert len(checks) >= 5 and all(check.agrees for check in checks), [c for c in checks if not c.agrees]
+
+
+@pytest.mark.parametrize("side", ["left", "right", "both"])
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("body", BODIES)
+def test_labels_are_the_same_on_whichever_side_a_text_is_padded(body, head, side):
+    model, rng = made(BODIES[body], HEADS[head]), np.random.default_rng(1)
+    session = open_session(reader(model, state_of(model)).SerializeToString(), "cpu")
+    texts = [rng.integers(4, 50, n) for n in (1, 24, 12, 3)]
+    ids, mask = rng.integers(4, 50, (4, 24)), np.zeros((4, 24), dtype=np.int64)
+    for row, real, text in zip(ids, mask, texts, strict=True):
+        start = {"right": 0, "left": 24 - len(text), "both": (24 - len(text)) // 2}[side]
+        row[start : start + len(text)], real[start : start + len(text)] = text, 1
+    (ours,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
+    for text, said, real in zip(texts, ours, mask == 1, strict=True):
+        with torch.no_grad():
+            right = model(torch.from_numpy(text)[None]).logits[0].numpy()
+        assert np.abs((said[real] if said.ndim == 2 else said) - right).max() < 1e-4
 
 
 def test_adapters_are_merged():
