@@ -54,7 +54,10 @@ def attribute(
     model = labeller.model
     embedded = _embeddings(labeller, ids)
     wordless = labeller.tokenizer.mask_id if reads_both_ways(model.spec) else labeller.tokenizer.eos_id
-    start = _embeddings(labeller, torch.full_like(ids, wordless))
+    before, after = map(len, labeller.tokenizer.frame)
+    nothing = ids.clone()
+    nothing[:, before : ids.shape[1] - after] = wordless  # what the model reads around every text is there without words too
+    start = _embeddings(labeller, nothing)
 
     def logits(embeddings: Tensor) -> Tensor:
         put = lambda name, value: embeddings if name == "embeddings" else value

@@ -540,3 +540,117 @@ def test_the_command_says_what_it_found(tmp_path, capsys, monkeypatch):
     assert RunStore().get("mine").checkpoints() == [0]
     assert main(["import", str(tmp_path)]) == 2
     assert "no config.json" in capsys.readouterr().err
+
+
+# [CLS] … [SEP] around every text, as where it came from
+
+
+class Heard:
+    """Ids that a model is shown, noted on the way."""
+
+    def __init__(self, model) -> None:
+        self.rows: list[list[int]] = []
+        hear = lambda _, given, more: self.rows.extend((given or [more["input_ids"]])[0].tolist())
+        model.register_forward_pre_hook(hear, with_kwargs=True)
+
+    def all_framed(self, most: int) -> bool:
+        """Whether each row, without what fills it up, is [CLS] … [SEP] with none of these between, and not too long."""
+        bare = [[token for token in row if token] for row in self.rows]
+        return bool(bare) and all(row[0] == 2 and row[-1] == 3 and 2 not in row[1:] and len(row) <= most for row in bare)
+
+
+def test_continued_training_and_validation_read_framed_rows(tmp_path):
+    from playground.runs.config import RunConfig, TrainingSpec
+    from playground.text.spec import DataSpec
+    from playground.training.batches import Sampler
+    from playground.training.objectives import Objective
+
+    write(tmp_path / "bert", "bert")
+    parent = import_folder(tmp_path / "bert", RunStore())
+    tokenizer, spec = Tokenizer.load(parent.tokenizer_path), parent.config().model
+    (tmp_path / "text.txt").write_text("the cat sat on the mat, two cats.\n" * 400)
+    data = DataSpec("file", path=str(tmp_path / "text.txt"))
+    prepared = prepare(data, tokenizer=tokenizer)
+    config = RunConfig("x", spec, data, TrainingSpec(objective="mlm", steps=1))
+    sampler, objective = Sampler(prepared, spec.context_length, 0), Objective(config, prepared)
+    for rows in (sampler.train(0, 8), sampler.validation_rows(sampler.validation(1, 8)[0])):
+        asked = objective.hide(rows, 0)
+        assert asked.ids.shape == (8, 24)
+        assert (asked.shown[:, 0] == 2).all() and (asked.shown[:, -1] == 3).all()
+        assert (asked.ids[:, 1:-1] == rows.ids[:, :22]).all(), "what is read is the text from its beginning"
+        assert not asked.hidden[:, [0, -1]].any() and asked.hidden.any()
+
+
+def test_pairs_are_framed_as_two_texts(tmp_path, store):
+    """[CLS] question [SEP] answer [SEP], as transformers puts two texts; the frame stays where they are too long."""
+    from playground.training.batches import Rows
+    from playground.training.objectives import framed
+
+    rows = Rows(np.array([[7, 8, 2, 9, 10, 3], [7, 2, 9, 3, 0, 0]]), starts=np.array([3, 2]), lengths=np.array([6, 4]))
+    made = framed(rows, ((2,), (3,)), 0, 24)
+    assert made.ids.tolist() == [[2, 7, 8, 3, 9, 10, 3], [2, 7, 3, 9, 3, 0, 0]] and made.lengths.tolist() == [7, 5]
+    made = framed(rows, ((2,), (3,)), 0, 5)
+    assert made.ids.tolist() == [[2, 7, 8, 3, 3], [2, 7, 3, 9, 3]]
+
+
+@pytest.mark.parametrize("task", ["classify", "tag"])
+def test_labels_are_learnt_tested_and_given_within_the_frame(task, tmp_path):
+    from playground.finetune.attribution import attribute
+    from playground.finetune.labeller import labeller_of
+    from playground.finetune.plan import plan
+    from playground.labelled.prepare import load_labelled
+    from playground.runs.finetuning import FineTuneSpec, LabelledSpec
+    from playground.training.worker import run as train
+
+    write(tmp_path / "bert", "bert")
+    parent = import_folder(tmp_path / "bert", RunStore())
+    long = "the cat sat on the mat " * 6  # more than the model reads
+    texts = [f"{'the cat sat' if i % 2 else 'two mat on'} {'cat ' * (i % 5)}{'on ' * (i // 5)}mat" for i in range(60)] + [long]
+    rows = [{"text": text, "label": "x" if i % 2 else "y"} for i, text in enumerate(texts)]
+    if task == "tag":
+        rows = [{"text": text.split(), "label": ["x"] + ["y"] * (len(text.split()) - 1)} for text in texts]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    labelled = LabelledSpec("file", path=str(tmp_path / "rows.jsonl"), text_column="text", label_column="label")
+    folder = RunStore().create(plan(parent, FineTuneSpec(task, labelled), steps=2, batch_size=8, device="cpu", threads=1))
+    assert train(folder) == "finished", folder.status().message
+    held = load_labelled(folder.about()["data_folder"])
+    for side in (held.train, held.validation, held.test):
+        for i in range(len(side)):
+            ids = side.tokens(i).tolist()
+            assert ids[0] == 2 and ids[-1] == 3 and len(ids) <= 24 and not {2, 3} & set(ids[1:-1])
+            assert task == "classify" or (side.tags(i)[[0, -1]] < 0).all(), "the frame has no label"
+    labeller = labeller_of(folder)
+    heard = Heard(labeller.model)
+    if task == "classify":
+        labeller.probabilities([*texts[:5], long])
+        attribute(labeller, texts[0], 0, steps=4)
+    else:
+        words = texts[3].split()
+        assert [word.strip() for word, _ in labeller.tags(texts[3])] == words
+        _, ids, places = labeller.words(texts[3])
+        read = Tokenizer.load(folder.tokenizer_path).pieces(ids[places])
+        assert [piece[-1] for piece in read] == [word[-1] for word in words], "each where its word ends"
+        labeller.tags(long)
+    assert heard.all_framed(24)
+
+
+def test_an_export_reads_within_the_frame(tmp_path, store):
+    """The shipped program fills in what transformers' way of reading, [CLS] text [SEP] through the weights, does."""
+    import subprocess
+    import sys
+
+    inner = wordpiece()
+    model = write(tmp_path / "bert", "bert", inner)
+    inner.no_truncation()
+    made = export(import_folder(tmp_path / "bert", store)).folder
+    config = json.loads((made / "tokenizer_config.json").read_text())
+    assert (config["cls_token"], config["sep_token"], config["mask_token"]) == ("[CLS]", "[SEP]", "[MASK]")
+    for text in ("the <mask> sat", "<mask> cat, <mask>", "the cat sat on the mat " * 5 + "<mask>"):
+        ids = inner.encode(text.replace("<mask>", "[MASK]")).ids
+        ids = ids if len(ids) <= 24 else [*ids[:23], 3]
+        assert Inner.from_file(str(made / "tokenizer.json")).encode(text.replace("<mask>", "[MASK]")).ids[:23] == ids[:23]
+        with torch.no_grad():
+            best = model(torch.tensor([ids])).logits[0].argmax(-1).tolist()
+        said = [best[i] if token == 4 else token for i, token in enumerate(ids)][1:-1]
+        done = subprocess.run([sys.executable, str(made / "example.py"), text], capture_output=True, text=True, check=True)
+        assert done.stdout.rstrip("\n") == inner.decode(said), text
