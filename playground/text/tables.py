@@ -23,6 +23,10 @@ TEXT_NAMES = (
     "text", "content", "document", "body", "sentence", "review", "review_body", "story", "messages", "conversations",
     "conversation", "dialogue", "dialog",
 )  # fmt: skip
+PAIR_NAMES = (
+    ("question", "answer"), ("prompt", "completion"), ("prompt", "response"), ("instruction", "output"),
+    ("instruction", "response"), ("input", "output"), ("source", "target"), ("q", "a"),
+)  # fmt: skip
 _ID = re.compile(  # names of columns that only number the rows
     r"_*(id|ids|idx|index|uuid|guid|key|nr|no|num|number|row|unnamed: ?\d+|编号|序号)|.*(_id|Id|ID|_idx|_index|_uuid)"
 )
@@ -126,16 +130,35 @@ def is_id(column: str) -> bool:
     return bool(_ID.fullmatch(column) or _ID.fullmatch(column.lower()))
 
 
+def usual_text(columns: list[str]) -> str:
+    """The column that a page offers for the text at first: by its name, else the first that does not number the rows."""
+    return _named_text(columns) or next((column for column in columns if not is_id(column)), columns[0])
+
+
+def usual_pair(columns: list[str]) -> tuple[str, str]:
+    """The columns that a page offers for question and answer at first."""
+    by_lower = {column.lower(): column for column in reversed(columns)}
+    for question, answer in PAIR_NAMES:
+        if question in by_lower and answer in by_lower:
+            return by_lower[question], by_lower[answer]
+    telling = [column for column in columns if not is_id(column)]
+    first, second, *_ = [*telling, *(column for column in columns if column not in telling), columns[0]]
+    return first, second
+
+
+def _named_text(columns: list[str]) -> str | None:
+    by_lower = {column.lower(): column for column in reversed(columns)}
+    return next((by_lower[name] for name in TEXT_NAMES if name in by_lower), None)
+
+
 def text_column(table: Table) -> str:
     """The column that is meant for the text without doubt.
 
     Raises:
         PlaygroundError: when it is in doubt.
     """
-    by_lower = {column.lower(): column for column in reversed(table.columns)}
-    for known in TEXT_NAMES:
-        if known in by_lower:
-            return by_lower[known]
+    if (named := _named_text(table.columns)) is not None:
+        return named
     others = [column for column in table.columns if not is_id(column)]
     if len(table.columns) == 1 and others:
         return others[0]

@@ -16,6 +16,7 @@ from playground.text.corpora import CORPORA, Corpus
 from playground.text.files import columns
 from playground.text.options import Option
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
+from playground.text.tables import usual_pair
 from playground.ui import links, own_text, text_links
 from playground.ui.amounts import bytes_of
 from playground.ui.controls import control
@@ -273,7 +274,7 @@ def _columns(path: str, encoding: str | None) -> dict[str, str]:
     column = _pick(t("Column with the text"), options, "data.column", _column_title)
     if column != PAIR:
         return {} if column is None else {"text_column": column}
-    for name, usual in (("data.source", names[0]), ("data.target", names[1])):
+    for name, usual in zip(("data.source", "data.target"), usual_pair(names), strict=True):
         if state.get(name) not in names:
             state[name] = usual
     with st.container(horizontal=True):

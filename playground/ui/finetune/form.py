@@ -19,6 +19,7 @@ from playground.text.corpora import CORPORA
 from playground.text.documents import DOCUMENTS
 from playground.text.files import columns
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
+from playground.text.tables import usual_pair, usual_text
 from playground.ui import links
 from playground.ui.choose import describe, known_runs, speaks
 from playground.ui.controls import control
@@ -277,15 +278,18 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
             show(error)
             return None
         if pairs:
+            question, answer = map(names.index, usual_pair(names))
             with st.container(horizontal=True):
                 values["source_column"] = st.selectbox(
-                    t("Question"), names, index=0, key=f"finetune.q.{path}"
+                    t("Question"), names, index=question, key=f"finetune.q.{path}"
                 )
                 values["target_column"] = st.selectbox(
-                    t("Answer"), names, index=min(1, len(names) - 1), key=f"finetune.a.{path}"
+                    t("Answer"), names, index=answer, key=f"finetune.a.{path}"
                 )
         elif names:
-            values["text_column"] = st.selectbox(t("Column with the text"), names, key=f"finetune.c.{path}")
+            values["text_column"] = st.selectbox(
+                t("Column with the text"), names, index=names.index(usual_text(names)), key=f"finetune.c.{path}"
+            )
     else:
         corpus = CORPORA[name]
         st.caption(f"{t(corpus.summary)} {told(corpus.provenance)} {t('Licence')}: {corpus.licence}.")

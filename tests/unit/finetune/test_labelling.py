@@ -11,7 +11,8 @@ from models.heads import ClassificationHead, Reader, TaggingHead
 from models.spec import ModelSpec
 from playground.errors import PlaygroundError
 from playground.finetune.attribution import attribute
-from playground.finetune.labeller import Labeller, label_table
+from playground.finetune.labeller import Labeller, label_table, nearest_window, window_starts
+from playground.labelled.table import pieces_of
 from playground.text.spec import TokenizerSpec
 from playground.text.vocabulary import learn
 
@@ -61,6 +62,33 @@ def test_tags_are_of_words_and_not_of_the_space_after_them(tokenizer):
             tagger.tags(nothing)
 
 
+@pytest.mark.parametrize("n", [33, 40, 48, 63, 64, 65, 200])
+def test_every_word_of_a_long_text_has_its_tag_from_a_window_that_shows_most_around_it(tokenizer, n):
+    tagger, text = labeller(tokenizer, task="tag"), ("ab " * 100)[:n]
+    said = tagger.tags(text)
+    assert [piece for piece, _ in said] == [piece for piece in pieces_of(text) if piece.strip()]
+    ids, ends = torch.tensor(tokenizer.encode(text)), np.cumsum([len(piece) for piece, _ in said]) - 1
+    starts = [*range(0, n - 32, 16), n - 32]
+    for (_, likely), place in zip(said, ends):
+        around = {
+            start: min(place - start if start else n, start + 31 - place if start + 32 < n else n)
+            for start in starts
+            if start <= place < start + 32
+        }
+        best = [start for start in around if around[start] == max(around.values())]
+        expected = [tagger.model(ids[None, start : start + 32]).logits.softmax(-1)[0, place - start] for start in best]
+        assert any(np.allclose(each.detach().numpy(), likely, atol=1e-6) for each in expected)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 8])
+@pytest.mark.parametrize("n", range(1, 40))
+def test_windows_cover_every_place(length, n):
+    starts = window_starts(n, length)
+    assert starts[0] == 0 and starts == sorted(set(starts)) and starts[-1] + length >= n
+    best = nearest_window(np.arange(n), starts, min(length, n))
+    assert all(starts[w] <= place < starts[w] + length for place, w in enumerate(best))
+
+
 def read(path):
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.reader(file))
@@ -105,6 +133,42 @@ def test_a_table_of_tags(tokenizer, tmp_path):
     label_table(labeller(tokenizer, task="tag"), str(tmp_path / "t.txt"), None, tmp_path / "out.csv")
     header, first, empty = read(tmp_path / "out.csv")
     assert header == ["text", "tags"] and len(first[1].split()) == 2 and empty[1] == ""
+
+
+def test_what_was_left_out_or_cut_is_told_with_its_row(tokenizer, tmp_path):
+    (tmp_path / "t.csv").write_text("text\n" + "short\n" * 70 + '""\n' + "long " * 20 + '\n""\n' + "long " * 20 + "\n")
+    notes: list[str] = []
+    for task, told in (("classify", 2), ("tag", 1)):
+        notes.clear()
+        label_table(labeller(tokenizer, task=task), str(tmp_path / "t.csv"), None, tmp_path / "out.csv", tell=notes.extend)
+        assert notes == [
+            "Rows without a text, and so without a label: 2 (first: row 71).",
+            "Texts longer than the model reads: 2 of 74 (first: row 72); 32 tokens are kept.",
+        ][:told]  # fmt: skip
+
+
+def test_lines_that_end_as_on_old_macs(tokenizer, tmp_path):
+    (tmp_path / "t.txt").write_bytes(b"one text\ranother\rthird\r")
+    assert label_table(labeller(tokenizer), str(tmp_path / "t.txt"), None, tmp_path / "out.csv") == 3
+    assert [row[0] for row in read(tmp_path / "out.csv")] == ["text", "one text", "another", "third"]
+
+
+def test_what_was_there_is_written_as_it_was(tokenizer, tmp_path):
+    """Half an emoji in a value, a name or a column that comes late; lists as JSON, numbers as numbers."""
+    rows = ['{"text": "a \\ud83d", "k\\ud83d": [1, "x"]}', '{"text": ["b", "c"], "late": 2.0, "no": null}', '{"id": 1}']
+    (tmp_path / "t.jsonl").write_text("\n".join(rows))
+    assert label_table(labeller(tokenizer), str(tmp_path / "t.jsonl"), "text", tmp_path / "out.csv") == 3
+    assert [row[:-2] for row in read(tmp_path / "out.csv")] == [
+        ["text", "k\ufffd", "late", "no", "id"],
+        ["a \ufffd", '[1, "x"]', "", "", ""], ['["b", "c"]', "", "2", "", ""], ["", "", "", "", "1"],
+    ]  # fmt: skip
+
+
+def test_a_stray_quote_between_tabs_swallows_no_row(tokenizer, tmp_path):
+    lines = ["text\tid", *(f"text {i}\t{i}" for i in range(9)), '"open\t9', 'shut 5"\t10']
+    (tmp_path / "t.tsv").write_text("\n".join(lines))
+    assert label_table(labeller(tokenizer), str(tmp_path / "t.tsv"), None, tmp_path / "out.csv") == 11
+    assert [row[:2] for row in read(tmp_path / "out.csv")] == [line.split("\t") for line in lines]
 
 
 def test_cancelled_or_wrong_leaves_no_file(tokenizer, tmp_path):

@@ -1,5 +1,8 @@
 """Which columns are meant, and what a row says."""
 
+import json
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,16 +16,28 @@ from playground.runs.finetuning import LabelledSpec
 @pytest.mark.parametrize(
     "name, text, expected",
     [
-        ("reviews.csv", "id,review,stars\n1,A long one of words,5\n2,Another of them,1\n", ("review", "stars")),
+        (
+            "reviews.csv",
+            "id,review,stars\n1,A long one of words,5\n2,Another of them,1\n",
+            ("review", "stars"),
+        ),
         ("plain.csv", "text,label\nhello,a\nbye,b\n", ("text", "label")),
         ("turned.tsv", "label\ttext\na\thello\nb\tbye\n", ("text", "label")),
-        ("unnamed.csv", "a,b,c\n1,a sentence of words,yes\n2,another sentence,no\n3,a third one,yes\n", ("b", "c")),
+        (
+            "unnamed.csv",
+            "a,b,c\n1,a sentence of words,yes\n2,another sentence,no\n3,a third one,yes\n",
+            ("b", "c"),
+        ),
         ("lists.jsonl", '{"tokens": ["a", "b"], "ner_tags": ["X", "Y"]}\n', ("tokens", "ner_tags")),
         ("objects.jsonl", '{"n": 1, "message": "hi", "intent": "greet"}\n', ("message", "intent")),
         ("chinese.csv", "内容,类别\n你好世界,好\n再见,坏\n", ("内容", "类别")),
         ("upper.csv", "Text,Sentiment\nhello,a\n", ("Text", "Sentiment")),
         ("one.csv", "words\nhello\n", ("words", None)),
-        ("all-differ.csv", "sentence,other\nfirst,1\nsecond,2\nthird,3\nfourth,4\nfifth,5\n", ("sentence", None)),
+        (
+            "all-differ.csv",
+            "sentence,other\nfirst,1\nsecond,2\nthird,3\nfourth,4\nfifth,5\n",
+            ("sentence", None),
+        ),
     ],
 )
 def test_columns_are_found(tmp_path, name, text, expected):
@@ -115,3 +130,88 @@ def test_pieces_are_words_marks_and_characters():
 def test_words_are_read_back_as_they_were(words):
     """What is learnt from separate words is what a text of them is cut into."""
     assert pieces_of("".join(spaced(words))) == spaced(words)
+
+
+@pytest.mark.parametrize(
+    "rows, expected",
+    [
+        (
+            [{"id": f"a long name of a row, {i}", "note": f"short {i}", "kind": "ab"} for i in range(9)],
+            "note",
+        ),
+        ([{"user_id": 10**12 + i, "remark": "hi you"} for i in range(9)], "remark"),
+        (
+            [
+                {"url": f"https://example.org/a/long/address/of/a/page/{i}", "remark": "it is"}
+                for i in range(9)
+            ],
+            "remark",
+        ),
+        ([{"id": 1}, *({"id": i, "remark": "some words"} for i in range(9))], "remark"),
+    ],
+)
+def test_a_column_of_numbers_or_names_is_not_the_text(tmp_path, rows, expected):
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert guess_columns(str(tmp_path / "t.jsonl"))[0] == expected
+
+
+def examples(path, task="classify", **columns):
+    return list(rows_of(LabelledSpec("file", path=str(path), **columns), task)())
+
+
+def test_lists_of_texts_and_labels(tmp_path):
+    (tmp_path / "t.jsonl").write_text(
+        '{"text": ["One here.", "Two."], "label": ["x"]}\n{"text": ["a", "b"], "label": []}\n'
+    )
+    assert examples(tmp_path / "t.jsonl") == [Labelled("One here.\nTwo.", "x"), Labelled("a b", "")]
+
+
+@pytest.mark.parametrize(
+    "second, words",
+    [
+        ('{"text": "b", "label": ["x", "y"]}', "Row 2 of t.jsonl has several labels in the column 'label'"),
+        ('{"text": "b", "label": {"a": 1}}', "Row 2 of t.jsonl has an object in the column 'label'"),
+        ('{"text": {"a": 1}, "label": "x"}', "Row 2 of t.jsonl has an object in the column 'text'"),
+        (
+            '{"text": [1, 2], "label": "x"}',
+            "Row 2 of t.jsonl has a list in the column 'text', and not of words",
+        ),
+    ],
+)
+def test_what_is_no_text_or_label_is_refused_by_name_and_row(tmp_path, second, words):
+    (tmp_path / "t.jsonl").write_text('{"text": "a", "label": "x"}\n' + second + "\n")
+    with pytest.raises(PlaygroundError, match=words):
+        examples(tmp_path / "t.jsonl")
+
+
+def test_a_table_of_objects_is_refused_and_not_learnt_from_its_labels(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"data": {"text": "a"}, "label": "x"}\n' * 4)
+    with pytest.raises(PlaygroundError, match="Row 1 of t.jsonl has an object in the column 'data'"):
+        examples(tmp_path / "t.jsonl")
+
+
+@pytest.mark.parametrize(
+    "words, tags",
+    [
+        ("['The', 'cat']", "['D', 'N']"),
+        ('["The", "cat"]', '["D", "N"]'),
+        ("['The' 'cat']", "['D' 'N']"),
+        ("The cat", "D N"),
+    ],
+)
+def test_words_and_tags_that_a_csv_writes_as_lists(table, words, tags):
+    spec = table([(words, tags), ("", ""), (words, tags)])
+    row = Tagged(("The", " cat"), ("D", "N"))
+    assert list(rows_of(spec, "tag")()) == [row, Tagged((), ()), row]
+
+
+def test_numbers_as_tags_that_a_csv_writes_as_lists(table):
+    for written in ("[0, 3]", "[0 3]"):
+        assert next(rows_of(table([("['The', 'cat']", written)]), "tag")()).tags == ("0", "3")
+
+
+def test_labels_of_numbers_are_one_kind(tmp_path):
+    (tmp_path / "t.jsonl").write_text(
+        "".join(json.dumps({"text": "a", "label": x}) + "\n" for x in (1, 1.0, "1", math.nan))
+    )
+    assert [row.label for row in examples(tmp_path / "t.jsonl")] == ["1", "1", "1", ""]
