@@ -39,6 +39,7 @@ def page() -> None:
             own_text.desk(st.session_state.get("data.cut") or TokenizerSpec())
             if spec is None:
                 return
+            st.caption(t("As it was last kept:"))
         if spec is None:
             empty(
                 t("No text yet"),

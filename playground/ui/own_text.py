@@ -11,7 +11,7 @@ from playground.text.statistics import Estimate, estimate
 from playground.ui import enough, links
 from playground.ui.components.writing_box import writing_box
 from playground.ui.language import t
-from playground.ui.messages import show
+from playground.ui.messages import fragment, show
 
 NEW = "new"
 """What stands among the files for a text that is yet to be written."""
@@ -33,7 +33,7 @@ def take_up() -> None:
         st.session_state["data.limit"] = "all"
 
 
-@st.fragment
+@fragment
 def desk(tokenizer: TokenizerSpec) -> None:
     """The box, the scale that follows what is written, and the two ways on."""
     state = st.session_state

@@ -1,0 +1,106 @@
+"""A text of one's own on the Data page: kept, listed, opened again, and trained on."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from playground.text import uploads
+from playground.text.prepare import prepare
+from playground.text.spec import DataSpec, TokenizerSpec
+from tests.app.test_data import bring, said, settled
+from tests.unit.text.test_documents import pdf
+
+STORY = "".join(f"Day {n}: the miller sang to the river of {n % 7} loaves.\n" for n in range(200))
+FILE = b"Somebody else wrote this file, and it says nothing of mills.\n" * 50
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def write(app: AppTest, text: str) -> None:
+    """What the box in the browser would have sent: AppTest draws no component."""
+    app.session_state["own.text"] = app.session_state["own.draft"] = text
+    app.run()
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    app.button(key=key).click().run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_without_a_file_the_box_is_open(open_page):
+    app = open_page("data", corpus="file")
+    assert app.button(key="own.train") and not app.metric
+    assert "Write, and it moves." in [caption.value for caption in app.caption]
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "Too short."])
+def test_too_short_a_text_says_what_to_do(open_page, text):
+    app = open_page("data", corpus="file")
+    write(app, text)
+    assert "too short to learn from" in said(press(app, "own.train"))
+    assert not uploads.uploads()
+
+
+def test_a_written_text_is_kept_and_looked_at(open_page):
+    app = open_page("data", corpus="file")
+    write(app, STORY)
+    settled(press(app, "own.look"))
+    kept = uploads.uploads()
+    assert [each.path.read_text() for each in kept] == [STORY] and uploads.is_written(kept[0].path)
+    assert app.session_state["data.file"] == str(kept[0].path)
+    assert app.selectbox(key="data.file").options[0].startswith("Day 0 the miller sang to the river of 0")
+    assert app.query_params["file"] == kept[0].path.parent.name
+    assert "own.draft" not in app.session_state
+
+
+def test_training_takes_the_text_as_it_is_cut(open_page):
+    app = open_page("data", corpus="file", tokenizer="char", vocabulary="300")
+    write(app, STORY)
+    press(app, "own.train")
+    data = DataSpec.from_dict(app.session_state["draft.data"])
+    assert data == DataSpec("file", path=str(uploads.uploads()[0].path), tokenizer=TokenizerSpec("char", 300))
+    assert prepare(data).info["bytes"] == len(STORY)
+
+
+def test_a_kept_text_opens_in_the_box_again(open_page):
+    upload = uploads.write(STORY)
+    app = open_page("data", corpus="file", file=upload.path.parent.name)
+    assert app.session_state["own.text"] == STORY
+    app.session_state["own.text"] = STORY + "And they lived.\n"
+    settled(press(app.run(), "own.look"))
+    assert {each.path.read_text() for each in uploads.uploads()} == {STORY, STORY + "And they lived.\n"}
+
+
+def test_a_file_is_looked_at_and_the_box_is_a_click_away(open_page):
+    app = settled(bring(open_page("data", corpus="file"), "other.txt", FILE))
+    assert app.button(key="data.train") and not [each for each in app.button if each.key == "own.train"]
+    press(app, "data.write")
+    assert app.button(key="own.train") and app.session_state["own.text"] == ""
+    write(app, "a draft")
+    app.selectbox(key="data.file").set_value(str(uploads.uploads()[0].path)).run()
+    press(app, "data.write")
+    assert app.session_state["own.text"] == "a draft"  # kept while another text was looked at
+
+
+def test_a_pdf_is_brought_like_a_text(open_page):
+    app = settled(bring(open_page("data", corpus="file"), "paper.pdf", pdf([[f"Page {n} of the mill."] for n in range(40)])))
+    assert not app.error and app.metric[0].value == f"{sum(len(f'Page {n} of the mill.') + 1 for n in range(40))} B"
+
+
+def test_a_scanned_pdf_says_what_to_do(open_page):
+    app = bring(open_page("data", corpus="file"), "scan.pdf", pdf([[]]))
+    assert "scan.pdf holds no text" in said(app) and "OCR" in said(app)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_train_tells_whether_the_text_is_enough(open_page, lang):
+    upload = uploads.write(STORY)
+    data = DataSpec("file", path=str(upload.path), tokenizer=TokenizerSpec("byte"))
+    prepare(data)
+    app = open_page("train", corpus="file", file=upload.path.parent.name, tokenizer="byte", lang=lang)
+    wanted = "tokens per parameter" if lang == "en" else "个词元 ÷"
+    assert any(wanted in caption.value for caption in app.caption)
