@@ -13,7 +13,7 @@ from playground.text.prepare import load
 from playground.text.tokenizers import Tokenizer
 from playground.training.batches import IGNORE, Sampler
 from playground.training.objectives import Objective
-from playground.training.saving import load_model
+from playground.training.saving import labels_of, load_model
 
 SMALL = ["--tokenizer", "char", "--set", "data.max_bytes=40000", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
          "model.context_length=48", "training.eval_every=10", "training.eval_batches=1", "training.threads=1"]  # fmt: skip
@@ -63,6 +63,35 @@ def test_it_learns_and_says_how_well_on_texts_it_never_saw(tuned):
 def test_what_gives_labels_does_not_write(tuned, capsys):
     assert main(["generate", tuned.id, "--prompt", "the"]) == 2
     assert "gives labels" in capsys.readouterr().err
+
+
+def test_label_takes_the_encoding_and_tells_what_it_guessed(tuned, tmp_path, capsys):
+    path, out = tmp_path / "texts.txt", tmp_path / "out.csv"
+    lines = ["Старый рыбак сидел у реки и ждал zzz", "Дети бежали через луг, услышав лай qqq"]
+    path.write_text("\n".join(lines), encoding="koi8-r")
+    for named, said in ([], True), (["--encoding", "koi8-r"], False):
+        assert main(["label", tuned.id, str(path), "--to", str(out), *named]) == 0
+        assert ("texts.txt is read as koi8-r. That is a guess" in capsys.readouterr().err) == said
+        assert [row["text"] for row in csv.DictReader(open(out, newline=""))] == lines
+    assert main(["label", tuned.id, str(path), "--to", str(out), "--encoding", "cp1251"]) == 0
+    assert [row["text"] for row in csv.DictReader(open(out, newline=""))] != lines
+    assert main(["label", tuned.id, str(path), "--encoding", "hex"]) == 2
+    assert "There is no text encoding 'hex'." in capsys.readouterr().err
+
+
+def test_a_table_in_a_named_encoding_is_learnt_from(parents, tmp_path, capsys):
+    path = tmp_path / "table.csv"
+    rows = [f"строка {i} {'хорошо' if i % 2 else 'плохо'},{'да' if i % 2 else 'нет'}" for i in range(60)]
+    path.write_text("\n".join(["text,label", *rows]), encoding="cp866")
+    line = ["finetune", parents["bert-tiny"], "--data", str(path), "--steps", "2", "--quiet", *EVEN]
+    assert main([*line, "--encoding", "cp866", "--name", "cp866"]) == 0
+    run = RunStore().get("cp866")
+    assert run.config().finetune.labelled.encoding == "cp866"
+    assert set(labels_of(run)) == {"да", "нет"}
+    for wrong, said in (["--encoding", "rot13"], "no text encoding"), (["--set", "labelled.encoding=hex"], "no text encoding"):
+        assert main([*line, *wrong]) == 2 and said in capsys.readouterr().err
+    assert main(["finetune", parents["bert-tiny"], "--data", "bible-unread", "--encoding", "cp866"]) == 2
+    assert "no encoding to choose" in capsys.readouterr().err
 
 
 def test_label_prints_labels_and_writes_a_table(tuned, toy, tmp_path, capsys):
@@ -117,6 +146,37 @@ def test_answers_are_learnt_alone_and_asked_for_with_the_template(parents, tmp_p
         assert tokenizer.decode(asked[:-1]) == f"{number}!" and asked[-1] == tokenizer.eos_id
     prompt = open_prompt(load_model(run).spec, tokenizer, "say 7", True, config.data.template)
     assert tokenizer.decode(prompt.ids) == "Q: say 7 A:" and prompt.ids[-1] == tokenizer.bos_id
+
+
+def test_rows_that_are_left_out_are_told_once_by_a_quiet_command_too(parents, tmp_path, capsys):
+    """Also where a file's name is not UTF-8, as on a disk that was written on another system."""
+    import os
+
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/na\xefve.csv")
+    with open(path, "w", newline="") as file:
+        rows = [(f"the {i}th of them was {'zzz' if i % 2 else 'qqq'}", "good" if i % 2 else "bad") for i in range(60)]
+        csv.writer(file).writerows([("text", "label"), *rows, ("no label", ""), ("long " * 40, "good")])
+    line = ["finetune", parents["bert-tiny"], "--data", path, "--steps", "2", "--name", "odd\udcef", "--quiet", *EVEN]
+    assert main([*line, "--seeds", "2"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("Rows without a label, left out: 1 (first: row 61).") == 1
+    assert said.count("Texts longer than the model reads: 1 of 61 (first: row 62); 48 tokens are kept.") == 1
+    run = next(run for run in RunStore().list() if run.name.startswith("odd"))
+    assert "\ufffd" in run.name
+    assert main(["label", run.id, path]) == 0
+    printed = capsys.readouterr()
+    assert "62 rows labelled" in printed.out and "longer than the model reads: 1 of 62 (first: row 62)" in printed.err
+    assert main(["export", run.id, "--to", str(tmp_path / "export")]) == 0
+
+
+def test_a_column_in_doubt_is_asked_for_by_its_flag(parents, tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i},{i + 1}\n" for i in range(30)))
+    for line, flag in (
+        (["finetune", parents["bert-tiny"], "--data"], "--label-column"),
+        (["train", "--preset", "gpt2-tiny", "--data"], "--text-column"),
+    ):
+        assert main([*line, str(tmp_path / "t.csv"), "--quiet", "--steps", "1"]) == 2
+        assert f"({flag}): it has a, b." in capsys.readouterr().err
 
 
 def test_pairs_that_the_model_does_not_read_whole_are_told(parents, tmp_path, capsys):
