@@ -280,3 +280,14 @@ def test_what_stands_there_has_a_bar(open_page):
     bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
     assert len(bars["y"]) == 6 and bars["y"][0].split(".")[0].replace(",", "").isdecimal()
     assert "guess number" in texts(app)
+
+
+def test_the_lens_of_an_encoder_opens_where_a_token_is_hidden(open_page):
+    from playground.runs.store import RunStore
+    from playground.ui.explore.asked import asked_of
+    from playground.ui.explore.scene import Scene
+
+    text, run = "In the beginning God created the heavens and the earth.", RunStore().get("bible-encoder")
+    said = texts(open_page("explore", run=run.id, view="predictions", look="lens", text=text))
+    place = int(said.partition("The likeliest tokens in the place of")[2].partition("(place ")[2].partition(")")[0])
+    assert place in asked_of(Scene(run, run.checkpoints()[-1], text), whole=True).asked

@@ -172,7 +172,7 @@ def through_layers(scene: Scene) -> None:
         values[order], f"{VIEW}.lens", names[order], [piece(token) for token in shown_tokens],
         (t("after"), t("at token"), unit), t("Logit lens"),
         notes=notes[order], empty=t("not asked about"), clickable=True,
-        selected=(-1, min(place_of(scene), values.shape[1] - 1)), cell=38, tokens=False,
+        selected=(-1, lens_place(scene, found)), cell=38, tokens=False,
     )  # fmt: skip
     if clicked:
         links.remember(place=clicked[1])
@@ -188,11 +188,19 @@ def through_layers(scene: Scene) -> None:
     )
 
 
+def lens_place(scene: Scene, found: Any) -> int:
+    """The place that is looked at; of hidden tokens the last one unless told."""
+    import numpy as np
+
+    hidden = np.flatnonzero(~np.isnan(found.p[0])) if scene.objective == "mlm" else ()
+    return min(place_of(scene, int(hidden[-1]) if len(hidden) else None), found.p.shape[1] - 1)
+
+
 def table_at(scene: Scene, found: Any, names: list[str]) -> None:
     """The likeliest tokens of every layer at one place."""
     import pandas as pd
 
-    place = min(place_of(scene), found.p.shape[1] - 1)
+    place = lens_place(scene, found)
     pieces = scene.tokenizer().pieces
     rows = [
         {t("After"): names[i]}

@@ -285,10 +285,11 @@ def memory(scene: Scene) -> None:
         return
     found = influence(scene.model(), ids)
     tokens = [piece(token) for token in scene.tokens()[: len(ids)]]
+    shown = found if scene.model().spec.bidirectional else np.where(np.tri(len(ids), dtype=bool).T, found, np.nan)
     heatmap(
-        found, f"{VIEW}.influence", tokens, tokens, (t("token replaced"), t("state at token"), t("change of the state")),
+        shown, f"{VIEW}.influence", tokens, tokens, (t("token replaced"), t("state at token"), t("change of the state")),
         t("How much of each token is still in the state later"), tokens=False,
-        span=(0.0, max(float(np.percentile(found, 99.5)), 0.01)),
+        span=(0.0, max(float(np.percentile(found, 99.5)), 0.01)), empty=t("read before that token"),
     )  # fmt: skip
     st.caption(
         t("Each row: that token was replaced by another one of the text; the colour is how much the last layer's state differs "

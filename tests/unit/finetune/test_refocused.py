@@ -58,4 +58,5 @@ def test_examples_of_pairs_are_what_the_decoder_reads(new_run):
     assert len(found) == 5
     for text in found:
         assert text.ids[0] == tokenizer.bos_id and tokenizer.eos_id not in text.ids and tokenizer.pad_id not in text.ids
+        assert text.then == tokenizer.eos_id, "what its last place writes"
         assert tokenizer.pad_id not in text.source and tokenizer.bos_id not in text.source
