@@ -44,7 +44,7 @@ def rival(config: RunConfig, preset: str, same_parameters: bool = True) -> RunCo
     if same_parameters:
         model = as_large_as(model, sum(parameter_counts(config.model).values()))
     shared = {name: getattr(config.training, name) for name in SHARED}
-    training = recipe(preset).replace(**shared, objective=config.training.objective)
+    training = recipe(preset, **shared, objective=config.training.objective)
     return RunConfig(
         name=f"{preset} against {config.name}",
         model=model,

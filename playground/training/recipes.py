@@ -36,7 +36,8 @@ RECIPES = {
 def recipe(preset: str, **changes) -> TrainingSpec:
     """The training choices for a preset such as "llama-tiny", with ``changes`` on top.
 
-    Small sizes learn with a third of the tiny ones' learning rate and twice their batch.
+    Small sizes learn with a third of the tiny ones' learning rate and twice their batch. Fewer steps have a shorter warm-up,
+    unless ``changes`` say how long it is.
 
     Raises:
         SpecError: when there is no such preset, or a change is not a training setting.
@@ -48,4 +49,12 @@ def recipe(preset: str, **changes) -> TrainingSpec:
     training = RECIPES[family]
     if size == "small":
         training = training.replace(lr=training.lr / 3, batch_size=training.batch_size * 2)
-    return training.replace(**changes)
+    chosen = training.replace(**changes)
+    return chosen if "warmup_steps" in changes else chosen.replace(warmup_steps=warmup_for(training, chosen.steps))
+
+
+def warmup_for(usual: TrainingSpec, steps: int) -> int:
+    """How many of ``steps`` warm up: as many as usual, or of a shorter run a tenth, or the usual share if that is more."""
+    if steps >= usual.steps:
+        return usual.warmup_steps
+    return min(usual.warmup_steps, max(steps // 10, usual.warmup_steps * steps // usual.steps))

@@ -48,9 +48,9 @@ def command_line(config: RunConfig) -> str:
     if config.parent:
         model, words = _branched(config, words, model)
     settings += _settings("model", config.model, model, skip=("vocab_size",))
-    planned = recipe(preset)
+    usual, planned = recipe(preset), recipe(preset, steps=config.training.steps)
     for name, option in SHORT.items():
-        if getattr(config.training, name) != getattr(planned, name):
+        if getattr(config.training, name) != getattr(usual, name):
             words += [option, _text(getattr(config.training, name))]
     if config.training.objective != planned.objective:
         words += ["--objective", config.training.objective]

@@ -24,6 +24,16 @@ def lr_factor(training: TrainingSpec, step: int) -> float:
     return training.final_lr + (1.0 - training.final_lr) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
+def never_reached(training: TrainingSpec) -> str:
+    """A sentence where the warm-up is as long as the run, so that the learning rate is never what was chosen; else ""."""
+    if training.warmup_steps < training.steps:
+        return ""
+    return (
+        f"The warm-up ({training.warmup_steps:,}) is not shorter than the run ({training.steps:,}), so the learning rate "
+        f"{training.lr:g} is never reached. Shorten the warm-up, or train for more steps."
+    )
+
+
 def lr_curve(training: TrainingSpec, points: int = 200) -> list[tuple[int, float]]:
     """``(step, learning rate)`` at up to ``points`` steps, for drawing the schedule before training starts."""
     stride = max(1, (training.steps - 1) // max(1, points - 1))

@@ -21,6 +21,7 @@ from playground.training.distributed import Group
 from playground.training.journal import Listener
 from playground.training.results import report
 from playground.training.saving import LABELS, labels_of
+from playground.training.schedule import never_reached
 from playground.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ def _announce(folder: RunFolder, trainer: Trainer, told: Listener) -> None:
         state="running", step=trainer.progress.step, steps=steps, device=device, message="",
         note={"probe": trainer.probe.tokens, "cut": cut},
     )  # fmt: skip
-    for notice in filter(None, [*prepared.info.get("notes", []), cut]):
+    for notice in filter(None, [*prepared.info.get("notes", []), cut, never_reached(training)]):
         told("notice", {"message": notice})
     told("status", {"state": "running", "message": message, "steps": steps})
 

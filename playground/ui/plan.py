@@ -16,10 +16,11 @@ from playground.runs.store import RunStore
 from playground.text import uploads
 from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
-from playground.training.recipes import RECIPES, recipe
-from playground.training.schedule import lr_curve
+from playground.training.recipes import RECIPES, recipe, warmup_for
+from playground.training.schedule import lr_curve, never_reached
 from playground.ui import enough, links, plan_links, text_links, workbench
 from playground.ui.amounts import duration
+from playground.ui.choose import name_of
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
@@ -70,7 +71,7 @@ def base_config() -> RunConfig | None:
         run = RunStore().get(name)
         st.info(
             t("A branch: it starts from the weights of “{name}” at step {step}. Change what you like below; the model's "
-              "shape stays.", name=run.name, step=step or run.status().step),
+              "shape stays.", name=plain(name_of(run)), step=step or run.status().step),
             icon=":material/fork_right:",
         )  # fmt: skip
         return branch.branch(run, int(step) if step.isdigit() else None)
@@ -222,7 +223,9 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
             rate = pick(t("Learning rate"), RATES, start.lr, f"{place}.lr", "{:g}")
         with control("train", "batch"):
             batch = pick(t("Batch (sequences a step)"), BATCHES, start.batch_size, f"{place}.batch", "{:,}")
+    warmup = warmup_for(model.training, steps)
     changes = {"objective": objective, "steps": steps, "lr": rate, "batch_size": batch}
+    changes["warmup_steps"] = told.get("warmup_steps", warmup)
     if start.optimizer == "muon":
         before = model.training
         changes["muon_lr"] = before.muon_lr * rate / before.lr if before.lr else before.muon_lr
@@ -233,7 +236,7 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
     chosen = start.replace(**changes)
     n_kept = len(chosen.keep_steps)
     plan_links.remember(
-        chosen, model.training.replace(**watched), n_kept if n_kept != keep else None, f"{place}.steps"
+        chosen, model.training.replace(**watched, warmup_steps=warmup), n_kept if n_kept != keep else None, f"{place}.steps"
     )
     return chosen
 
@@ -275,7 +278,7 @@ def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     return {
         "optimizer": one_of(t("Optimizer"), names, start.optimizer, f"{place}.optimizer"),
         "schedule": one_of(t("Decay"), shapes, start.schedule, f"{place}.schedule"),
-        "warmup_steps": number(t("Warm-up (steps)"), 0, 100_000, start.warmup_steps, 10, key=f"{place}.warmup"),
+        "warmup_steps": warmup_box(start, f"{place}.warmup"),
         "hold": slider(t("Flat until (share of all steps)"), 0.0, 1.0, start.hold * 1.0, 0.05, key=f"{place}.hold"),
         "final_lr": slider(
             t("Learning rate at the end (share)"), 0.0, 1.0, start.final_lr * 1.0, 0.01, key=f"{place}.final"
@@ -286,6 +289,15 @@ def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
             t("Clip gradients at norm (0: off)"), 0.0, 1e6, start.grad_clip * 1.0, 0.5, key=f"{place}.clip"
         ),
     }
+
+
+def warmup_box(start: TrainingSpec, key: str) -> int:
+    """The steps of the warm-up; they follow the number of steps until the person says how many."""
+    usual = f"{key}.usual"
+    if st.session_state.get(key) in (None, st.session_state.get(usual)):
+        st.session_state[key] = start.warmup_steps
+    st.session_state[usual] = start.warmup_steps
+    return st.number_input(t("Warm-up (steps)"), 0, 100_000, step=10, key=key)
 
 
 def optimizer_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
@@ -386,6 +398,8 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
     """What the learning rate will be at every step, and how much text that is."""
     steps, rates = zip(*lr_curve(training), strict=True)
     table = {"step": steps, "tokens": steps, "seconds": steps, "lr": rates}
+    if warning := never_reached(training):
+        st.warning(told(warning), icon=":material/trending_up:")
     with st.container(border=True):
         curves(
             "train.schedule",

@@ -63,6 +63,21 @@ def test_what_build_and_data_left_is_taken_up():
     assert config.model == spec and config.data == data
 
 
+def test_the_warm_up_follows_the_steps_until_somebody_says_how_long_it_is():
+    app = fill(preset="bert-tiny")
+    assert config_of(app).training.warmup_steps == 200
+    widget(app, "select_slider", "Steps").set_value(100)
+    assert config_of(app).training.warmup_steps == 10
+    assert "warmup_steps" not in app.query_params, "what follows by itself is not said"
+    widget(app, "number_input", "Warm-up (steps)").set_value(150)
+    assert config_of(app).training.warmup_steps == 150
+    assert any("never reached" in warning.value for warning in app.warning)
+    widget(app, "select_slider", "Steps").set_value(500)
+    assert config_of(app).training.warmup_steps == 150
+    assert not any("never reached" in warning.value for warning in app.warning)
+    assert config_of(fill(preset="bert-tiny", steps="100", warmup_steps="30")).training.warmup_steps == 30
+
+
 def test_settings_go_into_the_run():
     app = fill(preset="lstm-tiny")
     config_of(app)

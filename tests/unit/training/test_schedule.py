@@ -1,11 +1,18 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.runs.config import SCHEDULES, TrainingSpec
-from playground.training.schedule import lr_curve, lr_factor
+from models.spec import ModelSpec
+from playground.runs.config import SCHEDULES, RunConfig, TrainingSpec
+from playground.runs.finetuning import FineTuneSpec, LabelledSpec
+from playground.text.spec import DataSpec
+from playground.training import tuning
+from playground.training.recipes import RECIPES, recipe, warmup_for
+from playground.training.schedule import lr_curve, lr_factor, never_reached
+
+PRESETS = [f"{family}-{size}" for family in RECIPES for size in ("tiny", "small")]
 
 
 def test_cosine_is_nanogpts_curve():
@@ -48,3 +55,38 @@ def test_the_drawn_curve_has_both_ends(steps):
     assert curve[0] == (0, 2.0)
     assert curve[-1][0] == steps - 1
     assert len(curve) <= 500
+
+
+def highest(training: TrainingSpec) -> float:
+    return max(lr_factor(training, step) for step in range(training.steps))
+
+
+@given(st.sampled_from(PRESETS), st.integers(1, 3000))
+@settings(deadline=None)
+def test_a_run_of_any_length_reaches_its_learning_rate(preset, steps):
+    training, usual = recipe(preset, steps=steps), recipe(preset)
+    assert highest(training) == 1 and not never_reached(training)
+    assert training.warmup_steps == (usual.warmup_steps if steps >= usual.steps else min(usual.warmup_steps, steps // 10))
+
+
+@given(st.sampled_from(["classify", "tag", "language", "answer"]), st.integers(1, 600))
+@settings(deadline=None)
+def test_fine_tuning_of_any_length_reaches_its_learning_rate(task, steps):
+    labelled = {"labelled": LabelledSpec("bible-unread")} if task in ("classify", "tag") else {}
+    parent = RunConfig("parent", ModelSpec("decoder"), DataSpec("python-docs"))
+    training = tuning.recipe(FineTuneSpec(task, **labelled), parent, steps=steps)
+    assert highest(training) == 1 and training.warmup_steps <= max(1, steps // 10)
+
+
+def test_a_warm_up_that_somebody_chose_is_theirs_and_is_told_where_it_is_too_long():
+    training = recipe("bert-tiny", steps=20, warmup_steps=200)
+    assert training.warmup_steps == 200 and highest(training) < 0.1
+    assert "warm-up (200) is not shorter than the run (20)" in never_reached(training)
+    assert "never reached" in never_reached(training.replace(warmup_steps=20))
+    assert not never_reached(training.replace(warmup_steps=19)) and highest(training.replace(warmup_steps=19)) == 1
+    assert TrainingSpec.from_dict(training.to_dict()) == training, "what a run has begun with it goes on with"
+
+
+def test_a_shorter_branch_keeps_at_least_its_parents_share():
+    long = TrainingSpec(steps=1000, warmup_steps=500)
+    assert [warmup_for(long, steps) for steps in (2000, 1000, 100, 10, 1)] == [500, 500, 50, 5, 0]
