@@ -654,3 +654,16 @@ def test_an_export_reads_within_the_frame(tmp_path, store):
         said = [best[i] if token == 4 else token for i, token in enumerate(ids)][1:-1]
         done = subprocess.run([sys.executable, str(made / "example.py"), text], capture_output=True, text=True, check=True)
         assert done.stdout.rstrip("\n") == inner.decode(said), text
+
+
+def test_explore_looks_at_the_framed_text(tmp_path, monkeypatch):
+    from playground.ui.explore.scene import Scene
+
+    model = write(tmp_path / "bert", "bert")
+    run = import_folder(tmp_path / "bert", RunStore())
+    scene = lambda text: Scene(run, 0, text, "")
+    assert scene("the [MASK] cat").tokens() == ["[CLS]", " the", "[MASK]", " cat", "[SEP]"]
+    assert scene("the <mask> cat").ids() == scene("the [MASK] cat").ids()
+    assert scene("").ids() == [2, 3]
+    long = scene("the cat sat on the mat " * 6)
+    assert long.is_cut() and len(long.ids()) == model.spec.context_length and (long.ids()[0], long.ids()[-1]) == (2, 3)
