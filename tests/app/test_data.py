@@ -153,6 +153,17 @@ def test_a_column_is_chosen_and_a_missing_one_told(open_page):
     assert not settled(app).error
 
 
+def test_what_was_left_out_of_a_table_is_told(open_page):
+    table = "".join(f"{n},sum {n}+{n},{2 * n if n % 3 else ''},\n" for n in range(300))
+    app = bring(open_page("data", corpus="file"), "sums.csv", ("id,question,answer\n" + table).encode())
+    app.selectbox(key="data.column").set_value("pair").run()
+    assert numbers(settled(app))["Pairs"] == "200"
+    assert app.session_state["draft.data"]["source_column"] == "question"  # and not the numbers of the rows
+    notes = " ".join(info.value for info in app.info).replace("\\", "")
+    assert "Pairs left out, since the question or the answer is empty: 100 (first: row 1)." in notes
+    assert "Rows of sums.csv with empty cells after the last column, left out: 300 (first: line 2)." in notes
+
+
 def test_two_columns_are_pairs(open_page):
     table = "".join(f"{n}+{n}\t{2 * n}\n" for n in range(300))
     app = bring(open_page("data", corpus="file"), "sums.tsv", ("question\tanswer\n" + table).encode())

@@ -143,3 +143,25 @@ def test_encodings_and_what_is_said_of_them_have_their_chinese(tmp_path):
     notes += notes_on(path, "utf-8", guessed=True)
     assert len(notes) == 2 and all(re.fullmatch(r".*[一-鿿]。", language.told(note)) for note in notes)
     assert all(re.search(r"[一-鿿]|Unicode", language.t(title)) for title in COMMON.values())
+
+
+def test_what_is_said_of_tables_has_its_chinese(tmp_path):
+    """The notes on a person's file that are no errors, and so are not found above."""
+    from playground.text.delimited import Tally, dialect_of
+    from playground.text.prepare import _left_out
+
+    path = tmp_path / "t.csv"
+    path.write_text('n,text,text,,\n' + "".join(f'{i},{chr(34) if i in (3, 20) else ""}x{i},y,z,\n' for i in range(30)))
+    path.write_text(path.read_text().replace('"x20', 'x20"'))
+    tally = Tally({what: (1200, 3) for what in ("short", "long", "spread")})
+
+    class Spool:
+        skipped, first_skipped = 2000, 17
+
+    notes = [*dialect_of(path, "utf-8").notes, *tally.notes("t.csv")]
+    for Spool.shape in ("pairs", "stream"):
+        notes += _left_out(Spool)
+    notes += ["Rows without a text, and so without a label: 3 (first: row 1,000)."]
+    assert len(notes) == 10
+    missing = [note for note in notes if not re.search(r"[一-鿿]", language.told(note))]
+    assert not missing, missing

@@ -46,6 +46,33 @@ def test_one_long_text_is_cut_once_and_kept_whole(tmp_path, prose, kind):
     assert isinstance(data.train, TokenFile) and data.shape == "stream"
 
 
+def test_what_was_left_out_is_told_with_its_row(tmp_path, prose):
+    rows = [prose(1, seed) for seed in range(60)]
+    data = prepare(DataSpec("file", write_rows(tmp_path / "a.jsonl", [*rows[:30], "", "  ", *rows[30:]])))
+    assert data.info["notes"] == ["Rows left out, since they have no text: 2 (first: row 31)."]
+    assert load(data.folder).info["skipped"] == 2
+    pairs = [{"q": row, "a": "" if i in (7, 9) else " " if i == 12 else "yes"} for i, row in enumerate(rows)]
+    pairs[5]["q"] = None
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    for template in ({}, {"template": "Q: {question} A:"}):  # a question that is empty is not one for its template
+        data = prepare(DataSpec("file", tmp_path / "p.jsonl", source_column="q", target_column="a", **template))
+        assert data.info["documents"] == 56
+        assert data.info["notes"] == ["Pairs left out, since the question or the answer is empty: 4 (first: row 6)."]
+
+
+def test_what_is_unusual_about_a_table_is_kept_with_it(tmp_path, prose):
+    (tmp_path / "a.csv").write_text("text,,\n" + "".join(f'"{prose(1, seed)}",,\n' for seed in range(60)))
+    assert prepare(DataSpec("file", tmp_path / "a.csv")).info["notes"] == [
+        "Columns of a.csv without a name and content, left out: 2."
+    ]
+
+
+def test_one_text_is_one_document(tmp_path, prose):
+    (tmp_path / "a.txt").write_text(prose(2000))
+    data = prepare(DataSpec("file", tmp_path / "a.txt"))
+    assert data.info["documents"] == 1 and data.info["notes"] == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_documents_are_whole_and_on_one_side(tmp_path, prose, kind):
     rows = [prose(1, seed) for seed in range(300)] + ["long " * 5000]
