@@ -140,7 +140,11 @@ def notes(scene: Scene) -> None:
             + ("" if scene.longest() == LONGEST else " " + t("Its learned positions end there."))
         )
     elif beyond := scene.beyond():
-        st.caption(t("The last {n:,} tokens stand further back than this model was trained for.", n=beyond))
+        st.caption(
+            t("The last {n:,} tokens stand further back than this model was trained for.", n=beyond)
+            if beyond > 1
+            else t("The last token stands further back than this model was trained for.")
+        )
 
 
 def show(view: str) -> Callable[[Scene], None]:

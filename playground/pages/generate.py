@@ -245,7 +245,7 @@ def status(desk: Any) -> str:
     """What is being done or was done, how fast and by what."""
     job = desk.job
     if job is None:
-        return t("{n:,} tokens.", n=len(desk.shown))
+        return t("{n:,} tokens.", n=len(desk.shown)) if len(desk.shown) != 1 else t("1 token.")
     if isinstance(job.error, (PlaygroundError, SpecError)):
         return ""  # it is shown above
     if job.error:
@@ -263,9 +263,11 @@ def status(desk: Any) -> str:
         "stop": t("Stopped after the stop text."),
         "cancelled": t("Stopped."),
     }.get(job.ended, "")
+    n = len(job.tokens)
     speed = t(
-        "{n:,} tokens at {speed:,.0f} tokens/s, by {engine}.", n=len(job.tokens), speed=job.speed, engine=ran_by(job.model)
-    )
+        "{n:,} tokens at {speed:,.0f} tokens/s, by {engine}." if n != 1 else "1 token at {speed:,.0f} tokens/s, by {engine}.",
+        n=n, speed=job.speed, engine=ran_by(job.model),
+    )  # fmt: skip
     return f"{speed} {why}".strip()
 
 

@@ -6,10 +6,11 @@ from playground.runs.config import RunConfig
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
 from playground.ui import links
+from playground.ui.choose import name_of
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live import LIVE
-from playground.ui.messages import shown_errors
+from playground.ui.messages import plain, shown_errors
 from playground.ui.plan import plan
 from playground.ui.watch import watch
 
@@ -43,4 +44,4 @@ def show_running() -> None:
     running = [run for run in RunStore().list() if run.status().state in LIVE]
     with st.container(horizontal=True):
         for run in running[:4]:
-            links.link("train", t("Watch “{name}”", name=run.name), icon=":material/monitoring:", run=run.id)
+            links.link("train", t("Watch “{name}”", name=plain(name_of(run))), icon=":material/monitoring:", run=run.id)

@@ -181,7 +181,8 @@ def _name(kind: str, index: int) -> str:
         return torch.cuda.get_device_name(index)
     if kind == "mps":
         return "Apple GPU"
-    return f"{_cpu_model()} CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{_cpu_model()} CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _cpu_model() -> str:

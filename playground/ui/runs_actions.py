@@ -20,7 +20,7 @@ def actions(runs: list[RunFolder]) -> None:
         if len(runs) == 1:
             one_run(runs[0])
         own = [run for run in runs if not holds(run)]
-        label = t("Delete") if len(runs) == 1 else t("Delete {n} runs", n=len(own))
+        label = t("Delete") if len(runs) == 1 else t("Delete one run") if len(own) == 1 else t("Delete {n} runs", n=len(own))
         if own and st.button(label, icon=":material/delete:", key="runs.delete"):
             delete(own)
 

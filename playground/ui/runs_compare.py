@@ -10,6 +10,7 @@ from playground.runs.naming import difference
 from playground.runs.overview import settings
 from playground.training.reproduce import command_line, python_code
 from playground.ui import cached, links
+from playground.ui.choose import name_of
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.language import t
 from playground.ui.live import colours_for, curves_of, series
@@ -42,7 +43,7 @@ def draw(runs: list[RunFolder]) -> None:
     if not shown:
         st.info(t("Not one of them has been trained yet."))
         return
-    best = [(run.name, curves_of(run).best) for run in runs]
+    best = [(name_of(run), curves_of(run).best) for run in runs]
     told = [t("{name}: best validation loss {loss:.3f}", name=name, loss=found[1]) for name, found in best if found]
     curves("runs.curves", shown, run_panels(), alt="; ".join(told) or t("Training curves."))
     st.caption(
@@ -157,7 +158,8 @@ def show_job(job) -> None:
     else:
         before = job.tokenizer.decode(list(job.prompt.ids[job.prompt.hidden :]))
         st.text(before + job.tokenizer.decode([token.id for token in job.tokens]))
-        st.caption(t("{n} tokens, {speed:,.0f} a second", n=len(job.tokens), speed=job.speed))
+        n = len(job.tokens)
+        st.caption(t("{n} tokens, {speed:,.0f} a second" if n != 1 else "1 token, {speed:,.0f} a second", n=n, speed=job.speed))
 
 
 def stop_writing() -> None:

@@ -210,7 +210,7 @@ def show_labelled(spec: LabelledSpec, task: str) -> None:
     said = (
         t("{n:,} labels in the first {rows:,} rows", n=len(counts), rows=SAMPLED)
         if more
-        else t("{n:,} labels", n=len(counts))
+        else t("{n:,} labels" if len(counts) != 1 else "1 label", n=len(counts))
     )
     shown = ", ".join(f"{plain(label)} {count / n:.0%}" for label, count in counts.most_common(8))
     st.markdown(f"**{said}**: {shown}" + (" …" if len(counts) > 8 else ""))

@@ -76,9 +76,17 @@ def efficiency(run: RunFolder, config: RunConfig) -> None:
             table=table, height=380,
         )  # fmt: skip
     if waiting:
-        st.caption(t("{n} runs are still to come; open this view again when they are done.", n=waiting))
+        st.caption(
+            t("{n} runs are still to come; open this view again when they are done.", n=waiting)
+            if waiting > 1
+            else t("One run is still to come; open this view again when it is done.")
+        )
     if missing and not waiting:
-        label = t("Complete the picture: train {n} more runs", n=len(missing))
+        label = (
+            t("Complete the picture: train {n} more runs", n=len(missing))
+            if len(missing) > 1
+            else t("Complete the picture: train one more run")
+        )
         if st.button(label, icon=":material/stacked_line_chart:", key="finetune.complete"):
             for plan in missing:
                 submit(RunStore().create(plan))

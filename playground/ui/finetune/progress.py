@@ -12,6 +12,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.ui import links
+from playground.ui.choose import name_of
 from playground.ui.components.curves import curves, labelled_panels, run_panels
 from playground.ui.components.moments import moments
 from playground.ui.finetune.form import METHOD_TITLES, TASK_TITLES
@@ -30,7 +31,7 @@ def progress(run: RunFolder) -> None:
     config = run.config()
     if config.finetune is None:
         st.info(t("This run was not fine-tuned."))
-        links.link("train", t("Watch “{name}”", name=run.name), icon=":material/monitoring:", run=run.id)
+        links.link("train", t("Watch “{name}”", name=plain(name_of(run))), icon=":material/monitoring:", run=run.id)
         return
     st.caption(story(config))
     now = pace(run, run.status())
@@ -124,7 +125,7 @@ def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
             for other in waiting[:3]:
                 links.link(
                     "finetune",
-                    t("Watch “{name}”", name=other.name),
+                    t("Watch “{name}”", name=plain(name_of(other))),
                     icon=":material/monitoring:",
                     run=other.id,
                 )

@@ -16,7 +16,7 @@ needs_cuda = pytest.mark.gpu
 def test_without_a_gpu_auto_is_the_cpu_in_float32_uncompiled():
     device = choose_device(TrainingSpec(threads=1))
     assert (device.kind, device.dtype, device.compile) == ("cpu", torch.float32, False)
-    assert "CPU, 1 threads, float32" in device.describe()
+    assert "CPU, 1 thread, float32" in device.describe()
     with pytest.raises(PlaygroundError, match="no CUDA GPU"):
         choose_device(TrainingSpec(device="cuda"))
 
