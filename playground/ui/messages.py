@@ -58,7 +58,8 @@ def show(error: PlaygroundError | SpecError) -> None:
 def show_notes(notes: Sequence[str]) -> None:
     """What was left out of a text, or is unusual about it: sentences of the core."""
     if notes:
-        st.info("\n".join(f"- {plain(told(note))}" for note in notes), icon=":material/info:")
+        mark = "- " if len(notes) > 1 else ""
+        st.info("\n".join(mark + plain(told(note)) for note in notes), icon=":material/info:")
 
 
 def empty(title: str, what_next: str, page_link: str | None = None, label: str | None = None) -> None:

@@ -22,7 +22,7 @@ from playground.ui.amounts import bytes_of
 from playground.ui.controls import control
 from playground.ui.encoding_choice import choose_encoding, key_of
 from playground.ui.language import t
-from playground.ui.messages import plain, show
+from playground.ui.messages import plain, show, show_notes
 from playground.ui.text_links import FILE
 
 HUB = "hub"
@@ -230,6 +230,7 @@ def _file() -> str | None:
         state["data.sized"] = path
         if kept[path].size > LARGE:
             state["data.limit"] = "10 MB"
+    show_notes(state.get("data.upload.notes", {}).get(path, ()))
     return path
 
 
@@ -243,6 +244,7 @@ def _keep(brought: Any) -> None:
         state["data.upload.error"] = error
     else:
         state["data.file"] = str(upload.path)
+        state["data.upload.notes"] = {str(upload.path): upload.notes}
         state["data.limit"] = "all"
         state["data.sized"] = None
     finally:
@@ -271,7 +273,7 @@ def _columns(path: str, encoding: str | None) -> dict[str, str]:
     known = [None, *names, *([PAIR] if len(names) > 1 else [])]
     chosen = state.get("data.column")
     options = known if chosen in known else [*known, chosen]
-    column = _pick(t("Column with the text"), options, "data.column", _column_title)
+    column = _pick(t("Column with the text"), options, "data.column", _column_title, placeholder=_column_title(None))
     if column != PAIR:
         return {} if column is None else {"text_column": column}
     for name, usual in zip(("data.source", "data.target"), usual_pair(names), strict=True):
