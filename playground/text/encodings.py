@@ -227,12 +227,18 @@ def check_faults(path: Path, encoding: str) -> None:
         )
 
 
-def notes_on(path: Path, encoding: str, guessed: bool) -> list[str]:
-    """What to tell of how a file was read: an encoding that was guessed, unless it is UTF-8, and bytes that do not fit."""
+def notes_on(
+    path: Path, encoding: str, guessed: bool, way: str = "you can choose another encoding"
+) -> list[str]:
+    """What to tell of how a file was read: an encoding that was guessed, unless it is UTF-8, and bytes that do not fit.
+
+    Args:
+        way: out of a wrong guess.
+    """
     name = path.name.encode("utf-8", "replace").decode()
     said = []
     if guessed and not encoding.startswith("utf"):
-        said.append(f"{name} is read as {encoding}. That is a guess; you can choose another encoding.")
+        said.append(f"{name} is read as {encoding}. That is a guess; {way}.")
     if found := faults(path, encoding):
         said.append(
             f"Damaged places in {name}: {found.count:,}, read as \ufffd. The first is the byte at offset"

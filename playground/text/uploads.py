@@ -10,7 +10,8 @@ import re
 import shutil
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -18,7 +19,7 @@ from playground.atomic import disk_errors
 from playground.errors import PlaygroundError
 from playground.paths import home
 from playground.text.documents import DOCUMENTS, OTHERS, Reading, check
-from playground.text.encodings import decoded, detect
+from playground.text.encodings import decoded, detect, notes_on
 from playground.text.tokenizers import clean
 
 PART = 1 << 20  # bytes copied at once
@@ -26,6 +27,7 @@ TEXTS = (".txt", ".text", ".md")
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 LARGEST_ARCHIVE = 2_000_000_000  # bytes of text that an archive may hold
 MOST_FILES = 100_000
+MOST_NOTES = 5
 WRITTEN = ".written"  # the mark beside a text that was written here, which can be edited
 LEAST, MOST = 50, 2_000_000  # characters of a text that is written
 
@@ -38,11 +40,13 @@ class Upload:
         path: ``home()/uploads/<hash of its content>/<its name>``.
         size: bytes.
         when: it was brought, seconds since 1970.
+        notes: sentences on how the texts of an archive were read, told once, when it is brought.
     """
 
     path: Path
     size: int
     when: float
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -105,15 +109,22 @@ def keep(file: BinaryIO, name: str) -> Upload:
             digest = _copy(file, copy)
             if not copy.stat().st_size:
                 raise PlaygroundError(f"{name} is empty.", "Choose a file with text in it.")
+            notes: list[str] = []
             if suffix == ".zip":
-                copy = unpack(copy, work / f"{Path(name).stem}.jsonl")
+                copy = unpack(copy, work / f"{Path(name).stem}.jsonl", notes)
             elif suffix in DOCUMENTS:
                 check(copy)
             elif suffix not in TABLES:
                 detect(copy)  # a picture named .txt is told now, not when it is read
-            return _settle(copy, folder() / digest)
+            return replace(_settle(copy, folder() / digest), notes=_shortened(notes))
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _shortened(notes: list[str]) -> tuple[str, ...]:
+    """The first of many sentences, and how many more there are."""
+    more = len(notes) - MOST_NOTES
+    return (*notes[:MOST_NOTES], f"Other files of which this is to be said: {more:,}.") if more > 0 else tuple(notes)
 
 
 def write(text: str) -> Upload:
@@ -184,8 +195,11 @@ def safe_name(name: str) -> str:
     return (stem + suffix) or "upload.txt"
 
 
-def unpack(archive: Path, into: Path) -> Path:
+def unpack(archive: Path, into: Path, notes: list[str]) -> Path:
     """Text files of an archive as documents: ``{"name": ..., "text": ...}``, one a line. No file is extracted.
+
+    Args:
+        notes: gets sentences on encodings that were guessed, and on damaged places.
 
     Raises:
         PlaygroundError: when it is damaged, locked, holds no text, or a name in it leads out of its folder.
@@ -195,7 +209,7 @@ def unpack(archive: Path, into: Path) -> Path:
             members = _members(files, archive.name)
             left = LARGEST_ARCHIVE
             for member in members:
-                left -= _document(files, member, into.parent, lines, left, archive.name)
+                left -= _document(files, member, into.parent, lines, left, archive.name, notes)
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
@@ -233,7 +247,7 @@ def _members(files: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
 
 
 def _document(
-    files: zipfile.ZipFile, member: zipfile.ZipInfo, work: Path, lines, left: int, name: str
+    files: zipfile.ZipFile, member: zipfile.ZipInfo, work: Path, lines, left: int, name: str, notes: list[str]
 ) -> int:
     """Writes one file of the archive as a line; returns its bytes, counted while reading."""
     taken = 0
@@ -249,7 +263,12 @@ def _document(
                 )
             copy.write(data)
     try:
-        texts = Reading(part) if suffix in DOCUMENTS else decoded(part, detect(part))
+        if suffix in DOCUMENTS:
+            texts: Iterable[str] = Reading(part)
+        else:
+            texts = decoded(part, encoding := detect(part))
+            found = notes_on(part, encoding, True, "if it is wrong, save the file as UTF-8")
+            notes += [note.replace(part.name, member.filename) for note in found]
         lines.write('{"name": ' + json.dumps(member.filename, ensure_ascii=False) + ', "text": "')
         for text in texts:
             lines.write(json.dumps(text, ensure_ascii=False)[1:-1])

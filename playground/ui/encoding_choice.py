@@ -12,10 +12,11 @@ from playground.text.tables import PARQUET
 from playground.ui.language import t
 
 SHOWN = 4  # lines
+FOUND = "found"
 
 
 def key_of(path: str) -> str:
-    """Where the session keeps the choice for a file; None there is what is found."""
+    """Where the session keeps the choice for a file; ``FOUND`` there is what is found."""
     return f"encoding.{path}"
 
 
@@ -39,15 +40,16 @@ def choose_encoding(path: str, key: str = "") -> str | None:
     except PlaygroundError as error:
         likely, problem = [], error
     state, key = st.session_state, f"{key}{key_of(path)}"
-    chosen = state.setdefault(key, None)
-    options = [None, *dict.fromkeys([*likely[1:], *COMMON, *([chosen] if chosen else [])])]
+    chosen = state[key] = state.get(key) or FOUND
+    options = list(dict.fromkeys([FOUND, *likely[1:], *COMMON, chosen]))
     found = t("Found: {encoding}", encoding=title(likely[0])) if likely else t("None was found")
-    name = lambda option: title(option) if option else found
+    name = lambda option: found if option == FOUND else title(option)
     taken = st.selectbox(t("Encoding"), options, options.index(chosen), key=key, format_func=name)
-    if problem and taken is None:
+    if problem and taken == FOUND:
         raise problem
-    show_lines(path, taken or likely[0])
-    return taken
+    encoding = None if taken == FOUND else taken
+    show_lines(path, encoding or likely[0])
+    return encoding
 
 
 def show_lines(path: str, encoding: str) -> None:
@@ -59,6 +61,6 @@ def show_lines(path: str, encoding: str) -> None:
 
 def title(encoding: str) -> str:
     """The encoding by the language it is for, if it is a common one."""
-    usual = {"utf-8-sig": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16", "koi8-r": "koi8-u"}
+    usual = {"utf-8-sig": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
     said = COMMON.get(usual.get(encoding, encoding))
     return t(said) if said else encoding.upper()

@@ -183,3 +183,40 @@ def test_two_columns_are_pairs(open_page):
 def test_a_link_with_nonsense_still_opens(open_page, query):
     app = open_page("data", **query)
     assert not app.exception and app.selectbox
+
+
+TURKISH = "Yaşlı adam güneş doğmadan önce bahçedeki ağaçları suladı.\n" * 60
+
+
+def test_the_encoding_is_shown_with_the_first_lines_and_can_be_changed(open_page):
+    app = settled(bring(open_page("data", corpus="file"), "bahçe.txt", TURKISH.encode("cp1254")))
+    path = str(uploads.uploads()[0].path)
+    box = app.selectbox(key=f"encoding.{path}")
+    assert box.value == "found" and box.options[0] == "Found: Turkish: Windows-1254"
+    assert len(box.options) == len(set(box.options)) and "Japanese: Shift JIS" in box.options
+    assert TURKISH[:57] in app.code[0].value and any("read as cp1254" in info.value for info in app.info)
+    assert "encoding" not in app.query_params
+    app.selectbox(key=f"encoding.{path}").set_value("cp1252").run()
+    assert app.code[0].value.startswith("Yaþlý adam") and not app.exception
+    assert app.session_state["draft.data"]["encoding"] == "cp1252"
+    assert app.query_params["encoding"] in ("cp1252", ["cp1252"])
+    again = open_page("data", corpus="file", file=path.split("/")[-2], encoding="cp1250")
+    assert again.selectbox(key=f"encoding.{path}").value == "cp1250"
+    assert again.session_state["draft.data"]["encoding"] == "cp1250"
+
+
+def test_an_encoding_that_a_file_is_not_in_is_told_beside_the_box(open_page):
+    app = settled(bring(open_page("data", corpus="file"), "a.txt", TURKISH.encode("cp1254")))
+    key = f"encoding.{uploads.uploads()[0].path}"
+    app.selectbox(key=key).set_value("utf-8").run()
+    assert "the byte at offset 2 (line 1) does not fit" in said(app) and not app.exception
+    app.selectbox(key=key).set_value("found").run()
+    assert not app.error and TURKISH[:57] in app.code[0].value
+
+
+def test_a_table_in_another_encoding_has_the_columns_of_the_chosen_one(open_page):
+    table = "номер;текст\n" + "".join(f"{i};строка {i} идёт\n" for i in range(300))
+    app = settled(bring(open_page("data", corpus="file"), "таблица.csv", table.encode("cp866")))
+    assert "текст" in app.selectbox(key="data.column").options
+    app.selectbox(key=f"encoding.{uploads.uploads()[0].path}").set_value("cp1251").run()
+    assert "текст" not in app.selectbox(key="data.column").options

@@ -82,6 +82,16 @@ def test_a_zip_of_texts_becomes_documents():
     rows = [json.loads(line) for line in upload.path.read_text(encoding="utf-8").splitlines()]
     assert [row["name"] for row in rows] == ["a.md", "b/two.txt"]
     assert [row["text"] for row in rows] == ['first "quoted"\n', CHINESE]
+    assert upload.notes == ("b/two.txt is read as gb18030. That is a guess; if it is wrong, save the file as UTF-8.",)
+
+
+def test_damage_in_a_zip_is_told_file_by_file():
+    texts = {f"{i}.txt": "été à Zürich\n".encode() * (i + 3) + b"\xff\n" for i in range(8)}
+    upload = keep(zipped(texts | {"whole.txt": b"words"}), "letters.zip")
+    rows = [json.loads(line) for line in upload.path.read_text(encoding="utf-8").splitlines()]
+    assert [row["text"].count("\ufffd") for row in rows] == [1] * 8 + [0]
+    assert [note.partition(":")[0] for note in upload.notes[:2]] == ["Damaged places in 0.txt", "Damaged places in 1.txt"]
+    assert "(line 4)" in upload.notes[0] and upload.notes[-1] == "Other files of which this is to be said: 3."
 
 
 @pytest.mark.parametrize(
