@@ -58,12 +58,10 @@ def gaps_of(train: dict[str, Any], validation: dict[str, Any]) -> tuple[np.ndarr
     if not len(steps) or not len(at):
         return np.array([]), np.array([])
     reach = np.median(np.diff(at)) / 2 if len(at) > 1 else 0.0
-    gaps = []
-    for step, loss in zip(at, told, strict=True):
-        near = np.abs(steps - step) <= min(reach, 0.15 * step)  # early on the loss falls steeply: only beside it
-        beside = losses[near].mean() if near.any() else np.interp(step, steps, losses)
-        gaps.append(loss - beside)
-    return np.array(gaps), told
+    near = np.abs(steps - at[:, None]) <= np.minimum(reach, 0.15 * at)[:, None]  # early it falls steeply: only beside it
+    n = near.sum(1)
+    beside = np.where(n, near @ losses / np.maximum(n, 1), np.interp(at, steps, losses))
+    return told - beside, told
 
 
 @dataclass(frozen=True)

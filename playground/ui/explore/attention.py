@@ -470,7 +470,9 @@ def told(scene: Scene, step: int, part: str, weights: Any) -> None:
             if random_scores is not None
             else t("Scores are shares of a head's attention on this text.")
         )  # fmt: skip
-        data = {name: values for name, values in weights_of(scene, step).items()}
+        data = dict(weights_of(scene, step))
+        for name in parts(scene):
+            data[f"{name}.rows"], data[f"{name}.columns"] = tokens_of(scene, name, step)
         downloads("explore-attention", data, table)
     st.caption(Scene(scene.run, step, scene.text, scene.target).said())
     if watcher := cached.watcher(scene.run, step):

@@ -1,6 +1,7 @@
 """What the pictures of numbers are sent: nothing looks like something, and what may not be seen is no value."""
 
 import base64
+import io
 import json
 
 import numpy as np
@@ -172,3 +173,18 @@ def test_two_curves_that_fall_apart_are_told_as_learning_by_heart(tmp_path):
 def test_two_losses_that_rise_are_told_as_too_high_a_rate(tmp_path):
     up = lambda step: 3 + step / 500
     assert "learning rate may be too high" in notice(None, measured(tmp_path, up, up))
+
+
+def test_a_download_says_what_its_rows_are(monkeypatch):
+    from playground.ui.explore import attention
+    from playground.ui.explore.figure import packed
+
+    taken = {}
+    monkeypatch.setattr(attention, "downloads", lambda name, data, table: taken.update(data))
+    scene = dates("2031-03-05")
+    attention.told(scene, scene.step, "cross", attention.weights_of(scene, scene.step)["cross"])
+    held = np.load(io.BytesIO(packed(taken)))  # without pickle
+    for part in ("cross", "decoder", "encoder"):
+        rows, columns = attention.tokens_of(scene, part)
+        assert held[f"{part}.rows"].tolist() == rows and held[f"{part}.columns"].tolist() == columns
+        assert held[part].shape[2:] == (len(rows), len(columns))
