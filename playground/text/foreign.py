@@ -25,6 +25,7 @@ _USUAL = {
     "mask": ("<mask>", "[MASK]"),
 }
 _ALSO = {"bos": "cls", "eos": "sep"}  # BERT's tokens that stand at the ends of a text
+_AS_THE_FILE_SAYS = ("PreTrainedTokenizerFast", "TokenizersBackend")
 _CLOSING = set(".,;:!?%)]}’”。，、；：！？）】」』》")  # no space before these
 
 
@@ -64,8 +65,30 @@ def adopt(text: str, named: Sequence[Mapping[str, Any]], size: int, hides: bool)
             "The tokenizer has no token that hides another, which this model needs.",
             'Name one as "mask_token" in tokenizer_config.json.',
         )
+    processor = _framed(inner, named) if hides and kind_of(state) == WORDPIECE else state["post_processor"]
     marks = [ids[role] if ids[role] is not None else ids["pad"] for role in ROLES] + [size]
-    return json.dumps(state | {"post_processor": _marked(state["post_processor"], marks)}, ensure_ascii=False)
+    return json.dumps(state | {"post_processor": _marked(processor, marks)}, ensure_ascii=False)
+
+
+def _framed(inner: "tokenizers.Tokenizer", named: Sequence[Mapping[str, Any]]) -> State | None:
+    """The post-processor of a BERT's tokenizer: transformers puts [CLS] … [SEP] around texts also where the file says nothing
+    of it, but for classes that only do what the file says.
+    """
+    processor = json.loads(inner.to_str())["post_processor"]
+    classes = [said["tokenizer_class"] for said in named if isinstance(said.get("tokenizer_class"), str)]
+    if inner.encode("a").ids != inner.encode("a", add_special_tokens=False).ids or (classes and classes[0] in _AS_THE_FILE_SAYS):
+        return processor
+    ends = {}
+    for key, usual in (("sep", "[SEP]"), ("cls", "[CLS]")):
+        names = [*(_name(said.get(f"{key}_token")) for said in named), usual]
+        ends[key] = next(([name, i] for name in names if name and (i := inner.token_to_id(name)) is not None), None)
+    return {"type": "BertProcessing", **ends} if all(ends.values()) else processor
+
+
+def _name(said: Any) -> str | None:
+    """A special token's name, as it is or with what else is said of it."""
+    said = said.get("content") if isinstance(said, Mapping) else said
+    return said if isinstance(said, str) else None
 
 
 def _roles(inner: "tokenizers.Tokenizer", state: State, named: Sequence[Mapping[str, Any]]) -> dict[str, int | None]:
@@ -75,9 +98,8 @@ def _roles(inner: "tokenizers.Tokenizer", state: State, named: Sequence[Mapping[
     def candidates(role: str) -> Iterator[int | None]:
         for key in filter(None, (role, _ALSO.get(role))):
             for said in named:
-                name = said.get(f"{key}_token")
-                name = name.get("content") if isinstance(name, Mapping) else name
-                yield inner.token_to_id(name) if isinstance(name, str) else None
+                name = _name(said.get(f"{key}_token"))
+                yield None if name is None else inner.token_to_id(name)
         for said in named:
             number = said.get(f"{role}_token_id")
             number = number[0] if isinstance(number, list) and number else number

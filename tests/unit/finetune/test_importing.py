@@ -667,3 +667,27 @@ def test_explore_looks_at_the_framed_text(tmp_path, monkeypatch):
     assert scene("").ids() == [2, 3]
     long = scene("the cat sat on the mat " * 6)
     assert long.is_cut() and len(long.ids()) == model.spec.context_length and (long.ids()[0], long.ids()[-1]) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("said", "framed"),
+    [
+        (None, True),
+        ({"tokenizer_class": "BertTokenizer"}, True),
+        ({"tokenizer_class": "BertTokenizerFast", "cls_token": {"content": "[CLS]"}}, True),
+        ({"tokenizer_class": "BertTokenizer", "cls_token": "[SEP]"}, ((3,), (3,))),
+        ({"tokenizer_class": "PreTrainedTokenizerFast"}, False),
+    ],
+)
+def test_a_bert_whose_file_tells_no_frame_has_the_one_of_its_class(said, framed, tmp_path, store):
+    """As transformers 5 loads each of these folders."""
+    inner = wordpiece()
+    state = json.loads(inner.to_str()) | {"post_processor": None}
+    write(tmp_path / "bert", "bert", Inner.from_str(json.dumps(state)))
+    if said:
+        (tmp_path / "bert" / "tokenizer_config.json").write_text(json.dumps(said))
+    run = import_folder(tmp_path / "bert", store)
+    frame = Tokenizer.load(run.tokenizer_path).frame
+    assert frame == (framed if isinstance(framed, tuple) else ((2,), (3,)) if framed else ((), ()))
+    again = import_folder(export(run).folder, store)
+    assert Tokenizer.load(again.tokenizer_path).frame == frame
