@@ -108,6 +108,14 @@ def explain(run: RunFolder, status: Status) -> None:
         st.info(plain(" ".join([came, *notes])))
     if cut := (status.note or {}).get("cut"):
         st.warning(plain(told(str(cut))), icon=":material/content_cut:")
+    if left_out := notes_on_text(run):
+        st.caption(" ".join(plain(told(note)) for note in left_out))
+
+
+def notes_on_text(run: RunFolder) -> list[str]:
+    """What was left out of a run's text or is unusual about it; of labelled text, the outcome tells it."""
+    about = run.about()
+    return [] if about.get("data_shape") == "labelled" else list((about.get("data_info") or {}).get("notes", []))
 
 
 def why_it_waits(status: Status) -> str:

@@ -137,6 +137,16 @@ def test_a_failed_run_explains_itself(open_page):
     assert any("third of the learning rate" in button.label for button in app.button)
 
 
+@pytest.mark.parametrize("shape, told", [("pairs", True), ("labelled", False)])
+def test_what_was_left_out_of_a_runs_text_is_told_beside_its_curves(open_page, shape, told):
+    run = make_run(RunStore().root.parent, f"left out of {shape}", steps=20)
+    notes = ["Rows left out, since they have no text: 3 (first: row 7)."]
+    run.write_config(run.config(), data_shape=shape, data_info={"notes": notes})
+    app = open_page("train", run=run.id)
+    assert not app.exception
+    assert any("no text: 3" in caption.value.replace("\\", "") for caption in app.caption) == told
+
+
 def test_an_interrupted_run_can_be_resumed(open_page, new_run):
     run = new_run()
     run.update_status(state="running", step=3, steps=12)
