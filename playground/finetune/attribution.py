@@ -42,14 +42,11 @@ def attribute(
     Args:
         label: the code of the label whose logit is explained.
         steps: points of the integral (Gauss–Legendre); more are more exact.
-        word: whose label is explained, where each word has its own; an index into ``labeller.words``.
+        word: whose label is explained, where each word has its own; an index into ``labeller.tags``.
     """
     from captum.attr import IntegratedGradients
 
-    read, place = labeller.tokens(text), None
-    if labeller.task == "tag":
-        _, read, places = labeller.words(text)
-        place = int(places[word or 0])
+    read, place = labeller.window(text, word or 0) if labeller.task == "tag" else (labeller.tokens(text), None)
     ids = torch.from_numpy(read).long()[None]
     model = labeller.model
     embedded = _embeddings(labeller, ids)

@@ -97,25 +97,27 @@ class Labeller:
         A text that is longer than the model reads is read in windows that overlap by half; a word takes its label from
         the window that shows most of what is around it.
         """
+        pieces, windows, found = self._windowed(text)
+        likely = [each for i in range(0, len(windows), BATCH) for each in self._likely(windows[i : i + BATCH])]
+        return [(piece, likely[window][place]) for piece, (window, place) in zip(pieces, found)]
+
+    def window(self, text: str, word: int) -> tuple[np.ndarray, int]:
+        """What the model reads to tag a word, and the word's place in it.
+
+        Args:
+            word: an index into what `tags` gives.
+        """
+        _, windows, found = self._windowed(text)
+        window, place = found[word]
+        return windows[window], place
+
+    def _windowed(self, text: str) -> tuple[list[str], list[np.ndarray], list[tuple[int, int]]]:
+        """The words, the windows over the text with the model's frame; for each word its window and place there."""
         pieces, ids, places = self._whole(text)
         starts, before = window_starts(len(ids), self.room), len(self.tokenizer.frame[0])
-        read = [np.asarray(self.tokenizer.framed(ids[start : start + self.room].tolist())) for start in starts]
-        likely = [found for i in range(0, len(read), BATCH) for found in self._likely(read[i : i + BATCH])]
+        windows = [np.asarray(self.tokenizer.framed(ids[start : start + self.room].tolist())) for start in starts]
         best = nearest_window(places, starts, min(self.room, len(ids)))
-        return [(piece, likely[w][before + place - starts[w]]) for piece, place, w in zip(pieces, places, best)]
-
-    def words(self, text: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-        """The words of a text, the ids that the model reads, and the place in these at which each word has been read.
-
-        Words that are beyond the model's length are left out.
-
-        Raises:
-            PlaygroundError: when there is no text.
-        """
-        pieces, ids, places = self._whole(text)
-        places = places[places < self.room]
-        framed = np.asarray(self.tokenizer.framed(ids.tolist(), self.length))
-        return pieces[: len(places)], framed, places + len(self.tokenizer.frame[0])
+        return pieces, windows, [(int(w), int(before + place - starts[w])) for place, w in zip(places, best)]
 
     @property
     def room(self) -> int:
@@ -123,7 +125,11 @@ class Labeller:
         return max(1, self.length - sum(map(len, self.tokenizer.frame)))
 
     def _whole(self, text: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-        """As `words`, however long the text is, and without the frame."""
+        """The words of a text, its ids, and the place in these at which each word has been read.
+
+        Raises:
+            PlaygroundError: when there is no text.
+        """
         pieces = pieces_of(clean(text))
         row = Tagged(pieces, tuple("?" if piece.strip() else "" for piece in pieces))
         if not any(row.tags):

@@ -49,6 +49,8 @@ def typing(run: RunFolder) -> None:
             found = labeller.tags(text)
         else:
             found = labeller.probabilities([text])[0]
+            if labeller.cuts(text):
+                st.caption(t("The text is longer than the model reads: its first {n:,} tokens count.", n=labeller.length))
         taken = 1000 * (time.perf_counter() - began)
         (tagged if labeller.task == "tag" else classified)(run, labeller, text, found)
         st.caption(t("Labelled in {ms:.1f} ms by {engine} on this machine.", ms=taken, engine=labeller.ran_by))
@@ -78,8 +80,11 @@ def load(path: str, step: int, is_exported: bool) -> Any:
 
 
 def first_text(run: RunFolder) -> str:
-    """A test text to begin with."""
-    text = data_of(run).test.texts([0])[0]
+    """A test text to begin with; some words where the test is on another machine, or cleaned away."""
+    try:
+        text = data_of(run).test.texts([0])[0]
+    except PlaygroundError:
+        return "The "
     return text if isinstance(text, str) else "".join(text)
 
 

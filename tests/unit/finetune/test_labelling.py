@@ -80,6 +80,18 @@ def test_every_word_of_a_long_text_has_its_tag_from_a_window_that_shows_most_aro
         assert any(np.allclose(each.detach().numpy(), likely, atol=1e-6) for each in expected)
 
 
+def test_a_word_far_down_a_long_text_is_explained_in_its_window(tokenizer):
+    tagger, text = labeller(tokenizer, task="tag"), "ab " * 40
+    for word in (0, 20, 39):
+        found = attribute(tagger, text, 1, steps=4, word=word)
+        likely = tagger.tags(text)[word][1]
+        ids, place = tagger.window(text, word)
+        assert "".join(found.pieces) == tokenizer.decode(ids) and len(ids) == 32
+        logits = tagger.model(torch.from_numpy(ids)[None]).logits[0, place]
+        assert found.something == pytest.approx(float(logits[1].detach()), abs=1e-5)
+        np.testing.assert_allclose(logits.softmax(-1).detach().numpy(), likely, atol=1e-6)
+
+
 @pytest.mark.parametrize("length", [1, 2, 3, 8])
 @pytest.mark.parametrize("n", range(1, 40))
 def test_windows_cover_every_place(length, n):
@@ -221,16 +233,16 @@ def test_the_token_that_is_read_gets_the_credit(tokenizer):
 @pytest.mark.parametrize("architecture", ["encoder", "decoder", "lstm"])
 def test_a_words_own_label_is_explained(tokenizer, architecture):
     tagger = labeller(tokenizer, architecture, task="tag")
-    text = "Well, he went away"
-    _, ids, places = tagger.words(text)
-    word = 2  # " he"
+    text, word = "Well, he went away", 2  # " he"
+    ids, place = tagger.window(text, word)
+    assert ids.tolist() == tokenizer.encode(text) and place == len("Well, he") - 1
     found = attribute(tagger, text, 1, steps=64, word=word)
-    logits = tagger.model(torch.from_numpy(ids)[None]).logits[0, places[word]]
+    logits = tagger.model(torch.from_numpy(ids)[None]).logits[0, place]
     assert found.something == pytest.approx(float(logits[1].detach()), abs=1e-5)
     difference = found.something - found.nothing
     assert found.gradients.sum() == pytest.approx(difference, abs=1e-2 * max(1.0, abs(difference)))
     if architecture == "decoder":
-        later = slice(int(places[word]) + 1, None)
+        later = slice(place + 1, None)
         assert np.abs(found.gradients[later]).max() == 0 and found.attention[later].max() == 0, "it has not read on"
     if architecture != "lstm":
         assert found.attention.sum() == pytest.approx(1, abs=1e-5)
