@@ -123,4 +123,6 @@ def test_what_is_no_model_ends_in_a_sentence_and_leaves_the_choice(open_page, at
     bring(app, "broken.zip", content)
     assert not app.exception and len(app.error) == 1 and "zip" in app.error[0].value
     assert chosen(app) == before and RunStore().list() == []
-    assert not app.run().exception
+    bring(app, "good.zip", packed(export(gallery.get("bible-decoder")).folder))
+    assert not app.exception and not app.error, "the uploader takes another one"
+    assert chosen(app) == RunStore().list()[0].id

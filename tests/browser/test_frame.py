@@ -1,6 +1,20 @@
 """What surrounds every page: language, presentation mode, the address."""
 
+import pytest
+
 from tests.browser.waiting import PHONE, wait_idle
+
+CONTRAST = """(button) => {
+    const rgba = (text) => text.match(/[\\d.]+/g).map(Number);
+    const over = ([r, g, b, a = 1], ground) => [r, g, b].map((c, i) => a * c + (1 - a) * ground[i]);
+    const light = (c) => c.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const page = rgba(getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor);
+    const ground = over(rgba(getComputedStyle(button).backgroundColor), page);
+    const words = over(rgba(getComputedStyle(button.querySelector("p")).color), ground);
+    const [low, high] = [light(ground), light(words)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+}"""
 
 
 def test_the_browser_chooses_the_language(new_page):
@@ -46,3 +60,13 @@ def test_back_leads_to_the_page_before_and_not_through_every_key(new_page):
     page.get_by_role("heading", name="A language model predicts what comes next.").wait_for()
     page.wait_for_url(lambda url: url.endswith("the+people"))
     assert page.locator("textarea").first.input_value() == "And God said unto the people"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_main_button_can_be_read_also_while_it_cannot_be_pressed(new_page, scheme):
+    page = new_page("/finetune?data=file", scheme=scheme)
+    button = page.get_by_role("button", name="Fine-tune", exact=True)
+    assert button.is_disabled() and button.evaluate(CONTRAST) >= 4.5
+    page = new_page("/finetune", scheme=scheme)
+    button = page.get_by_role("button", name="Fine-tune", exact=True)
+    assert button.is_enabled() and button.evaluate(CONTRAST) >= 4.5

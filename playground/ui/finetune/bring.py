@@ -67,22 +67,25 @@ def bring_model() -> None:
         packed = st.file_uploader(t("Or a zip file of it"), type=["zip"], key=f"finetune.model.zip.{turn}")
         if st.button(t("Load it"), key="finetune.model.load", disabled=not (place.strip() or packed)):
             load_model(place.strip(), packed)
+        if error := st.session_state.get("finetune.model.error"):
+            show(error)
 
 
 def load_model(place: str, packed: Any) -> None:
+    """The model becomes a run, chosen in the box of models; or what is wrong with it is told. The uploader is empty then."""
     from pathlib import Path
 
     from playground.finetune.importing import import_folder, import_zip
 
+    st.session_state["finetune.model.error"] = None
     try:
         with st.spinner(t("Reading the model")):
             run = import_zip(packed) if packed is not None else import_folder(Path(place).expanduser())
+        links.remember(parent=run.id)  # the box above is drawn already: it takes its model from the address
     except (PlaygroundError, SpecError) as error:
-        show(error)
-        return
+        st.session_state["finetune.model.error"] = error
     finally:
         if packed is not None:
             let_go(packed)
             st.session_state["finetune.model.turn"] += 1
-    links.remember(parent=run.id)  # the box above is drawn already: it takes its model from the address
     st.rerun()
