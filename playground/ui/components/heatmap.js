@@ -131,7 +131,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
         const v = values[i * m + j];
         if (!Number.isFinite(v)) continue;
         const [r, g, b] = shade(v);
-        context.fillStyle = r * 0.299 + g * 0.587 + b * 0.114 > 140 ? "#111" : "#fff";
+        context.fillStyle = r * 0.299 + g * 0.587 + b * 0.114 > 118 ? "#111" : "#fff";
         context.fillText(brief(v, 3), L.left + (j + 0.5) * L.w, L.top + (i + 0.5) * L.h);
       }
     }
