@@ -11,7 +11,8 @@ from playground.text.encodings import COMMON, first_lines, guesses
 from playground.text.tables import PARQUET
 from playground.ui.language import t
 
-SHOWN = 4  # lines
+SHOWN = 3  # lines
+WIDTH = 60  # characters of each
 FOUND = "found"
 
 
@@ -54,7 +55,7 @@ def choose_encoding(path: str, key: str = "") -> str | None:
 
 def show_lines(path: str, encoding: str) -> None:
     """The beginning of the file, in which a person sees at once whether its letters are right."""
-    shown = first_lines(Path(path), encoding, SHOWN)
+    shown = first_lines(Path(path), encoding, SHOWN, WIDTH)
     st.code("\n".join(shown), language=None, wrap_lines=True)
     st.caption(t("Are the letters right? If not, choose another encoding."))
 
@@ -63,4 +64,4 @@ def title(encoding: str) -> str:
     """The encoding by the language it is for, if it is a common one."""
     usual = {"utf-8-sig": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
     said = COMMON.get(usual.get(encoding, encoding))
-    return t(said) if said else encoding.upper()
+    return t(said) if said else encoding.upper().replace("ISO8859", "ISO 8859")

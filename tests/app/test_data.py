@@ -192,8 +192,8 @@ def test_the_encoding_is_shown_with_the_first_lines_and_can_be_changed(open_page
     app = settled(bring(open_page("data", corpus="file"), "bahçe.txt", TURKISH.encode("cp1254")))
     path = str(uploads.uploads()[0].path)
     box = app.selectbox(key=f"encoding.{path}")
-    assert box.value == "found" and box.options[0] == "Found: Turkish: Windows-1254"
-    assert len(box.options) == len(set(box.options)) and "Japanese: Shift JIS" in box.options
+    assert box.value == "found" and box.options[0] == "Found: Turkish (Windows-1254)"
+    assert len(box.options) == len(set(box.options)) and "Japanese (Shift JIS)" in box.options
     assert TURKISH[:57] in app.code[0].value and any("read as cp1254" in info.value for info in app.info)
     assert "encoding" not in app.query_params
     app.selectbox(key=f"encoding.{path}").set_value("cp1252").run()

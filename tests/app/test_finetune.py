@@ -1,5 +1,6 @@
 """The Fine-tune page without a browser: the form makes the runs it says, what came of them is told truly."""
 
+import io
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from playground.runs import gallery
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
+from playground.text import uploads
 from playground.training.worker import run as train
 
 
@@ -74,6 +76,18 @@ def test_links_open_every_task(parent, task, tmp_path, monkeypatch):
     main = plans(fill(parent=parent, task=task))[0]
     assert (main.parent["run"], main.finetune.task) == (parent, task)
     assert (main.finetune.labelled is None) == (task in ("language", "answer"))
+
+
+@pytest.mark.parametrize("task", ["classify", "language"])
+def test_a_file_of_ones_own_is_learnt_from_in_the_chosen_encoding(task, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    rows = "".join(f"Старый рыбак сидел у реки {i},{'да' if i % 2 else 'нет'}\n" for i in range(80))
+    path = str(uploads.keep(io.BytesIO(("text,label\n" + rows).encode("koi8-r")), "fish.csv").path)
+    app = fill(task=task, data="file", **({"parent": "bible-decoder"} if task == "language" else {}))
+    encoding = lambda plan: plan.finetune.labelled.encoding if task == "classify" else plan.data.encoding
+    assert encoding(plans(app)[0]) is None and "Старый рыбак" in app.code[0].value
+    app.selectbox(key=f"finetune.encoding.{path}").set_value("cp1251")
+    assert encoding(plans(app)[0]) == "cp1251" and "Старый" not in app.code[0].value
 
 
 def test_lora_tells_how_many_parameters_it_trains(tmp_path, monkeypatch):
