@@ -128,6 +128,12 @@ def check_encoding(name: str | None) -> None:
         )
 
 
+def no_encoding(path: Path, name: str | None) -> None:
+    """Refuses an encoding for a file that holds its own: Parquet, PDF, Word."""
+    if name is not None:
+        raise PlaygroundError(f"{path.name} is no text file, so it has no encoding to choose.", "Leave the encoding out.")
+
+
 def detect(path: Path) -> str:
     """The encoding of a text file, as a Python codec name: the first of its `guesses`.
 

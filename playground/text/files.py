@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError
 from playground.text.documents import DOCUMENTS, OTHERS, open_document
-from playground.text.encodings import decoded, detect, notes_on
+from playground.text.encodings import decoded, detect, no_encoding, notes_on
 from playground.text.letters import clean
 from playground.text.sources import Source
 from playground.text.tables import KINDS, Table, open_rows, text_column
@@ -42,10 +42,12 @@ def open_file(spec: DataSpec) -> Source:
     suffix, notes = path.suffix.lower(), list
     if suffix in DOCUMENTS:
         _no_columns(spec, path)
+        no_encoding(path, spec.encoding)
         return open_document(path, fingerprint)
     if suffix in PLAIN:
         _no_columns(spec, path)
         encoding = spec.encoding or detect(path)
+        fingerprint += "" if encoding.startswith("utf") else encoding  # a better guess prepares the text again
         documents, shape = (lambda: decoded(path, encoding)), "stream"
         notes = lambda: notes_on(path, encoding, guessed=not spec.encoding)
     elif suffix in KINDS:

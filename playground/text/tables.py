@@ -12,7 +12,7 @@ from pathlib import Path
 from playground.errors import PlaygroundError
 from playground.text import cells
 from playground.text.delimited import Tally, delimited_rows, dialect_of
-from playground.text.encodings import detect, notes_on
+from playground.text.encodings import detect, no_encoding, notes_on
 from playground.text.records import Row, json_rows
 
 DELIMITED, RECORDS, PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
@@ -115,6 +115,7 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
     """
     suffix = path.suffix.lower()
     if suffix in PARQUET:
+        no_encoding(path, encoding)
         return Table(path.name, _parquet_rows(path, wanted))
     guessed, encoding = not encoding, encoding or detect(path)
     of_letters = lambda: notes_on(path, encoding, guessed)

@@ -1,5 +1,7 @@
 """Which encoding a file is in, and what becomes of bytes that do not fit it."""
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from playground.errors import PlaygroundError
@@ -77,7 +79,8 @@ def test_a_wrong_byte_is_replaced_and_its_place_is_told(tmp_path, encoding):
     assert text.startswith(line * 40 + "\ufffd") and text.endswith(line * 40)
     assert (found := faults(path, detect(path))).count == 1
     assert (found.offset, found.line) == (len(good), 41)
-    assert f": 1, read as \ufffd. The first is the byte at offset {len(good):,} (line 41)" in notes_on(path, detect(path), False)[0]
+    (note,) = notes_on(path, detect(path), guessed=False)
+    assert f": 1, read as \ufffd. The first is the byte at offset {len(good):,} (line 41)" in note
 
 
 def test_the_place_is_right_across_chunks_and_after_a_mark(tmp_path):
@@ -144,3 +147,12 @@ def test_what_is_no_encoding_of_texts_is_refused(name):
     with pytest.raises(PlaygroundError, match="There is no text encoding") as caught:
         DataSpec("file", "a.txt", encoding=name)
     assert caught.value.hint
+
+
+def test_a_file_that_holds_its_own_encoding_takes_none(tmp_path):
+    parquet = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["été"]}), parquet)
+    assert list(open_file(DataSpec("file", parquet)).documents()) == ["été"]
+    for path in (parquet, written(tmp_path / "a.pdf", b"%PDF-1.4\n")):
+        with pytest.raises(PlaygroundError, match=f"{path.name} is no text file"):
+            open_file(DataSpec("file", path, encoding="cp1254"))
