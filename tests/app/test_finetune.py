@@ -6,6 +6,8 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from playground.errors import PlaygroundError
+from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
 from playground.runs import gallery
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
@@ -13,6 +15,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text import uploads
 from playground.training.worker import run as train
+from playground.ui.finetune.judged import data_of
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +175,15 @@ def test_a_word_tells_what_moved_its_label(open_page, tmp_path, monkeypatch):
     app.run()
     assert not app.exception and not app.error
     assert any("What speaks for" in text.value for text in app.markdown)
+
+
+def test_an_export_with_labels_that_came_back_is_tried_at_once(at_home, open_page, tmp_path):
+    from playground.finetune.importing import import_folder
+    from playground.onnx_export.export import export
+
+    back = import_folder(export(at_home, to=tmp_path / "made").folder, name="came back")
+    app = open_page("finetune", run=back.id)
+    assert not app.error, [error.value for error in app.error]
+    with pytest.raises(PlaygroundError, match="is not on this machine"):
+        data_of(back)
+    assert set(labeller_of(back).labels) == {"royal", "farm"}

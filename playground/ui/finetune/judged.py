@@ -45,6 +45,10 @@ def data_of(run: RunFolder) -> "LabelledSet":
         PlaygroundError: when it has been cleaned away.
     """
     folder = run.about().get("data_folder")
+    if not folder and run.about().get("imported"):
+        raise PlaygroundError(
+            f"The labelled text of {run.name} is not on this machine.", "Try the model on texts of your own."
+        )
     if not folder:
         raise PlaygroundError(
             f"The labelled text of {run.name} is not prepared yet.", "Let it train for a few seconds."
