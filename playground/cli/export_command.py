@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from playground.errors import PlaygroundError
 from playground.runs.store import RunStore
 
 
@@ -30,9 +31,12 @@ def run(options: argparse.Namespace) -> int:
     from playground.onnx_export import package
     from playground.onnx_export.export import export
 
+    folder = RunStore().get(options.target)
+    if options.attentions and folder.config().model.is_recurrent:
+        raise PlaygroundError(f"{folder.name} has no attention whose weights could be given out.", "Leave out --attentions.")
     told = lambda what, share: print(f"\r{share:4.0%} {what:<40}", end="", file=sys.stderr, flush=True)
     made = export(
-        RunStore().get(options.target),
+        folder,
         options.step,
         [name.strip() for name in options.precision.split(",") if name.strip()],
         options.attentions,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.spec import ModelSpec, SpecError
-from playground.cli.settings import parse_settings
+from playground.cli.settings import given, parse_settings
 from playground.cli.train_command import data_from, detach, train_each
 from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig, TrainingSpec
@@ -15,6 +15,7 @@ from playground.runs.finetuning import LABELLED_TASKS, METHODS, TASKS, FineTuneS
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec
+from playground.training.reproduce import OF_METHOD
 
 EXAMPLE = """examples:
   python -m playground finetune bible-encoder --task classify --data bible-unread
@@ -48,7 +49,7 @@ def add(commands) -> None:
         parser.add_argument(f"--{name}-column", metavar="COLUMN")
     parser.add_argument("--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)")
     parser.add_argument("--option", nargs="+", default=[], metavar="KEY=VALUE", help="a generated task's difficulty")
-    parser.add_argument("--template", default="{question}", help='for answer: how it is asked, as "Q: {question} A:"')
+    parser.add_argument("--template", help='for answer: how it is asked, as "Q: {question} A:"')
     parser.add_argument("--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items()))
     parser.add_argument("--rank", type=int, help="of LoRA (default 8)")
     parser.add_argument("--matrices", help="of LoRA: query,key,value,output,up,down")
@@ -102,12 +103,13 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
     if options.matrices:
         tuned["matrices"] = tuple(part.strip() for part in options.matrices.split(",") if part.strip())
     data = None
+    _check_groups(tuned["task"], options, changes)
     if tuned["task"] in LABELLED_TASKS:
         tuned["labelled"] = _labelled(options).replace(**changes["labelled"])
     else:
-        template = {"template": options.template} if tuned["task"] == "answer" else {}
+        template = {"template": options.template} if options.template else {}
         data = data_from(argparse.Namespace(**vars(options), tokenizer=None), template | changes["data"])
-    _check_groups(tuned["task"], options, changes)
+    _check_method(tuned["method"], options)
     training = {"steps": options.steps, "lr": options.lr, "batch_size": options.batch_size, "seed": options.seed}
     training = {key: value for key, value in training.items() if value is not None} | changes["training"]
     return plan(
@@ -120,10 +122,23 @@ def _check_groups(task: str, options: argparse.Namespace, changes: dict[str, dic
     other = "data" if task in LABELLED_TASKS else "labelled"
     if changes[other]:
         raise SpecError(f"The task {task} has no settings of {other}.", f"Leave out --set {other}.…")
-    unread = [f"--{name}-column" for name in UNREAD[task] if getattr(options, f"{name}_column")]
-    unread += ["--share"] if options.share is not None and task not in LABELLED_TASKS else []
-    if unread:
-        raise SpecError(f"The task {task} does not read {', '.join(unread)}.", "Leave it out.")
+    labelled = task in LABELLED_TASKS
+    names = [f"{name}_column" for name in UNREAD[task]] + (["option"] if labelled else ["share", "shares"])
+    if unread := given(options, *names, *([] if task == "answer" else ["template"])):
+        raise SpecError(f"The task {task} does not read {', '.join(unread)}.", f"Leave out {', '.join(unread)}.")
+    if options.share is not None and options.shares is not None:
+        raise SpecError("--share and --shares both say how much of the labels is used.", "Give one of the two.")
+    if options.seeds < 1:
+        raise SpecError(f"--seeds cannot be {options.seeds:,}.", "Choose a whole number from 1.")
+
+
+def _check_method(method: str, options: argparse.Namespace) -> None:
+    """Options of a method that neither the run nor one of its rivals uses."""
+    used = {method, *(word.strip() for word in (options.compare or "").split(","))}
+    for of, names in OF_METHOD.items():
+        if of not in used and (unread := given(options, *names)):
+            words = ", ".join(unread)
+            raise SpecError(f"The method {method} does not read {words}.", f"Leave out {words}, or choose --method {of}.")
 
 
 def _labelled(options: argparse.Namespace) -> LabelledSpec:
@@ -135,6 +150,8 @@ def _labelled(options: argparse.Namespace) -> LabelledSpec:
     if options.data in DATASETS:
         if options.encoding:
             raise SpecError(f"{options.data} is no file, so it has no encoding to choose.", "Leave out --encoding.")
+        if unread := given(options, "text_column", "label_column"):
+            raise SpecError(f"{options.data} has no columns to choose.", f"Leave out {', '.join(unread)}.")
         return LabelledSpec(options.data, **share)
     if Path(options.data).expanduser().is_file():
         return LabelledSpec("file", path=str(Path(options.data).expanduser().absolute()), **columns, **share)

@@ -5,6 +5,7 @@ import sys
 import time
 
 from playground.cli import engine
+from playground.cli.settings import given
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
@@ -79,12 +80,6 @@ def _check_use(options: argparse.Namespace, folder: RunFolder, fills: bool) -> N
         return
     if unread:
         raise PlaygroundError(f"{why}, so {', '.join(unread)} would change nothing.", f"Leave out {', '.join(unread)}.")
-
-
-def given(options: argparse.Namespace, *names: str) -> list[str]:
-    """Those of the options that were written, as they are written."""
-    said = [name for name in names if getattr(options, name) is not None and getattr(options, name) is not False]
-    return [f"--{name.replace('_', '-')}" for name in said]
 
 
 def sampling_of(options: argparse.Namespace, usual: float):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from playground.cli import engine
 from playground.cli.progress import tell_notes
+from playground.cli.settings import given
 from playground.errors import PlaygroundError
 from playground.runs.store import RunStore
 from playground.text.encodings import check_encoding
@@ -32,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
 
     if (options.what is None) == (options.text is None):
         raise PlaygroundError("Give a file or a --text, one of the two.")
+    if options.text is not None and (unread := given(options, "text_column", "encoding", "to")):
+        raise PlaygroundError(f"{', '.join(unread)} belong to a file, not to --text.", f"Leave out {', '.join(unread)}.")
     check_encoding(options.encoding)
     folder = RunStore().get(options.target)
     labeller = labeller_of(folder, None, engine.engine_of(folder, None, options), options.device)

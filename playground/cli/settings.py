@@ -1,5 +1,6 @@
 """``--set model.n_layers=6 training.lr=1e-3``: any choice of a spec from the command line, typed as the spec types it."""
 
+import argparse
 import types
 import typing
 from dataclasses import fields, is_dataclass
@@ -33,6 +34,12 @@ def parse_settings(pairs: list[str], specs: dict[str, type]) -> dict[str, dict[s
             raise SpecError(f"{group} has no setting called {field!r}.", f"It has: {known}.")
         result[group][field] = convert(text, hints[field], name)
     return result
+
+
+def given(options: argparse.Namespace, *names: str) -> list[str]:
+    """Those of the options that were written, as they are written; their defaults are None, False or []."""
+    said = [name for name in names if not any(getattr(options, name) is nothing for nothing in (None, False))]
+    return [f"--{name.replace('_', '-')}" for name in said if getattr(options, name) != []]
 
 
 def convert(text: str, kind: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.cli.settings import loose, parse_settings
+from playground.cli.settings import given, loose, parse_settings
 from playground.errors import PlaygroundError
 from playground.runs.branch import branch
 from playground.runs.config import RunConfig, TrainingSpec
@@ -157,11 +157,10 @@ def open_folder(options: argparse.Namespace, store: RunStore) -> RunFolder:
     """The run to train: an old one to go on with, or a new one from the options."""
     if not options.resume:
         return store.create(config_from(options, store))
-    words = ("preset", "data", "text_column", "source_column", "target_column", "encoding", "option", "tokenizer",
-             "objective", "steps", "lr", "batch_size", "seed", "device", "set", "name", "branch_from")  # fmt: skip
-    if given := [f"--{word.replace('_', '-')}" for word in words if getattr(options, word) not in (None, [])]:
+    if unread := given(options, *(set(vars(options)) - {"run", "resume", "detach", "quiet"})):
+        unread = ", ".join(sorted(unread))
         raise PlaygroundError(
-            f"A run goes on with its own settings, so {', '.join(given)} cannot be changed.",
+            f"A run goes on with its own settings, so {unread} cannot be changed.",
             f"To train its weights on with others: --branch-from {options.resume}",
         )
     folder = store.own(options.resume)
@@ -184,10 +183,13 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
     preset = options.preset or (nearest_preset(parent) if parent else PRESET)
     if preset not in PRESETS:
         raise SpecError(f"There is no preset {preset!r}.", f"There are: {', '.join(PRESETS)}.")
+    if parent:
+        _check_branch(options, parent)
     if parent and options.data is None:
         data = parent.data.replace(**changes["data"])
     else:
         data = data_from(options, changes["data"])
+        data = data.replace(tokenizer=parent.data.tokenizer) if parent else data  # the weights know no other tokens
     model = parent.model if parent else PRESETS[preset].spec
     return RunConfig(
         name=options.name or f"{preset} on {Path(data.path).stem if data.path else data.corpus}",
@@ -197,6 +199,37 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
         preset=preset,
         parent=parent.parent if parent else None,
     )
+
+
+def _check_branch(options: argparse.Namespace, parent: RunConfig) -> None:
+    """Nothing that was written may be passed over in silence: the parent has the model, the tokens, and perhaps the text."""
+    other = options.preset is not None and (
+        options.preset != parent.preset
+        if parent.preset in PRESETS
+        else PRESETS[options.preset].spec.architecture != parent.model.architecture
+    )
+    fixed = ["--preset"] if other else []
+    if options.tokenizer and tokenizer_from(options.tokenizer) != parent.data.tokenizer:
+        fixed.append("--tokenizer")
+    if fixed:
+        raise PlaygroundError(
+            f"A branch goes on with the model and the tokens of its parent, so {', '.join(fixed)} cannot be changed.",
+            f"Leave out {', '.join(fixed)}; or leave out --branch-from, and train a new run.",
+        )
+    unread = given(options, "text_column", "source_column", "target_column", "encoding", "option")
+    if options.data is None and unread:
+        raise PlaygroundError(
+            f"Without --data a branch goes on with its parent's text, so {', '.join(unread)} would change nothing.",
+            f"Give --data too, or leave out {', '.join(unread)}.",
+        )
+
+
+def tokenizer_from(text: str) -> TokenizerSpec:
+    """KIND or KIND:SIZE."""
+    kind, _, size = text.partition(":")
+    if size and not size.isdigit():
+        raise SpecError(f"{size!r} is not a vocabulary size.", "Write for example --tokenizer bpe:2000.")
+    return TokenizerSpec(kind, int(size)) if size else TokenizerSpec(kind)
 
 
 def _changes(options: argparse.Namespace) -> dict[str, dict]:
@@ -233,10 +266,7 @@ def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
     name = options.data or DATA
     tokenizer = TokenizerSpec()
     if options.tokenizer:
-        kind, _, size = options.tokenizer.partition(":")
-        if size and not size.isdigit():
-            raise SpecError(f"{size!r} is not a vocabulary size.", "Write for example --tokenizer bpe:2000.")
-        tokenizer = TokenizerSpec(kind, int(size)) if size else TokenizerSpec(kind)
+        tokenizer = tokenizer_from(options.tokenizer)
     elif name in CORPORA:
         tokenizer = TokenizerSpec(CORPORA[name].tokenizer)
     if name in CORPORA or name.startswith("hf:"):
@@ -248,6 +278,9 @@ def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
             f"{name[:200]!r} is neither a corpus nor a file here.",
             f"Corpora: {', '.join(CORPORA)}. Or give the path of a .txt, .csv, .jsonl or .parquet file.",
         )
+    columns = given(options, "text_column", "source_column", "target_column")
+    if columns and name in CORPORA:
+        raise SpecError(f"{name} has no columns to choose.", f"Leave out {', '.join(columns)}.")
     if options.encoding and "path" not in source:
         raise SpecError(f"{name} is no file, so it has no encoding to choose.", "Leave out --encoding.")
     columns = {

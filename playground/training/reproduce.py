@@ -22,6 +22,7 @@ SHORT = {
     "device": "--device",
 }
 TUNED = {"rank": "--rank", "matrices": "--matrices", "last_layers": "--last-layers"}
+OF_METHOD = {"lora": ("rank", "matrices"), "last": ("last_layers",)}
 TUNED_TRAINING = {name: SHORT[name] for name in ("steps", "lr", "batch_size", "seed")}
 COLUMNS = {
     "text_column": "--text-column",
@@ -41,8 +42,11 @@ def command_line(config: RunConfig) -> str:
         return _finetuned(config, config.finetune)
     if config.data.corpus == UNKNOWN and not config.parent:
         return f"{PROGRAM} import FOLDER {shlex.join(_option('--name', config.name))}"
-    preset = nearest_preset(config)
-    words = ["--preset", preset, *_data_words(config.data), *_option("--name", config.name)]
+    parent = _parent(config) if config.parent else config
+    preset = nearest_preset(parent if parent.preset in PRESETS else config)
+    tokenizer = parent.data.tokenizer if config.parent else None  # a branch has its parent's tokens
+    data = config.data.replace(tokenizer=tokenizer) if tokenizer else config.data
+    words = ["--preset", preset, *_data_words(data, tokenizer), *_option("--name", config.name)]
     settings: list[str] = []
     model = PRESETS[preset].spec
     if config.parent:
@@ -81,11 +85,12 @@ def _finetuned(config: RunConfig, tuned: FineTuneSpec) -> str:
         if tuned.task == "answer" and data.template != QUESTION:
             words += _option("--template", data.template)
     words += ["--method", tuned.method, *_option("--name", config.name)]
-    for name, option in TUNED.items():
+    own = OF_METHOD.get(tuned.method, ())  # the command refuses options of other methods
+    for name in own:
         if getattr(tuned, name) != getattr(FineTuneSpec, name):
-            words += [option, _text(getattr(tuned, name))]
+            words += [TUNED[name], _text(getattr(tuned, name))]
     plain = FineTuneSpec(task="language")
-    settings += _settings("finetune", tuned, plain, skip=("task", "labelled", "method", *TUNED))
+    settings += _settings("finetune", tuned, plain, skip=("task", "labelled", "method", *own))
     settings += _settings("model", config.model, model, skip=("vocab_size",))
     planned = recipe(tuned, parent, steps=config.training.steps)
     for name, option in TUNED_TRAINING.items():

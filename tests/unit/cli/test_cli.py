@@ -9,11 +9,14 @@ import sys
 import pytest
 
 from playground.cli import main
+from playground.cli.main import parser
 from playground.cli.progress import clock, progress_line
 from playground.cli.settings import parse_settings
+from playground.cli.train_command import config_from
 from playground.runs import gallery
 from playground.runs.config import TrainingSpec
 from playground.runs.store import RunStore
+from playground.training.reproduce import command_line
 
 SMALL = ["--tokenizer", "char", "--set", "data.max_bytes=60000", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
          "model.context_length=16", "training.eval_every=5", "training.eval_batches=1", "training.threads=1"]  # fmt: skip
@@ -115,6 +118,15 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         (["train", "--data", "x" * 5000], "neither a corpus nor a file"),
         (["train", "--branch-from", "RUN@3"], "no checkpoint of step 3"),
         (["train", "--branch-from", "RUN@x"], "no run"),
+        (["train", "--branch-from", "RUN", "--preset", "gpt2-tiny"], "so --preset cannot be changed"),
+        (["train", "--branch-from", "RUN", "--tokenizer", "bpe:600", "--steps", "1"], "so --tokenizer cannot be changed"),
+        (["train", "--branch-from", "RUN", "--data", "python-code", "--tokenizer", "byte"], "so --tokenizer cannot be changed"),
+        (["train", "--branch-from", "RUN", "--text-column", "x"], "so --text-column would change nothing"),
+        (["train", "--branch-from", "RUN", "--option", "distance=5"], "so --option would change nothing"),
+        (["train", "--branch-from", "RUN", "--encoding", "cp1252"], "so --encoding would change nothing"),
+        (["train", "--data", "python-docs", "--text-column", "x"], "python-docs has no columns to choose"),
+        (["train", "--resume", "RUN", "--encoding", "cp1252", "--lr", "1"], "so --encoding, --lr cannot be changed"),
+        (["label", "RUN", "--text", "x", "--to", "y.csv", "--text-column", "z"], "--text-column, --to belong to a file"),
         (["train", "--resume", "RUN", "--steps", "20"], "--steps cannot be changed"),
         (["train", "--resume", gallery.runs()[0].id], "ships with the app"),
         (["runs", "resume", gallery.runs()[0].id], "ships with the app"),
@@ -142,6 +154,20 @@ def test_mistakes_are_answered_in_sentences(arguments, words, trained, capsys):
     assert main([argument.replace("RUN", trained) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
+
+
+def test_a_branch_that_says_what_its_parent_has_is_no_other(trained):
+    """So that the line that a run tells of itself can be given again."""
+    parent = RunStore().get(trained)
+    spec = parent.config().data.tokenizer
+    same = ["--preset", "llama-tiny", "--tokenizer", f"{spec.kind}:{spec.vocab_size}", "--data", "task-recall", "--quiet"]
+    line = ["train", "--branch-from", trained, *same, "--option", "distance=9", "--steps", "2", "--name", "other text"]
+    assert main(line) == 0
+    child = RunStore().get("other text").config()
+    assert child.data.corpus == "task-recall" and child.data.options["distance"] == 9
+    assert child.data.tokenizer == spec, "the weights know no other tokens"
+    again = config_from(parser().parse_args(shlex.split(command_line(child))[3:]), RunStore())
+    assert again.replace(model=child.model) == child
 
 
 def test_a_branch_goes_on_with_its_parents_model_and_text(trained):
