@@ -18,6 +18,7 @@ def open_page():
             app.query_params[key] = value
         app.run()
         assert not app.exception, app.exception
+        assert not [error for error in app.error if "Something went wrong" in error.value], "the log has the bug"
         return app
 
     return open_it

@@ -1,5 +1,7 @@
 """The Train page without a browser: the form makes the run it says, the watched run says how it is."""
 
+import os
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -155,3 +157,26 @@ def test_an_interrupted_run_can_be_resumed(open_page, new_run):
     app = open_page("train", run=run.id)
     assert any("ended without a word" in each.value for each in app.warning)
     assert any(button.label == "Resume" for button in app.button)
+
+
+def test_a_run_that_waits_is_told_what_it_waits_for(open_page, new_run, tmp_path, monkeypatch):
+    from playground.runs import locks, queue, submit
+
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    started = []
+    monkeypatch.setattr(submit, "launch", lambda: started.append("dispatcher"))
+    monkeypatch.setattr(submit, "_AGAIN", 1e9)  # however slow the machine is
+    monkeypatch.setattr(submit, "_revived", -1e9)
+    run = new_run()
+    run.update_status(state="queued", device="cpu")
+    queue.enqueue(run.id, "cpu", run.path)
+    told = lambda: " ".join(info.value for info in open_page("train", run=run.id).info)
+    assert "is being started" in told() and started == ["dispatcher"], "none lives: whoever looks starts one"
+    assert "is being started" in told() and started == ["dispatcher"]
+    dispatcher = locks.try_lock(submit.lock_path())
+    assert "this run's turn" in told()
+    slot = locks.try_lock(queue.root() / "cpu" / "slot-0")
+    os.write(slot, b"another-run")
+    assert "busy with another run" in told()
+    for handle in (dispatcher, slot):
+        os.close(handle)

@@ -75,6 +75,7 @@ def test_a_plan_is_opened_as_it_was_sent(new_page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_on_a_phone(new_page, scheme):
     page = new_page("/train", size=PHONE, scheme=scheme)
+    page.get_by_test_id("stExpandSidebarButton").click()  # it stands in the foot of the menu
     box = open_share(page).bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
 

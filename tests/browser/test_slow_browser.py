@@ -1,0 +1,67 @@
+"""A browser eight times slower than this machine: what Streamlit calls again before it has drawn stays one, and moves."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.charts import FIND, step, wait_for_step
+from tests.browser.made_runs import live_run
+from tests.browser.waiting import wait_idle
+
+SLOWER = 8
+PANELS = """(name) => {
+    const count = (root) => [...root.querySelectorAll("*")].reduce(
+        (n, node) => n + node.classList.contains(name) + (node.shadowRoot ? count(node.shadowRoot) : 0), 0);
+    return count(document);
+}"""
+
+
+@pytest.fixture
+def slow_page(new_page) -> Iterator:
+    """``slow_page(path)``: a page of a browser whose processor is throttled, before its first script runs."""
+
+    def open_page(path: str):
+        page = new_page("/build")
+        page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+        page.goto(path)
+        return page
+
+    yield open_page
+
+
+def is_one_and_moves(page) -> None:
+    """One panel of curves and one of moments, at once and some updates later; the one that is there goes on."""
+    wait_for_step(page, 1)
+    for _ in range(4):
+        assert page.evaluate(PANELS, "curves") == 1
+        wait_for_step(page, step(page) + 5)
+    assert [page.evaluate(PANELS, name) for name in ("curves", "moments")] == [1, 1]
+
+
+def test_one_curve_that_moves_through_reloads_and_page_changes(slow_page, home):
+    with live_run(home, "one of it", seed=11) as run:
+        page = slow_page(f"/train?run={run.id}")
+        is_one_and_moves(page)
+        for _ in range(2):
+            page.reload()
+            is_one_and_moves(page)
+        page.get_by_role("link", name="Runs").first.click()
+        page.wait_for_url("**/runs**")
+        wait_idle(page, 60)
+        page.go_back()
+        is_one_and_moves(page)
+
+
+def test_at_the_end_of_a_run_the_curve_says_what_the_numbers_say(slow_page, home):
+    with live_run(home, "to its end", seed=12) as run:
+        page = slow_page(f"/train?run={run.id}")
+        is_one_and_moves(page)
+    last = [row for row in run.metrics()[0] if row["kind"] == "train"][-1]
+    page.locator(".st-key-train-heading").get_by_text("stopped").wait_for(timeout=60_000)
+    wait_for_step(page, last["step"])
+    wait_idle(page, 60)
+    assert page.evaluate(PANELS, "curves") == 1
+    page.get_by_role("slider", name="smoothing").press("Home")  # the numbers are not smoothed
+    said = "([find, what]) => (eval(find)(['Loss', 'aria-valuetext']) || '').startsWith(what)"
+    page.wait_for_function(said, arg=[FIND, f"step {last['step']}: Training {last['loss']:.4g},"])
+    assert page.locator(".train-numbers dd").first.inner_text().strip() == f"{last['loss']:.3f}"
