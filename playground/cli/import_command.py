@@ -28,10 +28,10 @@ def bring(options: argparse.Namespace) -> None:
     if "source" not in about:  # a packed run, whose model came from here
         print(f"This is a packed run; it is {run.id} here ({summary(run).state}).")
         return
-    shape = f"{model.n_layers} layers, {model.d_model} channels"
-    heads = "" if model.is_recurrent else f", {model.n_heads} heads"
+    shape = f"layers: {model.n_layers}, channels: {model.d_model:,}"
+    heads = "" if model.is_recurrent else f", heads: {model.n_heads}"
     print(f"{about['source']}: {sum(parameter_counts(model).values()):,} parameters, {shape}{heads}, "
-          f"a vocabulary of {model.vocab_size:,} tokens, {model.context_length:,} tokens of context.")  # fmt: skip
+          f"tokens of the vocabulary: {model.vocab_size:,}, of the context: {model.context_length:,}.")  # fmt: skip
     for note in about["notes"]:
         print(note)
     print(f"The run is {run.id}. Go on with it: python -m playground finetune {run.id} --task classify --data NAME")

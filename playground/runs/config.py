@@ -160,7 +160,7 @@ class RunConfig:
         if objective not in self.model.objectives():
             fitting = " or ".join(self.model.objectives())
             raise SpecError(
-                f"A {self.model.architecture} model cannot be trained with {objective} ({OBJECTIVES[objective]}).",
+                f"The architecture {self.model.architecture} cannot be trained with {objective} ({OBJECTIVES[objective]}).",
                 f"Choose {fitting} for this model, or another architecture for {objective}.",
             )
         if self.finetune and not self.parent:

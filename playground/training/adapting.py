@@ -84,7 +84,7 @@ def _check_layers(spec: ModelSpec, tuned: FineTuneSpec) -> None:
     there = depths(spec) - 1
     if tuned.last_layers > there:
         raise SpecError(
-            f"The model has {there} layers, so its last {tuned.last_layers} cannot be trained.",
+            f"The last {tuned.last_layers} layers cannot be trained: the number of layers is {there}.",
             f"Choose 1 to {there}, or train all weights.",
         )
 

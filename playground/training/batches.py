@@ -124,7 +124,7 @@ class Sampler:
             have = len(self._sides[side])
             if have < self.length + 2:
                 raise PlaygroundError(
-                    f"The {words} part of the text has {have} tokens, but the model reads {self.length} at a time.",
+                    f"The {words} part of the text is too short: it has {have:,} of at least {self.length + 2:,} tokens.",
                     "Use a longer text, a smaller context length, or another share for validation.",
                 )
 

@@ -225,7 +225,7 @@ def test_a_branch_of_a_fine_tuned_run_goes_on_with_its_head(parents, tables):
 
 def test_what_cannot_be_is_refused(parents, tables):
     config = plan(parents["encoder"], FineTuneSpec("classify", tables("classify"), "last", last_layers=3))
-    with pytest.raises(SpecError, match="The model has 2 layers, so its last 3"):
+    with pytest.raises(SpecError, match="The last 3 layers cannot be trained: the number of layers is 2"):
         trained_parameters(config, 2)
     tied = plan(parents["decoder"], FineTuneSpec("language", method="head"), DataSpec("python-code"))
     assert tied.model.tie_embeddings

@@ -351,7 +351,7 @@ def test_a_branch_on_another_text_keeps_its_parents_tokens(new_run):
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"model": {"context_length": 100_000}}, "reads 100000 at a time"),
+        ({"model": {"context_length": 100_000}}, "of at least 100,002 tokens"),
         (
             {"training": {"batch_size": 3, "accumulate": 3}, "parent": {"run": "no-such-run", "step": None}},
             "no run",
