@@ -40,6 +40,8 @@ def page() -> None:
             if spec is None:
                 return
             st.caption(t("As it was last kept:"))
+        else:
+            own_text.close()
         if spec is None:
             empty(
                 t("No text yet"),

@@ -26,6 +26,16 @@ def is_open() -> bool:
     return chosen == NEW or bool(chosen) and uploads.is_written(chosen)
 
 
+def is_being_written() -> bool:
+    """Whether the box held a new text when this page was left."""
+    return st.session_state.get("own.open") == NEW and bool(st.session_state.get("own.draft"))
+
+
+def close() -> None:
+    """Another text is looked at: the page opens with that one the next time."""
+    st.session_state.pop("own.open", None)
+
+
 def take_up() -> None:
     """Makes a text that was just kept the chosen one, before the list of files is drawn."""
     if kept := st.session_state.pop("own.kept", None):

@@ -52,6 +52,8 @@ def choose_text() -> DataSpec | None:
     except (PlaygroundError, SpecError) as error:
         show(error)
         return None
+    if spec is None and own_text.is_open():
+        links.remember(file=None, column=None, source=None, target=None, limit=None)
     if spec is not None:
         st.session_state["draft.data"] = st.session_state["data.seen"] = spec.to_dict()
         _remember(spec)
@@ -83,7 +85,10 @@ def _begin() -> None:
         state["data.link"] = wanted
         _take(_from_address(wanted))
     elif "data.corpus" not in state or drafted not in (None, state.get("data.seen")):
+        changed = drafted not in (None, state.get("data.seen"))
         _take(drafted or DataSpec("python-docs").to_dict())
+        if own_text.is_being_written() and not changed:
+            _take({"corpus": FILE, "path": own_text.NEW, "tokenizer": state["data.cut"].to_dict()})
     state["data.seen"] = drafted
 
 

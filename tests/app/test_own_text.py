@@ -1,5 +1,7 @@
 """A text of one's own on the Data page: kept, listed, opened again, and trained on."""
 
+import io
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -29,6 +31,25 @@ def press(app: AppTest, key: str) -> AppTest:
     app.button(key=key).click().run()
     assert not app.exception, app.exception
     return app
+
+
+def pages() -> None:
+    """The page that the session says."""
+    from importlib import import_module
+
+    import streamlit as st
+
+    from playground.ui.frame import frame
+
+    frame()
+    import_module(f"playground.pages.{st.session_state.get('at', 'data')}").page()
+
+
+def there_and_back(app: AppTest) -> None:
+    for name in ("home", "data"):
+        app.session_state["at"] = name
+        app.run()
+        assert not app.exception, app.exception
 
 
 def test_without_a_file_the_box_is_open(open_page):
@@ -84,6 +105,22 @@ def test_a_file_is_looked_at_and_the_box_is_a_click_away(open_page):
     app.selectbox(key="data.file").set_value(str(uploads.uploads()[0].path)).run()
     press(app, "data.write")
     assert app.session_state["own.text"] == "a draft"  # kept while another text was looked at
+
+
+def test_what_is_being_written_is_there_when_one_comes_back(open_page):
+    uploads.keep(io.BytesIO(FILE), "other.txt")
+    app = AppTest.from_function(pages, default_timeout=60)
+    for name, value in {"corpus": "file", "tokenizer": "char", "vocabulary": "300"}.items():
+        app.query_params[name] = value
+    press(app.run(), "data.write")
+    write(app, "a draft")
+    assert "file" not in app.query_params
+    there_and_back(app)
+    assert app.session_state["own.text"] == "a draft" and app.session_state["data.kind"] == "char"
+    assert app.button(key="own.train")
+    app.selectbox(key="data.corpus").set_value("python-docs").run()
+    there_and_back(app)
+    assert app.session_state["data.corpus"] == "python-docs"  # the last that was looked at
 
 
 def test_a_pdf_is_brought_like_a_text(open_page):
