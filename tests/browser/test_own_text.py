@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from playground.runs.store import RunStore
 from tests.browser.waiting import PATIENCE, PHONE, eventually, wait_idle
 
@@ -86,6 +88,7 @@ def test_a_smaller_model_is_a_click_away(new_page):
     assert page.get_by_label("Your text").input_value() == "".join(LINES)
 
 
+@pytest.mark.tried_again(reason="a click while the page is still being drawn for the first time can be lost")
 def test_a_phone_writes_too(new_page):
     page, box = open_box(new_page, size=PHONE, scheme="dark")
     box.fill("".join(LINES))
