@@ -6,7 +6,7 @@ arithmetic (Hoffmann et al. 2022); a text that is read up to four times teaches 
 
 Measured here (modern-tiny, 1.05 M parameters, 1,000 steps on parts of asv-bible): with 0.007 tokens per parameter the
 validation loss rises from the start (6.4 to 8.5); with 0.06 it is lowest after 3 readings (4.3) and ends at 5.2; with 1.1,
-of which it reads two thirds, it falls to the end.
+of which it reads two thirds, it still fell at step 800.
 """
 
 from dataclasses import dataclass
