@@ -147,7 +147,7 @@ def guesses(path: Path) -> list[str]:
     """The encodings that a text file may be in, as Python codec names, the likeliest first.
 
     A byte-order mark decides; then the zero bytes of UTF-16; then UTF-8 in samples from the whole length, of which
-    a few bytes may be wrong; then how likely the letters are.
+    a few bytes may be wrong; then how likely the letters are. Where all samples are ASCII, the first signs beyond it count.
 
     Raises:
         PlaygroundError: when the file is empty or holds no text.
@@ -165,12 +165,15 @@ def guesses(path: Path) -> list[str]:
             raise PlaygroundError(f"{path.name} is not text: it is {what}.", hint)
     like_utf8 = _nearly_utf8(samples)
     if zeros := everything.count(0):
-        found = "utf-8" if like_utf8 and zeros * FEW <= len(everything) else _wide(head)
+        found = "utf-8" if like_utf8 and _is_text_with_zeros(everything, zeros) else _wide(head)
         if found is None:
             raise PlaygroundError(
                 f"{path.name} is not text: it holds zero bytes.", "Choose a text file, best saved as UTF-8."
             )
         return [found]
+    if everything.isascii() and path.stat().st_size > len(everything) and (signs := _signs(path)):
+        samples.append(signs)
+        like_utf8 = _nearly_utf8(samples)
     if like_utf8 and not any(mark in everything for mark in SEVEN_BITS):
         return ["utf-8"]
     return _likeliest(samples, path.name)
@@ -340,6 +343,15 @@ def _samples(path: Path) -> Iterator[bytes]:
                 yield sample
 
 
+def _signs(path: Path) -> bytes:
+    """The first part of a file that is not all ASCII, in whole lines where it has them; b"" for none."""
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            if not chunk.isascii():
+                return _whole_lines(chunk + file.readline(SAMPLE))
+    return b""
+
+
 def _nearly_utf8(samples: list[bytes]) -> bool:
     """True for UTF-8, of which a few bytes are wrong; samples begin and end anywhere in a character."""
     wrong = good = 0
@@ -351,6 +363,12 @@ def _nearly_utf8(samples: list[bytes]) -> bool:
         wrong, good = wrong + bad, good + _beyond_ascii(text) - bad
     lone = not good and decoder.getstate()[0]  # a letter of another encoding at the very end
     return _damage(wrong, good) and not lone
+
+
+def _is_text_with_zeros(data: bytes, zeros: int) -> bool:
+    """Whether zero bytes are damage to a text. In UTF-16 every second byte says which alphabet: mostly 0, a tab, a control."""
+    rest = data.replace(b"\0", b"").decode("utf-8", "replace")
+    return zeros * FEW <= len(data) or zeros * 20 <= len(data) and rest.count("\t") * 4 < len(rest) and _is_text(rest)
 
 
 def _wide(head: bytes) -> str | None:

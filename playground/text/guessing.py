@@ -1,8 +1,9 @@
 """Which encoding bytes are in that are not UTF-8: chardet's candidates, and what its statistics cannot know.
 
-chardet weighs how likely the letters are in each language. Added is what a person would think of: encodings that hardly
-any file is in need clearer signs, and where there are few signs the most usual one is meant; a word is not half Latin and
-half Cyrillic, and has no symbol in its middle; one wrong byte does not rule out an encoding of Chinese or Japanese.
+chardet weighs how likely the letters are in each language. Added is what a person would think of: much English around a
+few words says nothing about these; text all in capitals is read as if it had small letters; encodings that hardly any file
+is in need clearer signs, and where there are few signs the most usual one is meant; a word is not half Latin and half
+Cyrillic, and has no symbol in its middle; one wrong byte does not rule out an encoding of Chinese or Japanese.
 """
 
 import codecs
@@ -25,20 +26,25 @@ SYMBOLS = (  # but not the apostrophe, the raised dot and the soft hyphen
 )
 LOWER = "".join(filter(str.islower, map(chr, range(0x530))))
 CAPITALS = "".join(letter for letter in map(chr, range(0x80, 0x530)) if letter.isupper())
-ODD = re.compile(  # in the middle of a word: another alphabet, a symbol, a capital after a small letter
-    rf"[A-Za-z][{OTHERS}]|[{OTHERS}][A-Za-z]|[^\W\d_][{SYMBOLS}][^\W\d_]|[{LOWER}][{CAPITALS}]"
+SMALL = "".join(letter for letter in LOWER if letter > "\x7f")
+ODD = re.compile(  # in the middle of a word: another alphabet, a symbol, a capital after a small letter, one small among capitals
+    rf"[A-Za-z][{OTHERS}]|[{OTHERS}][A-Za-z]|[^\W\d_][{SYMBOLS}][^\W\d_]|[{LOWER}][{CAPITALS}]|[A-Z][{SMALL}][A-Z]"
 )
 SURE = 0.9  # chardet's confidence in an encoding whose bytes have a structure of their own
 MOST = 4
 START = 1 << 12  # bytes in which odd words are looked for
 PRIOR = 0.3  # how much likelier the most usual encoding is, where one letter is all there is to tell
 SIGNS = 5.0  # and where its signs are all quotes, dashes, prices: chardet looks at letters
+AROUND = 2  # words looked at on each side of one with a sign
+SHOUTED = 0.8  # of the letters, from which on a text is in capitals
+TELLING = re.compile(rb"[\x80-\xff]")
+WORD = re.compile(rb"\S+\s*|^\s+")
 
 
 @lru_cache(maxsize=16)
 def guesses(data: bytes) -> tuple[str, ...]:
     """The likeliest encodings, as Python codec names, the best first; none for what is not text. No two give the same text."""
-    found = _candidates(data)
+    found = _candidates(_telling(data))
     best = found[0][0] if found else 0.0
     if best < SURE:
         found = [*_damaged(data, 2 * best), *found]
@@ -48,16 +54,38 @@ def guesses(data: bytes) -> tuple[str, ...]:
     return tuple(by_text.values())[:MOST]
 
 
+def _telling(data: bytes) -> bytes:
+    """The words with signs beyond ASCII, and those beside them; all of it where there are none, as in ISO 2022."""
+    words = WORD.findall(data)
+    signs = [i for i, word in enumerate(words) if TELLING.search(word)]
+    if not signs or b"\x1b" in data:
+        return data
+    kept = {near for i in signs for near in range(i - AROUND, i + AROUND + 1)}
+    return b"".join(word for i, word in enumerate(words) if i in kept)
+
+
 def _candidates(data: bytes) -> list[tuple[float, str]]:
     """(how likely, codec) of what chardet finds possible, the likeliest first."""
+    found = []
+    for name, likely in _chardet(data).items():
+        text = data[:START].decode(name, "replace")
+        if name not in MULTIBYTE and _shouted(text):
+            likely = _chardet(text.lower().encode(name, "ignore")).get(name, 0.0)
+        found.append((likely * _weight(name, data), _wider(name, data)))
+    return sorted(found, key=lambda one: -one[0])
+
+
+def _chardet(data: bytes) -> dict[str, float]:
+    """How likely chardet holds each codec; it learnt from text that has hardly a capital."""
     from chardet import EncodingEra, detect_all
 
-    found = []
-    for each in detect_all(data, ignore_threshold=True, encoding_era=EncodingEra.ALL & ~EncodingEra.MAINFRAME):
-        if each["encoding"] is not None:
-            name = codecs.lookup(each["encoding"]).name
-            found.append((each["confidence"] * _weight(name, data), _wider(name, data)))
-    return sorted(found, key=lambda one: -one[0])
+    said = detect_all(data, ignore_threshold=True, encoding_era=EncodingEra.ALL & ~EncodingEra.MAINFRAME)
+    return {codecs.lookup(each["encoding"]).name: each["confidence"] for each in said if each["encoding"]}
+
+
+def _shouted(text: str) -> bool:
+    letters = [letter for letter in text if letter.isalpha()]
+    return sum(map(str.isupper, letters)) > SHOUTED * len(letters)
 
 
 def _wider(name: str, data: bytes) -> str:
@@ -68,8 +96,9 @@ def _wider(name: str, data: bytes) -> str:
 
 def _weight(name: str, data: bytes) -> float:
     """How much likelier an encoding is than its letters say."""
-    text = data[:START].decode(name, "replace")
-    weight = (1 if name in USUAL else 0.5) * (0.5 if ODD.search(text) else 1)
+    words = [word for word in data[:START].decode(name, "replace").split() if not word.isascii()]
+    odd = sum(bool(ODD.search(word)) for word in words)
+    weight = (1 if name in USUAL else 0.5) * (1 if not odd else 0.5 if 3 * odd < len(words) else 0.1)
     if name == "cp1252":
         signs = [letter for letter in data.decode(name, "replace") if letter > "\x7f"]
         if weight == 1 and not any(map(str.isalpha, signs)):

@@ -53,6 +53,35 @@ def test_one_sentence_is_read_right(tmp_path, sentence, encoding):
         assert read(written(tmp_path / "a.txt", text.encode(encoding))) == text
 
 
+FEW = [pair for text, names in SENTENCES.items() for name in names.split()[:2] for pair in [(text, name)] if "utf" not in name]
+
+
+@pytest.mark.parametrize(("sentence", "encoding"), FEW)
+def test_a_sentence_among_much_english_is_read_right(tmp_path, sentence, encoding):
+    """As in a table with English columns, in a program, in a mail."""
+    plain = "12;This row says in plain words what it has to say, and nothing more;positive\n"
+    text = f"{plain * 30}13;{sentence};negative\n{plain * 30}"
+    assert read(written(tmp_path / "a.csv", text.encode(encoding))) == text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "encoding"),
+    [(text.upper(), name) for text, name in FEW if text.upper() != text.lower() and name not in ("cp850", "iso8859-7")],
+)
+def test_a_sentence_in_capitals_is_read_right(tmp_path, sentence, encoding):
+    data = sentence.encode(encoding, "ignore")
+    assert read(written(tmp_path / "a.txt", data)) == data.decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1251", "cp1250", "cp932"])
+def test_signs_far_inside_a_long_english_file_are_found(tmp_path, encoding):
+    others = {"cp1251": "Старый рыбак сидел у реки", "cp932": "子どもたちは犬の鳴き声を聞いて"}
+    sentence = others.get(encoding, "Děti běžely přes louku")
+    plain = b"There is nothing in this line to tell.\n" * 4000
+    path = written(tmp_path / "a.txt", plain * 12 + sentence.encode(encoding) + b"\n" + plain * 12)
+    assert any(sentence in part for part in decoded(path, detect(path)))
+
+
 @pytest.mark.parametrize("text", ["café", "It’s", "£20", "Wir müssen"])
 def test_a_word_alone_is_western(tmp_path, text):
     assert read(written(tmp_path / "a.txt", text.encode("cp1252"))) == text
@@ -116,6 +145,20 @@ def test_damage_is_told_for_every_kind_of_file(tmp_path, name, start):
     source = open_file(DataSpec("file", path))
     assert "n\ufffde à Zürich" in "".join(source.documents())
     assert any("Damaged places in a" in note and f"line {31 + bool(start)})" in note for note in source.notes())
+
+
+@pytest.mark.parametrize("zeros", [1, 5])
+def test_zero_bytes_in_a_short_text_do_not_make_it_chinese(tmp_path, zeros):
+    text = "text,label\nThe quiet lake,calm\nA loud train,not calm\n" * 3
+    assert detect(written(tmp_path / "a.csv", text.replace("e", "e\0", zeros).encode())) == "utf-8"
+
+
+@pytest.mark.parametrize(
+    "text", ["Старый рыбак сидел у реки", "बूढ़ा आदमी नदी के पास बैठा था", "Dzieci biegły", "孩子们听见狗叫 就跑了", "The old man"]
+)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_known_in_every_alphabet(tmp_path, text, encoding):
+    assert read(written(tmp_path / "a.txt", (text + "\n").encode(encoding) * 3)) == (text + "\n") * 3
 
 
 def test_a_zero_byte_in_text_is_no_reason_to_refuse_it(tmp_path):
