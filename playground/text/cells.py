@@ -166,7 +166,7 @@ def refused(kind: str, column: str, number: int, name: str) -> PlaygroundError:
     )
 
 
-# Lists that a table of text holds, as Python, JSON or NumPy wrote them
+# What a table of text holds as Python, JSON or NumPy wrote it
 
 _STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _NUMBER = r"[-+]?\d+(?:\.\d*)?"
@@ -174,15 +174,23 @@ _UNPARTED = re.compile(
     rf"\[\s*(?:{_STRING}|{_NUMBER})(?:\s+(?:{_STRING}|{_NUMBER}))+\s*\]"
 )  # NumPy has no commas
 _ITEM = re.compile(rf"{_STRING}|{_NUMBER}")
+_ARRAY = re.compile(r"array\((\[.*\])(?:,\s*dtype=[^()]+)?\)", re.DOTALL)
+_WRITTEN = re.compile(r"\[.*\]|\(.*\)|\{.*\}|b'.*'|b\".*\"", re.DOTALL)
+NAN = ("nan", "NaN")
 LONGEST_LIST = 1 << 20  # characters
 
 
-def written_list(text: object) -> list[Any] | None:
-    """The list that a text writes out, such as ``['The', 'cat']``; None for any other text."""
+def written_value(text: object) -> list[Any] | dict | bytes | None:
+    """The list, tuple, object or bytes that a text writes out, such as ``['The', 'cat']``; None for any other text.
+
+    An object in JSON is a text like another: one may want a model to write such.
+    """
     if not isinstance(text, str) or len(text) > LONGEST_LIST:
         return None
     text = text.strip()
-    if not (text.startswith("[") and text.endswith("]")):
+    if array := _ARRAY.fullmatch(text):
+        text = array[1]
+    if not _WRITTEN.fullmatch(text):
         return None
     if _UNPARTED.fullmatch(text):  # to Python, strings side by side are one
         return [ast.literal_eval(item) for item in _ITEM.findall(text)]
@@ -191,19 +199,24 @@ def written_list(text: object) -> list[Any] | None:
             found = read(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             continue
-        return found if isinstance(found, list) else None
+        if isinstance(found, dict) and read is json.loads:
+            return None
+        return list(found) if isinstance(found, tuple) else found if isinstance(found, (list, dict, bytes)) else None
     return None
 
 
-def are_lists(cells: Iterable[object], numbers: bool = False) -> bool:
-    """True where every cell that is not empty writes out a list of strings or messages (or, if asked, of numbers)."""
+def are_written(cells: Iterable[object], numbers: bool = False) -> bool:
+    """True where every cell that is not empty writes out what is no text.
+
+    That is bytes, an object, or a list of strings or messages (or, if asked, of numbers).
+    """
     found = False
     for cell in cells:
-        if cell is None or (isinstance(cell, str) and not cell.strip()):
+        if cell is None or (isinstance(cell, str) and (not cell.strip() or cell in NAN)):
             continue
-        items = written_list(cell)
-        if items is None or not all(
-            isinstance(each, (str, Mapping)) or (numbers and isinstance(each, (int, float))) for each in items
+        value = written_value(cell)
+        if value is None or isinstance(value, list) and not all(
+            isinstance(each, (str, Mapping)) or (numbers and isinstance(each, (int, float))) for each in value
         ):
             return False
         found = True

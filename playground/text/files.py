@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from playground.text.spec import DataSpec
 
 PLAIN = (".txt", ".text", ".md", ".log", "")
-READING = b"2"  # of tables: another number prepares them again
+READING = b"3"  # of tables: another number prepares them again
 
 
 def open_file(spec: DataSpec) -> Source:

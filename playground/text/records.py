@@ -81,7 +81,7 @@ def _read(text: str, wrong: Callable[[int, str], PlaygroundError]) -> object:
     """The value of a JSON text; NaN and Infinity, which are no JSON but are often written, count as missing."""
     text = text.removeprefix("\ufeff")
     try:
-        return json.loads(text, parse_constant=lambda name: None)
+        return json.loads(text, parse_constant=lambda name: None, strict=False)  # a raw tab is no reason to refuse
     except json.JSONDecodeError as error:
         early = error.pos < len(text.rstrip()) and not error.msg.startswith("Unterminated")
         raise wrong(

@@ -40,7 +40,8 @@ class Table:
         name: of the file, for errors.
         rows: a call reads it from its beginning.
         notes: a call gives sentences on what was unusual, as far as it has been read.
-        written: whether lists in it can only be text that writes them out, as in .csv.
+        written: whether lists in it can only be text that writes them out, and what is missing a text such as NaN,
+            as in .csv.
         grows: whether later rows may have other columns, as in JSON.
     """
 
@@ -82,12 +83,16 @@ class Table:
             raise PlaygroundError(f"{self.name} has no column {column!r}.", f"It has {listed(self.columns)}.")
 
     def opened(self, column: str, numbers: bool = False) -> Callable[[Row], object]:
-        """What gives the value of a row: lists that a .csv writes out, such as ``['a', 'b']``, are lists again."""
-        if not (self.written and cells.are_lists((row.get(column) for row in self.head), numbers)):
+        """What gives the value of a row: lists that a .csv writes out, such as ``['a', 'b']``, are lists again.
+
+        So are objects and bytes, which then are refused; what a .csv calls NaN is missing.
+        """
+        if not self.written:
             return lambda row: row.get(column)
-        return lambda row: (
-            value if (value := cells.written_list(row.get(column))) is not None else row.get(column)
-        )
+        there = lambda row: None if (value := row.get(column)) in cells.NAN else value
+        if not cells.are_written((row.get(column) for row in self.head), numbers):
+            return there
+        return lambda row: value if (value := cells.written_value(row.get(column))) is not None else there(row)
 
     def texts(self, column: str) -> Callable[[int, Row], str]:
         """What gives the text of a row, by its number (for errors)."""

@@ -12,7 +12,7 @@ import pytest
 
 from playground.errors import PlaygroundError
 from playground.text import DataSpec
-from playground.text.cells import NoText, label_of, text_of, words_of, written, written_list
+from playground.text.cells import NoText, label_of, text_of, words_of, written, written_value
 from playground.text.corpora import open_source
 from playground.text.files import open_table
 from playground.text.tables import is_id, usual_pair, usual_text
@@ -348,14 +348,17 @@ def test_words():
         ("['The', 'cat']", ["The", "cat"]), ('["The", "cat"]', ["The", "cat"]), ("[\"it's\", 'a']", ["it's", "a"]),
         ("['The' 'cat'\n 'sat']", ["The", "cat", "sat"]), ("[0 1 2]", [0, 1, 2]), ("[0, 1]", [0, 1]), ("[]", []),
         (repr(CHAT), CHAT), (json.dumps(CHAT), CHAT), ("['comma, ' 'x']", ["comma, ", "x"]),
-        ("[laughs]", None), ("[1] See above", None), ("{'a': 1}", None), ("['open", None), ("text", None), (None, None),
+        ("('The', 'cat')", ["The", "cat"]), ("('a',)", ["a"]), ("array(['a', 'b'], dtype=object)", ["a", "b"]),
+        ("array([0, 1])", [0, 1]), ("b'caf\\xc3\\xa9'", b"caf\xc3\xa9"), ("{'a': 1}", {"a": 1}), ('{"a": 1}', None),
+        ("(laughs)", None), ("(aside, in a low voice)", None), ("b'open", None), ("('a')", None),
+        ("[laughs]", None), ("[1] See above", None), ("['open", None), ("text", None), (None, None),
         ("[__import__('os')]", None), ("[" * 9999 + "]" * 9999, None),
     ],
 )  # fmt: skip
 def test_lists_that_a_text_writes_out(text, found):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert written_list(text) == found
+        assert written_value(text) == found
 
 
 def test_values_as_cells_of_a_csv():
@@ -394,3 +397,36 @@ def test_a_column_of_written_lists_is_joined_and_a_text_in_brackets_stays(tmp_pa
     assert documents(tmp_path / "t.csv") == ["a b", "", "c"]
     (tmp_path / "t.csv").write_text(as_csv([("text",), ("['a', 'b']",), ("[laughs]",)]))
     assert documents(tmp_path / "t.csv") == ["['a', 'b']", "[laughs]"]
+
+
+@pytest.mark.parametrize(
+    "cells, kind",
+    [
+        (["b'The dog runs.'", "", "b'Caf\\xc3\\xa9'"], "bytes"),
+        (["{'said': 'The dog runs.'}", "{'said': 'No.'}"], "an object"),
+    ],
+)
+def test_what_python_wrote_into_a_csv_is_refused(tmp_path, cells, kind):
+    (tmp_path / "t.csv").write_text(as_csv([("text", "label"), *((cell, "a") for cell in cells)]))
+    with pytest.raises(PlaygroundError, match=f"Row 1 of t.csv has {kind} in the column 'text'"):
+        documents(tmp_path / "t.csv")
+
+
+def test_texts_that_are_json_objects_or_in_round_brackets_stay(tmp_path):
+    texts = ['{"said": "The dog runs."}', '{"said": "No."}']
+    (tmp_path / "t.csv").write_text(as_csv([("text",), *((text,) for text in texts)]))
+    assert documents(tmp_path / "t.csv") == texts
+    (tmp_path / "t.csv").write_text(as_csv([("text",), ("(aside)",), ("(1, 2)",)]))
+    assert documents(tmp_path / "t.csv") == ["(aside)", "(1, 2)"]
+
+
+def test_what_a_csv_calls_nan_is_missing(tmp_path):
+    (tmp_path / "t.csv").write_text(as_csv([("text",), ("nan",), ("A nan",), ("NaN",), ("Nan",)]))
+    assert documents(tmp_path / "t.csv") == ["", "A nan", "", "Nan"]
+    (tmp_path / "t.csv").write_text(as_csv([("text",), ("['a', 'b']",), ("nan",)]))
+    assert documents(tmp_path / "t.csv") == ["a b", ""]
+
+
+def test_a_raw_tab_within_json_is_read(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"text": "one\ttwo"}\n')
+    assert documents(tmp_path / "t.jsonl") == ["one\ttwo"]
