@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,9 @@ from playground.text.encodings import decoded, lines
 LONGEST_FIELD = 1 << 26  # characters in one cell of a table, held in memory whole
 SAMPLE = 1 << 22  # characters looked at to learn how a file is written
 SEPARATORS = ",;\t|"
+NAMES = ("text", "label", "labels", "class", "category", "target", "id")  # which a first line that names has
+NONE = "\x1f"  # the separator where there is but one column
+AGAIN, OFTEN = 2, 0.02  # rows, and part of all, with a cell of the first line in its column, if that line is a row too
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's own first line
 
 
@@ -27,6 +30,9 @@ class Dialect:
     Attributes:
         separator: between cells.
         quoted: whether a quote " wraps a cell; else it is a letter.
+        escaped: whether a quote within a cell is written \\", and not "".
+        spaced: whether a space may stand before the quote that opens a cell.
+        headed: whether the first line names the columns.
         lone_returns: whether lines end with ``\\r`` alone, as on old Macs.
         names: of each column as the first line has them; None for one without name and content.
         notes: sentences on what is unusual.
@@ -34,6 +40,9 @@ class Dialect:
 
     separator: str
     quoted: bool
+    escaped: bool
+    spaced: bool
+    headed: bool
     lone_returns: bool
     names: tuple[str | None, ...]
     notes: tuple[str, ...]
@@ -53,6 +62,7 @@ class Tally:
         said = {
             "short": "Rows of {name} with fewer cells than columns: {n} (first: line {line}); what is missing is empty.",
             "long": "Rows of {name} with empty cells after the last column, left out: {n} (first: line {line}).",
+            "again": "Rows of {name} that say the names of the columns again, left out: {n} (first: line {line}).",
             "spread": "Rows of {name} that run over lines which look like rows of their own: {n} (first: line {line}). "
             'Look for a quote " that is not closed.',
         }
@@ -84,14 +94,22 @@ def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
     header = next((line for line in sample if line.strip(SEPARATORS + " \n")), None)
     if header is None:
         raise PlaygroundError(f"{path.name} has no rows.", "Choose a file with text in it.")
-    separator = separator or _separator(header, path.suffix.lower() == ".tsv")
+    notes = []
+    if separator is None:
+        separator = _separator(header, path.suffix.lower() == ".tsv")
+        if separator not in header and _is_one_column(sample, separator):
+            separator = NONE
+            notes.append(f"{path.name} is read as one column, since its first line has no separator.")
     quoted = _is_quoted(sample, separator, whole)
-    unclosed = not quoted and any(_opens(line, separator) for line in sample)
-    notes = (
-        [f'In {path.name} a quote " is read as a letter, since it does not wrap cells.'] if unclosed else []
-    )
-    names, said = _names(sample, separator, quoted, path.name)
-    return Dialect(separator, quoted, lone, names, (*notes, *said))
+    if not quoted and any(_opens(line, separator) for line in sample):
+        notes.append(f'In {path.name} a quote " is read as a letter, since it does not wrap cells.')
+    written = Dialect(separator, quoted, False, False, True, lone, (), ())
+    if quoted:
+        written = replace(written, escaped=_is_escaped(sample, written))
+        written = replace(written, spaced=_is_spaced(sample, written))
+    written = replace(written, headed=_is_headed(sample, written))
+    names, said = _names(sample, written, path.name)
+    return replace(written, names=names, notes=(*notes, *said))
 
 
 def _sample(path: Path, encoding: str, lone: bool) -> tuple[list[str], bool]:
@@ -114,12 +132,58 @@ def _lines(path: Path, encoding: str, lone: bool) -> Iterator[str]:
 
 
 def _separator(header: str, tabs: bool) -> str:
-    """What the first line has most of, outside quotes; a comma (in .tsv a tab) when it has none."""
+    """What the first line has most of, outside quotes, not as a mark before a space; a comma (in .tsv a tab) when it has none."""
     bare = re.sub(r'"[^"]*"', "", header)
     if tabs and "\t" in bare:
         return "\t"
-    best = max(SEPARATORS, key=bare.count)
+    best = max(SEPARATORS, key=lambda each: (bare.count(each) - bare.count(each + " "), bare.count(each)))
     return best if best in bare else "\t" if tabs else ","
+
+
+def _is_one_column(sample: list[str], separator: str) -> bool:
+    """Whether what separates cells elsewhere are marks in texts here: not the same number of them on each line."""
+    widths = _widths(sample[1:], Dialect(separator, True, False, False, True, False, (), ()))
+    return len(widths) > 1 or len(sample) == 2 and widths != {1}
+
+
+def _is_escaped(sample: list[str], dialect: Dialect) -> bool:
+    """Whether \\" is a quote within a cell, as databases write it: read so, all rows are as wide as the first."""
+    if not any('\\"' in line for line in sample):
+        return False
+    widths = [_widths(sample, replace(dialect, escaped=escaped)) for escaped in (True, False)]
+    return len(widths[0]) == 1 and widths[1] != widths[0]
+
+
+def _is_spaced(sample: list[str], dialect: Dialect) -> bool:
+    """Whether a space stands between the separator and a quote: ``a, "b, c"``."""
+    if not any(re.search(re.escape(dialect.separator) + ' +"', line) for line in sample):
+        return False
+    if len(_widths(sample, replace(dialect, spaced=True))) != 1:
+        return False
+    rows = _until_error(_reader(iter(sample), dialect))
+    cells = [cell.strip(" ") for row in rows for cell in row if cell.startswith(" ")]
+    wrapped = [cell for cell in cells if cell.startswith('"')]
+    return all(cell.endswith('"') and len(cell) > 1 for cell in wrapped) or len(_widths(sample, dialect)) != 1
+
+
+def _widths(sample: list[str], dialect: Dialect) -> set[int]:
+    """How many cells the rows have; 0 for a row that cannot be read."""
+    found: set[int] = set()
+    try:
+        found.update(len(row) for row in _reader(iter(sample), dialect))
+    except csv.Error:
+        found.add(0)
+    return found
+
+
+def _is_headed(sample: list[str], dialect: Dialect) -> bool:
+    """Whether the first line names the columns. A name does not come again as a value below it, as a label does."""
+    rows = list(_until_error(row for row in _reader(iter(sample), dialect) if any(map(str.strip, row))))
+    if len(rows) < 2 or len(rows[0]) < 2 or any(cell.strip().lower() in NAMES for cell in rows[0]):
+        return True
+    first, below = rows[0], [row for row in rows[1:] if row != rows[0]]
+    again = lambda i, cell: sum(row[i] == cell for row in below if i < len(row)) if cell.strip() else 0
+    return max(again(i, cell) for i, cell in enumerate(first)) < max(AGAIN, OFTEN * len(below))
 
 
 def _opens(line: str, separator: str) -> bool:
@@ -183,12 +247,13 @@ def _wraps(sample: list[str], separator: str) -> bool:
     return any(wrapped[i] == filled[i] for i in wrapped if wrapped[i])
 
 
-def _names(
-    sample: list[str], separator: str, quoted: bool, file: str
-) -> tuple[tuple[str | None, ...], list[str]]:
+def _names(sample: list[str], dialect: Dialect, file: str) -> tuple[tuple[str | None, ...], list[str]]:
     """A name for each column, and what had to be done for it."""
-    rows = (row for row in _reader(iter(sample), separator, quoted) if any(map(str.strip, row)))
+    rows = (row for row in _reader(iter(sample), dialect) if any(map(str.strip, row)))
     given = [name.strip() for name in next(rows)]
+    if not dialect.headed:
+        names = tuple(f"column {i}" for i in range(1, len(given) + 1))
+        return names, [f"The first line of {file} is a row like the others: the columns are called {', '.join(names)} here."]
     filled: set[int] = set()
     if "" in given:
         with_error_later = _until_error(rows)  # it is told when the file is read
@@ -220,10 +285,17 @@ def _until_error(rows: Iterator[list[str]]) -> Iterator[list[str]]:
         return
 
 
-def _reader(source: Iterator[str], separator: str, quoted: bool):
+def _reader(source: Iterator[str], dialect: Dialect):
     csv.field_size_limit(LONGEST_FIELD)
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    return csv.reader(source, delimiter=separator, quoting=quoting, strict=quoted)
+    return csv.reader(
+        source,
+        delimiter=dialect.separator,
+        quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
+        doublequote=not dialect.escaped,
+        escapechar="\\" if dialect.escaped else None,
+        skipinitialspace=dialect.spaced,
+        strict=dialect.quoted,
+    )
 
 
 def delimited_rows(
@@ -240,8 +312,8 @@ def delimited_rows(
         tally.found.clear()
         taken: list[str] = []
         source = (taken.append(line) or line for line in _lines(path, encoding, dialect.lone_returns))
-        reader = _reader(source, dialect.separator, dialect.quoted)
-        header = False
+        reader = _reader(source, dialect)
+        header = None if dialect.headed else []
         while True:
             start = reader.line_num + 1
             taken.clear()
@@ -251,10 +323,15 @@ def delimited_rows(
                 raise _breaks_off(path.name, start) from error
             if cells is None:
                 return
-            if not header:
-                header = any(cell.strip() for cell in cells) and not _SEP.fullmatch(taken[0])
+            if not header and _SEP.fullmatch(taken[0]):
+                continue
+            if header is None:
+                header = cells if any(cell.strip() for cell in cells) else None
                 continue
             if not cells:
+                continue
+            if cells == header and width > 1:  # tables that were joined
+                tally.add("again", start)
                 continue
             if len(taken) > 1 and all(line.count(dialect.separator) == width - 1 > 0 for line in taken):
                 tally.add("spread", start)
@@ -278,7 +355,7 @@ def _row(
         if any(cell.strip() for cell in islice(cells, len(names), None)):
             raise PlaygroundError(
                 f"Line {line:,} of {file} has {len(cells)} cells, but the header has {len(names)}.",
-                "Put a cell that holds the separator in quotes.",
+                "Put a cell that holds the separator in quotes; the first line has to name the columns.",
             )
         tally.add("long", line)
     elif len(cells) < len(names):

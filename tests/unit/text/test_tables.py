@@ -430,3 +430,70 @@ def test_what_a_csv_calls_nan_is_missing(tmp_path):
 def test_a_raw_tab_within_json_is_read(tmp_path):
     (tmp_path / "t.jsonl").write_text('{"text": "one\ttwo"}\n')
     assert documents(tmp_path / "t.jsonl") == ["one\ttwo"]
+
+
+# The first line
+
+
+@pytest.mark.parametrize("separator, suffix", [(",", ".csv"), ("\t", ".tsv"), (";", ".csv")])
+def test_a_first_line_that_is_a_row_like_the_others_is_read(tmp_path, separator, suffix):
+    name = "t" + suffix
+    read = table(tmp_path / name, as_csv(ROWS, separator=separator))
+    assert read.columns == ["column 1", "column 2"] and pairs_of(read) == ROWS
+    assert read.notes() == [f"The first line of {name} is a row like the others: the columns are called column 1, column 2 here."]
+
+
+def test_a_text_that_is_the_name_of_its_column_is_no_sign(tmp_path):
+    for names, rows in (
+        [("text", "label"), [("text", "b"), ("text", "a"), *ROWS]],
+        [("said", "kind"), [("said", "b"), ("said", "a"), *ROWS * 4]],
+        [("said", "kind"), [("kind", "said"), *ROWS]],
+    ):
+        read = table(tmp_path / "t.csv", as_csv([names, *rows]))
+        assert read.columns == list(names) and pairs_of(read) == rows and not read.notes()
+
+
+def test_tables_that_were_joined_say_their_names_again(tmp_path):
+    part = [("text", "label"), *ROWS]
+    read = table(tmp_path / "t.csv", as_csv([*part, *part, *part]))
+    assert pairs_of(read) == ROWS * 3
+    assert read.notes() == ["Rows of t.csv that say the names of the columns again, left out: 2 (first: line 42)."]
+
+
+def test_texts_with_commas_under_one_name_are_one_column(tmp_path):
+    texts = ["Come in, please.", "No.", "Well, well, well."]
+    read = table(tmp_path / "t.csv", "\n".join(["text", *texts]))
+    assert pairs_of(read) == [(text,) for text in texts]
+    assert read.notes() == ["t.csv is read as one column, since its first line has no separator."]
+    read = table(tmp_path / "u.csv", as_csv([("text",), *((text,) for text in texts)]))
+    assert pairs_of(read) == [(text,) for text in texts] and not read.notes()
+
+
+def test_a_title_above_the_names_is_told(tmp_path):
+    with pytest.raises(PlaygroundError) as told:
+        pairs_of(table(tmp_path / "t.csv", "# Written in May\n" + as_csv([("text", "label"), *ROWS])))
+    assert "the first line has to name the columns" in told.value.hint
+
+
+# Quotes that other programs write
+
+
+def test_quotes_escaped_with_a_backslash(tmp_path):
+    rows = [('She said "no", and left.', "a"), ("Well, well.", "b"), ("A \\ sign.", "a")]
+    content = as_csv([("text", "label"), *rows], quoting=csv.QUOTE_ALL, doublequote=False, escapechar="\\")
+    assert pairs_of(table(tmp_path / "t.csv", content)) == rows
+
+
+def test_a_backslash_at_the_end_of_a_cell_is_a_letter(tmp_path):
+    rows = [("C:\\files\\", "a"), ("D:\\a, b\\", "b")]
+    assert pairs_of(table(tmp_path / "t.csv", as_csv([("text", "label"), *rows], quoting=csv.QUOTE_ALL))) == rows
+
+
+def test_a_space_before_the_quote_is_no_part_of_the_cell(tmp_path):
+    content = 'label, text\n' + "".join(f'{label}, "{text}"\n' for text, label in ROWS)
+    assert pairs_of(table(tmp_path / "t.csv", content)) == [(label, text) for text, label in ROWS]
+
+
+def test_a_quote_after_a_space_within_a_text_is_a_letter(tmp_path):
+    rows = [('"No", she said, "never".', "a"), ("Well.", "b")]
+    assert pairs_of(table(tmp_path / "t.csv", as_csv([("text", "label"), *rows]))) == rows
