@@ -13,6 +13,7 @@ from playground.ui import links
 from playground.ui.colours import TITLES
 from playground.ui.language import t
 from playground.ui.messages import show
+from playground.ui.select import keep, select
 
 STATES = {
     "created": "new",
@@ -54,13 +55,14 @@ def choose_run(
     wanted = _wanted(runs)
     if not runs:
         return None
+    keep(key, runs)
     if key in st.session_state and st.session_state[key] not in runs:
         del st.session_state[key]
     if wanted and st.session_state.get(f"{key}.link") != wanted:
         st.session_state[key] = wanted
     elif key not in st.session_state and st.session_state.get(LAST) in runs:
         st.session_state[key] = st.session_state[LAST]
-    chosen = st.selectbox(label or t("Run"), list(runs), format_func=lambda id: describe(runs[id]), key=key)
+    chosen = select(label or t("Run"), list(runs), format_func=lambda id: describe(runs[id]), key=key)
     links.remember(run=chosen)
     st.session_state[f"{key}.link"] = st.session_state[LAST] = chosen
     return runs[chosen]
@@ -73,7 +75,7 @@ def choose_step(page: str, run: RunFolder) -> int:
         return steps[0]
     wanted = links.param("step")
     index = steps.index(int(wanted)) if wanted.isdigit() and int(wanted) in steps else 0
-    step = st.selectbox(
+    step = select(
         t("Checkpoint"),
         steps,
         index=index,

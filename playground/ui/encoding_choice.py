@@ -1,5 +1,6 @@
 """In which encoding a file is read: what was found, with the first lines as they are read, and other ones to choose."""
 
+import codecs
 from pathlib import Path
 
 import streamlit as st
@@ -10,6 +11,7 @@ from playground.text.documents import DOCUMENTS
 from playground.text.encodings import COMMON, first_lines, guesses
 from playground.text.tables import PARQUET
 from playground.ui.language import t
+from playground.ui.select import keep, select
 
 SHOWN = 3  # lines
 WIDTH = 60  # characters of each
@@ -41,11 +43,13 @@ def choose_encoding(path: str, key: str = "") -> str | None:
     except PlaygroundError as error:
         likely, problem = [], error
     state, key = st.session_state, f"{key}{key_of(path)}"
+    if state.get(key) and not _is_codec(state[key]):
+        keep(key, (FOUND, *likely[1:], *COMMON))
     chosen = state[key] = state.get(key) or FOUND
     options = list(dict.fromkeys([FOUND, *likely[1:], *COMMON, chosen]))
     found = t("Found: {encoding}", encoding=title(likely[0])) if likely else t("None was found")
     name = lambda option: found if option == FOUND else title(option)
-    taken = st.selectbox(t("Encoding"), options, options.index(chosen), key=key, format_func=name)
+    taken = select(t("Encoding"), options, options.index(chosen), key=key, format_func=name)
     if problem and taken == FOUND:
         raise problem
     encoding = None if taken == FOUND else taken
@@ -65,3 +69,11 @@ def title(encoding: str) -> str:
     usual = {"utf-8-sig": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
     said = COMMON.get(usual.get(encoding, encoding))
     return t(said) if said else encoding.upper().replace("ISO8859", "ISO 8859")
+
+
+def _is_codec(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        return False
+    return True

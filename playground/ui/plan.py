@@ -27,6 +27,7 @@ from playground.ui.controls import control
 from playground.ui.language import t, told
 from playground.ui.messages import plain, show
 from playground.ui.plan_links import KEEP, began, begun_with
+from playground.ui.select import select
 from playground.ui.text_choice import KIND_NAMES
 
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
@@ -100,7 +101,7 @@ def choose_model(base: RunConfig | None) -> Choice:
     asked = links.param("preset") or made[0] or "modern-tiny"
     start = begun_with("model", made, options, asked if asked in PRESETS else "modern-tiny")
     with control("train", "model"):
-        chosen = st.selectbox(
+        chosen = select(
             t("Model"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
             key=f"train.model.{start}", disabled=len(options) == 1,
         )  # fmt: skip
@@ -160,7 +161,7 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
     made = st.session_state.get("draft.data")
     start = begun_with("text", made, options, wanted if wanted in options else fallback)
     with control("train", "text"):
-        chosen = st.selectbox(
+        chosen = select(
             t("Text"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
             key=f"train.text.{start}.{pairs}",
         )  # fmt: skip
@@ -372,7 +373,7 @@ def kept(start: TrainingSpec, place: str, usual: int) -> tuple[int, ...]:
 
 
 def one_of(label: str, names: dict[str, str], value: str, key: str) -> str:
-    return st.selectbox(label, list(names), list(names).index(value), names.get, key=key)
+    return select(label, list(names), list(names).index(value), key=key, format_func=names.get)
 
 
 def pick(label: str, options: list, value: Any, key: str, form: str) -> Any:

@@ -11,6 +11,7 @@ from playground.ui.choose import known_runs, name_of, state_name
 from playground.ui.colours import TITLES
 from playground.ui.controls import control
 from playground.ui.language import t
+from playground.ui.select import select_several
 
 
 def pick_runs() -> list[RunFolder]:
@@ -37,11 +38,11 @@ def pick_runs() -> list[RunFolder]:
 def filtered(rows: list[Summary]) -> list[Summary]:
     with control("runs", "filter"), st.container(horizontal=True, vertical_alignment="bottom", key="runs.filter"):
         words = st.text_input(t("Search"), key="runs.search", placeholder=t("name, text, architecture …"), width=280)
-        kinds = st.multiselect(
+        kinds = select_several(
             t("Architecture"), sorted({row.architecture for row in rows}), key="runs.kinds",
             format_func=lambda kind: t(TITLES[kind]), placeholder=t("all"), width=260,
         )  # fmt: skip
-        states = st.multiselect(
+        states = select_several(
             t("State"), sorted({row.state for row in rows}), key="runs.states", format_func=state_name,
             placeholder=t("all"), width=260,
         )  # fmt: skip

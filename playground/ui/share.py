@@ -9,6 +9,7 @@ import streamlit as st
 from playground.ui import controls, links
 from playground.ui.language import t
 from playground.ui.messages import fragment
+from playground.ui.select import select_several
 
 EVERYWHERE = ("", "0.0.0.0", "::")
 
@@ -46,8 +47,8 @@ def choose_hidden(shown: list[str]) -> list[str]:
     titles |= {name: t("Page: {title}", title=each.title) for name, each in pages.items() if name not in ("home", page)}
     titles |= {name: f"{pages[name.partition('.')[0]].title}: {t(controls.titled(name))}"
                for name in shown if "." in name and name not in titles and name.partition(".")[0] in pages}  # fmt: skip
-    return st.multiselect(
-        t("Hidden from whoever opens it"), list(titles), default=[name for name in shown if name in titles],
+    return select_several(
+        t("Hidden from whoever opens it"), list(titles), [name for name in shown if name in titles],
         format_func=titles.get, placeholder=t("nothing is hidden"), key=f"share.hide.{page}",
         help=t("For a lesson: the class sees only what it is about. Nothing is locked."),
     )  # fmt: skip

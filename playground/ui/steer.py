@@ -16,6 +16,7 @@ from playground.ui import links
 from playground.ui.language import t, told
 from playground.ui.live import LIVE, curves_of
 from playground.ui.messages import shown_errors
+from playground.ui.select import select
 
 SCALES = [0.0, 0.01, 0.03, 0.1, 0.2, 0.33, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0]
 
@@ -102,7 +103,7 @@ def branching(run: RunFolder, status: Status) -> None:
     best = curves_of(run).best
     with st.popover(t("Branch from here"), icon=":material/fork_right:"):
         st.write(t("A new run that starts from these weights, with other settings or other text."))
-        chosen = st.selectbox(
+        chosen = select(
             t("Weights of step"), steps[::-1], key=f"train.branch.{run.id}",
             format_func=lambda step: f"{step:,}" + (f" · {t('best validation loss')}" if best and step == best[0] else ""),
         )  # fmt: skip
@@ -116,7 +117,7 @@ def race(run: RunFolder) -> None:
     if not names:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="train.race"):
-        name = st.selectbox(
+        name = select(
             t("Race it against"), names, format_func=lambda name: told(PRESETS[name].title), key="train.rival", width=260,
             help=t("The same text, seed, steps and batch; the opponent's own architecture and best-known recipe."),
         )  # fmt: skip

@@ -23,6 +23,7 @@ from playground.ui.controls import control
 from playground.ui.encoding_choice import choose_encoding, key_of
 from playground.ui.language import t
 from playground.ui.messages import plain, show, show_notes
+from playground.ui.select import keep, select
 from playground.ui.text_links import FILE
 
 HUB = "hub"
@@ -42,8 +43,9 @@ PAIR = "pair"
 def choose_text() -> DataSpec | None:
     """The text described by the controls; None while one is missing or wrong, with a sentence that says why."""
     _begin()
-    names = [*(name for name, corpus in CORPORA.items() if corpus.available), FILE, HUB]
-    if st.session_state["data.corpus"] not in names:
+    names = _names()
+    keep("data.corpus", names)
+    if st.session_state.get("data.corpus") not in names:
         st.session_state["data.corpus"] = names[0]
     with control("data", "corpus"):
         name = _pick(t("Text"), names, "data.corpus", _title, on_change=_corpus_changed)
@@ -60,12 +62,17 @@ def choose_text() -> DataSpec | None:
     return spec
 
 
+def _names() -> list[str]:
+    return [*(name for name, corpus in CORPORA.items() if corpus.available), FILE, HUB]
+
+
 def _pick(
     label: str, options: Sequence[Any], key: str, title: Callable[[Any], str] = str, **more: Any
 ) -> Any:
     """A box to choose from, showing what the session holds."""
+    keep(key, options)
     index = list(options).index(st.session_state.setdefault(key, options[0]))
-    return st.selectbox(label, options, index=index, key=key, format_func=title, **more)
+    return select(label, options, index, key=key, format_func=title, **more)
 
 
 def _title(name: str) -> str:
@@ -124,6 +131,8 @@ def _take(values: dict[str, Any]) -> None:
 
 def _corpus_changed() -> None:
     state = st.session_state
+    if keep("data.corpus", _names()):
+        return
     corpus = CORPORA.get(state["data.corpus"])
     state["data.kind"] = corpus.tokenizer if corpus else "bpe"
     state["data.size"] = 1024
@@ -225,6 +234,7 @@ def _file() -> str | None:
         return None
     if st.button(t("Write or paste a text"), icon=":material/edit:", key="data.write", width="stretch"):
         state["data.file"] = own_text.NEW
+    keep("data.file", (*kept, own_text.NEW))
     if state.get("data.file") not in (*kept, own_text.NEW):
         state["data.file"] = next(iter(kept))
     named = lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}" if path in kept else t("A new text")

@@ -15,6 +15,7 @@ from playground.ui.colours import ACCENT, ARCHITECTURE
 from playground.ui.components.token_strip import token_strip
 from playground.ui.language import t, told
 from playground.ui.messages import fragment, show_notes
+from playground.ui.select import select_several
 from playground.ui.text_choice import KIND_NAMES
 
 PALETTE = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#3f9bd6")
@@ -290,7 +291,7 @@ def show_comparison(prepared: Prepared, language: str) -> None:
         text,
         "own",
     )
-    chosen = st.multiselect(
+    chosen = select_several(
         t("Also cut it as"), list(WAYS), ["bpe 4096", "char"], key="data.ways", format_func=_way_title,
     )  # fmt: skip
     for name in chosen:

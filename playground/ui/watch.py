@@ -20,6 +20,7 @@ from playground.ui.controls import control
 from playground.ui.language import t, told
 from playground.ui.live import SECONDS, colours_for, curves_of, pace, samples_of, series, state_text
 from playground.ui.messages import fragment, plain, shown_errors
+from playground.ui.select import select_several
 from playground.ui.steer import race, steering
 
 BADGES = {"running": "green", "preparing": "blue", "queued": "blue", "failed": "red", "interrupted": "orange"}
@@ -268,7 +269,7 @@ def choose_compared(run: RunFolder) -> None:
     key = f"train.with.{run.id}"
     if st.session_state.get(f"{key}.link") != now:
         st.session_state[key] = now
-    chosen = st.multiselect(
+    chosen = select_several(
         t("Compare with"), list(others), format_func=lambda id: describe(others[id]), key=key, max_selections=8,
         placeholder=t("Other runs, drawn pale beside this one"),
     )  # fmt: skip

@@ -19,6 +19,7 @@ from playground.ui.colours import TITLES as ARCHITECTURES
 from playground.ui.controls import control
 from playground.ui.language import t
 from playground.ui.messages import plain, show
+from playground.ui.select import keep, select
 
 START = "modern-tiny"
 RANGES = {
@@ -159,6 +160,8 @@ def _settle(changed: str = "") -> None:
 def _changed(name: str) -> None:
     """A control was moved."""
     state = st.session_state
+    if name in SENTENCES and keep(_key(name), SENTENCES[name]):
+        return
     state["build.told"] = None
     values = state["build.values"]
     values[name] = state[_key(name)]
@@ -174,6 +177,8 @@ def _changed(name: str) -> None:
 
 
 def _chosen_preset() -> None:
+    if keep("build.preset", PRESETS):
+        return
     st.session_state["build.told"] = None
     _take(st.session_state["build.preset"])
 
@@ -182,7 +187,7 @@ def preset_box() -> None:
     """Where to start from."""
     names = list(PRESETS)
     with control("build", "preset"):
-        st.selectbox(
+        select(
             t("Start from"),
             names,
             index=names.index(st.session_state["draft.preset"]),
@@ -225,7 +230,7 @@ def _control(name: str) -> None:
         look["help"] = t(HELP[name])
     if name in SENTENCES:
         options = list(SENTENCES[name])
-        st.selectbox(options=options, index=options.index(values[name]), format_func=_choice_title, **look)
+        select(options=options, index=options.index(values[name]), format_func=_choice_title, **look)
         st.caption(t(SENTENCES[name][values[name]]))
     elif name in RANGES:
         low, high, step = RANGES[name]

@@ -16,6 +16,7 @@ from playground.ui.explore.figure import downloads
 from playground.ui.explore.scene import Scene, answer_to
 from playground.ui.language import t
 from playground.ui.messages import empty, plain
+from playground.ui.select import keep, select
 
 VIEW = "explore.attention"
 THUMBNAIL = 48
@@ -402,9 +403,10 @@ def choose_others(scene: Scene, step: int) -> list[tuple[Scene, int]]:
             st.caption(t("There is no other run of this architecture."))
             return []
         key = seeded(f"{VIEW}.beside", "beside", lambda said: said if said in others else None, next(iter(others)))
-        if st.session_state[key] not in others:
+        keep(key, others)
+        if st.session_state.get(key) not in others:
             st.session_state[key] = next(iter(others))
-        run = others[st.selectbox(t("Run"), list(others), format_func=lambda id: describe(others[id]), key=key)]
+        run = others[select(t("Run"), list(others), format_func=lambda id: describe(others[id]), key=key)]
         links.remember(beside=run.id)
         return [(Scene(run, run.checkpoints()[-1], scene.text, scene.target), run.checkpoints()[-1])]
     if what == "step":

@@ -12,6 +12,7 @@ import streamlit as st
 from playground.ui import links
 from playground.ui.components.live_text import live_text
 from playground.ui.language import t
+from playground.ui.select import keep, select, select_several
 
 
 def choose(
@@ -41,7 +42,7 @@ def choose(
     said = lambda option: t(options[option])
     shown = "collapsed" if hidden else "visible"
     if len(options) > 3 if box is None else box:  # a phone has no room for them beside each other
-        chosen = st.selectbox(label, list(options), format_func=said, key=key, width=240, label_visibility=shown)
+        chosen = select(label, list(options), format_func=said, key=key, width=240, label_visibility=shown)
     else:
         chosen = st.segmented_control(
             label, list(options), required=True, format_func=said, key=key, label_visibility=shown, wrap=True
@@ -61,9 +62,10 @@ def switch(view: str, name: str, label: str, first: bool = False, **more: Any) -
 def one_of(view: str, name: str, label: str, options: Sequence[int], first: int, **more: Any) -> int:
     """One of some whole numbers, from a box."""
     key = seeded(f"{view}.{name}", name, whole(options), first)
-    if st.session_state[key] not in options:
+    keep(key, options)
+    if st.session_state.get(key) not in options:
         st.session_state[key] = first
-    chosen = st.selectbox(label, options, key=key, **more)
+    chosen = select(label, options, key=key, **more)
     links.remember(**{name: chosen if chosen != first else None})
     return chosen
 
@@ -89,7 +91,7 @@ def several(
     if pills:
         chosen = st.pills(label, options, selection_mode="multi", key=key, **more)
     else:
-        chosen = st.multiselect(label, options, key=key, **more)
+        chosen = select_several(label, options, key=key, **more)
     links.remember(**{name: (",".join(map(str, chosen)) or "-") if list(chosen) != list(first) else None})
     return list(chosen)
 

@@ -15,6 +15,7 @@ from playground.ui.explore.figure import LEGEND, downloads, figure
 from playground.ui.explore.held_out import windows_of
 from playground.ui.explore.scene import Scene, only_labels
 from playground.ui.language import t
+from playground.ui.select import keep, select
 
 VIEW = "explore.positions"
 WHEN = {"after": "after training", "before": "before the first step"}
@@ -168,9 +169,10 @@ def learned_run(scene: Scene) -> RunFolder | None:
     if not others:
         return None
     key = seeded(f"{VIEW}.table", "table", lambda said: said if said in others else None, next(iter(others)))
-    if st.session_state[key] not in others:
+    keep(key, others)
+    if st.session_state.get(key) not in others:
         st.session_state[key] = next(iter(others))
-    chosen = st.selectbox(
+    chosen = select(
         t("This run has no learned table. Here is that of"), list(others), format_func=lambda id: name_of(others[id]), key=key
     )
     links.remember(table=chosen if chosen != next(iter(others)) else None)

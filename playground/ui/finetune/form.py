@@ -28,6 +28,7 @@ from playground.ui.finetune.bring import bring_file, bring_model
 from playground.ui.language import t, told
 from playground.ui.messages import no_model_yet, plain, show, show_notes
 from playground.ui.plan import BATCHES, RATES, pick
+from playground.ui.select import keep, select
 
 TASK_TITLES = {
     "classify": "Label a text",
@@ -90,9 +91,10 @@ def choose_parent() -> RunFolder | None:
     wanted = links.param("parent")
     if wanted in runs and st.session_state.get("finetune.parent.link") != wanted:
         st.session_state["finetune.parent"] = wanted
+    keep("finetune.parent", runs)
     if st.session_state.get("finetune.parent") not in runs:
         st.session_state["finetune.parent"] = "bible-encoder" if "bible-encoder" in runs else next(iter(runs))
-    chosen = st.selectbox(
+    chosen = select(
         t("Start from"), list(runs), format_func=lambda id: describe(runs[id]), key="finetune.parent"
     )
     links.remember(parent=chosen)
@@ -142,7 +144,7 @@ def choose_labelled(task: str) -> LabelledSpec | None:
         usual = "bible-unread" if "bible-unread" in known else known[0]
         st.session_state[key] = wanted if wanted in options else usual
     title = lambda name: t("A table of yours") if name == FILE else t(DATASETS[name].title)
-    name = st.selectbox(t("Labelled text"), options, format_func=title, key=key)
+    name = select(t("Labelled text"), options, format_func=title, key=key)
     links.remember(data=name)
     if name != FILE:
         st.caption(
@@ -258,7 +260,7 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
         wanted = links.param("data")
         st.session_state[key] = wanted if wanted in options else next((n for n in fitting if n != own), FILE)
     title = lambda name: t("A file of yours") if name == FILE else t(CORPORA[name].title)
-    name = st.selectbox(t("Pairs") if pairs else t("Text"), options, format_func=title, key=key)
+    name = select(t("Pairs") if pairs else t("Text"), options, format_func=title, key=key)
     links.remember(data=name)
     values: dict[str, Any] = {"corpus": name}
     if name == FILE:
@@ -367,7 +369,7 @@ def more_settings(method: str, task: str, labelled: LabelledSpec | None) -> dict
             "first": "The first token",
             "last": "The last token",
         }
-        values["pooling"] = st.selectbox(
+        values["pooling"] = select(
             t("The label is read from"),
             list(names),
             format_func=lambda n: t(names[n]),
