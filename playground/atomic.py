@@ -2,8 +2,11 @@
 
 import errno
 import json
+import lzma
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +32,14 @@ def disk_errors(doing: str) -> Iterator[None]:
                 "Set PLAYGROUND_HOME to a folder you may write to.",
             ) from error
         raise
+
+
+def is_damaged_zip(error: Exception) -> bool:
+    """Whether an error says that an archive is not whole: zipfile, the disk and each way of packing have their own."""
+    if isinstance(error, OSError):
+        return error.errno in (None, errno.EINVAL)
+    kinds = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeDecodeError, NotImplementedError, RuntimeError)
+    return isinstance(error, kinds)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

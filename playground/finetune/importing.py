@@ -6,7 +6,6 @@ import shutil
 import tempfile
 import time
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from models.costs import parameter_counts
 from models.spec import ModelSpec
-from playground.atomic import disk_errors, write_json, write_text
+from playground.atomic import disk_errors, is_damaged_zip, write_json, write_text
 from playground.errors import PlaygroundError
 from playground.finetune import elsewhere
 from playground.finetune.returned import Returned, answers, found_by, returned
@@ -111,10 +110,12 @@ def import_zip(
 def _zip_errors(source: Path | BinaryIO) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
-        raise PlaygroundError("This is not a whole zip file.", f"Pack the folder again ({error}).") from error
     except (FileNotFoundError, IsADirectoryError) as error:
         raise PlaygroundError(f"There is no file {source}.") from error
+    except Exception as error:
+        if not is_damaged_zip(error):
+            raise
+        raise PlaygroundError("This is not a whole zip file.", f"Pack the folder again ({error}).") from error
 
 
 def _wanted(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo] | None:

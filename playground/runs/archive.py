@@ -8,12 +8,11 @@ import stat
 import tempfile
 import time
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from models.spec import SpecError
-from playground.atomic import disk_errors, write_json
+from playground.atomic import disk_errors, is_damaged_zip, write_json
 from playground.errors import PlaygroundError
 from playground.runs import checkpoints, naming
 from playground.runs.config import RunConfig
@@ -90,11 +89,13 @@ def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> Run
                 with zipfile.ZipFile(source) as packed:
                     files = _checked(packed, limit)
                     extract(packed, files, temporary)
-            except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
-                message = "This is not a whole zip file."
-                raise PlaygroundError(message, f"Export the run again ({error}).") from error
             except (FileNotFoundError, IsADirectoryError) as error:
                 raise PlaygroundError(f"There is no file {source}.") from error
+            except Exception as error:
+                if not is_damaged_zip(error):
+                    raise
+                message = "This is not a whole zip file."
+                raise PlaygroundError(message, f"Export the run again ({error}).") from error
             config = _check_contents(temporary)
             return _settle(temporary, root, config)
     except BaseException:

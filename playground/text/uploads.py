@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from playground.atomic import disk_errors
+from playground.atomic import disk_errors, is_damaged_zip
 from playground.errors import PlaygroundError
 from playground.paths import home
 from playground.text.documents import DOCUMENTS, OTHERS, Reading, check
@@ -206,12 +206,12 @@ def unpack(archive: Path, into: Path, notes: list[str]) -> Path:
     """
     try:
         with zipfile.ZipFile(archive) as files, open(into, "w", encoding="utf-8") as lines:
-            members = _members(files, archive.name)
+            members = _members(files, archive.name, notes)
             left = LARGEST_ARCHIVE
             for member in members:
                 left -= _document(files, member, into.parent, lines, left, archive.name, notes)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno:
+    except Exception as error:
+        if not is_damaged_zip(error):
             raise
         reason = "it is locked with a password" if "encrypted" in str(error) else str(error)
         raise PlaygroundError(
@@ -220,8 +220,8 @@ def unpack(archive: Path, into: Path, notes: list[str]) -> Path:
     return into
 
 
-def _members(files: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
-    """The text files of an archive, after every name in it was looked at."""
+def _members(files: zipfile.ZipFile, name: str, notes: list[str]) -> list[zipfile.ZipInfo]:
+    """The text files of an archive, after every name in it was looked at; what is left out is told."""
     everything = files.infolist()
     if len(everything) > MOST_FILES:
         raise PlaygroundError(f"{name} holds more than {MOST_FILES:,} files.", "Pack fewer, larger files.")
@@ -233,16 +233,16 @@ def _members(files: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
                 f"The archive {name} holds {member.filename!r}, which leads out of its folder.",
                 "Such archives are not opened; pack the text files again.",
             )
-    texts = [
-        m
-        for m in everything
-        if not m.is_dir() and m.file_size and PurePosixPath(m.filename).suffix.lower() in (*TEXTS, *DOCUMENTS)
-        and not m.filename.startswith("__MACOSX")
-    ]  # fmt: skip
+    hidden = lambda m: m.filename.startswith("__MACOSX") or PurePosixPath(m.filename).name.startswith(".")
+    meant = [m for m in everything if not m.is_dir() and not hidden(m)]
+    is_text = lambda m: m.file_size and PurePosixPath(m.filename).suffix.lower() in (*TEXTS, *DOCUMENTS)
+    texts, others = list(filter(is_text, meant)), [m.filename for m in meant if not is_text(m)]
     if not texts:
-        raise PlaygroundError(
-            f"The archive {name} holds no .txt, .pdf or .docx files.", "Pack text files or documents into it."
-        )
+        is_table = any(PurePosixPath(other).suffix.lower() in TABLES for other in others)
+        way = "Unpack it, and bring the table." if is_table else "Pack text files or documents into it."
+        raise PlaygroundError(f"The archive {name} holds no .txt, .pdf or .docx files.", way)
+    if others:
+        notes.append(f"Files of {name} that are empty or no .txt, .md, .pdf or .docx, left out: {len(others):,} ({others[0]}).")
     return sorted(texts, key=lambda member: member.filename)
 
 

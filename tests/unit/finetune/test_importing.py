@@ -536,7 +536,7 @@ def test_the_command_says_what_it_found(tmp_path, capsys, monkeypatch):
     assert main(["import", str(tmp_path / "small-bert"), "--name", "mine"]) == 0
     said = capsys.readouterr().out
     parameters = sum(p.numel() for p in shaken("bert").parameters())
-    assert "BertForMaskedLM" in said and f"{parameters:,} parameters" in said and "300 tokens" in said
+    assert "BertForMaskedLM" in said and f"{parameters:,} parameters" in said and "tokens of the vocabulary: 300" in said
     assert RunStore().get("mine").checkpoints() == [0]
     assert main(["import", str(tmp_path)]) == 2
     assert "no config.json" in capsys.readouterr().err

@@ -82,7 +82,10 @@ def test_a_zip_of_texts_becomes_documents():
     rows = [json.loads(line) for line in upload.path.read_text(encoding="utf-8").splitlines()]
     assert [row["name"] for row in rows] == ["a.md", "b/two.txt"]
     assert [row["text"] for row in rows] == ['first "quoted"\n', CHINESE]
-    assert upload.notes == ("b/two.txt is read as gb18030. That is a guess; if it is wrong, save the file as UTF-8.",)
+    assert upload.notes == (
+        "Files of letters.zip that are empty or no .txt, .md, .pdf or .docx, left out: 1 (photo.png).",
+        "b/two.txt is read as gb18030. That is a guess; if it is wrong, save the file as UTF-8.",
+    )
 
 
 def test_damage_in_a_zip_is_told_file_by_file():
@@ -116,6 +119,34 @@ def test_a_zip_without_texts_is_told():
 def test_a_zip_with_something_else_inside_names_it():
     with pytest.raises(PlaygroundError, match="photo.txt in photos.zip is not text: it is a PNG image"):
         keep(zipped({"photo.txt": b"\x89PNG\r\n"}), "photos.zip")
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("place", [60, 200, 900])
+def test_a_zip_with_damage_inside_is_told(home, kind, place):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", kind) as archive:
+        archive.writestr("a.txt", "".join(f"{i * i % 977} " for i in range(3000)))
+    data = bytearray(file.getvalue())
+    data[place : place + 12] = bytes(byte ^ 0x5A for byte in data[place : place + 12])
+    with pytest.raises(PlaygroundError, match="The archive letters.zip cannot be opened"):
+        keep(io.BytesIO(bytes(data)), "letters.zip")
+
+
+def test_a_zip_without_its_beginning_or_with_broken_names_is_told(home):
+    data = zipped({"ä.txt": b"".join(b"%d " % (i * i % 977) for i in range(3000))}).getvalue()
+    for damaged in (data[-200:], data.replace("ä".encode(), b"\xe4\xff")):
+        with pytest.raises(PlaygroundError, match="The archive letters.zip cannot be opened"):
+            keep(io.BytesIO(damaged), "letters.zip")
+
+
+def test_files_of_a_zip_that_are_left_out_are_told():
+    files = {"a.txt": b"words", "b.csv": b"text\n", "c.md": b"", ".DS_Store": b"x", "__MACOSX/a.txt": b"x"}
+    upload = keep(zipped(files), "letters.zip")
+    assert upload.notes == ("Files of letters.zip that are empty or no .txt, .md, .pdf or .docx, left out: 2 (b.csv).",)
+    with pytest.raises(PlaygroundError) as told:
+        keep(zipped({"b.csv": b"text\nwords\n"}), "letters.zip")
+    assert told.value.hint == "Unpack it, and bring the table."
 
 
 def test_a_zip_that_unpacks_to_too_much_is_stopped(monkeypatch, home):
