@@ -16,7 +16,7 @@ from playground.labelled.prepare import Counted, tagged_tokens
 from playground.labelled.rows import Tagged
 from playground.labelled.table import guess, pieces_of, table_of
 from playground.runs.folder import RunFolder
-from playground.text.cells import written
+from playground.text.cells import spaced, written
 from playground.text.records import Row
 from playground.text.tables import KINDS, Table, listed
 from playground.text.tokenizers import Tokenizer, clean
@@ -91,8 +91,10 @@ class Labeller:
         """Probabilities of the labels for token ids ``[texts, labels]``, or ``[texts, longest, labels]`` ("tag")."""
         return self.reader.probabilities(texts).astype(np.float32)
 
-    def tags(self, text: str) -> list[tuple[str, np.ndarray]]:
+    def tags(self, text: str | Sequence[str]) -> list[tuple[str, np.ndarray]]:
         """Each word of a text, and the probability of each label for it ``[labels]`` ("tag").
+
+        Where the text is given as words, such as a row of tokens, these get the labels, and no others.
 
         A text that is longer than the model reads is read in windows that overlap by half; a word takes its label from
         the window that shows most of what is around it.
@@ -111,7 +113,7 @@ class Labeller:
         window, place = found[word]
         return windows[window], place
 
-    def _windowed(self, text: str) -> tuple[list[str], list[np.ndarray], list[tuple[int, int]]]:
+    def _windowed(self, text: str | Sequence[str]) -> tuple[list[str], list[np.ndarray], list[tuple[int, int]]]:
         """The words, the windows over the text with the model's frame; for each word its window and place there."""
         pieces, ids, places = self._whole(text)
         starts, before = window_starts(len(ids), self.room), len(self.tokenizer.frame[0])
@@ -124,13 +126,13 @@ class Labeller:
         """How many tokens of a text the model reads at once: its length without the frame."""
         return max(1, self.length - sum(map(len, self.tokenizer.frame)))
 
-    def _whole(self, text: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+    def _whole(self, text: str | Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
         """The words of a text, its ids, and the place in these at which each word has been read.
 
         Raises:
             PlaygroundError: when there is no text.
         """
-        pieces = pieces_of(clean(text))
+        pieces = pieces_of(clean(text)) if isinstance(text, str) else spaced([clean(word) for word in text])
         row = Tagged(pieces, tuple("?" if piece.strip() else "" for piece in pieces))
         if not any(row.tags):
             raise PlaygroundError("There is no text.", "Type a sentence.")
@@ -213,7 +215,7 @@ def label_table(
         PlaygroundError: when the file cannot be read, the column is not there, or the disk is full.
     """
     texts = _texts(path, column, encoding)
-    added = ["label", "probability"] if labeller.task == "classify" else ["tags"]
+    added = ["label", "probability"] if labeller.task == "classify" else ["words", "tags"]
     header = [*texts.columns, *(_free(name, texts.columns) for name in added)]
     done, part, rows = 0, target.with_name(f".{target.name}.part"), texts.rows()
     empty, cut = Counted(), Counted()
@@ -224,7 +226,8 @@ def label_table(
             while batch := list(islice(rows, BATCH)):
                 if cancelled():
                     return 0
-                said = _answers(labeller, [texts.text(done + i, row) for i, row in enumerate(batch, 1)], done, empty, cut)
+                asked = [texts.asked(done + i, row, labeller.task) for i, row in enumerate(batch, 1)]
+                said = _answers(labeller, asked, done, empty, cut)
                 there = ([written(row.get(name)) for name in texts.columns] for row in batch)
                 writer.writerows([*cells, *each] for cells, each in zip(there, said))
                 done += len(batch)
@@ -244,13 +247,27 @@ class _Texts:
     rows: Callable[[], Iterator[Row]]
     text: Callable[[int, Row], str]
     notes: Callable[[], list[str]] = list
+    value: Callable[[Row], object] = lambda row: row["text"]
+
+    def asked(self, number: int, row: Row, task: str) -> str | list[str]:
+        """The text of a row; for tags its words, where the cell is a list of them."""
+        value = self.value(row) if task == "tag" else None
+        if isinstance(value, (list, tuple)) and value and all(isinstance(each, str) for each in value):
+            return list(value)
+        return self.text(number, row)
 
 
 def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
     place = Path(path).expanduser()
     if place.suffix.lower() not in KINDS:
+        from playground.text.documents import DOCUMENTS, OTHERS
         from playground.text.encodings import detect, lines, notes_on
 
+        if place.suffix.lower() in (*DOCUMENTS, *OTHERS):
+            raise PlaygroundError(
+                f"{place.name} is a document; labels are given to the rows of a table, or to the lines of a text file.",
+                "Save its texts as .txt, each on a line of its own.",
+            )
         if not place.is_file() or not place.stat().st_size:
             raise PlaygroundError(f"{place.name} is empty or not there.", "Choose a file with text in it.")
         guessed, encoding = not encoding, encoding or detect(place)
@@ -263,7 +280,7 @@ def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
             f"Which column of {table.name} holds the text?", f"Choose the column with the text: it has {listed(table.columns)}."
         )
     table.check(column)
-    return _Texts(_every_column(table), table.rows, table.texts(column), table.notes)
+    return _Texts(_every_column(table), table.rows, table.texts(column), table.notes, table.opened(column))
 
 
 def _every_column(table: Table) -> list[str]:
@@ -273,26 +290,33 @@ def _every_column(table: Table) -> list[str]:
     return list(dict.fromkeys([*table.columns, *(name for row in table.rows() for name in row)]))
 
 
-def _answers(labeller: Labeller, texts: list[str], before: int, empty: Counted, cut: Counted) -> list[list[str]]:
+def _answers(labeller: Labeller, texts: list[str | list[str]], before: int, empty: Counted, cut: Counted) -> list[list[str]]:
     """What is written beside each text; counts those without words, and those that are cut.
 
     Args:
         before: how many rows came before these.
     """
+    is_empty = lambda text: not "".join(text).strip()
     for number, text in enumerate(texts, before + 1):
-        if not text.strip():
+        if is_empty(text):
             empty.add(number)
         elif labeller.task == "classify" and labeller.cuts(text):
             cut.add(number)
     if labeller.task == "tag":
-        said = lambda text: " ".join(labeller.labels[int(p.argmax())] for _, p in labeller.tags(text))
-        return [[said(text) if text.strip() else ""] for text in texts]
+        return [["", ""] if is_empty(text) else _tagged(labeller, text) for text in texts]
     asked = [i for i, text in enumerate(texts) if text.strip()]
     answers: list[list[str]] = [["", ""] for _ in texts]
     for i, likely in zip(asked, labeller.probabilities([texts[i] for i in asked])):
         best = int(likely.argmax())
         answers[i] = [labeller.labels[best], f"{likely[best]:.4f}"]
     return answers
+
+
+def _tagged(labeller: Labeller, text: str | list[str]) -> list[str]:
+    """The words of a text, and as many tags, with spaces between."""
+    found = labeller.tags(text)
+    words = ("_".join(piece.split()) for piece, _ in found)
+    return [" ".join(words), " ".join(labeller.labels[int(likely.argmax())] for _, likely in found)]
 
 
 def _left_out(labeller: Labeller, rows: int, empty: Counted, cut: Counted) -> list[str]:

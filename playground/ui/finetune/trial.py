@@ -267,7 +267,8 @@ def labelling(was_over: bool) -> None:
 
         st.success(t("Rows labelled: {n:,}", n=job.rows), icon=":material/check:")
         show_notes(job.notes)
-        st.dataframe(pd.read_csv(job.target, nrows=20), hide_index=True, key="finetune.batch.rows")
+        first = pd.read_csv(job.target, nrows=20, dtype=str, keep_default_na=False)  # a label may be "None"
+        st.dataframe(first, hide_index=True, key="finetune.batch.rows")
         st.download_button(
             t("Download the labels (.csv)"), job.target.read_bytes, job.target.name, "text/csv",
             icon=":material/download:", key="finetune.batch.csv", on_click="ignore",

@@ -1,6 +1,7 @@
 """A fine-tuned model at work, and which tokens moved what it says."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -144,7 +145,38 @@ def test_a_table_of_tags(tokenizer, tmp_path):
     (tmp_path / "t.txt").write_text("he went \n\n")
     label_table(labeller(tokenizer, task="tag"), str(tmp_path / "t.txt"), None, tmp_path / "out.csv")
     header, first, empty = read(tmp_path / "out.csv")
-    assert header == ["text", "tags"] and len(first[1].split()) == 2 and empty[1] == ""
+    assert header == ["text", "words", "tags"] and first[1] == "he went" and len(first[2].split()) == 2
+    assert empty[1:] == ["", ""]
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.csv"])
+def test_a_row_of_tokens_gets_a_tag_for_each(tokenizer, tmp_path, name):
+    rows = [["The", "U.S.", "won't", "buy", "3,000", "cats", "."], ["Well", "...", "he", "went"], []]
+    if name == "t.csv":
+        with open(tmp_path / name, "w", newline="") as file:
+            csv.writer(file).writerows([["tokens"], *([repr(row)] for row in rows)])
+    else:
+        (tmp_path / name).write_text("".join(json.dumps({"tokens": row}) + "\n" for row in rows))
+    one = labeller(tokenizer, task="tag")
+    assert label_table(one, str(tmp_path / name), None, tmp_path / "out.csv") == 3
+    _, *said = read(tmp_path / "out.csv")
+    for words, row in zip(rows, said):
+        assert row[1].split() == words and len(row[2].split()) == len(words)
+    assert [piece.strip() for piece, _ in one.tags(rows[0])] == rows[0]
+
+
+def test_words_and_tags_of_a_text_with_marks_line_up(tokenizer, tmp_path):
+    (tmp_path / "t.txt").write_text("Well, he went (home).\n")
+    label_table(labeller(tokenizer, task="tag"), str(tmp_path / "t.txt"), None, tmp_path / "out.csv")
+    _, row = read(tmp_path / "out.csv")
+    assert row[1] == "Well , he went ( home ) ." and len(row[2].split()) == 8
+
+
+@pytest.mark.parametrize("name", ["t.pdf", "t.docx", "t.odt"])
+def test_a_document_is_no_list_of_texts(tokenizer, tmp_path, name):
+    (tmp_path / name).write_bytes(b"%PDF-1.4")
+    with pytest.raises(PlaygroundError, match=f"{name} is a document; labels are given to the rows of a table"):
+        label_table(labeller(tokenizer), str(tmp_path / name), None, tmp_path / "out.csv")
 
 
 def test_what_was_left_out_or_cut_is_told_with_its_row(tokenizer, tmp_path):
