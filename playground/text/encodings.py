@@ -88,7 +88,7 @@ class Faults:
     Args:
         count: how many characters were put in their place.
         offset, line: where the first is: bytes from 0, lines from 1.
-        good: characters beyond ASCII that fit.
+        good: characters beyond ASCII that fit; in UTF-16 and UTF-32 all that fit.
         size: bytes of the file.
     """
 
@@ -286,7 +286,7 @@ def _faults(path: Path, encoding: str, size: int, changed: int, kept: bytes) -> 
     decoder = codecs.getincrementaldecoder(encoding)("playground.mark")
     translate = io.IncrementalNewlineDecoder(None, translate=True)
     count = good = read = offset = 0
-    line, first = 1, 0
+    line, first, wide = 1, 0, encoding.startswith(("utf-16", "utf-32"))
     _seen.back = None
     with open(path, "rb") as file:
         while True:
@@ -296,7 +296,8 @@ def _faults(path: Path, encoding: str, size: int, changed: int, kept: bytes) -> 
             if not first and MARK in text:
                 offset, first = read - _seen.back, line + text[: text.index(MARK)].count("\n")
             wrong = text.count(MARK)
-            count, good, line = count + wrong, good + _beyond_ascii(text) - wrong, line + text.count("\n")
+            fit = len(text) if wide else _beyond_ascii(text)  # in UTF-16 a letter of ASCII is a sign of it too
+            count, good, line = count + wrong, good + fit - wrong, line + text.count("\n")
             if not chunk:
                 return Faults(count, offset, first, good, size) if count else None
 

@@ -161,6 +161,12 @@ def test_utf16_without_a_mark_is_known_in_every_alphabet(tmp_path, text, encodin
     assert read(written(tmp_path / "a.txt", (text + "\n").encode(encoding) * 3)) == (text + "\n") * 3
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_half_an_emoji_in_utf16_is_replaced(tmp_path, encoding):
+    path = written(tmp_path / "a.txt", "He said \ud83d and left.\n".encode(encoding, "surrogatepass") * 2)
+    assert read(path).startswith("He said \ufffd and left.\n")
+
+
 def test_a_zero_byte_in_text_is_no_reason_to_refuse_it(tmp_path):
     text = "Some plain text, and a naïve word.\n" * 100
     assert read(written(tmp_path / "a.txt", text.encode() + b"\0" + text.encode())) == text + "\0" + text
