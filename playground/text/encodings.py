@@ -3,6 +3,7 @@
 import codecs
 import hashlib
 import io
+import re
 import threading
 import unicodedata
 from collections.abc import Iterator
@@ -75,6 +76,8 @@ COMMON = {  # what can be chosen: Python codecs, and who uses them
     "euc_jp": "Japanese (EUC)",
     "cp949": "Korean (EUC, Windows-949)",
 }
+NEAR = 32  # parts of a file in which lines are looked for that show its letters
+BEYOND = re.compile(r"[^\x00-\x7f]")
 FEW = 1000  # one wrong byte in so many is damage; more are another encoding
 SEVEN_BITS = (b"\x1b$", b"~{")  # switch to Japanese or Korean, and to Chinese, within ASCII
 CUT = 3  # bytes of a character that the end of a file may cut off
@@ -259,12 +262,27 @@ def notes_on(
 def first_lines(path: Path, encoding: str, most: int = 4, width: int = 120) -> list[str]:
     """The first lines with text in them, shortened, for a person to see whether the letters are right.
 
+    Where these are all plain ASCII, which tells nothing, the first lines with other letters, if there are any near.
+
     Raises:
         PlaygroundError: as `decoded`.
     """
-    start = next(decoded(path, encoding), "")
-    written = (line.strip() for line in start.splitlines())
-    return [line[:width] + "…" * (len(line) > width) for line in islice(filter(None, written), most)]
+    first, telling = [], []
+    for part in islice(decoded(path, encoding), NEAR):
+        written = list(filter(None, map(str.strip, part.splitlines())))
+        first = first or [_shortened(line, 0, width) for line in written[:most]]
+        telling += [(line, sign.start()) for line in written if (sign := BEYOND.search(line))][: most - len(telling)]
+        if len(telling) == most or any(map(BEYOND.search, (line.rstrip("…") for line in first))):
+            break
+    if not telling or any(map(BEYOND.search, (line.rstrip("…") for line in first))):
+        return first
+    return [_shortened(line, place, width) for line, place in telling]
+
+
+def _shortened(line: str, place: int, width: int) -> str:
+    """A part of a line that shows a place in it."""
+    start = max(0, place - width // 2) if place >= width else 0
+    return "…" * (start > 0) + line[start : start + width] + "…" * (len(line) > start + width)
 
 
 MARK = "\udfff"  # stands for bytes that do not fit; no text has it, as it is no character

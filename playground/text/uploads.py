@@ -213,7 +213,9 @@ def unpack(archive: Path, into: Path, notes: list[str]) -> Path:
     except Exception as error:
         if not is_damaged_zip(error):
             raise
-        reason = "it is locked with a password" if "encrypted" in str(error) else str(error)
+        reason = "it is locked with a password" if "encrypted" in str(error) else "it is damaged, or no zip"
+        if isinstance(error, NotImplementedError):
+            reason = "it is packed in a way that is not known here"
         raise PlaygroundError(
             f"The archive {archive.name} cannot be opened: {reason}.", "Pack it again, as a plain .zip."
         ) from error

@@ -146,9 +146,14 @@ def _described(name: str) -> DataSpec | None:
         if path is None:
             _tokenizer()  # what is being written will be cut, too
             return None
-        with control("data", "encoding"):
-            encoding = choose_encoding(path)
-        values |= {"path": path, "encoding": encoding, **_columns(path, encoding)}
+        try:
+            with control("data", "encoding"):
+                encoding = choose_encoding(path)
+            values |= {"path": path, "encoding": encoding, **_columns(path, encoding)}
+        except PlaygroundError as error:
+            show(error)
+            _tokenizer()  # a box that is not drawn would forget its choice
+            return None
     elif name == HUB:
         dataset = st.text_input(
             t("Name, as on huggingface.co"), key="data.hub", placeholder="roneneldan/TinyStories"
@@ -157,6 +162,7 @@ def _described(name: str) -> DataSpec | None:
             st.caption(
                 t("Needs the internet and the package datasets. A configuration follows after a colon.")
             )
+            _tokenizer()
             return None
         values["corpus"] = f"hf:{dataset.strip()}"
     else:
@@ -199,8 +205,8 @@ def _chosen_tokenizer() -> TokenizerSpec:
     st.caption(t(KIND_WORDS[kind]))
     if kind == "byte":
         return TokenizerSpec("byte")
-    sizes = sorted({*SIZES, st.session_state["data.size"]})
-    now = st.session_state["data.size"]
+    now = st.session_state.setdefault("data.size", 1024)
+    sizes = sorted({*SIZES, now})
     size = st.select_slider(
         t("Vocabulary (at most)"), sizes, now, key="data.size", format_func=lambda n: f"{n:,}"
     )

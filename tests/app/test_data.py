@@ -205,6 +205,15 @@ def test_the_encoding_is_shown_with_the_first_lines_and_can_be_changed(open_page
     assert again.session_state["draft.data"]["encoding"] == "cp1250"
 
 
+def test_a_file_that_is_refused_leaves_the_page_usable(open_page):
+    app = settled(bring(open_page("data", corpus="file"), "a.txt", b"Plain words of one. " * 300))
+    app.select_slider(key="data.size").set_value(300).run()
+    bring(app, "b.csv", b"# a title\ntext,label\nWords,a\nMore,b\n")
+    assert "the header has 1" in said(app)
+    bring(app, "c.csv", b"text,label\n" + b"".join(b"Words number %d,a\n" % i for i in range(300)))
+    assert not app.error and app.select_slider(key="data.size").value == 300
+
+
 def test_an_encoding_that_a_file_is_not_in_is_told_beside_the_box(open_page):
     app = settled(bring(open_page("data", corpus="file"), "a.txt", TURKISH.encode("cp1254")))
     key = f"encoding.{uploads.uploads()[0].path}"

@@ -183,6 +183,15 @@ def test_a_byte_order_mark_is_no_letter_whatever_is_named(tmp_path):
         assert read(written(tmp_path / "a.txt", "été".encode(mark)), encoding) == "été"
 
 
+def test_the_lines_that_are_shown_have_letters_to_judge_by(tmp_path):
+    plain = "A plain line of English.\n" * 20_000  # more than one part
+    lines = ["A dog; " * 20 + "žlutý kůň běžel", "řeka", "Ten pes"]
+    path = written(tmp_path / "a.txt", (plain + "\n".join([*lines, "ň"]) + "\n" + plain).encode("cp1250"))
+    shown = first_lines(path, "cp1250", 2, 40)
+    assert "žlutý kůň" in shown[0] and len(shown[0]) <= 42 and shown[1] == "řeka"
+    assert first_lines(written(path, plain.encode()), "utf-8", 2) == ["A plain line of English."] * 2
+
+
 def test_the_first_lines_show_whether_the_letters_are_right(tmp_path):
     path = written(tmp_path / "a.txt", ("\n\nпервая\r\n  вторая\n" + "x" * 500 + "\nлишняя\nпятая").encode("cp1251"))
     assert first_lines(path, "cp1251") == ["первая", "вторая", "x" * 120 + "…", "лишняя"]
