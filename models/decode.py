@@ -195,11 +195,13 @@ def _best(
 
     An ending counts where it is among the ``width`` best; others go on in its place.
     """
-    log_probs = logits.double().log_softmax(-1)  # in double, what differs stays different: 1 beam is greedy
+    log_probs = logits.double().log_softmax(-1)
     totals = log_probs + log_probs.new_tensor([score for _, score in live])[:, None]
     vocabulary = totals.shape[1]
     n_best = min(width * (1 + len(set(stop_ids))), totals.numel())  # enough, even if every ending is among them
-    scores, flat = (found[:n_best] for found in totals.flatten().sort(descending=True, stable=True))
+    alone = len(live) == 1  # then in the order of the logits, as sums round away what hardly differs: 1 beam is greedy
+    flat = (logits if alone else totals).flatten().sort(descending=True, stable=True).indices[:n_best]
+    scores = totals.flatten()[flat]
     rows, tokens, kept, ended = [], [], [], []
     for place, (score, index) in enumerate(zip(scores.tolist(), flat.tolist(), strict=True)):
         row, token = divmod(index, vocabulary)

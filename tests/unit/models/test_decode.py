@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_models import lively, recurrent_specs, tokens, transformer_specs
 
@@ -132,7 +132,14 @@ def test_a_beam_past_the_context_finds_the_best_of_all_that_greedy_writing_could
     assert tuple(found[0][0]) == max(every, key=every.get)
 
 
+CAPPED = ModelSpec(  # its two best logits are all but the cap, and differ in the last bit
+    "rnn", vocab_size=10, d_model=10, n_layers=3, context_length=6, dropout=0.0, nonlinearity="relu", bias=False,
+    logit_softcap=15.0, embedding_norm=True,
+)  # fmt: skip
+
+
 @given(CAUSAL, st.integers(1, 12), st.sets(st.integers(0, 3)), st.sampled_from([0.0, 1.0]))
+@example(CAPPED, 10, set(), 0.0)
 @settings(max_examples=40, deadline=None)
 def test_a_beam_of_one_is_greedy(spec, prompt_length, stops, penalty):
     model = lively(spec)
