@@ -40,6 +40,7 @@ class Numbers:
     eos_id: int = 2
     mask_id: int = 3
     special_ids: frozenset[int] = frozenset(range(4))
+    frame: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
     def pieces(self, ids: list[int]) -> list[str]:
         return [str(token) for token in ids]

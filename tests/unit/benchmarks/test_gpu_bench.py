@@ -83,7 +83,7 @@ def test_without_a_gpu_it_says_so_in_a_sentence_and_exits_2():
     ("arguments", "says"),
     [
         (["gpu", "start"], "runs alone"), (["start", "--rehearse"], "belong to one benchmark"),
-        (["gpu", "--budget", "0"], "too few"), (["gpu", "--json", "/nowhere/at/all.json"], "no folder"),
+        (["gpu", "--budget", "0"], "too little"), (["gpu", "--json", "/nowhere/at/all.json"], "no folder"),
         (["gpu", "--parts", "tests,decode"], "no part decode"), (["gpu", "--json", "/tmp"], "/tmp is a folder"),
         (["gpu", "--json", "/"], "/ is a folder"), (["gpu", "--json", "gpu.md"], "what the table is written to"),
         (["gpu", "--json", "taken.json"], "taken.md is a folder"), (["gpu", "--parts", ","], "names no part"),
