@@ -1,33 +1,64 @@
-"""Boxes to choose from whose choice outlives a quick change of the language, there and back.
+"""Boxes to choose from that stay at their choice.
 
-The browser sends the title that a box shows, not which option it is. While a page is still being drawn in the other
-language it sends a title of the language before, which is none of the titles of now. Streamlit then takes the title itself
-for the choice, or the first option.
+The browser sends the title that a box shows, not which option it is. Of two options with one title, Streamlit takes the
+last. And while a page is still being drawn in another language, a title of the language before comes, which is none of the
+titles of now: Streamlit takes the title itself for the choice, or the first option.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import count
 from typing import Any
 
 import streamlit as st
 
 
-def select(label: str, options: Sequence[Any], index: int | None = 0, *, key: str, **more: Any) -> Any:
+def select(
+    label: str,
+    options: Sequence[Any],
+    index: int | None = 0,
+    *,
+    key: str,
+    format_func: Callable[[Any], str] = str,
+    **more: Any,
+) -> Any:
     """``st.selectbox`` that stays at its choice."""
     keep(key, options)
-    chosen = st.selectbox(label, options, index, key=key, **more)
+    titles = distinct(options, format_func)
+    chosen = st.selectbox(label, options, index, key=key, format_func=titles.__getitem__, **more)
     st.session_state[_before(key)] = chosen
     return chosen
 
 
 def select_several(
-    label: str, options: Sequence[Any], default: Sequence[Any] = (), *, key: str, **more: Any
+    label: str,
+    options: Sequence[Any],
+    default: Sequence[Any] = (),
+    *,
+    key: str,
+    format_func: Callable[[Any], str] = str,
+    **more: Any,
 ) -> list[Any]:
     """``st.multiselect`` that stays at its choices."""
     keep(key, options)
+    titles = distinct(options, format_func)
     first = {} if key in st.session_state else {"default": list(default)}
-    chosen = st.multiselect(label, options, key=key, **first, **more)
+    chosen = st.multiselect(label, options, key=key, format_func=titles.__getitem__, **first, **more)
     st.session_state[_before(key)] = chosen
     return chosen
+
+
+def distinct(options: Sequence[Any], title: Callable[[Any], str]) -> dict[Any, str]:
+    """The titles by option; of equal ones all but the last get a number. What is new stands first in a list, so that the
+    others keep theirs.
+    """
+    titles: dict[Any, str] = {}
+    taken: set[str] = set()
+    for option in reversed(options):
+        said = str(title(option))
+        numbered = (f"{said} ({number})" for number in count(2))
+        titles[option] = said if said not in taken else next(one for one in numbered if one not in taken)
+        taken.add(titles[option])
+    return titles
 
 
 def keep(key: str, options: Collection[Any]) -> bool:

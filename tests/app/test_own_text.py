@@ -1,6 +1,7 @@
 """A text of one's own on the Data page: kept, listed, opened again, and trained on."""
 
 import io
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -141,3 +142,17 @@ def test_train_tells_whether_the_text_is_enough(open_page, lang):
     app = open_page("train", corpus="file", file=upload.path.parent.name, tokenizer="byte", lang=lang)
     wanted = "tokens per parameter" if lang == "en" else "个词元 ÷"
     assert any(wanted in caption.value for caption in app.caption)
+
+
+def test_of_two_texts_that_are_called_alike_the_one_just_written_is_shown(open_page):
+    app = open_page("data", corpus="file")
+    first, second = STORY, STORY[:-3] + "!!\n"  # the same beginning and size
+    for text in (first, second):
+        if [button for button in app.button if button.key == "data.write"]:
+            press(app, "data.write")
+        write(app, text)
+        press(app, "own.look")
+        app.run()  # what the boxes say now
+    assert Path(app.selectbox(key="data.file").value).read_text(encoding="utf-8") == second
+    assert len(set(app.selectbox(key="data.file").options)) == len(app.selectbox(key="data.file").options)
+

@@ -10,8 +10,11 @@ from playground.errors import PlaygroundError
 from playground.text import uploads
 from playground.ui import links
 from playground.ui.amounts import bytes_of
+from playground.ui.choose import name_of
 from playground.ui.language import t
-from playground.ui.messages import show
+from playground.ui.messages import plain, show
+from playground.ui.select import keep as stay
+from playground.ui.select import select
 from playground.ui.text_choice import let_go
 
 
@@ -34,10 +37,11 @@ def bring_file(key: str, kinds: Sequence[str]) -> str | None:
     kept = {str(each.path): each for each in uploads.uploads() if each.path.suffix.lower() in kinds}
     if not kept:
         return None
+    stay(f"{key}.file", kept)
     if state.get(f"{key}.file") not in kept:
         state[f"{key}.file"] = next(iter(kept))
     title = lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}"
-    return st.selectbox(t("Your files"), list(kept), format_func=title, key=f"{key}.file")
+    return select(t("Your files"), list(kept), format_func=title, key=f"{key}.file")
 
 
 def keep(key: str, brought: Any) -> None:
@@ -56,18 +60,22 @@ def keep(key: str, brought: Any) -> None:
 
 def bring_model() -> None:
     """A folder of Hugging Face's, as a zip file or where it lies on this machine, as a run to start from."""
-    with st.popover(t("Bring a model from elsewhere"), icon=":material/upload:"):
+    state = st.session_state
+    if loaded := state.pop("finetune.model.loaded", None):
+        state["finetune.model"] = False  # what unfolds folds again: the model stands in the box above it
+        st.toast(t("Loaded: {name}", name=plain(loaded)), icon=":material/check:")
+    with st.popover(t("Bring a model from elsewhere"), icon=":material/upload:", key="finetune.model", on_change="rerun"):
         st.write(
             t(
                 "A Hugging Face folder of a Llama, GPT-2 or BERT model: config.json, tokenizer.json and model.safetensors."
             )
         )
         place = st.text_input(t("Its folder on this machine"), key="finetune.model.path")
-        turn = st.session_state.setdefault("finetune.model.turn", 0)
+        turn = state.setdefault("finetune.model.turn", 0)
         packed = st.file_uploader(t("Or a zip file of it"), type=["zip"], key=f"finetune.model.zip.{turn}")
         if st.button(t("Load it"), key="finetune.model.load", disabled=not (place.strip() or packed)):
             load_model(place.strip(), packed)
-        if error := st.session_state.get("finetune.model.error"):
+        if error := state.get("finetune.model.error"):
             show(error)
 
 
@@ -81,6 +89,7 @@ def load_model(place: str, packed: Any) -> None:
     try:
         with st.spinner(t("Reading the model")):
             run = import_zip(packed) if packed is not None else import_folder(Path(place).expanduser())
+        st.session_state["finetune.model.loaded"] = name_of(run)
         links.remember(parent=run.id)  # the box above is drawn already: it takes its model from the address
     except (PlaygroundError, SpecError) as error:
         st.session_state["finetune.model.error"] = error
