@@ -12,7 +12,7 @@ from playground.text.corpora import CORPORA
 from playground.text.prepare import Prepared, find, load
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.ui import controls, enough, links, own_text, text_views
-from playground.ui.frame import page_title
+from playground.ui.frame import into_sight, page_title
 from playground.ui.language import t
 from playground.ui.messages import empty, fragment, show, shown_errors
 from playground.ui.text_choice import choose_text
@@ -39,7 +39,7 @@ def page() -> None:
             own_text.desk(st.session_state.get("data.cut") or TokenizerSpec())
             if spec is None:
                 return
-            st.caption(t("As it was last kept:"))
+            st.container(key="data-kept").caption(t("As it was last kept:"))
         else:
             own_text.close()
         if spec is None:
@@ -51,6 +51,8 @@ def page() -> None:
         prepared = ready(spec)
         if prepared is not None:
             look(prepared)
+            if st.session_state.pop("own.look.asked", False):
+                into_sight("data-kept")
 
 
 def ready(spec: DataSpec) -> Prepared | None:

@@ -1,5 +1,7 @@
 """Amounts as people read them: three digits and a unit."""
 
+from playground.ui.language import t
+
 
 def large(n: float) -> str:
     """12 345 678 → "12.3 M"."""
@@ -18,10 +20,10 @@ def bytes_of(n: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """95 → "1.6 min"."""
-    units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    size, unit = next((each for each in units if seconds >= each[0]), units[-1])
-    return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
+    """95 → "1.6 min", in the person's language."""
+    units = ((86_400, t("{n} d")), (3600, t("{n} h")), (60, t("{n} min")), (1, t("{n} s")))
+    size, said = next((each for each in units if seconds >= each[0]), units[-1])
+    return said.format(n=f"{seconds / size:.{0 if seconds >= 10 * size else 1}f}")
 
 
 def _three(value: float) -> str:

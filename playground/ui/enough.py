@@ -121,7 +121,7 @@ def show_gauge(key: str, text: Estimate) -> None:
         said=said,
         place=place(ratio) if text.tokens else None,
         marks=[(place(mark), f"{mark:g}") for mark in MARKS],
-        zones=[t("by heart"), t("little"), t("enough"), t("plenty"), t("more than it needs")],
+        zones=[t("by heart"), t("little"), t("enough"), t("plenty"), t("to spare")],
         unit=t("tokens per parameter"),
         colour=ARCHITECTURE[model.architecture],
         alt=f"{said}. {verdict(ratio)}" if text.tokens else said,
@@ -178,7 +178,7 @@ def line(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> str:
     seen = training.steps * training.batch_size * model.context_length
     return " ".join(
         (
-            amounts(text, count) + ".",
+            t("{amounts}.", amounts=amounts(text, count)),
             t("The run reads the text about {times} times.", times=few(seen / max(1, text.tokens))),
             verdict(text.tokens / count),
         )

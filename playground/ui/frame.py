@@ -1,11 +1,12 @@
 """What surrounds every page: language, presentation mode, spacing and type."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 
 from playground.ui import controls, links
-from playground.ui.language import LANGUAGES, browser_language, language, t
+from playground.ui.language import FOLDER, LANGUAGES, browser_language, language, t
 from playground.ui.share import share
 
 STYLE = (Path(__file__).parent / "frame.css").read_text(encoding="utf-8")
@@ -37,12 +38,30 @@ def frame() -> None:
     )
     with st.container(key="frame-history"):
         st.html(f"<script>{SCRIPTS}</script>", unsafe_allow_javascript=True)
-    st.html(f"<style>{STYLE}{PRESENTING if presenting() else ''}{controls.style()}</style>")
+    words = own_words(chosen)
+    st.html(f"<style>{STYLE}{words}{PRESENTING if presenting() else ''}{controls.style()}</style>")
+
+
+@lru_cache
+def own_words(language: str) -> str:
+    """The style that puts a language's words in the place of Streamlit's English ones; empty for English."""
+    path = FOLDER / language / "streamlit.css"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def presenting() -> bool:
     """Whether the page is shown to a room."""
     return bool(st.session_state.get("present"))
+
+
+def into_sight(key: str) -> None:
+    """Moves the page, once it is drawn, so that the container of that key stands at its top."""
+    turn = st.session_state["frame.turn"] = st.session_state.get("frame.turn", 0) + 1
+    find = f"document.querySelector('.st-key-{key}')"
+    with st.container(key="frame-sight"):
+        st.html(
+            f"<script>/* {turn} */ {find}?.scrollIntoView({{ block: 'start' }});</script>", unsafe_allow_javascript=True
+        )
 
 
 def page_title(title: str, sentence: str) -> None:

@@ -31,6 +31,14 @@ def is_being_written() -> bool:
     return st.session_state.get("own.open") == NEW and bool(st.session_state.get("own.draft"))
 
 
+def begin() -> None:
+    """A new text is chosen, and the box that it is written in comes into sight: on a phone it is a screen further down."""
+    state = st.session_state
+    state["data.file"] = NEW
+    state["own.begun"] = state.get("own.begun", 0) + 1
+    state["own.wanted"] = state["own.begun"]
+
+
 def close() -> None:
     """Another text is looked at: the page opens with that one the next time."""
     st.session_state.pop("own.open", None)
@@ -56,6 +64,7 @@ def desk(tokenizer: TokenizerSpec) -> None:
         label=t("Your text"),
         placeholder=t("Write or paste a text here: a story, letters, recipes, song texts, your own notes …"),
         longest=uploads.MOST,
+        wanted=state.pop("own.wanted", 0),
     )
     if written is not None:
         state["own.text"] = written
@@ -95,6 +104,7 @@ def _ways_on(text: str, tokenizer: TokenizerSpec) -> None:
     state = st.session_state
     state["own.kept"] = state["own.open"] = kept
     state.pop("own.draft", None)
+    state["own.look.asked"] = look
     if train:
         state["draft.data"] = DataSpec("file", path=kept, tokenizer=tokenizer).to_dict()
         links.go("train")

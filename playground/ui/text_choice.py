@@ -239,7 +239,7 @@ def _file() -> str | None:
         state["data.file"] = own_text.NEW
         return None
     if st.button(t("Write or paste a text"), icon=":material/edit:", key="data.write", width="stretch"):
-        state["data.file"] = own_text.NEW
+        own_text.begin()
     keep("data.file", (*kept, own_text.NEW))
     if state.get("data.file") not in (*kept, own_text.NEW):
         state["data.file"] = next(iter(kept))

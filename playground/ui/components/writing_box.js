@@ -35,5 +35,10 @@ export default function ({ data, parentElement, setStateValue }) {
     box.setRangeText(text.slice(0, box.maxLength), box.selectionStart, box.selectionEnd, "end");
     send();
   };
+  if (data.wanted && root.wanted !== data.wanted) {
+    root.wanted = data.wanted;
+    box.focus({ preventScroll: true });
+    box.scrollIntoView({ block: "nearest" });
+  }
   return whenGone(parentElement, () => clearTimeout(root.timer));
 }

@@ -120,7 +120,7 @@ def choose_heads(harm: Any, part: str, how: str) -> list[tuple[int, int]]:
     n_layers, n_heads = harm.shape
     off = pairs("off", n_layers, n_heads)
     shares = np.clip(harm / max(np.abs(harm).max(), FLOOR), -1, 1)[:, :, None, None]
-    labels = [[f"{harm[i, j]:+.2f}".replace("-0.00", "+0.00") for j in range(n_heads)] for i in range(n_layers)]
+    labels = [[f"{harm[i, j]:+.2f}".replace("-0.00", "+0.00").replace("-", "−") for j in range(n_heads)] for i in range(n_layers)]
     tips = [[t("Alone, changing it changes the loss by {harm:+.3f} nats a token. Click to switch it.", harm=harm[i, j])
              for j in range(n_heads)] for i in range(n_layers)]  # fmt: skip
     clicked = heads_grid(shares, f"{VIEW}.grid.{part}", labels, tips, None, off, diverging=True, warm=True)
