@@ -23,6 +23,7 @@ PIECE = 1 << 13  # the most characters encoded as one string
 SPAN = 1 << 16  # bytes of each part of a sample
 TRAIN, VALIDATION = 0, 1
 RECORD = np.dtype([("hash", "<u8"), ("source", "<u8"), ("target", "<u8")])  # the sizes are bytes
+SHORT = 4  # times less than was asked for is too little to validate on
 FEW = 1 << 12  # documents up to which the split is balanced by their bytes
 
 
@@ -115,7 +116,10 @@ class Spool:
         return begin + min(starts, key=lambda i: abs(i - aim), default=last - begin)
 
     def _choose(self, fraction: float) -> np.ndarray:
-        """The hashes that validate: in their order, those that fit into ``fraction`` of the bytes."""
+        """The hashes that validate: in their order, those that fit into ``fraction`` of the bytes.
+
+        Where hardly anything fits, as with a few chapters and a title page, it is the one nearest to that size.
+        """
         index = np.fromfile(self._index, RECORD)
         hashes, place = np.unique(index["hash"], return_inverse=True)
         if len(hashes) < 2:
@@ -125,11 +129,13 @@ class Spool:
             )
         sizes = np.bincount(place, weights=(index["source"] + index["target"]).astype(float))
         room = fraction * sizes.sum() * 1.01
-        chosen = []
+        wanted, chosen = room, []
         for digest, size in zip(hashes, sizes, strict=True):
             if size <= room:
                 chosen.append(digest)
                 room -= size
+        if wanted - room < wanted / SHORT and (fitting := np.flatnonzero(sizes <= sizes.sum() / 2)).size:
+            return hashes[fitting[[np.abs(np.log(np.maximum(sizes[fitting], 1) / wanted)).argmin()]]]
         return np.array(chosen or [hashes[np.argmin(sizes)]])
 
     def _records(self) -> Iterator[tuple[int, int, int, int]]:
