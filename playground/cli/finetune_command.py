@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.spec import ModelSpec, SpecError
-from playground.cli.settings import given, parse_settings
+from playground.cli.settings import check_once, given, parse_settings
 from playground.cli.train_command import data_from, detach, train_each
 from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig, TrainingSpec
@@ -97,6 +97,7 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
     name, _, step = options.parent.rpartition("@")
     parent, step = (store.get(name), int(step)) if name and step.isdigit() else (store.get(options.parent), None)
     changes = parse_settings(options.set, GROUPS)
+    check_once(options, changes)
     tuned = {"task": options.task, "method": options.method, **changes["finetune"]}
     short = {"rank": options.rank, "last_layers": options.last_layers}
     tuned |= {key: value for key, value in short.items() if value is not None}
@@ -126,7 +127,7 @@ def _check_groups(task: str, options: argparse.Namespace, changes: dict[str, dic
     names = [f"{name}_column" for name in UNREAD[task]] + (["option"] if labelled else ["share", "shares"])
     if unread := given(options, *names, *([] if task == "answer" else ["template"])):
         raise SpecError(f"The task {task} does not read {', '.join(unread)}.", f"Leave out {', '.join(unread)}.")
-    if options.share is not None and options.shares is not None:
+    if options.shares is not None and (options.share is not None or "share" in changes["labelled"]):
         raise SpecError("--share and --shares both say how much of the labels is used.", "Give one of the two.")
     if options.seeds < 1:
         raise SpecError(f"--seeds cannot be {options.seeds:,}.", "Choose a whole number from 1.")

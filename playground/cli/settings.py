@@ -42,6 +42,26 @@ def given(options: argparse.Namespace, *names: str) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in said if getattr(options, name) != []]
 
 
+TWICE = {  # fields that --set can change and that have an option of their own
+    "training": ("objective", "steps", "lr", "batch_size", "seed", "device"),
+    "data": ("text_column", "source_column", "target_column", "encoding", "template"),
+    "labelled": ("text_column", "label_column", "encoding", "share"),
+    "finetune": ("rank", "matrices", "last_layers"),
+}
+
+
+def check_once(options: argparse.Namespace, changes: dict[str, dict[str, Any]]) -> None:
+    """Refuses a value that an option and ``--set`` both give: one of them would be passed over in silence.
+
+    Raises:
+        SpecError: with the names of both.
+    """
+    for group, names in TWICE.items():
+        for name in names:
+            if name in changes.get(group, ()) and hasattr(options, name) and (option := given(options, name)):
+                raise SpecError(f"{option[0]} and --set {group}.{name} say the same.", "Give one of the two.")
+
+
 def convert(text: str, kind: Any, name: str) -> Any:
     """The text as the type that the field has; ``none`` where None is allowed."""
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)

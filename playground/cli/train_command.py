@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.cli.settings import given, loose, parse_settings
+from playground.cli.settings import check_once, given, loose, parse_settings
 from playground.errors import PlaygroundError
 from playground.runs.branch import branch
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text.corpora import CORPORA
-from playground.text.spec import DataSpec, TokenizerSpec
+from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 from playground.training.reproduce import nearest_preset
 
 if TYPE_CHECKING:
@@ -229,6 +229,8 @@ def tokenizer_from(text: str) -> TokenizerSpec:
     kind, _, size = text.partition(":")
     if size and not size.isdigit():
         raise SpecError(f"{size!r} is not a vocabulary size.", "Write for example --tokenizer bpe:2000.")
+    if kind == "byte" and size and int(size) != BASE_SIZE:
+        raise SpecError(f"The vocabulary of bytes always has {BASE_SIZE} tokens.", "Write --tokenizer byte.")
     return TokenizerSpec(kind, int(size)) if size else TokenizerSpec(kind)
 
 
@@ -239,6 +241,7 @@ def _changes(options: argparse.Namespace) -> dict[str, dict]:
         if name in OWN_OPTIONS:
             raise SpecError(f"{name} has an option of its own.", f"Use {OWN_OPTIONS[name]}.")
     changes = parse_settings(options.set, {"model": ModelSpec, "training": TrainingSpec, "data": DataSpec})
+    check_once(options, changes)
     short = {"objective": options.objective, "steps": options.steps, "lr": options.lr, "batch_size": options.batch_size,
              "seed": options.seed, "device": options.device}  # fmt: skip
     changes["training"] = {**{k: v for k, v in short.items() if v is not None}, **changes["training"]}

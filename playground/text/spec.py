@@ -44,7 +44,7 @@ class TokenizerSpec:
         size = self.vocab_size
         if isinstance(size, bool) or not isinstance(size, int) or not BASE_SIZE <= size <= LARGEST_VOCABULARY:
             raise PlaygroundError(
-                f"A vocabulary cannot have {size!r} tokens.",
+                f"A vocabulary of {f'{size:,}' if type(size) is int else repr(size)} cannot be.",
                 f"Choose {BASE_SIZE} (256 bytes, {len(SPECIALS)} special tokens) to {LARGEST_VOCABULARY:,}.",
             )
 

@@ -204,6 +204,8 @@ def test_pairs_that_the_model_does_not_read_whole_are_told(parents, tmp_path, ca
         (["--data", "bible-unread", "--rank", "4"], "The method all does not read --rank"),
         (["--data", "bible-unread", "--method", "lora", "--last-layers", "1"], "The method lora does not read --last-layers"),
         (["--data", "bible-unread", "--share", "0.5", "--shares", "0.1,1"], "Give one of the two"),
+        (["--data", "bible-unread", "--set", "labelled.share=0.5", "--shares", "0.1,1"], "Give one of the two"),
+        (["--data", "bible-unread", "--share", "0.5", "--set", "labelled.share=1"], "say the same"),
         (["--data", "bible-unread", "--seeds", "0"], "--seeds cannot be 0"),
         (["--data", "python-docs", "--task", "language", "--shares", "0.5,1"], "does not read --shares"),
         (["--data", "bible-unread", "--task", "language", "--share", "0.5"], "does not read --share"),
