@@ -132,7 +132,7 @@ def test_other_peoples_tokenizers_cut_as_in_their_own_library(browser, tmp_path,
     (tmp_path / "tokenizer.json").write_text(found)
     tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
     page = opened(browser, tmp_path, tokenizer)
-    for text in (*TEXTS, "Don't stop: NAÏVE “cats”, 3 cats' mats… x" + "y" * 120, " the cat  sat "):
+    for text in (*TEXTS, "Don't stop: NAÏVE “cats”, 3 cats' mats… x" + "y" * 120, " the cat  sat ", "한국어 ꀀꀁ 中文 豈"):
         ids = page.evaluate("text => demo.encode(text)", text)
         assert ids == inner.encode(text, add_special_tokens=False).ids, text
         assert page.evaluate("ids => demo.decode(ids)", ids) == tokenizer.decode(ids), text
