@@ -130,7 +130,7 @@ def _shorter(longest: int, exact: int, context: int | None, usual: int) -> tuple
     if context is not None and not 1 <= context <= exact:
         raise PlaygroundError(f"This model cannot read {context} tokens at once.", f"Choose 1 to {exact}.")
     length = context or min(exact, usual)
-    return length, () if length == longest else (f"It reads {length:,} tokens at once here; it could read {longest:,}.",)
+    return length, () if length == longest else (f"Tokens that it reads at once here: {length:,} (it could read {longest:,}).",)
 
 
 def _llama(config: Config, kind: str, context: int | None) -> Found:

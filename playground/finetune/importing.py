@@ -167,6 +167,7 @@ def _import(folder: Path, store: RunStore, name: str | None, called: str, contex
     found = found_by(known, config) if known else elsewhere.found_in(config, context)
     _check_memory(found.spec)
     tokenizer = _tokenizer(folder, config, found.spec)
+    _check_room(found.spec, tokenizer)
     with ExitStack() as opened:
         weights = _Weights(folder, found, opened)
         tensors = known_weights(known, found, weights.take) if known else elsewhere.renamed(found, weights.take)
@@ -217,6 +218,16 @@ def _check_memory(spec: ModelSpec) -> None:
             f"This model has {count:,} parameters; opening it takes {8 * count / 2**30:.1f} GiB of memory, "
             f"and {free / 2**30:.1f} GiB are free.",
             "Choose a smaller one, or close other programs.",
+        )
+
+
+def _check_room(spec: ModelSpec, tokenizer: Tokenizer) -> None:
+    """A text stands within the frame, and at least one token of it has to."""
+    frame = sum(map(len, tokenizer.frame))
+    if spec.context_length <= frame:
+        raise PlaygroundError(
+            f"A context of {spec.context_length} leaves no room for a text.",
+            f"Choose {frame + 1} or more: around each text stand [CLS] and [SEP], or what this model has in their place.",
         )
 
 

@@ -318,6 +318,15 @@ def test_blanks_are_read_within_the_tokens_around_every_text(tmp_path, store):
     assert blank.likeliest[0][1] == pytest.approx(shares.max().item(), rel=1e-4)
 
 
+def test_a_context_with_no_room_within_the_frame_is_refused(tmp_path, store):
+    """[CLS] and [SEP] alone fill a context of 2: every text would be cut to nothing."""
+    write(tmp_path / "bert", "bert")
+    with pytest.raises(PlaygroundError, match="no room") as refused:
+        import_folder(tmp_path / "bert", store, context=2)
+    assert refused.value.hint.startswith("Choose 3 or more")
+    assert import_folder(tmp_path / "bert", store, context=3).about()["notes"][0].startswith("Tokens that it reads at once here: 3 (")
+
+
 def test_it_is_exported_as_what_it_was(tmp_path, store):
     write(tmp_path / "gpt2", "gpt2")
     change(tmp_path / "gpt2", activation_function="gelu_new")
