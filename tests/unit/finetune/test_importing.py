@@ -324,7 +324,8 @@ def test_a_context_with_no_room_within_the_frame_is_refused(tmp_path, store):
     with pytest.raises(PlaygroundError, match="no room") as refused:
         import_folder(tmp_path / "bert", store, context=2)
     assert refused.value.hint.startswith("Choose 3 or more")
-    assert import_folder(tmp_path / "bert", store, context=3).about()["notes"][0].startswith("Tokens that it reads at once here: 3 (")
+    (note,) = import_folder(tmp_path / "bert", store, context=3).about()["notes"]
+    assert note.startswith("Tokens that it reads at once here: 3 (")
 
 
 def test_it_is_exported_as_what_it_was(tmp_path, store):
