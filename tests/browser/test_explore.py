@@ -230,7 +230,7 @@ def test_a_translator_looks_where_the_number_stands(new_page):
     for key in (*["ArrowDown"] * 9, *["ArrowRight"] * 11):
         page.keyboard.press(key)
     told = page.locator(".told").last.inner_text()
-    assert re.search(r"query 2 · key 7 · weight 0\.[3-9]", told), told
+    assert re.search(r"query →\s7 · key 7 · weight 0\.[3-9]", told), told
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -80,7 +80,9 @@ def test_a_head_whose_attention_moved_is_shown_before_and_after_and_in_explore(n
         grid.press(key)
     with_head(1, 2).wait_for()
     assert page.locator("canvas[data-shape]").count() == 3, "all heads, and the one before and after"
-    page.get_by_role("link", name="Look at both in Explore").click()
+    link = page.get_by_role("link", name="Look at both in Explore")
+    expect(link).to_have_attribute("href", re.compile("layer=1&head=2"), timeout=60_000)  # drawn after the pictures
+    link.click()
     wait_idle(page)
     page.get_by_role("heading", name="Layer 1, head 2").wait_for()
     assert page.get_by_text(re.compile("^An encoder that read the Bible, step 4,000: ")).is_visible()
