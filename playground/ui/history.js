@@ -1,12 +1,17 @@
 // Streamlit makes a step of the browser's history of every change of the address, so that "back" would undo a typed
-// text key by key. Only another page, run or view is a step; everything else replaces the address in place.
+// text key by key. Only another page is a step, and a run or view that somebody chose; everything else replaces the
+// address in place, also the run and view that a page fills in by itself while it opens.
 if (!history.pushState.calm) {
-  const push = history.pushState.bind(history);
-  const place = (address) => {
-    const { pathname, searchParams } = new URL(address, location.href);
-    return [pathname.replace(/\/$/, ""), ...["run", "view"].map((name) => searchParams.get(name))].join(" ");
+  const push = history.pushState.bind(history), replace = history.replaceState.bind(history);
+  const page = ({ pathname }) => pathname.replace(/\/$/, "");
+  const shown = ({ searchParams }) => ["run", "view"].map((name) => searchParams.get(name)).join(" ");
+  let touched = false;
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, true);
+  history.pushState = (state, title, address) => {
+    const [from, to] = [new URL(location.href), new URL(address || "", location.href)];
+    const step = !address || page(from) !== page(to) || (touched && shown(from) !== shown(to));
+    if (step) touched = false;
+    (step ? push : replace)(state, title, address);
   };
-  history.pushState = (state, title, address) =>
-    (address && place(address) === place(location.href) ? history.replaceState.bind(history) : push)(state, title, address);
   history.pushState.calm = true;
 }

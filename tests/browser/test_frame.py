@@ -62,6 +62,27 @@ def test_back_leads_to_the_page_before_and_not_through_every_key(new_page):
     assert page.locator("textarea").first.input_value() == "And God said unto the people"
 
 
+def test_back_leads_over_what_a_page_filled_in_by_itself(new_page):
+    page = new_page("/build")
+    page.get_by_role("link", name="Explore").first.click()
+    page.wait_for_url("**/explore**view=**")
+    wait_idle(page)
+    page.go_back()
+    page.get_by_role("heading", name="Build a model").wait_for()
+    wait_idle(page)
+    assert "/build" in page.url and "view=" not in page.url and "run=" not in page.url
+
+
+def test_back_leads_to_the_view_that_was_chosen_before(new_page):
+    page = new_page("/explore?run=bible-decoder")
+    page.wait_for_url("**view=attention**")
+    page.get_by_text("Predictions", exact=True).click()
+    page.wait_for_url("**view=predictions**")
+    wait_idle(page)
+    page.go_back()
+    page.wait_for_url("**view=attention**")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_main_button_can_be_read_also_while_it_cannot_be_pressed(new_page, scheme):
     page = new_page("/finetune", scheme=scheme)

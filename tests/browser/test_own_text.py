@@ -88,9 +88,24 @@ def test_a_smaller_model_is_a_click_away(new_page):
     assert page.get_by_label("Your text").input_value() == "".join(LINES)
 
 
-@pytest.mark.tried_again(reason="a click while the page is still being drawn for the first time can be lost")
+@pytest.mark.tried_again("a click while the page is still being drawn for the first time can be lost")
 def test_a_phone_writes_too(new_page):
     page, box = open_box(new_page, size=PHONE, scheme="dark")
     box.fill("".join(LINES))
     eventually(page, lambda: place(page) > 0)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_on_a_phone_the_box_comes_into_sight_and_then_its_tokens(new_page, home, monkeypatch):
+    from playwright.sync_api import expect
+
+    from playground.text import uploads
+
+    monkeypatch.setenv("PLAYGROUND_HOME", str(home))
+    uploads.write("There is a text already.\n" + "".join(LINES))
+    page, box = open_box(new_page, size=PHONE)
+    expect(box).to_be_in_viewport(ratio=0.9)
+    assert box.evaluate("box => box.getRootNode().activeElement === box")
+    page.keyboard.insert_text("At once, without a tap.\n" + "".join(LINES))
+    page.get_by_role("button", name="See it as tokens").click()
+    expect(page.locator(".st-key-data-headline").get_by_text("Tokens", exact=True)).to_be_in_viewport()
