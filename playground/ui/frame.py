@@ -30,7 +30,7 @@ def frame() -> None:
         presenting_help = t("For a projector: larger type, no side controls")
         st.toggle(":material/co_present:", key="present", help=presenting_help)
         share()
-    chosen = st.session_state["lang"]
+    chosen = language()  # not what the switch holds: a browser can send that nothing is chosen
     links.remember(
         lang=chosen if chosen != browser_language() else None,
         present="1" if presenting() else None,

@@ -61,3 +61,10 @@ def test_a_filter_of_the_runs_stays(open_page, in_the_other_language):
     in_the_other_language()
     app.run()
     assert app.multiselect(key="runs.kinds").value == ["decoder"]
+
+
+def test_a_switch_that_says_nothing_leaves_the_language_of_the_address(open_page):
+    app = open_page("runs", lang="zh")
+    app.session_state["lang"] = None
+    app.run()
+    assert not app.exception and app.title[0].value == "实验"
