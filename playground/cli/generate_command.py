@@ -67,15 +67,15 @@ def _check_numbers(options: argparse.Namespace) -> None:
 def _check_use(options: argparse.Namespace, folder: RunFolder, fills: bool) -> None:
     """Nothing that was written may be passed over in silence."""
     if fills:
-        unread = given(options, "tokens", *CHANCE, "repetition_penalty", "greedy", "beams")
+        unread = given(options, "tokens", *CHANCE, "repetition_penalty", "greedy", "beams", "seed")
         why = f"{folder.name} fills in hidden words"
     elif options.beams is not None:
-        unread = given(options, *CHANCE, "repetition_penalty", "greedy")
+        unread = given(options, *CHANCE, "repetition_penalty", "greedy", "seed")
         why = "Beam search looks for the likeliest text"
         if options.engine == "onnx":
             raise PlaygroundError("Beam search needs PyTorch.", "Leave out --with onnx, or --beams.")
     elif options.greedy:
-        unread, why = given(options, *CHANCE), "--greedy always takes the likeliest token"
+        unread, why = given(options, *CHANCE, "seed"), "--greedy always takes the likeliest token"
     else:
         return
     if unread:

@@ -148,6 +148,8 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         (["generate", "RUN", "--beams", "2", "--temperature", "0"], "so --temperature would change nothing"),
         (["generate", "RUN", "--beams", "2", "--repetition-penalty", "2"], "so --repetition-penalty would change nothing"),
         (["generate", "RUN", "--greedy", "--top-p", "0.5"], "so --top-p would change nothing"),
+        (["generate", "RUN", "--greedy", "--seed", "3"], "so --seed would change nothing"),
+        (["generate", "RUN", "--beams", "2", "--seed", "3"], "so --seed would change nothing"),
         (["generate", "RUN", "--temperature", "0", "--min-p", "0.1"], "so --min-p would change nothing"),
         (["train", "--seed", "99999999999"], "seed is 99,999,999,999, outside 0 to 2,147,483,647."),
         (["runs", "pause", "RUN"], "is not running"),
