@@ -6,7 +6,9 @@ if (!history.pushState.calm) {
   const page = ({ pathname }) => pathname.replace(/\/$/, "");
   const shown = ({ searchParams }) => ["run", "view"].map((name) => searchParams.get(name)).join(" ");
   let touched = false;
-  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, true);
+  for (const kind of ["pointerdown", "keydown"]) {
+    addEventListener(kind, ({ target }) => { touched = !target.closest?.("a[href]"); }, true); // a link opens another page
+  }
   history.pushState = (state, title, address) => {
     const [from, to] = [new URL(location.href), new URL(address || "", location.href)];
     const step = !address || page(from) !== page(to) || (touched && shown(from) !== shown(to));
