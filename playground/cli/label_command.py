@@ -64,8 +64,10 @@ def label_file(labeller: "Labeller", source: Path, options: argparse.Namespace) 
     from playground.finetune.labeller import label_table
 
     target = Path(options.to).expanduser() if options.to else source.with_name(f"{source.stem}-labelled.csv")
-    told = lambda n: print(f"\rRows: {n:,}", end="", file=sys.stderr, flush=True)
+    in_place = lambda text: print(f"\r{text}", end="", file=sys.stderr, flush=True) if sys.stderr.isatty() else None
+    told = lambda n: in_place(f"Rows: {n:,}")
     notes: list[str] = []
     n = label_table(labeller, str(source), options.text_column, target, told, tell=notes.extend, encoding=options.encoding)
-    print(f"\r{n:,} {'row' if n == 1 else 'rows'} labelled: {target}")
+    in_place("")
+    print(f"{n:,} {'row' if n == 1 else 'rows'} labelled: {target}")
     tell_notes(notes)

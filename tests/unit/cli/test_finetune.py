@@ -72,9 +72,9 @@ def test_label_takes_the_encoding_and_tells_what_it_guessed(tuned, tmp_path, cap
     for named, said in ([], True), (["--encoding", "koi8-r"], False):
         assert main(["label", tuned.id, str(path), "--to", str(out), *named]) == 0
         assert ("texts.txt is read as koi8-r. That is a guess" in capsys.readouterr().err) == said
-        assert [row["text"] for row in csv.DictReader(open(out, newline=""))] == lines
+        assert [row["text"] for row in csv.DictReader(out.read_text().splitlines())] == lines
     assert main(["label", tuned.id, str(path), "--to", str(out), "--encoding", "cp1251"]) == 0
-    assert [row["text"] for row in csv.DictReader(open(out, newline=""))] != lines
+    assert [row["text"] for row in csv.DictReader(out.read_text().splitlines())] != lines
     assert main(["label", tuned.id, str(path), "--encoding", "hex"]) == 2
     assert "There is no text encoding 'hex'." in capsys.readouterr().err
 
