@@ -39,14 +39,22 @@ from playground.text.spec import SPECIALS
 if TYPE_CHECKING:
     import tokenizers
 
-HAN = "㐀-䶿一-鿿豈-﫿"
+
+def _words(han: str) -> str:
+    """The pattern of ``word``, given the Chinese characters, each of which stands alone."""
+    return (
+        rf"[{han}]| ?(?:(?![{han}])[\p{{L}}\p{{M}}])+| ?\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]"
+        r"|\n|[^\S\n]+(?!\S)|[^\S\n]"
+    )
+
+
 # A line end is always cut from what follows it, so cutting a text after "\n" changes no token.
 PATTERNS = {
     "bpe": r" ?[\p{L}\p{M}]+| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\n+|[^\S\n]+(?!\S)|[^\S\n]+",
     "char": r"[\s\S]",
-    "word": rf"[{HAN}]| ?(?:(?![{HAN}])[\p{{L}}\p{{M}}])+| ?\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]"
-    r"|\n|[^\S\n]+(?!\S)|[^\S\n]",
+    "word": _words("\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"),
 }
+EARLIER = {_words("\u3400-\u4dbf\u4e00-\u9fff\u8c48-\ufaff"): "word"}  # of older files: it took Korean for Chinese
 SPACED = ("bpe", "word")  # kinds whose tokens hold the space before a word
 MASK = SPECIALS[3]
 
@@ -303,6 +311,8 @@ def _kind(state: dict) -> str:
     pattern = steps[0].get("pattern", {}).get("Regex")
     special = {token["content"]: token["id"] for token in state.get("added_tokens", [])}
     if steps[-1].get("type") == "ByteLevel" and special == {name: i for i, name in enumerate(SPECIALS)}:
+        if pattern in EARLIER:
+            return EARLIER[pattern]
         for kind in ("byte", *PATTERNS):
             if PATTERNS.get(kind) == pattern:
                 return kind

@@ -183,6 +183,20 @@ def test_frequent_characters_and_words_get_the_tokens():
     assert words.pieces(range(BASE_SIZE, words.size)) == [" apple"]
 
 
+def test_a_korean_word_is_a_word_and_older_files_are_read_as_they_were_written(tmp_path):
+    text = "사과 사과 사과 나무\n" * 3
+    words = learn(TokenizerSpec("word", BASE_SIZE + 2), lambda: [text])
+    assert words.pieces(words.encode("사과 사과")) == ["사과", " 사과"]
+    words.save(tmp_path / "new.json")
+    old = json.loads((tmp_path / "new.json").read_text())
+    split = old["pre_tokenizer"]["pretokenizers"][0]["pattern"]
+    split["Regex"] = split["Regex"].replace("\uf900", "\u8c48")
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    found = Tokenizer.load(tmp_path / "old.json")
+    assert found.kind == "word" and found.fingerprint != words.fingerprint
+    assert found.decode(found.encode(text)) == text
+
+
 def test_a_cut_character_shows_as_its_byte():
     tokenizer = trained("byte")
     assert tokenizer.pieces(tokenizer.encode("é")) == ["\\xc3", "\\xa9"]
