@@ -54,6 +54,7 @@ def test_what_masked_training_hides_is_dashed(new_page):
     ready(page)
     page.get_by_text("Hide tokens, as masked training does").click()
     page.locator(".token.dashed", has_text="<mask>").nth(20).wait_for()
+    wait_idle(page)  # until then, the strip of before may stand there too
     few, all_of_them = page.locator(".token.dashed").count(), page.locator(".token").count()
     share = page.get_by_role("slider", name="Share of tokens hidden")
     for _ in range(30):

@@ -33,8 +33,8 @@ def test_defaults_of_options_are_filled_in():
     ("make", "words"),
     [
         (lambda: TokenizerSpec("bqe"), "no tokenizer 'bqe'"),
-        (lambda: TokenizerSpec("bpe", 100), "100 tokens"),
-        (lambda: TokenizerSpec("bpe", True), "True tokens"),
+        (lambda: TokenizerSpec("bpe", 100), "vocabulary of 100 cannot"),
+        (lambda: TokenizerSpec("bpe", True), "vocabulary of True cannot"),
         (lambda: TokenizerSpec.from_dict({"size": 1}), "no setting 'size'"),
         (lambda: DataSpec("python-dogs"), "no corpus 'python-dogs'"),
         (lambda: DataSpec("hf:"), "no corpus 'hf:'"),
