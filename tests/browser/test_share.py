@@ -23,6 +23,7 @@ def path(link: str) -> str:
     return re.sub(r"^https?://[^/]+", "", link)
 
 
+@pytest.mark.tried_again("with no core left, a page that is drawn in the same moment folds what has just unfolded")
 def test_a_lesson_hides_what_it_is_not_about(new_page):
     page = new_page("/build?preset=gpt2-tiny&n_layers=2")
     body = open_share(page)
