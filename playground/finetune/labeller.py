@@ -71,23 +71,27 @@ class Labeller:
         Raises:
             PlaygroundError: when there is no text.
         """
-        ids = self.tokenizer.encode(clean(text))
-        if not ids:
-            raise PlaygroundError("There is no text.", "Type a sentence.")
-        return np.asarray(self.tokenizer.framed(ids, self.length))
+        return self.read(text)[0]
 
     def cuts(self, text: str) -> bool:
         """Whether a text is longer than the model reads."""
         return len(self.tokenizer.encode(clean(text))) > self.room
 
+    def read(self, text: str) -> tuple[np.ndarray, bool]:
+        """What `tokens` and `cuts` say of a text, which is encoded once. Raises as `tokens`."""
+        ids = self.tokenizer.encode(clean(text))
+        if not ids:
+            raise PlaygroundError("There is no text.", "Type a sentence.")
+        return np.asarray(self.tokenizer.framed(ids, self.length)), len(ids) > self.room
+
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Of each label, for each text ``[texts, labels]`` ("classify")."""
         found = [np.zeros((0, len(self.labels)), np.float32)]
         for start in range(0, len(texts), BATCH):
-            found.append(self._likely([self.tokens(text) for text in texts[start : start + BATCH]]))
+            found.append(self.likely([self.tokens(text) for text in texts[start : start + BATCH]]))
         return np.concatenate(found)
 
-    def _likely(self, texts: Sequence[np.ndarray]) -> np.ndarray:
+    def likely(self, texts: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities of the labels for token ids ``[texts, labels]``, or ``[texts, longest, labels]`` ("tag")."""
         return self.reader.probabilities(texts).astype(np.float32)
 
@@ -100,7 +104,7 @@ class Labeller:
         the window that shows most of what is around it.
         """
         pieces, windows, found = self._windowed(text)
-        likely = [each for i in range(0, len(windows), BATCH) for each in self._likely(windows[i : i + BATCH])]
+        likely = [each for i in range(0, len(windows), BATCH) for each in self.likely(windows[i : i + BATCH])]
         return [(piece, likely[window][place]) for piece, (window, place) in zip(pieces, found)]
 
     def window(self, text: str, word: int) -> tuple[np.ndarray, int]:
@@ -294,19 +298,22 @@ def _answers(labeller: Labeller, texts: list[str | list[str]], before: int, empt
     """What is written beside each text; counts those without words, and those that are cut.
 
     Args:
+        texts: at most ``BATCH``.
         before: how many rows came before these.
     """
     is_empty = lambda text: not "".join(text).strip()
     for number, text in enumerate(texts, before + 1):
         if is_empty(text):
             empty.add(number)
-        elif labeller.task == "classify" and labeller.cuts(text):
-            cut.add(number)
     if labeller.task == "tag":
         return [["", ""] if is_empty(text) else _tagged(labeller, text) for text in texts]
     asked = [i for i, text in enumerate(texts) if text.strip()]
     answers: list[list[str]] = [["", ""] for _ in texts]
-    for i, likely in zip(asked, labeller.probabilities([texts[i] for i in asked])):
+    read = [labeller.read(texts[i]) for i in asked]
+    for i, (_, is_cut) in zip(asked, read):
+        if is_cut:
+            cut.add(before + i + 1)
+    for i, likely in zip(asked, labeller.likely([ids for ids, _ in read]) if asked else ()):
         best = int(likely.argmax())
         answers[i] = [labeller.labels[best], f"{likely[best]:.4f}"]
     return answers

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from playground.errors import PlaygroundError
 from playground.labelled.rows import Labelled, Tagged
 from playground.text import packages
+from playground.text.cells import HAN
 
 FORMAT = 1  # of how labels are made; another number prepares every set again
 
@@ -150,7 +151,6 @@ _SAYS = re.compile(
 CHINESE_MARKS = {
     "，": "逗号", "。": "句号", "：": "冒号", "；": "分号", "？": "问号", "！": "叹号", "、": "顿号",
 }  # fmt: skip
-_HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
 def _jupyterlab_components() -> Iterator[Labelled]:
@@ -170,7 +170,7 @@ def _three_kingdoms_punctuation() -> Iterator[Tagged]:
     for number, chapter in enumerate(packages.TEXTS["three-kingdoms"].documents()):
         for paragraph in chapter.splitlines():
             for text in re.findall(r"[^。！？]{10,}[。！？]", paragraph):
-                yield _unmarked(text, _HAN, CHINESE_MARKS, str(number))
+                yield _unmarked(text, HAN, CHINESE_MARKS, str(number))
 
 
 # Code: the standard library

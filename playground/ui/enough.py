@@ -191,6 +191,12 @@ def counted(data: DataSpec) -> Estimate | None:
         return None  # to look it up takes the network
     try:
         folder = find(data)
-        return of(load(folder)) if folder else None
+        return _of_folder(str(folder)) if folder else None
     except PlaygroundError:
         return None  # said where the text is chosen
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _of_folder(folder: str) -> Estimate:
+    """The amounts of a prepared folder, which never change: to open one reads its tokenizer, and every move of a slider asks."""
+    return of(load(folder))

@@ -171,11 +171,14 @@ def test_limits_are_told(monkeypatch, tmp_path, limit, value, name, data, says):
         list(documents.READERS[path.suffix](path, name))
 
 
-def test_a_large_file_is_not_even_opened(monkeypatch, tmp_path):
-    path = tmp_path / "large.pdf"
+@pytest.mark.parametrize(
+    ("limit", "value", "says"), [("LARGEST", 100, "is larger than"), ("MOST_SECONDS", 0.0, "takes longer than")]
+)
+def test_a_large_file_is_not_even_opened_and_a_slow_reader_is_ended(monkeypatch, tmp_path, limit, value, says):
+    path = tmp_path / "short.pdf"
     path.write_bytes(pdf([["words"]]))
-    monkeypatch.setattr(documents, "LARGEST", 100)
-    with pytest.raises(PlaygroundError, match="is larger than"):
+    monkeypatch.setattr(documents, limit, value)
+    with pytest.raises(PlaygroundError, match=says):
         documents.check(path)
 
 
@@ -191,14 +194,6 @@ def test_a_reader_that_falls_is_a_sentence(monkeypatch, tmp_path):
 
     monkeypatch.setattr(documents.subprocess, "Popen", fallen)
     with pytest.raises(PlaygroundError, match="could not be read to its end"):
-        documents.check(path)
-
-
-def test_a_reader_that_takes_too_long_is_ended(monkeypatch, tmp_path):
-    path = tmp_path / "slow.pdf"
-    path.write_bytes(pdf([["words"]]))
-    monkeypatch.setattr(documents, "MOST_SECONDS", 0.0)
-    with pytest.raises(PlaygroundError, match="takes longer than"):
         documents.check(path)
 
 
