@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.serving import serve
-from tests.browser.waiting import PATIENCE, WIDE, wait_idle
+from tests.browser.waiting import PATIENCE, WIDE, once_still, wait_idle
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -93,9 +93,11 @@ def browser() -> Iterator:
     if path is None:
         assert not os.environ.get("CI"), "Chromium is missing; .ci/run installs it."
         pytest.skip("no Chromium here: install it or set CHROMIUM to test the app in a browser")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Locator, sync_playwright
 
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        for act in ("click", "tap"):
+            patch.setattr(Locator, act, once_still(getattr(Locator, act)))
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

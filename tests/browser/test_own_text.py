@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from playground.runs.store import RunStore
 from tests.browser.waiting import PATIENCE, PHONE, eventually, wait_idle
 
@@ -88,7 +86,6 @@ def test_a_smaller_model_is_a_click_away(new_page):
     assert page.get_by_label("Your text").input_value() == "".join(LINES)
 
 
-@pytest.mark.tried_again("a click while the page is still being drawn for the first time can be lost")
 def test_a_phone_writes_too(new_page):
     page, box = open_box(new_page, size=PHONE, scheme="dark")
     box.fill("".join(LINES))

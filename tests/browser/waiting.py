@@ -30,3 +30,29 @@ def eventually(page, condition, seconds: float = PATIENCE) -> None:
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s"
         page.wait_for_timeout(50)
+
+
+STILL = """element => new Promise(done => {
+    let before = "", frames = 0;
+    const look = () => {
+        const box = element.getBoundingClientRect(), now = [box.x, box.y, box.width, box.height].join();
+        frames = now === before ? frames + 1 : 0;
+        before = now;
+        frames >= 6 ? done() : requestAnimationFrame(look);
+    };
+    look();
+})"""
+
+
+def once_still(act):
+    """``act`` (`Locator.click`, `Locator.tap`), once what it acts on has stood still for as long as a hand takes.
+
+    Playwright waits for two frames without a move. What unfolds at that moment moves on, and on a busy machine it is gone
+    from under the pointer between the press and the release.
+    """
+
+    def wait_and_act(locator, **more):
+        locator.evaluate(STILL, timeout=more.get("timeout"))
+        act(locator, **more)
+
+    return wait_and_act
