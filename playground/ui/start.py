@@ -20,7 +20,9 @@ log = logging.getLogger("playground")
 def server() -> None:
     """Readies the process that trains, and soon imports torch in the background: no page waits for it."""
     from playground.runs.submit import keep_warm
+    from playground.ui import unsent
 
+    unsent.keep()
     try:
         keep_warm()
     except Exception:

@@ -38,7 +38,6 @@ def no_error(page) -> None:
     assert page.locator("[data-testid=stAlertContentError]").count() == 0, page.inner_text("body")
 
 
-@pytest.mark.tried_again("with no core left, Streamlit may send a part of the page that runs again before the page around it")
 def test_ten_people_three_of_them_training(crowd):
     _, visit = crowd
     trainers = []
