@@ -20,9 +20,10 @@ log = logging.getLogger("playground")
 def server() -> None:
     """Readies the process that trains, and soon imports torch in the background: no page waits for it."""
     from playground.runs.submit import keep_warm
-    from playground.ui import unsent
+    from playground.ui import made_ready, unsent
 
     unsent.keep()
+    made_ready.keep()
     try:
         keep_warm()
     except Exception:

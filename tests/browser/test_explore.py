@@ -122,6 +122,19 @@ def test_pictures_and_numbers_can_be_taken_away(new_page):
         assert data["self"].shape == (2, 4, 21, 21) and np.allclose(data["self"].sum(-1), 1, atol=1e-5)
 
 
+def test_a_slow_network_still_gets_its_file(new_page):
+    page, other = new_page("/explore?run=induction&view=attention"), new_page("/data")
+    wait_for_shape(page, "21 × 21")
+    page.get_by_text("What each head does, in numbers").click()
+    page.get_by_role("button", name="Data").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="NPZ").first.press("Enter")
+    for _ in range(3):  # Streamlit forgets what it made for one page when two runs of any pages have ended
+        other.reload()
+        wait_idle(other)
+    assert page.request.get(download.value.url).body() == download.value.path().read_bytes()
+
+
 @pytest.mark.parametrize(
     ("view", "button", "name"),
     [

@@ -20,7 +20,6 @@ def test_export_race_and_download(new_page, home):
     told = page.locator(".row .told").all_inner_texts()
     kinds = 2 + len(PRECISIONS)  # torch without and with its cache, and each kind exported
     assert len(told) == kinds and all(re.match(r"[\d,]+ tokens/s", text) for text in told)
-    wait_idle(page)  # Streamlit forgets what a click made ready when the page is drawn anew in the same moment
     with page.expect_download() as download:
         page.get_by_role("button", name="Download everything").click()
     with zipfile.ZipFile(download.value.path()) as packed:
