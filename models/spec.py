@@ -23,6 +23,10 @@ _COUNTS = {
     "d_model": "channels", "n_layers": "layers", "context_length": "tokens of context", "n_heads": "heads",
     "n_kv_heads": "key-value heads", "d_mlp": "MLP channels", "memory_span": "tokens of memory span",
 }  # fmt: skip
+_MOST = {
+    "vocab_size": 10_000_000, "d_model": 1_000_000, "n_layers": 10_000, "context_length": 100_000_000, "n_heads": 100_000,
+    "n_kv_heads": 100_000, "d_mlp": 10_000_000, "memory_span": 100_000_000,
+}  # fmt: skip
 _OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap", "init_std", "memory_span")
 _FLAGS = (
     "tie_embeddings", "bidirectional", "bias", "qk_norm", "zero_init", "embedding_norm", "head_transform",
@@ -159,7 +163,7 @@ def _check_types(spec: ModelSpec) -> None:
             raise SpecError(f"{name} is a whole number, not {value!r}.")
     for name in ("dropout", "norm_eps", "rope_theta", "logit_softcap", "init_std", "memory_span"):
         value = getattr(spec, name)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300  # NaN is not
         if not (value is None and name in _OPTIONAL) and not is_number:
             raise SpecError(f"{name} is a number, not {value!r}.")
 
@@ -173,6 +177,10 @@ def _check_ranges(spec: ModelSpec) -> None:
         value = getattr(spec, name)
         if value is not None and value < 1:
             raise SpecError(f"A model cannot have {value} {words}; use at least 1.")
+    for name, most in _MOST.items():  # a mistyped or damaged size is told before anything of it is built
+        if (value := getattr(spec, name)) is not None and value > most:
+            words = _COUNTS.get(name, "tokens of vocabulary")
+            raise SpecError(f"A model cannot have more than {most:,} {words}.", f"Choose a smaller {name}.")
     if not 0 <= spec.dropout < 1:
         raise SpecError(f"Dropout {spec.dropout:g} is not a share; use 0 (off) up to, not including, 1.")
     for name in ("norm_eps", "rope_theta"):

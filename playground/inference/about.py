@@ -9,6 +9,11 @@ from playground.errors import PlaygroundError
 ABOUT = "playground.json"
 RECURRENT = ("rnn", "lstm", "gru")
 STEMS = ("model", "decoder_model")
+MOST = {
+    "n_layers": 10_000, "n_kv_heads": 100_000, "head_dim": 1_000_000, "d_model": 1_000_000, "vocab_size": 10_000_000,
+    "context_length": 100_000_000,
+}  # fmt: skip
+"""More than any model has: what says more is damaged, and would ask for memory that no machine has."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +49,19 @@ class About:
     def read(cls, folder: Path) -> "About":
         """
         Raises:
-            PlaygroundError: when the folder is no export of the playground.
+            PlaygroundError: when the folder is no export of the playground, or of a size that cannot be.
         """
         try:
             about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
             known = {name: about[name] for name in cls.__dataclass_fields__ if name in about}
             made = cls(**known | {name: tuple(known[name]) for name in ("ids", "labels") if name in known})
             made._check()
-            return made
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise PlaygroundError(
                 f"{folder.name} is no export of the playground.", "Export the run again."
             ) from error
+        made._check_sizes(folder)
+        return made
 
     def _check(self) -> None:
         """
@@ -68,6 +74,18 @@ class About:
                 raise TypeError(f"{field.name} is {value!r}")
         if [type(each) for each in self.ids] != [int] * 4 or not all(isinstance(each, str) for each in self.labels):
             raise TypeError(f"{self.ids} and {self.labels} are no ids and labels")
+
+    def _check_sizes(self, folder: Path) -> None:
+        """
+        Raises:
+            PlaygroundError: where one is larger than any model's.
+        """
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise PlaygroundError(
+                    f"The file {ABOUT} of {folder.name} tells a {name} of more than {most:,}, which no model has.",
+                    "Export the run again.",
+                )
 
 
 def graph_file(folder: Path, stem: str, precision: str) -> Path:

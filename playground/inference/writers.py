@@ -1,12 +1,14 @@
 """What writes texts, token by token, with an exported model: no torch, a cache in place, many texts at once."""
 
 import copy
+import math
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+import psutil
 
 from playground.errors import PlaygroundError
 from playground.inference.about import About, graph_file
@@ -307,6 +309,7 @@ class Decoder(_OnDevice):
         if "past_key_values.0.key" not in types:
             raise PlaygroundError("The exported graph keeps no past: it is another model's.", "Export the run again.")
         kept = KEPT[types["past_key_values.0.key"]]
+        check_memory(2 * about.n_layers * math.prod(shape) * np.dtype(kept).itemsize, self.room)
         return {
             f"{i}.{kind}": held(np.zeros(shape, dtype=kept), kept_in(self.session))
             for i in range(about.n_layers)
@@ -401,6 +404,24 @@ class Decoder(_OnDevice):
     def _seen(self, source: Sequence[int] | None) -> dict[str, np.ndarray | ort.OrtValue]:
         """What one text sees of a source."""
         return {}
+
+
+def check_memory(size: int, room: int) -> None:
+    """Before memory is asked for: some systems give more than they have, and kill whoever uses it.
+
+    Args:
+        size: bytes of a cache.
+        room: tokens of each text that it holds.
+
+    Raises:
+        PlaygroundError: when the machine has less than that.
+    """
+    has = psutil.virtual_memory().total
+    if size > has:
+        raise PlaygroundError(
+            f"A cache for {room:,} tokens takes {size / 1e9:,.0f} GB, and this machine has {has / 1e9:,.0f} GB of memory.",
+            "Export a run with a shorter context.",
+        )
 
 
 def _named(kind: str, cache: dict[str, ort.OrtValue]) -> dict[str, ort.OrtValue]:
