@@ -12,7 +12,7 @@ from models.norms import norm
 from models.output import Tap, scoped
 from models.spec import ModelSpec
 
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "gelu": F.gelu,  # exact, x·Φ(x) (Hendrycks & Gimpel 2016)
     "gelu_tanh": partial(F.gelu, approximate="tanh"),  # as OpenAI trained GPT-2
     "relu": F.relu,
@@ -25,7 +25,7 @@ class MLP(nn.Module):
 
     def __init__(self, spec: ModelSpec):
         super().__init__()
-        self.activation = _ACTIVATIONS.get(spec.mlp)  # None: SwiGLU
+        self.activation = ACTIVATIONS.get(spec.mlp)  # None: SwiGLU
         rows = spec.mlp_width if self.activation else 2 * spec.mlp_width
         self.up = nn.Linear(spec.d_model, rows, bias=spec.bias)  # SwiGLU: the gate's rows first
         self.down = nn.Linear(spec.mlp_width, spec.d_model, bias=spec.bias)

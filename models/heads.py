@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.block import ACTIVATIONS
 from models.norms import norm
 from models.output import Output, Tap
 from models.spec import ModelSpec
@@ -18,13 +19,14 @@ class LanguageModelHead(nn.Module):
     """Scores every token of the vocabulary.
 
     Tied, the output matrix is the token table and not a parameter of the head. BERT's head puts a dense
-    layer, an exact GELU and a norm before it, and adds a bias a token.
+    layer, a bend (GELU as a rule) and a norm before it, and adds a bias a token.
     """
 
     def __init__(self, spec: ModelSpec):
         super().__init__()
         self.cap = spec.logit_softcap
         self.dense = nn.Linear(spec.d_model, spec.d_model, bias=spec.bias) if spec.head_transform else None
+        self.bend = ACTIVATIONS[spec.head_bend]
         self.norm = norm(spec) if spec.head_transform else None
         self.bias = nn.Parameter(torch.zeros(spec.vocab_size)) if spec.head_transform else None
         self.weight = (
@@ -34,7 +36,7 @@ class LanguageModelHead(nn.Module):
     def forward(self, hidden: Tensor, token_table: Tensor) -> Tensor:
         """Logits ``[..., vocabulary]`` of ``[..., d_model]``; the table ``[vocabulary, d_model]`` if tied."""
         if self.dense is not None:
-            hidden = self.norm(F.gelu(self.dense(hidden)))
+            hidden = self.norm(self.bend(self.dense(hidden)))
         logits = F.linear(hidden, token_table if self.weight is None else self.weight, self.bias)
         return logits if self.cap is None else softcap(logits, self.cap)
 

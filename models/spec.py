@@ -11,13 +11,14 @@ TRANSFORMERS = ("decoder", "encoder", "encoder-decoder")
 ARCHITECTURES = RECURRENT + TRANSFORMERS
 NONLINEARITIES = ("tanh", "relu")
 MLPS = ("gelu", "gelu_tanh", "relu", "relu2", "swiglu")
+HEAD_BENDS = ("gelu", "gelu_tanh", "relu")
 NORMS = ("layernorm", "rmsnorm")
 NORM_POSITIONS = ("pre", "post")
 POSITIONS = ("sinusoidal", "learned", "rotary", "alibi", "none")
 
 _CHOICES = {
     "architecture": ARCHITECTURES, "nonlinearity": NONLINEARITIES, "mlp": MLPS, "norm": NORMS,
-    "norm_position": NORM_POSITIONS, "position": POSITIONS,
+    "norm_position": NORM_POSITIONS, "position": POSITIONS, "head_bend": HEAD_BENDS,
 }  # fmt: skip
 _COUNTS = {
     "d_model": "channels", "n_layers": "layers", "context_length": "tokens of context", "n_heads": "heads",
@@ -80,6 +81,7 @@ class ModelSpec:
     zero_init: bool = False  #           residual output projections and an untied head start at zero
     embedding_norm: bool = False  #      BERT: a norm after the embeddings
     head_transform: bool = False  #      BERT: dense, GELU, norm before the output matrix, which gets a bias
+    head_bend: str = "gelu"  #           gelu | gelu_tanh | relu: what bends in it, as a BERT with another hidden_act has
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -134,7 +136,7 @@ class ModelSpec:
         unknown = [str(name) for name in data if name not in known]
         if unknown:
             close = [match for name in unknown for match in difflib.get_close_matches(name, known, n=1)]
-            hint = f"Did you mean {', '.join(close)}?" if close else f"Known are {', '.join(known)}."
+            hint = (f"Did you mean {', '.join(close)}? " if close else "") + f"Known are {', '.join(known)}."
             raise SpecError(f"A model has no setting called {', '.join(unknown)}.", hint)
         if "architecture" not in data:
             raise SpecError("A model needs an architecture.", f"Choose one of {', '.join(ARCHITECTURES)}.")

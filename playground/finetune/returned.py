@@ -114,7 +114,8 @@ def _fits(made: Returned, config: Mapping[str, Any]) -> bool:
     spec, task = made.config.model, made.config.finetune.task if made.labels else ""
     if config.get("model_type") == elsewhere.OWN:
         named = {f.name for f in fields(ModelSpec)}
-        return {name: value for name, value in config.items() if name in named} == spec.to_dict()
+        told = {name: value for name, value in config.items() if name in named}
+        return ModelSpec.from_dict(told) == spec  # an earlier version told of fewer choices
     family = loadable.family_of(spec)
     if family is None or task == "classify":
         return False

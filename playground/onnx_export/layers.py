@@ -50,14 +50,16 @@ class Layers:
         if kind == "swiglu":
             gate, up = g("Split", hidden, n=2, axis=-1, num_outputs=2)
             hidden = g("Mul", g("Mul", gate, g("Sigmoid", gate)), up)
-        elif kind == "gelu":
-            hidden = g("Gelu", hidden)
-        elif kind == "gelu_tanh":
-            hidden = g("Gelu", hidden, approximate="tanh")
         else:
-            hidden = g("Relu", hidden)
-            hidden = g("Mul", hidden, hidden) if kind == "relu2" else hidden
+            hidden = self.bend(hidden, kind)
         return self.linear(hidden, f"{name}.down")
+
+    def bend(self, x: str, kind: str) -> str:
+        """An activation by the name that it has in a `ModelSpec`."""
+        if kind in ("gelu", "gelu_tanh"):
+            return self.g("Gelu", x, **({"approximate": "tanh"} if kind == "gelu_tanh" else {}))
+        x = self.g("Relu", x)
+        return self.g("Mul", x, x) if kind == "relu2" else x
 
     def embed(self, ids: str, places: str) -> str:
         """Token vectors and positions that are added to them ``[B, S, d_model]``; ``places`` are int64 ``[B, S]``."""
@@ -175,7 +177,7 @@ class Layers:
         """Logits over the vocabulary."""
         g, spec = self.g, self.spec
         if spec.head_transform:
-            x = self.norm(g("Gelu", self.linear(x, "head.dense")), "head.norm")
+            x = self.norm(self.bend(self.linear(x, "head.dense"), spec.head_bend), "head.norm")
         if spec.tie_embeddings:
             logits = g("MatMul", x, g("Transpose", self.param("embedding.tokens.weight"), perm=[1, 0]))
         else:

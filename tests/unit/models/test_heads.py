@@ -34,11 +34,19 @@ def test_a_tied_matrix_is_the_token_table():
     torch.testing.assert_close(out.logits, out.hidden @ untied.head.weight.T)
 
 
-def test_berts_head_is_dense_gelu_norm_and_a_bias():
-    model = lively(ModelSpec("encoder", vocab_size=13, d_model=16, head_transform=True))
+@pytest.mark.parametrize(
+    ("bend", "by_hand"),
+    [
+        ("gelu", lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5))),
+        ("gelu_tanh", lambda x: 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)))),
+        ("relu", lambda x: x * (x > 0)),
+    ],
+)
+def test_berts_head_is_dense_a_bend_norm_and_a_bias(bend, by_hand):
+    model = lively(ModelSpec("encoder", vocab_size=13, d_model=16, head_transform=True, head_bend=bend))
     out = model(tokens(model.spec, 2, 8))
     head = model.head
-    x = F.gelu(out.hidden @ head.dense.weight.T + head.dense.bias, approximate="none")
+    x = by_hand(out.hidden @ head.dense.weight.T + head.dense.bias)
     x = F.layer_norm(x, (16,), head.norm.weight, head.norm.bias, 1e-5)
     torch.testing.assert_close(out.logits, x @ model.embedding.tokens.weight.T + head.bias)
 
