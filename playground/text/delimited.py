@@ -17,6 +17,7 @@ from playground.text.encodings import decoded, lines
 LONGEST_FIELD = 1 << 26  # characters in one cell of a table, held in memory whole
 SAMPLE = 1 << 22  # characters looked at to learn how a file is written
 SEPARATORS = ",;\t|"
+MOST_ABOVE, FEW_ABOVE = 60, 6  # lines looked at for what may stand above a table, and lines of a title
 NAMES = ("text", "label", "labels", "class", "category", "target", "id")  # which a first line that names has
 NONE = "\x1f"  # the separator where there is but one column
 AGAIN, OFTEN = 2, 0.02  # rows, and part of all, with a cell of the first line in its column, if that line is a row too
@@ -36,6 +37,7 @@ class Dialect:
         lone_returns: whether lines end with ``\\r`` alone, as on old Macs.
         names: of each column as the first line has them; None for one without name and content.
         notes: sentences on what is unusual.
+        skipped: lines above the names of the columns: comments, or a title and a blank line.
     """
 
     separator: str
@@ -46,6 +48,7 @@ class Dialect:
     lone_returns: bool
     names: tuple[str | None, ...]
     notes: tuple[str, ...]
+    skipped: int = 0
 
 
 @dataclass
@@ -87,14 +90,15 @@ def dialect_of(path: Path, encoding: str) -> Dialect:
 def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
     start = next(decoded(path, encoding, newlines=False), "")
     lone = "\r" in start and "\n" not in start
-    sample, whole = _sample(path, encoding, lone)
+    skipped = _preamble(list(islice(_lines(path, encoding, lone), MOST_ABOVE)))
+    sample, whole = _sample(path, encoding, lone, skipped)
     separator = None
     if sample and (said := _SEP.fullmatch(sample[0])):
         separator, sample = said[1], sample[1:]
     header = next((line for line in sample if line.strip(SEPARATORS + " \n")), None)
     if header is None:
         raise PlaygroundError(f"{path.name} has no rows.", "Choose a file with text in it.")
-    notes = []
+    notes = [f"Lines of {path.name} above the names of the columns, left out: {skipped:,}."] if skipped else []
     if separator is None:
         separator = _separator(header, path.suffix.lower() == ".tsv")
         if separator not in header and _is_one_column(sample, separator):
@@ -103,7 +107,7 @@ def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
     quoted = _is_quoted(sample, separator, whole)
     if not quoted and any(_opens(line, separator) for line in sample):
         notes.append(f'In {path.name} a quote " is read as a letter, since it does not wrap cells.')
-    written = Dialect(separator, quoted, False, False, True, lone, (), ())
+    written = Dialect(separator, quoted, False, False, True, lone, (), (), skipped)
     if quoted:
         written = replace(written, escaped=_is_escaped(sample, written))
         written = replace(written, spaced=_is_spaced(sample, written))
@@ -112,10 +116,28 @@ def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
     return replace(written, names=names, notes=(*notes, *said))
 
 
-def _sample(path: Path, encoding: str, lone: bool) -> tuple[list[str], bool]:
-    """The first lines that are not blank, and whether these are all."""
+def _preamble(start: list[str]) -> int:
+    """How many lines of the first ones say something about the table, and are no part of it."""
+    is_blank = lambda line: not line.strip(SEPARATORS + ' "\n')
+    comments = next((i for i, line in enumerate(start) if not line.startswith("#")), 0)
+    if comments:
+        separator = _separator(start[comments], False)
+        names_columns = start[comments - 1].count(separator) >= start[comments].count(separator) > 0
+        return comments - names_columns
+    blank = next((i for i, line in enumerate(start[:FEW_ABOVE]) if is_blank(line)), 0)
+    below = [line for line in start[blank:] if not is_blank(line)]
+    if not blank or len(below) < 2 or any(line.strip(SEPARATORS + ' "\n').lower() in NAMES for line in start[:blank]):
+        return 0
+    separator = _separator(below[0], False)
+    filled = lambda line: sum(bool(cell.strip(' "\n')) for cell in line.split(separator))
+    is_table = _widths(below, Dialect(separator, True, False, False, True, False, (), ())).isdisjoint({0, 1})
+    return blank if is_table and filled(below[0]) > 1 and all(filled(line) == 1 for line in start[:blank]) else 0
+
+
+def _sample(path: Path, encoding: str, lone: bool, skipped: int) -> tuple[list[str], bool]:
+    """The first lines that are not blank, below those that are skipped, and whether these are all."""
     sample, left = [], SAMPLE
-    for line in _lines(path, encoding, lone):
+    for line in islice(_lines(path, encoding, lone), skipped, None):
         if left <= 0:
             return sample, False
         left -= len(line)
@@ -254,10 +276,12 @@ def _names(sample: list[str], dialect: Dialect, file: str) -> tuple[tuple[str | 
     if not dialect.headed:
         names = tuple(f"column {i}" for i in range(1, len(given) + 1))
         return names, [f"The first line of {file} is a row like the others: the columns are called {', '.join(names)} here."]
+    numbers = _row_numbers(sample, dialect, len(given))
+    given = [*[""] * numbers, *given]
     filled: set[int] = set()
     if "" in given:
         with_error_later = _until_error(rows)  # it is told when the file is read
-        filled = {i for row in with_error_later for i, cell in enumerate(row) if cell.strip()}
+        filled = {i for row in with_error_later for i, cell in enumerate(row) if cell.strip() and i >= numbers}
     names: list[str | None] = []
     for i, name in enumerate(given):
         wanted = name or (f"column {i + 1}" if i in filled else None)
@@ -267,8 +291,8 @@ def _names(sample: list[str], dialect: Dialect, file: str) -> tuple[tuple[str | 
             if wanted is None or wanted not in names
             else next(n for n in others if n not in [*names, *given])
         )
-    notes = []
-    if left_out := names.count(None):
+    notes = [f"The first column of {file} numbers the rows, and has no name; it is left out."] if numbers else []
+    if left_out := names.count(None) - numbers:
         notes.append(f"Columns of {file} without a name and content, left out: {left_out:,}.")
     if unnamed := [name for name, was in zip(names, given) if name and not was]:
         notes.append(f"Columns of {file} without a name are called here: {', '.join(unnamed)}.")
@@ -276,6 +300,12 @@ def _names(sample: list[str], dialect: Dialect, file: str) -> tuple[tuple[str | 
         if name and was and name != was:
             notes.append(f"{file} has several columns named {was!r}; a later one is called {name!r} here.")
     return tuple(names), notes
+
+
+def _row_numbers(sample: list[str], dialect: Dialect, width: int) -> bool:
+    """Whether each row begins with its number, for which the first line has no name, as R writes tables."""
+    rows = list(_until_error(row for row in _reader(iter(sample), dialect) if any(map(str.strip, row))))[1:]
+    return bool(rows) and all(len(row) == width + 1 and row[0].strip() == str(i) for i, row in enumerate(rows, 1))
 
 
 def _until_error(rows: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -311,11 +341,12 @@ def delimited_rows(
     def rows() -> Iterator[dict[str, object]]:
         tally.found.clear()
         taken: list[str] = []
-        source = (taken.append(line) or line for line in _lines(path, encoding, dialect.lone_returns))
+        below = islice(_lines(path, encoding, dialect.lone_returns), dialect.skipped, None)
+        source = (taken.append(line) or line for line in below)
         reader = _reader(source, dialect)
         header = None if dialect.headed else []
         while True:
-            start = reader.line_num + 1
+            start = dialect.skipped + reader.line_num + 1
             taken.clear()
             try:
                 cells = next(reader, None)

@@ -30,6 +30,9 @@ MOST_MEMORY = 4 << 30  # bytes of address space for it
 LOOKED_THROUGH = 50  # pages of a PDF that are searched for text before it is kept
 PARTS = 200  # paragraphs of a Word document that count as a page
 
+_SHEET = "Open it in Excel or LibreOffice, and save it as .csv (in UTF-8)."
+_PACKED = "Unpack it, and bring the file in it."
+
 OTHERS = {  # documents that are not read, and what helps
     ".doc": "Open it in Word or LibreOffice, and save it as .docx.",
     ".odt": "Open it in LibreOffice, and save it as .docx.",
@@ -38,6 +41,11 @@ OTHERS = {  # documents that are not read, and what helps
     ".epub": "Convert it to .txt, for example with Calibre.",
     ".html": "Save the page as text (.txt).",
     ".htm": "Save the page as text (.txt).",
+}
+NOT_READ = {  # all files of which is known what helps
+    **OTHERS,
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), _SHEET),
+    **dict.fromkeys((".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz"), _PACKED),
 }
 
 LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})

@@ -44,8 +44,8 @@ MAGIC = {
 
 BROUGHT = {  # what is no plain text but can be brought, under its own name
     "a PDF document": "PDF documents are read: let its name end in .pdf.",
-    "a ZIP archive (or a Word or Excel document)": "Let its name end in .zip or .docx; save a spreadsheet as .csv.",
-    "an old Word or Excel document": "Save it as .docx, or a spreadsheet as .csv.",
+    "a ZIP archive (or a Word or Excel document)": "Let its name end in .zip or .docx; save a spreadsheet as .csv (in UTF-8).",
+    "an old Word or Excel document": "Save it as .docx, or a spreadsheet as .csv (in UTF-8).",
     "a Parquet table": "Parquet tables are read: let its name end in .parquet.",
 }
 

@@ -469,12 +469,6 @@ def test_texts_with_commas_under_one_name_are_one_column(tmp_path):
     assert pairs_of(read) == [(text,) for text in texts] and not read.notes()
 
 
-def test_a_title_above_the_names_is_told(tmp_path):
-    with pytest.raises(PlaygroundError) as told:
-        pairs_of(table(tmp_path / "t.csv", "# Written in May\n" + as_csv([("text", "label"), *ROWS])))
-    assert "the first line has to name the columns" in told.value.hint
-
-
 # Quotes that other programs write
 
 
@@ -497,3 +491,48 @@ def test_a_space_before_the_quote_is_no_part_of_the_cell(tmp_path):
 def test_a_quote_after_a_space_within_a_text_is_a_letter(tmp_path):
     rows = [('"No", she said, "never".', "a"), ("Well.", "b")]
     assert pairs_of(table(tmp_path / "t.csv", as_csv([("text", "label"), *rows]))) == rows
+
+
+@pytest.mark.parametrize(
+    "above, left_out",
+    [
+        ("# made by us\n# 2020\n", 2),
+        ("#one, with a comma\n", 1),
+        ("Dogs that run,\n,\n", 1),
+        ("Dogs that run\nin 2020\n\n", 2),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_above_the_names_are_left_out_and_told(tmp_path, above, left_out, end):
+    content = (above + as_csv([("said", "kind", "n"), *((*row, i) for i, row in enumerate(ROWS))])).replace("\n", end)
+    read = table(tmp_path / "t.csv", content)
+    assert [row[:2] for row in pairs_of(read)] == ROWS and read.columns == ["said", "kind", "n"]
+    assert read.notes() == [f"Lines of t.csv above the names of the columns, left out: {left_out}."]
+    with pytest.raises(PlaygroundError, match=f"Line {42 + above.count(chr(10))} of u.csv has 5 cells"):
+        pairs_of(table(tmp_path / "u.csv", content + f"a,b,c,d,e{end}"))
+
+
+@pytest.mark.parametrize("content", ["#id\ttext\n1\ta b\n2\tc d\n", "# about us\n#id\ttext\n1\ta b\n2\tc d\n"])
+def test_a_first_line_that_names_the_columns_may_begin_as_a_comment(tmp_path, content):
+    read = table(tmp_path / "t.tsv", content)
+    assert read.columns == ["#id", "text"] and pairs_of(read) == [("1", "a b"), ("2", "c d")]
+
+
+def test_blank_lines_and_a_column_without_a_name_are_no_title(tmp_path):
+    assert pairs_of(table(tmp_path / "t.csv", "text,\n\n" + as_csv(ROWS))) == ROWS
+    assert [row[0] for row in pairs_of(table(tmp_path / "u.csv", "text\n\nCome in, you.\n\nNo.\n"))] == ["Come in, you.", "No."]
+
+
+def test_rows_that_begin_with_their_number_as_r_writes_them(tmp_path):
+    rows = [(str(i), *row) for i, row in enumerate(ROWS, 1)]
+    read = table(tmp_path / "t.csv", as_csv([("text", "label")]) + as_csv(rows, quoting=csv.QUOTE_ALL))
+    assert pairs_of(read) == ROWS and read.columns == ["text", "label"]
+    assert read.notes() == ["The first column of t.csv numbers the rows, and has no name; it is left out."]
+
+
+@pytest.mark.parametrize(("name", "help"), [("t.xlsx", "Excel"), ("t.ods", "LibreOffice"), ("t.csv.gz", "Unpack")])
+def test_spreadsheets_and_packed_files_are_refused_with_what_helps(tmp_path, name, help):
+    (tmp_path / name).write_bytes(b"PK\x03\x04")
+    with pytest.raises(PlaygroundError, match="are not read") as caught:
+        documents(tmp_path / name)
+    assert help in caught.value.hint
