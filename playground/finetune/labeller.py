@@ -14,11 +14,11 @@ from playground import atomic
 from playground.errors import PlaygroundError
 from playground.labelled.prepare import Counted, tagged_tokens
 from playground.labelled.rows import Tagged
-from playground.labelled.table import guess, pieces_of, table_of
+from playground.labelled.table import guess, is_table, pieces_of, table_of
 from playground.runs.folder import RunFolder
 from playground.text.cells import spaced, written
 from playground.text.records import Row
-from playground.text.tables import KINDS, Table, listed
+from playground.text.tables import Table, listed
 from playground.text.tokenizers import Tokenizer, clean
 
 BATCH = 64
@@ -263,8 +263,8 @@ class _Texts:
 
 def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
     place = Path(path).expanduser()
-    if place.suffix.lower() not in KINDS:
-        from playground.text.documents import DOCUMENTS, OTHERS
+    if not is_table(path, encoding):
+        from playground.text.documents import DOCUMENTS, NOT_READ, OTHERS
         from playground.text.encodings import detect, lines, notes_on
 
         if place.suffix.lower() in (*DOCUMENTS, *OTHERS):
@@ -272,6 +272,8 @@ def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
                 f"{place.name} is a document; labels are given to the rows of a table, or to the lines of a text file.",
                 "Save its texts as .txt, each on a line of its own.",
             )
+        if help := NOT_READ.get(place.suffix.lower()):
+            raise PlaygroundError(f"{place.name}: files ending in {place.suffix.lower()} are not read.", help)
         if not place.is_file() or not place.stat().st_size:
             raise PlaygroundError(f"{place.name} is empty or not there.", "Choose a file with text in it.")
         guessed, encoding = not encoding, encoding or detect(place)

@@ -188,7 +188,9 @@ def _source(spec: LabelledSpec, task: str) -> _Source:
     return _Source(known.rows, known.fingerprint, known.licence, known.provenance)
 
 
-def _any_column(spec: LabelledSpec) -> str:
+def _any_column(spec: LabelledSpec) -> str | None:
+    if Path(spec.path).suffix.lower() in files.PLAIN:
+        return None
     return spec.text_column or table_of(spec.path, spec.encoding).columns[0]
 
 

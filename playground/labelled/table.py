@@ -9,6 +9,8 @@ from playground.labelled.rows import Labelled, Tagged
 from playground.runs.finetuning import LabelledSpec
 from playground.text import cells, files, tables
 from playground.text.cells import spaced
+from playground.text.conll import is_tagged
+from playground.text.encodings import detect
 from playground.text.records import Row
 from playground.text.spec import DataSpec
 from playground.text.tables import KINDS, Table, is_id, listed
@@ -31,6 +33,16 @@ LABEL_NAMES = (
 )  # fmt: skip
 
 
+def is_table(path: str, encoding: str | None = None) -> bool:
+    """Whether a file holds rows with columns: by its ending, or as a plain text with a word and its tags on each line."""
+    place = Path(path).expanduser()
+    if place.suffix.lower() in KINDS:
+        return True
+    if place.suffix.lower() not in files.PLAIN or not place.is_file() or not place.stat().st_size:
+        return False
+    return is_tagged(place, encoding or detect(place))
+
+
 def table_of(path: str, encoding: str | None = None) -> Table:
     """A person's table.
 
@@ -39,11 +51,12 @@ def table_of(path: str, encoding: str | None = None) -> Table:
     """
     spec = DataSpec("file", path=path, encoding=encoding)
     place = Path(path).expanduser()
-    if place.suffix.lower() not in KINDS:
+    if not is_table(path, encoding):
         files.open_file(spec)  # says what is wrong with a file that is missing, empty or binary
         raise PlaygroundError(
             f"{place.name} is plain text, which has no labels.",
-            "Choose a .csv, .tsv, .jsonl or .parquet file with a column of texts and a column of labels.",
+            "Choose a .csv, .tsv, .jsonl or .parquet file with a column of texts and a column of labels, or a file with a "
+            "word and its tag on each line, and let its name end in .conll.",
         )
     return files.open_table(spec)
 

@@ -19,7 +19,7 @@ SPEAKERS = {
     "bot": "assistant",
     "chatgpt": "assistant",
 }  # ShareGPT's names
-HAN = re.compile(r"[\u4e00-\u9fff]")
+HAN = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")  # and kana, and the marks between them
 
 
 class NoText(Exception):
@@ -98,6 +98,11 @@ def spaced(words: list[str]) -> tuple[str, ...]:
     return tuple(word if not i or HAN.match(word) else " " + word for i, word in enumerate(words))
 
 
+def is_message(value: object) -> bool:
+    """Whether it is a message of a chat: who says what."""
+    return _message(value) is not None
+
+
 def _message(value: object) -> str | None:
     """A chat message as "user: Hello"; "" for one without words; None for what is no message."""
     if not isinstance(value, Mapping):
@@ -153,7 +158,7 @@ def refused(kind: str, column: str, number: int, name: str) -> PlaygroundError:
     if kind == "labels":
         return PlaygroundError(
             f"Row {number:,} of {name} has several labels in the column {column!r}.",
-            "Keep one label for each text, or choose another column.",
+            "Keep one label for each text, choose another column, or let each word be labelled.",
         )
     if kind == "list":
         return PlaygroundError(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError
-from playground.text.documents import DOCUMENTS, OTHERS, open_document
+from playground.text.conll import is_tagged
+from playground.text.documents import DOCUMENTS, NOT_READ, open_document
 from playground.text.encodings import decoded, detect, no_encoding, notes_on
 from playground.text.letters import clean
 from playground.text.sources import Source
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from playground.text.spec import DataSpec
 
 PLAIN = (".txt", ".text", ".md", ".log", "")
-READING = b"3"  # of tables: another number prepares them again
+READING = b"4"  # of tables: another number prepares them again
 
 
 def open_file(spec: DataSpec) -> Source:
@@ -49,7 +50,7 @@ def open_file(spec: DataSpec) -> Source:
         encoding = spec.encoding or detect(path)
         fingerprint += "" if encoding.startswith("utf") else encoding  # a better guess prepares the text again
         documents, shape = (lambda: decoded(path, encoding)), "stream"
-        notes = lambda: notes_on(path, encoding, guessed=not spec.encoding)
+        notes = lambda: [*notes_on(path, encoding, guessed=not spec.encoding), *_told_of_tags(path, encoding)]
     elif suffix in KINDS:
         table = open_table(spec)
         if not (spec.text_column or spec.reads_pairs):  # Parquet is then read by this column alone
@@ -60,7 +61,7 @@ def open_file(spec: DataSpec) -> Source:
     else:
         raise PlaygroundError(
             f"{path.name}: files ending in {suffix} are not read.",
-            OTHERS.get(suffix, "Save it as .txt, .csv, .jsonl or .parquet."),
+            NOT_READ.get(suffix, "Save it as .txt, .csv, .jsonl or .parquet."),
         )
     return Source(
         documents=documents,
@@ -73,8 +74,18 @@ def open_file(spec: DataSpec) -> Source:
     )
 
 
+def _told_of_tags(path: Path, encoding: str) -> list[str]:
+    """What to say where the lines of a plain text are words with tags."""
+    if not is_tagged(path, encoding):
+        return []
+    return [
+        f"{path.name} has a word with tags on each line, and is read as it stands."
+        " To read its words as sentences, let its name end in .conll."
+    ]
+
+
 def open_table(spec: DataSpec) -> Table:
-    """The table of a spec whose file ends in one of `tables.KINDS`.
+    """The table of a spec whose file is one, see `tables.open_rows`.
 
     Raises:
         PlaygroundError: as ``open_file``.

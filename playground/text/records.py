@@ -1,30 +1,37 @@
-"""JSON records: one on each line, or a file that is one list of them."""
+"""JSON records: one on each line, or a file that is one list of them or holds some."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.text.encodings import decoded, lines
 from playground.text.letters import clean
+from playground.text.wrapped import rows_in
 
 LONGEST_RECORD = 1 << 26  # characters of one record, held in memory whole
 LONGEST_LIST = 1 << 26  # characters of a file that is one list, held in memory whole
 EXAMPLE = '{"text": "..."}'
+BLANK = re.compile(r"\s*")
+DECODER = json.JSONDecoder(parse_constant=lambda name: None, strict=False)  # a raw tab is no reason to refuse
 
 Row = dict[str, object]
 
 
-def json_rows(path: Path, encoding: str) -> Callable[[], Iterator[Row]]:
+def json_rows(path: Path, encoding: str, told: list[str]) -> Callable[[], Iterator[Row]]:
     """A call that reads the records of a file.
+
+    Args:
+        told: gets a sentence on where the rows were found, if not on lines of their own.
 
     Raises:
         PlaygroundError: while reading, for what is no JSON object, by its line.
     """
-    if path.suffix.lower() == ".json" and _begins_as_list(path, encoding):
-        return lambda: _listed(path, encoding)
+    if path.suffix.lower() == ".json" and _is_one_value(path, encoding):
+        return lambda: _listed(path, encoding, told)
 
     def rows() -> Iterator[Row]:
         for number, line in enumerate(lines(path, encoding, LONGEST_RECORD, newlines=True), 1):
@@ -34,15 +41,14 @@ def json_rows(path: Path, encoding: str) -> Callable[[], Iterator[Row]]:
     return rows
 
 
-def _begins_as_list(path: Path, encoding: str) -> bool:
-    """Whether the file is one list, on one line or many."""
-    start = next((text for text in decoded(path, encoding) if text.strip("\ufeff \t\n")), "").lstrip(
-        "\ufeff \t\n"
-    )
-    return start.startswith("[")
+def _is_one_value(path: Path, encoding: str) -> bool:
+    """Whether the file is one list or one object, on one line or many, and not an object on each line."""
+    written = (line for line in lines(path, encoding, LONGEST_RECORD, newlines=True) if line.strip("\ufeff \t\n"))
+    first = next(written, "").strip("\ufeff \t\n")
+    return first.startswith("[") or first.startswith("{") and not (first.endswith("}") and next(written, ""))
 
 
-def _listed(path: Path, encoding: str) -> Iterator[Row]:
+def _listed(path: Path, encoding: str, told: list[str]) -> Iterator[Row]:
     parts, length = [], 0
     for text in decoded(path, encoding):
         parts.append(text)
@@ -52,7 +58,10 @@ def _listed(path: Path, encoding: str) -> Iterator[Row]:
                 f"{path.name} is one JSON list of more than {LONGEST_LIST:,} characters.",
                 f"Write one object a line, such as {EXAMPLE}, and let the name end in .jsonl.",
             )
-    values = _read("".join(parts), lambda line, what: _not_json(line, path, what, ""))
+    values = _read("".join(parts), lambda line, what: _not_json(line, path, what, ""), _whole)
+    if isinstance(values, dict):
+        found = rows_in(values, path.name)
+        values, told[:] = (found[0], [found[1]]) if found else ([values], [])
     for number, value in enumerate(values, 1):
         row = _row(value)
         if row is None:
@@ -77,11 +86,26 @@ def _record(line: str, number: int, path: Path) -> Row:
     return row
 
 
-def _read(text: str, wrong: Callable[[int, str], PlaygroundError]) -> object:
+def _whole(text: str) -> object:
+    """The value of a whole file; objects that follow one another without being one list are a list too."""
+    values: list[object] = []
+    start = BLANK.match(text).end()
+    while start < len(text) or not values:
+        if values and not isinstance(values[0], dict):
+            raise json.JSONDecodeError("Extra data", text, start)
+        value, end = DECODER.raw_decode(text, start)
+        values.append(value)
+        start = BLANK.match(text, end).end()
+    return values if len(values) > 1 else values[0]
+
+
+def _read(
+    text: str, wrong: Callable[[int, str], PlaygroundError], decode: Callable[[str], object] = DECODER.decode
+) -> object:
     """The value of a JSON text; NaN and Infinity, which are no JSON but are often written, count as missing."""
     text = text.removeprefix("\ufeff")
     try:
-        return json.loads(text, parse_constant=lambda name: None, strict=False)  # a raw tab is no reason to refuse
+        return decode(text)
     except json.JSONDecodeError as error:
         early = error.pos < len(text.rstrip()) and not error.msg.startswith("Unterminated")
         raise wrong(

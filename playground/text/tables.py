@@ -10,13 +10,13 @@ from itertools import islice
 from pathlib import Path
 
 from playground.errors import PlaygroundError
-from playground.text import cells
+from playground.text import cells, conll
 from playground.text.delimited import Tally, delimited_rows, dialect_of
 from playground.text.encodings import detect, no_encoding, notes_on
 from playground.text.records import Row, json_rows
 
 DELIMITED, RECORDS, PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
-KINDS = (*DELIMITED, *RECORDS, *PARQUET)
+KINDS = (*DELIMITED, *RECORDS, *PARQUET, *conll.SUFFIXES)
 LOOKED_AT = 500  # rows read to learn the columns
 LONGEST_LOOK = 1 << 23  # characters after which no further row is looked at
 TEXT_NAMES = (
@@ -43,6 +43,7 @@ class Table:
         written: whether lists in it can only be text that writes them out, and what is missing a text such as NaN,
             as in .csv.
         grows: whether later rows may have other columns, as in JSON.
+        meant: the column of the text, where the kind of file says it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Table:
     notes: Callable[[], list[str]] = list
     written: bool = False
     grows: bool = False
+    meant: str | None = None
 
     @cached_property
     def head(self) -> list[Row]:
@@ -111,7 +113,7 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
     """A file as a table.
 
     Args:
-        path: ends in one of ``KINDS``.
+        path: ends in one of ``KINDS``, or is plain text with a word and its tags on each line.
         encoding: None detects it.
         wanted: columns that are enough, where a file can be read by columns.
 
@@ -125,7 +127,11 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
     guessed, encoding = not encoding, encoding or detect(path)
     of_letters = lambda: notes_on(path, encoding, guessed)
     if suffix in RECORDS:
-        return Table(path.name, json_rows(path, encoding), of_letters, grows=True)
+        told: list[str] = []
+        return Table(path.name, json_rows(path, encoding, told), lambda: [*of_letters(), *told], grows=True)
+    if suffix not in DELIMITED or (suffix == ".tsv" and conll.is_tagged(path, encoding)):
+        rows, said = conll.sentence_rows(path, encoding)
+        return Table(path.name, rows, lambda: [*of_letters(), *said()], meant=conll.WORDS)
     dialect, tally = dialect_of(path, encoding), Tally()
     rows = delimited_rows(path, encoding, dialect, tally)
     return Table(path.name, rows, lambda: [*of_letters(), *dialect.notes, *tally.notes(path.name)], written=True)
@@ -163,7 +169,7 @@ def text_column(table: Table) -> str:
     Raises:
         PlaygroundError: when it is in doubt.
     """
-    if (named := _named_text(table.columns)) is not None:
+    if (named := table.meant or _named_text(table.columns)) is not None:
         return named
     others = [column for column in table.columns if not is_id(column)]
     if len(table.columns) == 1 and others:
@@ -194,7 +200,7 @@ def _parquet_rows(path: Path, wanted: tuple[str, ...]) -> Callable[[], Iterator[
                     yield from batch.to_pylist()
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             raise PlaygroundError(
-                f"{path.name} is not a Parquet table that can be read: {error}.", "Save it again."
+                f"{path.name} is not a Parquet table that can be read: {str(error).strip(' .')}.", "Save it again."
             ) from error
 
     return rows

@@ -18,13 +18,14 @@ from typing import BinaryIO
 from playground.atomic import disk_errors, is_damaged_zip
 from playground.errors import PlaygroundError
 from playground.paths import home
-from playground.text.documents import DOCUMENTS, OTHERS, Reading, check
+from playground.text import conll
+from playground.text.documents import DOCUMENTS, NOT_READ, Reading, check
 from playground.text.encodings import decoded, detect, notes_on
 from playground.text.tokenizers import clean
 
 PART = 1 << 20  # bytes copied at once
 TEXTS = (".txt", ".text", ".md")
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", *conll.SUFFIXES)
 LARGEST_ARCHIVE = 2_000_000_000  # bytes of text that an archive may hold
 MOST_FILES = 100_000
 MOST_NOTES = 5
@@ -99,7 +100,7 @@ def keep(file: BinaryIO, name: str) -> Upload:
     if suffix not in (*TEXTS, *TABLES, *DOCUMENTS, ".zip", ".log", ""):
         raise PlaygroundError(
             f"{name}: files ending in {suffix} are not read.",
-            OTHERS.get(suffix, "Save it as .txt, .csv, .jsonl or .parquet."),
+            NOT_READ.get(suffix, "Save it as .txt, .csv, .jsonl or .parquet."),
         )
     with disk_errors(f"keeping {name}"):
         folder().mkdir(parents=True, exist_ok=True)

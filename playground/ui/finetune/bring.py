@@ -18,28 +18,29 @@ from playground.ui.select import select
 from playground.ui.text_choice import let_go
 
 
-def bring_file(key: str, kinds: Sequence[str]) -> str | None:
+def bring_file(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str | None:
     """An uploader and the files of these kinds that were brought before; the path of the chosen one.
 
     Args:
         key: of the widgets.
         kinds: endings such as ".csv".
+        also: endings of files that can be chosen, but are not the first to be offered.
     """
     state = st.session_state
     turn = state.setdefault(f"{key}.turn", 0)
     brought = st.file_uploader(
-        t("Bring a file"), key=f"{key}.upload.{turn}", type=[kind.lstrip(".") for kind in kinds]
+        t("Bring a file"), key=f"{key}.upload.{turn}", type=[kind.lstrip(".") for kind in (*kinds, *also)]
     )
     if brought is not None:
         keep(key, brought)
     if error := state.get(f"{key}.error"):
         show(error)
-    kept = {str(each.path): each for each in uploads.uploads() if each.path.suffix.lower() in kinds}
+    kept = {str(each.path): each for each in uploads.uploads() if each.path.suffix.lower() in (*kinds, *also)}
     if not kept:
         return None
     stay(f"{key}.file", kept)
     if state.get(f"{key}.file") not in kept:
-        state[f"{key}.file"] = next(iter(kept))
+        state[f"{key}.file"] = next((path for path in kept if kept[path].path.suffix.lower() in kinds), next(iter(kept)))
     title = lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}"
     return select(t("Your files"), list(kept), format_func=title, key=f"{key}.file")
 

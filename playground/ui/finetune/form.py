@@ -166,10 +166,15 @@ def table_spec(task: str) -> LabelledSpec | None:
     """The uploaded table and the columns that were found in it."""
     from playground.labelled.table import guess_columns, open_table
 
-    path = bring_file("finetune.table", uploads.TABLES)
+    path = bring_file("finetune.table", uploads.TABLES, also=(".txt",) if task == "tag" else ())
     if path is None:
         st.info(
             t("Bring a table with a column of texts and a column of labels: .csv, .tsv, .jsonl or .parquet.")
+            if task == "classify"
+            else t(
+                "Bring a file with a word and its tag on each line (.conll, .iob, .bio or .txt), or a table with a column of "
+                "words and a column of tags (.csv, .tsv, .jsonl or .parquet)."
+            )
         )
         return None
     try:

@@ -1,0 +1,123 @@
+"""A JSON file that is one object: the rows within it, as programs wrap them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from playground.errors import PlaygroundError
+from playground.text.cells import is_message
+
+NAMES = ("data", "rows", "examples", "records", "items", "instances", "samples", "entries", "documents", "results")
+SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev", "development", "eval", "evaluation")
+
+Found = tuple[list[Any], str]  # the rows, and a sentence on where they were
+
+
+def rows_in(value: Mapping[str, Any], name: str) -> Found | None:
+    """The rows that an object holds; None where it is a row itself.
+
+    They are in one list of objects (``{"data": [...]}``), in several of the same kind (``{"train": [...], "test": [...]}``),
+    in columns (``{"text": [...], "label": [...]}``), or as pandas writes tables.
+
+    Raises:
+        PlaygroundError: where several lists could be meant, or columns are of different lengths.
+    """
+    return _listed(value, name) or _as_pandas_splits(value, name) or _columns(value, name) or _nested(value, name)
+
+
+def _listed(value: Mapping[str, Any], name: str) -> Found | None:
+    """Rows in lists of objects."""
+    lists = {key: each for key, each in value.items() if _all(each, Mapping) and not all(map(is_message, each))}
+    if not lists:
+        return ([], "") if value and all(each == [] for each in value.values()) else None
+    usual = [key for key in lists if key.lower() in NAMES]
+    if len(lists) > 1 and not _are_alike(lists):
+        if len(usual) != 1:
+            raise PlaygroundError(
+                f"{name} holds several lists with different columns: {_counted(lists)}.",
+                "Save the one that is meant as a file of its own.",
+            )
+        lists = {usual[0]: lists[usual[0]]}
+    rows = [row["row"] if _is_framed(row) else row for each in lists.values() for row in each]
+    return rows, _said(lists, name)
+
+
+def _is_framed(row: Mapping[str, Any]) -> bool:
+    """Whether a row is put as the viewer of Hugging Face's datasets gives it, with its number beside it."""
+    return "row_idx" in row and isinstance(row.get("row"), Mapping)
+
+
+def _said(lists: Mapping[str, Any], name: str) -> str:
+    if len(lists) == 1:
+        return f"The rows of {name} are those of its list {next(iter(lists))!r}."
+    return f"{name} holds several lists, and the rows of all are read: {_counted(lists)}."
+
+
+def _are_alike(lists: Mapping[str, list[Mapping]]) -> bool:
+    """Whether the lists are parts of one table: by their names, or since none has a column that the widest lacks."""
+    if all(key.lower() in SPLITS for key in lists):
+        return True
+    names = sorted(({key for row in rows for key in row} for rows in lists.values()), key=len)
+    return all(smaller <= names[-1] for smaller in names)
+
+
+def _as_pandas_splits(value: Mapping[str, Any], name: str) -> Found | None:
+    """``{"columns": [...], "data": [[...], ...]}``."""
+    columns, data = value.get("columns"), value.get("data")
+    if not (_all(columns, str) and _all(data, list) and all(len(row) == len(columns) for row in data)):
+        return None
+    return [dict(zip(columns, row)) for row in data], _said({"data": data}, name)
+
+
+def _columns(value: Mapping[str, Any], name: str) -> Found | None:
+    """Every column as a list of its cells, or as an object with the cells by number."""
+    if value and all(map(_is_numbered, value.values())):
+        numbers = list(dict.fromkeys(number for each in value.values() for number in each))
+        rows = [{key: each.get(number) for key, each in value.items()} for number in numbers]
+        return rows, _of_columns(value, name)
+    if not value or not all(isinstance(each, list) and each for each in value.values()):
+        return None
+    if any(_all(each, Mapping) for each in value.values()):  # one row with a conversation
+        return None
+    if all(key.lower() in SPLITS for key in value) and all(_all(each, str) for each in value.values()):
+        return [text for each in value.values() for text in each], _said(value, name)
+    if len({len(each) for each in value.values()}) > 1:
+        raise PlaygroundError(
+            f"The columns of {name} are of different lengths: {_counted(value)}.",
+            "Give each column a cell for every row, or write a list of objects.",
+        )
+    return [dict(zip(value, row)) for row in zip(*value.values())], _of_columns(value, name)
+
+
+def _of_columns(value: Mapping[str, Any], name: str) -> str:
+    return f"{name} is read by columns: {', '.join(value)}."
+
+
+def _is_numbered(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(key.isdecimal() for key in value)
+
+
+def _nested(value: Mapping[str, Any], name: str) -> Found | None:
+    """Rows one level further down, or rows by their names."""
+    inner = {key: each for key, each in value.items() if isinstance(each, Mapping) and each}
+    if inner and len(inner) == len(value):
+        if all(key.lower() in (*SPLITS, *NAMES) for key in inner):
+            found = {key: rows_in(each, name) for key, each in inner.items()}
+            if all(found.values()):
+                lists = {key: rows for key, (rows, _) in found.items()}
+                return [row for rows in lists.values() for row in rows], _said(lists, name)
+        if len(inner) > 1 and _are_alike({key: [each] for key, each in inner.items()}):
+            return list(inner.values()), f"Each entry of {name} is read as a row."
+    deeper = [found for each in inner.values() if (found := _listed(each, name))]
+    return deeper[0] if len(deeper) == 1 else None
+
+
+def _all(value: Any, kind: type) -> bool:
+    """Whether it is a list with something in it, all of one kind."""
+    return isinstance(value, list) and bool(value) and all(isinstance(each, kind) for each in value)
+
+
+def _counted(lists: Mapping[str, Iterable]) -> str:
+    """Names with how many each has, such as "train (80), test (20)"."""
+    return ", ".join(f"{key} ({len(each):,})" for key, each in lists.items())

@@ -1,0 +1,140 @@
+"""Words with tags on lines of their own, in the forms in which people share them."""
+
+import pytest
+
+from playground.errors import PlaygroundError
+from playground.labelled.prepare import prepare_labelled
+from playground.labelled.table import guess_columns, is_table, read_table
+from playground.runs.finetuning import LabelledSpec
+from playground.text import DataSpec, TokenizerSpec
+from playground.text.files import open_file
+from playground.text.vocabulary import learn
+
+FIRST = [("Anna", "B-PER"), ("lives", "O"), ("in", "O"), ("Rome", "B-LOC"), (".", "O")]
+SECOND = [("The", "O"), ("#", "O"), ("sign", "O"), ("fell", "O")]
+SENTENCES = [FIRST, SECOND] * 3
+
+
+def lines(form, sentences=SENTENCES, end="\n") -> str:
+    """Sentences with each word written by ``form`` (a number from 1, the word, its tag)."""
+    return (end * 2).join(end.join(form(i, *pair) for i, pair in enumerate(each, 1)) for each in sentences) + end
+
+
+TAB = lines(lambda i, word, tag: f"{word}\t{tag}")
+SPACE = TAB.replace("\t", " ")
+FORMS = {
+    "tabs.conll": TAB,
+    "spaces.iob": SPACE,
+    "plain.txt": SPACE,
+    "tabs.txt": TAB,
+    "table.tsv": TAB,
+    "lines.txt": SPACE.replace("\n", "\r\n"),
+    "mac.bio": SPACE.replace("\n", "\r"),
+    "spaced.conll": TAB.replace("\n\n", "\n \t\n\n"),
+    "named.conll": "token\ttag\n" + TAB,
+    "four.txt": "-DOCSTART- -X- -X- O\n\n" + lines(lambda i, word, tag: f"{word} NN{i % 2} B-NP {tag}"),
+    "comments.conll": "# a word, a tag\n" + TAB.replace("\n\n", "\n\n# source = here and there\n"),
+    "numbered.tsv": lines(lambda i, word, tag: f"{i}\t{word}\t{tag}").replace("\n\n", "\n\n# from somewhere\n"),
+    "turned.bio": lines(lambda i, word, tag: f"{tag}\t{word}"),
+    "ud.conllu": "# text = one\n" + lines(lambda i, word, tag: f"{i}\t{word}\tlemma\t{tag}\tX\t_\t0\troot\t_\t_").replace(
+        "\n2\tlives", "\n2-3\tlivesin\t_\t_\t_\t_\t_\t_\t_\t_\n2\tlives").replace(
+        "\n5\t.", "\n4.1\tso\t_\t_\t_\t_\t_\t_\t_\t_\n5\t."),
+}  # fmt: skip
+
+
+def spec_of(path, content, **choices) -> LabelledSpec:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return LabelledSpec("file", path=str(path), **choices)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_words_and_tags_of_each_sentence(tmp_path, name):
+    spec = spec_of(tmp_path / name, FORMS[name])
+    assert is_table(spec.path) and guess_columns(spec.path) == ("tokens", "tags")
+    rows, notes = read_table(spec, "tag")
+    assert [[(piece.strip(), tag) for piece, tag in zip(row.pieces, row.tags)] for row in rows()] == SENTENCES
+    assert len(notes()) == 1 and notes()[0].startswith(f"{name} is read as sentences, with a word on each line: column ")
+
+
+def test_other_columns_can_be_chosen(tmp_path):
+    spec = spec_of(tmp_path / "four.conll", FORMS["four.txt"], label_column="column 2")
+    assert next(read_table(spec, "tag")[0]()).tags == ("NN1", "NN0", "NN1", "NN0", "NN1")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1251", "gb18030"])
+def test_in_other_encodings(tmp_path, encoding):
+    words = ["我", "爱", "北", "京", "。"] if encoding == "gb18030" else ["Анна", "живёт", "в", "старом", "Риме", "давно"]
+    content = lines(lambda i, word, tag: f"{word} {tag}", [[(word, "B-LOC" if word in "北Риме" else "O") for word in words]] * 4)
+    rows = list(read_table(spec_of(tmp_path / "t.txt", content.encode(encoding)), "tag")[0]())
+    assert len(rows) == 4 and rows[0].text == ("我爱北京。" if encoding == "gb18030" else " ".join(words))
+
+
+def test_parts_of_speech_in_a_plain_text(tmp_path):
+    content = "The DET\nold ADJ\ndog NOUN\nruns VERB\n. PUNCT\n\n" * 4
+    assert next(read_table(spec_of(tmp_path / "t.txt", content), "tag")[0]()).tags == ("DET", "ADJ", "NOUN", "VERB", "PUNCT")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Roses RED\nViolets BLUE\n\nSugar SWEET\nYou TOO\n",
+        "Hello there.\n\nThis is text.\n\nMore of it.\n",
+        "1 2\n3 4\n\n5 6\n7 8\n",
+        "- milk\n- eggs\n\n- flour\n- salt\n",
+        "Anna: Yes\nOtto: No\n\nAnna: Yes\nOtto: No\n\n" * 5,
+        "O Captain\nO Captain\n\nO my\nO my\n",
+    ],
+)
+def test_other_texts_are_no_tables(tmp_path, content):
+    spec = spec_of(tmp_path / "t.txt", content)
+    assert not is_table(spec.path)
+    with pytest.raises(PlaygroundError, match="plain text, which has no labels") as caught:
+        read_table(spec, "tag")
+    assert ".conll" in caught.value.hint
+
+
+def test_a_table_of_single_words_stays_a_table(tmp_path):
+    spec = spec_of(tmp_path / "t.tsv", "text\tlabel\ngood\tA\n\nbad one\tB\n\nfine\tA\n")
+    assert [row.text for row in read_table(spec, "classify")[0]()] == ["good", "bad one", "fine"]
+
+
+def test_as_text_without_tags(tmp_path):
+    source = open_file(DataSpec("file", path=spec_of(tmp_path / "t.conll", TAB).path))
+    assert list(source.documents())[:2] == ["Anna lives in Rome .", "The # sign fell"]
+    source = open_file(DataSpec("file", path=spec_of(tmp_path / "t.txt", SPACE).path))
+    assert "".join(source.documents()) == SPACE
+    assert source.notes() == [
+        "t.txt has a word with tags on each line, and is read as it stands."
+        " To read its words as sentences, let its name end in .conll."
+    ]
+
+
+def test_a_word_without_a_tag_is_kept_and_counted(tmp_path):
+    rows, notes = read_table(spec_of(tmp_path / "t.conll", TAB.replace("lives\tO", "lives")), "tag")
+    assert [row.tags for row in rows()][0] == ("B-PER", "", "O", "B-LOC", "O")
+    assert notes()[1] == "Lines of t.conll without a tag, which is not asked about: 3 (first: line 2)."
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (TAB + "\nNew\tYork\tB-LOC\n", "Line 34 of t.conll has 3 columns, but most lines have 2."),
+        ("a\nb\n\nc\n", "The lines of t.conll have one column: there is no tag beside a word."),
+        ("\n# nothing\n\n", "t.conll has no rows."),
+        ("a O\nb B\n" * 10_001, "The sentence that ends on line 20,001 of t.conll has more than 20,000 words."),
+    ],
+)
+def test_what_is_wrong_is_told(tmp_path, content, words):
+    with pytest.raises(PlaygroundError) as caught:
+        list(read_table(spec_of(tmp_path / "t.conll", content), "tag")[0]())
+    assert caught.value.message == words and caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["t.conll", "t.txt"])
+def test_it_becomes_a_prepared_set(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "home"))
+    sentences = [[(f"word{i}", "O"), ("in", "O"), (f"Town{i}", "B-LOC")] for i in range(60)]
+    spec = spec_of(tmp_path / name, lines(lambda i, word, tag: f"{word} {tag}", sentences))
+    data = prepare_labelled(spec, "tag", learn(TokenizerSpec("byte"), lambda: iter(()), lambda: iter(())), 64)
+    assert data.labels == ("O", "B-LOC") and sum(map(len, (data.train, data.validation, data.test))) == 60
+    assert any("column 2 the tags" in note for note in data.info["notes"])
