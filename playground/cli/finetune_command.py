@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.spec import ModelSpec, SpecError
-from playground.cli.settings import check_once, given, parse_settings
+from playground.cli.settings import check_once, check_own, check_read, given, parse_settings
 from playground.cli.train_command import data_from, detach, train_each
 from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig, TrainingSpec
@@ -32,6 +32,10 @@ EXAMPLE = """examples:
 GROUPS = {
     "finetune": FineTuneSpec, "labelled": LabelledSpec, "training": TrainingSpec, "model": ModelSpec, "data": DataSpec,
 }  # fmt: skip
+OWN_OPTIONS = {
+    "finetune.task": "--task", "finetune.method": "--method", "finetune.labelled": "--data", "labelled.dataset": "--data",
+    "labelled.path": "--data", "data.corpus": "--data", "data.path": "--data", "data.options": "--option",
+}  # fmt: skip
 UNREAD = {  # columns that a task has no use for
     "classify": ("source", "target"), "tag": ("source", "target"), "language": ("label",), "answer": ("text", "label"),
 }  # fmt: skip
@@ -48,7 +52,9 @@ def add(commands) -> None:
     for name in ("text", "label", "source", "target"):
         parser.add_argument(f"--{name}-column", metavar="COLUMN")
     parser.add_argument("--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)")
-    parser.add_argument("--option", nargs="+", default=[], metavar="KEY=VALUE", help="a generated task's difficulty")
+    parser.add_argument(
+        "--option", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="a generated task's difficulty"
+    )
     parser.add_argument("--template", help='for answer: how it is asked, as "Q: {question} A:"')
     parser.add_argument("--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items()))
     parser.add_argument("--rank", type=int, help="of LoRA (default 8)")
@@ -60,8 +66,9 @@ def add(commands) -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--share", type=float, help="of the labels that are used, above 0 up to 1")
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="GROUP.NAME=VALUE", help="any of finetune, labelled, training, model, data"
-    )
+        "--set", nargs="+", action="extend", default=[], metavar="GROUP.NAME=VALUE",
+        help="any of finetune, labelled, training, model, data",
+    )  # fmt: skip
     parser.add_argument("--compare", metavar="WAYS", help="train these beside it: scratch,all,head,last,lora")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds each (default 1)")
     parser.add_argument("--shares", metavar="S[,S…]", help="how much of the labels, each: 0.1,0.3,1")
@@ -96,6 +103,7 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
 
     name, _, step = options.parent.rpartition("@")
     parent, step = (store.get(name), int(step)) if name and step.isdigit() else (store.get(options.parent), None)
+    check_own(options.set, OWN_OPTIONS)
     changes = parse_settings(options.set, GROUPS)
     check_once(options, changes)
     tuned = {"task": options.task, "method": options.method, **changes["finetune"]}
@@ -113,9 +121,11 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
     _check_method(tuned["method"], options)
     training = {"steps": options.steps, "lr": options.lr, "batch_size": options.batch_size, "seed": options.seed}
     training = {key: value for key, value in training.items() if value is not None} | changes["training"]
-    return plan(
+    config = plan(
         parent, FineTuneSpec(**tuned), data, step=step, name=options.name or "", model=changes["model"], **training
     )
+    check_read(changes, config, [word.strip() for word in (options.compare or "").split(",")])
+    return config
 
 
 def _check_groups(task: str, options: argparse.Namespace, changes: dict[str, dict]) -> None:

@@ -3,10 +3,14 @@
 import argparse
 import types
 import typing
+from collections.abc import Collection
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from models.spec import SpecError
+from playground.errors import meant
+from playground.runs.config import RunConfig
+from playground.runs.unread import unread
 
 
 def parse_settings(pairs: list[str], specs: dict[str, type]) -> dict[str, dict[str, Any]]:
@@ -24,16 +28,56 @@ def parse_settings(pairs: list[str], specs: dict[str, type]) -> dict[str, dict[s
         name, equals, text = pair.partition("=")
         group, _, field = name.partition(".")
         if not equals or group not in specs:
-            raise SpecError(
-                f"'{pair}' is not a setting.",
-                f"Write GROUP.NAME=VALUE with GROUP one of: {', '.join(specs)}.",
-            )
-        hints = typing.get_type_hints(specs[group])
-        if field not in {f.name for f in fields(specs[group])} or is_dataclass(hints[field]):
-            known = ", ".join(f.name for f in fields(specs[group]) if not is_dataclass(hints[f.name]))
-            raise SpecError(f"{group} has no setting called {field!r}.", f"It has: {known}.")
+            hint = f"Write GROUP.NAME=VALUE with GROUP one of: {', '.join(specs)}."
+            raise SpecError(f"'{pair}' is not a setting.", _near(name, specs) + hint)
+        hints = known_of(specs[group])
+        if field not in hints:
+            hint = _near(name, specs) + f"It has: {', '.join(hints)}."
+            raise SpecError(f"{group} has no setting called {field!r}.", hint)
+        if field in result[group]:
+            raise SpecError(f"--set says {name} twice.", "Say it once.")
         result[group][field] = convert(text, hints[field], name)
     return result
+
+
+def known_of(spec: type) -> dict[str, Any]:
+    """The fields that a text can set, and their types: those that are specs of their own are left out."""
+    hints = typing.get_type_hints(spec)
+    whole = lambda kind: any(map(is_dataclass, (kind, *typing.get_args(kind))))
+    return {f.name: hints[f.name] for f in fields(spec) if not whole(hints[f.name])}
+
+
+def _near(name: str, specs: dict[str, type]) -> str:
+    """The beginning of a hint: the same field of another group, else the nearest name of all."""
+    known = [f"{group}.{field}" for group, spec in specs.items() for field in known_of(spec)]
+    same = [full for full in known if full.partition(".")[2] == name.rpartition(".")[2]]
+    return f"Did you mean {' or '.join(same)}? " if same else meant([name], known)
+
+
+def check_read(changes: dict[str, dict[str, Any]], config: RunConfig, rivals: Collection[str] = ()) -> None:
+    """Refuses what ``--set`` says and this run would pass over in silence.
+
+    Args:
+        rivals: other ways that are trained beside it.
+
+    Raises:
+        SpecError: with the names, and where they are read.
+    """
+    said = {f"{group}.{field}" for group, values in changes.items() for field in values}
+    if found := {name: where for name, where in unread(config, rivals).items() if name in said}:
+        told = "; ".join(f"{name} is read {where}" for name, where in found.items())
+        raise SpecError(f"Nothing here reads {', '.join(found)}.", f"Leave it out: {told}.")
+
+
+def check_own(pairs: list[str], options: dict[str, str]) -> None:
+    """Refuses to set what an option of its own says.
+
+    Raises:
+        SpecError: with the name of the option.
+    """
+    for pair in pairs:
+        if (name := pair.partition("=")[0]) in options:
+            raise SpecError(f"{name} has an option of its own.", f"Use {options[name]}.")
 
 
 def given(options: argparse.Namespace, *names: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.cli.settings import check_once, given, loose, parse_settings
+from playground.cli.settings import check_once, check_own, check_read, given, loose, parse_settings
 from playground.errors import PlaygroundError
 from playground.runs.branch import branch
 from playground.runs.config import RunConfig, TrainingSpec
@@ -35,6 +35,7 @@ OWN_OPTIONS = {
     "data.corpus": "--data",
     "data.path": "--data",
     "data.options": "--option",
+    "data.tokenizer": "--tokenizer",
     "model.vocab_size": "--tokenizer KIND:SIZE",
 }
 
@@ -58,7 +59,9 @@ def add(commands) -> None:
     parser.add_argument(
         "--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)"
     )
-    parser.add_argument("--option", nargs="+", default=[], metavar="KEY=VALUE", help="a task's difficulty")
+    parser.add_argument(
+        "--option", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="a task's difficulty"
+    )
     parser.add_argument(
         "--tokenizer", metavar="KIND[:SIZE]", help="char, byte, bpe or word, and the vocabulary's size"
     )
@@ -71,6 +74,7 @@ def add(commands) -> None:
     parser.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         default=[],
         metavar="GROUP.NAME=VALUE",
         help="any setting of model, training or data",
@@ -191,7 +195,7 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
         data = data_from(options, changes["data"])
         data = data.replace(tokenizer=parent.data.tokenizer) if parent else data  # the weights know no other tokens
     model = parent.model if parent else PRESETS[preset].spec
-    return RunConfig(
+    config = RunConfig(
         name=options.name or f"{preset} on {Path(data.path).stem if data.path else data.corpus}",
         model=model.replace(**changes["model"]),
         data=data,
@@ -199,6 +203,8 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
         preset=preset,
         parent=parent.parent if parent else None,
     )
+    check_read(changes, config)
+    return config
 
 
 def _check_branch(options: argparse.Namespace, parent: RunConfig) -> None:
@@ -236,10 +242,7 @@ def tokenizer_from(text: str) -> TokenizerSpec:
 
 def _changes(options: argparse.Namespace) -> dict[str, dict]:
     """What ``--set`` and the short options say, by group."""
-    for pair in options.set:
-        name = pair.partition("=")[0]
-        if name in OWN_OPTIONS:
-            raise SpecError(f"{name} has an option of its own.", f"Use {OWN_OPTIONS[name]}.")
+    check_own(options.set, OWN_OPTIONS)
     changes = parse_settings(options.set, {"model": ModelSpec, "training": TrainingSpec, "data": DataSpec})
     check_once(options, changes)
     short = {"objective": options.objective, "steps": options.steps, "lr": options.lr, "batch_size": options.batch_size,

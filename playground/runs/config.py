@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from models.spec import ModelSpec, SpecError
-from playground.errors import plain
+from playground.errors import meant, plain
 from playground.runs.finetuning import FineTuneSpec
 from playground.text.letters import clean
 from playground.text.spec import DataSpec
@@ -24,11 +24,10 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 def known_fields(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Only the fields that ``kind`` has; refuses others by name."""
     names = {f.name for f in fields(kind)}
-    unknown = sorted(set(values) - names)
+    unknown = sorted(map(str, set(values) - names))
     if unknown:
-        raise SpecError(
-            f"{what} has no setting called {', '.join(unknown)}.", f"It has: {', '.join(sorted(names))}."
-        )
+        hint = meant(unknown, sorted(names)) + f"It has: {', '.join(sorted(names))}."
+        raise SpecError(f"{what} has no setting called {', '.join(unknown)}.", hint)
     return dict(values)
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from models.spec import SpecError
-from playground.errors import plain
+from playground.errors import meant, plain
 from playground.text.encodings import check_encoding
 
 TASKS = {
@@ -28,7 +28,8 @@ POOLINGS = ("auto", "mean", "first", "last")
 def _known(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
     names = [f.name for f in fields(kind)]
     if unknown := sorted(set(values) - set(names)):
-        raise SpecError(f"{what} has no setting called {', '.join(unknown)}.", f"It has: {', '.join(names)}.")
+        hint = meant(unknown, names) + f"It has: {', '.join(names)}."
+        raise SpecError(f"{what} has no setting called {', '.join(unknown)}.", hint)
     return dict(values)
 
 

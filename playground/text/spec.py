@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from playground.errors import PlaygroundError
+from playground.errors import PlaygroundError, meant
 from playground.text.encodings import check_encoding
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<mask>")
@@ -160,6 +160,7 @@ def _known(cls: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
     names = [each.name for each in fields(cls)]
     for name in values:
         if name not in names:
-            raise PlaygroundError(f"{what} has no setting {name!r}.", f"It has {', '.join(names)}.")
+            hint = meant([name], names) + f"It has {', '.join(names)}."
+            raise PlaygroundError(f"{what} has no setting {name!r}.", hint)
     return dict(values)
 

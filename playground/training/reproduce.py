@@ -10,6 +10,7 @@ from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
+from playground.runs.unread import unread
 from playground.text.corpora import CORPORA, UNKNOWN
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 
@@ -60,9 +61,7 @@ def command_line(config: RunConfig) -> str:
         words += ["--objective", config.training.objective]
     settings += _settings("training", config.training, planned, skip=(*SHORT, "objective"))
     settings += _data_settings(config.data)
-    if settings:
-        words += ["--set", *settings]
-    return f"{PROGRAM} train {shlex.join(words)}"
+    return f"{PROGRAM} train {shlex.join([*words, *_set(settings, config)])}"
 
 
 def _finetuned(config: RunConfig, tuned: FineTuneSpec) -> str:
@@ -98,9 +97,7 @@ def _finetuned(config: RunConfig, tuned: FineTuneSpec) -> str:
         if getattr(config.training, name) != usual:
             words += [option, _text(getattr(config.training, name))]
     settings += _settings("training", config.training, planned, skip=tuple(TUNED_TRAINING))
-    if settings:
-        words += ["--set", *settings]
-    return f"{PROGRAM} finetune {shlex.join(words)}"
+    return f"{PROGRAM} finetune {shlex.join([*words, *_set(settings, config)])}"
 
 
 def _parent(config: RunConfig) -> RunConfig:
@@ -179,6 +176,13 @@ def _settings(group: str, spec: Any, plain: Any, skip: tuple[str, ...]) -> list[
         for name in names
         if getattr(spec, name) != getattr(plain, name)
     ]
+
+
+def _set(settings: list[str], config: RunConfig) -> list[str]:
+    """The settings as words; those that nothing of this run reads change nothing, and the command would refuse them."""
+    useless = unread(config)
+    kept = [setting for setting in settings if setting.partition("=")[0] not in useless]
+    return ["--set", *kept] if kept else []
 
 
 def _text(value: Any) -> str:

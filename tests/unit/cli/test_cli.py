@@ -18,7 +18,7 @@ from playground.runs.config import TrainingSpec
 from playground.runs.store import RunStore
 from playground.training.reproduce import command_line
 
-SMALL = ["--tokenizer", "char", "--set", "data.max_bytes=60000", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
+SMALL = ["--tokenizer", "char", "--set", "data.max_bytes=60000", "model.d_model=32", "model.n_layers=1",
          "model.context_length=16", "training.eval_every=5", "training.eval_batches=1", "training.threads=1"]  # fmt: skip
 
 
@@ -104,6 +104,18 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         (["train", "--data", "/no/such/file.txt"], "neither a corpus nor a file"),
         (["train", "--set", "model.n_heads=5"], "divide into 5 heads"),
         (["train", "--set", "model.wings=2"], "no setting called 'wings'"),
+        (["train", "--set", "model.n_leyers=2"], "Did you mean model.n_layers? It has: architecture, vocab_size,"),
+        (["train", "--set", "modle.n_layers=2"], "Did you mean model.n_layers? Write GROUP.NAME=VALUE"),
+        (["train", "--set", "n_layers=2"], "Did you mean model.n_layers? Write GROUP.NAME=VALUE"),
+        (["train", "--set", "model.lr=2"], "Did you mean training.lr? It has:"),
+        (["train", "--set", "data.tokenizer=char"], "data.tokenizer has an option of its own"),
+        (["train", "--set", "model.n_layers=2", "--set", "model.n_layers=3"], "--set says model.n_layers twice."),
+        (["train", "--set", "model.wings=2", "--set", "model.n_layers=3"], "no setting called 'wings'"),
+        (["train", "--preset", "lstm-tiny", "--set", "model.n_heads=2"], "Nothing here reads model.n_heads.\nLeave it out"),
+        (["train", "--preset", "gpt2-tiny", "--set", "training.muon_lr=1", "training.momentum=0"],
+         "Nothing here reads training.muon_lr, training.momentum."),
+        (["train", "--set", "data.text_column=x"], "Nothing here reads data.text_column."),
+        (["train", "--set", "data.encoding=gb18030"], "Nothing here reads data.encoding."),
         (["train", "--set", "training.lr=fast"], "must be a number"),
         (["train", "--set", "speed"], "is not a setting"),
         (["train", "--objective", "mlm"], "cannot be trained with mlm"),

@@ -59,7 +59,7 @@ def test_unknown_settings_are_named():
     with pytest.raises(SpecError) as caught:
         ModelSpec.from_dict({"architecture": "decoder", "n_head": 4, "zzz": 1})
     assert "n_head, zzz" in caught.value.message
-    assert "n_heads" in caught.value.hint
+    assert caught.value.hint.startswith("Did you mean n_heads? Known are architecture, vocab_size,")
 
 
 @pytest.mark.parametrize("data", [{}, [], None])

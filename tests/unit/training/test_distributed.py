@@ -12,7 +12,7 @@ from playground.runs.store import RunStore
 
 SETTINGS = [
     "data.max_bytes=60000", "training.eval_every=6", "training.eval_batches=2", "training.threads=1",
-    "training.sample_tokens=4", "training.warmup_steps=2", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
+    "training.warmup_steps=2", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
     "model.context_length=16",
 ]  # fmt: skip
 TORCHRUN = [
