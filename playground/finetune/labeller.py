@@ -17,8 +17,9 @@ from playground.labelled.rows import Tagged
 from playground.labelled.table import guess, is_table, pieces_of, table_of
 from playground.runs.folder import RunFolder
 from playground.text.cells import spaced, written
+from playground.text.delimited import LONGEST_FIELD
 from playground.text.records import Row
-from playground.text.tables import Table, listed
+from playground.text.tables import listed
 from playground.text.tokenizers import Tokenizer, clean
 
 BATCH = 64
@@ -220,22 +221,26 @@ def label_table(
     """
     texts = _texts(path, column, encoding)
     added = ["label", "probability"] if labeller.task == "classify" else ["words", "tags"]
-    header = [*texts.columns, *(_free(name, texts.columns) for name in added)]
+    header = lambda names: [*names, *(_free(name, names) for name in added)]
+    late: list[str] = []  # columns that the first rows do not have, as in JSON
     done, part, rows = 0, target.with_name(f".{target.name}.part"), texts.rows()
     empty, cut = Counted(), Counted()
     try:
-        with atomic.disk_errors("writing the labels"), open(part, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(header)
-            while batch := list(islice(rows, BATCH)):
-                if cancelled():
-                    return 0
-                asked = [texts.asked(done + i, row, labeller.task) for i, row in enumerate(batch, 1)]
-                said = _answers(labeller, asked, done, empty, cut)
-                there = ([written(row.get(name)) for name in texts.columns] for row in batch)
-                writer.writerows([*cells, *each] for cells, each in zip(there, said))
-                done += len(batch)
-                progress(done)
+        with atomic.disk_errors("writing the labels"):
+            with open(part, "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(header(texts.columns))
+                while batch := list(islice(rows, BATCH)):
+                    if cancelled():
+                        return 0
+                    asked = [texts.asked(done + i, row, labeller.task) for i, row in enumerate(batch, 1)]
+                    said = _answers(labeller, asked, done, empty, cut)
+                    late += dict.fromkeys(name for row in batch for name in row if name not in (*texts.columns, *late))
+                    writer.writerows(_cells(row, texts.columns) + each + _cells(row, late) for row, each in zip(batch, said))
+                    done += len(batch)
+                    progress(done)
+            if late:
+                _widen(part, len(texts.columns), header([*texts.columns, *late]))
         part.replace(target)
         tell([*texts.notes(), *_left_out(labeller, done, empty, cut)])
         return done
@@ -286,14 +291,33 @@ def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
             f"Which column of {table.name} holds the text?", f"Choose the column with the text: it has {listed(table.columns)}."
         )
     table.check(column)
-    return _Texts(_every_column(table), table.rows, table.texts(column), table.notes, table.opened(column))
+    return _Texts(table.columns, table.rows, table.texts(column), table.notes, table.opened(column))
 
 
-def _every_column(table: Table) -> list[str]:
-    """Those of every row: what JSON records have far below is written too."""
-    if not table.grows:
-        return table.columns
-    return list(dict.fromkeys([*table.columns, *(name for row in table.rows() for name in row)]))
+def _cells(row: Row, columns: Sequence[str]) -> list[str]:
+    return [written(row.get(name)) for name in columns]
+
+
+def _widen(part: Path, n: int, header: list[str]) -> None:
+    """Writes answers anew whose rows got more columns on the way.
+
+    Args:
+        part: rows of ``n`` cells, two answers, and the cells of those later columns that were known by then.
+        header: the names of all columns; the answers come last.
+    """
+    csv.field_size_limit(LONGEST_FIELD)
+    wider = part.with_name(f"{part.name}.wide")
+    try:
+        with open(part, newline="", encoding="utf-8") as narrow, open(wider, "w", newline="", encoding="utf-8") as file:
+            rows, writer = csv.reader(narrow), csv.writer(file)
+            next(rows)
+            writer.writerow(header)
+            for row in rows:
+                late = row[n + 2 :]
+                writer.writerow([*row[:n], *late, *[""] * (len(header) - n - 2 - len(late)), *row[n : n + 2]])
+        wider.replace(part)
+    finally:
+        wider.unlink(missing_ok=True)
 
 
 def _answers(labeller: Labeller, texts: list[str | list[str]], before: int, empty: Counted, cut: Counted) -> list[list[str]]:

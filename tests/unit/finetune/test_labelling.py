@@ -141,6 +141,33 @@ def test_text_files_and_other_tables(tokenizer, tmp_path, name, content):
     assert [bool(row[1]) for row in rows[1:]] == [True, True, False, True]
 
 
+def test_columns_that_come_late_are_written_and_the_file_is_read_once(tokenizer, tmp_path, monkeypatch):
+    from playground.text import records
+
+    rows = [{"text": f"text {i}"} for i in range(700)]
+    rows[600] |= {"label": "mine", "by": 'some "one"\r\n'}
+    rows[650] |= {"later": ["a", 1]}
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    seen, read_record = [], records._record
+    monkeypatch.setattr(records, "_record", lambda line, *more: seen.append(line) or read_record(line, *more))
+    label_table(labeller(tokenizer), str(tmp_path / "t.jsonl"), None, tmp_path / "out.csv")
+    header, *out = read(tmp_path / "out.csv")
+    assert header == ["text", "label", "by", "later", "label (model)", "probability"]
+    assert [row[:4] for row in out] == [
+        [row["text"], row.get("label", ""), row.get("by", ""), '["a", 1]' if "later" in row else ""] for row in rows
+    ]
+    assert all(row[4] in LABELS and float(row[5]) > 0 for row in out)
+    assert len(seen) == 700 + 500  # and the first rows, to learn the columns
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out.csv", "t.jsonl"]
+
+
+def test_a_file_of_words_with_tags_gets_tags_beside_them(tokenizer, tmp_path):
+    (tmp_path / "t.txt").write_text("Anna B-PER\nruns O\n\nRome B-LOC\nis O\nold O\n")
+    assert label_table(labeller(tokenizer, task="tag"), str(tmp_path / "t.txt"), None, tmp_path / "out.csv") == 2
+    header, first, second = read(tmp_path / "out.csv")
+    assert header == ["tokens", "tags", "words", "tags (model)"] and first[2] == "Anna runs" and len(second[3].split()) == 3
+
+
 def test_a_table_of_tags(tokenizer, tmp_path):
     (tmp_path / "t.txt").write_text("he went \n\n")
     label_table(labeller(tokenizer, task="tag"), str(tmp_path / "t.txt"), None, tmp_path / "out.csv")
