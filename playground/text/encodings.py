@@ -6,7 +6,7 @@ import io
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -239,18 +239,12 @@ def check_faults(path: Path, encoding: str) -> None:
         )
 
 
-def notes_on(
-    path: Path, encoding: str, guessed: bool, way: str = "you can choose another encoding"
-) -> list[str]:
-    """What to tell of how a file was read: an encoding that was guessed, unless it is UTF-8, and bytes that do not fit.
-
-    Args:
-        way: out of a wrong guess.
-    """
+def notes_on(path: Path, encoding: str, guessed: bool) -> list[str]:
+    """What to tell of how a file was read: an encoding that was guessed, unless it is UTF-8, and bytes that do not fit."""
     name = path.name.encode("utf-8", "replace").decode()
     said = []
     if guessed and not encoding.startswith("utf"):
-        said.append(f"{name} is read as {encoding}. That is a guess; {way}.")
+        said.append(f"{name} is read as {encoding}. That is a guess; you can choose another encoding.")
     if found := faults(path, encoding):
         said.append(
             f"Damaged places in {name}: {found.count:,}, read as \ufffd. The first is the byte at offset"
@@ -267,8 +261,13 @@ def first_lines(path: Path, encoding: str, most: int = 4, width: int = 120) -> l
     Raises:
         PlaygroundError: as `decoded`.
     """
+    return telling_lines(decoded(path, encoding), most, width)
+
+
+def telling_lines(parts: Iterable[str], most: int, width: int) -> list[str]:
+    """As `first_lines`, of a text in parts."""
     first, telling = [], []
-    for part in islice(decoded(path, encoding), NEAR):
+    for part in islice(parts, NEAR):
         written = list(filter(None, map(str.strip, part.splitlines())))
         first = first or [_shortened(line, 0, width) for line in written[:most]]
         telling += [(line, sign.start()) for line in written if (sign := BEYOND.search(line))][: most - len(telling)]

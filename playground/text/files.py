@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError
+from playground.text import archives
 from playground.text.conll import is_tagged
 from playground.text.documents import DOCUMENTS, NOT_READ, open_document
 from playground.text.encodings import decoded, detect, no_encoding, notes_on
@@ -29,6 +30,7 @@ def open_file(spec: DataSpec) -> Source:
         PlaygroundError: when it is missing, empty, not text, of an unknown kind, or lacks a column. What
             is wrong further down is found while reading: ``documents()`` raises it with its place.
     """
+    spec, told = _as_chosen(spec)
     path = Path(spec.path).expanduser()
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
@@ -57,7 +59,7 @@ def open_file(spec: DataSpec) -> Source:
             spec = spec.replace(text_column=text_column(table))
             table = open_table(spec)
         documents, shape = choose(table, spec)
-        notes = table.notes
+        notes = lambda: [*told, *table.notes()]
     else:
         raise PlaygroundError(
             f"{path.name}: files ending in {suffix} are not read.",
@@ -84,12 +86,20 @@ def _told_of_tags(path: Path, encoding: str) -> list[str]:
     ]
 
 
+def _as_chosen(spec: DataSpec) -> tuple[DataSpec, list[str]]:
+    """The spec of the texts of an archive in the encoding that was chosen for them, with what is to be told; others stay."""
+    path = Path(spec.path).expanduser()
+    read = archives.reading(path, spec.encoding)
+    return (spec, []) if read == path else (spec.replace(path=str(read), encoding=None), archives.notes_on(read))
+
+
 def open_table(spec: DataSpec) -> Table:
     """The table of a spec whose file is one, see `tables.open_rows`.
 
     Raises:
         PlaygroundError: as ``open_file``.
     """
+    spec, _ = _as_chosen(spec)
     path = Path(spec.path).expanduser()
     if not path.is_file() or not path.stat().st_size:
         open_file(spec)

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from playground.atomic import disk_errors, is_damaged_zip
 from playground.errors import PlaygroundError
@@ -29,6 +29,7 @@ TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", *conll.SUFFI
 LARGEST_ARCHIVE = 2_000_000_000  # bytes of text that an archive may hold
 MOST_FILES = 100_000
 MOST_NOTES = 5
+KEPT, MEMBERS = ".archive", "members.json"  # beside texts of an archive: it, and which of its files are not Unicode
 WRITTEN = ".written"  # the mark beside a text that was written here, which can be edited
 LEAST, MOST = 50, 2_000_000  # characters of a text that is written
 
@@ -111,15 +112,28 @@ def keep(file: BinaryIO, name: str) -> Upload:
             if not copy.stat().st_size:
                 raise PlaygroundError(f"{name} is empty.", "Choose a file with text in it.")
             notes: list[str] = []
+            guessed: dict[str, str] = {}
             if suffix == ".zip":
-                copy = unpack(copy, work / f"{Path(name).stem}.jsonl", notes)
+                archive, copy = copy, unpack(copy, work / f"{Path(name).stem}.jsonl", notes, guessed)
             elif suffix in DOCUMENTS:
                 check(copy)
             elif suffix not in TABLES:
                 detect(copy)  # a picture named .txt is told now, not when it is read
-            return replace(_settle(copy, folder() / digest), notes=_shortened(notes))
+            upload = _settle(copy, folder() / digest)
+            if guessed and not (upload.path.parent / KEPT).exists():
+                _keep_archive(archive, guessed, upload.path.parent / KEPT)
+            return replace(upload, notes=_shortened(notes))
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _keep_archive(archive: Path, guessed: dict[str, str], place: Path) -> None:
+    """Keeps an archive too, so that its files can be read in another encoding than was guessed."""
+    kept = archive.parent / KEPT
+    kept.mkdir()
+    os.replace(archive, kept / archive.name)
+    (kept / MEMBERS).write_text(json.dumps(guessed, ensure_ascii=False), encoding="utf-8")
+    os.rename(kept, place)
 
 
 def _shortened(notes: list[str]) -> tuple[str, ...]:
@@ -196,11 +210,15 @@ def safe_name(name: str) -> str:
     return (stem + suffix) or "upload.txt"
 
 
-def unpack(archive: Path, into: Path, notes: list[str]) -> Path:
+def unpack(
+    archive: Path, into: Path, notes: list[str], guessed: dict[str, str], encoding: str | None = None
+) -> Path:
     """Text files of an archive as documents: ``{"name": ..., "text": ...}``, one a line. No file is extracted.
 
     Args:
         notes: gets sentences on encodings that were guessed, and on damaged places.
+        guessed: gets the files that are not Unicode, with their encodings.
+        encoding: of all files that are not Unicode; None guesses that of each.
 
     Raises:
         PlaygroundError: when it is damaged, locked, holds no text, or a name in it leads out of its folder.
@@ -210,7 +228,7 @@ def unpack(archive: Path, into: Path, notes: list[str]) -> Path:
             members = _members(files, archive.name, notes)
             left = LARGEST_ARCHIVE
             for member in members:
-                left -= _document(files, member, into.parent, lines, left, archive.name, notes)
+                left -= _document(files, member, into.parent, lines, left, archive.name, notes, guessed, encoding)
     except Exception as error:
         if not is_damaged_zip(error):
             raise
@@ -250,8 +268,9 @@ def _members(files: zipfile.ZipFile, name: str, notes: list[str]) -> list[zipfil
 
 
 def _document(
-    files: zipfile.ZipFile, member: zipfile.ZipInfo, work: Path, lines, left: int, name: str, notes: list[str]
-) -> int:
+    files: zipfile.ZipFile, member: zipfile.ZipInfo, work: Path, lines: TextIO, left: int, name: str, notes: list[str],
+    guessed: dict[str, str], chosen: str | None,
+) -> int:  # fmt: skip
     """Writes one file of the archive as a line; returns its bytes, counted while reading."""
     taken = 0
     suffix = PurePosixPath(member.filename).suffix.lower()
@@ -269,9 +288,12 @@ def _document(
         if suffix in DOCUMENTS:
             texts: Iterable[str] = Reading(part)
         else:
-            texts = decoded(part, encoding := detect(part))
-            found = notes_on(part, encoding, True, "if it is wrong, save the file as UTF-8")
-            notes += [note.replace(part.name, member.filename) for note in found]
+            encoding = detect(part)
+            if not encoding.startswith("utf"):
+                guessed[member.filename] = encoding
+                encoding = chosen or encoding
+            texts = decoded(part, encoding)
+            notes += [note.replace(part.name, member.filename) for note in notes_on(part, encoding, guessed=not chosen)]
         lines.write('{"name": ' + json.dumps(member.filename, ensure_ascii=False) + ', "text": "')
         for text in texts:
             lines.write(json.dumps(text, ensure_ascii=False)[1:-1])

@@ -6,9 +6,9 @@ from pathlib import Path
 import streamlit as st
 
 from playground.errors import PlaygroundError
-from playground.text import uploads
+from playground.text import archives, uploads
 from playground.text.documents import DOCUMENTS
-from playground.text.encodings import COMMON, first_lines, guesses
+from playground.text.encodings import COMMON, first_lines, guesses, telling_lines
 from playground.text.tables import PARQUET
 from playground.ui.language import t
 from playground.ui.select import keep, select
@@ -39,7 +39,7 @@ def choose_encoding(path: str, key: str = "") -> str | None:
     if Path(path).suffix.lower() in (*DOCUMENTS, *PARQUET) or uploads.is_written(path):
         return None
     try:
-        likely, problem = guesses(Path(path)), None
+        likely, problem = archives.likeliest(path) if archives.is_packed(path) else guesses(Path(path)), None
     except PlaygroundError as error:
         likely, problem = [], error
     state, key = st.session_state, f"{key}{key_of(path)}"
@@ -47,19 +47,23 @@ def choose_encoding(path: str, key: str = "") -> str | None:
         keep(key, (FOUND, *likely[1:], *COMMON))
     chosen = state[key] = state.get(key) or FOUND
     options = list(dict.fromkeys([FOUND, *likely[1:], *COMMON, chosen]))
-    found = t("Found: {encoding}", encoding=title(likely[0])) if likely else t("None was found")
+    guessed = likely if archives.is_packed(path) else likely[:1]
+    found = t("Found: {encoding}", encoding=", ".join(map(title, guessed))) if guessed else t("None was found")
     name = lambda option: found if option == FOUND else title(option)
     taken = select(t("Encoding"), options, options.index(chosen), key=key, format_func=name)
     if problem and taken == FOUND:
         raise problem
     encoding = None if taken == FOUND else taken
-    show_lines(path, encoding or likely[0])
+    if archives.is_packed(path):
+        st.caption(t("For the files in it that are not Unicode: {n:,}.", n=len(archives.guessed(path))))
+        show_lines(telling_lines([archives.beginning(path, encoding)], SHOWN, WIDTH))
+    else:
+        show_lines(first_lines(Path(path), encoding or likely[0], SHOWN, WIDTH))
     return encoding
 
 
-def show_lines(path: str, encoding: str) -> None:
+def show_lines(shown: list[str]) -> None:
     """The beginning of the file, in which a person sees at once whether its letters are right."""
-    shown = first_lines(Path(path), encoding, SHOWN, WIDTH)
     st.code("\n".join(shown), language=None, wrap_lines=True)
     st.caption(t("Are the letters right? If not, choose another encoding."))
 

@@ -1,6 +1,8 @@
 """The Data page: texts are chosen, brought, cut and compared; what cannot be read is said in a sentence."""
 
+import io
 import time
+import zipfile
 
 import pytest
 
@@ -205,11 +207,26 @@ def test_the_encoding_is_shown_with_the_first_lines_and_can_be_changed(open_page
     assert again.session_state["draft.data"]["encoding"] == "cp1250"
 
 
+def test_the_encoding_of_files_in_a_zip_can_be_changed(open_page):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.txt", TURKISH.encode("cp1254"))
+        archive.writestr("b.txt", "Plain words. " * 50)
+        archive.writestr("c.txt", TURKISH.encode("cp857"))
+    app = settled(bring(open_page("data", corpus="file"), "two.zip", packed.getvalue()))
+    key = f"encoding.{uploads.uploads()[0].path}"
+    assert app.selectbox(key=key).options[0] == "Found: Turkish (Windows-1254), CP857"
+    assert TURKISH[:57] in app.code[0].value and any("not Unicode: 2." in each.value for each in app.caption)
+    app.selectbox(key=key).set_value("cp1251").run()
+    assert TURKISH.encode("cp1254").decode("cp1251")[:57] in app.code[0].value and not app.error and not app.exception
+    assert app.session_state["draft.data"]["encoding"] == "cp1251"
+
+
 def test_a_file_that_is_refused_leaves_the_page_usable(open_page):
     app = settled(bring(open_page("data", corpus="file"), "a.txt", b"Plain words of one. " * 300))
     app.select_slider(key="data.size").set_value(300).run()
-    bring(app, "b.csv", b"# a title\ntext,label\nWords,a\nMore,b\n")
-    assert "the header has 1" in said(app)
+    bring(app, "b.csv", b"text,label\nWords,a\nMore,of,them\n")
+    assert "the header has 2" in said(app)
     bring(app, "c.csv", b"text,label\n" + b"".join(b"Words number %d,a\n" % i for i in range(300)))
     assert not app.error and app.select_slider(key="data.size").value == 300
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -91,6 +92,24 @@ def test_a_file_of_ones_own_is_learnt_from_in_the_chosen_encoding(task, tmp_path
     assert encoding(plans(app)[0]) is None and "Старый рыбак" in app.code[0].value
     app.selectbox(key=f"finetune.encoding.{path}").set_value("cp1251")
     assert encoding(plans(app)[0]) == "cp1251" and "Старый" not in app.code[0].value
+    link = {name: app.query_params[name] for name in ("file", "encoding", "data", "task", "parent")}
+    assert link["file"] in (Path(path).parent.name, [Path(path).parent.name]) and link["encoding"] in ("cp1251", ["cp1251"])
+    uploads.keep(io.BytesIO(b"text,label\nnewer,a\nfile,b\n"), "other.csv")
+    again = fill(**link)
+    assert encoding(plans(again)[0]) == "cp1251" and again.selectbox(key=f"finetune.encoding.{path}").value == "cp1251"
+    again.selectbox(key=f"finetune.encoding.{path}").set_value("found")
+    assert encoding(plans(again)[0]) is None and "encoding" not in again.query_params
+
+
+def test_words_with_tags_in_a_plain_text_are_learnt_from(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    lines = "".join(f"Anna{i} B-PER\nruns O\n\n" for i in range(80))
+    path = str(uploads.keep(io.BytesIO(lines.encode()), "names.txt").path)
+    app = fill(task="tag", data="file")
+    main = plans(app)[0]
+    assert (main.finetune.labelled.path, main.finetune.labelled.label_column) == (path, "tags") and not app.error
+    assert any("**2 labels**" in each.value and "O 50%" in each.value for each in app.markdown)
+    assert any("read as sentences" in each.value for each in app.info)
 
 
 def test_lora_tells_how_many_parameters_it_trains(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ from playground.text.tables import usual_pair, usual_text
 from playground.ui import links
 from playground.ui.choose import describe, known_runs, speaks
 from playground.ui.controls import control
-from playground.ui.encoding_choice import choose_encoding
+from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
 from playground.ui.finetune.bring import bring_file, bring_model
 from playground.ui.language import t, told
 from playground.ui.messages import no_model_yet, plain, show, show_notes
@@ -147,6 +147,7 @@ def choose_labelled(task: str) -> LabelledSpec | None:
     name = select(t("Labelled text"), options, format_func=title, key=key)
     links.remember(data=name)
     if name != FILE:
+        links.remember(file=None, encoding=None)
         st.caption(
             f"{t(DATASETS[name].summary)} {told(DATASETS[name].provenance)} {t('Licence')}: {DATASETS[name].licence}."
         )
@@ -166,6 +167,7 @@ def table_spec(task: str) -> LabelledSpec | None:
     """The uploaded table and the columns that were found in it."""
     from playground.labelled.table import guess_columns, open_table
 
+    take_up_file("finetune.table")
     path = bring_file("finetune.table", uploads.TABLES, also=(".txt",) if task == "tag" else ())
     if path is None:
         st.info(
@@ -178,7 +180,7 @@ def table_spec(task: str) -> LabelledSpec | None:
         )
         return None
     try:
-        encoding = choose_encoding(path, "finetune.")
+        encoding = remember_file(path, choose_encoding(path, "finetune."))
         names, _ = open_table(path, encoding)
         text, label = guess_columns(path, encoding)
     except PlaygroundError as error:
@@ -201,6 +203,22 @@ def table_spec(task: str) -> LabelledSpec | None:
         st.info(t("Choose the two columns."))
         return None
     return LabelledSpec("file", path=path, text_column=chosen[0], label_column=chosen[1], encoding=encoding)
+
+
+def take_up_file(key: str) -> None:
+    """The file and the encoding that the address asks for, into their boxes, if that file is here."""
+    state, wanted = st.session_state, (links.param("file"), links.param("encoding"))
+    kept = {upload.path.parent.name: str(upload.path) for upload in uploads.uploads()}
+    if wanted[0] in kept and wanted != state.get("finetune.file.link"):
+        state[f"{key}.file"] = path = kept[wanted[0]]
+        state[f"finetune.{key_of(path)}"] = wanted[1] or FOUND
+
+
+def remember_file(path: str, encoding: str | None) -> str | None:
+    """A file, named by its content, and its encoding into the address; returns the encoding."""
+    st.session_state["finetune.file.link"] = Path(path).parent.name, encoding or ""
+    links.remember(file=Path(path).parent.name, encoding=encoding)
+    return encoding
 
 
 def show_labelled(spec: LabelledSpec, task: str) -> None:
@@ -269,6 +287,7 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
     links.remember(data=name)
     values: dict[str, Any] = {"corpus": name}
     if name == FILE:
+        take_up_file(f"finetune.{task}")
         path = bring_file(f"finetune.{task}", uploads.TABLES if pairs else (*uploads.TEXTS, *uploads.TABLES, *DOCUMENTS))
         if path is None:
             st.info(
@@ -279,7 +298,7 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
             return None
         values["path"] = path
         try:
-            values["encoding"] = choose_encoding(path, "finetune.")
+            values["encoding"] = remember_file(path, choose_encoding(path, "finetune."))
             names = columns(DataSpec("file", path=path, encoding=values["encoding"]))
         except PlaygroundError as error:
             show(error)
@@ -298,6 +317,7 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
                 t("Column with the text"), names, index=names.index(usual_text(names)), key=f"finetune.c.{path}"
             )
     else:
+        links.remember(file=None, encoding=None)
         corpus = CORPORA[name]
         st.caption(f"{t(corpus.summary)} {told(corpus.provenance)} {t('Licence')}: {corpus.licence}.")
     if pairs:

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from playground.errors import PlaygroundError
+from playground.text import archives
 from playground.text.files import open_file
 from playground.text.spec import DataSpec
 from playground.text.uploads import keep, safe_name, uploads
@@ -84,7 +85,7 @@ def test_a_zip_of_texts_becomes_documents():
     assert [row["text"] for row in rows] == ['first "quoted"\n', CHINESE]
     assert upload.notes == (
         "Files of letters.zip that are empty or no .txt, .md, .pdf or .docx, left out: 1 (photo.png).",
-        "b/two.txt is read as gb18030. That is a guess; if it is wrong, save the file as UTF-8.",
+        "b/two.txt is read as gb18030. That is a guess; you can choose another encoding.",
     )
 
 
@@ -185,3 +186,38 @@ def test_a_large_file_passes_in_parts():
     file = Large()
     assert keep(file, "large.txt").size == 200_000_000
     assert file.largest <= 1 << 20
+
+
+TURKISH = "Yaşlı adam güneş doğmadan önce bahçedeki ağaçları suladı. Iğdır'ın dağları karlı.\n"
+
+
+def test_a_chosen_encoding_is_that_of_all_files_of_a_zip_that_are_not_unicode(home):
+    files = {"a.txt": TURKISH.encode("cp1254"), "b.txt": "çağ".encode("cp1254"), "c.txt": CHINESE.encode()}
+    upload = keep(zipped(files), "letters.zip")
+    assert archives.is_packed(upload.path) and list(archives.guessed(upload.path)) == ["a.txt", "b.txt"]
+    documents = lambda encoding: list(open_file(DataSpec("file", path=str(upload.path), encoding=encoding)).documents())
+    assert documents(None)[2] == CHINESE
+    assert documents("cp1254") == [TURKISH, "çağ", CHINESE] == documents("windows-1254")
+    assert documents("cp1251") == [files["a.txt"].decode("cp1251"), files["b.txt"].decode("cp1251"), CHINESE]
+    assert archives.beginning(upload.path, "cp1254") == TURKISH
+    assert [each.path for each in uploads()] == [upload.path]  # what was read again is no other upload
+    opened = [open_file(DataSpec("file", path=str(upload.path), encoding=each)) for each in (None, "cp1254", "cp1251")]
+    assert len({source.fingerprint for source in opened}) == 3
+
+
+def test_a_file_of_a_zip_that_is_not_in_the_chosen_encoding_is_named(home):
+    upload = keep(zipped({"a.txt": TURKISH.encode("cp1254") * 9}), "letters.zip")
+    with pytest.raises(PlaygroundError, match=r"a.txt in letters.zip is not utf-8: the byte at offset 2 \(line 1\)"):
+        open_file(DataSpec("file", path=str(upload.path), encoding="utf-8"))
+    assert not list((upload.path.parent / ".read").iterdir())
+
+
+def test_damage_in_the_chosen_encoding_is_told(home):
+    upload = keep(zipped({"a.txt": ("早上好，" * 300).encode("gbk") + b"\xff\n"}), "letters.zip")
+    source = open_file(DataSpec("file", path=str(upload.path), encoding="gb18030"))
+    assert list(source.documents())[0].startswith("早上好") and source.notes()[0].startswith("Damaged places in a.txt: 1")
+
+
+def test_an_archive_of_unicode_alone_is_not_kept_twice(home):
+    upload = keep(zipped({"a.txt": CHINESE.encode()}), "letters.zip")
+    assert not archives.is_packed(upload.path) and [each.name for each in upload.path.parent.iterdir()] == ["letters.jsonl"]

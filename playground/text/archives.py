@@ -1,0 +1,77 @@
+"""Archives that hold files in older encodings: kept beside their texts, to read these again in the one that is chosen."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+from playground.atomic import disk_errors
+from playground.text.encodings import CHUNK
+from playground.text.uploads import KEPT, MEMBERS, unpack
+
+READ = ".read"  # beside the texts of an archive: a folder for each encoding that was chosen
+NOTES = ".notes.json"
+
+
+def is_packed(path: Path | str) -> bool:
+    """Whether a file holds the texts of an archive, some of which are not Unicode."""
+    return (Path(path).parent / KEPT / MEMBERS).is_file()
+
+
+def guessed(path: Path | str) -> dict[str, str]:
+    """The files of an archive that are not Unicode, each with the encoding that was guessed."""
+    return json.loads((Path(path).parent / KEPT / MEMBERS).read_text(encoding="utf-8"))
+
+
+def likeliest(path: Path | str) -> list[str]:
+    """The encodings that were guessed, the most frequent first."""
+    return [encoding for encoding, _ in Counter(guessed(path).values()).most_common()]
+
+
+def beginning(path: Path | str, encoding: str | None) -> str:
+    """How the first file that is not Unicode begins, read in an encoding; None takes the one that was guessed."""
+    name, found = next(iter(guessed(path).items()))
+    with zipfile.ZipFile(_archive(Path(path))) as files, files.open(name) as packed:
+        return packed.read(CHUNK).decode(encoding or found, "replace")
+
+
+def reading(path: Path, encoding: str | None) -> Path:
+    """The texts of an archive, with the files that are not Unicode read in ``encoding``; made when first asked for.
+
+    Any other file, and every file when no encoding is chosen, is read as it is: ``path``.
+
+    Raises:
+        PlaygroundError: where a file of the archive is not in this encoding.
+    """
+    if encoding is None or not is_packed(path):
+        return path
+    place = path.parent / READ / codecs.lookup(encoding).name
+    if not (place / path.name).is_file():
+        with disk_errors(f"reading {path.name}"):
+            place.parent.mkdir(exist_ok=True)
+            work = Path(tempfile.mkdtemp(prefix=".part-", dir=place.parent))
+            try:
+                notes: list[str] = []
+                unpack(_archive(path), work / path.name, notes, {}, encoding)
+                (work / NOTES).write_text(json.dumps(notes), encoding="utf-8")
+                if not place.is_dir():
+                    os.rename(work, place)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    return place / path.name
+
+
+def notes_on(path: Path) -> list[str]:
+    """What is to be told of a `reading`."""
+    place = path.with_name(NOTES)
+    return json.loads(place.read_text(encoding="utf-8")) if place.is_file() else []
+
+
+def _archive(path: Path) -> Path:
+    return next(each for each in (path.parent / KEPT).iterdir() if each.suffix.lower() == ".zip")
