@@ -22,14 +22,25 @@ WIDER = {
 MULTIBYTE = ("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949")
 OTHERS = r"\u0370-\u06ff\u0e01-\u0e7f\ufb50-\ufdff\ufe70-\ufeff"  # letters that share no word with Latin ones
 SYMBOLS = (  # but not the apostrophe, the raised dot and the soft hyphen
-    r"\x80-\x9f\xa1-\xa9\xac\xae-\xb6\xb8\xb9\xbc-\xbf\xd7\xf7\u02c6-\u02dd\u2018\u201a-\u2022\u2030\u2122\u2500-\u25ff"
+    r"\x80-\x9f\xa1-\xa9\xac\xae-\xb6\xb8\xb9\xbc-\xbf\xd7\xf7\u02c6-\u02dd\u2018\u201a-\u2022\u2030\u2039\u203a\u2122"
+    r"\u2500-\u25ff"
 )
 LOWER = "".join(filter(str.islower, map(chr, range(0x530))))
 CAPITALS = "".join(letter for letter in map(chr, range(0x80, 0x530)) if letter.isupper())
 SMALL = "".join(letter for letter in LOWER if letter > "\x7f")
-ODD = re.compile(  # in the middle of a word: another alphabet, a symbol, a capital after a small letter, one small among capitals
-    rf"[A-Za-z][{OTHERS}]|[{OTHERS}][A-Za-z]|[^\W\d_][{SYMBOLS}][^\W\d_]|[{LOWER}][{CAPITALS}]|[A-Z][{SMALL}][A-Z]"
+# In the middle of a word: another alphabet, a symbol, a capital after a small letter, one small among capitals; at its end
+# a mark that opens; anywhere a control sign.
+ODD = re.compile(
+    rf"[\x80-\x84\x86-\x9f]|[^\W\d_][\xa1\xbf\u201a\u2022\u02c7\u02d8-\u02dd](?!\w)|[A-Za-z][{OTHERS}]|[{OTHERS}][A-Za-z]"
+    rf"|[^\W\d_][{SYMBOLS}][^\W\d_]|[{LOWER}][{CAPITALS}]|[A-Z][{SMALL}][A-Z]"
 )
+KNOWN = frozenset((  # frequent words of languages whose letters chardet knows too little of: Albanian, Catalan, Esperanto
+    "ë", "të", "në", "një", "për", "është", "më", "që", "çdo", "janë", "këtë", "vetë", "gjithë", "ndërsa", "kanë",
+    "és", "més", "però", "també", "perquè", "són", "què", "això", "només", "després", "gràcies", "així", "està", "té", "bé",
+    "ĉar", "ĉe", "ĉi", "ĉiu", "ĉiuj", "ĉu", "ĝi", "ĝia", "ĝin", "ĝis", "ŝi", "ŝia", "ŝin", "aŭ", "ankaŭ", "antaŭ", "baldaŭ",
+    "hodiaŭ", "kvazaŭ", "preskaŭ", "ĵus",
+))  # fmt: skip
+FAMILIAR = 4.0  # how much likelier an encoding is in which all words with signs are such words
 SURE = 0.9  # chardet's confidence in an encoding whose bytes have a structure of their own
 MOST = 4
 START = 1 << 12  # bytes in which odd words are looked for
@@ -37,6 +48,7 @@ PRIOR = 0.3  # how much likelier the most usual encoding is, where one letter is
 SIGNS = 5.0  # and where its signs are all quotes, dashes, prices: chardet looks at letters
 AROUND = 2  # words looked at on each side of one with a sign
 SHOUTED = 0.8  # of the letters, from which on a text is in capitals
+ENDS = ".,;:!?\"'()[]-"
 TELLING = re.compile(rb"[\x80-\xff]")
 WORD = re.compile(rb"\S+\s*|^\s+")
 
@@ -99,6 +111,8 @@ def _weight(name: str, data: bytes) -> float:
     words = [word for word in data[:START].decode(name, "replace").split() if not word.isascii()]
     odd = sum(bool(ODD.search(word)) for word in words)
     weight = (1 if name in USUAL else 0.5) * (1 if not odd else 0.5 if 3 * odd < len(words) else 0.1)
+    bare = [word.strip(ENDS).lower() for word in words]
+    weight *= 1 + FAMILIAR * (sum(word in KNOWN for word in bare) / max(1, len(bare))) ** 2
     if name == "cp1252":
         signs = [letter for letter in data.decode(name, "replace") if letter > "\x7f"]
         if weight == 1 and not any(map(str.isalpha, signs)):

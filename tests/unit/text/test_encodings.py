@@ -32,6 +32,10 @@ SENTENCES = {
     "子どもたちは犬の鳴き声を聞いて、草原を走っていった。": "cp932 euc_jp iso2022_jp utf-16-le",
     "孩子们听见狗叫，就穿过草地跑了过去。": "gbk hz utf-16-be",
     "老師給我們講了為什麼月亮有時候是紅色的。": "big5",
+    "Kjo është një shtëpi e vjetër, por dritaret janë të reja dhe muret më të forta.": "cp1252 iso8859-1 cp1250",
+    "Ĉiu homo scias, ke ŝi ankaŭ venis hodiaŭ, ĉar la suno brilis.": "iso8859-3",
+    "Els nens jugaven al carrer perquè feia bon temps.": "cp1252 iso8859-1 mac-roman cp850",
+    "Aquesta novel·la és molt llarga, però també és divertida.": "cp1252 iso8859-1 mac-roman cp850",
     "아이들은 개 짖는 소리를 듣고 풀밭을 가로질러 달려갔다.": "euc_kr",
 }
 
