@@ -35,7 +35,7 @@ ODD = re.compile(
     rf"|[^\W\d_][{SYMBOLS}][^\W\d_]|[{LOWER}][{CAPITALS}]|[A-Z][{SMALL}][A-Z]"
 )
 KNOWN = frozenset((  # frequent words of languages whose letters chardet knows too little of: Albanian, Catalan, Esperanto
-    "ë", "të", "në", "një", "për", "është", "më", "që", "çdo", "janë", "këtë", "vetë", "gjithë", "ndërsa", "kanë",
+    "të", "në", "një", "për", "është", "më", "që", "çdo", "janë", "këtë", "vetë", "gjithë", "ndërsa", "kanë",
     "és", "més", "però", "també", "perquè", "són", "què", "això", "només", "després", "gràcies", "així", "està", "té", "bé",
     "ĉar", "ĉe", "ĉi", "ĉiu", "ĉiuj", "ĉu", "ĝi", "ĝia", "ĝin", "ĝis", "ŝi", "ŝia", "ŝin", "aŭ", "ankaŭ", "antaŭ", "baldaŭ",
     "hodiaŭ", "kvazaŭ", "preskaŭ", "ĵus",
