@@ -7,6 +7,7 @@ import streamlit as st
 
 KEPT = ("lang", "present", "hide")
 """What stays in the address whichever page is opened."""
+UNKNOWN = object()
 
 
 def register(pages: dict[str, Any], hidden: Iterable[str] = ()) -> None:
@@ -63,10 +64,19 @@ def param(name: str, default: str = "") -> str:
 
 
 def remember(**params: Any) -> None:
-    """Writes choices into this page's address; None takes one out. Free when they are there already."""
-    for name, value in params.items():
-        if value is None or value == "":
-            if name in st.query_params:
-                del st.query_params[name]
-        elif st.query_params.get(name) != str(value):
-            st.query_params[name] = str(value)
+    """Writes choices into this page's address; None takes one out. Free when they are there already.
+
+    Whether they are is asked of the address that the browser had when it sent the last click, and of what it was told last:
+    it may not have heard of that yet. A run that ends while it tells, since a next click waits, leaves unknown what was told.
+    """
+    told = st.session_state.setdefault("links.told", {})
+    wanted = {name: "" if value is None else str(value) for name, value in params.items()}
+    there = lambda name, value: st.query_params.get(name, "") == value == told.get(name, value)
+    changed = {name: value for name, value in wanted.items() if not there(name, value)}
+    if not changed:
+        return
+    told.update(dict.fromkeys(changed, UNKNOWN))
+    for name in [name for name, value in changed.items() if not value and name in st.query_params]:
+        del st.query_params[name]
+    st.query_params.update({name: value for name, value in changed.items() if value})  # tells all, also without a change
+    told.update(changed)
