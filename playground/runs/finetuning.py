@@ -50,7 +50,7 @@ class LabelledSpec:
 
     Args:
         dataset: a name in ``playground.labelled.builtin.DATASETS``, or "file".
-        path: of the table, for "file": .csv, .tsv, .jsonl or .parquet.
+        path: of the table, for "file": .csv, .tsv, .json, .jsonl, .parquet, or words with tags (see `playground.text.conll`).
         text_column, label_column: of the table; None finds them where there is no doubt.
         validation_fraction: the share watched while training.
         test_fraction: the share looked at once, at the end.

@@ -225,8 +225,8 @@ def _file() -> str | None:
         t("Bring a file"),
         key=f"data.upload.{turn}",
         help=t(
-            ".txt, .md, PDF and Word (.docx) as one text; .csv, .tsv, .jsonl and .parquet with a text per row; .zip of "
-            "texts and documents."
+            ".txt, .md, PDF and Word (.docx) as one text; .csv, .tsv, .json, .jsonl, .parquet and .conll with a text per row; "
+            ".zip of texts and documents."
         ),
     )
     if brought is not None:
