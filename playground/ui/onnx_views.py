@@ -116,17 +116,17 @@ def running() -> None:
     slow = next((runner for runner in race.runners if runner.name == "torch, cache"), race.runners[0])
     rows, most = [], max(runner.speed for runner in race.runners) if race.is_over else race.most
     for index, runner in enumerate(race.runners):
-        said = runner.error or (f"{runner.speed:,.0f} " + t("tokens/s"))
+        said = told(runner.error) or (f"{runner.speed:,.0f} " + t("tokens/s"))
         if slow.speed and runner.speed and runner is not slow and not runner.error:
             said += f" · {runner.speed / slow.speed:.1f} ×"
         rows.append(
-            {"name": runner.name, "value": runner.speed if race.is_over else runner.tokens, "told": said,
+            {"name": told(runner.name), "value": runner.speed if race.is_over else runner.tokens, "told": said,
              "colour": SPARE[index % len(SPARE)]}
         )  # fmt: skip
     race_bars(rows, "export.race.bars", most or 1, t("Race"))
     if race.is_over:
         same = ", ".join(
-            f"{runner.name} {same_share(runner, slow):.0%}"
+            f"{told(runner.name)} {same_share(runner, slow):.0%}"
             for runner in race.runners
             if "ONNX" in runner.name
         )

@@ -84,7 +84,7 @@ def heading(run: RunFolder, status: Status) -> None:
         done = min(1.0, status.step / status.steps)
         place = t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps)
         device = status.device if "," in status.device else ""  # a queue's name says nothing yet
-        st.progress(done, text=f"{place} · {plain(device)}" if device else place)
+        st.progress(done, text=f"{place} · {plain(told(device))}" if device else place)
 
 
 def explain(run: RunFolder, status: Status) -> None:

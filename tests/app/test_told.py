@@ -133,6 +133,25 @@ def test_what_is_said_of_labelled_text_has_its_chinese(tmp_path, monkeypatch):
     assert len(notes) == 7 and all(re.search(r"[一-鿿]", language.told(note)) for note in notes)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_where_a_run_trains_is_said_in_chinese(threads, monkeypatch):
+    from playground.training import device
+
+    monkeypatch.setattr(device.torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(device, "_cpu_model", lambda: "Somebody's(R) Chip 7 @ 2.20GHz")
+    assert language.told(device._name("cpu", 0)) == f"Somebody's(R) Chip 7 @ 2.20GHz CPU，{threads} 个线程"
+    assert language.told(device._name("mps", 0)) == "苹果 GPU"
+
+
+def test_the_runners_of_a_race_have_their_chinese(tmp_path):
+    import torch
+
+    from playground.onnx_export.race import ways
+
+    named = [name for name in ways(torch.nn.Linear(1, 1), tmp_path, [1], 1)]
+    assert named and all(re.search(r"[一-鿿]", language.told(name)) for name in named)
+
+
 def test_encodings_and_what_is_said_of_them_have_their_chinese(tmp_path):
     from playground.text.encodings import COMMON, notes_on
 
