@@ -58,7 +58,39 @@ def table_of(path: str, encoding: str | None = None) -> Table:
             "Choose a .csv, .tsv, .jsonl or .parquet file with a column of texts and a column of labels, or a file with a "
             "word and its tag on each line, and let its name end in .conll.",
         )
-    return files.open_table(spec)
+    table = files.open_table(spec)
+    return by_sentence(table) or table
+
+
+def by_sentence(table: Table) -> Table | None:
+    """A table with a word in each row and a number for each sentence, as one with a sentence in each row; None for others.
+
+    The number may stand beside every word, or beside the first alone.
+    """
+    word = next((name for name in table.columns if name.lower() in WORD_NAMES), None)
+    numbers = [name for name in table.columns if _SENTENCE.fullmatch(name)]
+    if word is None or len(numbers) != 1 or len(table.columns) < 3:
+        return None
+    number = numbers[0]
+    others = [name for name in table.columns if name != number]
+    if not all(_COUNTED.fullmatch(_shown(row.get(number)).strip()) for row in table.head):
+        return None
+    value = {name: table.opened(name) for name in others}
+
+    def rows() -> Iterator[Row]:
+        sentence: list[list[object]] = []
+        now = ""
+        for row in table.rows():
+            if (found := _shown(row.get(number)).strip()) and found != now:
+                if sentence:
+                    yield dict(zip(others, map(list, zip(*sentence))))
+                sentence, now = [], found
+            sentence.append([value[name](row) for name in others])
+        if sentence:
+            yield dict(zip(others, map(list, zip(*sentence))))
+
+    said = f"{table.name} has a word in each row, and is read as sentences: one begins where the column {number!r} says so."
+    return Table(table.name, rows, lambda: [*table.notes(), said], meant=word)
 
 
 def open_table(path: str, encoding: str | None = None) -> tuple[list[str], Callable[[], Iterator[Row]]]:
@@ -78,7 +110,7 @@ def guess_columns(path: str, encoding: str | None = None) -> tuple[str | None, s
 def guess(table: Table) -> tuple[str | None, str | None]:
     """As `guess_columns`, of a table that is open."""
     values = {name: [_shown(row.get(name)) for row in table.head] for name in table.columns}
-    text = _named(table.columns, TEXT_NAMES)
+    text = table.meant or _named(table.columns, TEXT_NAMES)
     label = _named([name for name in table.columns if name != text], LABEL_NAMES)
     text = text or _longest({name: seen for name, seen in values.items() if name != label})
     if label is None:
@@ -194,6 +226,9 @@ def _one_tagged(table: Table, text: str, label: str) -> Callable[[int, Row], Tag
     return one
 
 
+WORD_NAMES = ("word", "words", "token", "tokens", "form")
+_SENTENCE = re.compile(r"sent(ence)?s?[ _.:#-]*(#|id|ids|idx|no|nr|num|number|index)?[.]?", re.IGNORECASE)
+_COUNTED = re.compile(r"(sent(ence)?[ _.:#-]*)?\d*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?[\d.,:/ -]*\d")
 _WORDS = re.compile(r"\S\s+\S|[\u4e00-\u9fff\u3040-\u30ff]{2}")
 # Browsers read it too (demo.html), and they allow no escape that is not needed.

@@ -138,3 +138,27 @@ def test_it_becomes_a_prepared_set(tmp_path, monkeypatch, name):
     data = prepare_labelled(spec, "tag", learn(TokenizerSpec("byte"), lambda: iter(()), lambda: iter(())), 64)
     assert data.labels == ("O", "B-LOC") and sum(map(len, (data.train, data.validation, data.test))) == 60
     assert any("column 2 the tags" in note for note in data.info["notes"])
+
+
+@pytest.mark.parametrize("filled", [True, False])
+@pytest.mark.parametrize(
+    "name, number", [("Sentence #", "Sentence: {}"), ("sentence_id", "{}"), ("sent", "{}"), ("SENT.ID", "{}")]
+)
+def test_a_table_with_a_word_in_each_row(tmp_path, name, number, filled):
+    rows = [f"{name},Word,POS,Tag"]
+    for i, sentence in enumerate(SENTENCES, 1):
+        rows += [f"{number.format(i) if filled or not j else ''},{word},X{j},{tag}" for j, (word, tag) in enumerate(sentence)]
+    spec = spec_of(tmp_path / "t.csv", "\n".join(rows) + "\n")
+    assert guess_columns(spec.path) == ("Word", "Tag")
+    read, notes = read_table(spec, "tag")
+    assert [[(piece.strip(), tag) for piece, tag in zip(row.pieces, row.tags)] for row in read()] == SENTENCES
+    assert notes() == [f"t.csv has a word in each row, and is read as sentences: one begins where the column {name!r} says so."]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["sentence,word,label\nA dog runs.,dog,a\nA cat sits.,cat,b\n", "id,word,tag\n1,dog,N\n2,runs,V\n"],
+)
+def test_other_tables_with_a_column_of_words_stay(tmp_path, content):
+    spec = spec_of(tmp_path / "t.csv", content, text_column="word", label_column="label" if "label" in content else "tag")
+    assert len(list(read_table(spec, "classify")[0]())) == 2
