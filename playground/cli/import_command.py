@@ -8,8 +8,8 @@ def add(commands) -> None:
     parser = commands.add_parser(
         "import",
         help="make a run of a Hugging Face folder or a zip file of it",
-        description="Reads config.json, tokenizer.json and safetensors of a Llama, Mistral, Qwen2, GPT-2 or BERT model, or of "
-        "an export of LM Playground. Packed runs (runs pack) are unpacked.",
+        description="Reads config.json, safetensors, and tokenizer.json or vocab.txt of a Llama, Mistral, Qwen2, GPT-2, BERT, "
+        "DistilBERT, RoBERTa or ELECTRA model, or an export of LM Playground. Packed runs (runs pack) are unpacked.",
     )
     parser.add_argument("path", type=Path, metavar="FOLDER_OR_ZIP")
     parser.add_argument("--name", help="of the run; by default the folder's")

@@ -3,8 +3,8 @@
 The inverse of `playground.onnx_export.loadable`. What our models do not compute exactly is refused by name.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -12,19 +12,28 @@ from torch import Tensor
 
 from models.spec import ModelSpec
 from playground.errors import PlaygroundError
+from playground.finetune import encoders
+from playground.finetune.encoders import Take, pair
 
 Config = Mapping[str, Any]
-Take = Callable[..., Tensor]
-"""``take(name, *shape)``: one tensor in float32; refuses one that is missing or of another shape."""
 
 CLASSES = {
     "LlamaForCausalLM": "llama",
     "MistralForCausalLM": "llama",
     "Qwen2ForCausalLM": "llama",
     "GPT2LMHeadModel": "gpt2",
-    "BertForMaskedLM": "bert",
-    "BertForPreTraining": "bert",
+    **{kind: family for family, kin in encoders.KIN.items() for kind in kin.classes()},
 }
+TYPES = {
+    "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM", "gpt2": "GPT2LMHeadModel",
+    **{family: f"{kin.brand}Model" for family, kin in encoders.KIN.items()},
+}  # fmt: skip
+TOKENIZERS = {
+    "gpt2": "GPT2Tokenizer", "bert": "BertTokenizer", "distilbert": "DistilBertTokenizer", "electra": "ElectraTokenizer",
+    "roberta": "RobertaTokenizer",
+}  # fmt: skip
+"""Whose tokenizer a family had before there was tokenizer.json."""
+READ = "Llama, Mistral, Qwen2, GPT-2, BERT, DistilBERT, RoBERTa, ELECTRA"
 OWN = "lm-playground"
 LONGEST = 2048  # tokens; rotary positions need no table, so a model for 128k tokens is exact at fewer
 _GELU = {
@@ -38,9 +47,11 @@ class Found:
 
     Attributes:
         kind: the class of transformers, or OWN.
-        family: "llama", "gpt2", "bert" or OWN.
+        family: "llama", "gpt2", one of `encoders.KIN`, or OWN.
         biases: which matrices of a Llama have one: of "qkv", "output", "mlp".
         notes: sentences on what differs from the original.
+        skipped: rows of the position table before that of a text's first token.
+        has_head: whether the weights have a head that scores tokens.
     """
 
     kind: str
@@ -48,6 +59,8 @@ class Found:
     spec: ModelSpec
     biases: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    skipped: int = 0
+    has_head: bool = True
 
 
 def found_in(config: Config, context: int | None = None) -> Found:
@@ -62,18 +75,27 @@ def found_in(config: Config, context: int | None = None) -> Found:
     """
     if config.get("model_type") == OWN:
         return _own(config)
-    named = config.get("architectures")
-    kind = named[0] if isinstance(named, list) and named else config.get("model_type") or "?"
+    kind = _kind(config)
     family = CLASSES.get(kind) if isinstance(kind, str) else None
     if family is None:
-        raise PlaygroundError(
-            f"Models of the kind {kind} cannot be read here.", f"These can: {', '.join(CLASSES)}."
-        )
+        raise PlaygroundError(f"Models of the kind {kind} cannot be read here.", f"These can: {READ}.")
     if config.get("quantization_config"):
         raise PlaygroundError(
             "The weights are quantized.", "Bring the original ones, in float32, bfloat16 or float16."
         )
-    return {"llama": _llama, "gpt2": _gpt2, "bert": _bert}[family](config, kind, context)
+    if family in encoders.KIN:
+        return _encoder(config, kind, context, family)
+    return {"llama": _llama, "gpt2": _gpt2}[family](config, kind, context)
+
+
+def _kind(config: Config) -> Any:
+    """The class of transformers; where none is named, that of its ``model_type``, which the oldest BERTs lack too."""
+    named, told = config.get("architectures"), config.get("model_type")
+    if isinstance(named, list) and named:
+        return named[0]
+    if told is None and config.get("type_vocab_size") == 2 and config.get("pad_token_id", 0) == 0 and "hidden_size" in config:
+        return TYPES["bert"]
+    return TYPES.get(told, told) if isinstance(told, str) else told or "?"
 
 
 def _own(config: Config) -> Found:
@@ -191,33 +213,76 @@ def _gpt2(config: Config, kind: str, context: int | None) -> Found:
     return Found(kind, "gpt2", spec, notes=notes)
 
 
-def _bert(config: Config, kind: str, context: int | None) -> Found:
+def _encoder(config: Config, kind: str, context: int | None, family: str) -> Found:
     _exactly(config, kind, position_embedding_type="absolute", is_decoder=False, add_cross_attention=False)
-    longest = _whole(config, "max_position_embeddings", 512)
-    length, notes = _shorter(longest, longest, context, longest)
+    kin = encoders.KIN[family]
+    size = lambda ours, usual: _whole(config, kin.sizes[ours], usual)
+    d = size("d_model", 256 if family == "electra" else 768)
+    narrow = _whole(config, "embedding_size", 128) if family == "electra" else d
+    if narrow != d:
+        raise PlaygroundError(
+            f"The tokens of this {kind} have {narrow} channels and its layers {d}; models here have no matrix between the two.",
+            "Bring one whose embedding_size is its hidden_size, such as an ELECTRA of the size base.",
+        )
+    table = _whole(config, "max_position_embeddings", 512)
+    skipped = _skipped(config) if family == "roberta" else 0
+    if table <= skipped:
+        raise PlaygroundError(
+            f"A table of {table} positions has none for a text: the first {skipped} are not used by such a model.",
+            "config.json may be of another model.",
+        )
+    length, notes = _shorter(table - skipped, table - skipped, context, table)
+    mlp = _activation(config, kin.sizes["act"], "gelu", _GELU | {"gelu_python": "gelu"})
     spec = ModelSpec(
-        "encoder", vocab_size=_whole(config, "vocab_size"), d_model=_whole(config, "hidden_size", 768),
-        n_layers=_whole(config, "num_hidden_layers", 12), n_heads=_whole(config, "num_attention_heads", 12),
-        context_length=length, d_mlp=_whole(config, "intermediate_size", 3072), norm_position="post",
-        mlp=_activation(config, "hidden_act", "gelu", {"gelu": "gelu"}), norm_eps=_number(config, "layer_norm_eps", 1e-12),
+        "encoder", vocab_size=_whole(config, "vocab_size"), d_model=d,
+        n_layers=size("n_layers", 6 if family == "distilbert" else 12),
+        n_heads=size("n_heads", 4 if family == "electra" else 12), context_length=length,
+        d_mlp=size("d_mlp", 1024 if family == "electra" else 3072), norm_position="post", mlp=mlp,
+        norm_eps=1e-12 if family == "distilbert" else _number(config, "layer_norm_eps", 1e-12),
         tie_embeddings=bool(config.get("tie_word_embeddings", True)), embedding_norm=True, head_transform=True,
+        head_bend=mlp if kin.bent else "gelu",
     )  # fmt: skip
-    return Found(kind, "bert", spec, notes=notes)
+    return Found(kind, family, spec, notes=notes, skipped=skipped)
+
+
+def _skipped(config: Config) -> int:
+    """A RoBERTa counts positions from the one after its padding's, which has a row of its own."""
+    name = "pad_token_id"
+    pad = config.get(name, 1)
+    if isinstance(pad, bool) or not isinstance(pad, int) or pad < 0:
+        raise PlaygroundError(f"config.json says {pad!r} for {name}.", "It must be a whole number, 0 or above.")
+    return pad + 1
+
+
+def with_what_is_there(found: Found, names: Collection[str]) -> Found:
+    """An encoder with or without the head that scores hidden tokens, as the names of its weights tell.
+
+    Weights of a class that is made to fill in words always need one; it is missed when they are read.
+    """
+    kin = encoders.KIN.get(found.family)
+    if kin is None or kin.must_have_head(found.kind):
+        return found
+    notes = list(found.notes)
+    if others := encoders.other_heads(names):
+        notes.append(f"Left out, as a new one is learnt here for each task: {', '.join(others)}.")
+    if encoders.has_head(kin, names):
+        return replace(found, notes=tuple(notes))
+    notes.append("It came without the head that fills in words. A new one is there, which knows nothing before it is trained.")
+    return replace(found, spec=found.spec.replace(tie_embeddings=True), notes=tuple(notes), has_head=False)
 
 
 # Weights
 
-PREFIXES = {"llama": ("model.",), "gpt2": ("transformer.",), "bert": ("bert.",), OWN: ()}
+PREFIXES = {"llama": ("model.",), "gpt2": ("transformer.",), OWN: ()} | {
+    family: (kin.prefix,) for family, kin in encoders.KIN.items()
+}
 _NEEDLESS = {
     "llama": ("rotary_emb.inv_freq",),
     "gpt2": (".attn.bias", ".attn.masked_bias"),  # the causal mask, kept as a tensor
-    "bert": (
-        "embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias", "cls.predictions.decoder.bias",
-        "cls.seq_relationship.weight", "cls.seq_relationship.bias",
-    ),
     OWN: (),
 }  # fmt: skip
-_HEADS = ("lm_head.weight", "cls.predictions.decoder.weight")  # copies of the token table, where it is tied
+_HEADS = ("lm_head.weight", *(kin.head["weight"] for kin in encoders.KIN.values()))
+"""Copies of the token table, where it is tied."""
 
 
 def plain_name(name: str, family: str) -> str:
@@ -230,7 +295,23 @@ def plain_name(name: str, family: str) -> str:
 def is_needless(name: str, found: Found) -> bool:
     """Whether a tensor can be left out without changing a logit."""
     tied = found.spec.tie_embeddings and name in _HEADS
-    return tied or name.endswith(_NEEDLESS[found.family])
+    kin = encoders.KIN.get(found.family)
+    if kin is None:
+        return tied or name.endswith(_NEEDLESS[found.family])
+    other = not kin.must_have_head(found.kind) and name.startswith(encoders.OTHER_HEADS)
+    return tied or other or name in (*encoders.NEEDLESS, *kin.head_bias[1:])
+
+
+def first_names(names: Collection[str], found: Found) -> dict[str, str]:
+    """Names that stand for another one, by that other one: the bias of a head has two, and files keep either.
+
+    Where a file keeps both they are equal, but for a head of its own: there the decoder's is the one that is added.
+    """
+    kin = encoders.KIN.get(found.family)
+    if kin is None or (found.spec.tie_embeddings and kin.head_bias[0] in names):
+        return {}
+    first, *others = kin.head_bias
+    return dict((first, name) for name in others if name in names)
 
 
 def renamed(found: Found, take: Take) -> dict[str, Tensor]:
@@ -239,7 +320,7 @@ def renamed(found: Found, take: Take) -> dict[str, Tensor]:
     Raises:
         PlaygroundError: when one is missing or of another size than the config says.
     """
-    to = {"llama": _llama_weights, "gpt2": _gpt2_weights, "bert": _bert_weights, OWN: _own_weights}[found.family]
+    to = {"llama": _llama_weights, "gpt2": _gpt2_weights, OWN: _own_weights}.get(found.family, _encoder_weights)
     made, shapes = to(found, take), _shapes(found.spec)
     for name, shape in shapes.items():
         if made[name].shape != shape:  # learned positions alone may be more than are needed, or fewer
@@ -259,6 +340,10 @@ def _shapes(spec: ModelSpec) -> dict[str, torch.Size]:
 
 def _own_weights(found: Found, take: Take) -> dict[str, Tensor]:
     return {name: take(name, *shape) for name, shape in _shapes(found.spec).items()}
+
+
+def _encoder_weights(found: Found, take: Take) -> dict[str, Tensor]:
+    return encoders.weights(encoders.KIN[found.family], found.spec, take, found.skipped, found.has_head)
 
 
 def _llama_weights(found: Found, take: Take) -> dict[str, Tensor]:
@@ -305,41 +390,8 @@ def _gpt2_weights(found: Found, take: Take) -> dict[str, Tensor]:
             made[f"{to}{ours}.weight"] = take(f"{at}{theirs}.weight", rows, columns).T.contiguous()
             made[f"{to}{ours}.bias"] = take(f"{at}{theirs}.bias", columns)
         for ours, theirs in (("attention_norm", "ln_1"), ("mlp_norm", "ln_2")):
-            made |= _pair(take, f"{to}{ours}", f"{at}{theirs}", d)
-    return made | _pair(take, "norm", "ln_f", d)
-
-
-def _bert_weights(found: Found, take: Take) -> dict[str, Tensor]:
-    """Texts are always of type 0 here: its vector, which BERT adds to every token, is added to the positions."""
-    spec = found.spec
-    d, hidden, v = spec.d_model, spec.mlp_width, spec.vocab_size
-    e, t = "embeddings.", "cls.predictions."
-    kinds = take(f"{e}token_type_embeddings.weight", None, d)
-    made = {
-        "embedding.tokens.weight": take(f"{e}word_embeddings.weight", v, d),
-        "embedding.positions.weight": take(f"{e}position_embeddings.weight", None, d)[: spec.context_length] + kinds[0],
-        "head.bias": take(f"{t}bias", v),
-    }
-    if not spec.tie_embeddings:
-        made["head.weight"] = take(f"{t}decoder.weight", v, d)
-    made |= _pair(take, "embedding.norm", f"{e}LayerNorm", d) | _pair(take, "head.norm", f"{t}transform.LayerNorm", d)
-    made |= _pair(take, "head.dense", f"{t}transform.dense", d, d)
-    for i in range(spec.n_layers):
-        at, to = f"encoder.layer.{i}.", f"layers.{i}."
-        for kind, shape in (("weight", (d, d)), ("bias", (d,))):
-            parts = [take(f"{at}attention.self.{name}.{kind}", *shape) for name in ("query", "key", "value")]
-            made[f"{to}attention.qkv.{kind}"] = torch.cat(parts)
-        made |= _pair(take, f"{to}attention.output", f"{at}attention.output.dense", d, d)
-        made |= _pair(take, f"{to}attention_norm", f"{at}attention.output.LayerNorm", d)
-        made |= _pair(take, f"{to}mlp.up", f"{at}intermediate.dense", hidden, d)
-        made |= _pair(take, f"{to}mlp.down", f"{at}output.dense", d, hidden)
-        made |= _pair(take, f"{to}mlp_norm", f"{at}output.LayerNorm", d)
-    return made
-
-
-def _pair(take: Take, ours: str, theirs: str, *shape: int) -> dict[str, Tensor]:
-    """A weight and its bias."""
-    return {f"{ours}.weight": take(f"{theirs}.weight", *shape), f"{ours}.bias": take(f"{theirs}.bias", shape[0])}
+            made |= pair(take, f"{to}{ours}", f"{at}{theirs}", d)
+    return made | pair(take, "norm", "ln_f", d)
 
 
 def check_left(left: Iterable[str], found: Found) -> None:

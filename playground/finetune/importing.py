@@ -1,4 +1,4 @@
-"""A Hugging Face folder as a finished run to start from: config.json, tokenizer.json and safetensors, never pickle."""
+"""A Hugging Face folder as a finished run to start from: config.json, its tokenizer and safetensors, never pickle."""
 
 import json
 import re
@@ -29,7 +29,7 @@ from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.pace import free_memory
 from playground.runs.store import RunStore
-from playground.text import foreign
+from playground.text import assembled, foreign
 from playground.text.corpora import UNKNOWN
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
 from playground.text.tokenizers import Tokenizer
@@ -37,8 +37,10 @@ from playground.training.saving import LABELS, MODEL
 
 CONFIG, TOKENIZER, INDEX = "config.json", "tokenizer.json", "model.safetensors.index.json"
 NAMES = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
-_READ = re.compile(rf"({'|'.join(map(re.escape, (CONFIG, TOKENIZER, INDEX, ABOUT, *NAMES)))}|[A-Za-z0-9_.-]+\.safetensors)")
+_FILES = (CONFIG, TOKENIZER, INDEX, ABOUT, *NAMES, *assembled.FILES)
+_READ = re.compile(rf"({'|'.join(map(re.escape, _FILES))}|[A-Za-z0-9_.-]+\.safetensors)")
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_OTHERS = (".h5", ".msgpack", ".gguf", ".onnx")
 _FLOATS = ("F64", "F32", "F16", "BF16")
 
 
@@ -146,7 +148,7 @@ def _wanted(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo] |
     return files
 
 
-_PACK = "Pack a folder with config.json, tokenizer.json and model.safetensors."
+_PACK = "Pack a folder with config.json, model.safetensors and the files of the tokenizer."
 
 
 def _snapshot(path: Path) -> Path:
@@ -166,10 +168,11 @@ def _import(folder: Path, store: RunStore, name: str | None, called: str, contex
     known = returned(folder, config, context)
     found = found_by(known, config) if known else elsewhere.found_in(config, context)
     _check_memory(found.spec)
-    tokenizer = _tokenizer(folder, config, found.spec)
+    tokenizer = _tokenizer(folder, config, found.spec, found.family)
     _check_room(found.spec, tokenizer)
     with ExitStack() as opened:
         weights = _Weights(folder, found, opened)
+        found = found if known else elsewhere.with_what_is_there(found, weights.left)
         tensors = known_weights(known, found, weights.take) if known else elsewhere.renamed(found, weights.take)
         elsewhere.check_left(weights.left, found)
     if known is not None:
@@ -231,14 +234,21 @@ def _check_room(spec: ModelSpec, tokenizer: Tokenizer) -> None:
         )
 
 
-def _tokenizer(folder: Path, config: dict[str, Any], spec: ModelSpec) -> Tokenizer:
-    """The folder's tokenizer: one of the playground's own as it is, any other marked with its special tokens."""
+def _tokenizer(folder: Path, config: dict[str, Any], spec: ModelSpec, family: str) -> Tokenizer:
+    """The folder's tokenizer: one of the playground's own as it is, any other marked with its special tokens.
+
+    Without a tokenizer.json it is put together from the files that the family had before there was one.
+    """
     path = folder / TOKENIZER
+    said = [*(_json(folder / name) for name in NAMES if (folder / name).is_file()), config]
+    usual = elsewhere.TOKENIZERS.get(family)
     if not path.is_file():
-        raise PlaygroundError(
-            f"There is no tokenizer.json in {folder.name}.",
-            "In transformers, AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes it.",
-        )
+        if usual is None:
+            raise PlaygroundError(
+                f"There is no tokenizer.json in {folder.name}.",
+                "In transformers, AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes it.",
+            )
+        return _adopted(assembled.assemble(folder, said, usual).to_str(), said, spec)
     state = _json(path)
     try:
         tokenizer = Tokenizer.load(path)
@@ -247,8 +257,11 @@ def _tokenizer(folder: Path, config: dict[str, Any], spec: ModelSpec) -> Tokeniz
         tokenizer, marked = None, True
     if tokenizer and not marked and tokenizer.size == spec.vocab_size:
         return tokenizer
-    named = [_json(folder / name) for name in NAMES if (folder / name).is_file()]
-    text = foreign.adopt(path.read_text(encoding="utf-8"), [*named, config], spec.vocab_size, not spec.is_causal)
+    return _adopted(path.read_text(encoding="utf-8"), said, spec)
+
+
+def _adopted(text: str, said: list[dict[str, Any]], spec: ModelSpec) -> Tokenizer:
+    text = foreign.adopt(text, said, spec.vocab_size, not spec.is_causal)
     with tempfile.TemporaryDirectory() as place:
         write_text(Path(place) / TOKENIZER, text)
         return Tokenizer.load(Path(place) / TOKENIZER)
@@ -270,6 +283,8 @@ class _Weights:
                 raise _unreadable(path) from error
             for name in file.keys():  # noqa: SIM118 (not a dict)
                 self._places[elsewhere.plain_name(name, found.family)] = (file, name)
+        for name, other in elsewhere.first_names(self._places, found).items():
+            self._places[name] = self._places.pop(other)
         self.left = set(self._places)
 
     def take(self, name: str, *shape: int | None) -> Tensor:
@@ -312,9 +327,18 @@ def _weight_files(folder: Path) -> list[Path]:
             if not (folder / name).is_file():
                 raise PlaygroundError(f"The file {name} with a part of the weights is not there.", _DAMAGED)
         return [folder / name for name in names]
+    lone = [path for path in sorted(folder.glob("*.safetensors")) if not path.name.startswith((".", "adapter_"))]
+    if len(lone) == 1:  # such as model.fp16.safetensors
+        return lone
     for path in sorted(folder.iterdir()):
         if path.suffix in _PICKLED:
             raise _pickled(path.name)
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _OTHERS:
+            raise PlaygroundError(
+                f"The weights are in {path.name}, and only safetensors are read.",
+                "Bring the model's safetensors, or save it with save_pretrained in transformers: that writes them.",
+            )
     raise PlaygroundError(f"There is no model.safetensors in {folder.name}.", _DAMAGED)
 
 

@@ -56,7 +56,7 @@ def adopt(text: str, named: Sequence[Mapping[str, Any]], size: int, hides: bool)
     own = max(inner.get_vocab(with_added_tokens=True).values(), default=-1) + 1
     if own > size:
         raise PlaygroundError(
-            f"tokenizer.json has {own} tokens, more than the {size} that the model scores.",
+            f"The tokenizer has {own} tokens, more than the {size} that the model scores.",
             "The tokenizer and the weights belong to different models.",
         )
     ids = _roles(inner, state, named)
@@ -65,24 +65,33 @@ def adopt(text: str, named: Sequence[Mapping[str, Any]], size: int, hides: bool)
             "The tokenizer has no token that hides another, which this model needs.",
             'Name one as "mask_token" in tokenizer_config.json.',
         )
-    processor = _framed(inner, named) if hides and kind_of(state) == WORDPIECE else state["post_processor"]
+    processor = _framed(inner, named) if hides else state["post_processor"]
     marks = [ids[role] if ids[role] is not None else ids["pad"] for role in ROLES] + [size]
     return json.dumps(state | {"post_processor": _marked(processor, marks)}, ensure_ascii=False)
 
 
 def _framed(inner: "tokenizers.Tokenizer", named: Sequence[Mapping[str, Any]]) -> State | None:
-    """The post-processor of a BERT's tokenizer: transformers puts [CLS] … [SEP] around texts also where the file says nothing
-    of it, but for classes that only do what the file says.
+    """The post-processor of a BERT's or RoBERTa's tokenizer: transformers puts [CLS] … [SEP] or <s> … </s> around texts also
+    where the file says nothing of it, but for classes that only do what the file says.
     """
+    kind = kind_of(json.loads(inner.to_str()))
     processor = json.loads(inner.to_str())["post_processor"]
     classes = [said["tokenizer_class"] for said in named if isinstance(said.get("tokenizer_class"), str)]
     if inner.encode("a").ids != inner.encode("a", add_special_tokens=False).ids or (classes and classes[0] in _AS_THE_FILE_SAYS):
         return processor
+    usual_ends = {WORDPIECE: ("[SEP]", "[CLS]"), BYTE_LEVEL: ("</s>", "<s>")}.get(kind)
+    if usual_ends is None:
+        return processor
     ends = {}
-    for key, usual in (("sep", "[SEP]"), ("cls", "[CLS]")):
+    for key, usual in zip(("sep", "cls"), usual_ends, strict=True):
         names = [*(_name(said.get(f"{key}_token")) for said in named), usual]
         ends[key] = next(([name, i] for name in names if name and (i := inner.token_to_id(name)) is not None), None)
-    return {"type": "BertProcessing", **ends} if all(ends.values()) else processor
+    if not all(ends.values()):
+        return processor
+    if kind == WORDPIECE:
+        return {"type": "BertProcessing", **ends}
+    roberta = {"type": "RobertaProcessing", **ends, "trim_offsets": True, "add_prefix_space": False}
+    return roberta if processor is None else {"type": "Sequence", "processors": [*_steps(processor), roberta]}
 
 
 def _name(said: Any) -> str | None:

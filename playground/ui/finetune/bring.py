@@ -68,7 +68,8 @@ def bring_model() -> None:
     with st.popover(t("Bring a model from elsewhere"), icon=":material/upload:", key="finetune.model", on_change="rerun"):
         st.write(
             t(
-                "A Hugging Face folder of a Llama, GPT-2 or BERT model: config.json, tokenizer.json and model.safetensors."
+                "A Hugging Face folder of a Llama, GPT-2, BERT, DistilBERT, RoBERTa or ELECTRA model: "
+                "config.json, model.safetensors, and tokenizer.json or vocab.txt."
             )
         )
         place = st.text_input(t("Its folder on this machine"), key="finetune.model.path")

@@ -358,9 +358,9 @@ def refused(folder: Path, store: RunStore, said: str, **more) -> None:
 @pytest.mark.parametrize(
     ("family", "changes", "said"),
     [
-        ("bert", {"architectures": ["RobertaForMaskedLM"]}, "RobertaForMaskedLM"),
+        ("bert", {"architectures": ["AlbertForMaskedLM"]}, "AlbertForMaskedLM"),
         ("bert", {"architectures": [["x"]]}, "cannot be read here"),
-        ("bert", {"hidden_act": "gelu_new"}, "gelu_new"),
+        ("bert", {"hidden_act": "silu"}, "silu"),
         ("bert", {"position_embedding_type": "relative_key"}, "relative_key"),
         ("gpt2", {"activation_function": "mish"}, "mish"),
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
@@ -377,7 +377,7 @@ def refused(folder: Path, store: RunStore, said: str, **more) -> None:
         ("llama", {"head_dim": 16}, "16 channels"),
         ("llama", {"hidden_act": "gelu"}, "gelu"),
         ("llama", {"attention_bias": True}, "self_attn.q_proj.bias"),
-        ("llama", {"num_hidden_layers": 10**6, "hidden_size": 8192, "num_attention_heads": 64, "head_dim": 128}, "GiB"),
+        ("llama", {"num_hidden_layers": 10**4, "hidden_size": 8192, "num_attention_heads": 64, "head_dim": 128}, "GiB"),
         ("llama", {"model_type": "lm-playground", "id2label": {"0": "a"}}, "gives labels"),
     ],
 )
@@ -402,7 +402,7 @@ def test_missing_and_damaged_files_are_said(tmp_path, store):
     tried("no config.json", config__json=None)
     tried("config.json cannot be read", config__json=b"{")
     tried("config.json cannot be read", config__json=b"[" * 100_000)
-    tried("no tokenizer.json", tokenizer__json=None)
+    tried("neither tokenizer.json nor vocab.json", tokenizer__json=None)
     tried("tokenizer.json cannot be read", tokenizer__json=b"{}")
     tried("no model.safetensors", model__safetensors=None)
     tried("model.safetensors cannot be read", model__safetensors=whole["model.safetensors"][:-100])

@@ -179,3 +179,14 @@ def test_what_does_not_fit_is_passed_over_and_the_weights_still_come(damage, tmp
     back = import_folder(first)
     assert back.checkpoints() == [0] and back.about()["data_shape"] == "pairs", "older exports told this much"
     shutil.rmtree(first)
+
+
+def test_an_export_from_before_a_choice_was_there_comes_back_as_its_run(tmp_path):
+    made = export(untrained("modern-tiny", "clm"), to=tmp_path / "first").folder
+    config, about = (json.loads((made / name).read_text()) for name in ("config.json", "playground.json"))
+    for told in (config, about["spec"], about["run"]["config"]["model"]):
+        assert told.pop("head_bend") == "gelu"
+    (made / "config.json").write_text(json.dumps(config))
+    (made / "playground.json").write_text(json.dumps(about))
+    back = import_folder(made)
+    assert (back.name, back.checkpoints()) == ("First <b>try</b>", [7])
