@@ -89,7 +89,7 @@ def dialect_of(path: Path, encoding: str) -> Dialect:
 @lru_cache(maxsize=16)
 def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
     start = next(decoded(path, encoding, newlines=False), "")
-    lone = "\r" in start and "\n" not in start
+    lone = "\r" in start and "\n" not in start.rstrip("\r\n")
     skipped = _preamble(list(islice(_lines(path, encoding, lone), MOST_ABOVE)))
     sample, whole = _sample(path, encoding, lone, skipped)
     separator = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from playground.errors import PlaygroundError
 from playground.text.encodings import decoded, lines
 from playground.text.letters import clean
-from playground.text.wrapped import rows_in
+from playground.text.wrapped import rows_in, rows_of_lists
 
 LONGEST_RECORD = 1 << 26  # characters of one record, held in memory whole
 LONGEST_LIST = 1 << 26  # characters of a file that is one list, held in memory whole
@@ -59,9 +59,8 @@ def _listed(path: Path, encoding: str, told: list[str]) -> Iterator[Row]:
                 f"Write one object a line, such as {EXAMPLE}, and let the name end in .jsonl.",
             )
     values = _read("".join(parts), lambda line, what: _not_json(line, path, what, ""), _whole)
-    if isinstance(values, dict):
-        found = rows_in(values, path.name)
-        values, told[:] = (found[0], [found[1]]) if found else ([values], [])
+    found = rows_in(values, path.name) if isinstance(values, dict) else rows_of_lists(values, path.name)
+    values, told[:] = (found[0], [found[1]]) if found else (values if isinstance(values, list) else [values], [])
     for number, value in enumerate(values, 1):
         row = _row(value)
         if row is None:
@@ -87,11 +86,11 @@ def _record(line: str, number: int, path: Path) -> Row:
 
 
 def _whole(text: str) -> object:
-    """The value of a whole file; objects that follow one another without being one list are a list too."""
+    """The value of a whole file; objects or lists that follow one another without being one list are a list too."""
     values: list[object] = []
     start = BLANK.match(text).end()
     while start < len(text) or not values:
-        if values and not isinstance(values[0], dict):
+        if values and not isinstance(values[0], (dict, list)):
             raise json.JSONDecodeError("Extra data", text, start)
         value, end = DECODER.raw_decode(text, start)
         values.append(value)

@@ -26,6 +26,19 @@ def rows_in(value: Mapping[str, Any], name: str) -> Found | None:
     return _listed(value, name) or _as_pandas_splits(value, name) or _columns(value, name) or _nested(value, name)
 
 
+def rows_of_lists(values: Any, name: str) -> Found | None:
+    """Rows that are lists of cells, the first of which may name the columns; None where the values are no such lists."""
+    if not _all(values, list) or len(values) < 2 or len({len(row) for row in values}) > 1 or not values[0]:
+        return None
+    first, *below = values
+    names = all(isinstance(cell, str) and cell.strip() for cell in first) and len(set(first)) == len(first)
+    if names and not any(cell == row[i] for row in below for i, cell in enumerate(first)):
+        return [dict(zip(first, row)) for row in below], f"{name} is read by columns: {', '.join(first)}."
+    called = [f"column {i}" for i in range(1, len(first) + 1)]
+    said = f"The first line of {name} is a row like the others: the columns are called {', '.join(called)} here."
+    return [dict(zip(called, row)) for row in values], said
+
+
 def _listed(value: Mapping[str, Any], name: str) -> Found | None:
     """Rows in lists of objects."""
     lists = {key: each for key, each in value.items() if _all(each, Mapping) and not all(map(is_message, each))}

@@ -536,3 +536,9 @@ def test_spreadsheets_and_packed_files_are_refused_with_what_helps(tmp_path, nam
     with pytest.raises(PlaygroundError, match="are not read") as caught:
         documents(tmp_path / name)
     assert help in caught.value.hint
+
+
+@pytest.mark.parametrize("last", ["\r\n", "\n", "\r\r\n"])
+def test_old_line_ends_but_for_the_last_one(tmp_path, last):
+    content = as_csv([("text", "label"), *ROWS]).strip().replace("\n", "\r") + last
+    assert pairs_of(table(tmp_path / "t.csv", content)) == ROWS

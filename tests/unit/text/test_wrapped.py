@@ -56,6 +56,16 @@ def test_a_split_without_labels_is_a_part_of_the_table_too(tmp_path):
     assert list(opened(tmp_path / "t.json", {"train": ROWS, "test": bare}).rows()) == [*ROWS, *bare]
 
 
+def test_rows_that_are_lists(tmp_path):
+    cells = [list(row.values()) for row in ROWS]
+    read = opened(tmp_path / "t.json", [["text", "label"], *cells])
+    assert list(read.rows()) == ROWS and read.notes() == ["t.json is read by columns: text, label."]
+    for content in (json.dumps(cells), "\n".join(map(json.dumps, cells))):
+        read = opened(tmp_path / "u.json", content)
+        assert [list(row.values()) for row in read.rows()] == cells and read.columns == ["column 1", "column 2"]
+        assert read.notes()[0].startswith("The first line of u.json is a row like the others")
+
+
 def test_texts_by_split(tmp_path):
     read = opened(tmp_path / "t.json", {"train": ["a", "b"], "test": ["c"]})
     assert [row["text"] for row in read.rows()] == ["a", "b", "c"]
