@@ -30,6 +30,7 @@ LARGEST_ARCHIVE = 2_000_000_000  # bytes of text that an archive may hold
 MOST_FILES = 100_000
 MOST_NOTES = 5
 KEPT, MEMBERS = ".archive", "members.json"  # beside texts of an archive: it, and which of its files are not Unicode
+SHARED = ".shared"  # the mark beside one that was written or taken twice, so that nobody may take it away
 WRITTEN = ".written"  # the mark beside a text that was written here, which can be edited
 LEAST, MOST = 50, 2_000_000  # characters of a text that is written
 
@@ -42,6 +43,7 @@ class Upload:
         path: ``home()/uploads/<hash of its content>/<its name>``.
         size: bytes.
         when: it was brought, seconds since 1970.
+        is_new: whether its content was not here before it was kept now.
         notes: sentences on how the texts of an archive were read, told once, when it is brought.
     """
 
@@ -49,6 +51,7 @@ class Upload:
     size: int
     when: float
     notes: tuple[str, ...] = ()
+    is_new: bool = False
 
     @property
     def name(self) -> str:
@@ -161,7 +164,22 @@ def write(text: str) -> Upload:
         )
     upload = keep(io.BytesIO(text.encode()), f"{title(text)}.txt")
     (upload.path.parent / WRITTEN).touch()
+    if not upload.is_new:
+        (upload.path.parent / SHARED).touch()
     return upload
+
+
+def discard(path: Path) -> None:
+    """Removes a text that was written here; one that was brought, or that somebody else has too, stays."""
+    place = path.parent
+    if place.parent != folder() or not is_written(path) or {each.name for each in place.iterdir()} != {path.name, WRITTEN}:
+        return
+    with disk_errors(f"removing {path.name}"):
+        gone = Path(tempfile.mkdtemp(prefix=".part-", dir=folder()))
+        try:
+            os.replace(place, gone / place.name)  # nobody sees it half gone
+        finally:
+            shutil.rmtree(gone, ignore_errors=True)
 
 
 def tidy(text: str) -> str:
@@ -193,13 +211,13 @@ def _copy(file: BinaryIO, path: Path) -> str:
 def _settle(copy: Path, place: Path) -> Upload:
     """Moves a whole file to its place; one that is there already stays, under its first name."""
     place.mkdir(exist_ok=True)
-    there = [path for path in place.iterdir() if path.suffix.lower() == copy.suffix.lower() and path.name != WRITTEN]
+    there = [path for path in place.iterdir() if path.suffix.lower() == copy.suffix.lower() and path.name[:1] != "."]
     if there:
         path = there[0]
     else:
         path = place / copy.name
         os.replace(copy, path)
-    return Upload(path, path.stat().st_size, path.stat().st_mtime)
+    return Upload(path, path.stat().st_size, path.stat().st_mtime, is_new=not there)
 
 
 def safe_name(name: str) -> str:

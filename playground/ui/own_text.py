@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from playground.errors import PlaygroundError
+from playground.runs import drafts
 from playground.text import uploads
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.text.statistics import Estimate, estimate
@@ -84,10 +85,15 @@ def _open(chosen: str) -> None:
     state["own.turn"] = state.get("own.turn", 0) + 1
     state["own.text"] = state.get("own.draft", "")
     if chosen != NEW:
-        try:
-            state["own.text"] = Path(chosen).read_text(encoding="utf-8")
-        except OSError:
-            state["own.text"] = ""  # its absence is told where the file is chosen
+        state["own.text"] = _written(chosen)  # its absence is told where the file is chosen
+
+
+def _written(path: str) -> str:
+    """The text of a kept file; "" where it is gone."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def _ways_on(text: str, tokenizer: TokenizerSpec) -> None:
@@ -96,12 +102,12 @@ def _ways_on(text: str, tokenizer: TokenizerSpec) -> None:
         look = st.button(t("See it as tokens"), icon=":material/token:", key="own.look")
     if not (train or look):
         return
+    state = st.session_state
     try:
-        kept = str(uploads.write(text).path)
+        kept = _keep(text, state["own.open"])
     except PlaygroundError as error:
         show(error)
         return
-    state = st.session_state
     state["own.kept"] = state["own.open"] = kept
     state.pop("own.draft", None)
     state["own.look.asked"] = look
@@ -109,3 +115,21 @@ def _ways_on(text: str, tokenizer: TokenizerSpec) -> None:
         state["draft.data"] = DataSpec("file", path=kept, tokenizer=tokenizer).to_dict()
         links.go("train")
     st.rerun()
+
+
+def _keep(text: str, opened: str) -> str:
+    """Where the text is kept now. A version that this person wrote before, and no run names, goes: a text is one file,
+    however often it is edited. What others wrote or brought stays.
+    """
+    state = st.session_state
+    own = state.setdefault("own.drafts", set())
+    if opened in own and _written(opened) == text:
+        return opened
+    upload = drafts.rewrite(text, Path(opened) if opened in own else None)
+    kept = str(upload.path)
+    if upload.is_new:
+        own.add(kept)
+    planned = state.get("draft.data") or {}
+    if planned.get("path") == opened and not Path(opened).exists():
+        state["draft.data"] = {**planned, "path": kept}
+    return kept

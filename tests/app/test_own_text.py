@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from models.spec import ModelSpec
+from playground.runs.config import RunConfig
+from playground.runs.store import RunStore
 from playground.text import uploads
 from playground.text.prepare import prepare
 from playground.text.spec import DataSpec, TokenizerSpec
@@ -95,6 +98,67 @@ def test_a_kept_text_opens_in_the_box_again(open_page):
     app.session_state["own.text"] = STORY + "And they lived.\n"
     settled(press(app.run(), "own.look"))
     assert {each.path.read_text() for each in uploads.uploads()} == {STORY, STORY + "And they lived.\n"}
+
+
+def edit(app: AppTest, text: str, key: str = "own.look") -> Path:
+    """Changes what is written, and where it is kept then."""
+    write(app, text)
+    press(app, key)
+    app.run()
+    return Path(app.session_state["data.file"])
+
+
+def test_a_text_is_one_file_however_often_it_is_edited(open_page, home):
+    app = open_page("data", corpus="file")
+    for end in ("", "One more day.\n", "Two more days.\n", ""):
+        last = edit(app, STORY + end)
+    assert [each.path for each in uploads.uploads()] == [last] and last.read_text() == STORY
+    assert not list((home / "uploads").glob(".part-*"))
+
+
+def test_what_a_run_learns_from_stays_as_it_is(open_page, home):
+    app = open_page("data", corpus="file")
+    first, trash = edit(app, STORY), home / "trash"
+    run = RunStore().create(RunConfig("learns", ModelSpec("decoder"), DataSpec("file", path=str(first))))
+    second = edit(app, STORY + "A second day.\n")
+    third = edit(app, STORY + "A third day.\n")
+    assert {each.path for each in uploads.uploads()} == {first, third} and not second.exists()
+    RunStore().delete(run.id)
+    assert list(trash.iterdir())
+    fourth = edit(app, STORY + "A fourth day.\n")
+    assert first.read_text() == STORY and {each.path for each in uploads.uploads()} == {first, fourth}
+    assert prepare(DataSpec("file", path=str(first), tokenizer=TokenizerSpec("byte"))).info["bytes"] == len(STORY)
+
+
+def test_what_somebody_else_wrote_or_brought_stays_when_it_is_edited(open_page):
+    theirs = uploads.write(STORY).path
+    brought = uploads.keep(io.BytesIO((STORY + "Brought.\n").encode()), "mine.txt").path
+    app = open_page("data", corpus="file", file=theirs.parent.name)
+    app.session_state["own.text"] = STORY + "And they lived.\n"
+    settled(press(app.run(), "own.look"))
+    for text in (STORY + "Brought.\n", STORY + "Something else.\n"):
+        edit(app, text)
+    assert theirs.read_text() == STORY and brought.read_text() == STORY + "Brought.\n"
+    assert len(uploads.uploads()) == 3
+
+
+def test_what_somebody_else_wrote_too_stays(open_page):
+    mine, theirs = open_page("data", corpus="file"), open_page("data", corpus="file")
+    first = edit(mine, STORY)
+    edit(mine, STORY)  # looked at again: it is still one person's
+    theirs.button(key="data.write").click().run() if "data.write" in [each.key for each in theirs.button] else None
+    assert edit(theirs, STORY) == first
+    edit(mine, STORY + "One more day.\n")
+    assert first.read_text() == STORY and len(uploads.uploads()) == 2
+
+
+def test_a_plan_to_train_on_a_text_follows_it(open_page):
+    app = open_page("data", corpus="file")
+    write(app, STORY)
+    press(app, "own.train")
+    app.run()
+    kept = edit(app, STORY + "One more day.\n")
+    assert app.session_state["draft.data"]["path"] == str(kept) and len(uploads.uploads()) == 1
 
 
 def test_a_file_is_looked_at_and_the_box_is_a_click_away(open_page):
