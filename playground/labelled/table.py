@@ -11,6 +11,7 @@ from playground.text import cells, files, tables
 from playground.text.cells import spaced
 from playground.text.conll import is_tagged
 from playground.text.encodings import detect
+from playground.text.fasttext import is_marked
 from playground.text.records import Row
 from playground.text.spec import DataSpec
 from playground.text.tables import KINDS, Table, is_id, listed
@@ -34,13 +35,14 @@ LABEL_NAMES = (
 
 
 def is_table(path: str, encoding: str | None = None) -> bool:
-    """Whether a file holds rows with columns: by its ending, or as a plain text with a word and its tags on each line."""
+    """Whether a file holds rows with columns: by its ending, or as plain text with words and tags, or labels and texts."""
     place = Path(path).expanduser()
     if place.suffix.lower() in KINDS:
         return True
     if place.suffix.lower() not in files.PLAIN or not place.is_file() or not place.stat().st_size:
         return False
-    return is_tagged(place, encoding or detect(place))
+    encoding = encoding or detect(place)
+    return is_tagged(place, encoding) or is_marked(place, encoding)
 
 
 def table_of(path: str, encoding: str | None = None) -> Table:

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from playground.errors import PlaygroundError
-from playground.text import cells, conll
+from playground.text import cells, conll, fasttext
 from playground.text.delimited import Tally, delimited_rows, dialect_of
 from playground.text.encodings import detect, no_encoding, notes_on
 from playground.text.records import Row, json_rows
@@ -113,7 +113,7 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
     """A file as a table.
 
     Args:
-        path: ends in one of ``KINDS``, or is plain text with a word and its tags on each line.
+        path: ends in one of ``KINDS``, or is plain text with a word and its tags, or a label and its text, on each line.
         encoding: None detects it.
         wanted: columns that are enough, where a file can be read by columns.
 
@@ -129,6 +129,9 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
     if suffix in RECORDS:
         told: list[str] = []
         return Table(path.name, json_rows(path, encoding, told), lambda: [*of_letters(), *told], grows=True)
+    if suffix not in KINDS and fasttext.is_marked(path, encoding):
+        said = f"{path.name} is read with the label that each line begins with, {fasttext.MARK} and its name."
+        return Table(path.name, fasttext.marked_rows(path, encoding), lambda: [*of_letters(), said], meant="text")
     if suffix not in DELIMITED or (suffix == ".tsv" and conll.is_tagged(path, encoding)):
         rows, said = conll.sentence_rows(path, encoding)
         return Table(path.name, rows, lambda: [*of_letters(), *said()], meant=conll.WORDS)

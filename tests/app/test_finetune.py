@@ -105,8 +105,10 @@ def test_words_with_tags_in_a_plain_text_are_learnt_from(tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     lines = "".join(f"Anna{i} B-PER\nruns O\n\n" for i in range(80))
     path = str(uploads.keep(io.BytesIO(lines.encode()), "names.txt").path)
+    uploads.write("A text of one's own, which has no labels at all. " * 3)
     app = fill(task="tag", data="file")
     main = plans(app)[0]
+    assert app.selectbox(key="finetune.table.file").options == ["names.txt · 1.67 kB"]
     assert (main.finetune.labelled.path, main.finetune.labelled.label_column) == (path, "tags") and not app.error
     assert any("**2 labels**" in each.value and "O 50%" in each.value for each in app.markdown)
     assert any("read as sentences" in each.value for each in app.info)
@@ -206,3 +208,14 @@ def test_an_export_with_labels_that_came_back_is_tried_at_once(at_home, open_pag
     with pytest.raises(PlaygroundError, match="is not on this machine"):
         data_of(back)
     assert set(labeller_of(back).labels) == {"royal", "farm"}
+
+
+def test_what_differs_from_the_model_that_was_brought_stands_below_it(open_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "home"))
+    store = RunStore()
+    run = store.import_zip(store.export_zip("bible-encoder", tmp_path / "run.zip", export=False))
+    kept = json.loads((run.path / "run.json").read_text())
+    note = "It came without the head that fills in words. A new one is there, which knows nothing before it is trained."
+    (run.path / "run.json").write_text(json.dumps(kept | {"notes": [note]}))
+    shown = lambda app: any(note in info.value for info in app.info)
+    assert shown(open_page("finetune", parent=run.id)) and not shown(open_page("finetune", parent="bible-decoder"))

@@ -24,7 +24,7 @@ def bring_file(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str 
     Args:
         key: of the widgets.
         kinds: endings such as ".csv".
-        also: endings of files that can be chosen, but are not the first to be offered.
+        also: endings of files that can be brought; those brought before are offered where they hold labels.
     """
     state = st.session_state
     turn = state.setdefault(f"{key}.turn", 0)
@@ -35,14 +35,28 @@ def bring_file(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str 
         keep(key, brought)
     if error := state.get(f"{key}.error"):
         show(error)
-    kept = {str(each.path): each for each in uploads.uploads() if each.path.suffix.lower() in (*kinds, *also)}
+    offered = lambda path: path.suffix.lower() in kinds or (
+        path.suffix.lower() in also and (str(path) == state.get(f"{key}.file") or holds_labels(str(path)))
+    )
+    kept = {str(each.path): each for each in uploads.uploads() if offered(each.path)}
     if not kept:
         return None
     stay(f"{key}.file", kept)
     if state.get(f"{key}.file") not in kept:
-        state[f"{key}.file"] = next((path for path in kept if kept[path].path.suffix.lower() in kinds), next(iter(kept)))
+        state[f"{key}.file"] = next(iter(kept))
     title = lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}"
     return select(t("Your files"), list(kept), format_func=title, key=f"{key}.file")
+
+
+@st.cache_data(max_entries=1000, show_spinner=False)
+def holds_labels(path: str) -> bool:
+    """Whether a plain text that was brought has words with tags, or texts with labels, on its lines."""
+    from playground.labelled.table import is_table
+
+    try:
+        return is_table(path)
+    except PlaygroundError:
+        return False
 
 
 def keep(key: str, brought: Any) -> None:

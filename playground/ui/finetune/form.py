@@ -100,6 +100,7 @@ def choose_parent() -> RunFolder | None:
     links.remember(parent=chosen)
     st.session_state["finetune.parent.link"] = chosen
     bring_model()
+    show_notes(runs[chosen].about().get("notes", []))  # where it differs from the model that was brought
     return runs[chosen]
 
 
@@ -168,7 +169,7 @@ def table_spec(task: str) -> LabelledSpec | None:
     from playground.labelled.table import guess_columns, open_table
 
     take_up_file("finetune.table")
-    path = bring_file("finetune.table", uploads.TABLES, also=(".txt",) if task == "tag" else ())
+    path = bring_file("finetune.table", uploads.TABLES, also=(".txt",))
     if path is None:
         st.info(
             t("Bring a table with a column of texts and a column of labels: .csv, .tsv, .jsonl or .parquet.")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from playground.errors import PlaygroundError
 from playground.labelled.rows import Labelled, Tagged
-from playground.labelled.table import guess_columns, open_table, pieces_of, rows_of, spaced
+from playground.labelled.table import guess_columns, open_table, pieces_of, read_table, rows_of, spaced
 from playground.runs.finetuning import LabelledSpec
 
 
@@ -215,3 +215,14 @@ def test_labels_of_numbers_are_one_kind(tmp_path):
         "".join(json.dumps({"text": "a", "label": x}) + "\n" for x in (1, 1.0, "1", math.nan))
     )
     assert [row.label for row in examples(tmp_path / "t.jsonl")] == ["1", "1", "1", ""]
+
+
+def test_lines_with_their_label_before_them(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("__label__good It was fine.\n\n__label__bad  It was not.\r\n__label__good\n")
+    rows, notes = read_table(LabelledSpec("file", path=str(path)), "classify")
+    assert list(rows()) == [Labelled("It was fine.", "good"), Labelled("It was not.", "bad"), Labelled("", "good")]
+    assert notes() == ["t.txt is read with the label that each line begins with, __label__ and its name."]
+    path.write_text("__label__a One.\n__label__a __label__b Two.\n")
+    with pytest.raises(PlaygroundError, match="Row 2 of t.txt has several labels"):
+        list(rows_of(LabelledSpec("file", path=str(path)), "classify")())

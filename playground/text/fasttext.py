@@ -1,0 +1,34 @@
+"""Lines of text with their label before them, as fastText reads them: ``__label__good It was fine.``"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from playground.text.encodings import lines
+
+MARK = "__label__"
+LOOKED_AT = 1000  # lines
+
+
+def is_marked(path: Path, encoding: str) -> bool:
+    """Whether every line begins with a label."""
+    sample = [line for line in islice(lines(path, encoding, newlines=True), LOOKED_AT) if line.strip()]
+    return bool(sample) and all(line.lstrip("\ufeff ").startswith(MARK) for line in sample)
+
+
+def marked_rows(path: Path, encoding: str) -> Callable[[], Iterator[dict[str, object]]]:
+    """A call that reads the rows: "text", and "label", a list where there are several."""
+
+    def rows() -> Iterator[dict[str, object]]:
+        for line in lines(path, encoding, newlines=True):
+            labels, text = [], line.strip()
+            while text.startswith(MARK):
+                label, _, text = text.partition(" ")
+                labels.append(label.removeprefix(MARK).rstrip(","))
+                text = text.lstrip()
+            if labels or text:
+                yield {"text": text, "label": labels[0] if len(labels) == 1 else labels}
+
+    return rows
