@@ -93,8 +93,9 @@ def browser() -> Iterator:
     if path is None:
         assert not os.environ.get("CI"), "Chromium is missing; .ci/run installs it."
         pytest.skip("no Chromium here: install it or set CHROMIUM to test the app in a browser")
-    from playwright.sync_api import Locator, sync_playwright
+    from playwright.sync_api import Locator, expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE * 1000)
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         for act in ("click", "tap"):
             patch.setattr(Locator, act, once_still(getattr(Locator, act)))

@@ -2,6 +2,7 @@
 
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.waiting import PHONE, wait_idle
 
@@ -20,13 +21,14 @@ def picture(page):
 def test_pointing_explains_and_clicking_unfolds(new_page):
     page = new_page("/build?preset=gpt2-tiny")
     picture(page)
-    assert page.locator(".inside h3").inner_text() == "Attention"
+    expect(page.locator(".inside h3")).to_have_text("Attention")
     block(page, "mlp").hover()
     tip = page.locator(".tip.shown")
-    assert "widens its vector" in tip.inner_text() and "128 → 512 → 128" in tip.inner_text()
+    expect(tip).to_contain_text("widens its vector", use_inner_text=True)
+    expect(tip).to_contain_text("128 → 512 → 128", use_inner_text=True)
     block(page, "mlp").click()
-    assert page.locator(".inside h3").inner_text() == "MLP"
-    assert "GELU" in page.locator(".inside svg").text_content()
+    expect(page.locator(".inside h3")).to_have_text("MLP")
+    expect(page.locator(".inside svg")).to_contain_text("GELU")
 
 
 def test_the_keyboard_suffices(new_page):
@@ -34,8 +36,8 @@ def test_the_keyboard_suffices(new_page):
     picture(page)
     block(page, "embedding").focus()
     page.keyboard.press("Enter")
-    assert page.locator(".inside h3").inner_text() == "Embedding"
-    assert block(page, "embedding").get_attribute("aria-pressed") == "true"
+    expect(page.locator(".inside h3")).to_have_text("Embedding")
+    expect(block(page, "embedding")).to_have_attribute("aria-pressed", "true")
 
 
 def test_an_unfolded_block_stays_unfolded(new_page):
@@ -46,19 +48,19 @@ def test_an_unfolded_block_stays_unfolded(new_page):
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => location.search.includes('d_model=144')")
     wait_idle(page)
-    assert page.locator(".inside h3").inner_text() == "Output matrix"
-    assert "144 → 1024" in page.locator(".inside svg").text_content()
+    expect(page.locator(".inside h3")).to_have_text("Output matrix")
+    expect(page.locator(".inside svg")).to_contain_text("144 → 1024")
 
 
 def test_what_cannot_be_is_said_and_the_link_brings_it_back(new_page):
     page = new_page("/build?n_heads=8&d_model=256&position=alibi")
     picture(page)
-    assert "8 heads" in page.locator(".main svg").text_content()
+    expect(page.locator(".main svg")).to_contain_text("8 heads")
     page.locator(".st-key-build-n_heads input").first.focus()
     page.keyboard.press("ArrowRight")
     page.get_by_text("256 channels do not divide into 9 heads").wait_for()
-    assert "8 heads" in page.locator(".main svg").text_content()
-    assert page.get_by_role("button", name="Train this").is_disabled()
+    expect(page.locator(".main svg")).to_contain_text("8 heads")
+    expect(page.get_by_role("button", name="Train this")).to_be_disabled()
 
 
 def test_the_model_is_handed_to_training(new_page):

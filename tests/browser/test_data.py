@@ -5,6 +5,7 @@ import re
 import zipfile
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.waiting import PHONE, wait_idle
 
@@ -20,8 +21,6 @@ def bring(page, name: str, data: bytes) -> None:
 
 def taken(page, name: str) -> None:
     """Waits until a file is kept and chosen."""
-    from playwright.sync_api import expect
-
     chosen = page.locator(".st-key-data-file input").first
     expect(chosen).to_have_value(re.compile(re.escape(name)), timeout=120_000)
 
@@ -60,7 +59,7 @@ def test_what_masked_training_hides_is_dashed(new_page):
     for _ in range(30):
         share.press("ArrowRight")
     page.locator(".token.dashed").nth(int(few * 2)).wait_for()
-    assert page.locator(".token").count() == all_of_them
+    expect(page.locator(".token")).to_have_count(all_of_them)
 
 
 def test_typed_text_is_cut_anew(new_page):
@@ -94,7 +93,7 @@ def test_a_file_is_read_in_its_encoding(new_page, encoding, text):
     taken(page, f"{encoding}.txt")
     ready(page)
     page.locator(".token").nth(50).wait_for()
-    assert "\ufffd" not in page.locator(".strip").first.inner_text()
+    expect(page.locator(".strip").first).not_to_contain_text("\ufffd", use_inner_text=True)
 
 
 def test_a_large_file_is_taken_and_let_go_of(new_page, tmp_path, home):
@@ -106,7 +105,7 @@ def test_a_large_file_is_taken_and_let_go_of(new_page, tmp_path, home):
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(large)
     taken(page, "large.txt")
     ready(page)
-    assert page.locator(".st-key-data-limit input").first.input_value() == "The first 10 MB"
+    expect(page.locator(".st-key-data-limit input").first).to_have_value("The first 10 MB")
     assert any(path.stat().st_size == large.stat().st_size for path in (home / "uploads").glob("*/large.txt"))
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from playwright.sync_api import expect
 from tokenizers import Tokenizer as Inner
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -28,13 +29,13 @@ def test_the_demo_cuts_text_as_the_tokenizer_does_and_says_what_it_lacks(browser
     page.route("https://**", lambda route: route.abort())  # nobody's network
     page.goto((made.folder / "demo.html").as_uri())
     page.get_by_text("ONNX Runtime could not be loaded from https://cdn.jsdelivr.net").wait_for()
-    assert page.get_by_role("button").is_disabled()
+    expect(page.get_by_role("button")).to_be_disabled()
     tokenizer = Tokenizer.load(run.tokenizer_path)
     for text in TEXTS:
         ids = page.evaluate("text => demo.encode(text)", text)
         assert ids == list(tokenizer.encode(text)), text
         assert page.evaluate("ids => demo.decode(ids)", ids) == tokenizer.decode(ids)
-    assert "is loaded by your browser from cdn.jsdelivr.net" in page.locator("body").inner_text()
+    expect(page.locator("body")).to_contain_text("is loaded by your browser from cdn.jsdelivr.net", use_inner_text=True)
     page.close()
 
 
@@ -162,8 +163,9 @@ def test_html_in_names_texts_and_labels_is_letters(browser, tmp_path, task):
     page = opened(browser, tmp_path, tokenizer, name=bad, begin=bad, task=task, labels=[bad, "<!--<script>"])
     assert page.evaluate("window.hacked") is None
     assert page.locator("h1").text_content() == bad == page.evaluate("document.querySelector('title').textContent")
-    assert page.locator("#text").input_value() == bad
-    assert page.locator("script").count() == 5 and page.locator("img").count() == 0
+    expect(page.locator("#text")).to_have_value(bad)
+    expect(page.locator("script")).to_have_count(5)
+    expect(page.locator("img")).to_have_count(0)
     assert page.evaluate("demo.encode('<!--<script>')") == tokenizer.encode("<!--<script>")
-    assert "An encoder with 1 layer, running" in page.locator("#does").inner_text()
+    expect(page.locator("#does")).to_contain_text("An encoder with 1 layer, running", use_inner_text=True)
     page.close()

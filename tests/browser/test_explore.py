@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.waiting import PHONE, wait_idle
 
@@ -38,12 +39,13 @@ def test_typing_redraws_and_pointing_asks_nobody(new_page):
     place = canvas(page).bounding_box()
     for share in (0.3, 0.5, 0.7, 0.9):
         page.mouse.move(place["x"] + place["width"] * share, place["y"] + place["height"] * 0.9)
-    told = page.locator(".told").last.inner_text()
-    assert "query" in told and "key" in told and "weight" in told and "unto" in told
+    told = page.locator(".told").last
+    for word in ("query", "key", "weight", "unto"):
+        expect(told).to_contain_text(word)
     assert page.evaluate("() => window.asked") == 0 and not sent
     canvas(page).focus()
     page.keyboard.press("ArrowUp")
-    assert "said" in page.locator(".told").last.inner_text()
+    expect(page.locator(".told").last).to_contain_text("said", use_inner_text=True)
 
 
 def test_a_head_is_chosen_and_a_link_opens_it(new_page):
@@ -64,7 +66,7 @@ def test_a_head_forms_as_the_step_moves(new_page):
     page = new_page("/explore?run=induction&view=attention&layer=1&head=3")
     label = page.locator("button.head .label").nth(7)
     page.get_by_role("heading", name="Layer 1, head 3").wait_for()
-    assert label.inner_text() == "induction"
+    expect(label).to_have_text("induction")
     slider = page.get_by_role("slider", name=re.compile("Training step"))
     slider.focus()
     slider.press("Home")
@@ -77,10 +79,10 @@ def test_lines_and_tokens_that_are_kept(new_page):
     token = page.locator("g.token").nth(14)
     token.hover()
     told = page.locator(".told").last
-    assert "→" in told.inner_text()
+    expect(told).to_contain_text("→", use_inner_text=True)
     token.click()
     page.locator("g.token").nth(16).click()
-    assert "added up over 2 tokens" in told.inner_text()
+    expect(told).to_contain_text("added up over 2 tokens", use_inner_text=True)
 
 
 def test_the_worked_example_is_changed_by_hand(new_page):
@@ -100,7 +102,7 @@ def test_a_head_is_switched_off_and_on(new_page):
     head.click()
     page.get_by_role("heading", name="Without 1.3").wait_for()
     page.wait_for_url("**off=1.3**")
-    assert head.get_attribute("aria-pressed") == "true"
+    expect(head).to_have_attribute("aria-pressed", "true")
     head.click()
     page.get_by_text("Nothing is changed yet").wait_for()
 
@@ -178,7 +180,7 @@ def test_a_units_curve_follows_the_mouse_and_asks_nobody(new_page):
     before = canvas(page).evaluate("canvas => canvas.toDataURL()")
     middle = {"x": 600, "y": 250}
     canvas(page).hover(position=middle)
-    assert "hidden state" in page.locator(".told").first.inner_text()
+    expect(page.locator(".told").first).to_contain_text("hidden state", use_inner_text=True)
     page.wait_for_function(
         "before => [...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('canvas[data-shape]') "
         "|| e.querySelector?.('canvas[data-shape]')).find(Boolean).toDataURL() !== before", arg=before,
@@ -200,7 +202,7 @@ def test_a_part_of_the_text_is_drawn_over(new_page):
     page.mouse.up()
     page.wait_for_url("**span=2-7**")
     page.get_by_test_id("stSliderThumbValue").nth(1).get_by_text("7", exact=True).wait_for()
-    assert page.get_by_test_id("stSliderThumbValue").first.inner_text() == "2"
+    expect(page.get_by_test_id("stSliderThumbValue").first).to_have_text("2")
 
 
 def test_texts_and_steps_side_by_side(new_page):
@@ -231,7 +233,7 @@ def test_where_a_model_looks_as_it_writes(new_page):
     canvas(page).press("ArrowDown")
     for _ in range(7):
         canvas(page).press("ArrowDown")
-    assert "(generated)" in page.locator(".told").last.inner_text()
+    expect(page.locator(".told").last).to_contain_text("(generated)", use_inner_text=True)
 
 
 def test_a_translator_looks_where_the_number_stands(new_page):
@@ -261,10 +263,10 @@ def test_what_may_not_be_looked_at_is_paper_and_says_so(new_page):
     wait_for_shape(page, "4 × 4")
     place = canvas(page).bounding_box()
     page.mouse.move(place["x"] + place["width"] * 0.93, place["y"] + place["height"] * 0.4)
-    assert page.locator(".told").last.inner_text().endswith("may not look: it comes later")
+    expect(page.locator(".told").last).to_have_text(re.compile("may not look: it comes later$"))
     page.mouse.move(place["x"] + place["width"] * 0.4, place["y"] + place["height"] * 0.93)
-    assert "weight" in page.locator(".told").last.inner_text()
-    assert page.locator(".legend.closed").last.is_visible()
+    expect(page.locator(".told").last).to_contain_text("weight", use_inner_text=True)
+    expect(page.locator(".legend.closed").last).to_be_visible()
     with page.expect_download() as kept:
         page.locator("button.save", has_text="SVG").last.click()
     assert "url(#hatch)" in Path(kept.value.path()).read_text(encoding="utf-8")
@@ -279,7 +281,7 @@ def test_rows_of_a_translation_say_what_is_written(new_page):
     wait_for_shape(page, "11 × 15")
     canvas(page).focus()
     page.keyboard.press("ArrowDown")
-    assert re.match(r"query →.2 · key M · weight [0-9.e-]+$", page.locator(".told").last.inner_text())
+    expect(page.locator(".told").last).to_have_text(re.compile(r"^query →.2 · key M · weight [0-9.e-]+$"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -28,7 +28,7 @@ def test_own_table_to_labels(new_page, tmp_path):
     choose(page, "Labelled text", "A table of yours")
     page.locator("input[type=file]").last.set_input_files(table(tmp_path))
     page.get_by_text("2 labels").wait_for()
-    assert page.get_by_text("royal 50%").count()
+    expect(page.get_by_text("royal 50%")).not_to_have_count(0)
     page.get_by_role("slider", name="Steps").press("Home")  # the fewest: 20
     wait_idle(page)
     page.get_by_role("button", name="from scratch").click()  # not beside it, this time
@@ -79,10 +79,10 @@ def test_a_head_whose_attention_moved_is_shown_before_and_after_and_in_explore(n
     for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
         grid.press(key)
     with_head(1, 2).wait_for()
-    assert page.locator("canvas[data-shape]").count() == 3, "all heads, and the one before and after"
+    expect(page.locator("canvas[data-shape]"), "all heads, and the one before and after").to_have_count(3)
     link = page.get_by_role("link", name="Look at both in Explore")
     expect(link).to_have_attribute("href", re.compile("layer=1&head=2"), timeout=60_000)  # drawn after the pictures
     link.click()
     wait_idle(page)
     page.get_by_role("heading", name="Layer 1, head 2").wait_for()
-    assert page.get_by_text(re.compile("^An encoder that read the Bible, step 4,000: ")).is_visible()
+    expect(page.get_by_text(re.compile("^An encoder that read the Bible, step 4,000: "))).to_be_visible()

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from playwright.sync_api import TimeoutError
+from playwright.sync_api import TimeoutError, expect
 
 from playground.inference.sampling import Sampling, steps
 from playground.ui.components import FOLDER
@@ -44,13 +44,13 @@ def test_write_look_into_a_token_and_branch(new_page, trained):
     chosen = page.locator(".strip .token").nth(place)
     chosen.click()
     settled(page)
-    assert "Instead of" in page.locator(".right h4").text_content()
+    expect(page.locator(".right h4")).to_contain_text("Instead of")
     assert page.locator(".bars li.chosen").count() <= 1
     row = page.locator(".bars li:not(.chosen) button").first
     piece = row.locator(".piece").text_content()
     row.click()
     page.wait_for_function(f"() => ({STATE})().data.tokens.length === {place + 1}")
-    assert page.locator(".strip .token").nth(place).text_content() == piece
+    expect(page.locator(".strip .token").nth(place)).to_have_text(piece)
     page.get_by_role("button", name="Undo").click()
     page.wait_for_function(f"() => ({STATE})().data.tokens.length > {place + 1}")
 
@@ -69,9 +69,9 @@ def test_sliders_answer_without_the_server(new_page, trained):
     )
     assert len(set(likeliest)) == 5, "each is there before anybody else could answer"
     page.get_by_role("slider", name="Top-k").fill("3")
-    assert page.locator(".bars li:not(.gone)").count() == 3
-    assert page.locator(".bars li.gone.first").count() == 1
-    assert "3 left" in page.locator(".stages").text_content()
+    expect(page.locator(".bars li:not(.gone)")).to_have_count(3)
+    expect(page.locator(".bars li.gone.first")).to_have_count(1)
+    expect(page.locator(".stages")).to_contain_text("3 left")
     page.wait_for_url("**k=3**")
     wait_idle(page)
 
@@ -79,7 +79,7 @@ def test_sliders_answer_without_the_server(new_page, trained):
 def test_the_address_holds_the_sliders(new_page, trained):
     page = open_writer(new_page, f"{trained['clm']}&t=1.5&k=4")
     assert page.locator(".stages").text_content().count("4 left") == 1
-    assert page.get_by_role("slider", name="Temperature").input_value() == "1.5"
+    expect(page.get_by_role("slider", name="Temperature")).to_have_value("1.5")
 
 
 def test_writing_is_stopped(new_page, trained):
@@ -98,7 +98,7 @@ def test_writing_is_stopped(new_page, trained):
             break
         page.get_by_role("button", name="Clear").click()
         settled(page)
-    assert "Stopped." in page.locator(".status").text_content()
+    expect(page.locator(".status")).to_contain_text("Stopped.")
     assert n_tokens(page) < given + 1000
 
 
@@ -108,7 +108,7 @@ def test_beam_search_offers_texts_to_take(new_page, trained):
     page.get_by_role("spinbutton", name="How many tokens").fill("8")
     page.get_by_role("button", name="Beam search").click()
     page.locator(".beams .found").first.wait_for()
-    assert page.locator(".beams .found").count() == 4
+    expect(page.locator(".beams .found")).to_have_count(4)
     page.locator(".beams .found").first.click()
     page.wait_for_function(f"() => ({STATE})().data.tokens.length > {given}")
     settled(page)
@@ -120,12 +120,12 @@ def test_the_text_is_walked_with_the_keyboard(new_page, trained):
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     settled(page)
-    assert "Instead of" in page.locator(".right h4").text_content()
+    expect(page.locator(".right h4")).to_contain_text("Instead of")
 
 
 def test_a_model_of_pairs_answers(new_page, trained):
     page = open_writer(new_page, trained["seq2seq"])
-    assert page.get_by_role("textbox", name="The question").input_value()
+    expect(page.get_by_role("textbox", name="The question")).not_to_have_value("")
     page.get_by_role("button", name="Write").click()
     page.get_by_text("tokens/s, by PyTorch").wait_for()
     settled(page)
@@ -144,7 +144,7 @@ def test_a_word_is_hidden_by_a_click_and_filled_by_another(new_page, trained):
     )
     wait_idle(page)
     now = page.locator(".strip .token.dashed").count()
-    assert page.locator(".groups section").count() == now
+    expect(page.locator(".groups section")).to_have_count(now)
     page.locator(".groups section").first.get_by_role("button").first.click()
     page.wait_for_function(
         f"""() => [...document.querySelectorAll("*")].some(

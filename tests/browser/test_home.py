@@ -2,6 +2,8 @@
 
 import re
 
+from playwright.sync_api import expect
+
 from tests.browser.waiting import PHONE, wait_idle
 
 FRESH = ".root:not(.stale)"
@@ -25,7 +27,7 @@ def test_typing_changes_what_is_expected_and_a_click_appends_it(new_page, traine
     first = page.locator(".bars li button").first
     piece = first.locator(".piece").text_content().replace("·", " ").replace("↵", "\n")
     first.click()
-    assert box.input_value() == "The " + piece
+    expect(box).to_have_value("The " + piece)
     wait_fresh(page)
     box.press_sequentially("x(", delay=30)
     wait_fresh(page)
@@ -36,7 +38,7 @@ def test_without_a_server_answer_the_bars_are_marked_stale(new_page, trained):
     page = new_page(f"/?run={trained['clm']}")
     wait_fresh(page)
     page.get_by_role("textbox", name="Your text").fill("An entirely other text")
-    assert page.locator(".st-key-home-demo .root.stale").count() == 1
+    expect(page.locator(".st-key-home-demo .root.stale")).to_have_count(1)
     wait_fresh(page)
 
 
@@ -45,11 +47,11 @@ def test_the_ways_on_lead_somewhere(new_page, trained):
     page.locator(".st-key-home-way-explore").get_by_role("link").click()
     page.wait_for_url("**/explore**")
     wait_idle(page)
-    assert page.get_by_role("heading", name="Explore").first.is_visible()
+    expect(page.get_by_role("heading", name="Explore").first).to_be_visible()
 
 
 def test_on_a_phone_nothing_is_cut_off(new_page, trained):
     page = new_page("/", size=PHONE, scheme="dark")
     wait_fresh(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert page.locator(".bars .share").first.is_visible()
+    expect(page.locator(".bars .share").first).to_be_visible()

@@ -2,8 +2,10 @@
 
 import re
 
+from playwright.sync_api import expect
+
 from playground.runs.store import RunStore
-from tests.browser.waiting import PATIENCE, PHONE, eventually, wait_idle
+from tests.browser.waiting import PHONE, eventually, wait_idle
 
 LINES = [f"On day {n} the miller walked to the river, and his {n % 7} children sang of bread.\n" for n in range(200)]
 
@@ -17,8 +19,6 @@ def place(page) -> float:
 
 def open_box(new_page, **more):
     """The page with the empty box, and the box; where there are files, it is a click away."""
-    from playwright.sync_api import expect
-
     page = new_page("/data?corpus=file", **more)
     page.get_by_text("Cut into").first.wait_for()  # below all that is asked about files
     another = page.get_by_role("button", name="Write or paste a text")
@@ -26,7 +26,7 @@ def open_box(new_page, **more):
         another.click()
         wait_idle(page)
     box = page.get_by_label("Your text")
-    expect(box).to_have_value("", timeout=PATIENCE * 1000)
+    expect(box).to_have_value("")
     return page, box
 
 
@@ -39,7 +39,7 @@ def test_the_scale_moves_while_one_writes(new_page):
     box.press_sequentially("".join(LINES[20:24]))  # the box is not left, and nothing is clicked
     eventually(page, lambda: place(page) > before)
     assert box.evaluate("box => box.getRootNode().activeElement === box")
-    assert box.input_value() == "".join(LINES[:24])
+    expect(box).to_have_value("".join(LINES[:24]))
 
 
 def test_what_is_written_is_trained_on(new_page, home):
@@ -83,7 +83,7 @@ def test_a_smaller_model_is_a_click_away(new_page):
     wait_idle(page)
     page.go_back()
     page.get_by_label("Your text").wait_for()
-    assert page.get_by_label("Your text").input_value() == "".join(LINES)
+    expect(page.get_by_label("Your text")).to_have_value("".join(LINES))
 
 
 def test_a_phone_writes_too(new_page):
@@ -94,8 +94,6 @@ def test_a_phone_writes_too(new_page):
 
 
 def test_on_a_phone_the_box_comes_into_sight_and_then_its_tokens(new_page, home, monkeypatch):
-    from playwright.sync_api import expect
-
     from playground.text import uploads
 
     monkeypatch.setenv("PLAYGROUND_HOME", str(home))

@@ -103,7 +103,7 @@ def test_the_link_is_shown_from_the_menu_and_without_the_presentation(phone):
     body = page.get_by_test_id("stPopoverBody")
     shown = body.locator("[data-testid=stCode] code")
     expect(shown).to_contain_text("preset=gpt2-tiny")
-    assert "present" not in shown.inner_text()
+    expect(shown).not_to_contain_text("present", use_inner_text=True)
     box = body.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from playground.runs.store import RunStore
 from tests.browser.charts import step, wait_for_step
@@ -32,7 +33,7 @@ def open_both(new_page, two, **params):
 def test_picked_runs_are_drawn_together_and_the_address_keeps_them(new_page, two):
     page = open_both(new_page, two)
     wait_for_step(page, 400)
-    assert page.locator(".legend .entry").count() == 2
+    expect(page.locator(".legend .entry")).to_have_count(2)
     page.get_by_text("Differences", exact=True).click()
     page.wait_for_url("**view=settings**")
     wait_idle(page)
@@ -57,7 +58,7 @@ def test_a_row_is_picked_with_a_click(new_page, two):
 def test_the_same_in_a_terminal_and_in_python(new_page, two):
     page = open_both(new_page, two, view="recipe")
     page.get_by_text("python -m playground train --preset lstm-tiny").first.wait_for()
-    assert "TrainingSpec(" in page.locator("[data-testid=stCode]").nth(1).inner_text()
+    expect(page.locator("[data-testid=stCode]").nth(1)).to_contain_text("TrainingSpec(", use_inner_text=True)
 
 
 def test_rename(new_page, two):

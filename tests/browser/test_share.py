@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.test_accessibility import AXE
 from tests.browser.waiting import PHONE, wait_idle
@@ -35,15 +36,15 @@ def test_a_lesson_hides_what_it_is_not_about(new_page):
 
     pupil = new_page(link)
     pupil.wait_for_selector(".main svg")
-    assert pupil.get_by_text("Layers", exact=True).first.is_visible()
-    assert not pupil.get_by_text("Positions", exact=True).first.is_visible()
-    assert pupil.get_by_role("link", name="Data").count() == 0
-    assert "× 2" in pupil.locator(".main svg").text_content()
+    expect(pupil.get_by_text("Layers", exact=True).first).to_be_visible()
+    expect(pupil.get_by_text("Positions", exact=True).first).to_be_hidden()
+    expect(pupil.get_by_role("link", name="Data")).to_have_count(0)
+    expect(pupil.locator(".main svg")).to_contain_text("× 2")
     pupil.get_by_role("button", name="Train this").click()
     pupil.wait_for_url("**/train**hide=build.position**")
     wait_idle(pupil)
-    assert pupil.get_by_text("Change it in Build").count() == 1
-    assert pupil.get_by_text("Change it in Data").count() == 0
+    expect(pupil.get_by_text("Change it in Build")).to_have_count(1)
+    expect(pupil.get_by_text("Change it in Data")).to_have_count(0)
 
     shown = open_share(pupil)
     shown.get_by_role("button", name="Show all that is hidden here").click()
@@ -54,8 +55,8 @@ def test_a_lesson_hides_what_it_is_not_about(new_page):
 def test_the_sampling_can_be_hidden_too(new_page):
     page = new_page("/generate?run=bible-decoder&hide=generate.sampling")
     page.get_by_role("button", name="Write", exact=True).wait_for()
-    assert page.get_by_role("slider", name="Temperature").count() == 0
-    assert page.get_by_role("button", name="Beam search").count() == 1
+    expect(page.get_by_role("slider", name="Temperature")).to_have_count(0)
+    expect(page.get_by_role("button", name="Beam search")).to_have_count(1)
 
 
 def test_a_plan_is_opened_as_it_was_sent(new_page):
@@ -67,9 +68,9 @@ def test_a_plan_is_opened_as_it_was_sent(new_page):
     page.wait_for_url("**steps=300**")
     link = path(address(open_share(page)))
     other = new_page(link)
-    assert other.get_by_role("slider").first.get_attribute("aria-valuetext") == "300"
-    assert other.locator(".st-key-control-train-model input").first.input_value() == "GRU, tiny"
-    assert other.get_by_text("Cut into tokens: Characters").count()
+    expect(other.get_by_role("slider").first).to_have_attribute("aria-valuetext", "300")
+    expect(other.locator(".st-key-control-train-model input").first).to_have_value("GRU, tiny")
+    expect(other.get_by_text("Cut into tokens: Characters")).not_to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
+from playground.runs.store import RunStore
 from tests.browser.charts import FIND, WATCHED, loss, said, step, wait_for_step
 from tests.browser.made_runs import live_run, make_run
 from tests.browser.waiting import PHONE, eventually, wait_idle
@@ -26,7 +28,7 @@ def test_build_train_reload_stop_generate(new_page):
     page.get_by_role("button", name="Train this").click()
     page.wait_for_url("**/train**")
     wait_idle(page)
-    assert page.get_by_text("LSTM, 2 layers").count()
+    expect(page.get_by_text("LSTM, 2 layers")).not_to_have_count(0)
     start_training(page)
     wait_for_step(page, 5)
     before, first = step(page), loss(page)
@@ -37,7 +39,7 @@ def test_build_train_reload_stop_generate(new_page):
     wait_for_step(page, again + 5)
     assert loss(page) < first
     stop_training(page)
-    assert page.get_by_text("stopped").count()
+    expect(page.get_by_text("stopped")).not_to_have_count(0)
     wait_idle(page)
     page.get_by_role("link", name="Try it").click()
     page.wait_for_url("**/generate?**run=**")
@@ -45,7 +47,7 @@ def test_build_train_reload_stop_generate(new_page):
     assert page.locator("h1").inner_text()
 
 
-def test_two_people_see_the_same_and_leaving_changes_nothing(new_page):
+def test_two_people_see_the_same_and_leaving_changes_nothing(new_page, home):
     page = new_page("/train?preset=gru-tiny")
     start_training(page)
     address = page.url[page.url.index("/train") :]
@@ -56,11 +58,13 @@ def test_two_people_see_the_same_and_leaving_changes_nothing(new_page):
     wait_for_step(other, before + 5)
     other.get_by_role("button", name="Pause", exact=True).click()
     other.get_by_role("button", name="Resume").wait_for()
-    paused = step(other)
+    run = RunStore(home / "runs").get(re.search(r"run=([\w-]+)", other.url)[1])
+    paused = run.status().step  # the buttons are drawn before the curve
+    wait_for_step(other, paused)
     other.get_by_role("button", name="One step").click()
     wait_for_step(other, paused + 1)
     other.get_by_role("button", name="Resume").wait_for()
-    assert step(other) == paused + 1
+    assert step(other) == run.status().step == paused + 1
     other.get_by_role("button", name="Resume").click()
     wait_for_step(other, paused + 3)
     stop_training(other)
@@ -94,7 +98,7 @@ def test_zoom_cursor_and_keys(new_page, finished):
     eventually(page, lambda: 150 < step(page) < 250)
     middle = step(page)
     eventually(page, lambda: step(page, "Gradient norm") == middle)  # one cursor for all charts
-    assert f"step {middle}" in page.locator(".panel.main .tip").inner_text()
+    expect(page.locator(".panel.main .tip")).to_contain_text(f"step {middle}", use_inner_text=True)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 100, steps=4)
     page.mouse.up()
@@ -116,11 +120,11 @@ def test_choices_stay_after_a_reload(new_page, finished):
     wait_for_step(page, 400)
     page.get_by_role("button", name="perplexity").click()
     page.get_by_role("button", name="tokens", exact=True).click()
-    assert page.get_by_text("Perplexity, exp(loss)").count()
+    expect(page.get_by_text("Perplexity, exp(loss)")).not_to_have_count(0)
     page.reload()
     page.get_by_role("button", name="perplexity").wait_for()
-    assert page.get_by_role("button", name="perplexity").get_attribute("aria-pressed") == "true"
-    assert page.get_by_role("button", name="tokens", exact=True).get_attribute("aria-pressed") == "true"
+    expect(page.get_by_role("button", name="perplexity")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="tokens", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_token_tells_when_it_was_learned(new_page, finished):
@@ -128,22 +132,22 @@ def test_a_token_tells_when_it_was_learned(new_page, finished):
     token = page.locator(".strip button", has_text="beta")
     token.wait_for()
     token.hover()
-    assert "beta" in page.locator(".told").inner_text()
-    assert page.locator(".samples li").count() == 5
-    assert "hello at 400" in page.locator(".samples li.now").inner_text()
+    expect(page.locator(".told")).to_contain_text("beta", use_inner_text=True)
+    expect(page.locator(".samples li")).to_have_count(5)
+    expect(page.locator(".samples li.now")).to_contain_text("hello at 400", use_inner_text=True)
 
 
 def test_a_loss_that_is_no_number_is_mended_with_one_click(new_page, home):
     broken = make_run(home, "too fast", seed=2, breaks=True)
     page = new_page(f"/train?run={broken.id}")
     page.get_by_text("stopped being a number").first.wait_for()
-    assert page.get_by_role("button", name="Resume").count() == 0
+    expect(page.get_by_role("button", name="Resume")).to_have_count(0)
     page.get_by_role("button", name=re.compile("third of the learning rate")).click()
     page.wait_for_url(re.compile(f"with={broken.id}"))
     page.get_by_role("heading", name="learning rate ÷ 3").wait_for()
     page.get_by_text(re.compile(r"^Step [1-9]\d* of")).wait_for()  # its own steps: the broken curve is drawn beside it
     slider = page.locator(".st-key-train-steering").get_by_role("slider")
-    assert slider.get_attribute("aria-valuetext") == "1", "nobody has touched it"
+    expect(slider, "nobody has touched it").to_have_attribute("aria-valuetext", "1")
     stop_training(page)
 
 
@@ -153,7 +157,7 @@ def test_a_race_draws_both(new_page, finished):
     page.get_by_role("button", name="Start the race").click()
     page.wait_for_url(re.compile(f"with={finished.id}"))
     page.locator(".legend .entry").nth(1).wait_for()
-    assert "against made for the chart" in page.locator(".legend").inner_text()
+    expect(page.locator(".legend")).to_contain_text("against made for the chart", use_inner_text=True)
     page.wait_for_function(f"() => !(({FIND})(['Loss', 'aria-valuetext']) || '400').includes('step 400')")
     wait_for_step(page, 1)
     stop_training(page)
