@@ -84,7 +84,12 @@ def heading(run: RunFolder, status: Status) -> None:
         done = min(1.0, status.step / status.steps)
         place = t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps)
         device = status.device if "," in status.device else ""  # a queue's name says nothing yet
-        st.progress(done, text=f"{place} · {plain(told(device))}" if device else place)
+        st.progress(done, text=f"{place} · {plain(in_words(device))}" if device else place)
+
+
+def in_words(device: str) -> str:
+    """Where a run trains and how, as its process told it: "a chip CPU, 2 threads, float32"."""
+    return t(", ").join(told(part) for part in device.split(", "))
 
 
 def explain(run: RunFolder, status: Status) -> None:

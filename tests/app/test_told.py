@@ -135,12 +135,17 @@ def test_what_is_said_of_labelled_text_has_its_chinese(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_where_a_run_trains_is_said_in_chinese(threads, monkeypatch):
+    import torch
+
     from playground.training import device
+    from playground.ui.watch import in_words
 
     monkeypatch.setattr(device.torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(device, "_cpu_model", lambda: "Somebody's(R) Chip 7 @ 2.20GHz")
-    assert language.told(device._name("cpu", 0)) == f"Somebody's(R) Chip 7 @ 2.20GHz CPU，{threads} 个线程"
-    assert language.told(device._name("mps", 0)) == "苹果 GPU"
+    cpu = device.Device("cpu", 0, device._name("cpu", 0), torch.float32, compile=False)
+    mps = device.Device("mps", 0, device._name("mps", 0), torch.bfloat16, compile=True, graphs=True, strict=False)
+    assert in_words(cpu.describe()) == f"Somebody's(R) Chip 7 @ 2.20GHz CPU，{threads} 个线程，float32"
+    assert in_words(mps.describe()) == "苹果 GPU，bfloat16，已编译，CUDA 图，不可精确重复"
 
 
 def test_the_runners_of_a_race_have_their_chinese(tmp_path):
@@ -184,3 +189,13 @@ def test_what_is_said_of_tables_has_its_chinese(tmp_path):
     assert len(notes) == 10
     missing = [note for note in notes if not re.search(r"[一-鿿]", language.told(note))]
     assert not missing, missing
+
+
+def test_what_is_said_of_a_model_that_was_brought_has_its_chinese():
+    """Notes on what differs from the original are no errors, and so are not found above."""
+    from playground.finetune import elsewhere
+
+    config = {"architectures": ["BertForSequenceClassification"], "vocab_size": 30}
+    found = elsewhere.with_what_is_there(elsewhere.found_in(config, context=8), ["classifier.weight", "classifier.bias"])
+    assert len(found.notes) == 3
+    assert all(re.fullmatch(r".*[一-鿿].*。", language.told(note)) for note in found.notes)

@@ -182,9 +182,9 @@ def test_a_run_that_waits_is_told_what_it_waits_for(open_page, new_run, tmp_path
         os.close(handle)
 
 
-@pytest.mark.parametrize(("lang", "said"), [("en", "A chip CPU, 2 threads"), ("zh", "A chip CPU，2 个线程")])
+@pytest.mark.parametrize(("lang", "said"), [("en", "A chip CPU, 2 threads, float32"), ("zh", "A chip CPU，2 个线程，float32")])
 def test_where_it_trains_is_said_in_the_persons_language(open_page, new_run, lang, said):
     run = new_run()
-    run.update_status(state="paused", step=3, steps=9, device="A chip CPU, 2 threads")
+    run.update_status(state="paused", step=3, steps=9, device="A chip CPU, 2 threads, float32")
     app = open_page("train", run=run.id, lang=lang)
     assert any(bar.proto.text.endswith(said) for bar in app.get("progress"))
