@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from playground.errors import PlaygroundError
-from playground.text.encodings import lines
+from playground.text.encodings import beginning, lines
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio")
 WORDS, TAGS = "tokens", "tags"
@@ -49,7 +49,7 @@ class Layout:
 
 def is_tagged(path: Path, encoding: str) -> bool:
     """Whether a file with another ending is written so: words with tags of names or parts of speech, and blank lines."""
-    sample = list(islice(lines(path, encoding, newlines=True), LOOKED_AT))
+    sample = beginning(path, encoding)
     written = [line for line in sample if _is_word(line)]
     sentences = sum(bool(line.strip()) and not before.strip() for before, line in zip(["", *sample], sample))
     if sentences < 2 or not written:

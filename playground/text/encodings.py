@@ -351,6 +351,13 @@ def lines(path: Path, encoding: str, longest: int = 1 << 26, newlines: bool = Fa
         yield "".join(rest)
 
 
+def beginning(path: Path, encoding: str) -> list[str]:
+    """The lines in the first 256 kB of a file, each with its end, but for one that goes on after them."""
+    parts = decoded(path, encoding)
+    *whole, last = next(parts, "").split("\n")
+    return [*(f"{line}\n" for line in whole), *([last] if last and not next(parts, "") else [])]
+
+
 def _samples(path: Path) -> Iterator[bytes]:
     """The beginning, 14 places between, and the end of a file; short files whole."""
     size = path.stat().st_size

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
-from playground.text.encodings import lines
+from playground.text.encodings import beginning, lines
 
 MARK = "__label__"
-LOOKED_AT = 1000  # lines
 
 
 def is_marked(path: Path, encoding: str) -> bool:
     """Whether every line begins with a label."""
-    sample = [line for line in islice(lines(path, encoding, newlines=True), LOOKED_AT) if line.strip()]
+    sample = [line for line in beginning(path, encoding) if line.strip()]
     return bool(sample) and all(line.lstrip("\ufeff ").startswith(MARK) for line in sample)
 
 

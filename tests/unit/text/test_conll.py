@@ -7,6 +7,7 @@ from playground.labelled.prepare import prepare_labelled
 from playground.labelled.table import guess_columns, is_table, read_table
 from playground.runs.finetuning import LabelledSpec
 from playground.text import DataSpec, TokenizerSpec
+from playground.text.encodings import beginning
 from playground.text.files import open_file
 from playground.text.vocabulary import learn
 
@@ -162,3 +163,15 @@ def test_a_table_with_a_word_in_each_row(tmp_path, name, number, filled):
 def test_other_tables_with_a_column_of_words_stay(tmp_path, content):
     spec = spec_of(tmp_path / "t.csv", content, text_column="word", label_column="label" if "label" in content else "tag")
     assert len(list(read_table(spec, "classify")[0]())) == 2
+
+
+def test_a_book_on_one_line_is_only_looked_into(tmp_path, monkeypatch):
+    monkeypatch.setattr("playground.text.encodings.CHUNK", 1000)
+    monkeypatch.setattr("playground.text.encodings.lines", None)  # which would hold the line whole
+    monkeypatch.setattr("playground.text.conll.lines", None)
+    path = tmp_path / "t.txt"
+    path.write_text("So it went on. " * 1000)
+    assert not is_table(str(path)) and beginning(path, "utf-8") == []
+    assert open_file(DataSpec("file", path=path)).notes() == []
+    path.write_text(SPACE * 20)
+    assert is_table(str(path)) and 900 < len("".join(beginning(path, "utf-8"))) <= 1000
