@@ -51,7 +51,8 @@ def adopt(text: str, named: Sequence[Mapping[str, Any]], size: int, hides: bool)
         ) from error
     inner.no_truncation()
     inner.no_padding()
-    state = json.loads(inner.to_str())
+    state = _normalized(json.loads(inner.to_str()), named)
+    inner = Inner.from_str(json.dumps(state))
     kind_of(state)
     own = max(inner.get_vocab(with_added_tokens=True).values(), default=-1) + 1
     if own > size:
@@ -68,6 +69,18 @@ def adopt(text: str, named: Sequence[Mapping[str, Any]], size: int, hides: bool)
     processor = _framed(inner, named) if hides else state["post_processor"]
     marks = [ids[role] if ids[role] is not None else ids["pad"] for role in ROLES] + [size]
     return json.dumps(state | {"post_processor": _marked(processor, marks)}, ensure_ascii=False)
+
+
+def _normalized(state: State, named: Sequence[Mapping[str, Any]]) -> State:
+    """The tokenizer with what ``tokenizer_config.json`` says of capitals, accents and Chinese, which transformers follows even
+    where the tokenizer's own file says otherwise, but for classes that only do what the file says.
+    """
+    steps, classes = state["normalizer"], [said["tokenizer_class"] for said in named if said.get("tokenizer_class")]
+    if not steps or steps["type"] != "BertNormalizer" or (classes and classes[0] in _AS_THE_FILE_SAYS):
+        return state
+    words = {"do_lower_case": "lowercase", "strip_accents": "strip_accents", "tokenize_chinese_chars": "handle_chinese_chars"}
+    told = {ours: said[key] for said in reversed(named) for key, ours in words.items() if isinstance(said.get(key), bool)}
+    return state | {"normalizer": steps | told}
 
 
 def _framed(inner: "tokenizers.Tokenizer", named: Sequence[Mapping[str, Any]]) -> State | None:

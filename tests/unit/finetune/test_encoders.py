@@ -318,6 +318,22 @@ def test_a_vocabulary_alone_gives_the_tokens_of_a_bert(said, same, tmp_path, sto
     assert found.pieces(found.encode("cat [MASK]", specials=True)) == [" cat", "[MASK]"]
 
 
+@pytest.mark.parametrize(
+    ("said", "lower"),
+    [
+        ({"do_lower_case": True}, True), ({"tokenizer_class": "BertTokenizer", "do_lower_case": True}, True), ({}, False),
+        ({"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": True}, False),
+    ],
+)  # fmt: skip
+def test_what_the_config_says_of_capitals_counts_as_in_transformers(said, lower, tmp_path, store):
+    write(tmp_path / "x", "bert", tensors("bert"))
+    vocabulary = str(tmp_path / "x" / "vocab.txt")
+    BertWordPieceTokenizer(vocabulary, lowercase=False).save(str(tmp_path / "x" / "tokenizer.json"))
+    (tmp_path / "x" / "tokenizer_config.json").write_text(json.dumps(said))
+    truth, found = BertWordPieceTokenizer(vocabulary, lowercase=lower), tokens(tmp_path / "x", store)
+    assert all(found.encode(text) == truth.encode(text, add_special_tokens=False).ids for text in TEXTS)
+
+
 def test_ids_by_hand(tmp_path, store):
     write(tmp_path / "x", "bert", tensors("bert"))
     at = VOCABULARY.index
