@@ -19,14 +19,14 @@ class LanguageModelHead(nn.Module):
     """Scores every token of the vocabulary.
 
     Tied, the output matrix is the token table and not a parameter of the head. BERT's head puts a dense
-    layer, a bend (GELU as a rule) and a norm before it, and adds a bias a token.
+    layer, an activation (GELU as a rule) and a norm before it, and adds a bias a token.
     """
 
     def __init__(self, spec: ModelSpec):
         super().__init__()
         self.cap = spec.logit_softcap
         self.dense = nn.Linear(spec.d_model, spec.d_model, bias=spec.bias) if spec.head_transform else None
-        self.bend = ACTIVATIONS[spec.head_bend]
+        self.activation = ACTIVATIONS[spec.head_activation]
         self.norm = norm(spec) if spec.head_transform else None
         self.bias = nn.Parameter(torch.zeros(spec.vocab_size)) if spec.head_transform else None
         self.weight = (
@@ -36,7 +36,7 @@ class LanguageModelHead(nn.Module):
     def forward(self, hidden: Tensor, token_table: Tensor) -> Tensor:
         """Logits ``[..., vocabulary]`` of ``[..., d_model]``; the table ``[vocabulary, d_model]`` if tied."""
         if self.dense is not None:
-            hidden = self.norm(self.bend(self.dense(hidden)))
+            hidden = self.norm(self.activation(self.dense(hidden)))
         logits = F.linear(hidden, token_table if self.weight is None else self.weight, self.bias)
         return logits if self.cap is None else softcap(logits, self.cap)
 

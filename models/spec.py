@@ -11,14 +11,14 @@ TRANSFORMERS = ("decoder", "encoder", "encoder-decoder")
 ARCHITECTURES = RECURRENT + TRANSFORMERS
 NONLINEARITIES = ("tanh", "relu")
 MLPS = ("gelu", "gelu_tanh", "relu", "relu2", "swiglu")
-HEAD_BENDS = ("gelu", "gelu_tanh", "relu")
+HEAD_ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
 NORMS = ("layernorm", "rmsnorm")
 NORM_POSITIONS = ("pre", "post")
 POSITIONS = ("sinusoidal", "learned", "rotary", "alibi", "none")
 
 _CHOICES = {
     "architecture": ARCHITECTURES, "nonlinearity": NONLINEARITIES, "mlp": MLPS, "norm": NORMS,
-    "norm_position": NORM_POSITIONS, "position": POSITIONS, "head_bend": HEAD_BENDS,
+    "norm_position": NORM_POSITIONS, "position": POSITIONS, "head_activation": HEAD_ACTIVATIONS,
 }  # fmt: skip
 _COUNTS = {
     "d_model": "channels", "n_layers": "layers", "context_length": "tokens of context", "n_heads": "heads",
@@ -81,7 +81,7 @@ class ModelSpec:
     zero_init: bool = False  #           residual output projections and an untied head start at zero
     embedding_norm: bool = False  #      BERT: a norm after the embeddings
     head_transform: bool = False  #      BERT: dense, GELU, norm before the output matrix, which gets a bias
-    head_bend: str = "gelu"  #           gelu | gelu_tanh | relu: what bends in it, as a BERT with another hidden_act has
+    head_activation: str = "gelu"  #     gelu | gelu_tanh | relu: what bends in it, as a BERT with another hidden_act has
 
     def __post_init__(self) -> None:
         _check_types(self)

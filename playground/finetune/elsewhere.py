@@ -240,7 +240,7 @@ def _encoder(config: Config, kind: str, context: int | None, family: str) -> Fou
         d_mlp=size("d_mlp", 1024 if family == "electra" else 3072), norm_position="post", mlp=mlp,
         norm_eps=1e-12 if family == "distilbert" else _number(config, "layer_norm_eps", 1e-12),
         tie_embeddings=bool(config.get("tie_word_embeddings", True)), embedding_norm=True, head_transform=True,
-        head_bend=mlp if kin.bent else "gelu",
+        head_activation=mlp if kin.bent else "gelu",
     )  # fmt: skip
     return Found(kind, family, spec, notes=notes, skipped=skipped)
 

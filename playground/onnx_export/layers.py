@@ -51,10 +51,10 @@ class Layers:
             gate, up = g("Split", hidden, n=2, axis=-1, num_outputs=2)
             hidden = g("Mul", g("Mul", gate, g("Sigmoid", gate)), up)
         else:
-            hidden = self.bend(hidden, kind)
+            hidden = self.activation(hidden, kind)
         return self.linear(hidden, f"{name}.down")
 
-    def bend(self, x: str, kind: str) -> str:
+    def activation(self, x: str, kind: str) -> str:
         """An activation by the name that it has in a `ModelSpec`."""
         if kind in ("gelu", "gelu_tanh"):
             return self.g("Gelu", x, **({"approximate": "tanh"} if kind == "gelu_tanh" else {}))
@@ -177,7 +177,7 @@ class Layers:
         """Logits over the vocabulary."""
         g, spec = self.g, self.spec
         if spec.head_transform:
-            x = self.norm(self.bend(self.linear(x, "head.dense"), spec.head_bend), "head.norm")
+            x = self.norm(self.activation(self.linear(x, "head.dense"), spec.head_activation), "head.norm")
         if spec.tie_embeddings:
             logits = g("MatMul", x, g("Transpose", self.param("embedding.tokens.weight"), perm=[1, 0]))
         else:

@@ -7,7 +7,7 @@ import numpy as np
 from models.spec import ModelSpec
 from playground.onnx_export.layers import Weights
 
-PLAIN = {"qk_norm": False, "logit_softcap": None, "head_bend": "gelu"}
+PLAIN = {"qk_norm": False, "logit_softcap": None, "head_activation": "gelu"}
 FAMILIES = {
     "llama": PLAIN | {
         "architecture": "decoder", "norm": "rmsnorm", "norm_position": "pre", "position": "rotary", "mlp": "swiglu",

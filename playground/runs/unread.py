@@ -24,7 +24,7 @@ _MODEL: tuple[Rule, ...] = (
     ("model", ("norm", "norm_eps"),
      lambda run, ways: not run.model.is_recurrent or run.model.embedding_norm,
      "by transformers, and with model.embedding_norm=true"),
-    ("model", ("head_bend",), lambda run, ways: run.model.head_transform, "with model.head_transform=true"),
+    ("model", ("head_activation",), lambda run, ways: run.model.head_transform, "with model.head_transform=true"),
     ("model", ("nonlinearity",), lambda run, ways: run.model.architecture == "rnn", "by the architecture rnn"),
     ("model", ("zero_init",),
      lambda run, ways: not run.model.is_recurrent or not run.model.tie_embeddings,

@@ -34,7 +34,7 @@ SENTENCES = {
         "pre": "Norm before each sublayer: the residual stream stays free, deep models train calmly.",
         "post": "Norm after each addition, as first published: needs a gentle start.",
     },
-    "head_bend": {
+    "head_activation": {
         "gelu": "A smooth bend, as BERT has it.",
         "gelu_tanh": "GELU by a formula with tanh, as some BERTs have it.",
         "relu": "Cuts off what is below zero.",
@@ -71,7 +71,7 @@ NAMES = {
     "zero_init": "Outputs start at zero",
     "embedding_norm": "Norm after the embeddings",
     "head_transform": "Dense layer before the output",
-    "head_bend": "Bend before the output",
+    "head_activation": "Activation before the output",
     "logit_softcap": "Cap on logits",
     "norm_eps": "Norm epsilon",
     "rope_theta": "Rotary base (theta)",
@@ -93,7 +93,7 @@ HELP = {
     "qk_norm": "Queries and keys are divided by their size: keeps attention calm at high learning rates.",
     "zero_init": "Each layer begins by changing nothing, and learns from there.",
     "embedding_norm": "A norm right after the embeddings, as in BERT.",
-    "head_transform": "A dense layer, a bend and a norm before the output matrix, as in BERT.",
+    "head_transform": "A dense layer, an activation and a norm before the output matrix, as in BERT.",
     "logit_softcap": "No logit goes beyond this, smoothly. Empty: no cap.",
     "norm_eps": "Keeps the norm from dividing by zero.",
     "rope_theta": "Larger turns more slowly and reaches further back.",
@@ -113,7 +113,7 @@ MAIN = (
 )
 UNUSUAL = (
     "nonlinearity", "bidirectional", "norm_position", "n_kv_heads", "d_mlp", "dropout", "tie_embeddings", "bias",
-    "qk_norm", "zero_init", "logit_softcap", "embedding_norm", "head_transform", "head_bend", "norm_eps", "rope_theta",
+    "qk_norm", "zero_init", "logit_softcap", "embedding_norm", "head_transform", "head_activation", "norm_eps", "rope_theta",
     "init_std", "memory_span",
 )  # fmt: skip
 TRANSFORMER_ONLY = (
@@ -139,7 +139,7 @@ def applies(name: str, values: dict) -> bool:
         return recurrent
     if name == "memory_span":
         return kind in ("lstm", "gru")
-    if name == "head_bend":
+    if name == "head_activation":
         return values["head_transform"]
     if name == "rope_theta":
         return not recurrent and values["position"] == "rotary"

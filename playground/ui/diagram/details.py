@@ -285,7 +285,7 @@ def head(spec: ModelSpec) -> Canvas:
     if spec.head_transform:
         for name in (
             f"{spec.d_model} × {spec.d_model}",
-            ACTIVATIONS[spec.head_bend][0],
+            ACTIVATIONS[spec.head_activation][0],
             "RMSNorm" if spec.norm == "rmsnorm" else "LayerNorm",
         ):
             canvas.line((MIDDLE, y), (MIDDLE, y + 22))

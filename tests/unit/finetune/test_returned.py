@@ -185,7 +185,7 @@ def test_an_export_from_before_a_choice_was_there_comes_back_as_its_run(tmp_path
     made = export(untrained("modern-tiny", "clm"), to=tmp_path / "first").folder
     config, about = (json.loads((made / name).read_text()) for name in ("config.json", "playground.json"))
     for told in (config, about["spec"], about["run"]["config"]["model"]):
-        assert told.pop("head_bend") == "gelu"
+        assert told.pop("head_activation") == "gelu"
     (made / "config.json").write_text(json.dumps(config))
     (made / "playground.json").write_text(json.dumps(about))
     back = import_folder(made)

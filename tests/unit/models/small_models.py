@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from models import build
-from models.spec import HEAD_BENDS, MLPS, NORM_POSITIONS, NORMS, POSITIONS, RECURRENT, TRANSFORMERS, ModelSpec
+from models.spec import (
+    HEAD_ACTIVATIONS,
+    MLPS,
+    NORM_POSITIONS,
+    NORMS,
+    POSITIONS,
+    RECURRENT,
+    TRANSFORMERS,
+    ModelSpec,
+)
 
 _SHARED = {
     "vocab_size": st.integers(5, 40),
@@ -15,7 +24,7 @@ _SHARED = {
     "bias": st.booleans(),
     "embedding_norm": st.booleans(),
     "head_transform": st.booleans(),
-    "head_bend": st.sampled_from(HEAD_BENDS),
+    "head_activation": st.sampled_from(HEAD_ACTIVATIONS),
     "norm": st.sampled_from(NORMS),
     "logit_softcap": st.sampled_from([None, 15.0]),
 }

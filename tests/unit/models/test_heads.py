@@ -43,7 +43,7 @@ def test_a_tied_matrix_is_the_token_table():
     ],
 )
 def test_berts_head_is_dense_a_bend_norm_and_a_bias(bend, by_hand):
-    model = lively(ModelSpec("encoder", vocab_size=13, d_model=16, head_transform=True, head_bend=bend))
+    model = lively(ModelSpec("encoder", vocab_size=13, d_model=16, head_transform=True, head_activation=bend))
     out = model(tokens(model.spec, 2, 8))
     head = model.head
     x = by_hand(out.hidden @ head.dense.weight.T + head.dense.bias)

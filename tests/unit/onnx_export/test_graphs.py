@@ -33,8 +33,8 @@ DECODERS = {
 }
 ENCODERS = {
     "bert": PRESETS["bert-tiny"].spec.replace(**SMALL),
-    "bert, bent by tanh": PRESETS["bert-tiny"].spec.replace(**SMALL, mlp="gelu_tanh", head_bend="gelu_tanh"),
-    "bert, bent by relu": PRESETS["bert-tiny"].spec.replace(**SMALL, mlp="relu", head_bend="relu"),
+    "bert, bent by tanh": PRESETS["bert-tiny"].spec.replace(**SMALL, mlp="gelu_tanh", head_activation="gelu_tanh"),
+    "bert, bent by relu": PRESETS["bert-tiny"].spec.replace(**SMALL, mlp="relu", head_activation="relu"),
     "rotary": PRESETS["bert-tiny"].spec.replace(**SMALL, position="rotary"),
     "alibi, pre-norm": ModelSpec("encoder", **SMALL, position="alibi"),
 }
