@@ -32,19 +32,31 @@ def test_language_is_switched_and_goes_into_the_address(new_page):
     expect(again.get_by_text("首页")).not_to_have_count(0)
 
 
-def test_the_address_has_the_language_of_the_last_of_many_switches(new_page):
-    """Each is pressed while the page of the one before is still being drawn."""
-    page = new_page("/build")
-    press = """(word) => [...document.querySelectorAll(".st-key-lang button")].find((it) => it.textContent === word)?.click()"""
-    for _ in range(6):
-        for word in ("中", "EN", "中", "EN", "中"):
-            page.evaluate(press, word)
-        page.locator(".st-key-lang").get_by_text("中").click()
-        page.wait_for_url("**lang=zh**")
-        wait_idle(page)
-        page.locator(".st-key-lang").get_by_text("EN").click()
-        page.wait_for_url(lambda url: "lang=" not in url)
-        wait_idle(page)
+OWN = """(place) => [...document.querySelectorAll(place)].map((it) => {
+    const after = getComputedStyle(it, "::after");
+    const letters = [...it.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
+    return [letters ? getComputedStyle(it).fontSize : "0px", after.content.replaceAll('"', "")];
+})"""
+"""How large Streamlit's own words are, and what stands in their place."""
+
+
+def test_streamlits_own_words_are_chinese_too(new_page):
+    page = new_page("/runs?lang=zh")
+    page.get_by_test_id("stMainMenuButton").click()
+    page.get_by_test_id("stMainMenuItem-print").wait_for()
+    assert page.evaluate(OWN, "[data-testid^=stMainMenuItem-theme-]") == [["0px", word] for word in ("随系统", "浅色", "深色")]
+    assert page.evaluate(OWN, "[data-testid=stMainMenuItemLabel]") == [["0px", word] for word in ("打印", "录制屏幕")]
+    page.keyboard.press("Escape")
+    page.get_by_test_id("stTextInput").locator("input:visible").first.press_sequentially("a")
+    page.get_by_test_id("InputInstructions").first.wait_for()
+    assert page.evaluate(OWN, "[data-testid=InputInstructions] > span") == [["0px", "按 Enter 确认"]]
+    chosen = page.get_by_test_id("stMultiSelect").locator("input").first
+    chosen.click()
+    page.locator("[data-key=__select_all__]").wait_for()
+    assert page.evaluate(OWN, "[data-key=__select_all__] [data-item-hl]") == [["0px", "全选"]]
+    chosen.fill("nothing is called so")
+    page.locator("[role=listbox][data-empty=true]").wait_for()
+    assert page.evaluate(OWN, "[role=listbox][data-empty=true] [role=option] > span") == [["0px", "没有可选的项"]]
 
 
 def test_presentation_mode_enlarges_and_goes_into_the_address(new_page):
