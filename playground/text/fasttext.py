@@ -23,9 +23,9 @@ def marked_rows(path: Path, encoding: str) -> Callable[[], Iterator[dict[str, ob
         for line in lines(path, encoding, newlines=True):
             labels, text = [], line.strip()
             while text.startswith(MARK):
-                label, _, text = text.partition(" ")
+                label, *rest = text.split(maxsplit=1)
                 labels.append(label.removeprefix(MARK).rstrip(","))
-                text = text.lstrip()
+                text = "".join(rest)
             if labels or text:
                 yield {"text": text, "label": labels[0] if len(labels) == 1 else labels}
 

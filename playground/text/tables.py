@@ -66,7 +66,7 @@ class Table:
             left -= sum(len(value) if isinstance(value, (str, bytes)) else 8 for value in row.values())
             if left < 0:
                 break
-        if not head:
+        if not any(head):
             raise PlaygroundError(f"{self.name} has no rows.", "Choose a file with text in it.")
         return head
 

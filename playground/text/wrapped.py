@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from playground.errors import PlaygroundError
+from playground.text import delimited
 from playground.text.cells import is_message
 
 NAMES = ("data", "rows", "examples", "records", "items", "instances", "samples", "entries", "documents", "results")
 SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev", "development", "eval", "evaluation")
+
+HEADS = ("columns", "header", "headers", "fields", "names", "column_names")  # what names the columns of lists of cells
 
 Found = tuple[list[Any], str]  # the rows, and a sentence on where they were
 
@@ -18,25 +21,39 @@ def rows_in(value: Mapping[str, Any], name: str) -> Found | None:
     """The rows that an object holds; None where it is a row itself.
 
     They are in one list of objects (``{"data": [...]}``), in several of the same kind (``{"train": [...], "test": [...]}``),
-    in columns (``{"text": [...], "label": [...]}``), or as pandas writes tables.
+    in lists of cells (``{"data": [[...], [...]]}``), in columns (``{"text": [...], "label": [...]}``), or as pandas writes
+    tables.
 
     Raises:
         PlaygroundError: where several lists could be meant, or columns are of different lengths.
     """
-    return _listed(value, name) or _as_pandas_splits(value, name) or _columns(value, name) or _nested(value, name)
+    return _listed(value, name) or _cells(value, name) or _columns(value, name) or _nested(value, name)
 
 
 def rows_of_lists(values: Any, name: str) -> Found | None:
-    """Rows that are lists of cells, the first of which may name the columns; None where the values are no such lists."""
+    """Rows that are lists: of messages, or of cells, the first of which may name the columns; None where the values are no
+    such lists.
+    """
+    if _all(values, list) and all(row and all(map(is_message, row)) for row in values):
+        return [{"messages": row} for row in values], ""
     if not _all(values, list) or len(values) < 2 or len({len(row) for row in values}) > 1 or not values[0]:
         return None
     first, *below = values
-    names = all(isinstance(cell, str) and cell.strip() for cell in first) and len(set(first)) == len(first)
-    if names and not any(cell == row[i] for row in below for i, cell in enumerate(first)):
+    if _names_columns(first, below):
         return [dict(zip(first, row)) for row in below], f"{name} is read by columns: {', '.join(first)}."
     called = [f"column {i}" for i in range(1, len(first) + 1)]
     said = f"The first line of {name} is a row like the others: the columns are called {', '.join(called)} here."
     return [dict(zip(called, row)) for row in values], said
+
+
+def _names_columns(first: list[Any], below: list[list[Any]]) -> bool:
+    """A name does not come again and again as a value below it, as a label does."""
+    if not all(isinstance(cell, str) and cell.strip() for cell in first) or len(set(first)) < len(first):
+        return False
+    again = max(sum(row[i] == cell for row in below) for i, cell in enumerate(first))
+    return any(cell.strip().lower() in delimited.NAMES for cell in first) or again < max(
+        delimited.AGAIN, delimited.OFTEN * len(below)
+    )
 
 
 def _listed(value: Mapping[str, Any], name: str) -> Found | None:
@@ -75,12 +92,18 @@ def _are_alike(lists: Mapping[str, list[Mapping]]) -> bool:
     return all(smaller <= names[-1] for smaller in names)
 
 
-def _as_pandas_splits(value: Mapping[str, Any], name: str) -> Found | None:
-    """``{"columns": [...], "data": [[...], ...]}``."""
-    columns, data = value.get("columns"), value.get("data")
-    if not (_all(columns, str) and _all(data, list) and all(len(row) == len(columns) for row in data)):
+def _cells(value: Mapping[str, Any], name: str) -> Found | None:
+    """Rows as lists of cells in one list, with the names of the columns beside it, as pandas writes them
+    (``{"columns": [...], "data": [[...], ...]}``), or in its first row.
+    """
+    lists = {key: each for key, each in value.items() if _all(each, list) and key.lower() in (*NAMES, *SPLITS)}
+    if len(lists) != 1:
         return None
-    return [dict(zip(columns, row)) for row in data], _said({"data": data}, name)
+    data = next(iter(lists.values()))
+    said = [value[names] for names in HEADS if _all(value.get(names), str)]
+    if len(said) == 1 and all(len(row) == len(said[0]) for row in data):
+        return [dict(zip(said[0], row)) for row in data], _said(lists, name)
+    return rows_of_lists(data, name)
 
 
 def _columns(value: Mapping[str, Any], name: str) -> Found | None:
@@ -89,7 +112,7 @@ def _columns(value: Mapping[str, Any], name: str) -> Found | None:
         numbers = list(dict.fromkeys(number for each in value.values() for number in each))
         rows = [{key: each.get(number) for key, each in value.items()} for number in numbers]
         return rows, _of_columns(value, name)
-    if not value or not all(isinstance(each, list) and each for each in value.values()):
+    if not value or not all(isinstance(each, list) for each in value.values()):
         return None
     if any(_all(each, Mapping) for each in value.values()):  # one row with a conversation
         return None

@@ -219,7 +219,7 @@ def test_labels_of_numbers_are_one_kind(tmp_path):
 
 def test_lines_with_their_label_before_them(tmp_path):
     path = tmp_path / "t.txt"
-    path.write_text("__label__good It was fine.\n\n__label__bad  It was not.\r\n__label__good\n")
+    path.write_text("__label__good It was fine.\n\n__label__bad \t It was not.\r\n__label__good\n")
     rows, notes = read_table(LabelledSpec("file", path=str(path)), "classify")
     assert list(rows()) == [Labelled("It was fine.", "good"), Labelled("It was not.", "bad"), Labelled("", "good")]
     assert notes() == ["t.txt is read with the label that each line begins with, __label__ and its name."]

@@ -66,6 +66,30 @@ def test_rows_that_are_lists(tmp_path):
         assert read.notes()[0].startswith("The first line of u.json is a row like the others")
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"header": ["text", "label"], "rows": [list(row.values()) for row in ROWS]},
+        {"version": 2, "data": [["text", "label"], *(list(row.values()) for row in ROWS)]},
+    ],
+)
+def test_rows_that_are_lists_beside_other_things(tmp_path, value):
+    assert list(opened(tmp_path / "t.json", value).rows()) == ROWS
+
+
+def test_a_cell_that_says_the_name_of_its_column(tmp_path):
+    read = opened(tmp_path / "t.json", [["text", "label"], ["text", "x"], ["text", "y"], ["text", "label"]])
+    assert list(read.rows())[1:] == [{"text": "text", "label": "y"}, {"text": "text", "label": "label"}]
+    read = opened(tmp_path / "t.json", [["said", "by"], ["said", "x"], ["b", "y"]])
+    assert list(read.rows()) == [{"said": "said", "by": "x"}, {"said": "b", "by": "y"}]
+
+
+def test_conversations_that_are_lists(tmp_path):
+    for more in ([], CHAT[:1]):
+        read = opened(tmp_path / "t.json", [CHAT, CHAT + more])
+        assert list(read.rows()) == [{"messages": CHAT}, {"messages": CHAT + more}]
+
+
 def test_texts_by_split(tmp_path):
     read = opened(tmp_path / "t.json", {"train": ["a", "b"], "test": ["c"]})
     assert [row["text"] for row in read.rows()] == ["a", "b", "c"]
@@ -103,7 +127,9 @@ def test_objects_one_after_the_other(tmp_path):
             "t.json holds several lists with different columns: users (1), posts (2).",
         ),
         ({"text": ["a", "b"], "label": ["x"]}, "The columns of t.json are of different lengths: text (2), label (1)."),
+        ({"text": ["a", "b"], "label": []}, "The columns of t.json are of different lengths: text (2), label (0)."),
         ({"data": []}, "t.json has no rows."),
+        ({}, "t.json has no rows."),
         (json.dumps({"data": ROWS}, indent=1)[:-30], "Line 20 of t.json is not JSON: it breaks off."),
         ('{\n "data": [\n  {"text": a}]}', "Line 3 of t.json is not JSON: look at character 12."),
         ('{"text": "a"}\n{"text": b}\n', "Line 2 of t.json is not JSON: look at character 10."),
