@@ -10,6 +10,7 @@ from playground.runs.finetuning import LabelledSpec
 from playground.text import cells, files, tables
 from playground.text.cells import spaced
 from playground.text.conll import is_tagged
+from playground.text.delimited import Tally
 from playground.text.encodings import detect
 from playground.text.fasttext import is_marked
 from playground.text.records import Row
@@ -29,7 +30,7 @@ TEXT_NAMES = (
     "评论",
 )
 LABEL_NAMES = (
-    "label", "labels", "class", "category", "target", "sentiment", "tag", "tags", "ner_tags", "intent", "topic",
+    "label", "labels", "class", "category", "target", "sentiment", "tag", "tags", "ner_tags", "ner_tag", "ner", "intent", "topic",
     "stars", "rating", "y", "标签", "类别",
 )  # fmt: skip
 
@@ -78,21 +79,31 @@ def by_sentence(table: Table) -> Table | None:
     if not all(_COUNTED.fullmatch(_shown(row.get(number)).strip()) for row in table.head):
         return None
     value = {name: table.opened(name) for name in others}
+    wordless = Tally()
 
     def rows() -> Iterator[Row]:
+        wordless.found.clear()
         sentence: list[list[object]] = []
         now = ""
-        for row in table.rows():
+        for i, row in enumerate(table.rows(), 1):
             if (found := _shown(row.get(number)).strip()) and found != now:
                 if sentence:
                     yield dict(zip(others, map(list, zip(*sentence))))
                 sentence, now = [], found
-            sentence.append([value[name](row) for name in others])
+            if _shown(value[word](row)).strip():
+                sentence.append([value[name](row) for name in others])
+            else:
+                wordless.add("row", i)
         if sentence:
             yield dict(zip(others, map(list, zip(*sentence))))
 
-    said = f"{table.name} has a word in each row, and is read as sentences: one begins where the column {number!r} says so."
-    return Table(table.name, rows, lambda: [*table.notes(), said], meant=word)
+    def notes() -> list[str]:
+        n, first = wordless.found.get("row", (0, 0))
+        said = f"{table.name} has a word in each row, and is read as sentences: one begins where the column {number!r} says so."
+        left_out = f"Rows of {table.name} without a word, left out: {n:,} (first: row {first:,})." if n else ""
+        return [*table.notes(), said, *filter(None, [left_out])]
+
+    return Table(table.name, rows, notes, meant=word)
 
 
 def open_table(path: str, encoding: str | None = None) -> tuple[list[str], Callable[[], Iterator[Row]]]:
@@ -113,7 +124,8 @@ def guess(table: Table) -> tuple[str | None, str | None]:
     """As `guess_columns`, of a table that is open."""
     values = {name: [_shown(row.get(name)) for row in table.head] for name in table.columns}
     text = table.meant or _named(table.columns, TEXT_NAMES)
-    label = _named([name for name in table.columns if name != text], LABEL_NAMES)
+    others = [name for name in table.columns if name != text]
+    label = _named(others, LABEL_NAMES) or (others[0] if table.meant and len(others) == 1 else None)
     text = text or _longest({name: seen for name, seen in values.items() if name != label})
     if label is None:
         label = _repeating({name: seen for name, seen in values.items() if name != text and not is_id(name)})

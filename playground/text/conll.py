@@ -14,6 +14,7 @@ from playground.text.encodings import beginning, lines
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio")
 WORDS, TAGS = "tokens", "tags"
+TABS, SPACES, BLANKS = "tabs", "spaces", "blanks"
 LOOKED_AT = 4000  # lines read to learn the columns
 LONGEST = 20_000  # words of one sentence
 ALIKE = 0.98  # of the lines have the same columns, in a file whose name does not say what it is
@@ -31,7 +32,7 @@ class Layout:
     """How such a file is written.
 
     Attributes:
-        tabs: whether columns are parted by tabs, or by spaces.
+        by: what parts the columns: TABS, SPACES, or BLANKS, both in one line.
         width: how many columns.
         places: the columns by name: "tokens" first, "tags" last.
         numbered: whether the first column counts the words of each sentence.
@@ -39,7 +40,7 @@ class Layout:
         tags: the tags seen, by which a word "#" is told from a comment.
     """
 
-    tabs: bool
+    by: str
     width: int
     places: dict[str, int]
     numbered: bool
@@ -54,12 +55,14 @@ def is_tagged(path: Path, encoding: str) -> bool:
     sentences = sum(bool(line.strip()) and not before.strip() for before, line in zip(["", *sample], sample))
     if sentences < 2 or not written:
         return False
-    tabs = _tabs(written)
-    rows = [_cells(line, tabs) for line in written]
+    by = _by(written)
+    rows = [_cells(line, by) for line in written]
     width = _usual_width(rows)
     if width < 2 or sum(len(row) == width for row in rows) < ALIKE * len(rows):
         return False
-    layout = _layout(written, tabs)
+    layout = _layout(written, by)
+    if layout.places == UNIVERSAL:
+        return True
     rows = [row for row in rows if len(row) == width and "\t".join(row) != layout.head]
     if TAGS not in layout.places or any(" " in row[layout.places[WORDS]] for row in rows):
         return False
@@ -78,7 +81,7 @@ def layout_of(path: Path, encoding: str) -> Layout:
     sample = list(filter(_is_word, islice(lines(path, encoding, newlines=True), LOOKED_AT)))
     if not sample:
         raise PlaygroundError(f"{path.name} has no rows.", "Choose a file with text in it.")
-    layout = _layout(sample, _tabs(sample))
+    layout = _layout(sample, _by(sample))
     if len(layout.places) < 2:
         raise PlaygroundError(
             f"The lines of {path.name} have one column: there is no tag beside a word.",
@@ -91,13 +94,22 @@ def _is_word(line: str) -> bool:
     return bool(line.strip()) and not line.startswith(("#", DOCUMENT))
 
 
-def _tabs(sample: list[str]) -> bool:
-    return 2 * sum("\t" in line.strip() for line in sample) >= len(sample)
+def _by(sample: list[str]) -> str:
+    """What parts the columns: both where all lines have as many cells by both, and some no tab, or all a space too, which is
+    not in every word of a text.
+    """
+    tabbed = sum("\t" in line.strip() for line in sample)
+    spaced = sum(" " in line.strip() for line in sample)
+    if tabbed and (tabbed < len(sample) or spaced == tabbed) and len({len(_cells(line, BLANKS)) for line in sample}) == 1:
+        return BLANKS
+    return TABS if 2 * tabbed >= len(sample) else SPACES
 
 
-def _cells(line: str, tabs: bool) -> list[str]:
-    if tabs:
+def _cells(line: str, by: str) -> list[str]:
+    if by == TABS:
         return [cell.strip(" ") for cell in line.rstrip("\n").split("\t")]
+    if by == BLANKS:
+        line = line.replace("\t", " ")
     return [cell for cell in line.rstrip("\n").split(" ") if cell]  # another blank may be a word
 
 
@@ -106,17 +118,17 @@ def _usual_width(rows: list[list[str]]) -> int:
     return max(counted, key=lambda width: (counted[width], width))
 
 
-def _layout(sample: list[str], tabs: bool) -> Layout:
-    rows = [_cells(line, tabs) for line in sample]
+def _layout(sample: list[str], by: str) -> Layout:
+    rows = [_cells(line, by) for line in sample]
     names_columns = set(map(str.lower, rows[0])) & set(HEADS) and rows[0][-1] not in {row[-1] for row in rows[1:] if row}
     head = "\t".join(rows[0]) if names_columns else ""
     width = _usual_width(rows)
     rows = [row for row in rows[bool(head) :] if len(row) == width]
     columns = list(zip(*rows))
     if not columns:
-        return Layout(tabs, width, {}, False, head, frozenset())
+        return Layout(by, width, {}, False, head, frozenset())
     numbered = width > 2 and all(map(_NUMBER.fullmatch, columns[0])) and columns[0][0][0] in "01"
-    if tabs and numbered and width == 10:
+    if by == TABS and numbered and width == 10:
         places = dict(UNIVERSAL)
     elif all(map(_IOB.fullmatch, columns[0])) and not all(map(_IOB.fullmatch, columns[-1])):
         places = {WORDS: width - 1, TAGS: 0}  # the tag comes first
@@ -125,7 +137,7 @@ def _layout(sample: list[str], tabs: bool) -> Layout:
         telling = [i for i in range(first + 1, width) if len(set(columns[i])) > 1 or i == first + 1]
         places = {WORDS: first, **{f"column {i + 1}": i for i in telling[:-1]}}
         places |= {TAGS: telling[-1]} if telling else {}
-    return Layout(tabs, width, places, numbered, head, frozenset(columns[places[TAGS]] if TAGS in places else ()))
+    return Layout(by, width, places, numbered, head, frozenset(columns[places[TAGS]] if TAGS in places else ()))
 
 
 class Reading:
@@ -157,7 +169,7 @@ class Reading:
 
     def _word(self, line: str, number: int) -> list[str] | None:
         """The cells of a line in the order of the columns; None for what is no word."""
-        layout, cells = self._layout, _cells(line, self._layout.tabs)
+        layout, cells = self._layout, _cells(line, self._layout.by)
         tag = layout.places[TAGS]
         if line.startswith("#") and (len(cells) != layout.width or cells[tag] not in layout.tags):
             return None

@@ -30,6 +30,8 @@ FORMS = {
     "tabs.txt": TAB,
     "table.tsv": TAB,
     "lines.txt": SPACE.replace("\n", "\r\n"),
+    "mixed.conll": lines(lambda i, word, tag: f"{word}{' ' if i % 2 else chr(9)}{tag}"),
+    "both.iob": lines(lambda i, word, tag: f"{word} NN{i % 2} B-NP\t{tag}"),
     "mac.bio": SPACE.replace("\n", "\r"),
     "spaced.conll": TAB.replace("\n\n", "\n \t\n\n"),
     "named.conll": "token\ttag\n" + TAB,
@@ -40,7 +42,8 @@ FORMS = {
     "ud.conllu": "# text = one\n" + lines(lambda i, word, tag: f"{i}\t{word}\tlemma\t{tag}\tX\t_\t0\troot\t_\t_").replace(
         "\n2\tlives", "\n2-3\tlivesin\t_\t_\t_\t_\t_\t_\t_\t_\n2\tlives").replace(
         "\n5\t.", "\n4.1\tso\t_\t_\t_\t_\t_\t_\t_\t_\n5\t."),
-}  # fmt: skip
+}
+FORMS["ud.txt"] = FORMS["ud.conllu"]  # fmt: skip
 
 
 def spec_of(path, content, **choices) -> LabelledSpec:
@@ -154,6 +157,15 @@ def test_a_table_with_a_word_in_each_row(tmp_path, name, number, filled):
     read, notes = read_table(spec, "tag")
     assert [[(piece.strip(), tag) for piece, tag in zip(row.pieces, row.tags)] for row in read()] == SENTENCES
     assert notes() == [f"t.csv has a word in each row, and is read as sentences: one begins where the column {name!r} says so."]
+
+
+def test_rows_without_a_word_are_left_out_and_counted(tmp_path):
+    spec = spec_of(tmp_path / "t.csv", "sent,token,mark\n1,Anna,P\n1,,O\n1,ran,O\n2,Rome,L\n2,nan,O\n")
+    assert guess_columns(spec.path) == ("token", "mark")
+    read, notes = read_table(spec, "tag")
+    for _ in range(2):
+        assert [(row.pieces, row.tags) for row in read()] == [(("Anna", " ran"), ("P", "O")), (("Rome",), ("L",))]
+        assert notes()[-1] == "Rows of t.csv without a word, left out: 2 (first: row 2)."
 
 
 @pytest.mark.parametrize(
