@@ -91,7 +91,7 @@ class Faults:
     Args:
         count: how many characters were put in their place.
         offset, line: where the first is: bytes from 0, lines from 1.
-        good: characters beyond ASCII that fit; in UTF-16 and UTF-32 all that fit.
+        good: characters beyond ASCII that fit, and bytes of halves of emojis; in UTF-16 and UTF-32 all that fit.
         size: bytes of the file.
     """
 
@@ -195,7 +195,7 @@ def decoded(path: Path, encoding: str, newlines: bool = True) -> Iterator[str]:
     Raises:
         PlaygroundError: when many bytes do not fit, naming the offset of the first.
     """
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = codecs.getincrementaldecoder(_with_order(path, encoding))()
     translate = io.IncrementalNewlineDecoder(None, translate=True) if newlines else None
     begun = False
     with open(path, "rb") as file:
@@ -206,7 +206,7 @@ def decoded(path: Path, encoding: str, newlines: bool = True) -> Iterator[str]:
                 text = decoder.decode(chunk, final)
             except UnicodeError:
                 check_faults(path, encoding)
-                decoder.errors = "replace"
+                decoder.errors = REPLACE
                 decoder.setstate(state)
                 text = decoder.decode(chunk, final)
             if text and not begun:
@@ -217,6 +217,19 @@ def decoded(path: Path, encoding: str, newlines: bool = True) -> Iterator[str]:
                 yield text
             if not chunk:
                 return
+
+
+def _with_order(path: Path, encoding: str) -> str:
+    """The encoding; of UTF-16 and UTF-32 with the order of the bytes, where the file has no mark that says it."""
+    name = codecs.lookup(encoding).name
+    if name not in ("utf-16", "utf-32"):
+        return encoding
+    with open(path, "rb") as file:
+        head = file.read(SAMPLE)
+    if any(head.startswith(mark) for mark, known in BOMS if known == name):
+        return encoding
+    found = _wide(head)
+    return found if found and found.startswith(name) else f"{name}-le"
 
 
 def faults(path: Path, encoding: str) -> Faults | None:
@@ -284,6 +297,8 @@ def _shortened(line: str, place: int, width: int) -> str:
     return "…" * (start > 0) + line[start : start + width] + "…" * (len(line) > start + width)
 
 
+HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # half an emoji as UTF-8 would write it, in a text that was cut
+REPLACE = "playground.replace"
 MARK = "\udfff"  # stands for bytes that do not fit; no text has it, as it is no character
 _seen = threading.local()
 
@@ -292,19 +307,32 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
     """Notes how many bytes before the end of what was read the first fault is."""
     if _seen.back is None:
         _seen.back = len(error.object) - error.start
-    return MARK, error.end
+    end = _end(error)
+    _seen.halves += end > error.end
+    return MARK, end
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    return "\ufffd", _end(error)
+
+
+def _end(error: UnicodeError) -> int:
+    """Where to go on after a fault: half an emoji is one, not three."""
+    half = error.encoding == "utf-8" and HALF.match(error.object, error.start)
+    return half.end() if half else error.end
 
 
 codecs.register_error("playground.mark", _mark)
+codecs.register_error(REPLACE, _replace)
 
 
 @lru_cache(maxsize=64)
 def _faults(path: Path, encoding: str, size: int, changed: int, kept: bytes) -> Faults | None:
-    decoder = codecs.getincrementaldecoder(encoding)("playground.mark")
+    decoder = codecs.getincrementaldecoder(_with_order(path, encoding))("playground.mark")
     translate = io.IncrementalNewlineDecoder(None, translate=True)
     count = good = read = offset = 0
     line, first, wide = 1, 0, encoding.startswith(("utf-16", "utf-32"))
-    _seen.back = None
+    _seen.back, _seen.halves = None, 0
     with open(path, "rb") as file:
         while True:
             chunk = file.read(CHUNK)
@@ -316,7 +344,7 @@ def _faults(path: Path, encoding: str, size: int, changed: int, kept: bytes) -> 
             fit = len(text) if wide else _beyond_ascii(text)  # in UTF-16 a letter of ASCII is a sign of it too
             count, good, line = count + wrong, good + fit - wrong, line + text.count("\n")
             if not chunk:
-                return Faults(count, offset, first, good, size) if count else None
+                return Faults(count, offset, first, good + 3 * _seen.halves, size) if count else None
 
 
 def _beyond_ascii(text: str) -> int:
@@ -382,10 +410,10 @@ def _nearly_utf8(samples: list[bytes]) -> bool:
     wrong = good = 0
     for number, sample in enumerate(samples):
         start = next((i for i in range(min(4, len(sample))) if sample[i] & 0xC0 != 0x80), 0) if number else 0
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        decoder = codecs.getincrementaldecoder("utf-8")(REPLACE)
         text = decoder.decode(sample[start:])
         bad = max(0, text.count("\ufffd") - sample.count("\ufffd".encode()))
-        wrong, good = wrong + bad, good + _beyond_ascii(text) - bad
+        wrong, good = wrong + bad, good + _beyond_ascii(text) - bad + 3 * len(HALF.findall(sample, start))
     lone = not good and decoder.getstate()[0]  # a letter of another encoding at the very end
     return _damage(wrong, good) and not lone
 

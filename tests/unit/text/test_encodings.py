@@ -218,3 +218,30 @@ def test_a_file_that_holds_its_own_encoding_takes_none(tmp_path):
     for path in (parquet, written(tmp_path / "a.pdf", b"%PDF-1.4\n")):
         with pytest.raises(PlaygroundError, match=f"{path.name} is no text file"):
             open_file(DataSpec("file", path, encoding="cp1254"))
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("name", ["utf-16", "UTF_32"])
+def test_unicode_in_wide_letters_can_be_chosen_where_no_mark_tells_the_order(tmp_path, name, order):
+    said = "The old dog slept, и кот тоже.\n" * 30
+    path = tmp_path / "t.txt"
+    path.write_bytes(said.encode(f"{name}-{order}"))
+    assert "".join(decoded(path, name)) == said and faults(path, name) is None
+    path.write_bytes(said.encode(name))
+    assert "".join(decoded(path, name)) == said and faults(path, name) is None
+
+
+def test_wide_letters_that_are_none_are_refused_in_words(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("The old dog slept. " * 30)
+    with pytest.raises(PlaygroundError, match="t.txt is not utf-32: the byte at offset 0"):
+        list(decoded(path, "utf-32"))
+
+
+@pytest.mark.parametrize("around", [2, 300])
+def test_half_an_emoji_is_one_damaged_place_in_utf8(tmp_path, around):
+    before, after = "The old dog slept well. " * around, " So did the cat."
+    path = tmp_path / "t.txt"
+    path.write_bytes(f"{before}\ud83d{after}".encode("utf-8", "surrogatepass"))
+    assert detect(path) == "utf-8" and "".join(decoded(path, "utf-8")) == f"{before}\ufffd{after}"
+    assert (faults(path, "utf-8").count, faults(path, "utf-8").offset) == (1, len(before))
