@@ -34,7 +34,7 @@ def assemble(folder: Path, named: Said, usual: str) -> "tokenizers.Tokenizer":
     Raises:
         PlaygroundError: when its parts are missing or damaged, or ask for what no tokenizer here does.
     """
-    kind = _first(named, "tokenizer_class", usual).removesuffix("Fast")
+    kind = str(_first(named, "tokenizer_class", usual)).removesuffix("Fast")
     if kind in WORDPIECE:
         needed, make = (WORDS,), _wordpiece
     elif kind in (ROBERTA, GPT2):
@@ -49,9 +49,9 @@ def assemble(folder: Path, named: Said, usual: str) -> "tokenizers.Tokenizer":
     try:
         made = make(folder, named, kind)
         _add(made, folder, named)
+        return _frame(made, named, kind)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(" and ".join(needed)) from error
-    return _frame(made, named, kind)
 
 
 def _wordpiece(folder: Path, named: Said, kind: str) -> "tokenizers.Tokenizer":
@@ -170,10 +170,10 @@ def _token(said: str | Mapping[str, Any]) -> "tokenizers.AddedToken":
 
 
 def _text(path: Path) -> str:
-    """Line ends of all kinds as one; other spaces are a part of a token."""
+    """Line ends of all kinds as one, no byte-order mark; other spaces are a part of a token."""
     if path.stat().st_size > LARGEST:
         raise PlaygroundError(f"The file {path.name} is too large.", "Download or copy it again.")
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8-sig")
 
 
 def _damaged(names: str) -> PlaygroundError:

@@ -347,7 +347,7 @@ def test_ids_by_hand(tmp_path, store):
 def test_special_tokens_by_other_names_line_ends_and_added_tokens(tmp_path, store):
     write(tmp_path / "x", "bert", tensors("bert"))
     names = ["<nil>", "<what>", "<from>", "<to>", "<hide>", *VOCABULARY[5:]]
-    (tmp_path / "x" / "vocab.txt").write_bytes("\r\n".join(names).encode())
+    (tmp_path / "x" / "vocab.txt").write_bytes("\r\n".join(names).encode("utf-8-sig"))
     roles = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token"), names, strict=False))
     (tmp_path / "x" / "special_tokens_map.json").write_text(json.dumps(roles | {"mask_token": {"content": "<hide>"}}))
     (tmp_path / "x" / "added_tokens.json").write_text(json.dumps({"[city]": len(names)}))
@@ -383,6 +383,8 @@ def test_the_parts_of_a_roberta_or_gpt2_are_put_together(tmp_path, store):
         ({"added_tokens.json": b'{"x": 99}'}, "to have the number 99"),
         ({"added_tokens.json": b'["x"]'}, "cannot be read from vocab.txt"),
         ({"tokenizer_config.json": b'{"tokenizer_class": "RobertaTokenizer"}'}, "nor vocab.json"),
+        ({"tokenizer_config.json": b'{"tokenizer_class": ["BertTokenizer"]}'}, "cannot be made here"),
+        ({"tokenizer_config.json": b'{"cls_token": {"id": 1}}'}, "cannot be read from vocab.txt"),
     ],
 )
 def test_parts_that_do_not_make_a_tokenizer_are_told(files, said, tmp_path, store):
