@@ -23,7 +23,7 @@ def add(commands) -> None:
     parser.add_argument("--text", help="one text, instead of a file")
     parser.add_argument("--text-column", metavar="COLUMN", help="of the table")
     parser.add_argument("--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)")
-    parser.add_argument("--to", metavar="FILE", help="where the answers go (default: FILE-labelled.csv)")
+    parser.add_argument("--to", metavar="FILE", help="where the answers go, as CSV (default: FILE-labelled.csv)")
     engine.add(parser)
     parser.set_defaults(run=run)
 
@@ -64,6 +64,8 @@ def label_file(labeller: "Labeller", source: Path, options: argparse.Namespace) 
     from playground.finetune.labeller import label_table
 
     target = Path(options.to).expanduser() if options.to else source.with_name(f"{source.stem}-labelled.csv")
+    if target.suffix.lower() not in ("", ".csv", ".txt"):
+        raise PlaygroundError(f"The answers are written as CSV, which {target.name} does not say.", "Let its name end in .csv.")
     in_place = lambda text: print(f"\r{text}", end="", file=sys.stderr, flush=True) if sys.stderr.isatty() else None
     told = lambda n: in_place(f"Rows: {n:,}")
     notes: list[str] = []

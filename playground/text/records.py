@@ -60,7 +60,8 @@ def _listed(path: Path, encoding: str, told: list[str]) -> Iterator[Row]:
             )
     values = _read("".join(parts), lambda line, what: _not_json(line, path, what, ""), _whole)
     found = rows_in(values, path.name) if isinstance(values, dict) else rows_of_lists(values, path.name)
-    values, told[:] = (found[0], [found[1]]) if found else (values if isinstance(values, list) else [values], [])
+    values, said = found or (values if isinstance(values, list) else [values], "")
+    told[:] = [said] if said else []
     for number, value in enumerate(values, 1):
         row = _row(value)
         if row is None:

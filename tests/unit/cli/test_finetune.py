@@ -103,6 +103,9 @@ def test_label_prints_labels_and_writes_a_table(tuned, toy, tmp_path, capsys):
         rows = list(csv.DictReader(file))
     assert sum(row["label"] == row["label (model)"] for row in rows) > 285
     assert main(["label", tuned.id]) == 2 and "one of the two" in capsys.readouterr().err
+    for name in ("out.jsonl", "out.tsv"):
+        assert main(["label", tuned.id, toy, "--to", str(tmp_path / name)]) == 2 and not (tmp_path / name).exists()
+        assert f"as CSV, which {name} does not say" in capsys.readouterr().err
 
 
 def test_ways_are_compared_over_seeds(parents, toy, capsys):

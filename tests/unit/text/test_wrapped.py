@@ -87,7 +87,7 @@ def test_a_cell_that_says_the_name_of_its_column(tmp_path):
 def test_conversations_that_are_lists(tmp_path):
     for more in ([], CHAT[:1]):
         read = opened(tmp_path / "t.json", [CHAT, CHAT + more])
-        assert list(read.rows()) == [{"messages": CHAT}, {"messages": CHAT + more}]
+        assert list(read.rows()) == [{"messages": CHAT}, {"messages": CHAT + more}] and not read.notes()
 
 
 def test_texts_by_split(tmp_path):
