@@ -134,10 +134,17 @@ def _layout(sample: list[str], by: str) -> Layout:
         places = {WORDS: width - 1, TAGS: 0}  # the tag comes first
     else:
         first = int(numbered)
+        while len(rows) > 1 and first + 2 < width and _says_where(columns[first]):
+            first += 1
         telling = [i for i in range(first + 1, width) if len(set(columns[i])) > 1 or i == first + 1]
         places = {WORDS: first, **{f"column {i + 1}": i for i in telling[:-1]}}
         places |= {TAGS: telling[-1]} if telling else {}
     return Layout(by, width, places, numbered, head, frozenset(columns[places[TAGS]] if TAGS in places else ()))
+
+
+def _says_where(column: tuple[str, ...]) -> bool:
+    """Whether a column before the words names the document, or counts them."""
+    return len(set(column)) == 1 or all(map(_NUMBER.fullmatch, column))
 
 
 class Reading:

@@ -32,6 +32,7 @@ FORMS = {
     "lines.txt": SPACE.replace("\n", "\r\n"),
     "mixed.conll": lines(lambda i, word, tag: f"{word}{' ' if i % 2 else chr(9)}{tag}"),
     "both.iob": lines(lambda i, word, tag: f"{word} NN{i % 2} B-NP\t{tag}"),
+    "placed.conll": "#begin document (news/1); part 0\n" + lines(lambda i, word, tag: f"news/1 0 {i - 1} {word} NN{i % 2} {tag}"),
     "mac.bio": SPACE.replace("\n", "\r"),
     "spaced.conll": TAB.replace("\n\n", "\n \t\n\n"),
     "named.conll": "token\ttag\n" + TAB,
