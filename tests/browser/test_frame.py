@@ -59,6 +59,17 @@ def test_streamlits_own_words_are_chinese_too(new_page):
     assert page.evaluate(OWN, "[role=listbox][data-empty=true] [role=option] > span") == [["0px", "没有可选的项"]]
 
 
+@pytest.mark.parametrize("path", ["/build", "/data"])
+def test_quick_clicks_break_nothing(new_page, path):
+    """Runs that overtake one another: what Streamlit sends in short, the browser still knows."""
+    page = new_page(path)
+    for turn in range(80):
+        page.evaluate("which => document.querySelectorAll('.st-key-lang button')[which].click()", (turn + 1) % 2)
+        page.wait_for_timeout((0, 15, 30, 60, 90, 150, 250, 500)[turn % 8])  # a hand's own pace
+    wait_idle(page)
+    expect(page.locator(".st-key-lang button").first).to_be_enabled()
+
+
 def test_presentation_mode_enlarges_and_goes_into_the_address(new_page):
     page = new_page("/")
     before = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
