@@ -123,6 +123,8 @@ def keep(file: BinaryIO, name: str) -> Upload:
             elif suffix not in TABLES:
                 detect(copy)  # a picture named .txt is told now, not when it is read
             upload = _settle(copy, folder() / digest)
+            if not upload.is_new and is_written(upload.path):
+                (upload.path.parent / SHARED).touch()
             if guessed and not (upload.path.parent / KEPT).exists():
                 _keep_archive(archive, guessed, upload.path.parent / KEPT)
             return replace(upload, notes=_shortened(notes))

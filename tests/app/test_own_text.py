@@ -152,6 +152,14 @@ def test_what_somebody_else_wrote_too_stays(open_page):
     assert first.read_text() == STORY and len(uploads.uploads()) == 2
 
 
+def test_what_somebody_else_brought_later_stays(open_page):
+    mine = open_page("data", corpus="file")
+    first = edit(mine, STORY)
+    assert uploads.keep(io.BytesIO(STORY.encode()), "theirs.txt").path == first
+    edit(mine, STORY + "One more day.\n")
+    assert first.read_text() == STORY and len(uploads.uploads()) == 2
+
+
 def test_a_plan_to_train_on_a_text_follows_it(open_page):
     app = open_page("data", corpus="file")
     write(app, STORY)
