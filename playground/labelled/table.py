@@ -242,7 +242,7 @@ def _one_tagged(table: Table, text: str, label: str) -> Callable[[int, Row], Tag
 
 WORD_NAMES = ("word", "words", "token", "tokens", "form")
 _SENTENCE = re.compile(r"sent(ence)?s?[ _.:#-]*(#|id|ids|idx|no|nr|num|number|index)?[.]?", re.IGNORECASE)
-_COUNTED = re.compile(r"(sent(ence)?[ _.:#-]*)?\d*", re.IGNORECASE)
+_COUNTED = re.compile(r"(sent(ence)?[ _.:#-]*)?\d*(\.0)?", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?[\d.,:/ -]*\d")
 _WORDS = re.compile(r"\S\s+\S|[\u4e00-\u9fff\u3040-\u30ff]{2}")
 # Browsers read it too (demo.html), and they allow no escape that is not needed.

@@ -24,6 +24,7 @@ HEADS = ("token", "tokens", "word", "words", "form")  # what names the column of
 UNIVERSAL = {WORDS: 1, TAGS: 3, "xpos": 4, "deprel": 7}  # CoNLL-U's ten columns
 _IOB = re.compile(r"O|[BIESLUM](?:[-_].+)?")
 _TAG = re.compile(r"[A-Z][A-Z0-9$|:+*=_-]*|[^\w\s]+")  # of parts of speech, where the name of a file does not promise any
+_MARKUP = re.compile(r"</?[a-z]\w*(?: [^<>\t]*)?/?>")  # alone on a line, in vertical files
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 
 
@@ -91,7 +92,12 @@ def layout_of(path: Path, encoding: str) -> Layout:
 
 
 def _is_word(line: str) -> bool:
-    return bool(line.strip()) and not line.startswith(("#", DOCUMENT))
+    return not _ends(line) and not line.startswith("#")
+
+
+def _ends(line: str) -> bool:
+    """Whether a sentence ends before this line, which is none of its words."""
+    return not line.strip() or line.startswith(DOCUMENT) or bool(_MARKUP.fullmatch(line.strip()))
 
 
 def _by(sample: list[str]) -> str:
@@ -128,7 +134,7 @@ def _layout(sample: list[str], by: str) -> Layout:
     if not columns:
         return Layout(by, width, {}, False, head, frozenset())
     numbered = width > 2 and all(map(_NUMBER.fullmatch, columns[0])) and columns[0][0][0] in "01"
-    if by == TABS and numbered and width == 10:
+    if numbered and width == 10:
         places = dict(UNIVERSAL)
     elif all(map(_IOB.fullmatch, columns[0])) and not all(map(_IOB.fullmatch, columns[-1])):
         places = {WORDS: width - 1, TAGS: 0}  # the tag comes first
@@ -160,7 +166,7 @@ class Reading:
         sentence: list[list[str]] = []
         names = self._layout.places
         for number, line in enumerate(lines(self._path, self._encoding, newlines=True), 1):
-            if not line.strip() or line.startswith(DOCUMENT):
+            if _ends(line):
                 if sentence:
                     yield {name: list(cells) for name, cells in zip(names, zip(*sentence))}
                 sentence = []

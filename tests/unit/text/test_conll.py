@@ -33,6 +33,7 @@ FORMS = {
     "mixed.conll": lines(lambda i, word, tag: f"{word}{' ' if i % 2 else chr(9)}{tag}"),
     "both.iob": lines(lambda i, word, tag: f"{word} NN{i % 2} B-NP\t{tag}"),
     "placed.conll": "#begin document (news/1); part 0\n" + lines(lambda i, word, tag: f"news/1 0 {i - 1} {word} NN{i % 2} {tag}"),
+    "vertical.conll": '<doc id="1">\n<s>\n' + TAB.replace("\n\n", "\n</s>\n<s>\n") + "</s>\n</doc>\n",
     "mac.bio": SPACE.replace("\n", "\r"),
     "spaced.conll": TAB.replace("\n\n", "\n \t\n\n"),
     "named.conll": "token\ttag\n" + TAB,
@@ -44,7 +45,8 @@ FORMS = {
         "\n2\tlives", "\n2-3\tlivesin\t_\t_\t_\t_\t_\t_\t_\t_\n2\tlives").replace(
         "\n5\t.", "\n4.1\tso\t_\t_\t_\t_\t_\t_\t_\t_\n5\t."),
 }
-FORMS["ud.txt"] = FORMS["ud.conllu"]  # fmt: skip
+FORMS["ud.txt"] = FORMS["ud.conllu"]
+FORMS["spaces.conllu"] = FORMS["ud.conllu"].replace("\t", " ")  # fmt: skip
 
 
 def spec_of(path, content, **choices) -> LabelledSpec:
@@ -147,7 +149,7 @@ def test_it_becomes_a_prepared_set(tmp_path, monkeypatch, name):
 
 @pytest.mark.parametrize("filled", [True, False])
 @pytest.mark.parametrize(
-    "name, number", [("Sentence #", "Sentence: {}"), ("sentence_id", "{}"), ("sent", "{}"), ("SENT.ID", "{}")]
+    "name, number", [("Sentence #", "Sentence: {}"), ("sentence_id", "{}"), ("sent", "{}.0"), ("SENT.ID", "{}")]
 )
 def test_a_table_with_a_word_in_each_row(tmp_path, name, number, filled):
     rows = [f"{name},Word,POS,Tag"]
