@@ -107,8 +107,8 @@ def _cells(value: Mapping[str, Any], name: str) -> Found | None:
 
 
 def _columns(value: Mapping[str, Any], name: str) -> Found | None:
-    """Every column as a list of its cells, or as an object with the cells by number."""
-    if value and all(map(_is_numbered, value.values())):
+    """Every column as a list of its cells, or as an object with the cells by number, or by name, as pandas has an index."""
+    if value and (all(map(_is_numbered, value.values())) or _are_indexed(value)):
         numbers = list(dict.fromkeys(number for each in value.values() for number in each))
         rows = [{key: each.get(number) for key, each in value.items()} for number in numbers]
         return rows, _of_columns(value, name)
@@ -132,6 +132,15 @@ def _of_columns(value: Mapping[str, Any], name: str) -> str:
 
 def _is_numbered(value: Any) -> bool:
     return isinstance(value, Mapping) and bool(value) and all(key.isdecimal() for key in value)
+
+
+def _are_indexed(value: Mapping[str, Any]) -> bool:
+    """Whether the names of columns are outside: they are known ones, and within all have the same others."""
+    if not all(isinstance(each, Mapping) and each for each in value.values()):
+        return False
+    inner = [set(each) for each in value.values()]
+    is_known = lambda names: any(name.lower() in delimited.NAMES for name in names)
+    return is_known(value) and not is_known(inner[0]) and all(names == inner[0] for names in inner)
 
 
 def _nested(value: Mapping[str, Any], name: str) -> Found | None:

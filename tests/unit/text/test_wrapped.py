@@ -37,6 +37,8 @@ def opened(path, value, indent=None):
         (COLUMNS, "t.json is read by columns: text, label."),
         ({name: {str(i): cell for i, cell in enumerate(cells)} for name, cells in COLUMNS.items()},
          "t.json is read by columns: text, label."),
+        ({name: {f"n{i}": cell for i, cell in enumerate(cells)} for name, cells in COLUMNS.items()},
+         "t.json is read by columns: text, label."),
         ({"columns": ["text", "label"], "index": [*range(5)], "data": [list(row.values()) for row in ROWS]},
          "The rows of t.json are those of its list 'data'."),
         ({str(i): row for i, row in enumerate(ROWS)}, "Each entry of t.json is read as a row."),
