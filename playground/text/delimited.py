@@ -89,7 +89,8 @@ def dialect_of(path: Path, encoding: str) -> Dialect:
 @lru_cache(maxsize=16)
 def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
     start = next(decoded(path, encoding, newlines=False), "")
-    lone = "\r" in start and "\n" not in start.rstrip("\r\n")
+    outside = re.sub(r'"[^"]*"', "", start)  # old Macs wrote \n within a cell
+    lone = "\r" in outside and "\n" not in outside.rstrip("\r\n")
     skipped = _preamble(list(islice(_lines(path, encoding, lone), MOST_ABOVE)))
     sample, whole = _sample(path, encoding, lone, skipped)
     separator = None
@@ -112,7 +113,10 @@ def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
         written = replace(written, escaped=_is_escaped(sample, written))
         written = replace(written, spaced=_is_spaced(sample, written))
     written = replace(written, headed=_is_headed(sample, written))
-    names, said = _names(sample, written, path.name)
+    try:
+        names, said = _names(sample, written, path.name)
+    except csv.Error as error:
+        raise _breaks_off(path.name, skipped + 1) from error
     return replace(written, names=names, notes=(*notes, *said))
 
 

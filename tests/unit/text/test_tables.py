@@ -542,3 +542,15 @@ def test_spreadsheets_and_packed_files_are_refused_with_what_helps(tmp_path, nam
 def test_old_line_ends_but_for_the_last_one(tmp_path, last):
     content = as_csv([("text", "label"), *ROWS]).strip().replace("\n", "\r") + last
     assert pairs_of(table(tmp_path / "t.csv", content)) == ROWS
+
+
+def test_old_line_ends_with_new_ones_within_cells(tmp_path):
+    rows = [("One.\nTwo, and three.", "a"), ("Four.", "b"), ("Five.\n\nSix.", "a")]
+    read = table(tmp_path / "t.csv", as_csv([("text", "label"), *rows], end="\r"))
+    assert pairs_of(read) == rows and read.notes() == []
+
+
+@pytest.mark.parametrize("content, line", [('"text"x,label\n"a",b\n', 1), ('# by us\n"text,label\na,b\n', 2)])
+def test_a_quote_that_breaks_the_names_is_told(tmp_path, content, line):
+    with pytest.raises(PlaygroundError, match=f"breaks off in the row that begins on line {line}:"):
+        table(tmp_path / "t.csv", content)
