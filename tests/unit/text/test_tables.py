@@ -546,7 +546,7 @@ def test_old_line_ends_but_for_the_last_one(tmp_path, last):
 
 def test_old_line_ends_with_new_ones_within_cells(tmp_path):
     rows = [("One.\nTwo, and three.", "a"), ("Four.", "b"), ("Five.\n\nSix.", "a")]
-    read = table(tmp_path / "t.csv", as_csv([("text", "label"), *rows], end="\r"))
+    read = table(tmp_path / "t.csv", as_csv([("text", "label"), *rows], end="\r", quoting=csv.QUOTE_ALL))
     assert pairs_of(read) == rows and read.notes() == []
 
 
