@@ -232,7 +232,7 @@ def _one_tagged(table: Table, text: str, label: str) -> Callable[[int, Row], Tag
         words, tags = found
         if len(words) != len(tags) and words and tags:
             raise PlaygroundError(
-                f"Row {number:,} of {table.name} has {len(words)} words and {len(tags)} tags.",
+                f"Words and tags in row {number:,} of {table.name} do not pair up: {len(words):,} and {len(tags):,}.",
                 "Give each word one tag.",
             )
         return Tagged(spaced(words), tuple(tags) or ("",) * len(words))

@@ -109,7 +109,7 @@ def test_tags_of_lists_and_of_words(table):
 
 def test_words_and_tags_that_do_not_pair_up_are_refused_with_the_row(table):
     spec = table([("Anna lives", "P O"), ("one two three", "P O")])
-    with pytest.raises(PlaygroundError, match="Row 2 of rows.csv has 3 words and 2 tags"):
+    with pytest.raises(PlaygroundError, match="Words and tags in row 2 of rows.csv do not pair up: 3 and 2"):
         list(rows_of(spec, "tag")())
 
 
