@@ -1,12 +1,12 @@
 """What makes a run: the model, the text, and how it is trained. All of it fits in ``run.json``."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from models.spec import ModelSpec, SpecError
-from playground.errors import meant, plain
-from playground.runs.finetuning import FineTuneSpec
+from playground.errors import plain
+from playground.runs.finetuning import FineTuneSpec, known_fields
 from playground.text.letters import clean
 from playground.text.spec import DataSpec
 
@@ -19,16 +19,6 @@ OPTIMIZERS = ("adamw", "muon", "sgd")
 SCHEDULES = ("cosine", "linear", "constant")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-
-
-def known_fields(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Only the fields that ``kind`` has; refuses others by name."""
-    names = {f.name for f in fields(kind)}
-    unknown = sorted(map(str, set(values) - names))
-    if unknown:
-        hint = meant(unknown, sorted(names)) + f"It has: {', '.join(sorted(names))}."
-        raise SpecError(f"{what} has no setting called {', '.join(unknown)}.", hint)
-    return dict(values)
 
 
 @dataclass(frozen=True)

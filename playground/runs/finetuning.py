@@ -25,9 +25,10 @@ MATRICES = ("query", "key", "value", "output", "up", "down")
 POOLINGS = ("auto", "mean", "first", "last")
 
 
-def _known(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
+def known_fields(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Only the fields that ``kind`` has; refuses others by name."""
     names = [f.name for f in fields(kind)]
-    if unknown := sorted(set(values) - set(names)):
+    if unknown := sorted(map(str, set(values) - set(names))):
         hint = meant(unknown, names) + f"It has: {', '.join(names)}."
         raise SpecError(f"{what} has no setting called {', '.join(unknown)}.", hint)
     return dict(values)
@@ -88,10 +89,10 @@ class LabelledSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        return cls(**_known(cls, values, "Labelled text"))
+        return cls(**known_fields(cls, values, "Labelled text"))
 
     def replace(self, **changes: Any) -> Self:
-        return replace(self, **_known(type(self), changes, "Labelled text"))
+        return replace(self, **known_fields(type(self), changes, "Labelled text"))
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,10 @@ class FineTuneSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        values = _known(cls, values, "Fine-tuning")
+        values = known_fields(cls, values, "Fine-tuning")
         if isinstance(values.get("labelled"), Mapping):
             values["labelled"] = LabelledSpec.from_dict(values["labelled"])
         return cls(**values)
 
     def replace(self, **changes: Any) -> Self:
-        return replace(self, **_known(type(self), changes, "Fine-tuning"))
+        return replace(self, **known_fields(type(self), changes, "Fine-tuning"))

@@ -114,8 +114,9 @@ def _add(made: "tokenizers.Tokenizer", folder: Path, named: Said) -> None:
             )
         special = not isinstance(token, str) and bool(token.get("special"))
         (made.add_special_tokens if special else made.add_tokens)([_token(token)])
-    more = [token for said in named for token in said.get("additional_special_tokens") or []]
-    made.add_special_tokens([_token(token) for token in more])
+    for said in named:
+        more = said.get("additional_special_tokens") or []
+        made.add_special_tokens([_token(token) for token in ([more] if isinstance(more, str) else more)])
 
 
 def _frame(made: "tokenizers.Tokenizer", named: Said, kind: str) -> "tokenizers.Tokenizer":

@@ -356,6 +356,10 @@ def test_special_tokens_by_other_names_line_ends_and_added_tokens(tmp_path, stor
     assert found.encode("cat dog") == [names.index("cat"), 1]
     assert found.encode("the <mask> <hide>", specials=True) == [5, 4, 4]
     assert len(names) in found.encode("the [city]", specials=True)
+    (tmp_path / "x" / "added_tokens.json").unlink()
+    roles |= {"mask_token": "<hide>", "additional_special_tokens": "[town]"}  # one name, not a list
+    (tmp_path / "x" / "special_tokens_map.json").write_text(json.dumps(roles))
+    assert tokens(tmp_path / "x", store).encode("the [town]", specials=True) == [5, len(names)]
 
 
 def test_the_parts_of_a_roberta_or_gpt2_are_put_together(tmp_path, store):
