@@ -50,18 +50,11 @@ def new_run():
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """A test that says why a busy machine may make it miss a moment (`tried_again`) has two more tries, which are listed.
-
-    Those marked `gpu` run where PyTorch finds an NVIDIA GPU (`python -m playground bench gpu --parts tests` runs them).
-    """
+    """Those marked `gpu` run where PyTorch finds an NVIDIA GPU (`python -m playground bench gpu --parts tests` runs them)."""
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if on_gpu and not _has_gpu():
         for item in on_gpu:
             item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU that PyTorch can use here"))
-    for item in items:
-        if reason := item.get_closest_marker("tried_again"):
-            assert len(reason.args) == 1 and len(reason.args[0]) > 20, f"{item.nodeid} does not say why"
-            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def _has_gpu() -> bool:
