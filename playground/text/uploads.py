@@ -124,7 +124,7 @@ def keep(file: BinaryIO, name: str) -> Upload:
                 detect(copy)  # a picture named .txt is told now, not when it is read
             upload = _settle(copy, folder() / digest)
             if not upload.is_new and is_written(upload.path):
-                (upload.path.parent / SHARED).touch()
+                share(upload.path)
             if guessed and not (upload.path.parent / KEPT).exists():
                 _keep_archive(archive, guessed, upload.path.parent / KEPT)
             return replace(upload, notes=_shortened(notes))
@@ -167,8 +167,13 @@ def write(text: str) -> Upload:
     upload = keep(io.BytesIO(text.encode()), f"{title(text)}.txt")
     (upload.path.parent / WRITTEN).touch()
     if not upload.is_new:
-        (upload.path.parent / SHARED).touch()
+        share(upload.path)
     return upload
+
+
+def share(path: Path | str) -> None:
+    """Marks a text that more than one person has: `discard` leaves it."""
+    (Path(path).parent / SHARED).touch()
 
 
 def discard(path: Path) -> None:

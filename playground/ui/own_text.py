@@ -1,5 +1,6 @@
 """A text of one's own, written or pasted on the Data page: the box, whether it is enough, and training on it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -25,6 +26,13 @@ def is_open() -> bool:
     state = st.session_state
     chosen = state.get("data.file") if state.get("data.corpus") == "file" else None
     return chosen == NEW or bool(chosen) and uploads.is_written(chosen)
+
+
+def take(path: str) -> None:
+    """A text is chosen: one that somebody else wrote here then stays, also when its writer goes on."""
+    if uploads.is_written(path) and path not in st.session_state.get("own.drafts", ()):
+        with suppress(OSError):  # where nothing can be written, nothing is taken away either
+            uploads.share(path)
 
 
 def is_being_written() -> bool:

@@ -57,6 +57,8 @@ def choose_text() -> DataSpec | None:
     if spec is None and own_text.is_open():
         links.remember(file=None, column=None, source=None, target=None, limit=None)
     if spec is not None:
+        if spec.path:
+            own_text.take(spec.path)
         st.session_state["draft.data"] = st.session_state["data.seen"] = spec.to_dict()
         _remember(spec)
     return spec

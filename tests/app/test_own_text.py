@@ -152,6 +152,14 @@ def test_what_somebody_else_wrote_too_stays(open_page):
     assert first.read_text() == STORY and len(uploads.uploads()) == 2
 
 
+def test_what_somebody_else_chose_stays(open_page):
+    mine = open_page("data", corpus="file")
+    first = edit(mine, STORY)
+    open_page("data", corpus="file", file=first.parent.name)
+    edit(mine, STORY + "One more day.\n")
+    assert first.read_text() == STORY and len(uploads.uploads()) == 2
+
+
 def test_what_somebody_else_brought_later_stays(open_page):
     mine = open_page("data", corpus="file")
     first = edit(mine, STORY)
