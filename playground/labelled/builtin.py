@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from playground.errors import PlaygroundError
 from playground.labelled.rows import Labelled, Tagged
 from playground.text import packages
-from playground.text.cells import HAN
 
 FORMAT = 1  # of how labels are made; another number prepares every set again
 
@@ -151,6 +150,7 @@ _SAYS = re.compile(
 CHINESE_MARKS = {
     "，": "逗号", "。": "句号", "：": "冒号", "；": "分号", "？": "问号", "！": "叹号", "、": "顿号",
 }  # fmt: skip
+_HAN = re.compile(r"[\u4e00-\u9fff]")  # letters alone: a mark among the pieces would give its answer away
 
 
 def _jupyterlab_components() -> Iterator[Labelled]:
@@ -170,7 +170,7 @@ def _three_kingdoms_punctuation() -> Iterator[Tagged]:
     for number, chapter in enumerate(packages.TEXTS["three-kingdoms"].documents()):
         for paragraph in chapter.splitlines():
             for text in re.findall(r"[^。！？]{10,}[。！？]", paragraph):
-                yield _unmarked(text, HAN, CHINESE_MARKS, str(number))
+                yield _unmarked(text, _HAN, CHINESE_MARKS, str(number))
 
 
 # Code: the standard library

@@ -19,7 +19,7 @@ SPEAKERS = {
     "bot": "assistant",
     "chatgpt": "assistant",
 }  # ShareGPT's names
-HAN = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")  # and kana, and the marks between them
+UNSPACED = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")  # Chinese, kana, and the marks between them
 
 
 class NoText(Exception):
@@ -94,8 +94,8 @@ def joined(parts: list[str]) -> str:
 
 
 def spaced(words: list[str]) -> tuple[str, ...]:
-    """Words as pieces that joined give the text: a space before each but the first and Chinese characters."""
-    return tuple(word if not i or HAN.match(word) else " " + word for i, word in enumerate(words))
+    """Words as pieces that joined give the text: a space before each but the first, and those of a script without spaces."""
+    return tuple(word if not i or UNSPACED.match(word) else " " + word for i, word in enumerate(words))
 
 
 def is_message(value: object) -> bool:

@@ -30,6 +30,15 @@ def test_every_side_has_examples_and_labels(name, tokenizer):
     assert data.info["licence"] == dataset.licence
 
 
+@pytest.mark.parametrize(
+    ("name", "marks"), [("bible-punctuation", builtin.MARKS), ("three-kingdoms-punctuation", builtin.CHINESE_MARKS)]
+)
+def test_no_piece_is_a_mark_that_is_asked_for(name, marks):
+    rows = builtin.get(name).rows()
+    for _ in range(300):
+        assert not set("".join(next(rows).pieces)) & set(marks)
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if builtin.DATASETS[name].task == "tag"])
 def test_pieces_and_tags_pair_up(name):
     rows = builtin.get(name).rows()
