@@ -244,10 +244,7 @@ def _tokenizer(folder: Path, config: dict[str, Any], spec: ModelSpec, family: st
     usual = elsewhere.TOKENIZERS.get(family)
     if not path.is_file():
         if usual is None:
-            raise PlaygroundError(
-                f"There is no tokenizer.json in {folder.name}.",
-                "In transformers, AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes it.",
-            )
+            raise PlaygroundError(f"There is no tokenizer.json in {folder.name}.", assembled.SAVE)
         return _adopted(assembled.assemble(folder, said, usual).to_str(), said, spec)
     state = _json(path)
     try:

@@ -21,7 +21,7 @@ ROBERTA, GPT2 = "RobertaTokenizer", "GPT2Tokenizer"
 _BERT = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
 _ROBERTA = {"bos": "<s>", "eos": "</s>", "sep": "</s>", "cls": "<s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"}
 _GPT2 = {"unk": "<|endoftext|>", "bos": "<|endoftext|>", "eos": "<|endoftext|>"}
-_SAVE = "In transformers, AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes it."
+SAVE = "In transformers, AutoTokenizer.from_pretrained(folder).save_pretrained(folder) writes it."
 
 
 def assemble(folder: Path, named: Said, usual: str) -> "tokenizers.Tokenizer":
@@ -41,11 +41,11 @@ def assemble(folder: Path, named: Said, usual: str) -> "tokenizers.Tokenizer":
         needed, make = (LETTERS, MERGES), _byte_level
     else:
         raise PlaygroundError(
-            f"There is no tokenizer.json in {folder.name}, and a {kind} cannot be made here of other files.", _SAVE
+            f"There is no tokenizer.json in {folder.name}, and a {kind} cannot be made here of other files.", SAVE
         )
     for name in needed:
         if not (folder / name).is_file():
-            raise PlaygroundError(f"There is neither tokenizer.json nor {name} in {folder.name}.", _SAVE)
+            raise PlaygroundError(f"There is neither tokenizer.json nor {name} in {folder.name}.", SAVE)
     try:
         made = make(folder, named, kind)
         _add(made, folder, named)

@@ -38,8 +38,9 @@ def choose_encoding(path: str, key: str = "") -> str | None:
     """
     if Path(path).suffix.lower() in (*DOCUMENTS, *PARQUET) or uploads.is_written(path):
         return None
+    is_packed = archives.is_packed(path)
     try:
-        likely, problem = archives.likeliest(path) if archives.is_packed(path) else guesses(Path(path)), None
+        likely, problem = archives.likeliest(path) if is_packed else guesses(Path(path)), None
     except PlaygroundError as error:
         likely, problem = [], error
     state, key = st.session_state, f"{key}{key_of(path)}"
@@ -47,14 +48,14 @@ def choose_encoding(path: str, key: str = "") -> str | None:
         keep(key, (FOUND, *likely[1:], *COMMON))
     chosen = state[key] = state.get(key) or FOUND
     options = list(dict.fromkeys([FOUND, *likely[1:], *COMMON, chosen]))
-    guessed = likely if archives.is_packed(path) else likely[:1]
+    guessed = likely if is_packed else likely[:1]
     found = t("Found: {encoding}", encoding=", ".join(map(title, guessed))) if guessed else t("None was found")
     name = lambda option: found if option == FOUND else title(option)
     taken = select(t("Encoding"), options, options.index(chosen), key=key, format_func=name)
     if problem and taken == FOUND:
         raise problem
     encoding = None if taken == FOUND else taken
-    if archives.is_packed(path):
+    if is_packed:
         st.caption(t("For the files in it that are not Unicode: {n:,}.", n=len(archives.guessed(path))))
         show_lines(telling_lines([archives.beginning(path, encoding)], SHOWN, WIDTH))
     else:
