@@ -188,6 +188,7 @@ class Curves {
     slider.addEventListener("input", () => {
       this.sliding = true;
       told.textContent = `${slider.value} %`;
+      slider.setAttribute("aria-valuetext", told.textContent); // what a screen reader says of it
       this.choose({ smoothing: Number(slider.value) });
       this.sliding = false;
     });
