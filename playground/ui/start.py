@@ -20,10 +20,11 @@ log = logging.getLogger("playground")
 def server() -> None:
     """Readies the process that trains, and soon imports torch in the background: no page waits for it."""
     from playground.runs.submit import keep_warm
-    from playground.ui import made_ready, unsent
+    from playground.ui import made_ready, ticks, unsent
 
     unsent.keep()
     made_ready.keep()
+    ticks.keep()
     try:
         keep_warm()
     except Exception:

@@ -22,19 +22,10 @@ def open_box(new_page, **more):
     page = new_page("/data?corpus=file", **more)
     page.get_by_text("Cut into").first.wait_for()  # below all that is asked about files
     another = page.get_by_role("button", name="Write or paste a text")
+    another.or_(page.get_by_text("Or write in the box.")).wait_for()  # what is drawn first is not always what stands first
+    if another.count():
+        another.click()  # also while the text that is there is still being prepared
     box = page.get_by_label("Your text")
-
-    def is_empty() -> bool:
-        """A press while the page is still being drawn for the first time can be overtaken: then a person presses again."""
-        if another.count() and box.count() and box.input_value():
-            another.click()
-            wait_idle(page)
-        return box.count() == 1 and box.input_value() == ""
-
-    wait_idle(page)
-    if another.count() and not box.count():
-        another.click()
-    eventually(page, is_empty)
     expect(box).to_have_value("")
     return page, box
 
