@@ -39,9 +39,10 @@ def wait_for_step(page, least: int, seconds: float = 60) -> None:
     )  # fmt: skip
 
 WATCHED = """async ([find, milliseconds]) => {
-    const look = eval(find), steps = new Set(), opacities = new Set(), until = performance.now() + milliseconds;
+    const look = eval(find), steps = new Set(), opacities = new Set(), began = performance.now();
     const panel = [...document.querySelectorAll("*")].map((e) => e.shadowRoot?.querySelector(".panel.main")).find(Boolean);
-    while (performance.now() < until) {
+    // a busy machine moves later, but it moves
+    while (performance.now() - began < milliseconds || (steps.size < 2 && performance.now() - began < 60000)) {
         steps.add(look(["Loss", "aria-valuenow"]));
         let opacity = 1;
         for (let at = panel; at; at = at.parentNode || at.host)
