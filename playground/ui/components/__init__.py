@@ -22,7 +22,7 @@ def component(name: str, *parts: str) -> Callable[..., Any]:
         name: of the files, and of the component.
         parts: scripts that it stands on, such as "text"; put before its own.
     """
-    scripts = [FOLDER / f"{part}.js" for part in (*parts, name)]
+    scripts = [FOLDER / f"{part}.js" for part in ("mounted", *parts, name)]
     styles = [path for path in (FOLDER / "common.css", FOLDER / f"{name}.css") if path.exists()]
     return st.components.v2.component(
         f"playground_{name}",

@@ -1,6 +1,6 @@
 const opened = new WeakMap(); // the block that each picture shows the inside of
 
-export default function ({ data, parentElement }) {
+export default mounted(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const open = opened.get(root);
   root.style.setProperty("--accent", data.colour);
@@ -10,7 +10,7 @@ export default function ({ data, parentElement }) {
   root.append(tip);
   show(root, data, data.details[open] ? open : data.first, false);
   listen(root, data, tip);
-}
+});
 
 function element(tag, name, text) {
   const made = document.createElement(tag);

@@ -1,5 +1,5 @@
 // Two columns of tokens and the weights between them; what is pointed at or kept is drawn alone.
-export default function ({ data, parentElement }) {
+export default mounted(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const bytes = Uint8Array.from(atob(data.values), (c) => c.charCodeAt(0)), w = new Float32Array(bytes.buffer);
   const may = (i, j) => !Number.isNaN(w[i * data.keys.length + j]);
@@ -66,4 +66,4 @@ export default function ({ data, parentElement }) {
   const picture = () => [svgFile(root, svg.innerHTML, width, height), width, height];
   root.replaceChildren(element("div", { class: "buttons" }, ...saveButtons(data.file, picture)), element("div", { class: "scroll" }, svg), told);
   show(null);
-}
+});

@@ -1,5 +1,5 @@
 // Groups of labelled bars; a click on one says which.
-export default function ({ data, parentElement, setTriggerValue }) {
+export default mounted(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   root.style.setProperty("--bar", data.colour);
   root.replaceChildren(element("div", { class: "groups" }, ...data.groups.map((group, index) =>
@@ -10,4 +10,4 @@ export default function ({ data, parentElement, setTriggerValue }) {
           element("span", { class: "piece mono" }, data.tokens ? visible(row.text) : row.text),
           element("span", { class: "track" }, element("span", { class: "fill", style: `width:${100 * row.p}%` })),
           element("span", { class: "share" }, percent(row.p))))))))));
-}
+});

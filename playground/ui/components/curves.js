@@ -2,15 +2,15 @@
 const charts = new WeakMap();
 const DEFAULTS = { axis: "step", logx: false, logy: false, perplexity: false, smoothing: 1, hidden: [] };
 
-export default function ({ data, parentElement }) {
+export default mounted(function ({ data, parentElement }) {
   let chart = charts.get(parentElement);
   if (!chart) charts.set(parentElement, (chart = new Curves(parentElement, data)));
   chart.update(data);
-  return whenGone(parentElement, () => {
+  return () => {
     charts.delete(parentElement);
     chart.close();
-  });
-}
+  };
+});
 
 class Curves {
   constructor(parent, data) {

@@ -1,5 +1,5 @@
 // A scale with zones between its marks. The pointer stays one element, so that it glides to its new place.
-export default function ({ data, parentElement }) {
+export default mounted(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const ui = root.ui || (root.ui = build(root));
   const places = data.marks.map((mark) => mark.place), edges = [0, ...places, 1];
@@ -18,7 +18,7 @@ export default function ({ data, parentElement }) {
     element("span", { class: "unit faint" }, data.unit));
   ui.pointer.hidden = data.place === null;
   if (data.place !== null) ui.pointer.style.left = `${100 * data.place}%`;
-}
+});
 
 function build(root) {
   const ui = {

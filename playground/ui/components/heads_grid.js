@@ -1,5 +1,5 @@
 // Layers × heads of small pictures. A canvas a head; one square each, so that the eye can compare.
-export default function ({ data, parentElement, setTriggerValue }) {
+export default mounted(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const [layers, heads, r, c] = data.shape;
   const bytes = Uint8Array.from(atob(data.values), (x) => x.charCodeAt(0));
@@ -64,4 +64,4 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   root.firstChild.dataset.of = data.of;
   root.querySelector(".buttons").replaceChildren(...(data.tools ? saveButtons(data.file, picture) : []));
-}
+});

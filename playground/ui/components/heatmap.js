@@ -9,7 +9,7 @@ const SEEN = 2.5; // pixels: the smallest cell that is seen
 const CURVE = 140; // pixels under the picture
 const shorten = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default mounted(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   if (!root.querySelector("canvas")) {
     root.innerHTML = `<div class="tools"><span class="legend"><span></span><b></b><i></i><b></b></span><span class="legend closed"><i></i><b></b></span>
@@ -247,8 +247,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   let width = scroll.clientWidth;
   root.watcher = new ResizeObserver(() => { if (scroll.clientWidth !== width) { width = scroll.clientWidth; later(); } });
   root.watcher.observe(scroll);
-  return whenGone(parentElement, () => {
+  return () => {
     root.watcher.disconnect();
     cancelAnimationFrame(root.frame);
-  });
-}
+  };
+});

@@ -1,7 +1,7 @@
 // Typing stays in the browser; 60 ms after the last key the text is sent.
 const WAIT = 60;
 
-export default function ({ data, parentElement, setStateValue }) {
+export default mounted(function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
   let box = root.querySelector("textarea");
   const grow = () => {
@@ -27,5 +27,5 @@ export default function ({ data, parentElement, setStateValue }) {
     clearTimeout(root.timer);
     root.timer = setTimeout(() => setStateValue("typed", { given: data.given, text: box.value }), WAIT);
   };
-  return whenGone(parentElement, () => clearTimeout(root.timer));
-}
+  return () => clearTimeout(root.timer);
+});

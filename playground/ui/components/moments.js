@@ -1,15 +1,15 @@
 /* What the model wrote at each step, and how sure it was of each token of one passage: both follow the cursor. */
 const views = new WeakMap();
 
-export default function ({ data, parentElement }) {
+export default mounted(function ({ data, parentElement }) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = new Moments(parentElement, data)));
   view.update(data);
-  return whenGone(parentElement, () => {
+  return () => {
     views.delete(parentElement);
     view.close();
-  });
-}
+  };
+});
 
 class Moments {
   constructor(parent) {

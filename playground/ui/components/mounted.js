@@ -1,6 +1,15 @@
-// Streamlit calls a component at every change of its data, and sets nothing up or down in between. But where a call is
-// overtaken by a newer one before its script has arrived (a slow machine), it runs what that call gave to clean up after
-// the newer one has drawn. So what a call gives to clean up may only end what has left the page.
-const whenGone = (parentElement, end) => () => {
-  if (!parentElement.isConnected) end();
+// Streamlit calls a component at every change of its data, as soon as the component's script is there; it sets nothing up or
+// down in between. Calls that wait for the script come in any order in Chromium, so that the oldest may come last and would
+// draw what was. But Streamlit cleans up after an overtaken call as soon as that returns: a call draws a moment later, and
+// only if it is still the newest. What it gives to clean up ends what has left the page.
+const ends = new WeakMap();
+const mounted = (draw) => (call) => {
+  const { parentElement } = call;
+  const timer = setTimeout(() => ends.set(parentElement, draw(call)));
+  return () => {
+    clearTimeout(timer);
+    if (parentElement.isConnected) return;
+    ends.get(parentElement)?.();
+    ends.delete(parentElement);
+  };
 };

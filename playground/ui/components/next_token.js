@@ -1,7 +1,7 @@
 // Typing stays in the browser; 80 ms after the last key the text is sent, and the bars that come back glide.
 const WAIT = 80;
 
-export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+export default mounted(function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   let box = root.querySelector("textarea");
   if (!box) {
@@ -45,8 +45,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       send(0);
     };
   });
-  return whenGone(parentElement, () => {
+  return () => {
     clearTimeout(root.timer);
     clearInterval(root.again);
-  });
-}
+  };
+});

@@ -23,7 +23,7 @@ def next_token(
         colour: of the bars.
         note: one line under the bars.
     """
-    answer = component("next_token", "mounted", "text")(
+    answer = component("next_token", "text")(
         key=key,
         data={
             "text": text,

@@ -1,5 +1,5 @@
 // One row a runner; the bars glide from one look to the next.
-export default function ({ data, parentElement }) {
+export default mounted(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   if (root.childElementCount !== data.rows.length) {
     root.setAttribute("role", "img");
@@ -14,4 +14,4 @@ export default function ({ data, parentElement }) {
     track.firstChild.style.width = `${(100 * row.value) / data.most}%`;
     track.firstChild.style.background = row.colour;
   });
-}
+});

@@ -1,5 +1,5 @@
 // PNG and SVG of a plotly chart on the same page: its layers one above the other, without what answers to the mouse.
-export default function ({ data, parentElement }) {
+export default mounted(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   if (root.file === data.file) return;
   root.file = data.file;
@@ -15,4 +15,4 @@ export default function ({ data, parentElement }) {
     });
     return [svgFile(root, layers.join(""), width, height, "sans-serif"), width, height];
   }));
-}
+});

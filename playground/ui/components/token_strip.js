@@ -1,6 +1,6 @@
 // Tokens as boxes. Drawn anew only where the data changed; hover and keyboard stay in the browser.
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default mounted(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const primary = "var(--st-primary-color)";
   let strip = root.querySelector(".strip");
@@ -52,7 +52,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   brush(root, strip, data, setTriggerValue);
   root.querySelector(".buttons").replaceChildren(...(data.file ? saveButtons(data.file, () => drawn(root, strip)) : []));
   if (focused >= 0) strip.querySelectorAll(".token")[focused]?.focus();
-}
+});
 
 /** Dragging from token to token tells the part that was drawn over: [start, end). */
 function brush(root, strip, data, setTriggerValue) {

@@ -8,7 +8,7 @@ const SLIDERS = [
 ];
 const ROWS = 10, POLL = 120, SETTLE = 500;
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default mounted(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = root.ui || (root.ui = build(root, data));
   ui.data = data;
@@ -22,11 +22,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   drawDistribution(ui);
   clearTimeout(ui.poll);
   if (data.working) ui.poll = setTimeout(() => ui.act("poll"), POLL);
-  return whenGone(parentElement, () => {
+  return () => {
     clearTimeout(ui.poll);
     clearTimeout(ui.settle);
-  });
-}
+  };
+});
 
 function floats(base64) {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));

@@ -18,7 +18,7 @@ def writing_box(
         wanted: another number than last time brings the box into sight, ready to be written in; 0 leaves it.
         longest: in characters, as the caller allows; the box cuts only what is four times as long.
     """
-    answer = component("writing_box", "mounted", "text")(
+    answer = component("writing_box", "text")(
         key=key,
         data={
             "text": text,
