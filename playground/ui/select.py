@@ -23,6 +23,7 @@ def select(
 ) -> Any:
     """``st.selectbox`` that stays at its choice."""
     keep(key, options)
+    _tell(key, options, options[index] if index is not None and options else None)
     titles = distinct(options, format_func)
     chosen = st.selectbox(label, options, index, key=key, format_func=titles.__getitem__, **more)
     st.session_state[_before(key)] = chosen
@@ -40,6 +41,7 @@ def select_several(
 ) -> list[Any]:
     """``st.multiselect`` that stays at its choices."""
     keep(key, options)
+    _tell(key, options, list(default))
     titles = distinct(options, format_func)
     first = {} if key in st.session_state else {"default": list(default)}
     chosen = st.multiselect(label, options, key=key, format_func=titles.__getitem__, **first, **more)
@@ -77,6 +79,15 @@ def keep(key: str, options: Collection[Any]) -> bool:
     else:
         del state[key]
     return True
+
+
+def _tell(key: str, options: Collection[Any], first: Any) -> None:
+    """Where what was chosen before is no option any more, ``first`` is written down: the browser, whose box has the same key,
+    would go on to show the old choice while another one is taken.
+    """
+    state = st.session_state
+    if key not in state and _before(key) in state and not _among(state[_before(key)], options):
+        state[key] = first
 
 
 def _among(chosen: Any, options: Collection[Any]) -> bool:
