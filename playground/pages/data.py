@@ -15,7 +15,7 @@ from playground.ui import controls, enough, links, own_text, text_views
 from playground.ui.frame import into_sight, page_title
 from playground.ui.language import t
 from playground.ui.messages import empty, fragment, show, shown_errors
-from playground.ui.text_choice import choose_text
+from playground.ui.text_choice import HUB, choose_text
 
 VIEWS = {
     "sample": "A piece of it",
@@ -45,7 +45,9 @@ def page() -> None:
         if spec is None:
             empty(
                 t("No text yet"),
-                t("Choose one of the texts that come with the app, or bring a file of your own."),
+                t("Type the name of a dataset, or choose one of the texts that come with the app.")
+                if st.session_state.get("data.corpus") == HUB
+                else t("Choose one of the texts that come with the app, or bring a file of your own."),
             )
             return
         prepared = ready(spec)

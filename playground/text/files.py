@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError
-from playground.text import archives
+from playground.text import archives, uploads
 from playground.text.conll import is_tagged
 from playground.text.documents import DOCUMENTS, NOT_READ, open_document
 from playground.text.encodings import decoded, detect, no_encoding, notes_on
@@ -30,6 +30,7 @@ def open_file(spec: DataSpec) -> Source:
         PlaygroundError: when it is missing, empty, not text, of an unknown kind, or lacks a column. What
             is wrong further down is found while reading: ``documents()`` raises it with its place.
     """
+    provenance = _provenance(spec.path)
     spec, told = _as_chosen(spec)
     path = Path(spec.path).expanduser()
     if not path.is_file():
@@ -63,7 +64,7 @@ def open_file(spec: DataSpec) -> Source:
     else:
         raise PlaygroundError(
             f"{path.name}: files ending in {suffix} are not read.",
-            NOT_READ.get(suffix, "Save it as .txt, .csv, .jsonl or .parquet."),
+            NOT_READ.get(suffix, "Save it as .txt, .docx or PDF, or a table as .csv, .jsonl or .parquet."),
         )
     return Source(
         documents=documents,
@@ -71,9 +72,14 @@ def open_file(spec: DataSpec) -> Source:
         fingerprint=fingerprint,
         whole=suffix in PLAIN,
         size=size,
-        provenance=f"From the file {clean(path.name)}.",
+        provenance=provenance,
         notes=notes,
     )
+
+
+def _provenance(path: str) -> str:
+    name = clean(uploads.named(path))
+    return f"Written in the app: “{name}”." if uploads.is_written(path) else f"From the file {name}."
 
 
 def _told_of_tags(path: Path, encoding: str) -> list[str]:
@@ -108,13 +114,13 @@ def open_table(spec: DataSpec) -> Table:
 
 
 def columns(spec: DataSpec) -> list[str]:
-    """The columns of a table, in order, for a page to offer; [] for plain text.
+    """The columns of a table, in order, for a page to offer; [] for plain text, and for the texts of an archive.
 
     Raises:
         PlaygroundError: as ``open_file``.
     """
     path = Path(spec.path).expanduser()
-    if path.suffix.lower() not in KINDS:
+    if path.suffix.lower() not in KINDS or uploads.is_unpacked(path):
         return []
     return list(open_table(spec.replace(text_column=None, source_column=None, target_column=None)).columns)
 

@@ -31,6 +31,7 @@ MOST_FILES = 100_000
 MOST_NOTES = 5
 KEPT, MEMBERS = ".archive", "members.json"  # beside texts of an archive: it, and which of its files are not Unicode
 SHARED = ".shared"  # the mark beside one that was written or taken twice, so that nobody may take it away
+UNPACKED = ".unpacked"  # the mark beside texts of an archive, which holds the archive's name
 WRITTEN = ".written"  # the mark beside a text that was written here, which can be edited
 LEAST, MOST = 50, 2_000_000  # characters of a text that is written
 
@@ -63,9 +64,17 @@ def is_written(path: Path | str) -> bool:
     return (Path(path).parent / WRITTEN).exists()
 
 
+def is_unpacked(path: Path | str) -> bool:
+    """True for the texts of an archive: a table that no person wrote, in Unicode."""
+    return (Path(path).parent / UNPACKED).exists()
+
+
 def named(path: Path | str) -> str:
-    """What a file is called: its name, or the first words of a text that was written here."""
-    return Path(path).stem if is_written(path) else Path(path).name
+    """What a file is called: its name, that of the archive it comes from, or the first words of a text written here."""
+    path = Path(path)
+    if is_unpacked(path):
+        return (path.parent / UNPACKED).read_text(encoding="utf-8")
+    return path.stem if is_written(path) else path.name
 
 
 def folder() -> Path:
@@ -104,7 +113,7 @@ def keep(file: BinaryIO, name: str) -> Upload:
     if suffix not in (*TEXTS, *TABLES, *DOCUMENTS, ".zip", ".log", ""):
         raise PlaygroundError(
             f"{name}: files ending in {suffix} are not read.",
-            NOT_READ.get(suffix, "Save it as .txt, .csv, .jsonl or .parquet."),
+            NOT_READ.get(suffix, "Save it as .txt, .docx or PDF, or a table as .csv, .jsonl or .parquet."),
         )
     with disk_errors(f"keeping {name}"):
         folder().mkdir(parents=True, exist_ok=True)
@@ -123,6 +132,8 @@ def keep(file: BinaryIO, name: str) -> Upload:
             elif suffix not in TABLES:
                 detect(copy)  # a picture named .txt is told now, not when it is read
             upload = _settle(copy, folder() / digest)
+            if suffix == ".zip" and not is_unpacked(upload.path):
+                (upload.path.parent / UNPACKED).write_text(name, encoding="utf-8")
             if not upload.is_new and is_written(upload.path):
                 share(upload.path)
             if guessed and not (upload.path.parent / KEPT).exists():

@@ -36,7 +36,7 @@ def choose_encoding(path: str, key: str = "") -> str | None:
     Raises:
         PlaygroundError: when its beginning is not in the encoding that was chosen, or in none that is known.
     """
-    if Path(path).suffix.lower() in (*DOCUMENTS, *PARQUET) or uploads.is_written(path):
+    if Path(path).suffix.lower() in (*DOCUMENTS, *PARQUET) or uploads.is_written(path) or _is_known(path):
         return None
     is_packed = archives.is_packed(path)
     try:
@@ -61,6 +61,11 @@ def choose_encoding(path: str, key: str = "") -> str | None:
     else:
         show_lines(first_lines(Path(path), encoding or likely[0], SHOWN, WIDTH))
     return encoding
+
+
+def _is_known(path: str) -> bool:
+    """Whether the app wrote the file itself: the texts of an archive in which all are Unicode."""
+    return uploads.is_unpacked(path) and not archives.is_packed(path)
 
 
 def show_lines(shown: list[str]) -> None:

@@ -96,6 +96,24 @@ def test_the_choice_is_handed_to_training(open_docs):
     assert (spec.corpus, spec.tokenizer.vocab_size, spec.max_bytes) == ("python-docs", 512, 100_000)
 
 
+def test_a_dataset_without_a_name_asks_for_one(open_page):
+    app = open_page("data")
+    app.selectbox(key="data.corpus").set_value("hub").run()
+    assert any("Type the name of a dataset" in each.value for each in app.markdown), [each.value for each in app.markdown]
+
+
+def test_texts_of_an_archive_ask_for_no_column_and_no_encoding(open_page):
+    """The table that the app made of them is its own affair."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("one.txt", "The ferry waits for the last bus. " * 200)
+        archive.writestr("two.txt", "The last bus waits for the ferry. " * 200)
+    app = settled(bring(open_page("data", corpus="file"), "harbour.zip", file.getvalue()))
+    assert not app.error and numbers(app)["Documents"] == "2"
+    assert {"Encoding", "Column with the text"}.isdisjoint(each.label for each in app.selectbox)
+    assert app.selectbox(key="data.file").options[0].startswith("harbour.zip · ")
+
+
 def test_a_task_has_its_options(open_page):
     app = settled(open_page("data", corpus="task-addition"))
     digits = app.slider(key="data.option.task-addition.digits")

@@ -38,7 +38,8 @@ def bring_file(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str 
     offered = lambda path: path.suffix.lower() in kinds or (
         path.suffix.lower() in also and (str(path) == state.get(f"{key}.file") or holds_labels(str(path)))
     )
-    kept = {str(each.path): each for each in uploads.uploads() if offered(each.path)}
+    is_table = lambda path: not uploads.is_unpacked(path) or ".txt" in kinds  # texts of an archive are none that somebody wrote
+    kept = {str(each.path): each for each in uploads.uploads() if offered(each.path) and is_table(each.path)}
     if not kept:
         return None
     stay(f"{key}.file", kept)

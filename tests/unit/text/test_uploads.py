@@ -8,9 +8,9 @@ import pytest
 
 from playground.errors import PlaygroundError
 from playground.text import archives
-from playground.text.files import open_file
+from playground.text.files import columns, open_file
 from playground.text.spec import DataSpec
-from playground.text.uploads import keep, safe_name, uploads
+from playground.text.uploads import keep, safe_name, uploads, write
 
 CHINESE = (
     "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚、汉分争，又并入于汉。\n" * 40
@@ -79,7 +79,7 @@ def test_a_table_without_the_chosen_column_is_told():
 def test_a_zip_of_texts_becomes_documents():
     files = {"b/two.txt": CHINESE.encode("gbk"), "a.md": b'first "quoted"\n', "photo.png": b"\x89PNG"}
     upload = keep(zipped(files), "letters.zip")
-    assert upload.name == "letters.jsonl"
+    assert upload.path.name == "letters.jsonl"
     rows = [json.loads(line) for line in upload.path.read_text(encoding="utf-8").splitlines()]
     assert [row["name"] for row in rows] == ["a.md", "b/two.txt"]
     assert [row["text"] for row in rows] == ['first "quoted"\n', CHINESE]
@@ -220,4 +220,26 @@ def test_damage_in_the_chosen_encoding_is_told(home):
 
 def test_an_archive_of_unicode_alone_is_not_kept_twice(home):
     upload = keep(zipped({"a.txt": CHINESE.encode()}), "letters.zip")
-    assert not archives.is_packed(upload.path) and [each.name for each in upload.path.parent.iterdir()] == ["letters.jsonl"]
+    assert not archives.is_packed(upload.path)
+    assert sorted(each.name for each in upload.path.parent.iterdir()) == [".unpacked", "letters.jsonl"]
+
+
+@pytest.mark.parametrize("text", [CHINESE.encode(), CHINESE.encode("gb18030")])
+def test_texts_of_an_archive_are_no_table_that_somebody_wrote(home, text):
+    upload = keep(zipped({"a.txt": text}), "letters.zip")
+    spec = DataSpec("file", path=str(upload.path))
+    assert upload.name == uploads()[0].name == "letters.zip"
+    assert columns(spec) == []
+    assert open_file(spec).provenance == "From the file letters.zip."
+    assert list(open_file(spec).documents()) == [CHINESE]
+
+
+def test_the_same_lines_brought_as_a_table_are_one(home):
+    upload = keep(io.BytesIO(b'{"name": "a", "text": "one"}\n'), "letters.jsonl")
+    assert upload.name == "letters.jsonl" and columns(DataSpec("file", path=str(upload.path))) == ["name", "text"]
+
+
+def test_a_written_text_is_no_file(home):
+    upload = write("The lamp in the window is for the boats. " * 3)
+    told = open_file(DataSpec("file", path=str(upload.path))).provenance
+    assert told == "Written in the app: “The lamp in the window is for the boats…”."
