@@ -19,6 +19,13 @@ def bytes_of(n: float) -> str:
     return f"{n:.0f} B"
 
 
+def share(part: float) -> str:
+    """0.123 → "12%". Never nothing where there is something, nor all where some is left: "< 1%", "> 99%"."""
+    if 0 < part < 0.005:
+        return "< 1%"
+    return "> 99%" if 0.995 <= part < 1 else f"{part:.0%}"
+
+
 def duration(seconds: float) -> str:
     """95 → "1.6 min", in the person's language."""
     units = ((86_400, t("{n} d")), (3600, t("{n} h")), (60, t("{n} min")), (1, t("{n} s")))

@@ -10,7 +10,7 @@ of which it reads two thirds, it still fell at step 800.
 """
 
 from dataclasses import dataclass
-from math import log10
+from math import floor, log10
 
 import streamlit as st
 
@@ -153,9 +153,9 @@ def amounts(text: Estimate, count: int) -> str:
 
 
 def few(value: float) -> str:
-    """A number in two digits: "0.0015", "3.4", "1,200"."""
-    if value < 1e-3:
-        return f"{value:.5f}"
+    """A number in two digits: "0.0000023", "0.0015", "3.4", "1,200"."""
+    if 0 < value < 1e-3:
+        return f"{value:.{1 - floor(log10(value))}f}".rstrip("0")
     return f"{value:.2g}" if value < 10 else f"{float(f'{value:.2g}'):,.0f}"
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from playground.ui.amounts import share
 from playground.ui.components import component
 from playground.ui.diagram import Picture
 from playground.ui.language import t
@@ -40,7 +41,7 @@ def payload(
         "tips": {key: tip.to_dict() for key, tip in picture.tips().items()},
         "figures": figures,
         "parts": [
-            {"name": name, "block": block, "share": size / total, "text": f"{size:,} · {size / total:.0%}"}
+            {"name": name, "block": block, "share": size / total, "text": f"{size:,} · {share(size / total)}"}
             for name, block, size in parts
         ],
         "words": {

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from playground.ui.amounts import share
 from playground.ui.explore.choice import number
 from playground.ui.explore.scene import Scene
 
@@ -45,7 +46,7 @@ def piece(token: str) -> str:
 def likely(scene: Scene, tokens: Any, probabilities: Any) -> str:
     """Tokens with their probabilities, in one line."""
     pieces = scene.tokenizer().pieces([int(token) for token in tokens])
-    return ", ".join(f"{piece(text)} {p:.0%}" for text, p in zip(pieces, probabilities, strict=True))
+    return ", ".join(f"{piece(text)} {share(p)}" for text, p in zip(pieces, probabilities, strict=True))
 
 
 def place_of(scene: Scene, otherwise: int | None = None) -> int:

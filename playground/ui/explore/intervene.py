@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from playground.ui import links
+from playground.ui.amounts import share
 from playground.ui.colours import ABOVE, ACCENT, SPARE
 from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
@@ -375,7 +376,7 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
         )
         st.metric(t("Before"), f"{found.before.mean():.3f}", width="content")
         same = np.mean(found.rows_before.argmax(1)[asked.asked] == found.rows_after.argmax(1)[asked.asked])
-        st.metric(t("First guess the same"), f"{same:.0%}", width="content")
+        st.metric(t("First guess the same"), share(same), width="content")
     tokens = scene.tokenizer().pieces(asked.inputs.tolist())
     deltas = dict(zip(asked.asked.tolist(), (found.after - found.before).tolist(), strict=True))
     shift = 0 if scene.objective == "mlm" else 1  # the answer about the next token is shown on that token

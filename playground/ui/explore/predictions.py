@@ -7,6 +7,7 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
+from playground.ui.amounts import share
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
@@ -70,7 +71,7 @@ def surprise(scene: Scene) -> None:
     with st.container(horizontal=True, gap="large"):
         st.metric(t("Loss of this text"), f"{loss:.3f} " + t("nats a token"), width="content")
         st.metric(t("Perplexity"), f"{np.exp(loss):,.2f}", width="content")
-        st.metric(t("First guess right"), f"{right:.0%}", width="content")
+        st.metric(t("First guess right"), share(right), width="content")
     table = pd.DataFrame(
         {"place": range(len(tokens)), "token": tokens, "p": found.p, "nats": nats, "rank": found.rank + 1}
     )
@@ -205,7 +206,7 @@ def table_at(scene: Scene, found: Any, names: list[str]) -> None:
     rows = [
         {t("After"): names[i]}
         | {
-            str(rank + 1): f"{piece(text)} {p:.0%}"
+            str(rank + 1): f"{piece(text)} {share(p)}"
             for rank, (text, p) in enumerate(
                 zip(pieces(found.top[i, place].tolist()), found.top_p[i, place], strict=True)
             )

@@ -21,6 +21,7 @@ from playground.text.files import columns
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 from playground.text.tables import usual_pair, usual_text
 from playground.ui import links
+from playground.ui.amounts import share as share_of
 from playground.ui.choose import describe, known_runs, speaks
 from playground.ui.controls import control
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
@@ -238,10 +239,10 @@ def show_labelled(spec: LabelledSpec, task: str) -> None:
         if more
         else t("{n:,} labels" if len(counts) != 1 else "1 label", n=len(counts))
     )
-    shown = ", ".join(f"{plain(label)} {count / n:.0%}" for label, count in counts.most_common(8))
+    shown = ", ".join(f"{plain(label)} {share_of(count / n)}" for label, count in counts.most_common(8))
     st.markdown(f"**{said}**: {shown}" + (" …" if len(counts) > 8 else ""))
     frame = pd.DataFrame(rows, columns=[t("Text"), t("Label") if task == "classify" else t("Labels")])
-    st.dataframe(frame, hide_index=True, height=178, key=f"finetune.rows.{task}")
+    st.dataframe(frame, hide_index=True, height=178 if len(rows) > 4 else "auto", key=f"finetune.rows.{task}")
 
 
 def changed(spec: LabelledSpec) -> float:
@@ -265,7 +266,7 @@ def peek(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], C
         label for row in usable for label in ([row.label] if task == "classify" else filter(None, row.tags))
     )
     shown = usable[:: max(1, len(usable) // 20)][:20]
-    told_label = lambda row: row.label if task == "classify" else " ".join(tag or "·" for tag in row.tags)
+    told_label = lambda row: row.label if task == "classify" else " · ".join(tag or "–" for tag in row.tags)
     return [(row.text[:300], told_label(row)[:300]) for row in shown], counts, len(seen) > SAMPLED, notes()
 
 

@@ -12,6 +12,7 @@ from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.text import uploads
 from playground.ui import cached, links
+from playground.ui.amounts import share
 from playground.ui.colours import ARCHITECTURE, BAD, GOOD
 from playground.ui.components.bars import bars
 from playground.ui.components.live_text import live_text
@@ -154,7 +155,7 @@ def tagged(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
     tokens = []
     for (piece, likely), code in zip(found, codes):
         best = sorted(range(len(likely)), key=lambda i: -likely[i])[:3]
-        tip = ", ".join(f"{labeller.labels[i]} {likely[i]:.0%}" for i in best)
+        tip = ", ".join(f"{labeller.labels[i]} {share(likely[i])}" for i in best)
         tokens.append({
             "text": piece, "tip": tip, "value": 0.0 if code == plain_code else float(likely[code]),
             "colour": palette[(code - 1) % len(palette)],

@@ -93,8 +93,10 @@ def test_nothing_written_is_nothing():
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(0.00007, "0.00007"), (0.0015, "0.0015"), (0.14, "0.14"), (3.42, "3.4"), (1190, "1,200"), (27, "27")]
-)
+    ("value", "told"),
+    [(0.0000023456, "0.0000023"), (0.00007, "0.00007"), (0.0001999, "0.0002"), (0.0015, "0.0015"), (0.14, "0.14"),
+     (3.42, "3.4"), (1190, "1,200"), (27, "27")],
+)  # fmt: skip
 def test_numbers_have_two_digits(value, told):
     assert enough.few(value) == told
 
