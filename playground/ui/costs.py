@@ -10,6 +10,7 @@ from playground.runs.store import RunStore
 from playground.ui.amounts import bytes_of, duration, large
 from playground.ui.language import t
 
+OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon + AdamW", "sgd": "SGD"}
 BLOCKS = {
     "token embedding": "embedding",
     "position embedding": "embedding",
@@ -60,7 +61,7 @@ def figures(spec: ModelSpec, training: TrainingSpec) -> list[tuple[str, str, str
                 "{batch} texts of {length} tokens, {optimizer}",
                 batch=training.batch_size,
                 length=spec.context_length,
-                optimizer=training.optimizer,
+                optimizer=OPTIMIZERS[training.optimizer],
             ),
         ),
         (

@@ -209,7 +209,7 @@ def size_row(name: str, found: dict[str, int], costs: dict[str, Any], report: di
     if not costs:
         return row
     cost, whole = costs[name], costs["fp32"]
-    row |= {t("Tokens/s"): round(cost.speed), t("of fp32's speed"): f"{cost.speed / whole.speed:.1f} ×"}
+    row |= {t("Tokens/s"): f"{cost.speed:,.0f}", t("of fp32's speed"): f"{cost.speed / whole.speed:.1f} ×"}
     if cost.right is not None:
         row[t("Right labels") if report.get("task") else t("Wholly right")] = f"{cost.right:.1%}"
     else:
@@ -247,7 +247,7 @@ def graph(run: RunFolder, made: Any) -> None:
             pd.DataFrame(found["ends"], columns=[t("Name"), t("Kind"), t("Type"), t("Shape")]),
             hide_index=True,
             key="export.graph.ends",
-            height=300,
+            height=300 if len(found["ends"]) > 7 else "auto",
         )
     with right:
         st.markdown(f"**{t('Operators')}**")
@@ -255,7 +255,7 @@ def graph(run: RunFolder, made: Any) -> None:
             pd.DataFrame(found["operators"], columns=[t("Operator"), t("How many")]),
             hide_index=True,
             key="export.graph.operators",
-            height=300,
+            height=300 if len(found["operators"]) > 7 else "auto",
         )
     st.markdown(f"**{t('Nodes, in the order in which they run')}**")
     columns = [t("Node"), t("Operator"), t("Inputs"), t("Outputs"), t("Weights"), t("Settings")]

@@ -24,6 +24,7 @@ from playground.ui.choose import name_of
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
+from playground.ui.costs import OPTIMIZERS
 from playground.ui.language import t, told
 from playground.ui.messages import plain, show
 from playground.ui.plan_links import KEEP, began, begun_with
@@ -273,11 +274,10 @@ def more_settings(
 
 
 def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
-    names = {"adamw": "AdamW", "muon": "Muon + AdamW", "sgd": "SGD"}
     shapes = {"cosine": t("cosine"), "linear": t("straight line"), "constant": t("constant")}
     number, slider = st.number_input, st.slider
     return {
-        "optimizer": one_of(t("Optimizer"), names, start.optimizer, f"{place}.optimizer"),
+        "optimizer": one_of(t("Optimizer"), OPTIMIZERS, start.optimizer, f"{place}.optimizer"),
         "schedule": one_of(t("Decay"), shapes, start.schedule, f"{place}.schedule"),
         "warmup_steps": warmup_box(start, f"{place}.warmup"),
         "hold": slider(t("Flat until (share of all steps)"), 0.0, 1.0, start.hold * 1.0, 0.05, key=f"{place}.hold"),

@@ -46,9 +46,10 @@ def draw(runs: list[RunFolder]) -> None:
     best = [(name_of(run), curves_of(run).best) for run in runs]
     told = [t("{name}: best validation loss {loss:.3f}", name=name, loss=found[1]) for name, found in best if found]
     curves("runs.curves", shown, run_panels(), alt="; ".join(told) or t("Training curves."))
-    st.caption(
-        t("The same number of steps is not the same work: look along tokens (the text each has seen) and time, too.")
-    )
+    if len(shown) > 1:
+        st.caption(
+            t("The same number of steps is not the same work: look along tokens (the text each has seen) and time, too.")
+        )
 
 
 def differences(runs: list[RunFolder]) -> None:

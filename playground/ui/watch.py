@@ -244,6 +244,11 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
             else t("It knows parts of the training text by heart: the gap between both losses is {gap:.1f} nats and stays. More "
                    "text, dropout or fewer steps help.", gap=gap.nats)
         )  # fmt: skip
+    if not measured.best:
+        return t(
+            "The line jumps because every step sees other text. Text the model never trains on comes as a dashed one, from the "
+            "first evaluation on."
+        )
     return t(
         "The thin line jumps because every step sees other text; the dashed one with points is text the model "
         "never trains on. While both fall together, it learns what holds for both."

@@ -22,6 +22,14 @@ def test_the_table_lists_every_run(open_page):
     assert table.set_index("name").loc["run 0", "val_loss"] == 2.2
 
 
+def test_one_run_alone_is_compared_with_nothing(open_page):
+    store = emptied()
+    runs = [make_run(store.root.parent, f"run {n}", seed=n).id for n in range(2)]
+    compares = lambda app: any("not the same work" in each.value for each in app.caption)
+    assert not compares(open_page("runs", runs=runs[0]))
+    assert compares(open_page("runs", runs=",".join(runs)))
+
+
 def test_search_narrows_it(open_page):
     store = emptied()
     make_run(store.root.parent, "needle", seed=1)

@@ -63,15 +63,21 @@ def _data(folder: str) -> Any:
     return load_labelled(folder)
 
 
+def gained(here: float, there: float | None) -> dict[str, Any]:
+    """How a metric tells what a share is above another: no arrow up, and no colour, where there is no difference."""
+    if there is None:
+        return {}
+    if not (points := round(100 * (here - there), 1)):
+        return {"delta": t("as good as TF-IDF"), "delta_color": "off", "delta_arrow": "off"}
+    return {"delta": f"{points:+.1f}" + t(" points to TF-IDF")}
+
+
 def figures(run: RunFolder, report: dict[str, Any]) -> None:
     """The test in a row, with a linear model beside it."""
     test, simple = report["test"], baseline_of(run)
     with st.container(horizontal=True):
-        delta = lambda name: (
-            f"{100 * (test[name] - simple[name]):+.1f}" + t(" points to TF-IDF") if simple else None
-        )
-        st.metric(t("Accuracy on the test"), f"{test['accuracy']:.1%}", delta("accuracy"), border=True, height="stretch")
-        st.metric(t("Macro F1 on the test"), f"{test['macro_f1']:.1%}", delta("macro_f1"), border=True, height="stretch")
+        for title, name in ((t("Accuracy on the test"), "accuracy"), (t("Macro F1 on the test"), "macro_f1")):
+            st.metric(title, f"{test[name]:.1%}", border=True, height="stretch", **gained(test[name], simple and simple[name]))
         if simple:
             st.metric(
                 t("TF-IDF and logistic regression"), f"{simple['accuracy']:.1%}", border=True,

@@ -170,6 +170,17 @@ def test_two_curves_that_fall_apart_are_told_as_learning_by_heart(tmp_path):
     assert "by heart" not in notice(None, measured(tmp_path / ".", falling, lambda step: falling(step) + 0.05))
 
 
+def test_no_dashed_line_is_spoken_of_before_there_is_one(tmp_path):
+    """While the first evaluation is still to come, there is one line."""
+    rows = [{"kind": "train", "step": step, "loss": 5.0 - step / 100, "lr": 1.0, "grad_norm": 1.0} for step in range(1, 20)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    curves = RunCurves(RunFolder(tmp_path))
+    curves.update()
+    assert "from the first evaluation on" in notice(None, curves)
+    falling = lambda step: 5 - step / 1000
+    assert "the dashed one with points" in notice(None, measured(tmp_path / ".", falling, falling))
+
+
 def test_two_losses_that_rise_are_told_as_too_high_a_rate(tmp_path):
     up = lambda step: 3 + step / 500
     assert "learning rate may be too high" in notice(None, measured(tmp_path, up, up))
