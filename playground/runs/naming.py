@@ -34,6 +34,9 @@ _DULL = (
 )  # fmt: skip
 """What nobody names a run by; the number of tokens follows from the text and the tokenizer."""
 
+_OF_THE_FILE = ("data.encoding", "data.text_column", "data.source_column", "data.target_column")
+"""How a file is read: another text is not called by that as well."""
+
 
 def is_id(text: str) -> bool:
     """Whether ``text`` can be a run's id: lower-case letters, digits and dashes; never a path."""
@@ -61,8 +64,10 @@ def numbered(name: str, taken: Iterable[str]) -> str:
 
 def difference(config: RunConfig, other: RunConfig, at_most: int = 4) -> str:
     """How ``config`` differs from ``other``: "lstm → gru, lr × 3"; "" when it does not."""
-    new, old = flat(config.to_dict()), flat(other.to_dict())
+    new, old = _settings(config), _settings(other)
     changed = [key for key in {**old, **new} if new.get(key) != old.get(key) and key not in _DULL]
+    if "data.corpus" in changed:
+        changed = [key for key in changed if key != "data.path" and key not in _OF_THE_FILE]
     order = list(LABELS)
     changed.sort(key=lambda key: (order.index(key) if key in order else len(order), key))
     parts = [_change(key, old.get(key), new.get(key)) for key in changed[:at_most]]
@@ -79,8 +84,7 @@ def name_for(config: RunConfig, other: RunConfig | None = None) -> str:
     told = difference(config, other) if other else ""
     if not told:
         architecture = config.model.architecture
-        text = Path(config.data.path).stem if config.data.path else config.data.corpus.rpartition("/")[2]
-        told = f"{config.preset or architecture} on {text}"
+        told = f"{config.preset or architecture} on {_text(config)}"
         told = told.upper() if len(told) < 4 else told
     return told
 
@@ -96,7 +100,18 @@ def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """What may differ, the text by its name: nobody knows it by where it is kept."""
+    return {**flat(config.to_dict()), "data.corpus": _text(config)}
+
+
+def _text(config: RunConfig) -> str:
+    return Path(config.data.path).stem if config.data.path else config.data.corpus.rpartition("/")[2]
+
+
 def _change(key: str, old: Any, new: Any) -> str:
+    if key == "data.path":
+        return f"another “{Path(new or old).stem}”"
     label = LABELS.get(key, key.rpartition(".")[2].replace("_", " "))
     if isinstance(old, bool) or isinstance(new, bool):
         return label if new else f"no {label}"

@@ -84,6 +84,16 @@ def test_without_another_run_it_is_model_and_text(config):
     assert naming.name_for(config.replace(name="another"), config) == "lstm-tiny on python-docs"
 
 
+def test_a_text_of_ones_own_differs_by_its_name_and_never_by_its_place(config):
+    letters = config.replace(data=DataSpec("file", path="/x/uploads/1f/Letters home.csv", text_column="text", encoding="cp1252"))
+    diary = config.replace(data=DataSpec("file", path="/x/uploads/2e/My diary.txt"))
+    newer = config.replace(data=DataSpec("file", path="/x/uploads/3d/My diary.txt"))
+    assert naming.difference(letters, config) == "python-docs → Letters home"
+    assert naming.difference(config, letters) == "Letters home → python-docs"
+    assert naming.difference(diary, letters) == "Letters home → My diary"
+    assert naming.difference(newer, diary) == "another “My diary”"
+
+
 def test_every_pair_of_presets_has_a_name(config):
     for preset in PRESETS.values():
         if "clm" in preset.spec.objectives():
