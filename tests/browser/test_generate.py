@@ -68,9 +68,11 @@ def test_sliders_answer_without_the_server(new_page, trained):
         }}"""
     )
     assert len(set(likeliest)) == 5, "each is there before anybody else could answer"
+    expect(page.locator(".right .caption")).not_to_contain_text("dashed")
     page.get_by_role("slider", name="Top-k").fill("3")
     expect(page.locator(".bars li:not(.gone)")).to_have_count(3)
     expect(page.locator(".bars li.gone.first")).to_have_count(1)
+    expect(page.locator(".right .caption")).to_contain_text("dashed")
     expect(page.locator(".stages")).to_contain_text("3 left")
     page.wait_for_url("**k=3**")
     wait_idle(page)

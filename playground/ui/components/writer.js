@@ -207,6 +207,6 @@ function drawDistribution(ui) {
       element("span", { class: "share" }, gone ? words[gone.name] : percent(after[id])));
     return element("li", { class: `${gone ? "gone" : ""}${first ? " first" : ""}${chosen ? " chosen" : ""}` }, row);
   }));
-  ui.caption.textContent = words.caption;
+  ui.caption.textContent = cut ? words.cut_caption : words.caption;
   ui.bars.dataset.milliseconds = (performance.now() - began).toFixed(2);
 }

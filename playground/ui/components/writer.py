@@ -111,7 +111,8 @@ def words() -> dict[str, str]:
         "top_p_help": t("Keeps the likeliest tokens that together reach this probability."),
         "min_p_help": t("Keeps tokens at least this share as likely as the likeliest."),
         "repetition_penalty_help": t("Makes tokens that are in the text already less likely."),
-        "caption": t(
+        "caption": t("Outline: the model. Filled: after sampling. Click one to use it."),
+        "cut_caption": t(
             "Outline: the model. Filled: after sampling, which cut what is under the dashed line. Click one to use it."
         ),
     }
