@@ -4,7 +4,9 @@
 if (!history.pushState.calm) {
   const push = history.pushState.bind(history), replace = history.replaceState.bind(history);
   const page = ({ pathname }) => pathname.replace(/\/$/, "");
-  const shown = ({ searchParams }) => ["run", "view"].map((name) => searchParams.get(name)).join(" ");
+  const asked = ({ searchParams }, name) => searchParams.get(name);
+  const shown = (address) => ["run", "view"].map((name) => asked(address, name)).join(" ");
+  const toTop = () => document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
   let touched = false;
   for (const kind of ["pointerdown", "keydown"]) {
     addEventListener(kind, ({ target }) => { touched = !target.closest?.("a[href]"); }, true); // a link opens another page
@@ -14,6 +16,16 @@ if (!history.pushState.calm) {
     const step = !address || page(from) !== page(to) || (touched && shown(from) !== shown(to));
     if (step) touched = false;
     (step ? push : replace)(state, title, address);
+    if (step && asked(from, "run") !== asked(to, "run")) toTop(); // another run is looked at from its beginning
   };
+  // A link from a page to itself, as from a run to the plan of a new one: Streamlit draws it and leaves the address.
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.('[data-testid="stPageLink"] a[href]');
+    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const [from, to] = [new URL(location.href), new URL(link.href)];
+    if (page(from) !== page(to) || from.search === to.search) return;
+    push(null, "", to.href);
+    toTop();
+  }, true);
   history.pushState.calm = true;
 }

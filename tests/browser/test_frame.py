@@ -63,6 +63,7 @@ def test_streamlits_own_words_are_chinese_too(new_page):
 def test_quick_clicks_break_nothing(new_page, path):
     """Runs that overtake one another: what Streamlit sends in short, the browser still knows."""
     page = new_page(path)
+    page.locator(".st-key-lang button").nth(1).wait_for()  # its code is the last to come
     for turn in range(80):
         page.evaluate("which => document.querySelectorAll('.st-key-lang button')[which].click()", (turn + 1) % 2)
         page.wait_for_timeout((0, 15, 30, 60, 90, 150, 250, 500)[turn % 8])  # a hand's own pace
@@ -120,6 +121,26 @@ def test_back_leads_to_the_view_that_was_chosen_before(new_page):
     wait_idle(page)
     page.go_back()
     page.wait_for_url("**view=attention**")
+
+
+@pytest.mark.parametrize(
+    "link, address", [("Change the settings and train again", "like"), ("Plan a new run", "preset")]
+)
+def test_from_a_run_to_the_plan_of_another_is_a_step(new_page, trained, link, address):
+    page = new_page("/runs", size=PHONE)
+    page.goto(f"/train?run={trained['clm']}")
+    page.get_by_role("link", name=link).click()
+    heading = page.get_by_role("heading", name="Train", exact=True)
+    heading.wait_for()
+    page.wait_for_url(lambda url: f"{address}=" in url and "run=" not in url)
+    wait_idle(page)
+    expect(heading).to_be_in_viewport()
+    page.reload()
+    heading.wait_for()
+    wait_idle(page)
+    page.go_back()
+    page.wait_for_url(f"**run={trained['clm']}")
+    page.get_by_role("heading", name="small clm").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
