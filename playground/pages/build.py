@@ -58,7 +58,8 @@ def picture() -> None:
     )
     st.caption(
         t(
-            "B: texts side by side, T: tokens of each (S: of the source), at most {n}. Thick lines: what is added or remembered.",
+            "B: texts side by side, T: tokens of each (S: of the source), at most {n:,}. "
+            "Thick lines: what is added or remembered.",
             n=spec.context_length,
         )
     )

@@ -86,7 +86,8 @@ def paces() -> list[Pace]:
 
 def warning(spec: ModelSpec, training: TrainingSpec) -> str:
     """A sentence when training needs more memory than there is; "" when it fits."""
-    need, free = memory(spec, training.batch_size, training.optimizer).training, free_memory()
+    at_once = -(-training.batch_size // training.accumulate)
+    need, free = memory(spec, at_once, training.optimizer).training, free_memory()
     if need <= free:
         return ""
     return t(

@@ -179,7 +179,9 @@ def line(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> str:
     return " ".join(
         (
             t("{amounts}.", amounts=amounts(text, count)),
-            t("The run reads the text about {times} times.", times=few(seen / max(1, text.tokens))),
+            t("The run reads the text about {times} times.", times=times)
+            if (times := few(seen / max(1, text.tokens))) != "1"
+            else t("The run reads the text about once."),
             verdict(text.tokens / count),
         )
     )

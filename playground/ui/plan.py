@@ -18,13 +18,12 @@ from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import RECIPES, recipe, warmup_for
 from playground.training.schedule import lr_curve, never_reached
-from playground.ui import enough, links, plan_links, text_links, workbench
+from playground.ui import costs, enough, links, plan_links, text_links, workbench
 from playground.ui.amounts import duration
 from playground.ui.choose import name_of
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
-from playground.ui.costs import OPTIMIZERS
 from playground.ui.language import t, told
 from playground.ui.messages import plain, show
 from playground.ui.plan_links import KEEP, began, begun_with
@@ -138,7 +137,9 @@ def nearest_preset(spec: ModelSpec) -> str:
 
 def summary(spec: ModelSpec) -> str:
     return t(
-        "{kind}, {layers} layers, {width} channels, context of {context} tokens",
+        "{kind}, {layers} layers, {width:,} channels, context of {context:,} tokens"
+        if spec.n_layers != 1
+        else "{kind}, 1 layer, {width:,} channels, context of {context:,} tokens",
         kind=t(TITLES[spec.architecture]), layers=spec.n_layers, width=spec.d_model, context=spec.context_length,
     )  # fmt: skip
 
@@ -277,7 +278,7 @@ def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     shapes = {"cosine": t("cosine"), "linear": t("straight line"), "constant": t("constant")}
     number, slider = st.number_input, st.slider
     return {
-        "optimizer": one_of(t("Optimizer"), OPTIMIZERS, start.optimizer, f"{place}.optimizer"),
+        "optimizer": one_of(t("Optimizer"), costs.OPTIMIZERS, start.optimizer, f"{place}.optimizer"),
         "schedule": one_of(t("Decay"), shapes, start.schedule, f"{place}.schedule"),
         "warmup_steps": warmup_box(start, f"{place}.warmup"),
         "hold": slider(t("Flat until (share of all steps)"), 0.0, 1.0, start.hold * 1.0, 0.05, key=f"{place}.hold"),
@@ -399,6 +400,9 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
     """What the learning rate will be at every step, and how much text that is."""
     steps, rates = zip(*lr_curve(training), strict=True)
     table = {"step": steps, "tokens": steps, "seconds": steps, "lr": rates}
+    whole = model.replace(vocab_size=data.tokenizer.vocab_size)
+    if warning := costs.warning(whole, training):
+        st.warning(warning, icon=":material/memory:")
     if warning := never_reached(training):
         st.warning(told(warning), icon=":material/trending_up:")
     with st.container(border=True):
@@ -412,14 +416,14 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
             bare=True,
         )  # fmt: skip
         st.caption(
-            t("{steps:,} steps × {batch} sequences × {context} tokens = {total:,} tokens. Warm-up keeps the first large "
+            t("{steps:,} steps × {batch} sequences × {context:,} tokens = {total:,} tokens. Warm-up keeps the first large "
               "gradients from throwing the weights about; the decay lets them settle.",
               steps=training.steps, batch=training.batch_size, context=model.context_length,
               total=training.steps * training.batch_size * model.context_length),
         )  # fmt: skip
         if told_enough := enough.line(model, data, training):
             st.caption(told_enough)
-        guess = expected(model.replace(vocab_size=data.tokenizer.vocab_size), training, measured(RunStore().list()))
+        guess = expected(whole, training, measured(RunStore().list()))
         if guess:
             seconds, like = guess
             st.caption(

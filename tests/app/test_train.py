@@ -54,6 +54,31 @@ def test_nothing_said_is_the_modern_decoder_on_the_python_documentation():
     assert (config.preset, config.data.corpus) == ("modern-tiny", "python-docs")
 
 
+def test_a_model_that_does_not_fit_into_the_memory_is_told_before_it_is_trained(monkeypatch):
+    monkeypatch.setattr("playground.ui.costs.free_memory", lambda: 100_000_000)
+    app = fill(preset="gpt2-tiny")
+    config_of(app)
+    assert not app.warning
+    large = fill(preset="gpt2-small")
+    assert config_of(large).training.batch_size > 1
+    assert any("would end without memory" in each.value for each in large.warning)
+
+
+def test_parts_of_a_batch_need_the_memory_of_a_part(monkeypatch):
+    from playground.ui.costs import warning
+
+    model, whole = PRESETS["gpt2-tiny"].spec, recipe("gpt2-tiny", batch_size=64)
+    monkeypatch.setattr("playground.ui.costs.free_memory", lambda: 100_000_000)
+    assert warning(model, whole) and not warning(model, whole.replace(accumulate=16))
+
+
+def test_one_layer_and_thousands_are_written_so():
+    from playground.ui.plan import summary
+
+    spec = PRESETS["gpt2-tiny"].spec
+    assert summary(spec.replace(n_layers=1, context_length=2048)) == "Decoder, 1 layer, 128 channels, context of 2,048 tokens"
+
+
 def test_what_build_and_data_left_is_taken_up():
     app = fill()
     spec = PRESETS["gpt2-tiny"].spec.replace(n_layers=2)
