@@ -134,7 +134,9 @@ def choose_view(scene: Scene) -> str:
 
 def notes(scene: Scene) -> None:
     """What is not as the person may think: a text cut off, or longer than anything the model was trained on."""
-    if scene.is_cut():
+    if not scene.text and not scene.is_pairs and len(scene.ids()) == 1:
+        st.caption(t("There is no text yet: the model is shown {token} alone. Type some words.", token=f"`{scene.tokens()[0]}`"))
+    elif scene.is_cut():
         st.caption(
             t("The model is shown the first {n:,} tokens of this text.", n=len(scene.ids()))
             + ("" if scene.longest() == LONGEST else " " + t("Its learned positions end there."))

@@ -258,11 +258,13 @@ def show_vocabulary(prepared: Prepared) -> None:
     )
     never = counts.never()
     learnt = max(0, len(counts.pieces) - BASE_SIZE)
-    st.caption(
-        t("{shown:,} tokens shown. The first {base} are special tokens and bytes; {never:,} of the {learnt:,} "
-          "learnt ones never come by themselves: they were steps on the way to longer ones.",
-          shown=len(table), base=BASE_SIZE, never=never, learnt=learnt)
+    shown = t("{shown:,} tokens shown." if len(table) != 1 else "1 token shown.", shown=len(table))
+    bases = t("The first {base} are special tokens and bytes.", base=BASE_SIZE)
+    steps = t(
+        "Of the {learnt:,} that were learnt, {never:,} never come by themselves: they were steps on the way to longer ones.",
+        never=never, learnt=learnt,
     )  # fmt: skip
+    st.caption(" ".join((shown, bases, *([steps] if never else []))))
 
 
 # Other ways to cut it

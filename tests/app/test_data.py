@@ -90,6 +90,13 @@ def test_the_vocabulary_can_be_searched(open_docs):
     assert len(found) and found.str.contains("stat").all()
 
 
+def test_a_single_token_and_letters_that_are_not_learnt_are_told_as_that(open_page, docs):
+    app = settled(open_page("data", corpus="python-docs", tokenizer="char", view="vocabulary"), limit="100 kB")
+    assert not any("0 never come" in each.value for each in app.caption)
+    app.text_input(key="data.find").set_value("Q").run()
+    assert any(each.value.startswith("1 token shown. The first 260 are") for each in app.caption)
+
+
 def test_the_choice_is_handed_to_training(open_docs):
     app = open_docs()
     spec = DataSpec.from_dict(app.session_state["draft.data"])

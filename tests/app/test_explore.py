@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from models.presets import PRESETS
 from playground.training import worker
@@ -194,6 +195,25 @@ def test_an_empty_text_is_no_error(open_page):
             assert not app.exception
 
 
+def test_a_text_of_one_token_is_told_as_one(open_page):
+    captions = lambda text: [each.value for each in open_page("explore", run="bible-decoder", text=text).caption]
+    assert any(each.endswith(" 1 token.") for each in captions(",")) and not any("1 tokens" in each for each in captions(","))
+
+
+def test_without_a_text_it_says_what_the_model_is_shown():
+    def noted(text: str) -> None:
+        from playground.pages.explore import notes
+        from playground.runs import gallery
+        from playground.ui.explore.scene import Scene
+
+        run = gallery.get("bible-decoder")
+        notes(Scene(run, run.checkpoints()[-1], text, ""))
+
+    captions = lambda text: [each.value for each in AppTest.from_function(noted, args=(text,), default_timeout=60).run().caption]
+    assert captions("") == ["There is no text yet: the model is shown `<eos>` alone. Type some words."]
+    assert captions("And God said") == []
+
+
 def test_in_chinese(open_page):
     app = open_page("explore", run="bible-decoder", view="attention", lang="zh")
     assert "探索" in texts(app) and "第 3 层" in texts(app)
@@ -255,7 +275,7 @@ def test_captions_speak_of_what_this_model_has(open_page):
 
 def test_a_short_text_says_why_no_head_has_a_name(open_page):
     short = texts(open_page("explore", run="bible-decoder", view="attention", text="The cat sat on the mat"))
-    assert "Heads have no names here: a text of 10 tokens is too short" in short
+    assert "Heads have no names here: the text is too short" in short
     assert "A head is named where" in texts(open_page("explore", run="bible-decoder", view="attention"))
 
 

@@ -234,8 +234,8 @@ def heads_sentence(scores: Any, lines: bool) -> str:
         return how
     if not scores.is_long_enough:
         return how + " " + t(
-            "Heads have no names here: a text of {n} tokens is too short to tell a habit from chance. Type at least {least}.",
-            n=scores.n, least=LEAST_TOKENS,
+            "Heads have no names here: the text is too short to tell a habit from chance. Type at least {least} tokens.",
+            least=LEAST_TOKENS,
         )  # fmt: skip
     return how + " " + t(
         "A head is named where at least {share:.0%} of its attention does just that, far more than by chance.",

@@ -404,7 +404,8 @@ def beyond(scene: Scene) -> None:
     fig = go.Figure()
     fig.add_scatter(x=list(range(len(losses))), y=losses, mode="lines", name=t("each place"), opacity=0.35,
                     line_color=ARCHITECTURE[scene.architecture], hovertemplate="%{x}: %{y:.3f}<extra></extra>")  # fmt: skip
-    fig.add_scatter(x=np.arange(len(smooth)) + (size - 1) / 2, y=smooth, mode="lines", name=t("mean of {n} places", n=size),
+    fig.add_scatter(x=np.arange(len(smooth)) + (size - 1) / 2, y=smooth, mode="lines",
+                    name=t("mean of {n} places" if size != 1 else "each place", n=size),
                     line={"color": ARCHITECTURE[scene.architecture], "width": 3},
                     hovertemplate="%{y:.3f}<extra></extra>")  # fmt: skip
     fig.add_vline(

@@ -131,9 +131,11 @@ class Scene:
 
     def said(self) -> str:
         """One line: whose numbers these are."""
+        n = len(self.ids())
         return t(
-            "From {run}, step {step:,}, {n:,} tokens.", run=plain(name_of(self.run)), step=self.step, n=len(self.ids())
-        )
+            "From {run}, step {step:,}, {n:,} tokens." if n != 1 else "From {run}, step {step:,}, 1 token.",
+            run=plain(name_of(self.run)), step=self.step, n=n,
+        )  # fmt: skip
 
 
 def coming_out(pieces: list[str]) -> list[str]:
