@@ -108,6 +108,19 @@ def test_the_link_is_shown_from_the_menu_and_without_the_presentation(phone):
     assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
 
 
+def test_the_tools_of_a_table_lie_on_nothing_else(phone):
+    """Where nothing hovers they are always there, above the table."""
+    page = phone("/runs?runs=bible-decoder,bible-encoder")
+    tools, table = page.get_by_test_id("stElementToolbar").first, page.get_by_test_id("stDataFrame").first
+    tools.wait_for()
+    page.get_by_text("Curves", exact=True).first.wait_for()
+    wait_idle(page)
+    above = page.locator("[data-testid=stSelectbox], [data-testid=stMultiSelect]").last.bounding_box()
+    box, under = table.bounding_box(), page.get_by_text("Curves", exact=True).first.bounding_box()
+    assert above["y"] + above["height"] <= tools.bounding_box()["y"]
+    assert box["y"] + box["height"] <= under["y"]
+
+
 def test_a_presentation_on_a_phone_can_be_walked_through_and_left(phone):
     page = phone("/build?present=1")
     go(page, "Runs", "Runs")
