@@ -8,6 +8,7 @@ from playground.runs.config import RunConfig
 from playground.runs.finetuning import LABELLED_TASKS, FineTuneSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
+from playground.text import uploads
 from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec
 from playground.training.tuning import DROPOUT, LR, recipe
@@ -83,10 +84,10 @@ def _check_pairs(tuned: FineTuneSpec, data: DataSpec, objective: str) -> None:
 def name_of(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> str:
     """A name a person would give: the text, from whom, and how."""
     if tuned.labelled:
-        text = tuned.labelled.dataset if tuned.labelled.dataset != "file" else tuned.labelled.path
+        name, path = tuned.labelled.dataset, tuned.labelled.path
     else:
-        text = data.corpus if data.corpus != "file" else data.path
-    text = (text or "").replace("\\", "/").rpartition("/")[2]
+        name, path = data.corpus, data.path
+    text = uploads.named(path) if path else name.rpartition("/")[2]
     if tuned.from_scratch:
         return f"{text}, from scratch"
     share = "" if tuned.labelled is None or tuned.labelled.share == 1 else f", {tuned.labelled.share:.0%} of the labels"

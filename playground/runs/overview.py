@@ -11,6 +11,7 @@ from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.naming import flat
+from playground.text import uploads
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,13 @@ def summaries(runs: Iterable[RunFolder]) -> list[Summary]:
 
 def summary(run: RunFolder) -> Summary:
     about, status = run.about(), run.status()
-    model, data = ModelSpec.from_dict(about["model"]), about["data"]
-    text = (data.get("path") or data["corpus"]).rpartition("/")[2]
+    model = ModelSpec.from_dict(about["model"])
     return Summary(
         id=run.id,
         name=str(about.get("name") or run.id),
         state=status.state,
         architecture=model.architecture,
-        text=text,
+        text=_text(about),
         parameters=sum(parameter_counts(model).values()) if model.vocab_size else None,
         step=status.step,
         steps=status.steps or about["training"]["steps"],
@@ -63,6 +63,13 @@ def summary(run: RunFolder) -> Summary:
         tokens_per_second=status.tokens_per_second,
         created=datetime.fromtimestamp(float(about["created"])) if about.get("created") else None,
     )
+
+
+def _text(about: Mapping[str, Any]) -> str:
+    """What the text is called that a run learns from: the one with the labels, where it learns labels."""
+    labelled = (about.get("finetune") or {}).get("labelled")
+    path, name = (labelled.get("path"), labelled["dataset"]) if labelled else (about["data"].get("path"), about["data"]["corpus"])
+    return uploads.named(path) if path else name.rpartition("/")[2]
 
 
 def matches(summary: Summary, words: str) -> bool:
