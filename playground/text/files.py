@@ -34,8 +34,10 @@ def open_file(spec: DataSpec) -> Source:
     spec, told = _as_chosen(spec)
     path = Path(spec.path).expanduser()
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise PlaygroundError(f"{path} {what}.", "Choose a .txt, .csv, .jsonl or .parquet file.")
+        raise PlaygroundError(
+            f"{path} is a folder." if path.is_dir() else f"{path} does not exist.",
+            "Choose a .txt, .csv, .jsonl or .parquet file.",
+        )
     try:
         size = path.stat().st_size
         fingerprint = _fingerprint(path)

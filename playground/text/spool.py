@@ -123,9 +123,11 @@ class Spool:
         index = np.fromfile(self._index, RECORD)
         hashes, place = np.unique(index["hash"], return_inverse=True)
         if len(hashes) < 2:
-            what = "examples" if self.shape == "pairs" else "documents"
             raise PlaygroundError(
-                f"There are no two different {what}, so none can be kept for validation.", "Add more text."
+                "There are no two different examples, so none can be kept for validation."
+                if self.shape == "pairs"
+                else "There are no two different documents, so none can be kept for validation.",
+                "Add more text.",
             )
         sizes = np.bincount(place, weights=(index["source"] + index["target"]).astype(float))
         room = fraction * sizes.sum() * 1.01

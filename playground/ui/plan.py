@@ -223,7 +223,7 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
         steps = pick(t("Steps"), STEPS, start.steps, f"{place}.steps", "{:,}")
     with st.container(horizontal=True):
         with control("train", "lr"):
-            rate = pick(t("Learning rate"), RATES, start.lr, f"{place}.lr", "{:g}")
+            rate = pick(t("Learning rate"), RATES, start.lr, f"{place}.lr", "{:.3g}")
         with control("train", "batch"):
             batch = pick(t("Batch (sequences a step)"), BATCHES, start.batch_size, f"{place}.batch", "{:,}")
     warmup = warmup_for(model.training, steps)

@@ -72,7 +72,7 @@ def differences(runs: list[RunFolder]) -> None:
     def highlight(row):
         return [STANDS_OUT if value != row.iloc[0] else "" for value in row]
 
-    st.dataframe(table.style.apply(highlight, axis=1), height=min(600, 40 + 36 * len(rows)), key="runs.settings",
+    st.dataframe(table.style.apply(highlight, axis=1), height=600 if len(rows) > 10 else "auto", key="runs.settings",
                  alt=t("Settings of the runs, one a row."))  # fmt: skip
     for config in configs[1:]:
         if told := difference(config, configs[0], at_most=6):

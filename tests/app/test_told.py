@@ -67,6 +67,31 @@ def test_every_error_of_the_core_has_its_chinese_one():
     assert len(raised()) > 200 and not missing, "no Chinese in errors.json for\n" + "\n".join(missing)
 
 
+def test_no_sentence_consists_of_its_values():
+    """What fits every sentence translates none."""
+    assert not [f"{where} {said!r}" for said, where in raised().items() if len(re.sub(r"\{\d+\}", "", said)) <= 3]
+
+
+def test_no_english_word_is_left_in_a_sentence(tmp_path):
+    """Values that are words of the core, not names."""
+    from playground.text.files import open_file
+    from playground.text.prepare import prepare
+    from playground.text.spec import DataSpec
+
+    same = tmp_path / "same.csv"
+    same.write_text("text\n" + "The tide comes in twice a day.\n" * 40)
+    said = []
+    for attempt in (
+        lambda: open_file(DataSpec("file", path=str(tmp_path))),
+        lambda: open_file(DataSpec("file", path=str(tmp_path / "gone.txt"))),
+        lambda: prepare(DataSpec("file", path=str(same))),
+    ):
+        with pytest.raises(PlaygroundError) as error:
+            attempt()
+        said.append(language.told(error.value.message).replace(str(tmp_path), ""))
+    assert said == [" 是文件夹。", "/gone.txt 不存在。", "没有两篇不同的文档，因此无法留出一篇用于验证。"]
+
+
 @pytest.mark.parametrize("english", KNOWN)
 def test_holes_are_kept_and_the_sentence_is_found_again(english):
     holes = re.findall(r"\{\d+\}", english)

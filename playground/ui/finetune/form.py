@@ -413,7 +413,7 @@ def decide(
         steps = pick(t("Steps"), BUDGETS, STEPS[tuned.task], f"finetune.steps.{tuned.task}", "{:,}")
     with st.container(horizontal=True):
         with control("finetune", "lr"):
-            lr = pick(t("Learning rate"), RATES, LR[tuned.method], f"finetune.lr.{tuned.method}", "{:g}")
+            lr = pick(t("Learning rate"), RATES, LR[tuned.method], f"finetune.lr.{tuned.method}", "{:.3g}")
         with control("finetune", "batch"):
             batch = pick(t("Batch (sequences a step)"), BATCHES, 32, "finetune.batch", "{:,}")
     with control("finetune", "seed"):

@@ -127,7 +127,11 @@ def beside(run: RunFolder) -> None:
         })  # fmt: skip
     if len(rows) > 1:
         table = pd.DataFrame(rows)
-        st.dataframe(table, hide_index=True, key="finetune.beside")
+        amount = st.column_config.NumberColumn(format="localized")
+        st.dataframe(
+            table, hide_index=True, key="finetune.beside",
+            column_config=dict.fromkeys((t("Labels used"), t("Trained parameters")), amount),
+        )  # fmt: skip
         st.caption(
             t(
                 "The same text, split and start. “Loss before → after” is on the text learnt before: "
@@ -247,7 +251,7 @@ def by_label(report: dict[str, Any]) -> None:
         }
         for row in report["by_label"]
     ])  # fmt: skip
-    st.dataframe(table, hide_index=True, key="finetune.by_label", height=min(420, 38 + 35 * len(table)))
+    st.dataframe(table, hide_index=True, key="finetune.by_label")
     st.caption(t("Precision: of what it calls so, how much is. Recall: of what is so, how much it finds."))
     downloads("finetune-labels", table=table)
 
