@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, TextIO
@@ -73,7 +74,8 @@ def named(path: Path | str) -> str:
     """What a file is called: its name, that of the archive it comes from, or the first words of a text written here."""
     path = Path(path)
     if is_unpacked(path):
-        return (path.parent / UNPACKED).read_text(encoding="utf-8")
+        with suppress(OSError):  # no page ends for the sake of a name
+            return (path.parent / UNPACKED).read_text(encoding="utf-8", errors="replace") or path.name
     return path.stem if is_written(path) else path.name
 
 

@@ -234,6 +234,13 @@ def test_texts_of_an_archive_are_no_table_that_somebody_wrote(home, text):
     assert list(open_file(spec).documents()) == [CHINESE]
 
 
+@pytest.mark.parametrize(("kept", "shown"), [(b"", "letters.jsonl"), (b"\xff.zip", "\ufffd.zip")])
+def test_a_damaged_name_of_an_archive_ends_nothing(home, kept, shown):
+    upload = keep(zipped({"a.txt": CHINESE.encode()}), "letters.zip")
+    (upload.path.parent / ".unpacked").write_bytes(kept)
+    assert uploads()[0].name == shown
+
+
 def test_the_same_lines_brought_as_a_table_are_one(home):
     upload = keep(io.BytesIO(b'{"name": "a", "text": "one"}\n'), "letters.jsonl")
     assert upload.name == "letters.jsonl" and columns(DataSpec("file", path=str(upload.path))) == ["name", "text"]
