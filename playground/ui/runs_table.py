@@ -69,7 +69,7 @@ def frame(rows: list[Summary], names: dict[str, str]):
             "step": [row.step for row in rows],
             "val_loss": pd.array([row.val_loss for row in rows], dtype="Float64"),
             "loss": pd.array([row.loss for row in rows], dtype="Float64"),
-            "speed": pd.array([row.tokens_per_second for row in rows], dtype="Float64"),
+            "speed": pd.array([row.tokens_per_second for row in rows], dtype="Float64").round(),
             "created": pd.to_datetime([row.created for row in rows]),
         }
     )

@@ -15,11 +15,13 @@ def emptied() -> RunStore:
 def test_the_table_lists_every_run(open_page):
     store = emptied()
     runs = [make_run(store.root.parent, f"run {n}", seed=n) for n in range(3)]
+    runs[1].update_status(tokens_per_second=9178.63)
     app = open_page("runs")
     assert not app.error
     table = app.dataframe[0].value
     assert set(table["name"]) >= {run.name for run in runs}
     assert table.set_index("name").loc["run 0", "val_loss"] == 2.2
+    assert table.set_index("name").loc["run 1", "speed"] == 9179, "tenths of a token say nothing"
 
 
 def test_one_run_alone_is_compared_with_nothing(open_page):
