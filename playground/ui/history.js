@@ -18,13 +18,16 @@ if (!history.pushState.calm) {
     (step ? push : replace)(state, title, address);
     if (step && asked(from, "run") !== asked(to, "run")) toTop(); // another run is looked at from its beginning
   };
-  // A link from a page to itself, as from a run to the plan of a new one: Streamlit draws it and leaves the address.
+  // A link from a page to itself, as from a run to the plan of a new one: Streamlit draws it and leaves the address; one in
+  // the menu it passes over, until the address changes as by "back".
+  const MENU = 'a[data-testid="stTopNavLink"], a[data-testid="stSidebarNavLink"]';
   addEventListener("click", (event) => {
-    const link = event.target.closest?.('[data-testid="stPageLink"] a[href]');
+    const link = event.target.closest?.(`[data-testid="stPageLink"] a[href], ${MENU}`);
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     const [from, to] = [new URL(location.href), new URL(link.href)];
     if (page(from) !== page(to) || from.search === to.search) return;
     push(null, "", to.href);
+    if (link.matches(MENU)) dispatchEvent(new PopStateEvent("popstate"));
     toTop();
   }, true);
   history.pushState.calm = true;

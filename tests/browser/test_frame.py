@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.waiting import PHONE, wait_idle
+from tests.browser.waiting import PHONE, WIDE, wait_idle
 
 CONTRAST = """(button) => {
     const rgba = (text) => text.match(/[\\d.]+/g).map(Number);
@@ -121,6 +121,22 @@ def test_back_leads_to_the_view_that_was_chosen_before(new_page):
     wait_idle(page)
     page.go_back()
     page.wait_for_url("**view=attention**")
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_train_in_the_menu_leads_from_a_run_to_the_plan(new_page, trained, size):
+    page = new_page(f"/train?run={trained['clm']}", size=size)
+    run = page.get_by_role("heading", name="small clm")
+    run.wait_for()
+    if size == PHONE:
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Train", exact=True).first.click()
+    page.get_by_role("heading", name="Train", exact=True).wait_for()
+    page.wait_for_url(lambda url: "run=" not in url)
+    wait_idle(page)
+    page.go_back()
+    page.wait_for_url(f"**run={trained['clm']}**")
+    run.wait_for()
 
 
 @pytest.mark.parametrize(
