@@ -84,10 +84,9 @@ def _check_pairs(tuned: FineTuneSpec, data: DataSpec, objective: str) -> None:
 def name_of(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> str:
     """A name a person would give: the text, from whom, and how."""
     if tuned.labelled:
-        name, path = tuned.labelled.dataset, tuned.labelled.path
+        text = uploads.titled(tuned.labelled.path, tuned.labelled.dataset)
     else:
-        name, path = data.corpus, data.path
-    text = uploads.named(path) if path else name.rpartition("/")[2]
+        text = uploads.titled(data.path, data.corpus)
     if tuned.from_scratch:
         return f"{text}, from scratch"
     share = "" if tuned.labelled is None or tuned.labelled.share == 1 else f", {tuned.labelled.share:.0%} of the labels"

@@ -68,8 +68,9 @@ def summary(run: RunFolder) -> Summary:
 def _text(about: Mapping[str, Any]) -> str:
     """What the text is called that a run learns from: the one with the labels, where it learns labels."""
     labelled = (about.get("finetune") or {}).get("labelled")
-    path, name = (labelled.get("path"), labelled["dataset"]) if labelled else (about["data"].get("path"), about["data"]["corpus"])
-    return uploads.named(path) if path else name.rpartition("/")[2]
+    if labelled:
+        return uploads.titled(labelled.get("path"), labelled["dataset"])
+    return uploads.titled(about["data"].get("path"), about["data"]["corpus"])
 
 
 def matches(summary: Summary, words: str) -> bool:

@@ -79,6 +79,11 @@ def named(path: Path | str) -> str:
     return path.stem if is_written(path) else path.name
 
 
+def titled(path: str | None, corpus: str) -> str:
+    """What a text is called: as its file, or by the last part of the name of a corpus or dataset."""
+    return named(path) if path else corpus.rpartition("/")[2]
+
+
 def folder() -> Path:
     """Where uploads are kept."""
     return home() / "uploads"
