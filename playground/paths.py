@@ -1,23 +1,118 @@
-"""Where the playground keeps what a person makes: runs, prepared data, the queue."""
+"""Where the playground keeps what a person makes, and which of the machine's files it may read: asked here, and nowhere else."""
 
 import os
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from playground.errors import PlaygroundError
 
+PRIVATE = 0o700
+GRANTED = "readable.txt"  # in the home: files that its owner named on the command line, one a line
+READ = "PLAYGROUND_READ"  # folders that may be read besides, as in PATH; for a host with a folder of corpora
+
 
 def home() -> Path:
-    """The folder of everything a person made: ``$PLAYGROUND_HOME``, or ``~/.lm-playground``.
+    """The folder of everything a person made: ``$PLAYGROUND_HOME``, or ``~/.lm-playground``. Nobody else may enter it.
 
     Raises:
         PlaygroundError: when the folder cannot be made.
     """
     root = Path(os.environ.get("PLAYGROUND_HOME") or Path.home() / ".lm-playground").expanduser().absolute()
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     except OSError as error:
         raise PlaygroundError(
             f"The folder {root} cannot be made: {error.strerror}.",
             "Set PLAYGROUND_HOME to a folder you may write to.",
         ) from error
+    _close(str(root))
     return root
+
+
+@lru_cache(maxsize=64)
+def _close(root: str) -> None:
+    """Takes what others may do there, once; homes of earlier versions were open to all."""
+    with suppress(OSError):  # somebody else's: what cannot be written there is told when it is
+        if os.stat(root).st_mode & 0o077:
+            os.chmod(root, PRIVATE)
+
+
+def only_for_me() -> None:
+    """From here on, files and folders that this process makes are its user's alone."""
+    os.umask(0o077)
+
+
+# What may be read
+
+
+def uploads() -> Path:
+    """Where files that people brought are kept."""
+    return home() / "uploads"
+
+
+def is_upload(path: Path | str) -> bool:
+    """Whether a path, wherever links and ``..`` lead, is that of a file that was brought, or of one beside it."""
+    return _inside(_real(path), uploads())
+
+
+def may_read(path: Path | str) -> bool:
+    """Whether a text, table or model at a path may be opened: it was brought, or this home's owner said so.
+
+    The path of a run or a link is anybody's word. Valid are, after links are followed: what is inside the home's uploads; what
+    `grant` was given, as the command line does with each file that is named there; and what is inside the folders of
+    ``$PLAYGROUND_READ``.
+    """
+    real = _real(path)
+    if real is None:
+        return False
+    folders = [Path(each) for each in os.environ.get(READ, "").split(os.pathsep) if each]
+    return _inside(real, uploads()) or any(_inside(real, each) for each in folders) or str(real) in _granted()
+
+
+def readable(path: Path | str) -> Path:
+    """The path, where it may be read. Says the same of a file that is there and of one that is not.
+
+    Raises:
+        PlaygroundError: elsewhere.
+    """
+    if not may_read(path):
+        name = os.path.basename(str(path).replace("\\", "/").rstrip("/"))[:80] or "?"
+        raise PlaygroundError(
+            f"The file {name} is not one that was brought to this app, so it is not read.",
+            "Bring it as a file of your own; or name it on the command line once: python -m playground data allow FILE.",
+        )
+    return Path(path)
+
+
+def grant(path: Path | str) -> Path:
+    """Lets a file of this machine be read from now on: called for what this home's owner names on the command line.
+
+    Returns:
+        The path, absolute, with ``~`` and links followed.
+    """
+    from playground.atomic import write_bytes
+
+    real = Path(path).expanduser().resolve()
+    if not may_read(real) and "\n" not in str(real):
+        write_bytes(home() / GRANTED, os.fsencode("".join(f"{each}\n" for each in [*_granted(), str(real)])))
+    return real
+
+
+def _granted() -> list[str]:
+    try:
+        return os.fsdecode((home() / GRANTED).read_bytes()).split("\n")[:-1]
+    except OSError:
+        return []
+
+
+def _real(path: Path | str) -> Path | None:
+    """Where a path leads; None for one that is not absolute, or cannot be one."""
+    try:
+        return Path(path).resolve() if os.path.isabs(path) else None
+    except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, links in a circle
+        return None
+
+
+def _inside(real: Path | None, folder: Path) -> bool:
+    return real is not None and real != folder.resolve() and real.is_relative_to(folder.resolve())
