@@ -19,6 +19,31 @@ OPTIMIZERS = ("adamw", "muon", "sgd")
 SCHEDULES = ("cosine", "linear", "constant")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+NUMBERS = {
+    "steps": (1, 10_000_000),
+    "batch_size": (1, 1_000_000),
+    "accumulate": (1, 1_000_000),
+    "lr": (0, 100),
+    "muon_lr": (0, 100),
+    "beta1": (0, 0.99999),
+    "beta2": (0, 0.99999),
+    "momentum": (0, 0.99999),
+    "weight_decay": (0, 10),
+    "warmup_steps": (0, 10_000_000),
+    "hold": (0, 1),
+    "final_lr": (0, 1),
+    "grad_clip": (0, 1e9),
+    "mask_rate": (0.01, 0.95),
+    "eval_every": (1, 10_000_000),
+    "eval_batches": (1, 100_000),
+    "early_stop": (0, 10_000),
+    "sample_every": (0, 10_000_000),
+    "sample_tokens": (1, 100_000),
+    "checkpoint_seconds": (0, 1e6),
+    "threads": (0, 1024),
+    "seed": (0, 2**31 - 1),
+}
+"""The least and the most that each number of a TrainingSpec can be."""
 
 
 @dataclass(frozen=True)
@@ -88,30 +113,7 @@ class TrainingSpec:
                 raise SpecError(f"{name} cannot be {value!r}.", f"Choose one of: {', '.join(allowed)}.")
 
     def _check_numbers(self) -> None:
-        for name, low, high in (
-            ("steps", 1, 10_000_000),
-            ("batch_size", 1, 1_000_000),
-            ("accumulate", 1, 1_000_000),
-            ("lr", 0, 100),
-            ("muon_lr", 0, 100),
-            ("beta1", 0, 0.99999),
-            ("beta2", 0, 0.99999),
-            ("momentum", 0, 0.99999),
-            ("weight_decay", 0, 10),
-            ("warmup_steps", 0, 10_000_000),
-            ("hold", 0, 1),
-            ("final_lr", 0, 1),
-            ("grad_clip", 0, 1e9),
-            ("mask_rate", 0.01, 0.95),
-            ("eval_every", 1, 10_000_000),
-            ("eval_batches", 1, 100_000),
-            ("early_stop", 0, 10_000),
-            ("sample_every", 0, 10_000_000),
-            ("sample_tokens", 1, 100_000),
-            ("checkpoint_seconds", 0, 1e6),
-            ("threads", 0, 1024),
-            ("seed", 0, 2**31 - 1),
-        ):
+        for name, (low, high) in NUMBERS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise SpecError(f"{name} must be a number, not {value!r}.")
