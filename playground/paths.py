@@ -45,6 +45,8 @@ def only_for_me() -> None:
 
 # What may be read
 
+_for_once: set[str] = set()
+
 
 def uploads() -> Path:
     """Where files that people brought are kept."""
@@ -67,7 +69,7 @@ def may_read(path: Path | str) -> bool:
     if real is None:
         return False
     folders = [Path(each) for each in os.environ.get(READ, "").split(os.pathsep) if each]
-    return _inside(real, uploads()) or any(_inside(real, each) for each in folders) or str(real) in _granted()
+    return _inside(real, uploads()) or any(_inside(real, each) for each in folders) or str(real) in (*_for_once, *_granted())
 
 
 def readable(path: Path | str) -> Path:
@@ -78,6 +80,11 @@ def readable(path: Path | str) -> Path:
     """
     if not may_read(path):
         name = os.path.basename(str(path).replace("\\", "/").rstrip("/"))[:80] or "?"
+        if not os.path.isabs(path):  # of a run that came from elsewhere
+            raise PlaygroundError(
+                f"The text {name} is not on this machine: it stayed where its run was made.",
+                "Bring it as a file of your own, and choose it.",
+            )
         raise PlaygroundError(
             f"The file {name} is not one that was brought to this app, so it is not read.",
             "Bring it as a file of your own; or name it on the command line once: python -m playground data allow FILE.",
@@ -85,8 +92,11 @@ def readable(path: Path | str) -> Path:
     return Path(path)
 
 
-def grant(path: Path | str) -> Path:
-    """Lets a file of this machine be read from now on: called for what this home's owner names on the command line.
+def grant(path: Path | str, once: bool = False) -> Path:
+    """Lets a file of this machine be read: called for what this home's owner names on the command line.
+
+    Args:
+        once: by this process alone; else by all of this home, from now on, such as the one that trains.
 
     Returns:
         The path, absolute, with ``~`` and links followed.
@@ -94,7 +104,9 @@ def grant(path: Path | str) -> Path:
     from playground.atomic import write_bytes
 
     real = Path(path).expanduser().resolve()
-    if not may_read(real) and "\n" not in str(real):
+    if once:
+        _for_once.add(str(real))
+    elif not may_read(real) and "\n" not in str(real):
         write_bytes(home() / GRANTED, os.fsencode("".join(f"{each}\n" for each in [*_granted(), str(real)])))
     return real
 

@@ -1,15 +1,22 @@
 """``python -m playground data`` and ``presets``: what there is to choose from."""
 
 import argparse
+from pathlib import Path
 
 from models.costs import parameter_counts
 from models.presets import PRESETS
+from playground.errors import PlaygroundError
+from playground.paths import grant
 from playground.text.corpora import CORPORA
 
 
 def add(commands) -> None:
     data = commands.add_parser("data", help="list the corpora and tasks that need no internet")
     data.set_defaults(run=list_data)
+    actions = data.add_subparsers(metavar="ACTION")
+    allow = actions.add_parser("allow", help="let runs of your home read a file of this machine, also one that came with a run")
+    allow.add_argument("path", metavar="FILE")
+    allow.set_defaults(run=allow_file)
     presets = commands.add_parser("presets", help="list the model presets with their sizes")
     presets.add_argument(
         "--vocab-size", type=int, default=1024, help="tokens in the vocabulary (default 1024)"
@@ -23,6 +30,12 @@ def list_data(options: argparse.Namespace) -> None:
         print(f"{name:{width}}  {corpus.title} ({corpus.language}; {corpus.licence})")
         for option in corpus.options:
             print(f"{'':{width}}    --option {option.name}={option.default}  {option.title}")
+
+
+def allow_file(options: argparse.Namespace) -> None:
+    if not Path(options.path).expanduser().is_file():
+        raise PlaygroundError(f"There is no file {options.path}.")
+    print(f"Runs may read {grant(options.path)} now.")
 
 
 def list_presets(options: argparse.Namespace) -> None:

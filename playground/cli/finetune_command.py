@@ -10,6 +10,7 @@ from models.spec import ModelSpec, SpecError
 from playground.cli.settings import check_once, check_own, check_read, given, parse_settings
 from playground.cli.train_command import data_from, detach, train_each
 from playground.errors import PlaygroundError
+from playground.paths import grant
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import LABELLED_TASKS, METHODS, TASKS, FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
@@ -165,6 +166,7 @@ def _labelled(options: argparse.Namespace) -> LabelledSpec:
             raise SpecError(f"{options.data} has no columns to choose.", f"Leave out {', '.join(unread)}.")
         return LabelledSpec(options.data, **share)
     if Path(options.data).expanduser().is_file():
+        grant(options.data)
         return LabelledSpec("file", path=str(Path(options.data).expanduser().absolute()), **columns, **share)
     raise PlaygroundError(
         f"{options.data[:200]!r} is neither labelled text nor a file here.",

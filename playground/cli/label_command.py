@@ -9,6 +9,7 @@ from playground.cli import engine
 from playground.cli.progress import tell_notes
 from playground.cli.settings import given
 from playground.errors import PlaygroundError
+from playground.paths import grant
 from playground.runs.store import RunStore
 from playground.text.encodings import check_encoding
 
@@ -41,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
     if options.text is not None:
         label(labeller, options.text)
     else:
-        label_file(labeller, Path(options.what).expanduser(), options)
+        grant(options.what, once=True)
+        label_file(labeller, Path(options.what).expanduser().absolute(), options)
     print(f"[labelled by {labeller.ran_by}]", file=sys.stderr)
     return 0
 

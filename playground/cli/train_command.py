@@ -11,6 +11,7 @@ from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.cli.settings import check_once, check_own, check_read, given, loose, parse_settings
 from playground.errors import PlaygroundError
+from playground.paths import grant
 from playground.runs.branch import branch
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
@@ -278,6 +279,7 @@ def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
     if name in CORPORA or name.startswith("hf:"):
         source = {"corpus": name}
     elif path := _file(name):
+        grant(path)
         source = {"corpus": "file", "path": str(path)}
     else:
         raise PlaygroundError(

@@ -267,7 +267,7 @@ class _Texts:
 
 
 def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
-    place = Path(path).expanduser()
+    place = Path(path)
     if not is_table(path, encoding):
         from playground.text.documents import DOCUMENTS, NOT_READ, OTHERS
         from playground.text.encodings import detect, lines, notes_on

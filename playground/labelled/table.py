@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.labelled.rows import Labelled, Tagged
+from playground.paths import readable
 from playground.runs.finetuning import LabelledSpec
 from playground.text import cells, files, tables
 from playground.text.cells import spaced
@@ -37,7 +38,7 @@ LABEL_NAMES = (
 
 def is_table(path: str, encoding: str | None = None) -> bool:
     """Whether a file holds rows with columns: by its ending, or as plain text with words and tags, or labels and texts."""
-    place = Path(path).expanduser()
+    place = readable(path)
     if place.suffix.lower() in KINDS:
         return True
     if place.suffix.lower() not in files.PLAIN or not place.is_file() or not place.stat().st_size:
@@ -53,7 +54,7 @@ def table_of(path: str, encoding: str | None = None) -> Table:
         PlaygroundError: when it is missing, empty, no text, or no table.
     """
     spec = DataSpec("file", path=path, encoding=encoding)
-    place = Path(path).expanduser()
+    place = Path(path)
     if not is_table(path, encoding):
         files.open_file(spec)  # says what is wrong with a file that is missing, empty or binary
         raise PlaygroundError(

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from playground.atomic import disk_errors
+from playground.paths import is_upload
 from playground.text.encodings import CHUNK
 from playground.text.uploads import KEPT, MEMBERS, unpack
 
@@ -21,7 +22,7 @@ NOTES = ".notes.json"
 
 def is_packed(path: Path | str) -> bool:
     """Whether a file holds the texts of an archive, some of which are not Unicode."""
-    return (Path(path).parent / KEPT / MEMBERS).is_file()
+    return is_upload(path) and (Path(path).parent / KEPT / MEMBERS).is_file()
 
 
 def guessed(path: Path | str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.errors import PlaygroundError
+from playground.paths import readable
 from playground.text import archives, uploads
 from playground.text.conll import is_tagged
 from playground.text.documents import DOCUMENTS, NOT_READ, open_document
@@ -27,12 +28,13 @@ def open_file(spec: DataSpec) -> Source:
     """A file as a source. Plain text is one long text; a table gives a document or a pair for each row.
 
     Raises:
-        PlaygroundError: when it is missing, empty, not text, of an unknown kind, or lacks a column. What
+        PlaygroundError: when it may not be read, is missing, empty, not text, of an unknown kind, or lacks a column. What
             is wrong further down is found while reading: ``documents()`` raises it with its place.
     """
+    readable(spec.path)
     provenance = _provenance(spec.path)
     spec, told = _as_chosen(spec)
-    path = Path(spec.path).expanduser()
+    path = Path(spec.path)
     if not path.is_file():
         raise PlaygroundError(
             f"{path} is a folder." if path.is_dir() else f"{path} does not exist.",
@@ -96,7 +98,7 @@ def _told_of_tags(path: Path, encoding: str) -> list[str]:
 
 def _as_chosen(spec: DataSpec) -> tuple[DataSpec, list[str]]:
     """The spec of the texts of an archive in the encoding that was chosen for them, with what is to be told; others stay."""
-    path = Path(spec.path).expanduser()
+    path = readable(spec.path)
     read = archives.reading(path, spec.encoding)
     return (spec, []) if read == path else (spec.replace(path=str(read), encoding=None), archives.notes_on(read))
 
@@ -108,7 +110,7 @@ def open_table(spec: DataSpec) -> Table:
         PlaygroundError: as ``open_file``.
     """
     spec, _ = _as_chosen(spec)
-    path = Path(spec.path).expanduser()
+    path = Path(spec.path)
     if not path.is_file() or not path.stat().st_size:
         open_file(spec)
     wanted = (spec.source_column, spec.target_column) if spec.reads_pairs else (spec.text_column,)
@@ -121,7 +123,7 @@ def columns(spec: DataSpec) -> list[str]:
     Raises:
         PlaygroundError: as ``open_file``.
     """
-    path = Path(spec.path).expanduser()
+    path = readable(spec.path)
     if path.suffix.lower() not in KINDS or uploads.is_unpacked(path):
         return []
     return list(open_table(spec.replace(text_column=None, source_column=None, target_column=None)).columns)

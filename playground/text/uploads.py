@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, TextIO
 
+from playground import paths
 from playground.atomic import disk_errors, is_damaged_zip
 from playground.errors import PlaygroundError
-from playground.paths import home
 from playground.text import conll
 from playground.text.documents import DOCUMENTS, NOT_READ, Reading, check
 from playground.text.encodings import decoded, detect, notes_on
@@ -62,12 +62,12 @@ class Upload:
 
 def is_written(path: Path | str) -> bool:
     """True for a text that was written or pasted in the app."""
-    return (Path(path).parent / WRITTEN).exists()
+    return paths.is_upload(path) and (Path(path).parent / WRITTEN).exists()
 
 
 def is_unpacked(path: Path | str) -> bool:
     """True for the texts of an archive: a table that no person wrote, in Unicode."""
-    return (Path(path).parent / UNPACKED).exists()
+    return paths.is_upload(path) and (Path(path).parent / UNPACKED).exists()
 
 
 def named(path: Path | str) -> str:
@@ -86,7 +86,7 @@ def titled(path: str | None, corpus: str) -> str:
 
 def folder() -> Path:
     """Where uploads are kept."""
-    return home() / "uploads"
+    return paths.uploads()
 
 
 def uploads() -> list[Upload]:
