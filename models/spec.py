@@ -40,12 +40,15 @@ class SpecError(ValueError):
     Attributes:
         message: what is wrong.
         hint: what to do about it; may be empty.
+
+    Both are shortened to 1,500 characters: they hold what somebody typed or a file brought.
     """
 
     def __init__(self, message: str, hint: str = ""):
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = (
+            text if len(text) <= 1500 else f"{text[:1120]} … {text[-375:]}" for text in (message, hint)
+        )
+        super().__init__(self.message)
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class ModelSpec:
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = [str(name) for name in data if name not in known]
         if unknown:
-            close = [match for name in unknown for match in difflib.get_close_matches(name, known, n=1)]
+            close = [match for name in unknown[:10] for match in difflib.get_close_matches(name[:100], known, n=1)]
             hint = (f"Did you mean {', '.join(close)}? " if close else "") + f"Known are {', '.join(known)}."
             raise SpecError(f"A model has no setting called {', '.join(unknown)}.", hint)
         if "architecture" not in data:
@@ -151,7 +154,7 @@ def _check_types(spec: ModelSpec) -> None:
     for name, choices in _CHOICES.items():
         value = getattr(spec, name)
         if value not in choices:
-            close = difflib.get_close_matches(str(value), choices, n=1)
+            close = difflib.get_close_matches(str(value)[:100], choices, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(choices)}."
             raise SpecError(f"{value!r} is not a choice for {name}; known are {', '.join(choices)}.", hint)
     for name in _FLAGS:

@@ -1,7 +1,13 @@
 """The one kind of error that a person can cause: said in a sentence, with a way out."""
 
 import difflib
+import itertools
 from collections.abc import Iterable
+
+LONGEST = 1500
+"""Characters of a sentence that somebody reads."""
+NAME = 100
+"""Characters of a name that somebody mistyped."""
 
 
 class PlaygroundError(Exception):
@@ -10,15 +16,25 @@ class PlaygroundError(Exception):
     Args:
         message: what is wrong, in one sentence.
         hint: what to do about it, in one sentence; may be empty.
+
+    Both hold what somebody typed or a file brought, so both are shortened to what can be read.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = shortened(message)
+        self.hint = shortened(hint)
+        super().__init__(self.message)
 
     def __reduce__(self):
         return type(self), (self.message, self.hint)
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """A text of at most so many characters: of a longer one the beginning and the end, with " … " between them."""
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end - 3]} … {text[-end:]}"
 
 
 def plain(value: float) -> str:
@@ -28,7 +44,12 @@ def plain(value: float) -> str:
 
 
 def meant(names: Iterable[str], known: Iterable[str]) -> str:
-    """Which of the known names a mistyped one is near, as the beginning of a hint; "" where there is none."""
-    known = list(known)
-    close = dict.fromkeys(match for name in names for match in difflib.get_close_matches(str(name), known, n=1))
+    """Which of the known names a mistyped one is near, as the beginning of a hint; "" where there is none.
+
+    Only names as people type them are compared, ten with a thousand: the time grows with their product, and a
+    table of a stranger may have any number of columns, of any length.
+    """
+    typed = [str(name)[:NAME] for name in itertools.islice(names, 10)]
+    known = [name for name in itertools.islice(known, 1000) if len(name) <= NAME]
+    close = dict.fromkeys(match for name in typed for match in difflib.get_close_matches(name, known, n=1))
     return f"Did you mean {', '.join(close)}? " if close else ""

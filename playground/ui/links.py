@@ -7,6 +7,8 @@ import streamlit as st
 
 KEPT = ("lang", "present", "hide")
 """What stays in the address whichever page is opened."""
+MOST = 50_000
+"""Characters of one parameter; browsers and servers take addresses of about that length."""
 UNKNOWN = object()
 
 
@@ -59,8 +61,13 @@ def address(params: dict[str, Any]) -> dict[str, str]:
 
 
 def param(name: str, default: str = "") -> str:
-    """A parameter of this page's address."""
-    return st.query_params.get(name, default)
+    """A parameter of this page's address, without what is longer than an address can be."""
+    return st.query_params.get(name, default)[:MOST]
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a part of an address is; None where it is none ("²" is none) or no number of ours."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
 def remember(**params: Any) -> None:

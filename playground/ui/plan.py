@@ -18,8 +18,9 @@ from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import RECIPES, recipe, warmup_for
 from playground.training.schedule import lr_curve, never_reached
-from playground.ui import costs, enough, links, plan_links, text_links, workbench
+from playground.ui import bounds, costs, enough, links, plan_links, text_links, workbench
 from playground.ui.amounts import duration
+from playground.ui.bounds import number, pick
 from playground.ui.choose import name_of
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.curves import Panel, Series, curves
@@ -75,7 +76,7 @@ def base_config() -> RunConfig | None:
               "shape stays.", name=plain(name_of(run)), step=step or run.status().step),
             icon=":material/fork_right:",
         )  # fmt: skip
-        return branch.branch(run, int(step) if step.isdigit() else None)
+        return branch.branch(run, links.whole(step))
     if wanted := links.param("like"):
         return RunStore().get(wanted).config().replace(parent=None)
     return None
@@ -231,7 +232,8 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
     changes["warmup_steps"] = told.get("warmup_steps", warmup)
     if start.optimizer == "muon":
         before = model.training
-        changes["muon_lr"] = before.muon_lr * rate / before.lr if before.lr else before.muon_lr
+        scaled = before.muon_lr * rate / before.lr if before.lr else before.muon_lr
+        changes["muon_lr"] = bounds.within(scaled, "muon_lr")
     keep = len(model.training.keep_steps) or kept_by_default(model.value, data)
     watched = often(model.training.replace(steps=steps))
     with control("train", "more"):
@@ -263,9 +265,8 @@ def more_settings(
         with two:
             changes |= watching_settings(start, place, watched)
             if start.objective == "mlm":
-                changes["mask_rate"] = st.slider(
-                    t("Share of tokens hidden"), 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask"
-                )
+                hidden = t("Share of tokens hidden")
+                changes["mask_rate"] = bounds.slider(hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask")
             elif data.corpus in CORPORA and CORPORA[data.corpus].kind != "text" and model.architecture != "encoder-decoder":
                 changes["loss_on"] = st.segmented_control(
                     t("The loss counts"), ["all", "answer"], default=start.loss_on, required=True, key=f"{place}.loss_on",
@@ -276,20 +277,18 @@ def more_settings(
 
 def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     shapes = {"cosine": t("cosine"), "linear": t("straight line"), "constant": t("constant")}
-    number, slider = st.number_input, st.slider
+    slider = bounds.slider
     return {
         "optimizer": one_of(t("Optimizer"), costs.OPTIMIZERS, start.optimizer, f"{place}.optimizer"),
         "schedule": one_of(t("Decay"), shapes, start.schedule, f"{place}.schedule"),
         "warmup_steps": warmup_box(start, f"{place}.warmup"),
-        "hold": slider(t("Flat until (share of all steps)"), 0.0, 1.0, start.hold * 1.0, 0.05, key=f"{place}.hold"),
-        "final_lr": slider(
-            t("Learning rate at the end (share)"), 0.0, 1.0, start.final_lr * 1.0, 0.01, key=f"{place}.final"
+        "hold": slider(t("Flat until (share of all steps)"), 0.0, 1.0, start.hold, 0.05, key=f"{place}.hold"),
+        "final_lr": slider(t("Learning rate at the end (share)"), 0.0, 1.0, start.final_lr, 0.01, key=f"{place}.final"),
+        "weight_decay": number(t("Weight decay"), start, "weight_decay", 0.01, key=f"{place}.decay"),
+        "accumulate": number(
+            t("Micro-batches a step"), start, "accumulate", most=start.batch_size, key=f"{place}.pieces"
         ),
-        "weight_decay": number(t("Weight decay"), 0.0, 10.0, start.weight_decay * 1.0, 0.01, key=f"{place}.decay"),
-        "accumulate": number(t("Micro-batches a step"), 1, start.batch_size, start.accumulate, key=f"{place}.pieces"),
-        "grad_clip": number(
-            t("Clip gradients at norm (0: off)"), 0.0, 1e6, start.grad_clip * 1.0, 0.5, key=f"{place}.clip"
-        ),
+        "grad_clip": number(t("Clip gradients at norm (0: off)"), start, "grad_clip", 0.5, key=f"{place}.clip"),
     }
 
 
@@ -299,24 +298,19 @@ def warmup_box(start: TrainingSpec, key: str) -> int:
     if st.session_state.get(key) in (None, st.session_state.get(usual)):
         st.session_state[key] = start.warmup_steps
     st.session_state[usual] = start.warmup_steps
-    return st.number_input(t("Warm-up (steps)"), 0, 100_000, step=10, key=key)
+    return st.number_input(t("Warm-up (steps)"), *bounds.of_training("warmup_steps"), step=10, key=key)
 
 
 def optimizer_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     """What the chosen optimizer has besides; SGD and Muon look back by momentum, Adam by two averages."""
-    number, changes = st.number_input, {}
+    changes = {}
     if start.optimizer != "adamw":
-        changes["momentum"] = number(
-            t("Momentum"), 0.0, 0.999, start.momentum * 1.0, 0.01, format="%.3f", key=f"{place}.momentum"
-        )
+        changes["momentum"] = number(t("Momentum"), start, "momentum", 0.01, key=f"{place}.momentum")
     if start.optimizer != "sgd":
         told = t("Share of the old average kept: of gradients (β₁), of their squares (β₂)")
         with st.container(horizontal=True):
             for name, label in (("beta1", "Adam β₁"), ("beta2", "Adam β₂")):
-                value = getattr(start, name) * 1.0
-                changes[name] = number(
-                    label, 0.0, 0.9999, value, 0.01, format="%.4f", key=f"{place}.{name}", help=told
-                )
+                changes[name] = number(label, start, name, 0.01, key=f"{place}.{name}", help=told)
     return changes
 
 
@@ -328,9 +322,7 @@ def machine_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
         "device": one_of(t("Device"), {name: name for name in DEVICES}, start.device, f"{place}.device"),
         "dtype": one_of(t("Numbers in the forward pass"), kinds, start.dtype, f"{place}.dtype"),
         "compile": one_of(t("Compile the model first"), ways, start.compile, f"{place}.compile"),
-        "threads": st.number_input(
-            t("CPU threads (0: all cores)"), 0, 256, start.threads, key=f"{place}.threads"
-        ),
+        "threads": number(t("CPU threads (0: all cores)"), start, "threads", key=f"{place}.threads"),
     }
 
 
@@ -348,12 +340,11 @@ def watching_settings(start: TrainingSpec, place: str, watched: dict[str, Any]) 
         "eval_every": pick(t("Evaluate every (steps)"), EVERY, evaluate, f"{own}.eval", "{:,}"),
         "sample_every": pick(t("Write a sample every (steps)"), EVERY, sample, f"{own}.sample", "{:,}"),
         "sample_prompt": st.text_input(t("The sample begins with"), start.sample_prompt, key=f"{place}.prompt"),
-        "early_stop": st.number_input(
-            t("Stop early after so many evaluations without progress (0: never)"), 0, 1000, start.early_stop,
-            key=f"{place}.early",
+        "early_stop": number(
+            t("Stop early after so many evaluations without progress (0: never)"), start, "early_stop", key=f"{place}.early"
         ),
         "keep_steps": kept(start, own, watched[KEEP]),
-        "seed": st.number_input(t("Seed"), 0, 2**31 - 1, start.seed, key=f"{place}.seed"),
+        "seed": number(t("Seed"), start, "seed", key=f"{place}.seed"),
         **machine_settings(start, place),
     }  # fmt: skip
 
@@ -367,7 +358,7 @@ def kept_by_default(model: ModelSpec, data: DataSpec) -> int:
 def kept(start: TrainingSpec, place: str, usual: int) -> tuple[int, ...]:
     """The steps whose weights stay for good, closer together at the beginning, where most is learned."""
     told, own = t("Weights kept along the way, to look back at and to branch from"), start.keep_steps
-    count = st.slider(told, 0, 20, usual, key=f"{place}.kept")
+    count = bounds.slider(told, 0, 20, usual, 1, key=f"{place}.kept")
     if count == len(own) and own and own[-1] <= start.steps:
         return own
     return tuple(sorted({round(start.steps * (n / count) ** 2) for n in range(1, count + 1)}))
@@ -375,12 +366,6 @@ def kept(start: TrainingSpec, place: str, usual: int) -> tuple[int, ...]:
 
 def one_of(label: str, names: dict[str, str], value: str, key: str) -> str:
     return select(label, list(names), list(names).index(value), key=key, format_func=names.get)
-
-
-def pick(label: str, options: list, value: Any, key: str, form: str) -> Any:
-    """A slider over sensible values, the recipe's own among them."""
-    values = sorted({*options, value})
-    return st.select_slider(label, values, value=value, key=key, format_func=form.format)
 
 
 def choose_name(config: RunConfig, base: RunConfig | None) -> str:

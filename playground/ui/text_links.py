@@ -50,13 +50,13 @@ def asked(corpus: str) -> dict[str, Any]:
         values["text_column"] = links.param("column") or None
         values["source_column"] = links.param("source") or None
         values["target_column"] = links.param("target") or None
-    if links.param("limit").isdigit() and int(links.param("limit")):
-        values["max_bytes"] = int(links.param("limit"))
+    if limit := links.whole(links.param("limit")):
+        values["max_bytes"] = limit
     if corpus in CORPORA:
         values["options"] = _options(corpus)
     kind = CORPORA[corpus].tokenizer if corpus in CORPORA else "bpe"
-    size = links.param("vocabulary", "1024")
-    tokenizer = TokenizerSpec(links.param("tokenizer", kind), int(size) if size.isdigit() else 1024)
+    size = links.whole(links.param("vocabulary", "1024"))
+    tokenizer = TokenizerSpec(links.param("tokenizer", kind), 1024 if size is None else size)
     if values.get("path") == "":
         return {"corpus": FILE, "tokenizer": tokenizer.to_dict()}
     return DataSpec.from_dict({**values, "tokenizer": tokenizer.to_dict()}).to_dict()
@@ -66,4 +66,5 @@ def _options(corpus: str) -> dict[str, int | str]:
     """The options of the address, numbers as numbers; one that the corpus cannot have is refused by its spec."""
     pairs = [pair.partition(":") for pair in links.param("options").split(",") if pair]
     words = {each.name for each in CORPORA[corpus].options if each.choices}
-    return {name: value if name in words or not value.isdigit() else int(value) for name, _, value in pairs}
+    read = lambda name, value: None if name in words else links.whole(value)
+    return {name: value if read(name, value) is None else read(name, value) for name, _, value in pairs}

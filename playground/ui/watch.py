@@ -24,7 +24,7 @@ from playground.ui.select import select_several
 from playground.ui.steer import race, steering
 
 BADGES = {"running": "green", "preparing": "blue", "queued": "blue", "failed": "red", "interrupted": "orange"}
-
+MOST_COMPARED = 8
 
 STYLE = """<style>
 .st-key-train-heading h1 { font-size: 1.9rem; padding: 0; overflow-wrap: anywhere; }
@@ -259,9 +259,11 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
 
 
 def compared(run: RunFolder) -> list[RunFolder]:
-    """The runs that the address names besides; those that are gone are left out."""
+    """The runs that the address names besides, each once and no more than can be told apart; those that are gone are left
+    out.
+    """
     found = []
-    for name in filter(None, links.param("with").split(",")):
+    for name in [name for name in dict.fromkeys(links.param("with").split(",")) if name][:MOST_COMPARED]:
         try:
             other = RunStore().get(name)
         except PlaygroundError:
@@ -280,7 +282,7 @@ def choose_compared(run: RunFolder) -> None:
     if st.session_state.get(f"{key}.link") != now:
         st.session_state[key] = now
     chosen = select_several(
-        t("Compare with"), list(others), format_func=lambda id: describe(others[id]), key=key, max_selections=8,
+        t("Compare with"), list(others), format_func=lambda id: describe(others[id]), key=key, max_selections=MOST_COMPARED,
         placeholder=t("Other runs, drawn pale beside this one"),
     )  # fmt: skip
     st.session_state[f"{key}.link"] = chosen

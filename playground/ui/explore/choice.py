@@ -116,14 +116,14 @@ def typed(view: str, name: str, label: str, first: str, id: str, rows: int = 2) 
 
 def number(name: str, most: int, otherwise: int) -> int:
     """A whole number of the address, from 0 to ``most``; ``otherwise`` where there is none or it is too large."""
-    wanted = links.param(name)
-    return int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) <= most else otherwise
+    wanted = links.whole(links.param(name))
+    return otherwise if wanted is None or wanted > most else wanted
 
 
 def pairs(name: str, n: int, m: int) -> list[tuple[int, int]]:
     """Such as heads, "1.3,0.2" in the address: (1, 3), (0, 2), those below n and m."""
-    said = [pair.split(".") for pair in links.param(name).split(",")]
-    found = [(int(pair[0]), int(pair[1])) for pair in said if len(pair) == 2 and all(x.isdecimal() for x in pair)]
+    said = [tuple(map(links.whole, pair.split("."))) for pair in dict.fromkeys(links.param(name).split(","))]
+    found = [pair for pair in said if len(pair) == 2 and None not in pair]
     return [(i, j) for i, j in found if i < n and j < m]
 
 

@@ -226,7 +226,7 @@ def find(scene: Scene) -> None:
 def span_of(tokens: list[str]) -> tuple[int, int]:
     """The part of the text that is chosen: drawn over with the mouse, or moved with a slider's keys; in the address."""
     n, key = len(tokens), f"{VIEW}.span.{len(tokens)}"
-    said = [int(x) for x in links.param("span").split("-") if x.isdecimal()]
+    said = [x for x in map(links.whole, links.param("span").split("-")) if x is not None]
     first = (n // 3, max(n // 3 + 1, 2 * n // 3))
     start, end = st.session_state.get(key, tuple(said) if len(said) == 2 and said[0] < said[1] <= n else first)
     drawn = brushed_strip(

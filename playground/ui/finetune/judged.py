@@ -152,9 +152,8 @@ def confusions(run: RunFolder, report: dict[str, Any], labels: list[str]) -> Non
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     notes = [[t("{n:,} of {all:,} texts", n=int(n), all=int(row.sum())) for n in row] for row in counts]
     st.subheader(t("What it takes for what"), anchor=False)
-    cell = links.param("cell").split("-")
-    known = len(cell) == 2 and all(part.isdigit() and int(part) < len(labels) for part in cell)
-    chosen = (int(cell[0]), int(cell[1])) if known else None
+    cell = tuple(map(links.whole, links.param("cell").split("-")))
+    chosen = cell if len(cell) == 2 and all(part is not None and part < len(labels) for part in cell) else None
     clicked = heatmap(
         shares, "finetune.confusion", labels, labels, (t("right label"), t("said"), t("share of the row")),
         t("Rows are right labels, columns what the model said; the diagonal is right."), span=(0.0, 1.0),
