@@ -78,7 +78,7 @@ def base_config() -> RunConfig | None:
         )  # fmt: skip
         return branch.branch(run, links.whole(step))
     if wanted := links.param("like"):
-        return RunStore().get(wanted).config().replace(parent=None)
+        return RunStore().get(wanted).config().replace(parent=None, finetune=None)
     return None
 
 

@@ -128,7 +128,8 @@ def _take(values: dict[str, Any]) -> None:
     state["data.kind"] = tokenizer.get("kind", "bpe")
     state["data.size"] = tokenizer.get("vocab_size", 1024)
     limit = values.get("max_bytes")
-    state["data.limit"] = next((name for name, size in LIMITS.items() if size == limit), "all")
+    state["data.limit.asked"] = limit if limit not in LIMITS.values() else None
+    state["data.limit"] = next(name for name, size in _limits().items() if size == limit)
 
 
 def _corpus_changed() -> None:
@@ -172,12 +173,21 @@ def _described(name: str) -> DataSpec | None:
     limit = None
     if not own_text.is_open() and (name not in CORPORA or CORPORA[name].kind != "task"):
         with control("data", "limit"):
-            limit = LIMITS[_pick(t("Read"), list(LIMITS), "data.limit", _limit_title)]
+            limits = _limits()
+            limit = limits[_pick(t("Read"), list(limits), "data.limit", _limit_title)]
     return DataSpec(**values, tokenizer=_tokenizer(), max_bytes=limit)
 
 
+def _limits() -> dict[str, int | None]:
+    """How much can be read, by name: the usual parts, and the one that a link or another page asked for."""
+    asked = st.session_state.get("data.limit.asked")
+    return LIMITS | ({str(asked): asked} if asked else {})
+
+
 def _limit_title(name: str) -> str:
-    return t("All of it") if name == "all" else t("The first {size}", size=name)
+    if name == "all":
+        return t("All of it")
+    return t("The first {size}", size=bytes_of(int(name)) if name.isdecimal() else name)
 
 
 def _about(corpus: Corpus) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.errors import PlaygroundError
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
-from playground.ui import links
+from playground.ui import bounds, links
 from playground.ui.choices import HELP, MAIN, NAMES, SENTENCES, TITLES, UNUSUAL, applies, nearest_preset
 from playground.ui.colours import TITLES as ARCHITECTURES
 from playground.ui.controls import control
@@ -29,6 +29,7 @@ RANGES = {
     "context_length": (16, 1024, 16),
 }
 FIELDS = {field.name: field.type for field in fields(ModelSpec)}
+FLOATS = [name for name, kind in FIELDS.items() if kind in (float, float | None)]
 
 
 def draft() -> ModelSpec:
@@ -92,6 +93,8 @@ def _take(preset: str, values: dict[str, Any] | None = None) -> None:
     """All values of a preset, or of a model that was made before."""
     state = st.session_state
     values = dict(values or PRESETS[preset].spec.to_dict())
+    for name in FLOATS:  # a box takes one kind of number, and JSON may write 10000.0 as 10000
+        values[name] = None if values[name] is None else float(values[name])
     values["vocab_size"] = _data().tokenizer.vocab_size
     state["build.values"] = values
     state["draft.preset"] = preset
@@ -257,14 +260,14 @@ def _number(name: str, look: dict[str, Any]) -> None:
         st.number_input(min_value=1, step=8, placeholder=t("usual"), **look)
     elif name == "init_std":
         st.number_input(
-            min_value=0.0, max_value=10.0, step=0.01, format="%.3f", placeholder=t("usual"), **look
+            min_value=0.0, max_value=10.0, step=0.01, format=bounds.FORM, placeholder=t("usual"), **look
         )
     elif name == "logit_softcap":
         st.number_input(min_value=0.0, step=1.0, placeholder=t("no cap"), **look)
     elif name == "norm_eps":
-        st.number_input(min_value=0.0, format="%.0e", step=1e-6, **look)
+        st.number_input(min_value=0.0, format="%.3g", step=1e-6, **look)
     else:
-        st.number_input(min_value=0.0, step=1000.0, format="%.0f", **look)
+        st.number_input(min_value=0.0, step=1000.0, format="%.15g", **look)
 
 
 def _choice_title(value: str) -> str:

@@ -22,13 +22,14 @@ from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 from playground.text.tables import usual_pair, usual_text
 from playground.ui import links
 from playground.ui.amounts import share as share_of
+from playground.ui.bounds import pick
 from playground.ui.choose import describe, known_runs, speaks
 from playground.ui.controls import control
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
 from playground.ui.finetune.bring import bring_file, bring_model
 from playground.ui.language import t, told
 from playground.ui.messages import no_model_yet, plain, show, show_notes
-from playground.ui.plan import BATCHES, RATES, pick
+from playground.ui.plan import BATCHES, RATES
 from playground.ui.select import keep, select
 
 TASK_TITLES = {
