@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from playground.errors import PlaygroundError
 
@@ -34,6 +34,15 @@ def disk_errors(doing: str) -> Iterator[None]:
         raise
 
 
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, says that there is no room: each library tells it in its own way."""
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def is_damaged_zip(error: Exception) -> bool:
     """Whether an error says that an archive is not whole: zipfile, the disk and each way of packing have their own."""
     if isinstance(error, OSError):
@@ -42,8 +51,9 @@ def is_damaged_zip(error: Exception) -> bool:
     return isinstance(error, kinds)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replaces ``path`` by ``data`` in one step; a crash leaves the old file.
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Replaces ``path`` in one step by what is written inside; a crash or an error leaves the old file.
 
     Raises:
         PlaygroundError: when the disk is full or the folder may not be written to.
@@ -53,7 +63,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
@@ -61,6 +71,16 @@ def write_bytes(path: Path, data: bytes) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replaces ``path`` by ``data`` in one step; a crash leaves the old file.
+
+    Raises:
+        PlaygroundError: when the disk is full or the folder may not be written to.
+    """
+    with replacing(path) as file:
+        file.write(data)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -36,7 +36,7 @@ class Progress:
             for line in value:
                 if line["kind"] == "train":
                     self.last = line
-                else:
+                elif "val_loss" in line and "val_accuracy" in line:
                     self.evaluation = line
                     self._line(self._evaluated(line))
             self._step()
@@ -109,7 +109,7 @@ class Progress:
 
     def _sampled(self, line: dict) -> str:
         if line["kind"] == "text":
-            return f"  it writes: {line['prompt']}▸{line['text']}".replace("\n", "⏎")[:200]
+            return f"  it writes: {line.get('prompt', '')}▸{line['text']}".replace("\n", "⏎")[:200]
         if line["kind"] == "answers":
             return "\n".join(
                 f"  {e['source']} → {e['answer']}   (right: {e['target']})" for e in line["examples"]
@@ -180,13 +180,13 @@ def progress_line(line: dict, steps: int | None) -> str:
     """``step 120/2,000  loss 2.913  perplexity 18.4  31,200 tokens/s  ETA 0:41``"""
     loss = (
         "not a number"
-        if line["loss"] is None
+        if line.get("loss") is None
         else f"{line['loss']:.4f}  perplexity {perplexity(line['loss'])}"
     )
     pace, eta = "", ""
     if line.get("tokens_per_second"):
         pace = f"  {line['tokens_per_second']:,.0f} tokens/s"
-        if steps and line["step"]:
+        if steps and line["step"] and "tokens" in line:
             left = (steps - line["step"]) * line["tokens"] / line["step"] / line["tokens_per_second"]
             eta = f"  ETA {clock(left)}"
     total = f"/{steps:,}" if steps else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from playground.errors import PlaygroundError
 from playground.runs.store import RunStore
 
+SHOWN = 50  # lines at a time of what somebody else's process wrote meanwhile
 
 def add(commands) -> None:
     parser = commands.add_parser("runs", help="list and manage runs")
@@ -72,17 +73,19 @@ def resume(options: argparse.Namespace) -> None:
 def watch(options: argparse.Namespace) -> int:
     """Prints what another process writes; Ctrl-C stops watching, not training."""
     from playground.cli.progress import Progress
+    from playground.runs.rows import newest_metrics, newest_samples
     from playground.runs.submit import revive
 
     folder = RunStore().get(options.target)
-    progress, cursor, n_samples = Progress(folder), 0, len(folder.samples())
+    progress, measured, written = Progress(folder), folder.path / "metrics.jsonl", folder.path / "samples.jsonl"
+    cursor, said = 0, newest_samples(written, 0, SHOWN)[1]
     while True:
-        lines, cursor = folder.metrics(cursor)
-        if lines:
-            progress.on_event("metrics", lines if cursor == 0 or len(lines) < 50 else lines[-50:])
-        for sample in folder.samples()[n_samples:]:
+        metrics, cursor = newest_metrics(measured, cursor, SHOWN)
+        if metrics:
+            progress.on_event("metrics", [metric.told() for metric in metrics])
+        samples, said = newest_samples(written, said, SHOWN)
+        for sample in samples:
             progress.on_event("sample", sample)
-            n_samples += 1
         if progress.quiet:  # nobody reads any more
             return 0
         status = folder.status()

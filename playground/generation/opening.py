@@ -15,8 +15,8 @@ N_OPTIONS = 10
 
 def opening_text(run: RunFolder) -> str:
     """The words that the run's own samples begin with."""
-    said = [row["prompt"] for row in run.samples() if row.get("prompt")]
-    return said[-1] if said else "The "
+    said = (row["prompt"] for row in reversed(run.samples()) if row.get("prompt"))
+    return next(said, "The ")
 
 
 def expected(model: "Author", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from playground.onnx_export import loadable
 from playground.onnx_export.demo import write_demo
 from playground.onnx_export.layers import Weights
 from playground.runs.config import RunConfig
+from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.text.corpora import UNKNOWN
 from playground.text.letters import clean
@@ -122,7 +123,7 @@ def write_package(
 
 def first_words(run: RunFolder, spec: ModelSpec, labels: bool) -> str:
     """What the demo begins with: what the run's own samples began with."""
-    prompts = [row["prompt"] for row in run.samples() if isinstance(row.get("prompt"), str)]
+    prompts = [row["prompt"] for row in run.samples() if "prompt" in row]
     if prompts and not labels:
         return prompts[-1]
     return "The <mask> of the" if not spec.is_causal and not labels else "The "
@@ -167,15 +168,17 @@ def genai_config(spec: ModelSpec, ids: tuple[int, int, int, int]) -> dict[str, A
 
 def curve(run: RunFolder, width: int = 640, height: int = 240) -> str:
     """The training curve as a picture of its own."""
-    rows = [row for row in run.metrics()[0] if row.get("loss") is not None or row.get("val_loss") is not None]
+    curves = RunCurves(run)
+    curves.update()
     points = {
-        name: [(row["step"], row[name]) for row in rows if row.get(name) is not None]
-        for name in ("loss", "val_loss")
+        name: [(step, loss) for step, loss in zip(table["step"], table.get(name, ())) if loss is not None]
+        for name, table in (("loss", curves.table()["train"]), ("val_loss", curves.table()["validation"]))
     }
     every = [loss for series in points.values() for _, loss in series]
     if not every:
         return f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"/>'
-    last, low, high = max(row["step"] for row in rows) or 1, min(every), max(every)
+    last = max(step for series in points.values() for step, _ in series) or 1
+    low, high = min(every), max(every)
     place = lambda step, loss: (
         f"{50 + (width - 70) * step / last:.1f},{20 + (height - 60) * (high - loss) / (high - low or 1):.1f}"
     )

@@ -57,7 +57,7 @@ def lighter(run: RunFolder) -> RunConfig | None:
 def last_good(run: RunFolder) -> int | None:
     """The step of the checkpoint to go back to: the best evaluation's, else the newest one."""
     steps = run.checkpoints()
-    scored = [row for row in run.metrics()[0] if row.get("kind") == "eval" and row["step"] in steps]
-    if scored:
-        return min(scored, key=lambda row: row["val_loss"])["step"]
-    return steps[-1] if steps else None
+    rows = run.each_metric() if steps else ()
+    scored = (row for row in rows if row.kind == "eval" and row.val_loss is not None and row.step in steps)
+    best = min(scored, key=lambda row: row.val_loss, default=None)
+    return best.step if best else steps[-1] if steps else None

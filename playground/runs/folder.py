@@ -14,9 +14,10 @@ from typing import Any
 
 from playground.atomic import write_json
 from playground.errors import PlaygroundError
-from playground.runs import checkpoints, lines, locks, queue
-from playground.runs.config import RunConfig
-from playground.runs.status import ACTIVE, SETTLING, STORED, WRITTEN, Status, lives, signature
+from playground.runs import checkpoints, lines, locks, queue, rows
+from playground.runs.config import FORMAT, RunConfig, shown_name
+from playground.runs.samples import RunSamples
+from playground.runs.status import ACTIVE, SETTLING, STORED, WRITTEN, Status, lives, signature, stored
 
 Request = str | dict[str, Any]
 
@@ -57,17 +58,20 @@ class RunFolder:
         """All of run.json: the config, and when, with what and on which machine the run was made.
 
         Raises:
-            PlaygroundError: when the run is gone or the file is damaged.
+            PlaygroundError: when the run is gone, the file is damaged, or of a newer version of the app.
         """
         try:
-            about = json.loads((self.path / "run.json").read_text())
+            about = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             message = f"There is no run {self.id} any more."
             raise PlaygroundError(message, "It may be in the trash.") from error
         except (OSError, ValueError, RecursionError) as error:
-            raise PlaygroundError(f"The file run.json of {self.id} cannot be read: {error}.") from error
+            raise PlaygroundError(f"The file run.json of {self.id} cannot be read: {error}.", _LOST) from error
         if not isinstance(about, dict):
-            raise PlaygroundError(f"The file run.json of {self.id} is damaged.")
+            raise PlaygroundError(f"The file run.json of {self.id} is damaged.", _LOST)
+        check_format(about)
+        if "name" in about:
+            about["name"] = shown_name(about["name"])
         return about
 
     def config(self) -> RunConfig:
@@ -80,7 +84,7 @@ class RunFolder:
     def write_config(self, config: RunConfig, **about: Any) -> None:
         """Writes run.json; what it said besides the config stays, unless given anew in ``about``."""
         before = self.about() if self.exists else {"created": time.time(), "versions": versions()}
-        write_json(self.path / "run.json", {**before, **config.to_dict(), **about})
+        write_json(self.path / "run.json", {**before, **config.to_dict(), **about, "format": FORMAT})
 
     # Where it stands: status.json
 
@@ -90,8 +94,8 @@ class RunFolder:
         try:
             said = json.loads(path.read_text())
             beat = path.stat().st_mtime
-            status = Status(**{name: said[name] for name in STORED if name in said}, heartbeat=beat)
-        except (OSError, ValueError, TypeError):
+            status = replace(stored(said), heartbeat=beat)
+        except (OSError, ValueError, TypeError, RecursionError):
             status = Status()  # none yet, or torn by a power cut
         if status.state == "queued":
             return self._queued(status)
@@ -111,7 +115,7 @@ class RunFolder:
         A change to an active state signs it with this process; to another one, takes the signature off.
 
         Raises:
-            PlaygroundError: when the disk is full (only then: a progress report is never flushed).
+            PlaygroundError: when a new state cannot be written, not even over the old one (a full disk has room for that).
         """
         unknown = sorted(set(changes) - set(STORED))
         if unknown or changes.get("state", "created") not in WRITTEN:
@@ -121,17 +125,20 @@ class RunFolder:
             changes = {**signature(changes["state"], before), **changes}
         status = replace(before, **changes)
         stored = {name: value for name, value in asdict(status).items() if name in STORED}
-        if status.state != before.state:
-            write_json(self.path / "status.json", stored)
-        else:
+        if status.state == before.state:
             self._write_unflushed("status.json", stored)
+            return replace(status, heartbeat=time.time())
+        try:
+            write_json(self.path / "status.json", stored)
+        except PlaygroundError:
+            if not _overwritten(self.path / "status.json", stored):
+                raise
         return replace(status, heartbeat=time.time())
 
     def _stored_status(self) -> Status:
         try:
-            said = json.loads((self.path / "status.json").read_text())
-            return Status(**{name: said[name] for name in STORED if name in said})
-        except (OSError, ValueError, TypeError):
+            return stored(json.loads((self.path / "status.json").read_text()))
+        except (OSError, ValueError, TypeError, RecursionError):
             return Status()
 
     def _write_unflushed(self, name: str, value: Any) -> None:
@@ -179,11 +186,18 @@ class RunFolder:
         Take the offset as opaque: it notices that the run was resumed from an earlier step, and then the rows
         begin again with the first one. ``follow()`` keeps the whole list right by itself.
         """
-        rows, offset, _ = lines.read(self.path / "metrics.jsonl", since_offset)
-        return rows, offset
+        found, offset, _ = lines.read(self.path / "metrics.jsonl", since_offset)
+        return rows.metrics_that_fit(found), offset
+
+    def each_metric(self) -> Iterator[rows.Metric]:
+        """The rows one after the other: of a long run, never all in memory."""
+        return rows.each_metric(self.path / "metrics.jsonl")
 
     def samples(self) -> list[lines.Row]:
-        return lines.read(self.path / "samples.jsonl")[0]
+        """What the model wrote, the oldest first; of very many, some hundreds (see `playground.runs.samples`)."""
+        found = RunSamples(self.path)
+        found.update()
+        return found.rows()
 
     def follow(self) -> "Follower":
         return Follower(self.path / "metrics.jsonl")
@@ -253,9 +267,44 @@ class RunFolder:
     def _requests(self) -> list[Request]:
         try:
             waiting = json.loads((self.path / "control.json").read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return []
-        return waiting if isinstance(waiting, list) else [waiting]
+        waiting = waiting if isinstance(waiting, list) else [waiting]
+        return [each for each in waiting if isinstance(each, str | dict)]
+
+
+_LOST = "Delete the run; its folder goes into the trash."
+
+
+def check_format(about: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        PlaygroundError: when what ``run.json`` says was written by a newer version than this one.
+    """
+    said = about.get("format", FORMAT)
+    if type(said) is not int or said < 1:
+        raise PlaygroundError("The run does not say in which format it is written.", "The file run.json is damaged.")
+    if said > FORMAT:
+        raise PlaygroundError(
+            f"This run was made by a newer LM Playground: its format is {said:,}, and this version reads up to {FORMAT}.",
+            "Update the app (git pull, then make app).",
+        )
+
+
+def _overwritten(path: Path, value: Any) -> bool:
+    """Writes over a file where it is, which takes no room on a full disk; says whether it could.
+
+    What is shorter than before ends in spaces, so that one write does it; a longer one stays within the file's block.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY)
+        try:
+            data = json.dumps(value).encode()
+            return os.pwrite(handle, data.ljust(os.fstat(handle).st_size), 0) >= len(data)
+        finally:
+            os.close(handle)
+    except OSError:
+        return False
 
 
 class Follower:
@@ -271,7 +320,7 @@ class Follower:
         new, self._cursor, restarted = lines.read(self.path, self._cursor)
         if restarted:
             self.rows.clear()
-        self.rows.extend(new)
+        self.rows.extend(rows.metrics_that_fit(new))
         return bool(new) or restarted
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
+from playground.runs.samples import RunSamples
 from playground.runs.status import Status
 from playground.ui.choose import name_of, state_name
 from playground.ui.colours import ARCHITECTURE, SPARE
@@ -31,18 +32,15 @@ def _curves(path: str) -> RunCurves:
 
 
 def samples_of(run: RunFolder) -> list[dict[str, Any]]:
-    """What the model wrote while it learned, the oldest first."""
-    path = run.path / "samples.jsonl"
-    try:
-        about = path.stat()
-    except OSError:
-        return []
-    return _samples(str(run.path), about.st_mtime_ns, about.st_size)
+    """What the model wrote while it learned, the oldest first; shared by all sessions, not to be changed."""
+    found = _samples(str(run.path))
+    found.update()
+    return found.rows()
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
-def _samples(path: str, changed: int, size: int) -> list[dict[str, Any]]:
-    return RunFolder(Path(path)).samples()
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _samples(path: str) -> RunSamples:
+    return RunSamples(Path(path))
 
 
 def first_text(run: RunFolder) -> str:
@@ -59,7 +57,7 @@ def first_text(run: RunFolder) -> str:
 
 def _asked(example: dict[str, Any]) -> str:
     """The question of a pair, the text of a label, or the words of tags."""
-    return example.get("source") or example.get("text") or "".join(example.get("pieces", []))
+    return example.get("source") or example.get("text") or "".join(example.get("pieces", ()))
 
 
 def series(run: RunFolder, colour: str, main: bool = True) -> Series:
@@ -97,4 +95,5 @@ def colours_for(runs: list[RunFolder]) -> dict[str, str]:
 
 
 def architecture(run: RunFolder) -> str:
-    return str(run.about().get("model", {}).get("architecture", ""))
+    model = run.about().get("model")
+    return str(model.get("architecture", "")) if isinstance(model, dict) else ""

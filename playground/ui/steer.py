@@ -93,7 +93,7 @@ def learning_rate(run: RunFolder) -> None:
 def scale_now(run: RunFolder, measured: RunCurves) -> float:
     """What the schedule is multiplied with at present, from the last step's learning rate."""
     row, training = measured.newest, run.config().training
-    planned = training.lr * lr_factor(training, row["step"] - 1) if row else 0
+    planned = training.lr * lr_factor(training, row["step"] - 1) if row and "lr" in row else 0
     return row["lr"] / planned if planned else 1.0
 
 

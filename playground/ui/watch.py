@@ -5,7 +5,7 @@ import math
 import streamlit as st
 
 from playground.errors import PlaygroundError
-from playground.runs import branch, queue
+from playground.runs import branch, queue, rows
 from playground.runs.curves import RunCurves, spread
 from playground.runs.folder import RunFolder
 from playground.runs.gap import by_heart, turned
@@ -79,7 +79,7 @@ def heading(run: RunFolder, status: Status) -> None:
         st.title(plain(name_of(run)), anchor=False, width="content")
         st.badge(state_text(status), color=BADGES.get(status.state, "gray"))
         if status.state == "preparing" and status.message:
-            st.caption(told(status.message), width="content")
+            st.caption(plain(told(status.message)), width="content")
     if status.steps:
         done = min(1.0, status.step / status.steps)
         place = t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps)
@@ -112,8 +112,8 @@ def explain(run: RunFolder, status: Status) -> None:
         notes = [told(str(note)) for note in run.about().get("notes", [])]
         came = t("This model came from elsewhere ({kind}); the text that it learnt from is not known.", kind=source)
         st.info(plain(" ".join([came, *notes])))
-    if cut := (status.note or {}).get("cut"):
-        st.warning(plain(told(str(cut))), icon=":material/content_cut:")
+    if cut := rows.cut(status.note):
+        st.warning(plain(told(cut)), icon=":material/content_cut:")
     if left_out := notes_on_text(run):
         st.caption(" ".join(plain(told(note)) for note in left_out))
 
@@ -209,7 +209,7 @@ def draw(run: RunFolder, others: list[RunFolder], status: Status, measured: RunC
     if not measured.newest:
         return
     st.caption(notice(run, measured))
-    probe, tokens = measured.table()["probe"], (status.note or {}).get("probe", [])
+    probe, tokens = measured.table()["probe"], rows.passage(status.note)
     moments("train.moments", spread(samples_of(run), 60), tokens, probe, colours[run.id])
 
 

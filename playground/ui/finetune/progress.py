@@ -6,6 +6,7 @@ import streamlit as st
 
 from playground.errors import PlaygroundError
 from playground.finetune.plan import family, parent_of
+from playground.runs import rows
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves, spread
 from playground.runs.folder import RunFolder
@@ -129,7 +130,7 @@ def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
                     icon=":material/monitoring:",
                     run=other.id,
                 )
-    probe, tokens = measured.table()["probe"], (run.status().note or {}).get("probe", [])
+    probe, tokens = measured.table()["probe"], rows.passage(run.status().note)
     samples = [as_answers(row) for row in spread(samples_of(run), 60)]
     moments("finetune.moments", samples, tokens, probe, colours[run.id], words() if labelled else None)
 

@@ -1,7 +1,10 @@
 import errno
 import os
+import tracemalloc
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from playground.errors import PlaygroundError
 from playground.runs import lines
@@ -80,3 +83,57 @@ def test_a_full_disk_is_said(path, monkeypatch):
         lines.append(path, {"step": 2})
     monkeypatch.undo()
     assert lines.read(path)[0] == [{"step": 1}]
+
+
+def test_rows_that_cannot_be_judged_are_left_out(path):
+    lines.append(path, {"step": 1}, {"step": "2"}, {"step": None}, {"step": 3}, {"loss": float("nan"), "step": 4})
+    lines.keep_only(path, lambda row: row["step"] <= 3)
+    assert lines.read(path)[0] == [{"step": 1}, {"step": 3}]
+
+
+LINES = st.lists(st.sampled_from([b'{"a": 1}', b'{"b": "\xc3\xa9"}', b"", b"torn", b"x" * 30, b'{"c": [1, 2]}\r']), max_size=25)
+
+
+@settings(deadline=None)
+@given(LINES, st.integers(3, 60), st.lists(st.integers(0, 200), max_size=8), st.booleans())
+def test_read_in_parts_and_as_it_grows_nothing_is_lost_or_told_twice(tmp_path_factory, wanted, size, cuts, ends):
+    """However it is cut: into parts, and into what was there at each look."""
+    path = tmp_path_factory.mktemp("lines") / "metrics.jsonl"
+    data = b"\n".join(wanted) + (b"\n" if ends else b"")
+    whole = data[: data.rfind(b"\n") + 1]
+    said, cursor = b"", 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "PART", size)
+        for cut in [*sorted(cuts), len(data)]:
+            path.write_bytes(data[:cut])
+            for part, after, restarted in lines.parts(path, cursor):
+                assert not restarted
+                said, cursor = said + part, after
+    assert said == whole
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_a_line_of_many_megabytes_is_passed_over_in_little_memory(path, end):
+    lines.append(path, {"step": 1})
+    with open(path, "ab") as file:
+        file.write(b'{"step": 2, "x": "' + b"y" * (9 * lines.LONGEST) + b'"}' + end)
+    sizes = [len(part) for part, *_ in lines.parts(path)]
+    assert max(sizes) <= lines.LONGEST + lines.PART
+    rows, cursor, _ = lines.read(path)
+    lines.append(path, {"step": 3})
+    assert rows == [{"step": 1}] and lines.read(path, cursor)[0][-1:] == [{"step": 3}]
+
+
+def test_a_large_file_is_read_and_rewritten_in_little_memory(path):
+    line = b'{"step": 1, "text": "' + b"z" * 1000 + b'"}\n'
+    with open(path, "wb") as file:
+        for _ in range(20):
+            file.write(line * 2000)
+    tracemalloc.start()
+    try:
+        assert sum(part.count(b"\n") for part, *_ in lines.parts(path)) == 40_000
+        lines.keep_only(path, lambda row: row["step"] == 1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size == 40_000 * len(line) and peak < 10 * lines.PART

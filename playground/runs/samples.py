@@ -1,0 +1,42 @@
+"""What a model wrote while it learned, as pages show it: a few hundred samples however many there are."""
+
+import threading
+from pathlib import Path
+
+import msgspec
+
+from playground.runs import lines, rows
+from playground.runs.kept import Kept
+
+MOST = 600
+HEAVIEST = 4 << 20  # bytes of all lines that are kept
+
+
+class RunSamples:
+    """The samples of a run so far, the oldest first; all of them up to MOST, then evenly fewer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = Path(folder) / "samples.jsonl"
+        self._cursor, self._lock = 0, threading.Lock()
+        self._kept = Kept(MOST, HEAVIEST)
+        self._rows: list[lines.Row] = []
+
+    def update(self) -> bool:
+        """Reads what is new; says whether anything is. A run resumed from an earlier step is read again."""
+        with self._lock:
+            changed = False
+            for data, cursor, restarted in lines.parts(self.path, self._cursor):
+                self._cursor = cursor
+                if restarted:
+                    self._kept = Kept(MOST, HEAVIEST)
+                before = self._kept.count
+                for sample, size in rows.samples(data):
+                    self._kept.add(sample, size)
+                changed |= restarted or self._kept.count > before
+            if changed:
+                self._rows = msgspec.to_builtins(self._kept.items())
+            return changed
+
+    def rows(self) -> list[lines.Row]:
+        """As dictionaries, not to be changed."""
+        return self._rows
