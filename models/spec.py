@@ -25,9 +25,10 @@ _COUNTS = {
     "n_kv_heads": "key-value heads", "d_mlp": "MLP channels", "memory_span": "tokens of memory span",
 }  # fmt: skip
 _MOST = {
-    "vocab_size": 10_000_000, "d_model": 1_000_000, "n_layers": 10_000, "context_length": 100_000_000, "n_heads": 100_000,
+    "vocab_size": 10_000_000, "d_model": 1_000_000, "n_layers": 1_000, "context_length": 100_000_000, "n_heads": 100_000,
     "n_kv_heads": 100_000, "d_mlp": 10_000_000, "memory_span": 100_000_000,
 }  # fmt: skip
+MOST_PARAMETERS = 10**11  # more than any card holds; a size that multiplies to more is a slip, or made to do harm
 _OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap", "init_std", "memory_span")
 _FLAGS = (
     "tie_embeddings", "bidirectional", "bias", "qk_norm", "zero_init", "embedding_norm", "head_transform",
@@ -90,6 +91,7 @@ class ModelSpec:
         _check_types(self)
         _check_ranges(self)
         _check_structure(self)
+        _check_parameters(self)
 
     @property
     def is_recurrent(self) -> bool:
@@ -232,6 +234,16 @@ def _check_structure(spec: ModelSpec) -> None:
         raise SpecError(
             f"Rotary positions turn pairs of channels, but {spec.d_model} channels over {spec.n_heads} "
             f"heads leave {spec.head_dim} a head, an odd number; try {nearest} channels."
+        )
+
+
+def _check_parameters(spec: ModelSpec) -> None:
+    from models.costs import parameter_counts
+
+    count = sum(parameter_counts(spec).values())
+    if count > MOST_PARAMETERS:
+        raise SpecError(
+            f"This model would have {count:,} parameters; at most {MOST_PARAMETERS:,} can be.", "Choose a smaller one."
         )
 
 

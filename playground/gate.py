@@ -163,6 +163,8 @@ def environment() -> dict[str, str]:
 
 # In the child
 
+_NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory", "malloc of size")
+
 _out: BinaryIO | None = None
 
 
@@ -178,7 +180,7 @@ def _say(**what: Any) -> None:
 
 
 def limit(memory: int, seconds: float) -> None:
-    """Limits this process, for good: its data, its time on the CPU, no core dumps; and it goes before the server if memory is short."""
+    """Limits this process, for good: its data, its time on the CPU, no core dumps. Where memory is short, it goes first."""
     with contextlib.suppress(OSError):
         os.nice(5)
     with contextlib.suppress(OSError):
@@ -186,7 +188,8 @@ def limit(memory: int, seconds: float) -> None:
     with contextlib.suppress(ImportError):
         import resource
 
-        for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, math.ceil(seconds) + 1), (resource.RLIMIT_CORE, 0)):
+        cpu = math.ceil(seconds) + 1
+        for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, cpu), (resource.RLIMIT_CORE, 0)):
             with contextlib.suppress(OSError, ValueError):  # macOS knows no limit of data: there the parent looks
                 resource.setrlimit(kind, (most, most))
 
@@ -212,9 +215,7 @@ def serve(order: dict[str, Any]) -> None:
 def is_memory(error: BaseException) -> bool:
     """Whether an error says, in one of the libraries' ways, that memory did not suffice."""
     said = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        part in said for part in ("can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory", "malloc of size")
-    )
+    return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY)
 
 
 @contextlib.contextmanager

@@ -88,8 +88,6 @@ def _about(folder: Path) -> Any:
 def _read(about: Mapping[str, Any]) -> Returned:
     told, labels = about["run"], tuple(about["labels"])
     config = RunConfig.from_dict(told["config"])
-    if not isinstance(config.preset, str | None) or not (config.parent is None or _is_parent(config.parent)):
-        raise ValueError("no settings of a run")
     place = lambda spec: spec.replace(path=re.split(r"[/\\]", spec.path)[-1] or "file") if spec and spec.path else spec
     config = config.replace(data=place(config.data))  # a name alone: an export from anybody leads to no other folder
     if tuned := config.finetune:
@@ -103,10 +101,6 @@ def _read(about: Mapping[str, Any]) -> Returned:
         raise ValueError("no step or loss")
     text = {name: str(told["text"][name])[:2000] for name in ("provenance", "licence") if told["text"].get(name)}
     return Returned(config, bool(about["pairs"]), step, loss, text, labels)
-
-
-def _is_parent(said: Any) -> bool:
-    return isinstance(said, dict) and isinstance(said.get("run"), str) and isinstance(said.get("step"), int | None)
 
 
 def _fits(made: Returned, config: Mapping[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """What makes a run: the model, the text, and how it is trained. All of it fits in ``run.json``."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
@@ -19,6 +20,13 @@ OPTIMIZERS = ("adamw", "muon", "sgd")
 SCHEDULES = ("cosine", "linear", "constant")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+FORMAT = 1  # of run.json; homes of before it had a number count as 1
+LONGEST_NAME = 200  # characters
+WHOLE = (
+    "steps", "batch_size", "accumulate", "warmup_steps", "eval_every", "eval_batches", "early_stop", "sample_every",
+    "sample_tokens", "threads", "seed",
+)  # fmt: skip
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")  # also what turns the direction of a text
 NUMBERS = {
     "steps": (1, 10_000_000),
     "batch_size": (1, 1_000_000),
@@ -90,6 +98,7 @@ class TrainingSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_steps", tuple(self.keep_steps))
+        self._check_kinds()
         self._check_choices()
         self._check_numbers()
         if self.batch_size % self.accumulate:
@@ -97,6 +106,12 @@ class TrainingSpec:
                 f"A batch of {self.batch_size} does not divide into {self.accumulate} micro-batches.",
                 f"Try a batch of {self.accumulate * max(1, self.batch_size // self.accumulate)}.",
             )
+
+    def _check_kinds(self) -> None:
+        if not all(type(step) is int and 0 <= step <= 10**12 for step in self.keep_steps):
+            raise SpecError("keep_steps must be whole numbers.", "Write for example [100, 200].")
+        if not isinstance(self.sample_prompt, str):
+            raise SpecError(f"sample_prompt must be a text, not {self.sample_prompt!r}.")
 
     def _check_choices(self) -> None:
         for name, allowed in (
@@ -117,6 +132,8 @@ class TrainingSpec:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise SpecError(f"{name} must be a number, not {value!r}.")
+            if name in WHOLE and not isinstance(value, int):
+                raise SpecError(f"{name} must be a whole number, not {value!r}.")
             if not low <= value <= high:  # also refuses NaN
                 raise SpecError(f"{name} is {plain(value)}, outside {plain(low)} to {plain(high)}.")
 
@@ -129,6 +146,19 @@ class TrainingSpec:
 
     def replace(self, **changes: Any) -> Self:
         return replace(self, **known_fields(type(self), changes, "Training"))
+
+
+def shown_name(name: Any) -> str:
+    """A run's name as it is shown: one line of text, not too long, read in one direction."""
+    return _UNSEEN.sub(" ", clean(str(name)))[:LONGEST_NAME]
+
+
+def is_parent(said: Any) -> bool:
+    """Whether something says which run, and which step of it, another began with."""
+    return isinstance(said, dict) and isinstance(said.get("run"), str) and (said.get("step") is None or type(said["step"]) is int)
+
+
+_DAMAGED = "The file run.json is damaged."
 
 
 @dataclass(frozen=True)
@@ -144,9 +174,11 @@ class RunConfig:
     finetune: FineTuneSpec | None = None  # what a run that adapts its parent to a task adds
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", clean(self.name))
+        object.__setattr__(self, "name", shown_name(self.name))
         if not self.name.strip():
             raise SpecError("The run has no name.", "Give it one, for example 'my first LSTM'.")
+        if not isinstance(self.preset, str | None) or not (self.parent is None or is_parent(self.parent)):
+            raise SpecError("The run's settings do not say what it began with.", _DAMAGED)
         objective = self.training.objective
         if objective not in self.model.objectives():
             fitting = " or ".join(self.model.objectives())
@@ -170,7 +202,11 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Reads ``run.json``; keys that describe the run's making (created, versions, ...) are passed over."""
+        """Reads ``run.json``; keys that describe the run's making (created, versions, ...) are passed over.
+
+        Raises:
+            SpecError, PlaygroundError: for settings that cannot be, of any type.
+        """
         try:
             return cls(
                 name=str(values["name"]),
@@ -182,9 +218,11 @@ class RunConfig:
                 finetune=FineTuneSpec.from_dict(values["finetune"]) if values.get("finetune") else None,
             )
         except KeyError as error:
-            raise SpecError(
-                f"The run's settings have no {error.args[0]!r}.", "The file run.json is damaged."
-            ) from error
+            raise SpecError(f"The run's settings have no {error.args[0]!r}.", _DAMAGED) from error
+        except SpecError:
+            raise
+        except (TypeError, ValueError, AttributeError, RecursionError, ArithmeticError) as error:
+            raise SpecError("The run's settings are of kinds that cannot be.", _DAMAGED) from error
 
     def replace(self, **changes: Any) -> Self:
         return replace(self, **changes)

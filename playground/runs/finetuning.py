@@ -77,6 +77,9 @@ class LabelledSpec:
             raise SpecError("No labelled text was chosen.", "Give the name of a built-in set, or a file.")
         if self.dataset == "file" and not self.path:
             raise SpecError("No file was chosen.", "Give the path of a .csv, .jsonl or .parquet file.")
+        for name in ("path", "text_column", "label_column"):
+            if not isinstance(getattr(self, name), str | None):
+                raise SpecError(f"{name} must be a text, not {getattr(self, name)!r}.")
         check_encoding(self.encoding)
         _within(self.validation_fraction, 0.01, 0.5, "The share for validation")
         _within(self.test_fraction, 0.01, 0.5, "The share for the test")
@@ -140,6 +143,8 @@ class FineTuneSpec:
         _within(self.alpha, 1e-3, 1e5, "Alpha")
         _within(self.layer_decay, 0.01, 1, "The learning rate from layer to layer")
         _within(self.head_dropout, 0, 0.9, "Dropout before the head")
+        if not isinstance(self.from_scratch, bool) or not isinstance(self.labelled, LabelledSpec | None):
+            raise SpecError("The settings of fine-tuning are of kinds that cannot be.", "The file run.json is damaged.")
         if self.method == "lora" and not self.matrices:
             raise SpecError("LoRA has no matrix to work on.", f"Choose among {', '.join(MATRICES)}.")
         if self.method == "head" and self.from_scratch:

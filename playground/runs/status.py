@@ -55,6 +55,32 @@ class Status:
 
 DERIVED = ("heartbeat", "queue_place")
 STORED = tuple(f.name for f in fields(Status) if f.name not in DERIVED)
+MOST = 10**12  # steps
+
+
+def stored(said: Any) -> Status:
+    """What ``status.json`` holds; a value that cannot be counts as not said, as the file may be damaged or anybody's.
+
+    Raises:
+        ValueError: when it is no object, or tells a state that there is none of.
+    """
+    if not isinstance(said, dict) or said.get("state", "created") not in WRITTEN:
+        raise ValueError("no status")
+    return Status(**{name: said[name] for name in STORED if name in said and _can_be(name, said[name])})
+
+
+def _can_be(name: str, value: Any) -> bool:
+    if name in ("step", "steps"):
+        return type(value) is int and 0 <= value <= MOST
+    if name in ("state", "message", "hint", "device", "host"):
+        return isinstance(value, str)
+    if name == "pid":
+        return value is None or (type(value) is int and 0 < value < 2**31)
+    if name == "birth":
+        return isinstance(value, str | None)
+    if name == "note":
+        return isinstance(value, dict | None)
+    return value is None or (type(value) in (int, float) and abs(value) < 1e15)  # NaN is not
 
 
 def signature(state: str, before: Status) -> dict[str, Any]:

@@ -141,10 +141,10 @@ class RunStore:
         newest = run.latest_checkpoint()
         if newest is None:
             raise PlaygroundError(f"{run.name} has no checkpoint to copy.", "Copy its settings alone.")
+        checkpoints.check_sums(newest)  # else a damaged one would get checksums of its own
         step = int(newest.name.removeprefix("step-"))
-        files = {
-            path.name: (lambda to, path=path: shutil.copyfile(path, to)) for path in sorted(newest.iterdir())
-        }
+        names = [path for path in sorted(newest.iterdir()) if path.name != checkpoints.SUMS]
+        files = {path.name: (lambda to, path=path: shutil.copyfile(path, to)) for path in names}
         checkpoints.save(copy.path, step, files)
         with disk_errors("copying the run"):
             for name in ("tokenizer.json", "labels.json", "metrics.jsonl", "samples.jsonl"):

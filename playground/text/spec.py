@@ -98,13 +98,16 @@ class DataSpec:
     def __post_init__(self) -> None:
         from playground.text.corpora import check_corpus
 
-        object.__setattr__(self, "options", check_corpus(self.corpus, self.options))
+        object.__setattr__(self, "options", check_corpus(str(self.corpus), self.options))
         if self.corpus == "file" and not self.path:
             raise PlaygroundError(
                 "No file was chosen.", "Give the path of a .txt, .csv, .jsonl or .parquet file."
             )
         if self.path is not None:
             object.__setattr__(self, "path", str(self.path))
+        for name in ("corpus", "text_column", "source_column", "target_column"):
+            if not isinstance(getattr(self, name), str | None):
+                raise PlaygroundError(f"{name} must be a text, not {getattr(self, name)!r}.")
         if (self.source_column is None) != (self.target_column is None):
             raise PlaygroundError(
                 "Pairs need two columns, and only one was named.", "Name a source column and a target column."

@@ -12,11 +12,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.build import build
+from models.costs import parameter_counts
 from models.heads import Reader
 from models.lora import adapter_tensors, merge_lora
 from playground.errors import PlaygroundError
+from playground.runs import checkpoints
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
+from playground.runs.pace import free_memory
 from playground.runs.store import RunStore
 from playground.training.adapting import adapted
 from playground.training.device import Device
@@ -65,6 +68,7 @@ def restore(trainer: "Trainer") -> None:
     """
     path = trainer.folder.latest_checkpoint()
     try:
+        checkpoints.check_sums(path, MODEL, OPTIMIZER)
         progress = json.loads((path / PROGRESS).read_text())
         scaler = progress.pop("scaler", None)
         if progress["best_loss"] is None:
@@ -145,6 +149,8 @@ def load_model(folder: RunFolder, step: int | None = None, device: Device | None
         PlaygroundError: when there is no such checkpoint, or it is damaged.
     """
     path, config = _checkpoint(folder, step), folder.config()
+    check_room(config, path / MODEL)
+    checkpoints.check_sums(path, MODEL)
     n_labels = len(labels_of(folder)) if config.finetune and config.finetune.reads_labels else 0
     with torch.device("cpu"):
         model = adapted(build(config.model), config, n_labels)
@@ -157,6 +163,27 @@ def load_model(folder: RunFolder, step: int | None = None, device: Device | None
         ) from error
     model = merge_lora(model).requires_grad_(True)
     return (model.to(device.torch) if device else model).eval()
+
+
+def check_room(config: RunConfig, weights: Path) -> None:
+    """Before anything of a model is built: its weights are there, as many as its settings ask for, and memory has room for
+    them twice (as they are read, and in the model).
+
+    Raises:
+        PlaygroundError: when it is not so; a few words in ``run.json`` could ask for all memory there is.
+    """
+    header, count = checkpoints.header_of(weights), sum(parameter_counts(config.model).values())
+    if header is None or header.numbers < count:
+        raise PlaygroundError(
+            f"The weights in {weights.parent.name} do not belong to this model: it has {count:,} parameters.",
+            "Choose another checkpoint, or train the run again.",
+        )
+    if 2 * 4 * header.numbers > free_memory():
+        raise PlaygroundError(
+            f"This model has {header.numbers:,} parameters; opening it takes {8 * header.numbers / 2**30:.1f} GiB of memory, "
+            f"and {free_memory() / 2**30:.1f} GiB are free.",
+            "Choose a smaller one, or close other programs.",
+        )
 
 
 def labels_of(folder: RunFolder) -> list[str]:

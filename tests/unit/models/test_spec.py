@@ -24,7 +24,7 @@ def test_json_brings_the_same_spec_back(spec):
         ({"d_model": 132, "position": "rotary"}, "leave 33 a head, an odd number; try 128 channels."),
         ({"n_layers": 0}, "A model cannot have 0 layers; use at least 1."),
         ({"context_length": 10**10}, "A model cannot have more than 100,000,000 tokens of context."),
-        ({"n_layers": 10**400}, "A model cannot have more than 10,000 layers."),
+        ({"n_layers": 10**400}, "A model cannot have more than 1,000 layers."),
         ({"vocab_size": 10**9}, "A model cannot have more than 10,000,000 tokens of vocabulary."),
         ({"dropout": 10**400}, "dropout is a number"),
         ({"dropout": 1.0}, "Dropout 1 is not a share"),
