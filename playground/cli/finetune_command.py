@@ -1,7 +1,6 @@
 """``python -m playground finetune RUN --task …``: from a trained run to a task, alone or beside its rivals."""
 
 import argparse
-import json
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from playground.paths import grant
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import LABELLED_TASKS, METHODS, TASKS, FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
+from playground.runs.report import read_report
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec
 from playground.training.reproduce import OF_METHOD
@@ -197,7 +197,10 @@ def _plans(config: RunConfig, options: argparse.Namespace, store: RunStore) -> l
 
 def _tell(done: list[RunFolder]) -> None:
     """What came of it: a line a way, with the mean and the spread over seeds, and the baseline."""
-    reports = [(folder.config(), json.loads((folder.path / "results" / "report.json").read_text())) for folder in done]
+    found = [(folder, report) for folder in done if (report := read_report(folder))]
+    if not found:
+        return
+    done, reports = [folder for folder, _ in found], [(folder.config(), report) for folder, report in found]
     if "test" not in reports[0][1]:
         _tell_language(done, reports)
         return

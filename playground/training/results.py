@@ -137,11 +137,26 @@ def tested(folder: RunFolder) -> dict[str, np.ndarray]:
         PlaygroundError: when the run has not been tested, or the file is damaged.
     """
     try:
-        return load_file(folder.path / "results" / "test.safetensors")
+        found = load_file(folder.path / "results" / "test.safetensors")
+        _check(found)
+        return found
     except Exception as error:  # safetensors has errors of its own
         raise PlaygroundError(
             f"{folder.name} has no test results that can be read.", "Let it train to its end."
         ) from error
+
+
+def _check(found: dict[str, np.ndarray]) -> None:
+    """Raises ValueError or KeyError unless these are arrays as `predict_side` makes them."""
+    n = found["true"].shape
+    codes = [found["true"], found["predicted"], *(found[name] for name in ("example", "piece") if name in found)]
+    shares = [found["confidence"], found["truth"]]
+    if len(n) != 1 or any(each.shape != n for each in (*codes, *shares)):
+        raise ValueError("not one of each for every example")
+    if any(each.dtype.kind not in "iu" or (each < 0).any() for each in codes):
+        raise ValueError("some codes are none")
+    if any(each.dtype.kind != "f" or not ((each >= 0) & (each <= 1.001)).all() for each in shares):
+        raise ValueError("some probabilities are none")
 
 
 def forgetting(config: RunConfig, model: nn.Module, tokenizer: Tokenizer, device: Device) -> dict:

@@ -37,12 +37,12 @@ def efficiency(run: RunFolder, config: RunConfig) -> None:
     import pandas as pd
     import plotly.graph_objects as go
 
-    from playground.ui.finetune.outcome import report_of
+    from playground.ui.finetune.outcome import report_or_none
 
     st.subheader(t("How many labels it needs"), anchor=False)
     rows, waiting, relatives = [], 0, family(config, RunStore().list())
     for other, its in relatives:
-        found, tuned = report_of(other), its.finetune
+        found, tuned = report_or_none(other), its.finetune
         if found is None or "test" not in found:
             waiting += other.status().state in LIVE
             continue

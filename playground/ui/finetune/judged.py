@@ -7,6 +7,7 @@ import streamlit as st
 from playground.errors import PlaygroundError
 from playground.finetune.plan import family
 from playground.runs.folder import RunFolder
+from playground.runs.report import damaged
 from playground.runs.store import RunStore
 from playground.ui import links
 from playground.ui.colours import GOOD
@@ -26,6 +27,8 @@ DRAWN_LABELS = 40
 
 def results(run: RunFolder, report: dict[str, Any]) -> None:
     """Everything the test says."""
+    if "test" not in report:
+        raise damaged(run)
     figures(run, report)
     beside(run)
     labels = list(data_of(run).labels)
@@ -44,16 +47,26 @@ def data_of(run: RunFolder) -> "LabelledSet":
     Raises:
         PlaygroundError: when it has been cleaned away.
     """
-    folder = run.about().get("data_folder")
-    if not folder and run.about().get("imported"):
+    return _data(data_folder_of(run))
+
+
+def data_folder_of(run: RunFolder) -> str:
+    """The folder of the text, prepared, that a run learnt from.
+
+    Raises:
+        PlaygroundError: when there is none on this machine.
+    """
+    about = run.about()
+    folder = about.get("data_folder")
+    if folder and isinstance(folder, str):
+        return folder
+    if not run.config().finetune.reads_labels:
+        raise PlaygroundError(f"The text of {run.name} is not on this machine.", "Try the model on texts of your own.")
+    if about.get("imported"):
         raise PlaygroundError(
             f"The labelled text of {run.name} is not on this machine.", "Try the model on texts of your own."
         )
-    if not folder:
-        raise PlaygroundError(
-            f"The labelled text of {run.name} is not prepared yet.", "Let it train for a few seconds."
-        )
-    return _data(folder)
+    raise PlaygroundError(f"The labelled text of {run.name} is not prepared yet.", "Let it train for a few seconds.")
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -107,11 +120,11 @@ def beside(run: RunFolder) -> None:
     """This run and its rivals in one table."""
     import pandas as pd
 
-    from playground.ui.finetune.outcome import report_of
+    from playground.ui.finetune.outcome import report_or_none
 
     rows = []
     for other, config in family(run.config(), RunStore().list()):
-        report = report_of(other)
+        report = report_or_none(other)
         if report is None or "test" not in report:
             continue
         tuned, kept = config.finetune, report.get("forgetting", {})
@@ -148,6 +161,8 @@ def confusions(run: RunFolder, report: dict[str, Any], labels: list[str]) -> Non
     if "confusion" not in report or len(labels) > DRAWN_LABELS:
         st.caption(t("Too many labels for a picture of confusions; the table below has each of them."))
         return
+    if len(report["confusion"]) != len(labels):
+        raise damaged(run)
     counts = np.array(report["confusion"])
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     notes = [[t("{n:,} of {all:,} texts", n=int(n), all=int(row.sum())) for n in row] for row in counts]
@@ -219,6 +234,7 @@ def told_texts(run: RunFolder, places: Any, labels: list[str], key: str) -> None
 
 def in_context(pieces: list[str], place: int) -> str:
     """The word that was asked about, between marks, with what stands around it."""
+    place = min(place, len(pieces) - 1)  # of a test that was on other texts
     before, after = "".join(pieces[max(0, place - 8) : place]), "".join(pieces[place + 1 : place + 9])
     piece = pieces[place]
     space = piece[: len(piece) - len(piece.lstrip())]
@@ -226,8 +242,23 @@ def in_context(pieces: list[str], place: int) -> str:
 
 
 def predictions_of(run: RunFolder) -> dict[str, Any]:
+    """What the model said of every test example.
+
+    Raises:
+        PlaygroundError: when that cannot be read, or is of other labels or texts than the run's.
+    """
     path = run.path / "results" / "test.safetensors"
-    return _predictions(str(run.path), path.stat().st_mtime_ns if path.exists() else 0)
+    found = _predictions(str(run.path), path.stat().st_mtime_ns if path.exists() else 0)
+    data, most = data_of(run), lambda name: int(found[name].max(initial=-1))
+    n = len(data.test)
+    fits = max(most("true"), most("predicted")) < len(data.labels)
+    if data.task == "tag":
+        fits &= "example" in found and "piece" in found and most("example") < n
+    else:
+        fits &= len(found["true"]) <= n
+    if not fits:
+        raise PlaygroundError(f"{run.name} has no test results that can be read.", "Let it train to its end.")
+    return found
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

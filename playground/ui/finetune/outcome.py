@@ -1,17 +1,18 @@
 """What came of fine-tuning: how good it is, what it confuses, what the training before gave, and a place to try it."""
 
-import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
+from playground.runs.report import NAME, read_report
 from playground.ui import links
 from playground.ui.finetune import gained, judged, trial
 from playground.ui.language import t
-from playground.ui.messages import plain, shown_errors, told
+from playground.ui.messages import plain, show, shown_errors, told
 
 VIEWS = {
     "results": ("Results", judged.results),
@@ -28,13 +29,19 @@ def outcome(run: RunFolder) -> None:
     if config.finetune is None:
         return
     labelled = config.finetune.reads_labels
-    report = report_of(run)
+    report, damage = None, None
+    try:
+        report = report_of(run)
+    except PlaygroundError as error:
+        damage = error
     there = [
         name for name in VIEWS if (labelled or name in UNLABELLED) and (report or name in ("try", "file"))
     ]
     if not run.checkpoints() or not there:
         return
     st.divider()
+    if damage:
+        show(damage)
     if labelled:
         notes(run)
     view = choose_view(there, early=report is None)
@@ -65,18 +72,30 @@ def choose_view(there: list[str], early: bool) -> str:
 
 
 def report_of(run: RunFolder) -> dict[str, Any] | None:
-    """What the test found; None before the end of training."""
-    path = run.path / "results" / "report.json"
+    """What the test found; None before the end of training.
+
+    Raises:
+        PlaygroundError: when the file is damaged.
+    """
+    path = run.path / "results" / NAME
     try:
-        return _report(str(path), path.stat().st_mtime_ns)
-    except (OSError, ValueError):
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return None
+    return _report(str(run.path), changed)
+
+
+def report_or_none(run: RunFolder) -> dict[str, Any] | None:
+    """The same where many runs are told of: one that cannot be read is passed over."""
+    try:
+        return report_of(run)
+    except PlaygroundError:
         return None
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _report(path: str, changed: int) -> dict[str, Any]:
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+def _report(path: str, changed: int) -> dict[str, Any] | None:
+    return read_report(RunFolder(Path(path)))
 
 
 def notes(run: RunFolder) -> None:
@@ -90,8 +109,8 @@ def notes(run: RunFolder) -> None:
     counts = info["examples"]
     st.caption(
         t("{train:,} texts to learn from, {validation:,} to watch, {test:,} kept for the test.", **counts)
-        + f" {told(info['provenance'])}"
-        + (f" {t('Licence')}: {info['licence']}." if info["licence"] else "")
+        + f" {plain(told(info['provenance']))}"
+        + (f" {t('Licence')}: {plain(info['licence'])}." if info["licence"] else "")
     )
     if info["notes"]:
         with st.expander(t("What to know of the labels ({n})", n=len(info["notes"]))):

@@ -13,6 +13,7 @@ from playground.ui.components.heatmap import heatmap
 from playground.ui.explore.attention import PART_NAMES, on_paper, sides, title_of, weights_on
 from playground.ui.explore.figure import downloads
 from playground.ui.explore.scene import coming_out
+from playground.ui.finetune.judged import data_folder_of
 from playground.ui.language import t
 from playground.ui.messages import fragment
 
@@ -108,6 +109,6 @@ def measured(path: str, step: int, parent: str, parent_step: int | None) -> dict
     from playground.finetune.refocused import examples, refocused
 
     run = RunFolder(Path(path))
-    texts = examples(run.config(), run.about()["data_folder"], TEXTS)
+    texts = examples(run.config(), data_folder_of(run), TEXTS)
     before = cached.model(RunStore().get(parent), parent_step)
     return {"texts": texts, "shifts": refocused(before, cached.model(run, step), texts)}
