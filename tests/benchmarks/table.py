@@ -20,6 +20,7 @@ ROWS = {
     "start": "tests.benchmarks.start",
     "browser": "tests.benchmarks.browser",
     "explore": "tests.benchmarks.explore",
+    "curves": "tests.benchmarks.curves",
     "decoding": "tests.benchmarks.decoding",
 }
 
