@@ -138,8 +138,8 @@ def stopping() -> None:
     state = st.session_state
     if "generate.stop" not in state:  # also after another page was open
         state["generate.eos"], state["generate.stop"] = links.param("end") != "0", links.param("stop")[:100]
-        seed = links.param("seed")
-        state["generate.seed"] = min(int(seed), 2**31 - 1) if seed.isascii() and seed.isdigit() else None
+        seed = links.whole(links.param("seed"))
+        state["generate.seed"] = None if seed is None else min(seed, 2**31 - 1)
     with control("generate", "stop"), st.expander(t("Where to stop")):
         st.checkbox(t("At the end of a text, where the model writes <eos>"), key="generate.eos")
         st.text_input(

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import streamlit as st
 
+from playground.errors import PlaygroundError
+
 torch_loaded = threading.Event()
 """Set as soon as models answer at once: torch is imported."""
 
@@ -38,7 +40,7 @@ def trainer() -> None:
     """At every visit: runs that wait have a process that starts them, whatever became of the one before."""
     from playground.runs.submit import revive
 
-    with suppress(OSError):  # a home that cannot be written to is told where something is to be written
+    with suppress(OSError, PlaygroundError):  # a home that cannot be written to is told by the page
         revive()
 
 

@@ -29,6 +29,8 @@ def show(name: str) -> None:
     from importlib import import_module
 
     from playground.ui.frame import frame
+    from playground.ui.messages import shown_errors
 
     frame()
-    import_module(f"playground.pages.{name}").page()
+    with shown_errors():
+        import_module(f"playground.pages.{name}").page()
