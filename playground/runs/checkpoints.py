@@ -45,18 +45,19 @@ def path_of(run: Path, step: int) -> Path:
 
 def steps(run: Path) -> list[int]:
     """The steps that have a whole checkpoint, in order."""
-    return sorted(step for step, path in _folders(run).items() if is_whole(path))
+    return sorted(step for step, path in folders(run).items() if is_whole(path))
 
 
 def latest(run: Path) -> Path | None:
     """The folder of the newest whole checkpoint."""
-    for _, path in sorted(_folders(run).items(), reverse=True):
+    for _, path in sorted(folders(run).items(), reverse=True):
         if is_whole(path):
             return path
     return None
 
 
-def _folders(run: Path) -> dict[int, Path]:
+def folders(run: Path) -> dict[int, Path]:
+    """The folders of checkpoints by their steps, whole or not."""
     try:
         entries = list(os.scandir(folder_of(run)))
     except OSError:
@@ -239,7 +240,7 @@ def _put_in_place(temporary: Path, target: Path) -> None:
 
 
 def _remove_older(run: Path, newest: int, keep: set[int], last: int) -> None:
-    found = _folders(run)
+    found = folders(run)
     recent = sorted((step for step in found if step <= newest), reverse=True)[: max(1, last)]
     for step, path in found.items():
         if step < newest and step not in keep and step not in recent:
@@ -270,7 +271,7 @@ def tidy(run: Path) -> None:
 
 def rewind(run: Path, step: int) -> None:
     """Removes the checkpoints after ``step``: their future is about to be trained anew."""
-    for later, path in _folders(run).items():
+    for later, path in folders(run).items():
         if later > step:
             remove(path)
 

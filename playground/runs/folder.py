@@ -81,6 +81,13 @@ class RunFolder:
     def name(self) -> str:
         return str(self.about().get("name") or self.id)
 
+    @property
+    def title(self) -> str:
+        """The name, or of a run that is damaged the id: never an error."""
+        with suppress(PlaygroundError):
+            return self.name
+        return self.id
+
     def write_config(self, config: RunConfig, **about: Any) -> None:
         """Writes run.json; what it said besides the config stays, unless given anew in ``about``."""
         before = self.about() if self.exists else {"created": time.time(), "versions": versions()}

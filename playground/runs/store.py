@@ -1,8 +1,11 @@
 """All runs of one person: made, found, renamed, copied, thrown away and brought back."""
 
 import os
+import re
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +16,7 @@ from playground.paths import home
 from playground.runs import archive, checkpoints, gallery, naming, queue
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
+from playground.runs.soundness import problem
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,15 @@ class Trashed:
     id: str
     name: str
     deleted: float  # seconds since 1970
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A run that cannot be opened: what is wrong, and what to do."""
+
+    run: RunFolder
+    message: str
+    hint: str
 
 
 class RunStore:
@@ -63,16 +76,23 @@ class RunStore:
                 continue
 
     def list(self) -> "list[RunFolder]":
-        """All runs, the newest first. What is no run, or has a damaged run.json, is passed over."""
+        """All runs that can be opened, the newest first; the others are those `damaged`."""
         found = []
+        for run in self._folders():
+            if problem(run) is None:
+                with suppress(PlaygroundError):  # deleted just now
+                    found.append((float(run.about().get("created") or 0), run.id, run))
+        return [run for _, _, run in sorted(found, key=lambda item: item[:2], reverse=True)]
+
+    def damaged(self) -> "list[Damaged]":
+        """The runs that cannot be opened, by id, with what is wrong. They can be deleted."""
+        found = ((run, problem(run)) for run in sorted(self._folders(), key=lambda run: run.id))
+        return [Damaged(run, *wrong) for run, wrong in found if wrong]
+
+    def _folders(self) -> "Iterator[RunFolder]":
         for entry in os.scandir(self.root):
             if naming.is_id(entry.name) and entry.is_dir():
-                run = RunFolder(Path(entry.path))
-                try:
-                    found.append((float(run.about().get("created") or 0), run.id, run))
-                except (PlaygroundError, TypeError, ValueError):
-                    continue
-        return [run for _, _, run in sorted(found, key=lambda item: item[:2], reverse=True)]
+                yield RunFolder(Path(entry.path))
 
     def get(self, which: str) -> RunFolder:
         """The run with this id, the start of an id, or a name; "latest" is the one made last.
@@ -159,11 +179,11 @@ class RunStore:
         Raises:
             PlaygroundError: when the run is being trained, or ships with the app.
         """
-        run = self.own(which)
+        run = RunFolder(self.root / which) if naming.is_id(which) and (self.root / which).is_dir() else self.own(which)
         if run.status().is_active:
-            raise PlaygroundError(f"{run.name} is being trained.", "Stop it first, then delete it.")
+            raise PlaygroundError(f"{run.title} is being trained.", "Stop it first, then delete it.")
         queue.withdraw(run.id)
-        trashed = Trashed(f"{run.id}--{time.time_ns() // 1_000_000}", run.id, run.name, time.time())
+        trashed = Trashed(f"{run.id}--{time.time_ns() // 1_000_000}", run.id, run.title, time.time())
         self.trash_root.mkdir(parents=True, exist_ok=True)
         with disk_errors("deleting the run"):
             os.rename(run.path, self.trash_root / trashed.key)
@@ -174,8 +194,9 @@ class RunStore:
         found = []
         for path in self.trash_root.glob("*--*"):
             id, _, milliseconds = path.name.rpartition("--")
-            if naming.is_id(id) and milliseconds.isdigit() and RunFolder(path).exists:
-                found.append(Trashed(path.name, id, RunFolder(path).name, int(milliseconds) / 1000))
+            if naming.is_id(id) and re.fullmatch(r"[0-9]{1,15}", milliseconds) and path.is_dir():
+                title = id if RunFolder(path).title == path.name else RunFolder(path).title
+                found.append(Trashed(path.name, id, title, int(milliseconds) / 1000))
         return sorted(found, key=lambda trashed: trashed.deleted, reverse=True)
 
     def undelete(self, which: "Trashed | str") -> RunFolder:

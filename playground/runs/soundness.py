@@ -1,0 +1,179 @@
+"""What is wrong with a run, if anything: asked before it is shown, so that one damaged run spoils nothing for the others."""
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from models.spec import SpecError
+from playground.errors import PlaygroundError
+from playground.runs import checkpoints
+from playground.runs.folder import RunFolder
+
+Problem = tuple[str, str]
+"""What is wrong, and what to do."""
+
+LARGEST = 64 * 2**20  # bytes of a JSON file of a run; nothing reads more into memory
+_WATCHED = ("run.json", "status.json", "labels.json", "tokenizer.json", "checkpoint", "results", "metrics.jsonl", "samples.jsonl")
+_DELETE = "Delete the run: it goes into the trash."
+_SHAPES = ("stream", "pairs", "labelled")
+
+
+def problem(run: RunFolder) -> Problem | None:
+    """What keeps a run from being opened, as far as a look at its small files tells; None for a sound one.
+
+    Costs a few stats where nothing has changed since the last look, and some tenths of a millisecond else.
+    """
+    return _looked(str(run.path), tuple(_stamp(run.path / name) for name in _WATCHED))
+
+
+def problem_inside(run: RunFolder) -> Problem | None:
+    """As `problem`, and what only reading all of it tells: the tokenizer, and the newest weights against their checksum."""
+    newest = run.latest_checkpoint() if problem(run) is None else None
+    stamps = [_stamp(file) for file in sorted(newest.iterdir())] if newest else []
+    return problem(run) or _read_through(str(run.path), (_stamp(run.tokenizer_path), *stamps))
+
+
+def first_sound(runs: Iterable[RunFolder]) -> RunFolder | None:
+    """The first of the runs that opens."""
+    return next((run for run in runs if problem_inside(run) is None), None)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        about = os.lstat(path)
+    except OSError:
+        return (0, 0, 0)
+    return about.st_ino, about.st_size, about.st_mtime_ns
+
+
+@lru_cache(maxsize=4096)
+def _looked(path: str, stamps: tuple) -> Problem | None:
+    return _first_wrong(RunFolder(Path(path)), (_settings, _making, _status, _labels, _tokenizer, _weights))
+
+
+@lru_cache(maxsize=1024)
+def _read_through(path: str, stamps: tuple) -> Problem | None:
+    return _first_wrong(RunFolder(Path(path)), (_tokenizer_inside, _weights_inside))
+
+
+def _first_wrong(run: RunFolder, looks: Iterable[Callable[[RunFolder], None]]) -> Problem | None:
+    try:
+        for look in looks:
+            look(run)
+    except (PlaygroundError, SpecError) as error:
+        return error.message, error.hint or _DELETE
+    except OSError as error:
+        return f"A file of {run.id} cannot be read: {error.strerror}.", _DELETE
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError):
+        return f"What is in the folder of {run.id} does not fit together.", _DELETE
+    return None
+
+
+def _settings(run: RunFolder) -> None:
+    if not run.exists:
+        raise PlaygroundError(f"The folder {run.id} holds no run: its run.json is gone.", _DELETE)
+    if (run.path / "run.json").stat().st_size > LARGEST:
+        raise PlaygroundError(f"The file run.json of {run.id} is too large.", _DELETE)
+    run.config()
+
+
+def _making(run: RunFolder) -> None:
+    """What run.json says besides the config."""
+    about = run.about()
+    kinds: dict[str, Callable[[Any], bool]] = {
+        "created": _is_time, "imported": _is_time, "versions": _texts, "data_info": lambda said: isinstance(said, dict),
+        "data_shape": lambda said: said in _SHAPES, "source": lambda said: isinstance(said, str),
+        "notes": lambda said: isinstance(said, list) and all(isinstance(note, str) for note in said),
+        "data_folder": lambda said: isinstance(said, str),
+    }  # fmt: skip
+    for name, can_be in kinds.items():
+        if about.get(name) is not None and not can_be(about[name]):
+            raise PlaygroundError(f"The file run.json of {run.id} is damaged: its {name!r} cannot be.", _DELETE)
+
+
+def _is_time(said: Any) -> bool:
+    return type(said) in (int, float) and 0 <= said < 10**11
+
+
+def _texts(said: Any) -> bool:
+    return isinstance(said, dict) and all(isinstance(each, str) for each in said.values())
+
+
+def _status(run: RunFolder) -> None:
+    """A status that is torn counts as none where the run is being trained; else it is told."""
+    path = run.path / "status.json"
+    if path.exists() and not isinstance(_json(path, run), dict):
+        raise PlaygroundError(f"The file status.json of {run.id} is damaged.", _DELETE)
+
+
+def _labels(run: RunFolder) -> None:
+    path = run.path / "labels.json"
+    if path.exists():
+        labels = _json(path, run)
+        if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+            raise PlaygroundError(f"The file labels.json of {run.id} is damaged.", _DELETE)
+
+
+def _json(path: Path, run: RunFolder) -> Any:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError("too large")
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise PlaygroundError(f"The file {path.name} of {run.id} is damaged.", _DELETE) from error
+
+
+def _tokenizer(run: RunFolder) -> None:
+    """Its ends alone, which tell a file that broke off, or that a power cut left as zeros."""
+    path = run.tokenizer_path
+    if not path.exists():
+        if run.checkpoints():
+            raise PlaygroundError(f"{run.name} has no tokenizer, so nobody could use its weights.", _DELETE)
+        return
+    if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size > LARGEST:
+        raise PlaygroundError(f"The tokenizer of {run.name} is too large to be one.", _DELETE)
+    with open(path, "rb") as file:
+        start, _ = file.read(64), file.seek(max(0, path.stat().st_size - 64))
+        if not start.lstrip().startswith(b"{") or not file.read().rstrip().endswith(b"}"):
+            raise PlaygroundError(f"The tokenizer of {run.name} is damaged.", _DELETE)
+
+
+def _weights(run: RunFolder) -> None:
+    """Every checkpoint is whole, and the newest holds as many numbers as the model has."""
+    from models.costs import parameter_counts
+
+    whole, model = run.checkpoints(), run.config().model
+    there = [entry.name for entry in checkpoints.folders(run.path).values()]
+    if there and not whole:
+        raise PlaygroundError(f"The weights of {run.name} are damaged: {', '.join(sorted(there)[:3])}.", _DELETE)
+    if whole and not model.vocab_size:
+        raise PlaygroundError(f"The settings of {run.name} do not say how many tokens its weights know.", _DELETE)
+    if whole:
+        header = checkpoints.header_of(run.checkpoint(whole[-1]) / "model.safetensors")
+        count = sum(parameter_counts(model).values())
+        if header is None or header.numbers < count:
+            raise PlaygroundError(
+                f"The weights in {run.checkpoint(whole[-1]).name} do not belong to this model: it has {count:,} parameters.",
+                "Choose another checkpoint, or train the run again.",
+            )
+
+
+def _tokenizer_inside(run: RunFolder) -> None:
+    from playground.text.tokenizers import Tokenizer
+
+    if run.tokenizer_path.exists():
+        tokenizer, size = Tokenizer.load(run.tokenizer_path), run.config().model.vocab_size
+        if size and tokenizer.size != size:
+            raise PlaygroundError(
+                f"The tokenizer of {run.name} has {tokenizer.size:,} tokens, and its model {size:,}.",
+                "The two belong to different runs: bring the run again.",
+            )
+
+
+def _weights_inside(run: RunFolder) -> None:
+    if newest := run.latest_checkpoint():
+        checkpoints.check_sums(newest, "model.safetensors")
