@@ -1,5 +1,6 @@
 # Two commands do everything:  make app   make test
-# HOST=0.0.0.0 lets others on your network see the app, PORT=8600 opens it elsewhere.
+# HOST=0.0.0.0 lets others on your network see the app, PORT=8600 opens it elsewhere. The server answers to this machine's
+# own names alone; NAMES="lm.school.example" adds those that a proxy or a container gives it.
 # Without an NVIDIA driver, PyTorch's CPU build is installed (200 MB), else the CUDA one (several GB); TORCH=cpu and
 # TORCH=cuda decide yourself, also later.
 
@@ -41,7 +42,7 @@ $(VENV)/.ready-test: $(VENV)/.ready
 	@touch $@
 
 app: $(VENV)/.ready
-	@$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
+	@$(BIN)/streamlit run app.py --server.address $(HOST) --server.port $(PORT) $(foreach name,$(NAMES),--server.allowedHosts '$(name)')
 
 test: $(VENV)/.ready-test lint
 	$(BIN)/python -m pytest -n 2

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.ui import controls, links, start
+from playground.ui import controls, hosts, links, start
 from playground.ui.frame import frame
 from playground.ui.language import t
-from playground.ui.messages import shown_bugs
+from playground.ui.messages import shown_bugs, shown_errors
 
 PAGES = {
     "home": ("Home", ":material/home:"),
@@ -30,31 +30,40 @@ def opener(name: str) -> Callable[[], None]:
     """A page that is imported when it is first opened, so that no page waits for another one's imports."""
 
     def open_page() -> None:
-        with shown_bugs(f"The page {name}"):
+        with shown_bugs(f"The page {name}"), shown_errors():
             import_module(f"playground.pages.{name}").page()
 
     return open_page
 
 
-st.set_page_config(page_title="LM Playground", page_icon=ICON, layout="wide")
-st.logo(ICON, size="large")
-start.server()
-start.trainer()
-hidden = set(controls.hidden()) - {"home"}
-pages = {
-    name: st.Page(
-        opener(name),
-        title=t(title),
-        icon=icon,
-        url_path=name,
-        default=name == "home",
-        visibility="hidden" if name in hidden else "visible",
-    )
-    for name, (title, icon) in PAGES.items()
-    if find_spec(f"playground.pages.{name}")
-}
-links.register(pages, hidden)
-chosen = st.navigation(list(pages.values()), position="top")
-links.follow()
-frame()
-chosen.run()
+def visit() -> None:
+    """One run for one visitor, as they come, click and type."""
+    st.set_page_config(page_title="LM Playground", page_icon=ICON, layout="wide")
+    st.logo(ICON, size="large")
+    start.server()
+    start.trainer()
+    hidden = set(controls.hidden()) - {"home"}
+    pages = {
+        name: st.Page(
+            opener(name),
+            title=t(title),
+            icon=icon,
+            url_path=name,
+            default=name == "home",
+            visibility="hidden" if name in hidden else "visible",
+        )
+        for name, (title, icon) in PAGES.items()
+        if find_spec(f"playground.pages.{name}")
+    }
+    links.register(pages, hidden)
+    chosen = st.navigation(list(pages.values()), position="top")
+    links.follow()
+    frame()
+    chosen.run()
+
+
+# Streamlit imports this file once to find the server, and runs it as a script at each visit.
+if __name__ == "__main__":
+    visit()
+else:
+    app = st.App(__file__, middleware=hosts.middleware(), lifespan=hosts.started)

@@ -1,17 +1,15 @@
 """The link to what is on the screen: to copy, as a code for phones, with the controls that it hides."""
 
-import ipaddress
-import socket
+from functools import lru_cache
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
 from playground.ui import controls, links
+from playground.ui.hosts import EVERYWHERE, is_loopback, own_address
 from playground.ui.language import t
 from playground.ui.messages import fragment
 from playground.ui.select import select_several
-
-EVERYWHERE = ("", "0.0.0.0", "::")
 
 
 @fragment
@@ -80,31 +78,11 @@ def outside(netloc: str) -> str:
     return f"{known}:{port}" if known and port else known or netloc
 
 
-def own_address() -> str:
-    """This machine's address in its network; "" without one. Nothing is sent: the system only looks up its route."""
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
-            way.connect(("192.0.2.1", 9))
-            return way.getsockname()[0]
-    except OSError:
-        return ""
-
-
 def is_local(address: str) -> bool:
     return is_loopback(urlsplit(address).hostname or "")
 
 
-def is_loopback(name: str) -> bool:
-    """Whether a host's name means this very machine."""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-@st.cache_data(max_entries=50, show_spinner=False)
+@lru_cache(maxsize=50)
 def qr_code(address: str) -> str:
     """The address as a code that a phone's camera reads, an SVG of dark squares on white."""
     import segno

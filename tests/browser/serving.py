@@ -23,15 +23,22 @@ class Server:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[Server]:
-    """Starts the app on a free port with ``home`` as PLAYGROUND_HOME; ends it, and its trainers, afterwards."""
+def serve(home: Path, listens: str = "127.0.0.1", names: tuple[str, ...] = ()) -> Iterator[Server]:
+    """Starts the app on a free port with ``home`` as PLAYGROUND_HOME; ends it, and its trainers, afterwards.
+
+    Args:
+        listens: the address that the server listens on.
+        names: those it answers to besides its own.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
+    options = {"server.port": port, "server.address": listens, "server.headless": "true"}
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
     for name, value in options.items():
         command += [f"--{name}", str(value)]
+    for name in names:
+        command += ["--server.allowedHosts", name]
     environment = {**os.environ, "PLAYGROUND_HOME": str(home)}
     with open(home / "server.log", "wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
