@@ -32,6 +32,7 @@ from playground.text.tokenizers import Tokenizer, clean
 FORMAT = 1
 UNASKED = -100  # the label of a token that is not asked about
 MOST_LABELS = 20_000
+LONGEST_LABEL = 1_000  # characters
 BATCH = 2000  # rows read and tokenized at a time
 REMEMBERED = 200_000  # pieces whose tokens are kept at hand
 
@@ -290,16 +291,28 @@ def _asked_first(row: Tagged) -> Tagged:
 def _read(source: _Source, task: str, watch: Watch) -> _Read:
     """The first pass: hashes of texts and groups, and how often each label is there."""
     read, codes = _Read(), {}
-    for number, (_, row) in enumerate(_usable(source.rows(), task, read)):
+    for number, (row_number, row) in enumerate(_usable(source.rows(), task, read)):
         if number % BATCH == 0:
             watch("Reading the labelled text", 0.3 * (1 - 1 / (1 + number / 20_000)))
         text = _hash(row.text.strip())
         read.texts.append(text)
         read.groups.append(_hash(row.group) if row.group else text)
-        read.counts.update([row.label] if task == "classify" else filter(None, row.tags))
+        labels = [row.label] if task == "classify" else list(filter(None, row.tags))
+        if max(map(len, labels)) > LONGEST_LABEL:
+            raise _too_long(row_number)
+        read.counts.update(labels)
+        if len(read.counts) > MOST_LABELS:  # none of them is forgotten before the end
+            break
         read.codes.append(codes.setdefault(row.label, len(codes)) if task == "classify" else 0)
     _check(read, task)
     return read
+
+
+def _too_long(row: int) -> PlaygroundError:
+    return PlaygroundError(
+        f"Row {row:,} has a label of more than {LONGEST_LABEL:,} characters.",
+        "Choose a column with a few labels that come again; for free text as the answer, choose the task answer.",
+    )
 
 
 def _hash(text: str) -> int:

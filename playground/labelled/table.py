@@ -10,11 +10,12 @@ from playground.paths import readable
 from playground.runs.finetuning import LabelledSpec
 from playground.text import cells, files, tables
 from playground.text.cells import spaced
-from playground.text.conll import is_tagged
+from playground.text.conll import LONGEST, is_tagged
 from playground.text.delimited import Tally
 from playground.text.encodings import detect
 from playground.text.fasttext import is_marked
 from playground.text.records import Row
+from playground.text.sizes import LONGEST_RECORD, weight
 from playground.text.spec import DataSpec
 from playground.text.tables import KINDS, Table, is_id, listed
 
@@ -85,14 +86,20 @@ def by_sentence(table: Table) -> Table | None:
     def rows() -> Iterator[Row]:
         wordless.found.clear()
         sentence: list[list[object]] = []
-        now = ""
+        now, left = "", LONGEST_RECORD
         for i, row in enumerate(table.rows(), 1):
             if (found := _shown(row.get(number)).strip()) and found != now:
                 if sentence:
                     yield dict(zip(others, map(list, zip(*sentence))))
-                sentence, now = [], found
+                sentence, now, left = [], found, LONGEST_RECORD
             if _shown(value[word](row)).strip():
                 sentence.append([value[name](row) for name in others])
+                left -= weight(sentence[-1], left)
+                if len(sentence) > LONGEST or left < 0:
+                    raise PlaygroundError(
+                        f"The sentence that row {i:,} of {table.name} belongs to is too long.",
+                        f"Let the column {number!r} say where each sentence begins: it has at most {LONGEST:,} words.",
+                    )
             else:
                 wordless.add("row", i)
         if sentence:

@@ -6,14 +6,24 @@ a fraction, and at the end the folder or what went wrong.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
+import psutil
+
+from playground import gate
 from playground.errors import PlaygroundError
 from playground.text.spec import DataSpec
+
+SHARE = 0.75  # of the memory that is free, for one preparation
+LEAST_MEMORY = 1 << 30  # bytes of it, however little is free
+NO_MEMORY = (signal.SIGKILL, signal.SIGABRT)  # by the system, or by Rust and C++ themselves, where there is none left
 
 
 class Job:
@@ -61,11 +71,13 @@ class Job:
             except ValueError:
                 continue
             self.stage, self.fraction = last.get("stage", self.stage), last.get("fraction", self.fraction)
-        self._process.wait()
+        ended = self._process.wait()
         self._process.stdout.close()
         self.folder = last.get("folder")
         if "message" in last:
             self.error = PlaygroundError(last["message"], last.get("hint", ""))
+        elif not self.folder and not self.stopped and -ended in NO_MEMORY:
+            self.error = not_enough_memory()
         elif not self.folder and not self.stopped:
             self.error = PlaygroundError(
                 "Preparing the text ended without a word.", "Try again; its memory may not have sufficed."
@@ -107,8 +119,7 @@ def main() -> None:
     from models.spec import SpecError
     from playground.text.prepare import prepare
 
-    if hasattr(os, "nice"):
-        os.nice(10)
+    _limit()
 
     def say(**what: object) -> None:
         print(json.dumps(what, ensure_ascii=False), flush=True)
@@ -125,8 +136,28 @@ def main() -> None:
         say(folder=str(prepare(spec, progress).folder))
     except (PlaygroundError, SpecError) as error:
         say(message=error.message, hint=error.hint)
-    except MemoryError:
-        say(message="There is not enough memory to prepare this text.", hint="Read less of it.")
+    except Exception as error:
+        if not gate.is_memory(error):
+            raise
+        short = not_enough_memory()
+        say(message=short.message, hint=short.hint)
+
+
+def not_enough_memory() -> PlaygroundError:
+    return PlaygroundError("There is not enough memory to prepare this text.", "Read less of it.")
+
+
+def _limit() -> None:
+    """Where memory is short, this process ends, and not the server: it has a part of what is free, and goes first."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800")
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        most = max(LEAST_MEMORY, int(SHARE * psutil.virtual_memory().available))
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ SPEAKERS = {
     "bot": "assistant",
     "chatgpt": "assistant",
 }  # ShareGPT's names
+LONGEST_NUMBER = 8_000  # bits of a whole number that is written out
 UNSPACED = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")  # Chinese, kana, and the marks between them
 
 
@@ -66,6 +67,8 @@ def plain(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
+        if value.bit_length() > LONGEST_NUMBER:  # Python writes no longer one out
+            raise NoText("object")
         return str(value)
     if isinstance(value, (float, Decimal)):
         return _number(value)
@@ -81,6 +84,8 @@ def plain(value: object) -> str:
 def _number(value: float | Decimal) -> str:
     if not math.isfinite(value):
         return ""
+    if isinstance(value, Decimal) and abs(value.adjusted()) > LONGEST_NUMBER // 8:
+        return str(value)
     if value == int(value) and abs(value) < 10**15:
         return str(int(value))
     return f"{value:f}" if isinstance(value, Decimal) else repr(value)
@@ -173,16 +178,16 @@ def refused(kind: str, column: str, number: int, name: str) -> PlaygroundError:
 
 # What a table of text holds as Python, JSON or NumPy wrote it
 
-_STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_STRING = r"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+\""""
 _NUMBER = r"[-+]?\d+(?:\.\d*)?"
 _UNPARTED = re.compile(
     rf"\[\s*(?:{_STRING}|{_NUMBER})(?:\s+(?:{_STRING}|{_NUMBER}))+\s*\]"
 )  # NumPy has no commas
 _ITEM = re.compile(rf"{_STRING}|{_NUMBER}")
-_ARRAY = re.compile(r"array\((\[.*\])(?:,\s*dtype=[^()]+)?\)", re.DOTALL)
+_ARRAY = re.compile(r"array\((\[.*\])(?:,\s*dtype=[^()\]]+)?\)", re.DOTALL)
 _WRITTEN = re.compile(r"\[.*\]|\(.*\)|\{.*\}|b'.*'|b\".*\"", re.DOTALL)
 NAN = ("nan", "NaN")
-LONGEST_LIST = 1 << 20  # characters
+LONGEST_LIST, MOST_PARTS = 1 << 20, 1 << 16  # characters, and parts of what Python wrote
 
 
 def written_value(text: object) -> list[Any] | dict | bytes | None:
@@ -199,7 +204,8 @@ def written_value(text: object) -> list[Any] | dict | bytes | None:
         return None
     if _UNPARTED.fullmatch(text):  # to Python, strings side by side are one
         return [ast.literal_eval(item) for item in _ITEM.findall(text)]
-    for read in (json.loads, ast.literal_eval):
+    simple = sum(map(text.count, ",+-[({")) <= MOST_PARTS  # to Python, a part takes some kilobytes
+    for read in (json.loads, ast.literal_eval) if simple else (json.loads,):
         try:
             found = read(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
@@ -233,7 +239,10 @@ def written(value: object) -> str:
     try:
         return plain(value)
     except NoText:
-        return clean(json.dumps(value, ensure_ascii=False, default=_written_part))
+        try:
+            return clean(json.dumps(value, ensure_ascii=False, default=_written_part))
+        except RecursionError:  # lists in lists in lists, of which nothing is made
+            return ""
 
 
 def _written_part(value: object) -> object:

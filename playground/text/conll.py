@@ -11,12 +11,14 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.text.encodings import beginning, lines
+from playground.text.sizes import LONGEST_RECORD, MOST_COLUMNS, MOST_VALUES, too_large, too_wide
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio")
 WORDS, TAGS = "tokens", "tags"
 TABS, SPACES, BLANKS = "tabs", "spaces", "blanks"
 LOOKED_AT = 4000  # lines read to learn the columns
 LONGEST = 20_000  # words of one sentence
+LONGEST_LINE, LONGEST_LOOK = 1 << 20, 1 << 22  # characters of a line, and of the lines that are read to learn the columns
 ALIKE = 0.98  # of the lines have the same columns, in a file whose name does not say what it is
 OFTEN = 3  # times that a tag is there, on average, in such a file
 DOCUMENT = "-DOCSTART-"
@@ -79,16 +81,30 @@ def layout_of(path: Path, encoding: str) -> Layout:
     Raises:
         PlaygroundError: when it has no words, or no tags beside them.
     """
-    sample = list(filter(_is_word, islice(lines(path, encoding, newlines=True), LOOKED_AT)))
+    sample = _sample(path, encoding)
     if not sample:
         raise PlaygroundError(f"{path.name} has no rows.", "Choose a file with text in it.")
     layout = _layout(sample, _by(sample))
+    if layout.width > MOST_COLUMNS:
+        raise too_wide(path.name, f"{layout.width:,}")
     if len(layout.places) < 2:
         raise PlaygroundError(
             f"The lines of {path.name} have one column: there is no tag beside a word.",
             "Write a word on each line, a tab, and its tag, with a blank line after each sentence; or let the name end in .txt.",
         )
     return layout
+
+
+def _sample(path: Path, encoding: str) -> list[str]:
+    """The first lines with words."""
+    sample, left = [], LONGEST_LOOK
+    for line in islice(lines(path, encoding, LONGEST_LINE, newlines=True), LOOKED_AT):
+        if _is_word(line):
+            sample.append(line)
+            left -= len(line)
+        if left < 0:
+            break
+    return sample
 
 
 def _is_word(line: str) -> bool:
@@ -164,14 +180,18 @@ class Reading:
         """Raises PlaygroundError while reading, for a line with more columns than the others, or an endless sentence."""
         self._short = self._first = 0
         sentence: list[list[str]] = []
-        names = self._layout.places
-        for number, line in enumerate(lines(self._path, self._encoding, newlines=True), 1):
+        names, length = self._layout.places, 0
+        for number, line in enumerate(lines(self._path, self._encoding, LONGEST_LINE, newlines=True), 1):
+            length += len(line)
             if _ends(line):
+                length = 0
                 if sentence:
                     yield {name: list(cells) for name, cells in zip(names, zip(*sentence))}
                 sentence = []
             elif cells := self._word(line, number):
                 sentence.append(cells)
+                if length > LONGEST_RECORD or len(sentence) * len(names) > MOST_VALUES:
+                    raise too_large(self._path.name, line=number)
                 if len(sentence) > LONGEST:
                     raise PlaygroundError(
                         f"The sentence that ends on line {number:,} of {self._path.name} has more than {LONGEST:,} words.",

@@ -13,8 +13,17 @@ from pathlib import Path
 
 from playground.errors import PlaygroundError
 from playground.text.encodings import decoded, lines
+from playground.text.sizes import (
+    LONGEST_RECORD,
+    MOST_COLUMNS,
+    MOST_VALUES,
+    check_columns,
+    listed,
+    too_large,
+    too_wide,
+)
 
-LONGEST_FIELD = 1 << 26  # characters in one cell of a table, held in memory whole
+LONGEST_FIELD = LONGEST_RECORD  # characters in one cell
 SAMPLE = 1 << 22  # characters looked at to learn how a file is written
 SEPARATORS = ",;\t|"
 MOST_ABOVE, FEW_ABOVE = 60, 6  # lines looked at for what may stand above a table, and lines of a title
@@ -91,11 +100,13 @@ def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
     start = next(decoded(path, encoding, newlines=False), "")
     outside = re.sub(r'"[^"]*"', "", start)  # old Macs wrote \n within a cell
     lone = "\r" in outside and "\n" not in outside.rstrip("\r\n")
-    skipped = _preamble(list(islice(_lines(path, encoding, lone), MOST_ABOVE)))
+    skipped = _preamble(_first_lines(path, encoding, lone))
     sample, whole = _sample(path, encoding, lone, skipped)
     separator = None
     if sample and (said := _SEP.fullmatch(sample[0])):
         separator, sample = said[1], sample[1:]
+        for line in sample:
+            _check_values(line, separator, path.name)
     header = next((line for line in sample if line.strip(SEPARATORS + " \n")), None)
     if header is None:
         raise PlaygroundError(f"{path.name} has no rows.", "Choose a file with text in it.")
@@ -105,6 +116,7 @@ def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
         if separator not in header and _is_one_column(sample, separator):
             separator = NONE
             notes.append(f"{path.name} is read as one column, since its first line has no separator.")
+    _check_width(header, separator, path.name)
     quoted = _is_quoted(sample, separator, whole)
     if not quoted and any(_opens(line, separator) for line in sample):
         notes.append(f'In {path.name} a quote " is read as a letter, since it does not wrap cells.')
@@ -118,6 +130,35 @@ def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
     except csv.Error as error:
         raise _breaks_off(path.name, skipped + 1) from error
     return replace(written, names=names, notes=(*notes, *said))
+
+
+def _first_lines(path: Path, encoding: str, lone: bool) -> list[str]:
+    """The lines in which something may stand above the table."""
+    first, left = [], SAMPLE
+    for line in islice(_lines(path, encoding, lone), MOST_ABOVE):
+        first.append(line)
+        left -= len(line)
+        if left <= 0:
+            break
+    return first
+
+
+def _check_values(line: str, separators: str, file: str, number: int = 1) -> None:
+    if len(line) > MOST_VALUES and max(map(line.count, separators)) > MOST_VALUES:
+        raise too_large(file, line=number)
+
+
+def _check_width(header: str, separator: str, file: str) -> None:
+    """Refuses a first line with more cells than tables have columns.
+
+    Raises:
+        PlaygroundError: for a line that is too wide, but for one that has its separators within quotes.
+    """
+    if header.count(separator) >= MOST_COLUMNS:
+        cells = next(_until_error(_reader(iter([header]), Dialect(separator, True, False, False, True, False, (), ()))), None)
+        width = header.count(separator) + 1 if cells is None else len(cells)
+        if width > MOST_COLUMNS:
+            raise too_wide(file, f"{width:,}")
 
 
 def _preamble(start: list[str]) -> int:
@@ -152,8 +193,9 @@ def _sample(path: Path, encoding: str, lone: bool, skipped: int) -> tuple[list[s
 
 def _lines(path: Path, encoding: str, lone: bool) -> Iterator[str]:
     """The lines with one kind of line end and without a byte-order mark; a ``\\r`` within a line is a space."""
-    for i, line in enumerate(lines(path, encoding, LONGEST_FIELD, newlines=lone)):
+    for i, line in enumerate(lines(path, encoding, LONGEST_RECORD, newlines=lone)):
         line = line if i else line.removeprefix("\ufeff")
+        _check_values(line, SEPARATORS, path.name, i + 1)
         yield line.rstrip("\r\n").replace("\r", " ") + "\n" if "\r" in line else line
 
 
@@ -182,7 +224,9 @@ def _is_escaped(sample: list[str], dialect: Dialect) -> bool:
 
 def _is_spaced(sample: list[str], dialect: Dialect) -> bool:
     """Whether a space stands between the separator and a quote: ``a, "b, c"``."""
-    if not any(re.search(re.escape(dialect.separator) + ' +"', line) for line in sample):
+    if dialect.separator == " " or not any(
+        re.search(re.escape(dialect.separator) + ' +"', line) for line in sample if '"' in line
+    ):
         return False
     if len(_widths(sample, replace(dialect, spaced=True))) != 1:
         return False
@@ -246,7 +290,7 @@ def _is_quoted(sample: list[str], separator: str, whole: bool) -> bool:
 def _records(sample: list[str], separator: str) -> Iterator[tuple[list[str], csv.Error | None]]:
     """The lines of each row, were quotes to wrap cells; with the error that ends the reading, if any."""
     taken: list[str] = []
-    csv.field_size_limit(LONGEST_FIELD)
+    csv.field_size_limit(LONGEST_RECORD)
     reader = csv.reader((taken.append(line) or line for line in sample), delimiter=separator, strict=True)
     while True:
         taken.clear()
@@ -279,31 +323,41 @@ def _names(sample: list[str], dialect: Dialect, file: str) -> tuple[tuple[str | 
     given = [name.strip() for name in next(rows)]
     if not dialect.headed:
         names = tuple(f"column {i}" for i in range(1, len(given) + 1))
-        return names, [f"The first line of {file} is a row like the others: the columns are called {', '.join(names)} here."]
+        return names, [f"The first line of {file} is a row like the others: the columns are called {listed(names)} here."]
     numbers = _row_numbers(sample, dialect, len(given))
     given = [*[""] * numbers, *given]
     filled: set[int] = set()
     if "" in given:
         with_error_later = _until_error(rows)  # it is told when the file is read
         filled = {i for row in with_error_later for i, cell in enumerate(row) if cell.strip() and i >= numbers}
-    names: list[str | None] = []
-    for i, name in enumerate(given):
-        wanted = name or (f"column {i + 1}" if i in filled else None)
-        others = (f"{wanted} {n}" for n in range(2, len(given) + 2))
-        names.append(
-            wanted
-            if wanted is None or wanted not in names
-            else next(n for n in others if n not in [*names, *given])
-        )
+    names = _unlike(given, [name or (f"column {i + 1}" if i in filled else None) for i, name in enumerate(given)])
+    check_columns([name for name in names if name], file)
     notes = [f"The first column of {file} numbers the rows, and has no name; it is left out."] if numbers else []
     if left_out := names.count(None) - numbers:
         notes.append(f"Columns of {file} without a name and content, left out: {left_out:,}.")
     if unnamed := [name for name, was in zip(names, given) if name and not was]:
-        notes.append(f"Columns of {file} without a name are called here: {', '.join(unnamed)}.")
+        notes.append(f"Columns of {file} without a name are called here: {listed(unnamed)}.")
     for name, was in zip(names, given):
         if name and was and name != was:
             notes.append(f"{file} has several columns named {was!r}; a later one is called {name!r} here.")
     return tuple(names), notes
+
+
+def _unlike(given: list[str], wanted: list[str | None]) -> list[str | None]:
+    """The names that are wanted; one that comes again gets a number that no other has."""
+    taken, names, last = set(given), [], Counter()
+    seen: set[str] = set()
+    for name in wanted:
+        if name in seen:
+            last[name] = max(2, last[name])
+            while (called := f"{name} {last[name]}") in taken:
+                last[name] += 1
+            name = called
+        if name is not None:
+            seen.add(name)
+            taken.add(name)
+        names.append(name)
+    return names
 
 
 def _row_numbers(sample: list[str], dialect: Dialect, width: int) -> bool:
@@ -320,7 +374,7 @@ def _until_error(rows: Iterator[list[str]]) -> Iterator[list[str]]:
 
 
 def _reader(source: Iterator[str], dialect: Dialect):
-    csv.field_size_limit(LONGEST_FIELD)
+    csv.field_size_limit(LONGEST_RECORD)
     return csv.reader(
         source,
         delimiter=dialect.separator,
@@ -346,8 +400,7 @@ def delimited_rows(
         tally.found.clear()
         taken: list[str] = []
         below = islice(_lines(path, encoding, dialect.lone_returns), dialect.skipped, None)
-        source = (taken.append(line) or line for line in below)
-        reader = _reader(source, dialect)
+        reader = _reader(_bounded(below, taken, path.name, dialect), dialect)
         header = None if dialect.headed else []
         while True:
             start = dialect.skipped + reader.line_num + 1
@@ -373,6 +426,25 @@ def delimited_rows(
             yield _row(cells, dialect.names, start, path.name, tally)
 
     return rows
+
+
+def _bounded(lines: Iterator[str], taken: list[str], file: str, dialect: Dialect) -> Iterator[str]:
+    """The lines, each put into ``taken`` too, which whoever reads them empties with each row.
+
+    Raises:
+        PlaygroundError: for a row that is too large to be held in memory.
+    """
+    start = size = values = 0
+    for number, line in enumerate(lines, dialect.skipped + 1):
+        if not taken:
+            start, size, values = number, 0, 0
+        taken.append(line)
+        size += len(line)
+        if len(line) > MOST_COLUMNS or len(taken) > 1:
+            values += 1 + line.count(dialect.separator)
+        if size > LONGEST_RECORD or values > MOST_VALUES:
+            raise too_large(file, line=start)
+        yield line
 
 
 def _breaks_off(name: str, line: int) -> PlaygroundError:

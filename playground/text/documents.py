@@ -28,6 +28,7 @@ MOST_PAGES = 20_000
 MOST_SECONDS = 600  # that reading one document may take
 MOST_MEMORY = 4 << 30  # bytes of address space for it
 LOOKED_THROUGH = 50  # pages of a PDF that are searched for text before it is kept
+MOST_CUTS = 8  # times that a word may be cut
 PARTS = 200  # paragraphs of a Word document that count as a page
 
 _SHEET = "Open it in Excel or LibreOffice, and save it as .csv (in UTF-8)."
@@ -49,7 +50,7 @@ NOT_READ = {  # all files of which is known what helps
 }
 
 LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
-CUT = re.compile(r"(\S*)(?:\ufffe|\x02|[\xad\u2010]\n)(\S*)")  # PDFium's sign for a hyphen at a line's end, and others
+CUT = re.compile(r"(?<!\S)(\S*)(?:\ufffe|\x02|[\xad\u2010]\n)(\S*)")  # PDFium's sign for a hyphen at a line's end, and others
 UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\xad\ufffe\uffff\ud800-\udfff]")
 
 
@@ -184,7 +185,9 @@ def pdf_pages(path: Path, name: str) -> Iterator[dict]:
 def tidied(text: str) -> str:
     """A page's text with line ends as ``\\n``, words joined that a line's end had cut, and no signs but letters."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    while CUT.search(text):  # a word may be cut twice
+    for _ in range(MOST_CUTS):
+        if not CUT.search(text):
+            break
         text = CUT.sub(lambda cut: _joined(*cut.groups()), text)
     return UNWANTED.sub("", text.translate(LIGATURES))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from playground.text.encodings import beginning, lines
+from playground.text.sizes import MOST_VALUES, too_large
 
 MARK = "__label__"
+LABEL = re.compile(rf"{MARK}(\S*+)\s*+")
 
 
 def is_marked(path: Path, encoding: str) -> bool:
@@ -20,12 +23,14 @@ def marked_rows(path: Path, encoding: str) -> Callable[[], Iterator[dict[str, ob
     """A call that reads the rows: "text", and "label", a list where there are several."""
 
     def rows() -> Iterator[dict[str, object]]:
-        for line in lines(path, encoding, newlines=True):
-            labels, text = [], line.strip()
-            while text.startswith(MARK):
-                label, *rest = text.split(maxsplit=1)
-                labels.append(label.removeprefix(MARK).rstrip(","))
-                text = "".join(rest)
+        for number, line in enumerate(lines(path, encoding, newlines=True), 1):
+            line, begin, labels = line.strip(), 0, []
+            while mark := LABEL.match(line, begin):
+                labels.append(mark[1].rstrip(","))
+                begin = mark.end()
+                if len(labels) > MOST_VALUES:
+                    raise too_large(path.name, line=number)
+            text = line[begin:]
             if labels or text:
                 yield {"text": text, "label": labels[0] if len(labels) == 1 else labels}
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from playground.errors import PlaygroundError
 from playground.text.encodings import decoded, lines
 from playground.text.letters import clean
+from playground.text.sizes import LONGEST_RECORD, MOST_COLUMNS, MOST_VALUES, too_large, too_wide, values_in
 from playground.text.wrapped import rows_in, rows_of_lists
 
-LONGEST_RECORD = 1 << 26  # characters of one record, held in memory whole
 LONGEST_LIST = 1 << 26  # characters of a file that is one list, held in memory whole
+MOST_IN_LIST = 1 << 22  # values in such a file
+TOO_DEEP = "it is nested too deeply, or has a number too long"
 EXAMPLE = '{"text": "..."}'
 BLANK = re.compile(r"\s*")
 DECODER = json.JSONDecoder(parse_constant=lambda name: None, strict=False)  # a raw tab is no reason to refuse
@@ -36,6 +38,8 @@ def json_rows(path: Path, encoding: str, told: list[str]) -> Callable[[], Iterat
     def rows() -> Iterator[Row]:
         for number, line in enumerate(lines(path, encoding, LONGEST_RECORD, newlines=True), 1):
             if line.strip("\ufeff \t\n"):
+                if values_in(line, MOST_VALUES) > MOST_VALUES:
+                    raise too_large(path.name, line=number)
                 yield _record(line, number, path)
 
     return rows
@@ -58,12 +62,22 @@ def _listed(path: Path, encoding: str, told: list[str]) -> Iterator[Row]:
                 f"{path.name} is one JSON list of more than {LONGEST_LIST:,} characters.",
                 f"Write one object a line, such as {EXAMPLE}, and let the name end in .jsonl.",
             )
-    values = _read("".join(parts), lambda line, what: _not_json(line, path, what, ""), _whole)
-    found = rows_in(values, path.name) if isinstance(values, dict) else rows_of_lists(values, path.name)
+    text = "".join(parts)
+    parts.clear()
+    if values_in(text, MOST_IN_LIST) > MOST_IN_LIST:
+        raise PlaygroundError(
+            f"{path.name} is one JSON list of more than {MOST_IN_LIST:,} values.",
+            f"Write one object a line, such as {EXAMPLE}, and let the name end in .jsonl.",
+        )
+    values = _read(text, lambda line, what: _not_json(line, path, what, ""), _whole)
+    try:
+        found = rows_in(values, path.name) if isinstance(values, dict) else rows_of_lists(values, path.name)
+    except RecursionError as error:
+        raise _not_json(1, path, TOO_DEEP, "") from error
     values, said = found or (values if isinstance(values, list) else [values], "")
     told[:] = [said] if said else []
     for number, value in enumerate(values, 1):
-        row = _row(value)
+        row = _row(value, path.name)
         if row is None:
             raise PlaygroundError(
                 f"Entry {number:,} of the list in {path.name} is no JSON object.",
@@ -77,7 +91,7 @@ def _record(line: str, number: int, path: Path) -> Row:
     is_list = number == 1 and line.lstrip("\ufeff \t").startswith("[")
     hint = "This is one JSON list: let the name end in .json." if is_list else ""
     value = _read(line, lambda _, what: _not_json(number, path, what, hint))
-    row = _row(value)
+    row = _row(value, path.name)
     if row is None:
         raise PlaygroundError(
             f"Line {number:,} of {path.name} is no JSON object.",
@@ -112,7 +126,7 @@ def _read(
             error.lineno, f"look at character {error.colno:,}" if early else "it breaks off"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise wrong(1, "it is nested too deeply, or has a number too long") from error
+        raise wrong(1, TOO_DEEP) from error
 
 
 def _not_json(line: int, path: Path, what: str, hint: str) -> PlaygroundError:
@@ -122,11 +136,13 @@ def _not_json(line: int, path: Path, what: str, hint: str) -> PlaygroundError:
     return PlaygroundError(f"Line {line:,} of {path.name} is not JSON: {what}.", hint or usual)
 
 
-def _row(value: object) -> Row | None:
+def _row(value: object, file: str) -> Row | None:
     if isinstance(value, str):
         return {"text": value}
     if not isinstance(value, dict):
         return None
+    if len(value) > MOST_COLUMNS:
+        raise too_wide(file, f"{len(value):,}")
     try:
         "".join(value).encode()
     except UnicodeEncodeError:  # half an emoji in a name

@@ -13,12 +13,14 @@ from playground.errors import PlaygroundError
 from playground.text import cells, conll, fasttext
 from playground.text.delimited import Tally, delimited_rows, dialect_of
 from playground.text.encodings import detect, no_encoding, notes_on
+from playground.text.parquet import parquet_rows
 from playground.text.records import Row, json_rows
+from playground.text.sizes import check_columns, listed, weight
 
 DELIMITED, RECORDS, PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
 KINDS = (*DELIMITED, *RECORDS, *PARQUET, *conll.SUFFIXES)
 LOOKED_AT = 500  # rows read to learn the columns
-LONGEST_LOOK = 1 << 23  # characters after which no further row is looked at
+LONGEST_LOOK = 1 << 23  # characters, and eight for each value, after which no further row is looked at
 TEXT_NAMES = (
     "text", "content", "document", "body", "sentence", "review", "review_body", "story", "messages", "conversations",
     "conversation", "dialogue", "dialog",
@@ -63,7 +65,7 @@ class Table:
         head, left = [], LONGEST_LOOK
         for row in islice(self.rows(), LOOKED_AT):
             head.append(row)
-            left -= sum(len(value) if isinstance(value, (str, bytes)) else 8 for value in row.values())
+            left -= weight(row, left)
             if left < 0:
                 break
         if not any(head):
@@ -72,8 +74,14 @@ class Table:
 
     @cached_property
     def columns(self) -> list[str]:
-        """Those of all rows looked at, in order of their first appearance."""
-        return list(dict.fromkeys(name for row in self.head for name in row))
+        """Those of all rows looked at, in order of their first appearance.
+
+        Raises:
+            PlaygroundError: when these are too many, or there is no row.
+        """
+        names = list(dict.fromkeys(name for row in self.head for name in row))
+        check_columns(names, self.name)
+        return names
 
     def check(self, column: str) -> None:
         """A column that was named has to be there, be it far below.
@@ -123,7 +131,7 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
     suffix = path.suffix.lower()
     if suffix in PARQUET:
         no_encoding(path, encoding)
-        return Table(path.name, _parquet_rows(path, wanted))
+        return Table(path.name, parquet_rows(path, wanted))
     guessed, encoding = not encoding, encoding or detect(path)
     of_letters = lambda: notes_on(path, encoding, guessed)
     if suffix in RECORDS:
@@ -181,29 +189,3 @@ def text_column(table: Table) -> str:
         f"Which column of {table.name} holds the text?",
         f"Choose the column with the text: it has {listed(table.columns)}.",
     )
-
-
-def listed(names: list[str]) -> str:
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-
-
-def _parquet_rows(path: Path, wanted: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise PlaygroundError("Parquet files need the package pyarrow.", "Run: pip install pyarrow") from None
-
-    def rows() -> Iterator[Row]:
-        try:
-            with parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
-                names = file.schema_arrow.names
-                chosen = list(wanted) if wanted and all(name in names for name in wanted) else None
-                for batch in file.iter_batches(batch_size=512, columns=chosen):
-                    yield from batch.to_pylist()
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
-            raise PlaygroundError(
-                f"{path.name} is not a Parquet table that can be read: {str(error).strip(' .')}.", "Save it again."
-            ) from error
-
-    return rows

@@ -19,7 +19,7 @@ from typing import BinaryIO, TextIO
 from playground import paths
 from playground.atomic import disk_errors, is_damaged_zip
 from playground.errors import PlaygroundError
-from playground.text import conll
+from playground.text import conll, looked
 from playground.text.documents import DOCUMENTS, NOT_READ, Reading, check
 from playground.text.encodings import decoded, detect, notes_on
 from playground.text.tokenizers import clean
@@ -29,6 +29,7 @@ TEXTS = (".txt", ".text", ".md")
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", *conll.SUFFIXES)
 LARGEST_ARCHIVE = 2_000_000_000  # bytes of text that an archive may hold
 MOST_FILES = 100_000
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # what LZMA needs of memory, a file says itself
 MOST_NOTES = 5
 KEPT, MEMBERS = ".archive", "members.json"  # beside texts of an archive: it, and which of its files are not Unicode
 SHARED = ".shared"  # the mark beside one that was written or taken twice, so that nobody may take it away
@@ -132,6 +133,8 @@ def keep(file: BinaryIO, name: str) -> Upload:
                 raise PlaygroundError(f"{name} is empty.", "Choose a file with text in it.")
             notes: list[str] = []
             guessed: dict[str, str] = {}
+            if suffix in (*TABLES, ".zip"):
+                looked.check(copy)
             if suffix == ".zip":
                 archive, copy = copy, unpack(copy, work / f"{Path(name).stem}.jsonl", notes, guessed)
             elif suffix in DOCUMENTS:
@@ -284,11 +287,18 @@ def unpack(
     return into
 
 
+def too_many(files: zipfile.ZipFile, name: str) -> None:
+    """Refuses an archive of more files than are read."""
+    if len(files.infolist()) > MOST_FILES:
+        raise PlaygroundError(f"{name} holds more than {MOST_FILES:,} files.", "Pack fewer, larger files.")
+
+
 def _members(files: zipfile.ZipFile, name: str, notes: list[str]) -> list[zipfile.ZipInfo]:
     """The text files of an archive, after every name in it was looked at; what is left out is told."""
+    too_many(files, name)
     everything = files.infolist()
-    if len(everything) > MOST_FILES:
-        raise PlaygroundError(f"{name} holds more than {MOST_FILES:,} files.", "Pack fewer, larger files.")
+    if any(member.compress_type not in PACKED for member in everything):
+        raise NotImplementedError
     for member in everything:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         is_link = (member.external_attr >> 16) & 0o170000 == 0o120000

@@ -8,10 +8,12 @@ from typing import Any
 from playground.errors import PlaygroundError
 from playground.text import delimited
 from playground.text.cells import is_message
+from playground.text.sizes import MOST_COLUMNS, listed
 
 NAMES = ("data", "rows", "examples", "records", "items", "instances", "samples", "entries", "documents", "results")
 SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev", "development", "eval", "evaluation")
 
+SPARSE = 16  # times as many cells as there are, in a table whose columns lack some
 HEADS = ("columns", "header", "headers", "fields", "names", "column_names")  # what names the columns of lists of cells
 
 Found = tuple[list[Any], str]  # the rows, and a sentence on where they were
@@ -40,9 +42,9 @@ def rows_of_lists(values: Any, name: str) -> Found | None:
         return None
     first, *below = values
     if _names_columns(first, below):
-        return [dict(zip(first, row)) for row in below], f"{name} is read by columns: {', '.join(first)}."
+        return [dict(zip(first, row)) for row in below], f"{name} is read by columns: {listed(first)}."
     called = [f"column {i}" for i in range(1, len(first) + 1)]
-    said = f"The first line of {name} is a row like the others: the columns are called {', '.join(called)} here."
+    said = f"The first line of {name} is a row like the others: the columns are called {listed(called)} here."
     return [dict(zip(called, row)) for row in values], said
 
 
@@ -110,6 +112,11 @@ def _columns(value: Mapping[str, Any], name: str) -> Found | None:
     """Every column as a list of its cells, or as an object with the cells by number, or by name, as pandas has an index."""
     if value and (all(map(_is_numbered, value.values())) or _are_indexed(value)):
         numbers = list(dict.fromkeys(number for each in value.values() for number in each))
+        if len(numbers) * len(value) > SPARSE * sum(map(len, value.values())) + MOST_COLUMNS:
+            raise PlaygroundError(
+                f"The columns of {name} have hardly a row in common.",
+                "Give each column a cell for every row, or write a list of objects.",
+            )
         rows = [{key: each.get(number) for key, each in value.items()} for number in numbers]
         return rows, _of_columns(value, name)
     if not value or not all(isinstance(each, list) for each in value.values()):
@@ -127,7 +134,7 @@ def _columns(value: Mapping[str, Any], name: str) -> Found | None:
 
 
 def _of_columns(value: Mapping[str, Any], name: str) -> str:
-    return f"{name} is read by columns: {', '.join(value)}."
+    return f"{name} is read by columns: {listed(value)}."
 
 
 def _is_numbered(value: Any) -> bool:
@@ -165,4 +172,4 @@ def _all(value: Any, kind: type) -> bool:
 
 def _counted(lists: Mapping[str, Iterable]) -> str:
     """Names with how many each has, such as "train (80), test (20)"."""
-    return ", ".join(f"{key} ({len(each):,})" for key, each in lists.items())
+    return listed([f"{key} ({len(each):,})" for key, each in lists.items()])

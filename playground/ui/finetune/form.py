@@ -1,7 +1,6 @@
 """The form of the Fine-tune page: from whom, to what, how; the result are the runs to train, the main one first."""
 
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,8 @@ METHOD_WORDS = {
 }
 BUDGETS = [20, 50, 100, 150, 200, 300, 500, 1000, 2000, 5000]
 SHARES = (0.1, 0.3)
-SAMPLED = 20_000  # rows looked at to show the labels
+SAMPLED, LONGEST_SAMPLE = 20_000, 1 << 27  # rows, and characters of them, looked at to show the labels
+SHOWN = 300  # characters of a text or a label
 FILE = "file"
 
 
@@ -229,15 +229,15 @@ def show_labelled(spec: LabelledSpec, task: str) -> None:
     import pandas as pd
 
     with st.spinner(t("Reading the labels")):
-        rows, counts, more, notes = peek(spec.to_dict(), task, changed(spec))
+        rows, counts, of, notes = peek(spec.to_dict(), task, changed(spec))
     show_notes(notes)
     if not rows:
         st.warning(t("No row has both a text and a label: look at the two columns."))
         return
     n = sum(counts.values())
     said = (
-        t("{n:,} labels in the first {rows:,} rows", n=len(counts), rows=SAMPLED)
-        if more
+        t("{n:,} labels in the first {rows:,} rows", n=len(counts), rows=of)
+        if of
         else t("{n:,} labels" if len(counts) != 1 else "1 label", n=len(counts))
     )
     shown = ", ".join(f"{plain(label)} {share_of(count / n)}" for label, count in counts.most_common(8))
@@ -251,24 +251,28 @@ def changed(spec: LabelledSpec) -> float:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def peek(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], Counter, bool, list[str]]:
-    """Some rows, the counts of labels in the first `SAMPLED`, whether there are more, and what is unusual so far."""
+def peek(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], Counter, int, list[str]]:
+    """Some rows, and the counts of labels, from the first `SAMPLED` rows at most; how many rows these are (0 for all), and
+    what is unusual so far.
+    """
     from playground.labelled.table import read_table
 
     spec = LabelledSpec.from_dict(values)
     read, notes = read_table(spec, task) if spec.dataset == "file" else (DATASETS[spec.dataset].rows, list)
-    seen = list(islice(read(), SAMPLED + 1))
-    usable = [
-        row
-        for row in seen[:SAMPLED]
-        if row.text.strip() and (row.label if task == "classify" else any(row.tags))
-    ]
-    counts = Counter(
-        label for row in usable for label in ([row.label] if task == "classify" else filter(None, row.tags))
-    )
-    shown = usable[:: max(1, len(usable) // 20)][:20]
-    told_label = lambda row: row.label if task == "classify" else " · ".join(tag or "–" for tag in row.tags)
-    return [(row.text[:300], told_label(row)[:300]) for row in shown], counts, len(seen) > SAMPLED, notes()
+    usable: list[tuple[str, str]] = []
+    counts: Counter[str] = Counter()
+    left, of = LONGEST_SAMPLE, 0
+    for number, row in enumerate(read()):
+        if number == SAMPLED or left < 0:
+            of = number
+            break
+        labels = [row.label] if task == "classify" else list(row.tags)
+        left -= len(row.text) + sum(map(len, labels))
+        if row.text.strip() and any(labels):
+            counts.update(label[:SHOWN] for label in labels if label)
+            shown = labels[0] if task == "classify" else " · ".join(tag or "–" for tag in labels[:SHOWN])
+            usable.append((row.text[:SHOWN], shown[:SHOWN]))
+    return usable[:: max(1, len(usable) // 20)][:20], counts, of, notes()
 
 
 # Text without labels

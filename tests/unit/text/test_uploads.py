@@ -40,10 +40,10 @@ def test_a_file_is_kept_under_its_name_and_its_content():
 
 
 def test_equal_content_is_kept_once(home):
-    first = keep(io.BytesIO(b"the same words"), "a.txt")
-    second = keep(io.BytesIO(b"the same words"), "b.txt")
+    first = keep(io.BytesIO(b"the same words\nagain"), "a.txt")
+    second = keep(io.BytesIO(b"the same words\nagain"), "b.txt")
     assert first.path == second.path
-    assert keep(io.BytesIO(b"the same words"), "c.csv").path.suffix == ".csv"
+    assert keep(io.BytesIO(b"the same words\nagain"), "c.csv").path.suffix == ".csv"
     assert not list((home / "uploads").glob(".part-*"))
 
 
