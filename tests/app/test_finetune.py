@@ -219,3 +219,27 @@ def test_what_differs_from_the_model_that_was_brought_stands_below_it(open_page,
     (run.path / "run.json").write_text(json.dumps(kept | {"notes": [note]}))
     shown = lambda app: any(note in info.value for info in app.info)
     assert shown(open_page("finetune", parent=run.id)) and not shown(open_page("finetune", parent="bible-decoder"))
+
+
+@pytest.fixture
+def with_report(at_home):
+    """Writes another report for a moment; what stood there comes back."""
+    path = at_home.path / "results" / "report.json"
+    before = path.read_text()
+    yield lambda change: path.write_text(change if isinstance(change, str) else json.dumps({**json.loads(before), **change}))
+    path.write_text(before)
+
+
+@pytest.mark.parametrize("change", ["", "[1]", '{"test": 3}', {"test": {"n": "x"}}, {"by_label": 5}, {"used": None}])
+def test_a_damaged_report_is_told_and_the_model_can_still_be_tried(open_page, at_home, with_report, change):
+    with_report(change)
+    app = open_page("finetune", run=at_home.id)
+    assert any("report.json" in error.value and "damaged" in error.value for error in app.error)
+    assert app.session_state["finetune.view.early"] == "try"
+
+
+@pytest.mark.parametrize("change", [{"confusion": [[1]]}, {"confusion": [[1] * 3] * 3}])
+def test_a_report_of_other_labels_is_told(open_page, at_home, with_report, change):
+    with_report(change)
+    app = open_page("finetune", run=at_home.id, view="results")
+    assert any("damaged" in error.value for error in app.error)
