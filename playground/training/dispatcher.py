@@ -24,10 +24,11 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from playground.atomic import write_json
+from playground.atomic import disk_errors, write_json
 from playground.errors import PlaygroundError
 from playground.runs import locks, process, queue, submit
 from playground.runs.folder import RunFolder
+from playground.runs.status import ACTIVE
 
 WORKER = "playground.training.worker:run"
 NICE = 10  # the page that a person looks at goes first
@@ -198,8 +199,9 @@ class Dispatcher:
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError):  # the disk that the log is on may be full
+                    stream.flush()
             os._exit(code)  # not back into the loop
 
     def _spawn(self, run: RunFolder, ticket: queue.Ticket, slot: int) -> int:
@@ -220,23 +222,30 @@ def train(run: RunFolder, working_folder: str) -> int:
     os.nice(NICE)
     with suppress(OSError):
         os.chdir(working_folder)
-    log = os.open(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for stream in (1, 2):
-        os.dup2(log, stream)
-    os.close(log)
-    run.update_status(state="preparing")  # signed by this process now
-    random.seed()
-    _set_threads_back()
     try:
+        with disk_errors("starting the training"):
+            _log_into(run.log_path)
+            run.update_status(state="preparing")  # signed by this process now
+        random.seed()
+        _set_threads_back()
         worker()(run)
         return 0
     except BaseException as error:
-        traceback.print_exc()
-        if run.status().is_active:
+        with suppress(OSError):
+            traceback.print_exc()
+        if run.status().state in (*ACTIVE, "queued"):
             message = getattr(error, "message", f"A bug stopped the training ({type(error).__name__}).")
-            hint = getattr(error, "hint", f"The details are in {run.log_path}.")
+            hint = getattr(error, "hint", f"The details are in {run.path.parent.name}/{run.id}/{run.log_path.name}.")
             run.update_status(state="failed", message=message, hint=hint)
         return 1
+
+
+def _log_into(path: Path) -> None:
+    """From now on, what this process prints goes to the end of a file."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.close(log)
 
 
 def _set_threads_back() -> None:
@@ -261,7 +270,8 @@ def _wait_for_lock() -> int | None:
 
 
 def _say(text: str) -> None:
-    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
+    with suppress(OSError):  # the disk that the log is on may be full
+        print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
 
 
 def main(arguments: list[str]) -> int:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from models.spec import SpecError
-from playground.atomic import write_json
+from playground.atomic import is_full_disk, write_json
 from playground.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet, load_labelled, prepare_labelled
 from playground.runs import queue, submit
@@ -72,17 +72,26 @@ def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) 
     except Exception as error:
         if _is_out_of_memory(error):
             return _fail(folder, told, *OUT_OF_MEMORY)
+        if is_full_disk(error):
+            return _fail(folder, told, *FULL_DISK)
         log.error("bug in run %s\n%s", folder.id, traceback.format_exc())
         with contextlib.suppress(OSError), open(folder.log_path, "a") as file:
             file.write(traceback.format_exc())
         return _fail(
-            folder, told, f"Something went wrong inside: {error}.", f"The details are in {folder.log_path}."
-        )
+            folder, told, f"Something went wrong inside: {error}.",
+            f"The details are in {folder.path.parent.name}/{folder.id}/{folder.log_path.name}.",
+        )  # fmt: skip
 
 
 OUT_OF_MEMORY = (
     "There is not enough memory for this model and batch.",
     "Try a smaller batch (or more micro-batches with accumulate), a shorter context, or a smaller model.",
+)
+
+
+FULL_DISK = (
+    "The disk is full, so the training ended.",
+    "Free some space (old runs can be deleted), then resume it; what was saved before is whole.",
 )
 
 

@@ -8,7 +8,6 @@ from streamlit.testing.v1 import AppTest
 
 import playground
 from models.spec import ModelSpec
-from playground.runs.store import RunStore
 from playground.ui.plan_links import FIELDS
 from tests.app.conftest import show
 from tests.browser.made_runs import make_run
