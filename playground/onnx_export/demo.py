@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 from html import escape
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from playground.text.letters import clean
 
 VERSION = "1.30.0"
 PACKAGE = f"onnxruntime-web@{VERSION}"
+LICENCES = ("LICENSE", "ThirdPartyNotices.txt")
 SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 ADDRESS = f"https://cdn.jsdelivr.net/npm/{PACKAGE}/dist/"
 CUT = {
@@ -57,6 +59,7 @@ def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bo
     values = {
         "NAME": escape(name),
         "RUNTIME_NOTE": INSIDE if offline else OUTSIDE,
+        "LICENCE": licence() if offline else "",
         "ABOUT": in_script(about),
         "TOKENIZER": in_script(tokenizer),
         "GRAPHS": in_script({path.stem: _packed(path) for path in paths}),
@@ -66,6 +69,26 @@ def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bo
     page = re.sub(r"\{\{([A-Z_]+)\}\}", lambda hole: values[hole[1]], page)
     (folder / "demo.html").write_text(page, encoding="utf-8")
     return True
+
+
+def licence() -> str:
+    """ONNX Runtime's licence and those of what is built into it, as HTML: they go where ONNX Runtime goes. The package for
+    browsers has no copy, the one for Python has the same texts.
+
+    Raises:
+        PlaygroundError: when they are missing there.
+    """
+    package = Path(find_spec("onnxruntime").origin).parent
+    try:
+        texts = [(package / name).read_text(encoding="utf-8", errors="replace") for name in LICENCES]
+    except OSError as error:
+        raise PlaygroundError(
+            "The licence of ONNX Runtime is missing from its package, so ONNX Runtime cannot be put into the page.",
+            "Install onnxruntime again, or leave ONNX Runtime out of the page.",
+        ) from error
+    said = "".join(f"<pre>{escape(text)}</pre>" for text in texts)
+    title = "Licence of ONNX Runtime, and notices of what is built into it"
+    return f'<details class="small"><summary>{title}</summary>{said}</details>'
 
 
 def can_cut(tokenizer: dict[str, Any]) -> bool:

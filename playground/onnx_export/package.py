@@ -208,7 +208,8 @@ def card(run: RunFolder, model: nn.Module, step: int, labels: Sequence[str] = ()
     about, status, spec, task = run.about(), run.status(), model.spec, task_of(model)
     info = about.get("data_info", {})
     objective = "seq2seq" if about.get("data_shape") == "pairs" else about["training"]["objective"]
-    does = DOES[task or objective].format(n=len(labels), labels=", ".join(labels[:20]) + (" …" if len(labels) > 20 else ""))
+    named = ", ".join(map(in_line, labels[:20])) + (" …" if len(labels) > 20 else "")
+    does = DOES[task or objective].format(n=len(labels), labels=named)
     loss = "not measured"
     if status.val_loss is not None:
         loss = f"{status.val_loss:.4f} nats {'an example' if task else 'a token'} on held-out text"
@@ -220,7 +221,7 @@ def card(run: RunFolder, model: nn.Module, step: int, labels: Sequence[str] = ()
     own = "not known; the model came from elsewhere." if run.config().data.corpus == UNKNOWN else "the person's own."
     tags = "\n".join(["---", "library_name: onnx", "tags: [lm-playground]", "---"])
     return f"""{tags}
-# {run.name}
+# {in_line(run.name)}
 
 A small language model ({spec.architecture}, {_many(spec.n_layers, "layer")}, {_many(spec.d_model, "channel")}, context of
 {_many(spec.context_length, "token")}) that {does}.
@@ -233,10 +234,21 @@ Exported from LM Playground at step {step:,}. Validation loss: {loss}.
 
 Made with:
 
-    {command_line(named_only(run.config()))}
+{in_block(command_line(named_only(run.config())))}
 
-Text: {info.get("provenance", own)} Licence: {info.get("licence") or "not known"}.
+Text: {in_line(info.get("provenance") or own)} Licence: {in_line(info.get("licence") or "not known")}.
 """
+
+
+def in_line(text: Any) -> str:
+    """Anybody's text as a part of a line of Markdown: it shows as it is, no mark, picture or HTML in it."""
+    return re.sub(r"([\\`*_{}\[\]<>&!#|~$])", r"\\\1", " ".join(clean(str(text)).split()))
+
+
+def in_block(code: str) -> str:
+    """Code as a block of Markdown, between longer fences than any in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
+    return f"{fence}sh\n{code}\n{fence}"
 
 
 def _many(n: int, what: str) -> str:

@@ -1,6 +1,7 @@
 """What came of fine-tuning: the test, looked at once, and what was forgotten of the text before."""
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 
 import numpy as np
@@ -17,6 +18,7 @@ from playground.labelled.scores import by_label, calibration, confusion, macro_f
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
+from playground.text import uploads
 from playground.text.prepare import Prepared, load, prepare
 from playground.text.tokenizers import Tokenizer
 from playground.training.batches import IGNORE, Sampler
@@ -167,13 +169,23 @@ def forgetting(config: RunConfig, model: nn.Module, tokenizer: Tokenizer, device
         data = _text_of(folder, before, tokenizer)
         parent = body_of(load_parent(config)).to(device.torch)
         return {
-            "text": before.data.corpus if before.data.corpus != "file" else before.data.path,
+            "text": uploads.titled(before.data.path, before.data.corpus) if before.data.path else before.data.corpus,
             "objective": before.training.objective,
             "before": language_loss(parent, before, data, device),
             "after": language_loss(model, before, data, device),
         }
     except (PlaygroundError, SpecError) as error:
-        return {"missing": error.message}
+        return {"missing": _named_only(error.message, config)}
+
+
+def _named_only(message: str, config: RunConfig) -> str:
+    """A sentence with a file's name where it tells its place: a report goes along when the run is given away."""
+    texts = [config.data]
+    with suppress(PlaygroundError, SpecError):
+        texts.append(RunStore().get(config.parent["run"]).config().data)
+    for path in (text.path for text in texts if text.path):
+        message = message.replace(path, uploads.named(path))
+    return message
 
 
 def _text_of(folder: RunFolder, config: RunConfig, tokenizer: Tokenizer) -> Prepared:
