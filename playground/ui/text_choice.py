@@ -19,6 +19,7 @@ from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 from playground.text.tables import usual_pair
 from playground.ui import links, own_text, text_links
 from playground.ui.amounts import bytes_of
+from playground.ui.columns import offered, tell_of_more
 from playground.ui.controls import control
 from playground.ui.encoding_choice import choose_encoding, key_of
 from playground.ui.language import t
@@ -303,15 +304,17 @@ def _columns(path: str, encoding: str | None) -> dict[str, str]:
     if not names:
         state["data.column"] = None
         return {}
+    chosen, usual = state.get("data.column"), usual_pair(names)
+    tell_of_more(names)
+    names = offered(names, [chosen, state.get("data.source"), state.get("data.target"), *usual])
     known = [None, *names, *([PAIR] if len(names) > 1 else [])]
-    chosen = state.get("data.column")
     options = known if chosen in known else [*known, chosen]
     column = _pick(t("Column with the text"), options, "data.column", _column_title, placeholder=_column_title(None))
     if column != PAIR:
         return {} if column is None else {"text_column": column}
-    for name, usual in zip(("data.source", "data.target"), usual_pair(names), strict=True):
+    for name, column in zip(("data.source", "data.target"), usual, strict=True):
         if state.get(name) not in names:
-            state[name] = usual
+            state[name] = column
     with st.container(horizontal=True):
         source = _pick(t("From"), names, "data.source")
         target = _pick(t("To"), names, "data.target")

@@ -23,6 +23,7 @@ from playground.ui import links
 from playground.ui.amounts import share as share_of
 from playground.ui.bounds import pick
 from playground.ui.choose import describe, known_runs, speaks
+from playground.ui.columns import offered, tell_of_more
 from playground.ui.controls import control
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
 from playground.ui.finetune.bring import bring_file, bring_model
@@ -186,6 +187,8 @@ def table_spec(task: str) -> LabelledSpec | None:
         encoding = remember_file(path, choose_encoding(path, "finetune."))
         names, _ = open_table(path, encoding)
         text, label = guess_columns(path, encoding)
+        tell_of_more(names)
+        names = offered(names, (text, label))
     except PlaygroundError as error:
         show(error)
         return None
@@ -307,6 +310,8 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
         try:
             values["encoding"] = remember_file(path, choose_encoding(path, "finetune."))
             names = columns(DataSpec("file", path=path, encoding=values["encoding"]))
+            tell_of_more(names)
+            names = offered(names, [*usual_pair(names), usual_text(names)] if names else ())
         except PlaygroundError as error:
             show(error)
             return None

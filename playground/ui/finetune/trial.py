@@ -14,6 +14,7 @@ from playground.text import uploads
 from playground.ui import cached, links
 from playground.ui.amounts import share
 from playground.ui.colours import ARCHITECTURE, BAD, GOOD
+from playground.ui.columns import offered, tell_of_more
 from playground.ui.components.bars import bars
 from playground.ui.components.live_text import live_text
 from playground.ui.components.token_strip import token_strip
@@ -231,6 +232,8 @@ def label_file(run: RunFolder, report: dict[str, Any]) -> None:
         from playground.labelled.table import guess_columns, open_table
 
         names, guessed = open_table(path, encoding)[0], guess_columns(path, encoding)[0]
+        tell_of_more(names)
+        names = offered(names, [guessed])
         index = names.index(guessed) if guessed in names else 0
         column = st.selectbox(
             t("Column with the text"), names, index=index, key=f"finetune.batch.column.{path}"
