@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from playground.errors import PlaygroundError
+from playground.text import tokenizer_steps
 from playground.text.letters import byte_letters
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ def adopt(text: str, named: Sequence[Mapping[str, Any]], size: int, hides: bool)
     from tokenizers import Tokenizer as Inner
 
     try:
+        tokenizer_steps.check(json.loads(text))
         inner = Inner.from_str(text)
+    except PlaygroundError:
+        raise
     except Exception as error:  # the tokenizers library raises bare Exception
         raise PlaygroundError(
             f"tokenizer.json cannot be read: {error}.", "The file may be damaged, or a copy of only its beginning."

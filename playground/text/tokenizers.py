@@ -20,11 +20,12 @@ follow it drop all white space before a mask, and here it is one space, as that 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ import numpy as np
 
 from playground import atomic
 from playground.errors import PlaygroundError
-from playground.text import foreign
+from playground.text import foreign, tokenizer_steps
 from playground.text.letters import byte_letters, clean
 from playground.text.spec import SPECIALS
 
@@ -57,6 +58,7 @@ PATTERNS = {
 EARLIER = {_words("\u3400-\u4dbf\u4e00-\u9fff\u8c48-\ufaff"): "word"}  # of older files: it took Korean for Chinese
 SPACED = ("bpe", "word")  # kinds whose tokens hold the space before a word
 MASK = SPECIALS[3]
+MOST_UNUSED = 100_000  # ids that a model scores and no token has: sizes are rounded up
 
 
 class Tokenizer:
@@ -75,16 +77,19 @@ class Tokenizer:
 
     def __init__(self, inner: tokenizers.Tokenizer) -> None:
         inner.encode_special_tokens = True  # "<eos>" in a text is five characters, not the end of a text
+        inner.no_truncation()
+        inner.no_padding()
         self._inner = inner
         state = json.loads(inner.to_str())
         if marks := foreign.marks_of(state):
             self.kind: str = foreign.kind_of(state)
-            self.pad_id, self.bos_id, self.eos_id, self.mask_id, size = marks
+            self.pad_id, self.bos_id, self.eos_id, self.mask_id, size = _checked_marks(marks, inner)
             self._bytes = foreign.token_bytes(inner, state, size)
             self.special_ids = foreign.special_ids(inner, state, marks)
         else:
             self.kind = _kind(state)
             self._bytes = _token_bytes(state["model"]["vocab"])
+            _check_own(self._bytes, self.kind)
             if self.kind in SPACED:
                 inner.add_special_tokens([_mask_after_a_space()])
 
@@ -122,7 +127,8 @@ class Tokenizer:
         """
         text = clean(text)
         if not specials:
-            return self._inner.encode(text, add_special_tokens=False).ids
+            with told_panics():
+                return self._inner.encode(text, add_special_tokens=False).ids
         if self.is_foreign:
             return self._encode_named(text)
         if self.kind in SPACED:
@@ -136,7 +142,8 @@ class Tokenizer:
         """As other programs read it, whose special tokens may take the spaces around them; our names stand for theirs."""
         for name, i in zip(SPECIALS, (self.pad_id, self.bos_id, self.eos_id, self.mask_id), strict=True):
             text = text.replace(name, self._bytes[i].decode("utf-8", "replace"))
-        return self._named.encode(text, add_special_tokens=False).ids
+        with told_panics():
+            return self._named.encode(text, add_special_tokens=False).ids
 
     @functools.cached_property
     def _named(self) -> tokenizers.Tokenizer:
@@ -169,7 +176,8 @@ class Tokenizer:
             return [self._of_byte[np.frombuffer(text.encode(), np.uint8)] for text in texts]
         if self.kind == "char":
             return [self._encode_characters(text) for text in texts]
-        encodings = self._inner.encode_batch_fast(texts, add_special_tokens=False)
+        with told_panics():
+            encodings = self._inner.encode_batch_fast(texts, add_special_tokens=False)
         return [np.array(encoding.ids, np.int32) for encoding in encodings]
 
     def decode(self, ids: Iterable[int], specials: bool = False) -> str:
@@ -211,18 +219,23 @@ class Tokenizer:
         """Reads a ``tokenizer.json`` written by ``save``.
 
         Raises:
-            PlaygroundError: when the file is missing or is no such tokenizer.
+            PlaygroundError: when the file is missing, is no such tokenizer, or has steps that are not taken.
         """
         from tokenizers import Tokenizer as Inner
 
+        name = Path(path).name
         try:
-            return cls(Inner.from_str(Path(path).read_text(encoding="utf-8")))
+            with told_panics():
+                text = Path(path).read_text(encoding="utf-8")
+                tokenizer_steps.check(json.loads(text))
+                return cls(Inner.from_str(text))
         except FileNotFoundError:
             raise PlaygroundError(f"There is no tokenizer at {path}.") from None
         except PlaygroundError:
             raise
         except Exception as error:  # the tokenizers library raises bare Exception
-            raise PlaygroundError(f"{path} is not a tokenizer of this playground: {error}") from error
+            reason = str(error).partition("\n")[0][:200]
+            raise PlaygroundError(f"{name} is not a tokenizer of this playground: {reason}") from error
 
     def _checked(self, ids: Iterable[int]) -> list[int]:
         ids = [int(i) for i in ids]
@@ -260,6 +273,21 @@ class Tokenizer:
         spelt[~is_byte] = ids[known]
         spelt[is_byte] = self._of_byte[np.frombuffer(unknown, np.uint8)]
         return spelt
+
+
+@contextlib.contextmanager
+def told_panics() -> Iterator[None]:
+    """What the tokenizers library panics over, in a sentence: its panics are no Exceptions, and would end more than a page.
+
+    Raises:
+        PlaygroundError: for a panic.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise PlaygroundError("The tokenizer fell over a text: it is damaged.", "Bring its model again.") from error
 
 
 def _mask_after_a_space() -> tokenizers.AddedToken:
@@ -305,12 +333,31 @@ def _token_bytes(vocabulary: dict[str, int]) -> list[bytes]:
     return table
 
 
+def _checked_marks(marks: list[int], inner: tokenizers.Tokenizer) -> list[int]:
+    """The ids of the four roles and the number of tokens, which a file says of itself."""
+    *roles, size = marks
+    known = inner.get_vocab_size(with_added_tokens=True)
+    if len(marks) != 5 or any(type(each) is not int for each in marks) or not max(roles) < size <= known + MOST_UNUSED:
+        raise ValueError("its special tokens are none of its own")
+    return marks
+
+
+def _check_own(table: list[bytes], kind: str) -> None:
+    """Every byte has a token, and so no text is unknown; in ``char``, the others are characters."""
+    rest = table[len(SPECIALS) :]
+    if len({token for token in rest if len(token) == 1}) != 256 or len(set(table)) != len(table):
+        raise ValueError("it does not know every byte once")
+    if kind == "char" and any(len(token.decode()) != 1 for token in rest[256:]):
+        raise ValueError("a token of it is no character")
+
+
 def _kind(state: dict) -> str:
     """Which of the four kinds a tokenizer file is, from the pattern that cuts its text."""
     steps = (state.get("pre_tokenizer") or {}).get("pretokenizers") or [state.get("pre_tokenizer") or {}]
     pattern = steps[0].get("pattern", {}).get("Regex")
     special = {token["content"]: token["id"] for token in state.get("added_tokens", [])}
-    if steps[-1].get("type") == "ByteLevel" and special == {name: i for i, name in enumerate(SPECIALS)}:
+    is_own = state.get("normalizer") is None and special == {name: i for i, name in enumerate(SPECIALS)}
+    if is_own and steps[-1].get("type") == "ByteLevel":
         if pattern in EARLIER:
             return EARLIER[pattern]
         for kind in ("byte", *PATTERNS):
