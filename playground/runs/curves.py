@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from playground.runs import lines, rows
 from playground.runs.folder import RunFolder
@@ -166,8 +167,9 @@ class RunCurves:
 
     def _forget(self) -> None:
         self._train = Thinned(TRAIN)
-        self._evaluations = Kept(2 * EVALUATIONS)
-        self._probes = Kept(2 * PROBES, HEAVIEST)  # (step, its probabilities)
+        self._evaluations = Kept(2 * EVALUATIONS, shape=_without_probe)
+        self._probes = Kept(2 * PROBES, HEAVIEST, weigh=lambda probe: len(probe[1]), shape=_probe_of)
+        self._probed: int | None = None  # tokens
         self._best: Metric | None = None
         self._table: dict[str, Any] | None = None
         self.newest: Row | None = None
@@ -198,8 +200,9 @@ class RunCurves:
             self._look_for_no_numbers(steps)
             self.newest = steps[-1].told()
         if evaluations := [row for row in found if row.kind == "eval"]:
-            for row in evaluations:
-                self._evaluate(row)
+            self._evaluations.add_all(evaluations)
+            self._look_at_probes(evaluations)
+            self._look_for_best(evaluations)
             self.evaluated = evaluations[-1].told()
 
     def _look_for_no_numbers(self, steps: list[Metric]) -> None:
@@ -214,13 +217,17 @@ class RunCurves:
                 self.not_finite = self._spoilt or row.step
                 return
 
-    def _evaluate(self, row: Metric) -> None:
-        probe, row.probe = row.probe, None
-        if row.val_loss is not None and (self.best is None or row.val_loss < self.best[1]):
-            self.best, self._best = (row.step, row.val_loss), row
-        self._evaluations.add(row)
-        if probe and (self._probes.newest is None or len(probe) == len(self._probes.newest[1])):
-            self._probes.add((row.step, array("d", probe)), len(probe))
+    def _look_at_probes(self, evaluations: list[Metric]) -> None:
+        probed = [row for row in evaluations if row.probe]
+        if probed and self._probed is None:
+            self._probed = len(probed[0].probe)
+        self._probes.add_all([row for row in probed if len(row.probe) == self._probed])
+
+    def _look_for_best(self, evaluations: list[Metric]) -> None:
+        told = [row for row in evaluations if row.val_loss is not None]
+        best = min(told, key=attrgetter("val_loss"), default=None)
+        if best is not None and (self.best is None or best.val_loss < self.best[1]):
+            self.best, self._best = (best.step, best.val_loss), _without_probe(best)
 
     def seconds_left(self, steps: int) -> float | None:
         """How long training to ``steps`` will take at the present speed; None while there is none."""
@@ -247,12 +254,21 @@ class RunCurves:
     def _shown_evaluations(self) -> list[Metric]:
         """The first, the last and the best, and others evenly between them."""
         kept = self._evaluations.items()
-        if len(kept) <= EVALUATIONS and (self._best is None or any(row is self._best for row in kept)):
+        if len(kept) <= EVALUATIONS and (self._best is None or self._best in kept):
             return kept
         chosen = spread(kept, EVALUATIONS - 1)
-        if self._best is not None and not any(row is self._best for row in chosen):
+        if self._best is not None and self._best not in chosen:
             chosen.insert(sum(row.step <= self._best.step for row in chosen[:-1]), self._best)
         return chosen
+
+
+def _without_probe(row: Metric) -> Metric:
+    return structs.replace(row, probe=None)
+
+
+def _probe_of(row: Metric) -> tuple[int, array]:
+    """(step, the probability of each token)."""
+    return row.step, array("d", row.probe)
 
 
 def _columns(found: list[Metric]) -> dict[str, list[float | None]]:

@@ -1,5 +1,6 @@
 """A few of many, evenly: what is kept of a list that grows without end, and what is shown of it."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -8,38 +9,57 @@ class Kept:
 
     Up to ``limit`` items are kept; the newest of all is known besides.
 
+    Args:
+        shape: what is kept of an item, asked only of those that are kept.
+        weigh: what it costs to keep that; all together cost at most ``heaviest``.
+
     Attributes:
         count: how many were added.
     """
 
-    def __init__(self, limit: int, heaviest: float = float("inf")) -> None:
-        self.limit, self.heaviest = max(2, limit), heaviest
-        self.count, self.stride, self.weight = 0, 1, 0
-        self._items: list[tuple[int, Any, int]] = []  # (its number, the item, its weight)
-        self._newest: tuple[int, Any, int] | None = None
+    def __init__(
+        self,
+        limit: int,
+        heaviest: float = float("inf"),
+        weigh: Callable[[Any], float] = lambda kept: 0,
+        shape: Callable[[Any], Any] = lambda item: item,
+    ) -> None:
+        self.limit, self.heaviest, self.weigh, self.shape = max(2, limit), heaviest, weigh, shape
+        self.count, self.stride = 0, 1
+        self._items: list[tuple[int, Any]] = []  # (its number, what is kept of it)
+        self._weight = 0.0
+        self._newest: Any = None
 
-    def add(self, item: Any, weight: int = 0) -> None:
-        """Adds one; ``weight`` is what it costs to keep, of at most ``heaviest`` for all."""
-        self._newest = (self.count, item, weight)
+    def add(self, item: Any) -> None:
+        """Adds one."""
+        self._newest = item
         if self.count % self.stride == 0:
-            self._items.append(self._newest)
-            self.weight += weight
+            kept = self.shape(item)
+            self._items.append((self.count, kept))
+            self._weight += self.weigh(kept)
         self.count += 1
-        while len(self._items) > self.limit or (self.weight > self.heaviest and len(self._items) > 1):
+        while len(self._items) > self.limit or (self._weight > self.heaviest and len(self._items) > 1):
             self.stride *= 2
             self._items = [each for each in self._items if each[0] % self.stride == 0]
-            self.weight = sum(weight for *_, weight in self._items)
+            self._weight = sum(self.weigh(kept) for _, kept in self._items)
 
-    @property
-    def newest(self) -> Any:
-        """The last one added; None before the first."""
-        return self._newest[1] if self._newest else None
+    def add_all(self, items: Sequence[Any]) -> None:
+        """Adds many; those between two that are kept cost nothing."""
+        at = 0
+        while at < len(items):
+            passed = min(-self.count % self.stride, len(items) - at)
+            if passed:
+                at, self.count = at + passed, self.count + passed
+                self._newest = items[at - 1]
+            else:
+                self.add(items[at])
+                at += 1
 
     def items(self) -> list[Any]:
-        """The first, those kept evenly, and the newest, in order."""
-        found = [item for _, item, _ in self._items]
-        if self._newest and self._items[-1][0] != self._newest[0]:
-            found.append(self.newest)
+        """What is kept of the first, of those evenly after it, and of the newest, in order."""
+        found = [kept for _, kept in self._items]
+        if self._items and self._items[-1][0] != self.count - 1:
+            found.append(self.shape(self._newest))
         return found
 
 

@@ -1,6 +1,7 @@
 """What a model wrote while it learned, as pages show it: a few hundred samples however many there are."""
 
 import threading
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -18,8 +19,11 @@ class RunSamples:
     def __init__(self, folder: Path) -> None:
         self.path = Path(folder) / "samples.jsonl"
         self._cursor, self._lock = 0, threading.Lock()
-        self._kept = Kept(MOST, HEAVIEST)
+        self._forget()
         self._rows: list[lines.Row] = []
+
+    def _forget(self) -> None:
+        self._kept = Kept(MOST, HEAVIEST, weigh=itemgetter(1))  # (sample, bytes)
 
     def update(self) -> bool:
         """Reads what is new; says whether anything is. A run resumed from an earlier step is read again."""
@@ -28,13 +32,12 @@ class RunSamples:
             for data, cursor, restarted in lines.parts(self.path, self._cursor):
                 self._cursor = cursor
                 if restarted:
-                    self._kept = Kept(MOST, HEAVIEST)
+                    self._forget()
                 before = self._kept.count
-                for sample, size in rows.samples(data):
-                    self._kept.add(sample, size)
+                self._kept.add_all(list(rows.samples(data)))
                 changed |= restarted or self._kept.count > before
             if changed:
-                self._rows = msgspec.to_builtins(self._kept.items())
+                self._rows = [msgspec.to_builtins(sample) for sample, _ in self._kept.items()]
             return changed
 
     def rows(self) -> list[lines.Row]:
