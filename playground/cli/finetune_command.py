@@ -103,7 +103,8 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
     from playground.finetune.plan import plan
 
     name, _, step = options.parent.rpartition("@")
-    parent, step = (store.get(name), int(step)) if name and step.isdigit() else (store.get(options.parent), None)
+    known = name and step.isascii() and step.isdigit()
+    parent, step = (store.get(name), int(step)) if known else (store.get(options.parent), None)
     check_own(options.set, OWN_OPTIONS)
     changes = parse_settings(options.set, GROUPS)
     check_once(options, changes)

@@ -234,7 +234,7 @@ def _check_branch(options: argparse.Namespace, parent: RunConfig) -> None:
 def tokenizer_from(text: str) -> TokenizerSpec:
     """KIND or KIND:SIZE."""
     kind, _, size = text.partition(":")
-    if size and not size.isdigit():
+    if size and not (size.isascii() and size.isdigit()):
         raise SpecError(f"{size!r} is not a vocabulary size.", "Write for example --tokenizer bpe:2000.")
     if kind == "byte" and size and int(size) != BASE_SIZE:
         raise SpecError(f"The vocabulary of bytes always has {BASE_SIZE} tokens.", "Write --tokenizer byte.")
@@ -255,7 +255,7 @@ def _changes(options: argparse.Namespace) -> dict[str, dict]:
 def _parent(which: str, store: RunStore) -> RunConfig:
     """RUN or RUN@STEP as the settings of a branch from there."""
     name, _, step = which.rpartition("@")
-    if name and step.isdigit():
+    if name and step.isascii() and step.isdigit():
         return branch(store.get(name), int(step))
     return branch(store.get(which))
 

@@ -88,7 +88,7 @@ def _torch_has_cuda() -> bool:
 def slots() -> int:
     """How many runs may train on a device at once: ``$PLAYGROUND_SLOTS``, or 1."""
     asked = os.environ.get("PLAYGROUND_SLOTS", "1")
-    if not asked.isdigit() or not 1 <= int(asked) <= 64:
+    if not (asked.isascii() and asked.isdigit()) or not 1 <= int(asked) <= 64:
         raise PlaygroundError(f"PLAYGROUND_SLOTS is {asked!r}.", "Set it to a whole number from 1 to 64.")
     return int(asked)
 

@@ -170,7 +170,7 @@ def _set_threads(threads: int) -> None:
     beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     asked = os.environ.get("OMP_NUM_THREADS", "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    usual = int(asked) if asked.isdigit() and beside == 1 else cores // beside
+    usual = int(asked) if asked.isascii() and asked.isdigit() and beside == 1 else cores // beside
     wanted = threads or max(1, usual)
     if torch.get_num_threads() != wanted:
         torch.set_num_threads(wanted)

@@ -253,7 +253,7 @@ def _set_threads_back() -> None:
         import torch
 
         asked = os.environ.get("OMP_NUM_THREADS", "")
-        torch.set_num_threads(int(asked) if asked.isdigit() and int(asked) else usable_cores())
+        torch.set_num_threads(int(asked) if asked.isascii() and asked.isdigit() and int(asked) else usable_cores())
 
 
 def usable_cores() -> int:

@@ -73,8 +73,8 @@ def choose_step(page: str, run: RunFolder) -> int:
     steps = run.checkpoints()[::-1]
     if len(steps) == 1:
         return steps[0]
-    wanted = links.param("step")
-    index = steps.index(int(wanted)) if wanted.isdigit() and int(wanted) in steps else 0
+    wanted = links.whole(links.param("step"))
+    index = steps.index(wanted) if wanted in steps else 0
     step = select(
         t("Checkpoint"),
         steps,

@@ -76,9 +76,9 @@ def control(page: str, name: str, width: str = "stretch"):
 
 
 def hidden() -> list[str]:
-    """What this visit's link hides, each once; controls that are not known are passed over."""
+    """What this visit's link hides, each once; pages and controls that are not known are passed over."""
     asked = st.session_state.setdefault("hide", links.param("hide")) or ""
-    return [name for name in dict.fromkeys(asked.split(",")) if name.isidentifier() or titled(name)]
+    return [name for name in dict.fromkeys(asked.split(",")) if name in CONTROLS or titled(name)]
 
 
 def titled(name: str) -> str:

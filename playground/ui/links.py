@@ -70,6 +70,11 @@ def whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
+def several(name: str) -> list[str]:
+    """The parts of a list in the address ("a,b"), each once."""
+    return list(dict.fromkeys(filter(None, param(name).split(","))))
+
+
 def remember(**params: Any) -> None:
     """Writes choices into this page's address; None takes one out. Free when they are there already.
 

@@ -18,11 +18,15 @@ from playground.ui.messages import fragment, plain, show, shown_errors
 
 VIEWS = ("curves", "settings", "prompt", "recipe")
 TOKENS = 80
+MOST = 8  # runs that are compared
 STANDS_OUT = "font-weight: 600; background-color: rgba(213, 94, 0, .16)"
 
 
 def compare(runs: list[RunFolder]) -> None:
-    """One of four views on the runs picked; the address says which."""
+    """One of four views on the runs picked, as many as can be told apart; the address says which."""
+    if len(runs) > MOST:
+        st.caption(t("The first {most} of the {n:,} runs that you picked: more cannot be told apart.", most=MOST, n=len(runs)))
+        runs = runs[:MOST]
     titles = {
         "curves": t("Curves"), "settings": t("Differences") if len(runs) > 1 else t("Settings"),
         "prompt": t("Same prompt"), "recipe": t("Make it again"),

@@ -18,7 +18,7 @@ def pick_runs() -> list[RunFolder]:
     """Draws the table and returns the runs picked, in the table's order; the address remembers them."""
     runs = {run.id: run for run in known_runs()}
     rows = filtered(summaries(runs.values()))
-    wanted = [id for id in links.param("runs").split(",") if id in runs]
+    wanted = [id for id in links.several("runs") if id in runs]
     shown = [row.id for row in rows]
     if not rows:
         st.caption(t("No run fits. Loosen the filter."))

@@ -262,15 +262,15 @@ def compared(run: RunFolder) -> list[RunFolder]:
     """The runs that the address names besides, each once and no more than can be told apart; those that are gone are left
     out.
     """
-    found = []
-    for name in [name for name in dict.fromkeys(links.param("with").split(",")) if name][:MOST_COMPARED]:
+    found: dict[str, RunFolder] = {}
+    for name in links.several("with")[:MOST_COMPARED]:
         try:
             other = RunStore().get(name)
         except PlaygroundError:
             continue
         if other.id != run.id:
-            found.append(other)
-    return found
+            found[other.id] = other
+    return list(found.values())
 
 
 def choose_compared(run: RunFolder) -> None:
@@ -289,3 +289,7 @@ def choose_compared(run: RunFolder) -> None:
     if chosen != now:
         links.remember(**{"with": ",".join(chosen)})
         st.rerun()
+    if (n := len(links.several("with"))) > MOST_COMPARED:
+        st.caption(
+            t("The link names {n:,} runs; the first {most} are looked for: more cannot be told apart.", n=n, most=MOST_COMPARED)
+        )

@@ -1,6 +1,7 @@
 """Links from strangers: whatever a parameter says, the page opens, and says in a sentence what it does not take."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,107 @@ def test_no_value_breaks_a_page(home, page, value):
         known = {name: said.format(VALUES[value]) for name, said in known.items()}
         app = opened(page, {name: VALUES[value] for name in names} | known)
         assert not broken(app), (known, broken(app))
+
+
+# Lists
+
+
+def beside() -> None:
+    """What the Train page finds to draw beside a run, and its box."""
+    import streamlit as st
+
+    from playground.runs.store import RunStore
+    from playground.ui.watch import choose_compared, compared
+
+    run = RunStore().get("own")
+    st.session_state["found"] = [other.name for other in compared(run)]
+    choose_compared(run)
+
+
+def of(script, **query: str) -> AppTest:
+    app = AppTest.from_function(script, default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not broken(app)
+    return app
+
+
+@pytest.fixture
+def ten(home):
+    """Ten more runs in the home, gone afterwards."""
+    made = [make_run(home, f"other {n}", n, steps=40) for n in range(10)]
+    yield made
+    for run in made:
+        shutil.rmtree(run.path)
+
+
+def test_a_run_that_a_link_names_3000_times_is_drawn_once(home, ten):
+    app = of(beside, **{"with": ",".join([ten[0].id, ten[0].id[:-1], "own"] * 1000)})
+    assert app.session_state["found"] == ["other 0"] and not app.caption
+
+
+def test_no_more_runs_are_drawn_than_can_be_told_apart_and_the_page_says_so(home, ten):
+    app = of(beside, **{"with": ",".join(run.id for run in ten)})
+    assert app.session_state["found"] == [f"other {n}" for n in range(8)]
+    assert any("names 10 runs; the first 8" in caption.value for caption in app.caption)
+
+
+def compared_in_the_table() -> None:
+    import streamlit as st
+
+    from playground.runs.store import RunStore
+    from playground.ui import runs_compare
+
+    runs_compare.curves = lambda key, shown, *args, **more: st.session_state.update(shown=[one.name for one in shown])
+    runs_compare.compare(RunStore().list())
+
+
+def test_the_table_compares_as_many_as_can_be_told_apart(home, ten, monkeypatch):
+    from playground.ui import runs_compare
+
+    monkeypatch.setattr(runs_compare, "curves", runs_compare.curves)
+    app = of(compared_in_the_table)
+    assert len(app.session_state["shown"]) == 8
+    assert any("first 8 of the 11 runs" in caption.value for caption in app.caption)
+
+
+def picked() -> None:
+    import streamlit as st
+
+    from playground.ui import runs_table
+
+    def table(frame, selection_default, **more):
+        st.session_state["rows"] = selection_default["selection"]["rows"]
+        return type("Event", (), {"selection": type("Rows", (), {"rows": st.session_state["rows"]})()})()
+
+    runs_table.st.dataframe, before = table, runs_table.st.dataframe
+    try:
+        st.session_state["runs"] = [run.name for run in runs_table.pick_runs()]
+    finally:
+        runs_table.st.dataframe = before
+
+
+def test_a_row_that_a_link_names_often_is_picked_once(home, ten):
+    app = of(picked, runs=",".join([ten[3].id, "no-such"] * 1000))
+    assert app.session_state["runs"] == ["other 3"] and len(app.session_state["rows"]) == 1
+    assert app.query_params["runs"] in (ten[3].id, [ten[3].id])
+
+
+def one_of_two_steps() -> None:
+    import streamlit as st
+
+    from playground.ui.choose import choose_step
+
+    run = type("Run", (), {"id": "x", "checkpoints": lambda self: [5, 10]})()
+    st.session_state["step"] = choose_step("generate", run)
+
+
+@pytest.mark.parametrize(("said", "step"), [*((value, 10) for value in VALUES.values()), ("5", 5), ("10", 10)])
+def test_a_checkpoint_is_one_that_there_is(said, step):
+    assert of(one_of_two_steps, step=said).session_state["step"] == step
+
+
+def test_what_is_hidden_is_what_there_is(open_page, home):
+    app = open_page("build", hide=",".join(["build.n_layers", "data", *(f"x{n}" for n in range(3000))]))
+    assert app.query_params["hide"] in ("build.n_layers,data", ["build.n_layers,data"])

@@ -85,7 +85,7 @@ def several(
     known = {str(option): option for option in options}
 
     def read(said: str) -> list[Any] | None:
-        return [known[x] for x in said.split(",") if x in known] if said else None
+        return [known[x] for x in dict.fromkeys(said.split(",")) if x in known] if said else None
 
     key = seeded(f"{view}.{name}.{len(options)}.{'-'.join(map(str, first))}", name, read, list(first))
     if pills:

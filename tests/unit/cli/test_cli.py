@@ -275,3 +275,12 @@ def test_the_line_tells_loss_pace_and_time_left():
     row = {"step": 100, "loss": 2.0, "tokens": 10_000, "tokens_per_second": 500.0}
     assert progress_line(row, 400) == "step 100/400  loss 2.0000  perplexity 7.39  500 tokens/s  ETA 1:00"
     assert clock(3725) == "1:02:05"
+
+
+@pytest.mark.parametrize("words", [
+    ["train", "--from", "no-such@²"], ["train", "--preset", "gpt2-tiny", "--tokenizer", "bpe:²"],
+    ["finetune", "no-such@²", "--task", "classify", "--data", "bible-unread"],
+])  # fmt: skip
+def test_digits_that_are_no_numbers_are_told(words, capsys):
+    assert main(words) == 2
+    assert "²" in capsys.readouterr().err

@@ -212,3 +212,10 @@ def test_a_look_at_a_lock_makes_and_keeps_nothing(tmp_path):
     assert locks.is_locked(tmp_path / "lock") and locks.try_lock(tmp_path / "lock") is None
     os.close(handle)
     assert not locks.is_locked(tmp_path / "lock")
+
+
+@pytest.mark.parametrize("said", ["²", "٣", "0", "65", "-1"])
+def test_slots_are_a_whole_number(said, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_SLOTS", said)
+    with pytest.raises(PlaygroundError, match="PLAYGROUND_SLOTS"):
+        queue.slots()
