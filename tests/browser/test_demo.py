@@ -8,6 +8,7 @@ from tokenizers import Tokenizer as Inner
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from playground.labelled.table import PIECES, pieces_of
+from playground.onnx_export import demo
 from playground.onnx_export.demo import can_cut, write_demo
 from playground.onnx_export.export import export
 from playground.onnx_export.package import spaces_of
@@ -159,13 +160,40 @@ def test_rare_kinds_get_no_page(tmp_path):
 def test_html_in_names_texts_and_labels_is_letters(browser, tmp_path, task):
     """A hole's value may look like another hole, end a script, or begin a comment in which a script begins."""
     bad = "<!--<script></script>{{ABOUT}}{{NAME}}\u2028</ScRiPt><script>window.hacked = 1</script><img src=x onerror=hacked=1>"
+    bad += "{{GRAPHS}}{{LICENCE}}`${alert(1)}`\\u003cscript>alert(1)\u2029'\"/*//"
     tokenizer = learn(TokenizerSpec("word", 600), lambda: [f"{bad} <p>A cat</p> -->\n"] * 9)
-    page = opened(browser, tmp_path, tokenizer, name=bad, begin=bad, task=task, labels=[bad, "<!--<script>"])
-    assert page.evaluate("window.hacked") is None
+    context, dialogs = browser.new_context(), []
+    context.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    said = {"task": task, "labels": [bad, "<!--<script>"], "template": f"{bad}{{question}}"}
+    page = opened(context, tmp_path, tokenizer, name=bad, begin=bad, **said)
+    assert page.evaluate("window.hacked") is None and not dialogs
     assert page.locator("h1").text_content() == bad == page.evaluate("document.querySelector('title').textContent")
     expect(page.locator("#text")).to_have_value(bad)
     expect(page.locator("script")).to_have_count(5)
     expect(page.locator("img")).to_have_count(0)
     assert page.evaluate("demo.encode('<!--<script>')") == tokenizer.encode("<!--<script>")
     expect(page.locator("#does")).to_contain_text("An encoder with 1 layer, running", use_inner_text=True)
+    assert page.evaluate("JSON.parse(document.getElementById('about').textContent).labels") == [bad, "<!--<script>"]
+    assert page.evaluate("window.hacked") is None and not dialogs
+    context.close()
+
+
+def test_a_page_with_onnx_runtime_in_it_shows_its_licence(browser, tmp_path, monkeypatch):
+    """ONNX Runtime is a double here; the licence is the one of the installed package."""
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    kept = demo._kept()
+    kept.mkdir(parents=True)
+    (kept / demo.SCRIPT).write_text("export const env = { wasm: {} };")
+    (kept / demo.WASM).write_bytes(b"\0asm")
+    made = export(gallery.get("dates"), offline_demo=True)
+    page = browser.new_page()
+    page.route("https://**", lambda route: route.abort())
+    page.goto((made.folder / "demo.html").as_uri())
+    text = page.locator("details pre").first
+    expect(text).to_be_hidden()
+    page.get_by_text("Licence of ONNX Runtime").click()
+    expect(text).to_be_visible()
+    expect(text).to_contain_text("MIT License")
+    expect(text).to_contain_text("Permission is hereby granted, free of charge")
+    expect(page.locator("details pre")).to_have_count(2)
     page.close()

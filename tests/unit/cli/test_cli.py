@@ -278,7 +278,7 @@ def test_the_line_tells_loss_pace_and_time_left():
 
 
 @pytest.mark.parametrize("words", [
-    ["train", "--from", "no-such@²"], ["train", "--preset", "gpt2-tiny", "--tokenizer", "bpe:²"],
+    ["train", "--branch-from", "no-such@²"], ["train", "--preset", "gpt2-tiny", "--tokenizer", "bpe:²"],
     ["finetune", "no-such@²", "--task", "classify", "--data", "bible-unread"],
 ])  # fmt: skip
 def test_digits_that_are_no_numbers_are_told(words, capsys):
