@@ -20,10 +20,10 @@ def add(commands) -> None:
 
 def bring(options: argparse.Namespace) -> None:
     from models.costs import parameter_counts
-    from playground.finetune.importing import import_folder
+    from playground.finetune.arrival import bring as bring_in
     from playground.runs.overview import summary
 
-    run = import_folder(options.path.expanduser(), name=options.name, context=options.context)
+    run = bring_in(options.path.expanduser(), name=options.name, context=options.context)
     about, model = run.about(), run.config().model
     if "source" not in about:  # a packed run, whose model came from here
         print(f"This is a packed run; it is {run.id} here ({summary(run).state}).")

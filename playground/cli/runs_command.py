@@ -143,6 +143,8 @@ def ship(options: argparse.Namespace) -> None:
 
 
 def unpack(options: argparse.Namespace) -> None:
+    from playground.finetune.arrival import bring
+
     if not options.path.is_file():
         raise PlaygroundError(f"There is no file {options.path}.")
-    print(f"The run is {RunStore().import_zip(options.path).id}.")
+    print(f"The run is {bring(options.path).id}.")

@@ -1,4 +1,7 @@
-"""A Hugging Face folder as a finished run to start from: config.json, its tokenizer and safetensors, never pickle."""
+"""A Hugging Face folder as a finished run to start from: config.json, its tokenizer and safetensors, never pickle.
+
+What comes from somebody else is opened in a child process instead: `playground.finetune.arrival`.
+"""
 
 import json
 import re
@@ -102,7 +105,7 @@ def import_zip(
         if files is None:
             if not isinstance(source, str | Path):
                 source.seek(0)
-            return store.import_zip(source)
+            return archive.unpack(source, store.root)
         return _import(folder, store, name, called, context)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

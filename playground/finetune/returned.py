@@ -1,7 +1,6 @@
 """What an export of the playground knows of its run: the question it was trained on, its settings, its labels."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +18,7 @@ from playground.inference.about import ABOUT
 from playground.onnx_export import loadable
 from playground.runs import archive
 from playground.runs.config import RunConfig
+from playground.text import uploads
 from playground.training.adapting import adapted
 
 MOST_LABELS = 20_000
@@ -88,10 +88,7 @@ def _about(folder: Path) -> Any:
 def _read(about: Mapping[str, Any]) -> Returned:
     told, labels = about["run"], tuple(about["labels"])
     config = RunConfig.from_dict(told["config"])
-    place = lambda spec: spec.replace(path=re.split(r"[/\\]", spec.path)[-1] or "file") if spec and spec.path else spec
-    config = config.replace(data=place(config.data))  # a name alone: an export from anybody leads to no other folder
-    if tuned := config.finetune:
-        config = config.replace(finetune=tuned.replace(labelled=place(tuned.labelled)))
+    config, tuned = archive.relocated(config, uploads.arrived), config.finetune  # an export from anybody leads to no other folder
     if bool(tuned and tuned.reads_labels) != bool(labels) or about["task"] != (tuned.task if labels else ""):
         raise ValueError("the labels and the task belong to different runs")
     if len(labels) > MOST_LABELS or len(set(labels)) != len(labels) or not all(isinstance(label, str) for label in labels):

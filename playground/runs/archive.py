@@ -8,15 +8,19 @@ import stat
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from models.spec import SpecError
-from playground.atomic import disk_errors, is_damaged_zip, write_json
+from playground.atomic import disk_errors, is_damaged_zip, readable_json, write_json
 from playground.errors import PlaygroundError
 from playground.runs import checkpoints, naming
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
+from playground.runs.soundness import SHAPES
+from playground.text import uploads
+from playground.text.letters import clean
 
 LIMIT = 16 * 2**30  # bytes that a run may have when unpacked
 _RATIO = 200  # no file of a run packs better than this; a zip bomb does
@@ -68,16 +72,54 @@ def _write(run: RunFolder, path: Path, export: bool) -> None:
             found = sorted((run.path / name).rglob("*")) if name.endswith("/") else [run.path / name]
             for file in found:
                 inside = file.relative_to(run.path).as_posix()
-                if _KNOWN.fullmatch(inside) and file.is_file():
+                if inside == "run.json":
+                    packed.writestr(f"{run.id}/{inside}", readable_json(_portable(run)), compress_type=zipfile.ZIP_DEFLATED)
+                elif _KNOWN.fullmatch(inside) and file.is_file():
                     text = file.suffix in (".json", ".jsonl", ".md", ".txt")
                     kind = zipfile.ZIP_DEFLATED if text else zipfile.ZIP_STORED
                     packed.write(file, f"{run.id}/{inside}", compress_type=kind)
 
 
-def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> RunFolder:
-    """Unpacks a zip file into a new run folder under ``root``.
+def _portable(run: RunFolder) -> dict[str, Any]:
+    """What run.json says, without places of this machine."""
+    config = run.config()
+    return {**run.about(), **relocated(config, uploads.portable).to_dict(), "data_folder": None}
 
-    Nothing is visible as a run before all of it has been checked.
+
+def relocated(config: RunConfig, path: Callable[[str], str]) -> RunConfig:
+    """The config with the paths of its texts as they are on another machine."""
+    placed = lambda spec: spec.replace(path=path(spec.path)) if spec is not None and spec.path else spec
+    config = config.replace(data=placed(config.data))
+    if config.finetune is None:
+        return config
+    return config.replace(finetune=config.finetune.replace(labelled=placed(config.finetune.labelled)))
+
+
+def export_in(source: Path | str | BinaryIO) -> dict[str, Any] | None:
+    """What the export in a packed run was of: ``{"step", "precisions", "attentions"}``; None where there is none.
+
+    Its graphs are never taken: a graph from elsewhere could ask for any time and memory. The export is made anew.
+    """
+    with zipfile.ZipFile(source) as packed:
+        names = [info.filename for info in packed.infolist()]
+        reports = [info for info in packed.infolist() if info.filename.endswith("export/report.json")]
+        if not reports or reports[0].file_size > 2**20:
+            return None
+        try:
+            report = json.loads(packed.read(reports[0]))
+        except (ValueError, RecursionError, zipfile.BadZipFile):
+            return None
+    if not isinstance(report, dict) or type(report.get("step")) is not int:
+        return None
+    found = {match[1] for name in names if (match := re.search(r"export/\w+\.(fp16|int8|int4|kv8)\.onnx$", name))}
+    return {"step": report["step"], "precisions": sorted(found), "attentions": report.get("attentions") is True}
+
+
+def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> RunFolder:
+    """Unpacks a zip file into a new run folder under ``root``, all but its export.
+
+    Nothing is visible as a run before all of it has been checked. Called in the gate's child alone: see
+    `playground.finetune.arrival`.
 
     Raises:
         PlaygroundError: with the reason, when it is no zip file, no run, or is not to be trusted.
@@ -87,7 +129,7 @@ def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> Run
         with disk_errors("unpacking the run"):
             try:
                 with zipfile.ZipFile(source) as packed:
-                    files = _checked(packed, limit)
+                    files = {name: info for name, info in _checked(packed, limit).items() if not name.startswith("export/")}
                     extract(packed, files, temporary)
             except (FileNotFoundError, IsADirectoryError) as error:
                 raise PlaygroundError(f"There is no file {source}.") from error
@@ -205,14 +247,8 @@ def _settle(temporary: Path, root: Path, config: RunConfig) -> RunFolder:
     (temporary / "status.json").unlink(missing_ok=True)
     arriving = RunFolder(temporary)
     about = arriving.about()
-    created, versions = about.get("created"), about.get("versions")
-    (temporary / "run.json").unlink()  # what it says besides the config does not get through
-    arriving.write_config(
-        config,
-        created=created if isinstance(created, (int, float)) and 0 < created < time.time() else time.time(),
-        versions={str(k): str(v) for k, v in versions.items()} if isinstance(versions, dict) else {},
-        imported=time.time(),
-    )
+    (temporary / "run.json").unlink()  # what it says besides the config does not get through, but for a little
+    arriving.write_config(relocated(config, uploads.arrived), **_told(about), imported=time.time())
     steps = arriving.checkpoints()
     state = said.get("state") if said.get("state") in ("finished", "stopped", "paused") else "paused"
     if steps:
@@ -225,6 +261,21 @@ def _settle(temporary: Path, root: Path, config: RunConfig) -> RunFolder:
         if not target.exists():
             os.rename(temporary, target)
             return RunFolder(target)
+
+
+def _told(about: dict[str, Any]) -> dict[str, Any]:
+    """What run.json may say besides the config: when and with what the run was made, and how its text is shaped."""
+    created, versions, info = about.get("created"), about.get("versions"), about.get("data_info")
+    told: dict[str, Any] = {
+        "created": created if type(created) in (int, float) and 0 < created < time.time() else time.time(),
+        "versions": {str(k)[:40]: str(v)[:40] for k, v in versions.items()} if isinstance(versions, dict) else {},
+    }
+    if about.get("data_shape") in SHAPES:
+        told["data_shape"] = about["data_shape"]
+    if isinstance(info, dict):
+        texts = {name: info[name] for name in ("provenance", "licence") if isinstance(info.get(name), str)}
+        told["data_info"] = {name: clean(text)[:2000] for name, text in texts.items()}
+    return told
 
 
 def _refused(why: str) -> PlaygroundError:

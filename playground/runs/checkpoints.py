@@ -29,7 +29,8 @@ SUMS = "sha256.json"  # in a checkpoint: the SHA-256 of each of its safetensors 
 LONGEST_HEADER = 10 * 2**20  # bytes; a model of 1,000 layers has one of 2 MB
 _STEP = re.compile(r"step-([0-9]{8,12})")
 _BYTES = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1,
+    "BOOL": 1,
 }  # fmt: skip
 
 
@@ -146,9 +147,15 @@ def check_sums(path: Path, *names: str) -> None:
     for name, said in _sums(path).items():
         if (not names or name in names) and digest_of(path / name) != said:
             raise PlaygroundError(
-                f"The file {name} of {path.name} is damaged: it is not what was written, as after a power cut or on a failing disk.",
+                f"The file {name} of {path.name} is damaged: it is not what was written, as after a power cut.",
                 "Choose another checkpoint, or delete the folder of this one; then the run goes on from an earlier one, or anew.",
             )
+
+
+def write_sums(path: Path) -> None:
+    """Gives a checkpoint that came from elsewhere, or from an earlier version, its checksums; nothing where it has them."""
+    if not (path / SUMS).exists():
+        _write(path, SUMS, json.dumps({file.name: digest_of(file) for file in path.glob("*.safetensors")}, indent=1))
 
 
 def _sums(path: Path) -> dict[str, str]:

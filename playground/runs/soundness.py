@@ -19,7 +19,7 @@ Problem = tuple[str, str]
 LARGEST = 64 * 2**20  # bytes of a JSON file of a run; nothing reads more into memory
 _WATCHED = ("run.json", "status.json", "labels.json", "tokenizer.json", "checkpoint", "results", "metrics.jsonl", "samples.jsonl")
 _DELETE = "Delete the run: it goes into the trash."
-_SHAPES = ("stream", "pairs", "labelled")
+SHAPES = ("stream", "pairs", "labelled")
 
 
 def problem(run: RunFolder) -> Problem | None:
@@ -86,7 +86,7 @@ def _making(run: RunFolder) -> None:
     about = run.about()
     kinds: dict[str, Callable[[Any], bool]] = {
         "created": _is_time, "imported": _is_time, "versions": _texts, "data_info": lambda said: isinstance(said, dict),
-        "data_shape": lambda said: said in _SHAPES, "source": lambda said: isinstance(said, str),
+        "data_shape": lambda said: said in SHAPES, "source": lambda said: isinstance(said, str),
         "notes": lambda said: isinstance(said, list) and all(isinstance(note, str) for note in said),
         "data_folder": lambda said: isinstance(said, str),
     }  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from playground.atomic import disk_errors
 from playground.errors import PlaygroundError
@@ -223,13 +223,5 @@ class RunStore:
         return len(doomed)
 
     def export_zip(self, which: str, path: Path, export: bool = True) -> Path:
-        """Packs a run, with its newest and kept checkpoints, into a zip file that ``import_zip`` reads."""
+        """Packs a run, with its newest and kept checkpoints, into a zip file, which `playground.finetune.arrival.bring` reads."""
         return archive.pack(self.get(which), Path(path), export=export)
-
-    def import_zip(self, source: "Path | str | BinaryIO", limit: int = archive.LIMIT) -> RunFolder:
-        """Unpacks a run from a zip file of unknown origin, as a run of this store.
-
-        Raises:
-            PlaygroundError: when the file is not a run, or holds anything that a run does not.
-        """
-        return archive.unpack(source, self.root, limit=limit)

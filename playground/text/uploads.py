@@ -35,6 +35,7 @@ KEPT, MEMBERS = ".archive", "members.json"  # beside texts of an archive: it, an
 SHARED = ".shared"  # the mark beside one that was written or taken twice, so that nobody may take it away
 UNPACKED = ".unpacked"  # the mark beside texts of an archive, which holds the archive's name
 WRITTEN = ".written"  # the mark beside a text that was written here, which can be edited
+LONGEST_NAME = 200
 LEAST, MOST = 50, 2_000_000  # characters of a text that is written
 
 
@@ -83,6 +84,28 @@ def named(path: Path | str) -> str:
 def titled(path: str | None, corpus: str) -> str:
     """What a text is called: as its file, or by the last part of the name of a corpus or dataset."""
     return named(path) if path else corpus.rpartition("/")[2]
+
+
+def portable(path: str) -> str:
+    """A path as it may leave this machine: of an upload, from the folder of uploads on; of any other file, its name."""
+    parts = re.split(r"[/\\]", path)
+    return "/".join(["uploads", *parts[-2:]]) if _is_digest(parts) else parts[-1][:LONGEST_NAME] or "file"
+
+
+def arrived(path: str) -> str:
+    """The path that a run from elsewhere names, as one of this machine: of the upload with that content, else a bare name, which
+    is never read (`playground.paths.readable`)."""
+    parts = re.split(r"[/\\]", path)
+    if _is_digest(parts):
+        suffix = Path(parts[-1]).suffix.lower()
+        for kept in sorted((folder() / parts[-2]).glob("[!.]*")):
+            if kept.suffix.lower() == suffix and paths.is_upload(kept):
+                return str(kept)
+    return parts[-1][:LONGEST_NAME] or "file"
+
+
+def _is_digest(parts: list[str]) -> bool:
+    return len(parts) > 1 and bool(re.fullmatch(r"[0-9a-f]{20}", parts[-2])) and parts[-1] not in ("", ".", "..")
 
 
 def folder() -> Path:

@@ -40,6 +40,10 @@ class Job:
     def is_stopped(self) -> bool:
         return self._stop.is_set()
 
+    def wait(self) -> None:
+        """Until it is over."""
+        self._thread.join()
+
     @property
     def is_over(self) -> bool:
         return not self._thread.is_alive()

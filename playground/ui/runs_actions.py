@@ -9,7 +9,7 @@ import streamlit as st
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
 from playground.runs.store import RunStore
-from playground.ui import links
+from playground.ui import arriving, links
 from playground.ui.language import t
 from playground.ui.messages import plain, shown_errors
 
@@ -121,12 +121,10 @@ def trash() -> None:
 
 def load() -> None:
     """A zip file from another machine becomes a run here."""
-    with st.popover(t("Load a run"), icon=":material/upload:"):
+    if run := arriving.taken("runs.load"):
+        st.session_state["runs.load"] = False
+        links.remember(runs=run.id)
+        st.rerun()
+    with st.popover(t("Load a run"), icon=":material/upload:", key="runs.load", on_change="rerun"):
         st.write(t("A zip file that “Download” made, here or elsewhere. Nothing in it is executed."))
-        file = st.file_uploader(t("Zip file"), type="zip", key="runs.upload", label_visibility="collapsed")
-        if file and st.session_state.get("runs.loaded") != file.file_id:
-            with shown_errors(), st.spinner(t("Unpacking …")):
-                run = RunStore().import_zip(file)
-                st.session_state["runs.loaded"] = file.file_id
-                links.remember(runs=run.id)
-                st.rerun()
+        arriving.uploader("runs.load", t("Zip file"))

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from playground.errors import PlaygroundError
+from playground.finetune import arrival
 from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
 from playground.runs import gallery
@@ -213,7 +214,7 @@ def test_an_export_with_labels_that_came_back_is_tried_at_once(at_home, open_pag
 def test_what_differs_from_the_model_that_was_brought_stands_below_it(open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "home"))
     store = RunStore()
-    run = store.import_zip(store.export_zip("bible-encoder", tmp_path / "run.zip", export=False))
+    run = arrival.bring(store.export_zip("bible-encoder", tmp_path / "run.zip", export=False), store)
     kept = json.loads((run.path / "run.json").read_text())
     note = "It came without the head that fills in words. A new one is there, which knows nothing before it is trained."
     (run.path / "run.json").write_text(json.dumps(kept | {"notes": [note]}))

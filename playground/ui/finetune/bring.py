@@ -5,10 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.text import uploads
-from playground.ui import links
+from playground.ui import arriving, links
 from playground.ui.amounts import bytes_of
 from playground.ui.choose import name_of
 from playground.ui.language import t
@@ -75,10 +74,14 @@ def keep(key: str, brought: Any) -> None:
 
 
 def bring_model() -> None:
-    """A folder of Hugging Face's, as a zip file or where it lies on this machine, as a run to start from."""
+    """A folder of Hugging Face's as a zip file, as a run to start from. (One that lies on this machine: the command line.)"""
     state = st.session_state
-    if loaded := state.pop("finetune.model.loaded", None):
+    if run := arriving.taken("finetune.model"):
         state["finetune.model"] = False  # what unfolds folds again: the model stands in the box above it
+        links.remember(parent=run.id)  # the box above is drawn already: it takes its model from the address
+        state["finetune.model.loaded"] = name_of(run)
+        st.rerun()
+    if loaded := state.pop("finetune.model.loaded", None):
         st.toast(t("Loaded: {name}", name=plain(loaded)), icon=":material/check:")
     with st.popover(t("Bring a model from elsewhere"), icon=":material/upload:", key="finetune.model", on_change="rerun"):
         st.write(
@@ -87,31 +90,5 @@ def bring_model() -> None:
                 "config.json, model.safetensors, and tokenizer.json or vocab.txt."
             )
         )
-        place = st.text_input(t("Its folder on this machine"), key="finetune.model.path")
-        turn = state.setdefault("finetune.model.turn", 0)
-        packed = st.file_uploader(t("Or a zip file of it"), type=["zip"], key=f"finetune.model.zip.{turn}")
-        if st.button(t("Load it"), key="finetune.model.load", disabled=not (place.strip() or packed)):
-            load_model(place.strip(), packed)
-        if error := state.get("finetune.model.error"):
-            show(error)
-
-
-def load_model(place: str, packed: Any) -> None:
-    """The model becomes a run, chosen in the box of models; or what is wrong with it is told. The uploader is empty then."""
-    from pathlib import Path
-
-    from playground.finetune.importing import import_folder, import_zip
-
-    st.session_state["finetune.model.error"] = None
-    try:
-        with st.spinner(t("Reading the model")):
-            run = import_zip(packed) if packed is not None else import_folder(Path(place).expanduser())
-        st.session_state["finetune.model.loaded"] = name_of(run)
-        links.remember(parent=run.id)  # the box above is drawn already: it takes its model from the address
-    except (PlaygroundError, SpecError) as error:
-        st.session_state["finetune.model.error"] = error
-    finally:
-        if packed is not None:
-            let_go(packed)
-            st.session_state["finetune.model.turn"] += 1
-    st.rerun()
+        arriving.uploader("finetune.model", t("A zip file of it"))
+        st.caption(t("Or in a terminal on the machine of the app: `python -m playground import FOLDER`"))

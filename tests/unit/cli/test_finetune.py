@@ -7,6 +7,7 @@ import re
 import pytest
 
 from playground.cli import main
+from playground.finetune import arrival
 from playground.generation.predict import open_prompt
 from playground.runs.store import RunStore
 from playground.text.prepare import load
@@ -120,7 +121,7 @@ def test_ways_are_compared_over_seeds(parents, toy, capsys):
 
 def test_packed_copied_and_brought_back_it_still_labels(tuned, tmp_path):
     store = RunStore()
-    back = store.import_zip(store.export_zip(tuned.id, tmp_path / "run.zip"))
+    back = arrival.bring(store.export_zip(tuned.id, tmp_path / "run.zip"), store)
     copy = store.duplicate(tuned.id, weights=True)
     for run in (back, copy):
         assert json.loads((run.path / "labels.json").read_text()) == ["bad", "good"]
