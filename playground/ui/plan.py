@@ -401,7 +401,7 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
             bare=True,
         )  # fmt: skip
         st.caption(
-            t("{steps:,} steps × {batch} sequences × {context:,} tokens = {total:,} tokens. Warm-up keeps the first large "
+            t("{steps:,} steps × {batch:,} sequences × {context:,} tokens = {total:,} tokens. Warm-up keeps the first large "
               "gradients from throwing the weights about; the decay lets them settle.",
               steps=training.steps, batch=training.batch_size, context=model.context_length,
               total=training.steps * training.batch_size * model.context_length),

@@ -1,6 +1,7 @@
 """What the core says in English comes out in the person's language: errors, hints, statuses, provenance."""
 
 import ast
+import errno
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.spec import ModelSpec, SpecError
+from playground.atomic import disk_errors
 from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.store import RunStore
@@ -224,3 +226,22 @@ def test_what_is_said_of_a_model_that_was_brought_has_its_chinese():
     found = elsewhere.with_what_is_there(elsewhere.found_in(config, context=8), ["classifier.weight", "classifier.bias"])
     assert len(found.notes) == 3
     assert all(re.fullmatch(r".*[一-鿿].*。", language.told(note)) for note in found.notes)
+
+
+DISK = (
+    "writing metrics.jsonl", "saving the checkpoint of step 20", "making the folder of runs", "keeping a text.txt",
+    "starting the training",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("doing", DISK)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_what_a_disk_did_not_take_is_told_in_one_language(doing, number, monkeypatch):
+    """What was being done stands in the sentence: in Chinese but for the names of files."""
+    monkeypatch.setattr("playground.ui.language.language", lambda: "zh")
+    with pytest.raises(PlaygroundError) as caught, disk_errors(doing):
+        raise OSError(number, "no", "/a/file")
+    left = language.told(caught.value.message)
+    for name in ("/a/file", "metrics.jsonl", "a text.txt"):
+        left = left.replace(name, "")
+    assert not re.search("[A-Za-z]", left), left
