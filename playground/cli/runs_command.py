@@ -38,8 +38,8 @@ def _action(actions, name: str, function, help_text: str, run: bool = False) -> 
 
 
 def list_runs(options: argparse.Namespace) -> None:
-    folders = RunStore().list()
-    if not folders:
+    folders, damaged = RunStore().list(), RunStore().damaged()
+    if not folders and not damaged:
         print("No runs yet. Start one: python -m playground train --preset modern-tiny --data python-docs")
         return
     print(f"{'run':34} {'state':12} {'step':>8} {'val. loss':>9}  name")
@@ -47,6 +47,8 @@ def list_runs(options: argparse.Namespace) -> None:
         status = folder.status()
         loss = f"{status.val_loss:.4f}" if status.val_loss is not None else ""
         print(f"{folder.id:34} {status.state:12} {status.step:>8,} {loss:>9}  {folder.name}")
+    for each in damaged:
+        print(f"{each.run.id:34} {'damaged':12} {'':>8} {'':>9}  {each.message}")
 
 
 def steer(options: argparse.Namespace) -> None:
@@ -113,9 +115,10 @@ def duplicate(options: argparse.Namespace) -> None:
 
 def delete(options: argparse.Namespace) -> None:
     store = RunStore()
-    folder = store.get(options.target)
-    store.delete(folder.id)
-    print(f"{folder.id} is in the trash; bring it back with: python -m playground runs undelete {folder.id}")
+    damaged = [each.run.id for each in store.damaged()]
+    id = options.target if options.target in damaged else store.get(options.target).id
+    store.delete(id)
+    print(f"{id} is in the trash; bring it back with: python -m playground runs undelete {id}")
 
 
 def undelete(options: argparse.Namespace) -> None:

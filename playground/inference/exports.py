@@ -41,10 +41,18 @@ def exported(run: RunFolder) -> Exported | None:
     """The export that is there already, or None; also where its report is damaged."""
     folder = folder_of(run)
     try:
+        if _came_with_it(run, folder / REPORT):
+            return None
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError, PlaygroundError):
         return None
     return Exported(folder, report) if is_report(report) else None
+
+
+def _came_with_it(run: RunFolder, report: Path) -> bool:
+    """Whether an export came with a loaded run, as earlier versions took it over; a graph from elsewhere is not run."""
+    arrived = run.about().get("imported")
+    return isinstance(arrived, int | float) and report.stat().st_mtime <= arrived
 
 
 def is_report(report: Any) -> bool:

@@ -2,16 +2,28 @@
 
 import streamlit as st
 
+from playground.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.runs.soundness import problem, problem_inside
+from playground.runs.store import RunStore
 from playground.ui import start
 from playground.ui.choose import known_runs
 from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live import LIVE
-from playground.ui.messages import empty, fragment, shown_errors
+from playground.ui.messages import empty, fragment, show, shown_errors
 from playground.ui.runs_actions import actions, load, trash, undo
 from playground.ui.runs_compare import compare
 from playground.ui.runs_table import pick_runs
+
+
+def without_damaged(runs: list[RunFolder]) -> list[RunFolder]:
+    """The runs that can be looked at; what is wrong with the others is said."""
+    wrong = {run.id: problem_inside(run) for run in runs}
+    for said in filter(None, wrong.values()):
+        show(PlaygroundError(*said))
+    return [run for run in runs if problem(run) is None]
 
 
 def page() -> None:
@@ -28,14 +40,15 @@ def body(live: bool) -> None:
     start.trainer()
     with shown_errors():
         undo()
-        if not known_runs():
+        if not known_runs() and not RunStore().damaged():
             empty(t("No runs yet"), t("Train a model: it appears here, with all it has measured."), "train")
         else:
             runs = pick_runs()
             if runs:
                 with control("runs", "actions"):
                     actions(runs)
-                compare(runs)
+                if sound := without_damaged(runs):
+                    compare(sound)
             else:
                 st.info(t("Pick a row to see its curves and settings; pick several to compare them."))
         trash()

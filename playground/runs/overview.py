@@ -11,6 +11,7 @@ from playground.errors import PlaygroundError
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.naming import flat
+from playground.runs.store import Damaged
 from playground.text import uploads
 
 
@@ -18,7 +19,8 @@ from playground.text import uploads
 class Summary:
     """One run in a table: only what run.json and status.json say, so that a hundred runs are read in a blink.
 
-    ``parameters`` is None before the tokenizer is trained; ``created`` is in local time, None for shipped runs.
+    ``parameters`` is None before the tokenizer is trained; ``created`` is in local time, None for shipped runs. ``problem``
+    says what is wrong with one that cannot be opened.
     """
 
     id: str
@@ -33,6 +35,7 @@ class Summary:
     val_loss: float | None
     tokens_per_second: float | None
     created: datetime | None
+    problem: str = ""
 
 
 def summaries(runs: Iterable[RunFolder]) -> list[Summary]:
@@ -44,6 +47,14 @@ def summaries(runs: Iterable[RunFolder]) -> list[Summary]:
         except (PlaygroundError, SpecError, KeyError, TypeError, ValueError):
             continue
     return found
+
+
+def summary_of_damaged(damaged: Damaged) -> Summary:
+    """The row of a run that cannot be opened: what is wrong stands in it."""
+    return Summary(
+        id=damaged.run.id, name=damaged.run.title, state="damaged", architecture="", text="", parameters=None, step=0, steps=0,
+        loss=None, val_loss=None, tokens_per_second=None, created=None, problem=damaged.message,
+    )  # fmt: skip
 
 
 def summary(run: RunFolder) -> Summary:
@@ -75,7 +86,7 @@ def _text(about: Mapping[str, Any]) -> str:
 
 def matches(summary: Summary, words: str) -> bool:
     """Whether every word is somewhere in the row."""
-    row = " ".join(map(str, (summary.id, summary.name, summary.architecture, summary.text, summary.state)))
+    row = " ".join(map(str, (summary.id, summary.name, summary.architecture, summary.text, summary.state, summary.problem)))
     return all(word in row.lower() for word in words.lower().split())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from models.spec import SpecError
 from playground.errors import PlaygroundError
-from playground.runs import checkpoints
+from playground.runs import checkpoints, gallery
 from playground.runs.folder import RunFolder
 
 Problem = tuple[str, str]
@@ -38,8 +38,8 @@ def problem_inside(run: RunFolder) -> Problem | None:
 
 
 def first_sound(runs: Iterable[RunFolder]) -> RunFolder | None:
-    """The first of the runs that opens."""
-    return next((run for run in runs if problem_inside(run) is None), None)
+    """The first of the runs that opens; those that ship with the app do."""
+    return next((run for run in runs if gallery.holds(run) or problem_inside(run) is None), None)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

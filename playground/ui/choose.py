@@ -8,6 +8,7 @@ from models.spec import SpecError
 from playground import gallery as shipped
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
+from playground.runs.soundness import first_sound, problem
 from playground.runs.store import RunStore
 from playground.ui import links
 from playground.ui.colours import TITLES
@@ -25,6 +26,7 @@ STATES = {
     "finished": "finished",
     "failed": "failed",
     "interrupted": "interrupted",
+    "damaged": "damaged",
 }
 LAST = "run.last"
 """Where the run chosen last is kept, so that every page opens on it."""
@@ -62,6 +64,8 @@ def choose_run(
         st.session_state[key] = wanted
     elif key not in st.session_state and st.session_state.get(LAST) in runs:
         st.session_state[key] = st.session_state[LAST]
+    elif key not in st.session_state and (sound := first_sound(runs.values())) and sound.id != next(iter(runs)):
+        st.session_state[key] = sound.id  # the newest that opens: nobody has asked for a damaged one
     chosen = select(label or t("Run"), list(runs), format_func=lambda id: describe(runs[id]), key=key)
     links.remember(run=chosen)
     st.session_state[f"{key}.link"] = st.session_state[LAST] = chosen
@@ -119,11 +123,13 @@ def _wanted(runs: dict[str, RunFolder]) -> str | None:
     if not wanted or wanted in runs:
         return wanted or None
     try:
-        found = RunStore().get(wanted).id
+        found = RunStore().get(wanted)
     except PlaygroundError as error:
         show(error)
         return None
-    return found if found in runs else None
+    if wrong := problem(found):
+        show(PlaygroundError(*wrong))
+    return found.id if found.id in runs else None
 
 
 def writes(run: RunFolder) -> bool:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
+from playground.runs.soundness import problem
 from playground.runs.store import RunStore
 from playground.ui import arriving, links
 from playground.ui.language import t
@@ -17,7 +18,7 @@ from playground.ui.messages import plain, shown_errors
 def actions(runs: list[RunFolder]) -> None:
     """The row of buttons for the runs picked."""
     with st.container(horizontal=True, vertical_alignment="center", key="runs.actions"):
-        if len(runs) == 1:
+        if len(runs) == 1 and problem(runs[0]) is None:
             one_run(runs[0])
         own = [run for run in runs if not holds(run)]
         label = t("Delete") if len(runs) == 1 else t("Delete one run") if len(own) == 1 else t("Delete {n} runs", n=len(own))

@@ -5,26 +5,29 @@ import hashlib
 import streamlit as st
 
 from playground.runs.folder import RunFolder
-from playground.runs.overview import Summary, matches, summaries
+from playground.runs.overview import Summary, matches, summaries, summary_of_damaged
+from playground.runs.store import RunStore
 from playground.ui import links
 from playground.ui.choose import known_runs, name_of, state_name
 from playground.ui.colours import TITLES
 from playground.ui.controls import control
-from playground.ui.language import t
+from playground.ui.language import t, told
 from playground.ui.select import select_several
 
 
 def pick_runs() -> list[RunFolder]:
     """Draws the table and returns the runs picked, in the table's order; the address remembers them."""
     runs = {run.id: run for run in known_runs()}
-    rows = filtered(summaries(runs.values()))
+    damaged = RunStore().damaged()
+    rows = filtered([*summaries(runs.values()), *map(summary_of_damaged, damaged)])
+    names = {id: name_of(run) for id, run in runs.items()} | {each.run.id: each.run.title for each in damaged}
+    runs |= {each.run.id: each.run for each in damaged}
     wanted = [id for id in links.several("runs") if id in runs]
     shown = [row.id for row in rows]
     if not rows:
         st.caption(t("No run fits. Loosen the filter."))
         return [runs[id] for id in wanted]
     key = f"runs.table.{hashlib.sha256(' '.join(shown).encode()).hexdigest()[:12]}"
-    names = {id: name_of(run) for id, run in runs.items()}
     event = st.dataframe(
         frame(rows, names), key=key, hide_index=True, on_select="rerun", selection_mode="multi-row", row_height=38,
         height=min(420, 40 + 38 * len(rows)), column_config=columns(), alt=t("All runs, one a row."), placeholder="–",
@@ -39,7 +42,7 @@ def filtered(rows: list[Summary]) -> list[Summary]:
     with control("runs", "filter"), st.container(horizontal=True, vertical_alignment="bottom", key="runs.filter"):
         words = st.text_input(t("Search"), key="runs.search", placeholder=t("name, text, architecture …"), width=280)
         kinds = select_several(
-            t("Architecture"), sorted({row.architecture for row in rows}), key="runs.kinds",
+            t("Architecture"), sorted({row.architecture for row in rows if row.architecture}), key="runs.kinds",
             format_func=lambda kind: t(TITLES[kind]), placeholder=t("all"), width=260,
         )  # fmt: skip
         states = select_several(
@@ -58,11 +61,13 @@ def filtered(rows: list[Summary]) -> list[Summary]:
 def frame(rows: list[Summary], names: dict[str, str]):
     import pandas as pd
 
+    problems = {"problem": [told(row.problem) for row in rows]} if any(row.problem for row in rows) else {}
     return pd.DataFrame(
         {
             "name": [names[row.id] for row in rows],
             "state": [state_name(row.state) for row in rows],
-            "kind": [t(TITLES[row.architecture]) for row in rows],
+            **problems,
+            "kind": [t(TITLES.get(row.architecture, "")) for row in rows],
             "text": [row.text for row in rows],
             "parameters": pd.array([row.parameters for row in rows], dtype="Int64"),
             "done": [_done(row) for row in rows],
@@ -87,6 +92,7 @@ def columns() -> dict:
     return {
         "name": column.TextColumn(t("Name"), width="medium"),
         "state": column.TextColumn(t("State"), width="small"),
+        "problem": column.TextColumn(t("What is wrong"), width="large"),
         "kind": column.TextColumn(t("Architecture"), width=125),
         "text": column.TextColumn(t("Text"), width="small"),
         "parameters": column.NumberColumn(t("Parameters"), format="compact", width="small"),

@@ -377,7 +377,7 @@ def refused(folder: Path, store: RunStore, said: str, **more) -> None:
         ("llama", {"head_dim": 16}, "16 channels"),
         ("llama", {"hidden_act": "gelu"}, "gelu"),
         ("llama", {"attention_bias": True}, "self_attn.q_proj.bias"),
-        ("llama", {"num_hidden_layers": 1000, "hidden_size": 8192, "num_attention_heads": 64, "head_dim": 128}, "GiB"),
+        ("llama", {"num_hidden_layers": 200, "hidden_size": 8192, "num_attention_heads": 64, "head_dim": 128}, "GiB"),
         ("llama", {"model_type": "lm-playground", "id2label": {"0": "a"}}, "gives labels"),
     ],
 )
