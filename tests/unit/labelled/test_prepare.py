@@ -200,3 +200,18 @@ def test_what_is_written_can_be_read_by_hand(table, ratings, prepared):
     data = prepared(table(ratings))
     lines = (data.folder / "test.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == data.test.texts(range(20))
+
+
+def test_labels_that_are_texts_are_refused_before_all_are_held(table, prepared, monkeypatch):
+    with pytest.raises(PlaygroundError, match="Row 2 has a label of more than 1,000 characters."):
+        prepared(table([("a text", "a"), ("another", "b" * 1001)] * 20))
+    read = []
+    spec = table((f"text {i}", f"label {i}") for i in range(60_000))
+    from playground.labelled import prepare
+
+    usual = prepare._usable
+    counted = lambda *args: (read.append(None) or row for row in usual(*args))
+    monkeypatch.setattr(prepare, "_usable", counted)
+    with pytest.raises(PlaygroundError, match="20,001 different labels in 20,001 rows"):
+        prepared(spec)
+    assert len(read) == 20_001

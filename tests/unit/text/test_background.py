@@ -1,7 +1,11 @@
 """Preparing text beside the server: it tells how far it is, fails in a sentence, and can be stopped."""
 
+import json
+import subprocess
+import sys
 import time
 
+import psutil
 import pytest
 
 from playground.text import background
@@ -50,3 +54,33 @@ def test_the_last_to_leave_stops_it():
     wait(job)
     assert job.stopped and job.error is None
     assert find(job.spec) is None
+
+
+def test_memory_that_did_not_suffice_is_told(spec):
+    job = background.start(spec, "me")
+    job._process.kill()  # as the system does where there is no more
+    wait(job)
+    assert job.error.message == "There is not enough memory to prepare this text." and job.error.hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are Linux's")
+def test_it_may_take_a_part_of_the_memory_that_is_free():
+    job = background.start(DataSpec("python-code", tokenizer=TokenizerSpec("bpe", 4096)), "me")
+    process = psutil.Process(job._process.pid)
+    while (most := process.rlimit(psutil.RLIMIT_DATA)[0]) == psutil.RLIM_INFINITY:
+        assert not job.done
+        time.sleep(0.01)
+    job.stop()
+    wait(job)
+    assert 2**30 <= most <= psutil.virtual_memory().total
+
+
+def test_what_a_library_says_of_memory_is_told_in_a_sentence(spec):
+    code = (
+        "import sys; from playground.text import background\n"
+        "def prepare(*args): raise RuntimeError('std::bad_alloc')\n"
+        "sys.modules['playground.text.prepare'].prepare = prepare; background.main()"
+    )
+    order = json.dumps(spec.to_dict())
+    done = subprocess.run([sys.executable, "-c", code], input=order, capture_output=True, text=True)
+    assert "There is not enough memory to prepare this text." in done.stdout
