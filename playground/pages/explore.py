@@ -14,7 +14,7 @@ from playground.ui.explore.scene import LONGEST, Scene, answer_to
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live import first_text, samples_of
-from playground.ui.messages import fragment, no_model_yet, shown_errors
+from playground.ui.messages import fragment, no_model_yet, plain, shown_errors
 
 VIEWS = {
     "attention": "Attention",
@@ -135,7 +135,8 @@ def choose_view(scene: Scene) -> str:
 def notes(scene: Scene) -> None:
     """What is not as the person may think: a text cut off, or longer than anything the model was trained on."""
     if not scene.text and not scene.is_pairs and len(scene.ids()) == 1:
-        st.caption(t("There is no text yet: the model is shown {token} alone. Type some words.", token=f"`{scene.tokens()[0]}`"))
+        token = f"“{plain(scene.tokens()[0])}”"
+        st.caption(t("There is no text yet: the model is shown {token} alone. Type some words.", token=token))
     elif scene.is_cut():
         st.caption(
             t("The model is shown the first {n:,} tokens of this text.", n=len(scene.ids()))

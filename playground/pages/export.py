@@ -145,7 +145,7 @@ def finished(run: RunFolder) -> None:
     )  # fmt: skip
     loaders = report["loaders"]
     st.caption(
-        t("Loads in {loaders}.", loaders=loaders)
+        t("Loads in {loaders}.", loaders=plain(str(loaders)))
         if loaders
         else t("A mix of its own: ONNX Runtime runs it; transformers does not know it.")
     )

@@ -1,6 +1,7 @@
 """What the app says when something cannot be done, or when there is nothing to show yet."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -78,11 +79,28 @@ def empty(title: str, what_next: str, page_link: str | None = None, label: str |
             links.link(page_link, label or title, icon=":material/arrow_forward:")
 
 
+TURNED = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Orders to write from right to left: they would turn what stands behind the text too."""
+CONTROLS = {code: "\ufffd" for code in [*range(0x20), *range(0x7F, 0xA0)] if code != 9}
+READ_LATER = re.compile(r"(?<=:)(?=[/\w+-])|(?<=www)(?=\.)|(?<=@)(?=[\w-])", re.I)  # https://, :material/, www., a@b.c
+ARROWS = re.compile(r"(?<!\S)(?:<->|->|<-|--|>=|<=|~=)(?!\S)")
+JOINER = "\u2060"
+"""A character without width, at which no line breaks."""
+
+
 def plain(text: str) -> str:
-    """Text of a person or a model, so that Markdown does not read marks into it."""
-    for mark in r"\`*_{}[]()#+-!|<>$~:":
-        text = text.replace(mark, "\\" + mark)
-    return text
+    """Text of a person or a model as Markdown that shows it as it is, on one line: no marks, links, pictures or icons.
+
+    A backslash keeps Markdown from reading a mark. Addresses, icons and arrows are looked for later, in the text that
+    comes out; an invisible character within them keeps them from being found.
+    """
+    lines = text.splitlines() or [""]
+    text = lines[0] if len(lines) == 1 else " ".join(filter(None, map(str.strip, lines)))
+    text = text.translate(TURNED).translate(CONTROLS)
+    text = READ_LATER.sub(JOINER, ARROWS.sub(lambda arrow: arrow[0][0] + JOINER + arrow[0][1:], text))
+    text = re.sub(r"^[ \t]+", lambda spaces: "\u00a0" * len(spaces[0]), text)  # else the lines of a program
+    text = re.sub(r"([\\`*_{}\[\]()#+\-!|<>$~:&])", r"\\\1", text)
+    return re.sub(r"^(\d{0,9})([.=])", r"\1\\\2", text)  # a list, a heading
 
 
 def no_model_yet() -> None:

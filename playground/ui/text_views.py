@@ -13,8 +13,9 @@ from playground.text.tokenizers import Tokenizer
 from playground.ui.amounts import bytes_of, large
 from playground.ui.colours import ACCENT, ARCHITECTURE
 from playground.ui.components.token_strip import token_strip
+from playground.ui.explore.figure import literal
 from playground.ui.language import t, told
-from playground.ui.messages import fragment, show_notes
+from playground.ui.messages import fragment, plain, show_notes
 from playground.ui.select import select_several
 from playground.ui.text_choice import KIND_NAMES
 
@@ -44,7 +45,8 @@ def headline(prepared: Prepared) -> None:
     with st.container(horizontal=True, gap="large", key="data-headline"):
         for name, value, note in rows:
             st.metric(name, value, help=note, width="content")
-    words = [t("Licence: {licence}.", licence=info["licence"]) if info["licence"] else "", told(info["provenance"])]
+    licence = plain(info["licence"] or "")
+    words = [t("Licence: {licence}.", licence=licence) if licence else "", plain(told(info["provenance"]))]
     st.caption(" ".join(filter(None, words)))
     show_notes(info.get("notes", []))
 
@@ -140,7 +142,7 @@ def show_numbers(prepared: Prepared) -> None:
     counts = numbers(str(prepared.folder), prepared)
     left, right = st.columns(2, gap="large")
     with left:
-        st.plotly_chart(_zipf(counts), key="data.zipf", config={"displaylogo": False})
+        st.plotly_chart(literal(_zipf(counts)), key="data.zipf", config={"displaylogo": False})
         st.caption(
             t(
                 "Both axes are logarithmic. A straight falling line is Zipf's law: the second token comes "

@@ -23,23 +23,26 @@ class Server:
 
 
 @contextmanager
-def serve(home: Path, listens: str = "127.0.0.1", names: tuple[str, ...] = ()) -> Iterator[Server]:
+def serve(
+    home: Path, listens: str = "127.0.0.1", names: tuple[str, ...] = (), script: Path = ROOT / "app.py"
+) -> Iterator[Server]:
     """Starts the app on a free port with ``home`` as PLAYGROUND_HOME; ends it, and its trainers, afterwards.
 
     Args:
         listens: the address that the server listens on.
         names: those it answers to besides its own.
+        script: what it serves, where that is not the app.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = {"server.port": port, "server.address": listens, "server.headless": "true"}
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
     for name, value in options.items():
         command += [f"--{name}", str(value)]
     for name in names:
         command += ["--server.allowedHosts", name]
-    environment = {**os.environ, "PLAYGROUND_HOME": str(home)}
+    environment = {**os.environ, "PLAYGROUND_HOME": str(home), "PYTHONPATH": str(ROOT)}
     with open(home / "server.log", "wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:

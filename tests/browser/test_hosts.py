@@ -1,5 +1,6 @@
 """By which names a real server answers, on its pages and on its websocket, and what it tells browsers to keep to."""
 
+import asyncio
 import http.client
 import os
 import re
@@ -95,6 +96,28 @@ def test_an_address_that_came_later_is_known(monkeypatch):
     assert told[hosts.OPTION] == ["localhost", "198.51.100.4"]
     told |= {"server.address": "localhost", hosts.OPTION: ["localhost"]}
     assert not hosts.answers_to("198.51.100.4:8501")
+
+
+@pytest.mark.parametrize("address", ["localhost", "0.0.0.0"])
+def test_the_browser_opens_where_there_is_a_screen(monkeypatch, address):
+    from playground.ui import hosts
+
+    opened = []
+    told = {"server.address": address, "server.headless": False, "server.port": 8501, hosts.OPTION: []}
+    monkeypatch.setattr(hosts.config, "get_option", told.get)
+    monkeypatch.setattr(hosts.config, "set_option", told.__setitem__)
+    monkeypatch.setattr(hosts.config, "is_manually_set", lambda name: False)
+    monkeypatch.setattr(hosts.cli_util, "open_browser", opened.append)
+    monkeypatch.setattr(hosts, "get_url", lambda name: f"http://{name}:8501")
+
+    async def until_opened() -> None:
+        async with hosts.started(None):
+            while not opened:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(until_opened(), 60))
+    assert opened == ["http://localhost:8501"]
+    assert {"localhost", "127.0.0.1", "::1"} <= set(told[hosts.OPTION])
 
 
 def test_two_names_at_once_are_refused(server):

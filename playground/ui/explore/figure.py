@@ -2,13 +2,15 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from playground.ui.components.save_chart import save_chart
 from playground.ui.language import t
+from playground.ui.messages import plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,11 +44,29 @@ def figure(
         fig.update_layout(height=height)
     name = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
     config = {"displaylogo": False, "modeBarButtonsToRemove": ["toImage"], "scrollZoom": False}
-    st.plotly_chart(fig, key=key, config=config, alt=caption)
-    st.caption(caption)
+    st.plotly_chart(literal(fig), key=key, config=config, alt=caption)
+    st.caption(plain(caption))  # it may name tokens and runs
     with st.container(horizontal=True, vertical_alignment="center"):
         save_chart(key, name)
         downloads(name, data, table)
+
+
+def literal(fig: Any) -> Any:
+    """The figure with its tokens and names as they are written: plotly reads bold, links and line breaks into them.
+
+    What the hover's template, titles and axes say is the app's own.
+    """
+    for trace in fig.data:
+        for name in ("name", "text", "x", "y", "customdata"):
+            told = getattr(trace, name, None)
+            if isinstance(told, str):
+                trace[name] = escape(told, quote=False)
+            elif isinstance(told, Iterable) and any(isinstance(each, str) for each in told):
+                trace[name] = [escape(each, quote=False) if isinstance(each, str) else each for each in told]
+    for axis in (*fig.select_xaxes(), *fig.select_yaxes()):
+        if axis.ticktext is not None:
+            axis.ticktext = [escape(str(each), quote=False) for each in axis.ticktext]
+    return fig
 
 
 def downloads(

@@ -16,6 +16,7 @@ from playground.ui.explore.choice import choose, one_of, slide
 from playground.ui.explore.figure import LEGEND, downloads, figure
 from playground.ui.explore.scene import Scene, only_labels
 from playground.ui.language import t
+from playground.ui.messages import plain
 
 VIEW = "explore.predictions"
 ASPECTS = {
@@ -213,7 +214,7 @@ def table_at(scene: Scene, found: Any, names: list[str]) -> None:
         }
         for i in range(len(names))
     ]
-    token = piece(scene.tokens()[place])
+    token = plain(piece(scene.tokens()[place]))
     said = (
         t("The likeliest tokens in the place of “{token}” (place {place})", token=token, place=place)
         if scene.objective == "mlm"

@@ -249,7 +249,7 @@ def context(scene: Scene, ids: Any, place: int, width: int, score: float) -> Non
     """A passage with what stands around it."""
     pieces = scene.tokenizer().pieces(ids.tolist())
     before, hit, after = (
-        plain("".join(part)).replace("\n", " ↵ ")
+        plain("".join(part).replace("\n", " ↵ "))
         for part in (
             pieces[max(0, place - 20) : place],
             pieces[place : place + width],

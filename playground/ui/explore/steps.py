@@ -318,7 +318,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         t(
             "The weights add up to {total:.6f}; the largest goes to “{token}”.",
             total=steps.weights.sum(),
-            token=shown(keys[int(steps.weights.argmax())]),
+            token=plain(shown(keys[int(steps.weights.argmax())])),
         )
     )
 
