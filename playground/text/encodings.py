@@ -201,6 +201,7 @@ def decoded(path: Path, encoding: str, newlines: bool = True) -> Iterator[str]:
     with open(path, "rb") as file:
         while True:
             chunk, state = file.read(CHUNK), decoder.getstate()
+            _check_waiting(path, encoding, file.tell(), state)
             final = not chunk and len(state[0]) > CUT
             try:
                 text = decoder.decode(chunk, final)
@@ -217,6 +218,15 @@ def decoded(path: Path, encoding: str, newlines: bool = True) -> Iterator[str]:
                 yield text
             if not chunk:
                 return
+
+
+def _check_waiting(path: Path, encoding: str, read: int, state: tuple) -> None:
+    """Refuses a file of which a decoder keeps ever more bytes back, to read them again with the next ones, as UTF-7's may."""
+    if len(state[0]) > CHUNK:
+        raise PlaygroundError(
+            f"{path.name} is not {encoding}: the bytes before offset {read:,} do not fit.",
+            "Choose the encoding it was saved in, or save it as UTF-8.",
+        )
 
 
 def _with_order(path: Path, encoding: str) -> str:
@@ -337,6 +347,7 @@ def _faults(path: Path, encoding: str, size: int, changed: int, kept: bytes) -> 
         while True:
             chunk = file.read(CHUNK)
             read += len(chunk)
+            _check_waiting(path, encoding, read, decoder.getstate())
             text = translate.decode(decoder.decode(chunk, not chunk and len(decoder.getstate()[0]) > CUT), not chunk)
             if not first and MARK in text:
                 offset, first = read - _seen.back, line + text[: text.index(MARK)].count("\n")

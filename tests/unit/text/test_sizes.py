@@ -19,6 +19,7 @@ from playground.errors import PlaygroundError
 from playground.text import cells, delimited, sizes, uploads
 from playground.text import parquet as tables_of_parquet
 from playground.text.documents import tidied
+from playground.text.encodings import decoded
 from playground.text.fasttext import marked_rows
 from playground.text.tables import open_rows
 
@@ -262,3 +263,19 @@ def test_columns_of_one_name_get_names_of_their_own(wanted):
     for i, (name, was) in enumerate(zip(names, wanted)):
         assert name is None or re.fullmatch(rf"{was}( \d+)?", name)
         assert was is None or was in wanted[:i] or name == was
+
+
+def test_an_encoding_that_keeps_bytes_back_does_not_read_them_again_and_again(tmp_path):
+    (tmp_path / "t.txt").write_text("+" + "AGEA" * 2_000_000)
+    with pytest.raises(PlaygroundError, match="t.txt is not utf-7: the bytes before offset"):
+        list(decoded(tmp_path / "t.txt", "utf-7"))
+    (tmp_path / "t.txt").write_bytes(("some words, 词 and more\n" * 50_000).encode("utf-7"))
+    assert "".join(decoded(tmp_path / "t.txt", "utf-7")) == "some words, 词 and more\n" * 50_000
+
+
+def test_texts_of_a_column_are_parted_as_they_were(tmp_path):
+    texts = ["a", "", "b\x1ec", "词\n"] * 300
+    write(tmp_path / "t.parquet", text=texts, other=["x", None, "", "\x1e"] * 300, n=[1.5, None, 2.0, 3.0] * 300)
+    rows = list(open_rows(tmp_path / "t.parquet", None).rows())
+    assert [row["text"] for row in rows] == texts
+    assert [(row["other"], row["n"]) for row in rows] == [("x", 1.5), (None, None), ("", 2.0), ("\x1e", 3.0)] * 300
