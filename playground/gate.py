@@ -59,7 +59,9 @@ class Opening:
         most_memory: bytes that it was seen to hold at most (resident).
     """
 
-    def __init__(self, target: str, *args: Any, what: str, memory: int = MEMORY, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, target: str, *args: Any, what: str, memory: int = MEMORY, seconds: float = SECONDS
+    ) -> None:
         self.what, self.memory, self.seconds = what, memory, seconds
         self.stage, self.stopped, self.most_memory = "", False, 0
         self.error: PlaygroundError | None = None
@@ -136,13 +138,23 @@ class Opening:
             return PlaygroundError(str(self._last["message"]), str(self._last.get("hint", "")))
         if "bug" in self._last:
             log.error("Opening %s failed:\n%s", self.what, self._last["bug"])
-            return PlaygroundError(f"{self.what} cannot be opened: what is in it does not fit together.", _HINT)
+            return PlaygroundError(
+                f"{self.what} cannot be opened: what is in it does not fit together.", _HINT
+            )
         signal = -(self._process.returncode or 0)
         if self._too_much == "time" or signal == 24:  # SIGXCPU
-            return PlaygroundError(f"Opening {self.what} takes longer than {self.seconds:,.0f} seconds.", _HINT)
-        if self._too_much == "memory" or "memory" in self._last or signal in (6, 9):  # Rust and C++ abort where none is left
-            return PlaygroundError(f"Opening {self.what} takes more than {self.memory / 2**30:.1f} GiB of memory.", _HINT)
-        return PlaygroundError(f"{self.what} cannot be opened: the program that reads it fell over it.", _HINT)
+            return PlaygroundError(
+                f"Opening {self.what} takes longer than {self.seconds:,.0f} seconds.", _HINT
+            )
+        if (
+            self._too_much == "memory" or "memory" in self._last or signal in (6, 9)
+        ):  # Rust and C++ abort where none is left
+            return PlaygroundError(
+                f"Opening {self.what} takes more than {self.memory / 2**30:.1f} GiB of memory.", _HINT
+            )
+        return PlaygroundError(
+            f"{self.what} cannot be opened: the program that reads it fell over it.", _HINT
+        )
 
 
 def in_child(target: str, *args: Any, what: str, memory: int = MEMORY, seconds: float = SECONDS) -> Any:
@@ -163,7 +175,13 @@ def environment() -> dict[str, str]:
 
 # In the child
 
-_NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "bad_alloc", "out of memory", "malloc of size")
+_NO_MEMORY = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "bad_alloc",
+    "out of memory",
+    "malloc of size",
+)
 
 _out: BinaryIO | None = None
 
@@ -189,8 +207,14 @@ def limit(memory: int, seconds: float) -> None:
         import resource
 
         cpu = math.ceil(seconds) + 1
-        for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, cpu), (resource.RLIMIT_CORE, 0)):
-            with contextlib.suppress(OSError, ValueError):  # macOS knows no limit of data: there the parent looks
+        for kind, most in (
+            (resource.RLIMIT_DATA, memory),
+            (resource.RLIMIT_CPU, cpu),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # macOS knows no limit of data: there the parent looks
                 resource.setrlimit(kind, (most, most))
 
 

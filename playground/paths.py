@@ -1,7 +1,8 @@
 """Where the playground keeps what a person makes, and which of the machine's files it may read: asked here, and nowhere else."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +19,14 @@ def home() -> Path:
     Raises:
         PlaygroundError: when the folder cannot be made.
     """
-    root = Path(os.environ.get("PLAYGROUND_HOME") or Path.home() / ".lm-playground").expanduser().absolute()
+    try:
+        root = (
+            Path(os.environ.get("PLAYGROUND_HOME") or Path.home() / ".lm-playground").expanduser().absolute()
+        )
+    except RuntimeError as error:  # no HOME, and a user without one
+        raise PlaygroundError(
+            "Your home folder is not known here.", "Set PLAYGROUND_HOME to a folder you may write to."
+        ) from error
     try:
         root.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     except OSError as error:
@@ -40,7 +48,29 @@ def _close(root: str) -> None:
 
 def only_for_me() -> None:
     """From here on, files and folders that this process makes are its user's alone."""
-    os.umask(0o077)
+    global _usual
+    before = os.umask(0o077)
+    _usual = before if _usual is None else _usual
+
+
+@contextmanager
+def for_others() -> Iterator[None]:
+    """What is made here goes where its owner wants it, and may be read by those whom the shell lets read what it makes."""
+    before = os.umask(_usual if _usual is not None else umask())
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def umask() -> int:
+    """What this process takes away of the permissions of what it makes."""
+    now = os.umask(0o077)
+    os.umask(now)
+    return now
+
+
+_usual: int | None = None  # of the shell
 
 
 # What may be read
@@ -69,7 +99,11 @@ def may_read(path: Path | str) -> bool:
     if real is None:
         return False
     folders = [Path(each) for each in os.environ.get(READ, "").split(os.pathsep) if each]
-    return _inside(real, uploads()) or any(_inside(real, each) for each in folders) or str(real) in (*_for_once, *_granted())
+    return (
+        _inside(real, uploads())
+        or any(_inside(real, each) for each in folders)
+        or str(real) in (*_for_once, *_granted())
+    )
 
 
 def readable(path: Path | str) -> Path:

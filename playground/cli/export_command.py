@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from playground.errors import PlaygroundError
+from playground.paths import for_others
 from playground.runs.store import RunStore
 
 
@@ -35,15 +37,9 @@ def run(options: argparse.Namespace) -> int:
     if options.attentions and folder.config().model.is_recurrent:
         raise PlaygroundError(f"{folder.name} has no attention whose weights could be given out.", "Leave out --attentions.")
     told = lambda what, share: print(f"\r{share:4.0%} {what:<40}", end="", file=sys.stderr, flush=True)
-    made = export(
-        folder,
-        options.step,
-        [name.strip() for name in options.precision.split(",") if name.strip()],
-        options.attentions,
-        Path(options.to) if options.to else None,
-        options.offline_demo,
-        told,
-    )
+    precisions, to = [name.strip() for name in options.precision.split(",") if name.strip()], options.to and Path(options.to)
+    with for_others() if options.to or options.zip else nullcontext():
+        made = export(folder, options.step, precisions, options.attentions, to, options.offline_demo, told)
     report = made.report
     print(file=sys.stderr)
     print(f"Exported to {made.folder} in {report['seconds']:.1f} s.")
@@ -60,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     if has_cuda() and (mismatch := cuda_mismatch()):
         print(*mismatch)
     if options.zip:
-        packed = package.zipped(made.folder, made.folder.with_name(f"{made.folder.name}.zip"))
+        with for_others():
+            packed = package.zipped(made.folder, made.folder.with_name(f"{made.folder.name}.zip"))
         print(f"One file: {packed} ({packed.stat().st_size / 1e6:.2f} MB)")
     return 0

@@ -9,7 +9,7 @@ from playground.cli import engine
 from playground.cli.progress import tell_notes
 from playground.cli.settings import given
 from playground.errors import PlaygroundError
-from playground.paths import grant
+from playground.paths import for_others, grant
 from playground.runs.store import RunStore
 from playground.text.encodings import check_encoding
 
@@ -71,7 +71,8 @@ def label_file(labeller: "Labeller", source: Path, options: argparse.Namespace) 
     in_place = lambda text: print(f"\r{text}", end="", file=sys.stderr, flush=True) if sys.stderr.isatty() else None
     told = lambda n: in_place(f"Rows: {n:,}")
     notes: list[str] = []
-    n = label_table(labeller, str(source), options.text_column, target, told, tell=notes.extend, encoding=options.encoding)
+    with for_others():
+        n = label_table(labeller, str(source), options.text_column, target, told, tell=notes.extend, encoding=options.encoding)
     in_place("")
     print(f"{n:,} {'row' if n == 1 else 'rows'} labelled: {target}")
     tell_notes(notes)

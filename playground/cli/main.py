@@ -17,6 +17,7 @@ from playground.cli import (
 )
 from playground.cli.progress import in_terminal, nobody_reads
 from playground.errors import PlaygroundError
+from playground.paths import only_for_me
 
 COMMANDS = (
     train_command, finetune_command, generate_command, label_command, export_command, import_command, runs_command,
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that knows no Chinese shows "?"
     options = parser().parse_args(arguments)
+    only_for_me()
     try:
         return options.run(options) or 0
     except (PlaygroundError, SpecError) as error:

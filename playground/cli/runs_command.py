@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from playground.errors import PlaygroundError
+from playground.paths import for_others
 from playground.runs.store import RunStore
 
 SHOWN = 50  # lines at a time of what somebody else's process wrote meanwhile
@@ -133,7 +134,8 @@ def pack(options: argparse.Namespace) -> None:
         path = path / f"{run.id}.zip"
     if not path.parent.is_dir():
         raise PlaygroundError(f"There is no folder {path.parent}.", "Make it first.")
-    store.export_zip(run.id, path)
+    with for_others():
+        store.export_zip(run.id, path)
     print(f"Written to {path} ({path.stat().st_size / 1e6:.1f} MB).")
 
 

@@ -44,7 +44,11 @@ class Arrival:
     """
 
     def __init__(
-        self, source: Path | BinaryIO, store: RunStore | None = None, name: str | None = None, context: int | None = None
+        self,
+        source: Path | BinaryIO,
+        store: RunStore | None = None,
+        name: str | None = None,
+        context: int | None = None,
     ) -> None:
         self._store = store or RunStore()
         _tidy(self._store.root)
@@ -56,10 +60,14 @@ class Arrival:
         except BaseException:
             self._clear()
             raise
-        self.what = safe_name(str(source if isinstance(source, Path) else getattr(source, "name", "") or "model.zip"))
+        self.what = safe_name(
+            str(source if isinstance(source, Path) else getattr(source, "name", "") or "model.zip")
+        )
         memory = int(min(gate.MEMORY + HOLDING * size, max(gate.MEMORY, 0.8 * free_memory())))
         self._limits = {"what": self.what, "memory": memory, "seconds": gate.SECONDS + size / READING}
-        self._opening = gate.Opening(f"{__name__}:_open", str(self._path), str(self._work), name, context, **self._limits)
+        self._opening = gate.Opening(
+            f"{__name__}:_open", str(self._path), str(self._work), name, context, **self._limits
+        )
 
     @property
     def stage(self) -> str:
@@ -101,9 +109,11 @@ class Arrival:
     def _settle(self, made: RunFolder, left_out: bool) -> RunFolder:
         """Makes the proved folder a run of the store, in one step."""
         if left_out:
-            notes = [*made.about().get("notes", []), "Its export was left out: make it again on the page Export."]
+            notes = [
+                *made.about().get("notes", []),
+                "Its export was left out: make it again on the page Export.",
+            ]
             made.write_config(made.config(), notes=notes)
-        os.chmod(made.path, 0o700)
         target = self._store.root / made.id
         while target.exists():
             target = self._store.root / naming.new_id(made.name)
@@ -116,7 +126,10 @@ class Arrival:
 
 
 def bring(
-    source: Path | BinaryIO, store: RunStore | None = None, name: str | None = None, context: int | None = None
+    source: Path | BinaryIO,
+    store: RunStore | None = None,
+    name: str | None = None,
+    context: int | None = None,
 ) -> RunFolder:
     """Opens what came from elsewhere in a child process, see `Arrival`, and waits for the run.
 
@@ -141,7 +154,11 @@ def _copied(source: Path | BinaryIO, work: Path) -> Path:
 
 def _size(path: Path) -> int:
     """Bytes that are brought: of the file as it is packed, or of a folder's files. What unpacks to much more is refused."""
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else path.stat().st_size
+    return (
+        sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        if path.is_dir()
+        else path.stat().st_size
+    )
 
 
 def _id(said: Any) -> str:
@@ -183,7 +200,10 @@ def _open(path: str, work: str, name: str | None, context: int | None) -> dict[s
             run = import_folder(Path(path), store, name, context)
         gate.stage("Checking")
         prove(run)
-        return {"id": run.id, "export": archive.export_in(path) if is_zip and "source" not in run.about() else None}
+        return {
+            "id": run.id,
+            "export": archive.export_in(path) if is_zip and "source" not in run.about() else None,
+        }
 
 
 def _is_packed_run(path: Path) -> bool:
@@ -201,7 +221,16 @@ def _in_words() -> Iterator[None]:
     """What libraries say of files that do not fit together, as a sentence."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError, RecursionError) as error:
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+        RecursionError,
+    ) as error:
         from models.spec import SpecError
 
         if isinstance(error, SpecError) or gate.is_memory(error):
@@ -253,7 +282,9 @@ def _prove_answer(run: RunFolder) -> None:
 
     model, tokenizer = load_model(run), Tokenizer.load(run.tokenizer_path)
     spec = run.config().model
-    ids = torch.tensor([tokenizer.framed(tokenizer.encode("a b")[:4] or [tokenizer.eos_id], most=spec.context_length)])
+    ids = torch.tensor(
+        [tokenizer.framed(tokenizer.encode("a b")[:4] or [tokenizer.eos_id], most=spec.context_length)]
+    )
     with torch.inference_mode():
         if spec.architecture == "encoder-decoder":
             logits = model(ids, memory=body_of(model).encode(ids)).logits
@@ -261,7 +292,8 @@ def _prove_answer(run: RunFolder) -> None:
             logits = model(ids).logits
     if not bool(torch.isfinite(logits.float()).all()):
         raise PlaygroundError(
-            f"The weights of {run.name} answer with what is no number.", "They were trained wrongly, or are damaged."
+            f"The weights of {run.name} answer with what is no number.",
+            "They were trained wrongly, or are damaged.",
         )
 
 

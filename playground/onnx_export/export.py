@@ -26,6 +26,7 @@ from playground.onnx_export.layers import Weights
 from playground.onnx_export.readers import reader
 from playground.onnx_export.recurrent import recurrent
 from playground.onnx_export.transformers import decoder, encoder, source_encoder, state_of, target_decoder
+from playground.paths import umask
 from playground.runs.folder import RunFolder
 from playground.text.tokenizers import Tokenizer
 from playground.training.saving import labels_of, load_model
@@ -200,7 +201,7 @@ def _beside(target: Path):
     made = Path(tempfile.mkdtemp(prefix=".export-", dir=target.parent))
     try:
         yield made
-        made.chmod(0o755)
+        made.chmod(0o777 & ~umask())
         if target.exists():
             old = target.with_name(f".old-{made.name}")
             target.rename(old)

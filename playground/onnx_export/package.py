@@ -18,6 +18,7 @@ from playground.labelled.table import PIECES
 from playground.onnx_export import loadable
 from playground.onnx_export.demo import write_demo
 from playground.onnx_export.layers import Weights
+from playground.paths import umask
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
@@ -100,7 +101,7 @@ def write_package(
         folder / "model.safetensors",
         metadata={"format": "pt"},
     )
-    (folder / "model.safetensors").chmod(0o644)  # safetensors makes it its owner's alone
+    (folder / "model.safetensors").chmod(0o666 & ~umask())  # safetensors makes it its owner's alone, also where others may read
     config = loadable.config(spec, family, ids, task) if family else {"model_type": "lm-playground", **spec.to_dict()}
     if labels:
         config["id2label"] = {str(i): label for i, label in enumerate(labels)}

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from models.spec import SpecError
 from playground.atomic import disk_errors, is_damaged_zip, readable_json, write_json
 from playground.errors import PlaygroundError
+from playground.paths import umask
 from playground.runs import checkpoints, naming
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
@@ -55,7 +56,7 @@ def pack(run: RunFolder, path: Path, export: bool = True) -> Path:
                 except FileNotFoundError:  # the trainer replaced a checkpoint meanwhile: take the newer one
                     if attempt == 4:
                         raise
-            os.chmod(temporary, 0o644)
+            os.chmod(temporary, 0o666 & ~umask())
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
@@ -255,7 +256,6 @@ def _settle(temporary: Path, root: Path, config: RunConfig) -> RunFolder:
         arriving.update_status(state=state, step=steps[-1], steps=config.training.steps)
     else:
         write_json(temporary / "status.json", {"state": "created", "steps": config.training.steps})
-    os.chmod(temporary, 0o755)
     while True:
         target = root / naming.new_id(config.name)
         if not target.exists():

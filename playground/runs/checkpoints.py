@@ -200,7 +200,6 @@ def save(run: Path, step: int, files: Mapping[str, Writer], keep: Iterable[int] 
         tidy(run)
         temporary = Path(tempfile.mkdtemp(dir=parent, prefix=".tmp-"))
         try:
-            os.chmod(temporary, 0o755)
             for name, writer in files.items():
                 _write(temporary, name, writer)
             sums = {name: digest_of(temporary / name) for name in files if name.endswith(".safetensors")}

@@ -102,13 +102,20 @@ class RunFolder:
             said = json.loads(path.read_text())
             beat = path.stat().st_mtime
             status = replace(stored(said), heartbeat=beat)
+        except FileNotFoundError:
+            status = Status()  # none yet
         except (OSError, ValueError, TypeError, RecursionError):
-            status = Status()  # none yet, or torn by a power cut
+            status = self._torn()
         if status.state == "queued":
             return self._queued(status)
         if status.state in ACTIVE and not lives(status):
             return replace(status, state="interrupted", pid=None)
         return status
+
+    def _torn(self) -> Status:
+        """Of a status that a power cut tore: the run goes on from its checkpoint, where there is one."""
+        steps = self.checkpoints()
+        return Status("interrupted", step=steps[-1]) if steps else Status()
 
     def _queued(self, status: Status) -> Status:
         place = queue.place(self.id)
@@ -290,7 +297,7 @@ def check_format(about: Mapping[str, Any]) -> None:
     """
     said = about.get("format", FORMAT)
     if type(said) is not int or said < 1:
-        raise PlaygroundError("The run does not say in which format it is written.", "The file run.json is damaged.")
+        raise PlaygroundError("The run does not say in which format it is written.", f"The file run.json is damaged. {_LOST}")
     if said > FORMAT:
         raise PlaygroundError(
             f"This run was made by a newer LM Playground: its format is {said:,}, and this version reads up to {FORMAT}.",

@@ -28,7 +28,7 @@ def append(path: Path, *rows: Row) -> None:
     """
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     with disk_errors(f"writing {path.name}"):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(handle).st_size
             if size and os.pread(handle, 1, size - 1) != b"\n":

@@ -13,7 +13,7 @@ def try_lock(path: Path, shared: bool = False) -> int | None:
     Returns:
         An open file descriptor that holds the lock until it is closed, or None when another holds it.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -43,7 +43,7 @@ def is_locked(path: Path) -> bool:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Waits for ``path`` and holds it: for a few file operations, never for long work."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -17,7 +17,7 @@ Problem = tuple[str, str]
 """What is wrong, and what to do."""
 
 LARGEST = 64 * 2**20  # bytes of a JSON file of a run; nothing reads more into memory
-_WATCHED = ("run.json", "status.json", "labels.json", "tokenizer.json", "checkpoint", "results", "metrics.jsonl", "samples.jsonl")
+_WATCHED = ("run.json", "labels.json", "tokenizer.json", "checkpoint")
 _DELETE = "Delete the run: it goes into the trash."
 SHAPES = ("stream", "pairs", "labelled")
 
@@ -52,7 +52,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=4096)
 def _looked(path: str, stamps: tuple) -> Problem | None:
-    return _first_wrong(RunFolder(Path(path)), (_settings, _making, _status, _labels, _tokenizer, _weights))
+    return _first_wrong(RunFolder(Path(path)), (_settings, _making, _labels, _tokenizer, _weights))
 
 
 @lru_cache(maxsize=1024)
@@ -78,7 +78,10 @@ def _settings(run: RunFolder) -> None:
         raise PlaygroundError(f"The folder {run.id} holds no run: its run.json is gone.", _DELETE)
     if (run.path / "run.json").stat().st_size > LARGEST:
         raise PlaygroundError(f"The file run.json of {run.id} is too large.", _DELETE)
-    run.config()
+    try:
+        run.config()
+    except SpecError as error:  # what it says helps who chooses settings; nobody mends a file by them
+        raise PlaygroundError(error.message, f"The file run.json is damaged. {_DELETE}") from error
 
 
 def _making(run: RunFolder) -> None:
@@ -101,13 +104,6 @@ def _is_time(said: Any) -> bool:
 
 def _texts(said: Any) -> bool:
     return isinstance(said, dict) and all(isinstance(each, str) for each in said.values())
-
-
-def _status(run: RunFolder) -> None:
-    """A status that is torn counts as none where the run is being trained; else it is told."""
-    path = run.path / "status.json"
-    if path.exists() and not isinstance(_json(path, run), dict):
-        raise PlaygroundError(f"The file status.json of {run.id} is damaged.", _DELETE)
 
 
 def _labels(run: RunFolder) -> None:

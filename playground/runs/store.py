@@ -48,8 +48,11 @@ class RunStore:
     def __init__(self, root: Path | None = None) -> None:
         self.root = Path(root) if root else home() / "runs"
         self.trash_root = self.root.parent / "trash"
-        with disk_errors("making the folder of runs"):
-            self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            with disk_errors("making the folder of runs"):
+                self.root.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise PlaygroundError(f"There is a file where the folder {self.root} has to be.", "Move the file away.") from error
 
     def create(self, config: RunConfig, **about: Any) -> RunFolder:
         """A new run folder with ``run.json`` in it, in the state "created".
@@ -100,9 +103,12 @@ class RunStore:
         Runs that ship with the app are found too, by their whole id or name; a person's own go first.
 
         Raises:
-            PlaygroundError: when there is none, or several that fit.
+            PlaygroundError: when there is none, or several that fit; what is wrong with it, when it cannot be opened.
         """
-        if naming.is_id(which) and (run := RunFolder(self.root / which)).exists:
+        if naming.is_id(which) and (self.root / which).is_dir():
+            run = RunFolder(self.root / which)
+            if wrong := problem(run):
+                raise PlaygroundError(*wrong)
             return run
         runs = self.list()
         if which == "latest" and runs:

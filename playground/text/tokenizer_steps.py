@@ -17,7 +17,9 @@ MOST_STEPS = 64
 MOST_TOKENS = 2_000_000
 LONGEST_TOKEN = 10_000  # characters
 LONGEST_PATTERN = 2_000
-MOST_REPEATS = 2  # without an end, one after another in a pattern: the time to match grows with their number's power
+MOST_REPEATS = (
+    2  # without an end, one after another in a pattern: the time to match grows with their number's power
+)
 MOST_TIMES = 1_000
 LONGEST_WORD = 1_000  # characters of a word that WordPiece cuts, in quadratic time
 PARTS = {
@@ -35,7 +37,12 @@ PARTS = {
     },
 }  # fmt: skip
 MODELS = ("BPE", "WordPiece", "Unigram")
-_INSIDE = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "post_processor": "processors", "decoder": "decoders"}
+_INSIDE = {
+    "normalizer": "normalizers",
+    "pre_tokenizer": "pretokenizers",
+    "post_processor": "processors",
+    "decoder": "decoders",
+}
 _GROWTH = {
     "BertNormalizer": 4, "NFC": 3, "NFD": 4, "NFKC": 18, "NFKD": 18, "Lowercase": 3, "ByteLevel": 4, "Strip": 1,
     "StripAccents": 1, "Nmt": 1, "Prepend": 1,
@@ -72,7 +79,9 @@ def check(state: Any) -> None:
 def _check_model(model: Mapping, added: Any) -> None:
     if model.get("type") not in MODELS:
         kind = str(model.get("type"))[:40]
-        raise PlaygroundError(f"A tokenizer with a model of the kind {kind} is not read here.", f"Known: {', '.join(MODELS)}.")
+        raise PlaygroundError(
+            f"A tokenizer with a model of the kind {kind} is not read here.", f"Known: {', '.join(MODELS)}."
+        )
     vocabulary, added = model.get("vocab"), [] if added is None else added
     if not isinstance(vocabulary, dict | list) or not isinstance(added, list):
         raise PlaygroundError("The tokenizer has no vocabulary.", _HINT)
@@ -81,7 +90,9 @@ def _check_model(model: Mapping, added: Any) -> None:
         raise PlaygroundError("The tokenizer has more, or longer, tokens than one can have.", _HINT)
     longest = model.get("max_input_chars_per_word", 100)
     if model.get("dropout") not in (None, 0) or type(longest) is not int or longest > LONGEST_WORD:
-        raise PlaygroundError("The tokenizer cuts the same text in different ways, or words that are too long.", _HINT)
+        raise PlaygroundError(
+            "The tokenizer cuts the same text in different ways, or words that are too long.", _HINT
+        )
 
 
 def _steps(part: Any, name: str, known: set[str]) -> Iterator[Mapping]:
@@ -90,7 +101,9 @@ def _steps(part: Any, name: str, known: set[str]) -> Iterator[Mapping]:
         return
     if not isinstance(part, Mapping) or part.get("type") not in known:
         kind = part.get("type") if isinstance(part, Mapping) else part
-        raise PlaygroundError(f"The tokenizer has a step {str(kind)[:40]!r} in its {name}, which is not taken here.", _HINT)
+        raise PlaygroundError(
+            f"The tokenizer has a step {str(kind)[:40]!r} in its {name}, which is not taken here.", _HINT
+        )
     if part["type"] == "Sequence":
         inner = part.get(_INSIDE[name])
         if not isinstance(inner, list):
@@ -112,13 +125,23 @@ def _check_step(step: Mapping, part: str) -> None:
             check_pattern(pattern["Regex"])
         elif kind == "Replace" and not pattern["String"]:
             raise PlaygroundError("The tokenizer replaces what is not there.", _HINT)
-    texts = [step.get("prepend"), step.get("content") if part != "normalizer" else None, step.get("replacement")]
+    texts = [
+        step.get("prepend"),
+        step.get("content") if part != "normalizer" else None,
+        step.get("replacement"),
+    ]
     if any(isinstance(text, str) and len(text) > 64 for text in texts):
-        raise PlaygroundError(f"The tokenizer puts a text of more than 64 characters into others, in its {part}.", _HINT)
+        raise PlaygroundError(
+            f"The tokenizer puts a text of more than 64 characters into others, in its {part}.", _HINT
+        )
     if kind == "TemplateProcessing":
         specials = step.get("special_tokens")
         sizes = [len(step.get("single") or ()), len(step.get("pair") or ())]
-        sizes += [len(each.get("ids") or ()) for each in specials.values()] if isinstance(specials, Mapping) else []
+        sizes += (
+            [len(each.get("ids") or ()) for each in specials.values()]
+            if isinstance(specials, Mapping)
+            else []
+        )
         if max(sizes) > 64:
             raise PlaygroundError("The tokenizer puts more than 64 tokens around a text.", _HINT)
 
@@ -128,7 +151,11 @@ def _growth(step: Mapping) -> int:
     kind = step["type"]
     if kind == "Replace":
         content, pattern = str(step.get("content", "")), step["pattern"]
-        return max(1, math.ceil(len(content) / len(pattern["String"]))) if "String" in pattern else 1 + len(content)
+        return (
+            max(1, math.ceil(len(content) / len(pattern["String"])))
+            if "String" in pattern
+            else 1 + len(content)
+        )
     if kind == "Precompiled":
         return _longest_of(step.get("precompiled_charsmap"))
     return _GROWTH[kind]
@@ -159,7 +186,9 @@ def check_pattern(pattern: str) -> None:
     """
     if len(pattern) > LONGEST_PATTERN or _repeats(pattern) > MOST_REPEATS:
         shown = pattern[:60] + ("…" if len(pattern) > 60 else "")
-        raise PlaygroundError(f"The tokenizer cuts text by a pattern that could take for ever: {shown}", _HINT)
+        raise PlaygroundError(
+            f"The tokenizer cuts text by a pattern that could take for ever: {shown}", _HINT
+        )
 
 
 def _repeats(pattern: str) -> float:
@@ -167,7 +196,9 @@ def _repeats(pattern: str) -> float:
 
     A group may be repeated where it has neither alternatives nor repetitions: it then is like one character.
     """
-    levels: list[list] = [[0, 0, True]]  # for each open group: in this alternative, the most in those before, is it so plain
+    levels: list[list] = [
+        [0, 0, True]
+    ]  # for each open group: in this alternative, the most in those before, is it so plain
     place, closed_now = 0, None
     while place < len(pattern):
         letter, closed, closed_now = pattern[place], closed_now, None

@@ -8,6 +8,7 @@ from contextlib import suppress
 import streamlit as st
 
 from playground.errors import PlaygroundError
+from playground.paths import only_for_me
 
 torch_loaded = threading.Event()
 """Set as soon as models answer at once: torch is imported."""
@@ -23,6 +24,8 @@ def server() -> None:
     """Readies the process that trains, and soon imports torch in the background: no page waits for it."""
     from playground.runs.submit import keep_warm
     from playground.ui import made_ready, ticks, unsent
+
+    only_for_me()
 
     unsent.keep()
     made_ready.keep()
