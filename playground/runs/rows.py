@@ -39,7 +39,7 @@ class Metric(Struct, gc=False):
     val_accuracy: Number | None = None
     val_exact: Number | None = None
     val_f1: Number | None = None
-    memory_bytes: Count | None = None
+    memory_bytes: Number | None = None
     probe: Annotated[list[Share], Meta(max_length=100_000)] | None = None
 
     def told(self) -> lines.Row:
