@@ -12,7 +12,7 @@ PORT   ?= 8501
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: app setup again test bench gpu interop lint lock clean
+.PHONY: app setup again test bench gpu interop lint audit lock clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -65,6 +65,12 @@ lock: $(VENV)/.ready-test
 
 clean:
 	rm -rf $(VENV) *.egg-info build
+
+# Known faults of the pinned packages, from PyPI's advisories: needs pypi.org. Fails too where a package could not be asked for.
+audit:
+	@test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/python -m pip install --quiet \
+	  --disable-pip-version-check pip-audit==2.10.1; }
+	$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 # Exports in transformers, onnxruntime-genai and transformers.js; each installed into a temporary folder.
 interop: $(VENV)/.ready-test

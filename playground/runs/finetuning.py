@@ -28,6 +28,8 @@ POOLINGS = ("auto", "mean", "first", "last")
 def known_fields(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Only the fields that ``kind`` has; refuses others by name."""
     names = [f.name for f in fields(kind)]
+    if not isinstance(values, Mapping):
+        raise SpecError(f"{what} is described by names and values.", f"It has: {', '.join(names)}.")
     if unknown := sorted(map(str, set(values) - set(names))):
         hint = meant(unknown, names) + f"It has: {', '.join(names)}."
         raise SpecError(f"{what} has no setting called {', '.join(unknown)}.", hint)

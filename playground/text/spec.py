@@ -161,6 +161,8 @@ class DataSpec:
 
 def _known(cls: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
     names = [each.name for each in fields(cls)]
+    if not isinstance(values, Mapping):
+        raise PlaygroundError(f"{what} is described by names and values.", f"It has {', '.join(names)}.")
     for name in values:
         if name not in names:
             hint = meant([name], names) + f"It has {', '.join(names)}."

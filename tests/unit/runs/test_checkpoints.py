@@ -151,3 +151,99 @@ def test_real_safetensors(tmp_path):
     )
     assert checkpoints.steps(tmp_path) == [5]
     assert torch.equal(load_file(path / "model.safetensors")["a"], weights["a"])
+
+
+# What a power cut, a failing disk, or a stranger makes of it
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return checkpoints.save(tmp_path, 100, {**files(), "optimizer.safetensors": tensors((3.0, 4.0, 5.0))})
+
+
+def test_checksums_are_those_of_sha256sum(saved):
+    import subprocess
+
+    told = json.loads((saved / checkpoints.SUMS).read_bytes())
+    assert set(told) == {"model.safetensors", "optimizer.safetensors"}
+    for name, digest in told.items():
+        assert subprocess.run(["sha256sum", saved / name], capture_output=True, text=True).stdout.split()[0] == digest
+    checkpoints.check_sums(saved)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors"])
+@pytest.mark.parametrize("damage", ["zeros", "a bit"])
+def test_zeros_after_a_power_cut_are_told(saved, name, damage):
+    """The file has its length, its header too: only its checksum tells."""
+    data = bytearray((saved / name).read_bytes())
+    if damage == "zeros":
+        data[-4:] = bytes(4)
+    else:
+        data[-1] ^= 1
+    (saved / name).write_bytes(data)
+    assert checkpoints.is_whole(saved)
+    with pytest.raises(PlaygroundError, match=f"The file {name} of step-00000100 is damaged") as caught:
+        checkpoints.check_sums(saved)
+    assert "Choose another checkpoint" in caught.value.hint
+    other = {"model.safetensors", "optimizer.safetensors"} - {name}
+    checkpoints.check_sums(saved, *other)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"model.safetensors": 7}', '{"../x.safetensors": "a"}', "[" * 100_000])
+def test_damaged_checksums_are_told(saved, text):
+    (saved / checkpoints.SUMS).write_text(text)
+    with pytest.raises(PlaygroundError, match="sha256.json"):
+        checkpoints.check_sums(saved)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_believed_and_can_get_checksums(saved):
+    (saved / checkpoints.SUMS).unlink()
+    checkpoints.check_sums(saved)
+    checkpoints.write_sums(saved)
+    (saved / "model.safetensors").write_bytes(tensors((9.0, 9.0)))
+    with pytest.raises(PlaygroundError):
+        checkpoints.check_sums(saved)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}},
+        {"w": {"dtype": "F99", "shape": [2], "data_offsets": [0, 8]}},
+        {"w": {"dtype": "F32", "shape": [2.0], "data_offsets": [0, 8]}},
+        {"w": {"dtype": "F32", "shape": [-2], "data_offsets": [0, -8]}},
+        {name: {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} for name in "wv"},
+        {"w": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}},
+        {"w": {"dtype": "F32", "shape": [10**400], "data_offsets": [0, 8]}},
+        {"w": {"dtype": "F32", "shape": [True, 2], "data_offsets": [0, 8]}},
+        {"w": {"shape": [2], "data_offsets": [0, 8]}},
+        {"w": None},
+        {},
+    ],
+)
+def test_a_header_that_does_not_fit_its_file_is_damaged(tmp_path, header):
+    text = json.dumps(header).encode()
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(8))
+    assert checkpoints.header_of(tmp_path / "x.safetensors") is None
+
+
+def test_a_header_is_read_once_for_each_state_of_its_file(saved, monkeypatch):
+    """One of blanks took seconds at every view of a page."""
+    file = saved / "model.safetensors"
+    assert checkpoints.header_of(file) == checkpoints.Header(numbers=2, tensors=1)
+    monkeypatch.setattr(checkpoints.json, "loads", lambda _: pytest.fail("read again"))
+    assert checkpoints.header_of(file).numbers == 2
+    monkeypatch.undo()
+    file.write_bytes(tensors((1.0, 2.0, 3.0)))
+    assert checkpoints.header_of(file).numbers == 3
+
+
+def test_a_header_of_blanks_is_not_read_at_all(tmp_path, monkeypatch):
+    file = tmp_path / "x.safetensors"
+    length = checkpoints.LONGEST_HEADER + 1
+    with open(file, "wb") as made:
+        made.write(struct.pack("<Q", length))
+        made.seek(8 + length - 2)
+        made.write(b"{}")
+    monkeypatch.setattr(checkpoints.json, "loads", lambda _: pytest.fail("read"))
+    assert checkpoints.header_of(file) is None
