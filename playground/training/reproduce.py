@@ -1,5 +1,6 @@
 """A run as the command line, or the Python code, that makes it again: the inverse of ``train``."""
 
+import os
 import shlex
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.errors import PlaygroundError
+from playground.paths import is_upload
 from playground.runs.config import RunConfig
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
@@ -214,15 +216,24 @@ def python_code(config: RunConfig) -> str:
     if config.finetune:
         parts.append(f"    finetune={_call(config.finetune, '    ')},")
         tuning = "from playground.runs.finetuning import FineTuneSpec, LabelledSpec\n"
-    return _SCRIPT.format(config="\n".join(parts), tuning=tuning)
+    return _SCRIPT.format(config="\n".join(parts), tuning=tuning, named=_named(config))
+
+
+def _named(config: RunConfig) -> str:
+    """The line that lets the run read a file of this machine which was not brought: whoever runs the script is its owner."""
+    labelled = config.finetune.labelled if config.finetune else None
+    path = labelled.path if labelled else config.data.path
+    if not path or not os.path.isabs(path) or is_upload(path):
+        return ""
+    return f"    from playground.paths import grant\n\n    grant({path!r})\n"
 
 
 _IMPORTING = """\
 from pathlib import Path
 
-from playground.finetune.importing import import_folder
+from playground.finetune.arrival import bring
 
-print(import_folder(Path("FOLDER"), name={name!r}).id)
+print(bring(Path("FOLDER"), name={name!r}).id)
 """
 _SCRIPT = """\
 from models.spec import ModelSpec
@@ -237,7 +248,7 @@ config = RunConfig(
 if __name__ == "__main__":
     from playground.training.worker import run
 
-    print(run(RunStore().create(config), on_event=print))
+{named}    print(run(RunStore().create(config), on_event=print))
 """
 
 

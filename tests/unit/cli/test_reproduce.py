@@ -250,3 +250,21 @@ def test_a_fine_tuned_run_whose_parent_is_gone_still_names_it(a_parent):
     config = plan(a_parent, FineTuneSpec("classify", LabelledSpec("bible-unread")))
     config = config.replace(parent={"run": "gone-abcdef", "step": 3})
     assert "finetune gone-abcdef@3 --task classify --data bible-unread" in command_line(config)
+
+
+def test_a_script_may_read_the_file_that_it_names(tmp_path, monkeypatch):
+    """A path in a run's settings alone is anybody's word; whoever runs the script is the owner."""
+    from playground import paths
+
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv(paths.READ)
+    text = tmp_path / "my novel.txt"
+    text.write_text("".join(f"Line {n} of a novel that is long enough.\n" for n in range(500)))
+    config = RunConfig(
+        "mine", PRESETS["lstm-tiny"].spec, DataSpec("file", path=str(text)), TrainingSpec(steps=1, eval_every=1, device="cpu")
+    )
+    code = python_code(config)
+    assert f"grant({str(text)!r})" in code and not paths.may_read(text)
+    exec(code, {"__name__": "__main__"})
+    assert paths.may_read(text)
+    assert "grant" not in python_code(config.replace(data=DataSpec("python-docs")))
