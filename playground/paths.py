@@ -134,13 +134,18 @@ def grant(path: Path | str, once: bool = False) -> Path:
 
     Returns:
         The path, absolute, with ``~`` and links followed.
+
+    Raises:
+        PlaygroundError: for a name that the list of such files cannot hold.
     """
     from playground.atomic import write_bytes
 
     real = Path(path).expanduser().resolve()
     if once:
         _for_once.add(str(real))
-    elif not may_read(real) and "\n" not in str(real):
+    elif not may_read(real):
+        if "\n" in str(real):
+            raise PlaygroundError(f"The name {real.name!r} has a line break in it.", "Give the file another name.")
         write_bytes(home() / GRANTED, os.fsencode("".join(f"{each}\n" for each in [*_granted(), str(real)])))
     return real
 

@@ -5,6 +5,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+from playground.cli.terminal import restart_line
 from playground.errors import PlaygroundError
 from playground.paths import for_others
 from playground.runs.store import RunStore
@@ -36,10 +37,9 @@ def run(options: argparse.Namespace) -> int:
     folder = RunStore().get(options.target)
     if options.attentions and folder.config().model.is_recurrent:
         raise PlaygroundError(f"{folder.name} has no attention whose weights could be given out.", "Leave out --attentions.")
-    told = lambda what, share: print(f"\r{share:4.0%} {what:<40}", end="", file=sys.stderr, flush=True)
     precisions, to = [name.strip() for name in options.precision.split(",") if name.strip()], options.to and Path(options.to)
     with for_others() if options.to or options.zip else nullcontext():
-        made = export(folder, options.step, precisions, options.attentions, to, options.offline_demo, told)
+        made = export(folder, options.step, precisions, options.attentions, to, options.offline_demo, _tell)
     report = made.report
     print(file=sys.stderr)
     print(f"Exported to {made.folder} in {report['seconds']:.1f} s.")
@@ -60,3 +60,9 @@ def run(options: argparse.Namespace) -> int:
             packed = package.zipped(made.folder, made.folder.with_name(f"{made.folder.name}.zip"))
         print(f"One file: {packed} ({packed.stat().st_size / 1e6:.2f} MB)")
     return 0
+
+
+def _tell(what: str, share: float) -> None:
+    """How far it is: on a terminal in place, else a line each."""
+    restart_line(sys.stderr)
+    print(f"{share:4.0%} {what}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)

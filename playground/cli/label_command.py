@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from playground.cli import engine
 from playground.cli.progress import tell_notes
 from playground.cli.settings import given
+from playground.cli.terminal import in_line, restart_line
 from playground.errors import PlaygroundError
 from playground.paths import for_others, grant
 from playground.runs.store import RunStore
@@ -52,13 +53,13 @@ def label(labeller: "Labeller", text: str) -> None:
     """Prints the likeliest labels of a text, or the label of each of its words."""
     if labeller.task == "tag":
         for piece, likely in labeller.tags(text):
-            print(f"{piece.strip():20} {labeller.labels[int(likely.argmax())]:16} {likely.max():6.1%}")
+            print(f"{piece.strip():20} {in_line(labeller.labels[int(likely.argmax())]):16} {likely.max():6.1%}")
         return
     if labeller.cuts(text):
         tell_notes([f"The text is longer than the model reads: its first {labeller.length:,} tokens are kept."])
     likely = labeller.probabilities([text])[0]
     for code in (-likely).argsort()[:10]:
-        print(f"{likely[code]:6.1%}  {labeller.labels[code]}")
+        print(f"{likely[code]:6.1%}  {in_line(labeller.labels[code])}")
 
 
 def label_file(labeller: "Labeller", source: Path, options: argparse.Namespace) -> None:
@@ -68,11 +69,17 @@ def label_file(labeller: "Labeller", source: Path, options: argparse.Namespace) 
     target = Path(options.to).expanduser() if options.to else source.with_name(f"{source.stem}-labelled.csv")
     if target.suffix.lower() not in ("", ".csv", ".txt"):
         raise PlaygroundError(f"The answers are written as CSV, which {target.name} does not say.", "Let its name end in .csv.")
-    in_place = lambda text: print(f"\r{text}", end="", file=sys.stderr, flush=True) if sys.stderr.isatty() else None
-    told = lambda n: in_place(f"Rows: {n:,}")
+    told = lambda n: _in_place(f"Rows: {n:,}")
     notes: list[str] = []
     with for_others():
         n = label_table(labeller, str(source), options.text_column, target, told, tell=notes.extend, encoding=options.encoding)
-    in_place("")
+    _in_place("")
     print(f"{n:,} {'row' if n == 1 else 'rows'} labelled: {target}")
     tell_notes(notes)
+
+
+def _in_place(text: str) -> None:
+    """How far it is, on a line that is written anew; a file keeps none of it."""
+    if sys.stderr.isatty():
+        restart_line(sys.stderr)
+        print(text, end="", file=sys.stderr, flush=True)

@@ -16,6 +16,7 @@ from playground.cli import (
     train_command,
 )
 from playground.cli.progress import in_terminal, nobody_reads
+from playground.cli.terminal import letters_only
 from playground.errors import PlaygroundError
 from playground.paths import only_for_me
 
@@ -30,6 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that knows no Chinese shows "?"
+    with letters_only():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     options = parser().parse_args(arguments)
     only_for_me()
     try:

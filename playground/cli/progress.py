@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+from playground.cli.terminal import restart_line
 from playground.runs.folder import RunFolder
 
 PLAIN_SECONDS = 5.0  # how often a line is printed where the output is a file and nothing can be overwritten
@@ -58,7 +59,7 @@ class Progress:
             width = (
                 shutil.get_terminal_size((200, 24)).columns - 1
             )  # a line that wraps could not be rewritten
-            self._print(f"\r\033[K{text[:width]}", end="")
+            self._print(text[:width], end="", again=True)
         else:
             self._print(text)
 
@@ -75,10 +76,12 @@ class Progress:
     def _line(self, text: str) -> None:
         if self.quiet:
             return
-        self._print(f"{chr(13)}{chr(27)}[K{text}" if self.live else text)
+        self._print(text, again=True)
 
-    def _print(self, text: str, end: str = "\n") -> None:
+    def _print(self, text: str, end: str = "\n", again: bool = False) -> None:
         try:
+            if again:
+                restart_line(sys.stdout)
             print(text, end=end, flush=True)
         except BrokenPipeError:  # "| head" has seen enough: no reason to stop training
             self.quiet = True
@@ -131,8 +134,8 @@ class Progress:
             print("\n".join(filter(None, ["", problem["message"], in_terminal(problem["hint"])])), file=sys.stderr)
             return
         loss = f", validation loss {self.evaluation['val_loss']:.4f}" if self.evaluation else ""
-        end = f"\r\033[K{words}" if self.live else words
-        print(f"{end} at step {status.step:,}{loss}. The run is {self.folder.id}, in {self.folder.path}")
+        restart_line(sys.stdout)
+        print(f"{words} at step {status.step:,}{loss}. The run is {self.folder.id}, in {self.folder.path}")
         if self.folder.checkpoints() and not self.quiet:
             tuned = self.folder.config().finetune
             labels = tuned is not None and tuned.reads_labels
@@ -164,7 +167,8 @@ def in_terminal(hint: str) -> str:
 def tell_notes(notes: list[str]) -> None:
     """What was left out, cut or is unusual, beside the output proper."""
     for note in notes:
-        print(f"{chr(13)}{chr(27)}[K{note}" if sys.stderr.isatty() else note, file=sys.stderr)
+        restart_line(sys.stderr)
+        print(note, file=sys.stderr)
 
 
 def nobody_reads() -> None:

@@ -4,6 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
+from playground.cli.terminal import in_line
 from playground.errors import PlaygroundError
 from playground.paths import for_others
 from playground.runs.store import RunStore
@@ -49,7 +50,7 @@ def list_runs(options: argparse.Namespace) -> None:
         loss = f"{status.val_loss:.4f}" if status.val_loss is not None else ""
         print(f"{folder.id:34} {status.state:12} {status.step:>8,} {loss:>9}  {folder.name}")
     for each in damaged:
-        print(f"{each.run.id:34} {'damaged':12} {'':>8} {'':>9}  {each.message}")
+        print(f"{each.run.id:34} {'damaged':12} {'':>8} {'':>9}  {in_line(each.message)}")
 
 
 def steer(options: argparse.Namespace) -> None:
