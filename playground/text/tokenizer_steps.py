@@ -17,9 +17,8 @@ MOST_STEPS = 64
 MOST_TOKENS = 2_000_000
 LONGEST_TOKEN = 10_000  # characters
 LONGEST_PATTERN = 2_000
-MOST_REPEATS = (
-    2  # without an end, one after another in a pattern: the time to match grows with their number's power
-)
+ENDLESS = 1_000  # ways in which a repetition without an end counts
+MOST_WAYS = 10 * ENDLESS  # through a pattern, from one place of a text: GPT-4o's has four times as many
 MOST_TIMES = 1_000
 LONGEST_WORD = 1_000  # characters of a word that WordPiece cuts, in quadratic time
 PARTS = {
@@ -173,8 +172,12 @@ def _longest_of(packed: Any) -> int:
     return max(1, *(len(text.decode("utf-8", "replace")) for text in texts))
 
 
-_BEGINS = re.compile(r"\((\?(:|=|!|>|<=|<!|[imx]{1,3}(-[imx]{1,3})?:|[imx]{1,3}\)|P?<\w+>))?")
-_CLASS_ESCAPE = re.compile(r"\\([pPxuU]\{[^}]{0,60}\}|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|[^0-9kgpPxuU]|[pP]\w)")
+_BEGINS = re.compile(r"\((\?(:|=|!|>|<=|<!|[im]{1,2}(-[im]{1,2})?:|P?<\w+>))?")
+_FLAGS = re.compile(r"\(\?[im]{1,2}\)")  # at the start alone: elsewhere they would begin a group that nothing closes
+_ESCAPE = re.compile(
+    r"\\([pP]\{[^}]{0,60}\}|[pP]\w|x\{[0-9A-Fa-f]{1,8}\}|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}"
+    r"|[sSdDwWnrtfvaebBAzZhHR]|[^0-9A-Za-z])"
+)
 _REPEATED = re.compile(r"([*+?]|\{(\d*)(,?)(\d*)\})")
 
 
@@ -184,68 +187,113 @@ def check_pattern(pattern: str) -> None:
     Raises:
         PlaygroundError: for one of those, and for one that is too long to tell.
     """
-    if len(pattern) > LONGEST_PATTERN or _repeats(pattern) > MOST_REPEATS:
+    if len(pattern) > LONGEST_PATTERN or _ways(pattern) > MOST_WAYS:
         shown = pattern[:60] + ("…" if len(pattern) > 60 else "")
         raise PlaygroundError(
             f"The tokenizer cuts text by a pattern that could take for ever: {shown}", _HINT
         )
 
 
-def _repeats(pattern: str) -> float:
-    """How many repetitions without an end follow one another in an alternative; infinity where that is not enough to know.
+class _Piece:
+    """A part of a pattern.
 
-    A group may be repeated where it has neither alternatives nor repetitions: it then is like one character.
+    Attributes:
+        ways: in how many it can match at one place of a text, at most; a repetition without an end counts as ENDLESS.
+        tried: how many of them are tried where the rest of the pattern cannot fail.
+        can_fail: it does not match everywhere.
+        is_plain: it has neither alternatives nor repetitions, and so is like one character.
     """
-    levels: list[list] = [
-        [0, 0, True]
-    ]  # for each open group: in this alternative, the most in those before, is it so plain
-    place, closed_now = 0, None
+
+    def __init__(self, ways: float = 1, tried: float = 1, can_fail: bool = True, is_plain: bool = True) -> None:
+        self.ways, self.tried, self.can_fail, self.is_plain = ways, tried, can_fail, is_plain
+
+    def repeated(self, least: int, most: float) -> "_Piece":
+        ways = 1 + (self.ways if (least, most) == (0, 1) else abs(most - least))
+        return _Piece(ways, 1 if self.is_plain else self.tried, self.can_fail and least > 0, False)
+
+
+class _Group:
+    """A group of a pattern that is being read: its alternatives, each a list of pieces."""
+
+    def __init__(self, begin: str = "") -> None:
+        self.begin, self.alternatives = begin, [[]]
+
+    def piece(self) -> _Piece:
+        read = [self._in_a_row(pieces) for pieces in self.alternatives]
+        ways, tried = (min(math.inf, sum(each)) for each in zip(*((one.ways, one.tried) for one in read), strict=True))
+        if self.begin in ("(?=", "(?!", "(?>"):  # once it has matched, no other way is tried
+            ways = tried
+        looks = self.begin in ("(?=", "(?!", "(?<=", "(?<!")
+        can_fail = looks or all(one.can_fail for one in read)
+        return _Piece(ways, tried, can_fail, len(read) == 1 and read[0].is_plain)
+
+    def _in_a_row(self, pieces: list[_Piece]) -> _Piece:
+        """What cannot fail at the end makes nothing before it be tried again."""
+        last = max((place for place, piece in enumerate(pieces) if piece.can_fail), default=None)
+        tried = 1 if last is None else math.prod(piece.ways for piece in pieces[:last]) * pieces[last].tried
+        is_plain = all(piece.is_plain for piece in pieces)
+        return _Piece(math.prod(piece.ways for piece in pieces), tried, last is not None, is_plain)
+
+
+def _ways(pattern: str) -> float:
+    """How many ways through the pattern are tried from one place of a text before it is given up, at most; infinity where
+    that is not known. The time for a text is at most as many times its length.
+    """
+    groups, place, is_repeated = [_Group()], 0, True
+    if found := _FLAGS.match(pattern):
+        place = found.end()
     while place < len(pattern):
-        letter, closed, closed_now = pattern[place], closed_now, None
-        if letter == "[":
-            place = _after_class(pattern, place)
-        elif letter == "\\":
-            found = _CLASS_ESCAPE.match(pattern, place)
-            place = found.end() if found else 0
-        elif letter == "(":
-            found = _BEGINS.match(pattern, place)
-            if pattern.startswith("(?", place) and found.end() == place + 1:
+        letter, before = pattern[place], groups[-1].alternatives[-1]
+        start, place = place, place + 1
+        if found := _REPEATED.match(pattern, start):
+            times = _times(found)
+            if is_repeated or times is None or (not before[-1].is_plain and found[0] != "?"):
                 return math.inf
-            if not found[0].endswith(")"):
-                levels.append([0, 0, True])
-            place = found.end()
-        elif letter == ")":
-            if len(levels) == 1:
-                return math.inf
-            now, before, is_plain = levels.pop()
-            levels[-1][0] += max(now, before)
-            levels[-1][2] &= is_plain
-            place, closed_now = place + 1, is_plain
-        elif letter == "|":
-            levels[-1] = [0, max(levels[-1][:2]), False]
-            place += 1
-        elif found := _REPEATED.match(pattern, place):
-            if closed is False and found[0] != "?":
-                return math.inf
-            levels[-1][0] += _is_endless(found)
-            levels[-1][2] = False
-            place = found.end()
-            if place < len(pattern) and pattern[place] in "+?":  # reluctant, or possessive
+            before[-1], place, is_repeated = before[-1].repeated(*times), found.end(), True
+            if pattern[place : place + 1] in ("+", "?"):  # possessive, or reluctant; after {…} a plus repeats once more
+                before[-1].ways = math.inf if pattern[start] == "{" else before[-1].ways
                 place += 1
+            continue
+        is_repeated = False
+        if letter == "(":
+            found = _BEGINS.match(pattern, start)
+            if pattern.startswith("(?", start) and found.end() == place:
+                return math.inf
+            groups.append(_Group(found[0]))
+            place, is_repeated = found.end(), True
+        elif letter == ")":
+            if len(groups) == 1:
+                return math.inf
+            piece = groups.pop().piece()
+            groups[-1].alternatives[-1].append(piece)
+        elif letter == "|":
+            groups[-1].alternatives.append([])
+            is_repeated = True
         else:
-            place += 1
-        if place <= 0:
-            return math.inf
-    return max(levels[0][:2]) if len(levels) == 1 else math.inf
+            if letter == "[":
+                place = _after_class(pattern, start)
+            elif letter == "\\":
+                place = _after_escape(pattern, start)
+            if not place:
+                return math.inf
+            before.append(_Piece())
+    return groups[0].piece().tried if len(groups) == 1 else math.inf
 
 
-def _is_endless(found: re.Match) -> float:
-    if found[0] == "?":
-        return 0
-    if found[0] in "*+" or (found[3] and not found[4]):
-        return 1
-    most = found[4] or found[2] or "0"
-    return 0 if len(most) < 6 and int(most) <= MOST_TIMES else math.inf
+def _times(found: re.Match) -> tuple[int, int] | None:
+    """How often at least and at most, as a repetition says; None for more than is taken."""
+    if found[0] in "*+?":
+        return (1 if found[0] == "+" else 0), (1 if found[0] == "?" else ENDLESS)
+    least, most = found[2] or "0", found[4] if found[3] else found[2]
+    if max(len(least), len(most)) > 5 or max(int(least), int(most or 0)) > MOST_TIMES:
+        return None
+    return int(least), int(most) if most else int(least) + ENDLESS
+
+
+def _after_escape(pattern: str, place: int) -> int:
+    """The place after an escape such as ``\\p{L}``; 0 where it is not one that stands for a character, or a place."""
+    found = _ESCAPE.match(pattern, place)
+    return found.end() if found else 0
 
 
 def _after_class(pattern: str, place: int) -> int:
@@ -253,8 +301,10 @@ def _after_class(pattern: str, place: int) -> int:
     depth = 0
     while place < len(pattern):
         if pattern[place] == "\\":
-            place += 1
-        elif pattern[place] == "[":
+            if not (place := _after_escape(pattern, place)):
+                return 0
+            continue
+        if pattern[place] == "[":
             depth += 1
             place += pattern.startswith("^", place + 1)
             place += pattern.startswith("]", place + 1)

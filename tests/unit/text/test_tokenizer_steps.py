@@ -21,6 +21,13 @@ CASED = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}]*[\p{Ll}\p{Lm}]+(?i:'s|'t)?|\p{N}{1,3}|[!\"#$()\[\]{}^_`|~][A-Za-z]+"
 )
 
+UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+SHORT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+GPT4O = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+{SHORT}|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*{SHORT}|\p{{N}}{{1,3}}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
 
 @pytest.fixture(scope="module")
 def state() -> dict:
@@ -33,7 +40,10 @@ def with_step(state: dict, part: str, step) -> dict:
 
 @pytest.mark.parametrize(
     "pattern",
-    [GPT2, LLAMA3, POSSESSIVE, CASED, *PATTERNS.values(), *EARLIER, r" {2,}", r"[]a]+b", r"(?<=a)b"],
+    [
+        GPT2, LLAMA3, POSSESSIVE, CASED, GPT4O, f"(?:{GPT4O})", *PATTERNS.values(), *EARLIER, r" {2,}", r"[]a]+b", r"(?<=a)b",
+        r"(?i)'s|'t", r"\s?\p{L}+|\s?\p{P}+", r"[一-龥]+",
+    ],
 )
 def test_patterns_that_publishers_use_are_taken(pattern):
     check_pattern(pattern)
@@ -57,7 +67,25 @@ def test_patterns_that_publishers_use_are_taken(pattern):
         r"a{3,}b{2,}c+",
         r"(?:a+|b)(?:c+)(?:d+)",
         "a" * 3000,
-        r"(a+)?(b+)?(c+)?",
+        r"(a+)?(b+)?(c+)?d",
+        r"a*a*b",
+        r"a*(?:b|a*c)",
+        r"a{0,60}a{0,60}a{0,60}b",
+        r"a{60,0}a{60,0}a{60,0}b",
+        r"a?" * 18 + "b",
+        r"(?:a|a)" * 18 + "b",
+        r"a**b",
+        r"a*+*b",
+        r"a{1,30}{1,30}{1,30}b",
+        r"a{1,30}+b",
+        r"a*(?=a*b)c",
+        r"a*(?i)b|a*c",
+        "(?x)#[\na*a*b#]",
+        r"\c[a*a*b]",
+        r"[\c]][]a*a*b]",
+        r"\X*b",
+        "(*FAIL)",
+        "|".join([r"a*b"] * 12),
         r"(?(1)a|b)",
         "a)",
         "\\",
