@@ -5,6 +5,7 @@ import streamlit as st
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
 from playground.ui import links
+from playground.ui.choose import named
 from playground.ui.finetune.form import form
 from playground.ui.finetune.outcome import outcome
 from playground.ui.finetune.progress import progress
@@ -16,7 +17,7 @@ from playground.ui.messages import shown_errors
 def page() -> None:
     if links.param("run"):
         with shown_errors():
-            run = RunStore().get(links.param("run"))
+            run = named(links.param("run"))
             progress(run)
             outcome(run)
             return

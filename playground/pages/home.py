@@ -43,14 +43,13 @@ def page() -> None:
 
 def demo() -> None:
     """A model that says what it expects, at every key."""
-    run = None
-    with shown_errors(), controls.control("home", "run"):
-        run = choose_run("home.run", writes, label=t("The model"), gallery_first=True)
-    if run is None:
-        no_model_yet()
-        return
     with shown_errors():
-        predict(run)
+        with controls.control("home", "run"):
+            run = choose_run("home.run", writes, label=t("The model"), gallery_first=True)
+        if run is None:
+            no_model_yet()
+        else:
+            predict(run)
 
 
 @fragment

@@ -6,7 +6,7 @@ from playground.runs.config import RunConfig
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
 from playground.ui import links
-from playground.ui.choose import name_of
+from playground.ui.choose import name_of, named
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live import LIVE
@@ -18,7 +18,7 @@ from playground.ui.watch import watch
 def page() -> None:
     if links.param("run"):
         with shown_errors():
-            run = RunStore().get(links.param("run"))
+            run = named(links.param("run"))
             if run.about().get("finetune"):
                 links.go("finetune", run=run.id)
             watch(run)

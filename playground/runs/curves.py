@@ -232,7 +232,7 @@ class RunCurves:
     def seconds_left(self, steps: int) -> float | None:
         """How long training to ``steps`` will take at the present speed; None while there is none."""
         row = self.newest
-        if not row or not row.get("tokens_per_second") or not row["step"] or "tokens" not in row:
+        if not row or (row.get("tokens_per_second") or 0) <= 0 or not row["step"] or "tokens" not in row:
             return None
         return max(0, steps - row["step"]) * row["tokens"] / row["step"] / row["tokens_per_second"]
 

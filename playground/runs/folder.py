@@ -65,8 +65,10 @@ class RunFolder:
         except FileNotFoundError as error:
             message = f"There is no run {self.id} any more."
             raise PlaygroundError(message, "It may be in the trash.") from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise PlaygroundError(f"The file run.json of {self.id} cannot be read: {error}.", _LOST) from error
+        except OSError as error:
+            raise PlaygroundError(f"The file run.json of {self.id} cannot be read: {error.strerror}.", _LOST) from error
+        except (ValueError, RecursionError) as error:
+            raise PlaygroundError(f"The file run.json of {self.id} is damaged.", _LOST) from error
         if not isinstance(about, dict):
             raise PlaygroundError(f"The file run.json of {self.id} is damaged.", _LOST)
         check_format(about)
@@ -287,7 +289,7 @@ class RunFolder:
         return [each for each in waiting if isinstance(each, str | dict)]
 
 
-_LOST = "Delete the run; its folder goes into the trash."
+_LOST = "Delete the run: it goes into the trash."
 
 
 def check_format(about: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,8 +53,8 @@ def parts(path: Path, cursor: int = 0) -> Iterator[tuple[bytes, int, bool]]:
     """
     offset, checksum = cursor & ((1 << _SHIFT) - 1), cursor >> _SHIFT
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+        handle = _opened(path)
+    except OSError:  # not there yet; or no file that can be read, as in a damaged folder
         if cursor:
             yield b"", 0, True
         return
@@ -69,6 +70,15 @@ def parts(path: Path, cursor: int = 0) -> Iterator[tuple[bytes, int, bool]]:
             offset += len(passed) + len(whole)
             before = (before + passed[-_CHECKED:] + whole[-_CHECKED:])[-_CHECKED:]
             yield whole, (zlib.crc32(before) << _SHIFT | offset), False
+
+
+def _opened(path: Path) -> int:
+    """A handle to read a file by; refuses a folder, and a pipe, which would never end."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise IsADirectoryError(path)
+    return handle
 
 
 def _whole_lines(file: Any) -> Iterator[tuple[bytes, bytes]]:

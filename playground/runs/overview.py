@@ -1,16 +1,19 @@
 """Runs as rows of a table, and what sets several of them apart."""
 
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from models.costs import parameter_counts
 from models.spec import ModelSpec, SpecError
 from playground.errors import PlaygroundError
+from playground.runs import gallery
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.naming import flat
+from playground.runs.soundness import problem_inside
 from playground.runs.store import Damaged
 from playground.text import uploads
 
@@ -46,6 +49,21 @@ def summaries(runs: Iterable[RunFolder]) -> list[Summary]:
             found.append(summary(run))
         except (PlaygroundError, SpecError, KeyError, TypeError, ValueError):
             continue
+    return found
+
+
+def looked_into(rows: Iterable[Summary], runs: Mapping[str, RunFolder], seconds: float = 1.0) -> list[Summary]:
+    """The rows, with what is wrong inside a run's tokenizer or weights.
+
+    A run is read through once, and again only when its files change. What is not reached in ``seconds`` stays as it is: the
+    next look goes on from there.
+    """
+    found, end = [], time.monotonic() + seconds
+    for row in rows:
+        wrong = None
+        if not gallery.holds(runs[row.id]) and time.monotonic() < end:
+            wrong = problem_inside(runs[row.id])
+        found.append(replace(row, state="damaged", problem=wrong[0]) if wrong else row)
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from models.spec import SpecError
 from playground.errors import PlaygroundError
 from playground.runs import checkpoints, gallery
+from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 
 Problem = tuple[str, str]
@@ -19,6 +20,7 @@ Problem = tuple[str, str]
 LARGEST = 64 * 2**20  # bytes of a JSON file of a run; nothing reads more into memory
 _WATCHED = ("run.json", "labels.json", "tokenizer.json", "checkpoint")
 _DELETE = "Delete the run: it goes into the trash."
+WEIGHTS = "model.safetensors"
 SHAPES = ("stream", "pairs", "labelled")
 
 
@@ -33,7 +35,7 @@ def problem(run: RunFolder) -> Problem | None:
 def problem_inside(run: RunFolder) -> Problem | None:
     """As `problem`, and what only reading all of it tells: the tokenizer, and the newest weights against their checksum."""
     newest = run.latest_checkpoint() if problem(run) is None else None
-    stamps = [_stamp(file) for file in sorted(newest.iterdir())] if newest else []
+    stamps = [_stamp(newest / name) for name in (WEIGHTS, checkpoints.SUMS)] if newest else []
     return problem(run) or _read_through(str(run.path), (_stamp(run.tokenizer_path), *stamps))
 
 
@@ -78,9 +80,10 @@ def _settings(run: RunFolder) -> None:
         raise PlaygroundError(f"The folder {run.id} holds no run: its run.json is gone.", _DELETE)
     if (run.path / "run.json").stat().st_size > LARGEST:
         raise PlaygroundError(f"The file run.json of {run.id} is too large.", _DELETE)
+    about = run.about()
     try:
-        run.config()
-    except SpecError as error:  # what it says helps who chooses settings; nobody mends a file by them
+        RunConfig.from_dict(about)
+    except (SpecError, PlaygroundError) as error:  # their hints help who chooses settings, and not who reads a file
         raise PlaygroundError(error.message, f"The file run.json is damaged. {_DELETE}") from error
 
 
@@ -95,7 +98,7 @@ def _making(run: RunFolder) -> None:
     }  # fmt: skip
     for name, can_be in kinds.items():
         if about.get(name) is not None and not can_be(about[name]):
-            raise PlaygroundError(f"The file run.json of {run.id} is damaged: its {name!r} cannot be.", _DELETE)
+            raise PlaygroundError(f"The file run.json of {run.id} is damaged: what it says of {name!r} makes no sense.", _DELETE)
 
 
 def _is_time(said: Any) -> bool:
@@ -130,7 +133,9 @@ def _tokenizer(run: RunFolder) -> None:
         if run.checkpoints():
             raise PlaygroundError(f"{run.name} has no tokenizer, so nobody could use its weights.", _DELETE)
         return
-    if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size > LARGEST:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise PlaygroundError(f"The tokenizer of {run.name} is no file.", _DELETE)
+    if path.stat().st_size > LARGEST:
         raise PlaygroundError(f"The tokenizer of {run.name} is too large to be one.", _DELETE)
     with open(path, "rb") as file:
         start, _ = file.read(64), file.seek(max(0, path.stat().st_size - 64))
@@ -139,22 +144,25 @@ def _tokenizer(run: RunFolder) -> None:
 
 
 def _weights(run: RunFolder) -> None:
-    """Every checkpoint is whole, and the newest holds as many numbers as the model has."""
+    """A checkpoint is whole, and the newest holds as many numbers as the model has; more, where it was fine-tuned."""
     from models.costs import parameter_counts
 
-    whole, model = run.checkpoints(), run.config().model
-    there = [entry.name for entry in checkpoints.folders(run.path).values()]
+    there = [entry.name for entry in checkpoints.folders(run.path).values()]  # first: while it trains, a whole one follows
+    whole, config = run.checkpoints(), run.config()
+    model = config.model
     if there and not whole:
         raise PlaygroundError(f"The weights of {run.name} are damaged: {', '.join(sorted(there)[:3])}.", _DELETE)
     if whole and not model.vocab_size:
         raise PlaygroundError(f"The settings of {run.name} do not say how many tokens its weights know.", _DELETE)
     if whole:
-        header = checkpoints.header_of(run.checkpoint(whole[-1]) / "model.safetensors")
-        count = sum(parameter_counts(model).values())
-        if header is None or header.numbers < count:
+        newest, count = checkpoints.path_of(run.path, whole[-1]), sum(parameter_counts(model).values())
+        header = checkpoints.header_of(newest / WEIGHTS)
+        if header is None and not newest.exists():
+            return  # the one after it took its place just now
+        if header is None or header.numbers < count or (header.numbers > count and config.finetune is None):
             raise PlaygroundError(
-                f"The weights in {run.checkpoint(whole[-1]).name} do not belong to this model: it has {count:,} parameters.",
-                "Choose another checkpoint, or train the run again.",
+                f"The weights in {newest.name} do not belong to this model: it has {count:,} parameters.",
+                _DELETE,
             )
 
 
@@ -162,14 +170,27 @@ def _tokenizer_inside(run: RunFolder) -> None:
     from playground.text.tokenizers import Tokenizer
 
     if run.tokenizer_path.exists():
-        tokenizer, size = Tokenizer.load(run.tokenizer_path), run.config().model.vocab_size
+        try:
+            tokenizer, size = Tokenizer.load(run.tokenizer_path), run.config().model.vocab_size
+        except PlaygroundError as error:
+            raise PlaygroundError(error.message, f"The file tokenizer.json is damaged. {_DELETE}") from error
         if size and tokenizer.size != size:
             raise PlaygroundError(
                 f"The tokenizer of {run.name} has {tokenizer.size:,} tokens, and its model {size:,}.",
-                "The two belong to different runs: bring the run again.",
+                f"The two belong to different runs. {_DELETE}",
             )
 
 
 def _weights_inside(run: RunFolder) -> None:
-    if newest := run.latest_checkpoint():
-        checkpoints.check_sums(newest, "model.safetensors")
+    steps = run.checkpoints()
+    if not steps:
+        return
+    newest = checkpoints.path_of(run.path, steps[-1])
+    try:
+        checkpoints.check_sums(newest, WEIGHTS)
+    except PlaygroundError as error:
+        if not newest.exists():
+            return  # the one after it took its place just now
+        if len(steps) == 1:  # there is no other one to choose
+            raise PlaygroundError(error.message, _DELETE) from error
+        raise

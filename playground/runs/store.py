@@ -103,11 +103,11 @@ class RunStore:
         Runs that ship with the app are found too, by their whole id or name; a person's own go first.
 
         Raises:
-            PlaygroundError: when there is none, or several that fit; what is wrong with it, when it cannot be opened.
+            PlaygroundError: when there is none, or several that fit; or its run.json is gone.
         """
         if naming.is_id(which) and (self.root / which).is_dir():
             run = RunFolder(self.root / which)
-            if wrong := problem(run):
+            if not run.exists and (wrong := problem(run)):
                 raise PlaygroundError(*wrong)
             return run
         runs = self.list()

@@ -157,8 +157,10 @@ def load_model(folder: RunFolder, step: int | None = None, device: Device | None
     try:
         model.load_state_dict(load_file(path / MODEL))
     except (OSError, RuntimeError, ValueError) as error:
+        strange = isinstance(error, RuntimeError)  # torch lists every name and size, over many lines
+        reason = "they are another model's" if strange else str(error).splitlines()[0]
         raise PlaygroundError(
-            f"The weights in {path.name} of {folder.name} cannot be used: {str(error).splitlines()[0]}.",
+            f"The weights in {path.name} of {folder.name} cannot be used: {reason}.",
             "Choose another checkpoint, or train the run again.",
         ) from error
     model = merge_lora(model).requires_grad_(True)

@@ -8,12 +8,12 @@ from models.spec import SpecError
 from playground import gallery as shipped
 from playground.errors import PlaygroundError
 from playground.runs.folder import RunFolder
-from playground.runs.soundness import first_sound, problem
+from playground.runs.soundness import first_sound, problem, problem_inside
 from playground.runs.store import RunStore
 from playground.ui import links
 from playground.ui.colours import TITLES
 from playground.ui.language import t
-from playground.ui.messages import show
+from playground.ui.messages import show, shown_errors
 from playground.ui.select import keep, select
 
 STATES = {
@@ -52,6 +52,9 @@ def choose_run(
         gallery: also those that ship with the app (after the person's own).
         label: above the box; "Run" unless told.
         gallery_first: list those that ship with the app before the person's own.
+
+    Raises:
+        PlaygroundError: what is wrong with the one chosen, when it cannot be used; under the box, for another choice.
     """
     runs = {run.id: run for run in known_runs(gallery, gallery_first) if _fits(run, where)}
     wanted = _wanted(runs)
@@ -69,7 +72,36 @@ def choose_run(
     chosen = select(label or t("Run"), list(runs), format_func=lambda id: describe(runs[id]), key=key)
     links.remember(run=chosen)
     st.session_state[f"{key}.link"] = st.session_state[LAST] = chosen
+    check(runs[chosen])
     return runs[chosen]
+
+
+def check(run: RunFolder) -> None:
+    """
+    Raises:
+        PlaygroundError: what is wrong with a run, if anything, and what to do.
+    """
+    if not shipped.holds(run) and (wrong := problem_inside(run)):
+        raise PlaygroundError(*wrong)
+
+
+def named(which: str) -> RunFolder:
+    """The run that an address names.
+
+    Raises:
+        PlaygroundError: when there is none; or what is wrong with it, when it cannot be opened.
+    """
+    run = RunStore().get(which)
+    if not shipped.holds(run) and (wrong := problem(run)):
+        raise PlaygroundError(*wrong)
+    return run
+
+
+def told_of_damage(wanted: str) -> None:
+    """Of a run that the address names, and a page cannot offer: why."""
+    if wanted:
+        with shown_errors():
+            check(RunStore().get(wanted))
 
 
 def choose_step(page: str, run: RunFolder) -> int:
@@ -123,12 +155,10 @@ def _wanted(runs: dict[str, RunFolder]) -> str | None:
     if not wanted or wanted in runs:
         return wanted or None
     try:
-        found = RunStore().get(wanted)
+        found = named(wanted)
     except PlaygroundError as error:
         show(error)
         return None
-    if wrong := problem(found):
-        show(PlaygroundError(*wrong))
     return found.id if found.id in runs else None
 
 

@@ -21,7 +21,7 @@ from playground.training.schedule import lr_curve, never_reached
 from playground.ui import bounds, costs, enough, links, plan_links, text_links, workbench
 from playground.ui.amounts import duration
 from playground.ui.bounds import number, pick
-from playground.ui.choose import name_of
+from playground.ui.choose import check, name_of, named
 from playground.ui.colours import ARCHITECTURE, TITLES
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
@@ -70,7 +70,8 @@ def base_config() -> RunConfig | None:
     """The run to start from: ``?parent=RUN@STEP`` with its weights, ``?like=RUN`` with its settings alone."""
     if wanted := links.param("parent"):
         name, _, step = wanted.partition("@")
-        run = RunStore().get(name)
+        run = named(name)
+        check(run)
         st.info(
             t("A branch: it starts from the weights of “{name}” at step {step}. Change what you like below; the model's "
               "shape stays.", name=plain(name_of(run)), step=step or run.status().step),
@@ -78,7 +79,7 @@ def base_config() -> RunConfig | None:
         )  # fmt: skip
         return branch.branch(run, links.whole(step))
     if wanted := links.param("like"):
-        return RunStore().get(wanted).config().replace(parent=None, finetune=None)
+        return named(wanted).config().replace(parent=None, finetune=None)
     return None
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
-from playground.runs.soundness import problem
+from playground.runs.soundness import problem, problem_inside
 from playground.runs.store import RunStore
 from playground.ui import arriving, links
 from playground.ui.language import t
@@ -28,7 +28,7 @@ def actions(runs: list[RunFolder]) -> None:
 
 def one_run(run: RunFolder) -> None:
     links.link("train", t("Open"), icon=":material/monitoring:", run=run.id)
-    if run.checkpoints():
+    if run.checkpoints() and problem_inside(run) is None:
         links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
         links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
         links.link("export", t("Export"), icon=":material/deployed_code:", run=run.id)

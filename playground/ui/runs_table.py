@@ -1,11 +1,12 @@
 """The table of all runs: searched, filtered, sorted; rows are picked from it."""
 
 import hashlib
+from typing import Any
 
 import streamlit as st
 
 from playground.runs.folder import RunFolder
-from playground.runs.overview import Summary, matches, summaries, summary_of_damaged
+from playground.runs.overview import Summary, looked_into, matches, summaries, summary_of_damaged
 from playground.runs.store import RunStore
 from playground.ui import links
 from playground.ui.choose import known_runs, name_of, state_name
@@ -16,26 +17,50 @@ from playground.ui.select import select_several
 
 
 def pick_runs() -> list[RunFolder]:
-    """Draws the table and returns the runs picked, in the table's order; the address remembers them."""
+    """Draws the table, and under it one of the damaged runs; returns the runs picked, in the tables' order; the address
+    remembers them.
+    """
     runs = {run.id: run for run in known_runs()}
     damaged = RunStore().damaged()
-    rows = filtered([*summaries(runs.values()), *map(summary_of_damaged, damaged)])
+    rows = filtered([*looked_into(summaries(runs.values()), runs), *map(summary_of_damaged, damaged)])
     names = {id: name_of(run) for id, run in runs.items()} | {each.run.id: each.run.title for each in damaged}
     runs |= {each.run.id: each.run for each in damaged}
     wanted = [id for id in links.several("runs") if id in runs]
-    shown = [row.id for row in rows]
     if not rows:
         st.caption(t("No run fits. Loosen the filter."))
         return [runs[id] for id in wanted]
-    key = f"runs.table.{hashlib.sha256(' '.join(shown).encode()).hexdigest()[:12]}"
-    event = st.dataframe(
-        frame(rows, names), key=key, hide_index=True, on_select="rerun", selection_mode="multi-row", row_height=38,
-        height=min(420, 40 + 38 * len(rows)), column_config=columns(), alt=t("All runs, one a row."), placeholder="–",
-        selection_default={"selection": {"rows": [shown.index(id) for id in wanted if id in shown]}},
-    )  # fmt: skip
-    chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
+    sound, spoilt = [row for row in rows if not row.problem], [row for row in rows if row.problem]
+    chosen = []
+    if sound:
+        chosen += table(sound, frame(sound, names), wanted, row_height=38, alt=t("All runs, one a row."))
+    if spoilt:
+        st.caption(t("Damaged runs, which cannot be used. Pick one to read what to do, or to delete it."))
+        narrow = st.column_config.TextColumn(t("Name"), width=100)  # beside what is wrong, on a phone too
+        alt = t("All damaged runs, one a row.")
+        chosen += table(spoilt, problems(spoilt, names), wanted, row_height=80, alt=alt, name=narrow)
     links.remember(runs=",".join(chosen))
     return [runs[id] for id in chosen]
+
+
+def table(rows: list[Summary], shown: Any, wanted: list[str], row_height: int, alt: str, **more: Any) -> list[str]:
+    """Draws rows, those wanted picked at first; the ids of those picked. High rows show a text on several lines; ``more`` are
+    columns that look otherwise than in the table of all runs.
+    """
+    ids = [row.id for row in rows]
+    event = st.dataframe(
+        shown, key=f"runs.table.{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:12]}", hide_index=True,
+        on_select="rerun", selection_mode="multi-row", row_height=row_height, height=min(420, 40 + row_height * len(rows)),
+        column_config=columns() | more, alt=alt, placeholder="–",
+        selection_default={"selection": {"rows": [ids.index(id) for id in wanted if id in ids]}},
+    )  # fmt: skip
+    return [ids[row] for row in event.selection.rows if row < len(ids)]
+
+
+def problems(rows: list[Summary], names: dict[str, str]) -> Any:
+    """What is wrong with each, and nothing else: little else is known of a run that cannot be read."""
+    import pandas as pd
+
+    return pd.DataFrame({"name": [names[row.id] for row in rows], "problem": [told(row.problem) for row in rows]})
 
 
 def filtered(rows: list[Summary]) -> list[Summary]:
@@ -58,15 +83,13 @@ def filtered(rows: list[Summary]) -> list[Summary]:
     ]
 
 
-def frame(rows: list[Summary], names: dict[str, str]):
+def frame(rows: list[Summary], names: dict[str, str]) -> Any:
     import pandas as pd
 
-    problems = {"problem": [told(row.problem) for row in rows]} if any(row.problem for row in rows) else {}
     return pd.DataFrame(
         {
             "name": [names[row.id] for row in rows],
             "state": [state_name(row.state) for row in rows],
-            **problems,
             "kind": [t(TITLES.get(row.architecture, "")) for row in rows],
             "text": [row.text for row in rows],
             "parameters": pd.array([row.parameters for row in rows], dtype="Int64"),
@@ -92,7 +115,7 @@ def columns() -> dict:
     return {
         "name": column.TextColumn(t("Name"), width="medium"),
         "state": column.TextColumn(t("State"), width="small"),
-        "problem": column.TextColumn(t("What is wrong"), width="large"),
+        "problem": column.TextColumn(t("What is wrong"), width=222),
         "kind": column.TextColumn(t("Architecture"), width=125),
         "text": column.TextColumn(t("Text"), width="small"),
         "parameters": column.NumberColumn(t("Parameters"), format="compact", width="small"),

@@ -13,7 +13,7 @@ from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import is_listening, revive, submit
 from playground.ui import links
-from playground.ui.choose import describe, name_of
+from playground.ui.choose import describe, name_of, named
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.components.moments import moments
 from playground.ui.controls import control
@@ -259,13 +259,13 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
 
 
 def compared(run: RunFolder) -> list[RunFolder]:
-    """The runs that the address names besides, each once and no more than can be told apart; those that are gone are left
-    out.
+    """The runs that the address names besides, each once and no more than can be told apart; those that are gone or damaged
+    are left out.
     """
     found: dict[str, RunFolder] = {}
     for name in links.several("with")[:MOST_COMPARED]:
         try:
-            other = RunStore().get(name)
+            other = named(name)
         except PlaygroundError:
             continue
         if other.id != run.id:

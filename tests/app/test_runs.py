@@ -6,7 +6,7 @@ from tests.browser.made_runs import make_run
 
 def emptied() -> RunStore:
     store = RunStore()
-    for run in store.list():
+    for run in [*store.list(), *(each.run for each in store.damaged())]:
         store.delete(run.id)
     store.empty_trash()
     return store

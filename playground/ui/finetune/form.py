@@ -22,7 +22,7 @@ from playground.text.tables import usual_pair, usual_text
 from playground.ui import links
 from playground.ui.amounts import share as share_of
 from playground.ui.bounds import pick
-from playground.ui.choose import describe, known_runs, speaks
+from playground.ui.choose import check, describe, known_runs, speaks, told_of_damage
 from playground.ui.columns import offered, tell_of_more
 from playground.ui.controls import control
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
@@ -92,6 +92,8 @@ def choose_parent() -> RunFolder | None:
         bring_model()
         return None
     wanted = links.param("parent")
+    if wanted not in runs:
+        told_of_damage(wanted)
     if wanted in runs and st.session_state.get("finetune.parent.link") != wanted:
         st.session_state["finetune.parent"] = wanted
     keep("finetune.parent", runs)
@@ -103,6 +105,7 @@ def choose_parent() -> RunFolder | None:
     links.remember(parent=chosen)
     st.session_state["finetune.parent.link"] = chosen
     bring_model()
+    check(runs[chosen])
     show_notes(runs[chosen].about().get("notes", []))  # where it differs from the model that was brought
     return runs[chosen]
 
