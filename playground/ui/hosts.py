@@ -2,7 +2,8 @@
 
 A page of a stranger can give its own name this machine's address (DNS rebinding) and would then read and click here as if
 it was the app: so the server answers only to names that are this machine's. A page of the app loads nothing from
-elsewhere, whatever a text in it says, and stands in no other page's frame.
+elsewhere, whatever a text in it says, and stands in no other page's frame. Nor does another server's page ask this one
+anything: Streamlit would first ask the internet for this machine's address, and stand still for everybody meanwhile.
 """
 
 import asyncio
@@ -19,7 +20,12 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import cli_util, config
-from streamlit.web.server.server_util import get_display_address, get_url
+from streamlit.web.server.server_util import (
+    allow_all_cross_origin_requests,
+    allowlisted_origins,
+    get_display_address,
+    get_url,
+)
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 OPTION = "server.allowedHosts"
@@ -45,6 +51,7 @@ REFUSED = (
     "This server is not known by that name. If it should be, start it with: make app NAMES=that.name\n"
     "此服务器不使用这个名称。如果应当使用，请这样启动：make app NAMES=该名称\n"
 )
+ELSEWHERE = "A page of another server asks for this. 这是另一个服务器的页面发出的请求。\n"
 
 
 def middleware() -> list[Middleware]:
@@ -52,7 +59,7 @@ def middleware() -> list[Middleware]:
 
 
 class Guard:
-    """Refuses requests to foreign names, also of the websocket, and puts the headers on every answer."""
+    """Refuses requests to foreign names and from foreign pages, also of the websocket; puts the headers on every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -61,18 +68,40 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
         elif not answers_to(_host(scope)):
-            if scope["type"] == "http":
-                await PlainTextResponse(REFUSED, 421, HEADERS)(scope, receive, send)
-            else:
-                await send({"type": "websocket.close", "code": 1008})
+            await _refuse(PlainTextResponse(REFUSED, 421, HEADERS), scope, receive, send)
+        elif not _asked_from_here(scope):
+            await _refuse(PlainTextResponse(ELSEWHERE, 403, HEADERS), scope, receive, send)
         else:
             await self.app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
 
 
+async def _refuse(answer: PlainTextResponse, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await answer(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
 def _host(scope: Scope) -> str | None:
     """The Host of a request; None where there is none, or more than one."""
-    found = [value for name, value in scope["headers"] if name == b"host"]
-    return found[0].decode("latin-1") if len(found) == 1 else None
+    found = _told(scope, b"host")
+    return found[0] if len(found) == 1 else None
+
+
+def _asked_from_here(scope: Scope) -> bool:
+    """Whether the page that asks is of this server, or of one that `server.corsAllowedOrigins` lets in.
+
+    Browsers say in Origin whose page asks, wherever it may matter; programs say nothing.
+    """
+    origins = _told(scope, b"origin")
+    if not origins or allow_all_cross_origin_requests():
+        return True
+    kind, _, host = origins[0].partition("://")
+    return len(origins) == 1 and (origins[0] in allowlisted_origins() or kind in ("http", "https") and answers_to(host))
+
+
+def _told(scope: Scope, header: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == header]
 
 
 def _with_headers(send: Send) -> Send:

@@ -16,10 +16,11 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Server:
-    """A running app: its address and its process."""
+    """A running app: its address, its process, and what it says."""
 
     address: str
     process: subprocess.Popen
+    log: Path
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def serve(
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_for(f"{address}/_stcore/health", process, Path(log.name))
-            yield Server(address, process)
+            yield Server(address, process, Path(log.name))
         finally:
             process.terminate()
             process.wait(20)

@@ -25,6 +25,10 @@ OTHERS = (
     "elsewhere.example", "elsewhere.example:{port}", "localhost.elsewhere.example", "localhost@elsewhere.example",
     "127.0.0.1.elsewhere.example", "elsewhere.localhost:{port}", "203.0.113.9", "", "localhost/..", "*",
 )  # fmt: skip
+FOREIGN = (
+    "http://elsewhere.example", "https://localhost.elsewhere.example", "http://127.0.0.1.elsewhere.example:{port}",
+    "http://203.0.113.9", "ftp://localhost", "file://", "null", "",
+)  # fmt: skip
 OWN = ("localhost", "localhost:{port}", "LOCALHOST.", "127.0.0.1:{port}", "[::1]:{port}")
 
 
@@ -57,11 +61,30 @@ def test_a_foreign_name_is_refused(server, opened, host):
         assert asked(address, host, "/_stcore/stream", Origin=origin, **SOCKET).status == 403
 
 
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_a_page_from_elsewhere_is_refused_without_asking_the_internet_who_this_is(server, opened, origin):
+    """Streamlit would look for this machine's address at another server's, and answer nobody until it has it."""
+    for address in (server, opened.address):
+        given = origin.format(port=urlsplit(address).port)
+        assert asked(address, "localhost:{port}", "/_stcore/stream", Origin=given, **SOCKET).status == 403
+        for path in ("/", "/_stcore/health", "/_stcore/host-config", "/media/x.png", "/_stcore/upload_file/x/y"):
+            assert asked(address, "localhost:{port}", path, Origin=given).status == 403
+    assert "external IP" not in (opened.log.read_text().partition("You can now view")[2])
+
+
 @pytest.mark.parametrize("host", OWN)
 def test_this_machine_is_answered(server, opened, host):
     for address in (server, opened.address):
         assert asked(address, host).status == 200
         assert asked(address, host, "/_stcore/stream", **SOCKET).status == 101
+        origin = f"http://{host}".format(port=urlsplit(address).port)
+        assert asked(address, host, "/_stcore/stream", Origin=origin, **SOCKET).status == 101
+        assert asked(address, host, "/_stcore/health", Origin=origin).status == 200
+
+
+def test_a_proxy_with_a_certificate_is_answered(opened):
+    for host in ("lm.school.example", "a.lab.example"):
+        assert asked(opened.address, host, "/_stcore/stream", Origin=f"https://{host}", **SOCKET).status == 101
 
 
 def own_names() -> list[str]:
