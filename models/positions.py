@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+FIRST = 8192  # places of a table that is made before a text asks for more; a context may be said to be 100 million tokens
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -54,7 +56,7 @@ class Sinusoidal(nn.Module):
     def __init__(self, length: int, d_model: int):
         super().__init__()
         self.d_model = d_model
-        self.register_buffer("table", sinusoidal(length, d_model), persistent=False)
+        self.register_buffer("table", sinusoidal(min(length, FIRST), d_model), persistent=False)
 
     def forward(self, places: Places) -> Tensor:
         """``[length, d_model]`` or ``[batch, length, d_model]``."""
@@ -75,7 +77,7 @@ class Rotary(nn.Module):
     def __init__(self, head_dim: int, theta: float, length: int):
         super().__init__()
         self.head_dim, self.theta = head_dim, theta
-        for name, table in zip(("cos", "sin"), self._tables(length), strict=True):
+        for name, table in zip(("cos", "sin"), self._tables(min(length, FIRST)), strict=True):
             self.register_buffer(name, table, persistent=False)
 
     def _tables(self, length: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from models.block import Block
-from models.cache import DecoderState, LayerCache
+from models.cache import FIRST_ROOM, DecoderState, LayerCache
 from models.embedding import Embedding
 from models.heads import LanguageModelHead
 from models.masks import View, situate, view_of
@@ -116,7 +116,7 @@ class Transformer(Stack):
         return self.read(residual if self.norm is None else self.norm(residual))
 
     def initial_state(self, batch: int, max_length: int | None = None) -> DecoderState:
-        """An empty cache with room for `max_length` tokens (by default the context; it grows when needed)."""
+        """An empty cache with room for `max_length` tokens (by default the context, or its beginning; it grows when needed)."""
         if not self.causal:
             raise SpecError(
                 "An encoder reads its whole text at once and has no state to continue from.",
@@ -221,6 +221,8 @@ class EncoderDecoder(nn.Module):
 
 
 def empty_state(spec: ModelSpec, batch: int, max_length: int | None, like: Tensor) -> DecoderState:
-    """Caches for `batch` texts of `max_length` tokens, of the type and on the device of `like`."""
-    shape = (batch, spec.kv_heads, max_length or spec.context_length, spec.head_dim)
+    """Caches for `batch` texts of `max_length` tokens, of the type and on the device of `like`; without a length, for the
+    context, or the first `FIRST_ROOM` tokens of a longer one.
+    """
+    shape = (batch, spec.kv_heads, max_length or min(spec.context_length, FIRST_ROOM), spec.head_dim)
     return DecoderState([LayerCache(shape, like) for _ in range(spec.n_layers)])

@@ -12,6 +12,8 @@ from models.build import build
 from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
 
+MOST_NUMBERS = 2**27  # of logits and of attention weights of one layer, at once
+
 
 def waves(n: int, d_model: int) -> np.ndarray:
     """The sinusoidal table ``[n, d_model]`` (Vaswani et al. 2017, section 3.5)."""
@@ -103,7 +105,9 @@ def apart(p: np.ndarray, q: np.ndarray) -> float:
 @torch.no_grad()
 def loss_by_position(model: nn.Module, windows: np.ndarray, piece: int = 16) -> np.ndarray:
     """−ln p of the token at each place, the mean over windows of text ``[windows, n + 1]``; ``[n]`` (nats)."""
-    total = np.zeros(windows.shape[1] - 1)
+    n, heads = windows.shape[1] - 1, 0 if model.spec.is_recurrent else model.spec.n_heads
+    piece = max(1, min(piece, MOST_NUMBERS // (n * (model.spec.vocab_size + heads * n))))  # windows at once
+    total = np.zeros(n)
     for start in range(0, len(windows), piece):
         ids = torch.from_numpy(windows[start : start + piece].astype(np.int64))
         logits = model(ids[:, :-1]).logits.float()

@@ -3,6 +3,7 @@
 import numpy as np
 import onnx
 
+from models.costs import parameter_counts
 from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
 from playground.onnx_export.cache import Scales
@@ -11,11 +12,18 @@ from playground.onnx_export.layers import Layers, Weights
 
 MOST_POSITIONS = 8192  # of the tables of places, which are written down: for rotary ones 2 × 8192 × head_dim/2 floats
 
+MOST_KEPT = 2**26  # numbers in the cache of a text
+
 
 def can_be_fused(spec: ModelSpec) -> bool:
-    """Whether ONNX Runtime's attention operator fits: heads whose width it takes, and places that are in the tables."""
+    """Whether ONNX Runtime's attention operator fits: heads whose width it takes, places that are in the tables, and a cache,
+    which is made for the whole context at once, that is no larger than the model, or small.
+    """
     writes = spec.architecture in ("decoder", "encoder-decoder")
-    return writes and spec.head_dim % 16 == 0 and spec.context_length <= MOST_POSITIONS
+    if not writes or spec.head_dim % 16 or spec.context_length > MOST_POSITIONS:
+        return False
+    kept = 2 * spec.n_layers * spec.kv_heads * spec.head_dim * spec.context_length
+    return kept <= MOST_KEPT or kept <= sum(parameter_counts(spec).values())
 
 
 def can_keep_8_bits(spec: ModelSpec) -> bool:

@@ -1,5 +1,6 @@
 """Proving an export: the graph against torch over many shapes, and token for token."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,16 @@ from playground.inference.session import open_session
 TOLERANCE = 2e-4
 """The largest difference of logits that is rounding, as a share of the largest logit (or of 1)."""
 GREEDY = 64
+MOST_NUMBERS = 2**29  # of logits, or of attention weights of one layer, while eight texts are compared
+
+
+def longest(spec: ModelSpec) -> int:
+    """Tokens of the longest texts that are compared: the context, or as much of it as there is memory for."""
+    most = min(4096, MOST_NUMBERS // (8 * (spec.vocab_size + 4 * max(spec.d_model, spec.mlp_width))))
+    if not spec.is_recurrent:
+        most = min(most, math.isqrt(MOST_NUMBERS // (8 * spec.n_heads)))
+    return min(spec.context_length, max(4, most))
+
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
         yield from _pairs(model, folder, draw)
         return
     session = open_session(folder / "model.onnx", "cpu")
-    most = spec.context_length
+    most = longest(spec)
     if not spec.is_causal:
         yield from _read_whole(model, session, draw)
         return
@@ -77,7 +88,7 @@ def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
 
 def _read_whole(model: nn.Module, session, draw: Callable) -> Iterator[Check]:
     """Texts of different lengths, padded on the right, on the left, and on both sides."""
-    for ids, mask, told in _texts(model.spec.context_length, draw):
+    for ids, mask, told in _texts(longest(model.spec), draw):
         theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
         (ours,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
         yield compare(ours, theirs, told) if theirs.ndim == 2 else compare(ours[mask == 1], theirs[mask == 1], told)
@@ -150,7 +161,7 @@ def _padded(model: nn.Module, session, ids: np.ndarray, padding: int) -> Check:
 def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
     spec = model.spec
     reader, writer = (open_session(folder / f"{name}_model.onnx", "cpu") for name in ("encoder", "decoder"))
-    most = spec.context_length
+    most = longest(spec)
     for batch, sources, n, before, padded in (
         (1, 1, 1, 0, 0),
         (2, max(1, most // 2), max(1, most // 4), 0, 0),
@@ -187,7 +198,7 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
     spec, rng = model.spec, np.random.default_rng(1)
     for batch in (1, 2, 8):
         engine, more = Engine(folder, batch=batch, device="cpu"), {}
-        most = spec.context_length
+        most = longest(spec)
         if spec.architecture == "encoder-decoder":
             source = rng.integers(4, spec.vocab_size, max(1, most // batch))
             engine.model.source(source)
@@ -223,7 +234,7 @@ def check_shrunk(model: nn.Module, folder: Path, precision: str) -> Check:
         PlaygroundError: when it does not run, or gives no numbers.
     """
     spec, rng = model.spec, np.random.default_rng(3)
-    texts = rng.integers(4, spec.vocab_size, (2, max(1, spec.context_length // 2)))
+    texts = rng.integers(4, spec.vocab_size, (2, max(1, longest(spec) // 2)))
     ids = torch.from_numpy(texts)
     if spec.is_causal and not isinstance(model, Reader):
         engine, more = Engine(folder, precision, batch=2, device="cpu"), {}

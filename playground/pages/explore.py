@@ -10,7 +10,7 @@ from playground.ui import cached, links
 from playground.ui.choose import choose_run, choose_step, speaks
 from playground.ui.components.live_text import live_text
 from playground.ui.controls import control
-from playground.ui.explore.scene import LONGEST, Scene, answer_to
+from playground.ui.explore.scene import Scene, answer_to
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live import first_text, samples_of
@@ -140,7 +140,7 @@ def notes(scene: Scene) -> None:
     elif scene.is_cut():
         st.caption(
             t("The model is shown the first {n:,} tokens of this text.", n=len(scene.ids()))
-            + ("" if scene.longest() == LONGEST else " " + t("Its learned positions end there."))
+            + (" " + t("Its learned positions end there.") if scene.positions_end() else "")
         )
     elif beyond := scene.beyond():
         st.caption(

@@ -1,5 +1,6 @@
 """Passages of the text that a run was validated on, for views that need more than the person types."""
 
+import math
 from typing import Any
 
 import streamlit as st
@@ -7,8 +8,10 @@ import streamlit as st
 from models.spec import ModelSpec
 from playground.text.spec import DataSpec
 from playground.ui import cached
-from playground.ui.explore.scene import Scene
+from playground.ui.explore.scene import MOST_WEIGHTS, Scene
 from playground.ui.language import t
+
+LONGEST = 4097  # tokens of a passage
 
 
 def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_least: int = 0) -> Any:
@@ -32,10 +35,16 @@ def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_lea
     with st.spinner(t("Preparing the text …")):
         held = text_of(spec, scene.tokenizer().fingerprint, scene.tokenizer())
     before, after = scene.tokenizer().frame if scene.objective == "mlm" else ((), ())
-    length = (length or max(scene.model().spec.context_length, at_least)) - len(before) - len(after)
+    model = scene.model().spec
+    length = min(length or max(model.context_length, at_least), _most(model)) - len(before) - len(after)
     length = max(1, min(length, len(held)))
     starts = np.linspace(0, len(held) - length, num=max(1, min(n, len(held) // length))).astype(int)
     return np.stack([[*before, *held[start : start + length], *after] for start in starts])
+
+
+def _most(model: ModelSpec) -> int:
+    """Tokens of a passage for which there is memory: a context may be said to be 100 million."""
+    return LONGEST if model.is_recurrent else max(64, min(LONGEST, math.isqrt(MOST_WEIGHTS // model.n_heads)))
 
 
 def pairs_of(scene: Scene, n: int, key: str) -> Any:

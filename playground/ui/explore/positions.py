@@ -415,7 +415,9 @@ def beyond(scene: Scene) -> None:
     fig.update_xaxes(title=t("Position in the text (tokens)"))
     fig.update_yaxes(title=t("Loss (nats a token)"))
     inside, outside = losses[: spec.context_length], losses[spec.context_length :]
-    if fixed:
+    if not fixed and not len(outside):
+        caption = t("The model is shown the first {n:,} tokens of this text.", n=len(losses))
+    elif fixed:
         caption = t(
             "This run has learned {n} positions and none beyond: a longer text has to be cut.",
             n=spec.context_length,

@@ -1,5 +1,6 @@
 """What is looked at: a run, one of its checkpoints, and a text as the model is fed it."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from playground.ui.messages import plain
 
 LONGEST = 512
 """Tokens: more would not be read in a picture, and every view has to follow the typing."""
+MOST_WEIGHTS = 2**27  # of attention, of all layers and heads, that one text may have
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,19 @@ class Scene:
         return coming_out(self.tokenizer().pieces([*self.ids()[1:], last]))
 
     def longest(self) -> int:
-        """How many tokens can be looked at: learned positions end with the context, other kinds go on."""
+        """How many tokens can be looked at: learned positions end with the context, other kinds go on; of a model with very
+        many heads fewer, as the weights of all of them are kept.
+        """
         spec = self.model().spec
-        return spec.context_length if not spec.is_recurrent and spec.position == "learned" else LONGEST
+        if spec.is_recurrent:
+            return LONGEST
+        most = max(16, math.isqrt(MOST_WEIGHTS // (spec.n_layers * spec.n_heads)))
+        return min(most, spec.context_length if spec.position == "learned" else LONGEST)
+
+    def positions_end(self) -> bool:
+        """Whether the model has learned no position after `longest`."""
+        spec = self.model().spec
+        return not spec.is_recurrent and spec.position == "learned" and self.longest() == spec.context_length
 
     def is_cut(self) -> bool:
         """Whether the text has more tokens than are looked at."""

@@ -5,7 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.positions import Places, Rotary, Sinusoidal, alibi_bias, alibi_slopes, rotate, sinusoidal
+from models.build import build
+from models.positions import FIRST, Places, Rotary, Sinusoidal, alibi_bias, alibi_slopes, rotate, sinusoidal
+from models.spec import ModelSpec
 
 
 @pytest.mark.parametrize("d_model", [8, 9])
@@ -92,3 +94,25 @@ def test_alibi_bias_falls_with_distance_to_both_sides():
     bias = alibi_bias(torch.tensor([1.0, 0.5]), torch.arange(3), torch.arange(3))
     assert bias[0].tolist() == [[0, -1, -2], [-1, 0, -1], [-2, -1, 0]]
     assert bias[1].tolist() == (bias[0] / 2).tolist()
+
+
+@pytest.mark.parametrize("position", ["sinusoidal", "rotary", "alibi", "none"])
+def test_a_long_context_takes_memory_when_a_text_is_as_long(position):
+    """A run of a few kilobytes may say that its context is 100 million tokens: tables and caches grow with the text instead."""
+    spec = ModelSpec("decoder", 16, d_model=8, n_layers=2, n_heads=2, context_length=10**8, position=position)
+    model = build(spec).eval()
+    state = model.initial_state(1)
+    held = [*model.buffers(), *(layer.keys for layer in state.layers)]
+    assert sum(tensor.numel() for tensor in held) < 10**6
+    ids = torch.randint(16, (1, 1500))
+    with torch.no_grad():
+        whole = model(ids).logits
+        parts = [model(part, state=state).logits for part in ids.split([700, 600, 200], dim=1)]
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-4, rtol=1e-4)
+
+
+def test_tables_reach_as_far_as_a_text():
+    places = Places(FIRST + 3, 4, None, FIRST + 7)
+    torch.testing.assert_close(Sinusoidal(10**8, 8)(places), sinusoidal(FIRST + 7, 8)[FIRST + 3 :])
+    cos, _ = Rotary(4, 100.0, 10**8)(places)
+    torch.testing.assert_close(cos[:, 0], (FIRST + 3 + torch.arange(4.0)).cos())

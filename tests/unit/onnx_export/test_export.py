@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from models.spec import ModelSpec
 from playground import gallery
 from playground.errors import PlaygroundError
 from playground.inference.engine import Engine
@@ -18,8 +19,10 @@ from playground.inference.session import open_session, running_on
 from playground.onnx_export import export as exporting
 from playground.onnx_export import quality, verify
 from playground.onnx_export.export import export, exported
+from playground.onnx_export.fused import can_be_fused
 from playground.onnx_export.race import Race, same_share
 from playground.onnx_export.reading import describe
+from playground.onnx_export.verify import longest
 from playground.text.tokenizers import Tokenizer
 from playground.training import worker
 from playground.training.saving import load_model
@@ -424,3 +427,20 @@ def test_the_graph_is_read_with_shapes_and_sizes():
     assert matmul[3].endswith(f", {up.shape[0]}]") and "[batch, " in matmul[3]
     assert f"[{up.shape[1]}, {up.shape[0]}] float, {up.numel() * 4:,} bytes" in matmul[4]
     assert dict(found["operators"])["Softmax"] == 4
+
+
+def test_what_is_compared_fits_in_memory_whatever_the_context_is_said_to_be():
+    small = {"vocab_size": 300, "d_model": 32, "n_layers": 2, "n_heads": 2, "position": "alibi"}
+    assert longest(ModelSpec("decoder", **{**small, "context_length": 512})) == 512
+    assert longest(ModelSpec("decoder", 50257, d_model=768, n_layers=12, n_heads=12, context_length=1024)) == 1024  # GPT-2
+    long = {"context_length": 10**8}
+    for changes in (long, {"context_length": 8192, "n_heads": 32}, {**long, "vocab_size": 10**5}):
+        spec = ModelSpec("decoder", **{**small, **changes})
+        n = longest(spec)
+        assert n >= 4 and 8 * n * max(spec.n_heads * n, spec.vocab_size) <= 2**29
+
+
+def test_a_cache_that_is_far_larger_than_its_model_is_not_made_at_once():
+    deep = ModelSpec("decoder", 300, d_model=16, n_layers=1000, n_heads=1, d_mlp=1, context_length=8192, position="alibi")
+    assert not can_be_fused(deep)
+    assert can_be_fused(deep.replace(n_layers=8)) and can_be_fused(deep.replace(context_length=512))
