@@ -19,6 +19,7 @@ MOST = 2**53  # the largest count that JavaScript knows exactly
 Step = Annotated[int, Meta(ge=0, le=10**12)]
 Count = Annotated[int, Meta(ge=0, le=MOST)]
 Number = Annotated[float, Meta(ge=-1e100, le=1e100)]  # finite, and so are sums of a million million of them
+Amount = Annotated[float, Meta(ge=0, le=1e100)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Text = Annotated[str, Meta(max_length=1_000_000)]
 Texts = list[Text]
@@ -30,16 +31,16 @@ class Metric(Struct, gc=False):
     step: Step
     kind: str = ""
     tokens: Count | None = None
-    seconds: Number | None = None
+    seconds: Amount | None = None
     loss: Number | None = None
     lr: Number | None = None
     grad_norm: Number | None = None
-    tokens_per_second: Number | None = None
+    tokens_per_second: Amount | None = None
     val_loss: Number | None = None
     val_accuracy: Number | None = None
     val_exact: Number | None = None
     val_f1: Number | None = None
-    memory_bytes: Number | None = None
+    memory_bytes: Amount | None = None
     probe: Annotated[list[Share], Meta(max_length=100_000)] | None = None
 
     def told(self) -> lines.Row:

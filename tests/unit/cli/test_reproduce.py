@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.costs import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.cli.finetune_command import config_from as finetuned_from
@@ -138,10 +139,17 @@ def test_a_model_of_no_preset_is_told_by_the_nearest():
     assert read_back(command_line(config)).replace(preset=None) == config
 
 
+def with_weights(run) -> None:
+    """Step 7 with as many numbers as the model has, and something for a tokenizer: a run that can be begun from."""
+    n = sum(parameter_counts(run.config().model).values())
+    header = f'{{"w":{{"dtype":"U8","shape":[{n}],"data_offsets":[0,{n}]}}}}'.encode()
+    run.save_checkpoint(7, {"model.safetensors": len(header).to_bytes(8, "little") + header + bytes(n)})
+    run.tokenizer_path.write_text("{}")
+
+
 def test_a_branch_names_its_parent(new_run):
     parent = new_run(model={"vocab_size": 300})
-    header = b'{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
-    parent.save_checkpoint(7, {"model.safetensors": len(header).to_bytes(8, "little") + header})
+    with_weights(parent)
     config = parent.config().replace(name="branch", parent={"run": parent.id, "step": 7}, preset="gpt2-tiny")
     line = command_line(config)
     assert f"--branch-from {parent.id}@7" in line
@@ -197,8 +205,7 @@ def a_parent():
     run = RunStore().create(
         RunConfig("to go on from", spec, DataSpec("python-docs", tokenizer=TokenizerSpec("char")), preset="gpt2-tiny")
     )
-    header = b'{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
-    run.save_checkpoint(7, {"model.safetensors": len(header).to_bytes(8, "little") + header})
+    with_weights(run)
     return run
 
 

@@ -103,7 +103,7 @@ def test_a_newer_version_is_told(store, good):
         ({"parent": {"run": 5}}, "what it began with"), ({"training": {"keep_steps": ["x"]}}, "keep_steps"),
         ({"training": {"steps": 1.5}}, "whole number"), ({"training": {"sample_prompt": []}}, "must be a text"),
         ({"data": {"text_column": 7}}, "must be a text"), ({"data": {"corpus": ["file"]}}, "corpus"),
-        ({"model": []}, "names and values"), ({"finetune": 7}, "kinds that cannot be"), ({"created": "now"}, None),
+        ({"model": []}, "names and values"), ({"finetune": 7}, "names and values"), ({"created": "now"}, None),
         ({"versions": 5}, None), ({"data_shape": ["x"]}, None), ({"notes": 7}, None), ({"data_folder": "/etc"}, None),
     ],
 )  # fmt: skip

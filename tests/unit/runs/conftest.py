@@ -41,7 +41,7 @@ def config():
 def make_config(name="first try", preset="lstm-tiny", **training):
     return RunConfig(
         name=name,
-        model=PRESETS[preset].spec,
+        model=PRESETS[preset].spec.replace(vocab_size=8, d_model=8, n_layers=1),
         data=DataSpec(corpus="python-docs"),
         training=TrainingSpec(device="cpu", **training),
         preset=preset,
@@ -103,6 +103,6 @@ def stub_worker(home, monkeypatch):
 @pytest.fixture
 def checkpoint_files():
     """A whole checkpoint's files; the weights are a safetensors file: header length, header, data."""
-    data = struct.pack("<2f", 1.0, 2.0)
-    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, len(data)]}}).encode()
+    data = struct.pack("<1000f", *range(1000))  # at least as many as the model of `config` has
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1000], "data_offsets": [0, len(data)]}}).encode()
     return {"model.safetensors": struct.pack("<Q", len(header)) + header + data, "trainer.json": "{}"}

@@ -72,6 +72,7 @@ def test_duplicate_with_weights_goes_on_from_there(store, config, checkpoint_fil
         store.duplicate(run.id, weights=True)
     assert len(store.list()) == 1
     run.save_checkpoint(5, checkpoint_files)
+    run.tokenizer_path.write_text("{}")
     run.append_metrics(*({"step": step} for step in range(9)))
     copy = store.duplicate(run.id, weights=True)
     assert copy.checkpoints() == [5] and copy.status().state == "paused" and copy.status().step == 5
