@@ -2,8 +2,9 @@
 
 A file of a few hundred bytes can hold a cell a million times, or a list of a thousand million numbers, and what reads it
 is compiled code that may fall over a damaged one: there, nothing worse than a sentence comes of it.
-``python -m playground.text.parquet FILE COLUMN …`` writes a JSON text a line: the names of the columns that it reads, then
-some rows at a time, how many and each column of them, and at the end null; or an object that says what is wrong.
+``python -m playground.text.parquet FILE COLUMN …`` writes a line of JSON that says that it reads, then the rows as a
+stream of Arrow, some at a time and each as large as it is once unfolded, and at the end another line. Either line is null, or
+an object that says what is wrong.
 """
 
 from __future__ import annotations
@@ -12,18 +13,14 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from datetime import date, time, timedelta
-from decimal import Decimal
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
-from uuid import UUID
 
 from playground import gate
 from playground.errors import PlaygroundError
-from playground.text.cells import plain
 from playground.text.records import Row
 from playground.text.sizes import (
     LONGEST_RECORD,
@@ -32,16 +29,19 @@ from playground.text.sizes import (
     check_columns,
     too_large,
     too_wide,
-    values_in,
     weight,
 )
 
 BATCHES = (512, 32, 1)  # rows decoded at once; fewer, where the memory does not suffice for so many
-PART = 1 << 20  # bytes of rows, about, that are told at once
+PART, VALUES = 1 << 20, 1 << 17  # bytes of rows, about, that are told at once, and values in them
 SECONDS = 600.0  # on the CPU that reading one file may take
 BEGINNING = 500, 1 << 23  # rows, and what they hold, that are kept at hand: a page asks for them again and again
-BETWEEN = "\x1e"  # texts of a column that are told as one
-BYTES = "\0bytes"  # marks what JSON does not know
+MOST_KEPT = 8  # files of which these are
+LONGEST_WORD = 1 << 16  # bytes of what is said before or after the rows
+
+Beginning = tuple[list[Row], bool]  # the first rows of a file, and whether these are all
+_beginnings: dict[tuple, Beginning] = {}
+_lock = threading.Lock()
 
 
 def parquet_rows(path: Path, wanted: tuple[str, ...] = ()) -> Callable[[], Iterator[Row]]:
@@ -59,26 +59,47 @@ def parquet_rows(path: Path, wanted: tuple[str, ...] = ()) -> Callable[[], Itera
             status = path.stat()
         except OSError as error:
             raise PlaygroundError(f"{path} cannot be read: {error.strerror}.") from error
-        begun, whole = _beginning(path, wanted, (status.st_size, status.st_mtime_ns, status.st_ino))
+        version = str(path), status.st_size, status.st_mtime_ns, status.st_ino
+        told = _told(path, wanted)
+        if (kept := _kept(version, wanted)) is None:
+            kept = _keep(version, wanted, told)
+        else:
+            told = islice(told, len(kept[0]), None)
+        begun, whole = kept
         yield from begun
         if not whole:
-            yield from islice(_told(path, wanted), len(begun), None)
+            yield from told
 
     return rows
 
 
-@lru_cache(maxsize=8)
-def _beginning(path: Path, wanted: tuple[str, ...], version: tuple[int, ...]) -> tuple[list[Row], bool]:
-    """The first rows, and whether these are all."""
+def _keep(version: tuple, wanted: tuple[str, ...], told: Iterator[Row]) -> Beginning:
+    """Reads the first rows, and keeps them at hand."""
     most, left = BEGINNING
-    begun = []
-    told = _told(path, wanted)
+    begun: list[Row] = []
+    whole = True
     for row in told:
         begun.append(row)
         left -= weight(row, left)
         if len(begun) == most or left < 0:
-            return begun, False
-    return begun, True
+            whole = False
+            break
+    with _lock:
+        while len(_beginnings) >= MOST_KEPT:
+            del _beginnings[next(iter(_beginnings))]
+        _beginnings[version, wanted] = begun, whole
+    return begun, whole
+
+
+def _kept(version: tuple, wanted: tuple[str, ...]) -> Beginning | None:
+    """The first rows, where they are at hand: read with these columns, or with all."""
+    with _lock:
+        if kept := _beginnings.get((version, wanted)):
+            return kept
+        begun, whole = _beginnings.get((version, ()), ([], False))
+    if begun and all(name in begun[0] for name in wanted):
+        return [{name: row[name] for name in wanted} for row in begun], whole
+    return None
 
 
 def _told(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
@@ -88,16 +109,15 @@ def _told(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=gate.environment(), cwd="/",
     )  # fmt: skip
     try:
-        names = _said(process.stdout)
-        while said := _said(process.stdout):
-            n, *columns = said
-            columns = [column.split(BETWEEN) if isinstance(column, str) else column for column in columns]
-            for cells in zip(*columns) if columns else [()] * n:
-                yield dict(zip(names, cells))
-        if said is None:
-            return
-    except (ValueError, TypeError):  # it fell while it told something
-        pass
+        arrow = _arrow()  # while the other process starts
+        _hear(process.stdout)
+        with arrow.ipc.open_stream(process.stdout) as batches:
+            for batch in batches:
+                yield from batch.to_pylist()
+        _hear(process.stdout)
+        return
+    except (OSError, ValueError, TypeError, ArithmeticError, LookupError, NotImplementedError):
+        pass  # it fell while it told something; or Python has no such date or time zone
     finally:
         process.kill()
         process.stdout.close()
@@ -108,20 +128,19 @@ def _told(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
     )
 
 
-def _said(out: BinaryIO) -> Any:
-    said = json.loads(out.readline(8 * LONGEST_RECORD), object_hook=_object)
-    if isinstance(said, PlaygroundError):
-        raise said
-    return said
+def _arrow() -> Any:
+    try:
+        import pyarrow.ipc
+    except ImportError:
+        raise PlaygroundError("Parquet files need the package pyarrow.", "Run: pip install pyarrow") from None
+    return pyarrow
 
 
-def _object(value: dict) -> Any:
-    """An object of a cell; one that stands for bytes, or for what is wrong."""
-    if len(value) == 1 and isinstance(found := value.get(BYTES), str):
-        return found.encode("latin-1", "replace")
-    if len(value) == 1 and isinstance(found := value.get("\0wrong"), list):
-        return PlaygroundError(*found)
-    return value
+def _hear(out: BinaryIO) -> None:
+    """Raises what the reading process says is wrong; ValueError where it says nothing."""
+    said = json.loads(out.readline(LONGEST_WORD))
+    if said is not None:
+        raise PlaygroundError(str(said["message"]), str(said["hint"]))
 
 
 # The reading process
@@ -132,37 +151,46 @@ def main(path: str, *wanted: str) -> None:
     out = sys.stdout.buffer
     gate.limit(gate.MEMORY, SECONDS)
     try:
-        for text in _texts(Path(path), wanted):
-            out.write(text.encode() + b"\n")
-            out.flush()
+        _tell(Path(path), wanted, out)
+        said = None
     except PlaygroundError as error:
-        out.write(json.dumps({"\0wrong": [error.message, error.hint]}).encode() + b"\n")
+        said = {"message": error.message, "hint": error.hint}
+    out.write(json.dumps(said).encode() + b"\n")
+    out.flush()
 
 
-def _texts(path: Path, wanted: tuple[str, ...]) -> Iterator[str]:
-    """The lines to tell."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise PlaygroundError("Parquet files need the package pyarrow.", "Run: pip install pyarrow") from None
+def _tell(path: Path, wanted: tuple[str, ...], out: BinaryIO) -> None:
+    """Writes the stream; with the line before it, where it comes so far."""
+    import pyarrow
+    from pyarrow import parquet
+
     row = 0
     try:
-        with parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
+        with contextlib.ExitStack() as open_:
+            file = open_.enter_context(parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False))
             if file.metadata.num_columns > MOST_COLUMNS:  # leaves: a column may have several
                 raise too_wide(path.name, f"{file.metadata.num_columns:,}")
             _check_counts(file.metadata)
             names = file.schema_arrow.names
             check_columns(names, path.name)
             chosen = list(dict.fromkeys(wanted)) if wanted and all(name in names for name in wanted) else None
-            yield json.dumps(chosen or names)
+            stream = None
             for batch in _batches(file, chosen):
-                for text, rows in _parts(batch):
-                    if not text:
+                batch.validate(full=True)
+                for part in _parts(batch):
+                    if part is None:
                         raise too_large(path.name, row + 1)
-                    row += rows
-                    yield text
-        yield "null"
+                    if stream is None:
+                        out.write(b"null\n")
+                        out.flush()
+                        stream = open_.enter_context(pyarrow.ipc.new_stream(out, part.schema))
+                    stream.write_batch(part)
+                    out.flush()
+                    row += part.num_rows
+            if stream is None:
+                out.write(b"null\n")
+                out.flush()
+                open_.enter_context(pyarrow.ipc.new_stream(out, file.schema_arrow))
     except MemoryError:  # also pyarrow's own
         raise too_large(path.name, row + 1) from None
     except (pyarrow.ArrowException, OSError, ValueError, ArithmeticError, RecursionError) as error:
@@ -203,60 +231,90 @@ def _batches(file: Any, columns: list[str] | None) -> Iterator[Any]:
                 del sizes[0]
 
 
-def _parts(batch: Any) -> Iterator[tuple[str, int]]:
-    """The rows of a batch as JSON, about `PART` at a time, with how many these are; "" for one row that is too large."""
-    text = None
-    if batch.num_rows == 1 or _unfolded(batch) <= PART:
-        try:
-            text = _json(batch)
-        except MemoryError:
-            if batch.num_rows == 1:
-                raise
-        if text and len(text) <= LONGEST_RECORD and values_in(text, MOST_VALUES) <= MOST_VALUES:
-            yield text, batch.num_rows
-            return
+def _parts(batch: Any) -> Iterator[Any]:
+    """The rows of a batch, about `PART` at a time, as they are once unfolded; None for one row that is too large."""
     if batch.num_rows == 1:
-        yield "", 1
+        part = _plain(batch)
+        yield part if _is_small(part) else None
+        return
+    size, values = _measured(batch.columns)
+    if size <= PART and values <= VALUES:
+        yield _plain(batch)
         return
     half = batch.num_rows // 2
     yield from _parts(batch.slice(0, half))
     yield from _parts(batch.slice(half))
 
 
-def _unfolded(batch: Any) -> int:
-    """Bytes of the rows, at most, where those of a category count as often as they are there."""
-    import pyarrow
-    from pyarrow import compute
-
-    size = batch.nbytes
-    for column in batch.columns:
-        if pyarrow.types.is_dictionary(column.type) and not pyarrow.types.is_primitive(column.type.value_type):
-            with contextlib.suppress(pyarrow.ArrowException):  # made of parts: where they are too many, memory tells
-                size += batch.num_rows * (compute.max(compute.binary_length(column.dictionary)).as_py() or 0)
-    return size
+def _is_small(row: Any) -> bool:
+    """Whether a row may be held in memory as Python has it."""
+    size, values = _measured(row.columns)
+    if values > MOST_VALUES or size > 4 * LONGEST_RECORD:  # a letter has up to four bytes
+        return False
+    return size <= LONGEST_RECORD or weight(row.to_pylist(), LONGEST_RECORD) <= LONGEST_RECORD
 
 
-def _json(batch: Any) -> str:
-    columns = [_joined(column.to_pylist()) for column in batch.columns]
-    return json.dumps([batch.num_rows, *columns], ensure_ascii=False, default=_known)
+def _measured(arrays: list[Any]) -> tuple[int, int]:
+    """Bytes that arrays take once unfolded, at most, and how many values they have, with all parts of these."""
+    from pyarrow import ExtensionArray, types
+
+    size = values = 0
+    for array in arrays:
+        kind, parts = array.type, []
+        if isinstance(array, ExtensionArray):
+            parts = [array.storage]
+        elif types.is_struct(kind):
+            parts = array.flatten()
+        elif types.is_map(kind):
+            first, last = (array.offsets[i].as_py() for i in (0, -1))
+            parts = [each.slice(first, last - first) for each in (array.keys, array.items)]
+        elif types.is_nested(kind):
+            parts = [array.flatten()]
+        elif types.is_dictionary(kind):
+            size += len(array) * _longest(array.dictionary)
+        inside = _measured(parts)
+        size, values = size + (inside[0] if parts else array.nbytes), values + inside[1] + len(array)
+    return size, values
 
 
-def _joined(values: list) -> list | str:
-    """Texts as one, which is told quicker than each, where all of a column are such."""
+def _longest(values: Any) -> int:
+    """Bytes of the longest of some values, at most."""
+    from pyarrow import compute, types
+
+    if types.is_primitive(values.type):
+        return 8
     try:
-        text = BETWEEN.join(values)
-    except TypeError:
-        return values
-    return text if text.count(BETWEEN) == len(values) - 1 else values
+        return compute.max(compute.binary_length(values)).as_py() or 0
+    except NotImplementedError:
+        return values.nbytes
 
 
-def _known(value: object) -> object:
-    """What JSON does not know: dates and exact numbers as text, as a table shows them; bytes stay bytes."""
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return {BYTES: bytes(value).decode("latin-1")}
-    if isinstance(value, (date, time, timedelta, UUID, Decimal)):
-        return plain(value) or None
-    return str(value)
+def _plain(batch: Any) -> Any:
+    """The rows with each category, and each view of a part, as what it stands for."""
+    import pyarrow
+
+    plain = pyarrow.schema([field.with_type(_unfolded(field.type)) for field in batch.schema])
+    return batch if plain.types == batch.schema.types else batch.cast(plain)
+
+
+def _unfolded(kind: Any) -> Any:
+    """The type of what is in an array, without categories and views."""
+    import pyarrow
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _unfolded(kind.value_type)
+    if types.is_struct(kind):
+        return pyarrow.struct([field.with_type(_unfolded(field.type)) for field in kind])
+    if types.is_map(kind):
+        return pyarrow.map_(_unfolded(kind.key_type), _unfolded(kind.item_type))
+    if types.is_nested(kind) and hasattr(kind, "value_type"):
+        inside = kind.value_field.with_type(_unfolded(kind.value_type))
+        if types.is_list_view(kind) or types.is_large_list_view(kind) or inside.type != kind.value_type:
+            return pyarrow.large_list(inside)
+    if types.is_string_view(kind) or types.is_binary_view(kind):
+        return pyarrow.large_string() if types.is_string_view(kind) else pyarrow.large_binary()
+    return kind
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 import zipfile
+from datetime import date, datetime
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as arrow
@@ -90,6 +92,7 @@ def test_a_cell_that_comes_again_and_again_is_read(tmp_path):
     [
         (lambda: arrow.array(["x" * 80_000_000]), "Row 1 of t.parquet is too large to be held in memory."),
         (lambda: listed(arrow.array(np.zeros(4 * 10**7, np.int8))), "Row 1 of t.parquet is too large to be held in memory."),
+        (lambda: listed(arrow.nulls(2**21)), "Row 1 of t.parquet is too large to be held in memory."),
         (lambda: listed(repeated("y" * 10**6, 1000)), "Row 1 of t.parquet is too large to be held in memory."),
     ],
 )  # fmt: skip
@@ -273,9 +276,43 @@ def test_an_encoding_that_keeps_bytes_back_does_not_read_them_again_and_again(tm
     assert "".join(decoded(tmp_path / "t.txt", "utf-7")) == "some words, 词 and more\n" * 50_000
 
 
-def test_texts_of_a_column_are_parted_as_they_were(tmp_path):
-    texts = ["a", "", "b\x1ec", "词\n"] * 300
-    write(tmp_path / "t.parquet", text=texts, other=["x", None, "", "\x1e"] * 300, n=[1.5, None, 2.0, 3.0] * 300)
-    rows = list(open_rows(tmp_path / "t.parquet", None).rows())
-    assert [row["text"] for row in rows] == texts
-    assert [(row["other"], row["n"]) for row in rows] == [("x", 1.5), (None, None), ("", 2.0), ("\x1e", 3.0)] * 300
+KINDS_OF_COLUMNS = {
+    "texts": arrow.array(["a", "", None, "b\x1ec", "词\n"]),
+    "categories": arrow.array(["a", None, "b", "a", "a"]).dictionary_encode(),
+    "numbers": arrow.array([1, None, 2**63 - 1, 0, -5]),
+    "fractions": arrow.array([0.5, None, -1e300, 1.0, 3.25]),
+    "exact": arrow.array([Decimal("1.50"), None, Decimal("0"), Decimal("-2.25"), Decimal("9")]),
+    "days": arrow.array([date(2020, 1, 2), None, date(1, 1, 1), date(9999, 12, 31), date(1970, 1, 1)]),
+    "times": arrow.array([datetime(2020, 1, 2, 3, 4, 5, 6), None, *[datetime(1969, 7, 20)] * 3]),
+    "zones": arrow.array([0, None, 10**15, -1, 1], arrow.timestamp("us", "Asia/Shanghai")),
+    "bytes": arrow.array([b"\0\xff", None, b"", b"a", b"b"]),
+    "truths": arrow.array([True, None, False, True, True]),
+    "nothing": arrow.nulls(5),
+    "lists": arrow.array([["a", None], None, [], ["b"], ["c"]]),
+    "pairs": arrow.array([[1, 2], None, [3, 4], [5, 6], [7, 8]], arrow.list_(arrow.int8(), 2)),
+    "tags": arrow.array([["B", "O"], None, [], ["O"], ["O"]], arrow.list_(arrow.dictionary(arrow.int8(), arrow.string()))),
+    "chats": arrow.array([[{"role": "user", "content": "Hi"}], None, [], [{"role": None, "content": ""}], [None]]),
+    "named": arrow.array([[("a", 1)], None, [], [("b", None)], []], arrow.map_(arrow.string(), arrow.int64())),
+    "kinds": arrow.array(
+        [{"x": "a"}, None, {"x": None}, {"x": "b"}, {}], arrow.struct({"x": arrow.dictionary(arrow.int8(), arrow.string())})
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS_OF_COLUMNS)
+def test_a_column_of_any_kind_is_read_as_arrow_has_it(tmp_path, name):
+    column = KINDS_OF_COLUMNS[name]
+    path = tmp_path / "t.parquet"
+    many = arrow.concat_arrays([column] * 300).slice(2)
+    parquet.write_table(arrow.table({name: many, "row": list(range(1498))}), path, row_group_size=700)
+    rows = list(open_rows(path, None).rows())
+    assert [row[name] for row in rows] == many.to_pylist()
+    assert [row["row"] for row in rows] == list(range(1498))
+    assert [row[name] for row in open_rows(path, None, (name,)).rows()] == many.to_pylist()
+
+
+def test_a_file_that_changes_is_read_anew(tmp_path):
+    for text in ("one", "another", "a third"):
+        write(tmp_path / "t.parquet", text=[text] * 600)
+        assert {row["text"] for row in open_rows(tmp_path / "t.parquet", None).rows()} == {text}
+        assert len(list(open_rows(tmp_path / "t.parquet", None, ("text",)).rows())) == 600
