@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from models.build import build
+from models.costs import memory, parameter_counts
 from playground.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
+from playground.runs.pace import free_memory
 from playground.text.prepare import Prepared
 from playground.training.adapting import adapted, rates
 from playground.training.batches import Batch, Rows, Sampler
@@ -112,8 +114,27 @@ class Trainer:
         self.request = GO_ON
         self.pause_at: int | None = None
 
+    def _check_memory(self) -> None:
+        """Before anything is built: this machine has room for the weights, and on a CPU for what is trained with them. (A system
+        that runs out of memory ends any program, the server too.)
+
+        Raises:
+            PlaygroundError: when it has not.
+        """
+        about = memory(self.config.model, 1, self.training.optimizer)
+        all_trained = self.device.kind == "cpu" and self.config.finetune is None
+        need = about.weights + (about.gradients + about.optimizer if all_trained else 0)
+        if need > free_memory():
+            count = sum(parameter_counts(self.config.model).values())
+            raise PlaygroundError(
+                f"This model has {count:,} parameters; training it takes at least {need / 2**30:.1f} GiB of memory, "
+                f"and {free_memory() / 2**30:.1f} GiB are free.",
+                "Choose a smaller one, or close other programs.",
+            )
+
     def _model(self) -> nn.Module:
         """The model as it is trained: with its parent's weights where there is one, and what the task adds."""
+        self._check_memory()
         model = build(self.config.model)
         parent = load_parent(self.config) if self.fresh and starts_from_parent(self.config) else None
         if parent is not None:

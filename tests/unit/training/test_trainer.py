@@ -389,3 +389,13 @@ def test_two_workers_cannot_train_one_run(new_run):
         assert worker.run(RunStore().get(folder.id), lambda kind, value: heard.append(value)) == "failed"
     assert "another process" in heard[0]["message"]
     assert folder.status().state == "created", "the status is left to whoever trains"
+
+
+def test_a_model_that_memory_has_no_room_for_is_told_before_it_is_built(new_run, monkeypatch):
+    """Where memory runs out, the system ends any program: the server too."""
+    folder = new_run()
+    built = []
+    monkeypatch.setattr(trainer_module, "build", lambda spec: built.append(spec))
+    monkeypatch.setattr(trainer_module, "free_memory", lambda: 1000)
+    assert worker.run(folder) == "failed" and not built
+    assert "GiB of memory" in folder.status().message and folder.status().hint.startswith("Choose a smaller one")
