@@ -251,6 +251,12 @@ def prove(run: RunFolder) -> None:
 
     if wrong := problem_inside(run):
         raise PlaygroundError(*wrong)
+    model = run.config().model
+    if not model.is_recurrent and model.n_layers * model.n_heads > MOST_HEADS:
+        raise PlaygroundError(
+            f"This model has {model.n_layers * model.n_heads:,} heads, and at most {MOST_HEADS:,} can be looked at here.",
+            "Bring a smaller one.",
+        )
     if not run.checkpoints():
         return
     _prove_tokenizer(run)
@@ -260,6 +266,7 @@ def prove(run: RunFolder) -> None:
     _prove_answer(run)
 
 
+MOST_HEADS = 1024  # of all layers, as many as a Llama of 8 billion parameters has
 PROBES = ("a", " ", "\n", "1", ".", "é", "中", "a b", "ab1. ")
 
 

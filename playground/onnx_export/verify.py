@@ -20,14 +20,15 @@ from playground.inference.session import open_session
 TOLERANCE = 2e-4
 """The largest difference of logits that is rounding, as a share of the largest logit (or of 1)."""
 GREEDY = 64
-MOST_NUMBERS = 2**29  # of logits, or of attention weights of one layer, while eight texts are compared
+MOST_NUMBERS = 2**29  # of logits, or between the layers, while eight texts are compared
+MOST_WEIGHTS = 2**27  # of one layer's attention meanwhile
 
 
 def longest(spec: ModelSpec) -> int:
     """Tokens of the longest texts that are compared: the context, or as much of it as there is memory for."""
-    most = min(4096, MOST_NUMBERS // (8 * (spec.vocab_size + 4 * max(spec.d_model, spec.mlp_width))))
+    most = min(2048, MOST_NUMBERS // (8 * (spec.vocab_size + 4 * max(spec.d_model, spec.mlp_width))))
     if not spec.is_recurrent:
-        most = min(most, math.isqrt(MOST_NUMBERS // (8 * spec.n_heads)))
+        most = min(most, math.isqrt(MOST_WEIGHTS // (8 * spec.n_heads)))
     return min(spec.context_length, max(4, most))
 
 

@@ -8,10 +8,11 @@ import streamlit as st
 from models.spec import ModelSpec
 from playground.text.spec import DataSpec
 from playground.ui import cached
-from playground.ui.explore.scene import MOST_WEIGHTS, Scene
+from playground.ui.explore.scene import Scene
 from playground.ui.language import t
 
 LONGEST = 4097  # tokens of a passage
+MOST_NUMBERS = 2**27  # of the attention weights of one layer
 
 
 def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_least: int = 0) -> Any:
@@ -44,7 +45,7 @@ def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_lea
 
 def _most(model: ModelSpec) -> int:
     """Tokens of a passage for which there is memory: a context may be said to be 100 million."""
-    return LONGEST if model.is_recurrent else max(64, min(LONGEST, math.isqrt(MOST_WEIGHTS // model.n_heads)))
+    return LONGEST if model.is_recurrent else max(64, min(LONGEST, math.isqrt(MOST_NUMBERS // model.n_heads)))
 
 
 def pairs_of(scene: Scene, n: int, key: str) -> Any:

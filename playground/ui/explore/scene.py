@@ -16,7 +16,7 @@ from playground.ui.messages import plain
 
 LONGEST = 512
 """Tokens: more would not be read in a picture, and every view has to follow the typing."""
-MOST_WEIGHTS = 2**27  # of attention, of all layers and heads, that one text may have
+MOST_WEIGHTS = 2**25  # of attention, of all layers and heads, that one text may have
 
 
 @dataclass(frozen=True)
