@@ -52,7 +52,7 @@ def summaries(runs: Iterable[RunFolder]) -> list[Summary]:
     return found
 
 
-def looked_into(rows: Iterable[Summary], runs: Mapping[str, RunFolder], seconds: float = 1.0) -> list[Summary]:
+def looked_into(rows: Iterable[Summary], runs: Mapping[str, RunFolder], seconds: float = 0.3) -> list[Summary]:
     """The rows, with what is wrong inside a run's tokenizer or weights.
 
     A run is read through once, and again only when its files change. What is not reached in ``seconds`` stays as it is: the
