@@ -20,6 +20,7 @@ from playground.runs import checkpoints, naming
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.soundness import SHAPES
+from playground.runs.status import stored
 from playground.text import uploads
 from playground.text.letters import clean
 
@@ -253,7 +254,7 @@ def _settle(temporary: Path, root: Path, config: RunConfig) -> RunFolder:
     steps = arriving.checkpoints()
     state = said.get("state") if said.get("state") in ("finished", "stopped", "paused") else "paused"
     if steps:
-        arriving.update_status(state=state, step=steps[-1], steps=config.training.steps)
+        arriving.update_status(state=state, step=steps[-1], steps=config.training.steps, **_measured(said))
     else:
         write_json(temporary / "status.json", {"state": "created", "steps": config.training.steps})
     while True:
@@ -261,6 +262,15 @@ def _settle(temporary: Path, root: Path, config: RunConfig) -> RunFolder:
         if not target.exists():
             os.rename(temporary, target)
             return RunFolder(target)
+
+
+def _measured(said: dict[str, Any]) -> dict[str, float | None]:
+    """The numbers of status.json that the table of runs shows, where they can be such."""
+    try:
+        status = stored(said)
+    except ValueError:
+        return {}
+    return {name: getattr(status, name) for name in ("loss", "val_loss", "tokens_per_second")}
 
 
 def _told(about: dict[str, Any]) -> dict[str, Any]:

@@ -179,6 +179,23 @@ def test_nonsense_settings_are_refused(store, config):
     refuse(store, zipped([("tokenizer.json", "{}")]), "no run.json")
 
 
+def test_what_was_measured_comes_with_a_run(store, trained, tmp_path):
+    """The table of runs compares by these, also those that others hand in."""
+    trained.update_status(loss=2.5, val_loss=2.75, tokens_per_second=1000.5)
+    back = archive.unpack(store.export_zip(trained.id, tmp_path / "run.zip"), store.root).status()
+    assert (back.loss, back.val_loss, back.tokens_per_second) == (2.5, 2.75, 1000.5)
+    assert back.pid is None and back.host == "" and back.message == ""
+
+
+@pytest.mark.parametrize("said", ["1e400", "NaN", '"low"', "[1]", "1e20", "true"])
+def test_no_number_that_cannot_be_is_taken_for_a_loss(store, trained, tmp_path, said):
+    packed = zipfile.ZipFile(store.export_zip(trained.id, tmp_path / "run.zip"))
+    held = {name: packed.read(name) for name in packed.namelist()}
+    held[f"{trained.id}/status.json"] = f'{{"state": "finished", "val_loss": {said}, "loss": 2.5}}'.encode()
+    back = archive.unpack(zipped(held.items()), store.root).status()
+    assert back.val_loss is None and back.loss == 2.5
+
+
 def test_damaged_weights_are_refused(store, good, checkpoint_files):
     cut = checkpoint_files["model.safetensors"][:-3]
     refuse(store, zipped([good, ("checkpoint/step-00000005/model.safetensors", cut)]), "damaged")
