@@ -16,9 +16,9 @@ from playground.cli import (
     train_command,
 )
 from playground.cli.progress import in_terminal, nobody_reads
-from playground.cli.terminal import letters_only
 from playground.errors import PlaygroundError
 from playground.paths import only_for_me
+from playground.terminal import letters_only
 
 COMMANDS = (
     train_command, finetune_command, generate_command, label_command, export_command, import_command, runs_command,

@@ -274,7 +274,7 @@ def _settle(copy: Path, place: Path) -> Upload:
 def safe_name(name: str) -> str:
     """The last part of a name, without signs that a file system or a page could trip over."""
     last = re.split(r"[/\\]", clean(name))[-1]
-    last = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", last).strip(". ")
+    last = re.sub(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069<>:"|?*]', "_", last).strip(". ")
     stem, suffix = Path(last).stem[:80], Path(last).suffix[:12]
     return (stem + suffix) or "upload.txt"
 

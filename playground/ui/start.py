@@ -9,6 +9,7 @@ import streamlit as st
 
 from playground.errors import PlaygroundError
 from playground.paths import only_for_me
+from playground.terminal import log_letters
 
 torch_loaded = threading.Event()
 """Set as soon as models answer at once: torch is imported."""
@@ -26,7 +27,7 @@ def server() -> None:
     from playground.ui import made_ready, ticks, unsent
 
     only_for_me()
-
+    log_letters()
     unsent.keep()
     made_ready.keep()
     ticks.keep()

@@ -91,7 +91,7 @@ def test_a_labels_name_is_one_line_of_letters(capsys):
     import numpy as np
 
     from playground.cli import label_command
-    from playground.cli.terminal import letters_only
+    from playground.terminal import letters_only
 
     class Labeller:
         task, labels, length = "classify", [f"good{ORDERS}\n99.9%  forged", "bad"], 8
@@ -105,7 +105,7 @@ def test_a_labels_name_is_one_line_of_letters(capsys):
 
 
 def test_letters_of_all_languages_breaks_and_tabs_stay(capsys):
-    from playground.cli.terminal import letters_only
+    from playground.terminal import letters_only
 
     text = "a\tb\r\nc\fd 中文 é עברית العربية\u200f हिन्दी 🙂 ⏎\u200d"
     with letters_only():
@@ -120,3 +120,26 @@ def test_a_file_whose_name_breaks_the_line_is_not_allowed_in_silence(home, capsy
     odd.write_text("a text")
     assert main([*command, str(odd)]) == 2
     assert "line break" in capsys.readouterr().err and not RunStore().list()
+
+
+def test_the_servers_log_is_letters(monkeypatch, capsys):
+    import logging
+
+    from playground.terminal import log_letters
+
+    log = logging.getLogger("playground")
+    monkeypatch.setattr(log, "handlers", [])
+    log_letters()
+    log_letters()
+    try:
+        raise ValueError(f"x{ORDERS}")
+    except ValueError:
+        log.exception("Opening %s failed", f"y{ORDERS}")
+    said = capsys.readouterr().err
+    assert len(log.handlers) == 1 and said.count("Opening y") == 1 and "Traceback" in said and not obeyed(said)
+
+
+def test_a_file_that_is_brought_has_no_order_in_its_name():
+    from playground.text.uploads import safe_name
+
+    assert not obeyed(safe_name(f"a{ORDERS}\u2028\u2066b.txt")) and safe_name("文本 é.txt") == "文本 é.txt"

@@ -1,6 +1,7 @@
 """What may be said to a terminal: letters. A terminal obeys what else stands in names, labels and texts of strangers."""
 
 import contextlib
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,22 @@ def letters_only() -> Iterator[None]:
     """Inside, whatever is printed is letters; but for `restart_line`."""
     with contextlib.redirect_stdout(Letters(sys.stdout)), contextlib.redirect_stderr(Letters(sys.stderr)):
         yield
+
+
+class Formatter(logging.Formatter):
+    """Lines of a log as letters: what went wrong quotes files and names of strangers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return ORDERS.sub("\ufffd", super().format(record))
+
+
+def log_letters() -> None:
+    """The app's log goes to the terminal of the server, as letters."""
+    log = logging.getLogger("playground")
+    if not any(isinstance(handler.formatter, Formatter) for handler in log.handlers):
+        handler = logging.StreamHandler()
+        handler.setFormatter(Formatter())
+        log.addHandler(handler)
 
 
 def in_line(text: str) -> str:
