@@ -251,6 +251,12 @@ def prove(run: RunFolder) -> None:
 
     if wrong := problem_inside(run):
         raise PlaygroundError(*wrong)
+    for name, most in LARGEST.items():
+        if (run.path / name).exists() and (run.path / name).stat().st_size > most:
+            raise PlaygroundError(f"The file {name} is larger than that of any run.", "It may be damaged, or made to do harm.")
+    called = {checkpoints.path_of(run.path, step).name for step in checkpoints.folders(run.path)}
+    if not called.issuperset(path.name for path in checkpoints.folder_of(run.path).glob("step-*")):
+        raise PlaygroundError("A checkpoint is not called as its step is.", "Pack the run again.")
     model = run.config().model
     if not model.is_recurrent and model.n_layers * model.n_heads > MOST_HEADS:
         raise PlaygroundError(
@@ -266,6 +272,7 @@ def prove(run: RunFolder) -> None:
     _prove_answer(run)
 
 
+LARGEST = {"run.json": 2**18, "labels.json": 2**20}  # bytes of what every page reads
 MOST_HEADS = 1024  # of all layers, as many as a Llama of 8 billion parameters has
 PROBES = ("a", " ", "\n", "1", ".", "é", "中", "a b", "ab1. ")
 

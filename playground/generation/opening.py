@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 FILE = "opening.json"
 N_OPTIONS = 10
+LONGEST_OPENING = 2000  # characters; a sample from elsewhere may have a million
 
 
 def opening_text(run: RunFolder) -> str:
-    """The words that the run's own samples begin with."""
+    """The words that the run's own samples begin with, or the first of them: every page that opens on the run asks for them."""
     said = (row["prompt"] for row in reversed(run.samples()) if row.get("prompt"))
-    return next(said, "The ")
+    return next(said, "The ")[:LONGEST_OPENING]
 
 
 def expected(model: "Author", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:

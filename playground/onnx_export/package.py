@@ -13,6 +13,7 @@ from torch import nn
 from models.heads import ClassificationHead, Reader, TaggingHead
 from models.spec import ModelSpec
 from playground.atomic import disk_errors, readable_json
+from playground.generation.opening import LONGEST_OPENING
 from playground.inference.engine import ABOUT
 from playground.labelled.table import PIECES
 from playground.onnx_export import loadable
@@ -126,7 +127,7 @@ def first_words(run: RunFolder, spec: ModelSpec, labels: bool) -> str:
     """What the demo begins with: what the run's own samples began with."""
     prompts = [row["prompt"] for row in run.samples() if "prompt" in row]
     if prompts and not labels:
-        return prompts[-1]
+        return prompts[-1][:LONGEST_OPENING]
     return "The <mask> of the" if not spec.is_causal and not labels else "The "
 
 

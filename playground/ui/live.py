@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from playground.generation.opening import LONGEST_OPENING
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.samples import RunSamples
@@ -44,14 +45,14 @@ def _samples(path: str) -> RunSamples:
 
 
 def first_text(run: RunFolder) -> str:
-    """What stands in a box at first: what the run's own samples begin with."""
+    """What stands in a box at first: what the run's own samples begin with, or the beginning of that."""
     for row in reversed(samples_of(run)):
         if row.get("examples"):
-            return max((_asked(example) for example in row["examples"]), key=len)
+            return max((_asked(example) for example in row["examples"]), key=len)[:LONGEST_OPENING]
         if row.get("tokens"):
-            return "".join(row["tokens"][:40]).strip()
+            return "".join(row["tokens"][:40]).strip()[:LONGEST_OPENING]
         if row.get("prompt"):
-            return row["prompt"]
+            return row["prompt"][:LONGEST_OPENING]
     return "The "
 
 

@@ -16,12 +16,14 @@ from playground import gate
 from playground.errors import PlaygroundError
 from playground.finetune import arrival
 from playground.finetune.arrival import Arrival, bring
+from playground.generation.opening import opening_text
 from playground.inference.exports import exported, opened
 from playground.onnx_export.export import export
 from playground.runs import gallery
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.training.saving import load_model
+from playground.ui.live import first_text
 from tests.mutants import files_of
 
 PREFIX = "bible-lstm"
@@ -298,3 +300,27 @@ def test_a_model_of_more_heads_than_can_be_looked_at_is_refused(tmp_path, monkey
     monkeypatch.setattr(arrival, "MOST_HEADS", model.n_layers * model.n_heads - 1)
     with pytest.raises(PlaygroundError, match="heads, and at most"):
         arrival.prove(copy)
+
+
+def test_settings_that_every_page_would_read_for_seconds_are_refused(store, good):
+    """Each list of runs reads each run.json: one of 64 MB packs to a third of one."""
+    versions = {f"package {i}": "1.0" for i in range(20_000)}
+    refused(store, run_json(good, versions=versions), "run.json is larger")
+    refused(store, run_json(good, training={"sample_prompt": "in the beginning " * 50_000}), "run.json is larger")
+    labels = json.dumps([f"label {i} {'ä' * (i % 90)}" for i in range(40_000)]).encode()
+    refused(store, {**good, "labels.json": labels}, "labels.json is larger")
+
+
+def test_a_step_has_one_checkpoint(store, good):
+    """A second one, called with more zeros, was opened in place of the one that had been proved."""
+    name = f"{newest(good)}/model.safetensors"
+    again = {**good, name.replace("step-", "step-0000"): good[name]}
+    refused(store, again, "not called as its step is")
+
+
+def test_a_long_opening_is_cut(store, good):
+    """It is what every page that opens on the run cuts into tokens."""
+    said = json.dumps({"step": 1, "prompt": "".join(f"{i} " for i in range(100_000)), "text": "x"})
+    run = bring(zipped({**good, "samples.jsonl": said.encode() + b"\n"}), store)
+    assert opening_text(run) == "".join(f"{i} " for i in range(1000))[: len(opening_text(run))]
+    assert 1000 < len(opening_text(run)) <= 2000 and len(first_text(run)) <= 2000
