@@ -1,6 +1,7 @@
 """Where the playground keeps what a person makes, and which of the machine's files it may read: asked here, and nowhere else."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -81,6 +82,21 @@ _for_once: set[str] = set()
 def uploads() -> Path:
     """Where files that people brought are kept."""
     return home() / "uploads"
+
+
+def here(path: str) -> str:
+    """The path of an upload as this home has it now, where the home was moved or copied since; any other path as it is."""
+    parts = re.split(r"[/\\]", path)
+    if len(parts) > 3 and parts[-3] == "uploads" and re.fullmatch(r"[0-9a-f]{20}", parts[-2]) and parts[-1][:1] not in ("", "."):
+        kept = uploads() / parts[-2] / parts[-1]
+        if str(kept) != path and kept.is_file():
+            return str(kept)
+    return path
+
+
+def prepared(name: str) -> Path:
+    """Where a text is kept as it was prepared, by the name of its folder, wherever the home was then."""
+    return home() / "data" / (re.split(r"[/\\]", name.rstrip("/\\"))[-1].strip(".") or "?")
 
 
 def is_upload(path: Path | str) -> bool:

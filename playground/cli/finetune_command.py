@@ -230,7 +230,7 @@ def _tell_baseline(folder: RunFolder) -> None:
     from playground.labelled.prepare import load_labelled
 
     spec = folder.config().finetune.labelled
-    found = baseline(load_labelled(folder.about()["data_folder"]), spec)
+    found = baseline(load_labelled(folder.data_folder()), spec)
     print(f"{'TF-IDF + logistic regression, for comparison':58} {found['accuracy']:>16.1%} {found['macro_f1']:>16.1%}")
 
 

@@ -17,7 +17,7 @@ from playground.finetune import elsewhere
 from playground.inference.about import ABOUT
 from playground.onnx_export import loadable
 from playground.runs import archive
-from playground.runs.config import RunConfig
+from playground.runs.config import RunConfig, relocated
 from playground.text import uploads
 from playground.training.adapting import adapted
 
@@ -88,7 +88,7 @@ def _about(folder: Path) -> Any:
 def _read(about: Mapping[str, Any]) -> Returned:
     told, labels = about["run"], tuple(about["labels"])
     config = RunConfig.from_dict(told["config"])
-    config, tuned = archive.relocated(config, uploads.arrived), config.finetune  # an export from anybody leads to no other folder
+    config, tuned = relocated(config, uploads.arrived), config.finetune  # an export from anybody leads to no other folder
     if bool(tuned and tuned.reads_labels) != bool(labels) or about["task"] != (tuned.task if labels else ""):
         raise ValueError("the labels and the task belong to different runs")
     if len(labels) > MOST_LABELS or len(set(labels)) != len(labels) or not all(isinstance(label, str) for label in labels):

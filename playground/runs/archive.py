@@ -8,7 +8,6 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -17,7 +16,7 @@ from playground.atomic import disk_errors, is_damaged_zip, readable_json, write_
 from playground.errors import PlaygroundError
 from playground.paths import umask
 from playground.runs import checkpoints, naming
-from playground.runs.config import RunConfig
+from playground.runs.config import RunConfig, relocated
 from playground.runs.folder import RunFolder
 from playground.runs.soundness import SHAPES
 from playground.runs.status import stored
@@ -86,15 +85,6 @@ def _portable(run: RunFolder) -> dict[str, Any]:
     """What run.json says, without places of this machine."""
     config = run.config()
     return {**run.about(), **relocated(config, uploads.portable).to_dict(), "data_folder": None}
-
-
-def relocated(config: RunConfig, path: Callable[[str], str]) -> RunConfig:
-    """The config with the paths of its texts as they are on another machine."""
-    placed = lambda spec: spec.replace(path=path(spec.path)) if spec is not None and spec.path else spec
-    config = config.replace(data=placed(config.data))
-    if config.finetune is None:
-        return config
-    return config.replace(finetune=config.finetune.replace(labelled=placed(config.finetune.labelled)))
 
 
 def export_in(source: Path | str | BinaryIO) -> dict[str, Any] | None:

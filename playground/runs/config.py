@@ -1,7 +1,7 @@
 """What makes a run: the model, the text, and how it is trained. All of it fits in ``run.json``."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -226,3 +226,12 @@ class RunConfig:
 
     def replace(self, **changes: Any) -> Self:
         return replace(self, **changes)
+
+
+def relocated(config: RunConfig, path: Callable[[str], str]) -> RunConfig:
+    """The config with the paths of its texts as they are at another place."""
+    placed = lambda spec: spec.replace(path=path(spec.path)) if spec is not None and spec.path else spec
+    config = config.replace(data=placed(config.data))
+    if config.finetune is None:
+        return config
+    return config.replace(finetune=config.finetune.replace(labelled=placed(config.finetune.labelled)))

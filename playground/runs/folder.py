@@ -12,10 +12,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from playground import paths
 from playground.atomic import write_json
 from playground.errors import PlaygroundError
 from playground.runs import checkpoints, lines, locks, queue, rows
-from playground.runs.config import FORMAT, RunConfig, shown_name
+from playground.runs.config import FORMAT, RunConfig, relocated, shown_name
 from playground.runs.samples import RunSamples
 from playground.runs.status import ACTIVE, SETTLING, STORED, WRITTEN, Status, lives, signature, stored
 
@@ -77,7 +78,12 @@ class RunFolder:
         return about
 
     def config(self) -> RunConfig:
-        return RunConfig.from_dict(self.about())
+        return relocated(RunConfig.from_dict(self.about()), paths.here)
+
+    def data_folder(self) -> str | None:
+        """The folder of its text as it was prepared, in this home; None where run.json names none."""
+        named = self.about().get("data_folder")
+        return str(paths.prepared(named)) if named and isinstance(named, str) else None
 
     @property
     def name(self) -> str:

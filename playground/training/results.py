@@ -190,7 +190,7 @@ def _named_only(message: str, config: RunConfig) -> str:
 
 def _text_of(folder: RunFolder, config: RunConfig, tokenizer: Tokenizer) -> Prepared:
     """The text that a run was trained on: as it was prepared for it, or anew in its tokens."""
-    known = folder.about().get("data_folder")
+    known = folder.data_folder()
     if known and not (config.finetune and config.finetune.reads_labels):
         try:
             return load(known)

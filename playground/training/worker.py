@@ -228,7 +228,7 @@ def _load(folder: RunFolder, path: str) -> Data:
 
 def _prepared_before(folder: RunFolder) -> Data | None:
     """The tokens that the run began with: going on needs neither the person's file nor the time to read it again."""
-    path = folder.about().get("data_folder")
+    path = folder.data_folder()
     if not folder.checkpoints() or not path:
         return None
     try:

@@ -56,13 +56,11 @@ def data_folder_of(run: RunFolder) -> str:
     Raises:
         PlaygroundError: when there is none on this machine.
     """
-    about = run.about()
-    folder = about.get("data_folder")
-    if folder and isinstance(folder, str):
+    if folder := run.data_folder():
         return folder
     if not run.config().finetune.reads_labels:
         raise PlaygroundError(f"The text of {run.name} is not on this machine.", "Try the model on texts of your own.")
-    if about.get("imported"):
+    if run.about().get("imported"):
         raise PlaygroundError(
             f"The labelled text of {run.name} is not on this machine.", "Try the model on texts of your own."
         )
