@@ -50,7 +50,7 @@ class Arrival:
         name: str | None = None,
         context: int | None = None,
     ) -> None:
-        self._store = store or RunStore()
+        self._store, self._stopped = store or RunStore(), False
         _tidy(self._store.root)
         self._work = Path(tempfile.mkdtemp(dir=self._store.root, prefix=_LEFT))
         try:
@@ -81,6 +81,7 @@ class Arrival:
 
     def stop(self) -> None:
         """Ends it; nothing of it is kept."""
+        self._stopped = True
         self._opening.stop()
 
     def run(self) -> RunFolder:
@@ -97,11 +98,13 @@ class Arrival:
             made = RunFolder(self._work / "runs" / _id(found["id"]))
             if brought := found.get("export"):
                 self._opening = gate.Opening(f"{__name__}:_export", str(made.path), brought, **self._limits)
+                if self._stopped:  # while the one before it had ended already
+                    self._opening.stop()
                 with suppress(PlaygroundError):  # it can be exported again whenever somebody wants it
                     self._opening.result()
                     brought = None
-                if self._opening.stopped:
-                    self._opening.result()
+            if self._stopped:
+                raise PlaygroundError(f"Opening {self.what} was stopped.", "Nothing of it was kept.")
             return self._settle(made, bool(brought))
         finally:
             self._clear()

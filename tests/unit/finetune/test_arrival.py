@@ -324,3 +324,19 @@ def test_a_long_opening_is_cut(store, good):
     run = bring(zipped({**good, "samples.jsonl": said.encode() + b"\n"}), store)
     assert opening_text(run) == "".join(f"{i} " for i in range(1000))[: len(opening_text(run))]
     assert 1000 < len(opening_text(run)) <= 2000 and len(first_text(run)) <= 2000
+
+
+def test_stop_counts_also_between_the_two_openings(store, good, monkeypatch):
+    """The first child has ended, and the one that makes the export anew has not begun: nobody would hear of it."""
+    step = gallery.get(PREFIX).checkpoints()[-1]
+    export_too = {**good, "export/report.json": json.dumps({"step": step}).encode()}
+    coming, usual = Arrival(zipped(export_too), store), gate.Opening
+
+    def stopped_first(*args, **more):
+        coming.stop()
+        return usual(*args, **more)
+
+    monkeypatch.setattr(gate, "Opening", stopped_first)
+    with pytest.raises(PlaygroundError, match="was stopped"):
+        coming.run()
+    assert list(store.root.iterdir()) == []
