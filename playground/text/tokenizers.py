@@ -225,7 +225,7 @@ class Tokenizer:
 
         name = Path(path).name
         try:
-            with told_panics():
+            with told_panics(of_a_text=False):
                 text = Path(path).read_text(encoding="utf-8")
                 tokenizer_steps.check(json.loads(text))
                 return cls(Inner.from_str(text))
@@ -276,8 +276,11 @@ class Tokenizer:
 
 
 @contextlib.contextmanager
-def told_panics() -> Iterator[None]:
+def told_panics(of_a_text: bool = True) -> Iterator[None]:
     """What the tokenizers library panics over, in a sentence: its panics are no Exceptions, and would end more than a page.
+
+    Args:
+        of_a_text: a bare Exception too, which it raises over a letter that it does not know and has no token for.
 
     Raises:
         PlaygroundError: for a panic.
@@ -285,7 +288,7 @@ def told_panics() -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if type(error).__name__ != "PanicException":
+        if type(error).__name__ != "PanicException" and not (of_a_text and type(error) is Exception):
             raise
         raise PlaygroundError("The tokenizer fell over a text: it is damaged.", "Bring its model again.") from error
 

@@ -258,3 +258,19 @@ def test_a_panic_of_the_library_is_a_sentence(state, monkeypatch, tmp_path):
     for call in (lambda: tokenizer.encode("a"), lambda: tokenizer.encode_many(["a"])):
         with pytest.raises(PlaygroundError, match="fell over a text"):
             call()
+
+
+def test_a_letter_without_any_token_is_a_sentence(tmp_path):
+    """Of Unigram's tokenizers that know no unknown, the library raises a bare Exception at a page's first strange letter."""
+    from tokenizers import Tokenizer as Inner
+    from tokenizers import models, pre_tokenizers
+
+    inner = Inner(models.Unigram([("</s>", 0.0), ("▁", -1.0), ("a", -1.0)], unk_id=None))
+    inner.pre_tokenizer = pre_tokenizers.Metaspace()
+    inner.add_special_tokens(["</s>"])
+    (tmp_path / "tokenizer.json").write_text(foreign.adopt(inner.to_str(), [], 3, hides=False))
+    tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
+    assert tokenizer.encode("a a")
+    for call in (lambda: tokenizer.encode("a b"), lambda: tokenizer.encode_many(["a b"])):
+        with pytest.raises(PlaygroundError, match="fell over a text"):
+            call()
