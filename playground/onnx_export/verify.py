@@ -33,6 +33,11 @@ def longest(spec: ModelSpec) -> int:
 
 
 
+def first(spec: ModelSpec) -> int:
+    """The first id that is drawn: after the special tokens, where there are others."""
+    return min(4, spec.vocab_size - 1)
+
+
 @dataclass(frozen=True)
 class Check:
     """One shape that was compared.
@@ -63,7 +68,7 @@ def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
     full, padding.
     """
     spec, rng = model.spec, np.random.default_rng(0)
-    draw = lambda *shape: rng.integers(4, spec.vocab_size, shape)
+    draw = lambda *shape: rng.integers(first(spec), spec.vocab_size, shape)
     if spec.architecture == "encoder-decoder":
         yield from _pairs(model, folder, draw)
         return
@@ -201,10 +206,10 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
         engine, more = Engine(folder, batch=batch, device="cpu"), {}
         most = longest(spec)
         if spec.architecture == "encoder-decoder":
-            source = rng.integers(4, spec.vocab_size, max(1, most // batch))
+            source = rng.integers(first(spec), spec.vocab_size, max(1, most // batch))
             engine.model.source(source)
             more = {"source_ids": torch.from_numpy(source).expand(batch, -1)}
-        ids = rng.integers(4, spec.vocab_size, (batch, most))
+        ids = rng.integers(first(spec), spec.vocab_size, (batch, most))
         theirs = model(torch.from_numpy(ids), **more).logits.numpy()
         lengths = rng.integers(1, max(2, most - 4), batch)
         ours = [engine.model.read([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy()]
@@ -223,7 +228,7 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
 def check_reader(model: nn.Module, folder: Path) -> Iterator[Check]:
     """A fine-tuned reader (`models.heads.Reader`) against torch: batches of 1 to 8, lengths of 1 to the context, padding."""
     rng = np.random.default_rng(0)
-    draw = lambda *shape: rng.integers(4, model.spec.vocab_size, shape)
+    draw = lambda *shape: rng.integers(first(model.spec), model.spec.vocab_size, shape)
     yield from _read_whole(model, open_session(folder / "model.onnx", "cpu"), draw)
 
 
@@ -235,7 +240,7 @@ def check_shrunk(model: nn.Module, folder: Path, precision: str) -> Check:
         PlaygroundError: when it does not run, or gives no numbers.
     """
     spec, rng = model.spec, np.random.default_rng(3)
-    texts = rng.integers(4, spec.vocab_size, (2, max(1, longest(spec) // 2)))
+    texts = rng.integers(first(spec), spec.vocab_size, (2, max(1, longest(spec) // 2)))
     ids = torch.from_numpy(texts)
     if spec.is_causal and not isinstance(model, Reader):
         engine, more = Engine(folder, precision, batch=2, device="cpu"), {}
@@ -254,9 +259,9 @@ def check_shrunk(model: nn.Module, folder: Path, precision: str) -> Check:
 def check_greedy(model: nn.Module, folder: Path) -> int:
     """How many of the greedy tokens after a prompt are those of torch, from the first on; GREEDY when all are."""
     spec, rng = model.spec, np.random.default_rng(2)
-    prompt = rng.integers(4, spec.vocab_size, 4).tolist()
+    prompt = rng.integers(first(spec), spec.vocab_size, 4).tolist()
     n_source = min(6, spec.context_length)
-    source = rng.integers(4, spec.vocab_size, n_source).tolist() if spec.architecture == "encoder-decoder" else None
+    source = rng.integers(first(spec), spec.vocab_size, n_source).tolist() if spec.architecture == "encoder-decoder" else None
     theirs = list(decode(model, prompt, GREEDY, lambda logits: int(logits.argmax()), source_ids=source))
     ours = list(Engine(folder, device="cpu").generate(prompt, GREEDY, source_ids=source))
     return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b), GREEDY)

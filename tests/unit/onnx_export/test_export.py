@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 from safetensors.numpy import load_file
 
+from models.build import build
 from models.spec import ModelSpec
 from playground import gallery
 from playground.errors import PlaygroundError
@@ -22,6 +24,7 @@ from playground.onnx_export.export import export, exported
 from playground.onnx_export.fused import can_be_fused
 from playground.onnx_export.race import Race, same_share
 from playground.onnx_export.reading import describe
+from playground.onnx_export.transformers import state_of
 from playground.onnx_export.verify import longest
 from playground.text.tokenizers import Tokenizer
 from playground.training import worker
@@ -444,3 +447,12 @@ def test_a_cache_that_is_far_larger_than_its_model_is_not_made_at_once():
     deep = ModelSpec("decoder", 300, d_model=16, n_layers=1000, n_heads=1, d_mlp=1, context_length=8192, position="alibi")
     assert not can_be_fused(deep)
     assert can_be_fused(deep.replace(n_layers=8)) and can_be_fused(deep.replace(context_length=512))
+
+
+@pytest.mark.parametrize("architecture", ["decoder", "lstm"])
+def test_a_vocabulary_of_one_token_is_compared_too(tmp_path, architecture):
+    spec = ModelSpec(architecture, 1, d_model=32, n_layers=1, n_heads=2, context_length=8)
+    model = build(spec).eval()
+    for name, graph in exporting.graphs_of(model, state_of(model)).items():
+        onnx.save(graph, tmp_path / f"{name}.onnx")
+    assert all(check.agrees for check in verify.check_graph(model, tmp_path))
