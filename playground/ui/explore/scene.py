@@ -16,7 +16,7 @@ from playground.ui.messages import plain
 
 LONGEST = 512
 """Tokens: more would not be read in a picture, and every view has to follow the typing."""
-MOST_WEIGHTS = 2**25  # of attention, of all layers and heads, that one text may have
+MOST_WEIGHTS = 160_000_000  # of attention, of all layers and heads, that one text may have: GPT-2 has 151 million at 1,024 tokens
 
 
 @dataclass(frozen=True)
