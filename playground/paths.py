@@ -11,6 +11,7 @@ from playground.errors import PlaygroundError
 
 PRIVATE = 0o700
 GRANTED = "readable.txt"  # in the home: files that its owner named on the command line, one a line
+GUARDED = "PLAYGROUND_GUARDED"  # set in processes of the app, see `on_guard`
 READ = "PLAYGROUND_READ"  # folders that may be read besides, as in PATH; for a host with a folder of corpora
 
 
@@ -47,9 +48,12 @@ def _close(root: str) -> None:
             os.chmod(root, PRIVATE)
 
 
-def only_for_me() -> None:
-    """From here on, files and folders that this process makes are its user's alone."""
+def on_guard() -> None:
+    """This process opens runs and works for pages: it reads only what `may_read` says, as all do that it starts, and files and
+    folders that it makes are its user's alone.
+    """
     global _usual
+    os.environ[GUARDED] = "1"
     before = os.umask(0o077)
     _usual = before if _usual is None else _usual
 
@@ -109,8 +113,12 @@ def may_read(path: Path | str) -> bool:
 
     The path of a run or a link is anybody's word. Valid are, after links are followed: what is inside the home's uploads; what
     `grant` was given, as the command line does with each file that is named there; and what is inside the folders of
-    ``$PLAYGROUND_READ``.
+    ``$PLAYGROUND_READ``. A program of the owner's own, that is none of the app's processes, reads what it names.
     """
+    return GUARDED not in os.environ or _is_allowed(path)
+
+
+def _is_allowed(path: Path | str) -> bool:
     real = _real(path)
     if real is None:
         return False
@@ -139,7 +147,7 @@ def readable(path: Path | str) -> Path:
             f"The file {name} is not one that was brought to this app, so it is not read.",
             "Bring it as a file of your own; or name it on the command line once: python -m playground data allow FILE.",
         )
-    return Path(path)
+    return Path(path) if GUARDED in os.environ else Path(path).expanduser()
 
 
 def grant(path: Path | str, once: bool = False) -> Path:
@@ -159,7 +167,7 @@ def grant(path: Path | str, once: bool = False) -> Path:
     real = Path(path).expanduser().resolve()
     if once:
         _for_once.add(str(real))
-    elif not may_read(real):
+    elif not _is_allowed(real):
         if "\n" in str(real):
             raise PlaygroundError(f"The name {real.name!r} has a line break in it.", "Give the file another name.")
         write_bytes(home() / GRANTED, os.fsencode("".join(f"{each}\n" for each in [*_granted(), str(real)])))

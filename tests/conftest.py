@@ -6,6 +6,7 @@ import tempfile
 
 # Set before anything of the playground is imported: no test may touch a person's runs.
 os.environ["PLAYGROUND_HOME"] = tempfile.mkdtemp(prefix="playground-tests-")
+os.environ["PLAYGROUND_GUARDED"] = "1"  # as the app's processes are
 os.environ["PLAYGROUND_READ"] = tempfile.gettempdir()  # where tests write the texts they train on
 
 from playground.runs.submit import SETTINGS

@@ -17,7 +17,7 @@ from playground.cli import (
 )
 from playground.cli.progress import in_terminal, nobody_reads
 from playground.errors import PlaygroundError
-from playground.paths import only_for_me
+from playground.paths import on_guard
 from playground.terminal import letters_only
 
 COMMANDS = (
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     options = parser().parse_args(arguments)
-    only_for_me()
+    on_guard()
     try:
         return options.run(options) or 0
     except (PlaygroundError, SpecError) as error:

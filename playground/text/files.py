@@ -34,7 +34,7 @@ def open_file(spec: DataSpec) -> Source:
     readable(spec.path)
     provenance = _provenance(spec.path)
     spec, told = _as_chosen(spec)
-    path = Path(spec.path)
+    path = readable(spec.path)
     if not path.is_file():
         raise PlaygroundError(
             f"{path} is a folder." if path.is_dir() else f"{path} does not exist.",
@@ -110,7 +110,7 @@ def open_table(spec: DataSpec) -> Table:
         PlaygroundError: as ``open_file``.
     """
     spec, _ = _as_chosen(spec)
-    path = Path(spec.path)
+    path = readable(spec.path)
     if not path.is_file() or not path.stat().st_size:
         open_file(spec)
     wanted = (spec.source_column, spec.target_column) if spec.reads_pairs else (spec.text_column,)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from playground.atomic import disk_errors, write_json
 from playground.errors import PlaygroundError
-from playground.paths import only_for_me
+from playground.paths import on_guard
 from playground.runs import locks, process, queue, submit
 from playground.runs.folder import RunFolder
 from playground.runs.status import ACTIVE
@@ -276,7 +276,7 @@ def _say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    only_for_me()
+    on_guard()
     if not submit.SETTINGS.keys() <= os.environ.keys():  # started by hand
         os.execve(sys.executable, [sys.executable, "-m", submit.DISPATCHER, *arguments], submit.environment())
     if arguments[:1] == ["--run"]:

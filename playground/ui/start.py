@@ -8,7 +8,7 @@ from contextlib import suppress
 import streamlit as st
 
 from playground.errors import PlaygroundError
-from playground.paths import only_for_me
+from playground.paths import on_guard
 from playground.terminal import log_letters
 
 torch_loaded = threading.Event()
@@ -26,7 +26,7 @@ def server() -> None:
     from playground.runs.submit import keep_warm
     from playground.ui import made_ready, ticks, unsent
 
-    only_for_me()
+    on_guard()
     log_letters()
     unsent.keep()
     made_ready.keep()

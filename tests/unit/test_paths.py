@@ -237,6 +237,57 @@ def test_a_packed_run_tells_no_place_of_this_machine(home, brought, tmp_path):
         assert str(home) not in said and "/srv" not in said and Path(path).name in said
 
 
+# Which processes are on guard
+
+
+def test_a_program_of_the_owners_own_reads_what_it_names(home, secret, monkeypatch):
+    monkeypatch.delenv(paths.GUARDED)
+    monkeypatch.setenv("HOME", str(secret.parent))
+    monkeypatch.chdir(secret.parent)
+    for path in (str(secret), "~/id_rsa", "id_rsa"):
+        assert "".join(open_file(DataSpec("file", path=path)).documents()) == TEXT
+    grant(secret)
+    monkeypatch.setenv(paths.GUARDED, "1")
+    assert may_read(secret), "and what it grants, the app reads too"
+
+
+def test_the_command_line_is_on_guard(home):
+    asked = "import os; from playground.cli import main; main(['presets']); print(os.environ['PLAYGROUND_GUARDED'])"
+    environment = {**os.environ, "PYTHONPATH": str(Path(paths.__file__).parents[1])}
+    environment.pop(paths.GUARDED)
+    assert subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, env=environment
+    ).stdout.endswith("1\n")
+
+
+def test_the_server_is_on_guard(home, monkeypatch):
+    from playground.runs import submit
+    from playground.ui import start
+
+    monkeypatch.delenv(paths.GUARDED)
+    monkeypatch.setattr(submit, "keep_warm", lambda: None)
+    monkeypatch.setattr(start, "FIRST_PAGE", 3600.0)
+    start.server.clear()
+    start.server()
+    assert os.environ[paths.GUARDED] == "1"
+
+
+def test_who_trains_is_on_guard(home, secret):
+    from models.presets import PRESETS
+    from playground.runs.config import RunConfig
+    from playground.runs.store import RunStore
+
+    run = RunStore().create(RunConfig("mine", PRESETS["lstm-tiny"].spec, DataSpec("file", path=str(secret))))
+    environment = {**os.environ, "PYTHONPATH": str(Path(paths.__file__).parents[1])}
+    environment.pop(paths.GUARDED)
+    subprocess.run(
+        [sys.executable, "-m", "playground.training.dispatcher", "--run", str(run.path)],
+        env=environment,
+        timeout=120,
+    )
+    assert run.status().state == "failed" and "not one that was brought" in run.status().message
+
+
 # Files of the home are its owner's alone
 
 
