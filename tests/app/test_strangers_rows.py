@@ -8,13 +8,24 @@ import pytest
 from playground.runs import gallery
 from playground.runs.folder import RunFolder
 
-ROWS = [{"kind": "train", "step": "9"}, {"kind": "train", "step": 9, "loss": [1], "lr": "x"}, {"kind": "train", "step": True},
-        {"kind": "eval", "step": 9, "val_loss": "low", "probe": "abc"}, {"kind": "eval", "step": {}, "val_loss": 1},
-        {"kind": "train", "step": 10**400, "loss": 1}, {"kind": "eval", "step": 2, "val_loss": 3.0, "probe": [None, "x"]}]  # fmt: skip
-SAMPLES = [{"kind": "text", "step": 1, "prompt": 5, "text": None}, {"kind": "answers", "step": 1, "examples": [3]},
-           {"kind": "blanks", "step": 1, "tokens": 7, "blanks": [99]}, {"kind": "labels", "step": 1, "examples": {"a": 1}},
-           {"kind": "text", "step": [], "prompt": ["a"], "text": "b"}, {"examples": "abc", "step": 2},
-           {"kind": "answers", "step": 1, "examples": [{"source": {"x": 1}, "target": 1, "answer": []}]}]  # fmt: skip
+ROWS = [
+    {"kind": "train", "step": "9"},
+    {"kind": "train", "step": 9, "loss": [1], "lr": "x"},
+    {"kind": "train", "step": True},
+    {"kind": "eval", "step": 9, "val_loss": "low", "probe": "abc"},
+    {"kind": "eval", "step": {}, "val_loss": 1},
+    {"kind": "train", "step": 10**400, "loss": 1},
+    {"kind": "eval", "step": 2, "val_loss": 3.0, "probe": [None, "x"]},
+]
+SAMPLES = [
+    {"kind": "text", "step": 1, "prompt": 5, "text": None},
+    {"kind": "answers", "step": 1, "examples": [3]},
+    {"kind": "blanks", "step": 1, "tokens": 7, "blanks": [99]},
+    {"kind": "labels", "step": 1, "examples": {"a": 1}},
+    {"kind": "text", "step": [], "prompt": ["a"], "text": "b"},
+    {"examples": "abc", "step": 2},
+    {"kind": "answers", "step": 1, "examples": [{"source": {"x": 1}, "target": 1, "answer": []}]},
+]
 
 
 @pytest.fixture(params=["bible-decoder", "bible-encoder", "dates"])
@@ -23,7 +34,11 @@ def strange(request, tmp_path, monkeypatch) -> RunFolder:
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     run = RunFolder(tmp_path / "runs" / "strange")
     shutil.copytree(gallery.get(request.param).path, run.path)
-    run.append_metrics({"kind": "train", "step": 1, "loss": 2.0, "grad_norm": 1.0}, {"kind": "eval", "step": 1, "val_loss": 2.0}, *ROWS)
+    run.append_metrics(
+        {"kind": "train", "step": 1, "loss": 2.0, "grad_norm": 1.0},
+        {"kind": "eval", "step": 1, "val_loss": 2.0},
+        *ROWS,
+    )
     for sample in SAMPLES:
         run.append_sample(sample)
     return run
