@@ -22,7 +22,7 @@ def pick_runs() -> list[RunFolder]:
     """
     runs = {run.id: run for run in known_runs()}
     damaged = RunStore().damaged()
-    rows = filtered([*looked_into(summaries(runs.values()), runs), *map(summary_of_damaged, damaged)])
+    rows = filtered([*looked_at(summaries(runs.values()), runs), *map(summary_of_damaged, damaged)])
     names = {id: name_of(run) for id, run in runs.items()} | {each.run.id: each.run.title for each in damaged}
     runs |= {each.run.id: each.run for each in damaged}
     wanted = [id for id in links.several("runs") if id in runs]
@@ -40,6 +40,17 @@ def pick_runs() -> list[RunFolder]:
         chosen += table(spoilt, problems(spoilt, names), wanted, row_height=80, alt=alt, name=narrow)
     links.remember(runs=",".join(chosen))
     return [runs[id] for id in chosen]
+
+
+def looked_at(rows: list[Summary], runs: dict[str, RunFolder]) -> list[Summary]:
+    """The rows, with what a look into the runs tells: once when the page is opened or the runs change, since a row that moves to
+    the other table meanwhile would take the picked ones along.
+    """
+    state, ids = st.session_state, tuple(runs)
+    if "runs.search" not in state or state.get("runs.looked", ((),))[0] != ids:
+        state["runs.looked"] = ids, {row.id: row for row in looked_into(rows, runs) if row.problem}
+    found = state["runs.looked"][1]
+    return [found.get(row.id, row) for row in rows]
 
 
 def table(rows: list[Summary], shown: Any, wanted: list[str], row_height: int, alt: str, **more: Any) -> list[str]:

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from models.presets import PRESETS
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
+from playground.training import worker
 from playground.training.recipes import recipe
 from tests.browser.made_runs import make_run
 
@@ -130,11 +131,10 @@ def test_pairs_are_offered_to_who_reads_pairs():
 
 
 def test_a_branch_keeps_the_shape_and_names_its_parent(new_run):
-    parent = new_run(model={"vocab_size": 300})
-    header = b'{"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
-    parent.save_checkpoint(7, {"model.safetensors": len(header).to_bytes(8, "little") + header})
-    config = config_of(fill(parent=f"{parent.id}@7"))
-    assert config.parent == {"run": parent.id, "step": 7} and config.model == parent.config().model
+    parent = new_run()
+    assert worker.run(parent) == "finished"
+    config = config_of(fill(parent=f"{parent.id}@12"))
+    assert config.parent == {"run": parent.id, "step": 12} and config.model == parent.config().model
     assert config.data == parent.config().data and config.name.startswith("a small run")
 
 

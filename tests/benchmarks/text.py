@@ -1,8 +1,10 @@
 """The text that benchmarks train on: tiny Shakespeare where it is beside the project, else Python's documentation, else ours."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
+from playground.paths import READ
 from playground.text.spec import DataSpec, TokenizerSpec
 
 README = Path(__file__).parents[2] / "README.md"
@@ -12,10 +14,18 @@ SHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.t
 def characters() -> DataSpec:
     """Cut into characters, as nanoGPT's CPU recipe does."""
     if SHAKESPEARE.exists():
-        return DataSpec("file", path=str(SHAKESPEARE), tokenizer=TokenizerSpec("char"))
+        return DataSpec("file", path=_readable(SHAKESPEARE), tokenizer=TokenizerSpec("char"))
     if find_spec("pydoc_data") is None:  # a Python without its documentation
-        return DataSpec("file", path=str(README), tokenizer=TokenizerSpec("char"))
+        return DataSpec("file", path=_readable(README), tokenizer=TokenizerSpec("char"))
     return DataSpec("python-docs", tokenizer=TokenizerSpec("char"))
+
+
+def _readable(path: Path) -> str:
+    """The path of a text that the benchmarks, and all processes that they start, may read in any home."""
+    folders = os.environ.get(READ, "").split(os.pathsep)
+    if str(path.parent) not in folders:
+        os.environ[READ] = os.pathsep.join(filter(None, [*folders, str(path.parent)]))
+    return str(path)
 
 
 def title() -> str:

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -138,7 +139,8 @@ def test_the_browser_opens_where_there_is_a_screen(monkeypatch, address):
             while not opened:
                 await asyncio.sleep(0.01)
 
-    asyncio.run(asyncio.wait_for(until_opened(), 60))
+    with ThreadPoolExecutor(1) as other:  # Playwright's own loop may run in this thread
+        other.submit(lambda: asyncio.run(asyncio.wait_for(until_opened(), 60))).result()
     assert opened == ["http://localhost:8501"]
     assert {"localhost", "127.0.0.1", "::1"} <= set(told[hosts.OPTION])
 

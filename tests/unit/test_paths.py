@@ -262,10 +262,12 @@ def test_the_command_line_is_on_guard(home):
 
 def test_the_server_is_on_guard(home, monkeypatch):
     from playground.runs import submit
-    from playground.ui import start
+    from playground.ui import made_ready, start, ticks, unsent
 
     monkeypatch.delenv(paths.GUARDED)
     monkeypatch.setattr(submit, "keep_warm", lambda: None)
+    for part in (made_ready, ticks, unsent):  # they change Streamlit for good
+        monkeypatch.setattr(part, "keep", lambda: None)
     monkeypatch.setattr(start, "FIRST_PAGE", 3600.0)
     start.server.clear()
     start.server()

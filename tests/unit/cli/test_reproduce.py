@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.costs import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.cli.finetune_command import config_from as finetuned_from
@@ -20,6 +19,7 @@ from playground.runs.unread import unread
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import recipe
 from playground.training.reproduce import command_line, nearest_preset, python_code
+from tests.weights import with_weights
 
 
 def read_back(line: str) -> RunConfig:
@@ -137,14 +137,6 @@ def test_a_model_of_no_preset_is_told_by_the_nearest():
     config = RunConfig("my own", spec, DataSpec("python-docs"), TrainingSpec())
     assert nearest_preset(config) == "llama-tiny"
     assert read_back(command_line(config)).replace(preset=None) == config
-
-
-def with_weights(run) -> None:
-    """Step 7 with as many numbers as the model has, and something for a tokenizer: a run that can be begun from."""
-    n = sum(parameter_counts(run.config().model).values())
-    header = f'{{"w":{{"dtype":"U8","shape":[{n}],"data_offsets":[0,{n}]}}}}'.encode()
-    run.save_checkpoint(7, {"model.safetensors": len(header).to_bytes(8, "little") + header + bytes(n)})
-    run.tokenizer_path.write_text("{}")
 
 
 def test_a_branch_names_its_parent(new_run):
