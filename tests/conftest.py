@@ -26,6 +26,12 @@ QUICK = {"steps": 12, "batch_size": 4, "warmup_steps": 2, "eval_every": 6, "eval
          "sample_tokens": 8, "threads": 1}  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def on_guard(monkeypatch):
+    """As in the app's processes; the command line changes it for the whole process."""
+    monkeypatch.setenv("PLAYGROUND_GUARDED", "1")
+
+
 @pytest.fixture
 def new_run():
     """``new_run(model={...}, training={...}, data={...})``: a small run's folder, ready to train."""
