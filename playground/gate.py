@@ -24,8 +24,8 @@ from typing import Any, BinaryIO
 
 import psutil
 
-import playground
 from playground.errors import PlaygroundError
+from playground.paths import code_path
 
 MEMORY = 768 * 2**20  # bytes of data that a child may hold; with the libraries' code it stays below 1 GB
 SECONDS = 20.0
@@ -168,9 +168,7 @@ def in_child(target: str, *args: Any, what: str, memory: int = MEMORY, seconds: 
 
 def environment() -> dict[str, str]:
     """This environment, in which a new Python finds this very code, has one thread and sees no GPU."""
-    here = str(Path(playground.__file__).parents[1])
-    rest = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != here]
-    return {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join([here, *rest])}
+    return {**os.environ, **_QUIET, "PYTHONPATH": code_path()}
 
 
 # In the child
@@ -181,6 +179,7 @@ _NO_MEMORY = (
     "bad_alloc",
     "out of memory",
     "malloc of size",
+    "not enough memory",
 )
 
 _out: BinaryIO | None = None
@@ -197,21 +196,25 @@ def _say(**what: Any) -> None:
         _out.flush()
 
 
-def limit(memory: int, seconds: float) -> None:
-    """Limits this process, for good: its data, its time on the CPU, no core dumps. Where memory is short, it goes first."""
+def limit(memory: int, seconds: float | None, nice: int = 5, first: int = 900) -> None:
+    """Limits this process, for good: its data, its time on the CPU, no core dumps.
+
+    Args:
+        seconds: None: any time.
+        nice: how far it steps back for others.
+        first: how soon it goes where memory is short, up to 1000; the server has 0.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(nice)
     with contextlib.suppress(OSError):
-        os.nice(5)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("900")
+        Path("/proc/self/oom_score_adj").write_text(str(first))
     with contextlib.suppress(ImportError):
         import resource
 
-        cpu = math.ceil(seconds) + 1
-        for kind, most in (
-            (resource.RLIMIT_DATA, memory),
-            (resource.RLIMIT_CPU, cpu),
-            (resource.RLIMIT_CORE, 0),
-        ):
+        most_of = {resource.RLIMIT_DATA: memory, resource.RLIMIT_CORE: 0}
+        if seconds is not None:
+            most_of[resource.RLIMIT_CPU] = math.ceil(seconds) + 1
+        for kind, most in most_of.items():
             with contextlib.suppress(
                 OSError, ValueError
             ):  # macOS knows no limit of data: there the parent looks

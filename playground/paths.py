@@ -68,6 +68,13 @@ def for_others() -> Iterator[None]:
         os.umask(before)
 
 
+def code_path() -> str:
+    """``PYTHONPATH`` for a new Python, in which it finds this very code."""
+    here = str(Path(__file__).parents[1])
+    rest = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != here]
+    return os.pathsep.join([here, *rest])
+
+
 def umask() -> int:
     """What this process takes away of the permissions of what it makes."""
     now = os.umask(0o077)
@@ -88,10 +95,15 @@ def uploads() -> Path:
     return home() / "uploads"
 
 
+def is_digest(name: str) -> bool:
+    """Whether a folder of uploads can be called that: each is called by the hash of its content."""
+    return bool(re.fullmatch(r"[0-9a-f]{20}", name))
+
+
 def here(path: str) -> str:
     """The path of an upload as this home has it now, where the home was moved or copied since; any other path as it is."""
     parts = re.split(r"[/\\]", path)
-    if len(parts) > 3 and parts[-3] == "uploads" and re.fullmatch(r"[0-9a-f]{20}", parts[-2]) and parts[-1][:1] not in ("", "."):
+    if len(parts) > 3 and parts[-3] == "uploads" and is_digest(parts[-2]) and parts[-1][:1] not in ("", "."):
         kept = uploads() / parts[-2] / parts[-1]
         if str(kept) != path and kept.is_file():
             return str(kept)

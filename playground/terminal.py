@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-ORDERS = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+from playground.text.letters import TURNING
+
+ORDERS = re.compile(rf"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{TURNING}]")
 """All control characters but tab and line breaks; and those that turn the direction of a text."""
 
 

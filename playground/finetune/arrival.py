@@ -6,7 +6,6 @@ answered a token. Graphs of exports are never taken over: an export is made anew
 """
 
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -73,11 +72,6 @@ class Arrival:
     def stage(self) -> str:
         """What is being done, a sentence of the core."""
         return self._opening.stage
-
-    @property
-    def done(self) -> bool:
-        """Whether `run` gives its answer without waiting for the opening; an export may be made anew then."""
-        return self._opening.done
 
     def stop(self) -> None:
         """Ends it; nothing of it is kept."""
@@ -212,9 +206,11 @@ def _open(path: str, work: str, name: str | None, context: int | None) -> dict[s
 def _is_packed_run(path: Path) -> bool:
     import zipfile
 
+    from playground.runs.archive import holds_run
+
     try:
         with zipfile.ZipFile(path) as packed:
-            return any(re.fullmatch(r"([^/]+/)?run\.json", name) for name in packed.namelist())
+            return holds_run(packed.namelist())
     except Exception:  # what is wrong is told by who opens it
         return False
 

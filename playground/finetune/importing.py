@@ -30,7 +30,7 @@ from playground.inference.about import ABOUT
 from playground.runs import archive
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
-from playground.runs.pace import free_memory
+from playground.runs.pace import check_room
 from playground.runs.store import RunStore
 from playground.text import assembled, foreign
 from playground.text.corpora import UNKNOWN
@@ -133,8 +133,7 @@ def _wanted(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo] |
             archive.check_entry(info)
         except PlaygroundError as error:
             raise PlaygroundError(error.message, _PACK) from error
-    folders = {name.rpartition("/")[0] for info in entries if (name := info.filename).rpartition("/")[2] == "run.json"}
-    if any("/" not in folder for folder in folders):
+    if archive.holds_run(info.filename for info in entries):
         return None
     places = [info.filename.removesuffix(CONFIG) for info in entries if f"/{info.filename}".endswith(f"/{CONFIG}")]
     if not places:
@@ -170,7 +169,7 @@ def _import(folder: Path, store: RunStore, name: str | None, called: str, contex
     config = _config(folder)
     known = returned(folder, config, context)
     found = found_by(known, config) if known else elsewhere.found_in(config, context)
-    _check_memory(found.spec)
+    check_room(sum(parameter_counts(found.spec).values()))
     tokenizer = _tokenizer(folder, config, found.spec, found.family)
     _check_room(found.spec, tokenizer)
     with ExitStack() as opened:
@@ -214,17 +213,6 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 _DAMAGED = "Download or copy it again."
-
-
-def _check_memory(spec: ModelSpec) -> None:
-    """The weights are held twice for a moment, here and whenever the run is opened."""
-    count, free = sum(parameter_counts(spec).values()), free_memory()
-    if 2 * 4 * count > free:
-        raise PlaygroundError(
-            f"This model has {count:,} parameters; opening it takes {8 * count / 2**30:.1f} GiB of memory, "
-            f"and {free / 2**30:.1f} GiB are free.",
-            "Choose a smaller one, or close other programs.",
-        )
 
 
 def _check_room(spec: ModelSpec, tokenizer: Tokenizer) -> None:

@@ -8,6 +8,7 @@ import stat
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -164,6 +165,11 @@ def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
     if total > limit or total > max(2**22, _RATIO * packed.fp.seek(0, os.SEEK_END)):  # entries may overlap
         raise _refused(f"it unpacks to {total / 2**30:.2f} GiB")
     return files
+
+
+def holds_run(names: Iterable[str]) -> bool:
+    """Whether a zip file with these names is a packed run: its run.json lies at the top, or in a folder there."""
+    return any(name.rpartition("/")[2] == "run.json" and name.count("/") < 2 for name in names)
 
 
 def check_entry(info: zipfile.ZipInfo) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 from models.spec import ModelSpec, SpecError
 from playground.errors import plain
 from playground.runs.finetuning import FineTuneSpec, known_fields
-from playground.text.letters import clean
+from playground.text.letters import TURNING, clean
 from playground.text.spec import DataSpec
 
 OBJECTIVES = {
@@ -26,7 +26,7 @@ WHOLE = (
     "steps", "batch_size", "accumulate", "warmup_steps", "eval_every", "eval_batches", "early_stop", "sample_every",
     "sample_tokens", "threads", "seed",
 )  # fmt: skip
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")  # also what turns the direction of a text
+_UNSEEN = re.compile(rf"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029{TURNING}]+")
 NUMBERS = {
     "steps": (1, 10_000_000),
     "batch_size": (1, 1_000_000),
@@ -230,8 +230,10 @@ class RunConfig:
 
 def relocated(config: RunConfig, path: Callable[[str], str]) -> RunConfig:
     """The config with the paths of its texts as they are at another place."""
-    placed = lambda spec: spec.replace(path=path(spec.path)) if spec is not None and spec.path else spec
-    config = config.replace(data=placed(config.data))
-    if config.finetune is None:
-        return config
-    return config.replace(finetune=config.finetune.replace(labelled=placed(config.finetune.labelled)))
+    changes = {}
+    if config.data.path and (there := path(config.data.path)) != config.data.path:
+        changes["data"] = config.data.replace(path=there)
+    labelled = config.finetune.labelled if config.finetune else None
+    if labelled and labelled.path and (there := path(labelled.path)) != labelled.path:
+        changes["finetune"] = config.finetune.replace(labelled=labelled.replace(path=there))
+    return config.replace(**changes) if changes else config

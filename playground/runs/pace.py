@@ -64,6 +64,21 @@ def expected(spec: ModelSpec, training: TrainingSpec, paces: list[Pace]) -> tupl
     return tokens * work / (nearest.work * nearest.tokens_per_second), nearest
 
 
+def check_room(parameters: int) -> None:
+    """Weights are held twice for a moment whenever a model is opened: as they are read, and in the model.
+
+    Raises:
+        PlaygroundError: when memory has no room for so many, in float32.
+    """
+    free = free_memory()
+    if 2 * 4 * parameters > free:
+        raise PlaygroundError(
+            f"This model has {parameters:,} parameters; opening it takes {8 * parameters / 2**30:.1f} GiB of memory, "
+            f"and {free / 2**30:.1f} GiB are free.",
+            "Choose a smaller one, or close other programs.",
+        )
+
+
 def free_memory() -> int:
     """Bytes that programs can still have on this machine."""
     return psutil.virtual_memory().available

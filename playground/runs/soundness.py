@@ -34,9 +34,11 @@ def problem(run: RunFolder) -> Problem | None:
 
 def problem_inside(run: RunFolder) -> Problem | None:
     """As `problem`, and what only reading all of it tells: the tokenizer, and the newest weights against their checksum."""
-    newest = run.latest_checkpoint() if problem(run) is None else None
+    if wrong := problem(run):
+        return wrong
+    newest = run.latest_checkpoint()
     stamps = [_stamp(newest / name) for name in (WEIGHTS, checkpoints.SUMS)] if newest else []
-    return problem(run) or _read_through(str(run.path), (_stamp(run.tokenizer_path), *stamps))
+    return _read_through(str(run.path), (_stamp(run.tokenizer_path), *stamps))
 
 
 def first_sound(runs: Iterable[RunFolder]) -> RunFolder | None:

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 import playground
+from playground.paths import code_path
 from playground.runs import locks, process, queue
 from playground.runs.folder import RunFolder
 
@@ -131,9 +132,7 @@ def launch() -> None:
 
 def environment() -> dict[str, str]:
     """This environment, in which a new Python finds this very code and torch is fit for forks."""
-    here = str(Path(playground.__file__).parents[1])
-    rest = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != here]
-    return {**SETTINGS, **os.environ, "PYTHONPATH": os.pathsep.join([here, *rest])}
+    return {**SETTINGS, **os.environ, "PYTHONPATH": code_path()}
 
 
 def retire() -> None:

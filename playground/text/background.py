@@ -6,14 +6,12 @@ a fraction, and at the end the folder or what went wrong.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import psutil
 
@@ -119,7 +117,8 @@ def main() -> None:
     from models.spec import SpecError
     from playground.text.prepare import prepare
 
-    _limit()
+    memory = max(LEAST_MEMORY, int(SHARE * psutil.virtual_memory().available))
+    gate.limit(memory, None, nice=10, first=800)  # where memory is short, this process ends, and not the server
 
     def say(**what: object) -> None:
         print(json.dumps(what, ensure_ascii=False), flush=True)
@@ -145,19 +144,6 @@ def main() -> None:
 
 def not_enough_memory() -> PlaygroundError:
     return PlaygroundError("There is not enough memory to prepare this text.", "Read less of it.")
-
-
-def _limit() -> None:
-    """Where memory is short, this process ends, and not the server: it has a part of what is free, and goes first."""
-    if hasattr(os, "nice"):
-        os.nice(10)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("800")
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        most = max(LEAST_MEMORY, int(SHARE * psutil.virtual_memory().available))
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 if __name__ == "__main__":

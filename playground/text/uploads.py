@@ -22,7 +22,7 @@ from playground.errors import PlaygroundError
 from playground.text import conll, looked
 from playground.text.documents import DOCUMENTS, NOT_READ, Reading, check
 from playground.text.encodings import decoded, detect, notes_on
-from playground.text.tokenizers import clean
+from playground.text.letters import TURNING, clean
 
 PART = 1 << 20  # bytes copied at once
 TEXTS = (".txt", ".text", ".md")
@@ -105,7 +105,7 @@ def arrived(path: str) -> str:
 
 
 def _is_digest(parts: list[str]) -> bool:
-    return len(parts) > 1 and bool(re.fullmatch(r"[0-9a-f]{20}", parts[-2])) and parts[-1] not in ("", ".", "..")
+    return len(parts) > 1 and paths.is_digest(parts[-2]) and parts[-1] not in ("", ".", "..")
 
 
 def folder() -> Path:
@@ -274,7 +274,7 @@ def _settle(copy: Path, place: Path) -> Upload:
 def safe_name(name: str) -> str:
     """The last part of a name, without signs that a file system or a page could trip over."""
     last = re.split(r"[/\\]", clean(name))[-1]
-    last = re.sub(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069<>:"|?*]', "_", last).strip(". ")
+    last = re.sub(rf'[\x00-\x1f\x7f-\x9f\u2028\u2029{TURNING}<>:"|?*]', "_", last).strip(". ")
     stem, suffix = Path(last).stem[:80], Path(last).suffix[:12]
     return (stem + suffix) or "upload.txt"
 

@@ -19,7 +19,7 @@ from playground.errors import PlaygroundError
 from playground.runs import checkpoints
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
-from playground.runs.pace import free_memory
+from playground.runs.pace import check_room
 from playground.runs.store import RunStore
 from playground.training.adapting import adapted
 from playground.training.device import Device
@@ -149,7 +149,7 @@ def load_model(folder: RunFolder, step: int | None = None, device: Device | None
         PlaygroundError: when there is no such checkpoint, or it is damaged.
     """
     path, config = _checkpoint(folder, step), folder.config()
-    check_room(config, path / MODEL)
+    check_weights(config, path / MODEL)
     checkpoints.check_sums(path, MODEL)
     n_labels = len(labels_of(folder)) if config.finetune and config.finetune.reads_labels else 0
     with torch.device("cpu"):
@@ -167,7 +167,7 @@ def load_model(folder: RunFolder, step: int | None = None, device: Device | None
     return (model.to(device.torch) if device else model).eval()
 
 
-def check_room(config: RunConfig, weights: Path) -> None:
+def check_weights(config: RunConfig, weights: Path) -> None:
     """Before anything of a model is built: its weights are there, as many as its settings ask for, and memory has room for
     them twice (as they are read, and in the model).
 
@@ -180,12 +180,7 @@ def check_room(config: RunConfig, weights: Path) -> None:
             f"The weights in {weights.parent.name} do not belong to this model: it has {count:,} parameters.",
             "Choose another checkpoint, or train the run again.",
         )
-    if 2 * 4 * header.numbers > free_memory():
-        raise PlaygroundError(
-            f"This model has {header.numbers:,} parameters; opening it takes {8 * header.numbers / 2**30:.1f} GiB of memory, "
-            f"and {free_memory() / 2**30:.1f} GiB are free.",
-            "Choose a smaller one, or close other programs.",
-        )
+    check_room(header.numbers)
 
 
 def labels_of(folder: RunFolder) -> list[str]:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from models.spec import SpecError
+from playground import gate
 from playground.atomic import is_full_disk, write_json
 from playground.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet, load_labelled, prepare_labelled
@@ -70,7 +71,7 @@ def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) 
     except MemoryError:
         return _fail(folder, told, *OUT_OF_MEMORY)
     except Exception as error:
-        if _is_out_of_memory(error):
+        if gate.is_memory(error):
             return _fail(folder, told, *OUT_OF_MEMORY)
         if is_full_disk(error):
             return _fail(folder, told, *FULL_DISK)
@@ -93,11 +94,6 @@ FULL_DISK = (
     "The disk is full, so the training ended.",
     "Free some space (old runs can be deleted), then resume it; what was saved before is whole.",
 )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
 
 
 def _fail(folder: RunFolder, told: Listener, message: str, hint: str) -> str:

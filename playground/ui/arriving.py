@@ -5,10 +5,10 @@ from typing import Any
 import streamlit as st
 
 from playground.runs.folder import RunFolder
+from playground.ui.brought import take
 from playground.ui.jobs import Job
 from playground.ui.language import t
 from playground.ui.messages import fragment, show
-from playground.ui.text_choice import let_go
 
 
 class Loading(Job):
@@ -38,17 +38,7 @@ def uploader(key: str, label: str) -> None:
     turn = state.setdefault(f"{key}.turn", 0)
     brought = st.file_uploader(label, type=["zip"], key=f"{key}.zip.{turn}", disabled=f"{key}.job" in state)
     if brought is not None and f"{key}.job" not in state:
-        state.pop(f"{key}.error", None)
-        from playground.errors import PlaygroundError
-
-        try:
-            state[f"{key}.job"] = Loading(brought)
-        except PlaygroundError as error:
-            state[f"{key}.error"] = error
-        finally:
-            let_go(brought)
-        state[f"{key}.turn"] += 1
-        st.rerun()
+        take(key, brought, lambda: state.update({f"{key}.job": Loading(brought)}))
     if f"{key}.job" in state:
         fragment(_wait, run_every=0.3, key=f"{key}.wait")(key)
     if error := state.get(f"{key}.error"):

@@ -16,6 +16,7 @@ from playground.ui.components.curves import Series
 from playground.ui.language import t
 
 LIVE = ("queued", "preparing", "running")
+MOST_COMPARED = 8  # runs that can be told apart beside each other
 SECONDS = {"waiting": 0.2, "live": 0.35, "resting": 3.0}
 """Between two looks at a run: before its first point, while it is trained, when only others may start it again."""
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from models.spec import SpecError
 from playground.errors import PlaygroundError
+from playground.text.letters import TURNING
 from playground.ui import links
 from playground.ui.language import t, told
 
@@ -79,8 +80,7 @@ def empty(title: str, what_next: str, page_link: str | None = None, label: str |
             links.link(page_link, label or title, icon=":material/arrow_forward:")
 
 
-TURNED = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-"""Orders to write from right to left: they would turn what stands behind the text too."""
+TURNED = re.compile(f"[{TURNING}]")
 CONTROLS = {code: "\ufffd" for code in [*range(0x20), *range(0x7F, 0xA0)] if code != 9}
 READ_LATER = re.compile(r"(?<=:)(?=[/\w+-])|(?<=www)(?=\.)|(?<=@)(?=[\w-])", re.I)  # https://, :material/, www., a@b.c
 ARROWS = re.compile(r"(?<!\S)(?:<->|->|<-|--|>=|<=|~=)(?!\S)")
@@ -96,7 +96,7 @@ def plain(text: str) -> str:
     """
     lines = text.splitlines() or [""]
     text = lines[0] if len(lines) == 1 else " ".join(filter(None, map(str.strip, lines)))
-    text = text.translate(TURNED).translate(CONTROLS)
+    text = TURNED.sub("", text).translate(CONTROLS)
     text = READ_LATER.sub(JOINER, ARROWS.sub(lambda arrow: arrow[0][0] + JOINER + arrow[0][1:], text))
     text = re.sub(r"^[ \t]+", lambda spaces: "\u00a0" * len(spaces[0]), text)  # else the lines of a program
     text = re.sub(r"([\\`*_{}\[\]()#+\-!|<>$~:&])", r"\\\1", text)

@@ -13,20 +13,20 @@ from playground.ui import cached, links
 from playground.ui.choose import name_of
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.language import t
-from playground.ui.live import colours_for, curves_of, series
+from playground.ui.live import MOST_COMPARED, colours_for, curves_of, series
 from playground.ui.messages import fragment, plain, show, shown_errors
 
 VIEWS = ("curves", "settings", "prompt", "recipe")
 TOKENS = 80
-MOST = 8  # runs that are compared
 STANDS_OUT = "font-weight: 600; background-color: rgba(213, 94, 0, .16)"
 
 
 def compare(runs: list[RunFolder]) -> None:
     """One of four views on the runs picked, as many as can be told apart; the address says which."""
-    if len(runs) > MOST:
-        st.caption(t("The first {most} of the {n:,} runs that you picked: more cannot be told apart.", most=MOST, n=len(runs)))
-        runs = runs[:MOST]
+    if (n := len(runs)) > MOST_COMPARED:
+        told = t("The first {most} of the {n:,} runs that you picked: more cannot be told apart.", most=MOST_COMPARED, n=n)
+        st.caption(told)
+        runs = runs[:MOST_COMPARED]
     titles = {
         "curves": t("Curves"), "settings": t("Differences") if len(runs) > 1 else t("Settings"),
         "prompt": t("Same prompt"), "recipe": t("Make it again"),

@@ -101,7 +101,7 @@ def frame(rows: list[Summary], names: dict[str, str]) -> Any:
         {
             "name": [names[row.id] for row in rows],
             "state": [state_name(row.state) for row in rows],
-            "kind": [t(TITLES.get(row.architecture, "")) for row in rows],
+            "kind": [t(TITLES[row.architecture]) for row in rows],
             "text": [row.text for row in rows],
             "parameters": pd.array([row.parameters for row in rows], dtype="Int64"),
             "done": [_done(row) for row in rows],

@@ -19,6 +19,7 @@ from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 from playground.text.tables import usual_pair
 from playground.ui import links, own_text, text_links
 from playground.ui.amounts import bytes_of
+from playground.ui.brought import take
 from playground.ui.columns import offered, tell_of_more
 from playground.ui.controls import control
 from playground.ui.encoding_choice import choose_encoding, key_of
@@ -233,7 +234,7 @@ def _file() -> str | None:
     """The uploader, and the files that were brought before."""
     state = st.session_state
     own_text.take_up()
-    turn = state.setdefault("data.turn", 0)
+    turn = state.setdefault("data.upload.turn", 0)
     brought = st.file_uploader(
         t("Bring a file"),
         key=f"data.upload.{turn}",
@@ -243,7 +244,7 @@ def _file() -> str | None:
         ),
     )
     if brought is not None:
-        _keep(brought)
+        take("data.upload", brought, lambda: _keep(brought))
     if error := state.get("data.upload.error"):
         show(error)
     kept = {str(upload.path): upload for upload in uploads.uploads()}
@@ -269,32 +270,12 @@ def _file() -> str | None:
 
 
 def _keep(brought: Any) -> None:
-    """Copies the upload to disk, then empties the uploader, so that the server's memory lets go of it."""
-    state = st.session_state
-    state["data.upload.error"] = None
-    try:
-        upload = uploads.keep(brought, brought.name)
-    except PlaygroundError as error:
-        state["data.upload.error"] = error
-    else:
-        state["data.file"] = str(upload.path)
-        state["data.upload.notes"] = {str(upload.path): upload.notes}
-        state["data.limit"] = "all"
-        state["data.sized"] = None
-    finally:
-        let_go(brought)
-    state["data.turn"] += 1
-    st.rerun()
-
-
-def let_go(brought: Any) -> None:
-    """Frees the server's copy of an upload, which would otherwise stay in its memory as long as the session."""
-    from streamlit.runtime.scriptrunner import get_script_run_ctx
-
-    context = get_script_run_ctx()
-    if context is not None:
-        context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=brought.file_id)
-    brought.close()
+    """Copies the upload to disk, and chooses it."""
+    state, upload = st.session_state, uploads.keep(brought, brought.name)
+    state["data.file"] = str(upload.path)
+    state["data.upload.notes"] = {str(upload.path): upload.notes}
+    state["data.limit"] = "all"
+    state["data.sized"] = None
 
 
 def _columns(path: str, encoding: str | None) -> dict[str, str]:

@@ -18,13 +18,21 @@ from playground.ui.components.curves import curves, run_panels
 from playground.ui.components.moments import moments
 from playground.ui.controls import control
 from playground.ui.language import t, told
-from playground.ui.live import SECONDS, colours_for, curves_of, pace, samples_of, series, state_text
+from playground.ui.live import (
+    MOST_COMPARED,
+    SECONDS,
+    colours_for,
+    curves_of,
+    pace,
+    samples_of,
+    series,
+    state_text,
+)
 from playground.ui.messages import fragment, plain, shown_errors
 from playground.ui.select import select_several
 from playground.ui.steer import race, steering
 
 BADGES = {"running": "green", "preparing": "blue", "queued": "blue", "failed": "red", "interrupted": "orange"}
-MOST_COMPARED = 8
 
 STYLE = """<style>
 .st-key-train-heading h1 { font-size: 1.9rem; padding: 0; overflow-wrap: anywhere; }

@@ -9,12 +9,12 @@ from playground.errors import PlaygroundError
 from playground.text import uploads
 from playground.ui import arriving, links
 from playground.ui.amounts import bytes_of
+from playground.ui.brought import take
 from playground.ui.choose import name_of
 from playground.ui.language import t
 from playground.ui.messages import plain, show
 from playground.ui.select import keep as stay
 from playground.ui.select import select
-from playground.ui.text_choice import let_go
 
 
 def bring_file(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str | None:
@@ -31,7 +31,7 @@ def bring_file(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str 
         t("Bring a file"), key=f"{key}.upload.{turn}", type=[kind.lstrip(".") for kind in (*kinds, *also)]
     )
     if brought is not None:
-        keep(key, brought)
+        take(key, brought, lambda: keep(key, brought))
     if error := state.get(f"{key}.error"):
         show(error)
     offered = lambda path: path.suffix.lower() in kinds or (
@@ -60,17 +60,8 @@ def holds_labels(path: str) -> bool:
 
 
 def keep(key: str, brought: Any) -> None:
-    """Copies the upload to disk, then empties the uploader."""
-    state = st.session_state
-    state[f"{key}.error"] = None
-    try:
-        state[f"{key}.file"] = str(uploads.keep(brought, brought.name).path)
-    except PlaygroundError as error:
-        state[f"{key}.error"] = error
-    finally:
-        let_go(brought)
-    state[f"{key}.turn"] += 1
-    st.rerun()
+    """Copies the upload to disk, and chooses it."""
+    st.session_state[f"{key}.file"] = str(uploads.keep(brought, brought.name).path)
 
 
 def bring_model() -> None:
