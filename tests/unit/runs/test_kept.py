@@ -1,12 +1,13 @@
 """A few of many: bounded, even, and with both ends."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from playground.runs.kept import Kept
 
 
 @given(st.integers(0, 3000), st.integers(2, 60))
+@example(65, 2)
 def test_the_first_and_the_last_are_kept_and_others_evenly(n, limit):
     kept, together = Kept(limit), Kept(limit, shape=lambda item: -item)
     for i in range(n):
@@ -20,7 +21,8 @@ def test_the_first_and_the_last_are_kept_and_others_evenly(n, limit):
         assert items == list(range(n))
     else:
         gaps = {after - before for before, after in zip(items, items[1:-1])}
-        assert items[0] == 0 and items[-1] == n - 1 and len(gaps) == 1 and len(items) > limit // 2
+        assert items[0] == 0 and items[-1] == n - 1 and len(items) > limit // 2
+        assert len(gaps) == (len(items) > 2), "even; where the first and the last alone are kept there is none between"
 
 
 @given(st.lists(st.integers(1, 100), max_size=300))
