@@ -49,6 +49,7 @@ test: $(VENV)/.ready-test lint
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.ready-test

@@ -27,9 +27,17 @@ _LAZY = {
 }
 
 __all__ = [
-    "PRESETS", "Flops", "Memory", "ModelSpec", "Preset", "SpecError", "flops_per_token", "memory",
-    "parameter_counts", *_LAZY,
-]  # fmt: skip
+    "PRESETS",
+    "Flops",
+    "Memory",
+    "ModelSpec",
+    "Preset",
+    "SpecError",
+    "flops_per_token",
+    "memory",
+    "parameter_counts",
+    *_LAZY,
+]
 
 
 class _Package(ModuleType):

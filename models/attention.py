@@ -104,9 +104,7 @@ class SelfAttention(nn.Module):
                 "output".
         """
         batch, length, _ = x.shape
-        qkv = (
-            self.qkv(x).view(batch, length, -1, self.head_dim).transpose(1, 2)
-        )  # [batch, h + 2·h_kv, length, d]
+        qkv = self.qkv(x).view(batch, length, -1, self.head_dim).transpose(1, 2)  # [batch, h + 2·h_kv, length, d]
         qk, v = qkv.split([self.heads + self.kv_heads, self.kv_heads], dim=1)
         if self.qk_norm:  # queries and keys are treated alike, so they go together
             qk = F.rms_norm(qk, (self.head_dim,))
@@ -138,9 +136,7 @@ class CrossAttention(nn.Module):
         k, v = self.kv(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2).chunk(2, dim=1)
         return (F.rms_norm(k, (self.head_dim,)) if self.qk_norm else k), v
 
-    def forward(
-        self, x: Tensor, keys_values: tuple[Tensor, Tensor], view: View, tap: Tap | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], view: View, tap: Tap | None = None) -> Tensor:
         """``[batch, length, d_model]`` in and out; the tap sees the same names as in `SelfAttention`."""
         q = self.q(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [batch, h, length, d]
         if self.qk_norm:

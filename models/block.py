@@ -72,9 +72,7 @@ class Block(nn.Module):
             tap: sees the sublayers' names, and "output", the residual stream after the layer.
         """
         norm = self.attention_norm
-        update = self.attention(
-            x if self.post else norm(x), view, turns, cache, start, scoped(tap, "attention.")
-        )
+        update = self.attention(x if self.post else norm(x), view, turns, cache, start, scoped(tap, "attention."))
         x = self._add(x, update, norm)
         if self.cross is not None:
             norm = self.cross_norm

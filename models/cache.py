@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-FIRST_ROOM = 1024  # tokens that a cache has room for before a text asks for more; a context may be said to be 100 million
+FIRST_ROOM = (
+    1024  # tokens that a cache has room for before a text asks for more; a context may be said to be 100 million
+)
 
 
 class LayerCache:

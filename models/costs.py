@@ -40,8 +40,7 @@ def _transformer_counts(spec: ModelSpec, norm: int) -> dict[str, int]:
         "attention": stacks * layers * attention,
         "cross attention": layers * attention if two_sided else 0,
         "mlp": stacks * layers * mlp,
-        "norms": (2 * stacks + two_sided) * layers * norm
-        + (stacks * norm if spec.norm_position == "pre" else 0),
+        "norms": (2 * stacks + two_sided) * layers * norm + (stacks * norm if spec.norm_position == "pre" else 0),
     }
 
 
@@ -82,9 +81,7 @@ def memory(spec: ModelSpec, batch_size: int, optimizer: str = "adamw", dtype_byt
     state = 4 * slots[optimizer]
     activations = batch_size * spec.context_length * activation_values(spec) * dtype_bytes
     cache = _state_values(spec) * batch_size * dtype_bytes
-    return Memory(
-        weights, weights, state, activations, 2 * weights + state + activations, weights + cache, cache
-    )
+    return Memory(weights, weights, state, activations, 2 * weights + state + activations, weights + cache, cache)
 
 
 def _block_matrices(spec: ModelSpec) -> int:
@@ -106,9 +103,7 @@ def activation_values(spec: ModelSpec) -> int:
     What torch's recurrent kernels keep is measured.
     """
     d, v, dropping = spec.d_model, spec.vocab_size, spec.dropout > 0
-    ends = (
-        (2 + dropping) * d + 2 * v + (v if spec.logit_softcap else 0) + (4 * d if spec.head_transform else 0)
-    )
+    ends = (2 + dropping) * d + 2 * v + (v if spec.logit_softcap else 0) + (4 * d if spec.head_transform else 0)
     if spec.is_recurrent:
         return ends + spec.n_layers * ({"rnn": 1, "lstm": 16, "gru": 7}[spec.architecture] + dropping) * d
     kv = spec.kv_heads * spec.head_dim
@@ -126,11 +121,7 @@ def activation_values(spec: ModelSpec) -> int:
 def _state_values(spec: ModelSpec) -> int:
     """Values that a text's state holds at full context."""
     if spec.is_recurrent:
-        return (
-            0
-            if spec.bidirectional
-            else spec.n_layers * spec.d_model * (2 if spec.architecture == "lstm" else 1)
-        )
+        return 0 if spec.bidirectional else spec.n_layers * spec.d_model * (2 if spec.architecture == "lstm" else 1)
     if spec.architecture == "encoder":
         return 0
     sides = 2 if spec.architecture == "encoder-decoder" else 1  # its own keys and values, and the source's

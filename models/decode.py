@@ -48,9 +48,7 @@ def decode(
     return _stream(window, max_new_tokens, choose, stop_ids)
 
 
-def _stream(
-    window: "_Window", max_new_tokens: int, choose: Choose, stop_ids: Collection[int]
-) -> Iterator[int]:
+def _stream(window: "_Window", max_new_tokens: int, choose: Choose, stop_ids: Collection[int]) -> Iterator[int]:
     with _evaluating(window.model):
         for _ in range(max_new_tokens):
             token = choose(window.logits())

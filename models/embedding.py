@@ -42,9 +42,7 @@ class Embedding(nn.Module):
                     f"This model has learned {self.context_length} positions, not {places.reach}.",
                     "Shorten the text, or train with a longer context or with positions that are computed.",
                 )
-            x = x + (
-                places.rows_of(self.positions.weight) if places.ids is None else self.positions(places.ids)
-            )
+            x = x + (places.rows_of(self.positions.weight) if places.ids is None else self.positions(places.ids))
         elif self.waves is not None:
             x = x * self.scale + self.waves(places)
         if self.norm is not None:

@@ -29,9 +29,7 @@ class LanguageModelHead(nn.Module):
         self.activation = ACTIVATIONS[spec.head_activation]
         self.norm = norm(spec) if spec.head_transform else None
         self.bias = nn.Parameter(torch.zeros(spec.vocab_size)) if spec.head_transform else None
-        self.weight = (
-            None if spec.tie_embeddings else nn.Parameter(torch.zeros(spec.vocab_size, spec.d_model))
-        )
+        self.weight = None if spec.tie_embeddings else nn.Parameter(torch.zeros(spec.vocab_size, spec.d_model))
 
     def forward(self, hidden: Tensor, token_table: Tensor) -> Tensor:
         """Logits ``[..., vocabulary]`` of ``[..., d_model]``; the table ``[vocabulary, d_model]`` if tied."""
@@ -70,9 +68,7 @@ class ClassificationHead(nn.Module):
         if self.pooling == "mean":
             share = mask / mask.sum(1, keepdim=True).clamp(min=1)  # [batch, length]
             return (share.to(hidden.dtype).unsqueeze(1) @ hidden).squeeze(1)
-        order = (
-            mask if self.pooling == "first" else mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)
-        )
+        order = mask if self.pooling == "first" else mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)
         rows = torch.arange(len(hidden), device=hidden.device)
         return hidden[rows, order.int().argmax(dim=1)]
 

@@ -65,9 +65,7 @@ class LoRALinear(nn.Linear):
         weight = self.weight.detach().clone()
         for (start, end), index, b in self._maps():
             weight[start:end] += (self.alpha / self.rank) * (b @ self.lora_a[index : index + self.rank])
-        plain = nn.Linear(
-            self.in_features, self.out_features, self.bias is not None, weight.device, weight.dtype
-        )
+        plain = nn.Linear(self.in_features, self.out_features, self.bias is not None, weight.device, weight.dtype)
         plain.weight.copy_(weight)
         if self.bias is not None:
             plain.bias.copy_(self.bias)
@@ -150,8 +148,4 @@ def is_adapter(name: str) -> bool:
 
 def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
     """The adapters alone, by name: all that has to be kept beside the model they adapt."""
-    return {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in model.state_dict().items()
-        if is_adapter(name)
-    }
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items() if is_adapter(name)}

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-FIRST = 8192  # places of a table that is made before a text asks for more; a context may be said to be 100 million tokens
+FIRST = (
+    8192  # places of a table that is made before a text asks for more; a context may be said to be 100 million tokens
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,7 @@ def sinusoidal(length: int, d_model: int, device: torch.device | None = None) ->
         The table ``[length, d_model]``.
     """
     frequencies = 10000.0 ** (-torch.arange(0, d_model, 2, device=device, dtype=torch.float64) / d_model)
-    angles = (
-        torch.arange(length, device=device, dtype=torch.float64)[:, None] * frequencies
-    )  # [length, ⌈d/2⌉]
+    angles = torch.arange(length, device=device, dtype=torch.float64)[:, None] * frequencies  # [length, ⌈d/2⌉]
     table = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)  # [length, 2⌈d/2⌉]
     return table[:, :d_model].float()
 
@@ -83,9 +83,7 @@ class Rotary(nn.Module):
     def _tables(self, length: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
         channels = torch.arange(0, self.head_dim, 2, device=device, dtype=torch.float32)
         frequencies = 1.0 / self.theta ** (channels / self.head_dim)
-        angles = (
-            torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequencies
-        )  # [length, d/2]
+        angles = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequencies  # [length, d/2]
         return angles.cos().repeat(1, 2), torch.cat([-angles.sin(), angles.sin()], dim=-1)
 
     def forward(self, places: Places) -> tuple[Tensor, Tensor]:

@@ -45,23 +45,32 @@ _FAMILIES = {
         "Llama",
         "RMSNorm, rotary positions, SwiGLU, no biases; loads as LlamaForCausalLM (Touvron et al. 2023).",
         {
-            "architecture": "decoder", "norm": "rmsnorm", "position": "rotary", "mlp": "swiglu",
-            "bias": False, "tie_embeddings": False,
+            "architecture": "decoder",
+            "norm": "rmsnorm",
+            "position": "rotary",
+            "mlp": "swiglu",
+            "bias": False,
+            "tie_embeddings": False,
         },
     ),
     "bert": (
         "BERT",
         "Post-norm encoder that fills in masked words; loads as BertForMaskedLM (Devlin et al. 2019).",
         {
-            "architecture": "encoder", "norm_position": "post", "norm_eps": 1e-12,
-            "embedding_norm": True, "head_transform": True,
+            "architecture": "encoder",
+            "norm_position": "post",
+            "norm_eps": 1e-12,
+            "embedding_norm": True,
+            "head_transform": True,
         },
     ),
     "seq2seq": (
         "Encoder–decoder",
         "The first transformer, for pairs of texts: post-norm, sinusoidal, ReLU (Vaswani et al. 2017).",
         {
-            "architecture": "encoder-decoder", "norm_position": "post", "position": "sinusoidal",
+            "architecture": "encoder-decoder",
+            "norm_position": "post",
+            "position": "sinusoidal",
             "mlp": "relu",
         },
     ),
@@ -70,11 +79,18 @@ _FAMILIES = {
         "What trains fastest at this size: RMSNorm, rotary, QK-norm, squared ReLU, zero-initialised outputs, "
         "softcapped logits.",
         {
-            "architecture": "decoder", "norm": "rmsnorm", "position": "rotary", "qk_norm": True,
-            "mlp": "relu2", "zero_init": True, "logit_softcap": 15.0, "tie_embeddings": False, "bias": False,
+            "architecture": "decoder",
+            "norm": "rmsnorm",
+            "position": "rotary",
+            "qk_norm": True,
+            "mlp": "relu2",
+            "zero_init": True,
+            "logit_softcap": 15.0,
+            "tie_embeddings": False,
+            "bias": False,
         },
     ),
-}  # fmt: skip
+}
 
 
 def _preset(family: str, size: str) -> Preset:
@@ -85,6 +101,4 @@ def _preset(family: str, size: str) -> Preset:
     return Preset(f"{family}-{size}", f"{title}, {size}", summary, ModelSpec(**shape, **choices))
 
 
-PRESETS: dict[str, Preset] = {
-    f"{family}-{size}": _preset(family, size) for family in _FAMILIES for size in _SIZES
-}
+PRESETS: dict[str, Preset] = {f"{family}-{size}": _preset(family, size) for family in _FAMILIES for size in _SIZES}

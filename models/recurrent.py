@@ -80,9 +80,7 @@ class Recurrent(nn.Module):
             rows: flat indices into batch·length: only these get logits.
         """
         if state is not None and self.spec.bidirectional:
-            raise SpecError(
-                "A bidirectional model reads its whole text at once; it cannot go on from a state."
-            )
+            raise SpecError("A bidirectional model reads its whole text at once; it cannot go on from a state.")
         order, lengths = None, None
         if attention_mask is not None:  # real tokens first, whichever side the padding is on
             order = (~attention_mask.bool()).int().argsort(dim=1, stable=True)
@@ -91,9 +89,7 @@ class Recurrent(nn.Module):
         x = self.embedding(input_ids)
         if tap is not None:
             x = tap("embeddings", x)
-        hidden, after = (
-            self._fused(x, lengths, state) if tap is None else self._traced(x, lengths, state, tap)
-        )
+        hidden, after = self._fused(x, lengths, state) if tap is None else self._traced(x, lengths, state, tap)
         if order is not None:
             hidden = torch.zeros_like(hidden).scatter(1, order.unsqueeze(-1).expand_as(hidden), hidden)
         if self.spec.dropout:
@@ -102,9 +98,7 @@ class Recurrent(nn.Module):
             hidden = tap("final", hidden)
         return Output(self.read(hidden, rows), None if state is None else after, hidden)
 
-    def _fused(
-        self, x: Tensor, lengths: Tensor | None, state: RecurrentState | None
-    ) -> tuple[Tensor, RecurrentState]:
+    def _fused(self, x: Tensor, lengths: Tensor | None, state: RecurrentState | None) -> tuple[Tensor, RecurrentState]:
         before = None
         if state is not None:
             before = state.hidden if state.cell is None else (state.hidden, state.cell)

@@ -17,22 +17,44 @@ NORM_POSITIONS = ("pre", "post")
 POSITIONS = ("sinusoidal", "learned", "rotary", "alibi", "none")
 
 _CHOICES = {
-    "architecture": ARCHITECTURES, "nonlinearity": NONLINEARITIES, "mlp": MLPS, "norm": NORMS,
-    "norm_position": NORM_POSITIONS, "position": POSITIONS, "head_activation": HEAD_ACTIVATIONS,
-}  # fmt: skip
+    "architecture": ARCHITECTURES,
+    "nonlinearity": NONLINEARITIES,
+    "mlp": MLPS,
+    "norm": NORMS,
+    "norm_position": NORM_POSITIONS,
+    "position": POSITIONS,
+    "head_activation": HEAD_ACTIVATIONS,
+}
 _COUNTS = {
-    "d_model": "channels", "n_layers": "layers", "context_length": "tokens of context", "n_heads": "heads",
-    "n_kv_heads": "key-value heads", "d_mlp": "MLP channels", "memory_span": "tokens of memory span",
-}  # fmt: skip
+    "d_model": "channels",
+    "n_layers": "layers",
+    "context_length": "tokens of context",
+    "n_heads": "heads",
+    "n_kv_heads": "key-value heads",
+    "d_mlp": "MLP channels",
+    "memory_span": "tokens of memory span",
+}
 _MOST = {
-    "vocab_size": 10_000_000, "d_model": 1_000_000, "n_layers": 1_000, "context_length": 100_000_000, "n_heads": 100_000,
-    "n_kv_heads": 100_000, "d_mlp": 10_000_000, "memory_span": 100_000_000,
-}  # fmt: skip
+    "vocab_size": 10_000_000,
+    "d_model": 1_000_000,
+    "n_layers": 1_000,
+    "context_length": 100_000_000,
+    "n_heads": 100_000,
+    "n_kv_heads": 100_000,
+    "d_mlp": 10_000_000,
+    "memory_span": 100_000_000,
+}
 MOST_PARAMETERS = 10**11  # more than any card holds; a size that multiplies to more is a slip, or made to do harm
 _OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap", "init_std", "memory_span")
 _FLAGS = (
-    "tie_embeddings", "bidirectional", "bias", "qk_norm", "zero_init", "embedding_norm", "head_transform",
-)  # fmt: skip
+    "tie_embeddings",
+    "bidirectional",
+    "bias",
+    "qk_norm",
+    "zero_init",
+    "embedding_norm",
+    "head_transform",
+)
 
 
 class SpecError(ValueError):
@@ -85,7 +107,9 @@ class ModelSpec:
     zero_init: bool = False  #           residual output projections and an untied head start at zero
     embedding_norm: bool = False  #      BERT: a norm after the embeddings
     head_transform: bool = False  #      BERT: dense, GELU, norm before the output matrix, which gets a bias
-    head_activation: str = "gelu"  #     gelu | gelu_tanh | relu: what bends in it, as a BERT with another hidden_act has
+    head_activation: str = (
+        "gelu"  #     gelu | gelu_tanh | relu: what bends in it, as a BERT with another hidden_act has
+    )
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -100,9 +124,7 @@ class ModelSpec:
     @property
     def is_causal(self) -> bool:
         """Whether a position sees only what came before it, so that the model can continue text."""
-        return self.architecture in ("decoder", "encoder-decoder") or (
-            self.is_recurrent and not self.bidirectional
-        )
+        return self.architecture in ("decoder", "encoder-decoder") or (self.is_recurrent and not self.bidirectional)
 
     @property
     def head_dim(self) -> int:
@@ -164,9 +186,7 @@ def _check_types(spec: ModelSpec) -> None:
             raise SpecError(f"{name} is either true or false, not {getattr(spec, name)!r}.")
     for name in ("vocab_size", *_COUNTS):
         value = getattr(spec, name)
-        if not (value is None and name in _OPTIONAL) and (
-            not isinstance(value, int) or isinstance(value, bool)
-        ):
+        if not (value is None and name in _OPTIONAL) and (not isinstance(value, int) or isinstance(value, bool)):
             raise SpecError(f"{name} is a whole number, not {value!r}.")
     for name in ("dropout", "norm_eps", "rope_theta", "logit_softcap", "init_std", "memory_span"):
         value = getattr(spec, name)
@@ -177,9 +197,7 @@ def _check_types(spec: ModelSpec) -> None:
 
 def _check_ranges(spec: ModelSpec) -> None:
     if spec.vocab_size < 0:
-        raise SpecError(
-            f"A vocabulary cannot have {spec.vocab_size} tokens.", "0 means: take it from the tokenizer."
-        )
+        raise SpecError(f"A vocabulary cannot have {spec.vocab_size} tokens.", "0 means: take it from the tokenizer.")
     for name, words in _COUNTS.items():
         value = getattr(spec, name)
         if value is not None and value < 1:
@@ -210,9 +228,7 @@ def _check_structure(spec: ModelSpec) -> None:
     if spec.is_recurrent:
         if spec.bidirectional and spec.d_model % 2:
             nearest = nearest_multiple(spec.d_model, 2)
-            raise SpecError(
-                f"{spec.d_model} channels do not divide into two reading directions; try {nearest}."
-            )
+            raise SpecError(f"{spec.d_model} channels do not divide into two reading directions; try {nearest}.")
         return
     if spec.bidirectional:
         raise SpecError(
@@ -226,9 +242,7 @@ def _check_structure(spec: ModelSpec) -> None:
     if spec.n_heads % spec.kv_heads:
         shares = [n for n in range(1, spec.n_heads + 1) if spec.n_heads % n == 0]
         nearest = min(shares, key=lambda n: abs(n - spec.kv_heads))
-        raise SpecError(
-            f"{spec.n_heads} heads cannot share {spec.kv_heads} key-value heads evenly; try {nearest}."
-        )
+        raise SpecError(f"{spec.n_heads} heads cannot share {spec.kv_heads} key-value heads evenly; try {nearest}.")
     if spec.position == "rotary" and spec.head_dim % 2:
         nearest = nearest_multiple(spec.d_model, 2 * spec.n_heads)
         raise SpecError(

@@ -14,9 +14,7 @@ from torch import Tensor
 
 from models.output import Tap
 
-Weights = list[
-    Tensor | None
-]  # weight_ih [gates·h, input], weight_hh [gates·h, h], bias_ih, bias_hh [gates·h]
+Weights = list[Tensor | None]  # weight_ih [gates·h, input], weight_hh [gates·h, h], bias_ih, bias_hh [gates·h]
 Held = dict[str, tuple[Tensor, Tensor]]  # name -> (where changed, the new values), [batch, length, h] both
 
 NAMES = {
@@ -83,9 +81,7 @@ def _run(
             changed, new = held[name]
             return torch.where(changed[:, t], new[:, t], value)
 
-        recurrent = (
-            hidden @ weight_hh.T if bias_hh is None else hidden @ weight_hh.T + bias_hh
-        )  # [batch, gates·h]
+        recurrent = hidden @ weight_hh.T if bias_hh is None else hidden @ weight_hh.T + bias_hh  # [batch, gates·h]
         seen = _STEPS[kind](inputs[:, t], recurrent, hidden, cell, hold)
         if alive is not None:
             going = alive[:, t, None]
@@ -116,9 +112,13 @@ def _lstm_step(inputs, recurrent, hidden, cell, hold) -> dict[str, Tensor]:
     cell = hold("cell", f * cell + i * g)
     hidden = hold("hidden", o * cell.tanh())
     return {
-        "gates.input": i, "gates.forget": f, "gates.cell": g, "gates.output": o, "cell": cell,
+        "gates.input": i,
+        "gates.forget": f,
+        "gates.cell": g,
+        "gates.output": o,
+        "cell": cell,
         "hidden": hidden,
-    }  # fmt: skip
+    }
 
 
 def _gru_step(inputs, recurrent, hidden, cell, hold) -> dict[str, Tensor]:

@@ -95,9 +95,7 @@ class Transformer(Stack):
             tap: see `models.output.Tap`.
             rows: flat indices into batch·length: only these get logits.
         """
-        places, real, key_places = situate(
-            input_ids, attention_mask, position_ids, state, self.spec.context_length
-        )
+        places, real, key_places = situate(input_ids, attention_mask, position_ids, state, self.spec.context_length)
         x = self.embedding(input_ids, places)
         if tap is not None:
             x = tap("embeddings", x)
@@ -173,9 +171,7 @@ class EncoderDecoder(nn.Module):
         """
         crossed, source_mask = self._source(source_ids, source_mask, memory, state, tap)
         tap = scoped(tap, "decoder.")
-        places, real, key_places = situate(
-            input_ids, attention_mask, position_ids, state, self.spec.context_length
-        )
+        places, real, key_places = situate(input_ids, attention_mask, position_ids, state, self.spec.context_length)
         x = self.embedding(input_ids, places)
         if tap is not None:
             x = tap("embeddings", x)
@@ -197,9 +193,7 @@ class EncoderDecoder(nn.Module):
             return state.crossed, state.source_real
         if memory is None:
             if source_ids is None:
-                raise SpecError(
-                    "This model answers a source text; give it one.", "Pass source_ids or memory."
-                )
+                raise SpecError("This model answers a source text; give it one.", "Pass source_ids or memory.")
             memory = self.encode(source_ids, source_mask, tap)
         crossed = [layer.cross.keys_values(memory) for layer in self.decoder.layers]
         if state is not None:

@@ -47,7 +47,15 @@ def is_damaged_zip(error: Exception) -> bool:
     """Whether an error says that an archive is not whole: zipfile, the disk and each way of packing have their own."""
     if isinstance(error, OSError):
         return error.errno in (None, errno.EINVAL)
-    kinds = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeDecodeError, NotImplementedError, RuntimeError)
+    kinds = (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        UnicodeDecodeError,
+        NotImplementedError,
+        RuntimeError,
+    )
     return isinstance(error, kinds)
 
 

@@ -33,9 +33,15 @@ _LOOK = 0.1  # seconds between two looks at a child
 _LONGEST_LINE = 1 << 20
 _HINT = "It may be damaged, or made to do harm. Get it again from where it comes from."
 _QUIET = {
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
-    "RAYON_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONIOENCODING": "utf-8", "ARROW_DEFAULT_MEMORY_POOL": "system",
-}  # fmt: skip
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "RAYON_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "PYTHONIOENCODING": "utf-8",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
 """One thread, and no GPU: a stranger's file has no business there."""
 
 log = logging.getLogger("playground")
@@ -59,9 +65,7 @@ class Opening:
         most_memory: bytes that it was seen to hold at most (resident).
     """
 
-    def __init__(
-        self, target: str, *args: Any, what: str, memory: int = MEMORY, seconds: float = SECONDS
-    ) -> None:
+    def __init__(self, target: str, *args: Any, what: str, memory: int = MEMORY, seconds: float = SECONDS) -> None:
         self.what, self.memory, self.seconds = what, memory, seconds
         self.stage, self.stopped, self.most_memory = "", False, 0
         self.error: PlaygroundError | None = None
@@ -69,9 +73,14 @@ class Opening:
         self._too_much = ""
         self._ended = threading.Event()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "playground.gate"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, env=environment(), cwd="/", start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "playground.gate"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            cwd="/",
+            start_new_session=True,
+        )
         order = {"target": target, "args": args, "memory": memory, "seconds": seconds}
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(order).encode())
@@ -138,23 +147,17 @@ class Opening:
             return PlaygroundError(str(self._last["message"]), str(self._last.get("hint", "")))
         if "bug" in self._last:
             log.error("Opening %s failed:\n%s", self.what, self._last["bug"])
-            return PlaygroundError(
-                f"{self.what} cannot be opened: what is in it does not fit together.", _HINT
-            )
+            return PlaygroundError(f"{self.what} cannot be opened: what is in it does not fit together.", _HINT)
         signal = -(self._process.returncode or 0)
         if self._too_much == "time" or signal == 24:  # SIGXCPU
-            return PlaygroundError(
-                f"Opening {self.what} takes longer than {self.seconds:,.0f} seconds.", _HINT
-            )
+            return PlaygroundError(f"Opening {self.what} takes longer than {self.seconds:,.0f} seconds.", _HINT)
         if (
             self._too_much == "memory" or "memory" in self._last or signal in (6, 9)
         ):  # Rust and C++ abort where none is left
             return PlaygroundError(
                 f"Opening {self.what} takes more than {self.memory / 2**30:.1f} GiB of memory.", _HINT
             )
-        return PlaygroundError(
-            f"{self.what} cannot be opened: the program that reads it fell over it.", _HINT
-        )
+        return PlaygroundError(f"{self.what} cannot be opened: the program that reads it fell over it.", _HINT)
 
 
 def in_child(target: str, *args: Any, what: str, memory: int = MEMORY, seconds: float = SECONDS) -> Any:
@@ -215,9 +218,7 @@ def limit(memory: int, seconds: float | None, nice: int = 5, first: int = 900) -
         if seconds is not None:
             most_of[resource.RLIMIT_CPU] = math.ceil(seconds) + 1
         for kind, most in most_of.items():
-            with contextlib.suppress(
-                OSError, ValueError
-            ):  # macOS knows no limit of data: there the parent looks
+            with contextlib.suppress(OSError, ValueError):  # macOS knows no limit of data: there the parent looks
                 resource.setrlimit(kind, (most, most))
 
 

@@ -22,9 +22,7 @@ def home() -> Path:
         PlaygroundError: when the folder cannot be made.
     """
     try:
-        root = (
-            Path(os.environ.get("PLAYGROUND_HOME") or Path.home() / ".lm-playground").expanduser().absolute()
-        )
+        root = Path(os.environ.get("PLAYGROUND_HOME") or Path.home() / ".lm-playground").expanduser().absolute()
     except RuntimeError as error:  # no HOME, and a user without one
         raise PlaygroundError(
             "Your home folder is not known here.", "Set PLAYGROUND_HOME to a folder you may write to."

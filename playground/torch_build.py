@@ -62,7 +62,10 @@ def choose(asked: str, platform: str = sys.platform, find: Callable[[], str] = d
         return build, f"the {name} build, as asked for (TORCH={asked})"
     found = find()
     if found:
-        return "pypi", f"the CUDA build (several GB), because there is an NVIDIA driver: {found}. TORCH=cpu takes the small one"
+        return (
+            "pypi",
+            f"the CUDA build (several GB), because there is an NVIDIA driver: {found}. TORCH=cpu takes the small one",
+        )
     return "cpu", "the CPU build (200 MB), because there is no NVIDIA driver. TORCH=cuda takes the other one"
 
 
@@ -80,7 +83,9 @@ def installed(path: Sequence[str] | None = None, platform: str = sys.platform) -
         return ""
     if platform == "darwin":
         return "pypi"  # there is no other
-    has_cuda = any(each.startswith(CUDA_PACKAGES) for each in found.requires or ())  # PyPI also has builds without, for ARM
+    has_cuda = any(
+        each.startswith(CUDA_PACKAGES) for each in found.requires or ()
+    )  # PyPI also has builds without, for ARM
     return "pypi" if has_cuda and "+cpu" not in found.version else "cpu"
 
 
@@ -127,8 +132,16 @@ def _pinned() -> str:
 
 
 def _pip(*arguments: str, quiet: bool = False) -> bool:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-               "--constraint", str(ROOT / "constraints.txt")]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--constraint",
+        str(ROOT / "constraints.txt"),
+    ]
     return subprocess.run([*command, *arguments], stderr=subprocess.DEVNULL if quiet else None).returncode == 0
 
 

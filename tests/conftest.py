@@ -22,8 +22,16 @@ from playground.runs.store import RunStore  # noqa: E402
 from playground.text.spec import DataSpec, TokenizerSpec  # noqa: E402
 
 SMALL = {"d_model": 32, "n_layers": 1, "n_heads": 2, "context_length": 16}
-QUICK = {"steps": 12, "batch_size": 4, "warmup_steps": 2, "eval_every": 6, "eval_batches": 2, "sample_every": 6,
-         "sample_tokens": 8, "threads": 1}  # fmt: skip
+QUICK = {
+    "steps": 12,
+    "batch_size": 4,
+    "warmup_steps": 2,
+    "eval_every": 6,
+    "eval_batches": 2,
+    "sample_every": 6,
+    "sample_tokens": 8,
+    "threads": 1,
+}
 
 
 @pytest.fixture(autouse=True)

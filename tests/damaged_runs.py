@@ -19,9 +19,10 @@ WEIGHTS = f"{CHECKPOINT}/model.safetensors"
 SUMS = f"{CHECKPOINT}/sha256.json"
 LONG = 10**400
 TUNED = {
-    "task": "classify", "method": "all",
+    "task": "classify",
+    "method": "all",
     "labelled": {"dataset": "file", "path": "kinds.csv", "text_column": "text", "label_column": "kind"},
-}  # fmt: skip
+}
 
 Damage = Callable[[Path], None]
 
@@ -47,7 +48,9 @@ def ids() -> list[str]:
 
 def _like_shipped(path: Path) -> None:
     """A copy of a run that was trained; of its large files, links."""
-    shutil.copytree(gallery.get("bible-lstm").path, path, copy_function=os.link if _same_disk(path.parent) else shutil.copyfile)
+    shutil.copytree(
+        gallery.get("bible-lstm").path, path, copy_function=os.link if _same_disk(path.parent) else shutil.copyfile
+    )
 
 
 def _same_disk(path: Path) -> bool:
@@ -61,7 +64,9 @@ def put(path: Path, data: bytes | str | Any) -> None:
     """Another file in the place of one (never into it: others may be links to the same)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    path.write_bytes(data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else json.dumps(data).encode())
+    path.write_bytes(
+        data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else json.dumps(data).encode()
+    )
 
 
 def changed(run: Path, file: str = "run.json", **values: Any) -> None:
@@ -89,7 +94,9 @@ def said(**values: Any) -> Damage:
 
 def written(before: str, after: str) -> Damage:
     """Other words in run.json: what Python would not write as JSON."""
-    return lambda run: put(run / "run.json", json.dumps(json.loads((run / "run.json").read_text())).replace(before, after))
+    return lambda run: put(
+        run / "run.json", json.dumps(json.loads((run / "run.json").read_text())).replace(before, after)
+    )
 
 
 def zeros(name: str) -> Damage:
@@ -299,7 +306,9 @@ SPOILT: dict[str, Damage] = {
 PARTLY: dict[str, Damage] = {
     "status-zeros": zeros("status.json"),
     "status-a-list": file("status.json", "[]"),
-    "status-wrong-types": file("status.json", {"state": "finished", "step": "many", "loss": [], "note": 3, "message": {}}),
+    "status-wrong-types": file(
+        "status.json", {"state": "finished", "step": "many", "loss": [], "note": 3, "message": {}}
+    ),
     "status-unknown": file("status.json", {"state": "melted"}),
     "status-a-folder": a_folder("status.json"),
     "weights-renamed": in_header(lambda header: header.update(other=header.pop(next(iter(header))))),
@@ -319,7 +328,9 @@ PARTLY: dict[str, Damage] = {
     "parent-damaged": tuned_from("run-zeros"),
     "export-wrong-types": exported({"step": [], "checks": 3, "sizes": "large", "worst": None}),
     "export-no-graphs": exported(REPORT, model__onnx=b"no graph", playground__json="{}"),
-    "export-lies": exported(REPORT, model__onnx=b"", playground__json={"vocab_size": -1, "layers": LONG, "objective": 5}),
+    "export-lies": exported(
+        REPORT, model__onnx=b"", playground__json={"vocab_size": -1, "layers": LONG, "objective": 5}
+    ),
     "export-a-file": lambda run: put(run / "export", b"a file"),
     "name-of-markup": said(name="<img src=x onerror=alert(1)> ![a](http://b.c/d.png) **bold** $x$ :material/home:"),
     "name-very-long": said(name="name " * 2000),

@@ -17,11 +17,49 @@ from typing import Any
 from hypothesis import strategies as st
 
 HOSTILE: list[Any] = [
-    None, True, False, -1, 0, 1, 2**31, 2**63, 10**400, -(10**400), 0.5, 1e308, float("nan"), float("inf"), "", " ", "x" * 10_000,
-    "decoder", "lstm", "clm", "mlm", "file", "hf:nobody/nothing", "../../../etc/passwd", "/etc/passwd", "~root/x", "\0", "\u202e",
-    "\ud800", "{{ABOUT}}", "{question}", "<script>alert(1)</script>", "![](http://a.example/x.png)", "a\nb", [], {}, [[]], [1, 2],
-    ["a"] * 1000, {"a": {"b": {}}}, {"run": "latest", "step": 0}, {"run": "../..", "step": -1},
-]  # fmt: skip
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    2**31,
+    2**63,
+    10**400,
+    -(10**400),
+    0.5,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    " ",
+    "x" * 10_000,
+    "decoder",
+    "lstm",
+    "clm",
+    "mlm",
+    "file",
+    "hf:nobody/nothing",
+    "../../../etc/passwd",
+    "/etc/passwd",
+    "~root/x",
+    "\0",
+    "\u202e",
+    "\ud800",
+    "{{ABOUT}}",
+    "{question}",
+    "<script>alert(1)</script>",
+    "![](http://a.example/x.png)",
+    "a\nb",
+    [],
+    {},
+    [[]],
+    [1, 2],
+    ["a"] * 1000,
+    {"a": {"b": {}}},
+    {"run": "latest", "step": 0},
+    {"run": "../..", "step": -1},
+]
 """What a value of a JSON file is replaced by."""
 
 Files = dict[str, bytes]
@@ -59,11 +97,16 @@ HOWS = (
 )
 mutations = st.lists(
     st.builds(
-        Mutation, st.integers(0, 50), st.sampled_from(HOWS), st.floats(0, 1, exclude_max=True), st.integers(0, len(HOSTILE) - 1),
+        Mutation,
+        st.integers(0, 50),
+        st.sampled_from(HOWS),
+        st.floats(0, 1, exclude_max=True),
+        st.integers(0, len(HOSTILE) - 1),
         st.integers(1, 64),
     ),
-    min_size=1, max_size=3,
-)  # fmt: skip
+    min_size=1,
+    max_size=3,
+)
 NAMES = (
     "../evil.json",
     "/etc/evil.json",
@@ -178,9 +221,7 @@ def _replaced(value: Any, change: Mutation) -> Any:
 
 
 def _parts(value: Any, depth: int = 0):
-    entries = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in list(entries)[:200]:
         yield value, key, depth
         if depth < 4:
@@ -195,9 +236,12 @@ class Doorkeeper:
 
         here = str(Path(__file__).parents[1])
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             env={**gate.environment(), "PLAYGROUND_HOME": str(home), "PYTHONPATH": here},
-        )  # fmt: skip
+        )
 
     def opened(self, path: Path, work: Path) -> dict[str, Any]:
         """As `called`, of a file that is opened as one from elsewhere."""

@@ -22,7 +22,9 @@ def add(commands) -> None:
     parser.add_argument("rows", nargs="*", help="which benchmarks (default: all but gpu), or gpu alone")
     gpu = parser.add_argument_group("bench gpu")
     gpu.add_argument("--parts", help="which of tests,training,start,decoding,proof,resume (default: all)")
-    gpu.add_argument("--budget", type=float, default=BUDGET, metavar="SECONDS", help="for all together (default: %(default)s)")
+    gpu.add_argument(
+        "--budget", type=float, default=BUDGET, metavar="SECONDS", help="for all together (default: %(default)s)"
+    )
     gpu.add_argument("--json", type=Path, metavar="FILE", help="keep every row here as soon as it is there")
     gpu.add_argument("--rehearse", action="store_true", help="every part on the CPU, tiny: shows that all of it runs")
     parser.set_defaults(run=run)
@@ -32,14 +34,14 @@ def run(options: argparse.Namespace) -> int:
     root = Path(__file__).parents[2]
     sys.path.insert(0, str(root))
     if not (root / "tests" / "benchmarks").is_dir() or importlib.util.find_spec("tests.benchmarks.table") is None:
-        raise PlaygroundError(
-            "The benchmarks are not here.", "Run this in a checkout of the project (make bench)."
-        )
+        raise PlaygroundError("The benchmarks are not here.", "Run this in a checkout of the project (make bench).")
     os.environ.pop(GUARDED, None)  # the owner's own programs: they read texts that they make
     if "gpu" in options.rows:
         return _gpu(options)
     if options.parts is not None or options.json or options.rehearse or options.budget != BUDGET:
-        raise PlaygroundError("--parts, --budget, --json and --rehearse belong to one benchmark.", "Write: bench gpu ...")
+        raise PlaygroundError(
+            "--parts, --budget, --json and --rehearse belong to one benchmark.", "Write: bench gpu ..."
+        )
     from tests.benchmarks.table import main
 
     return main(options.rows)

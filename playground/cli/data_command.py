@@ -14,13 +14,13 @@ def add(commands) -> None:
     data = commands.add_parser("data", help="list the corpora and tasks that need no internet")
     data.set_defaults(run=list_data)
     actions = data.add_subparsers(metavar="ACTION")
-    allow = actions.add_parser("allow", help="let runs of your home read a file of this machine, also one that came with a run")
+    allow = actions.add_parser(
+        "allow", help="let runs of your home read a file of this machine, also one that came with a run"
+    )
     allow.add_argument("path", metavar="FILE")
     allow.set_defaults(run=allow_file)
     presets = commands.add_parser("presets", help="list the model presets with their sizes")
-    presets.add_argument(
-        "--vocab-size", type=int, default=1024, help="tokens in the vocabulary (default 1024)"
-    )
+    presets.add_argument("--vocab-size", type=int, default=1024, help="tokens in the vocabulary (default 1024)")
     presets.set_defaults(run=list_presets)
 
 

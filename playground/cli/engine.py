@@ -13,11 +13,17 @@ LONGEST = 80  # characters of a reason
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--with", dest="engine", choices=("auto", "onnx", "torch"), default="auto",
+        "--with",
+        dest="engine",
+        choices=("auto", "onnx", "torch"),
+        default="auto",
         help="what runs the model: its export (onnx) or PyTorch (torch); auto takes the export where this step has one",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs; auto takes a GPU where it finds one"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where it runs; auto takes a GPU where it finds one",
     )
 
 
@@ -42,7 +48,9 @@ def engine_of(run: RunFolder, step: int | None, options: argparse.Namespace) -> 
             raise PlaygroundError(f"{run.name} has no checkpoint yet.", "Let it train for a few seconds first.")
         run.checkpoint(step)  # says which there are: what is not there cannot be exported either
         command = f"python -m playground export {run.id}" + (f" --step {step}" if steps and step != steps[-1] else "")
-        there = "has no export" if made is None else f"is exported at step {made.report.get('step')}, not at step {step}"
+        there = (
+            "has no export" if made is None else f"is exported at step {made.report.get('step')}, not at step {step}"
+        )
         raise PlaygroundError(f"{run.name} {there}.", f"Make one: {command}")
     if not is_of_step:
         return None
@@ -58,4 +66,6 @@ def engine_of(run: RunFolder, step: int | None, options: argparse.Namespace) -> 
 def ran_by(model: Any) -> str:
     """What ran, such as "ONNX Runtime (CUDA, fp16, CUDA graph)"; on CUDA also why a step was not replayed as a graph."""
     why = getattr(model, "uncaptured", "") if getattr(model, "provider", "") == "CUDA" else ""
-    return model.ran_by + (f"; no CUDA graph: {why if len(why) <= LONGEST else why[: LONGEST - 1] + '…'}" if why else "")
+    return model.ran_by + (
+        f"; no CUDA graph: {why if len(why) <= LONGEST else why[: LONGEST - 1] + '…'}" if why else ""
+    )

@@ -12,9 +12,7 @@ from playground.terminal import restart_line
 
 
 def add(commands) -> None:
-    parser = commands.add_parser(
-        "export", help="write a run as ONNX, prove it, and pack it for other software"
-    )
+    parser = commands.add_parser("export", help="write a run as ONNX, prove it, and pack it for other software")
     parser.add_argument("target", metavar="RUN", help="its id, the beginning of it, its name, or latest")
     parser.add_argument("--step", type=int, help="which checkpoint (default: the latest)")
     parser.add_argument("--to", metavar="FOLDER", help="where (default: the run's own folder)")
@@ -36,23 +34,24 @@ def run(options: argparse.Namespace) -> int:
 
     folder = RunStore().get(options.target)
     if options.attentions and folder.config().model.is_recurrent:
-        raise PlaygroundError(f"{folder.name} has no attention whose weights could be given out.", "Leave out --attentions.")
-    precisions, to = [name.strip() for name in options.precision.split(",") if name.strip()], options.to and Path(options.to)
+        raise PlaygroundError(
+            f"{folder.name} has no attention whose weights could be given out.", "Leave out --attentions."
+        )
+    precisions, to = (
+        [name.strip() for name in options.precision.split(",") if name.strip()],
+        options.to and Path(options.to),
+    )
     with for_others() if options.to or options.zip else nullcontext():
         made = export(folder, options.step, precisions, options.attentions, to, options.offline_demo, _tell)
     report = made.report
     print(file=sys.stderr)
     print(f"Exported to {made.folder} in {report['seconds']:.1f} s.")
-    print(
-        f"Compared with PyTorch over {len(report['checks'])} shapes: logits differ by at most {report['worst']:.1e}."
-    )
+    print(f"Compared with PyTorch over {len(report['checks'])} shapes: logits differ by at most {report['worst']:.1e}.")
     if report["greedy"]:
         print(f"The first {report['greedy']} greedy tokens are the same.")
     for precision, size in report["sizes"].items():
         print(f"  {precision}: {size / 1e6:.2f} MB")
-    print(
-        f"Known to {report['loaders']}." if report["loaders"] else "A mix of its own: ONNX Runtime runs it."
-    )
+    print(f"Known to {report['loaders']}." if report["loaders"] else "A mix of its own: ONNX Runtime runs it.")
     if has_cuda() and (mismatch := cuda_mismatch()):
         print(*mismatch)
     if options.zip:

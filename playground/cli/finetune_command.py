@@ -31,24 +31,41 @@ EXAMPLE = """examples:
 """
 
 GROUPS = {
-    "finetune": FineTuneSpec, "labelled": LabelledSpec, "training": TrainingSpec, "model": ModelSpec, "data": DataSpec,
-}  # fmt: skip
+    "finetune": FineTuneSpec,
+    "labelled": LabelledSpec,
+    "training": TrainingSpec,
+    "model": ModelSpec,
+    "data": DataSpec,
+}
 OWN_OPTIONS = {
-    "finetune.task": "--task", "finetune.method": "--method", "finetune.labelled": "--data", "labelled.dataset": "--data",
-    "labelled.path": "--data", "data.corpus": "--data", "data.path": "--data", "data.options": "--option",
-}  # fmt: skip
+    "finetune.task": "--task",
+    "finetune.method": "--method",
+    "finetune.labelled": "--data",
+    "labelled.dataset": "--data",
+    "labelled.path": "--data",
+    "data.corpus": "--data",
+    "data.path": "--data",
+    "data.options": "--option",
+}
 UNREAD = {  # columns that a task has no use for
-    "classify": ("source", "target"), "tag": ("source", "target"), "language": ("label",), "answer": ("text", "label"),
-}  # fmt: skip
+    "classify": ("source", "target"),
+    "tag": ("source", "target"),
+    "language": ("label",),
+    "answer": ("text", "label"),
+}
 
 
 def add(commands) -> None:
     parser = commands.add_parser(
-        "finetune", help="go on from a trained run to a task", epilog=EXAMPLE,
+        "finetune",
+        help="go on from a trained run to a task",
+        epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     parser.add_argument("parent", metavar="RUN[@STEP]", help="the run to start from")
-    parser.add_argument("--task", choices=TASKS, default="classify", help="; ".join(f"{k}: {v}" for k, v in TASKS.items()))
+    parser.add_argument(
+        "--task", choices=TASKS, default="classify", help="; ".join(f"{k}: {v}" for k, v in TASKS.items())
+    )
     parser.add_argument("--data", required=True, metavar="NAME|FILE", help="labelled text, or a corpus to go on with")
     for name in ("text", "label", "source", "target"):
         parser.add_argument(f"--{name}-column", metavar="COLUMN")
@@ -57,7 +74,9 @@ def add(commands) -> None:
         "--option", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="a generated task's difficulty"
     )
     parser.add_argument("--template", help='for answer: how it is asked, as "Q: {question} A:"')
-    parser.add_argument("--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items()))
+    parser.add_argument(
+        "--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items())
+    )
     parser.add_argument("--rank", type=int, help="of LoRA (default 8)")
     parser.add_argument("--matrices", help="of LoRA: query,key,value,output,up,down")
     parser.add_argument("--last-layers", type=int, help="for --method last")
@@ -67,9 +86,13 @@ def add(commands) -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--share", type=float, help="of the labels that are used, above 0 up to 1")
     parser.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="GROUP.NAME=VALUE",
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="GROUP.NAME=VALUE",
         help="any of finetune, labelled, training, model, data",
-    )  # fmt: skip
+    )
     parser.add_argument("--compare", metavar="WAYS", help="train these beside it: scratch,all,head,last,lora")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds each (default 1)")
     parser.add_argument("--shares", metavar="S[,S…]", help="how much of the labels, each: 0.1,0.3,1")
@@ -151,7 +174,9 @@ def _check_method(method: str, options: argparse.Namespace) -> None:
     for of, names in OF_METHOD.items():
         if of not in used and (unread := given(options, *names)):
             words = ", ".join(unread)
-            raise SpecError(f"The method {method} does not read {words}.", f"Leave out {words}, or choose --method {of}.")
+            raise SpecError(
+                f"The method {method} does not read {words}.", f"Leave out {words}, or choose --method {of}."
+            )
 
 
 def _labelled(options: argparse.Namespace) -> LabelledSpec:
@@ -188,7 +213,9 @@ def _plans(config: RunConfig, options: argparse.Namespace, store: RunStore) -> l
         try:
             shares = [float(word) for word in options.shares.split(",")]
         except ValueError:
-            raise SpecError(f"{options.shares!r} is no list of shares.", "Write for example --shares 0.1,0.3,1.") from None
+            raise SpecError(
+                f"{options.shares!r} is no list of shares.", "Write for example --shares 0.1,0.3,1."
+            ) from None
         plans = [with_share(plan, share, parent) for plan in plans for share in shares]
     if options.seeds > 1:
         first = config.training.seed

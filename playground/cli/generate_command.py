@@ -22,13 +22,15 @@ def add(commands) -> None:
         "--prompt", default="", help=f"what to continue or to answer; with {MASK} places for MLM models"
     )
     parser.add_argument("--tokens", type=int, help=f"how many tokens at most (default {TOKENS})")
-    parser.add_argument(
-        "--temperature", type=float, help="0 is greedy (default 0.8; 0 for models that answer)"
-    )
+    parser.add_argument("--temperature", type=float, help="0 is greedy (default 0.8; 0 for models that answer)")
     parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens")
-    parser.add_argument("--top-p", type=float, help="draw from the likeliest tokens that reach this probability together")
+    parser.add_argument(
+        "--top-p", type=float, help="draw from the likeliest tokens that reach this probability together"
+    )
     parser.add_argument("--min-p", type=float, help="draw from tokens at least this share as likely as the likeliest")
-    parser.add_argument("--repetition-penalty", type=float, help="above 1: tokens that stand in the text become less likely")
+    parser.add_argument(
+        "--repetition-penalty", type=float, help="above 1: tokens that stand in the text become less likely"
+    )
     parser.add_argument("--greedy", action="store_true", help="always the most likely token")
     parser.add_argument("--beams", type=int, help="beam search with so many beams; 1 is greedy")
     parser.add_argument("--seed", type=int, help="the same seed writes the same text")
@@ -43,14 +45,17 @@ def run(options: argparse.Namespace) -> int:
     tuned = folder.config().finetune
     if tuned is not None and tuned.reads_labels:
         raise PlaygroundError(
-            f"{folder.name} gives labels; it does not write.", f'Try: python -m playground label {folder.id} --text "..."'
+            f"{folder.name} gives labels; it does not write.",
+            f'Try: python -m playground label {folder.id} --text "..."',
         )
     fills = folder.config().training.objective == "mlm"
     _check_use(options, folder, fills)
     tokenizer = load_tokenizer(folder)
     if options.beams is not None:
         return search(in_torch(folder, options), tokenizer, folder, options)
-    model = engine.engine_of(folder, options.step, options) or in_torch(folder, options, tokenizer.pad_id if fills else None)
+    model = engine.engine_of(folder, options.step, options) or in_torch(
+        folder, options, tokenizer.pad_id if fills else None
+    )
     return fill(model, tokenizer, options.prompt) if fills else write(model, tokenizer, folder, options)
 
 
@@ -163,7 +168,9 @@ def fill(model, tokenizer, prompt: str) -> int:
     from playground.generation.blanks import fill as fill_blanks
 
     ids = tokenizer.encode(prompt, specials=True)
-    blanks = fill_blanks(model, ids, (), tokenizer.mask_id, n=5, frame=tokenizer.frame) if tokenizer.mask_id in ids else []
+    blanks = (
+        fill_blanks(model, ids, (), tokenizer.mask_id, n=5, frame=tokenizer.frame) if tokenizer.mask_id in ids else []
+    )
     if not blanks:
         raise PlaygroundError(
             "This model fills in hidden words, and the text hides none.",

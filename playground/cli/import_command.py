@@ -13,8 +13,12 @@ def add(commands) -> None:
     )
     parser.add_argument("path", type=Path, metavar="FOLDER_OR_ZIP")
     parser.add_argument("--name", help="of the run; by default the folder's")
-    parser.add_argument("--context", type=int, metavar="TOKENS", help="read at once; by default as many as it can, up to "
-                        "2048 where positions are rotary")  # fmt: skip
+    parser.add_argument(
+        "--context",
+        type=int,
+        metavar="TOKENS",
+        help="read at once; by default as many as it can, up to 2048 where positions are rotary",
+    )
     parser.set_defaults(run=bring)
 
 
@@ -30,8 +34,10 @@ def bring(options: argparse.Namespace) -> None:
         return
     shape = f"layers: {model.n_layers}, channels: {model.d_model:,}"
     heads = "" if model.is_recurrent else f", heads: {model.n_heads}"
-    print(f"{about['source']}: {sum(parameter_counts(model).values()):,} parameters, {shape}{heads}, "
-          f"tokens of the vocabulary: {model.vocab_size:,}, of the context: {model.context_length:,}.")  # fmt: skip
+    print(
+        f"{about['source']}: {sum(parameter_counts(model).values()):,} parameters, {shape}{heads}, "
+        f"tokens of the vocabulary: {model.vocab_size:,}, of the context: {model.context_length:,}."
+    )
     for note in about["notes"]:
         print(note)
     print(f"The run is {run.id}. Go on with it: python -m playground finetune {run.id} --task classify --data NAME")

@@ -36,7 +36,9 @@ def run(options: argparse.Namespace) -> int:
     if (options.what is None) == (options.text is None):
         raise PlaygroundError("Give a file or a --text, one of the two.")
     if options.text is not None and (unread := given(options, "text_column", "encoding", "to")):
-        raise PlaygroundError(f"{', '.join(unread)} belong to a file, not to --text.", f"Leave out {', '.join(unread)}.")
+        raise PlaygroundError(
+            f"{', '.join(unread)} belong to a file, not to --text.", f"Leave out {', '.join(unread)}."
+        )
     check_encoding(options.encoding)
     folder = RunStore().get(options.target)
     labeller = labeller_of(folder, None, engine.engine_of(folder, None, options), options.device)
@@ -68,11 +70,15 @@ def label_file(labeller: "Labeller", source: Path, options: argparse.Namespace) 
 
     target = Path(options.to).expanduser() if options.to else source.with_name(f"{source.stem}-labelled.csv")
     if target.suffix.lower() not in ("", ".csv", ".txt"):
-        raise PlaygroundError(f"The answers are written as CSV, which {target.name} does not say.", "Let its name end in .csv.")
+        raise PlaygroundError(
+            f"The answers are written as CSV, which {target.name} does not say.", "Let its name end in .csv."
+        )
     told = lambda n: _in_place(f"Rows: {n:,}")
     notes: list[str] = []
     with for_others():
-        n = label_table(labeller, str(source), options.text_column, target, told, tell=notes.extend, encoding=options.encoding)
+        n = label_table(
+            labeller, str(source), options.text_column, target, told, tell=notes.extend, encoding=options.encoding
+        )
     _in_place("")
     print(f"{n:,} {'row' if n == 1 else 'rows'} labelled: {target}")
     tell_notes(notes)

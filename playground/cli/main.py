@@ -21,9 +21,16 @@ from playground.paths import on_guard
 from playground.terminal import letters_only
 
 COMMANDS = (
-    train_command, finetune_command, generate_command, label_command, export_command, import_command, runs_command,
-    data_command, bench_command,
-)  # fmt: skip
+    train_command,
+    finetune_command,
+    generate_command,
+    label_command,
+    export_command,
+    import_command,
+    runs_command,
+    data_command,
+    bench_command,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -56,9 +56,7 @@ class Progress:
         if self.quiet:
             return
         if self.live:
-            width = (
-                shutil.get_terminal_size((200, 24)).columns - 1
-            )  # a line that wraps could not be rewritten
+            width = shutil.get_terminal_size((200, 24)).columns - 1  # a line that wraps could not be rewritten
             self._print(text[:width], end="", again=True)
         else:
             self._print(text)
@@ -95,11 +93,7 @@ class Progress:
         self.note(progress_line(self.last, self.folder.status().steps))
 
     def _evaluated(self, line: dict) -> str:
-        exact = (
-            f"  exact {line['val_exact']:.1%}"
-            if line.get("val_exact") is not None and "val_exact" in line
-            else ""
-        )
+        exact = f"  exact {line['val_exact']:.1%}" if line.get("val_exact") is not None and "val_exact" in line else ""
         if "val_f1" in line:
             return (
                 f"step {line['step']:>6,}  validation loss {line['val_loss']:.4f}  "
@@ -114,9 +108,7 @@ class Progress:
         if line["kind"] == "text":
             return f"  it writes: {line.get('prompt', '')}▸{line['text']}".replace("\n", "⏎")[:200]
         if line["kind"] == "answers":
-            return "\n".join(
-                f"  {e['source']} → {e['answer']}   (right: {e['target']})" for e in line["examples"]
-            )
+            return "\n".join(f"  {e['source']} → {e['answer']}   (right: {e['target']})" for e in line["examples"])
         if line["kind"] == "labels":
             return "\n".join(_labelled(e) for e in line["examples"])
         filled = list(line["filled"])
@@ -126,9 +118,7 @@ class Progress:
 
     def close(self, state: str) -> None:
         status = self.folder.status()
-        words = {"finished": "Finished", "paused": "Paused", "stopped": "Stopped", "failed": "Failed"}.get(
-            state, state
-        )
+        words = {"finished": "Finished", "paused": "Paused", "stopped": "Stopped", "failed": "Failed"}.get(state, state)
         if state == "failed":
             problem = self.problem or {"message": status.message, "hint": status.hint}
             print("\n".join(filter(None, ["", problem["message"], in_terminal(problem["hint"])])), file=sys.stderr)
@@ -147,14 +137,17 @@ def _labelled(example: dict) -> str:
     """One example of a labelled text: what the model says, and what is right."""
     if "pieces" in example:
         words = zip(example["pieces"], example["said"], example["tags"])
-        return "  " + "".join(f"{word}[{said}{'' if said == tag else f', not {tag}'}]" for word, said, tag in words)[:198]
+        return (
+            "  " + "".join(f"{word}[{said}{'' if said == tag else f', not {tag}'}]" for word, said, tag in words)[:198]
+        )
     right = "" if example["said"] == example["label"] else f", right: {example['label']}"
     return f"  {example['text'][:100]} → {example['said']} ({example['probability']:.0%}{right})"
 
 
 FLAGS = {  # what the app asks for with a box
-    f"Choose the column with the {what}:": f"Name the column with the {what} (--{what}-column):" for what in ("text", "label")
-}  # fmt: skip
+    f"Choose the column with the {what}:": f"Name the column with the {what} (--{what}-column):"
+    for what in ("text", "label")
+}
 
 
 def in_terminal(hint: str) -> str:
@@ -182,11 +175,7 @@ def perplexity(loss: float) -> str:
 
 def progress_line(line: dict, steps: int | None) -> str:
     """``step 120/2,000  loss 2.913  perplexity 18.4  31,200 tokens/s  ETA 0:41``"""
-    loss = (
-        "not a number"
-        if line.get("loss") is None
-        else f"{line['loss']:.4f}  perplexity {perplexity(line['loss'])}"
-    )
+    loss = "not a number" if line.get("loss") is None else f"{line['loss']:.4f}  perplexity {perplexity(line['loss'])}"
     pace, eta = "", ""
     if line.get("tokens_per_second"):
         pace = f"  {line['tokens_per_second']:,.0f} tokens/s"

@@ -11,6 +11,7 @@ from playground.terminal import in_line
 
 SHOWN = 50  # lines at a time of what somebody else's process wrote meanwhile
 
+
 def add(commands) -> None:
     parser = commands.add_parser("runs", help="list and manage runs")
     parser.set_defaults(run=list_runs)
@@ -69,9 +70,7 @@ def resume(options: argparse.Namespace) -> None:
 
     folder = RunStore().own(options.target)
     submit(folder)
-    print(
-        f"{folder.id} goes on in the background; follow it with: python -m playground runs watch {folder.id}"
-    )
+    print(f"{folder.id} goes on in the background; follow it with: python -m playground runs watch {folder.id}")
 
 
 def watch(options: argparse.Namespace) -> int:

@@ -114,9 +114,7 @@ def convert(text: str, kind: Any, name: str) -> Any:
     kind = next(option for option in options if option is not type(None))
     try:
         if kind is bool:
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
-                text.lower()
-            ]
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
         if kind is int:
             return int(text.replace("_", "").replace(",", ""))
         if kind is float:
@@ -126,9 +124,7 @@ def convert(text: str, kind: Any, name: str) -> Any:
             return tuple(inner(part.strip()) for part in text.split(",") if part.strip())
         return text
     except (ValueError, KeyError) as error:
-        words = {bool: "true or false", int: "a whole number", float: "a number"}.get(
-            kind, "a list like 1,2,3"
-        )
+        words = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a list like 1,2,3")
         raise SpecError(f"{name} must be {words}, not {text!r}.") from error
 
 

@@ -44,8 +44,15 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
     write_json(target / "run.json", about)
     shutil.copy(run.tokenizer_path, target / "tokenizer.json")
     status = run.status()
-    kept = {"state": "finished", "step": status.step, "steps": status.steps, "device": status.device,
-            "loss": status.loss, "val_loss": status.val_loss, "note": status.note}  # fmt: skip
+    kept = {
+        "state": "finished",
+        "step": status.step,
+        "steps": status.steps,
+        "device": status.device,
+        "loss": status.loss,
+        "val_loss": status.val_loss,
+        "note": status.note,
+    }
     write_json(target / "status.json", kept)
     append(target / "metrics.jsonl", *_thinned(run.metrics()[0]))
     append(target / "samples.jsonl", *run.samples())

@@ -48,24 +48,16 @@ def add(commands) -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--preset", metavar="NAME", help=f"the model (default {PRESET}): {', '.join(PRESETS)}"
-    )
-    parser.add_argument(
-        "--data", metavar="NAME|FILE|hf:NAME", help=f"a corpus, a task or a file (default {DATA})"
-    )
+    parser.add_argument("--preset", metavar="NAME", help=f"the model (default {PRESET}): {', '.join(PRESETS)}")
+    parser.add_argument("--data", metavar="NAME|FILE|hf:NAME", help=f"a corpus, a task or a file (default {DATA})")
     parser.add_argument("--text-column", metavar="COLUMN", help="which column of a table holds the text")
     parser.add_argument("--source-column", metavar="COLUMN", help="for pairs: which column is read")
     parser.add_argument("--target-column", metavar="COLUMN", help="for pairs: which column is to be written")
-    parser.add_argument(
-        "--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)"
-    )
+    parser.add_argument("--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)")
     parser.add_argument(
         "--option", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="a task's difficulty"
     )
-    parser.add_argument(
-        "--tokenizer", metavar="KIND[:SIZE]", help="char, byte, bpe or word, and the vocabulary's size"
-    )
+    parser.add_argument("--tokenizer", metavar="KIND[:SIZE]", help="char, byte, bpe or word, and the vocabulary's size")
     parser.add_argument("--objective", choices=("clm", "mlm", "seq2seq"))
     parser.add_argument("--steps", type=int)
     parser.add_argument("--lr", type=float)
@@ -87,9 +79,7 @@ def add(commands) -> None:
         help="start from the weights of another run (and go on with its text, unless --data is given)",
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a paused, stopped or interrupted run")
-    parser.add_argument(
-        "--detach", action="store_true", help="train in the background, in the queue that the app uses"
-    )
+    parser.add_argument("--detach", action="store_true", help="train in the background, in the queue that the app uses")
     parser.add_argument("--quiet", action="store_true", help="print the result only")
     parser.set_defaults(run=run)
 
@@ -246,8 +236,14 @@ def _changes(options: argparse.Namespace) -> dict[str, dict]:
     check_own(options.set, OWN_OPTIONS)
     changes = parse_settings(options.set, {"model": ModelSpec, "training": TrainingSpec, "data": DataSpec})
     check_once(options, changes)
-    short = {"objective": options.objective, "steps": options.steps, "lr": options.lr, "batch_size": options.batch_size,
-             "seed": options.seed, "device": options.device}  # fmt: skip
+    short = {
+        "objective": options.objective,
+        "steps": options.steps,
+        "lr": options.lr,
+        "batch_size": options.batch_size,
+        "seed": options.seed,
+        "device": options.device,
+    }
     changes["training"] = {**{k: v for k, v in short.items() if v is not None}, **changes["training"]}
     return changes
 
@@ -301,9 +297,7 @@ def data_from(options: argparse.Namespace, changes: dict) -> DataSpec:
     for pair in options.option:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise SpecError(
-                f"'{pair}' is not an option.", "Write KEY=VALUE, for example --option distance=60."
-            )
+            raise SpecError(f"'{pair}' is not an option.", "Write KEY=VALUE, for example --option distance=60.")
         task_options[key] = loose(value)
     return DataSpec(**{**source, **columns, "options": task_options, "tokenizer": tokenizer, **changes})
 

@@ -24,7 +24,9 @@ from playground.runs.store import RunStore
 from playground.text.uploads import safe_name
 
 PART = 1 << 20  # bytes copied at once
-HOLDING = 6  # bytes of memory for each byte that was brought: weights as they are, as floats, in the model, on their way out
+HOLDING = (
+    6  # bytes of memory for each byte that was brought: weights as they are, as floats, in the model, on their way out
+)
 READING = 4_000_000  # bytes a second that are read, checked and written at the least
 _LEFT = ".import-"  # what a folder is called in which something is being opened
 _OLD = 86_400.0  # seconds after which such a folder was left behind
@@ -59,9 +61,7 @@ class Arrival:
         except BaseException:
             self._clear()
             raise
-        self.what = safe_name(
-            str(source if isinstance(source, Path) else getattr(source, "name", "") or "model.zip")
-        )
+        self.what = safe_name(str(source if isinstance(source, Path) else getattr(source, "name", "") or "model.zip"))
         memory = int(min(gate.MEMORY + HOLDING * size, max(gate.MEMORY, 0.8 * free_memory())))
         self._limits = {"what": self.what, "memory": memory, "seconds": gate.SECONDS + size / READING}
         self._opening = gate.Opening(
@@ -152,9 +152,7 @@ def _copied(source: Path | BinaryIO, work: Path) -> Path:
 def _size(path: Path) -> int:
     """Bytes that are brought: of the file as it is packed, or of a folder's files. What unpacks to much more is refused."""
     return (
-        sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        if path.is_dir()
-        else path.stat().st_size
+        sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else path.stat().st_size
     )
 
 
@@ -252,7 +250,9 @@ def prove(run: RunFolder) -> None:
         raise PlaygroundError(*wrong)
     for name, most in LARGEST.items():
         if (run.path / name).exists() and (run.path / name).stat().st_size > most:
-            raise PlaygroundError(f"The file {name} is larger than that of any run.", "It may be damaged, or made to do harm.")
+            raise PlaygroundError(
+                f"The file {name} is larger than that of any run.", "It may be damaged, or made to do harm."
+            )
     called = {checkpoints.path_of(run.path, step).name for step in checkpoints.folders(run.path)}
     if not called.issuperset(path.name for path in checkpoints.folder_of(run.path).glob("step-*")):
         raise PlaygroundError("A checkpoint is not called as its step is.", "Pack the run again.")
@@ -295,9 +295,7 @@ def _prove_answer(run: RunFolder) -> None:
 
     model, tokenizer = load_model(run), Tokenizer.load(run.tokenizer_path)
     spec = run.config().model
-    ids = torch.tensor(
-        [tokenizer.framed(tokenizer.encode("a b")[:4] or [tokenizer.eos_id], most=spec.context_length)]
-    )
+    ids = torch.tensor([tokenizer.framed(tokenizer.encode("a b")[:4] or [tokenizer.eos_id], most=spec.context_length)])
     with torch.inference_mode():
         if spec.architecture == "encoder-decoder":
             logits = model(ids, memory=body_of(model).encode(ids)).logits

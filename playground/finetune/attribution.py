@@ -31,9 +31,7 @@ class Attribution:
     something: float
 
 
-def attribute(
-    labeller: Labeller, text: str, label: int, steps: int = STEPS, word: int | None = None
-) -> Attribution:
+def attribute(labeller: Labeller, text: str, label: int, steps: int = STEPS, word: int | None = None) -> Attribution:
     """Integrated gradients (Sundararajan et al. 2017, eq. 1) through Captum, along the embeddings.
 
     The path begins at a text without words: as many masks, for models that have learnt what a mask is, else as many
@@ -53,7 +51,9 @@ def attribute(
     wordless = labeller.tokenizer.mask_id if reads_both_ways(model.spec) else labeller.tokenizer.eos_id
     before, after = map(len, labeller.tokenizer.frame)
     nothing = ids.clone()
-    nothing[:, before : ids.shape[1] - after] = wordless  # what the model reads around every text is there without words too
+    nothing[:, before : ids.shape[1] - after] = (
+        wordless  # what the model reads around every text is there without words too
+    )
     start = _embeddings(labeller, nothing)
 
     def logits(embeddings: Tensor) -> Tensor:

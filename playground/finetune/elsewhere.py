@@ -25,20 +25,30 @@ CLASSES = {
     **{kind: family for family, kin in encoders.KIN.items() for kind in kin.classes()},
 }
 TYPES = {
-    "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM", "gpt2": "GPT2LMHeadModel",
+    "llama": "LlamaForCausalLM",
+    "mistral": "MistralForCausalLM",
+    "qwen2": "Qwen2ForCausalLM",
+    "gpt2": "GPT2LMHeadModel",
     **{family: f"{kin.brand}Model" for family, kin in encoders.KIN.items()},
-}  # fmt: skip
+}
 TOKENIZERS = {
-    "gpt2": "GPT2Tokenizer", "bert": "BertTokenizer", "distilbert": "DistilBertTokenizer", "electra": "ElectraTokenizer",
+    "gpt2": "GPT2Tokenizer",
+    "bert": "BertTokenizer",
+    "distilbert": "DistilBertTokenizer",
+    "electra": "ElectraTokenizer",
     "roberta": "RobertaTokenizer",
-}  # fmt: skip
+}
 """Whose tokenizer a family had before there was tokenizer.json."""
 READ = "Llama, Mistral, Qwen2, GPT-2, BERT, DistilBERT, RoBERTa, ELECTRA"
 OWN = "lm-playground"
 LONGEST = 2048  # tokens; rotary positions need no table, so a model for 128k tokens is exact at fewer
 _GELU = {
-    "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh", "relu": "relu",
-}  # fmt: skip
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "relu": "relu",
+}
 
 
 @dataclass(frozen=True)
@@ -80,9 +90,7 @@ def found_in(config: Config, context: int | None = None) -> Found:
     if family is None:
         raise PlaygroundError(f"Models of the kind {kind} cannot be read here.", f"These can: {READ}.")
     if config.get("quantization_config"):
-        raise PlaygroundError(
-            "The weights are quantized.", "Bring the original ones, in float32, bfloat16 or float16."
-        )
+        raise PlaygroundError("The weights are quantized.", "Bring the original ones, in float32, bfloat16 or float16.")
     if family in encoders.KIN:
         return _encoder(config, kind, context, family)
     return {"llama": _llama, "gpt2": _gpt2}[family](config, kind, context)
@@ -93,7 +101,12 @@ def _kind(config: Config) -> Any:
     named, told = config.get("architectures"), config.get("model_type")
     if isinstance(named, list) and named:
         return named[0]
-    if told is None and config.get("type_vocab_size") == 2 and config.get("pad_token_id", 0) == 0 and "hidden_size" in config:
+    if (
+        told is None
+        and config.get("type_vocab_size") == 2
+        and config.get("pad_token_id", 0) == 0
+        and "hidden_size" in config
+    ):
         return TYPES["bert"]
     return TYPES.get(told, told) if isinstance(told, str) else told or "?"
 
@@ -152,7 +165,9 @@ def _shorter(longest: int, exact: int, context: int | None, usual: int) -> tuple
     if context is not None and not 1 <= context <= exact:
         raise PlaygroundError(f"This model cannot read {context} tokens at once.", f"Choose 1 to {exact}.")
     length = context or min(exact, usual)
-    return length, () if length == longest else (f"Tokens that it reads at once here: {length:,} (it could read {longest:,}).",)
+    return length, () if length == longest else (
+        f"Tokens that it reads at once here: {length:,} (it could read {longest:,}).",
+    )
 
 
 def _llama(config: Config, kind: str, context: int | None) -> Found:
@@ -175,12 +190,22 @@ def _llama(config: Config, kind: str, context: int | None) -> Found:
     qkv = kind == "Qwen2ForCausalLM" or bool(config.get("attention_bias"))
     biases = {"qkv": qkv, "output": bool(config.get("attention_bias")), "mlp": bool(config.get("mlp_bias"))}
     spec = ModelSpec(
-        "decoder", vocab_size=_whole(config, "vocab_size"), d_model=d, n_layers=_whole(config, "num_hidden_layers"),
-        context_length=length, tie_embeddings=bool(config.get("tie_word_embeddings", False)), n_heads=heads,
+        "decoder",
+        vocab_size=_whole(config, "vocab_size"),
+        d_model=d,
+        n_layers=_whole(config, "num_hidden_layers"),
+        context_length=length,
+        tie_embeddings=bool(config.get("tie_word_embeddings", False)),
+        n_heads=heads,
         n_kv_heads=_whole(config, "num_key_value_heads", 8 if mistral else heads),
-        mlp="swiglu", d_mlp=_whole(config, "intermediate_size"), norm="rmsnorm", norm_eps=_number(config, "rms_norm_eps", 1e-6),
-        bias=any(biases.values()), position="rotary", rope_theta=_theta(config),
-    )  # fmt: skip
+        mlp="swiglu",
+        d_mlp=_whole(config, "intermediate_size"),
+        norm="rmsnorm",
+        norm_eps=_number(config, "rms_norm_eps", 1e-6),
+        bias=any(biases.values()),
+        position="rotary",
+        rope_theta=_theta(config),
+    )
     return Found(kind, "llama", spec, tuple(name for name, there in biases.items() if there), notes)
 
 
@@ -205,11 +230,17 @@ def _gpt2(config: Config, kind: str, context: int | None) -> Found:
     longest = _whole(config, "n_positions", config.get("n_ctx") or 1024)
     length, notes = _shorter(longest, longest, context, longest)
     spec = ModelSpec(
-        "decoder", vocab_size=_whole(config, "vocab_size"), d_model=d, n_layers=_whole(config, "n_layer", 12),
-        n_heads=_whole(config, "n_head", 12), context_length=length, d_mlp=_whole(config, "n_inner", 4 * d),
-        mlp=_activation(config, "activation_function", "gelu_new", _GELU), norm_eps=_number(config, "layer_norm_epsilon", 1e-5),
+        "decoder",
+        vocab_size=_whole(config, "vocab_size"),
+        d_model=d,
+        n_layers=_whole(config, "n_layer", 12),
+        n_heads=_whole(config, "n_head", 12),
+        context_length=length,
+        d_mlp=_whole(config, "n_inner", 4 * d),
+        mlp=_activation(config, "activation_function", "gelu_new", _GELU),
+        norm_eps=_number(config, "layer_norm_epsilon", 1e-5),
         tie_embeddings=bool(config.get("tie_word_embeddings", True)),
-    )  # fmt: skip
+    )
     return Found(kind, "gpt2", spec, notes=notes)
 
 
@@ -234,14 +265,21 @@ def _encoder(config: Config, kind: str, context: int | None, family: str) -> Fou
     length, notes = _shorter(table - skipped, table - skipped, context, table)
     mlp = _activation(config, kin.sizes["act"], "gelu", _GELU | {"gelu_python": "gelu"})
     spec = ModelSpec(
-        "encoder", vocab_size=_whole(config, "vocab_size"), d_model=d,
+        "encoder",
+        vocab_size=_whole(config, "vocab_size"),
+        d_model=d,
         n_layers=size("n_layers", 6 if family == "distilbert" else 12),
-        n_heads=size("n_heads", 4 if family == "electra" else 12), context_length=length,
-        d_mlp=size("d_mlp", 1024 if family == "electra" else 3072), norm_position="post", mlp=mlp,
+        n_heads=size("n_heads", 4 if family == "electra" else 12),
+        context_length=length,
+        d_mlp=size("d_mlp", 1024 if family == "electra" else 3072),
+        norm_position="post",
+        mlp=mlp,
         norm_eps=1e-12 if family == "distilbert" else _number(config, "layer_norm_eps", 1e-12),
-        tie_embeddings=bool(config.get("tie_word_embeddings", True)), embedding_norm=True, head_transform=True,
+        tie_embeddings=bool(config.get("tie_word_embeddings", True)),
+        embedding_norm=True,
+        head_transform=True,
         head_activation=mlp if kin.bent else "gelu",
-    )  # fmt: skip
+    )
     return Found(kind, family, spec, notes=notes, skipped=skipped)
 
 
@@ -267,7 +305,9 @@ def with_what_is_there(found: Found, names: Collection[str]) -> Found:
         notes.append(f"Left out, as a new one is learnt here for each task: {', '.join(others)}.")
     if encoders.has_head(kin, names):
         return replace(found, notes=tuple(notes))
-    notes.append("It came without the head that fills in words. A new one is there, which knows nothing before it is trained.")
+    notes.append(
+        "It came without the head that fills in words. A new one is there, which knows nothing before it is trained."
+    )
     return replace(found, spec=found.spec.replace(tie_embeddings=True), notes=tuple(notes), has_head=False)
 
 
@@ -280,7 +320,7 @@ _NEEDLESS = {
     "llama": ("rotary_emb.inv_freq",),
     "gpt2": (".attn.bias", ".attn.masked_bias"),  # the causal mask, kept as a tensor
     OWN: (),
-}  # fmt: skip
+}
 _HEADS = ("lm_head.weight", *(kin.head["weight"] for kin in encoders.KIN.values()))
 """Copies of the token table, where it is tied."""
 
@@ -349,19 +389,27 @@ def _encoder_weights(found: Found, take: Take) -> dict[str, Tensor]:
 def _llama_weights(found: Found, take: Take) -> dict[str, Tensor]:
     spec = found.spec
     d, kv, hidden = spec.d_model, spec.kv_heads * spec.head_dim, spec.mlp_width
-    made = {"embedding.tokens.weight": take("embed_tokens.weight", spec.vocab_size, d), "norm.weight": take("norm.weight", d)}
+    made = {
+        "embedding.tokens.weight": take("embed_tokens.weight", spec.vocab_size, d),
+        "norm.weight": take("norm.weight", d),
+    }
     if not spec.tie_embeddings:
         made["head.weight"] = take("lm_head.weight", spec.vocab_size, d)
     for i in range(spec.n_layers):
         at, to = f"layers.{i}.", f"layers.{i}."
         parts = {
-            "attention.qkv": ("qkv", {"self_attn.q_proj": (d, d), "self_attn.k_proj": (kv, d), "self_attn.v_proj": (kv, d)}),
+            "attention.qkv": (
+                "qkv",
+                {"self_attn.q_proj": (d, d), "self_attn.k_proj": (kv, d), "self_attn.v_proj": (kv, d)},
+            ),
             "attention.output": ("output", {"self_attn.o_proj": (d, d)}),
             "mlp.up": ("mlp", {"mlp.gate_proj": (hidden, d), "mlp.up_proj": (hidden, d)}),
             "mlp.down": ("mlp", {"mlp.down_proj": (d, hidden)}),
         }
         for ours, (which, theirs) in parts.items():
-            made[f"{to}{ours}.weight"] = torch.cat([take(f"{at}{name}.weight", *shape) for name, shape in theirs.items()])
+            made[f"{to}{ours}.weight"] = torch.cat(
+                [take(f"{at}{name}.weight", *shape) for name, shape in theirs.items()]
+            )
             if spec.bias:  # all matrices have one here, or none
                 rows = ((name, shape[0]) for name, shape in theirs.items())
                 has = which in found.biases
@@ -384,9 +432,11 @@ def _gpt2_weights(found: Found, take: Take) -> dict[str, Tensor]:
     for i in range(spec.n_layers):
         at, to = f"h.{i}.", f"layers.{i}."
         for ours, theirs, rows, columns in (
-            ("attention.qkv", "attn.c_attn", d, 3 * d), ("attention.output", "attn.c_proj", d, d),
-            ("mlp.up", "mlp.c_fc", d, hidden), ("mlp.down", "mlp.c_proj", hidden, d),
-        ):  # fmt: skip
+            ("attention.qkv", "attn.c_attn", d, 3 * d),
+            ("attention.output", "attn.c_proj", d, d),
+            ("mlp.up", "mlp.c_fc", d, hidden),
+            ("mlp.down", "mlp.c_proj", hidden, d),
+        ):
             made[f"{to}{ours}.weight"] = take(f"{at}{theirs}.weight", rows, columns).T.contiguous()
             made[f"{to}{ours}.bias"] = take(f"{at}{theirs}.bias", columns)
         for ours, theirs in (("attention_norm", "ln_1"), ("mlp_norm", "ln_2")):

@@ -11,9 +11,14 @@ from models.spec import ModelSpec
 Take = Callable[..., Tensor]
 """``take(name, *shape)``: one tensor in float32; refuses one that is missing or of another shape."""
 TASKS = (
-    "MaskedLM", "PreTraining", "SequenceClassification", "TokenClassification", "QuestionAnswering", "MultipleChoice",
+    "MaskedLM",
+    "PreTraining",
+    "SequenceClassification",
+    "TokenClassification",
+    "QuestionAnswering",
+    "MultipleChoice",
     "NextSentencePrediction",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -40,19 +45,25 @@ class Kin:
     qkv: tuple[str, str, str] = ("attention.self.query", "attention.self.key", "attention.self.value")
     parts: dict[str, str] = field(
         default_factory=lambda: {
-            "attention.output": "attention.output.dense", "attention_norm": "attention.output.LayerNorm",
-            "mlp.up": "intermediate.dense", "mlp.down": "output.dense", "mlp_norm": "output.LayerNorm",
+            "attention.output": "attention.output.dense",
+            "attention_norm": "attention.output.LayerNorm",
+            "mlp.up": "intermediate.dense",
+            "mlp.down": "output.dense",
+            "mlp_norm": "output.LayerNorm",
         }
-    )  # fmt: skip
+    )
     types: bool = True
     head: dict[str, str] = field(default_factory=dict)
     head_bias: tuple[str, ...] = ()
     sizes: dict[str, str] = field(
         default_factory=lambda: {
-            "d_model": "hidden_size", "n_layers": "num_hidden_layers", "n_heads": "num_attention_heads",
-            "d_mlp": "intermediate_size", "act": "hidden_act",
+            "d_model": "hidden_size",
+            "n_layers": "num_hidden_layers",
+            "n_heads": "num_attention_heads",
+            "d_mlp": "intermediate_size",
+            "act": "hidden_act",
         }
-    )  # fmt: skip
+    )
     bent: bool = False
     with_head: tuple[str, ...] = ("MaskedLM",)
 
@@ -65,40 +76,59 @@ class Kin:
 
 
 BERT = Kin(
-    "Bert", "bert.", bent=True, with_head=("MaskedLM", "PreTraining"),
+    "Bert",
+    "bert.",
+    bent=True,
+    with_head=("MaskedLM", "PreTraining"),
     head={
-        "dense": "cls.predictions.transform.dense", "norm": "cls.predictions.transform.LayerNorm",
+        "dense": "cls.predictions.transform.dense",
+        "norm": "cls.predictions.transform.LayerNorm",
         "weight": "cls.predictions.decoder.weight",
     },
     head_bias=("cls.predictions.bias", "cls.predictions.decoder.bias"),
-)  # fmt: skip
+)
 DISTILBERT = Kin(
-    "DistilBert", "distilbert.", layers="transformer.layer.", bent=True, types=False,
+    "DistilBert",
+    "distilbert.",
+    layers="transformer.layer.",
+    bent=True,
+    types=False,
     qkv=("attention.q_lin", "attention.k_lin", "attention.v_lin"),
     parts={
-        "attention.output": "attention.out_lin", "attention_norm": "sa_layer_norm", "mlp.up": "ffn.lin1",
-        "mlp.down": "ffn.lin2", "mlp_norm": "output_layer_norm",
+        "attention.output": "attention.out_lin",
+        "attention_norm": "sa_layer_norm",
+        "mlp.up": "ffn.lin1",
+        "mlp.down": "ffn.lin2",
+        "mlp_norm": "output_layer_norm",
     },
     head={"dense": "vocab_transform", "norm": "vocab_layer_norm", "weight": "vocab_projector.weight"},
     head_bias=("vocab_projector.bias",),
     sizes={"d_model": "dim", "n_layers": "n_layers", "n_heads": "n_heads", "d_mlp": "hidden_dim", "act": "activation"},
-)  # fmt: skip
+)
 ROBERTA = Kin(
-    "Roberta", "roberta.",
+    "Roberta",
+    "roberta.",
     head={"dense": "lm_head.dense", "norm": "lm_head.layer_norm", "weight": "lm_head.decoder.weight"},
     head_bias=("lm_head.bias", "lm_head.decoder.bias"),
-)  # fmt: skip
+)
 ELECTRA = Kin(
-    "Electra", "electra.",
+    "Electra",
+    "electra.",
     head={
-        "dense": "generator_predictions.dense", "norm": "generator_predictions.LayerNorm",
+        "dense": "generator_predictions.dense",
+        "norm": "generator_predictions.LayerNorm",
         "weight": "generator_lm_head.weight",
     },
     head_bias=("generator_lm_head.bias",),
-)  # fmt: skip
+)
 KIN = {"bert": BERT, "distilbert": DISTILBERT, "roberta": ROBERTA, "electra": ELECTRA}
-NEEDLESS = ("embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias", "cls.seq_relationship.weight",
-            "cls.seq_relationship.bias")  # fmt: skip
+NEEDLESS = (
+    "embeddings.position_ids",
+    "pooler.dense.weight",
+    "pooler.dense.bias",
+    "cls.seq_relationship.weight",
+    "cls.seq_relationship.bias",
+)
 OTHER_HEADS = ("classifier.", "pre_classifier.", "qa_outputs.", "discriminator_predictions.")
 """Heads for a task of their own; ours learns a new one for each task."""
 
@@ -155,9 +185,12 @@ def _new_head(spec: ModelSpec) -> dict[str, Tensor]:
     """The same each time: a model that is brought twice is the same twice."""
     d, chance = spec.d_model, torch.Generator().manual_seed(0)
     return {
-        "head.dense.weight": 0.02 * torch.randn(d, d, generator=chance), "head.dense.bias": torch.zeros(d),
-        "head.norm.weight": torch.ones(d), "head.norm.bias": torch.zeros(d), "head.bias": torch.zeros(spec.vocab_size),
-    }  # fmt: skip
+        "head.dense.weight": 0.02 * torch.randn(d, d, generator=chance),
+        "head.dense.bias": torch.zeros(d),
+        "head.norm.weight": torch.ones(d),
+        "head.norm.bias": torch.zeros(d),
+        "head.bias": torch.zeros(spec.vocab_size),
+    }
 
 
 def pair(take: Take, ours: str, theirs: str, *shape: int) -> dict[str, Tensor]:

@@ -186,7 +186,8 @@ def _config(folder: Path) -> dict[str, Any]:
     if not (folder / CONFIG).is_file():
         if (folder / "run.json").is_file():
             raise PlaygroundError(
-                f"{folder.name} is a run of LM Playground.", "Pack it (python -m playground runs pack) and unpack it here."
+                f"{folder.name} is a run of LM Playground.",
+                "Pack it (python -m playground runs pack) and unpack it here.",
             )
         if (folder / "adapter_config.json").is_file():
             raise PlaygroundError(
@@ -364,7 +365,12 @@ def _settle(
 
 
 def _settle_known(
-    store: RunStore, known: Returned, name: str, found: elsewhere.Found, tokenizer: Tokenizer, tensors: dict[str, Tensor]
+    store: RunStore,
+    known: Returned,
+    name: str,
+    found: elsewhere.Found,
+    tokenizer: Tokenizer,
+    tensors: dict[str, Tensor],
 ) -> RunFolder:
     """The same for a run that the playground exported."""
     more = {"data_shape": "labelled" if known.labels else "pairs" if known.pairs else "stream", "data_info": known.text}

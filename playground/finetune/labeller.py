@@ -236,7 +236,9 @@ def label_table(
                     asked = [texts.asked(done + i, row, labeller.task) for i, row in enumerate(batch, 1)]
                     said = _answers(labeller, asked, done, empty, cut)
                     late += dict.fromkeys(name for row in batch for name in row if name not in (*texts.columns, *late))
-                    writer.writerows(_cells(row, texts.columns) + each + _cells(row, late) for row, each in zip(batch, said))
+                    writer.writerows(
+                        _cells(row, texts.columns) + each + _cells(row, late) for row, each in zip(batch, said)
+                    )
                     done += len(batch)
                     progress(done)
             if late:
@@ -288,7 +290,8 @@ def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
     column = column or (table.columns[0] if len(table.columns) == 1 else guess(table)[0])
     if column is None:
         raise PlaygroundError(
-            f"Which column of {table.name} holds the text?", f"Choose the column with the text: it has {listed(table.columns)}."
+            f"Which column of {table.name} holds the text?",
+            f"Choose the column with the text: it has {listed(table.columns)}.",
         )
     table.check(column)
     return _Texts(table.columns, table.rows, table.texts(column), table.notes, table.opened(column))
@@ -320,7 +323,9 @@ def _widen(part: Path, n: int, header: list[str]) -> None:
         wider.unlink(missing_ok=True)
 
 
-def _answers(labeller: Labeller, texts: list[str | list[str]], before: int, empty: Counted, cut: Counted) -> list[list[str]]:
+def _answers(
+    labeller: Labeller, texts: list[str | list[str]], before: int, empty: Counted, cut: Counted
+) -> list[list[str]]:
     """What is written beside each text; counts those without words, and those that are cut.
 
     Args:

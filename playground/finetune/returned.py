@@ -88,13 +88,24 @@ def _about(folder: Path) -> Any:
 def _read(about: Mapping[str, Any]) -> Returned:
     told, labels = about["run"], tuple(about["labels"])
     config = RunConfig.from_dict(told["config"])
-    config, tuned = relocated(config, uploads.arrived), config.finetune  # an export from anybody leads to no other folder
+    config, tuned = (
+        relocated(config, uploads.arrived),
+        config.finetune,
+    )  # an export from anybody leads to no other folder
     if bool(tuned and tuned.reads_labels) != bool(labels) or about["task"] != (tuned.task if labels else ""):
         raise ValueError("the labels and the task belong to different runs")
-    if len(labels) > MOST_LABELS or len(set(labels)) != len(labels) or not all(isinstance(label, str) for label in labels):
+    if (
+        len(labels) > MOST_LABELS
+        or len(set(labels)) != len(labels)
+        or not all(isinstance(label, str) for label in labels)
+    ):
         raise ValueError("no labels")
     loss, step = told["val_loss"], told["step"]
-    if type(step) is not int or not 0 <= step <= 10**12 or not (loss is None or (isinstance(loss, float) and abs(loss) < 1e6)):
+    if (
+        type(step) is not int
+        or not 0 <= step <= 10**12
+        or not (loss is None or (isinstance(loss, float) and abs(loss) < 1e6))
+    ):
         raise ValueError("no step or loss")
     text = {name: str(told["text"][name])[:2000] for name in ("provenance", "licence") if told["text"].get(name)}
     return Returned(config, bool(about["pairs"]), step, loss, text, labels)

@@ -84,9 +84,7 @@ class Desk:
         self.stop()
         room = LONGEST - len(self.tokens)
         if room <= 0:
-            raise PlaygroundError(
-                f"The text has {LONGEST:,} tokens, which is enough.", "Start again, or cut it."
-            )
+            raise PlaygroundError(f"The text has {LONGEST:,} tokens, which is enough.", "Start again, or cut it.")
         self._remember()
         prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
         self._taken = 0

@@ -10,9 +10,13 @@ ABOUT = "playground.json"
 RECURRENT = ("rnn", "lstm", "gru")
 STEMS = ("model", "decoder_model")
 MOST = {
-    "n_layers": 10_000, "n_kv_heads": 100_000, "head_dim": 1_000_000, "d_model": 1_000_000, "vocab_size": 10_000_000,
+    "n_layers": 10_000,
+    "n_kv_heads": 100_000,
+    "head_dim": 1_000_000,
+    "d_model": 1_000_000,
+    "vocab_size": 10_000_000,
     "context_length": 100_000_000,
-}  # fmt: skip
+}
 """More than any model has: what says more is damaged, and would ask for memory that no machine has."""
 
 
@@ -57,9 +61,7 @@ class About:
             made = cls(**known | {name: tuple(known[name]) for name in ("ids", "labels") if name in known})
             made._check()
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise PlaygroundError(
-                f"{folder.name} is no export of the playground.", "Export the run again."
-            ) from error
+            raise PlaygroundError(f"{folder.name} is no export of the playground.", "Export the run again.") from error
         made._check_sizes(folder)
         return made
 

@@ -40,9 +40,7 @@ class Watcher:
                 "This export gives out no attention weights.", "Export it again with the attention weights."
             )
 
-    def weights(
-        self, ids: Sequence[int], source_ids: Sequence[int] | None = None
-    ) -> dict[str, np.ndarray]:
+    def weights(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """As `inspection.attention.attention_weights`: by part, float32 ``[layers, heads, queries, keys]``."""
         return self._weights(self.sessions, ids, source_ids)
 

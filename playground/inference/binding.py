@@ -128,9 +128,13 @@ class Bound:
     def _bind(self, inputs: Mapping, outputs: Mapping) -> None:
         self.binding, where = self.session.io_binding(), places(self.session)
         if unknown := inputs.keys() - where.keys():
-            raise PlaygroundError(f"The exported graph takes no {min(unknown)}: it is another model's.", "Export the run again.")
+            raise PlaygroundError(
+                f"The exported graph takes no {min(unknown)}: it is another model's.", "Export the run again."
+            )
         for name, given in inputs.items():
-            value = self._moved(given, where[name]) if isinstance(given, ort.OrtValue) else self._input(given, where[name])
+            value = (
+                self._moved(given, where[name]) if isinstance(given, ort.OrtValue) else self._input(given, where[name])
+            )
             self._kept.append(value)
             self.binding.bind_ortvalue_input(name, value)
         for name, given in outputs.items():

@@ -89,7 +89,9 @@ def knobs_of(sampling: Sampling, uniforms: np.ndarray) -> np.ndarray:
     if sampling.temperature == 0:  # the likeliest alone are at least as likely as the likeliest; the first of them
         return np.tile(np.array([1.0, 1.0, 0.0], dtype=np.float32), (len(uniforms), 1))
     sharpness = min(SHARPEST, 1 / max(sampling.temperature, 1 / SHARPEST))
-    return np.stack([np.full_like(uniforms, sharpness), np.full_like(uniforms, sampling.min_p), uniforms], 1).astype(np.float32)
+    return np.stack([np.full_like(uniforms, sharpness), np.full_like(uniforms, sampling.min_p), uniforms], 1).astype(
+        np.float32
+    )
 
 
 def draw_graph(vocab_size: int, is_sequence: bool = False) -> bytes:
@@ -101,9 +103,14 @@ def draw_graph(vocab_size: int, is_sequence: bool = False) -> bytes:
 
     blocks = -(-vocab_size // BLOCK)
     sizes = {
-        "shape": f"batch, {'1, ' * is_sequence}{vocab_size}", "vocabulary": vocab_size, "block": BLOCK, "blocks": blocks,
-        "padding": blocks * BLOCK - vocab_size, "last_block": blocks - 1, "last_token": BLOCK - 1,
-    }  # fmt: skip
+        "shape": f"batch, {'1, ' * is_sequence}{vocab_size}",
+        "vocabulary": vocab_size,
+        "block": BLOCK,
+        "blocks": blocks,
+        "padding": blocks * BLOCK - vocab_size,
+        "last_block": blocks - 1,
+        "last_token": BLOCK - 1,
+    }
     return parser.parse_model(TEXT.format(**sizes)).SerializeToString()
 
 

@@ -12,8 +12,21 @@ from playground.inference.about import ABOUT, RECURRENT, About, graph_file, prec
 from playground.inference.sampling import Sampling
 from playground.inference.writers import Decoder, PairDecoder, Portable, Recurrent, Writer
 
-__all__ = ["ABOUT", "RECURRENT", "About", "Decoder", "Engine", "PairDecoder", "Portable", "Recurrent", "Writer", "Written",
-           "graph_file", "precisions_of", "ran_by"]  # fmt: skip
+__all__ = [
+    "ABOUT",
+    "RECURRENT",
+    "About",
+    "Decoder",
+    "Engine",
+    "PairDecoder",
+    "Portable",
+    "Recurrent",
+    "Writer",
+    "Written",
+    "graph_file",
+    "precisions_of",
+    "ran_by",
+]
 WHOLE = ("fp32", "kv8")  # the precisions whose products stay in 32 bits, also on CUDA
 
 
@@ -117,7 +130,9 @@ class Engine:
         """
         model, rng = self.model, np.random.default_rng(seed)
         if choose:
-            yield from self._follow(ids, most, lambda written: int(choose(model.logits[0])), stop, source_ids, cancelled, True)
+            yield from self._follow(
+                ids, most, lambda written: int(choose(model.logits[0])), stop, source_ids, cancelled, True
+            )
         elif sampling.temperature == 0 and sampling.repetition_penalty == 1.0:
             yield from self._greedy(ids, most, stop, source_ids, cancelled)
         else:

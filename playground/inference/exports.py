@@ -70,7 +70,9 @@ def is_report(report: Any) -> bool:
         "greedy": lambda value: value is None or whole(value),
         "loaders": lambda value: isinstance(value, str),
         "task": lambda value: isinstance(value, str),
-        "checks": lambda rows: isinstance(rows, list) and all(checked(row) and isinstance(row.get("what"), str) for row in rows),
+        "checks": lambda rows: (
+            isinstance(rows, list) and all(checked(row) and isinstance(row.get("what"), str) for row in rows)
+        ),
         "sizes": lambda sizes: isinstance(sizes, dict) and all(map(whole, sizes.values())) and sizes.get("fp32", 0) > 0,
         "shrunk": lambda shrunk: isinstance(shrunk, dict) and all(map(checked, shrunk.values())),
     }
@@ -117,5 +119,6 @@ def fitting(folder: Path) -> Iterator[None]:
         log.info("The export in %s cannot be used", folder, exc_info=True)  # the sentence does not say where
         reason = (str(error).strip() or "?").splitlines()[0][:200].rstrip(".")
         raise PlaygroundError(
-            f"The files of {folder.name} do not fit together ({type(error).__name__}: {reason}).", "Export the run again."
+            f"The files of {folder.name} do not fit together ({type(error).__name__}: {reason}).",
+            "Export the run again.",
         ) from error

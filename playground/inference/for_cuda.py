@@ -9,7 +9,10 @@ from playground.inference.half_attention import ATTENTION, BIAS, whole_cache, wi
 from playground.inference.laps import BLOCK, COUNT, LENGTHS, LIKELIEST, PLACES, SAID
 
 MICROSOFT = "com.microsoft"
-NORMS = {"LayerNormalization": "SkipLayerNormalization", "SimplifiedLayerNormalization": "SkipSimplifiedLayerNormalization"}
+NORMS = {
+    "LayerNormalization": "SkipLayerNormalization",
+    "SimplifiedLayerNormalization": "SkipSimplifiedLayerNormalization",
+}
 
 
 def has_bias(model: onnx.ModelProto) -> bool:
@@ -58,7 +61,9 @@ def with_next_step(model: onnx.ModelProto) -> onnx.ModelProto:
         scores = f"{LIKELIEST}.logits"
         graph.initializer.append(numpy_helper.from_array(np.array([-1]), f"{LIKELIEST}.last"))
         graph.node.append(helper.make_node("Gather", ["logits", f"{LIKELIEST}.last"], [scores], name=scores, axis=1))
-    graph.node.append(helper.make_node("ArgMax", [scores], [LIKELIEST], name=LIKELIEST, axis=-1, keepdims=int(not is_sequence)))
+    graph.node.append(
+        helper.make_node("ArgMax", [scores], [LIKELIEST], name=LIKELIEST, axis=-1, keepdims=int(not is_sequence))
+    )
     graph.output.append(helper.make_tensor_value_info(LIKELIEST, onnx.TensorProto.INT64, ["batch", 1]))
     given = {value.name: value for value in graph.input}
     for before, after in (("seqlens_k", LENGTHS), ("position_ids", PLACES)):

@@ -6,7 +6,10 @@ from onnx import helper, numpy_helper
 
 FLOAT, HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 HIGHEST = float(np.finfo(np.float16).max)
-WHOLE, LENGTHS = ("RNN", "LSTM", "GRU"), 4  # ONNX Runtime has them for 32-bit floats; which input tells the lengths of texts
+WHOLE, LENGTHS = (
+    ("RNN", "LSTM", "GRU"),
+    4,
+)  # ONNX Runtime has them for 32-bit floats; which input tells the lengths of texts
 CACHE = ("past_key_values", "present.")
 
 
@@ -65,7 +68,11 @@ def _in_full(node: onnx.NodeProto) -> list[onnx.NodeProto]:
         node.input[i] = full(name)
     for i, name in given:
         node.output[i] = full(name)
-    return [*(cast(name, full(name), FLOAT) for _, name in taken), node, *(cast(full(name), name, HALF) for _, name in given)]
+    return [
+        *(cast(name, full(name), FLOAT) for _, name in taken),
+        node,
+        *(cast(full(name), name, HALF) for _, name in given),
+    ]
 
 
 def _angles(graph: onnx.GraphProto) -> set[str]:

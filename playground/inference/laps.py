@@ -64,7 +64,9 @@ class Laps:
         self.count = 0  # of laps that were run; where the graph puts a token is this modulo BLOCK
         self.next = 0  # the lap that runs next; its inputs hold what the one before gave
         where = places(session)  # an array that kernels read in CPU memory stays one: what is written there is seen
-        copied = lambda name, given: held(given, "cuda") if isinstance(given, np.ndarray) and where[name] == "cuda" else given
+        copied = lambda name, given: (
+            held(given, "cuda") if isinstance(given, np.ndarray) and where[name] == "cuda" else given
+        )
         fixed = {name: copied(name, given) for name, given in fixed.items()}
         fixed, written = {**fixed, SAID: self.said}, {**written, "logits": self.scores, f"{SAID}_after": self.said}
         self._laps = [

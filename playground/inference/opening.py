@@ -103,7 +103,12 @@ def that_runs(open_: Callable[[str], T], try_: Callable[[T], Any], device: str) 
 
 
 def open_fused(
-    model: Path | bytes, device: str = "auto", threads: int = 0, batch: int = 1, half: bool = False, capture: bool = True
+    model: Path | bytes,
+    device: str = "auto",
+    threads: int = 0,
+    batch: int = 1,
+    half: bool = False,
+    capture: bool = True,
 ) -> Opened:
     """A fused decoder (`onnx_export.fused`).
 
@@ -123,7 +128,9 @@ def open_fused(
     return _on_cuda(for_cuda(graph, half).SerializeToString(), model, device, threads, batch, uncaptured)
 
 
-def open_recurrent(model: Path | bytes | ort.InferenceSession, device: str = "auto", threads: int = 0, batch: int = 1) -> Opened:
+def open_recurrent(
+    model: Path | bytes | ort.InferenceSession, device: str = "auto", threads: int = 0, batch: int = 1
+) -> Opened:
     """A recurrent writer (`onnx_export.recurrent`), or a session of one that runs on a CPU."""
     graph = None if isinstance(model, ort.InferenceSession) else _for_a_gpu(model, device)
     if graph is None:

@@ -34,9 +34,7 @@ class Reader:
         PlaygroundError: when the folder or a file of it cannot be used, or the model continues text.
     """
 
-    def __init__(
-        self, folder: Path | str, precision: str = "auto", device: str = "auto", threads: int = 0
-    ) -> None:
+    def __init__(self, folder: Path | str, precision: str = "auto", device: str = "auto", threads: int = 0) -> None:
         folder = Path(folder)
         self.about = About.read(folder)
         if not self.about.task and self.about.objective != "mlm":

@@ -43,9 +43,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
-def steps(
-    logits: np.ndarray, sampling: Sampling, seen: list[int] | None = None
-) -> list[tuple[str, np.ndarray]]:
+def steps(logits: np.ndarray, sampling: Sampling, seen: list[int] | None = None) -> list[tuple[str, np.ndarray]]:
     """The distribution after every step of sampling, the model's own first.
 
     Args:

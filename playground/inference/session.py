@@ -47,14 +47,14 @@ def open_session(
             raise PlaygroundError(f"There is no ONNX model at {path}.", "Export the run again.")
     size = len(model) if isinstance(model, bytes) else path.stat().st_size
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or (
-        1 if size < SMALL and batch == 1 else max(1, (os.cpu_count() or 2))
-    )
+    options.intra_op_num_threads = threads or (1 if size < SMALL and batch == 1 else max(1, (os.cpu_count() or 2)))
     options.inter_op_num_threads = 1
     names = wanted(device)
     providers = [(CUDA, _cuda_options(capture)) if name == CUDA else name for name in names]
     try:
-        made = lambda: ort.InferenceSession(model if isinstance(model, bytes) else str(path), options, providers=providers)
+        made = lambda: ort.InferenceSession(
+            model if isinstance(model, bytes) else str(path), options, providers=providers
+        )
         return on_gpu(made) if CUDA in names else made()
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError
         raise _in_words(error, "this model" if isinstance(model, bytes) else path.name) from error
@@ -72,7 +72,9 @@ def open_capturing(
         return open_session(model, device, threads, batch), NOT_ON_GPU
     try:
         session = open_session(model, device, threads, batch, capture=True)
-    except PlaygroundError as error:  # the provider refuses, for instance because a node of the graph has no CUDA kernel
+    except (
+        PlaygroundError
+    ) as error:  # the provider refuses, for instance because a node of the graph has no CUDA kernel
         return open_session(model, device, threads, batch), error.message
     return session, "" if running_on(session) == "CUDA" else NOT_ON_GPU
 
@@ -115,7 +117,10 @@ def preload() -> None:
     wheels = importlib.util.find_spec("nvidia")
     roots = [Path(root) for root in (wheels.submodule_search_locations or ())] if wheels else []
     major = runtime_cuda().split(".")[0]
-    for kinds, folder in (({"cuda": True, "cudnn": False}, f"cu{major}/lib"), ({"cuda": False, "cudnn": True}, "cudnn/lib")):
+    for kinds, folder in (
+        ({"cuda": True, "cudnn": False}, f"cu{major}/lib"),
+        ({"cuda": False, "cudnn": True}, "cudnn/lib"),
+    ):
         found = next((str(root / folder) for root in roots if (root / folder).is_dir()), None)
         with redirect_stdout(io.StringIO()):  # it prints every library that it does not find
             ort.preload_dlls(**kinds, msvc=False, directory=found)

@@ -247,7 +247,9 @@ class _OnDevice(Writer):
             return
 
     def _try_laps(self) -> None:
-        for _ in range(min(2, self.room) if self.laps is not None else 0):  # each writes one token further into the cache
+        for _ in range(
+            min(2, self.room) if self.laps is not None else 0
+        ):  # each writes one token further into the cache
             self._before_step()
             self.laps.run()
             self.length += 1
@@ -283,7 +285,9 @@ class Decoder(_OnDevice):
         threads: int = 0,
         half: bool = False,
     ) -> None:
-        self.opened = model if isinstance(model, Opened) else open_fused(model, device, threads, batch, half, self.captures)
+        self.opened = (
+            model if isinstance(model, Opened) else open_fused(model, device, threads, batch, half, self.captures)
+        )
         self.about, self.batch, self.room = about, batch, min(room or about.context_length, about.context_length)
         self.length = np.zeros(batch, dtype=np.int32)  # tokens in the cache, text by text
         self._total = np.zeros(1, dtype=np.int32)
@@ -484,7 +488,9 @@ class PairDecoder(Decoder):
 
 def open_source(reader: Path | ort.InferenceSession, device: str, threads: int, batch: int) -> ort.InferenceSession:
     """An encoder, where it runs."""
-    return that_runs(lambda where: open_session(reader, where, threads, batch), lambda made: read_source(made, [0], 1), device)
+    return that_runs(
+        lambda where: open_session(reader, where, threads, batch), lambda made: read_source(made, [0], 1), device
+    )
 
 
 def read_source(reader: ort.InferenceSession, ids: Sequence[int], batch: int) -> dict[str, np.ndarray | ort.OrtValue]:
@@ -553,7 +559,11 @@ class Recurrent(_OnDevice):
     def begin(self, texts: Sequence[Sequence[int]]) -> None:
         ids = equally_long(texts)
         logits = np.zeros((*ids.shape, self.about.vocab_size), dtype=np.float32)
-        after = self._first if self.laps is None else [self.laps.buffers[self.laps.next][f"past_{name}"] for name in self._names]
+        after = (
+            self._first
+            if self.laps is None
+            else [self.laps.buffers[self.laps.next][f"past_{name}"] for name in self._names]
+        )
         self._bound(ids, logits, [self._zeros] * len(self._names), after).run()
         self._before, self.length, self.last = 0, np.full(self.batch, ids.shape[1], dtype=np.int32), None
         self._logits = logits[:, -1]
@@ -680,5 +690,9 @@ class Portable(Writer):
         logits = np.zeros((batch, n, self.about.vocab_size), dtype=np.float32)
         bound = Bound(self.session, feed, {"logits": logits, **dict.fromkeys(self.outputs, kept_in(self.session))})
         bound.run()
-        made = {name.replace("present", "past_key_values"): value for name, value in bound.made().items() if name != "logits"}
+        made = {
+            name.replace("present", "past_key_values"): value
+            for name, value in bound.made().items()
+            if name != "logits"
+        }
         return logits, made

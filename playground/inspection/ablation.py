@@ -245,9 +245,7 @@ def _with(own: Tensor, at: int | slice, value: Tensor | float) -> Tensor:
     return own
 
 
-def _one_by_one(
-    model: nn.Module, asked: Question, changes: Sequence[tuple[str, Replace]], most: int
-) -> np.ndarray:
+def _one_by_one(model: nn.Module, asked: Question, changes: Sequence[tuple[str, Replace]], most: int) -> np.ndarray:
     """What each change alone adds to the mean loss: a batch holds the text many times, each time changed otherwise."""
     base = losses(answers(model, asked, tapped({}))[0], asked).mean()
     size = max(1, most // len(asked.inputs))

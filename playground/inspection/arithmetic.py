@@ -69,9 +69,13 @@ def attention_steps(
 
 
 EXAMPLE = {
-    "The": (0.1, 0.2, 0.3), "cat": (0.4, 0.5, 0.6), "sat": (0.7, 0.8, 0.9),
-    "on": (0.2, 0.3, 0.4), "the": (0.1, 0.2, 0.3), "mat": (0.5, 0.6, 0.7),
-}  # fmt: skip
+    "The": (0.1, 0.2, 0.3),
+    "cat": (0.4, 0.5, 0.6),
+    "sat": (0.7, 0.8, 0.9),
+    "on": (0.2, 0.3, 0.4),
+    "the": (0.1, 0.2, 0.3),
+    "mat": (0.5, 0.6, 0.7),
+}
 EXAMPLE_QUERY = 2
 """“The cat sat on the mat”, asked by “sat”; queries, keys and values are the vectors themselves."""
 
@@ -123,9 +127,7 @@ def run_steps(
     held = capture(model, ids, source_ids)
     side = {"self": "", "encoder": "encoder."}.get(part, "decoder.")
     name = f"{side}layers.{layer}.{'cross' if part == 'cross' else 'attention'}."
-    stack = {"self": model, "encoder": getattr(model, "encoder", None)}.get(
-        part, getattr(model, "decoder", None)
-    )
+    stack = {"self": model, "encoder": getattr(model, "encoder", None)}.get(part, getattr(model, "decoder", None))
     group = spec.n_heads // spec.kv_heads
     q, k, v = held[name + "q"][head, query], held[name + "k"][head // group], held[name + "v"][head // group]
     bias = None
@@ -136,9 +138,14 @@ def run_steps(
     x = _read(stack.layers[layer], held, side, layer, part)
     x_keys = held["encoder.final"] if part == "cross" else x
     return RunSteps(
-        x[query], x_keys, attention_steps(q, k, v, allowed, bias=bias), held[name + "heads"][:, query],
-        held[name + "output"][query], spec.position == "rotary" and part != "cross", spec.qk_norm,
-    )  # fmt: skip
+        x[query],
+        x_keys,
+        attention_steps(q, k, v, allowed, bias=bias),
+        held[name + "heads"][:, query],
+        held[name + "output"][query],
+        spec.position == "rotary" and part != "cross",
+        spec.qk_norm,
+    )
 
 
 @torch.no_grad()

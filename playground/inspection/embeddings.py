@@ -33,9 +33,7 @@ def flat(table: np.ndarray, way: str, seed: int = 0) -> np.ndarray:
     from sklearn.manifold import TSNE
 
     perplexity = min(30, (len(table) - 1) / 3)
-    return TSNE(2, perplexity=perplexity, metric="cosine", init="random", random_state=seed).fit_transform(
-        table
-    )
+    return TSNE(2, perplexity=perplexity, metric="cosine", init="random", random_state=seed).fit_transform(table)
 
 
 def neighbours(table: np.ndarray, token: int, among: Sequence[int], k: int = 10) -> list[tuple[int, float]]:

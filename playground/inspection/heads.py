@@ -92,8 +92,14 @@ def places_of(ids: np.ndarray) -> dict[str, np.ndarray]:
     first[2:, 0] = last[:-2, -1] = True
     before, behind, itself = (np.eye(n, k=k, dtype=bool) for k in (-1, 1, 0))
     return {
-        "previous": before, "next": behind, "first": first, "last": last, "itself": itself, "same": same, "induction": after,
-    }  # fmt: skip
+        "previous": before,
+        "next": behind,
+        "first": first,
+        "last": last,
+        "itself": itself,
+        "same": same,
+        "induction": after,
+    }
 
 
 def _share(weights: np.ndarray, places: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -137,9 +143,7 @@ def induction_scores(
     choices = np.unique([token for token in candidates if token >= N_SPECIAL])
     length = min(24, (model.spec.context_length - len(middle)) // 2, len(choices))
     if length < 3:
-        raise PlaygroundError(
-            "Too few different tokens to draw a random sequence from.", "Type a longer text."
-        )
+        raise PlaygroundError("Too few different tokens to draw a random sequence from.", "Type a longer text.")
     rng = np.random.default_rng(seed)
     total = np.zeros((model.spec.n_layers, model.spec.n_heads))
     for _ in range(n_sequences):

@@ -25,7 +25,9 @@ def wave_formula(position: int, dimension: int, d_model: int) -> tuple[str, floa
     pair = dimension - dimension % 2
     angle = position / 10000 ** (pair / d_model)
     name, value = ("sin", np.sin(angle)) if dimension % 2 == 0 else ("cos", np.cos(angle))
-    equation = rf"\{name}\left(\frac{{{position}}}{{10000^{{{pair}/{d_model}}}}}\right) = \{name}({angle:.4f}) = {value:.4f}"
+    equation = (
+        rf"\{name}\left(\frac{{{position}}}{{10000^{{{pair}/{d_model}}}}}\right) = \{name}({angle:.4f}) = {value:.4f}"
+    )
     return equation, float(value)
 
 
@@ -80,9 +82,7 @@ def without_positions(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def last_of_shuffled(
-    model: nn.Module, ids: Sequence[int], seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, list[int]]:
+def last_of_shuffled(model: nn.Module, ids: Sequence[int], seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """The prediction after a text, and after the same tokens in another order that keeps the last one in its place.
 
     Returns:
@@ -111,8 +111,6 @@ def loss_by_position(model: nn.Module, windows: np.ndarray, piece: int = 16) -> 
     for start in range(0, len(windows), piece):
         ids = torch.from_numpy(windows[start : start + piece].astype(np.int64))
         logits = model(ids[:, :-1]).logits.float()
-        loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(
-            len(ids), -1
-        )
+        loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(len(ids), -1)
         total += loss.sum(0).numpy()
     return total / len(windows)

@@ -99,6 +99,4 @@ def lens(model: nn.Module, asked: Question, k: int = 5) -> Lens:
         found.append((_told(rows, truth, k), entropy))
     stack = lambda name: np.stack([getattr(layer, name) for layer, _ in found])
     names = [name.removeprefix("decoder.").replace("layers.", "layer ").split(".")[0] for name in names]
-    return Lens(
-        names, stack("top"), stack("top_p"), stack("p"), stack("rank"), np.stack([e for _, e in found])
-    )
+    return Lens(names, stack("top"), stack("top_p"), stack("p"), stack("rank"), np.stack([e for _, e in found]))

@@ -84,9 +84,15 @@ def get(name: str) -> Dataset:
 # English: the Bible, a verse at a time
 
 SECTIONS = (  # the last book of each
-    (5, "Law"), (17, "History"), (22, "Wisdom"), (27, "Major prophets"), (39, "Minor prophets"),
-    (44, "Gospels and Acts"), (65, "Letters"), (66, "Revelation"),
-)  # fmt: skip
+    (5, "Law"),
+    (17, "History"),
+    (22, "Wisdom"),
+    (27, "Major prophets"),
+    (39, "Minor prophets"),
+    (44, "Gospels and Acts"),
+    (65, "Letters"),
+    (66, "Revelation"),
+)
 UNREAD = {1: "Genesis", 11: "1 Kings", 41: "Mark", 56: "Letters", 57: "Letters", 63: "Letters", 64: "Letters"}
 
 
@@ -138,18 +144,45 @@ def _unmarked(text: str, unit: re.Pattern, marks: dict[str, str], group: str) ->
 
 FEWEST = 60  # messages that a component must have to be a class
 SPEAKERS = {
-    "玄德": "刘备", "孔明": "诸葛亮", "操": "曹操", "关公": "关羽", "云长": "关羽", "张飞": "张飞", "飞": "张飞",
-    "瑜": "周瑜", "周瑜": "周瑜", "肃": "鲁肃", "鲁肃": "鲁肃", "孙权": "孙权", "权": "孙权", "懿": "司马懿",
-    "司马懿": "司马懿", "姜维": "姜维", "维": "姜维", "赵云": "赵云", "布": "吕布", "吕布": "吕布", "魏延": "魏延",
-    "允": "王允", "绍": "袁绍", "先主": "刘备", "后主": "刘禅",
-}  # fmt: skip
+    "玄德": "刘备",
+    "孔明": "诸葛亮",
+    "操": "曹操",
+    "关公": "关羽",
+    "云长": "关羽",
+    "张飞": "张飞",
+    "飞": "张飞",
+    "瑜": "周瑜",
+    "周瑜": "周瑜",
+    "肃": "鲁肃",
+    "鲁肃": "鲁肃",
+    "孙权": "孙权",
+    "权": "孙权",
+    "懿": "司马懿",
+    "司马懿": "司马懿",
+    "姜维": "姜维",
+    "维": "姜维",
+    "赵云": "赵云",
+    "布": "吕布",
+    "吕布": "吕布",
+    "魏延": "魏延",
+    "允": "王允",
+    "绍": "袁绍",
+    "先主": "刘备",
+    "后主": "刘禅",
+}
 _SAYS = re.compile(
     rf"(?<![\u4e00-\u9fff])({'|'.join(sorted(SPEAKERS, key=len, reverse=True))})"
     r"[\u4e00-\u9fff]{0,4}[曰道][:：][“「\"]([^”」\"]{6,160})[”」\"]"
 )
 CHINESE_MARKS = {
-    "，": "逗号", "。": "句号", "：": "冒号", "；": "分号", "？": "问号", "！": "叹号", "、": "顿号",
-}  # fmt: skip
+    "，": "逗号",
+    "。": "句号",
+    "：": "冒号",
+    "；": "分号",
+    "？": "问号",
+    "！": "叹号",
+    "、": "顿号",
+}
 _HAN = re.compile(r"[\u4e00-\u9fff]")  # letters alone: a mark among the pieces would give its answer away
 
 
@@ -259,44 +292,76 @@ DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
         Dataset(
-            "bible-sections", "Verse → part of the Bible",
+            "bible-sections",
+            "Verse → part of the Bible",
             "Which of eight parts of the Bible a verse is from: law, history, wisdom, prophets, gospels, letters …",
-            "en", "classify", "asv-bible", _bible_sections,
+            "en",
+            "classify",
+            "asv-bible",
+            _bible_sections,
         ),
         Dataset(
-            "bible-unread", "Verse → book (books that the gallery's models have not read)",
+            "bible-unread",
+            "Verse → book (books that the gallery's models have not read)",
             "Genesis, 1 Kings, Mark or a short letter: the books that were kept from the gallery's Bible models.",
-            "en", "classify", "asv-bible", _bible_unread,
+            "en",
+            "classify",
+            "asv-bible",
+            _bible_unread,
         ),
         Dataset(
-            "python-docstrings", "Docstring → package of the standard library",
+            "python-docstrings",
+            "Docstring → package of the standard library",
             "Which package a function belongs to, by what its author says it does.",
-            "en", "classify", "python-code", _python_docstrings,
+            "en",
+            "classify",
+            "python-code",
+            _python_docstrings,
         ),
         Dataset(
-            "jupyterlab-components", "界面文字 → 组件",
+            "jupyterlab-components",
+            "界面文字 → 组件",
             "Which component of JupyterLab says this, in Chinese.",
-            "zh", "classify", "jupyterlab-zh", _jupyterlab_components,
+            "zh",
+            "classify",
+            "jupyterlab-zh",
+            _jupyterlab_components,
         ),
         Dataset(
-            "three-kingdoms-speakers", "对白 → 说话人",
+            "three-kingdoms-speakers",
+            "对白 → 说话人",
             "Who says these words in the Romance of the Three Kingdoms.",
-            "zh", "classify", "three-kingdoms", _three_kingdoms_speakers,
+            "zh",
+            "classify",
+            "three-kingdoms",
+            _three_kingdoms_speakers,
         ),
         Dataset(
-            "bible-punctuation", "Words → the marks that follow them",
+            "bible-punctuation",
+            "Words → the marks that follow them",
             "Verses of the same unread books, without marks or capitals: which mark stood after each word.",
-            "en", "tag", "asv-bible", _bible_punctuation,
+            "en",
+            "tag",
+            "asv-bible",
+            _bible_punctuation,
         ),
         Dataset(
-            "three-kingdoms-punctuation", "古文断句 (where a sentence pauses)",
+            "three-kingdoms-punctuation",
+            "古文断句 (where a sentence pauses)",
             "Sentences without marks: which mark stood after each character.",
-            "zh", "tag", "three-kingdoms", _three_kingdoms_punctuation,
+            "zh",
+            "tag",
+            "three-kingdoms",
+            _three_kingdoms_punctuation,
         ),
         Dataset(
-            "python-tokens", "Code → kinds of tokens",
+            "python-tokens",
+            "Code → kinds of tokens",
             "What each word of a line of code is: keyword, definition, call, attribute, name, string …",
-            "code", "tag", "python-code", _python_tokens,
+            "code",
+            "tag",
+            "python-code",
+            _python_tokens,
         ),
     )
-}  # fmt: skip
+}

@@ -125,9 +125,12 @@ def prepare_labelled(
     source = _source(spec, task)
     choices = {
         **{k: v for k, v in spec.to_dict().items() if k not in ("share", "limit", "path")},
-        "task": task, "text": source.fingerprint, "tokenizer": tokenizer.fingerprint,
-        "context_length": context_length, "format": FORMAT,
-    }  # fmt: skip
+        "task": task,
+        "text": source.fingerprint,
+        "tokenizer": tokenizer.fingerprint,
+        "context_length": context_length,
+        "format": FORMAT,
+    }
     if any(tokenizer.frame):
         choices["frame"] = tokenizer.frame  # sets from before texts were framed are prepared anew
     name = "labelled-" + hashlib.sha256(json.dumps(choices, sort_keys=True).encode()).hexdigest()[:20]
@@ -150,9 +153,7 @@ def load_labelled(folder: Path | str) -> LabelledSet:
         sides = [_open_side(folder, name) for name in SIDES]
         tokenizer = Tokenizer.load(folder / "tokenizer.json")
     except (OSError, ValueError, KeyError) as error:
-        raise PlaygroundError(
-            f"{folder} is not prepared data.", "Delete it, and prepare the data again."
-        ) from error
+        raise PlaygroundError(f"{folder} is not prepared data.", "Delete it, and prepare the data again.") from error
     return LabelledSet(folder, info["task"], tuple(info["labels"]), tokenizer, *sides, info)
 
 
@@ -176,7 +177,9 @@ class _Source:
 def _source(spec: LabelledSpec, task: str) -> _Source:
     if spec.dataset == "file":
         rows, notes = read_table(spec, task)
-        opened = files.open_file(DataSpec("file", path=spec.path, text_column=_any_column(spec), encoding=spec.encoding))
+        opened = files.open_file(
+            DataSpec("file", path=spec.path, text_column=_any_column(spec), encoding=spec.encoding)
+        )
         return _Source(rows, opened.fingerprint, opened.licence, opened.provenance, notes)
     known = builtin.get(spec.dataset)
     if known.task != task:
@@ -203,10 +206,14 @@ def _build(
         read = _read(source, task, watch)
         divided = split(*read.hashes(), read.first_labels(), spec)
         info = {
-            "task": task, "labels": read.labels, "licence": source.licence, "provenance": source.provenance,
-            "spec": spec.to_dict(), "context_length": length,
+            "task": task,
+            "labels": read.labels,
+            "licence": source.licence,
+            "provenance": source.provenance,
+            "spec": spec.to_dict(),
+            "context_length": length,
             **_write(source, task, read, divided.side, tokenizer, length, work, watch),
-        }  # fmt: skip
+        }
         info["notes"] = [*source.notes(), *_notes(read, divided, info)]
         for name in SIDES:
             if not info["examples"][name]:
@@ -340,9 +347,15 @@ def _check(read: _Read, task: str) -> None:
 
 
 def _write(
-    source: _Source, task: str, read: _Read, side: np.ndarray, tokenizer: Tokenizer, length: int, work: Path,
+    source: _Source,
+    task: str,
+    read: _Read,
+    side: np.ndarray,
+    tokenizer: Tokenizer,
+    length: int,
+    work: Path,
     watch: Watch,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """The second pass: each row's tokens and labels go to its side."""
     codes = {name: code for code, name in enumerate(read.labels)}
     rows, number = _usable(source.rows(), task), 0
@@ -415,9 +428,11 @@ class _Writer:
 
     def save(self, work: Path) -> None:
         for part, values, kind in (
-            ("ids", self.ids, np.uint32), ("labels", self.labels, np.int32), ("starts", self.starts, np.int64),
+            ("ids", self.ids, np.uint32),
+            ("labels", self.labels, np.int32),
+            ("starts", self.starts, np.int64),
             ("lines", self.lines, np.int64),
-        ):  # fmt: skip
+        ):
             np.save(work / f"{self.name}.{part}.npy", np.asarray(values, dtype=kind))
 
 
@@ -456,8 +471,9 @@ def _notes(read: _Read, divided: Split, info: dict[str, Any]) -> list[str]:
         (divided.leaking, f"Rows left out, since their text is on an earlier side of the split: {divided.leaking:,}."),
         (divided.contrary, f"Texts with more than one label: {divided.contrary:,}; no model can be right about all."),
         (rare, f"Labels with fewer than three texts: {rare:,}; they are in training alone."),
-        (cut, f"Texts longer than the model reads: {cut:,} of {total:,} (first: row {first:,}); {length:,} tokens are kept."),
-    ]  # fmt: skip
+        (
+            cut,
+            f"Texts longer than the model reads: {cut:,} of {total:,} (first: row {first:,}); {length:,} tokens are kept.",
+        ),
+    ]
     return [sentence for count, sentence in said if count]
-
-

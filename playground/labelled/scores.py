@@ -65,9 +65,14 @@ def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
     for i in range(bins):
         mine = place == i
         if mine.any():
-            found.append({
-                "from": i / bins, "to": (i + 1) / bins, "n": int(mine.sum()),
-                "confidence": float(confidence[mine].mean()), "accuracy": float(right[mine].mean()),
-            })  # fmt: skip
+            found.append(
+                {
+                    "from": i / bins,
+                    "to": (i + 1) / bins,
+                    "n": int(mine.sum()),
+                    "confidence": float(confidence[mine].mean()),
+                    "accuracy": float(right[mine].mean()),
+                }
+            )
     error = sum(b["n"] * abs(b["confidence"] - b["accuracy"]) for b in found) / max(1, len(confidence))
     return found, float(error)

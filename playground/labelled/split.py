@@ -35,9 +35,7 @@ def split(texts: np.ndarray, groups: np.ndarray, labels: np.ndarray, spec: Label
         texts, groups: 64-bit hashes ``[n]``.
         labels: ``[n]``, small whole numbers.
     """
-    unique, first, member, sizes = np.unique(
-        groups, return_index=True, return_inverse=True, return_counts=True
-    )
+    unique, first, member, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
     chance = _mixed(unique, spec.seed)
     side_of_group = np.zeros(len(unique), dtype=np.int8)
     label_of_group = labels[first]

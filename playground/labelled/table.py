@@ -32,9 +32,25 @@ TEXT_NAMES = (
     "评论",
 )
 LABEL_NAMES = (
-    "label", "labels", "class", "category", "target", "sentiment", "tag", "tags", "ner_tags", "ner_tag", "ner", "intent", "topic",
-    "stars", "rating", "y", "标签", "类别",
-)  # fmt: skip
+    "label",
+    "labels",
+    "class",
+    "category",
+    "target",
+    "sentiment",
+    "tag",
+    "tags",
+    "ner_tags",
+    "ner_tag",
+    "ner",
+    "intent",
+    "topic",
+    "stars",
+    "rating",
+    "y",
+    "标签",
+    "类别",
+)
 
 
 def is_table(path: str, encoding: str | None = None) -> bool:
@@ -206,9 +222,7 @@ def read_table(
     for column in (text, label):
         table.check(column)
     if text == label:
-        raise PlaygroundError(
-            f"Text and label cannot be the same column ({text}).", f"Choose two. It has {has}."
-        )
+        raise PlaygroundError(f"Text and label cannot be the same column ({text}).", f"Choose two. It has {has}.")
     one = _one_label(table, text, label) if task == "classify" else _one_tagged(table, text, label)
     return lambda: (one(number, row) for number, row in enumerate(table.rows(), 1)), table.notes
 

@@ -21,7 +21,9 @@ def cells(
     read, after = [], []
     for side in sides:
         turn = lambda h, side=side: g("ReverseSequence", h, n, batch_axis=1, time_axis=0) if side else h
-        before = [g("Squeeze", state, g.const([0])) for state in past] or [_zeros(g, x, width)] * STATES[spec.architecture]
+        before = [g("Squeeze", state, g.const([0])) for state in past] or [_zeros(g, x, width)] * STATES[
+            spec.architecture
+        ]
         y, after = _scan(g, spec, weights, turn(x), f"l{i}{side}", before)
         read.append(g("Unsqueeze", turn(y), g.const([1])))
     y = g("Concat", *read, axis=1) if len(read) > 1 else read[0]

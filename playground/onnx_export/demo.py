@@ -25,7 +25,15 @@ LICENCES = ("LICENSE", "ThirdPartyNotices.txt")
 SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 ADDRESS = f"https://cdn.jsdelivr.net/npm/{PACKAGE}/dist/"
 CUT = {
-    "Sequence", "Split", "ByteLevel", "Metaspace", "Prepend", "Replace", "NFC", "BertNormalizer", "BertPreTokenizer",
+    "Sequence",
+    "Split",
+    "ByteLevel",
+    "Metaspace",
+    "Prepend",
+    "Replace",
+    "NFC",
+    "BertNormalizer",
+    "BertPreTokenizer",
 }  # steps of a tokenizer that the page's script takes
 LARGEST = 200_000_000  # bytes of graphs: a browser opens no larger page
 INSIDE = f"ONNX Runtime (npm: {PACKAGE}, MIT) is inside this page: it needs no network."

@@ -128,7 +128,9 @@ def _steps(
             return {}
         sizes = write_fused(spec, weights, made, ordered)
         if spec.architecture == "encoder-decoder":
-            sizes = {name: size + graph_file(made, "encoder_model", name).stat().st_size for name, size in sizes.items()}
+            sizes = {
+                name: size + graph_file(made, "encoder_model", name).stat().st_size for name, size in sizes.items()
+            }
         return {"sizes": sizes}
 
     def prove() -> dict[str, Any]:
@@ -148,8 +150,12 @@ def _steps(
     def pack() -> dict[str, Any]:
         return package.write_package(made, run, model, weights, tokenizer, step, labels, offline_demo)
 
-    return [("Writing the graph", 0.1, graphs), ("Writing the fast graph", 0.25, fused),
-            ("Comparing with PyTorch", 0.45, prove), ("Packing", 0.9, pack)]  # fmt: skip
+    return [
+        ("Writing the graph", 0.1, graphs),
+        ("Writing the fast graph", 0.25, fused),
+        ("Comparing with PyTorch", 0.45, prove),
+        ("Packing", 0.9, pack),
+    ]
 
 
 def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: list[str]) -> dict[str, int]:

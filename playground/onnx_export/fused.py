@@ -81,8 +81,11 @@ class _Fused(Layers):
         spec, update = self.spec, None
         for i in range(spec.n_layers):
             at = f"{self.side}layers.{i}."
-            sublayers = {"attention": lambda h, i=i: self.attention(h, i), "cross": lambda h, i=i: self.cross(h, i),
-                         "mlp": lambda h, at=at: self.mlp(h, f"{at}mlp")}  # fmt: skip
+            sublayers = {
+                "attention": lambda h, i=i: self.attention(h, i),
+                "cross": lambda h, i=i: self.cross(h, i),
+                "mlp": lambda h, at=at: self.mlp(h, f"{at}mlp"),
+            }
             if not self.pairs:
                 del sublayers["cross"]
             for name, sublayer in sublayers.items():
@@ -122,10 +125,23 @@ class _Fused(Layers):
         rotary = list(self.tables()) if spec.position == "rotary" else ["", ""]
         more, small = self.last_inputs(i)
         mixed, key, value = g(
-            "GroupQueryAttention", packed, "", "", *past, self.lengths, self.total, *rotary, *more, n=3, domain=MICROSOFT,
-            num_heads=spec.n_heads, kv_num_heads=spec.kv_heads, do_rotary=int(spec.position == "rotary"),
-            scale=spec.head_dim**-0.5, **small,
-        )  # fmt: skip
+            "GroupQueryAttention",
+            packed,
+            "",
+            "",
+            *past,
+            self.lengths,
+            self.total,
+            *rotary,
+            *more,
+            n=3,
+            domain=MICROSOFT,
+            num_heads=spec.n_heads,
+            kv_num_heads=spec.kv_heads,
+            do_rotary=int(spec.position == "rotary"),
+            scale=spec.head_dim**-0.5,
+            **small,
+        )
         self.rename(key, f"present.{i}.key", shape)
         self.rename(value, f"present.{i}.value", shape)
         return self.linear(g("Reshape", mixed, g.const([-1, spec.d_model])), f"{self.side}layers.{i}.attention.output")
@@ -143,8 +159,10 @@ class _Fused(Layers):
         """The operator's inputs after the rotary tables (place ids, bias, sink, scales), and what a cache in 8 bits asks for."""
         if not self.scales:
             return (["", self.bias] if self.bias else []), {}
-        scales = [self.g.weight(f"layers.{i}.{kind}_scale", values)
-                  for kind, values in zip(("key", "value"), self.scales[i], strict=True)]  # fmt: skip
+        scales = [
+            self.g.weight(f"layers.{i}.{kind}_scale", values)
+            for kind, values in zip(("key", "value"), self.scales[i], strict=True)
+        ]
         small = {"kv_cache_bit_width": 8, "k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL"}
         return ["", self.bias, "", *scales], small
 
@@ -188,9 +206,9 @@ class _Fused(Layers):
     def tables(self) -> tuple[str, str]:
         """Cosines and sines of rotary positions ``[positions, d/2]``."""
         spec, d = self.spec, self.spec.head_dim
-        frequencies = (
-            1.0 / np.float32(spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)
-        ).astype(np.float32)
+        frequencies = (1.0 / np.float32(spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)).astype(
+            np.float32
+        )
         angles = np.arange(spec.context_length, dtype=np.float32)[:, None] * frequencies
         return self.g.weight("rotary_cos", np.cos(angles)), self.g.weight("rotary_sin", np.sin(angles))
 

@@ -11,8 +11,7 @@ OPSET = 20
 MICROSOFT = "com.microsoft"
 """The domain of ONNX Runtime's fused operators."""
 ORT_ONLY = ("SimplifiedLayerNormalization",)  # in the standard domain, but not in the standard
-TYPES = {"float": TensorProto.FLOAT, "int64": TensorProto.INT64, "int32": TensorProto.INT32,
-         "int8": TensorProto.INT8}  # fmt: skip
+TYPES = {"float": TensorProto.FLOAT, "int64": TensorProto.INT64, "int32": TensorProto.INT32, "int8": TensorProto.INT8}
 Shape = Sequence[int | str]
 
 
@@ -30,9 +29,7 @@ class Graph:
         self.count = 0
         self.is_fused = False
 
-    def __call__(
-        self, op: str, *inputs: str, out: str = "", n: int = 1, domain: str = "", **attributes: Any
-    ) -> Any:
+    def __call__(self, op: str, *inputs: str, out: str = "", n: int = 1, domain: str = "", **attributes: Any) -> Any:
         """Adds a node.
 
         Args:
@@ -47,9 +44,7 @@ class Graph:
             if n == 1
             else [f"{self.prefix}{op.lower()}_{self.count}_{i}" for i in range(n)]
         )
-        self.nodes.append(
-            helper.make_node(op, list(inputs), names, name=names[0], domain=domain, **attributes)
-        )
+        self.nodes.append(helper.make_node(op, list(inputs), names, name=names[0], domain=domain, **attributes))
         self.is_fused = self.is_fused or domain == MICROSOFT or op in ORT_ONLY
         return names[0] if n == 1 else names
 
@@ -88,12 +83,13 @@ class Graph:
     def model(self) -> onnx.ModelProto:
         """The finished model, checked against ONNX's own rules where it uses only its operators."""
         graph = helper.make_graph(
-            self.nodes, self.name, self.inputs, self.outputs,
+            self.nodes,
+            self.name,
+            self.inputs,
+            self.outputs,
             [numpy_helper.from_array(values, name) for name, values in self.weights.items()],
-        )  # fmt: skip
-        domains = [helper.make_opsetid("", OPSET)] + (
-            [helper.make_opsetid(MICROSOFT, 1)] if self.is_fused else []
         )
+        domains = [helper.make_opsetid("", OPSET)] + ([helper.make_opsetid(MICROSOFT, 1)] if self.is_fused else [])
         model = helper.make_model(graph, opset_imports=domains, producer_name="lm-playground", ir_version=10)
         if not self.is_fused:  # the checker knows no operators but ONNX's own
             onnx.checker.check_model(model, full_check=True)

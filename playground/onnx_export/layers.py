@@ -35,9 +35,7 @@ class Layers:
         if self.spec.norm == "rmsnorm":
             return self.g("Mul", self.rms(x, self.spec.norm_eps), self.param(f"{name}.weight"))
         bias = [self.param(f"{name}.bias")] if f"{name}.bias" in self.weights else []
-        return self.g(
-            "LayerNormalization", x, self.param(f"{name}.weight"), *bias, axis=-1, epsilon=self.spec.norm_eps
-        )
+        return self.g("LayerNormalization", x, self.param(f"{name}.weight"), *bias, axis=-1, epsilon=self.spec.norm_eps)
 
     def rms(self, x: str, eps: float) -> str:
         """x / √(mean(x²) + eps)."""
@@ -95,9 +93,9 @@ class Layers:
         if self.spec.position != "rotary":
             return None
         g, d = self.g, self.spec.head_dim
-        frequencies = (
-            1.0 / np.float32(self.spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)
-        ).astype(np.float32)
+        frequencies = (1.0 / np.float32(self.spec.rope_theta) ** (np.arange(0, d, 2, dtype=np.float32) / d)).astype(
+            np.float32
+        )
         angles = g(
             "Unsqueeze",
             g("Mul", self.as_float(places), g.weight("rotary_frequencies", frequencies)),
@@ -121,9 +119,7 @@ class Layers:
     def qkv(self, x: str, name: str, turns: tuple[str, str] | None) -> tuple[str, str, str]:
         """Queries, keys and values ``[B, heads, S, d]``, normed and turned."""
         h, kv, d = self.spec.n_heads, self.spec.kv_heads, self.spec.head_dim
-        q, k, v = self.g(
-            "Split", self.linear(x, f"{name}.qkv"), self.g.const([h * d, kv * d, kv * d]), n=3, axis=-1
-        )
+        q, k, v = self.g("Split", self.linear(x, f"{name}.qkv"), self.g.const([h * d, kv * d, kv * d]), n=3, axis=-1)
         q, k, v = self.heads(q, h), self.heads(k, kv), self.heads(v, kv)
         if self.spec.qk_norm:
             q, k = self.qk_norm(q), self.qk_norm(k)

@@ -9,19 +9,42 @@ from playground.onnx_export.layers import Weights
 
 PLAIN = {"qk_norm": False, "logit_softcap": None, "head_activation": "gelu"}
 FAMILIES = {
-    "llama": PLAIN | {
-        "architecture": "decoder", "norm": "rmsnorm", "norm_position": "pre", "position": "rotary", "mlp": "swiglu",
-        "bias": False, "embedding_norm": False, "head_transform": False,
+    "llama": PLAIN
+    | {
+        "architecture": "decoder",
+        "norm": "rmsnorm",
+        "norm_position": "pre",
+        "position": "rotary",
+        "mlp": "swiglu",
+        "bias": False,
+        "embedding_norm": False,
+        "head_transform": False,
     },
-    "gpt2": PLAIN | {
-        "architecture": "decoder", "norm": "layernorm", "norm_position": "pre", "position": "learned", "mlp": "gelu",
-        "bias": True, "embedding_norm": False, "head_transform": False, "tie_embeddings": True,
+    "gpt2": PLAIN
+    | {
+        "architecture": "decoder",
+        "norm": "layernorm",
+        "norm_position": "pre",
+        "position": "learned",
+        "mlp": "gelu",
+        "bias": True,
+        "embedding_norm": False,
+        "head_transform": False,
+        "tie_embeddings": True,
     },
-    "bert": PLAIN | {
-        "architecture": "encoder", "norm": "layernorm", "norm_position": "post", "position": "learned", "mlp": "gelu",
-        "bias": True, "embedding_norm": True, "head_transform": True, "tie_embeddings": True,
+    "bert": PLAIN
+    | {
+        "architecture": "encoder",
+        "norm": "layernorm",
+        "norm_position": "post",
+        "position": "learned",
+        "mlp": "gelu",
+        "bias": True,
+        "embedding_norm": True,
+        "head_transform": True,
+        "tie_embeddings": True,
     },
-}  # fmt: skip
+}
 CLASSES = {"llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel", "bert": "BertForMaskedLM"}
 TAGGERS = {
     "llama": "LlamaForTokenClassification",
@@ -48,30 +71,61 @@ def config(spec: ModelSpec, family: str, ids: tuple[int, int, int, int], task: s
     """``config.json`` of transformers."""
     pad, bos, eos, _ = ids
     common = {
-        "architectures": [(TAGGERS if task else CLASSES)[family]], "model_type": family, "vocab_size": spec.vocab_size,
+        "architectures": [(TAGGERS if task else CLASSES)[family]],
+        "model_type": family,
+        "vocab_size": spec.vocab_size,
         "torch_dtype": "float32",
-        "pad_token_id": pad, "bos_token_id": bos, "eos_token_id": eos, "tie_word_embeddings": spec.tie_embeddings,
-    }  # fmt: skip
+        "pad_token_id": pad,
+        "bos_token_id": bos,
+        "eos_token_id": eos,
+        "tie_word_embeddings": spec.tie_embeddings,
+    }
     if family == "gpt2":
         return common | {
-            "n_embd": spec.d_model, "n_layer": spec.n_layers, "n_head": spec.n_heads, "n_positions": spec.context_length,
-            "n_inner": spec.mlp_width, "layer_norm_epsilon": spec.norm_eps,
+            "n_embd": spec.d_model,
+            "n_layer": spec.n_layers,
+            "n_head": spec.n_heads,
+            "n_positions": spec.context_length,
+            "n_inner": spec.mlp_width,
+            "layer_norm_epsilon": spec.norm_eps,
             "activation_function": "gelu_new" if spec.mlp == "gelu_tanh" else "gelu",
-            "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
-        }  # fmt: skip
+            "resid_pdrop": 0.0,
+            "embd_pdrop": 0.0,
+            "attn_pdrop": 0.0,
+        }
     sizes = {
-        "hidden_size": spec.d_model, "num_hidden_layers": spec.n_layers, "num_attention_heads": spec.n_heads,
-        "intermediate_size": spec.mlp_width, "max_position_embeddings": spec.context_length,
-    }  # fmt: skip
+        "hidden_size": spec.d_model,
+        "num_hidden_layers": spec.n_layers,
+        "num_attention_heads": spec.n_heads,
+        "intermediate_size": spec.mlp_width,
+        "max_position_embeddings": spec.context_length,
+    }
     if family == "llama":
-        return common | sizes | {
-            "num_key_value_heads": spec.kv_heads, "head_dim": spec.head_dim, "hidden_act": "silu",
-            "rms_norm_eps": spec.norm_eps, "rope_theta": spec.rope_theta, "attention_bias": False, "mlp_bias": False,
-        }  # fmt: skip
-    return common | sizes | {
-        "hidden_act": "gelu", "layer_norm_eps": spec.norm_eps, "type_vocab_size": 2, "position_embedding_type": "absolute",
-        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
-    }  # fmt: skip
+        return (
+            common
+            | sizes
+            | {
+                "num_key_value_heads": spec.kv_heads,
+                "head_dim": spec.head_dim,
+                "hidden_act": "silu",
+                "rms_norm_eps": spec.norm_eps,
+                "rope_theta": spec.rope_theta,
+                "attention_bias": False,
+                "mlp_bias": False,
+            }
+        )
+    return (
+        common
+        | sizes
+        | {
+            "hidden_act": "gelu",
+            "layer_norm_eps": spec.norm_eps,
+            "type_vocab_size": 2,
+            "position_embedding_type": "absolute",
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        }
+    )
 
 
 def renamed(spec: ModelSpec, weights: Weights, family: str, task: str = "") -> Weights:
@@ -113,8 +167,14 @@ def _gpt2(spec: ModelSpec, w: Weights) -> Weights:
         "transformer.wte.weight": w["embedding.tokens.weight"],
         "transformer.wpe.weight": w["embedding.positions.weight"],
     }
-    names = {"attention_norm": "ln_1", "mlp_norm": "ln_2", "attention.qkv": "attn.c_attn", "attention.output": "attn.c_proj",
-             "mlp.up": "mlp.c_fc", "mlp.down": "mlp.c_proj"}  # fmt: skip
+    names = {
+        "attention_norm": "ln_1",
+        "mlp_norm": "ln_2",
+        "attention.qkv": "attn.c_attn",
+        "attention.output": "attn.c_proj",
+        "mlp.up": "mlp.c_fc",
+        "mlp.down": "mlp.c_proj",
+    }
     for i in range(spec.n_layers):
         for ours, theirs in names.items():
             weight = w[f"layers.{i}.{ours}.weight"]
@@ -135,8 +195,13 @@ def _bert(spec: ModelSpec, w: Weights) -> Weights:
         made[f"{e}LayerNorm.{kind}"] = w[f"embedding.norm.{kind}"]
         made[f"{t}dense.{kind}"] = w[f"head.dense.{kind}"]
         made[f"{t}LayerNorm.{kind}"] = w[f"head.norm.{kind}"]
-    names = {"attention.output": "attention.output.dense", "attention_norm": "attention.output.LayerNorm",
-             "mlp.up": "intermediate.dense", "mlp.down": "output.dense", "mlp_norm": "output.LayerNorm"}  # fmt: skip
+    names = {
+        "attention.output": "attention.output.dense",
+        "attention_norm": "attention.output.LayerNorm",
+        "mlp.up": "intermediate.dense",
+        "mlp.down": "output.dense",
+        "mlp_norm": "output.LayerNorm",
+    }
     for i in range(spec.n_layers):
         for kind in ("weight", "bias"):
             for name, part in zip(

@@ -55,20 +55,36 @@ def write_about(
     """``playground.json``: what an engine has to know, and the run for who imports it again."""
     about, spec, loss = run.about(), model.spec, run.status().val_loss
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
-    _json(folder / ABOUT, {
-        "architecture": spec.architecture, "n_layers": spec.n_layers, "n_kv_heads": spec.kv_heads,
-        "head_dim": spec.head_dim, "d_model": spec.d_model, "vocab_size": spec.vocab_size,
-        "context_length": spec.context_length, "position": "none" if spec.is_recurrent else spec.position,
-        "objective": about["training"]["objective"], "pairs": about.get("data_shape") == "pairs", "ids": list(ids),
-        "name": run.name, "spec": spec.to_dict(), "task": task_of(model), "labels": list(labels), "pieces": PIECES,
-        "template": about.get("data", {}).get("template", QUESTION), "frame": [list(part) for part in tokenizer.frame],
-        "mask": {"name": tokenizer.mask_token, "spaces": spaces_of(tokenizer)},
-        "run": {
-            "config": named_only(run.config()).to_dict(), "step": step,
-            "val_loss": loss if loss is not None and math.isfinite(loss) else None,
-            "text": {name: about.get("data_info", {}).get(name) or None for name in ("provenance", "licence")},
+    _json(
+        folder / ABOUT,
+        {
+            "architecture": spec.architecture,
+            "n_layers": spec.n_layers,
+            "n_kv_heads": spec.kv_heads,
+            "head_dim": spec.head_dim,
+            "d_model": spec.d_model,
+            "vocab_size": spec.vocab_size,
+            "context_length": spec.context_length,
+            "position": "none" if spec.is_recurrent else spec.position,
+            "objective": about["training"]["objective"],
+            "pairs": about.get("data_shape") == "pairs",
+            "ids": list(ids),
+            "name": run.name,
+            "spec": spec.to_dict(),
+            "task": task_of(model),
+            "labels": list(labels),
+            "pieces": PIECES,
+            "template": about.get("data", {}).get("template", QUESTION),
+            "frame": [list(part) for part in tokenizer.frame],
+            "mask": {"name": tokenizer.mask_token, "spaces": spaces_of(tokenizer)},
+            "run": {
+                "config": named_only(run.config()).to_dict(),
+                "step": step,
+                "val_loss": loss if loss is not None and math.isfinite(loss) else None,
+                "text": {name: about.get("data_info", {}).get(name) or None for name in ("provenance", "licence")},
+            },
         },
-    })  # fmt: skip
+    )
 
 
 def spaces_of(tokenizer: Tokenizer) -> str:
@@ -102,7 +118,9 @@ def write_package(
         folder / "model.safetensors",
         metadata={"format": "pt"},
     )
-    (folder / "model.safetensors").chmod(0o666 & ~umask())  # safetensors makes it its owner's alone, also where others may read
+    (folder / "model.safetensors").chmod(
+        0o666 & ~umask()
+    )  # safetensors makes it its owner's alone, also where others may read
     config = loadable.config(spec, family, ids, task) if family else {"model_type": "lm-playground", **spec.to_dict()}
     if labels:
         config["id2label"] = {str(i): label for i, label in enumerate(labels)}
@@ -133,39 +151,61 @@ def first_words(run: RunFolder, spec: ModelSpec, labels: bool) -> str:
 
 def tokenizer_config(spec: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
-    names: dict[str, Any] = dict(zip(("pad_token", "bos_token", "eos_token", "mask_token"), tokenizer.pieces(ids), strict=True))
+    names: dict[str, Any] = dict(
+        zip(("pad_token", "bos_token", "eos_token", "mask_token"), tokenizer.pieces(ids), strict=True)
+    )
     if spaces_of(tokenizer) == "one":
         flags = {"lstrip": True, "normalized": False, "rstrip": False, "single_word": False, "special": True}
         names["mask_token"] = {"__type": "AddedToken", "content": tokenizer.mask_token, **flags}
     if all(tokenizer.frame):
-        names |= {"cls_token": tokenizer.pieces(tokenizer.frame[0])[0], "sep_token": tokenizer.pieces(tokenizer.frame[1])[-1]}
+        names |= {
+            "cls_token": tokenizer.pieces(tokenizer.frame[0])[0],
+            "sep_token": tokenizer.pieces(tokenizer.frame[1])[-1],
+        }
     return {
-        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": spec.context_length, **names,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": spec.context_length,
+        **names,
         "clean_up_tokenization_spaces": False,
-    }  # fmt: skip
+    }
 
 
 def genai_config(spec: ModelSpec, ids: tuple[int, int, int, int]) -> dict[str, Any]:
     """For onnxruntime-genai, which takes any decoder whose inputs are named."""
     inputs = {
-        "input_ids": "input_ids", "attention_mask": "attention_mask",
-        "past_key_names": "past_key_values.%d.key", "past_value_names": "past_key_values.%d.value",
-    }  # fmt: skip
+        "input_ids": "input_ids",
+        "attention_mask": "attention_mask",
+        "past_key_names": "past_key_values.%d.key",
+        "past_value_names": "past_key_values.%d.value",
+    }
     if spec.position != "none":
         inputs["position_ids"] = "position_ids"
     return {
         "model": {
-            "type": "llama", "bos_token_id": ids[1], "eos_token_id": ids[2], "pad_token_id": ids[0],
-            "context_length": spec.context_length, "vocab_size": spec.vocab_size,
+            "type": "llama",
+            "bos_token_id": ids[1],
+            "eos_token_id": ids[2],
+            "pad_token_id": ids[0],
+            "context_length": spec.context_length,
+            "vocab_size": spec.vocab_size,
             "decoder": {
-                "session_options": {"provider_options": []}, "filename": "model.onnx", "head_size": spec.head_dim,
-                "hidden_size": spec.d_model, "num_attention_heads": spec.n_heads, "num_hidden_layers": spec.n_layers,
-                "num_key_value_heads": spec.kv_heads, "inputs": inputs,
-                "outputs": {"logits": "logits", "present_key_names": "present.%d.key", "present_value_names": "present.%d.value"},
+                "session_options": {"provider_options": []},
+                "filename": "model.onnx",
+                "head_size": spec.head_dim,
+                "hidden_size": spec.d_model,
+                "num_attention_heads": spec.n_heads,
+                "num_hidden_layers": spec.n_layers,
+                "num_key_value_heads": spec.kv_heads,
+                "inputs": inputs,
+                "outputs": {
+                    "logits": "logits",
+                    "present_key_names": "present.%d.key",
+                    "present_value_names": "present.%d.value",
+                },
             },
         },
         "search": {"max_length": spec.context_length, "do_sample": False, "past_present_share_buffer": False},
-    }  # fmt: skip
+    }
 
 
 def curve(run: RunFolder, width: int = 640, height: int = 240) -> str:
@@ -188,12 +228,16 @@ def curve(run: RunFolder, width: int = 640, height: int = 240) -> str:
         f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(place(*point) for point in points[name])}"/>'
         for name, colour in (("loss", "#9ec9e8"), ("val_loss", "#d55e00"))
     )
-    words = (f'<text x="4" y="24">{high:.2f}</text><text x="4" y="{height - 40}">{low:.2f}</text>'
-             f'<text x="{width - 70}" y="{height - 8}">{last:,}</text><text x="50" y="{height - 8}">step</text>'
-             f'<text x="{width - 300}" y="14">loss (nats a token): <tspan fill="#5a9fd0">training</tspan>, '
-             '<tspan fill="#d55e00">validation</tspan></text>')  # fmt: skip
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">'
-            f'<rect width="{width}" height="{height}" fill="#fff"/>{lines}{words}</svg>\n')  # fmt: skip
+    words = (
+        f'<text x="4" y="24">{high:.2f}</text><text x="4" y="{height - 40}">{low:.2f}</text>'
+        f'<text x="{width - 70}" y="{height - 8}">{last:,}</text><text x="50" y="{height - 8}">step</text>'
+        f'<text x="{width - 300}" y="14">loss (nats a token): <tspan fill="#5a9fd0">training</tspan>, '
+        '<tspan fill="#d55e00">validation</tspan></text>'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">'
+        f'<rect width="{width}" height="{height}" fill="#fff"/>{lines}{words}</svg>\n'
+    )
 
 
 DOES = {

@@ -48,7 +48,9 @@ def costs_of(folder: Path, precisions: Sequence[str], windows: np.ndarray, devic
     reads = About.read(folder).objective == "mlm"
     told, timed = (_reading, _reads) if reads else (_writing, _writes)
     return _costs(
-        precisions, lambda name: told(folder, name, windows, device), lambda name: timed(folder, name, windows[0], device)
+        precisions,
+        lambda name: told(folder, name, windows, device),
+        lambda name: timed(folder, name, windows[0], device),
     )
 
 
@@ -61,12 +63,18 @@ def costs_of_answers(
         pairs: a text, and the right answer with <eos> at its end; together no longer than the context.
     """
     return _costs(
-        precisions, lambda name: _answering(folder, name, pairs, device), lambda name: _answers(folder, name, pairs[0], device)
+        precisions,
+        lambda name: _answering(folder, name, pairs, device),
+        lambda name: _answers(folder, name, pairs[0], device),
     )
 
 
 def costs_of_labels(
-    folder: Path, precisions: Sequence[str], texts: Sequence[np.ndarray], labels: Sequence[np.ndarray], device: str = "cpu"
+    folder: Path,
+    precisions: Sequence[str],
+    texts: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray],
+    device: str = "cpu",
 ) -> dict[str, Cost]:
     """As :func:`costs_of`, of a fine-tuned reader.
 
@@ -75,9 +83,10 @@ def costs_of_labels(
         labels: of each text ``[1]``, or of its tokens ``[n]`` with a negative number where none is asked.
     """
     return _costs(
-        precisions, lambda name: _labelling(folder, name, texts, labels, device),
+        precisions,
+        lambda name: _labelling(folder, name, texts, labels, device),
         lambda name: _reads(folder, name, texts[0], device),
-    )  # fmt: skip
+    )
 
 
 def _costs(

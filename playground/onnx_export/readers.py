@@ -22,9 +22,7 @@ def reader(model: Reader, weights: Weights, attentions: bool = False, native: bo
     """
     spec = model.spec
     g = Graph("reader")
-    body = {
-        name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")
-    }
+    body = {name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")}
     net = Layers(g, spec, body | {name: value for name, value in weights.items() if name.startswith("head.")})
     ids, mask = (g.input(name, "int64", ["batch", "sequence"]) for name in ("input_ids", "attention_mask"))
     if spec.is_recurrent:
@@ -52,5 +50,3 @@ def pooled(g: Graph, hidden: str, mask: str, pooling: str) -> str:
         order = g("Mul", mask, g("Range", g.const(1), g("Add", n, g.const(1)), g.const(1)))
     place = g("ArgMax", order, axis=1, keepdims=1)  # [B, 1]
     return g("GatherND", hidden, place, batch_dims=1)
-
-

@@ -20,23 +20,20 @@ def describe(path: Path) -> dict[str, Any]:
     try:
         graph = onnx.shape_inference.infer_shapes(onnx.load(str(path))).graph
     except Exception as error:  # protobuf raises its own kinds
-        raise PlaygroundError(
-            f"{path.name} is no ONNX model, or it is damaged.", "Export the run again."
-        ) from error
+        raise PlaygroundError(f"{path.name} is no ONNX model, or it is damaged.", "Export the run again.") from error
     weights = {held.name: held for held in graph.initializer}
     ends = [
-        _end(value, kind)
-        for kind, values in (("input", graph.input), ("output", graph.output))
-        for value in values
+        _end(value, kind) for kind, values in (("input", graph.input), ("output", graph.output)) for value in values
     ]
     parts = [graph, *(body for node in graph.node for body in _bodies(node))]
     shapes = {value.name: _shape(value) for part in parts for value in [*part.value_info, *part.output]}
     every = [one for node in graph.node for one in (node, *(inner for body in _bodies(node) for inner in body.node))]
     return {
-        "ends": ends, "nodes": [_node(node, weights, shapes) for node in every],
+        "ends": ends,
+        "nodes": [_node(node, weights, shapes) for node in every],
         "operators": Counter(node.op_type for node in every).most_common(),
         "bytes": sum(len(held.raw_data) for held in weights.values()),
-    }  # fmt: skip
+    }
 
 
 def _node(node: onnx.NodeProto, weights: dict[str, TensorProto], shapes: dict[str, str]) -> tuple[str, ...]:

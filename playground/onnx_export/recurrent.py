@@ -31,8 +31,10 @@ def recurrent(spec: ModelSpec, weights: Weights, native: bool = True) -> onnx.Mo
         x = whole(net, ids, g.input("attention_mask", "int64", ["batch", "sequence"]), native)
         g.output("logits", "float", ["batch", "sequence", spec.vocab_size], net.head(x))
         return g.model()
-    past = [g("Split", g.input(f"past_{name}", "float", shape), n=spec.n_layers, axis=0, num_outputs=spec.n_layers)
-            for name in names]  # fmt: skip
+    past = [
+        g("Split", g.input(f"past_{name}", "float", shape), n=spec.n_layers, axis=0, num_outputs=spec.n_layers)
+        for name in names
+    ]
     past = [[states] if isinstance(states, str) else states for states in past]
     x, ends = layers(net, ids, "", past, native)
     g.output("logits", "float", ["batch", "sequence", spec.vocab_size], net.head(x))

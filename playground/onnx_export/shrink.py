@@ -87,9 +87,17 @@ class _FewBits:
     def product(self, node: onnx.NodeProto, name: str, matrix: np.ndarray) -> onnx.NodeProto:
         n_outputs, n_inputs = matrix.shape
         return helper.make_node(
-            "MatMulNBits", [node.input[0], *self.kept(name, matrix)], list(node.output), name=node.name, domain=MICROSOFT,
-            K=n_inputs, N=n_outputs, bits=self.bits, block_size=self.size, accuracy_level=4,
-        )  # fmt: skip
+            "MatMulNBits",
+            [node.input[0], *self.kept(name, matrix)],
+            list(node.output),
+            name=node.name,
+            domain=MICROSOFT,
+            K=n_inputs,
+            N=n_outputs,
+            bits=self.bits,
+            block_size=self.size,
+            accuracy_level=4,
+        )
 
     def lookup(self, node: onnx.NodeProto, table: np.ndarray) -> onnx.NodeProto:
         quantized, scales = self.kept(TOKENS, table)
@@ -97,9 +105,16 @@ class _FewBits:
         self.tensors.append(numpy_helper.from_array(np.array([0, -1]), f"{flat}.shape"))
         self.nodes.append(helper.make_node("Reshape", [quantized, f"{flat}.shape"], [flat], name=flat))
         return helper.make_node(
-            "GatherBlockQuantized", [flat, node.input[1], scales], list(node.output), name=node.name, domain=MICROSOFT,
-            bits=self.bits, block_size=self.size, gather_axis=0, quantize_axis=1,
-        )  # fmt: skip
+            "GatherBlockQuantized",
+            [flat, node.input[1], scales],
+            list(node.output),
+            name=node.name,
+            domain=MICROSOFT,
+            bits=self.bits,
+            block_size=self.size,
+            gather_axis=0,
+            quantize_axis=1,
+        )
 
 
 def _constant_matrices(graph: onnx.GraphProto) -> dict[str, tuple[str, np.ndarray]]:

@@ -106,9 +106,7 @@ def read(net: Layers, ids: str, mask: str, side: str, attentions: bool = False, 
     turns = net.turns(places)
     for i in range(spec.n_layers):
         at = f"{side}layers.{i}."
-        attend = lambda h, at=at: net.attend(
-            *net.qkv(h, f"{at}attention", turns), bias, f"{at}attention", attentions
-        )
+        attend = lambda h, at=at: net.attend(*net.qkv(h, f"{at}attention", turns), bias, f"{at}attention", attentions)
         x = net.residual(x, f"{at}attention_norm", attend)
         x = net.residual(x, f"{at}mlp_norm", lambda h, at=at: net.mlp(h, f"{at}mlp"))
     return net.norm(x, f"{side}norm") if spec.norm_position == "pre" else x
@@ -124,9 +122,7 @@ def source_encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) 
     memory = read(net, ids, mask, "encoder.", attentions)
     half = spec.kv_heads * spec.head_dim
     for i in range(spec.n_layers):
-        k, v = g(
-            "Split", net.linear(memory, f"decoder.layers.{i}.cross.kv"), g.const([half, half]), n=2, axis=-1
-        )
+        k, v = g("Split", net.linear(memory, f"decoder.layers.{i}.cross.kv"), g.const([half, half]), n=2, axis=-1)
         k, v = net.heads(k, spec.kv_heads), net.heads(v, spec.kv_heads)
         shape = ["batch", spec.kv_heads, "source", spec.head_dim]
         g.output(f"cross.{i}.key", "float", shape, net.qk_norm(k) if spec.qk_norm else k)
@@ -169,7 +165,4 @@ def state_of(model) -> Weights:
     """A torch model's weights as float32 arrays; low-rank adapters are merged into the matrices beside them."""
     if any(is_adapter(name) for name, _ in model.named_parameters()):
         model = merge_lora(copy.deepcopy(model))
-    return {
-        name: value.detach().float().cpu().numpy().astype(np.float32)
-        for name, value in model.state_dict().items()
-    }
+    return {name: value.detach().float().cpu().numpy().astype(np.float32) for name, value in model.state_dict().items()}

@@ -32,7 +32,6 @@ def longest(spec: ModelSpec) -> int:
     return min(spec.context_length, max(4, most))
 
 
-
 def first(spec: ModelSpec) -> int:
     """The first id that is drawn: after the special tokens, where there are others."""
     return min(4, spec.vocab_size - 1)
@@ -104,9 +103,15 @@ def _texts(most: int, draw: Callable) -> Iterator[tuple[np.ndarray, np.ndarray, 
     """Token ids and masks ``[batch, n]`` of up to ``most`` tokens, and what they are in words."""
     half = max(1, most // 2)
     for batch, n, left, right in (
-        (1, 1, 0, 0), (2, half, 0, 0), (8, most, 0, most - 1), (4, half, 0, half // 2), (3, most, 0, most // 3),
-        (8, most, most - 1, 0), (4, half, half // 2, 0), (3, most, most // 3, most // 3),
-    ):  # fmt: skip
+        (1, 1, 0, 0),
+        (2, half, 0, 0),
+        (8, most, 0, most - 1),
+        (4, half, 0, half // 2),
+        (3, most, 0, most // 3),
+        (8, most, most - 1, 0),
+        (4, half, half // 2, 0),
+        (3, most, most // 3, most // 3),
+    ):
         ids, mask = draw(batch, n), np.ones((batch, n), dtype=np.int64)
         mask[0, :left] = mask[0, n - right : n] = 0
         padding = f", padding {left} left, {right} right" if left or right else ""
@@ -185,9 +190,7 @@ def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
             source_mask=torch.from_numpy(mask).bool(),
         ).logits.numpy()
         names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
-        cross = dict(
-            zip(names, reader.run(names, {"input_ids": source, "attention_mask": mask}), strict=True)
-        )
+        cross = dict(zip(names, reader.run(names, {"input_ids": source, "attention_mask": mask}), strict=True))
         cross["encoder_attention_mask"] = mask
         state, logits = _empty(writer, spec, batch), None
         for start, end in ((0, before), (before, before + n)):
@@ -261,7 +264,11 @@ def check_greedy(model: nn.Module, folder: Path) -> int:
     spec, rng = model.spec, np.random.default_rng(2)
     prompt = rng.integers(first(spec), spec.vocab_size, 4).tolist()
     n_source = min(6, spec.context_length)
-    source = rng.integers(first(spec), spec.vocab_size, n_source).tolist() if spec.architecture == "encoder-decoder" else None
+    source = (
+        rng.integers(first(spec), spec.vocab_size, n_source).tolist()
+        if spec.architecture == "encoder-decoder"
+        else None
+    )
     theirs = list(decode(model, prompt, GREEDY, lambda logits: int(logits.argmax()), source_ids=source))
     ours = list(Engine(folder, device="cpu").generate(prompt, GREEDY, source_ids=source))
     return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b), GREEDY)

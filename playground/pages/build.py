@@ -16,9 +16,7 @@ def page() -> None:
     """The controls on the left, the model they describe on the right."""
     page_title(
         t("Build a model"),
-        t(
-            "Choose its parts and watch it change. Point at a block to learn what it does, click to look inside."
-        ),
+        t("Choose its parts and watch it change. Point at a block to learn what it does, click to look inside."),
     )
     workbench.begin()
     bench()

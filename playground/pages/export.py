@@ -28,18 +28,21 @@ class Export(Job):
         from playground.onnx_export.export import export
 
         export(
-            self.run, self.step, self.precisions, self.attentions, offline_demo=self.offline, progress=self._told,
+            self.run,
+            self.step,
+            self.precisions,
+            self.attentions,
+            offline_demo=self.offline,
+            progress=self._told,
             cancelled=self.is_stopped,
-        )  # fmt: skip
+        )
 
     def _told(self, what: str, share: float) -> None:
         self.what, self.share = what, share
 
 
 def page() -> None:
-    page_title(
-        t("Export"), t("Write a model as ONNX, prove that it is the same model, and see how fast it runs.")
-    )
+    page_title(t("Export"), t("Write a model as ONNX, prove that it is the same model, and see how fast it runs."))
     with shown_errors():
         with st.container(horizontal=True, vertical_alignment="bottom"):
             with control("export", "run"):
@@ -74,9 +77,13 @@ def ask(run: RunFolder, step: int) -> None:
         names = [name for name in PRECISIONS if caches or name != "kv8"]
         with control("export", "weights", "content"):
             chosen = st.pills(
-                t("Weights"), names, selection_mode="multi", default=names, key=f"export.precisions.{len(names)}",
+                t("Weights"),
+                names,
+                selection_mode="multi",
+                default=names,
+                key=f"export.precisions.{len(names)}",
                 help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
-            )  # fmt: skip
+            )
         attentions = False
         if not model.is_recurrent:
             with control("export", "attentions", "content"):
@@ -87,10 +94,14 @@ def ask(run: RunFolder, step: int) -> None:
                 )
         with control("export", "offline", "content"):
             offline = st.toggle(
-                t("Demo page without network"), key="export.offline", disabled=not can_fetch(),
-                help=t("demo.html runs the model in a browser, which loads ONNX Runtime from cdn.jsdelivr.net. With this it "
-                       "is inside the page (19 MB more), fetched once from npm, which has to be installed."),
-            )  # fmt: skip
+                t("Demo page without network"),
+                key="export.offline",
+                disabled=not can_fetch(),
+                help=t(
+                    "demo.html runs the model in a browser, which loads ONNX Runtime from cdn.jsdelivr.net. With this it "
+                    "is inside the page (19 MB more), fetched once from npm, which has to be installed."
+                ),
+            )
         job: Export | None = st.session_state.get("export.job")
         if st.button(
             t("Export"),
@@ -130,19 +141,22 @@ def finished(run: RunFolder) -> None:
     made = exported(run)
     if made is None:
         st.info(
-            t(
-                "Not exported yet. It takes a second or two: the graph is written, compared with PyTorch and packed."
-            ),
+            t("Not exported yet. It takes a second or two: the graph is written, compared with PyTorch and packed."),
             icon=":material/deployed_code:",
         )
         return
     report = made.report
     st.success(
-        t("Agrees with PyTorch over {n} shapes: logits differ by at most {worst:.1e}. Exported from step {step:,} in "
-          "{seconds:.1f} s.",
-          n=len(report["checks"]), worst=report["worst"], step=report["step"], seconds=report["seconds"]),
+        t(
+            "Agrees with PyTorch over {n} shapes: logits differ by at most {worst:.1e}. Exported from step {step:,} in "
+            "{seconds:.1f} s.",
+            n=len(report["checks"]),
+            worst=report["worst"],
+            step=report["step"],
+            seconds=report["seconds"],
+        ),
         icon=":material/verified:",
-    )  # fmt: skip
+    )
     loaders = report["loaders"]
     st.caption(
         t("Loads in {loaders}.", loaders=plain(str(loaders)))
@@ -152,9 +166,14 @@ def finished(run: RunFolder) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with control("export", "zip", "content"):
             st.download_button(
-                t("Download everything (.zip)"), lambda: packed(made.folder, run), f"{run.id}-onnx.zip", "application/zip",
-                icon=":material/download:", key="export.zip", on_click="ignore",
-            )  # fmt: skip
+                t("Download everything (.zip)"),
+                lambda: packed(made.folder, run),
+                f"{run.id}-onnx.zip",
+                "application/zip",
+                icon=":material/download:",
+                key="export.zip",
+                on_click="ignore",
+            )
         if report.get("task"):
             links.link("finetune", t("Try it on a text"), icon=":material/edit_note:", run=run.id)
         else:

@@ -26,9 +26,7 @@ SETTINGS = {"temperature": "t", "top_k": "k", "top_p": "p", "min_p": "m", "repet
 
 
 def page() -> None:
-    page_title(
-        t("Generate"), t("Let a model write, see how sure it is of every token, and change what it chose.")
-    )
+    page_title(t("Generate"), t("Let a model write, see how sure it is of every token, and change what it chose."))
     with shown_errors():
         with st.container(horizontal=True):
             with control("generate", "run"):
@@ -256,7 +254,9 @@ def status(desk: Any) -> str:
         if job.is_running:
             return t("Beam search, {step} of {n} tokens …", step=job.step, n=job.n_tokens)
         return t(
-            "Beam search took {seconds:.2f} s, by {engine}. Click a text to take it.", seconds=job.seconds, engine=in_torch()
+            "Beam search took {seconds:.2f} s, by {engine}. Click a text to take it.",
+            seconds=job.seconds,
+            engine=in_torch(),
         )
     why = {
         "end": t("The model ended the text."),
@@ -265,9 +265,13 @@ def status(desk: Any) -> str:
     }.get(job.ended, "")
     n = len(job.tokens)
     speed = t(
-        "{n:,} tokens at {speed:,.0f} tokens/s, by {engine}." if n != 1 else "1 token at {speed:,.0f} tokens/s, by {engine}.",
-        n=n, speed=job.speed, engine=ran_by(job.model),
-    )  # fmt: skip
+        "{n:,} tokens at {speed:,.0f} tokens/s, by {engine}."
+        if n != 1
+        else "1 token at {speed:,.0f} tokens/s, by {engine}.",
+        n=n,
+        speed=job.speed,
+        engine=ran_by(job.model),
+    )
     return f"{speed} {why}".strip()
 
 
@@ -279,7 +283,9 @@ def ran_by(model: Any) -> str:
     if model.provider == "CUDA":
         why = told(getattr(model, "uncaptured", ""))
         why = why if len(why) <= LONGEST else why[: LONGEST - 1] + "…"
-        provider = f"CUDA ({model.precision}; {t('no CUDA graph: {why}', why=why)})" if why else f"CUDA ({model.precision})"
+        provider = (
+            f"CUDA ({model.precision}; {t('no CUDA graph: {why}', why=why)})" if why else f"CUDA ({model.precision})"
+        )
     return t("ONNX Runtime on {provider}", provider=provider)
 
 
@@ -324,17 +330,13 @@ def blanks(run: RunFolder, step: int, text: str) -> None:
     pieces = tokenizer.pieces(ids)
     whole = st.toggle(t("Hide whole words"), value=True, key="generate.whole")
     st.caption(
-        t(
-            "Click a word to hide it, and again to show it. All hidden words are guessed at once, from both sides."
-        )
+        t("Click a word to hide it, and again to show it. All hidden words are guessed at once, from both sides.")
     )
     drawn = st.container()
     with shown_errors():
         found = fill(model, ids, hidden, tokenizer.mask_id, frame=tokenizer.frame)
         groups = [group_of(blank, pieces, tokenizer) for blank in found]
-        taken = bars(
-            "generate.bars", groups, ARCHITECTURE[run.config().model.architecture], t("Put this token here")
-        )
+        taken = bars("generate.bars", groups, ARCHITECTURE[run.config().model.architecture], t("Put this token here"))
         if found:
             st.caption(t("Filled in by {engine}.", engine=ran_by(model)))
         if taken:

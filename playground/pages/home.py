@@ -30,9 +30,7 @@ LONGEST_LINK = 500  # characters of text that an address carries
 def page() -> None:
     page_title(
         t("A language model predicts what comes next."),
-        t(
-            "Here you build small ones, watch them learn, look inside them, and talk to them, on your own computer."
-        ),
+        t("Here you build small ones, watch them learn, look inside them, and talk to them, on your own computer."),
     )
     left, right = st.columns([3, 2], gap="large")
     with left, st.container(border=True, key="home-demo"):

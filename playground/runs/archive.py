@@ -75,7 +75,9 @@ def _write(run: RunFolder, path: Path, export: bool) -> None:
             for file in found:
                 inside = file.relative_to(run.path).as_posix()
                 if inside == "run.json":
-                    packed.writestr(f"{run.id}/{inside}", readable_json(_portable(run)), compress_type=zipfile.ZIP_DEFLATED)
+                    packed.writestr(
+                        f"{run.id}/{inside}", readable_json(_portable(run)), compress_type=zipfile.ZIP_DEFLATED
+                    )
                 elif _KNOWN.fullmatch(inside) and file.is_file():
                     text = file.suffix in (".json", ".jsonl", ".md", ".txt")
                     kind = zipfile.ZIP_DEFLATED if text else zipfile.ZIP_STORED
@@ -122,7 +124,9 @@ def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> Run
         with disk_errors("unpacking the run"):
             try:
                 with zipfile.ZipFile(source) as packed:
-                    files = {name: info for name, info in _checked(packed, limit).items() if not name.startswith("export/")}
+                    files = {
+                        name: info for name, info in _checked(packed, limit).items() if not name.startswith("export/")
+                    }
                     extract(packed, files, temporary)
             except (FileNotFoundError, IsADirectoryError) as error:
                 raise PlaygroundError(f"There is no file {source}.") from error
@@ -158,9 +162,7 @@ def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
             raise _refused(f"{name} is too large")
         files[name] = info
     if "run.json" not in files:
-        raise PlaygroundError(
-            "This zip file is not a run: it has no run.json.", "Export one on the Runs page."
-        )
+        raise PlaygroundError("This zip file is not a run: it has no run.json.", "Export one on the Runs page.")
     total = sum(info.file_size for info in entries)
     if total > limit or total > max(2**22, _RATIO * packed.fp.seek(0, os.SEEK_END)):  # entries may overlap
         raise _refused(f"it unpacks to {total / 2**30:.2f} GiB")
@@ -185,9 +187,7 @@ def check_entry(info: zipfile.ZipInfo) -> None:
     if info.flag_bits & 1:
         raise _refused("it is encrypted")
     if info.file_size > 2**20 and info.file_size > _RATIO * max(1, info.compress_size):
-        raise _refused(
-            f"{name!r} unpacks to {info.file_size / max(1, info.compress_size):,.0f} times its size"
-        )
+        raise _refused(f"{name!r} unpacks to {info.file_size / max(1, info.compress_size):,.0f} times its size")
 
 
 def _common_folder(names: list[str]) -> str:
@@ -223,9 +223,7 @@ def _check_contents(folder: Path) -> RunConfig:
         raise PlaygroundError(f"The run's settings are not valid: {error}.") from error
     for path in (folder / "checkpoint").glob("*"):
         if not checkpoints.is_whole(path):
-            raise PlaygroundError(
-                f"The checkpoint {path.name} in this file is damaged.", "Export the run again."
-            )
+            raise PlaygroundError(f"The checkpoint {path.name} in this file is damaged.", "Export the run again.")
     return config
 
 
@@ -285,6 +283,4 @@ def _told(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refused(why: str) -> PlaygroundError:
-    return PlaygroundError(
-        f"This file was not opened: {why}.", "Only import runs that LM Playground exported."
-    )
+    return PlaygroundError(f"This file was not opened: {why}.", "Only import runs that LM Playground exported.")

@@ -29,9 +29,20 @@ SUMS = "sha256.json"  # in a checkpoint: the SHA-256 of each of its safetensors 
 LONGEST_HEADER = 10 * 2**20  # bytes; a model of 1,000 layers has one of 2 MB
 _STEP = re.compile(r"step-([0-9]{8,12})")
 _BYTES = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1,
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U64": 8,
+    "U32": 4,
+    "U16": 2,
+    "U8": 1,
     "BOOL": 1,
-}  # fmt: skip
+}
 
 
 def folder_of(run: Path) -> Path:
@@ -122,7 +133,9 @@ def _header(file: str, number: int, size: int, changed: int) -> Header | None:
             places.append((start, end))
             numbers += count
         places.sort()
-        whole = all(one[1] == next[0] for one, next in zip([(0, 0), *places], [*places, (size - 8 - length, 0)], strict=True))
+        whole = all(
+            one[1] == next[0] for one, next in zip([(0, 0), *places], [*places, (size - 8 - length, 0)], strict=True)
+        )
         return Header(numbers, len(places)) if whole else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, MemoryError):
         return None

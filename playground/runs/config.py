@@ -23,9 +23,18 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 FORMAT = 1  # of run.json; homes of before it had a number count as 1
 LONGEST_NAME = 200  # characters
 WHOLE = (
-    "steps", "batch_size", "accumulate", "warmup_steps", "eval_every", "eval_batches", "early_stop", "sample_every",
-    "sample_tokens", "threads", "seed",
-)  # fmt: skip
+    "steps",
+    "batch_size",
+    "accumulate",
+    "warmup_steps",
+    "eval_every",
+    "eval_batches",
+    "early_stop",
+    "sample_every",
+    "sample_tokens",
+    "threads",
+    "seed",
+)
 _UNSEEN = re.compile(rf"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029{TURNING}]+")
 NUMBERS = {
     "steps": (1, 10_000_000),
@@ -155,7 +164,11 @@ def shown_name(name: Any) -> str:
 
 def is_parent(said: Any) -> bool:
     """Whether something says which run, and which step of it, another began with."""
-    return isinstance(said, dict) and isinstance(said.get("run"), str) and (said.get("step") is None or type(said["step"]) is int)
+    return (
+        isinstance(said, dict)
+        and isinstance(said.get("run"), str)
+        and (said.get("step") is None or type(said["step"]) is int)
+    )
 
 
 _DAMAGED = "The file run.json is damaged."

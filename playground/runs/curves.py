@@ -274,6 +274,5 @@ def _probe_of(row: Metric) -> tuple[int, array]:
 def _columns(found: list[Metric]) -> dict[str, list[float | None]]:
     measured = [name for name in VALIDATION if any(getattr(row, name) is not None for row in found)]
     return {
-        name: [None if (v := getattr(row, name)) is None else _short(v) for row in found]
-        for name in (*AXES, *measured)
+        name: [None if (v := getattr(row, name)) is None else _short(v) for row in found] for name in (*AXES, *measured)
     }

@@ -150,9 +150,7 @@ class FineTuneSpec:
         if self.method == "lora" and not self.matrices:
             raise SpecError("LoRA has no matrix to work on.", f"Choose among {', '.join(MATRICES)}.")
         if self.method == "head" and self.from_scratch:
-            raise SpecError(
-                "Training the head alone needs a trained model under it.", "Choose another method."
-            )
+            raise SpecError("Training the head alone needs a trained model under it.", "Choose another method.")
         if (self.task in LABELLED_TASKS) != (self.labelled is not None):
             wants = "needs labelled text" if self.labelled is None else "takes no labelled text"
             raise SpecError(f"The task {self.task} ({TASKS[self.task]}) {wants}.")

@@ -186,9 +186,7 @@ class RunFolder:
         """
         handle = locks.try_lock(self.path / ".lock")
         if handle is None:
-            raise PlaygroundError(
-                f"{self.name} is being trained by another process.", "Stop or pause it there first."
-            )
+            raise PlaygroundError(f"{self.name} is being trained by another process.", "Stop or pause it there first.")
         try:
             yield
         finally:
@@ -250,9 +248,7 @@ class RunFolder:
             raise PlaygroundError(f"There is no checkpoint of step {step}.", f"There are: {there}.")
         return path
 
-    def save_checkpoint(
-        self, step: int, files: Mapping[str, "checkpoints.Writer"], keep: Iterable[int] = ()
-    ) -> Path:
+    def save_checkpoint(self, step: int, files: Mapping[str, "checkpoints.Writer"], keep: Iterable[int] = ()) -> Path:
         return checkpoints.save(self.path, step, files, keep)
 
     # What is asked of it: control.json
@@ -305,7 +301,9 @@ def check_format(about: Mapping[str, Any]) -> None:
     """
     said = about.get("format", FORMAT)
     if type(said) is not int or said < 1:
-        raise PlaygroundError("The run does not say in which format it is written.", f"The file run.json is damaged. {_LOST}")
+        raise PlaygroundError(
+            "The run does not say in which format it is written.", f"The file run.json is damaged. {_LOST}"
+        )
     if said > FORMAT:
         raise PlaygroundError(
             f"This run was made by a newer LM Playground: its format is {said:,}, and this version reads up to {FORMAT}.",

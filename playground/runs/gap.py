@@ -58,7 +58,9 @@ def gaps_of(train: dict[str, Any], validation: dict[str, Any]) -> tuple[np.ndarr
     if not len(steps) or not len(at):
         return np.array([]), np.array([])
     reach = np.median(np.diff(at)) / 2 if len(at) > 1 else 0.0
-    near = np.abs(steps - at[:, None]) <= np.minimum(reach, 0.15 * at)[:, None]  # early it falls steeply: only beside it
+    near = (
+        np.abs(steps - at[:, None]) <= np.minimum(reach, 0.15 * at)[:, None]
+    )  # early it falls steeply: only beside it
     n = near.sum(1)
     beside = np.where(n, near @ losses / np.maximum(n, 1), np.interp(at, steps, losses))
     return told - beside, told
@@ -98,6 +100,8 @@ def noise_of(values: np.ndarray) -> float:
 
 def _finite(steps: Sequence[float], values: Sequence[float | None]) -> tuple[np.ndarray, np.ndarray]:
     """The points that are numbers, each step once, in order."""
-    found = {step: value for step, value in zip(steps, values, strict=False) if value is not None and np.isfinite(value)}
+    found = {
+        step: value for step, value in zip(steps, values, strict=False) if value is not None and np.isfinite(value)
+    }
     order = sorted(found)
     return np.array(order, dtype=float), np.array([found[step] for step in order], dtype=float)

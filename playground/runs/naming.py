@@ -29,9 +29,14 @@ LABELS = {
 """What settings are called in a name; "" where the value says it all; others by their own last word."""
 
 _DULL = (
-    "name", "preset", "parent", "model.vocab_size", "training.checkpoint_seconds", "training.keep_steps",
+    "name",
+    "preset",
+    "parent",
+    "model.vocab_size",
+    "training.checkpoint_seconds",
+    "training.keep_steps",
     "training.threads",
-)  # fmt: skip
+)
 """What nobody names a run by; the number of tokens follows from the text and the tokenizer."""
 
 _OF_THE_FILE = ("data.encoding", "data.text_column", "data.source_column", "data.target_column")

@@ -70,9 +70,20 @@ def looked_into(rows: Iterable[Summary], runs: Mapping[str, RunFolder], seconds:
 def summary_of_damaged(damaged: Damaged) -> Summary:
     """The row of a run that cannot be opened: what is wrong stands in it."""
     return Summary(
-        id=damaged.run.id, name=damaged.run.title, state="damaged", architecture="", text="", parameters=None, step=0, steps=0,
-        loss=None, val_loss=None, tokens_per_second=None, created=None, problem=damaged.message,
-    )  # fmt: skip
+        id=damaged.run.id,
+        name=damaged.run.title,
+        state="damaged",
+        architecture="",
+        text="",
+        parameters=None,
+        step=0,
+        steps=0,
+        loss=None,
+        val_loss=None,
+        tokens_per_second=None,
+        created=None,
+        problem=damaged.message,
+    )
 
 
 def summary(run: RunFolder) -> Summary:
@@ -104,7 +115,9 @@ def _text(about: Mapping[str, Any]) -> str:
 
 def matches(summary: Summary, words: str) -> bool:
     """Whether every word is somewhere in the row."""
-    row = " ".join(map(str, (summary.id, summary.name, summary.architecture, summary.text, summary.state, summary.problem)))
+    row = " ".join(
+        map(str, (summary.id, summary.name, summary.architecture, summary.text, summary.state, summary.problem))
+    )
     return all(word in row.lower() for word in words.lower().split())
 
 
@@ -118,8 +131,18 @@ def settings(configs: list[RunConfig], only_different: bool = True) -> list[tupl
     return [row for row in rows if not only_different or any(value != row[1][0] for value in row[1])]
 
 
-_TRANSFORMERS = ("n_heads", "n_kv_heads", "mlp", "d_mlp", "norm", "norm_position", "norm_eps", "position",
-                 "rope_theta", "qk_norm")  # fmt: skip
+_TRANSFORMERS = (
+    "n_heads",
+    "n_kv_heads",
+    "mlp",
+    "d_mlp",
+    "norm",
+    "norm_position",
+    "norm_eps",
+    "position",
+    "rope_theta",
+    "qk_norm",
+)
 
 
 def _applying(config: RunConfig) -> dict[str, Any]:

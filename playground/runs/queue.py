@@ -98,9 +98,7 @@ def slots() -> int:
 
 def devices() -> list[str]:
     """The devices that have or had a queue."""
-    return sorted(
-        entry.name for entry in os.scandir(root()) if entry.is_dir() and _DEVICE.fullmatch(entry.name)
-    )
+    return sorted(entry.name for entry in os.scandir(root()) if entry.is_dir() and _DEVICE.fullmatch(entry.name))
 
 
 def tickets(device: str) -> list[Ticket]:
@@ -148,8 +146,7 @@ def running(device: str) -> list[str]:
 def lines() -> list[Line]:
     """All queues as they stand."""
     return [
-        Line(device, tuple(running(device)), tuple(ticket.run_id for ticket in tickets(device)))
-        for device in devices()
+        Line(device, tuple(running(device)), tuple(ticket.run_id for ticket in tickets(device))) for device in devices()
     ]
 
 
@@ -183,9 +180,7 @@ def withdraw(run_id: str) -> bool:
 
 
 @contextmanager
-def slot(
-    device: str, run_id: str, waiting: Callable[[int], Any] | None = None, look: float = _LOOK
-) -> Iterator[None]:
+def slot(device: str, run_id: str, waiting: Callable[[int], Any] | None = None, look: float = _LOOK) -> Iterator[None]:
     """Waits for this process's turn on ``device`` and holds it: ``with queue.slot("cpu", run.id): train()``.
 
     Args:

@@ -93,14 +93,20 @@ def _making(run: RunFolder) -> None:
     """What run.json says besides the config."""
     about = run.about()
     kinds: dict[str, Callable[[Any], bool]] = {
-        "created": _is_time, "imported": _is_time, "versions": _texts, "data_info": lambda said: isinstance(said, dict),
-        "data_shape": lambda said: said in SHAPES, "source": lambda said: isinstance(said, str),
+        "created": _is_time,
+        "imported": _is_time,
+        "versions": _texts,
+        "data_info": lambda said: isinstance(said, dict),
+        "data_shape": lambda said: said in SHAPES,
+        "source": lambda said: isinstance(said, str),
         "notes": lambda said: isinstance(said, list) and all(isinstance(note, str) for note in said),
         "data_folder": lambda said: isinstance(said, str),
-    }  # fmt: skip
+    }
     for name, can_be in kinds.items():
         if about.get(name) is not None and not can_be(about[name]):
-            raise PlaygroundError(f"The file run.json of {run.id} is damaged: what it says of {name!r} makes no sense.", _DELETE)
+            raise PlaygroundError(
+                f"The file run.json of {run.id} is damaged: what it says of {name!r} makes no sense.", _DELETE
+            )
 
 
 def _is_time(said: Any) -> bool:
@@ -149,7 +155,9 @@ def _weights(run: RunFolder) -> None:
     """A checkpoint is whole, and the newest holds as many numbers as the model has; more, where it was fine-tuned."""
     from models.costs import parameter_counts
 
-    there = [entry.name for entry in checkpoints.folders(run.path).values()]  # first: while it trains, a whole one follows
+    there = [
+        entry.name for entry in checkpoints.folders(run.path).values()
+    ]  # first: while it trains, a whole one follows
     whole, config = run.checkpoints(), run.config()
     model = config.model
     if there and not whole:

@@ -7,9 +7,7 @@ from typing import Any
 
 from playground.runs import process
 
-STATES = (
-    "created", "queued", "preparing", "running", "paused", "stopped", "finished", "failed", "interrupted"
-)  # fmt: skip
+STATES = ("created", "queued", "preparing", "running", "paused", "stopped", "finished", "failed", "interrupted")
 WRITTEN = STATES[:-1]  # "interrupted" is found out
 ACTIVE = ("preparing", "running")
 LOST_AFTER = 60.0  # seconds without a heartbeat after which a process on another machine counts as dead
@@ -92,8 +90,15 @@ def signature(state: str, before: Status) -> dict[str, Any]:
     pid, birth = process.myself()
     same = before.state in ACTIVE and before.pid == pid and before.birth == birth
     started = before.started if same else now
-    return {"pid": pid, "birth": birth, "host": socket.gethostname(), "started": started, "finished": None,
-            "message": "", "hint": ""}  # fmt: skip
+    return {
+        "pid": pid,
+        "birth": birth,
+        "host": socket.gethostname(),
+        "started": started,
+        "finished": None,
+        "message": "",
+        "hint": "",
+    }
 
 
 def lives(status: Status) -> bool:

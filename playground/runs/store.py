@@ -52,7 +52,9 @@ class RunStore:
             with disk_errors("making the folder of runs"):
                 self.root.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
-            raise PlaygroundError(f"There is a file where the folder {self.root} has to be.", "Move the file away.") from error
+            raise PlaygroundError(
+                f"There is a file where the folder {self.root} has to be.", "Move the file away."
+            ) from error
 
     def create(self, config: RunConfig, **about: Any) -> RunFolder:
         """A new run folder with ``run.json`` in it, in the state "created".
@@ -126,9 +128,7 @@ class RunStore:
                 f"Choose by id: {', '.join(run.id for run in fitting[:5])}.",
             )
         known = ", ".join(run.id for run in runs[:5])
-        raise PlaygroundError(
-            f"There is no run {which[:80]!r}.", f"Newest: {known}." if known else "Train one first."
-        )
+        raise PlaygroundError(f"There is no run {which[:80]!r}.", f"Newest: {known}." if known else "Train one first.")
 
     def own(self, which: str) -> RunFolder:
         """As ``get``, for what changes a run: those that ship with the app are refused."""
@@ -151,9 +151,7 @@ class RunStore:
         """
         run = self.get(which)
         config = run.config()
-        config = config.replace(
-            name=name or naming.numbered(config.name, [other.name for other in self.list()])
-        )
+        config = config.replace(name=name or naming.numbered(config.name, [other.name for other in self.list()]))
         copy = self.create(config)
         try:
             if weights:

@@ -17,51 +17,106 @@ def _starts_fresh(config: RunConfig, ways: Collection[str]) -> bool:
 
 
 _MODEL: tuple[Rule, ...] = (
-    ("model", ("n_heads", "n_kv_heads", "mlp", "d_mlp", "norm_position", "position", "qk_norm"),
-     lambda run, ways: not run.model.is_recurrent, "by transformers"),
-    ("model", ("rope_theta",),
-     lambda run, ways: not run.model.is_recurrent and run.model.position == "rotary", "with model.position=rotary"),
-    ("model", ("norm", "norm_eps"),
-     lambda run, ways: not run.model.is_recurrent or run.model.embedding_norm,
-     "by transformers, and with model.embedding_norm=true"),
+    (
+        "model",
+        ("n_heads", "n_kv_heads", "mlp", "d_mlp", "norm_position", "position", "qk_norm"),
+        lambda run, ways: not run.model.is_recurrent,
+        "by transformers",
+    ),
+    (
+        "model",
+        ("rope_theta",),
+        lambda run, ways: not run.model.is_recurrent and run.model.position == "rotary",
+        "with model.position=rotary",
+    ),
+    (
+        "model",
+        ("norm", "norm_eps"),
+        lambda run, ways: not run.model.is_recurrent or run.model.embedding_norm,
+        "by transformers, and with model.embedding_norm=true",
+    ),
     ("model", ("head_activation",), lambda run, ways: run.model.head_transform, "with model.head_transform=true"),
     ("model", ("nonlinearity",), lambda run, ways: run.model.architecture == "rnn", "by the architecture rnn"),
-    ("model", ("zero_init",),
-     lambda run, ways: not run.model.is_recurrent or not run.model.tie_embeddings,
-     "by transformers, and with model.tie_embeddings=false"),
-    ("model", ("init_std",),
-     lambda run, ways: not run.model.is_recurrent or not run.model.tie_embeddings or run.model.head_transform,
-     "by transformers, and with model.tie_embeddings=false"),
-    ("model", ("init_std", "zero_init", "memory_span"), _starts_fresh, "where weights begin fresh, not as another run's"),
-)  # fmt: skip
+    (
+        "model",
+        ("zero_init",),
+        lambda run, ways: not run.model.is_recurrent or not run.model.tie_embeddings,
+        "by transformers, and with model.tie_embeddings=false",
+    ),
+    (
+        "model",
+        ("init_std",),
+        lambda run, ways: not run.model.is_recurrent or not run.model.tie_embeddings or run.model.head_transform,
+        "by transformers, and with model.tie_embeddings=false",
+    ),
+    (
+        "model",
+        ("init_std", "zero_init", "memory_span"),
+        _starts_fresh,
+        "where weights begin fresh, not as another run's",
+    ),
+)
 _TRAINING: tuple[Rule, ...] = (
     ("training", ("muon_lr",), lambda run, ways: run.training.optimizer == "muon", "with training.optimizer=muon"),
-    ("training", ("momentum",), lambda run, ways: run.training.optimizer != "adamw", "with training.optimizer=muon or sgd"),
-    ("training", ("beta1", "beta2"), lambda run, ways: run.training.optimizer != "sgd", "with training.optimizer=adamw or muon"),
-    ("training", ("hold", "final_lr"),
-     lambda run, ways: run.training.schedule != "constant", "with training.schedule=cosine or linear"),
-    ("training", ("mask_rate",),
-     lambda run, ways: run.training.objective == "mlm" and not _labels(run), "where hidden words are filled in (mlm)"),
-    ("training", ("loss_on",),
-     lambda run, ways: run.training.objective == "clm" and not _labels(run), "where the next token is predicted (clm)"),
-    ("training", ("sample_prompt", "sample_tokens"),
-     lambda run, ways: run.training.objective == "clm" and not _labels(run) and run.training.sample_every > 0,
-     "where the next token is predicted (clm) and samples are written"),
-)  # fmt: skip
+    (
+        "training",
+        ("momentum",),
+        lambda run, ways: run.training.optimizer != "adamw",
+        "with training.optimizer=muon or sgd",
+    ),
+    (
+        "training",
+        ("beta1", "beta2"),
+        lambda run, ways: run.training.optimizer != "sgd",
+        "with training.optimizer=adamw or muon",
+    ),
+    (
+        "training",
+        ("hold", "final_lr"),
+        lambda run, ways: run.training.schedule != "constant",
+        "with training.schedule=cosine or linear",
+    ),
+    (
+        "training",
+        ("mask_rate",),
+        lambda run, ways: run.training.objective == "mlm" and not _labels(run),
+        "where hidden words are filled in (mlm)",
+    ),
+    (
+        "training",
+        ("loss_on",),
+        lambda run, ways: run.training.objective == "clm" and not _labels(run),
+        "where the next token is predicted (clm)",
+    ),
+    (
+        "training",
+        ("sample_prompt", "sample_tokens"),
+        lambda run, ways: run.training.objective == "clm" and not _labels(run) and run.training.sample_every > 0,
+        "where the next token is predicted (clm) and samples are written",
+    ),
+)
 _TEXT: tuple[Rule, ...] = (
-    ("data", ("text_column", "source_column", "target_column"),
-     lambda run, ways: run.data.corpus not in CORPORA, "where the text is a table or a dataset from elsewhere"),
+    (
+        "data",
+        ("text_column", "source_column", "target_column"),
+        lambda run, ways: run.data.corpus not in CORPORA,
+        "where the text is a table or a dataset from elsewhere",
+    ),
     ("data", ("encoding",), lambda run, ways: run.data.corpus == "file", "where the text is a file"),
-    ("labelled", ("text_column", "label_column", "encoding"),
-     lambda run, ways: run.finetune.labelled.dataset == "file", "where the text is a file"),
-)  # fmt: skip
+    (
+        "labelled",
+        ("text_column", "label_column", "encoding"),
+        lambda run, ways: run.finetune.labelled.dataset == "file",
+        "where the text is a file",
+    ),
+)
 _TUNING: tuple[Rule, ...] = (
     ("finetune", ("rank", "alpha", "matrices"), lambda run, ways: "lora" in ways, "by the method lora"),
     ("finetune", ("last_layers",), lambda run, ways: "last" in ways, "by the method last"),
     ("finetune", ("layer_decay",), lambda run, ways: set(ways) != {"head"}, "by the methods all, last and lora"),
     ("finetune", ("pooling",), lambda run, ways: run.finetune.task == "classify", "by the task classify"),
     ("finetune", ("class_weights", "head_dropout"), lambda run, ways: _labels(run), "by the tasks classify and tag"),
-)  # fmt: skip
+)
 
 
 def unread(config: RunConfig, rivals: Collection[str] = ()) -> dict[str, str]:

@@ -73,9 +73,11 @@ def _wordpiece(folder: Path, named: Said, kind: str) -> "tokenizers.Tokenizer":
         )
     made = Tokenizer(models.WordPiece(words, unk_token=unknown))
     made.normalizer = normalizers.BertNormalizer(
-        clean_text=True, handle_chinese_chars=flag("tokenize_chinese_chars", True),
-        strip_accents=flag("strip_accents", None), lowercase=flag("do_lower_case", True),
-    )  # fmt: skip
+        clean_text=True,
+        handle_chinese_chars=flag("tokenize_chinese_chars", True),
+        strip_accents=flag("strip_accents", None),
+        lowercase=flag("do_lower_case", True),
+    )
     made.pre_tokenizer, made.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece(prefix="##")
     return made
 
@@ -137,7 +139,9 @@ def _frame(made: "tokenizers.Tokenizer", named: Said, kind: str) -> "tokenizers.
         return made
     ends = [(name, made.token_to_id(name)) for name in (_name(named, role, usual) for role in ("sep", "cls"))]
     if kind == ROBERTA:
-        made.post_processor = processors.RobertaProcessing(*ends, add_prefix_space=_flag(named, "add_prefix_space", False))
+        made.post_processor = processors.RobertaProcessing(
+            *ends, add_prefix_space=_flag(named, "add_prefix_space", False)
+        )
     else:
         made.post_processor = processors.BertProcessing(*ends)
     return made
@@ -179,4 +183,3 @@ def _text(path: Path) -> str:
 
 def _damaged(names: str) -> PlaygroundError:
     return PlaygroundError(f"The tokenizer cannot be read from {names}.", "Download or copy it again.")
-

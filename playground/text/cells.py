@@ -180,9 +180,7 @@ def refused(kind: str, column: str, number: int, name: str) -> PlaygroundError:
 
 _STRING = r"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+\""""
 _NUMBER = r"[-+]?\d+(?:\.\d*)?"
-_UNPARTED = re.compile(
-    rf"\[\s*(?:{_STRING}|{_NUMBER})(?:\s+(?:{_STRING}|{_NUMBER}))+\s*\]"
-)  # NumPy has no commas
+_UNPARTED = re.compile(rf"\[\s*(?:{_STRING}|{_NUMBER})(?:\s+(?:{_STRING}|{_NUMBER}))+\s*\]")  # NumPy has no commas
 _ITEM = re.compile(rf"{_STRING}|{_NUMBER}")
 _ARRAY = re.compile(r"array\((\[.*\])(?:,\s*dtype=[^()\]]+)?\)", re.DOTALL)
 _WRITTEN = re.compile(r"\[.*\]|\(.*\)|\{.*\}|b'.*'|b\".*\"", re.DOTALL)
@@ -226,8 +224,12 @@ def are_written(cells: Iterable[object], numbers: bool = False) -> bool:
         if cell is None or (isinstance(cell, str) and (not cell.strip() or cell in NAN)):
             continue
         value = written_value(cell)
-        if value is None or isinstance(value, list) and not all(
-            isinstance(each, (str, Mapping)) or (numbers and isinstance(each, (int, float))) for each in value
+        if (
+            value is None
+            or isinstance(value, list)
+            and not all(
+                isinstance(each, (str, Mapping)) or (numbers and isinstance(each, (int, float))) for each in value
+            )
         ):
             return False
         found = True

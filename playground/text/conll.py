@@ -18,14 +18,19 @@ WORDS, TAGS = "tokens", "tags"
 TABS, SPACES, BLANKS = "tabs", "spaces", "blanks"
 LOOKED_AT = 4000  # lines read to learn the columns
 LONGEST = 20_000  # words of one sentence
-LONGEST_LINE, LONGEST_LOOK = 1 << 20, 1 << 22  # characters of a line, and of the lines that are read to learn the columns
+LONGEST_LINE, LONGEST_LOOK = (
+    1 << 20,
+    1 << 22,
+)  # characters of a line, and of the lines that are read to learn the columns
 ALIKE = 0.98  # of the lines have the same columns, in a file whose name does not say what it is
 OFTEN = 3  # times that a tag is there, on average, in such a file
 DOCUMENT = "-DOCSTART-"
 HEADS = ("token", "tokens", "word", "words", "form")  # what names the column of words, where a first line names any
 UNIVERSAL = {WORDS: 1, TAGS: 3, "xpos": 4, "deprel": 7}  # CoNLL-U's ten columns
 _IOB = re.compile(r"O|[BIESLUM](?:[-_].+)?")
-_TAG = re.compile(r"[A-Z][A-Z0-9$|:+*=_-]*|[^\w\s]+")  # of parts of speech, where the name of a file does not promise any
+_TAG = re.compile(
+    r"[A-Z][A-Z0-9$|:+*=_-]*|[^\w\s]+"
+)  # of parts of speech, where the name of a file does not promise any
 _MARKUP = re.compile(r"</?[a-z]\w*(?: [^<>\t]*)?/?>")  # alone on a line, in vertical files
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 
@@ -122,7 +127,11 @@ def _by(sample: list[str]) -> str:
     """
     tabbed = sum("\t" in line.strip() for line in sample)
     spaced = sum(" " in line.strip() for line in sample)
-    if tabbed and (tabbed < len(sample) or spaced == tabbed) and len({len(_cells(line, BLANKS)) for line in sample}) == 1:
+    if (
+        tabbed
+        and (tabbed < len(sample) or spaced == tabbed)
+        and len({len(_cells(line, BLANKS)) for line in sample}) == 1
+    ):
         return BLANKS
     return TABS if 2 * tabbed >= len(sample) else SPACES
 
@@ -142,7 +151,9 @@ def _usual_width(rows: list[list[str]]) -> int:
 
 def _layout(sample: list[str], by: str) -> Layout:
     rows = [_cells(line, by) for line in sample]
-    names_columns = set(map(str.lower, rows[0])) & set(HEADS) and rows[0][-1] not in {row[-1] for row in rows[1:] if row}
+    names_columns = set(map(str.lower, rows[0])) & set(HEADS) and rows[0][-1] not in {
+        row[-1] for row in rows[1:] if row
+    }
     head = "\t".join(rows[0]) if names_columns else ""
     width = _usual_width(rows)
     rows = [row for row in rows[bool(head) :] if len(row) == width]
@@ -206,8 +217,12 @@ class Reading:
         tag = layout.places[TAGS]
         if line.startswith("#") and (len(cells) != layout.width or cells[tag] not in layout.tags):
             return None
-        if "\t".join(cells) == layout.head or (layout.numbered and not cells[0].isdecimal() and _NUMBER.fullmatch(cells[0])):
-            return None  # names of the columns; in CoNLL-U, words that stand for several, and those that were left unsaid
+        if "\t".join(cells) == layout.head or (
+            layout.numbered and not cells[0].isdecimal() and _NUMBER.fullmatch(cells[0])
+        ):
+            return (
+                None  # names of the columns; in CoNLL-U, words that stand for several, and those that were left unsaid
+            )
         while len(cells) > layout.width and not cells[-1]:
             cells.pop()
         if len(cells) > layout.width:
@@ -228,11 +243,15 @@ class Reading:
             f" column {places[TAGS] + 1} the tags."
         ]
         if n:
-            said.append(f"Lines of {name} without a tag, which is not asked about: {n:,} (first: line {self._first:,}).")
+            said.append(
+                f"Lines of {name} without a tag, which is not asked about: {n:,} (first: line {self._first:,})."
+            )
         return said
 
 
-def sentence_rows(path: Path, encoding: str) -> tuple[Callable[[], Iterator[dict[str, object]]], Callable[[], list[str]]]:
+def sentence_rows(
+    path: Path, encoding: str
+) -> tuple[Callable[[], Iterator[dict[str, object]]], Callable[[], list[str]]]:
     """A call that reads the sentences of a file, and one that tells how they are read. Raises as `layout_of`."""
     reading = Reading(path, encoding, layout_of(path, encoding))
     return reading.rows, reading.notes

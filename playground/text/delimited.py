@@ -155,7 +155,9 @@ def _check_width(header: str, separator: str, file: str) -> None:
         PlaygroundError: for a line that is too wide, but for one that has its separators within quotes.
     """
     if header.count(separator) >= MOST_COLUMNS:
-        cells = next(_until_error(_reader(iter([header]), Dialect(separator, True, False, False, True, False, (), ()))), None)
+        cells = next(
+            _until_error(_reader(iter([header]), Dialect(separator, True, False, False, True, False, (), ()))), None
+        )
         width = header.count(separator) + 1 if cells is None else len(cells)
         if width > MOST_COLUMNS:
             raise too_wide(file, f"{width:,}")
@@ -271,9 +273,7 @@ def _is_quoted(sample: list[str], separator: str, whole: bool) -> bool:
     tabs = separator == "\t"
     counts = Counter(line.count(separator) for line in sample[1:])
     width = sample[0].count(separator)
-    width = (
-        width if counts[width] or not counts else max(counts, key=counts.get)
-    )  # rows may end with one more
+    width = width if counts[width] or not counts else max(counts, key=counts.get)  # rows may end with one more
     whole_row = lambda line: 0 < width == line.count(separator)
     swallowing = spanning = 0
     for record, error in _records(sample, separator):
@@ -323,7 +323,9 @@ def _names(sample: list[str], dialect: Dialect, file: str) -> tuple[tuple[str | 
     given = [name.strip() for name in next(rows)]
     if not dialect.headed:
         names = tuple(f"column {i}" for i in range(1, len(given) + 1))
-        return names, [f"The first line of {file} is a row like the others: the columns are called {listed(names)} here."]
+        return names, [
+            f"The first line of {file} is a row like the others: the columns are called {listed(names)} here."
+        ]
     numbers = _row_numbers(sample, dialect, len(given))
     given = [*[""] * numbers, *given]
     filled: set[int] = set()
@@ -454,9 +456,7 @@ def _breaks_off(name: str, line: int) -> PlaygroundError:
     )
 
 
-def _row(
-    cells: list[str], names: tuple[str | None, ...], line: int, file: str, tally: Tally
-) -> dict[str, object]:
+def _row(cells: list[str], names: tuple[str | None, ...], line: int, file: str, tally: Tally) -> dict[str, object]:
     """The cells by name; what is missing at the end is empty, what is too much must be empty."""
     if len(cells) > len(names):
         if any(cell.strip() for cell in islice(cells, len(names), None)):

@@ -50,7 +50,9 @@ NOT_READ = {  # all files of which is known what helps
 }
 
 LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
-CUT = re.compile(r"(?<!\S)(\S*)(?:\ufffe|\x02|[\xad\u2010]\n)(\S*)")  # PDFium's sign for a hyphen at a line's end, and others
+CUT = re.compile(
+    r"(?<!\S)(\S*)(?:\ufffe|\x02|[\xad\u2010]\n)(\S*)"
+)  # PDFium's sign for a hyphen at a line's end, and others
 UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\xad\ufffe\uffff\ud800-\udfff]")
 
 
@@ -110,9 +112,7 @@ def no_text(name: str) -> PlaygroundError:
 def _told(path: Path, name: str, *options: str) -> Iterator[dict]:
     """What the reading process says, line by line; what is wrong is raised."""
     if path.stat().st_size > LARGEST:
-        raise PlaygroundError(
-            f"{name} is larger than {LARGEST / 1e6:,.0f} MB.", "Split it, or save its text as .txt."
-        )
+        raise PlaygroundError(f"{name} is larger than {LARGEST / 1e6:,.0f} MB.", "Split it, or save its text as .txt.")
     process = subprocess.Popen(
         [sys.executable, "-m", "playground.text.documents", str(path), name, *options],
         stdin=subprocess.DEVNULL,
@@ -221,7 +221,8 @@ def _body(path: Path, name: str):
         with zipfile.ZipFile(path) as parts:
             if sum(part.file_size for part in parts.infolist()) > LARGEST_UNPACKED:
                 raise PlaygroundError(
-                    f"{name} unpacks to more than {LARGEST_UNPACKED / 1e9:g} GB.", "Save its text as .txt, and bring that."
+                    f"{name} unpacks to more than {LARGEST_UNPACKED / 1e9:g} GB.",
+                    "Save its text as .txt, and bring that.",
                 )
         return docx.Document(path).element.body
     except (PlaygroundError, MemoryError):

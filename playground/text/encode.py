@@ -71,9 +71,7 @@ def encode_pairs(
     counts = [dict.fromkeys(("bytes", "tokens", "documents"), 0) for _ in paths]
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(open(path, "wb", buffering=1 << 20)) for path in paths]
-        offsets = [
-            stack.enter_context(open(path.with_suffix(".offsets"), "wb", buffering=1 << 20)) for path in paths
-        ]
+        offsets = [stack.enter_context(open(path.with_suffix(".offsets"), "wb", buffering=1 << 20)) for path in paths]
 
         def flush() -> None:
             encoded = tokenizer.encode_many([text for _, *pair in batch for text in pair])

@@ -126,15 +126,15 @@ def check_encoding(name: str | None) -> None:
     except (LookupError, ValueError, TypeError):
         known = False
     if not known:
-        raise PlaygroundError(
-            f"There is no text encoding {name!r}.", "Common ones: utf-8, utf-16, gb18030, cp1252."
-        )
+        raise PlaygroundError(f"There is no text encoding {name!r}.", "Common ones: utf-8, utf-16, gb18030, cp1252.")
 
 
 def no_encoding(path: Path, name: str | None) -> None:
     """Refuses an encoding for a file that holds its own: Parquet, PDF, Word."""
     if name is not None:
-        raise PlaygroundError(f"{path.name} is no text file, so it has no encoding to choose.", "Leave the encoding out.")
+        raise PlaygroundError(
+            f"{path.name} is no text file, so it has no encoding to choose.", "Leave the encoding out."
+        )
 
 
 def detect(path: Path) -> str:
@@ -449,7 +449,9 @@ def _wide(head: bytes) -> str | None:
 
 def _is_text(text: str) -> bool:
     """Whether nearly all of it are characters that people write."""
-    odd = sum(letter not in "\t\n\r\f" and unicodedata.category(letter)[0] == "C" or letter == "\ufffd" for letter in text)
+    odd = sum(
+        letter not in "\t\n\r\f" and unicodedata.category(letter)[0] == "C" or letter == "\ufffd" for letter in text
+    )
     return 20 * odd <= len(text)
 
 

@@ -82,8 +82,14 @@ def _normalized(state: State, named: Sequence[Mapping[str, Any]]) -> State:
     steps, classes = state["normalizer"], [said["tokenizer_class"] for said in named if said.get("tokenizer_class")]
     if not steps or steps["type"] != "BertNormalizer" or (classes and classes[0] in _AS_THE_FILE_SAYS):
         return state
-    words = {"do_lower_case": "lowercase", "strip_accents": "strip_accents", "tokenize_chinese_chars": "handle_chinese_chars"}
-    told = {ours: said[key] for said in reversed(named) for key, ours in words.items() if isinstance(said.get(key), bool)}
+    words = {
+        "do_lower_case": "lowercase",
+        "strip_accents": "strip_accents",
+        "tokenize_chinese_chars": "handle_chinese_chars",
+    }
+    told = {
+        ours: said[key] for said in reversed(named) for key, ours in words.items() if isinstance(said.get(key), bool)
+    }
     return state | {"normalizer": steps | told}
 
 
@@ -94,7 +100,9 @@ def _framed(inner: "tokenizers.Tokenizer", named: Sequence[Mapping[str, Any]]) -
     kind = kind_of(json.loads(inner.to_str()))
     processor = json.loads(inner.to_str())["post_processor"]
     classes = [said["tokenizer_class"] for said in named if isinstance(said.get("tokenizer_class"), str)]
-    if inner.encode("a").ids != inner.encode("a", add_special_tokens=False).ids or (classes and classes[0] in _AS_THE_FILE_SAYS):
+    if inner.encode("a").ids != inner.encode("a", add_special_tokens=False).ids or (
+        classes and classes[0] in _AS_THE_FILE_SAYS
+    ):
         return processor
     usual_ends = {WORDPIECE: ("[SEP]", "[CLS]"), BYTE_LEVEL: ("</s>", "<s>")}.get(kind)
     if usual_ends is None:

@@ -17,8 +17,13 @@ USUAL = (
     "big5hkscs", "cp932", "euc_jp", "cp949",
 )  # fmt: skip
 WIDER = {
-    "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs",
-}  # fmt: skip
+    "iso8859-1": "cp1252",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+}
 MULTIBYTE = ("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949")
 OTHERS = r"\u0370-\u06ff\u0e01-\u0e7f\ufb50-\ufdff\ufe70-\ufeff"  # letters that share no word with Latin ones
 SYMBOLS = (  # but not the apostrophe, the raised dot and the soft hyphen

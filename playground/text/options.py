@@ -34,9 +34,7 @@ class Option:
         """
         if self.choices:
             if value not in self.choices:
-                raise PlaygroundError(
-                    f"{self.name} cannot be {value!r}.", f"Choose one of {', '.join(self.choices)}."
-                )
+                raise PlaygroundError(f"{self.name} cannot be {value!r}.", f"Choose one of {', '.join(self.choices)}.")
             return value
         if isinstance(value, bool) or not isinstance(value, int) or not self.minimum <= value <= self.maximum:
             raise PlaygroundError(

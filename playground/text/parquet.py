@@ -106,8 +106,12 @@ def _told(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
     """The rows that the reading process tells; what is wrong is raised."""
     process = subprocess.Popen(
         [sys.executable, "-m", "playground.text.parquet", str(path.absolute()), *wanted],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=gate.environment(), cwd="/",
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=gate.environment(),
+        cwd="/",
+    )
     try:
         arrow = _arrow()  # while the other process starts
         _hear(process.stdout)

@@ -86,7 +86,9 @@ def prepare(
     watch = Watch(progress, cancelled)
     source = open_source(spec)
     folder = home() / "data" / _name(spec, source, tokenizer)
-    once(folder, "preparing the data", watch, lambda: _build(spec, source, folder.parent, folder.name, watch, tokenizer))
+    once(
+        folder, "preparing the data", watch, lambda: _build(spec, source, folder.parent, folder.name, watch, tokenizer)
+    )
     if progress:
         progress("Ready", 1.0)
     return load(folder)
@@ -190,9 +192,7 @@ def alone(root: Path, name: str, watch: Watch) -> Iterator[None]:
         yield
 
 
-def _build(
-    spec: DataSpec, source: Source, root: Path, name: str, watch: Watch, tokenizer: Tokenizer | None
-) -> None:
+def _build(spec: DataSpec, source: Source, root: Path, name: str, watch: Watch, tokenizer: Tokenizer | None) -> None:
     """Makes the folder under another name, then renames it."""
     work = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=root))
     try:

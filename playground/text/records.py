@@ -122,9 +122,7 @@ def _read(
         return decode(text)
     except json.JSONDecodeError as error:
         early = error.pos < len(text.rstrip()) and not error.msg.startswith("Unterminated")
-        raise wrong(
-            error.lineno, f"look at character {error.colno:,}" if early else "it breaks off"
-        ) from error
+        raise wrong(error.lineno, f"look at character {error.colno:,}" if early else "it breaks off") from error
     except (ValueError, RecursionError) as error:
         raise wrong(1, TOO_DEEP) from error
 

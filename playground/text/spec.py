@@ -36,9 +36,7 @@ class TokenizerSpec:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise PlaygroundError(
-                f"There is no tokenizer {self.kind!r}.", f"Choose one of {', '.join(KINDS)}."
-            )
+            raise PlaygroundError(f"There is no tokenizer {self.kind!r}.", f"Choose one of {', '.join(KINDS)}.")
         if self.kind == "byte":
             object.__setattr__(self, "vocab_size", BASE_SIZE)
         size = self.vocab_size
@@ -100,9 +98,7 @@ class DataSpec:
 
         object.__setattr__(self, "options", check_corpus(str(self.corpus), self.options))
         if self.corpus == "file" and not self.path:
-            raise PlaygroundError(
-                "No file was chosen.", "Give the path of a .txt, .csv, .jsonl or .parquet file."
-            )
+            raise PlaygroundError("No file was chosen.", "Give the path of a .txt, .csv, .jsonl or .parquet file.")
         if self.path is not None:
             object.__setattr__(self, "path", str(self.path))
         for name in ("corpus", "text_column", "source_column", "target_column"):
@@ -112,17 +108,12 @@ class DataSpec:
             raise PlaygroundError(
                 "Pairs need two columns, and only one was named.", "Name a source column and a target column."
             )
-        if (
-            not isinstance(self.validation_fraction, float | int)
-            or not 0.001 <= self.validation_fraction <= 0.5
-        ):
+        if not isinstance(self.validation_fraction, float | int) or not 0.001 <= self.validation_fraction <= 0.5:
             raise PlaygroundError(
                 f"A validation part of {self.validation_fraction!r} cannot be.", "Choose 0.001 to 0.5."
             )
         if self.max_bytes is not None and (not isinstance(self.max_bytes, int) or self.max_bytes < 1):
-            raise PlaygroundError(
-                f"Reading {self.max_bytes!r} bytes cannot be.", "Choose 1 or more, or None."
-            )
+            raise PlaygroundError(f"Reading {self.max_bytes!r} bytes cannot be.", "Choose 1 or more, or None.")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise PlaygroundError(f"A seed of {self.seed!r} cannot be.", "Choose a whole number from 0.")
         check_encoding(self.encoding)
@@ -168,4 +159,3 @@ def _known(cls: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
             hint = meant([name], names) + f"It has {', '.join(names)}."
             raise PlaygroundError(f"{what} has no setting {name!r}.", hint)
     return dict(values)
-

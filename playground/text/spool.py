@@ -151,9 +151,7 @@ class Spool:
             while data := file.read(RECORD.itemsize * 4096):
                 block = np.frombuffer(data, RECORD)
                 sides = self._validates(block["hash"]).tolist()
-                for side, source, target in zip(
-                    sides, block["source"].tolist(), block["target"].tolist(), strict=True
-                ):
+                for side, source, target in zip(sides, block["source"].tolist(), block["target"].tolist(), strict=True):
                     yield int(side), offset, source, target
                     offset += source + target
 
@@ -220,9 +218,7 @@ def _limited(documents: Iterable, max_bytes: int | None) -> Iterator:
     left = max_bytes
     for document in documents:
         if left is not None:
-            size = sum(
-                len(clean(part).encode()) for part in ([document] if isinstance(document, str) else document)
-            )
+            size = sum(len(clean(part).encode()) for part in ([document] if isinstance(document, str) else document))
             if size > left:
                 if isinstance(document, str):
                     yield clean(document).encode()[:left].decode("utf-8", "ignore")

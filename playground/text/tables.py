@@ -22,13 +22,30 @@ KINDS = (*DELIMITED, *RECORDS, *PARQUET, *conll.SUFFIXES)
 LOOKED_AT = 500  # rows read to learn the columns
 LONGEST_LOOK = 1 << 23  # characters, and eight for each value, after which no further row is looked at
 TEXT_NAMES = (
-    "text", "content", "document", "body", "sentence", "review", "review_body", "story", "messages", "conversations",
-    "conversation", "dialogue", "dialog",
-)  # fmt: skip
+    "text",
+    "content",
+    "document",
+    "body",
+    "sentence",
+    "review",
+    "review_body",
+    "story",
+    "messages",
+    "conversations",
+    "conversation",
+    "dialogue",
+    "dialog",
+)
 PAIR_NAMES = (
-    ("question", "answer"), ("prompt", "completion"), ("prompt", "response"), ("instruction", "output"),
-    ("instruction", "response"), ("input", "output"), ("source", "target"), ("q", "a"),
-)  # fmt: skip
+    ("question", "answer"),
+    ("prompt", "completion"),
+    ("prompt", "response"),
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("input", "output"),
+    ("source", "target"),
+    ("q", "a"),
+)
 _ID = re.compile(  # names of columns that only number the rows
     r"_*(id|ids|idx|index|uuid|guid|key|nr|no|num|number|row|unnamed: ?\d+|编号|序号)|.*(_id|Id|ID|_idx|_index|_uuid)"
 )

@@ -91,9 +91,7 @@ class TokenFile:
         while len(rest):
             count = _read_at(self._file, rest, offset)
             if not count:
-                raise PlaygroundError(
-                    f"The tokens {self.path.name} became shorter.", "Prepare the data again."
-                )
+                raise PlaygroundError(f"The tokens {self.path.name} became shorter.", "Prepare the data again.")
             rest, offset = rest[count:], offset + count
 
 

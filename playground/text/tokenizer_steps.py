@@ -23,18 +23,47 @@ MOST_TIMES = 1_000
 LONGEST_WORD = 1_000  # characters of a word that WordPiece cuts, in quadratic time
 PARTS = {
     "normalizer": {
-        "Sequence", "BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "Strip", "StripAccents", "Prepend",
-        "Replace", "ByteLevel", "Precompiled",
+        "Sequence",
+        "BertNormalizer",
+        "NFC",
+        "NFD",
+        "NFKC",
+        "NFKD",
+        "Nmt",
+        "Lowercase",
+        "Strip",
+        "StripAccents",
+        "Prepend",
+        "Replace",
+        "ByteLevel",
+        "Precompiled",
     },
     "pre_tokenizer": {
-        "Sequence", "ByteLevel", "BertPreTokenizer", "Metaspace", "Split", "Digits", "Whitespace", "WhitespaceSplit",
-        "Punctuation", "UnicodeScripts", "CharDelimiterSplit",
+        "Sequence",
+        "ByteLevel",
+        "BertPreTokenizer",
+        "Metaspace",
+        "Split",
+        "Digits",
+        "Whitespace",
+        "WhitespaceSplit",
+        "Punctuation",
+        "UnicodeScripts",
+        "CharDelimiterSplit",
     },
     "post_processor": {"Sequence", "BertProcessing", "RobertaProcessing", "TemplateProcessing", "ByteLevel"},
     "decoder": {
-        "Sequence", "ByteLevel", "ByteFallback", "Fuse", "Metaspace", "Replace", "Strip", "WordPiece", "BPEDecoder",
+        "Sequence",
+        "ByteLevel",
+        "ByteFallback",
+        "Fuse",
+        "Metaspace",
+        "Replace",
+        "Strip",
+        "WordPiece",
+        "BPEDecoder",
     },
-}  # fmt: skip
+}
 MODELS = ("BPE", "WordPiece", "Unigram")
 _INSIDE = {
     "normalizer": "normalizers",
@@ -43,9 +72,18 @@ _INSIDE = {
     "decoder": "decoders",
 }
 _GROWTH = {
-    "BertNormalizer": 4, "NFC": 3, "NFD": 4, "NFKC": 18, "NFKD": 18, "Lowercase": 3, "ByteLevel": 4, "Strip": 1,
-    "StripAccents": 1, "Nmt": 1, "Prepend": 1,
-}  # fmt: skip
+    "BertNormalizer": 4,
+    "NFC": 3,
+    "NFD": 4,
+    "NFKC": 18,
+    "NFKD": 18,
+    "Lowercase": 3,
+    "ByteLevel": 4,
+    "Strip": 1,
+    "StripAccents": 1,
+    "Nmt": 1,
+    "Prepend": 1,
+}
 _HINT = "Bring the tokenizer as its makers publish it."
 
 
@@ -89,9 +127,7 @@ def _check_model(model: Mapping, added: Any) -> None:
         raise PlaygroundError("The tokenizer has more, or longer, tokens than one can have.", _HINT)
     longest = model.get("max_input_chars_per_word", 100)
     if model.get("dropout") not in (None, 0) or type(longest) is not int or longest > LONGEST_WORD:
-        raise PlaygroundError(
-            "The tokenizer cuts the same text in different ways, or words that are too long.", _HINT
-        )
+        raise PlaygroundError("The tokenizer cuts the same text in different ways, or words that are too long.", _HINT)
 
 
 def _steps(part: Any, name: str, known: set[str]) -> Iterator[Mapping]:
@@ -136,11 +172,7 @@ def _check_step(step: Mapping, part: str) -> None:
     if kind == "TemplateProcessing":
         specials = step.get("special_tokens")
         sizes = [len(step.get("single") or ()), len(step.get("pair") or ())]
-        sizes += (
-            [len(each.get("ids") or ()) for each in specials.values()]
-            if isinstance(specials, Mapping)
-            else []
-        )
+        sizes += [len(each.get("ids") or ()) for each in specials.values()] if isinstance(specials, Mapping) else []
         if max(sizes) > 64:
             raise PlaygroundError("The tokenizer puts more than 64 tokens around a text.", _HINT)
 
@@ -150,11 +182,7 @@ def _growth(step: Mapping) -> int:
     kind = step["type"]
     if kind == "Replace":
         content, pattern = str(step.get("content", "")), step["pattern"]
-        return (
-            max(1, math.ceil(len(content) / len(pattern["String"])))
-            if "String" in pattern
-            else 1 + len(content)
-        )
+        return max(1, math.ceil(len(content) / len(pattern["String"]))) if "String" in pattern else 1 + len(content)
     if kind == "Precompiled":
         return _longest_of(step.get("precompiled_charsmap"))
     return _GROWTH[kind]
@@ -189,9 +217,7 @@ def check_pattern(pattern: str) -> None:
     """
     if len(pattern) > LONGEST_PATTERN or _ways(pattern) > MOST_WAYS:
         shown = pattern[:60] + ("…" if len(pattern) > 60 else "")
-        raise PlaygroundError(
-            f"The tokenizer cuts text by a pattern that could take for ever: {shown}", _HINT
-        )
+        raise PlaygroundError(f"The tokenizer cuts text by a pattern that could take for ever: {shown}", _HINT)
 
 
 class _Piece:

@@ -223,7 +223,11 @@ def share(path: Path | str) -> None:
 def discard(path: Path) -> None:
     """Removes a text that was written here; one that was brought, or that somebody else has too, stays."""
     place = path.parent
-    if place.parent != folder() or not is_written(path) or {each.name for each in place.iterdir()} != {path.name, WRITTEN}:
+    if (
+        place.parent != folder()
+        or not is_written(path)
+        or {each.name for each in place.iterdir()} != {path.name, WRITTEN}
+    ):
         return
     with disk_errors(f"removing {path.name}"):
         gone = Path(tempfile.mkdtemp(prefix=".part-", dir=folder()))
@@ -279,9 +283,7 @@ def safe_name(name: str) -> str:
     return (stem + suffix) or "upload.txt"
 
 
-def unpack(
-    archive: Path, into: Path, notes: list[str], guessed: dict[str, str], encoding: str | None = None
-) -> Path:
+def unpack(archive: Path, into: Path, notes: list[str], guessed: dict[str, str], encoding: str | None = None) -> Path:
     """Text files of an archive as documents: ``{"name": ..., "text": ...}``, one a line. No file is extracted.
 
     Args:
@@ -339,14 +341,23 @@ def _members(files: zipfile.ZipFile, name: str, notes: list[str]) -> list[zipfil
         way = "Unpack it, and bring the table." if is_table else "Pack text files or documents into it."
         raise PlaygroundError(f"The archive {name} holds no .txt, .pdf or .docx files.", way)
     if others:
-        notes.append(f"Files of {name} that are empty or no .txt, .md, .pdf or .docx, left out: {len(others):,} ({others[0]}).")
+        notes.append(
+            f"Files of {name} that are empty or no .txt, .md, .pdf or .docx, left out: {len(others):,} ({others[0]})."
+        )
     return sorted(texts, key=lambda member: member.filename)
 
 
 def _document(
-    files: zipfile.ZipFile, member: zipfile.ZipInfo, work: Path, lines: TextIO, left: int, name: str, notes: list[str],
-    guessed: dict[str, str], chosen: str | None,
-) -> int:  # fmt: skip
+    files: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    work: Path,
+    lines: TextIO,
+    left: int,
+    name: str,
+    notes: list[str],
+    guessed: dict[str, str],
+    chosen: str | None,
+) -> int:
     """Writes one file of the archive as a line; returns its bytes, counted while reading."""
     taken = 0
     suffix = PurePosixPath(member.filename).suffix.lower()

@@ -11,7 +11,19 @@ from playground.text.cells import is_message
 from playground.text.sizes import MOST_COLUMNS, listed
 
 NAMES = ("data", "rows", "examples", "records", "items", "instances", "samples", "entries", "documents", "results")
-SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev", "development", "eval", "evaluation")
+SPLITS = (
+    "train",
+    "training",
+    "test",
+    "testing",
+    "validation",
+    "valid",
+    "val",
+    "dev",
+    "development",
+    "eval",
+    "evaluation",
+)
 
 SPARSE = 16  # times as many cells as there are, in a table whose columns lack some
 HEADS = ("columns", "header", "headers", "fields", "names", "column_names")  # what names the columns of lists of cells

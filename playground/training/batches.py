@@ -44,9 +44,7 @@ class Batch:
             return self
         move = _mover(device)
         inputs, whole = {k: move(v) for k, v in self.inputs.items()}, self.whole
-        return Batch(
-            inputs, move(self.targets), self.n_targets, self.n_tokens, None if whole is None else move(whole)
-        )
+        return Batch(inputs, move(self.targets), self.n_targets, self.n_tokens, None if whole is None else move(whole))
 
 
 def _mover(device: Device):

@@ -134,9 +134,7 @@ def _best_kind() -> str:
 def _dtype(training: TrainingSpec, kind: str) -> torch.dtype:
     if training.dtype != "auto":
         if training.dtype == "float16" and kind == "cpu":
-            raise PlaygroundError(
-                "float16 training needs a GPU: its gradients underflow on a CPU.", "Choose float32."
-            )
+            raise PlaygroundError("float16 training needs a GPU: its gradients underflow on a CPU.", "Choose float32.")
         return getattr(torch, training.dtype)
     if kind != "cuda":
         return torch.float32

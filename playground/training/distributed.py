@@ -12,9 +12,7 @@ from torch import nn
 
 from playground.training.device import Device
 
-PATIENCE = timedelta(
-    days=30
-)  # the others wait while the leader queues or prepares; torchrun ends them if it dies
+PATIENCE = timedelta(days=30)  # the others wait while the leader queues or prepares; torchrun ends them if it dies
 
 
 @dataclass(frozen=True)

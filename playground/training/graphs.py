@@ -138,9 +138,7 @@ class StepGraphs:
         replay()
         return numbers.clone()  # the next replay writes over them
 
-    def _recorded(
-        self, batches: list[Batch], reseed: Callable[[], None]
-    ) -> tuple[Room, Callable[[], None], Tensor]:
+    def _recorded(self, batches: list[Batch], reseed: Callable[[], None]) -> tuple[Room, Callable[[], None], Tensor]:
         before: list[Tensor] = []
         try:
             room = Room(batches, self.device)

@@ -165,7 +165,12 @@ class LabelledWriter:
     """Samples while it trains: the same validation texts, and what the model says of each now."""
 
     def __init__(
-        self, data: LabelledSet, sampler: LabelledSampler, objective: LabelledObjective, model: nn.Module, device: Device
+        self,
+        data: LabelledSet,
+        sampler: LabelledSampler,
+        objective: LabelledObjective,
+        model: nn.Module,
+        device: Device,
     ) -> None:
         self.data, self.model, self.device = data, model, device
         places = np.linspace(0, len(data.validation) - 1, min(N_EXAMPLES, len(data.validation))).astype(int)

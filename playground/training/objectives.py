@@ -169,9 +169,7 @@ class Objective:
     def loss_sum(self, model: nn.Module, batch: Batch) -> Tensor:
         """Cross-entropy summed over the targets that count (nats)."""
         logits = model(**batch.inputs).logits
-        return F.cross_entropy(
-            logits.flatten(0, -2), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum"
-        )
+        return F.cross_entropy(logits.flatten(0, -2), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum")
 
     def no_score(self) -> Score:
         return Score()

@@ -46,9 +46,7 @@ class Muon(torch.optim.Optimizer):
     A group's ``lr`` may be a tensor on the device (see `Rates`), which is then never read by the host.
     """
 
-    def __init__(
-        self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
-    ) -> None:
+    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "maps": 1})
 
     @torch.no_grad()
@@ -235,9 +233,7 @@ def optimizer_tensors(model: nn.Module, optimizers: list[torch.optim.Optimizer])
     }
 
 
-def restore_optimizers(
-    model: nn.Module, optimizers: list[torch.optim.Optimizer], tensors: dict[str, Tensor]
-) -> None:
+def restore_optimizers(model: nn.Module, optimizers: list[torch.optim.Optimizer], tensors: dict[str, Tensor]) -> None:
     """Puts back what :func:`optimizer_tensors` gave.
 
     Raises:

@@ -9,8 +9,22 @@ from playground.runs.config import RunConfig
 from playground.training.recipes import recipe
 
 WIDTHS = range(8, 2049, 8)
-SHARED = ("steps", "batch_size", "accumulate", "seed", "device", "dtype", "eval_every", "eval_batches", "sample_every",
-          "sample_prompt", "sample_tokens", "loss_on", "mask_rate", "threads")  # fmt: skip
+SHARED = (
+    "steps",
+    "batch_size",
+    "accumulate",
+    "seed",
+    "device",
+    "dtype",
+    "eval_every",
+    "eval_batches",
+    "sample_every",
+    "sample_prompt",
+    "sample_tokens",
+    "loss_on",
+    "mask_rate",
+    "threads",
+)
 
 
 def rivals(config: RunConfig) -> list[str]:
@@ -20,9 +34,7 @@ def rivals(config: RunConfig) -> list[str]:
     return [
         name
         for name, preset in PRESETS.items()
-        if name.endswith(f"-{size}")
-        and config.training.objective in preset.spec.objectives()
-        and name != config.preset
+        if name.endswith(f"-{size}") and config.training.objective in preset.spec.objectives() and name != config.preset
     ]
 
 
@@ -38,9 +50,7 @@ def rival(config: RunConfig, preset: str, same_parameters: bool = True) -> RunCo
     """
     if preset not in PRESETS:
         raise SpecError(f"There is no preset {preset!r}.", f"There are: {', '.join(PRESETS)}.")
-    model = PRESETS[preset].spec.replace(
-        context_length=config.model.context_length, vocab_size=config.model.vocab_size
-    )
+    model = PRESETS[preset].spec.replace(context_length=config.model.context_length, vocab_size=config.model.vocab_size)
     if same_parameters:
         model = as_large_as(model, sum(parameter_counts(config.model).values()))
     shared = {name: getattr(config.training, name) for name in SHARED}
@@ -63,6 +73,4 @@ def as_large_as(model: ModelSpec, parameters: int) -> ModelSpec:
             fitting.append(model.replace(d_model=width, d_mlp=None))
         except SpecError:  # the heads do not divide it
             continue
-    return min(
-        fitting, key=lambda spec: abs(sum(parameter_counts(spec).values()) - parameters), default=model
-    )
+    return min(fitting, key=lambda spec: abs(sum(parameter_counts(spec).values()) - parameters), default=model)

@@ -10,13 +10,20 @@ NANOGPT = TrainingSpec(
 
 # Muon for the block matrices, AdamW for the rest; a short plateau, then a straight line down.
 MODERN = TrainingSpec(
-    optimizer="muon", lr=6e-3, muon_lr=0.02, beta1=0.8, beta2=0.95, weight_decay=0.0, warmup_steps=20,
-    schedule="linear", hold=0.3, final_lr=0.02, grad_clip=0.0,
-)  # fmt: skip
-
-RECURRENT = TrainingSpec(
-    lr=4e-3, beta2=0.99, weight_decay=0.01, warmup_steps=50, schedule="cosine", final_lr=0.05
+    optimizer="muon",
+    lr=6e-3,
+    muon_lr=0.02,
+    beta1=0.8,
+    beta2=0.95,
+    weight_decay=0.0,
+    warmup_steps=20,
+    schedule="linear",
+    hold=0.3,
+    final_lr=0.02,
+    grad_clip=0.0,
 )
+
+RECURRENT = TrainingSpec(lr=4e-3, beta2=0.99, weight_decay=0.01, warmup_steps=50, schedule="cosine", final_lr=0.05)
 
 # Post-norm needs a longer warm-up (Xiong et al. 2020): at twice this rate the encoder–decoder ignores its source.
 POST_NORM = NANOGPT.replace(beta2=0.98, warmup_steps=200)

@@ -174,9 +174,7 @@ def _settings(group: str, spec: Any, plain: Any, skip: tuple[str, ...]) -> list[
     """``group.name=value`` for every field that differs."""
     names = [f.name for f in fields(spec) if f.name not in skip]
     return [
-        f"{group}.{name}={_text(getattr(spec, name))}"
-        for name in names
-        if getattr(spec, name) != getattr(plain, name)
+        f"{group}.{name}={_text(getattr(spec, name))}" for name in names if getattr(spec, name) != getattr(plain, name)
     ]
 
 

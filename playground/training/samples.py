@@ -67,9 +67,7 @@ class Writer:
                 {
                     "source": self.tokenizer.decode(source),
                     "target": self.tokenizer.decode(target),
-                    "answer": self.tokenizer.decode(
-                        answer(self.model, source, self.tokenizer, len(target) + 8)
-                    ),
+                    "answer": self.tokenizer.decode(answer(self.model, source, self.tokenizer, len(target) + 8)),
                 }
             )
         return {"kind": "answers", "step": step, "examples": examples}
@@ -107,9 +105,7 @@ def answer(model: nn.Module, source: list[int], tokenizer, max_tokens: int) -> l
     greedy = lambda logits: int(logits.argmax())
     if model.spec.architecture == "encoder-decoder":
         source = source[-model.spec.context_length :]
-        written = decode(
-            model, [tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,), source_ids=source
-        )
+        written = decode(model, [tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,), source_ids=source)
     else:
         written = decode(model, [*source, tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,))
     return [token for token in written if token != tokenizer.eos_id]

@@ -131,9 +131,7 @@ def body_of(model: nn.Module) -> nn.Module:
 def _checkpoint(folder: RunFolder, step: int | None) -> Path:
     path = folder.checkpoint(step) if step is not None else folder.latest_checkpoint()
     if path is None:
-        raise PlaygroundError(
-            f"{folder.name} has no checkpoint yet.", "Let it train for a few seconds first."
-        )
+        raise PlaygroundError(f"{folder.name} has no checkpoint yet.", "Let it train for a few seconds first.")
     return path
 
 

@@ -49,7 +49,9 @@ def _filled_up(batch: Batch, sizes: dict[str, int]) -> Batch:
             inputs[mask] = torch.ones_like(inputs[of], dtype=torch.bool)
     if "rows" in inputs:  # flat places in [texts, length]
         rows = inputs["rows"] // length * wide + inputs["rows"] % length
-        other = torch.arange(sizes["rows"] - len(rows))  # each once: gradients of one place many times over add up slowly
+        other = torch.arange(
+            sizes["rows"] - len(rows)
+        )  # each once: gradients of one place many times over add up slowly
         inputs["rows"], targets = torch.cat([rows, other]), _filled(targets, sizes["rows"], IGNORE)
     elif targets.dim() == 2:
         targets = _filled(targets, wide, IGNORE)

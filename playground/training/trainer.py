@@ -93,9 +93,7 @@ class Trainer:
         self.fresh = folder.latest_checkpoint() is None
         self.model = self._model().to(device.torch)
         self.progress = Progress()
-        self.optimizers = build_optimizers(
-            self.model, self.training, device.kind, rates(config), device.graphs
-        )
+        self.optimizers = build_optimizers(self.model, self.training, device.kind, rates(config), device.graphs)
         half = device.kind == "cuda" and device.dtype is torch.float16
         self.scaler = torch.amp.GradScaler("cuda") if half else None
         if not self.fresh:
@@ -327,7 +325,9 @@ class Trainer:
         for parameter in self.parameters:
             parameter.grad = None  # of the step that broke off
         reason = reason.splitlines()[0].split(", but you set")[0]
-        self._goes_on(f"with sums that differ in their last digits from time to time, also when resumed ({reason})", strict=False)
+        self._goes_on(
+            f"with sums that differ in their last digits from time to time, also when resumed ({reason})", strict=False
+        )
 
     def _goes_on(self, how: str, **changes: bool) -> None:
         """What the device cannot do is said once in the log, to whoever listens, and by the device itself."""
@@ -395,9 +395,7 @@ class Trainer:
         self.model.eval()
         scores = [self.objective.no_score()]
         training = self.training
-        batch_size = max(
-            training.batch_size // training.accumulate, 32
-        )  # what does not fit is split here too
+        batch_size = max(training.batch_size // training.accumulate, 32)  # what does not fit is split here too
         n_batches = math.ceil(training.eval_batches * training.batch_size / batch_size)
         places = self.sampler.validation(n_batches, batch_size)
         for index in range(self.group.rank, len(places), self.group.world):

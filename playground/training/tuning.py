@@ -13,11 +13,20 @@ def recipe(tuned: FineTuneSpec, parent: RunConfig, **changes) -> TrainingSpec:
     """How a run is trained for a task with a method, with ``changes`` on top."""
     steps = changes.get("steps", STEPS[tuned.task])
     plain = TrainingSpec(
-        objective=parent.training.objective, steps=steps, batch_size=32, lr=LR[tuned.method], beta2=0.98,
-        weight_decay=0.01, schedule="linear", warmup_steps=min(max(1, steps // 10), max(0, steps - 1)), final_lr=0.0,
-        eval_every=max(1, steps // 10), sample_every=max(1, steps // 5), mask_rate=parent.training.mask_rate,
+        objective=parent.training.objective,
+        steps=steps,
+        batch_size=32,
+        lr=LR[tuned.method],
+        beta2=0.98,
+        weight_decay=0.01,
+        schedule="linear",
+        warmup_steps=min(max(1, steps // 10), max(0, steps - 1)),
+        final_lr=0.0,
+        eval_every=max(1, steps // 10),
+        sample_every=max(1, steps // 5),
+        mask_rate=parent.training.mask_rate,
         threads=parent.training.threads,
-    )  # fmt: skip
+    )
     if tuned.task == "answer":
         plain = plain.replace(**_answering(parent.model))
     return plain.replace(**changes)

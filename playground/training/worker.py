@@ -29,9 +29,7 @@ log = logging.getLogger(__name__)
 TELL_SECONDS = 0.2
 
 
-def run(
-    folder: RunFolder, on_event: Listener | None = None, in_queue: bool = False, group: Group = Group()
-) -> str:
+def run(folder: RunFolder, on_event: Listener | None = None, in_queue: bool = False, group: Group = Group()) -> str:
     """Trains the run until it ends, is paused, is stopped or fails; never raises for what a person can mend.
 
     Args:
@@ -79,9 +77,11 @@ def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) 
         with contextlib.suppress(OSError), open(folder.log_path, "a") as file:
             file.write(traceback.format_exc())
         return _fail(
-            folder, told, f"Something went wrong inside: {error}.",
+            folder,
+            told,
+            f"Something went wrong inside: {error}.",
             f"The details are in {folder.path.parent.name}/{folder.id}/{folder.log_path.name}.",
-        )  # fmt: skip
+        )
 
 
 OUT_OF_MEMORY = (
@@ -112,9 +112,7 @@ def _turn(folder: RunFolder, in_queue: bool, told: Listener):
     device = queue.device_for(folder.config().training.device)
 
     def waiting(place: int) -> None:
-        told(
-            "status", {"state": "queued", "message": f"Waiting for the {device}: place {place} in the queue."}
-        )
+        told("status", {"state": "queued", "message": f"Waiting for the {device}: place {place} in the queue."})
         submit.revive()  # those before it may wait for a dispatcher
         if _asked_to_end(folder):
             raise Cancelled("Stopped while waiting.")
@@ -151,9 +149,13 @@ def _announce(folder: RunFolder, trainer: Trainer, told: Listener) -> None:
     if prepared.shape == "pairs":
         cut = longer_pairs(prepared, trainer.config.model.context_length, training.objective)
     folder.update_status(
-        state="running", step=trainer.progress.step, steps=steps, device=device, message="",
+        state="running",
+        step=trainer.progress.step,
+        steps=steps,
+        device=device,
+        message="",
         note={"probe": trainer.probe.tokens, "cut": cut},
-    )  # fmt: skip
+    )
     for notice in filter(None, [*prepared.info.get("notes", []), cut, never_reached(training)]):
         told("notice", {"message": notice})
     told("status", {"state": "running", "message": message, "steps": steps})
@@ -192,9 +194,7 @@ def _tokens(folder: RunFolder, progress: Progress, stopped: Callable[[], bool]) 
     if not _reads_labels(config):
         return prepare(config.data, progress, stopped, tokenizer=tokenizer)
     tuned = config.finetune
-    data = prepare_labelled(
-        tuned.labelled, tuned.task, tokenizer, config.model.context_length, progress, stopped
-    )
+    data = prepare_labelled(tuned.labelled, tuned.task, tokenizer, config.model.context_length, progress, stopped)
     _write_labels(folder, data)
     return data
 
@@ -207,9 +207,7 @@ def _write_labels(folder: RunFolder, data: LabelledSet) -> None:
     """
     if folder.checkpoints() and (folder.path / LABELS).exists():
         if labels_of(folder) != list(data.labels):
-            raise PlaygroundError(
-                "The labels of the text have changed since this run was trained.", "Start a new run."
-            )
+            raise PlaygroundError("The labels of the text have changed since this run was trained.", "Start a new run.")
         return
     write_json(folder.path / LABELS, list(data.labels))
 

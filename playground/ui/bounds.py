@@ -17,7 +17,9 @@ def of_training(name: str) -> tuple[Any, Any]:
     return tuple(map(TYPES[name], NUMBERS[name]))
 
 
-def number(label: str, start: TrainingSpec, name: str, step: Any = None, *, key: str, most: Any = None, **more: Any) -> Any:
+def number(
+    label: str, start: TrainingSpec, name: str, step: Any = None, *, key: str, most: Any = None, **more: Any
+) -> Any:
     """``st.number_input`` for a number of a TrainingSpec, from the least to the most that it can be.
 
     Args:

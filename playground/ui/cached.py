@@ -50,7 +50,11 @@ def in_torch(run: RunFolder, step: int) -> Any:
     found = model(run, step)
     from playground.generation.torch_model import TorchReader, TorchWriter
 
-    return TorchReader(found, tokenizer(run).pad_id) if run.about()["training"]["objective"] == "mlm" else TorchWriter(found)
+    return (
+        TorchReader(found, tokenizer(run).pad_id)
+        if run.about()["training"]["objective"] == "mlm"
+        else TorchWriter(found)
+    )
 
 
 def engine(run: RunFolder, step: int) -> Any:
@@ -137,9 +141,7 @@ def _tokenizer(path: str, changed: int) -> Any:
     return Tokenizer.load(path)
 
 
-@st.cache_resource(
-    max_entries=8, show_spinner=False, hash_funcs={DataSpec: lambda spec: repr(spec.to_dict())}
-)
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={DataSpec: lambda spec: repr(spec.to_dict())})
 def prepared(spec: DataSpec) -> Any:
     """The text of a spec, read, split and cut into tokens: seconds the first time, then from the disk.
 

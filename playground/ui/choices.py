@@ -45,10 +45,22 @@ SENTENCES = {
     },
 }
 TITLES = {
-    "tanh": "tanh", "relu": "ReLU", "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "relu2": "ReLU²", "swiglu": "SwiGLU",
-    "layernorm": "LayerNorm", "rmsnorm": "RMSNorm", "pre": "Pre-norm", "post": "Post-norm", "learned": "Learned",
-    "sinusoidal": "Sinusoidal", "rotary": "Rotary (RoPE)", "alibi": "ALiBi", "none": "None",
-}  # fmt: skip
+    "tanh": "tanh",
+    "relu": "ReLU",
+    "gelu": "GELU",
+    "gelu_tanh": "GELU (tanh)",
+    "relu2": "ReLU²",
+    "swiglu": "SwiGLU",
+    "layernorm": "LayerNorm",
+    "rmsnorm": "RMSNorm",
+    "pre": "Pre-norm",
+    "post": "Post-norm",
+    "learned": "Learned",
+    "sinusoidal": "Sinusoidal",
+    "rotary": "Rotary (RoPE)",
+    "alibi": "ALiBi",
+    "none": "None",
+}
 NAMES = {
     "architecture": "Architecture",
     "d_model": "Width (channels)",
@@ -112,10 +124,25 @@ MAIN = (
     "norm",
 )
 UNUSUAL = (
-    "nonlinearity", "bidirectional", "norm_position", "n_kv_heads", "d_mlp", "dropout", "tie_embeddings", "bias",
-    "qk_norm", "zero_init", "logit_softcap", "embedding_norm", "head_transform", "head_activation", "norm_eps", "rope_theta",
-    "init_std", "memory_span",
-)  # fmt: skip
+    "nonlinearity",
+    "bidirectional",
+    "norm_position",
+    "n_kv_heads",
+    "d_mlp",
+    "dropout",
+    "tie_embeddings",
+    "bias",
+    "qk_norm",
+    "zero_init",
+    "logit_softcap",
+    "embedding_norm",
+    "head_transform",
+    "head_activation",
+    "norm_eps",
+    "rope_theta",
+    "init_std",
+    "memory_span",
+)
 TRANSFORMER_ONLY = (
     "n_heads",
     "position",

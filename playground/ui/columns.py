@@ -20,6 +20,9 @@ def tell_of_more(names: Sequence[str]) -> None:
     """Says how many columns there are, where a box does not offer them all."""
     if len(names) > OFFERED:
         st.caption(
-            t("The boxes offer the first {shown:,} of {n:,} columns. To choose another one, bring a table with fewer columns.",
-              shown=OFFERED, n=len(names))
-        )  # fmt: skip
+            t(
+                "The boxes offer the first {shown:,} of {n:,} columns. To choose another one, bring a table with fewer columns.",
+                shown=OFFERED,
+                n=len(names),
+            )
+        )

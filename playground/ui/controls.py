@@ -69,6 +69,7 @@ CONTROLS = {
     },
 }
 
+
 def control(page: str, name: str, width: str = "stretch"):
     """The place of a control that a link may hide; use as ``with control("train", "steps"):``."""
     assert name in CONTROLS[page], name

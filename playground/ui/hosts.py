@@ -35,12 +35,23 @@ PATIENCE = 2.0
 """Seconds that the start waits for the network to say this machine's whole name."""
 
 # 'unsafe-inline' and 'unsafe-eval' are Streamlit's own needs: its components are modules made from texts.
-POLICY = "; ".join([
-    "default-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:", "style-src 'self' 'unsafe-inline' blob:",
-    "img-src 'self' data: blob:", "font-src 'self' data:", "media-src 'self' data: blob:", "connect-src 'self' data: blob:",
-    "worker-src 'self' blob:", "frame-src 'self' data: blob:", "object-src 'none'", "base-uri 'self'", "form-action 'self'",
-    "frame-ancestors 'self'",
-])  # fmt: skip
+POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "style-src 'self' 'unsafe-inline' blob:",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "media-src 'self' data: blob:",
+        "connect-src 'self' data: blob:",
+        "worker-src 'self' blob:",
+        "frame-src 'self' data: blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    ]
+)
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Frame-Options": "SAMEORIGIN",
@@ -174,7 +185,12 @@ def _whole_name() -> list[str]:
 def addresses() -> list[str]:
     """All addresses of this machine, without those names of interfaces that IPv6 puts behind "%"."""
     kinds = (socket.AF_INET, socket.AF_INET6)
-    return [each.address.partition("%")[0] for card in psutil.net_if_addrs().values() for each in card if each.family in kinds]
+    return [
+        each.address.partition("%")[0]
+        for card in psutil.net_if_addrs().values()
+        for each in card
+        if each.family in kinds
+    ]
 
 
 def own_address() -> str:

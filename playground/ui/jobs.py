@@ -28,9 +28,7 @@ class Job:
         except (PlaygroundError, SpecError) as error:
             self.error = error
         except Exception as error:  # a thread has no page to show a bug on
-            self.error = PlaygroundError(
-                f"Something went wrong inside: {error}.", "The server's log tells more."
-            )
+            self.error = PlaygroundError(f"Something went wrong inside: {error}.", "The server's log tells more.")
             raise
 
     def stop(self) -> None:

@@ -90,9 +90,7 @@ def shapes(wanted: str) -> list[tuple["Shape", str]]:
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     bare = lambda text: re.sub(r"\{\d+\}", "", text)
     telling = [english for english in known if len(bare(english)) > 3]  # "{0} {1}." would match anything
-    return [
-        (shape_of(english), known[english]) for english in sorted(telling, key=lambda text: -len(bare(text)))
-    ]
+    return [(shape_of(english), known[english]) for english in sorted(telling, key=lambda text: -len(bare(text)))]
 
 
 class Shape(NamedTuple):

@@ -90,5 +90,7 @@ def remember(**params: Any) -> None:
     told.update(dict.fromkeys(changed, UNKNOWN))
     for name in [name for name, value in changed.items() if not value and name in st.query_params]:
         del st.query_params[name]
-    st.query_params.update({name: value for name, value in changed.items() if value})  # tells all, also without a change
+    st.query_params.update(
+        {name: value for name, value in changed.items() if value}
+    )  # tells all, also without a change
     told.update(changed)

@@ -68,7 +68,13 @@ def series(run: RunFolder, colour: str, main: bool = True) -> Series:
     table = found.table()
     note = "" if status.state in ("finished", "stopped") else state_text(status)
     return Series(
-        id=run.id, name=name_of(run), colour=colour, main=main, note=note, train=table["train"], validation=table["validation"]
+        id=run.id,
+        name=name_of(run),
+        colour=colour,
+        main=main,
+        note=note,
+        train=table["train"],
+        validation=table["validation"],
     )
 
 
@@ -80,7 +86,7 @@ def pace(run: RunFolder, status: Status) -> str:
 
 
 def state_text(status: Status) -> str:
-    """"waiting, place 2", "training" …"""
+    """ "waiting, place 2", "training" …"""
     if status.state == "queued" and status.queue_place:
         return t("waiting, place {place}", place=status.queue_place)
     return state_name(status.state)

@@ -26,9 +26,14 @@ def choose_view(run: RunFolder) -> str:
     wanted = links.param("view")
     offered = [name for name in VIEWS if name != "race" or writes(run)]
     view = st.segmented_control(
-        t("View"), offered, default=wanted if wanted in offered else "proof", required=True, key=f"export.view.{len(offered)}",
-        format_func=lambda name: t(VIEWS[name]), label_visibility="collapsed",
-    )  # fmt: skip
+        t("View"),
+        offered,
+        default=wanted if wanted in offered else "proof",
+        required=True,
+        key=f"export.view.{len(offered)}",
+        format_func=lambda name: t(VIEWS[name]),
+        label_visibility="collapsed",
+    )
     links.remember(view=view if view != "proof" else None)
     return view
 
@@ -102,9 +107,7 @@ def race(run: RunFolder, made: Any) -> None:
     if mine:
         running()
     else:
-        st.caption(
-            t("PyTorch without and with a cache against ONNX Runtime, on this machine, with this model.")
-        )
+        st.caption(t("PyTorch without and with a cache against ONNX Runtime, on this machine, with this model."))
 
 
 @fragment(run_every=0.25)
@@ -120,22 +123,30 @@ def running() -> None:
         if slow.speed and runner.speed and runner is not slow and not runner.error:
             said += f" · {runner.speed / slow.speed:.1f} ×"
         rows.append(
-            {"name": told(runner.name), "value": runner.speed if race.is_over else runner.tokens, "told": said,
-             "colour": SPARE[index % len(SPARE)]}
-        )  # fmt: skip
+            {
+                "name": told(runner.name),
+                "value": runner.speed if race.is_over else runner.tokens,
+                "told": said,
+                "colour": SPARE[index % len(SPARE)],
+            }
+        )
     race_bars(rows, "export.race.bars", most or 1, t("Race"))
     if race.is_over:
         same = ", ".join(
-            f"{told(runner.name)} {same_share(runner, slow):.0%}"
-            for runner in race.runners
-            if "ONNX" in runner.name
+            f"{told(runner.name)} {same_share(runner, slow):.0%}" for runner in race.runners if "ONNX" in runner.name
         )
         by = lambda onnx: ", ".join(sorted({each.provider for each in race.runners if ("ONNX" in each.name) == onnx}))
         st.caption(
-            t("Now the bars are speeds. They took turns of {ms} ms, so that all had the same machine; × is against torch with "
-              "a cache. PyTorch ran on: {torch}; ONNX Runtime on: {providers}. Greedy text the same as torch's, from the "
-              "beginning: {same}.", torch=by(False), providers=by(True), same=same, ms=round(1000 * TURN))
-        )  # fmt: skip
+            t(
+                "Now the bars are speeds. They took turns of {ms} ms, so that all had the same machine; × is against torch with "
+                "a cache. PyTorch ran on: {torch}; ONNX Runtime on: {providers}. Greedy text the same as torch's, from the "
+                "beginning: {same}.",
+                torch=by(False),
+                providers=by(True),
+                same=same,
+                ms=round(1000 * TURN),
+            )
+        )
     elif st.button(t("Stop"), icon=":material/stop:", key="export.race.stop"):
         race.stop()
 
@@ -163,18 +174,26 @@ def costs_of(run: RunFolder, made: Any) -> tuple[dict[str, Any], str]:
     scene, tuned = Scene(run, made.report["step"], ""), run.config().finetune
     if tuned and tuned.reads_labels:
         kind, asked = "labels", labels_of(run)
-        caption = t("Measured on {n:,} texts of the test, which training never saw, through ONNX Runtime on the CPU; speed with "
-                    "one text at a time. Same choice: the likeliest label is that of fp32.", n=len(asked[0]))  # fmt: skip
+        caption = t(
+            "Measured on {n:,} texts of the test, which training never saw, through ONNX Runtime on the CPU; speed with "
+            "one text at a time. Same choice: the likeliest label is that of fp32.",
+            n=len(asked[0]),
+        )
     elif run.about().get("data_shape") == "pairs":
         kind, asked = "answers", pairs_of(scene, PAIRS, "export.sizes")
-        caption = t("Measured on {n:,} held-out questions through ONNX Runtime on the CPU, speed with one at a time. Wholly "
-                    "right: every token of the answer. Same choice: the likeliest token is that of fp32.",
-                    n=len(asked or ()))  # fmt: skip
+        caption = t(
+            "Measured on {n:,} held-out questions through ONNX Runtime on the CPU, speed with one at a time. Wholly "
+            "right: every token of the answer. Same choice: the likeliest token is that of fp32.",
+            n=len(asked or ()),
+        )
     else:
         kind, asked = "text", windows_of(scene, 16, "export.sizes", at_least=1 if scene.objective == "mlm" else 2)
-        caption = t("Measured on {n:,} tokens of held-out text through ONNX Runtime on the CPU, speed with one text at a time. "
-                    "Same choice: the likeliest token is that of fp32. A perplexity worse by less than one percent is hardly "
-                    "seen in the text.", n=asked.size if asked is not None else 0)  # fmt: skip
+        caption = t(
+            "Measured on {n:,} tokens of held-out text through ONNX Runtime on the CPU, speed with one text at a time. "
+            "Same choice: the likeliest token is that of fp32. A perplexity worse by less than one percent is hardly "
+            "seen in the text.",
+            n=asked.size if asked is not None else 0,
+        )
     if asked is None:
         return {}, ""
     with st.spinner(t("Measuring …")):
@@ -260,9 +279,13 @@ def graph(run: RunFolder, made: Any) -> None:
     st.markdown(f"**{t('Nodes, in the order in which they run')}**")
     columns = [t("Node"), t("Operator"), t("Inputs"), t("Outputs"), t("Weights"), t("Settings")]
     chosen = st.dataframe(
-        pd.DataFrame(found["nodes"], columns=columns), hide_index=True, key="export.graph.nodes", height=360,
-        on_select="rerun", selection_mode="single-row",
-    )  # fmt: skip
+        pd.DataFrame(found["nodes"], columns=columns),
+        hide_index=True,
+        key="export.graph.nodes",
+        height=360,
+        on_select="rerun",
+        selection_mode="single-row",
+    )
     if rows := chosen.selection.rows:
         node = found["nodes"][rows[0]]
         st.code(
@@ -270,9 +293,12 @@ def graph(run: RunFolder, made: Any) -> None:
             language=None,
         )
     st.caption(
-        t("{n:,} nodes, {weights} of weights. Choose a row for its details; the same file opens in Netron too.",
-          n=len(found["nodes"]), weights=bytes_of(found["bytes"]))
-    )  # fmt: skip
+        t(
+            "{n:,} nodes, {weights} of weights. Choose a row for its details; the same file opens in Netron too.",
+            n=len(found["nodes"]),
+            weights=bytes_of(found["bytes"]),
+        )
+    )
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -73,10 +73,14 @@ def base_config() -> RunConfig | None:
         run = named(name)
         check(run)
         st.info(
-            t("A branch: it starts from the weights of “{name}” at step {step}. Change what you like below; the model's "
-              "shape stays.", name=plain(name_of(run)), step=step or run.status().step),
+            t(
+                "A branch: it starts from the weights of “{name}” at step {step}. Change what you like below; the model's "
+                "shape stays.",
+                name=plain(name_of(run)),
+                step=step or run.status().step,
+            ),
             icon=":material/fork_right:",
-        )  # fmt: skip
+        )
         return branch.branch(run, links.whole(step))
     if wanted := links.param("like"):
         return named(wanted).config().replace(parent=None, finetune=None)
@@ -98,15 +102,21 @@ def choose_model(base: RunConfig | None) -> Choice:
     if not parent_of(base):
         if draft := drafted_model():
             options["draft"] = draft
-        options |= {name: Choice(told(preset.title), preset.spec, name, recipe(name)) for name, preset in PRESETS.items()}
+        options |= {
+            name: Choice(told(preset.title), preset.spec, name, recipe(name)) for name, preset in PRESETS.items()
+        }
     made = (st.session_state.get("draft.preset"), st.session_state.get("draft.model"))
     asked = links.param("preset") or made[0] or "modern-tiny"
     start = begun_with("model", made, options, asked if asked in PRESETS else "modern-tiny")
     with control("train", "model"):
         chosen = select(
-            t("Model"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
-            key=f"train.model.{start}", disabled=len(options) == 1,
-        )  # fmt: skip
+            t("Model"),
+            list(options),
+            index=list(options).index(start),
+            format_func=lambda name: options[name].title,
+            key=f"train.model.{start}",
+            disabled=len(options) == 1,
+        )
         choice = options[chosen]
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(summary(choice.value), width="stretch")
@@ -133,7 +143,9 @@ def drafted_model() -> Choice | None:
 def nearest_preset(spec: ModelSpec) -> str:
     """Whose recipe suits a model of no preset: the first of its architecture, in the size nearest to it."""
     size = "tiny" if spec.d_model <= 256 else "small"
-    family = {"encoder": "bert", "encoder-decoder": "seq2seq", "decoder": "gpt2"}.get(spec.architecture, spec.architecture)
+    family = {"encoder": "bert", "encoder-decoder": "seq2seq", "decoder": "gpt2"}.get(
+        spec.architecture, spec.architecture
+    )
     return f"{family}-{size}" if family in RECIPES else f"gpt2-{size}"
 
 
@@ -142,8 +154,11 @@ def summary(spec: ModelSpec) -> str:
         "{kind}, {layers} layers, {width:,} channels, context of {context:,} tokens"
         if spec.n_layers != 1
         else "{kind}, 1 layer, {width:,} channels, context of {context:,} tokens",
-        kind=t(TITLES[spec.architecture]), layers=spec.n_layers, width=spec.d_model, context=spec.context_length,
-    )  # fmt: skip
+        kind=t(TITLES[spec.architecture]),
+        layers=spec.n_layers,
+        width=spec.d_model,
+        context=spec.context_length,
+    )
 
 
 def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
@@ -166,9 +181,12 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
     start = begun_with("text", made, options, wanted if wanted in options else fallback)
     with control("train", "text"):
         chosen = select(
-            t("Text"), list(options), index=list(options).index(start), format_func=lambda name: options[name].title,
+            t("Text"),
+            list(options),
+            index=list(options).index(start),
+            format_func=lambda name: options[name].title,
             key=f"train.text.{start}.{pairs}",
-        )  # fmt: skip
+        )
         spec = options[chosen].value
         with st.container(horizontal=True, vertical_alignment="center"):
             kind = t(KIND_NAMES[spec.tokenizer.kind])
@@ -242,7 +260,10 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
     chosen = start.replace(**changes)
     n_kept = len(chosen.keep_steps)
     plan_links.remember(
-        chosen, model.training.replace(**watched, warmup_steps=warmup), n_kept if n_kept != keep else None, f"{place}.steps"
+        chosen,
+        model.training.replace(**watched, warmup_steps=warmup),
+        n_kept if n_kept != keep else None,
+        f"{place}.steps",
     )
     return chosen
 
@@ -268,11 +289,19 @@ def more_settings(
             if start.objective == "mlm":
                 hidden = t("Share of tokens hidden")
                 changes["mask_rate"] = bounds.slider(hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask")
-            elif data.corpus in CORPORA and CORPORA[data.corpus].kind != "text" and model.architecture != "encoder-decoder":
+            elif (
+                data.corpus in CORPORA
+                and CORPORA[data.corpus].kind != "text"
+                and model.architecture != "encoder-decoder"
+            ):
                 changes["loss_on"] = st.segmented_control(
-                    t("The loss counts"), ["all", "answer"], default=start.loss_on, required=True, key=f"{place}.loss_on",
+                    t("The loss counts"),
+                    ["all", "answer"],
+                    default=start.loss_on,
+                    required=True,
+                    key=f"{place}.loss_on",
                     format_func={"all": t("every token"), "answer": t("only the answer")}.get,
-                )  # fmt: skip
+                )
     return changes
 
 
@@ -342,12 +371,15 @@ def watching_settings(start: TrainingSpec, place: str, watched: dict[str, Any]) 
         "sample_every": pick(t("Write a sample every (steps)"), EVERY, sample, f"{own}.sample", "{:,}"),
         "sample_prompt": st.text_input(t("The sample begins with"), start.sample_prompt, key=f"{place}.prompt"),
         "early_stop": number(
-            t("Stop early after so many evaluations without progress (0: never)"), start, "early_stop", key=f"{place}.early"
+            t("Stop early after so many evaluations without progress (0: never)"),
+            start,
+            "early_stop",
+            key=f"{place}.early",
         ),
         "keep_steps": kept(start, own, watched[KEEP]),
         "seed": number(t("Seed"), start, "seed", key=f"{place}.seed"),
         **machine_settings(start, place),
-    }  # fmt: skip
+    }
 
 
 def kept_by_default(model: ModelSpec, data: DataSpec) -> int:
@@ -395,23 +427,45 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
         curves(
             "train.schedule",
             [Series("schedule", t("Learning rate"), ARCHITECTURE[model.architecture], train=table)],
-            [Panel("lr", t("Learning rate, before it starts"), "lr", zero=True, smooth=False, logs=False, top=True,
-                   height=190)],
-            alt=t("The learning rate rises over {warmup} steps to {top:g} and ends at {last:g}.",
-                  warmup=training.warmup_steps, top=max(rates), last=rates[-1]),
+            [
+                Panel(
+                    "lr",
+                    t("Learning rate, before it starts"),
+                    "lr",
+                    zero=True,
+                    smooth=False,
+                    logs=False,
+                    top=True,
+                    height=190,
+                )
+            ],
+            alt=t(
+                "The learning rate rises over {warmup} steps to {top:g} and ends at {last:g}.",
+                warmup=training.warmup_steps,
+                top=max(rates),
+                last=rates[-1],
+            ),
             bare=True,
-        )  # fmt: skip
+        )
         st.caption(
-            t("{steps:,} steps × {batch:,} sequences × {context:,} tokens = {total:,} tokens. Warm-up keeps the first large "
-              "gradients from throwing the weights about; the decay lets them settle.",
-              steps=training.steps, batch=training.batch_size, context=model.context_length,
-              total=training.steps * training.batch_size * model.context_length),
-        )  # fmt: skip
+            t(
+                "{steps:,} steps × {batch:,} sequences × {context:,} tokens = {total:,} tokens. Warm-up keeps the first large "
+                "gradients from throwing the weights about; the decay lets them settle.",
+                steps=training.steps,
+                batch=training.batch_size,
+                context=model.context_length,
+                total=training.steps * training.batch_size * model.context_length,
+            ),
+        )
         if told_enough := enough.line(model, data, training):
             st.caption(told_enough)
         guess = expected(whole, training, measured(RunStore().list()))
         if guess:
             seconds, like = guess
             st.caption(
-                t("About {time} on this machine, as “{name}” was trained.", time=duration(seconds), name=plain(like.name))
+                t(
+                    "About {time} on this machine, as “{name}” was trained.",
+                    time=duration(seconds),
+                    name=plain(like.name),
+                )
             )

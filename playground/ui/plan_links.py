@@ -50,9 +50,7 @@ def remember(chosen: TrainingSpec, usual: TrainingSpec, keep: int | None, widget
         keep: how many checkpoints are kept; None where that is usual.
         widget: the key of one of the form's widgets.
     """
-    different = {
-        name: said(getattr(chosen, name)) for name in FIELDS if getattr(chosen, name) != getattr(usual, name)
-    }
+    different = {name: said(getattr(chosen, name)) for name in FIELDS if getattr(chosen, name) != getattr(usual, name)}
     if keep is not None:
         different[KEEP] = str(keep)
     links.remember(**{name: different.get(name) for name in (*FIELDS, KEEP)})

@@ -21,7 +21,13 @@ def actions(runs: list[RunFolder]) -> None:
         if len(runs) == 1 and problem(runs[0]) is None:
             one_run(runs[0])
         own = [run for run in runs if not holds(run)]
-        label = t("Delete") if len(runs) == 1 else t("Delete one run") if len(own) == 1 else t("Delete {n} runs", n=len(own))
+        label = (
+            t("Delete")
+            if len(runs) == 1
+            else t("Delete one run")
+            if len(own) == 1
+            else t("Delete {n} runs", n=len(own))
+        )
         if own and st.button(label, icon=":material/delete:", key="runs.delete"):
             delete(own)
 
@@ -36,10 +42,15 @@ def one_run(run: RunFolder) -> None:
         rename(run)
     duplicate(run)
     st.download_button(
-        t("Download"), lambda: packed(run), file_name=f"{run.id}.zip", mime="application/zip", on_click="ignore",
-        icon=":material/download:", key=f"runs.zip.{run.id}",
+        t("Download"),
+        lambda: packed(run),
+        file_name=f"{run.id}.zip",
+        mime="application/zip",
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"runs.zip.{run.id}",
         help=t("The whole run as a zip file, to be loaded on another machine."),
-    )  # fmt: skip
+    )
 
 
 def packed(run: RunFolder) -> bytes:
@@ -59,9 +70,12 @@ def rename(run: RunFolder) -> None:
 def duplicate(run: RunFolder) -> None:
     with st.popover(t("Duplicate"), icon=":material/content_copy:"):
         weights = st.toggle(
-            t("with what it has learned"), value=False, key=f"runs.weights.{run.id}", disabled=not run.checkpoints(),
+            t("with what it has learned"),
+            value=False,
+            key=f"runs.weights.{run.id}",
+            disabled=not run.checkpoints(),
             help=t("Off: the same settings, untrained. On: weights and curves too; it goes on from there."),
-        )  # fmt: skip
+        )
         if st.button(t("Make the copy"), key=f"runs.copy.{run.id}"):
             with shown_errors():
                 copy = RunStore().duplicate(run.id, weights=weights)

@@ -24,18 +24,27 @@ STANDS_OUT = "font-weight: 600; background-color: rgba(213, 94, 0, .16)"
 def compare(runs: list[RunFolder]) -> None:
     """One of four views on the runs picked, as many as can be told apart; the address says which."""
     if (n := len(runs)) > MOST_COMPARED:
-        told = t("The first {most} of the {n:,} runs that you picked: more cannot be told apart.", most=MOST_COMPARED, n=n)
+        told = t(
+            "The first {most} of the {n:,} runs that you picked: more cannot be told apart.", most=MOST_COMPARED, n=n
+        )
         st.caption(told)
         runs = runs[:MOST_COMPARED]
     titles = {
-        "curves": t("Curves"), "settings": t("Differences") if len(runs) > 1 else t("Settings"),
-        "prompt": t("Same prompt"), "recipe": t("Make it again"),
-    }  # fmt: skip
+        "curves": t("Curves"),
+        "settings": t("Differences") if len(runs) > 1 else t("Settings"),
+        "prompt": t("Same prompt"),
+        "recipe": t("Make it again"),
+    }
     wanted = links.param("view")
     view = st.segmented_control(
-        t("View"), VIEWS, format_func=titles.get, default=wanted if wanted in VIEWS else "curves", required=True,
-        key="runs.view", label_visibility="collapsed",
-    )  # fmt: skip
+        t("View"),
+        VIEWS,
+        format_func=titles.get,
+        default=wanted if wanted in VIEWS else "curves",
+        required=True,
+        key="runs.view",
+        label_visibility="collapsed",
+    )
     links.remember(view=view if view != "curves" else None)
     with shown_errors():
         {"curves": draw, "settings": differences, "prompt": prompt, "recipe": recipes}[view](runs)
@@ -52,7 +61,9 @@ def draw(runs: list[RunFolder]) -> None:
     curves("runs.curves", shown, run_panels(), alt="; ".join(told) or t("Training curves."))
     if len(shown) > 1:
         st.caption(
-            t("The same number of steps is not the same work: look along tokens (the text each has seen) and time, too.")
+            t(
+                "The same number of steps is not the same work: look along tokens (the text each has seen) and time, too."
+            )
         )
 
 
@@ -76,8 +87,12 @@ def differences(runs: list[RunFolder]) -> None:
     def highlight(row):
         return [STANDS_OUT if value != row.iloc[0] else "" for value in row]
 
-    st.dataframe(table.style.apply(highlight, axis=1), height=600 if len(rows) > 10 else "auto", key="runs.settings",
-                 alt=t("Settings of the runs, one a row."))  # fmt: skip
+    st.dataframe(
+        table.style.apply(highlight, axis=1),
+        height=600 if len(rows) > 10 else "auto",
+        key="runs.settings",
+        alt=t("Settings of the runs, one a row."),
+    )
     for config in configs[1:]:
         if told := difference(config, configs[0], at_most=6):
             st.caption(f"**{plain(config.name)}**: {plain(told)}")
@@ -94,9 +109,10 @@ def prompt(runs: list[RunFolder]) -> None:
     """What each model makes of one text, written while you watch."""
     with st.form("runs.prompt", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
-            t("Prompt"), key="runs.prompt.text",
+            t("Prompt"),
+            key="runs.prompt.text",
             placeholder=t("The beginning of a text; ___ is a blank for models that fill in"),
-        )  # fmt: skip
+        )
         heat = st.slider(t("Temperature"), 0.0, 1.5, 0.8, 0.1, key="runs.prompt.heat", width=200)
         asked = st.form_submit_button(t("Write"), icon=":material/edit_note:", type="primary")
     if asked:
@@ -133,7 +149,9 @@ def blanks(model, tokenizer, text: str) -> str:
 
     text = text if "___" in text else f"{text} ___"
     ids = tokenizer.encode(text.replace("___", MASK), specials=True)
-    found = {blank.place: blank.likeliest[0] for blank in fill(model, ids, (), tokenizer.mask_id, 1, frame=tokenizer.frame)}
+    found = {
+        blank.place: blank.likeliest[0] for blank in fill(model, ids, (), tokenizer.mask_id, 1, frame=tokenizer.frame)
+    }
     said = [found[i][0] if i in found else token for i, token in enumerate(ids)]
     return tokenizer.decode(said)
 
@@ -164,7 +182,9 @@ def show_job(job) -> None:
         before = job.tokenizer.decode(list(job.prompt.ids[job.prompt.hidden :]))
         st.text(before + job.tokenizer.decode([token.id for token in job.tokens]))
         n = len(job.tokens)
-        st.caption(t("{n} tokens, {speed:,.0f} a second" if n != 1 else "1 token, {speed:,.0f} a second", n=n, speed=job.speed))
+        st.caption(
+            t("{n} tokens, {speed:,.0f} a second" if n != 1 else "1 token, {speed:,.0f} a second", n=n, speed=job.speed)
+        )
 
 
 def stop_writing() -> None:

@@ -59,11 +59,18 @@ def table(rows: list[Summary], shown: Any, wanted: list[str], row_height: int, a
     """
     ids = [row.id for row in rows]
     event = st.dataframe(
-        shown, key=f"runs.table.{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:12]}", hide_index=True,
-        on_select="rerun", selection_mode="multi-row", row_height=row_height, height=min(420, 40 + row_height * len(rows)),
-        column_config=columns() | more, alt=alt, placeholder="–",
+        shown,
+        key=f"runs.table.{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:12]}",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        row_height=row_height,
+        height=min(420, 40 + row_height * len(rows)),
+        column_config=columns() | more,
+        alt=alt,
+        placeholder="–",
         selection_default={"selection": {"rows": [ids.index(id) for id in wanted if id in ids]}},
-    )  # fmt: skip
+    )
     return [ids[row] for row in event.selection.rows if row < len(ids)]
 
 
@@ -78,19 +85,25 @@ def filtered(rows: list[Summary]) -> list[Summary]:
     with control("runs", "filter"), st.container(horizontal=True, vertical_alignment="bottom", key="runs.filter"):
         words = st.text_input(t("Search"), key="runs.search", placeholder=t("name, text, architecture …"), width=280)
         kinds = select_several(
-            t("Architecture"), sorted({row.architecture for row in rows if row.architecture}), key="runs.kinds",
-            format_func=lambda kind: t(TITLES[kind]), placeholder=t("all"), width=260,
-        )  # fmt: skip
+            t("Architecture"),
+            sorted({row.architecture for row in rows if row.architecture}),
+            key="runs.kinds",
+            format_func=lambda kind: t(TITLES[kind]),
+            placeholder=t("all"),
+            width=260,
+        )
         states = select_several(
-            t("State"), sorted({row.state for row in rows}), key="runs.states", format_func=state_name,
-            placeholder=t("all"), width=260,
-        )  # fmt: skip
+            t("State"),
+            sorted({row.state for row in rows}),
+            key="runs.states",
+            format_func=state_name,
+            placeholder=t("all"),
+            width=260,
+        )
     return [
         row
         for row in rows
-        if matches(row, words)
-        and (not kinds or row.architecture in kinds)
-        and (not states or row.state in states)
+        if matches(row, words) and (not kinds or row.architecture in kinds) and (not states or row.state in states)
     ]
 
 
@@ -132,8 +145,10 @@ def columns() -> dict:
         "parameters": column.NumberColumn(t("Parameters"), format="compact", width="small"),
         "done": column.ProgressColumn(t("Done"), format="%.0f %%", min_value=0, max_value=100, width="small"),
         "step": column.NumberColumn(t("Step"), format="localized", width="small"),
-        "val_loss": column.NumberColumn(t("Validation loss"), format="%.3f", help=t("nats a token, at the last evaluation")),
+        "val_loss": column.NumberColumn(
+            t("Validation loss"), format="%.3f", help=t("nats a token, at the last evaluation")
+        ),
         "loss": column.NumberColumn(t("Training loss"), format="%.3f", width="small"),
         "speed": column.NumberColumn(t("Tokens/s"), format="localized", width="small"),
         "created": column.DatetimeColumn(t("Made"), format="D MMM, HH:mm", width="small"),
-    }  # fmt: skip
+    }

@@ -15,9 +15,7 @@ from playground.ui.select import select_several
 @fragment
 def share() -> None:
     """A button in the header, and what unfolds from it."""
-    opened = st.popover(
-        t("Share"), icon=":material/qr_code_2:", type="tertiary", key="frame.share", on_change="rerun"
-    )
+    opened = st.popover(t("Share"), icon=":material/qr_code_2:", type="tertiary", key="frame.share", on_change="rerun")
     if not opened.open:
         return
     with opened:
@@ -31,7 +29,9 @@ def share() -> None:
         st.code(address, language=None, wrap_lines=True)
         if is_local(address):
             st.caption(
-                t("Only this computer reaches it. Start the app with `make app HOST=0.0.0.0`: a code for phones appears here.")
+                t(
+                    "Only this computer reaches it. Start the app with `make app HOST=0.0.0.0`: a code for phones appears here."
+                )
             )
         else:
             with st.container(horizontal_alignment="center"):
@@ -43,13 +43,20 @@ def choose_hidden(shown: list[str]) -> list[str]:
     page, pages = here(), st.session_state.get("pages", {})
     titles = {f"{page}.{name}": t(title) for name, title in controls.CONTROLS.get(page, {}).items()}
     titles |= {name: t("Page: {title}", title=each.title) for name, each in pages.items() if name not in ("home", page)}
-    titles |= {name: f"{pages[name.partition('.')[0]].title}: {t(controls.titled(name))}"
-               for name in shown if "." in name and name not in titles and name.partition(".")[0] in pages}  # fmt: skip
+    titles |= {
+        name: f"{pages[name.partition('.')[0]].title}: {t(controls.titled(name))}"
+        for name in shown
+        if "." in name and name not in titles and name.partition(".")[0] in pages
+    }
     return select_several(
-        t("Hidden from whoever opens it"), list(titles), [name for name in shown if name in titles],
-        format_func=titles.get, placeholder=t("nothing is hidden"), key=f"share.hide.{page}",
+        t("Hidden from whoever opens it"),
+        list(titles),
+        [name for name in shown if name in titles],
+        format_func=titles.get,
+        placeholder=t("nothing is hidden"),
+        key=f"share.hide.{page}",
         help=t("For a lesson: the class sees only what it is about. Nothing is locked."),
-    )  # fmt: skip
+    )
 
 
 def here() -> str:

@@ -26,12 +26,16 @@ def steering(run: RunFolder, status: Status) -> None:
     if holds(run):
         with st.container(horizontal=True, vertical_alignment="center", key="train.steering"):
             onward(run)
-            st.caption(t("This run ships with the app; duplicate it on the Runs page to train it further."), width="content")
+            st.caption(
+                t("This run ships with the app; duplicate it on the Runs page to train it further."), width="content"
+            )
         return
     waits = bool({"pause", "stop"} & {r for r in run.pending_requests() if isinstance(r, str)})
     with st.container(horizontal=True, vertical_alignment="bottom", key="train.steering"):
         if status.state in LIVE:
-            button(t("Pause"), ":material/pause:", "pause", lambda: halt(run, "pause"), waits or status.state == "queued")
+            button(
+                t("Pause"), ":material/pause:", "pause", lambda: halt(run, "pause"), waits or status.state == "queued"
+            )
             button(t("Stop"), ":material/stop:", "stop", lambda: halt(run, "stop"), waits)
             if waits:
                 st.caption(t("Ends after this step …"), width="content")
@@ -85,9 +89,15 @@ def learning_rate(run: RunFolder) -> None:
         run.request({"lr_scale": st.session_state[key]})
 
     st.select_slider(
-        t("Learning rate ×"), SCALES, value=first, key=key, on_change=changed, format_func="{:g}".format, width=220,
+        t("Learning rate ×"),
+        SCALES,
+        value=first,
+        key=key,
+        on_change=changed,
+        format_func="{:g}".format,
+        width=220,
         help=t("Multiplies the schedule from the next step on. Watch the loss and the gradient norm answer."),
-    )  # fmt: skip
+    )
 
 
 def scale_now(run: RunFolder, measured: RunCurves) -> float:
@@ -104,9 +114,13 @@ def branching(run: RunFolder, status: Status) -> None:
     with st.popover(t("Branch from here"), icon=":material/fork_right:"):
         st.write(t("A new run that starts from these weights, with other settings or other text."))
         chosen = select(
-            t("Weights of step"), steps[::-1], key=f"train.branch.{run.id}",
-            format_func=lambda step: f"{step:,}" + (f" · {t('best validation loss')}" if best and step == best[0] else ""),
-        )  # fmt: skip
+            t("Weights of step"),
+            steps[::-1],
+            key=f"train.branch.{run.id}",
+            format_func=lambda step: (
+                f"{step:,}" + (f" · {t('best validation loss')}" if best and step == best[0] else "")
+            ),
+        )
         links.link("train", t("Plan the branch"), icon=":material/arrow_forward:", parent=f"{run.id}@{chosen}")
 
 
@@ -118,9 +132,13 @@ def race(run: RunFolder) -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="bottom", key="train.race"):
         name = select(
-            t("Race it against"), names, format_func=lambda name: told(PRESETS[name].title), key="train.rival", width=260,
+            t("Race it against"),
+            names,
+            format_func=lambda name: told(PRESETS[name].title),
+            key="train.rival",
+            width=260,
             help=t("The same text, seed, steps and batch; the opponent's own architecture and best-known recipe."),
-        )  # fmt: skip
+        )
         same = st.toggle(t("as many parameters"), value=True, key="train.rival.same")
         opponent = rival(config, name, same)
         if st.button(t("Start the race"), icon=":material/sports_score:", key="train.race.start"):
@@ -129,8 +147,11 @@ def race(run: RunFolder) -> None:
             links.go("train", run=other.id, **{"with": run.id})
         if config.model.vocab_size:
             st.caption(
-                t("{width} channels, {mine:.2f} M parameters against {its:.2f} M",
-                  width=opponent.model.d_model, mine=sum(parameter_counts(opponent.model).values()) / 1e6,
-                  its=sum(parameter_counts(config.model).values()) / 1e6),
+                t(
+                    "{width} channels, {mine:.2f} M parameters against {its:.2f} M",
+                    width=opponent.model.d_model,
+                    mine=sum(parameter_counts(opponent.model).values()) / 1e6,
+                    its=sum(parameter_counts(config.model).values()) / 1e6,
+                ),
                 width="content",
-            )  # fmt: skip
+            )

@@ -70,9 +70,7 @@ def _names() -> list[str]:
     return [*(name for name, corpus in CORPORA.items() if corpus.available), FILE, HUB]
 
 
-def _pick(
-    label: str, options: Sequence[Any], key: str, title: Callable[[Any], str] = str, **more: Any
-) -> Any:
+def _pick(label: str, options: Sequence[Any], key: str, title: Callable[[Any], str] = str, **more: Any) -> Any:
     """A box to choose from, showing what the session holds."""
     keep(key, options)
     index = list(options).index(st.session_state.setdefault(key, options[0]))
@@ -160,13 +158,9 @@ def _described(name: str) -> DataSpec | None:
             _tokenizer()  # a box that is not drawn would forget its choice
             return None
     elif name == HUB:
-        dataset = st.text_input(
-            t("Name, as on huggingface.co"), key="data.hub", placeholder="roneneldan/TinyStories"
-        )
+        dataset = st.text_input(t("Name, as on huggingface.co"), key="data.hub", placeholder="roneneldan/TinyStories")
         if not dataset.strip():
-            st.caption(
-                t("Needs the internet and the package datasets. A configuration follows after a colon.")
-            )
+            st.caption(t("Needs the internet and the package datasets. A configuration follows after a colon."))
             _tokenizer()
             return None
         values["corpus"] = f"hf:{dataset.strip()}"
@@ -221,9 +215,7 @@ def _chosen_tokenizer() -> TokenizerSpec:
         return TokenizerSpec("byte")
     now = st.session_state.setdefault("data.size", 1024)
     sizes = sorted({*SIZES, now})
-    size = st.select_slider(
-        t("Vocabulary (at most)"), sizes, now, key="data.size", format_func=lambda n: f"{n:,}"
-    )
+    size = st.select_slider(t("Vocabulary (at most)"), sizes, now, key="data.size", format_func=lambda n: f"{n:,}")
     return TokenizerSpec(kind, max(BASE_SIZE, size))
 
 
@@ -303,13 +295,7 @@ def _columns(path: str, encoding: str | None) -> dict[str, str]:
 
 
 def _column_title(column: str | None) -> str:
-    return (
-        t("Find it")
-        if column is None
-        else t("Two columns: question and answer")
-        if column == PAIR
-        else column
-    )
+    return t("Find it") if column is None else t("Two columns: question and answer") if column == PAIR else column
 
 
 def _remember(spec: DataSpec) -> None:

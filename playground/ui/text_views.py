@@ -41,7 +41,7 @@ def headline(prepared: Prepared) -> None:
         (t("Tokens"), large(info["tokens"]), t("{train:,} to train on, {held:,} held back", **sides)),
         (t("Vocabulary"), f"{info['vocab_size']:,}", t("bytes and special tokens included")),
         (t("Bytes a token"), f"{density:.2f}", t("the more, the shorter the text is for the model")),
-    ]  # fmt: skip
+    ]
     with st.container(horizontal=True, gap="large", key="data-headline"):
         for name, value, note in rows:
             st.metric(name, value, help=note, width="content")
@@ -89,10 +89,7 @@ def show_masked(prepared: Prepared, ids: list[int]) -> None:
     shown, hidden = mask_tokens(whole, generator, rate, tokenizer.mask_id, tokenizer.size, tokenizer.special_ids)
     said, truth = tokenizer.pieces(shown[0].tolist()), tokenizer.pieces(ids)
     token_strip(
-        [
-            masked_box(piece, true, bool(asked))
-            for piece, true, asked in zip(said, truth, hidden[0], strict=True)
-        ],
+        [masked_box(piece, true, bool(asked)) for piece, true, asked in zip(said, truth, hidden[0], strict=True)],
         key="data.masked",
         clickable=False,
     )
@@ -100,9 +97,10 @@ def show_masked(prepared: Prepared, ids: list[int]) -> None:
         t(
             "{n} of {all:,} tokens are asked about (dashed). Eight of ten show <mask>, one another token, one itself, "
             "so that the model must keep every place in mind (BERT). Each step of training draws anew.",
-            n=int(hidden.sum()), all=len(ids),
+            n=int(hidden.sum()),
+            all=len(ids),
         )
-    )  # fmt: skip
+    )
 
 
 def masked_box(piece: str, true: str, asked: bool) -> dict[str, Any]:
@@ -168,14 +166,16 @@ def _zipf(counts: Statistics) -> Any:
     ranks, often, pieces = counts.by_rank()
     figure = go.Figure(
         go.Scatter(
-            x=ranks, y=often, customdata=[visible(piece) for piece in pieces], mode="lines+markers",
-            line={"color": ARCHITECTURE["decoder"], "width": 2}, marker={"size": 5},
+            x=ranks,
+            y=often,
+            customdata=[visible(piece) for piece in pieces],
+            mode="lines+markers",
+            line={"color": ARCHITECTURE["decoder"], "width": 2},
+            marker={"size": 5},
             hovertemplate="<b>%{customdata}</b><br>" + t("rank") + " %{x:,}<br>%{y:,} ×<extra></extra>",
         )
-    )  # fmt: skip
-    return _styled(
-        figure, t("Rank of the token"), t("Times in the text"), t("How often tokens come"), log=True
     )
+    return _styled(figure, t("Rank of the token"), t("Times in the text"), t("How often tokens come"), log=True)
 
 
 def _lengths(counts: Statistics) -> Any:
@@ -208,9 +208,13 @@ def _lengths(counts: Statistics) -> Any:
 
 def _styled(figure: Any, x: str, y: str, title: str, log: bool = False) -> Any:
     figure.update_layout(
-        title={"text": title, "x": 0}, height=360, margin={"l": 60, "r": 10, "t": 60, "b": 50}, bargap=0.15,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0.5}, hoverlabel={"align": "left"},
-    )  # fmt: skip
+        title={"text": title, "x": 0},
+        height=360,
+        margin={"l": 60, "r": 10, "t": 60, "b": 50},
+        bargap=0.15,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0.5},
+        hoverlabel={"align": "left"},
+    )
     axis = {"type": "log", "dtick": 1} if log else {}
     figure.update_xaxes(title=x, **axis)
     figure.update_yaxes(title=y, **axis)
@@ -238,9 +242,7 @@ def show_vocabulary(prepared: Prepared) -> None:
             "times": counts.counts,
         }
     )
-    wanted = st.text_input(
-        t("Find tokens that hold"), key="data.find", placeholder=t("letters, or · for a space")
-    )
+    wanted = st.text_input(t("Find tokens that hold"), key="data.find", placeholder=t("letters, or · for a space"))
     table["token"] = [piece.replace(" ", "·").replace("\n", "↵") for piece in table["token"]]
     if wanted:
         table = table[table["token"].str.contains(wanted.replace(" ", "·"), regex=False)]
@@ -264,8 +266,9 @@ def show_vocabulary(prepared: Prepared) -> None:
     bases = t("The first {base} are special tokens and bytes.", base=BASE_SIZE)
     steps = t(
         "Of the {learnt:,} that were learnt, {never:,} never come by themselves: they were steps on the way to longer ones.",
-        never=never, learnt=learnt,
-    )  # fmt: skip
+        never=never,
+        learnt=learnt,
+    )
     st.caption(" ".join((shown, bases, *([steps] if never else []))))
 
 
@@ -284,9 +287,7 @@ WAYS = {
 
 def show_comparison(prepared: Prepared, language: str) -> None:
     """The same words cut in several ways, each learnt from this text."""
-    text = st.text_area(
-        t("Type any text"), TRY.get(language, TRY_ENGLISH), key="data.try", height=90, max_chars=4000
-    )
+    text = st.text_area(t("Type any text"), TRY.get(language, TRY_ENGLISH), key="data.try", height=90, max_chars=4000)
     own = prepared.spec.tokenizer
     _way(
         prepared,
@@ -296,8 +297,12 @@ def show_comparison(prepared: Prepared, language: str) -> None:
         "own",
     )
     chosen = select_several(
-        t("Also cut it as"), list(WAYS), ["bpe 4096", "char"], key="data.ways", format_func=_way_title,
-    )  # fmt: skip
+        t("Also cut it as"),
+        list(WAYS),
+        ["bpe 4096", "char"],
+        key="data.ways",
+        format_func=_way_title,
+    )
     for name in chosen:
         with st.spinner(t("Learning a vocabulary from this text …"), show_time=False):
             other = learnt(str(prepared.folder), WAYS[name].kind, WAYS[name].vocab_size, prepared)

@@ -109,13 +109,19 @@ def explain(run: RunFolder, status: Status) -> None:
         elif "memory" in status.message:
             lighten(run)
     elif status.state == "interrupted":
-        st.warning(t("Its process ended without a word (a restart, perhaps). Resume goes on from the last checkpoint, exactly."))
+        st.warning(
+            t(
+                "Its process ended without a word (a restart, perhaps). Resume goes on from the last checkpoint, exactly."
+            )
+        )
     elif status.state == "queued":
         st.info(why_it_waits(status))
     elif status.state == "created":
         st.info(t("This run has not been trained yet."))
     elif status.is_active and status.silence > 20:
-        st.warning(t("No sign of life for {seconds:.0f} s: the machine is busy, or the process hangs.", seconds=status.silence))
+        st.warning(
+            t("No sign of life for {seconds:.0f} s: the machine is busy, or the process hangs.", seconds=status.silence)
+        )
     elif source := run.about().get("source"):
         notes = [told(str(note)) for note in run.about().get("notes", [])]
         came = t("This model came from elsewhere ({kind}); the text that it learnt from is not known.", kind=source)
@@ -225,7 +231,12 @@ def alt(run: RunFolder, measured: RunCurves) -> str:
     row, best = measured.newest, measured.best
     if not row:
         return t("The first point appears with the first step.")
-    told = t("Loss of “{name}” up to step {step}: {loss}.", name=run.name, step=row["step"], loss=form(row.get("loss"), "{:.3f}"))
+    told = t(
+        "Loss of “{name}” up to step {step}: {loss}.",
+        name=run.name,
+        step=row["step"],
+        loss=form(row.get("loss"), "{:.3f}"),
+    )
     if best:
         told += " " + t("Best validation loss {loss:.3f} at step {step}.", loss=best[1], step=best[0])
     return told
@@ -235,23 +246,33 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
     """What there is to see in the curves of this very run."""
     train, validation = measured.table()["train"], measured.table()["validation"]
     if measured.not_finite is not None:
-        return t("From step {step} on the loss is not a number: look at the gradient norm just before.", step=measured.not_finite)
+        return t(
+            "From step {step} on the loss is not a number: look at the gradient norm just before.",
+            step=measured.not_finite,
+        )
     if (turn := turned(train, validation)) and turn.alone:
         return t(
             "The validation loss was lowest at step {step} ({loss:.3f}) and rises since, while the training loss "
             "falls: the model begins to learn the training text by heart.",
-            step=turn.step, loss=turn.loss,
-        )  # fmt: skip
+            step=turn.step,
+            loss=turn.loss,
+        )
     if turn:
         return t("Both losses rise since step {step}: the learning rate may be too high.", step=turn.step)
     if gap := by_heart(train, validation):
         return (
-            t("It learns the training text by heart: the gap between both losses is {gap:.1f} nats and grows. More text, dropout "
-              "or fewer steps help.", gap=gap.nats)
+            t(
+                "It learns the training text by heart: the gap between both losses is {gap:.1f} nats and grows. More text, dropout "
+                "or fewer steps help.",
+                gap=gap.nats,
+            )
             if gap.grows
-            else t("It knows parts of the training text by heart: the gap between both losses is {gap:.1f} nats and stays. More "
-                   "text, dropout or fewer steps help.", gap=gap.nats)
-        )  # fmt: skip
+            else t(
+                "It knows parts of the training text by heart: the gap between both losses is {gap:.1f} nats and stays. More "
+                "text, dropout or fewer steps help.",
+                gap=gap.nats,
+            )
+        )
     if not measured.best:
         return t(
             "The line jumps because every step sees other text. Text the model never trains on comes as a dashed one, from the "
@@ -290,14 +311,22 @@ def choose_compared(run: RunFolder) -> None:
     if st.session_state.get(f"{key}.link") != now:
         st.session_state[key] = now
     chosen = select_several(
-        t("Compare with"), list(others), format_func=lambda id: describe(others[id]), key=key, max_selections=MOST_COMPARED,
+        t("Compare with"),
+        list(others),
+        format_func=lambda id: describe(others[id]),
+        key=key,
+        max_selections=MOST_COMPARED,
         placeholder=t("Other runs, drawn pale beside this one"),
-    )  # fmt: skip
+    )
     st.session_state[f"{key}.link"] = chosen
     if chosen != now:
         links.remember(**{"with": ",".join(chosen)})
         st.rerun()
     if (n := len(links.several("with"))) > MOST_COMPARED:
         st.caption(
-            t("The link names {n:,} runs; the first {most} are looked for: more cannot be told apart.", n=n, most=MOST_COMPARED)
+            t(
+                "The link names {n:,} runs; the first {most} are looked for: more cannot be told apart.",
+                n=n,
+                most=MOST_COMPARED,
+            )
         )

@@ -216,9 +216,7 @@ def controls() -> None:
     error = st.session_state["build.error"]
     with (
         control("build", "unusual"),
-        st.expander(
-            t("Unusual choices"), icon=":material/tune:", expanded=bool(error) and error[0] in UNUSUAL
-        ),
+        st.expander(t("Unusual choices"), icon=":material/tune:", expanded=bool(error) and error[0] in UNUSUAL),
     ):
         for name in UNUSUAL:
             _control(name)
@@ -259,9 +257,7 @@ def _number(name: str, look: dict[str, Any]) -> None:
     elif name == "memory_span":
         st.number_input(min_value=1, step=8, placeholder=t("usual"), **look)
     elif name == "init_std":
-        st.number_input(
-            min_value=0.0, max_value=10.0, step=0.01, format=bounds.FORM, placeholder=t("usual"), **look
-        )
+        st.number_input(min_value=0.0, max_value=10.0, step=0.01, format=bounds.FORM, placeholder=t("usual"), **look)
     elif name == "logit_softcap":
         st.number_input(min_value=0.0, step=1.0, placeholder=t("no cap"), **look)
     elif name == "norm_eps":
@@ -309,4 +305,14 @@ def _different(spec: ModelSpec, preset: str) -> dict[str, str]:
     }
 
 
-__all__ = ["begin", "controls", "draft", "plain", "preset_box", "remember", "remember_model", "take_link", "unplaced_error"]
+__all__ = [
+    "begin",
+    "controls",
+    "draft",
+    "plain",
+    "preset_box",
+    "remember",
+    "remember_model",
+    "take_link",
+    "unplaced_error",
+]

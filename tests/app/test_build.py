@@ -38,7 +38,9 @@ def test_every_preset_opens(open_page, shown, preset):
 
 def test_an_optimizer_is_named_as_on_train(open_page, shown):
     open_page("build", preset="modern-tiny")
-    assert [note for name, _, note in shown[-1][2] if name == "Memory to train"] == ["12 texts of 64 tokens, Muon + AdamW"]
+    assert [note for name, _, note in shown[-1][2] if name == "Memory to train"] == [
+        "12 texts of 64 tokens, Muon + AdamW"
+    ]
 
 
 def test_a_wider_layer_costs_more(open_page, shown):

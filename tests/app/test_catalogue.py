@@ -21,12 +21,7 @@ def said(path: Path) -> list[tuple[str, int]]:
     """Every literal in ``t("…")`` and its line; a conditional expression counts with both its texts."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id == "t"
-            and node.args
-        ):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "t" and node.args:
             found += literals(node.args[0])
     return found
 
@@ -34,9 +29,7 @@ def said(path: Path) -> list[tuple[str, int]]:
 def literals(node: ast.expr) -> list[tuple[str, int]]:
     if isinstance(node, ast.IfExp):
         return literals(node.body) + literals(node.orelse)
-    return (
-        [(node.value, node.lineno)] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
-    )
+    return [(node.value, node.lineno)] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
 def translations() -> dict[str, str]:
@@ -53,9 +46,7 @@ def fields(text: str) -> set[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_sentence_is_translated(path):
     words = translations()
-    missing = [
-        f"{path.name}:{line} {text!r}" for text, line in said(path) if text.strip() and text not in words
-    ]
+    missing = [f"{path.name}:{line} {text!r}" for text, line in said(path) if text.strip() and text not in words]
     assert not missing, "no Chinese for\n" + "\n".join(missing)
 
 
@@ -92,9 +83,23 @@ def names_of_views() -> list[str]:
     from playground.ui.explore import attention, intervene, positions, predictions, recurrent, steps
 
     tables = [
-        explore.VIEWS, attention.WAYS, attention.PART_NAMES, attention.KIND_NAMES, predictions.ASPECTS,
-        recurrent.ASPECTS, recurrent.SIGNALS, recurrent.ORDERS, positions.ASPECTS, positions.WHEN, attention.WITH,
-        attention.DRAWINGS, predictions.COLOURS, *intervene.GATES.values(), intervene.HOW, intervene.HOW_GATES,
-        intervene.PART_NAMES, steps.WHOSE,
-    ]  # fmt: skip
+        explore.VIEWS,
+        attention.WAYS,
+        attention.PART_NAMES,
+        attention.KIND_NAMES,
+        predictions.ASPECTS,
+        recurrent.ASPECTS,
+        recurrent.SIGNALS,
+        recurrent.ORDERS,
+        positions.ASPECTS,
+        positions.WHEN,
+        attention.WITH,
+        attention.DRAWINGS,
+        predictions.COLOURS,
+        *intervene.GATES.values(),
+        intervene.HOW,
+        intervene.HOW_GATES,
+        intervene.PART_NAMES,
+        steps.WHOSE,
+    ]
     return [name for table in tables for name in table.values()]

@@ -106,7 +106,9 @@ def test_the_choice_is_handed_to_training(open_docs):
 def test_a_dataset_without_a_name_asks_for_one(open_page):
     app = open_page("data")
     app.selectbox(key="data.corpus").set_value("hub").run()
-    assert any("Type the name of a dataset" in each.value for each in app.markdown), [each.value for each in app.markdown]
+    assert any("Type the name of a dataset" in each.value for each in app.markdown), [
+        each.value for each in app.markdown
+    ]
 
 
 def test_texts_of_an_archive_ask_for_no_column_and_no_encoding(open_page):

@@ -20,11 +20,7 @@ def test_every_part_that_runs_again_alone_tells_its_errors():
     found = []
     for path in [*PACKAGE.rglob("*.py"), PACKAGE.parent / "app.py"]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            bare = (
-                isinstance(node, ast.Attribute)
-                and node.attr == "fragment"
-                and getattr(node.value, "id", "") == "st"
-            )
+            bare = isinstance(node, ast.Attribute) and node.attr == "fragment" and getattr(node.value, "id", "") == "st"
             imported = (
                 isinstance(node, ast.ImportFrom)
                 and node.module == "streamlit"

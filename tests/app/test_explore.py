@@ -120,17 +120,56 @@ def test_learned_positions_before_and_after(open_page, new_run):
 @pytest.mark.parametrize(
     "address",
     [
-        {"run": "induction", "view": "attention", "layer": "0", "head": "3", "at": "500", "with": "step", "then": "300"},
-        {"run": "bible-decoder", "view": "attention", "with": "text", "texts": "2", "other1": "In days", "other2": "Thou"},
+        {
+            "run": "induction",
+            "view": "attention",
+            "layer": "0",
+            "head": "3",
+            "at": "500",
+            "with": "step",
+            "then": "300",
+        },
+        {
+            "run": "bible-decoder",
+            "view": "attention",
+            "with": "text",
+            "texts": "2",
+            "other1": "In days",
+            "other2": "Thou",
+        },
         {"run": "bible-decoder", "view": "attention", "with": "run", "beside": "learned-positions", "more": "3"},
         {"run": "dates", "view": "attention", "part": "encoder", "way": "max", "draw": "lines"},
         {"view": "steps", "numbers": "A 1 0 0,b 0 1 0,c 0 0 1,d 1 1 0,e 0 1 1,f 1 0 1", "query": "4", "scaling": "0"},
-        {"run": "dates", "view": "steps", "example": "0", "part": "encoder", "layer": "2", "head": "1", "query": "3", "key": "0"},
-        {"run": "bible-decoder", "view": "positions", "look": "sinusoidal", "n": "32", "d": "16", "cell": "9.3", "channels": "1"},
+        {
+            "run": "dates",
+            "view": "steps",
+            "example": "0",
+            "part": "encoder",
+            "layer": "2",
+            "head": "1",
+            "query": "3",
+            "key": "0",
+        },
+        {
+            "run": "bible-decoder",
+            "view": "positions",
+            "look": "sinusoidal",
+            "n": "32",
+            "d": "16",
+            "cell": "9.3",
+            "channels": "1",
+        },
         {"run": "bible-decoder", "view": "positions", "m": "20"},
         {"run": "bible-decoder", "view": "positions", "look": "learned", "when": "before"},
         {"run": "bible-decoder", "view": "positions", "look": "shuffle", "seed": "4"},
-        {"run": "bible-lstm", "view": "recurrent", "layer": "0", "signal": "gates.forget", "order": "spread", "unit": "17"},
+        {
+            "run": "bible-lstm",
+            "view": "recurrent",
+            "layer": "0",
+            "signal": "gates.forget",
+            "order": "spread",
+            "unit": "17",
+        },
         {"run": "bible-lstm", "view": "recurrent", "look": "find", "span": "2-6", "units": "3,9"},
         {"run": "bible-decoder", "view": "predictions", "place": "7"},
         {"run": "bible-decoder", "view": "predictions", "look": "lens", "colour": "entropy", "place": "7"},
@@ -139,10 +178,18 @@ def test_learned_positions_before_and_after(open_page, new_run):
         {"run": "induction", "view": "intervene", "off": "0.3,1.3", "mlps": "1", "how": "mean"},
         {"run": "induction", "view": "intervene", "how": "patch", "places": "1.4", "other": "67taG5jb3K"},
         {"run": "dates", "view": "intervene", "part": "encoder", "off": "2.1"},
-        {"run": "bible-lstm", "view": "intervene", "layer": "1", "gate": "gates.forget", "level": "50", "units": "4", "on": "1"},
+        {
+            "run": "bible-lstm",
+            "view": "intervene",
+            "layer": "1",
+            "gate": "gates.forget",
+            "level": "50",
+            "units": "4",
+            "on": "1",
+        },
     ],
     ids=lambda address: "-".join([address["view"], *list(address)[-2:]]),
-)  # fmt: skip
+)
 def test_a_link_opens_what_its_sender_saw(open_page, address):
     """The page keeps every choice of its address: it has read it, else it would take it out."""
     app = open_page("explore", **address)
@@ -154,9 +201,21 @@ def test_a_link_opens_what_its_sender_saw(open_page, address):
 def test_nonsense_in_the_address_is_no_error(open_page):
     for view in VIEWS:
         app = open_page(
-            "explore", run="dates" if view == "attention" else "bible-lstm", view=view, look="x", layer="99", head="-1",
-            off="a.b,7", unit="²", span="9-2", place="x", units="x", level="7", texts="99", **{"with": "text"},
-        )  # fmt: skip
+            "explore",
+            run="dates" if view == "attention" else "bible-lstm",
+            view=view,
+            look="x",
+            layer="99",
+            head="-1",
+            off="a.b,7",
+            unit="²",
+            span="9-2",
+            place="x",
+            units="x",
+            level="7",
+            texts="99",
+            **{"with": "text"},
+        )
         assert not app.error and not app.exception, view
 
 
@@ -167,7 +226,9 @@ def test_the_examples_numbers_come_with_the_link(open_page):
 
 
 def test_several_texts_side_by_side(open_page):
-    app = open_page("explore", run="bible-decoder", view="attention", **{"with": "text", "texts": "3", "other2": "Moses went"})
+    app = open_page(
+        "explore", run="bible-decoder", view="attention", **{"with": "text", "texts": "3", "other2": "Moses went"}
+    )
     shown = [caption.value for caption in app.caption if "A decoder that read the Bible, step" in caption.value]
     assert len([said for said in shown if "From" not in said]) == 4 and any("Moses went" in said for said in shown)
 
@@ -197,7 +258,9 @@ def test_an_empty_text_is_no_error(open_page):
 
 def test_a_text_of_one_token_is_told_as_one(open_page):
     captions = lambda text: [each.value for each in open_page("explore", run="bible-decoder", text=text).caption]
-    assert any(each.endswith(" 1 token.") for each in captions(",")) and not any("1 tokens" in each for each in captions(","))
+    assert any(each.endswith(" 1 token.") for each in captions(",")) and not any(
+        "1 tokens" in each for each in captions(",")
+    )
 
 
 def test_without_a_text_it_says_what_the_model_is_shown():
@@ -209,7 +272,9 @@ def test_without_a_text_it_says_what_the_model_is_shown():
         run = gallery.get("bible-decoder")
         notes(Scene(run, run.checkpoints()[-1], text, ""))
 
-    captions = lambda text: [each.value for each in AppTest.from_function(noted, args=(text,), default_timeout=60).run().caption]
+    captions = lambda text: [
+        each.value for each in AppTest.from_function(noted, args=(text,), default_timeout=60).run().caption
+    ]
     assert captions("") == [r"There is no text yet: the model is shown “\<eos\>” alone. Type some words."]
     assert captions("And God said") == []
 
@@ -231,8 +296,10 @@ def test_a_unit_leads_to_the_texts_where_it_is_high(open_page):
 
 def test_the_persons_own_models_side_by_side(open_page, new_run):
     """The gradient by distance of an RNN and a GRU of other tokens, in one chart."""
-    runs = [new_run({"architecture": kind, "context_length": 48}, {"objective": "clm"}, {"corpus": "python-docs"})
-            for kind in ("rnn", "gru")]  # fmt: skip
+    runs = [
+        new_run({"architecture": kind, "context_length": 48}, {"objective": "clm"}, {"corpus": "python-docs"})
+        for kind in ("rnn", "gru")
+    ]
     assert [worker.run(run) for run in runs] == ["finished", "finished"]
     app = open_page("explore", run=runs[0].id, view="recurrent", look="gradient", beside=runs[1].id)
     assert not app.error and app.multiselect[0].value == [runs[1].id]
@@ -249,7 +316,9 @@ def test_a_run_that_gives_labels_shows_what_it_has(open_page, tmp_path, parent):
     from playground.runs.finetuning import FineTuneSpec, LabelledSpec
     from playground.runs.store import RunStore
 
-    rows = "".join(f"this is number {i} and it is {('fine', 'poor')[i % 2]},{('good', 'bad')[i % 2]}\n" for i in range(60))
+    rows = "".join(
+        f"this is number {i} and it is {('fine', 'poor')[i % 2]},{('good', 'bad')[i % 2]}\n" for i in range(60)
+    )
     (tmp_path / "rows.csv").write_text("text,label\n" + rows)
     tuned = FineTuneSpec(task="classify", labelled=LabelledSpec("file", path=str(tmp_path / "rows.csv")))
     run = RunStore().create(plan(gallery.get(parent), tuned, steps=4, batch_size=8, eval_every=4, sample_every=4))
@@ -265,7 +334,9 @@ def test_a_run_that_gives_labels_shows_what_it_has(open_page, tmp_path, parent):
 
 
 def test_captions_speak_of_what_this_model_has(open_page):
-    decoder, encoder = (texts(open_page("explore", run=run, view="attention")) for run in ("bible-decoder", "bible-encoder"))
+    decoder, encoder = (
+        texts(open_page("explore", run=run, view="attention")) for run in ("bible-decoder", "bible-encoder")
+    )
     assert "induction" in decoder and "Hatched paper" in decoder
     assert "induction" not in encoder and "Hatched paper" not in encoder and "before or after" in encoder
     assert "named by the token that is written there" in texts(open_page("explore", run="dates", view="attention"))

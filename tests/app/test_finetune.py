@@ -72,10 +72,16 @@ def test_nothing_said_is_the_encoder_with_a_twin_from_scratch(tmp_path, monkeypa
     assert (main.training.steps, main.training.batch_size) == (twin.training.steps, twin.training.batch_size)
 
 
-@pytest.mark.parametrize(("parent", "task"), [
-    ("bible-decoder", "language"), ("dates", "answer"), ("bible-lstm", "classify"), ("bible-decoder", "answer"),
-    ("bible-encoder", "tag"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("parent", "task"),
+    [
+        ("bible-decoder", "language"),
+        ("dates", "answer"),
+        ("bible-lstm", "classify"),
+        ("bible-decoder", "answer"),
+        ("bible-encoder", "tag"),
+    ],
+)
 def test_links_open_every_task(parent, task, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     main = plans(fill(parent=parent, task=task))[0]
@@ -94,7 +100,10 @@ def test_a_file_of_ones_own_is_learnt_from_in_the_chosen_encoding(task, tmp_path
     app.selectbox(key=f"finetune.encoding.{path}").set_value("cp1251")
     assert encoding(plans(app)[0]) == "cp1251" and "Старый" not in app.code[0].value
     link = {name: app.query_params[name] for name in ("file", "encoding", "data", "task", "parent")}
-    assert link["file"] in (Path(path).parent.name, [Path(path).parent.name]) and link["encoding"] in ("cp1251", ["cp1251"])
+    assert link["file"] in (Path(path).parent.name, [Path(path).parent.name]) and link["encoding"] in (
+        "cp1251",
+        ["cp1251"],
+    )
     uploads.keep(io.BytesIO(b"text,label\nnewer,a\nfile,b\n"), "other.csv")
     again = fill(**link)
     assert encoding(plans(again)[0]) == "cp1251" and again.selectbox(key=f"finetune.encoding.{path}").value == "cp1251"
@@ -227,7 +236,9 @@ def with_report(at_home):
     """Writes another report for a moment; what stood there comes back."""
     path = at_home.path / "results" / "report.json"
     before = path.read_text()
-    yield lambda change: path.write_text(change if isinstance(change, str) else json.dumps({**json.loads(before), **change}))
+    yield lambda change: path.write_text(
+        change if isinstance(change, str) else json.dumps({**json.loads(before), **change})
+    )
     path.write_text(before)
 
 

@@ -71,16 +71,24 @@ def drawn(home: Path, run: str, *acts: dict) -> dict:
     """What the page says, in a process of its own."""
     (home / "page.py").write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, str(home / "page.py"), run, json.dumps(acts)], capture_output=True, text=True, timeout=120,
+        [sys.executable, str(home / "page.py"), run, json.dumps(acts)],
+        capture_output=True,
+        text=True,
+        timeout=120,
         env={**os.environ, "PLAYGROUND_HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize("run", ["bible-decoder", "bible-lstm", "dates"])
 def test_writing_and_branching_need_no_pytorch(home, tmp_path, run):
-    acts = [{"kind": "write", "n": 12}, {"kind": "pick", "position": 4, "token": 9}, {"kind": "undo"}, {"kind": "write", "n": 5}]
+    acts = [
+        {"kind": "write", "n": 12},
+        {"kind": "pick", "position": 4, "token": 9},
+        {"kind": "undo"},
+        {"kind": "write", "n": 5},
+    ]
     greedy = {"sampling": {"temperature": 0.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}}
     acts = [act | greedy for act in acts]
     ours, theirs = drawn(home, run, *acts), drawn(tmp_path, run, *acts)
@@ -169,10 +177,14 @@ def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatc
     [
         (SimpleNamespace(provider="CUDA", precision="fp16"), "ONNX Runtime on CUDA (fp16)"),
         (SimpleNamespace(provider="CUDA", precision="fp16", uncaptured=""), "ONNX Runtime on CUDA (fp16)"),
-        (SimpleNamespace(provider="CUDA", precision="fp32", uncaptured=EVERY_SOURCE),
-         "ONNX Runtime on CUDA (fp32; no CUDA graph: every source has a shape of its own)"),
-        (SimpleNamespace(provider="CUDA", precision="fp32", uncaptured="x" * 300),
-         f"ONNX Runtime on CUDA (fp32; no CUDA graph: {'x' * 79}…)"),
+        (
+            SimpleNamespace(provider="CUDA", precision="fp32", uncaptured=EVERY_SOURCE),
+            "ONNX Runtime on CUDA (fp32; no CUDA graph: every source has a shape of its own)",
+        ),
+        (
+            SimpleNamespace(provider="CUDA", precision="fp32", uncaptured="x" * 300),
+            f"ONNX Runtime on CUDA (fp32; no CUDA graph: {'x' * 79}…)",
+        ),
         (SimpleNamespace(provider="CPU", precision="fp32", uncaptured=NOT_ON_GPU), "ONNX Runtime on the CPU"),
         (SimpleNamespace(provider="CPU", precision="fp32"), "ONNX Runtime on the CPU"),
         (SimpleNamespace(provider="CPU"), "PyTorch on the CPU with one thread"),
@@ -191,9 +203,12 @@ def test_why_there_is_no_cuda_graph_is_said_in_chinese(why, monkeypatch):
 
 @pytest.mark.parametrize(
     ("run", "said"),
-    [("bible-decoder", "CUDA (fp16)"), ("bible-lstm", "CUDA (fp32)"),
-     ("dates", "CUDA (fp16; no CUDA graph: every source has a shape of its own)")],
-)  # fmt: skip
+    [
+        ("bible-decoder", "CUDA (fp16)"),
+        ("bible-lstm", "CUDA (fp32)"),
+        ("dates", "CUDA (fp16; no CUDA graph: every source has a shape of its own)"),
+    ],
+)
 def test_on_a_gpu_it_says_so(open_page, home, monkeypatch, request, run, said):
     monkeypatch.setenv("PLAYGROUND_HOME", str(home))
     request.getfixturevalue("gpu")
@@ -203,7 +218,10 @@ def test_on_a_gpu_it_says_so(open_page, home, monkeypatch, request, run, said):
     desk.write(Sampling(0.5), 8, seed=0, stop_at_end=False).wait()
     app.run()
     assert not app.exception and not desk.job.error
-    assert f"{len(desk.job.tokens)} tokens at {desk.job.speed:,.0f} tokens/s, by ONNX Runtime on {said}." in generate.status(desk)
+    assert (
+        f"{len(desk.job.tokens)} tokens at {desk.job.speed:,.0f} tokens/s, by ONNX Runtime on {said}."
+        in generate.status(desk)
+    )
     cached._engine.clear()
 
 

@@ -48,7 +48,11 @@ def test_every_page_opens_and_says_what_is_wrong(page, home, tmp_path, monkeypat
 def test_the_app_starts(home, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(home(tmp_path)))
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    assert not app.exception and app.title and any("PLAYGROUND_HOME" in error.value.replace("\\", "") for error in app.error)
+    assert (
+        not app.exception
+        and app.title
+        and any("PLAYGROUND_HOME" in error.value.replace("\\", "") for error in app.error)
+    )
     assert not [error for error in app.error if "Something went wrong" in error.value]
 
 

@@ -14,34 +14,52 @@ from tests.app.conftest import show
 from tests.browser.made_runs import make_run
 
 VALUES = {
-    "400 digits": "9" * 400, "negative": "-1", "nan": "nan", "inf": "inf", "small": "1e-320", "huge": "1e308", "empty": "",
-    "10 kB": "x" * 10_000, "10 kB of digits": "1" * 10_000, "superscript": "²", "other digits": "٣", "a list": "0,0,1,²,,x",
-    "pairs": "0.0,0.0,1.²,9.9", "a span": "2-1", "a zero": "a\0b", "marks": "`]([x](javascript:0)$x$ {0} :red[x]", "yes": "1",
-}  # fmt: skip
+    "400 digits": "9" * 400,
+    "negative": "-1",
+    "nan": "nan",
+    "inf": "inf",
+    "small": "1e-320",
+    "huge": "1e308",
+    "empty": "",
+    "10 kB": "x" * 10_000,
+    "10 kB of digits": "1" * 10_000,
+    "superscript": "²",
+    "other digits": "٣",
+    "a list": "0,0,1,²,,x",
+    "pairs": "0.0,0.0,1.²,9.9",
+    "a span": "2-1",
+    "a zero": "a\0b",
+    "marks": "`]([x](javascript:0)$x$ {0} :red[x]",
+    "yes": "1",
+}
 OF_EXPLORE = (
     "prompt other head layer place seed unit units cell off places near m n d channels causal on scaling untrained colour draw "
     "example gate how kind look order part way when with signal query numbers span texts table beside more min"
 )
 NAMES = {
-    "home": "run text", "build": " ".join(["preset", *ModelSpec.__dataclass_fields__]),
+    "home": "run text",
+    "build": " ".join(["preset", *ModelSpec.__dataclass_fields__]),
     "data": "corpus file encoding column source target tokenizer vocabulary limit options view",
     "train": " ".join(["run parent like preset corpus with keep view", *FIELDS, *ModelSpec.__dataclass_fields__]),
-    "runs": "runs view", "generate": "run step prompt end stop seed t k p m r",
-    "finetune": "run parent task data file encoding method view cell text", "export": "run step view",
+    "runs": "runs view",
+    "generate": "run step prompt end stop seed t k p m r",
+    "finetune": "run parent task data file encoding method view cell text",
+    "export": "run step view",
     "explore": f"run step text view {OF_EXPLORE}",
-}  # fmt: skip
+}
 EVERYWHERE = "lang present hide"
 LET_IN = {
     "data": [{"corpus": "python-docs"}, {"corpus": "task-recall"}, {"corpus": "file"}],
     "train": [{"preset": "gpt2-tiny"}, {"preset": "gru-tiny"}, {"like": "own"}, {"parent": "own@{}"}, {"run": "own"}],
-    "runs": [{"runs": "own"}], "generate": [{"run": "bible-decoder"}, {"run": "bible-encoder"}],
+    "runs": [{"runs": "own"}],
+    "generate": [{"run": "bible-decoder"}, {"run": "bible-encoder"}],
     "finetune": [{"task": "classify"}, {"task": "answer"}, {"data": "file"}],
     "explore": [
         {"run": run, "view": view}
         for run in ("bible-decoder", "dates", "bible-lstm")
         for view in ("attention", "positions", "predictions", "intervene", "recurrent", "steps")
     ],
-}  # fmt: skip
+}
 """What stands in the address beside the hostile values, so that they come to where they are read."""
 
 ALONE = ("400 digits", "10 kB", "superscript", "a zero")
@@ -69,7 +87,9 @@ def opened(page: str, query: dict[str, str]) -> AppTest:
 def broken(app: AppTest) -> list[str]:
     """What no page may say, whatever it was asked."""
     said = [error.value for error in app.error]
-    return [str(each) for each in app.exception] + [one for one in said if "Something went wrong" in one or len(one) > 6000]
+    return [str(each) for each in app.exception] + [
+        one for one in said if "Something went wrong" in one or len(one) > 6000
+    ]
 
 
 def test_every_parameter_that_a_page_reads_is_tried():
@@ -79,7 +99,9 @@ def test_every_parameter_that_a_page_reads_is_tried():
     assert read and read <= set(" ".join([*NAMES.values(), EVERYWHERE]).split())
 
 
-PAIRS = [(page, value) for i, page in enumerate(NAMES) for j, value in enumerate(VALUES) if value in ALONE or (i + j) % 2]
+PAIRS = [
+    (page, value) for i, page in enumerate(NAMES) for j, value in enumerate(VALUES) if value in ALONE or (i + j) % 2
+]
 
 
 @pytest.mark.parametrize(("page", "value"), PAIRS)

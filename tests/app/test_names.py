@@ -51,15 +51,25 @@ def shown(app) -> list[str]:
 @pytest.mark.parametrize(
     ("page", "query"),
     [
-        ("home", {"run": "{done}"}), ("train", {}), ("train", {"run": "{done}", "with": "{waits}"}),
+        ("home", {"run": "{done}"}),
+        ("train", {}),
+        ("train", {"run": "{done}", "with": "{waits}"}),
         ("train", {"run": "{waits}"}),
-        ("train", {"parent": "{done}@12"}), ("train", {"like": "{done}"}), ("runs", {"runs": "{done}"}),
-        ("runs", {"runs": "{done},{waits}"}), ("generate", {"run": "{done}"}), ("export", {"run": "{done}"}),
-        ("explore", {"run": "{done}", "view": "attention"}), ("explore", {"run": "{done}", "view": "steps"}),
-        ("explore", {"run": "{done}", "view": "predictions"}), ("explore", {"run": "{done}", "view": "positions"}),
-        ("explore", {"run": "{done}", "view": "intervene"}), ("finetune", {"parent": "{done}"}), ("finetune", {"run": "{done}"}),
+        ("train", {"parent": "{done}@12"}),
+        ("train", {"like": "{done}"}),
+        ("runs", {"runs": "{done}"}),
+        ("runs", {"runs": "{done},{waits}"}),
+        ("generate", {"run": "{done}"}),
+        ("export", {"run": "{done}"}),
+        ("explore", {"run": "{done}", "view": "attention"}),
+        ("explore", {"run": "{done}", "view": "steps"}),
+        ("explore", {"run": "{done}", "view": "predictions"}),
+        ("explore", {"run": "{done}", "view": "positions"}),
+        ("explore", {"run": "{done}", "view": "intervene"}),
+        ("finetune", {"parent": "{done}"}),
+        ("finetune", {"run": "{done}"}),
     ],
-)  # fmt: skip
+)
 def test_a_name_is_no_markdown(open_page, named, page, query):
     done, waits = named
     app = open_page(page, **{key: value.format(done=done.id, waits=waits.id) for key, value in query.items()})

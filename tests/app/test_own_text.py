@@ -205,7 +205,9 @@ def test_what_is_being_written_is_there_when_one_comes_back(open_page):
 
 
 def test_a_pdf_is_brought_like_a_text(open_page):
-    app = settled(bring(open_page("data", corpus="file"), "paper.pdf", pdf([[f"Page {n} of the mill."] for n in range(40)])))
+    app = settled(
+        bring(open_page("data", corpus="file"), "paper.pdf", pdf([[f"Page {n} of the mill."] for n in range(40)]))
+    )
     assert not app.error and app.metric[0].value == f"{sum(len(f'Page {n} of the mill.') + 1 for n in range(40))} B"
 
 
@@ -235,4 +237,3 @@ def test_of_two_texts_that_are_called_alike_the_one_just_written_is_shown(open_p
         app.run()  # what the boxes say now
     assert Path(app.selectbox(key="data.file").value).read_text(encoding="utf-8") == second
     assert len(set(app.selectbox(key="data.file").options)) == len(app.selectbox(key="data.file").options)
-

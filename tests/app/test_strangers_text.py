@@ -56,12 +56,26 @@ def test_each_sentence_is_looked_for_in_linear_time(template):
 def test_values_are_those_of_the_lazy_regular_expression():
     """The meaning of a shape, on every text of up to nine characters over its own letters."""
     rng = random.Random(0)
-    for template in ("{0}", "a{0}", "{0}b", "a{0}b", "{0}a{1}", "a{0}ab{1}b", "{0}aa{1}aa{2}", "{0}{1}", "ab", "{0}b{1}b{2}b"):
+    for template in (
+        "{0}",
+        "a{0}",
+        "{0}b",
+        "a{0}b",
+        "{0}a{1}",
+        "a{0}ab{1}b",
+        "{0}aa{1}aa{2}",
+        "{0}{1}",
+        "ab",
+        "{0}b{1}b{2}b",
+    ):
         lazy = re.compile("(.+?)".join(map(re.escape, re.split(r"\{\d\}", template))), re.DOTALL)
         for _ in range(2000):
             text = "".join(rng.choices("ab\n", k=rng.randrange(9)))
             found = lazy.fullmatch(text)
-            assert language.shape_of(template).values_in(text) == (list(found.groups()) if found else None), (template, text)
+            assert language.shape_of(template).values_in(text) == (list(found.groups()) if found else None), (
+                template,
+                text,
+            )
 
 
 def test_braces_in_a_value_stay(chinese):
@@ -72,7 +86,11 @@ def test_braces_in_a_value_stay(chinese):
 @pytest.mark.parametrize("kind", [PlaygroundError, SpecError])
 def test_what_was_typed_is_shortened_in_an_error(kind):
     error = kind("begins " + "a" * LONG + " ends", "does " + "b" * LONG + " too")
-    for text, first, last in ((error.message, "begins", "ends"), (error.hint, "does", "too"), (str(error), "begins", "ends")):
+    for text, first, last in (
+        (error.message, "begins", "ends"),
+        (error.hint, "does", "too"),
+        (str(error), "begins", "ends"),
+    ):
         assert len(text) <= 1500 and text.startswith(first) and text.endswith(last) and " … " in text
     assert kind("a" * 1500).message == "a" * 1500 and shortened("a" * 1501) != "a" * 1501
 
@@ -101,7 +119,17 @@ def test_a_name_is_looked_for_among_any_number_of_names():
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("0", 0), ("12", 12), ("007", 7), ("²", None), ("٣", None), ("-1", None), ("", None), ("1.5", None), ("9" * 5000, None)],
+    [
+        ("0", 0),
+        ("12", 12),
+        ("007", 7),
+        ("²", None),
+        ("٣", None),
+        ("-1", None),
+        ("", None),
+        ("1.5", None),
+        ("9" * 5000, None),
+    ],
 )
 def test_a_number_of_an_address(text, number):
     assert links.whole(text) == number

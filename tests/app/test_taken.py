@@ -15,9 +15,13 @@ from playground.runs.store import RunStore
 from playground.text.spec import BASE_SIZE, KINDS, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
 
 FEW = settings(
-    max_examples=10, derandomize=True, database=None, deadline=timedelta(minutes=1), phases=[Phase.explicit, Phase.generate],
+    max_examples=10,
+    derandomize=True,
+    database=None,
+    deadline=timedelta(minutes=1),
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 WHOLE = [f.name for f in dataclasses.fields(TrainingSpec) if f.type in (int, "int")]
 
 
@@ -44,11 +48,15 @@ def trainings(draw) -> TrainingSpec:
     numbers["accumulate"] = draw(some.sampled_from([1, numbers["batch_size"]]))
     kept = draw(some.sampled_from([(), tuple(range(1, 40)), (numbers["steps"],)]))
     return TrainingSpec(
-        **numbers, keep_steps=kept, optimizer=draw(some.sampled_from(OPTIMIZERS)),
-        schedule=draw(some.sampled_from(SCHEDULES)), device=draw(some.sampled_from(DEVICES)),
-        dtype=draw(some.sampled_from(DTYPES)), compile=draw(some.sampled_from(["auto", "on", "off"])),
+        **numbers,
+        keep_steps=kept,
+        optimizer=draw(some.sampled_from(OPTIMIZERS)),
+        schedule=draw(some.sampled_from(SCHEDULES)),
+        device=draw(some.sampled_from(DEVICES)),
+        dtype=draw(some.sampled_from(DTYPES)),
+        compile=draw(some.sampled_from(["auto", "on", "off"])),
         sample_prompt=draw(some.sampled_from(["", "`*[x](http://x.invalid)"])),
-    )  # fmt: skip
+    )
 
 
 LARGEST = TrainingSpec(**{name: high for name, (_, high) in NUMBERS.items()}, optimizer="muon", objective="mlm")
@@ -81,23 +89,40 @@ def test_the_largest_of_everything_opens_and_is_kept(open_page):
 
 
 def test_a_link_says_what_a_box_takes(open_page):
-    told = {"beta2": "0.99999", "warmup_steps": "200000", "grad_clip": "2000000", "threads": "300", "early_stop": "5000"}
+    told = {
+        "beta2": "0.99999",
+        "warmup_steps": "200000",
+        "grad_clip": "2000000",
+        "threads": "300",
+        "early_stop": "5000",
+    }
     app = open_page("train", preset="gpt2-tiny", **told)
     assert not app.error
-    assert {name: float(app.query_params[name]) for name in told} == {name: float(value) for name, value in told.items()}
+    assert {name: float(app.query_params[name]) for name in told} == {
+        name: float(value) for name, value in told.items()
+    }
 
 
 @some.composite
 def tunings(draw) -> FineTuneSpec:
     labelled = LabelledSpec(
-        "bible-unread", validation_fraction=draw(some.sampled_from([0.01, 0.5])), share=draw(some.sampled_from([1e-6, 1])),
-        test_fraction=draw(some.sampled_from([0.01, 0.5])), limit=draw(some.sampled_from([0, 10**9])),
-    )  # fmt: skip
+        "bible-unread",
+        validation_fraction=draw(some.sampled_from([0.01, 0.5])),
+        share=draw(some.sampled_from([1e-6, 1])),
+        test_fraction=draw(some.sampled_from([0.01, 0.5])),
+        limit=draw(some.sampled_from([0, 10**9])),
+    )
     return FineTuneSpec(
-        "classify", labelled, draw(some.sampled_from(["all", "last", "lora"])), draw(some.sampled_from([1, 10_000])),
-        draw(some.sampled_from([1, 4096])), draw(some.sampled_from([1e-3, 1e5, 16])), draw(some.sampled_from([(), ("up",)])) or
-        ("query",), draw(some.sampled_from([0.01, 1])), head_dropout=draw(some.sampled_from([0, 0.9])),
-    )  # fmt: skip
+        "classify",
+        labelled,
+        draw(some.sampled_from(["all", "last", "lora"])),
+        draw(some.sampled_from([1, 10_000])),
+        draw(some.sampled_from([1, 4096])),
+        draw(some.sampled_from([1e-3, 1e5, 16])),
+        draw(some.sampled_from([(), ("up",)])) or ("query",),
+        draw(some.sampled_from([0.01, 1])),
+        head_dropout=draw(some.sampled_from([0, 0.9])),
+    )
 
 
 @pytest.mark.parametrize("page", ["finetune", "runs", "train"])
@@ -108,9 +133,13 @@ def test_every_way_to_fine_tune_opens(open_page, page):
     @given(tuned=tunings(), training=trainings())
     def opens(tuned: FineTuneSpec, training: TrainingSpec) -> None:
         config = RunConfig(
-            "tuned", PRESETS["gpt2-tiny"].spec, DataSpec("python-docs"), training, parent={"run": "bible-decoder", "step": 0},
+            "tuned",
+            PRESETS["gpt2-tiny"].spec,
+            DataSpec("python-docs"),
+            training,
+            parent={"run": "bible-decoder", "step": 0},
             finetune=tuned,
-        )  # fmt: skip
+        )
         run = RunStore().create(config)
         query = {"finetune": {"run": run.id}, "runs": {"runs": run.id, "view": "settings"}, "train": {"like": run.id}}
         app = open_page(page, **query[page])
@@ -124,10 +153,17 @@ def test_every_way_to_fine_tune_opens(open_page, page):
 def models(draw) -> ModelSpec:
     spec = PRESETS[draw(some.sampled_from(["modern-tiny", "gru-tiny", "bert-tiny", "seq2seq-tiny"]))].spec
     changes = {
-        "d_model": [1, 48, 1_000_000], "n_layers": [1, 500], "context_length": [1, 17, 100_000_000], "n_heads": [1, 100_000],
-        "d_mlp": [None, 1, 10_000_000], "norm_eps": [1, 1e-299, 1e299], "rope_theta": [1, 1e-299, 1e299],
-        "logit_softcap": [None, 1, 1e299], "init_std": [None, 10, 1e-299], "dropout": [0, 0.999_999],
-    }  # fmt: skip
+        "d_model": [1, 48, 1_000_000],
+        "n_layers": [1, 500],
+        "context_length": [1, 17, 100_000_000],
+        "n_heads": [1, 100_000],
+        "d_mlp": [None, 1, 10_000_000],
+        "norm_eps": [1, 1e-299, 1e299],
+        "rope_theta": [1, 1e-299, 1e299],
+        "logit_softcap": [None, 1, 1e299],
+        "init_std": [None, 10, 1e-299],
+        "dropout": [0, 0.999_999],
+    }
     for name, values in changes.items():
         try:
             spec = spec.replace(**{name: draw(some.sampled_from(values))})
@@ -168,10 +204,12 @@ def texts(draw) -> DataSpec:
     kind = draw(some.sampled_from(sorted(KINDS)))
     size = draw(some.sampled_from([BASE_SIZE, 777, LARGEST_VOCABULARY]))
     return DataSpec(
-        draw(some.sampled_from(["python-docs", "task-reversal"])), tokenizer=TokenizerSpec(kind, size),
-        max_bytes=draw(some.sampled_from([None, 1, 1234, 10**17])), seed=draw(some.sampled_from([0, 2**62])),
+        draw(some.sampled_from(["python-docs", "task-reversal"])),
+        tokenizer=TokenizerSpec(kind, size),
+        max_bytes=draw(some.sampled_from([None, 1, 1234, 10**17])),
+        seed=draw(some.sampled_from([0, 2**62])),
         validation_fraction=draw(some.sampled_from([0.001, 0.5])),
-    )  # fmt: skip
+    )
 
 
 def test_every_text_opens_in_data(open_page, monkeypatch):

@@ -54,8 +54,7 @@ def raised() -> dict[str, str]:
         own = {
             node.name
             for node in ast.walk(tree)
-            if isinstance(node, ast.ClassDef)
-            and any(getattr(base, "id", "") in ERRORS for base in node.bases)
+            if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") in ERRORS for base in node.bases)
         }
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS | own:
@@ -155,7 +154,13 @@ def test_what_is_said_of_labelled_text_has_its_chinese(tmp_path, monkeypatch):
     read.counts.update(["a"])
     read.without_text.add(1)
     read.without_label.add(2000)
-    info = {"task": "classify", "cut": {"train": 1200}, "examples": {"train": 3000}, "context_length": 64, "first_cut": 7}
+    info = {
+        "task": "classify",
+        "cut": {"train": 1200},
+        "examples": {"train": 3000},
+        "context_length": 64,
+        "first_cut": 7,
+    }
     notes = _notes(read, Split(None, 1, 1, 1), info)
     assert len(notes) == 7 and all(re.search(r"[一-鿿]", language.told(note)) for note in notes)
 
@@ -202,7 +207,7 @@ def test_what_is_said_of_tables_has_its_chinese(tmp_path):
     from playground.text.prepare import _left_out
 
     path = tmp_path / "t.csv"
-    path.write_text('n,text,text,,\n' + "".join(f'{i},{chr(34) if i in (3, 20) else ""}x{i},y,z,\n' for i in range(30)))
+    path.write_text("n,text,text,,\n" + "".join(f"{i},{chr(34) if i in (3, 20) else ''}x{i},y,z,\n" for i in range(30)))
     path.write_text(path.read_text().replace('"x20', 'x20"'))
     tally = Tally({what: (1200, 3) for what in ("short", "long", "spread")})
 
@@ -223,15 +228,20 @@ def test_what_is_said_of_a_model_that_was_brought_has_its_chinese():
     from playground.finetune import elsewhere
 
     config = {"architectures": ["BertForSequenceClassification"], "vocab_size": 30}
-    found = elsewhere.with_what_is_there(elsewhere.found_in(config, context=8), ["classifier.weight", "classifier.bias"])
+    found = elsewhere.with_what_is_there(
+        elsewhere.found_in(config, context=8), ["classifier.weight", "classifier.bias"]
+    )
     assert len(found.notes) == 3
     assert all(re.fullmatch(r".*[一-鿿].*。", language.told(note)) for note in found.notes)
 
 
 DISK = (
-    "writing metrics.jsonl", "saving the checkpoint of step 20", "making the folder of runs", "keeping a text.txt",
+    "writing metrics.jsonl",
+    "saving the checkpoint of step 20",
+    "making the folder of runs",
+    "keeping a text.txt",
     "starting the training",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("doing", DISK)

@@ -77,7 +77,10 @@ def test_one_layer_and_thousands_are_written_so():
     from playground.ui.plan import summary
 
     spec = PRESETS["gpt2-tiny"].spec
-    assert summary(spec.replace(n_layers=1, context_length=2048)) == "Decoder, 1 layer, 128 channels, context of 2,048 tokens"
+    assert (
+        summary(spec.replace(n_layers=1, context_length=2048))
+        == "Decoder, 1 layer, 128 channels, context of 2,048 tokens"
+    )
 
 
 def test_what_build_and_data_left_is_taken_up():
@@ -207,7 +210,9 @@ def test_a_run_that_waits_is_told_what_it_waits_for(open_page, new_run, tmp_path
         os.close(handle)
 
 
-@pytest.mark.parametrize(("lang", "said"), [("en", "A chip CPU, 2 threads, float32"), ("zh", "A chip CPU，2 个线程，float32")])
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "A chip CPU, 2 threads, float32"), ("zh", "A chip CPU，2 个线程，float32")]
+)
 def test_where_it_trains_is_said_in_the_persons_language(open_page, new_run, lang, said):
     run = new_run()
     run.update_status(state="paused", step=3, steps=9, device="A chip CPU, 2 threads, float32")

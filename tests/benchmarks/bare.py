@@ -43,9 +43,7 @@ class Block(nn.Module):
             q, k = F.rms_norm(q, (q.shape[-1],)), F.rms_norm(k, (k.shape[-1],))
         if rope is not None:
             q, k = turn(q, *rope), turn(k, *rope)
-        x = x + self.out(
-            F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, t, d)
-        )
+        x = x + self.out(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(b, t, d))
         h = self.up(self.norm2(x))
         if self.mlp == "swiglu":
             gate, h = h.chunk(2, -1)
@@ -73,12 +71,8 @@ class Decoder(nn.Module):
             self.head.weight = self.embedding.weight
         nn.init.normal_(self.embedding.weight, std=0.02)
         self.cap, width = spec.logit_softcap, d // spec.n_heads
-        angles = torch.outer(
-            torch.arange(spec.context_length), spec.rope_theta ** (-torch.arange(0, width, 2) / width)
-        )
-        self.rope = (
-            None if self.positions else (torch.cat([angles.cos()] * 2, -1), torch.cat([angles.sin()] * 2, -1))
-        )
+        angles = torch.outer(torch.arange(spec.context_length), spec.rope_theta ** (-torch.arange(0, width, 2) / width))
+        self.rope = None if self.positions else (torch.cat([angles.cos()] * 2, -1), torch.cat([angles.sin()] * 2, -1))
         self.register_buffer("places", torch.arange(spec.context_length), persistent=False)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -128,19 +122,19 @@ class EncoderDecoder(nn.Module):
 
     def forward(self, source: Tensor, padding: Tensor | None, ids: Tensor) -> Tensor:
         place = lambda x: self.embedding(x) * self.scale + self.waves[: x.shape[1]]
-        future = nn.Transformer.generate_square_subsequent_mask(
-            ids.shape[1], dtype=torch.bool, device=ids.device
-        )
+        future = nn.Transformer.generate_square_subsequent_mask(ids.shape[1], dtype=torch.bool, device=ids.device)
         x = self.transformer(
-            place(source), place(ids), tgt_mask=future, tgt_is_causal=True,
-            src_key_padding_mask=padding, memory_key_padding_mask=padding,
-        )  # fmt: skip
+            place(source),
+            place(ids),
+            tgt_mask=future,
+            tgt_is_causal=True,
+            src_key_padding_mask=padding,
+            memory_key_padding_mask=padding,
+        )
         return F.linear(x, self.embedding.weight)
 
 
 def build(spec: ModelSpec) -> nn.Module:
     if spec.is_recurrent:
         return Recurrent(spec)
-    return {"decoder": Decoder, "encoder": Encoder, "encoder-decoder": EncoderDecoder}[spec.architecture](
-        spec
-    )
+    return {"decoder": Decoder, "encoder": Encoder, "encoder-decoder": EncoderDecoder}[spec.architecture](spec)

@@ -52,9 +52,16 @@ print(json.dumps(found))
 
 def row(step: int) -> dict:
     """A line as training writes it."""
-    return {"kind": "train", "step": step, "loss": 2 + (step * 7919 % 100_003) / 100_003, "lr": 1 / (1000 + step),
-            "grad_norm": (step * 31 % 1009) / 1009, "tokens": step * 64, "seconds": round(step / 97, 4),
-            "tokens_per_second": 6200.1 + step % 13}  # fmt: skip
+    return {
+        "kind": "train",
+        "step": step,
+        "loss": 2 + (step * 7919 % 100_003) / 100_003,
+        "lr": 1 / (1000 + step),
+        "grad_norm": (step * 31 % 1009) / 1009,
+        "tokens": step * 64,
+        "seconds": round(step / 97, 4),
+        "tokens_per_second": 6200.1 + step % 13,
+    }
 
 
 def measure() -> list[tuple]:
@@ -70,7 +77,12 @@ def measure() -> list[tuple]:
         raise RuntimeError("both ways must give the same curves")
     seconds, stay = min(each["seconds"] for each in ours), max(each["stay"] for each in ours)
     return [
-        (f"curves of {STEPS:,} steps, line by line", f"{plain['seconds']:.1f} s, {plain['stay'] / 1e6:,.0f} MB", "", None),
+        (
+            f"curves of {STEPS:,} steps, line by line",
+            f"{plain['seconds']:.1f} s, {plain['stay'] / 1e6:,.0f} MB",
+            "",
+            None,
+        ),
         (f"curves of {STEPS:,} steps, first view", f"{seconds:.2f} s", "≤ 2 s", seconds <= 2),
         ("memory that stays", f"{stay / 1e6:.0f} MB", "within 100 MB", stay <= 100e6),
         ("one step more, seen live", f"{1000 * min(each['live'] for each in ours):.2f} ms", "", None),

@@ -92,9 +92,19 @@ def write(model, folder: Path) -> None:
     spec, weights = model.spec, state_of(model)
     folder.mkdir()
     ids = (0, 1, 2, 3)
-    about = {"architecture": spec.architecture, "n_layers": spec.n_layers, "n_kv_heads": spec.kv_heads, "head_dim": spec.head_dim,
-             "d_model": spec.d_model, "vocab_size": spec.vocab_size, "context_length": spec.context_length,
-             "position": spec.position, "objective": "clm", "pairs": False, "ids": ids}  # fmt: skip
+    about = {
+        "architecture": spec.architecture,
+        "n_layers": spec.n_layers,
+        "n_kv_heads": spec.kv_heads,
+        "head_dim": spec.head_dim,
+        "d_model": spec.d_model,
+        "vocab_size": spec.vocab_size,
+        "context_length": spec.context_length,
+        "position": spec.position,
+        "objective": "clm",
+        "pairs": False,
+        "ids": ids,
+    }
     (folder / "playground.json").write_text(json.dumps(about))
     if spec.is_recurrent:
         shrink.save(recurrent(spec, weights), folder / "model.onnx")
@@ -137,9 +147,15 @@ def compared(title: str, model, folder: Path, batch: int, tools: dict[str, Tool 
         rows.append((f"{at}: this engine, {name}", told, f"≥ {goal} ×" if goal else "", goal and ratio >= goal))
     for name, begin in rivals.items():
         speeds, said = race({name: begin(), **kinds("fp32", "int8" if name == "torch, cache" else "fp32")}, batch)
-        goal = {"torch, no cache": 10 if large else None, "torch, cache": 2.5 if large else 3.0,
-                "onnxruntime-genai": 1.3}.get(name)  # fmt: skip
-        told, ratio = f"{speeds[name]:,.0f} tokens/s; fp32 {speeds['fp32'] / speeds[name]:.1f} ×", speeds["fp32"] / speeds[name]
+        goal = {
+            "torch, no cache": 10 if large else None,
+            "torch, cache": 2.5 if large else 3.0,
+            "onnxruntime-genai": 1.3,
+        }.get(name)
+        told, ratio = (
+            f"{speeds[name]:,.0f} tokens/s; fp32 {speeds['fp32'] / speeds[name]:.1f} ×",
+            speeds["fp32"] / speeds[name],
+        )
         told += f", int8 {speeds['int8'] / speeds[name]:.1f} ×" if "int8" in speeds else ""
         same = next((i for i, (a, b) in enumerate(zip(said[name], said["fp32"], strict=True)) if a != b), MOST)
         told += "" if same == MOST else f"; other tokens from number {same + 1} on"
@@ -165,8 +181,7 @@ def race(ways: dict[str, Turns], batch: int) -> tuple[dict[str, float], dict[str
     for turns in ways.values():
         turns.close()
     speeds = {
-        name: batch * MOST / sum(statistics.median(took) for took in stretches)
-        for name, stretches in seconds.items()
+        name: batch * MOST / sum(statistics.median(took) for took in stretches) for name, stretches in seconds.items()
     }
     return speeds, said
 
@@ -205,13 +220,23 @@ def engine(folder: Path, precision: str, prompts: np.ndarray) -> Turns:
 
 
 def in_torch(title: str, way: str, prompts: np.ndarray) -> Turns:
-    script = [sys.executable, "-m", "tests.benchmarks.decoding_torch", title, way, json.dumps(prompts.tolist()), str(THREADS)]
+    script = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.decoding_torch",
+        title,
+        way,
+        json.dumps(prompts.tolist()),
+        str(THREADS),
+    ]
     return elsewhere(way, script, None)
 
 
 def foreign(name: str, tool: Tool, folder: Path, prompts: np.ndarray) -> Turns:
     script = HERE / f"decoding_{name.replace('-', '_')}.py"
-    return elsewhere(name, tool.command(script, str(folder), json.dumps(prompts.tolist()), str(MOST), str(THREADS)), tool.env)
+    return elsewhere(
+        name, tool.command(script, str(folder), json.dumps(prompts.tolist()), str(MOST), str(THREADS)), tool.env
+    )
 
 
 def elsewhere(name: str, command: list[str], env: dict[str, str] | None) -> Turns:
@@ -220,9 +245,14 @@ def elsewhere(name: str, command: list[str], env: dict[str, str] | None) -> Turn
     """
     env = {name: value for name, value in (env or os.environ).items() if name not in SETTINGS}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
         cwd=HERE.parents[1],
-    ) as process:  # fmt: skip
+    ) as process:
         try:
             if process.stdout.readline().strip() != "ready":
                 raise RuntimeError(f"{name} does not start: {process.stderr.read()[-600:]}")

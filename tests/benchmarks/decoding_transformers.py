@@ -15,9 +15,7 @@ folder, prompts, most = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(int(sys.argv[4]))
 with open(f"{folder}/config.json", encoding="utf-8") as file:
     name = json.load(file)["architectures"][0]
-model = (
-    {kind.__name__: kind for kind in (LlamaForCausalLM, GPT2LMHeadModel)}[name].from_pretrained(folder).eval()
-)
+model = {kind.__name__: kind for kind in (LlamaForCausalLM, GPT2LMHeadModel)}[name].from_pretrained(folder).eval()
 ids = torch.tensor(prompts)
 
 

@@ -31,9 +31,7 @@ def measure() -> list[tuple]:
         run = _six_by_six(Path(home))
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
-            page = browser.new_context(
-                base_url=server.address, viewport=WIDE, reduced_motion="reduce"
-            ).new_page()
+            page = browser.new_context(base_url=server.address, viewport=WIDE, reduced_motion="reduce").new_page()
             return [_row(n, _typed(page, run, n), goal) for n, goal in LENGTHS.items()]
         finally:
             browser.close()
@@ -46,9 +44,7 @@ def _six_by_six(home: Path) -> str:
     spec = ModelSpec(
         "decoder", d_model=192, n_layers=6, n_heads=6, context_length=512, position="rotary", norm="rmsnorm"
     )
-    training = TrainingSpec(
-        "clm", steps=2, batch_size=2, warmup_steps=1, eval_every=2, eval_batches=1, threads=1
-    )
+    training = TrainingSpec("clm", steps=2, batch_size=2, warmup_steps=1, eval_every=2, eval_batches=1, threads=1)
     data = DataSpec("python-docs", tokenizer=TokenizerSpec("char"), max_bytes=60_000)
     run = RunStore(home / "runs").create(RunConfig("six by six", spec, data, training))
     assert worker.run(run) == "finished"

@@ -54,9 +54,7 @@ def measure() -> list[tuple]:
 def _write_text(path: Path, size: int) -> None:
     """Lines of made-up words, different all the way, so that nothing can be shared or cached."""
     chance = random.Random(0)
-    words = [
-        "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 9))) for _ in range(5000)
-    ]
+    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 9))) for _ in range(5000)]
     with open(path, "w") as file:
         written = 0
         while written < size:

@@ -66,9 +66,7 @@ def measure() -> list[tuple]:
 
 
 def _run(preset: str, steps: int, **changes):
-    config = RunConfig(
-        preset, PRESETS[preset].spec, characters(), recipe(preset, steps=steps, **changes), preset
-    )
+    config = RunConfig(preset, PRESETS[preset].spec, characters(), recipe(preset, steps=steps, **changes), preset)
     return RunStore().create(config)
 
 

@@ -20,8 +20,7 @@ def measure() -> list[tuple]:
     gone()
     cold = first_loss("gpt2-tiny")
     warm = {
-        preset: [first_loss(preset) for _ in range(REPEATS)]
-        for preset in ("gpt2-tiny", "lstm-tiny", "modern-tiny")
+        preset: [first_loss(preset) for _ in range(REPEATS)] for preset in ("gpt2-tiny", "lstm-tiny", "modern-tiny")
     }
     rows = [("request → first loss, nothing running", f"{cold:.2f} s", "", None)]
     for preset, seconds in warm.items():
@@ -54,9 +53,7 @@ def first_loss(preset: str, device: str = "auto", patience: float = 300) -> floa
         RuntimeError: when the run fails, or nothing is trained for so many seconds.
     """
     training = recipe(preset, steps=20, sample_every=0, eval_batches=1, device=device)
-    folder = RunStore().create(
-        RunConfig(f"start {preset}", PRESETS[preset].spec, characters(), training, preset)
-    )
+    folder = RunStore().create(RunConfig(f"start {preset}", PRESETS[preset].spec, characters(), training, preset))
     began = time.perf_counter()
     submit(folder)
     while not (rows := folder.metrics()[0]):

@@ -67,8 +67,10 @@ def _print(results: list[tuple], seconds: float) -> None:
     """``(what, measured, goal, met)`` as a Markdown table."""
     import torch
 
-    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
-          f"Python {platform.python_version()}, torch {torch.__version__}; {seconds:.0f} s in all\n")  # fmt: skip
+    print(
+        f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}; {seconds:.0f} s in all\n"
+    )
     print("| what | measured | goal | |\n|---|---|---|---|")
     for what, measured, goal, met in results:
         mark = {True: "met", False: "MISSED", None: ""}[met]

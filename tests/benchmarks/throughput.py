@@ -33,9 +33,7 @@ def _compare(preset: str) -> tuple:
     data = DataSpec("task-dates") if preset.startswith("seq2seq") else characters()
     prepared = prepare(data)
     training = recipe(preset, steps=10**6, eval_every=10**6, sample_every=0, checkpoint_seconds=1e6)
-    config = RunConfig(
-        preset, PRESETS[preset].spec.replace(vocab_size=prepared.tokenizer.size), data, training, preset
-    )
+    config = RunConfig(preset, PRESETS[preset].spec.replace(vocab_size=prepared.tokenizer.size), data, training, preset)
     folder = RunStore().create(config)
     folder.update_status(state="running")
     trainer = Trainer(folder, config, prepared, choose_device(training))

@@ -35,8 +35,11 @@ def wait_for_step(page, least: int, seconds: float = 60) -> None:
     page.wait_for_function(
         f"(least) => {{ const text = ({FIND})(['Loss', 'aria-valuetext']) || ''; "
         "const found = text.match(/step (\\d+)/); return found && Number(found[1]) >= least; }",
-        arg=least, polling=50, timeout=seconds * 1000,
-    )  # fmt: skip
+        arg=least,
+        polling=50,
+        timeout=seconds * 1000,
+    )
+
 
 WATCHED = """async ([find, milliseconds]) => {
     const look = eval(find), steps = new Set(), opacities = new Set(), began = performance.now();

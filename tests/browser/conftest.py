@@ -13,9 +13,13 @@ from tests.browser.waiting import PATIENCE, WIDE, once_still, wait_idle
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 HARMLESS = (
     "ResizeObserver loop",
     "/_stcore/",
@@ -59,9 +63,17 @@ def trained(home: Path) -> dict[str, str]:
         ("clm", "gpt2-tiny", "python-docs"),
     ):
         training = TrainingSpec(
-            kind, steps=60, batch_size=8, lr=5e-3, warmup_steps=5, eval_every=30, eval_batches=2, sample_every=30,
-            sample_tokens=8, threads=1,
-        )  # fmt: skip
+            kind,
+            steps=60,
+            batch_size=8,
+            lr=5e-3,
+            warmup_steps=5,
+            eval_every=30,
+            eval_batches=2,
+            sample_every=30,
+            sample_tokens=8,
+            threads=1,
+        )
         data = DataSpec(corpus, tokenizer=TokenizerSpec("bpe", 400), max_bytes=60_000)
         run = store.create(RunConfig(f"small {kind}", PRESETS[preset].spec.replace(**shape), data, training))
         assert worker.run(run) == "finished"

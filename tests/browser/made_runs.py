@@ -30,9 +30,7 @@ def make_run(home: Path, name: str, seed: int = 0, steps: int = 400, breaks: boo
     )
     run = RunStore(home / "runs").create(config)
     rng, last = random.Random(seed), 30 if breaks else steps
-    run.append_metrics(
-        *(row for step in range(1, last + 1) for row in rows(step, rng, last if breaks else None))
-    )
+    run.append_metrics(*(row for step in range(1, last + 1) for row in rows(step, rng, last if breaks else None)))
     if not breaks:
         for step in range(80, steps + 1, 80):
             run.append_sample({"kind": "text", "step": step, "prompt": "say ", "text": f"hello at {step}"})
@@ -57,16 +55,32 @@ def rows(step: int, rng: random.Random, broken_from: int | None) -> list[dict]:
     loss = 2 + 5 * math.exp(-step / 60) + rng.gauss(0, 0.1)
     if broken_from:
         loss = loss * 1.2**step if step < broken_from - 1 else None
-    found = [{
-        "kind": "train", "step": step, "loss": loss, "lr": 0.004, "grad_norm": None if loss is None else 1 + rng.random(),
-        "tokens": step * 768, "seconds": step * 0.02, "tokens_per_second": 38400.0,
-    }]  # fmt: skip
+    found = [
+        {
+            "kind": "train",
+            "step": step,
+            "loss": loss,
+            "lr": 0.004,
+            "grad_norm": None if loss is None else 1 + rng.random(),
+            "tokens": step * 768,
+            "seconds": step * 0.02,
+            "tokens_per_second": 38400.0,
+        }
+    ]
     if step % 40 == 0:
         sure = 1 - math.exp(-step / 200)
-        found.append({
-            "kind": "eval", "step": step, "tokens": step * 768, "seconds": step * 0.02, "val_loss": loss + 0.2,
-            "val_accuracy": sure / 2, "memory_bytes": 4e8, "probe": [sure, sure**2, sure / 3, 0.9],
-        })  # fmt: skip
+        found.append(
+            {
+                "kind": "eval",
+                "step": step,
+                "tokens": step * 768,
+                "seconds": step * 0.02,
+                "val_loss": loss + 0.2,
+                "val_accuracy": sure / 2,
+                "memory_bytes": 4e8,
+                "probe": [sure, sure**2, sure / 3, 0.9],
+            }
+        )
     return found
 
 

@@ -9,7 +9,10 @@ from tests.browser.waiting import wait_idle
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PAGES = ["/", "/build", "/data", "/train", "/runs", "/generate", "/export?run=dates"]
 PAGES += [f"/explore?run=induction&view={view}" for view in ("attention", "steps", "predictions", "intervene")]
-PAGES += ["/finetune?method=lora", *(f"/finetune?run={{tuned}}&view={view}" for view in ("results", "gained", "try", "file"))]
+PAGES += [
+    "/finetune?method=lora",
+    *(f"/finetune?run={{tuned}}&view={view}" for view in ("results", "gained", "try", "file")),
+]
 PAGES += ["/explore?run=bible-lstm&view=recurrent", "/explore?run=bible-decoder&view=positions"]
 
 

@@ -1,6 +1,5 @@
 """The Build page as a person uses it: point, click, drag, and the picture follows."""
 
-
 import pytest
 from playwright.sync_api import expect
 

@@ -67,10 +67,15 @@ def byte_level() -> Inner:
     inner = Inner(models.BPE())
     inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     inner.normalizer = normalizers.NFC()
-    inner.train_from_iterator(SEEN, trainers.BpeTrainer(
-        vocab_size=300, special_tokens=["<|endoftext|>"], show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    ))  # fmt: skip
+    inner.train_from_iterator(
+        SEEN,
+        trainers.BpeTrainer(
+            vocab_size=300,
+            special_tokens=["<|endoftext|>"],
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )
     return inner
 
 
@@ -89,20 +94,30 @@ def sentencepiece(metaspace: bool = False) -> Inner:
 
 
 THEIRS = {
-    "wordpiece": wordpiece, "byte-level": byte_level, "sentencepiece": sentencepiece,
+    "wordpiece": wordpiece,
+    "byte-level": byte_level,
+    "sentencepiece": sentencepiece,
     "metaspace": lambda: sentencepiece(metaspace=True),
-}  # fmt: skip
+}
 
 
 def opened(browser, folder, tokenizer: Tokenizer, name: str = "x", begin: str = "The ", **about):
     """The page of a folder that holds a tokenizer and what the page has to know."""
     tokenizer.save(folder / "tokenizer.json")
     known = {
-        "architecture": "encoder", "n_layers": 1, "context_length": 12, "objective": "mlm", "pairs": False, "task": "",
-        "labels": [], "pieces": PIECES, "template": "{question}", "frame": [list(part) for part in tokenizer.frame],
+        "architecture": "encoder",
+        "n_layers": 1,
+        "context_length": 12,
+        "objective": "mlm",
+        "pairs": False,
+        "task": "",
+        "labels": [],
+        "pieces": PIECES,
+        "template": "{question}",
+        "frame": [list(part) for part in tokenizer.frame],
         "ids": [tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id],
         "mask": {"name": tokenizer.mask_token, "spaces": spaces_of(tokenizer)},
-    }  # fmt: skip
+    }
     (folder / "playground.json").write_text(json.dumps(known | about))
     assert write_demo(folder, name, begin)
     page = browser.new_page()
@@ -134,7 +149,12 @@ def test_other_peoples_tokenizers_cut_as_in_their_own_library(browser, tmp_path,
     (tmp_path / "tokenizer.json").write_text(found)
     tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
     page = opened(browser, tmp_path, tokenizer)
-    for text in (*TEXTS, "Don't stop: NAÏVE “cats”, 3 cats' mats… x" + "y" * 120, " the cat  sat ", "한국어 ꀀꀁ 中文 豈"):
+    for text in (
+        *TEXTS,
+        "Don't stop: NAÏVE “cats”, 3 cats' mats… x" + "y" * 120,
+        " the cat  sat ",
+        "한국어 ꀀꀁ 中文 豈",
+    ):
         ids = page.evaluate("text => demo.encode(text)", text)
         assert ids == inner.encode(text, add_special_tokens=False).ids, text
         assert page.evaluate("ids => demo.decode(ids)", ids) == tokenizer.decode(ids), text
@@ -142,9 +162,10 @@ def test_other_peoples_tokenizers_cut_as_in_their_own_library(browser, tmp_path,
     if kind == "wordpiece":
         assert page.evaluate("ids => demo.framed(ids)", [9] * 20) == [2, *[9] * 10, 3]
         for text in MASKED:
-            assert page.evaluate("text => demo.hide(text)", text) == inner.encode(
-                text.replace("<mask>", "[MASK]"), add_special_tokens=False
-            ).ids, text
+            assert (
+                page.evaluate("text => demo.hide(text)", text)
+                == inner.encode(text.replace("<mask>", "[MASK]"), add_special_tokens=False).ids
+            ), text
     page.close()
 
 

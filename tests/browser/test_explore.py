@@ -112,7 +112,9 @@ def test_pictures_and_numbers_can_be_taken_away(new_page):
     wait_for_shape(page, "21 × 21")
     for kind in ("PNG", "SVG"):
         with page.expect_download() as download:
-            page.get_by_role("button", name=kind, exact=True).nth(1).click()  # the first are those of the small pictures
+            page.get_by_role("button", name=kind, exact=True).nth(
+                1
+            ).click()  # the first are those of the small pictures
         assert download.value.suggested_filename == f"explore-attention-cells-own.{kind.lower()}"
     page.get_by_text("What each head does, in numbers").click()
     page.get_by_role("button", name="Data").first.click()
@@ -183,8 +185,9 @@ def test_a_units_curve_follows_the_mouse_and_asks_nobody(new_page):
     expect(page.locator(".told").first).to_contain_text("hidden state", use_inner_text=True)
     page.wait_for_function(
         "before => [...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('canvas[data-shape]') "
-        "|| e.querySelector?.('canvas[data-shape]')).find(Boolean).toDataURL() !== before", arg=before,
-    )  # fmt: skip
+        "|| e.querySelector?.('canvas[data-shape]')).find(Boolean).toDataURL() !== before",
+        arg=before,
+    )
     assert page.evaluate("() => window.asked") == 0
     canvas(page).click(position=middle)
     page.wait_for_url(re.compile(r"unit=\d+"))

@@ -44,7 +44,9 @@ def test_streamlits_own_words_are_chinese_too(new_page):
     page = new_page("/runs?lang=zh")
     page.get_by_test_id("stMainMenuButton").click()
     page.get_by_test_id("stMainMenuItem-print").wait_for()
-    assert page.evaluate(OWN, "[data-testid^=stMainMenuItem-theme-]") == [["0px", word] for word in ("随系统", "浅色", "深色")]
+    assert page.evaluate(OWN, "[data-testid^=stMainMenuItem-theme-]") == [
+        ["0px", word] for word in ("随系统", "浅色", "深色")
+    ]
     assert page.evaluate(OWN, "[data-testid=stMainMenuItemLabel]") == [["0px", word] for word in ("打印", "录制屏幕")]
     page.keyboard.press("Escape")
     page.get_by_test_id("stTextInput").locator("input:visible").first.press_sequentially("a")

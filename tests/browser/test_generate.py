@@ -11,7 +11,9 @@ from playground.inference.sampling import Sampling, steps
 from playground.ui.components import FOLDER
 from tests.browser.waiting import PHONE, wait_idle
 
-STATE = """() => [...document.querySelectorAll("*")].map((e) => e.shadowRoot?.querySelector(".root")?.ui).find(Boolean)"""
+STATE = (
+    """() => [...document.querySelectorAll("*")].map((e) => e.shadowRoot?.querySelector(".root")?.ui).find(Boolean)"""
+)
 
 
 def open_writer(new_page, run: str, **choices):
@@ -185,9 +187,7 @@ def test_the_browser_samples_as_the_server_does(browser, choices):
         logits[generator.integers(0, 200, 20)] = logits[0]  # ties
         seen = generator.integers(0, 200, 30).tolist()
         asked = json.dumps([logits.tolist(), vars(sampling), seen])
-        here = page.evaluate(
-            f"() => samplingSteps(...{asked}).map((step) => [step.name, Array.from(step.p)])"
-        )
+        here = page.evaluate(f"() => samplingSteps(...{asked}).map((step) => [step.name, Array.from(step.p)])")
         there = steps(logits, sampling, seen)
         assert [name for name, _ in here] == [name for name, _ in there]
         for (name, probabilities), (_, expected) in zip(here, there, strict=True):

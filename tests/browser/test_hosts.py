@@ -19,17 +19,33 @@ from tests.browser.serving import ROOT, Server, serve
 
 PAGES = ("/", "/train?run=x", "/_stcore/health", "/_stcore/host-config", "/_stcore/metrics", "/static/index.html")
 SOCKET = {
-    "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "QUFBQUFBQUFBQUFBQUFBQQ==",
-}  # fmt: skip
+}
 OTHERS = (
-    "elsewhere.example", "elsewhere.example:{port}", "localhost.elsewhere.example", "localhost@elsewhere.example",
-    "127.0.0.1.elsewhere.example", "elsewhere.localhost:{port}", "203.0.113.9", "", "localhost/..", "*",
-)  # fmt: skip
+    "elsewhere.example",
+    "elsewhere.example:{port}",
+    "localhost.elsewhere.example",
+    "localhost@elsewhere.example",
+    "127.0.0.1.elsewhere.example",
+    "elsewhere.localhost:{port}",
+    "203.0.113.9",
+    "",
+    "localhost/..",
+    "*",
+)
 FOREIGN = (
-    "http://elsewhere.example", "https://localhost.elsewhere.example", "http://127.0.0.1.elsewhere.example:{port}",
-    "http://203.0.113.9", "ftp://localhost", "file://", "null", "",
-)  # fmt: skip
+    "http://elsewhere.example",
+    "https://localhost.elsewhere.example",
+    "http://127.0.0.1.elsewhere.example:{port}",
+    "http://203.0.113.9",
+    "ftp://localhost",
+    "file://",
+    "null",
+    "",
+)
 OWN = ("localhost", "localhost:{port}", "LOCALHOST.", "127.0.0.1:{port}", "[::1]:{port}")
 
 
@@ -156,7 +172,9 @@ def test_two_names_at_once_are_refused(server):
 def test_what_browsers_are_told(server, host):
     for path in (*PAGES, "/no/such", "/_stcore/upload_file/x/y", "/media/x.png"):
         answer = asked(server, host, path)
-        assert answer.headers["X-Frame-Options"] == "SAMEORIGIN" and answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert (
+            answer.headers["X-Frame-Options"] == "SAMEORIGIN" and answer.headers["X-Content-Type-Options"] == "nosniff"
+        )
         assert answer.headers["Referrer-Policy"] == "same-origin"
         rules = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
         assert rules["frame-ancestors"] == "'self'" and rules["object-src"] == "'none'"
@@ -180,9 +198,13 @@ def test_a_browser_shows_neither_another_name_nor_another_servers_picture(browse
 
 def test_make_gives_the_names_on():
     told = subprocess.run(
-        ["make", "-n", "app", "HOST=0.0.0.0", "NAMES=lm.school.example *"], cwd=ROOT, capture_output=True, text=True,
-        env=os.environ, check=True,
-    ).stdout  # fmt: skip
+        ["make", "-n", "app", "HOST=0.0.0.0", "NAMES=lm.school.example *"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        check=True,
+    ).stdout
     assert "--server.address 0.0.0.0" in told
     assert "--server.allowedHosts 'lm.school.example' --server.allowedHosts '*'" in told
 

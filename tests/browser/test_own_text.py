@@ -22,7 +22,9 @@ def open_box(new_page, **more):
     page = new_page("/data?corpus=file", **more)
     page.get_by_text("Cut into").first.wait_for()  # below all that is asked about files
     another = page.get_by_role("button", name="Write or paste a text")
-    another.or_(page.get_by_text("Or write in the box.")).wait_for()  # what is drawn first is not always what stands first
+    another.or_(
+        page.get_by_text("Or write in the box.")
+    ).wait_for()  # what is drawn first is not always what stands first
     if another.count():
         another.click()  # also while the text that is there is still being prepared
     box = page.get_by_label("Your text")

@@ -14,17 +14,44 @@ from tests.browser.serving import serve
 from tests.browser.waiting import wait_idle
 
 MARKS = [
-    "![s](http://elsewhere.example/p.png)", '<img src="http://elsewhere.example/q.png" onerror="hacked=1">',
-    "<script>hacked=1</script>", "[l](http://elsewhere.example/l)", "<http://elsewhere.example/m>", "www.elsewhere.example",
-    "http://elsewhere.example/n", "HTTPS://elsewhere.example", "a.b@elsewhere.example", "**b** _i_ ~~d~~ `c`",
-    ":red[x] :material/home: :streamlit: :smile: :100:", "$x^2$ $$y$$", "[^1] | a | b |", "&lt;b&gt; &copy; &#64;",
-    "www&period;elsewhere.example", "x -> y <- z -- <=", "<a href='javascript:hacked=1'>j</a>", "<svg onload=hacked=1>",
-]  # fmt: skip
+    "![s](http://elsewhere.example/p.png)",
+    '<img src="http://elsewhere.example/q.png" onerror="hacked=1">',
+    "<script>hacked=1</script>",
+    "[l](http://elsewhere.example/l)",
+    "<http://elsewhere.example/m>",
+    "www.elsewhere.example",
+    "http://elsewhere.example/n",
+    "HTTPS://elsewhere.example",
+    "a.b@elsewhere.example",
+    "**b** _i_ ~~d~~ `c`",
+    ":red[x] :material/home: :streamlit: :smile: :100:",
+    "$x^2$ $$y$$",
+    "[^1] | a | b |",
+    "&lt;b&gt; &copy; &#64;",
+    "www&period;elsewhere.example",
+    "x -> y <- z -- <=",
+    "<a href='javascript:hacked=1'>j</a>",
+    "<svg onload=hacked=1>",
+]
 EVIL = " ".join(MARKS)
 TURNED = "\u202egnp.exe\u2066"
 BEGINNINGS = [
-    "# h", "1. one", "2) two", "- a", "+ a", "* a", "> q", "===", "---", "    code", "\tcode", "```", "[a]: //b", "\\", "| a",
-]  # fmt: skip
+    "# h",
+    "1. one",
+    "2) two",
+    "- a",
+    "+ a",
+    "* a",
+    "> q",
+    "===",
+    "---",
+    "    code",
+    "\tcode",
+    "```",
+    "[a]: //b",
+    "\\",
+    "| a",
+]
 LINES = ["a\n# b", "a\n===", "a\n\n    b", "a\r\n- b", "a\u2028# b", "a  \nb", "```\nx\n```", "| a |\n|---|\n| b |"]
 
 
@@ -35,7 +62,16 @@ ELEMENTS = "it => [...it.querySelectorAll('*')].map(each => each.tagName + (each
 def shown(browser, tmp_path_factory) -> Iterator[list[tuple[str, str, set[str], str]]]:
     """Each text, where it stands, and the elements and letters there, as Chromium has them."""
     home = tmp_path_factory.mktemp("plain")
-    texts = [*MARKS, EVIL, *BEGINNINGS, *LINES, TURNED, "x\x00\x07y", "ordinary: words, and 10:30 at 3 * 4 (twice)", "中文：“好”"]
+    texts = [
+        *MARKS,
+        EVIL,
+        *BEGINNINGS,
+        *LINES,
+        TURNED,
+        "x\x00\x07y",
+        "ordinary: words, and 10:30 at 3 * 4 (twice)",
+        "中文：“好”",
+    ]
     script = home / "show.py"
     script.write_text(
         "import streamlit as st\nfrom playground.ui.messages import plain\n"
@@ -51,8 +87,11 @@ def shown(browser, tmp_path_factory) -> Iterator[list[tuple[str, str, set[str], 
         page.locator(f".st-key-title-{len(texts) - 1} h3").wait_for()
         page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
         place = lambda kind, i: page.locator(f".st-key-{kind}-{i} [data-testid=stMarkdownContainer]").first
-        yield [(text, kind, set(place(kind, i).evaluate(ELEMENTS)), place(kind, i).inner_text())
-               for kind in ("text", "label", "title") for i, text in enumerate(texts)]  # fmt: skip
+        yield [
+            (text, kind, set(place(kind, i).evaluate(ELEMENTS)), place(kind, i).inner_text())
+            for kind in ("text", "label", "title")
+            for i, text in enumerate(texts)
+        ]
         page.close()
 
 
@@ -97,7 +136,9 @@ def strangers(home, trained) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLAYGROUND_HOME", str(home))
         upload = uploads.keep(io.BytesIO(table.getvalue().encode()), "![x](www.elsewhere.example) :red[x].csv")
-        spec = FineTuneSpec("classify", LabelledSpec("file", path=str(upload.path), text_column="text", label_column="kind"))
+        spec = FineTuneSpec(
+            "classify", LabelledSpec("file", path=str(upload.path), text_column="text", label_column="kind")
+        )
         tuned = RunStore().create(plan(gallery.get("bible-encoder"), spec, steps=4, threads=1).replace(name=EVIL))
         assert worker.run(tuned) == "finished"
     yield {**made, "tuned": tuned.id, "file": upload.path.parent.name}
@@ -109,16 +150,29 @@ def strangers(home, trained) -> dict[str, str]:
 
 
 PAGES = [
-    "/?run={clm}", "/train?run={curves}&with={failed}", "/train?run={failed}", "/train?run={preparing}", "/train?like={clm}",
-    "/train?parent={clm}@60", "/data?corpus=file&file={file}", "/data?corpus=file&file={file}&view=numbers",
+    "/?run={clm}",
+    "/train?run={curves}&with={failed}",
+    "/train?run={failed}",
+    "/train?run={preparing}",
+    "/train?like={clm}",
+    "/train?parent={clm}@60",
+    "/data?corpus=file&file={file}",
+    "/data?corpus=file&file={file}&view=numbers",
     *[f"/runs?runs={{curves}},{{clm}}&view={view}" for view in ("curves", "settings", "prompt", "recipe")],
-    "/generate?run={clm}&prompt={evil}", "/generate?run={mlm}", "/generate?run={seq2seq}", "/export?run={clm}",
+    "/generate?run={clm}&prompt={evil}",
+    "/generate?run={mlm}",
+    "/generate?run={seq2seq}",
+    "/export?run={clm}",
     *[f"/explore?run={{clm}}&text={{evil}}&view={view}" for view in ("attention", "steps", "positions")],
     *[f"/explore?run={{clm}}&text={{evil}}&view={view}" for view in ("predictions", "intervene")],
-    "/finetune?parent={mlm}", "/finetune?data=file&file={file}",
+    "/finetune?parent={mlm}",
+    "/finetune?data=file&file={file}",
     *[f"/finetune?run={{tuned}}&view={view}" for view in ("results", "gained", "try", "refocused")],
-    "/train?preset={evil}", "/build?preset={evil}", "/finetune?run={evil}", "/data?corpus={evil}",
-]  # fmt: skip
+    "/train?preset={evil}",
+    "/build?preset={evil}",
+    "/finetune?run={evil}",
+    "/data?corpus={evil}",
+]
 
 
 AT_ONCE = 8  # pages that are opened in one tab, one after another
@@ -146,7 +200,11 @@ def look_at(page, path: str, asked: list[str], here: str) -> None:
     links = page.locator("a").evaluate_all("all => all.map(it => it.href.baseVal ?? it.href)")
     assert not [each for each in links if re.search(r"^(https?://(\w+\.)?elsewhere|mailto:|javascript:)", each)], path
     assert page.evaluate("typeof hacked") == "undefined", path
-    assert not page.locator("[data-testid=stMarkdownContainer] :is(s, del, .katex)").filter(has_text=re.compile("^[dxy]")).count()
+    assert (
+        not page.locator("[data-testid=stMarkdownContainer] :is(s, del, .katex)")
+        .filter(has_text=re.compile("^[dxy]"))
+        .count()
+    )
     assert "Something went wrong" not in page.inner_text("body"), path
     if "&" not in path and "?run={curves}" in path:
         assert letters(page.locator("h1").first.inner_text()) == letters(EVIL)

@@ -58,7 +58,10 @@ def main() -> int:
         for model, said in in_browser(home).items():
             same = said == right[model]
             failed += not same
-            print(f"demo.html in a browser, {model}: " + (f"the same {len(said)} tokens" if same else f"other tokens: {said}"))
+            print(
+                f"demo.html in a browser, {model}: "
+                + (f"the same {len(said)} tokens" if same else f"other tokens: {said}")
+            )
         failed += imported(tools["transformers"][0], home)
         return 1 if failed else 0
 
@@ -151,7 +154,9 @@ def tuned(home: Path, task: str) -> list[int]:
 
     rows = [{"words": ["a", word, "returns"], "tags": ["DET", "NOUN", "VERB"]} for word in PROMPT.split()] * 3
     if task == "classify":
-        rows = [{"text": f"a {word} returns", "label": "long" if len(word) > 4 else "short"} for word in PROMPT.split()] * 3
+        rows = [
+            {"text": f"a {word} returns", "label": "long" if len(word) > 4 else "short"} for word in PROMPT.split()
+        ] * 3
     path = home / f"{task}.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     spec = FineTuneSpec(task, LabelledSpec("file", path=str(path)))

@@ -27,13 +27,28 @@ from transformers import (
 )
 
 home, size = Path(sys.argv[1]), 90
-shape = {"vocab_size": size, "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 72}
+shape = {
+    "vocab_size": size,
+    "hidden_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 72,
+}
 shape["max_position_embeddings"] = 64
 gpt2 = {"vocab_size": size, "n_embd": 48, "n_layer": 3, "n_head": 4, "n_positions": 64}
-distilbert = {"vocab_size": size, "dim": 48, "n_layers": 3, "n_heads": 4, "hidden_dim": 72, "max_position_embeddings": 64}
+distilbert = {
+    "vocab_size": size,
+    "dim": 48,
+    "n_layers": 3,
+    "n_heads": 4,
+    "hidden_dim": 72,
+    "max_position_embeddings": 64,
+}
 made = {
     "llama": LlamaForCausalLM(LlamaConfig(**shape, num_key_value_heads=2)),
-    "llama-tied-biases": LlamaForCausalLM(LlamaConfig(**shape, attention_bias=True, mlp_bias=True, tie_word_embeddings=True)),
+    "llama-tied-biases": LlamaForCausalLM(
+        LlamaConfig(**shape, attention_bias=True, mlp_bias=True, tie_word_embeddings=True)
+    ),
     "mistral": MistralForCausalLM(MistralConfig(**shape, num_key_value_heads=1, sliding_window=32)),
     "qwen2": Qwen2ForCausalLM(Qwen2Config(**shape, num_key_value_heads=2)),
     "gpt2": GPT2LMHeadModel(GPT2Config(**gpt2)),

@@ -144,8 +144,5 @@ def limits() -> dict:
         "cuda": os.environ["CUDA_VISIBLE_DEVICES"],
         "omp": os.environ["OMP_NUM_THREADS"],
         "code": os.environ["PYTHONPATH"].split(os.pathsep)[0],
-        **{
-            name: resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))
-            for name in ("data", "core", "cpu")
-        },
+        **{name: resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}")) for name in ("data", "core", "cpu")},
     }

@@ -88,10 +88,7 @@ def test_no_way_out_of_the_uploads(home, brought, secret):
         ):
             with pytest.raises(PlaygroundError) as caught:
                 read(path)
-            assert (
-                "SECRET" not in str(caught.value).upper().replace(secret.name.upper(), "")
-                and caught.value.hint
-            ), way
+            assert "SECRET" not in str(caught.value).upper().replace(secret.name.upper(), "") and caught.value.hint, way
 
 
 def test_every_reader_asks(home, secret):
@@ -108,9 +105,7 @@ def test_every_reader_asks(home, secret):
     (secret.parent / uploads.UNPACKED).write_text("what stands in a file of that name")
     (secret.parent / uploads.KEPT).mkdir()
     (secret.parent / uploads.KEPT / uploads.MEMBERS).write_text("{}")
-    assert (
-        not uploads.is_written(secret) and not uploads.is_unpacked(secret) and not archives.is_packed(secret)
-    )
+    assert not uploads.is_written(secret) and not uploads.is_unpacked(secret) and not archives.is_packed(secret)
     assert uploads.named(secret) == "id_rsa"
     assert LabelledSpec("file", path=str(table)).path == str(table), "a spec is only words"
 
@@ -158,9 +153,7 @@ def test_the_command_line_grants_what_is_named_there(home, secret, capsys):
     assert main(["data", "allow", str(secret)]) == 0 and may_read(secret)
     assert main(["data", "allow", str(secret.with_name("nothing"))]) == 2
     other = secret.with_name("novel.txt")
-    other.write_text(
-        "".join(f"Line {n} of a novel of numbers, as long as it has to be. " for n in range(400))
-    )
+    other.write_text("".join(f"Line {n} of a novel of numbers, as long as it has to be. " for n in range(400)))
     command = [
         "train",
         "--preset",
@@ -212,9 +205,7 @@ def changed(path: Path, to: Path, **values) -> Path:
             data = old.read(info)
             if info.filename.endswith("run.json"):
                 about = json.loads(data)
-                data = json.dumps(
-                    {**about, **{key: {**about[key], **value} for key, value in values.items()}}
-                ).encode()
+                data = json.dumps({**about, **{key: {**about[key], **value} for key, value in values.items()}}).encode()
             new.writestr(info, data)
     return to
 

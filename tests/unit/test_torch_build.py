@@ -53,9 +53,13 @@ def test_a_program_of_nvidias_that_fails_is_no_driver(monkeypatch, tmp_path):
 
 def test_it_runs_before_anything_is_installed():
     """As `make setup` runs it: alone, with the standard library. One word for the Makefile, one line for the person."""
-    done = subprocess.run([sys.executable, "-I", "-S", SCRIPT, "choose", "cuda"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", SCRIPT, "choose", "cuda"], capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stdout) == (0, "pypi\n") and done.stderr.count("\n") == 1
-    wrong = subprocess.run([sys.executable, "-I", "-S", SCRIPT, "choose", "gpu"], capture_output=True, text=True, timeout=60)
+    wrong = subprocess.run(
+        [sys.executable, "-I", "-S", SCRIPT, "choose", "gpu"], capture_output=True, text=True, timeout=60
+    )
     assert wrong.returncode == 2 and "not 'gpu'" in wrong.stderr
 
 
@@ -67,7 +71,12 @@ ARM = ("2.13.0", ["filelock"])
 
 
 def metadata(version: str, requires: list[str]) -> str:
-    lines = ["Metadata-Version: 2.1", "Name: torch", f"Version: {version}", *(f"Requires-Dist: {each}" for each in requires)]
+    lines = [
+        "Metadata-Version: 2.1",
+        "Name: torch",
+        f"Version: {version}",
+        *(f"Requires-Dist: {each}" for each in requires),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -78,7 +87,13 @@ def put(packages: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("found", "platform", "build"),
-    [(None, "linux", ""), (PYPI, "linux", "pypi"), (CPU, "linux", "cpu"), (ARM, "linux", "cpu"), (ARM, "darwin", "pypi")],
+    [
+        (None, "linux", ""),
+        (PYPI, "linux", "pypi"),
+        (CPU, "linux", "cpu"),
+        (ARM, "linux", "cpu"),
+        (ARM, "darwin", "pypi"),
+    ],
 )
 def test_which_build_is_there_is_told_by_what_pip_keeps_beside_it(found, platform, build, tmp_path):
     if found:
@@ -89,11 +104,16 @@ def test_which_build_is_there_is_told_by_what_pip_keeps_beside_it(found, platfor
 @pytest.mark.parametrize(
     ("build", "there", "tried", "settled"),
     [
-        ("cpu", "cpu", "", True), ("pypi", "pypi", "cpu cpu\n", True), ("pypi", "cpu", "", False), ("cpu", "", "cpu ", False),
-        ("pypi", "cpu", "pypi cpu\n", True), ("cpu", "pypi", "cpu pypi\n", True), ("pypi", "cpu", "pypi pypi\n", False),
+        ("cpu", "cpu", "", True),
+        ("pypi", "pypi", "cpu cpu\n", True),
+        ("pypi", "cpu", "", False),
+        ("cpu", "", "cpu ", False),
+        ("pypi", "cpu", "pypi cpu\n", True),
+        ("cpu", "pypi", "cpu pypi\n", True),
+        ("pypi", "cpu", "pypi pypi\n", False),
         ("cpu", "pypi", "cpu\n", False),  # as it was written before: what was wanted, not what came of it
     ],
-)  # fmt: skip
+)
 def test_a_build_that_is_there_or_cannot_be_had_is_settled(build, there, tried, settled):
     assert is_settled(build, there, tried) == settled
 
@@ -115,15 +135,20 @@ class Pip:
 @pytest.mark.parametrize(
     ("build", "pip", "now", "said"),
     [
-        ("cpu", Pip(""), "cpu", ""), ("cpu", Pip("cpu", cpu_index=False), "cpu", ""), ("cpu", Pip("pypi"), "cpu", ""),
-        ("pypi", Pip(""), "pypi", ""), ("pypi", Pip("cpu"), "pypi", ""), ("pypi", Pip("pypi", online=False), "pypi", ""),
+        ("cpu", Pip(""), "cpu", ""),
+        ("cpu", Pip("cpu", cpu_index=False), "cpu", ""),
+        ("cpu", Pip("pypi"), "cpu", ""),
+        ("pypi", Pip(""), "pypi", ""),
+        ("pypi", Pip("cpu"), "pypi", ""),
+        ("pypi", Pip("pypi", online=False), "pypi", ""),
         ("cpu", Pip("", cpu_index=False), "pypi", "cannot be reached: taking PyPI's build"),
         ("cpu", Pip("pypi", cpu_index=False), "pypi", "cannot be reached: taking PyPI's build"),
         ("pypi", Pip("", pypi="cpu"), "cpu", "a CPU build all the same"),
         ("pypi", Pip("cpu", pypi="cpu"), "cpu", "a CPU build all the same"),
-        ("pypi", Pip("cpu", online=False), "", ""), ("cpu", Pip("", cpu_index=False, online=False), "", "cannot be reached"),
+        ("pypi", Pip("cpu", online=False), "", ""),
+        ("cpu", Pip("", cpu_index=False, online=False), "", "cannot be reached"),
     ],
-)  # fmt: skip
+)
 def test_another_build_is_replaced_and_what_came_of_it_is_said(build, pip, now, said, capsys):
     was = pip.there
     assert install(build, pip, lambda: pip.there) == now
@@ -162,9 +187,13 @@ def setup(tmp_path):
     def run(*words: str, **more: str) -> tuple[str, int]:
         calls.write_text("")
         done = subprocess.run(
-            ["make", "setup", f"VENV={venv}", f"PYTHON={sys.executable}", *words], cwd=torch_build.ROOT, timeout=60,
-            env={**os.environ, **own, **more}, capture_output=True, text=True,
-        )  # fmt: skip
+            ["make", "setup", f"VENV={venv}", f"PYTHON={sys.executable}", *words],
+            cwd=torch_build.ROOT,
+            timeout=60,
+            env={**os.environ, **own, **more},
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr, sum("torch==" in line for line in calls.read_text().splitlines())
 

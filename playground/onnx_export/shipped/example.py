@@ -51,8 +51,7 @@ def run(session, ids, state, before, more):
     made = dict(zip(outputs, session.run(outputs, feed)))
     logits = made.pop("logits")[0, -1]
     return logits, {
-        name.replace("present.", "past_key_values.").replace("present_", "past_"): x
-        for name, x in made.items()
+        name.replace("present.", "past_key_values.").replace("present_", "past_"): x for name, x in made.items()
     }
 
 
@@ -65,9 +64,7 @@ def write(prompt, most=64):
         ids = ids[-about["context_length"] :]
         mask = np.ones((1, len(ids)), np.int64)
         names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
-        more = dict(
-            zip(names, reader.run(names, {"input_ids": np.array([ids], np.int64), "attention_mask": mask}))
-        )
+        more = dict(zip(names, reader.run(names, {"input_ids": np.array([ids], np.int64), "attention_mask": mask})))
         more["encoder_attention_mask"] = mask
         ids, session = [BOS], ort.InferenceSession(str(here / "decoder_model.onnx"))
     else:

@@ -8,9 +8,7 @@ from playground.ui.components import component
 from playground.ui.language import t
 
 
-def attention_lines(
-    weights: Any, key: str, queries: Sequence[str], keys: Sequence[str], colour: str, alt: str
-) -> None:
+def attention_lines(weights: Any, key: str, queries: Sequence[str], keys: Sequence[str], colour: str, alt: str) -> None:
     """Draws them. Pointing at a token leaves its lines alone; clicks keep several and add them up.
 
     Args:
@@ -31,9 +29,11 @@ def attention_lines(
             "alt": alt,
             "file": key.replace(".", "-"),
             "words": {
-                "query": t("looks"), "key": t("is looked at"), "sum": t("added up over {n} tokens"),
+                "query": t("looks"),
+                "key": t("is looked at"),
+                "sum": t("added up over {n} tokens"),
                 "closed": t("may not look at what comes after it"),
                 "hint": t("Point at a token to see only its lines; click tokens to keep and add them."),
             },
         },
-    )  # fmt: skip
+    )

@@ -6,7 +6,9 @@ from typing import Any
 from playground.ui.components import component, nothing
 
 
-def bars(key: str, groups: Sequence[dict[str, Any]], colour: str, help: str, tokens: bool = True) -> tuple[int, int] | None:
+def bars(
+    key: str, groups: Sequence[dict[str, Any]], colour: str, help: str, tokens: bool = True
+) -> tuple[int, int] | None:
     """Draws the groups side by side and returns the (group, row) clicked just now, or None.
 
     Args:
@@ -16,6 +18,8 @@ def bars(key: str, groups: Sequence[dict[str, Any]], colour: str, help: str, tok
         tokens: the rows are tokens, whose spaces are made visible.
     """
     answer = component("bars", "text")(
-        key=key, data={"groups": list(groups), "colour": colour, "help": help, "tokens": tokens}, on_clicked_change=nothing
+        key=key,
+        data={"groups": list(groups), "colour": colour, "help": help, "tokens": tokens},
+        on_clicked_change=nothing,
     )
     return None if answer.clicked is None else (int(answer.clicked["group"]), int(answer.clicked["row"]))

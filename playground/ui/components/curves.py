@@ -75,9 +75,7 @@ def run_panels() -> list[Panel]:
         Panel("exact", t("Answers all right (share)"), None, "val_exact", logs=False),
         Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True, top=True),
         Panel("grad_norm", t("Gradient norm"), "grad_norm"),
-        Panel(
-            "speed", t("Speed (tokens a second)"), "tokens_per_second", zero=True, smooth=False, logs=False
-        ),
+        Panel("speed", t("Speed (tokens a second)"), "tokens_per_second", zero=True, smooth=False, logs=False),
     ]
 
 
@@ -140,9 +138,7 @@ def words() -> dict[str, str]:
         "perplexity": t("perplexity"),
         "perplexity_title": t("Perplexity, exp(loss)"),
         "smoothing": t("smoothing"),
-        "smoothing_help": t(
-            "A trailing average over this share of the curve; the band keeps every step's value."
-        ),
+        "smoothing_help": t("A trailing average over this share of the curve; the band keeps every step's value."),
         "reset": t("whole curve"),
         "training": t("Training"),
         "validation": t("Validation"),

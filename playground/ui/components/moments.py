@@ -48,4 +48,4 @@ def moments(
                 **(words or {}),
             },
         },
-    )  # fmt: skip
+    )

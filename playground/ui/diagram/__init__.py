@@ -25,11 +25,7 @@ class Picture:
 
     def tips(self) -> dict[str, Tip]:
         """Every explanation by its key; those of an inside are named "block/key"."""
-        inside = {
-            f"{block}/{key}": tip
-            for block, canvas in self.details.items()
-            for key, tip in canvas.tips.items()
-        }
+        inside = {f"{block}/{key}": tip for block, canvas in self.details.items() for key, tip in canvas.tips.items()}
         return self.main.tips | inside
 
 

@@ -127,9 +127,7 @@ class Canvas:
 
     def frame(self, x: float, y: float, w: float, h: float, badge: str = "", left: bool = False) -> None:
         """A quiet frame around what belongs together, with a badge such as "× 4" in its upper right, or left."""
-        self._behind.insert(
-            0, f'<rect class="frame" x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="16"/>'
-        )
+        self._behind.insert(0, f'<rect class="frame" x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="16"/>')
         if badge:
             side, at = ("start", x + 14) if left else ("end", x + w - 14)
             self._items.append(f'<text class="badge {side}" x="{at:g}" y="{y + 20:g}">{escape(badge)}</text>')
@@ -146,9 +144,7 @@ class Canvas:
                 )
         self.height = max(self.height, y + size + 4)
 
-    def curve(
-        self, x: float, y: float, w: float, h: float, f: Callable[[float], float], reach: float = 3
-    ) -> None:
+    def curve(self, x: float, y: float, w: float, h: float, f: Callable[[float], float], reach: float = 3) -> None:
         """A function from -reach to reach over its axes; values beyond the top are cut."""
         top, bottom = max(1.0, min(f(reach), reach)), min(-0.25, f(-reach))
         scale = h / (top - bottom)
@@ -163,9 +159,7 @@ class Canvas:
 
     def bar(self, x: float, y: float, w: float, h: float, kind: str = "soft") -> None:
         """A plain bar: a vector as wide as it has channels."""
-        self._items.append(
-            f'<rect class="bar {kind}" x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="4"/>'
-        )
+        self._items.append(f'<rect class="bar {kind}" x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="4"/>')
         self.height = max(self.height, y + h + 6)
 
     def wedge(self, y: float, top: tuple[float, float], below: float, bottom: tuple[float, float]) -> None:

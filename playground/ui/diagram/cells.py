@@ -41,12 +41,8 @@ def _rnn(canvas: Canvas, spec: ModelSpec) -> None:
     canvas.frame(58, 30, 344, 190)
     canvas.text(8, 122, "hₜ₋₁", "name start")
     canvas.line((44, 122), (188, 122), kind="state")
-    canvas.box(
-        100, 104, 44, 36, "U", kind="strong", key="u", tip=Tip("U", t("The matrix for the state before."))
-    )
-    canvas.box(
-        178, 166, 44, 36, "W", kind="strong", key="w", tip=Tip("W", t("The matrix for what comes in."))
-    )
+    canvas.box(100, 104, 44, 36, "U", kind="strong", key="u", tip=Tip("U", t("The matrix for the state before.")))
+    canvas.box(178, 166, 44, 36, "W", kind="strong", key="w", tip=Tip("W", t("The matrix for what comes in.")))
     canvas.line((200, 252), (200, 202))
     canvas.line((200, 166), (200, 134))
     canvas.plus(200, 122)
@@ -59,9 +55,7 @@ def _rnn(canvas: Canvas, spec: ModelSpec) -> None:
         bend,
         kind="squash",
         key="bend",
-        tip=Tip(
-            bend, t("Keeps the state in bounds.") if bend == "tanh" else t("Lets through what is above zero.")
-        ),
+        tip=Tip(bend, t("Keeps the state in bounds.") if bend == "tanh" else t("Lets through what is above zero.")),
     )
     canvas.line((330, 122), (422, 122), kind="state")
     canvas.text(452, 122, "hₜ", "name end")
@@ -71,9 +65,7 @@ def _rnn(canvas: Canvas, spec: ModelSpec) -> None:
     canvas.text(190, 250, f"xₜ  [B, {spec.d_model}]", "shape end")
     f = "max(0, · )" if bend == "ReLU" else "tanh"
     body = "W xₜ + U hₜ₋₁" + (" + b" if spec.bias else "")
-    _equations(
-        canvas, 296, [(t("new state"), f"hₜ = {f}({body})" if bend == "tanh" else f"hₜ = max(0, {body})")]
-    )
+    _equations(canvas, 296, [(t("new state"), f"hₜ = {f}({body})" if bend == "tanh" else f"hₜ = max(0, {body})")])
 
 
 def _lstm(canvas: Canvas, spec: ModelSpec) -> None:
@@ -177,14 +169,18 @@ def _lstm(canvas: Canvas, spec: ModelSpec) -> None:
     canvas.line((362, low), (362, 330), kind="flow")
     _leaves(canvas, 352, spec)
     b = " + b" if spec.bias else ""
-    _equations(canvas, 364, [
-        (t("forget gate"), f"f = σ(W xₜ + U hₜ₋₁{b})"),
-        (t("input gate"), f"i = σ(W xₜ + U hₜ₋₁{b})"),
-        (t("candidate"), f"g = tanh(W xₜ + U hₜ₋₁{b})"),
-        (t("output gate"), f"o = σ(W xₜ + U hₜ₋₁{b})"),
-        (t("new cell"), "cₜ = f ⊙ cₜ₋₁ + i ⊙ g"),
-        (t("new state"), "hₜ = o ⊙ tanh(cₜ)"),
-    ])  # fmt: skip
+    _equations(
+        canvas,
+        364,
+        [
+            (t("forget gate"), f"f = σ(W xₜ + U hₜ₋₁{b})"),
+            (t("input gate"), f"i = σ(W xₜ + U hₜ₋₁{b})"),
+            (t("candidate"), f"g = tanh(W xₜ + U hₜ₋₁{b})"),
+            (t("output gate"), f"o = σ(W xₜ + U hₜ₋₁{b})"),
+            (t("new cell"), "cₜ = f ⊙ cₜ₋₁ + i ⊙ g"),
+            (t("new state"), "hₜ = o ⊙ tanh(cₜ)"),
+        ],
+    )
 
 
 def _gru(canvas: Canvas, spec: ModelSpec) -> None:
@@ -272,9 +268,13 @@ def _gru(canvas: Canvas, spec: ModelSpec) -> None:
     canvas.line((390, top), (390, 330), kind="flow")
     _leaves(canvas, 380, spec)
     b = " + b" if spec.bias else ""
-    _equations(canvas, 364, [
-        (t("reset gate"), f"r = σ(W xₜ + U hₜ₋₁{b})"),
-        (t("update gate"), f"z = σ(W xₜ + U hₜ₋₁{b})"),
-        (t("candidate"), f"n = tanh(W xₜ + r ⊙ (U hₜ₋₁){b})"),
-        (t("new state"), "hₜ = z ⊙ hₜ₋₁ + (1 − z) ⊙ n"),
-    ])  # fmt: skip
+    _equations(
+        canvas,
+        364,
+        [
+            (t("reset gate"), f"r = σ(W xₜ + U hₜ₋₁{b})"),
+            (t("update gate"), f"z = σ(W xₜ + U hₜ₋₁{b})"),
+            (t("candidate"), f"n = tanh(W xₜ + r ⊙ (U hₜ₋₁){b})"),
+            (t("new state"), "hₜ = z ⊙ hₜ₋₁ + (1 − z) ⊙ n"),
+        ],
+    )

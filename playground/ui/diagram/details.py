@@ -36,9 +36,7 @@ def attention(spec: ModelSpec, causal: bool, length: str = "T", keys: str = "") 
     y = 34
     canvas.text(MIDDLE if not cross else xs[0], 12, f"x  {shape('B', length, spec.d_model)}", "shape middle")
     if cross:
-        canvas.text(
-            (xs[1] + xs[2]) / 2, 12, t("source") + f"  {shape('B', keys, spec.d_model)}", "shape middle"
-        )
+        canvas.text((xs[1] + xs[2]) / 2, 12, t("source") + f"  {shape('B', keys, spec.d_model)}", "shape middle")
         canvas.line((xs[0], 22), (xs[0], y + 20))
         middle = (xs[1] + xs[2]) / 2
         for x in xs[1:]:
@@ -67,18 +65,14 @@ def attention(spec: ModelSpec, causal: bool, length: str = "T", keys: str = "") 
     score = y + 26
     for x, end in zip(xs[:2], (130, 184), strict=True):
         canvas.line((x, y), (x, y + 10), (end, y + 10), (end, score))
-    canvas.box(
-        72, score, 170, 44, f"Q Kᵀ / √{d}", t("how well they agree"), kind="soft", copies=min(h - 1, 2)
-    )
+    canvas.box(72, score, 170, 44, f"Q Kᵀ / √{d}", t("how well they agree"), kind="soft", copies=min(h - 1, 2))
     y = score + 44
     grid = 96
     _weights(canvas, 322, score - 4, grid, spec, causal, cross)
     return _mix(canvas, spec, y, xs[2], length, keys)
 
 
-def _weights(
-    canvas: Canvas, x: float, y: float, size: float, spec: ModelSpec, causal: bool, cross: bool
-) -> None:
+def _weights(canvas: Canvas, x: float, y: float, size: float, spec: ModelSpec, causal: bool, cross: bool) -> None:
     """Who may look at whom: rows look, columns are looked at; ALiBi fades with distance."""
     n, slope = 7, 2 ** (-8 / spec.n_heads)  # the first head's
 
@@ -202,9 +196,7 @@ def norm(spec: ModelSpec) -> Canvas:
     )
     canvas.line((MIDDLE, 346), (MIDDLE, 368))
     scaled = (
-        t("× g, one learned weight a channel")
-        if rms or not spec.bias
-        else t("× g + b, two learned weights a channel")
+        t("× g, one learned weight a channel") if rms or not spec.bias else t("× g + b, two learned weights a channel")
     )
     canvas.box(MIDDLE - 190, 368, 380, 36, scaled, kind="soft")
     canvas.line((MIDDLE, 404), (MIDDLE, 430), label=shape("B", "T", spec.d_model), at=(MIDDLE + 10, 417))
@@ -269,10 +261,7 @@ def _waves(d_model: int) -> list[list[float]]:
         channels = [round(n * (d_model - 1) / 9) for n in range(10)]
         angles = [place / 10_000 ** (2 * (c // 2) / d_model) for c in channels]
         table.append(
-            [
-                0.5 + 0.5 * (math.cos(a) if c % 2 else math.sin(a))
-                for a, c in zip(angles, channels, strict=True)
-            ]
+            [0.5 + 0.5 * (math.cos(a) if c % 2 else math.sin(a)) for a, c in zip(angles, channels, strict=True)]
         )
     return table
 
@@ -293,9 +282,7 @@ def head(spec: ModelSpec) -> Canvas:
             y += 54
     canvas.line((MIDDLE, y), (MIDDLE, y + 26))
     tied = t("the token table, used backwards") if spec.tie_embeddings else t("a matrix of its own")
-    canvas.box(
-        MIDDLE - 150, y + 26, 300, 54, f"{spec.d_model} → {count(spec.vocab_size)}", tied, kind="strong"
-    )
+    canvas.box(MIDDLE - 150, y + 26, 300, 54, f"{spec.d_model} → {count(spec.vocab_size)}", tied, kind="strong")
     y += 80
     if spec.logit_softcap:
         canvas.line((MIDDLE, y), (MIDDLE, y + 24))
@@ -304,9 +291,7 @@ def head(spec: ModelSpec) -> Canvas:
         canvas.text(MIDDLE - 60, y + 66, f"{cap:g} · tanh(x / {cap:g})", "name middle")
         canvas.curve(MIDDLE + 32, y + 32, 100, 68, lambda v: 1.3 * math.tanh(v), 3)
         y += 108
-    canvas.line(
-        (MIDDLE, y), (MIDDLE, y + 34), label=shape("B", "T", count(spec.vocab_size)), at=(MIDDLE + 10, y + 15)
-    )
+    canvas.line((MIDDLE, y), (MIDDLE, y + 34), label=shape("B", "T", count(spec.vocab_size)), at=(MIDDLE + 10, y + 15))
     canvas.box(MIDDLE - 100, y + 34, 200, 36, t("softmax"), kind="norm")
     canvas.line((MIDDLE, y + 70), (MIDDLE, y + 96))
     canvas.text(MIDDLE, y + 108, t("a probability for every token"), "sub middle")

@@ -27,9 +27,7 @@ def draw_recurrent(spec: ModelSpec) -> Canvas:
         y = rows(canvas, spec, xs, y, layer, first)
         first = False
     canvas.frame(62, top + 8, canvas.width - 92, y - top + 4)
-    canvas.text(
-        76, top + 27, t("{n} layers", n=spec.n_layers) if spec.n_layers > 1 else t("1 layer"), "badge start"
-    )
+    canvas.text(76, top + 27, t("{n} layers", n=spec.n_layers) if spec.n_layers > 1 else t("1 layer"), "badge start")
     _outputs(canvas, spec, xs, y)
     return canvas
 
@@ -80,9 +78,7 @@ def _one_way(canvas: Canvas, spec: ModelSpec, xs: list[float], y: float, layer: 
     return below + height
 
 
-def _cell(
-    canvas: Canvas, spec: ModelSpec, x: float, y: float, height: float, sub: str, width: float = CELL
-) -> None:
+def _cell(canvas: Canvas, spec: ModelSpec, x: float, y: float, height: float, sub: str, width: float = CELL) -> None:
     canvas.box(
         x - width / 2,
         y,
@@ -129,9 +125,7 @@ def _both_ways(canvas: Canvas, spec: ModelSpec, xs: list[float], y: float, layer
         aside, away = x - CELL / 2 - 14, x + CELL / 2 + 14
         label = f"[B, {spec.d_model}]" if i == 2 else ""
         canvas.line((x, y), (x, upper), label=label, at=(x + 11, y + gap / 2 + (7 if first else 0)))
-        canvas.line(
-            (x, upper - 14), (aside, upper - 14), (aside, lower - 14), (x - 26, lower - 14), (x - 26, lower)
-        )
+        canvas.line((x, upper - 14), (aside, upper - 14), (aside, lower - 14), (x - 26, lower - 14), (x - 26, lower))
         _cell(canvas, spec, x, upper, height, "")
         _cell(canvas, spec, x, lower, height, "")
         canvas.line(
@@ -172,12 +166,8 @@ def _join_tip(spec: ModelSpec):
 def _outputs(canvas: Canvas, spec: ModelSpec, xs: list[float], y: float) -> None:
     head = y + 48
     for x in xs:
-        canvas.line(
-            (x, y), (x, head), label=f"[B, {spec.d_model}]" if x == xs[-1] else "", at=(x + 11, y + 32)
-        )
-        canvas.box(
-            x - 60, head, 120, 36, t("Output"), kind="soft", key="head", tip=head_tip(spec), opens=True
-        )
+        canvas.line((x, y), (x, head), label=f"[B, {spec.d_model}]" if x == xs[-1] else "", at=(x + 11, y + 32))
+        canvas.box(x - 60, head, 120, 36, t("Output"), kind="soft", key="head", tip=head_tip(spec), opens=True)
         label = f"[B, {count(spec.vocab_size)}]" if x == xs[-1] else ""
         canvas.line((x, head + 36), (x, head + 62), label=label, at=(x + 11, head + 48))
         canvas.box(x - 46, head + 62, 92, 30, t("logits"), kind="chip", key="logits", tip=logits_tip(spec))

@@ -67,9 +67,7 @@ def _stack(
     stream = f"[B, {'S' if side == 'encoder' else 'T'}, {spec.d_model}]"
     tokens = stream.rsplit(",", 1)[0] + "]"
     names = {"encoder": t("source tokens"), "decoder": t("target tokens")}
-    pen.box(
-        150, 32, names.get(side, t("tokens")), kind="chip", tip=tokens_tip(spec, side), key=f"{side}tokens"
-    )
+    pen.box(150, 32, names.get(side, t("tokens")), kind="chip", tip=tokens_tip(spec, side), key=f"{side}tokens")
     pen.down(28, tokens)
     pen.box(
         WIDE,
@@ -125,9 +123,7 @@ def _stack(
     return pen.x, pen.y
 
 
-def _sublayer(
-    pen: _Pen, spec: ModelSpec, what: str, side: str, memory: tuple[float, float] | None = None
-) -> None:
+def _sublayer(pen: _Pen, spec: ModelSpec, what: str, side: str, memory: tuple[float, float] | None = None) -> None:
     """Norm, attention or MLP, plus; the residual line goes around at the column's edge."""
     canvas, start = pen.canvas, pen.y
     if spec.norm_position == "pre":
@@ -193,18 +189,12 @@ def _embedding_words(spec: ModelSpec) -> str:
 
 def _heads_words(spec: ModelSpec, what: str, side: str) -> str:
     heads = t("{n} heads", n=spec.n_heads) if spec.n_heads > 1 else t("1 head")
-    sees = (
-        t("sees the source") if what == "cross" else t("looks back") if _causal(spec, side) else t("sees all")
-    )
+    sees = t("sees the source") if what == "cross" else t("looks back") if _causal(spec, side) else t("sees all")
     return f"{heads} · {sees}"
 
 
 def _head_words(spec: ModelSpec) -> str:
-    return (
-        t("shared with the embedding")
-        if spec.tie_embeddings
-        else f"{spec.d_model} → {count(spec.vocab_size)}"
-    )
+    return t("shared with the embedding") if spec.tie_embeddings else f"{spec.d_model} → {count(spec.vocab_size)}"
 
 
 def _causal(spec: ModelSpec, side: str) -> bool:

@@ -30,9 +30,7 @@ def shape(*sizes: object) -> str:
 
 
 def _facts(*rows: tuple[str, object]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in rows if value
-    )
+    return tuple((name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in rows if value)
 
 
 def _each(spec: ModelSpec, component: str) -> int:
@@ -65,13 +63,15 @@ def embedding_tip(spec: ModelSpec, side: str = "") -> Tip:
         }.get(spec.position, formula)
     counts = parameter_counts(spec)
     return Tip(
-        t("Embedding"), text, formula,
+        t("Embedding"),
+        text,
+        formula,
         _facts(
             (t("shape"), f"[B, T] → {shape('B', 'T', spec.d_model)}"),
             (t("token table"), f"{spec.vocab_size:,} × {spec.d_model}"),
             (t("parameters"), counts.get("token embedding", 0) + counts.get("position embedding", 0)),
         ),
-    )  # fmt: skip
+    )
 
 
 def norm_tip(spec: ModelSpec, title: str = "") -> Tip:
@@ -87,9 +87,7 @@ def norm_tip(spec: ModelSpec, title: str = "") -> Tip:
 
 def attention_tip(spec: ModelSpec, what: str = "attention", side: str = "") -> Tip:
     if what == "cross":
-        text = t(
-            "Every target token asks the source: queries come from the decoder, keys and values from the encoder."
-        )
+        text = t("Every target token asks the source: queries come from the decoder, keys and values from the encoder.")
     elif spec.architecture == "decoder" or side == "decoder":
         text = t(
             "Every token gathers what it needs from itself and the tokens before it, weighed by how well query and key agree."
@@ -101,14 +99,16 @@ def attention_tip(spec: ModelSpec, what: str = "attention", side: str = "") -> T
     component = "cross attention" if what == "cross" else "attention"
     n = spec.kv_heads
     return Tip(
-        t("Cross-attention") if what == "cross" else t("Attention"), text, "softmax(Q Kᵀ / √d_k) V",
+        t("Cross-attention") if what == "cross" else t("Attention"),
+        text,
+        "softmax(Q Kᵀ / √d_k) V",
         _facts(
             (t("heads"), t("{n}, of {d} channels", n=spec.n_heads, d=spec.head_dim)),
             (t("key-value heads"), n if n != spec.n_heads else ""),
             (t("weights"), shape("B", spec.n_heads, "T", "S" if what == "cross" else "T")),
             (t("parameters a layer"), _each(spec, component)),
         ),
-    )  # fmt: skip
+    )
 
 
 MLP_FORMULAS = {
@@ -123,9 +123,7 @@ MLP_FORMULAS = {
 def mlp_tip(spec: ModelSpec) -> Tip:
     return Tip(
         t("MLP"),
-        t(
-            "Works on each token alone: widens its vector, bends it with a non-linear function, and narrows it again."
-        ),
+        t("Works on each token alone: widens its vector, bends it with a non-linear function, and narrows it again."),
         MLP_FORMULAS[spec.mlp],
         _facts(
             (t("channels"), f"{spec.d_model} → {spec.mlp_width} → {spec.d_model}"),
@@ -159,12 +157,14 @@ def head_tip(spec: ModelSpec) -> Tip:
     if spec.logit_softcap:
         formula = f"c · tanh({formula} / c),  c = {spec.logit_softcap:g}"
     return Tip(
-        t("Output matrix"), text, formula,
+        t("Output matrix"),
+        text,
+        formula,
         _facts(
             (t("shape"), f"{shape('B', 'T', spec.d_model)} → {shape('B', 'T', count(spec.vocab_size))}"),
             (t("parameters"), counts.get("output matrix", 0) + counts.get("head transform", 0)),
         ),
-    )  # fmt: skip
+    )
 
 
 def logits_tip(spec: ModelSpec) -> Tip:
@@ -182,19 +182,17 @@ def cell_tip(spec: ModelSpec) -> Tip:
         "lstm": t(
             "Keeps a long-term cell beside its state. Three gates decide what the cell forgets, takes in and shows."
         ),
-        "gru": t(
-            "One gate decides how much of the old state stays, another how much of it the new candidate sees."
-        ),
+        "gru": t("One gate decides how much of the old state stays, another how much of it the new candidate sees."),
     }
     formulas = {
-        "rnn": "hₜ = {f}(W xₜ + U hₜ₋₁ + b)".replace(
-            "{f}", "max(0, ·)" if spec.nonlinearity == "relu" else "tanh"
-        ),
+        "rnn": "hₜ = {f}(W xₜ + U hₜ₋₁ + b)".replace("{f}", "max(0, ·)" if spec.nonlinearity == "relu" else "tanh"),
         "lstm": "cₜ = f ⊙ cₜ₋₁ + i ⊙ g,  hₜ = o ⊙ tanh(cₜ)",
         "gru": "hₜ = z ⊙ hₜ₋₁ + (1 − z) ⊙ n",
     }
     width = spec.d_model // (2 if spec.bidirectional else 1)
     return Tip(
-        t("{kind} cell", kind=spec.architecture.upper()), texts[spec.architecture], formulas[spec.architecture],
+        t("{kind} cell", kind=spec.architecture.upper()),
+        texts[spec.architecture],
+        formulas[spec.architecture],
         _facts((t("state"), shape("B", width)), (t("parameters a layer"), _each(spec, "recurrent"))),
-    )  # fmt: skip
+    )

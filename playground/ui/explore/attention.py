@@ -77,9 +77,13 @@ def continuation(scene: Scene) -> int:
         return 0
     key = seeded("explore.attention.more", "more", whole(range(65)), 0)
     more = st.number_input(
-        t("Let it write on (tokens)"), 0, 64, key=key, width=190,
+        t("Let it write on (tokens)"),
+        0,
+        64,
+        key=key,
+        width=190,
         help=t("The likeliest token each time. Rows of tokens it wrote are marked at their left."),
-    )  # fmt: skip
+    )
     links.remember(more=more or None)
     return more
 
@@ -112,9 +116,7 @@ def written(path: str, step: int, ids: tuple[int, ...], n: int) -> tuple[int, ..
     model = cached.model(scene.run, step)
     room = min(n, scene.longest() - len(ids))
     stop = (cached.tokenizer(scene.run).eos_id,)
-    more = (
-        decode(model, list(ids), room, lambda logits: int(logits.argmax()), stop_ids=stop) if room > 0 else ()
-    )
+    more = decode(model, list(ids), room, lambda logits: int(logits.argmax()), stop_ids=stop) if room > 0 else ()
     return (*ids, *(int(token) for token in more))
 
 
@@ -124,9 +126,13 @@ def past(scene: Scene) -> int:
     if len(steps) < 2:
         return scene.step
     return slide(
-        f"{VIEW}.{scene.run.id}", "at", t("Training step (move it and watch the heads form)"), steps, scene.step,
+        f"{VIEW}.{scene.run.id}",
+        "at",
+        t("Training step (move it and watch the heads form)"),
+        steps,
+        scene.step,
         format_func="{:,}".format,
-    )  # fmt: skip
+    )
 
 
 # What is computed, kept for everybody
@@ -210,7 +216,13 @@ def choose_head(scene: Scene, part: str, weights: Any, scores: Any, lines: bool)
     ]
     small = pooled(on_paper(weights, part, is_causal(scene, part)), 20 if lines else THUMBNAIL)
     clicked = heads_grid(
-        small, "explore.attention.grid", labels, tips, (layer, head), lines=lines, colour=ARCHITECTURE["decoder"],
+        small,
+        "explore.attention.grid",
+        labels,
+        tips,
+        (layer, head),
+        lines=lines,
+        colour=ARCHITECTURE["decoder"],
         of=f"{weights.shape[2]} × {weights.shape[3]}",
     )
     if clicked and clicked != (layer, head):
@@ -225,22 +237,34 @@ def heads_sentence(scores: Any, lines: bool) -> str:
     from playground.inspection.heads import LEAST_TOKENS, RECOGNISED
 
     how = (
-        t("Each picture is a head of layer 0, 1, … from above: on the left the tokens that look, on the right those looked at.")
+        t(
+            "Each picture is a head of layer 0, 1, … from above: on the left the tokens that look, on the right those looked at."
+        )
         if lines
-        else t("Each picture is a head of layer 0, 1, … from above: rows are the tokens that look, columns those looked at, the "
-               "brighter the more.")
-    )  # fmt: skip
+        else t(
+            "Each picture is a head of layer 0, 1, … from above: rows are the tokens that look, columns those looked at, the "
+            "brighter the more."
+        )
+    )
     if scores is None:
         return how
     if not scores.is_long_enough:
-        return how + " " + t(
-            "Heads have no names here: the text is too short to tell a habit from chance. Type at least {least} tokens.",
-            least=LEAST_TOKENS,
-        )  # fmt: skip
-    return how + " " + t(
-        "A head is named where at least {share:.0%} of its attention does just that, far more than by chance.",
-        share=RECOGNISED,
-    )  # fmt: skip
+        return (
+            how
+            + " "
+            + t(
+                "Heads have no names here: the text is too short to tell a habit from chance. Type at least {least} tokens.",
+                least=LEAST_TOKENS,
+            )
+        )
+    return (
+        how
+        + " "
+        + t(
+            "A head is named where at least {share:.0%} of its attention does just that, far more than by chance.",
+            share=RECOGNISED,
+        )
+    )
 
 
 def most_telling(scores: Any, weights: Any) -> tuple[int, int]:
@@ -283,9 +307,7 @@ def title_of(way: str, head: tuple[int, int]) -> str:
     }[way]
 
 
-def large(
-    scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, n_new: int
-) -> None:
+def large(scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, n_new: int) -> None:
     """The chosen head, and beside it what it is compared with."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader(title_of(way, head), anchor=False, width="content")
@@ -293,17 +315,27 @@ def large(
             others = choose_others(scene, step)
         if way == "head":
             links.link(
-                "explore", t("Compute it step by step"), icon=":material/calculate:", view="steps", example=0,
-                run=scene.run.id, step=step, layer=head[0], head=head[1], text=scene.text[:500],
+                "explore",
+                t("Compute it step by step"),
+                icon=":material/calculate:",
+                view="steps",
+                example=0,
+                run=scene.run.id,
+                step=step,
+                layer=head[0],
+                head=head[1],
+                text=scene.text[:500],
                 part=part if part != "self" else None,
-            )  # fmt: skip
+            )
     shown = [(scene, step), *others]
     for row in range(0, len(shown), 2):
         for column, index in zip(st.columns(min(2, len(shown)), gap="medium"), range(row, len(shown)), strict=False):
             what, at = shown[index]
             with column:
                 if others:
-                    st.caption(f"{plain(name_of(what.run))}, " + t("step {step:,}", step=at) + f": {plain(what.text[:60])}")
+                    st.caption(
+                        f"{plain(name_of(what.run))}, " + t("step {step:,}", step=at) + f": {plain(what.text[:60])}"
+                    )
                 new = n_new if index == 0 else 0
                 picture(what, at, part, way, head, drawing, str(index) if index else "own", new)
     st.caption(way_sentence(way, part, is_causal(scene, part), drawing == "lines"))
@@ -334,9 +366,16 @@ def picture(
     else:
         span = (0.0, float(np.nanmax(values)))
         heatmap(
-            values, f"explore.attention.cells.{name}", queries, keys, (t("query"), t("key"), t("weight")), alt, span,
-            new_rows=n_new if part == "self" else 0, empty=t("may not look: it comes later"),
-        )  # fmt: skip
+            values,
+            f"explore.attention.cells.{name}",
+            queries,
+            keys,
+            (t("query"), t("key"), t("weight")),
+            alt,
+            span,
+            new_rows=n_new if part == "self" else 0,
+            empty=t("may not look: it comes later"),
+        )
 
 
 def way_sentence(way: str, part: str, causal: bool, lines: bool) -> str:
@@ -351,8 +390,10 @@ def way_sentence(way: str, part: str, causal: bool, lines: bool) -> str:
 
 def drawn_sentence(way: str, part: str, lines: bool) -> str:
     if way == "rollout" and part != "cross":
-        return t("How much of each input token has reached a place after this layer (Abnar & Zuidema 2020): half of every "
-                 "layer is its heads' mean, half the residual connection.")  # fmt: skip
+        return t(
+            "How much of each input token has reached a place after this layer (Abnar & Zuidema 2020): half of every "
+            "layer is its heads' mean, half the residual connection."
+        )
     if way == "max":
         return t("The largest weight that any head of the layer gives.")
     if lines:
@@ -362,24 +403,36 @@ def drawn_sentence(way: str, part: str, lines: bool) -> str:
 
 def cross_sentence(lines: bool) -> str:
     if lines:
-        return t("On the left is what the decoder writes; its lines show where in the source it looks to write it. Where the "
-                 "lines run side by side, the two texts are aligned.")  # fmt: skip
-    return t("Each row is named by the token that is written there: its bright cells show where in the source the decoder "
-             "looks to write it. Where they run diagonally, the two texts are aligned.")  # fmt: skip
+        return t(
+            "On the left is what the decoder writes; its lines show where in the source it looks to write it. Where the "
+            "lines run side by side, the two texts are aligned."
+        )
+    return t(
+        "Each row is named by the token that is written there: its bright cells show where in the source the decoder "
+        "looks to write it. Where they run diagonally, the two texts are aligned."
+    )
 
 
 def look_for(causal: bool, lines: bool) -> str:
     if lines and causal:
-        return t("Look for lines one step up (the token before), many that meet at the first token (a place to rest), or lines "
-                 "to just after an earlier copy of the same token (induction).")  # fmt: skip
+        return t(
+            "Look for lines one step up (the token before), many that meet at the first token (a place to rest), or lines "
+            "to just after an earlier copy of the same token (induction)."
+        )
     if lines:
-        return t("Look for lines one step up or down (the token before or after), many that meet at one token, or lines between "
-                 "two copies of a token.")  # fmt: skip
+        return t(
+            "Look for lines one step up or down (the token before or after), many that meet at one token, or lines between "
+            "two copies of a token."
+        )
     if causal:
-        return t("Look for a diagonal one to the left (the token before), a bright first column (a place to rest), or bright "
-                 "cells right after an earlier copy of the same token (induction).")  # fmt: skip
-    return t("Look for a diagonal one to the left or to the right (the token before or after), a bright column (a token that "
-             "many look at), or bright cells where the same token stands again.")  # fmt: skip
+        return t(
+            "Look for a diagonal one to the left (the token before), a bright first column (a place to rest), or bright "
+            "cells right after an earlier copy of the same token (induction)."
+        )
+    return t(
+        "Look for a diagonal one to the left or to the right (the token before or after), a bright column (a token that "
+        "many look at), or bright cells where the same token stands again."
+    )
 
 
 # With what it is compared
@@ -416,9 +469,7 @@ def choose_others(scene: Scene, step: int) -> list[tuple[Scene, int]]:
                 t("This run has kept one checkpoint. Ask for more when you train: “Weights kept along the way”.")
             )
             return []
-        then = slide(
-            f"{VIEW}.{scene.run.id}", "then", t("Step"), steps, steps[0], format_func="{:,}".format
-        )
+        then = slide(f"{VIEW}.{scene.run.id}", "then", t("Step"), steps, steps[0], format_func="{:,}".format)
         return [(scene, then)]
     return []
 
@@ -428,7 +479,9 @@ def another(scene: Scene, i: int) -> Scene:
     text = typed(VIEW, f"other{i}", t("Text {n}", n=i + 1), scene.text, scene.run.id)
     if not scene.is_pairs:
         return Scene(scene.run, scene.step, text)
-    target = typed(VIEW, f"target{i}", t("What is written there"), answer_to(str(scene.run.path), scene.step, text), scene.run.id)
+    target = typed(
+        VIEW, f"target{i}", t("What is written there"), answer_to(str(scene.run.path), scene.step, text), scene.run.id
+    )
     return Scene(scene.run, scene.step, text, target)
 
 
@@ -467,11 +520,13 @@ def told(scene: Scene, step: int, part: str, weights: Any) -> None:
     with st.expander(t("What each head does, in numbers")):
         st.dataframe(table.round(3), hide_index=True, key="explore.attention.table")
         st.caption(
-            t("Scores are shares of a head's attention on this text. The last column repeats random tokens, where only "
-              "induction can help (Olsson et al. 2022).")
+            t(
+                "Scores are shares of a head's attention on this text. The last column repeats random tokens, where only "
+                "induction can help (Olsson et al. 2022)."
+            )
             if random_scores is not None
             else t("Scores are shares of a head's attention on this text.")
-        )  # fmt: skip
+        )
         data = dict(weights_of(scene, step))
         for name in parts(scene):
             data[f"{name}.rows"], data[f"{name}.columns"] = tokens_of(scene, name, step)
@@ -499,7 +554,9 @@ def _on_random(path: str, step: int, pairs: bool) -> Any:
     run = RunFolder(path)
     tokenizer = cached.tokenizer(run)
     said = "".join(
-        row.get("text", "") + row.get("prompt", "") + "".join(x.get("source", x.get("text", "")) for x in row.get("examples", ()))
+        row.get("text", "")
+        + row.get("prompt", "")
+        + "".join(x.get("source", x.get("text", "")) for x in row.get("examples", ()))
         for row in run.samples()
     )
     middle = (tokenizer.bos_id,) if pairs else ()

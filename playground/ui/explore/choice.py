@@ -79,7 +79,13 @@ def slide(view: str, name: str, label: str, options: Sequence[int], first: int, 
 
 
 def several(
-    view: str, name: str, label: str, options: Sequence[Any], first: Sequence[Any] = (), pills: bool = False, **more: Any
+    view: str,
+    name: str,
+    label: str,
+    options: Sequence[Any],
+    first: Sequence[Any] = (),
+    pills: bool = False,
+    **more: Any,
 ) -> list[Any]:
     """Some of several; "3,5" in the address, "-" for none where some are chosen unless told."""
     known = {str(option): option for option in options}

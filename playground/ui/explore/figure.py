@@ -69,9 +69,7 @@ def literal(fig: Any) -> Any:
     return fig
 
 
-def downloads(
-    name: str, data: "Mapping[str, np.ndarray] | None" = None, table: "pd.DataFrame | None" = None
-) -> None:
+def downloads(name: str, data: "Mapping[str, np.ndarray] | None" = None, table: "pd.DataFrame | None" = None) -> None:
     """A button that opens the ways to take numbers away; made only when somebody asks for them.
 
     Args:
@@ -84,14 +82,22 @@ def downloads(
     with st.popover(t("Data"), icon=":material/download:", key=f"{name}.data", width="content"):
         if table is not None:
             st.download_button(
-                "CSV", lambda: table.to_csv(index=False).encode(), f"{name}.csv", "text/csv",
-                key=f"{name}.csv", on_click="ignore",
-            )  # fmt: skip
+                "CSV",
+                lambda: table.to_csv(index=False).encode(),
+                f"{name}.csv",
+                "text/csv",
+                key=f"{name}.csv",
+                on_click="ignore",
+            )
         if data is not None:
             st.download_button(
-                "NPZ", lambda: packed(data), f"{name}.npz", "application/octet-stream",
-                key=f"{name}.npz", on_click="ignore",
-            )  # fmt: skip
+                "NPZ",
+                lambda: packed(data),
+                f"{name}.npz",
+                "application/octet-stream",
+                key=f"{name}.npz",
+                on_click="ignore",
+            )
         st.caption(t("NPZ opens with numpy.load, CSV with any spreadsheet."))
 
 

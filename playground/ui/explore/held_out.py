@@ -57,16 +57,21 @@ def pairs_of(scene: Scene, n: int, key: str) -> Any:
 
 
 @st.cache_data(
-    max_entries=4, show_spinner=False,
+    max_entries=4,
+    show_spinner=False,
     hash_funcs={DataSpec: lambda spec: repr(spec.to_dict()), ModelSpec: lambda spec: repr(spec.to_dict())},
-)  # fmt: skip
-def _pairs(spec: DataSpec, fingerprint: str, _tokenizer: Any, model: ModelSpec, n: int) -> list[tuple[list[int], list[int]]]:
+)
+def _pairs(
+    spec: DataSpec, fingerprint: str, _tokenizer: Any, model: ModelSpec, n: int
+) -> list[tuple[list[int], list[int]]]:
     """As trained on (`Sampler`): a question too long for the model loses its beginning, an answer its end."""
     import numpy as np
 
     prepared = cached.prepared(spec)
     known = prepared.tokenizer.fingerprint == fingerprint
-    own = (lambda ids: ids.tolist()) if known else lambda ids: _tokenizer.encode(prepared.tokenizer.decode(ids.tolist()))
+    own = (
+        (lambda ids: ids.tolist()) if known else lambda ids: _tokenizer.encode(prepared.tokenizer.decode(ids.tolist()))
+    )
     found, held = [], prepared.validation
     apart = model.architecture == "encoder-decoder"
     for i in np.linspace(0, len(held) - 1, num=min(n, len(held))).astype(int):
@@ -84,9 +89,7 @@ def is_there(scene: Scene, key: str) -> bool:
 
     ready = f"{key}.{scene.run.id}"
     if find(scene.run.config().data) is None and not st.session_state.get(ready):
-        st.write(
-            t("This looks through the run's own held-out text, which is not prepared on this machine yet.")
-        )
+        st.write(t("This looks through the run's own held-out text, which is not prepared on this machine yet."))
         if not st.button(t("Prepare it (some seconds)"), icon=":material/dataset:", key=f"{key}.prepare"):
             return False
         st.session_state[ready] = True
@@ -94,9 +97,7 @@ def is_there(scene: Scene, key: str) -> bool:
     return True
 
 
-@st.cache_resource(
-    max_entries=4, show_spinner=False, hash_funcs={DataSpec: lambda spec: repr(spec.to_dict())}
-)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={DataSpec: lambda spec: repr(spec.to_dict())})
 def text_of(spec: DataSpec, fingerprint: str, _tokenizer: Any) -> Any:
     """The held-out tokens, at most the first 200,000, in the run's own vocabulary."""
     from playground.text.statistics import text_of as words

@@ -59,9 +59,13 @@ def parts(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
     with left:
         chosen = choose_heads(harm, part, how)
         mlps = several(
-            VIEW, "mlps", t("MLPs switched off") if how != "patch" else t("MLPs patched"), range(scene.model().spec.n_layers),
-            pills=True, format_func=lambda layer: t("layer {layer}", layer=layer),
-        )  # fmt: skip
+            VIEW,
+            "mlps",
+            t("MLPs switched off") if how != "patch" else t("MLPs patched"),
+            range(scene.model().spec.n_layers),
+            pills=True,
+            format_func=lambda layer: t("layer {layer}", layer=layer),
+        )
     with right:
         ranking(harm, part, how)
     places = choose_places(scene, asked, other) if other else []
@@ -121,21 +125,33 @@ def choose_heads(harm: Any, part: str, how: str) -> list[tuple[int, int]]:
     n_layers, n_heads = harm.shape
     off = pairs("off", n_layers, n_heads)
     shares = np.clip(harm / max(np.abs(harm).max(), FLOOR), -1, 1)[:, :, None, None]
-    labels = [[f"{harm[i, j]:+.2f}".replace("-0.00", "+0.00").replace("-", "−") for j in range(n_heads)] for i in range(n_layers)]
-    tips = [[t("Alone, changing it changes the loss by {harm:+.3f} nats a token. Click to switch it.", harm=harm[i, j])
-             for j in range(n_heads)] for i in range(n_layers)]  # fmt: skip
+    labels = [
+        [f"{harm[i, j]:+.2f}".replace("-0.00", "+0.00").replace("-", "−") for j in range(n_heads)]
+        for i in range(n_layers)
+    ]
+    tips = [
+        [
+            t("Alone, changing it changes the loss by {harm:+.3f} nats a token. Click to switch it.", harm=harm[i, j])
+            for j in range(n_heads)
+        ]
+        for i in range(n_layers)
+    ]
     clicked = heads_grid(shares, f"{VIEW}.grid.{part}", labels, tips, None, off, diverging=True, warm=True)
     if clicked:
         off = [pair for pair in off if pair != clicked] if clicked in off else sorted([*off, clicked])
         links.remember(off=",".join(f"{i}.{j}" for i, j in off))
         st.rerun(scope="fragment")
     st.caption(
-        t("Click heads to switch them off and on again. Without an orange head the loss (nats a token) grows, without a purple "
-          "one it falls; the stronger the colour, the more.")
+        t(
+            "Click heads to switch them off and on again. Without an orange head the loss (nats a token) grows, without a purple "
+            "one it falls; the stronger the colour, the more."
+        )
         if how != "patch"
-        else t("Click heads to patch them. With what an orange head gave there the loss (nats a token) grows, with a purple one "
-               "it falls; the stronger the colour, the more.")
-    )  # fmt: skip
+        else t(
+            "Click heads to patch them. With what an orange head gave there the loss (nats a token) grows, with a purple one "
+            "it falls; the stronger the colour, the more."
+        )
+    )
     return off
 
 
@@ -151,20 +167,38 @@ def ranking(harm: Any, part: str, how: str) -> None:
     if np.abs(harm).max() < UNCHANGED:
         caption = nothing_missed()
     elif how == "patch":
-        caption = t("Each head alone from the other text. The one that carries most of the difference is layer {layer}, head "
-                    "{head}; where a bar is 0, both texts made the head do the same.", layer=best[0], head=best[1])  # fmt: skip
+        caption = t(
+            "Each head alone from the other text. The one that carries most of the difference is layer {layer}, head "
+            "{head}; where a bar is 0, both texts made the head do the same.",
+            layer=best[0],
+            head=best[1],
+        )
     else:
-        caption = t("Each head removed alone from this text. The most needed is layer {layer}, head {head}; below 0 the text is "
-                    "told better without it.", layer=best[0], head=best[1])  # fmt: skip
+        caption = t(
+            "Each head removed alone from this text. The most needed is layer {layer}, head {head}; below 0 the text is "
+            "told better without it.",
+            layer=best[0],
+            head=best[1],
+        )
     shown = order[:24]
-    bars([f"{i}.{j}" for i, j in shown], [harm[pair] for pair in shown], f"{VIEW}.ranking.{part}", caption,
-         t("Head (layer.head), the most needed first"), {"harm": np.asarray(harm)}, table)  # fmt: skip
+    bars(
+        [f"{i}.{j}" for i, j in shown],
+        [harm[pair] for pair in shown],
+        f"{VIEW}.ranking.{part}",
+        caption,
+        t("Head (layer.head), the most needed first"),
+        {"harm": np.asarray(harm)},
+        table,
+    )
 
 
 def nothing_missed() -> str:
     """Instead of naming the first of equals."""
-    return t("No change alone moves the loss by {least} nats a token: this text is too easy, or too short, to miss a part of the "
-             "model. Try a longer or a less usual one.", least=UNCHANGED)  # fmt: skip
+    return t(
+        "No change alone moves the loss by {least} nats a token: this text is too easy, or too short, to miss a part of the "
+        "model. Try a longer or a less usual one.",
+        least=UNCHANGED,
+    )
 
 
 def bars(
@@ -253,25 +287,39 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
 
     tokens, there = parts_of(asked.inputs), parts_of(asked_of(other).inputs)
     marked = [depth_name(scene, i) for i in range(n_depths)]
-    notes = [[(t("patched") + " · " if (i, j) in chosen else "") + t("there: {token}", token=there[j]) for j in range(n)]
-             for i in range(n_depths)]  # fmt: skip
+    notes = [
+        [(t("patched") + " · " if (i, j) in chosen else "") + t("there: {token}", token=there[j]) for j in range(n)]
+        for i in range(n_depths)
+    ]
     order = slice(None, None, -1)
     clicked = heatmap(
-        np.asarray(table)[order], f"{VIEW}.places", marked[order], tokens,
-        (t("after"), t("at token"), t("change of the loss (nats a token)")), t("Loss with one place from the other text"),
-        diverging=True, floor=FLOOR, warm=True, clickable=True, notes=notes[order], cell=34, tokens=False,
+        np.asarray(table)[order],
+        f"{VIEW}.places",
+        marked[order],
+        tokens,
+        (t("after"), t("at token"), t("change of the loss (nats a token)")),
+        t("Loss with one place from the other text"),
+        diverging=True,
+        floor=FLOOR,
+        warm=True,
+        clickable=True,
+        notes=notes[order],
+        cell=34,
+        tokens=False,
         selected=(n_depths - 1 - chosen[-1][0], chosen[-1][1]) if chosen else None,
-    )  # fmt: skip
+    )
     if clicked:
         cell = n_depths - 1 - clicked[0], clicked[1]
         chosen = [pair for pair in chosen if pair != cell] if cell in chosen else [*chosen, cell]
         links.remember(places=",".join(f"{i}.{j}" for i, j in chosen))
         st.rerun(scope="fragment")
     st.caption(
-        t("Each cell: how this text's loss changes when the model goes on from that place, at that depth, with what it held on "
-          "the other text (causal tracing). Follow the coloured cells upwards: that is the way the difference takes to the "
-          "answer. Click cells to keep them changed.")
-    )  # fmt: skip
+        t(
+            "Each cell: how this text's loss changes when the model goes on from that place, at that depth, with what it held on "
+            "the other text (causal tracing). Follow the coloured cells upwards: that is the way the difference takes to the "
+            "answer. Click cells to keep them changed."
+        )
+    )
     downloads("explore-intervene-places", {"places": table})
     return [(i, place) for i, j in chosen for place in range(j * width, min((j + 1) * width, len(asked.inputs)))]
 
@@ -302,9 +350,13 @@ def gates(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             layer = one_of(VIEW, "layer", t("Layer"), range(spec.n_layers), 0, width=110)
             gate = choose(VIEW, "gate", t("Gate"), names, box=True)
-        percent = 0 if other else slide(
-            VIEW, "level", t("Level (percent)"), range(-100 if scene.architecture == "rnn" else 0, 101, 5), 0
-        )  # fmt: skip
+        percent = (
+            0
+            if other
+            else slide(
+                VIEW, "level", t("Level (percent)"), range(-100 if scene.architecture == "rnn" else 0, 101, 5), 0
+            )
+        )
         width = spec.d_model // 2 if spec.bidirectional else spec.d_model
         units = several(VIEW, "units", t("Units (none chosen: all)"), range(width))
         on = switch(VIEW, "on", t("Change it"))
@@ -333,19 +385,39 @@ def rank_of_gates(scene: Scene, asked: Any, names: dict[str, str], sides: tuple[
     levels = [t("as on the other text")] if other else [t("held at {level:g}", level=level) for level in (0, 1)]
     rows = sorted(
         (
-            (t("layer {layer}", layer=layer) + f": {t(names[gate])} " + ("" if other else said), layer, gate, said, harm[i, j])
+            (
+                t("layer {layer}", layer=layer) + f": {t(names[gate])} " + ("" if other else said),
+                layer,
+                gate,
+                said,
+                harm[i, j],
+            )
             for i, (layer, gate) in enumerate(found)
             for j, said in enumerate(levels)
         ),
         key=lambda row: -row[-1],
     )
     table = pd.DataFrame([row[1:] for row in rows], columns=["layer", "gate", "change", "harm"])
-    caption = nothing_missed() if abs(harm).max() < UNCHANGED else t(
-        "Each gate changed alone, all its units. The most needed is that of layer {layer}: {gate}, {said}.",
-        layer=rows[0][1], gate=t(names[rows[0][2]]), said=rows[0][3],
-    )  # fmt: skip
-    bars([row[0] for row in rows], [row[-1] for row in rows], f"{VIEW}.gates", caption, t("Gate (layer, name, change)"),
-         {"harm": harm}, table, lying=True)  # fmt: skip
+    caption = (
+        nothing_missed()
+        if abs(harm).max() < UNCHANGED
+        else t(
+            "Each gate changed alone, all its units. The most needed is that of layer {layer}: {gate}, {said}.",
+            layer=rows[0][1],
+            gate=t(names[rows[0][2]]),
+            said=rows[0][3],
+        )
+    )
+    bars(
+        [row[0] for row in rows],
+        [row[-1] for row in rows],
+        f"{VIEW}.gates",
+        caption,
+        t("Gate (layer, name, change)"),
+        {"harm": harm},
+        table,
+        lying=True,
+    )
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -427,15 +499,11 @@ def differences(scene: Scene, found: Any, tokens: list[str], place: int) -> None
                 orientation="h",
                 marker_color=SPARE[5],
             ),
-            go.Bar(
-                y=names[::-1], x=after[chosen][::-1], name=t("changed"), orientation="h", marker_color=ACCENT
-            ),
+            go.Bar(y=names[::-1], x=after[chosen][::-1], name=t("changed"), orientation="h", marker_color=ACCENT),
         ]
     )
     fig.update_traces(hovertemplate="<b>%{y}</b> %{x:.2%}<extra>%{fullData.name}</extra>")
-    fig.update_layout(
-        margin={"l": 90, "r": 20, "t": 40, "b": 50}, barmode="group", legend=LEGEND
-    )
+    fig.update_layout(margin={"l": 90, "r": 20, "t": 40, "b": 50}, barmode="group", legend=LEGEND)
     fig.update_xaxes(title=t("Probability"), tickformat=".0%", rangemode="tozero")
     fig.update_yaxes(title=t("Token"), type="category")
     told = t(

@@ -20,9 +20,14 @@ from playground.ui.select import keep, select
 VIEW = "explore.positions"
 WHEN = {"after": "after training", "before": "before the first step"}
 ASPECTS = {
-    "sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi", "all": "Side by side",
-    "shuffle": "Shuffle the words", "beyond": "Beyond the trained length",
-}  # fmt: skip
+    "sinusoidal": "Sinusoidal",
+    "learned": "Learned",
+    "rotary": "Rotary",
+    "alibi": "ALiBi",
+    "all": "Side by side",
+    "shuffle": "Shuffle the words",
+    "beyond": "Beyond the trained length",
+}
 
 
 def show(scene: Scene) -> None:
@@ -31,8 +36,15 @@ def show(scene: Scene) -> None:
     look = choose(VIEW, "look", t("What to look at"), ASPECTS, first, box=False, hidden=True)
     if own in ASPECTS:
         st.caption(t("This run's positions are: {kind}.", kind=t(ASPECTS[own]).lower()))
-    views = {"sinusoidal": sinusoidal, "learned": learned, "rotary": rotary, "alibi": alibi, "all": side_by_side,
-             "shuffle": shuffle, "beyond": beyond}  # fmt: skip
+    views = {
+        "sinusoidal": sinusoidal,
+        "learned": learned,
+        "rotary": rotary,
+        "alibi": alibi,
+        "all": side_by_side,
+        "shuffle": shuffle,
+        "beyond": beyond,
+    }
     if scene.gives_labels and look in ("shuffle", "beyond"):
         only_labels()
     else:
@@ -71,8 +83,14 @@ def lines(
 
     fig = go.Figure()
     for name, (values, colour) in curves.items():
-        fig.add_scatter(x=list(range(len(values))), y=values, name=name, mode="lines", line={"color": colour, "width": 2.5},
-                        hovertemplate=hover + " %{x}: %{y:.3f}<extra>%{fullData.name}</extra>")  # fmt: skip
+        fig.add_scatter(
+            x=list(range(len(values))),
+            y=values,
+            name=name,
+            mode="lines",
+            line={"color": colour, "width": 2.5},
+            hovertemplate=hover + " %{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
+        )
     fig.update_layout(
         margin={"l": 60, "r": 10, "t": 30, "b": 50},
         legend=LEGEND,
@@ -97,15 +115,27 @@ def sinusoidal(scene: Scene) -> None:
         for i in range(n)
     ]
     clicked = heatmap(
-        table, f"{VIEW}.waves", numbers(n), numbers(d), (t("position"), t("channel"), t("value")), t("Sinusoidal positions"),
-        notes=notes, diverging=True, clickable=True, tokens=False,
-    )  # fmt: skip
+        table,
+        f"{VIEW}.waves",
+        numbers(n),
+        numbers(d),
+        (t("position"), t("channel"), t("value")),
+        t("Sinusoidal positions"),
+        notes=notes,
+        diverging=True,
+        clickable=True,
+        tokens=False,
+    )
     if clicked:
         links.remember(cell=f"{clicked[0]}.{clicked[1]}")
     p, c = next(iter(pairs("cell", n, d)), (5, 4))
     st.latex(rf"PE_{{{min(p, n - 1)},{min(c, d - 1)}}} = " + wave_formula(min(p, n - 1), min(c, d - 1), d)[0])
-    st.caption(t("Left channels swing fast, right ones slowly, like the hands of a clock. Point at a cell for its formula; click "
-                 "to write it out."))  # fmt: skip
+    st.caption(
+        t(
+            "Left channels swing fast, right ones slowly, like the hands of a clock. Point at a cell for its formula; click "
+            "to write it out."
+        )
+    )
     chosen = several(VIEW, "channels", t("Channels as curves"), range(d), [c for c in (0, 4, 8, 16) if c < d])
     if chosen:
         curves = {t("channel {c}", c=c): (table[:, c], SPARE[i % len(SPARE)]) for i, c in enumerate(chosen)}
@@ -113,8 +143,14 @@ def sinusoidal(scene: Scene) -> None:
         lines(curves, t("Position"), t("Value"), t("position"), f"{VIEW}.waves.curves", caption)
     match = by_distance(table @ table.T) / (d / 2)
     caption = t("The dot product of two positions depends on their distance alone: near ones are alike.")
-    lines({t("dot product"): (match, ARCHITECTURE["decoder"])}, t("Distance (tokens)"), t("Dot product (1 = the same place)"),
-          t("distance"), f"{VIEW}.waves.match", caption)  # fmt: skip
+    lines(
+        {t("dot product"): (match, ARCHITECTURE["decoder"])},
+        t("Distance (tokens)"),
+        t("Dot product (1 = the same place)"),
+        t("distance"),
+        f"{VIEW}.waves.match",
+        caption,
+    )
 
 
 def learned(scene: Scene) -> None:
@@ -128,8 +164,16 @@ def learned(scene: Scene) -> None:
     when = choose(VIEW, "when", t("Table"), WHEN)
     table = after if when == "after" else before
     n, d = table.shape
-    heatmap(table, f"{VIEW}.learned", numbers(n), numbers(d), (t("position"), t("channel"), t("value")), t("Learned positions"),
-            diverging=True, tokens=False)  # fmt: skip
+    heatmap(
+        table,
+        f"{VIEW}.learned",
+        numbers(n),
+        numbers(d),
+        (t("position"), t("channel"), t("value")),
+        t("Learned positions"),
+        diverging=True,
+        tokens=False,
+    )
     st.caption(t("The table as the run has it; before training it is the random numbers of the run's seed."))
     left, right = st.columns(2, gap="medium")
     for place, values, title in (
@@ -139,12 +183,23 @@ def learned(scene: Scene) -> None:
         with place:
             st.markdown(f"**{title}**")
             names = (t("position"), t("position"), t("cosine"))
-            heatmap(cosines(values), f"{VIEW}.learned.{title}", numbers(n), numbers(n), names,
-                    title, span=(-1.0, 1.0), diverging=True, tokens=False)  # fmt: skip
+            heatmap(
+                cosines(values),
+                f"{VIEW}.learned.{title}",
+                numbers(n),
+                numbers(n),
+                names,
+                title,
+                span=(-1.0, 1.0),
+                diverging=True,
+                tokens=False,
+            )
     st.caption(
-        t("How alike positions are: at first only each to itself; a band of strong colour along the diagonal says that "
-          "neighbours have become alike.")
-    )  # fmt: skip
+        t(
+            "How alike positions are: at first only each to itself; a band of strong colour along the diagonal says that "
+            "neighbours have become alike."
+        )
+    )
     downloads("explore-learned", {"after": after, "before": before})
     curves = {
         t("before the first step"): (by_distance(cosines(before)), SPARE[5]),
@@ -173,7 +228,10 @@ def learned_run(scene: Scene) -> RunFolder | None:
     if st.session_state.get(key) not in others:
         st.session_state[key] = next(iter(others))
     chosen = select(
-        t("This run has no learned table. Here is that of"), list(others), format_func=lambda id: name_of(others[id]), key=key
+        t("This run has no learned table. Here is that of"),
+        list(others),
+        format_func=lambda id: name_of(others[id]),
+        key=key,
     )
     links.remember(table=chosen if chosen != next(iter(others)) else None)
     return others[chosen]
@@ -191,8 +249,10 @@ def tables(path: str, step: int) -> tuple[Any, Any]:
 
     run = RunFolder(path)
     config = run.config()
-    weights = [model.embedding.positions.weight.detach().float().numpy()
-               for model in (cached.model(run, step), untrained(config.model, config.training.seed))]  # fmt: skip
+    weights = [
+        model.embedding.positions.weight.detach().float().numpy()
+        for model in (cached.model(run, step), untrained(config.model, config.training.seed))
+    ]
     return weights[0], weights[1]
 
 
@@ -216,27 +276,51 @@ def rotary(scene: Scene) -> None:
     pairs = [i for i in (0, 1, 2, 4, 8) if i < head_dim // 2]
     fig = go.Figure()
     for index, i in enumerate(pairs):
-        fig.add_scatterpolar(r=[0, 1], theta=[0, float(np.degrees(turned[place, i]) % 360)], mode="lines+markers",
-                             name=t("pair {i}", i=i), line={"color": SPARE[index], "width": 3},
-                             hovertemplate=t("turned by {deg:.1f}°", deg=float(np.degrees(turned[place, i])))
-                             + "<extra>%{fullData.name}</extra>")  # fmt: skip
+        fig.add_scatterpolar(
+            r=[0, 1],
+            theta=[0, float(np.degrees(turned[place, i]) % 360)],
+            mode="lines+markers",
+            name=t("pair {i}", i=i),
+            line={"color": SPARE[index], "width": 3},
+            hovertemplate=t("turned by {deg:.1f}°", deg=float(np.degrees(turned[place, i])))
+            + "<extra>%{fullData.name}</extra>",
+        )
     fig.update_layout(
         margin={"l": 30, "r": 30, "t": 30, "b": 30},
         polar={"bgcolor": "rgba(0,0,0,0)", "radialaxis": {"visible": False, "range": [0, 1.1]}},
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        caption = t("Each pair of channels is a hand of a clock; at position {m} pair 0 has turned by {deg:.0f}°.", m=place,
-                    deg=float(np.degrees(turned[place, 0])))  # fmt: skip
+        caption = t(
+            "Each pair of channels is a hand of a clock; at position {m} pair 0 has turned by {deg:.0f}°.",
+            m=place,
+            deg=float(np.degrees(turned[place, 0])),
+        )
         figure(fig, f"{VIEW}.rotary.clock", caption, height=360)
     with right:
         caption = t(
             "How much two equal vectors still match when they stand so far apart: distance is in the product itself."
         )
-        lines({t("q·k"): (rotary_match(n, head_dim, theta), ARCHITECTURE["decoder"])}, t("Distance (tokens)"),
-              t("q·k of equal vectors (1 = same place)"), t("distance"), f"{VIEW}.rotary.match", caption, 360)  # fmt: skip
-    heatmap(np.cos(turned), f"{VIEW}.rotary.phase", numbers(n), numbers(head_dim // 2), (t("position"), t("pair"), "cos(mθ)"),
-            t("Phase by position"), diverging=True, span=(-1.0, 1.0), tokens=False)  # fmt: skip
+        lines(
+            {t("q·k"): (rotary_match(n, head_dim, theta), ARCHITECTURE["decoder"])},
+            t("Distance (tokens)"),
+            t("q·k of equal vectors (1 = same place)"),
+            t("distance"),
+            f"{VIEW}.rotary.match",
+            caption,
+            360,
+        )
+    heatmap(
+        np.cos(turned),
+        f"{VIEW}.rotary.phase",
+        numbers(n),
+        numbers(head_dim // 2),
+        (t("position"), t("pair"), "cos(mθ)"),
+        t("Phase by position"),
+        diverging=True,
+        span=(-1.0, 1.0),
+        tokens=False,
+    )
     st.caption(
         t(
             "The phase of each pair by position, for heads of {d} channels and base {theta:g}.",
@@ -253,9 +337,17 @@ def alibi(scene: Scene) -> None:
     heads = 4 if scene.is_recurrent else scene.model().spec.n_heads
     table = alibi_table(64, heads)
     st.latex(r"s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d_k}} - m_h\,|i-j|")
-    heatmap(table, f"{VIEW}.alibi", [t("head {head}", head=i) for i in range(heads)], numbers(64),
-            (t("head"), t("distance"), t("added")), t("ALiBi's bias"), diverging=True, tokens=False,
-            cell=34)  # fmt: skip
+    heatmap(
+        table,
+        f"{VIEW}.alibi",
+        [t("head {head}", head=i) for i in range(heads)],
+        numbers(64),
+        (t("head"), t("distance"), t("added")),
+        t("ALiBi's bias"),
+        diverging=True,
+        tokens=False,
+        cell=34,
+    )
     curves = {t("head {head}", head=i): (row, SPARE[i % len(SPARE)]) for i, row in enumerate(table)}
     caption = t("Each head forgets distance at its own speed; nothing is learned, and no length is too long.")
     lines(
@@ -282,25 +374,56 @@ def side_by_side(scene: Scene) -> None:
     }
     position, channel = t("position"), t("channel")
     pictures = [
-        (t("Sinusoidal"), table, (position, channel, t("value")), t("added to the embedding: waves, from fast to slow")),
-        (t("Rotary"), np.cos(angles(n, 64, 10_000.0)), (position, t("pair"), "cos(mθ)"),
-         t("turns queries and keys: the same waves, inside the product")),
-        ("ALiBi", alibi_table(n, 8).T, (t("distance"), t("head"), t("added")),
-         t("taken off the score: the further, the less, each head at its own rate")),
-    ]  # fmt: skip
+        (
+            t("Sinusoidal"),
+            table,
+            (position, channel, t("value")),
+            t("added to the embedding: waves, from fast to slow"),
+        ),
+        (
+            t("Rotary"),
+            np.cos(angles(n, 64, 10_000.0)),
+            (position, t("pair"), "cos(mθ)"),
+            t("turns queries and keys: the same waves, inside the product"),
+        ),
+        (
+            "ALiBi",
+            alibi_table(n, 8).T,
+            (t("distance"), t("head"), t("added")),
+            t("taken off the score: the further, the less, each head at its own rate"),
+        ),
+    ]
     if run is not None:
         after, _ = tables(str(run.path), scene.step if run.id == scene.run.id else run.checkpoints()[-1])
         curves[t("Learned") + ": " + t("cosine")] = (by_distance(cosines(after)), SPARE[3])
-        pictures.insert(1, (t("Learned"), after[:n, :64], (position, channel, t("value")),
-                            t("added to the embedding: numbers that training has found")))  # fmt: skip
+        pictures.insert(
+            1,
+            (
+                t("Learned"),
+                after[:n, :64],
+                (position, channel, t("value")),
+                t("added to the embedding: numbers that training has found"),
+            ),
+        )
     for column, (name, values, names, said) in zip(st.columns(len(pictures), gap="medium"), pictures, strict=True):
         with column:
             st.markdown(f"**{name}**")
-            heatmap(values, f"{VIEW}.all.{names[1]}.{name}", numbers(len(values)), numbers(values.shape[1]), names, name,
-                    diverging=True, cell=5, tokens=False)  # fmt: skip
+            heatmap(
+                values,
+                f"{VIEW}.all.{names[1]}.{name}",
+                numbers(len(values)),
+                numbers(values.shape[1]),
+                names,
+                name,
+                diverging=True,
+                cell=5,
+                tokens=False,
+            )
             st.caption(said)
-    caption = t("Each way makes near tokens more alike than far ones. Learned tables have to find that out; sinusoidal and "
-                "rotary ones have it built in, ALiBi insists on it.")  # fmt: skip
+    caption = t(
+        "Each way makes near tokens more alike than far ones. Learned tables have to find that out; sinusoidal and "
+        "rotary ones have it built in, ALiBi insists on it."
+    )
     lines(
         curves,
         t("Distance (tokens)"),
@@ -334,24 +457,34 @@ def shuffle(scene: Scene) -> None:
     st.code("".join(scene.tokenizer().pieces(found["mixed"])), language=None)
     rows = []
     for name, (straight, other, distance) in found["models"].items():
-        rows.append({
-            t("Model"): {"with": t("with its positions"), "without": t("not told the positions")}[name],
-            t("Expects next"): top(scene, straight), t("… after shuffling"): top(scene, other),
-            t("Predictions changed by"): f"{distance:.1%}",
-        })  # fmt: skip
+        rows.append(
+            {
+                t("Model"): {"with": t("with its positions"), "without": t("not told the positions")}[name],
+                t("Expects next"): top(scene, straight),
+                t("… after shuffling"): top(scene, other),
+                t("Predictions changed by"): f"{distance:.1%}",
+            }
+        )
     table = pd.DataFrame(rows)
     st.dataframe(table, hide_index=True, key=f"{VIEW}.shuffled")
     blind = found["models"]["without"][2]
     if scene.model().spec.is_causal:
-        st.caption(t("Without positions a decoder still sees a little order through its mask: each token sees only those before "
-                     "it, so from the second layer on, places differ."))  # fmt: skip
-    else:
-        st.caption(t("Without positions an encoder is told only which words there are: shuffling changes its prediction by "
-                     "{blind:.2%}, which is rounding.", blind=blind))  # fmt: skip
-    st.caption(
-        t(
-            "“Changed by” is the total variation between both predictions: 0 % the same, 100 % nothing in common."
+        st.caption(
+            t(
+                "Without positions a decoder still sees a little order through its mask: each token sees only those before "
+                "it, so from the second layer on, places differ."
+            )
         )
+    else:
+        st.caption(
+            t(
+                "Without positions an encoder is told only which words there are: shuffling changes its prediction by "
+                "{blind:.2%}, which is rounding.",
+                blind=blind,
+            )
+        )
+    st.caption(
+        t("“Changed by” is the total variation between both predictions: 0 % the same, 100 % nothing in common.")
     )
     data = {f"{name}.straight": both[0] for name, both in found["models"].items()}
     data |= {f"{name}.shuffled": both[1] for name, both in found["models"].items()}
@@ -402,15 +535,24 @@ def beyond(scene: Scene) -> None:
     import plotly.graph_objects as go
 
     fig = go.Figure()
-    fig.add_scatter(x=list(range(len(losses))), y=losses, mode="lines", name=t("each place"), opacity=0.35,
-                    line_color=ARCHITECTURE[scene.architecture], hovertemplate="%{x}: %{y:.3f}<extra></extra>")  # fmt: skip
-    fig.add_scatter(x=np.arange(len(smooth)) + (size - 1) / 2, y=smooth, mode="lines",
-                    name=t("mean of {n} places" if size != 1 else "each place", n=size),
-                    line={"color": ARCHITECTURE[scene.architecture], "width": 3},
-                    hovertemplate="%{y:.3f}<extra></extra>")  # fmt: skip
-    fig.add_vline(
-        x=spec.context_length, line={"color": ACCENT, "dash": "dash"}, annotation_text=t("trained so far")
+    fig.add_scatter(
+        x=list(range(len(losses))),
+        y=losses,
+        mode="lines",
+        name=t("each place"),
+        opacity=0.35,
+        line_color=ARCHITECTURE[scene.architecture],
+        hovertemplate="%{x}: %{y:.3f}<extra></extra>",
     )
+    fig.add_scatter(
+        x=np.arange(len(smooth)) + (size - 1) / 2,
+        y=smooth,
+        mode="lines",
+        name=t("mean of {n} places" if size != 1 else "each place", n=size),
+        line={"color": ARCHITECTURE[scene.architecture], "width": 3},
+        hovertemplate="%{y:.3f}<extra></extra>",
+    )
+    fig.add_vline(x=spec.context_length, line={"color": ACCENT, "dash": "dash"}, annotation_text=t("trained so far"))
     fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 50}, legend=LEGEND)
     fig.update_xaxes(title=t("Position in the text (tokens)"))
     fig.update_yaxes(title=t("Loss (nats a token)"))
@@ -423,8 +565,13 @@ def beyond(scene: Scene) -> None:
             n=spec.context_length,
         )
     else:
-        caption = t("The mean loss is {inside:.3f} within the trained length and {outside:.3f} beyond it, over {n} passages of "
-                    "held-out text.", inside=inside.mean(), outside=outside.mean(), n=len(windows))  # fmt: skip
+        caption = t(
+            "The mean loss is {inside:.3f} within the trained length and {outside:.3f} beyond it, over {n} passages of "
+            "held-out text.",
+            inside=inside.mean(),
+            outside=outside.mean(),
+            n=len(windows),
+        )
     figure(fig, f"{VIEW}.beyond", caption, {"loss": losses}, height=420)
 
 

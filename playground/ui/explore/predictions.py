@@ -56,12 +56,13 @@ def surprise(scene: Scene) -> None:
             continue
         tip = t(
             "probability {p:.1%}: {nats:.2f} nats, {bits:.2f} bits; rank {rank:,}. Expected: {likely}",
-            p=found.p[place], nats=nats[place], bits=nats[place] / np.log(2), rank=found.rank[place] + 1,
+            p=found.p[place],
+            nats=nats[place],
+            bits=nats[place] / np.log(2),
+            rank=found.rank[place] + 1,
             likely=likely(scene, found.top[place], found.top_p[place]),
-        )  # fmt: skip
-        boxes.append(
-            {"text": token, "tip": tip, "value": float(np.clip((nats[place] - SURE) / (LOST - SURE), 0, 1))}
         )
+        boxes.append({"text": token, "tip": tip, "value": float(np.clip((nats[place] - SURE) / (LOST - SURE), 0, 1))})
     clicked = token_strip(boxes, key=f"{VIEW}.strip", colour=ACCENT, selected=[place_of(scene)], tools=True)
     if clicked is not None:
         links.remember(place=clicked)
@@ -82,17 +83,23 @@ def surprise(scene: Scene) -> None:
 
 def surprise_sentence(scene: Scene) -> str:
     if scene.objective == "mlm":
-        said = t("Each word was hidden alone and told from both sides. The fuller the colour, the less the model expected it; "
-                 "click one to see what it would put there.")  # fmt: skip
+        said = t(
+            "Each word was hidden alone and told from both sides. The fuller the colour, the less the model expected it; "
+            "click one to see what it would put there."
+        )
         length = scene.model().spec.context_length
         if len(scene.ids()) > length:
             said += " " + t("The text is read in parts of {n:,} tokens, as in training.", n=length)
         return said
     if scene.has_source:
-        return t("The fuller the colour, the less the model expected the token from the source and what came before. Click one "
-                 "to see what it expected instead.")  # fmt: skip
-    return t("The fuller the colour, the less the model expected the token from what came before. Click one to see what it "
-             "expected instead.")  # fmt: skip
+        return t(
+            "The fuller the colour, the less the model expected the token from the source and what came before. Click one "
+            "to see what it expected instead."
+        )
+    return t(
+        "The fuller the colour, the less the model expected the token from what came before. Click one to see what it "
+        "expected instead."
+    )
 
 
 def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
@@ -109,20 +116,21 @@ def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
     right = [token == scene.ids()[place] for token in shown]
     fig = go.Figure(
         go.Bar(
-            x=p[::-1], y=names[::-1], orientation="h",
+            x=p[::-1],
+            y=names[::-1],
+            orientation="h",
             marker_color=[ACCENT if hit else ARCHITECTURE[scene.architecture] for hit in right[::-1]],
             hovertemplate="<b>%{y}</b> %{x:.2%}<extra></extra>",
         )
-    )  # fmt: skip
-    fig.update_layout(
-        margin={"l": 90, "r": 20, "t": 40, "b": 50}, title=t("Expected at place {place}", place=place)
     )
+    fig.update_layout(margin={"l": 90, "r": 20, "t": 40, "b": 50}, title=t("Expected at place {place}", place=place))
     fig.update_xaxes(title=t("Probability"), tickformat=".0%", rangemode="tozero")
     fig.update_yaxes(title=t("Token"), type="category")
     caption = t(
         "What stands there is “{token}”, the model's guess number {rank:,}; its bar has the colour of the boxes.",
-        token=piece(tokens[place]), rank=rank,
-    )  # fmt: skip
+        token=piece(tokens[place]),
+        rank=rank,
+    )
     figure(fig, f"{VIEW}.expected", caption, height=300)
 
 
@@ -171,18 +179,29 @@ def through_layers(scene: Scene) -> None:
     order = slice(None, None, -1)  # the last layer above, as the stream flows up
     names = [t(name) if name == "embeddings" else name.replace("layer", t("layer")) for name in found.names]
     clicked = heatmap(
-        values[order], f"{VIEW}.lens", names[order], [piece(token) for token in shown_tokens],
-        (t("after"), t("at token"), unit), t("Logit lens"),
-        notes=notes[order], empty=t("not asked about"), clickable=True,
-        selected=(-1, lens_place(scene, found)), cell=38, tokens=False,
-    )  # fmt: skip
+        values[order],
+        f"{VIEW}.lens",
+        names[order],
+        [piece(token) for token in shown_tokens],
+        (t("after"), t("at token"), unit),
+        t("Logit lens"),
+        notes=notes[order],
+        empty=t("not asked about"),
+        clickable=True,
+        selected=(-1, lens_place(scene, found)),
+        cell=38,
+        tokens=False,
+    )
     if clicked:
         links.remember(place=clicked[1])
         st.rerun(scope="fragment")
     st.caption(
-        t("Each row is the model's answer if it ended after that layer (logit lens); pointing at a cell tells the {k} likeliest "
-          "tokens. Watch the row from which the right token is clear: before it the layers are still gathering.", k=size)
-    )  # fmt: skip
+        t(
+            "Each row is the model's answer if it ended after that layer (logit lens); pointing at a cell tells the {k} likeliest "
+            "tokens. Watch the row from which the right token is clear: before it the layers are still gathering.",
+            k=size,
+        )
+    )
     table_at(scene, found, names)
     downloads(
         "explore-lens",
@@ -249,10 +268,16 @@ def token_map(scene: Scene) -> None:
     colours = [ACCENT if token in mine else ARCHITECTURE[scene.architecture] for token in among]
     fig = go.Figure(
         go.Scatter(
-            x=points[:, 0], y=points[:, 1], mode="markers+text", text=names, textposition="top center",
-            textfont={"size": 11}, marker={"size": 6, "color": colours}, hovertemplate="<b>%{text}</b><extra></extra>",
+            x=points[:, 0],
+            y=points[:, 1],
+            mode="markers+text",
+            text=names,
+            textposition="top center",
+            textfont={"size": 11},
+            marker={"size": 6, "color": colours},
+            hovertemplate="<b>%{text}</b><extra></extra>",
         )
-    )  # fmt: skip
+    )
     axis = {
         "pca": (t("First principal component"), t("Second principal component")),
         "tsne": ("t-SNE 1", "t-SNE 2"),
@@ -260,8 +285,10 @@ def token_map(scene: Scene) -> None:
     fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50}, dragmode="pan")
     fig.update_xaxes(title=axis[0])
     fig.update_yaxes(title=axis[1])
-    caption = t("Tokens that the model uses alike lie together; those of your text stand out in colour. PCA keeps directions, "
-                "t-SNE keeps neighbours: distances between its groups mean nothing.")  # fmt: skip
+    caption = t(
+        "Tokens that the model uses alike lie together; those of your text stand out in colour. PCA keeps directions, "
+        "t-SNE keeps neighbours: distances between its groups mean nothing."
+    )
     table = pd.DataFrame({"token": names, "x": points[:, 0], "y": points[:, 1]})
     figure(fig, f"{VIEW}.map", caption, {"points": points}, table, height=560)
     nearest(scene, among, names)
@@ -291,7 +318,9 @@ def nearest(scene: Scene, among: list[int], names: list[str]) -> None:
     from playground.inspection.embeddings import neighbours, token_table
 
     named = dict(zip(among, names, strict=True))
-    first = max((token for token in scene.ids() if token in named), key=lambda token: len(named[token]), default=among[0])
+    first = max(
+        (token for token in scene.ids() if token in named), key=lambda token: len(named[token]), default=among[0]
+    )
     token = one_of(VIEW, "near", t("Nearest to the token"), among, first, format_func=named.get, width=420)
     found = neighbours(token_table(scene.model()), token, range(4, scene.tokenizer().size))
     pieces = [piece(text) for text in scene.tokenizer().pieces([other for other, _ in found])]
@@ -330,12 +359,17 @@ def weights(scene: Scene) -> None:
     kind = choose(VIEW, "kind", t("Histograms of"), {kind: kind for kind in kinds}, first=largest, box=True)
     left, right = st.columns(2, gap="medium")
     with left:
-        histograms(kinds[kind], "weights",
-                   t("How the weights are spread, layer by layer: a tall narrow curve has most of them near 0."))  # fmt: skip
+        histograms(
+            kinds[kind],
+            "weights",
+            t("How the weights are spread, layer by layer: a tall narrow curve has most of them near 0."),
+        )
     with right:
-        histograms(kinds[kind], "gradients",
-                   t("What one step on this text would change: the narrower around 0, the less this layer learns "
-                     "from it."))  # fmt: skip
+        histograms(
+            kinds[kind],
+            "gradients",
+            t("What one step on this text would change: the narrower around 0, the less this layer learns from it."),
+        )
 
 
 def by_layer(matrices: list[Any], table: Any) -> None:
@@ -344,12 +378,8 @@ def by_layer(matrices: list[Any], table: Any) -> None:
     names = [spread.name.removesuffix(".weight") for spread in matrices]
     fig = go.Figure(
         [
-            go.Bar(
-                x=names, y=[s.norm for s in matrices], name=t("Norm"), marker_color=ARCHITECTURE["decoder"]
-            ),
-            go.Bar(
-                x=names, y=[s.gradient_norm for s in matrices], name=t("Gradient norm"), marker_color=ACCENT
-            ),
+            go.Bar(x=names, y=[s.norm for s in matrices], name=t("Norm"), marker_color=ARCHITECTURE["decoder"]),
+            go.Bar(x=names, y=[s.gradient_norm for s in matrices], name=t("Gradient norm"), marker_color=ACCENT),
         ]
     )
     fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 150}, legend=LEGEND)
@@ -373,13 +403,15 @@ def histograms(spreads: list[Any], what: str, caption: str) -> None:
         data |= {f"{spread.name}.edges": edges, f"{spread.name}.counts": counts}
         name = re.search(r"layers\.(\d+)\.", spread.name)
         fig.add_scatter(
-            x=(edges[1:] + edges[:-1]) / 2, y=np.where(density > 0, density, np.nan), mode="lines",
-            name=t("layer {layer}", layer=name[1]) if name else spread.name, line={"color": SPARE[i % len(SPARE)], "width": 2},
-            customdata=counts, hovertemplate="%{x:.3g}: %{customdata:,}<extra>%{fullData.name}</extra>",
-        )  # fmt: skip
-    fig.update_layout(
-        margin={"l": 70, "r": 10, "t": 30, "b": 50}, legend=LEGEND, showlegend=len(spreads) > 1
-    )
+            x=(edges[1:] + edges[:-1]) / 2,
+            y=np.where(density > 0, density, np.nan),
+            mode="lines",
+            name=t("layer {layer}", layer=name[1]) if name else spread.name,
+            line={"color": SPARE[i % len(SPARE)], "width": 2},
+            customdata=counts,
+            hovertemplate="%{x:.3g}: %{customdata:,}<extra>%{fullData.name}</extra>",
+        )
+    fig.update_layout(margin={"l": 70, "r": 10, "t": 30, "b": 50}, legend=LEGEND, showlegend=len(spreads) > 1)
     fig.update_xaxes(title=t("Weight") if what == "weights" else t("Gradient"))
     fig.update_yaxes(title=t("Density (log)"), type="log", exponentformat="power")
     figure(fig, f"{VIEW}.histograms.{what}", caption, data, height=340)

@@ -26,10 +26,16 @@ ASPECTS = {
     "gradient": "Vanishing gradient",
 }
 SIGNALS = {
-    "hidden": "hidden state", "cell": "cell", "gates.input": "input gate", "gates.forget": "forget gate",
-    "gates.cell": "cell candidate", "gates.output": "output gate", "gates.update": "update gate",
-    "gates.reset": "reset gate", "gates.candidate": "candidate",
-}  # fmt: skip
+    "hidden": "hidden state",
+    "cell": "cell",
+    "gates.input": "input gate",
+    "gates.forget": "forget gate",
+    "gates.cell": "cell candidate",
+    "gates.output": "output gate",
+    "gates.update": "update gate",
+    "gates.reset": "reset gate",
+    "gates.candidate": "candidate",
+}
 ORDERS = {"selectivity": "selectivity", "spread": "how much they move", "number": "number"}
 SAMPLE = 96  # windows of held-out text that are searched
 
@@ -44,7 +50,10 @@ def show(scene: Scene) -> None:
         )
         return
     look = choose(VIEW, "look", t("What to look at"), ASPECTS, box=False, hidden=True)
-    if scene.gives_labels and look in ("find", "gradient"):  # the text that it learnt its language from is another run's
+    if scene.gives_labels and look in (
+        "find",
+        "gradient",
+    ):  # the text that it learnt its language from is another run's
         only_labels()
         return
     {"states": over_time, "find": find, "memory": memory, "gradient": gradient}[look](scene)
@@ -65,9 +74,7 @@ def _traced(path: str, step: int, ids: tuple[int, ...]) -> dict[str, Any]:
 def choose_signal(scene: Scene, name: str) -> tuple[str, str]:
     """A layer and one of its gates or states: the activation's name, and what to call it."""
     found = traced(scene)
-    layers = sorted(
-        {name.rsplit(".gates.", 1)[0].rsplit(".hidden", 1)[0].rsplit(".cell", 1)[0] for name in found}
-    )
+    layers = sorted({name.rsplit(".gates.", 1)[0].rsplit(".hidden", 1)[0].rsplit(".cell", 1)[0] for name in found})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         shown = {str(i): layer.removeprefix("layers.").replace(".reverse", " ←") for i, layer in enumerate(layers)}
         layer = layers[int(choose(f"{VIEW}.{name}", "layer", t("Layer"), shown, first=str(len(layers) - 1), box=True))]
@@ -97,16 +104,27 @@ def over_time(scene: Scene) -> None:
     gate = ".gates." in name and not name.endswith((".cell", ".candidate"))
     row = int(np.flatnonzero(order == unit)[0])
     clicked = heatmap(
-        values[:, order].T, f"{VIEW}.map", [str(int(u)) for u in order], tokens,
-        (t("unit"), t("token"), called), t("{called} of every unit over the text", called=called),
-        span=(0.0, 1.0) if gate else None, diverging=not gate, floor=0.1, clickable=True, selected=(row, -1), tokens=False,
+        values[:, order].T,
+        f"{VIEW}.map",
+        [str(int(u)) for u in order],
+        tokens,
+        (t("unit"), t("token"), called),
+        t("{called} of every unit over the text", called=called),
+        span=(0.0, 1.0) if gate else None,
+        diverging=not gate,
+        floor=0.1,
+        clickable=True,
+        selected=(row, -1),
+        tokens=False,
         curve=True,
-    )  # fmt: skip
+    )
     if clicked:
         links.remember(unit=int(order[clicked[0]]))
         st.rerun(scope="fragment")
-    said = t("Each row is a unit, each column a token. Point at a row and its curve is drawn under the tokens; click it to "
-             "keep it.")  # fmt: skip
+    said = t(
+        "Each row is a unit, each column a token. Point at a row and its curve is drawn under the tokens; click it to "
+        "keep it."
+    )
     st.caption(said + (" " + t("The most selective units, above, wake at few tokens.") if by == "selectivity" else ""))
     downloads("explore-recurrent", traced(scene))
     curve(scene, name, unit, choosy[unit])
@@ -121,37 +139,46 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
     import plotly.graph_objects as go
 
     found, tokens = traced(scene), scene.tokens()
-    layer = name.removesuffix(
-        next(s for s in sorted(SIGNALS, key=len, reverse=True) if name.endswith("." + s))
-    )
+    layer = name.removesuffix(next(s for s in sorted(SIGNALS, key=len, reverse=True) if name.endswith("." + s)))
     values = found[name][:, unit]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(t("Unit {unit}", unit=unit), anchor=False, width="content")
         if len(tokens) > 2 and not scene.gives_labels:
             st.button(
-                t("Find text where it is high"), icon=":material/search:", key=f"{VIEW}.seek",
-                on_click=seek, args=(unit, int(values.argmax()), len(tokens)),
-            )  # fmt: skip
+                t("Find text where it is high"),
+                icon=":material/search:",
+                key=f"{VIEW}.seek",
+                on_click=seek,
+                args=(unit, int(values.argmax()), len(tokens)),
+            )
     top = max(abs(values).max(), 1e-9)
     token_strip(
         [
             {
-                "text": token, "tip": f"{value:+.3f}", "value": float(abs(value) / top),
+                "text": token,
+                "tip": f"{value:+.3f}",
+                "value": float(abs(value) / top),
                 "colour": BELOW if value < 0 else ABOVE,
             }
             for token, value in zip(tokens, values, strict=True)
         ],
-        key=f"{VIEW}.strip", clickable=False, tools=True,
-    )  # fmt: skip
+        key=f"{VIEW}.strip",
+        clickable=False,
+        tools=True,
+    )
     fig = go.Figure()
     others = [signal for signal in SIGNALS if layer + signal in found and layer + signal != name]
     for signal, title in SIGNALS.items():
         if layer + signal in found:
             fig.add_scatter(
-                x=list(range(len(tokens))), y=found[layer + signal][:, unit], name=t(title), mode="lines+markers",
-                text=[piece(token) for token in tokens], hovertemplate="<b>%{text}</b> %{y:.3f}<extra>%{fullData.name}</extra>",
+                x=list(range(len(tokens))),
+                y=found[layer + signal][:, unit],
+                name=t(title),
+                mode="lines+markers",
+                text=[piece(token) for token in tokens],
+                hovertemplate="<b>%{text}</b> %{y:.3f}<extra>%{fullData.name}</extra>",
                 visible=True if layer + signal == name or signal in ("hidden", "cell") else "legendonly",
-            )  # fmt: skip
+            )
     fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 70}, legend=LEGEND)
     few = len(tokens) <= 60
     ticks = (
@@ -161,7 +188,9 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
     )
     fig.update_xaxes(title=t("Token"), **ticks)
     fig.update_yaxes(title=t("Activation"))
-    caption = t("Unit {unit}: purple tokens are above 0, orange ones below; selectivity {choosy:.1f}.", unit=unit, choosy=choosy)
+    caption = t(
+        "Unit {unit}: purple tokens are above 0, orange ones below; selectivity {choosy:.1f}.", unit=unit, choosy=choosy
+    )
     if others:
         caption += " " + t("Click the legend for its other gates and states.")
     figure(fig, f"{VIEW}.curve", caption, {"values": values}, height=340)
@@ -197,9 +226,13 @@ def find(scene: Scene) -> None:
         links.remember(units=None)  # they were chosen for another part
     st.session_state[f"{VIEW}.units.of"] = start, end
     units = several(
-        f"{VIEW}.{name}.{start}.{end}", "units", t("Units (at first, those that differ most between this part and the rest)"),
-        range(values.shape[1]), best.tolist(), format_func=lambda unit: f"{unit} ({difference[unit]:+.1f}σ)",
-    )  # fmt: skip
+        f"{VIEW}.{name}.{start}.{end}",
+        "units",
+        t("Units (at first, those that differ most between this part and the rest)"),
+        range(values.shape[1]),
+        best.tolist(),
+        format_func=lambda unit: f"{unit} ({difference[unit]:+.1f}σ)",
+    )
     if not units:
         st.info(t("Choose at least one unit."))
         return
@@ -212,9 +245,12 @@ def find(scene: Scene) -> None:
     for window, place, score in found:
         context(scene, windows[window], place, end - start, score)
     st.caption(
-        t("Found in {n:,} tokens of the run's held-out text: where the chosen units together are highest, in standard "
-          "deviations above their mean. What do these passages have in common?", n=windows.size)
-    )  # fmt: skip
+        t(
+            "Found in {n:,} tokens of the run's held-out text: where the chosen units together are highest, in standard "
+            "deviations above their mean. What do these passages have in common?",
+            n=windows.size,
+        )
+    )
     said = lambda ids: "".join(scene.tokenizer().pieces(ids.tolist()))
     table = pd.DataFrame(
         [(score, window, place, said(windows[window, place : place + end - start])) for window, place, score in found],
@@ -231,8 +267,9 @@ def span_of(tokens: list[str]) -> tuple[int, int]:
     start, end = st.session_state.get(key, tuple(said) if len(said) == 2 and said[0] < said[1] <= n else first)
     drawn = brushed_strip(
         [{"text": token, "value": 0.6 if start <= i < end else 0.05, "tip": str(i)} for i, token in enumerate(tokens)],
-        f"{VIEW}.brush", t("Tokens; draw over a part of them"),
-    )  # fmt: skip
+        f"{VIEW}.brush",
+        t("Tokens; draw over a part of them"),
+    )
     if drawn and drawn != (start, end):
         links.remember(span=f"{drawn[0]}-{drawn[1]}")
         st.session_state[key] = drawn
@@ -287,24 +324,36 @@ def memory(scene: Scene) -> None:
     tokens = [piece(token) for token in scene.tokens()[: len(ids)]]
     shown = found if scene.model().spec.bidirectional else np.where(np.tri(len(ids), dtype=bool).T, found, np.nan)
     heatmap(
-        shown, f"{VIEW}.influence", tokens, tokens, (t("token replaced"), t("state at token"), t("change of the state")),
-        t("How much of each token is still in the state later"), tokens=False,
-        span=(0.0, max(float(np.percentile(found, 99.5)), 0.01)), empty=t("read before that token"),
-    )  # fmt: skip
+        shown,
+        f"{VIEW}.influence",
+        tokens,
+        tokens,
+        (t("token replaced"), t("state at token"), t("change of the state")),
+        t("How much of each token is still in the state later"),
+        tokens=False,
+        span=(0.0, max(float(np.percentile(found, 99.5)), 0.01)),
+        empty=t("read before that token"),
+    )
     st.caption(
-        t("Each row: that token was replaced by another one of the text; the colour is how much the last layer's state differs "
-          "from then on, as a share of its size. Long bright rows are tokens that are remembered.")
-    )  # fmt: skip
+        t(
+            "Each row: that token was replaced by another one of the text; the colour is how much the last layer's state differs "
+            "from then on, as a share of its size. Long bright rows are tokens that are remembered."
+        )
+    )
     faded = np.array([np.diagonal(found, d).mean() for d in range(len(ids))])
-    fig = go.Figure(go.Scatter(x=np.arange(len(ids)), y=faded, mode="lines+markers",
-                               line_color=ARCHITECTURE[scene.architecture],
-                               hovertemplate="%{x}: %{y:.1%}<extra></extra>"))  # fmt: skip
+    fig = go.Figure(
+        go.Scatter(
+            x=np.arange(len(ids)),
+            y=faded,
+            mode="lines+markers",
+            line_color=ARCHITECTURE[scene.architecture],
+            hovertemplate="%{x}: %{y:.1%}<extra></extra>",
+        )
+    )
     fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50})
     fig.update_xaxes(title=t("Tokens since the change"))
     fig.update_yaxes(title=t("Change of the state (share of its size)"), tickformat=".0%", rangemode="tozero")
-    caption = t(
-        "The mean over all tokens of the text: where the curve is flat at 0, nothing is left of a token."
-    )
+    caption = t("The mean over all tokens of the text: where the curve is flat at 0, nothing is left of a token.")
     figure(fig, f"{VIEW}.faded", caption, {"influence": found, "by_distance": faded}, height=320)
 
 
@@ -333,19 +382,22 @@ def gradient(scene: Scene) -> None:
     fig = go.Figure()
     for name, (kind, values) in curves.items():
         dash = "dot" if name.endswith(t("{kind}, untrained", kind="")) else "solid"
-        fig.add_scatter(x=list(range(len(values))), y=values / values[0], name=name, mode="lines",
-                        line={"color": ARCHITECTURE[kind], "dash": dash, "width": 2.5},
-                        hovertemplate="%{x}: %{y:.2e}<extra>%{fullData.name}</extra>")  # fmt: skip
+        fig.add_scatter(
+            x=list(range(len(values))),
+            y=values / values[0],
+            name=name,
+            mode="lines",
+            line={"color": ARCHITECTURE[kind], "dash": dash, "width": 2.5},
+            hovertemplate="%{x}: %{y:.2e}<extra>%{fullData.name}</extra>",
+        )
     fig.update_layout(margin={"l": 70, "r": 10, "t": 30, "b": 50}, legend=LEGEND)
     fig.update_xaxes(title=t("Tokens back from the prediction"))
-    fig.update_yaxes(
-        title=t("Gradient norm, as a share of that at distance 0"), type="log", exponentformat="power"
+    fig.update_yaxes(title=t("Gradient norm, as a share of that at distance 0"), type="log", exponentformat="power")
+    caption = t(
+        "How much the loss of the last token would change with a token so far back. A straight line down is exponential "
+        "decay: from there such a model can hardly learn. See how training and gates change its slope."
     )
-    caption = t("How much the loss of the last token would change with a token so far back. A straight line down is exponential "
-                "decay: from there such a model can hardly learn. See how training and gates change its slope.")  # fmt: skip
-    figure(
-        fig, f"{VIEW}.gradients", caption, {name: values for name, (_, values) in curves.items()}, height=460
-    )
+    figure(fig, f"{VIEW}.gradients", caption, {name: values for name, (_, values) in curves.items()}, height=460)
     said = t("Means over {n} passages of held-out text.", n=len(windows))
     st.caption(said + (" " + t("Untrained models are dotted, drawn from the run's seed.") if untrained else ""))
 
@@ -358,10 +410,16 @@ def chosen_runs(scene: Scene) -> list[RunFolder]:
         if speaks(run) and run.about()["model"]["architecture"] in ("rnn", "lstm", "gru")
     }
     if set(others) <= {scene.run.id}:
-        st.caption(t("Train an RNN, an LSTM and a GRU on the same text, and their curves can stand beside each other here."))
+        st.caption(
+            t("Train an RNN, an LSTM and a GRU on the same text, and their curves can stand beside each other here.")
+        )
         return [scene.run]
     added = several(
-        VIEW, "beside", t("Beside it"), [id for id in others if id != scene.run.id], format_func=lambda id: name_of(others[id])
+        VIEW,
+        "beside",
+        t("Beside it"),
+        [id for id in others if id != scene.run.id],
+        format_func=lambda id: name_of(others[id]),
     )
     return [scene.run, *(others[id] for id in added)]
 

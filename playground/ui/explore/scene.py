@@ -16,7 +16,9 @@ from playground.ui.messages import plain
 
 LONGEST = 512
 """Tokens: more would not be read in a picture, and every view has to follow the typing."""
-MOST_WEIGHTS = 160_000_000  # of attention, of all layers and heads, that one text may have: GPT-2 has 151 million at 1,024 tokens
+MOST_WEIGHTS = (
+    160_000_000  # of attention, of all layers and heads, that one text may have: GPT-2 has 151 million at 1,024 tokens
+)
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,10 @@ class Scene:
         n = len(self.ids())
         return t(
             "From {run}, step {step:,}, {n:,} tokens." if n != 1 else "From {run}, step {step:,}, 1 token.",
-            run=plain(name_of(self.run)), step=self.step, n=n,
-        )  # fmt: skip
+            run=plain(name_of(self.run)),
+            step=self.step,
+            n=n,
+        )
 
 
 def coming_out(pieces: list[str]) -> list[str]:

@@ -43,9 +43,11 @@ def example() -> None:
     from playground.inspection.arithmetic import worked
 
     st.markdown(
-        t("Six words, three made-up numbers each. A word's vector is its **query**, its **key** and its **value**, so that "
-          "nothing hides the arithmetic. Change any number and watch everything below follow.")
-    )  # fmt: skip
+        t(
+            "Six words, three made-up numbers each. A word's vector is its **query**, its **key** and its **value**, so that "
+            "nothing hides the arithmetic. Change any number and watch everything below follow."
+        )
+    )
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
     with left:
         tokens, vectors = edited()
@@ -72,11 +74,16 @@ def edited() -> tuple[list[str], Any]:
         for name, sub in zip("123", "₁₂₃", strict=True)
     }
     table = st.data_editor(
-        st.session_state[f"{VIEW}.given"], key=f"{VIEW}.table", hide_index=True, num_rows="fixed",
+        st.session_state[f"{VIEW}.given"],
+        key=f"{VIEW}.table",
+        hide_index=True,
+        num_rows="fixed",
         column_config={"token": st.column_config.TextColumn(t("Word"), required=True), **number},
-    )  # fmt: skip
+    )
     table = table.fillna(0)
-    rows = ",".join(" ".join([re.sub(r"[\s,]", "_", str(row[0])), *(f"{x:g}" for x in row[1:])]) for row in table.to_numpy())
+    rows = ",".join(
+        " ".join([re.sub(r"[\s,]", "_", str(row[0])), *(f"{x:g}" for x in row[1:])]) for row in table.to_numpy()
+    )
     links.remember(numbers=rows if not table.equals(first) else None)
     return [str(word) for word in table["token"]], table[["1", "2", "3"]].to_numpy(dtype=float)
 
@@ -98,9 +105,13 @@ def ask_query(tokens: list[str], name: str) -> int:
 
     first = EXAMPLE_QUERY if name == "example" else len(tokens) - 1
     return one_of(
-        f"{VIEW}.{name}", "query", t("The token that asks (query)"), range(len(tokens)), first,
+        f"{VIEW}.{name}",
+        "query",
+        t("The token that asks (query)"),
+        range(len(tokens)),
+        first,
         format_func=lambda place: f"{place}: {shown(tokens[place])}",
-    )  # fmt: skip
+    )
 
 
 def shown(token: str) -> str:
@@ -172,9 +183,7 @@ def title(number: int, text: str, equation: str) -> None:
     st.latex(equation)
 
 
-def strip(
-    values: Any, name: str, rows: list[str], columns: list[str], value: str, alt: str, **options: Any
-) -> Any:
+def strip(values: Any, name: str, rows: list[str], columns: list[str], value: str, alt: str, **options: Any) -> Any:
     """A small matrix; written out where its numbers fit."""
     import numpy as np
 
@@ -248,9 +257,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
 
     d = len(steps.q)
     title(first, t("How well does each key match the query?"), r"s_j = q \cdot k_j")
-    strip(
-        steps.q, f"{name}.q", [f"q ({shown(asker)})"], numbered("q", d), "q", t("The query"), diverging=True
-    )
+    strip(steps.q, f"{name}.q", [f"q ({shown(asker)})"], numbered("q", d), "q", t("The query"), diverging=True)
     key = ask_key(steps, keys, name)
     strip(
         steps.products,
@@ -270,16 +277,21 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         r"\tilde s_j = \frac{s_j}{\sqrt{d_k}}" if steps.scale != 1 else r"\tilde s_j = s_j",
     )
     strip(
-        steps.scaled, f"{name}.scaled", ["s / √d"], keys, t("score"), t("Scaled scores"), diverging=True, selected=(-1, key)
-    )  # fmt: skip
+        steps.scaled,
+        f"{name}.scaled",
+        ["s / √d"],
+        keys,
+        t("score"),
+        t("Scaled scores"),
+        diverging=True,
+        selected=(-1, key),
+    )
     if steps.scale != 1:
         st.latex(
             rf"\frac{{{steps.products[key]:.{digits}f}}}{{\sqrt{{{d}}}}} = {steps.products[key] / steps.scale:.{digits}f}"
         )
     else:
-        st.caption(
-            t("Not divided: with many channels the softmax would then pick one key and ignore the rest.")
-        )
+        st.caption(t("Not divided: with many channels the softmax would then pick one key and ignore the rest."))
     if steps.bias is not None:
         st.caption(t("ALiBi has taken off {bias:.3f} here, for the distance.", bias=-steps.bias[key]))
 
@@ -287,14 +299,21 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
     title(
         first + 2,
         t("Hide what may not be seen"),
-        r"\tilde s_j = -\infty \quad (j > i)"
-        if hidden
-        else r"\text{" + t("every key may be seen") + "}",
+        r"\tilde s_j = -\infty \quad (j > i)" if hidden else r"\text{" + t("every key may be seen") + "}",
     )
     masked = np.where(steps.allowed, steps.scaled, np.nan)
     closed = t("may not look: it comes later")
-    strip(masked, f"{name}.masked", ["s"], keys, t("score"), t("Scores after the mask"), diverging=True, selected=(-1, key),
-          empty=closed)  # fmt: skip
+    strip(
+        masked,
+        f"{name}.masked",
+        ["s"],
+        keys,
+        t("score"),
+        t("Scores after the mask"),
+        diverging=True,
+        selected=(-1, key),
+        empty=closed,
+    )
     st.caption(
         t("{n} of {all} keys are hidden; they are drawn as hatched paper.", n=hidden, all=len(keys))
         if hidden
@@ -345,9 +364,14 @@ def ask_key(steps: Any, keys: list[str], name: str) -> int:
     """The key whose numbers are written out; the strongest unless told."""
     best = int(steps.weights.argmax())
     return one_of(
-        f"{VIEW}.{name}.{best}", "key", t("Written out in numbers for the key"), range(len(keys)), best,
-        format_func=lambda place: f"{place}: {shown(keys[place])}", width=320,
-    )  # fmt: skip
+        f"{VIEW}.{name}.{best}",
+        "key",
+        t("Written out in numbers for the key"),
+        range(len(keys)),
+        best,
+        format_func=lambda place: f"{place}: {shown(keys[place])}",
+        width=320,
+    )
 
 
 def product_in_numbers(steps: Any, key: int, digits: int) -> str:
@@ -376,8 +400,17 @@ def draw_output(steps: Any, head: int, part: str) -> None:
     )
     n = len(steps.heads)
     names = [t("head {head}", head=i) for i in range(n)]
-    strip(steps.heads, "run.heads", names, numbered("z", steps.heads.shape[1]), "z", t("What every head mixed for this query"),
-          diverging=True, cell=26, selected=(head, -1))  # fmt: skip
+    strip(
+        steps.heads,
+        "run.heads",
+        names,
+        numbered("z", steps.heads.shape[1]),
+        "z",
+        t("What every head mixed for this query"),
+        diverging=True,
+        cell=26,
+        selected=(head, -1),
+    )
     strip(
         steps.output,
         "run.output",
@@ -388,7 +421,9 @@ def draw_output(steps: Any, head: int, part: str) -> None:
         diverging=True,
     )
     st.caption(
-        t("This head's row is outlined. The output is added to the residual stream; attention to the source comes next.")
+        t(
+            "This head's row is outlined. The output is added to the residual stream; attention to the source comes next."
+        )
         if part == "decoder"
         else t("This head's row is outlined. The output is added to the residual stream; the MLP comes next.")
     )

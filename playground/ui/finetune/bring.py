@@ -34,10 +34,13 @@ def bring_file(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str 
         take(key, brought, lambda: keep(key, brought))
     if error := state.get(f"{key}.error"):
         show(error)
-    offered = lambda path: path.suffix.lower() in kinds or (
-        path.suffix.lower() in also and (str(path) == state.get(f"{key}.file") or holds_labels(str(path)))
+    offered = lambda path: (
+        path.suffix.lower() in kinds
+        or (path.suffix.lower() in also and (str(path) == state.get(f"{key}.file") or holds_labels(str(path))))
     )
-    is_table = lambda path: not uploads.is_unpacked(path) or ".txt" in kinds  # texts of an archive are none that somebody wrote
+    is_table = lambda path: (
+        not uploads.is_unpacked(path) or ".txt" in kinds
+    )  # texts of an archive are none that somebody wrote
     kept = {str(each.path): each for each in uploads.uploads() if offered(each.path) and is_table(each.path)}
     if not kept:
         return None
@@ -74,7 +77,9 @@ def bring_model() -> None:
         st.rerun()
     if loaded := state.pop("finetune.model.loaded", None):
         st.toast(t("Loaded: {name}", name=plain(loaded)), icon=":material/check:")
-    with st.popover(t("Bring a model from elsewhere"), icon=":material/upload:", key="finetune.model", on_change="rerun"):
+    with st.popover(
+        t("Bring a model from elsewhere"), icon=":material/upload:", key="finetune.model", on_change="rerun"
+    ):
         st.write(
             t(
                 "A Hugging Face folder of a Llama, GPT-2, BERT, DistilBERT, RoBERTa or ELECTRA model: "

@@ -99,9 +99,7 @@ def choose_parent() -> RunFolder | None:
     keep("finetune.parent", runs)
     if st.session_state.get("finetune.parent") not in runs:
         st.session_state["finetune.parent"] = "bible-encoder" if "bible-encoder" in runs else next(iter(runs))
-    chosen = select(
-        t("Start from"), list(runs), format_func=lambda id: describe(runs[id]), key="finetune.parent"
-    )
+    chosen = select(t("Start from"), list(runs), format_func=lambda id: describe(runs[id]), key="finetune.parent")
     links.remember(parent=chosen)
     st.session_state["finetune.parent.link"] = chosen
     bring_model()
@@ -287,9 +285,7 @@ def peek(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], C
 def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
     """Another text, or pairs, to go on with; cut in the parent's tokens."""
     pairs = task == "answer"
-    fitting = [
-        n for n, c in CORPORA.items() if c.available and ((c.kind != "text") if pairs else (c.kind == "text"))
-    ]
+    fitting = [n for n, c in CORPORA.items() if c.available and ((c.kind != "text") if pairs else (c.kind == "text"))]
     own = parent.config().data.corpus
     key, options = f"finetune.text.{task}", [*fitting, FILE]
     if st.session_state.get(key) not in options:
@@ -301,7 +297,9 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
     values: dict[str, Any] = {"corpus": name}
     if name == FILE:
         take_up_file(f"finetune.{task}")
-        path = bring_file(f"finetune.{task}", uploads.TABLES if pairs else (*uploads.TEXTS, *uploads.TABLES, *DOCUMENTS))
+        path = bring_file(
+            f"finetune.{task}", uploads.TABLES if pairs else (*uploads.TEXTS, *uploads.TABLES, *DOCUMENTS)
+        )
         if path is None:
             st.info(
                 t("Bring a table with a column of questions and a column of answers.")
@@ -321,12 +319,8 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
         if pairs:
             question, answer = map(names.index, usual_pair(names))
             with st.container(horizontal=True):
-                values["source_column"] = st.selectbox(
-                    t("Question"), names, index=question, key=f"finetune.q.{path}"
-                )
-                values["target_column"] = st.selectbox(
-                    t("Answer"), names, index=answer, key=f"finetune.a.{path}"
-                )
+                values["source_column"] = st.selectbox(t("Question"), names, index=question, key=f"finetune.q.{path}")
+                values["target_column"] = st.selectbox(t("Answer"), names, index=answer, key=f"finetune.a.{path}")
         elif names:
             values["text_column"] = st.selectbox(
                 t("Column with the text"), names, index=names.index(usual_text(names)), key=f"finetune.c.{path}"
@@ -337,9 +331,11 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
         st.caption(f"{t(corpus.summary)} {told(corpus.provenance)} {t('Licence')}: {corpus.licence}.")
     if pairs:
         values["template"] = st.text_input(
-            t("How the question is put"), QUESTION, key="finetune.template",
+            t("How the question is put"),
+            QUESTION,
+            key="finetune.template",
             help=t("{question} stands for the question: “Q: {question} A:”."),
-        )  # fmt: skip
+        )
     st.caption(t("It is cut into the tokens of the model it starts from."))
     tokenizer = TokenizerSpec(CORPORA[name].tokenizer) if name in CORPORA else TokenizerSpec()
     return DataSpec(**values, tokenizer=tokenizer)
@@ -384,7 +380,7 @@ def ask_method(config: RunConfig) -> dict[str, Any]:
                 default=MATRICES,
                 key="finetune.matrices",
                 format_func=lambda name: t(name),
-            )  # fmt: skip
+            )
         )
     elif method == "last":
         layers = config.model.n_layers
@@ -396,9 +392,14 @@ def more_settings(method: str, task: str, labelled: LabelledSpec | None) -> dict
     values: dict[str, Any] = {}
     if method in ("all", "last"):
         values["layer_decay"] = st.slider(
-            t("Learning rate from layer to layer"), 0.3, 1.0, 1.0, 0.05, key="finetune.decay",
+            t("Learning rate from layer to layer"),
+            0.3,
+            1.0,
+            1.0,
+            0.05,
+            key="finetune.decay",
             help=t("Below 1, a layer learns that much more slowly than the one above it."),
-        )  # fmt: skip
+        )
     if labelled is not None:
         balanced = st.toggle(t("Rare labels weigh as much as frequent ones"), key="finetune.balanced")
         values["class_weights"] = "balanced" if balanced else "none"
@@ -439,10 +440,14 @@ def decide(
         usual = [n for n in names if n != tuned.method and not (n == "lora" and config.model.is_recurrent)]
         with control("finetune", "beside"):
             beside = st.pills(
-                t("Train beside it, with the same budget"), usual, selection_mode="multi", default=["scratch"],
-                format_func=lambda name: names[name], key=f"finetune.beside.{tuned.method}",
+                t("Train beside it, with the same budget"),
+                usual,
+                selection_mode="multi",
+                default=["scratch"],
+                format_func=lambda name: names[name],
+                key=f"finetune.beside.{tuned.method}",
                 help=t("“From scratch” shows what the training before was worth."),
-            )  # fmt: skip
+            )
         plans += [rival(main, which, config) for which in beside]
         with control("finetune", "shares"):
             fewer = st.toggle(t("Also with 10 % and 30 % of the labels"), key="finetune.shares")

@@ -47,10 +47,16 @@ def efficiency(run: RunFolder, config: RunConfig) -> None:
             waiting += other.status().state in LIVE
             continue
         way = t("from scratch") if tuned.from_scratch else t(METHOD_TITLES[tuned.method])
-        rows.append({
-            "way": way, "share": tuned.labelled.share, "labels": found["used"],
-            "accuracy": found["test"]["accuracy"], "macro_f1": found["test"]["macro_f1"], "seed": its.training.seed,
-        })  # fmt: skip
+        rows.append(
+            {
+                "way": way,
+                "share": tuned.labelled.share,
+                "labels": found["used"],
+                "accuracy": found["test"]["accuracy"],
+                "macro_f1": found["test"]["macro_f1"],
+                "seed": its.training.seed,
+            }
+        )
     own = t("from scratch") if config.finetune.from_scratch else t(METHOD_TITLES[config.finetune.method])
     rows.sort(key=lambda row: row["way"] != own)
     there = {way_of(its) for _, its in relatives}
@@ -62,19 +68,25 @@ def efficiency(run: RunFolder, config: RunConfig) -> None:
         for colour, (way, mine) in zip(colours, table.groupby("way", sort=False)):
             mean = mine.groupby("labels")["macro_f1"].agg(["mean", "min", "max", "count"]).reset_index()
             fig.add_scatter(
-                x=mean["labels"], y=mean["mean"], mode="lines+markers", name=way, line={"color": colour, "width": 3},
+                x=mean["labels"],
+                y=mean["mean"],
+                mode="lines+markers",
+                name=way,
+                line={"color": colour, "width": 3},
                 marker={"size": 10},
                 error_y={"type": "data", "array": mean["max"] - mean["mean"], "arrayminus": mean["mean"] - mean["min"]},
                 hovertemplate=t("%{x:,} labels: macro F1 %{y:.1%}") + f"<extra>{way}</extra>",
-            )  # fmt: skip
+            )
         fig.update_xaxes(title=t("Labels learnt from"), rangemode="tozero")
         fig.update_yaxes(title=t("Macro F1 on the test"), tickformat=".0%")
         fig.update_layout(legend=LEGEND, margin={"t": 40, "r": 10})
         figure(
-            fig, "finetune.efficiency",
+            fig,
+            "finetune.efficiency",
             t("The higher on the left, the fewer labels are needed: that is what the training before is worth."),
-            table=table, height=380,
-        )  # fmt: skip
+            table=table,
+            height=380,
+        )
     if waiting:
         st.caption(
             t("{n} runs are still to come; open this view again when they are done.", n=waiting)
@@ -119,13 +131,19 @@ def forgotten(run: RunFolder, config: RunConfig, report: dict[str, Any]) -> None
     with st.container(horizontal=True):
         st.metric(t("Loss before, nats a token"), f"{kept['before']:.3f}", border=True, height="stretch")
         st.metric(
-            t("Loss after, nats a token"), f"{kept['after']:.3f}", f"{kept['after'] - kept['before']:+.3f}",
-            delta_color="inverse", border=True,
-        )  # fmt: skip
+            t("Loss after, nats a token"),
+            f"{kept['after']:.3f}",
+            f"{kept['after'] - kept['before']:+.3f}",
+            delta_color="inverse",
+            border=True,
+        )
     st.caption(
-        t("On the validation part of the text that the weights come from ({corpus}). A rise means that the model is a "
-          "worse language model now; LoRA and the head alone leave more as it was.", corpus=plain(kept["text"]))
-    )  # fmt: skip
+        t(
+            "On the validation part of the text that the weights come from ({corpus}). A rise means that the model is a "
+            "worse language model now; LoRA and the head alone leave more as it was.",
+            corpus=plain(kept["text"]),
+        )
+    )
 
 
 def travelled(run: RunFolder, config: RunConfig) -> None:

@@ -88,21 +88,34 @@ def figures(run: RunFolder, report: dict[str, Any]) -> None:
     test, simple = report["test"], baseline_of(run)
     with st.container(horizontal=True):
         for title, name in ((t("Accuracy on the test"), "accuracy"), (t("Macro F1 on the test"), "macro_f1")):
-            st.metric(title, f"{test[name]:.1%}", border=True, height="stretch", **gained(test[name], simple and simple[name]))
+            st.metric(
+                title, f"{test[name]:.1%}", border=True, height="stretch", **gained(test[name], simple and simple[name])
+            )
         if simple:
             st.metric(
-                t("TF-IDF and logistic regression"), f"{simple['accuracy']:.1%}", border=True,
-                help=t("scikit-learn's linear model on the same split: macro F1 {f1:.1%}, trained in {s:.1f} s.",
-                       f1=simple["macro_f1"], s=simple["seconds"]),
-            )  # fmt: skip
+                t("TF-IDF and logistic regression"),
+                f"{simple['accuracy']:.1%}",
+                border=True,
+                help=t(
+                    "scikit-learn's linear model on the same split: macro F1 {f1:.1%}, trained in {s:.1f} s.",
+                    f1=simple["macro_f1"],
+                    s=simple["seconds"],
+                ),
+            )
         st.metric(
-            t("Trained parameters"), f"{report['trained_parameters']:,}", border=True,
+            t("Trained parameters"),
+            f"{report['trained_parameters']:,}",
+            border=True,
             help=t("of {n:,} in the model", n=report["parameters"]),
-        )  # fmt: skip
+        )
     st.caption(
-        t("{n:,} test examples that no training has seen, after {step:,} steps ({seconds:.0f} s).",
-          n=test["n"], step=report["step"], seconds=report["training_seconds"])
-    )  # fmt: skip
+        t(
+            "{n:,} test examples that no training has seen, after {step:,} steps ({seconds:.0f} s).",
+            n=test["n"],
+            step=report["step"],
+            seconds=report["training_seconds"],
+        )
+    )
 
 
 def baseline_of(run: RunFolder) -> dict[str, Any] | None:
@@ -126,23 +139,27 @@ def beside(run: RunFolder) -> None:
         if report is None or "test" not in report:
             continue
         tuned, kept = config.finetune, report.get("forgetting", {})
-        rows.append({
-            "": "●" if other.id == run.id else "",
-            t("Run"): config.name,
-            t("Method"): t("from scratch") if tuned.from_scratch else t(METHOD_TITLES[tuned.method]),
-            t("Labels used"): report["used"],
-            t("Accuracy, %"): round(100 * report["test"]["accuracy"], 1),
-            t("Macro F1, %"): round(100 * report["test"]["macro_f1"], 1),
-            t("Trained parameters"): report["trained_parameters"],
-            t("Loss before → after"): f"{kept['before']:.2f} → {kept['after']:.2f}" if "before" in kept else "–",
-        })  # fmt: skip
+        rows.append(
+            {
+                "": "●" if other.id == run.id else "",
+                t("Run"): config.name,
+                t("Method"): t("from scratch") if tuned.from_scratch else t(METHOD_TITLES[tuned.method]),
+                t("Labels used"): report["used"],
+                t("Accuracy, %"): round(100 * report["test"]["accuracy"], 1),
+                t("Macro F1, %"): round(100 * report["test"]["macro_f1"], 1),
+                t("Trained parameters"): report["trained_parameters"],
+                t("Loss before → after"): f"{kept['before']:.2f} → {kept['after']:.2f}" if "before" in kept else "–",
+            }
+        )
     if len(rows) > 1:
         table = pd.DataFrame(rows)
         amount = st.column_config.NumberColumn(format="localized")
         st.dataframe(
-            table, hide_index=True, key="finetune.beside",
+            table,
+            hide_index=True,
+            key="finetune.beside",
             column_config=dict.fromkeys((t("Labels used"), t("Trained parameters")), amount),
-        )  # fmt: skip
+        )
         st.caption(
             t(
                 "The same text, split and start. “Loss before → after” is on the text learnt before: "
@@ -168,10 +185,19 @@ def confusions(run: RunFolder, report: dict[str, Any], labels: list[str]) -> Non
     cell = tuple(map(links.whole, links.param("cell").split("-")))
     chosen = cell if len(cell) == 2 and all(part is not None and part < len(labels) for part in cell) else None
     clicked = heatmap(
-        shares, "finetune.confusion", labels, labels, (t("right label"), t("said"), t("share of the row")),
-        t("Rows are right labels, columns what the model said; the diagonal is right."), span=(0.0, 1.0),
-        selected=chosen, clickable=True, written=len(labels) <= 12, notes=notes, tokens=False,
-    )  # fmt: skip
+        shares,
+        "finetune.confusion",
+        labels,
+        labels,
+        (t("right label"), t("said"), t("share of the row")),
+        t("Rows are right labels, columns what the model said; the diagonal is right."),
+        span=(0.0, 1.0),
+        selected=chosen,
+        clickable=True,
+        written=len(labels) <= 12,
+        notes=notes,
+        tokens=False,
+    )
     st.caption(t("Off the diagonal are the confusions. Click a cell to read its texts."))
     if clicked and clicked != chosen:
         links.remember(cell=f"{clicked[0]}-{clicked[1]}")
@@ -188,9 +214,13 @@ def texts_of(run: RunFolder, labels: list[str], true: int, said: int) -> None:
     mine = np.flatnonzero((found["true"] == true) & (found["predicted"] == said))
     mine = mine[np.argsort(-found["confidence"][mine])][:SHOWN]
     st.markdown(
-        t("Right is **{true}**, the model says **{said}**: {n:,} of them.", true=plain(labels[true]), said=plain(labels[said]),
-          n=int(((found["true"] == true) & (found["predicted"] == said)).sum()))
-    )  # fmt: skip
+        t(
+            "Right is **{true}**, the model says **{said}**: {n:,} of them.",
+            true=plain(labels[true]),
+            said=plain(labels[said]),
+            n=int(((found["true"] == true) & (found["predicted"] == said)).sum()),
+        )
+    )
     if not len(mine):
         st.caption(t("None: this never happened."))
         return
@@ -208,12 +238,14 @@ def told_texts(run: RunFolder, places: Any, labels: list[str], key: str) -> None
     rows = []
     for place, text in zip(places, texts):
         shown = in_context(text, int(found["piece"][place])) if tagging else text
-        rows.append({
-            t("Text"): shown,
-            t("Right"): labels[found["true"][place]],
-            t("Said"): labels[found["predicted"][place]],
-            t("How sure, %"): round(100 * float(found["confidence"][place]), 1),
-        })  # fmt: skip
+        rows.append(
+            {
+                t("Text"): shown,
+                t("Right"): labels[found["true"][place]],
+                t("Said"): labels[found["predicted"][place]],
+                t("How sure, %"): round(100 * float(found["confidence"][place]), 1),
+            }
+        )
     picked = st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -225,9 +257,7 @@ def told_texts(run: RunFolder, places: Any, labels: list[str], key: str) -> None
     if picked.selection.rows:
         chosen = texts[picked.selection.rows[0]]
         text = "".join(chosen) if tagging else chosen
-        links.link(
-            "finetune", t("Try this text"), icon=":material/science:", run=run.id, view="try", text=text[:500]
-        )
+        links.link("finetune", t("Try this text"), icon=":material/science:", run=run.id, view="try", text=text[:500])
 
 
 def in_context(pieces: list[str], place: int) -> str:
@@ -272,13 +302,18 @@ def by_label(report: dict[str, Any]) -> None:
 
     st.subheader(t("Each label"), anchor=False)
     percent = lambda value: round(100 * value, 1)
-    table = pd.DataFrame([
-        {
-            t("Label"): row["label"], t("Precision, %"): percent(row["precision"]), t("Recall, %"): percent(row["recall"]),
-            "F1, %": percent(row["f1"]), t("Test examples"): row["support"],
-        }
-        for row in report["by_label"]
-    ])  # fmt: skip
+    table = pd.DataFrame(
+        [
+            {
+                t("Label"): row["label"],
+                t("Precision, %"): percent(row["precision"]),
+                t("Recall, %"): percent(row["recall"]),
+                "F1, %": percent(row["f1"]),
+                t("Test examples"): row["support"],
+            }
+            for row in report["by_label"]
+        ]
+    )
     st.dataframe(table, hide_index=True, key="finetune.by_label")
     st.caption(t("Precision: of what it calls so, how much is. Recall: of what is so, how much it finds."))
     downloads("finetune-labels", table=table)
@@ -302,11 +337,15 @@ def calibrated(run: RunFolder, report: dict[str, Any]) -> None:
         hoverinfo="skip",
     )
     fig.add_scatter(
-        x=[b["confidence"] for b in bins], y=[b["accuracy"] for b in bins], mode="lines+markers", name=run.name,
+        x=[b["confidence"] for b in bins],
+        y=[b["accuracy"] for b in bins],
+        mode="lines+markers",
+        name=run.name,
         marker={"size": [8 + 22 * (b["n"] / max(1, max(x["n"] for x in bins))) ** 0.5 for b in bins], "color": GOOD},
-        line={"color": GOOD}, customdata=[b["n"] for b in bins],
+        line={"color": GOOD},
+        customdata=[b["n"] for b in bins],
         hovertemplate=t("On average %{x:.0%} sure, right in %{y:.0%} of %{customdata:,} cases") + "<extra></extra>",
-    )  # fmt: skip
+    )
     fig.update_xaxes(title=t("How sure the model is"), range=[0, 1.03], tickformat=".0%")
     fig.update_yaxes(title=t("How often it is right"), range=[0, 1.03], tickformat=".0%")
     fig.update_layout(showlegend=False, margin={"t": 10, "r": 10})

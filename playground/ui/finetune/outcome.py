@@ -34,9 +34,7 @@ def outcome(run: RunFolder) -> None:
         report = report_of(run)
     except PlaygroundError as error:
         damage = error
-    there = [
-        name for name in VIEWS if (labelled or name in UNLABELLED) and (report or name in ("try", "file"))
-    ]
+    there = [name for name in VIEWS if (labelled or name in UNLABELLED) and (report or name in ("try", "file"))]
     if not run.checkpoints() or not there:
         return
     st.divider()
@@ -63,9 +61,13 @@ def choose_view(there: list[str], early: bool) -> str:
     elif st.session_state.get(key) not in there:
         st.session_state[key] = there[0]
     view = st.segmented_control(
-        t("View"), there, format_func=lambda name: t(VIEWS[name][0]), key=key, required=True,
+        t("View"),
+        there,
+        format_func=lambda name: t(VIEWS[name][0]),
+        key=key,
+        required=True,
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     links.remember(view=view if view != there[0] else None)
     st.session_state["finetune.view.link"] = links.param("view")
     return view

@@ -91,9 +91,7 @@ def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
         (t("Speed"), form(row.get("tokens_per_second"), "{:,.0f}"), t("tokens/s") if row else ""),
         (t("Time left"), clock(left), ""),
     ]
-    pairs = "".join(
-        f"<div><dt>{label}</dt><dd>{value} <small>{unit}</small></dd></div>" for label, value, unit in said
-    )
+    pairs = "".join(f"<div><dt>{label}</dt><dd>{value} <small>{unit}</small></dd></div>" for label, value, unit in said)
     st.html(f'<dl class="train-numbers">{pairs}</dl>')
 
 
@@ -105,9 +103,7 @@ def rivals(run: RunFolder, config: RunConfig) -> list[RunFolder]:
 
 def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
     colours = colours_for([run, *others])
-    shown = [series(run, colours[run.id])] + [
-        series(other, colours[other.id], main=False) for other in others
-    ]
+    shown = [series(run, colours[run.id])] + [series(other, colours[other.id], main=False) for other in others]
     if not any(each.train.get("step") for each in shown):
         st.caption(t("The first point appears with the first step."))
         return
@@ -117,9 +113,7 @@ def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
         return
     st.caption(notice(run, measured))
     if others:
-        st.caption(
-            t("The strong line is this run; the pale ones are its rivals, with the same text and budget.")
-        )
+        st.caption(t("The strong line is this run; the pale ones are its rivals, with the same text and budget."))
     waiting = [other for other in others if other.status().state in LIVE]
     if waiting and run.status().state not in LIVE:
         with st.container(horizontal=True):

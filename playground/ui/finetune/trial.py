@@ -53,7 +53,9 @@ def typing(run: RunFolder) -> None:
         else:
             found = labeller.probabilities([text])[0]
             if labeller.cuts(text):
-                st.caption(t("The text is longer than the model reads: its first {n:,} tokens count.", n=labeller.length))
+                st.caption(
+                    t("The text is longer than the model reads: its first {n:,} tokens count.", n=labeller.length)
+                )
         taken = 1000 * (time.perf_counter() - began)
         (tagged if labeller.task == "tag" else classified)(run, labeller, text, found)
         st.caption(t("Labelled in {ms:.1f} ms by {engine} on this machine.", ms=taken, engine=labeller.ran_by))
@@ -97,14 +99,14 @@ def classified(run: RunFolder, labeller: Any, text: str, likely: Any) -> None:
     colour = ARCHITECTURE[run.config().model.architecture]
     chosen = st.session_state.get("finetune.why", order[0])
     chosen = chosen if chosen in order else order[0]
-    rows = [
-        {"text": labeller.labels[code], "p": float(likely[code]), "mark": code == chosen} for code in order
-    ]
+    rows = [{"text": labeller.labels[code], "p": float(likely[code]), "mark": code == chosen} for code in order]
     clicked = bars(
-        "finetune.bars", [{"title": t("The model says"), "note": "", "rows": rows}], colour,
+        "finetune.bars",
+        [{"title": t("The model says"), "note": "", "rows": rows}],
+        colour,
         t("Click a label to see which words speak for it"),
         tokens=False,
-    )  # fmt: skip
+    )
     if clicked is not None:
         chosen = order[clicked[1]]
         st.session_state["finetune.why"] = chosen
@@ -123,17 +125,24 @@ def moved(labeller: Any, text: str, label: int, word: int | None = None) -> None
     token_strip(
         [
             {
-                "text": piece, "value": abs(float(value)) / largest, "colour": GOOD if value > 0 else BAD,
+                "text": piece,
+                "value": abs(float(value)) / largest,
+                "colour": GOOD if value > 0 else BAD,
                 "tip": t("{value:+.3f} on the score of the label", value=float(value)),
             }
             for piece, value in zip(found.pieces, found.gradients)
         ],
-        "finetune.gradients", clickable=False, label=t("Tokens, coloured by what they did for the label"), tools=True,
-    )  # fmt: skip
+        "finetune.gradients",
+        clickable=False,
+        label=t("Tokens, coloured by what they did for the label"),
+        tools=True,
+    )
     st.caption(
-        t("Green speaks for it, orange against it; all of them add up to {sum:+.2f}, from a text without words to this one.",
-          sum=found.something - found.nothing)
-    )  # fmt: skip
+        t(
+            "Green speaks for it, orange against it; all of them add up to {sum:+.2f}, from a text without words to this one.",
+            sum=found.something - found.nothing,
+        )
+    )
     if found.attention is None:
         return
     most = max(1e-9, float(found.attention.max()))
@@ -143,8 +152,11 @@ def moved(labeller: Any, text: str, label: int, word: int | None = None) -> None
             {"text": piece, "value": float(value) / most, "tip": t("{share:.1%} of what is read", share=float(value))}
             for piece, value in zip(found.pieces, found.attention)
         ],
-        "finetune.attention", clickable=False, label=t("Tokens, coloured by attention"), tools=True,
-    )  # fmt: skip
+        "finetune.attention",
+        clickable=False,
+        label=t("Tokens, coloured by attention"),
+        tools=True,
+    )
     st.caption(t("Attention says where the model looks, not which way it was moved: compare the two rows."))
 
 
@@ -157,10 +169,14 @@ def tagged(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
     for (piece, likely), code in zip(found, codes):
         best = sorted(range(len(likely)), key=lambda i: -likely[i])[:3]
         tip = ", ".join(f"{labeller.labels[i]} {share(likely[i])}" for i in best)
-        tokens.append({
-            "text": piece, "tip": tip, "value": 0.0 if code == plain_code else float(likely[code]),
-            "colour": palette[(code - 1) % len(palette)],
-        })  # fmt: skip
+        tokens.append(
+            {
+                "text": piece,
+                "tip": tip,
+                "value": 0.0 if code == plain_code else float(likely[code]),
+                "colour": palette[(code - 1) % len(palette)],
+            }
+        )
     chosen = st.session_state.get("finetune.word")
     clicked = token_strip(
         tokens,
@@ -212,9 +228,15 @@ class Labelling(Job):
         from playground.finetune.labeller import label_table
 
         label_table(
-            labeller_now(self.run), self.path, self.column, self.target, self._told, self.is_stopped, self.notes.extend,
+            labeller_now(self.run),
+            self.path,
+            self.column,
+            self.target,
+            self._told,
+            self.is_stopped,
+            self.notes.extend,
             self.encoding,
-        )  # fmt: skip
+        )
 
     def _told(self, rows: int) -> None:
         self.rows = rows
@@ -235,19 +257,13 @@ def label_file(run: RunFolder, report: dict[str, Any]) -> None:
         tell_of_more(names)
         names = offered(names, [guessed])
         index = names.index(guessed) if guessed in names else 0
-        column = st.selectbox(
-            t("Column with the text"), names, index=index, key=f"finetune.batch.column.{path}"
-        )
+        column = st.selectbox(t("Column with the text"), names, index=index, key=f"finetune.batch.column.{path}")
     job: Labelling | None = st.session_state.get("finetune.batch.job")
     busy = job is not None and not job.is_over
-    if st.button(
-        t("Label every row"), type="primary", icon=":material/label:", key="finetune.batch.go", disabled=busy
-    ):
+    if st.button(t("Label every row"), type="primary", icon=":material/label:", key="finetune.batch.go", disabled=busy):
         st.session_state["finetune.batch.job"] = job = Labelling(run, path, column, encoding)
     if job and job.run.id == run.id and job.path == path:
-        fragment(labelling, run_every=None if job.is_over else 0.3, key="finetune.batch.working")(
-            job.is_over
-        )
+        fragment(labelling, run_every=None if job.is_over else 0.3, key="finetune.batch.working")(job.is_over)
 
 
 def labelling(was_over: bool) -> None:
@@ -274,6 +290,11 @@ def labelling(was_over: bool) -> None:
         first = pd.read_csv(job.target, nrows=20, dtype=str, keep_default_na=False)  # a label may be "None"
         st.dataframe(first, hide_index=True, key="finetune.batch.rows")
         st.download_button(
-            t("Download the labels (.csv)"), job.target.read_bytes, job.target.name, "text/csv",
-            icon=":material/download:", key="finetune.batch.csv", on_click="ignore",
-        )  # fmt: skip
+            t("Download the labels (.csv)"),
+            job.target.read_bytes,
+            job.target.name,
+            "text/csv",
+            icon=":material/download:",
+            key="finetune.batch.csv",
+            on_click="ignore",
+        )

@@ -68,7 +68,11 @@ def batches(trainer: Trainer) -> Callable[[], tuple[tuple[Tensor, ...], Tensor, 
         made = trainer.objective.batch(sampler.train(step, size))
         mask = made.inputs.get("source_mask")
         padding = None if mask is None else send(~mask)
-        return (send(made.inputs["source_ids"]), padding, send(made.inputs["input_ids"])), send(made.targets), made.n_tokens
+        return (
+            (send(made.inputs["source_ids"]), padding, send(made.inputs["input_ids"])),
+            send(made.targets),
+            made.n_tokens,
+        )
 
     def stream():
         starts = chance.integers(0, len(text) - length - 1, size)

@@ -124,14 +124,22 @@ def run_part(name: str, limit: float, report: Report, ended: Callable[[], None])
 def _in_a_process(name: str, limit: float, report: Report, told: Callable[[Row], None], log) -> int | None:
     """The exit status of a part; None when it was stopped."""
     about = {
-        "device": "cpu" if report.rehearsal else "cuda", "rehearsal": report.rehearsal, "card": report.machine,
-        "package": PACKAGE, "until": time.time() + limit - min(MARGIN, limit / 4),
-    }  # fmt: skip
+        "device": "cpu" if report.rehearsal else "cuda",
+        "rehearsal": report.rehearsal,
+        "card": report.machine,
+        "package": PACKAGE,
+        "until": time.time() + limit - min(MARGIN, limit / 4),
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.gpu.part", name, json.dumps(about)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT, env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
         start_new_session=True,
-    )  # fmt: skip
+    )
     # Read in a thread, and not to the end: a process that the part left behind may hold the pipe for ever.
     reader = threading.Thread(target=_read, args=(process.stdout, told), daemon=True)
     reader.start()

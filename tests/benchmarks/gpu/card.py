@@ -15,10 +15,18 @@ from tests.benchmarks.gpu.timing import median_seconds
 
 NO_GPU = "PyTorch finds no NVIDIA GPU here, so there is nothing to measure; --rehearse tries every part on the CPU."
 SHEETS = {  # data sheets: dense bfloat16 TFLOP/s, GB/s of memory; the first name that is part of the card's
-    "H200": (989, 4800), "H100 PCIe": (756, 2000), "H100 NVL": (835, 3900), "H100": (989, 3350),
-    "A100-SXM4-80GB": (312, 2039), "A100-SXM4-40GB": (312, 1555), "A100": (312, 1935), "L40S": (362, 864),
-    "L4": (121, 300), "RTX 4090": (165, 1008), "RTX 3090": (71, 936),
-}  # fmt: skip
+    "H200": (989, 4800),
+    "H100 PCIe": (756, 2000),
+    "H100 NVL": (835, 3900),
+    "H100": (989, 3350),
+    "A100-SXM4-80GB": (312, 2039),
+    "A100-SXM4-40GB": (312, 1555),
+    "A100": (312, 1935),
+    "L40S": (362, 864),
+    "L4": (121, 300),
+    "RTX 4090": (165, 1008),
+    "RTX 3090": (71, 936),
+}
 ASKED = ("driver_version", "clocks.sm", "clocks.max.sm", "power.draw", "power.limit", "temperature.gpu")
 
 
@@ -36,17 +44,25 @@ def measure(setting: Setting) -> Iterator[Row]:
 def facts(cuda: bool) -> dict:
     """Names and versions, and the data sheet's figures where the card is known."""
     about = {
-        "gpu": cuda, "name": platform.processor() or platform.machine(), "cores": os.cpu_count(),
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"), "python": platform.python_version(),
-        "torch": torch.__version__, "cuda": torch.version.cuda or "", "onnxruntime": version_of_onnxruntime(),
-    }  # fmt: skip
+        "gpu": cuda,
+        "name": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda or "",
+        "onnxruntime": version_of_onnxruntime(),
+    }
     if not cuda:
         return about
     card = torch.cuda.get_device_properties(0)
     about |= {
-        "name": card.name, "memory": card.total_memory, "multiprocessors": card.multi_processor_count,
-        "capability": f"{card.major}.{card.minor}", "cudnn": torch.backends.cudnn.version(),
-    }  # fmt: skip
+        "name": card.name,
+        "memory": card.total_memory,
+        "multiprocessors": card.multi_processor_count,
+        "capability": f"{card.major}.{card.minor}",
+        "cudnn": torch.backends.cudnn.version(),
+    }
     sheet = next((figures for name, figures in SHEETS.items() if name in card.name), None)
     return about | ({"sheet_tflops": sheet[0], "sheet_bandwidth": sheet[1] * 1e9} if sheet else {})
 

@@ -30,11 +30,16 @@ from tests.benchmarks.gpu.timing import seconds
 PRECISIONS = ["fp16", "fp32", "int8", "int4"]
 LARGE, MIDDLE, SMALL = "124 M", "13 M", "0.8 M"
 REHEARSED = [("124 M", 1), ("13 M", 1), ("0.8 M", 2)]
-ORDER = [(name, 1) for name in (LARGE, MIDDLE, SMALL)] + [(name, batch) for name in (LARGE, MIDDLE, SMALL) for batch in (8, 64)]
+ORDER = [(name, 1) for name in (LARGE, MIDDLE, SMALL)] + [
+    (name, batch) for name in (LARGE, MIDDLE, SMALL) for batch in (8, 64)
+]
 PROMPT, MOST, ROUNDS = 8, 256, 3  # tokens that are read, tokens that are written, texts of each way
 AGAINST_CACHE = {MIDDLE: 3.0, SMALL: 5.0}  # × torch with a cache, batch 1
 AGAINST_COMPILED, OF_LIMIT = 1.5, 0.5  # of the large model, batch 1
-TIE = {"fp32": 5e-3, "fp16": 1e-2}  # of the largest logit: two tokens so near may change places; attention has 16 bits in both
+TIE = {
+    "fp32": 5e-3,
+    "fp16": 1e-2,
+}  # of the largest logit: two tokens so near may change places; attention has 16 bits in both
 NEEDED, NEEDED_COMPILED = 8.0, 30.0  # seconds that must be left to begin
 CACHE, UNCACHED, STATIC = "torch, cache", "torch, no cache", "torch, compiled, static cache"
 GATHERED = ("Gather", "GroupQueryAttention")  # of a matrix that only these read, a token takes one row
@@ -143,8 +148,13 @@ def prepared(setting: Setting, name: str, folder: Path) -> Callable[[int], Case]
 def compared(setting: Setting, case: Case) -> Iterator[Row]:
     """This engine in each precision beside torch without and with a cache; those that fail say so."""
     rivals = torch_model(setting, case.model)
-    builders = {precision: lambda precision=precision: with_engine(setting, case, precision) for precision in PRECISIONS}
-    builders |= {CACHE: lambda: with_cache(setting, case, rivals), UNCACHED: lambda: without_cache(setting, case, rivals)}
+    builders = {
+        precision: lambda precision=precision: with_engine(setting, case, precision) for precision in PRECISIONS
+    }
+    builders |= {
+        CACHE: lambda: with_cache(setting, case, rivals),
+        UNCACHED: lambda: without_cache(setting, case, rivals),
+    }
     ways: dict[str, Way] = {}
     for name, build in builders.items():
         try:
@@ -165,7 +175,10 @@ def compared(setting: Setting, case: Case) -> Iterator[Row]:
 
 def compiled(setting: Setting, case: Case) -> Iterator[Row]:
     """The strongest of torch beside this engine in 16 bits."""
-    ways = {STATIC: with_static_cache(setting, case), "fp16": case.opened.get("fp16") or with_engine(setting, case, "fp16")}
+    ways = {
+        STATIC: with_static_cache(setting, case),
+        "fp16": case.opened.get("fp16") or with_engine(setting, case, "fp16"),
+    }
     for way in ways.values():
         way.begin(), way.write(4)
     speeds, texts = race(setting, case, ways)
@@ -214,9 +227,16 @@ def told_of(setting: Setting, case: Case, name: str, way: Way, speeds: dict[str,
     return Row(
         f"{case.at}: {titled(name)}",
         f"{speed:,.0f} tokens/s; {told}; {tokens}{'; ' + way.about if way.about else ''}",
-        ", ".join(goals), all(known) if known else None,
-        figures={"speed": speed, "share": share, "bytes": size, "gap": gap, "first": first_difference(text, case.theirs)},
-    )  # fmt: skip
+        ", ".join(goals),
+        all(known) if known else None,
+        figures={
+            "speed": speed,
+            "share": share,
+            "bytes": size,
+            "gap": gap,
+            "first": first_difference(text, case.theirs),
+        },
+    )
 
 
 def of_limit(setting: Setting, case: Case, weights: int, speed: float) -> tuple[float, str]:
@@ -257,7 +277,9 @@ def against_cpu(case: Case, name: str, text: list[int]) -> tuple[bool, str, floa
         logits = case.model(torch.tensor([before])).logits[0, -1]
     gap = float((logits[case.theirs[at]] - logits[text[at]]).abs() / logits.abs().max().clamp(min=1))
     tie = gap <= TIE.get(name, 0.0)
-    told = f"other tokens than the CPU's from number {at + 1} of {len(text)} on, at logits {gap:.2%} of the largest apart"
+    told = (
+        f"other tokens than the CPU's from number {at + 1} of {len(text)} on, at logits {gap:.2%} of the largest apart"
+    )
     return tie, told + (" (a tie)" if tie else ""), gap
 
 

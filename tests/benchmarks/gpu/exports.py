@@ -17,7 +17,9 @@ from playground.onnx_export.package import task_of
 from playground.onnx_export.transformers import state_of
 
 IDS = (0, 1, 2, 3)  # <pad>, <bos>, <eos>, <mask>
-LIVELY = 2  # × the first weights: with 3, sharp attention makes differences of 2 % out of 16-bit rounding, with 2 of 0.3 %
+LIVELY = (
+    2  # × the first weights: with 3, sharp attention makes differences of 2 % out of 16-bit rounding, with 2 of 0.3 %
+)
 WHOLE_SCALES = 30_000_000  # parameters up to which a cache in 8 bits is measured: on CUDA it becomes 16 bits anyway
 
 
@@ -39,12 +41,20 @@ def write_about(model: nn.Module, folder: Path, labels: int = 0) -> None:
     spec = model.spec
     folder.mkdir(parents=True, exist_ok=True)
     about = {
-        "architecture": spec.architecture, "n_layers": spec.n_layers, "n_kv_heads": spec.kv_heads, "head_dim": spec.head_dim,
-        "d_model": spec.d_model, "vocab_size": spec.vocab_size, "context_length": spec.context_length,
-        "position": "none" if spec.is_recurrent else spec.position, "objective": spec.objectives()[0],
-        "pairs": spec.architecture == "encoder-decoder", "ids": IDS, "task": task_of(model),
+        "architecture": spec.architecture,
+        "n_layers": spec.n_layers,
+        "n_kv_heads": spec.kv_heads,
+        "head_dim": spec.head_dim,
+        "d_model": spec.d_model,
+        "vocab_size": spec.vocab_size,
+        "context_length": spec.context_length,
+        "position": "none" if spec.is_recurrent else spec.position,
+        "objective": spec.objectives()[0],
+        "pairs": spec.architecture == "encoder-decoder",
+        "ids": IDS,
+        "task": task_of(model),
         "labels": [f"label {i}" for i in range(labels)],
-    }  # fmt: skip
+    }
     (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
 

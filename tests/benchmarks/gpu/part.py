@@ -1,6 +1,6 @@
 """One part in a process of its own: its rows go out one by one, as lines of JSON, the moment they are there.
 
-    python -m tests.benchmarks.gpu.part NAME '{"device": "cuda", "rehearsal": false, "until": ..., "card": {}, "package": ...}'
+python -m tests.benchmarks.gpu.part NAME '{"device": "cuda", "rehearsal": false, "until": ..., "card": {}, "package": ...}'
 """
 
 import importlib.util
@@ -49,8 +49,15 @@ def needs(name: str) -> tuple[str, ...]:
     """The packages that a part cannot do without; known before its module, which imports them, is loaded."""
     training = ("torch", "numpy", "tokenizers", "safetensors", "psutil")
     exporting = (*training, "onnx", "onnxruntime")
-    return {"card": ("torch",), "tests": ("torch", "pytest"), "training": training, "start": training, "resume": training,
-            "decoding": exporting, "proof": exporting}.get(name, ())  # fmt: skip
+    return {
+        "card": ("torch",),
+        "tests": ("torch", "pytest"),
+        "training": training,
+        "start": training,
+        "resume": training,
+        "decoding": exporting,
+        "proof": exporting,
+    }.get(name, ())
 
 
 if __name__ == "__main__":

@@ -22,19 +22,35 @@ SHAPE = {"vocab_size": 512, "d_model": 128, "n_layers": 3, "n_heads": 4, "contex
 WRITERS = {
     "decoder, learned positions": {"architecture": "decoder"},
     "decoder, rotary, 2 key-value heads": {
-        "architecture": "decoder", "norm": "rmsnorm", "position": "rotary", "mlp": "swiglu", "bias": False, "n_kv_heads": 2,
+        "architecture": "decoder",
+        "norm": "rmsnorm",
+        "position": "rotary",
+        "mlp": "swiglu",
+        "bias": False,
+        "n_kv_heads": 2,
         "tie_embeddings": False,
     },
     "decoder, QK-norm, softcap": {
-        "architecture": "decoder", "norm": "rmsnorm", "position": "rotary", "qk_norm": True, "mlp": "relu2",
-        "logit_softcap": 15.0, "bias": False,
+        "architecture": "decoder",
+        "norm": "rmsnorm",
+        "position": "rotary",
+        "qk_norm": True,
+        "mlp": "relu2",
+        "logit_softcap": 15.0,
+        "bias": False,
     },
     "decoder, ALiBi": {"architecture": "decoder", "position": "alibi"},
     "decoder, odd heads": {"architecture": "decoder", "d_model": 120, "n_heads": 6},
-    "encoder–decoder": {"architecture": "encoder-decoder", "norm_position": "post", "position": "sinusoidal", "mlp": "relu"},
-    "RNN": {"architecture": "rnn", "n_layers": 2}, "LSTM": {"architecture": "lstm", "n_layers": 2},
+    "encoder–decoder": {
+        "architecture": "encoder-decoder",
+        "norm_position": "post",
+        "position": "sinusoidal",
+        "mlp": "relu",
+    },
+    "RNN": {"architecture": "rnn", "n_layers": 2},
+    "LSTM": {"architecture": "lstm", "n_layers": 2},
     "GRU": {"architecture": "gru", "n_layers": 2},
-}  # fmt: skip
+}
 ENCODER = {"architecture": "encoder", "norm_position": "post", "embedding_norm": True, "head_transform": True}
 HALF, HALF_ATTENTION, CELLS = 1e-2, 5e-3, 2e-3
 """The largest differences that are rounding, as shares of the largest logit: of 16 bits, of 16 bits in attention alone (fused
@@ -46,7 +62,11 @@ def measure(setting: Setting) -> Iterator[Row]:
     kinds = list(WRITERS) if not setting.rehearsal else ["decoder, learned positions", "decoder, odd heads", "LSTM"]
     work: list[tuple[str, Callable, tuple]] = [(name, writer, (WRITERS[name],)) for name in kinds]
     work += [("encoder", encoder, ())]
-    work += [(f"{name} from {base}", classifier, (head, base)) for name, head in HEADS.items() for base in ("encoder", "decoder")]
+    work += [
+        (f"{name} from {base}", classifier, (head, base))
+        for name, head in HEADS.items()
+        for base in ("encoder", "decoder")
+    ]
     work += [("attention weights", attention, ())]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         for i, (name, prove, more) in enumerate(work):
@@ -147,7 +167,11 @@ def greedy(model: nn.Module, engine: Engine) -> str:
     theirs = list(decode(model, prompt, most, source_ids=source))
     ours = list(engine.generate(prompt, most, source_ids=source))
     at = first_difference(ours, theirs)
-    return f"{most} greedy tokens as torch's; " if at is None else f"greedy tokens as torch's up to number {at} of {most}; "
+    return (
+        f"{most} greedy tokens as torch's; "
+        if at is None
+        else f"greedy tokens as torch's up to number {at} of {most}; "
+    )
 
 
 @torch.no_grad()
@@ -167,7 +191,9 @@ def read_texts(model: nn.Module, ours: TextReader, every: bool) -> list[Check]:
     return checks
 
 
-def reads(setting: Setting, what: str, folder: Path, model: nn.Module, every: bool, precisions: tuple[str, ...]) -> Iterator[Row]:
+def reads(
+    setting: Setting, what: str, folder: Path, model: nn.Module, every: bool, precisions: tuple[str, ...]
+) -> Iterator[Row]:
     for precision in precisions:
         ours = TextReader(folder, precision, device=setting.device)
         on_device(setting, ours.provider)

@@ -56,7 +56,13 @@ class Report:
         lines += ["| part | what | measured | goal | |", "|---|---|---|---|---|"]
         for part in self.parts:
             for row in part.rows:
-                cells = [part.name, row.what, row.measured, row.goal, "FAILED" if row.state == "failed" else MARKS[row.met]]
+                cells = [
+                    part.name,
+                    row.what,
+                    row.measured,
+                    row.goal,
+                    "FAILED" if row.state == "failed" else MARKS[row.met],
+                ]
                 lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
         return "\n".join(lines)
 
@@ -65,10 +71,14 @@ class Report:
         about = self.machine
         driver = (about.get("nvidia_smi") or {}).get("driver_version")
         said = [
-            about.get("name", "unknown machine"), f"driver {driver}" if driver else "",
-            f"CUDA {about['cuda']}" if about.get("cuda") else "", f"torch {about.get('torch', '?')}",
-            f"onnxruntime {about.get('onnxruntime', '?')}", f"Python {about.get('python', '?')}", about.get("date", ""),
-        ]  # fmt: skip
+            about.get("name", "unknown machine"),
+            f"driver {driver}" if driver else "",
+            f"CUDA {about['cuda']}" if about.get("cuda") else "",
+            f"torch {about.get('torch', '?')}",
+            f"onnxruntime {about.get('onnxruntime', '?')}",
+            f"Python {about.get('python', '?')}",
+            about.get("date", ""),
+        ]
         return ", ".join(filter(None, said))
 
     def ended_well(self) -> bool:

@@ -40,11 +40,21 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 def compared(what: str, setting: Setting, prepared: Prepared, model: dict, training: dict) -> Row:
     steps, stop = (12, 5) if setting.rehearsal else (STEPS, STOP)
-    spec = ModelSpec(**{**SHAPE, **({"d_model": 32} if setting.rehearsal else {}), **model}, vocab_size=prepared.tokenizer.size)
+    spec = ModelSpec(
+        **{**SHAPE, **({"d_model": 32} if setting.rehearsal else {}), **model}, vocab_size=prepared.tokenizer.size
+    )
     chosen = TrainingSpec(
-        steps=steps, batch_size=8, warmup_steps=3, eval_every=10, eval_batches=2, sample_every=0, checkpoint_seconds=1e6,
-        device=setting.device, compile="off", **training,
-    )  # fmt: skip
+        steps=steps,
+        batch_size=8,
+        warmup_steps=3,
+        eval_every=10,
+        eval_batches=2,
+        sample_every=0,
+        checkpoint_seconds=1e6,
+        device=setting.device,
+        compile="off",
+        **training,
+    )
     config = RunConfig(what, spec, prepared.spec, chosen)
     whole, halved = RunStore().create(config), RunStore().create(config)
     trained(whole, config, prepared)
@@ -56,8 +66,13 @@ def compared(what: str, setting: Setting, prepared: Prepared, model: dict, train
     first = next((i + 1 for i, (a, b) in enumerate(zip(*curves, strict=True)) if a != b), None)
     told = f"the same after {steps} steps, stopped at {stop}" if not different else f"{len(different)} tensors differ"
     told += f"; losses differ from step {first} on" if first else ""
-    return Row(f"{what} ({described})", told, SAME, not different and first is None,
-               figures={"different": different[:20], "first_loss": first})  # fmt: skip
+    return Row(
+        f"{what} ({described})",
+        told,
+        SAME,
+        not different and first is None,
+        figures={"different": different[:20], "first_loss": first},
+    )
 
 
 def trained(folder: RunFolder, config: RunConfig, prepared: Prepared, stop: int | None = None) -> str:
@@ -74,4 +89,8 @@ def trained(folder: RunFolder, config: RunConfig, prepared: Prepared, stop: int 
 def differing(ours, theirs) -> list[str]:
     """The names of the tensors that are not the same in two files."""
     a, b = load_file(ours), load_file(theirs)
-    return [name for name in sorted(a.keys() | b.keys()) if name not in a or name not in b or not torch.equal(a[name], b[name])]
+    return [
+        name
+        for name in sorted(a.keys() | b.keys())
+        if name not in a or name not in b or not torch.equal(a[name], b[name])
+    ]

@@ -63,7 +63,9 @@ class StaticDecoder(nn.Module):
         self.token.copy_(token)
         self.place.add_(1)
 
-    def _attention(self, attention: nn.Module, x: Tensor, i: int, turns: tuple[Tensor, Tensor] | None, seen: Tensor) -> Tensor:
+    def _attention(
+        self, attention: nn.Module, x: Tensor, i: int, turns: tuple[Tensor, Tensor] | None, seen: Tensor
+    ) -> Tensor:
         batch, heads, kv_heads = len(x), attention.heads, attention.kv_heads
         qkv = attention.qkv(x).view(batch, 1, -1, attention.head_dim).transpose(1, 2)
         qk, v = qkv.split([heads + kv_heads, kv_heads], dim=1)
@@ -75,5 +77,7 @@ class StaticDecoder(nn.Module):
         keys, values = getattr(self, f"keys{i}"), getattr(self, f"values{i}")
         keys.index_copy_(2, self.place, k)
         values.index_copy_(2, self.place, v)
-        mixed = F.scaled_dot_product_attention(q, keys, values, attn_mask=seen[None, None, None], enable_gqa=heads > kv_heads)
+        mixed = F.scaled_dot_product_attention(
+            q, keys, values, attn_mask=seen[None, None, None], enable_gqa=heads > kv_heads
+        )
         return attention.output(mixed.transpose(1, 2).reshape(batch, 1, -1))

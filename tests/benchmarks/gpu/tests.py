@@ -40,7 +40,9 @@ def reason(report) -> str:
 
 def marked() -> list[str]:
     """The files with such tests: the others may import what is not installed here."""
-    return sorted(str(path) for path in (ROOT / "tests" / "unit").rglob("test_*.py") if MARK in path.read_text(encoding="utf-8"))
+    return sorted(
+        str(path) for path in (ROOT / "tests" / "unit").rglob("test_*.py") if MARK in path.read_text(encoding="utf-8")
+    )
 
 
 def measure(setting: Setting) -> Iterator[Row]:
@@ -63,4 +65,10 @@ def measure(setting: Setting) -> Iterator[Row]:
         passed, skipped = passed + results.passed, skipped + results.skipped
     told = f"{passed} passed, {len(broken)} failed, {skipped} skipped"
     figures = {"passed": passed, "failed": broken, "skipped": skipped}
-    yield Row("all tests that need a GPU", told, "all pass", setting.goal(not broken and passed and not skipped), figures=figures)
+    yield Row(
+        "all tests that need a GPU",
+        told,
+        "all pass",
+        setting.goal(not broken and passed and not skipped),
+        figures=figures,
+    )

@@ -39,7 +39,10 @@ def measure(setting: Setting) -> Iterator[Row]:
     work = [(f"training, {name}", QUICK, eager, name) for name in sized["tiny"]]
     work += [(f"training, {LARGE}", LONG, large, LARGE)]
     work += [(f"training, {name}", QUICK, eager, name) for name in sized["small"]]
-    work += [(f"training, {name}, compiled", LONG / 2, compiled, name) for name in COMPILED[: 1 if setting.rehearsal else None]]
+    work += [
+        (f"training, {name}, compiled", LONG / 2, compiled, name)
+        for name in COMPILED[: 1 if setting.rehearsal else None]
+    ]
     for what, least, measured, name in work:
         if setting.left() < least:
             yield skipped(what, "no time was left")
@@ -162,9 +165,10 @@ def eager(setting: Setting, what: str, name: str, prepared: Prepared) -> Iterato
             what,
             f"{speeds['ours']:,.0f} tokens/s, {ratio:.2f} × bare eager ({speeds['bare']:,.0f}); {told}; "
             f"{held:.2f} GB (bare {held_bare:.2f} GB); {trainer.device.describe()}",
-            f"≥ {goal:g} × bare eager", setting.goal(ratio >= goal),
+            f"≥ {goal:g} × bare eager",
+            setting.goal(ratio >= goal),
             figures={**speeds, "ratio": ratio, "share": part, "gigabytes": held, "bare_gigabytes": held_bare},
-        )  # fmt: skip
+        )
 
 
 def compiled(setting: Setting, what: str, name: str, prepared: Prepared) -> Iterator[Row]:
@@ -188,18 +192,26 @@ def large(setting: Setting, what: str, name: str, prepared: Prepared) -> Iterato
     prepared = sizes.made_up_text(home() / "made-up", vocabulary, 20_000 if setting.rehearsal else 4_000_000)
     memory = Memory(setting)
     training = NANOGPT.replace(
-        **ENDLESS, lr=6e-4, beta2=0.95, batch_size=large_batch(setting), device=setting.device,
+        **ENDLESS,
+        lr=6e-4,
+        beta2=0.95,
+        batch_size=large_batch(setting),
+        device=setting.device,
         compile="off" if setting.rehearsal else "on",
-    )  # fmt: skip
+    )
     with new_trainer(setting, name, prepared, training) as trainer:
         ours = steps_of(trainer)
         speed = race(setting, {"ours": ours})["ours"]
         part, told = share(setting, trainer, speed)
         held = memory.peak()
         size = f"batch {training.batch_size} × {trainer.config.model.context_length}"
-        yield Row(what, f"{speed:,.0f} tokens/s ({size}); {told}; {held:.1f} GB; {trainer.device.describe()}",
-                  f"≥ {LARGE_SHARE:.0%} of the measured bf16 peak", setting.goal(part >= LARGE_SHARE),
-                  figures={"ours": speed, "share": part, "gigabytes": held})  # fmt: skip
+        yield Row(
+            what,
+            f"{speed:,.0f} tokens/s ({size}); {told}; {held:.1f} GB; {trainer.device.describe()}",
+            f"≥ {LARGE_SHARE:.0%} of the measured bf16 peak",
+            setting.goal(part >= LARGE_SHARE),
+            figures={"ours": speed, "share": part, "gigabytes": held},
+        )
         yield from beside(setting, what, trainer, ours)
 
 
@@ -211,7 +223,10 @@ def large_batch(setting: Setting) -> int:
 
 def beside(setting: Setting, what: str, trainer: Trainer, ours: Run) -> Iterator[Row]:
     """The rivals of the large model, one after the other: each takes its turns with ours."""
-    ways = {"nanoGPT's loop, compiled": lambda: nanogpt_loop(trainer, backend(setting)), "bare eager": lambda: bare_loop(trainer)}
+    ways = {
+        "nanoGPT's loop, compiled": lambda: nanogpt_loop(trainer, backend(setting)),
+        "bare eager": lambda: bare_loop(trainer),
+    }
     for rival, build in ways.items():
         title = f"{what}, beside {rival}"
         goal = "≥ 1 ×" if rival.startswith("nanoGPT") else ""

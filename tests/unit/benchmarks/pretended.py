@@ -54,17 +54,31 @@ def recording(graph: Graph):
 @pytest.fixture
 def pretended(gpu, monkeypatch):  # noqa: F811
     """torch and ONNX Runtime as if there were a card."""
-    card = SimpleNamespace(name="NVIDIA H100 80GB HBM3", total_memory=85 * GIGABYTE, multi_processor_count=132, major=9, minor=0)
+    card = SimpleNamespace(
+        name="NVIDIA H100 80GB HBM3", total_memory=85 * GIGABYTE, multi_processor_count=132, major=9, minor=0
+    )
     stream = SimpleNamespace(wait_stream=lambda other: None)
     fakes = {
-        "is_available": lambda: True, "is_initialized": lambda: True, "device_count": lambda: 1,
-        "set_device": lambda index: None, "get_device_name": lambda index: card.name,
-        "get_device_properties": lambda index: card, "is_bf16_supported": lambda including_emulation=True: True,
-        "synchronize": lambda: None, "Event": Event, "Stream": lambda: stream, "current_stream": lambda: stream,
-        "stream": lambda chosen: contextlib.nullcontext(), "CUDAGraph": Graph, "graph": recording,
-        "is_current_stream_capturing": lambda: False, "reset_peak_memory_stats": lambda: None, "empty_cache": lambda: None,
-        "memory_allocated": lambda: GIGABYTE, "max_memory_allocated": lambda: 3 * GIGABYTE,
-    }  # fmt: skip
+        "is_available": lambda: True,
+        "is_initialized": lambda: True,
+        "device_count": lambda: 1,
+        "set_device": lambda index: None,
+        "get_device_name": lambda index: card.name,
+        "get_device_properties": lambda index: card,
+        "is_bf16_supported": lambda including_emulation=True: True,
+        "synchronize": lambda: None,
+        "Event": Event,
+        "Stream": lambda: stream,
+        "current_stream": lambda: stream,
+        "stream": lambda chosen: contextlib.nullcontext(),
+        "CUDAGraph": Graph,
+        "graph": recording,
+        "is_current_stream_capturing": lambda: False,
+        "reset_peak_memory_stats": lambda: None,
+        "empty_cache": lambda: None,
+        "memory_allocated": lambda: GIGABYTE,
+        "max_memory_allocated": lambda: 3 * GIGABYTE,
+    }
     for name, fake in fakes.items():
         monkeypatch.setattr(torch.cuda, name, fake)
     monkeypatch.setattr(torch.version, "cuda", "13.0")

@@ -82,15 +82,23 @@ def test_without_a_gpu_it_says_so_in_a_sentence_and_exits_2():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["gpu", "start"], "runs alone"), (["start", "--rehearse"], "belong to one benchmark"),
-        (["gpu", "--budget", "0"], "too little"), (["gpu", "--json", "/nowhere/at/all.json"], "no folder"),
-        (["gpu", "--parts", "tests,decode"], "no part decode"), (["gpu", "--json", "/tmp"], "/tmp is a folder"),
-        (["gpu", "--json", "/"], "/ is a folder"), (["gpu", "--json", "gpu.md"], "what the table is written to"),
-        (["gpu", "--json", "taken.json"], "taken.md is a folder"), (["gpu", "--parts", ","], "names no part"),
-        (["gpu", "--parts", ""], "names no part"), (["start", "--parts", ""], "belong to one benchmark"),
+        (["gpu", "start"], "runs alone"),
+        (["start", "--rehearse"], "belong to one benchmark"),
+        (["gpu", "--budget", "0"], "too little"),
+        (["gpu", "--json", "/nowhere/at/all.json"], "no folder"),
+        (["gpu", "--parts", "tests,decode"], "no part decode"),
+        (["gpu", "--json", "/tmp"], "/tmp is a folder"),
+        (["gpu", "--json", "/"], "/ is a folder"),
+        (["gpu", "--json", "gpu.md"], "what the table is written to"),
+        (["gpu", "--json", "taken.json"], "taken.md is a folder"),
+        (["gpu", "--parts", ","], "names no part"),
+        (["gpu", "--parts", ""], "names no part"),
+        (["start", "--parts", ""], "belong to one benchmark"),
     ],
-)  # fmt: skip
-def test_what_cannot_be_asked_for_is_refused_before_anything_is_measured(arguments, says, capsys, monkeypatch, tmp_path):
+)
+def test_what_cannot_be_asked_for_is_refused_before_anything_is_measured(
+    arguments, says, capsys, monkeypatch, tmp_path
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken.md").mkdir()
     monkeypatch.setattr(bench, "run_part", lambda *_: pytest.fail("a part was run"))
@@ -156,7 +164,9 @@ def test_time_that_a_part_leaves_goes_to_those_after_it(monkeypatch, tmp_path, c
 def test_the_table_says_what_was_met_missed_and_failed(tmp_path):
     rows = [Row("fast | slow", "1 s", "< 2 s", True), Row("b", "3 s", "< 2 s", False)]
     rows.append(failed("c", RuntimeError("what it was\nand advice")))
-    report = Report(tmp_path / "t.json", machine={"name": "NVIDIA X", "nvidia_smi": {"driver_version": "580"}, "cuda": "13.0"})
+    report = Report(
+        tmp_path / "t.json", machine={"name": "NVIDIA X", "nvidia_smi": {"driver_version": "580"}, "cuda": "13.0"}
+    )
     report.parts.append(Part("p", "done", rows=rows))
     report.save()
     table = report.table()
@@ -205,7 +215,13 @@ def test_a_rehearsal_runs_the_same_parts_on_the_cpu(tmp_path):
     assert said["table"].startswith("**Rehearsal on the CPU: figures mean nothing.**") and said["table"] in done.stdout
     assert path.with_suffix(".md").read_text().strip() == said["table"]
     whats = " ".join(row["what"] for part in said["parts"] for row in part["rows"])
-    for expected in ("this engine, int4", "torch, compiled, static cache", "torch, no cache", "LSTM: weights", "Muon: weights"):
+    for expected in (
+        "this engine, int4",
+        "torch, compiled, static cache",
+        "torch, no cache",
+        "LSTM: weights",
+        "Muon: weights",
+    ):
         assert expected in whats
 
 

@@ -70,7 +70,9 @@ def test_gpt2_s_124_million_parameters_and_their_arithmetic():
 
 
 def test_rehearsed_models_are_the_presets_in_small():
-    assert all(sizes.preset(name, Setting()).architecture == preset.spec.architecture for name, preset in PRESETS.items())
+    assert all(
+        sizes.preset(name, Setting()).architecture == preset.spec.architecture for name, preset in PRESETS.items()
+    )
     assert sizes.preset("llama-small", Setting("cuda", False)) == PRESETS["llama-small"].spec
 
 

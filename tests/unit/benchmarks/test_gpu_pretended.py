@@ -42,7 +42,11 @@ def test_decoding_runs_on_the_card_in_16_bits_and_says_what_ran(pretended, tiny,
     rows = {row.what: row for row in measured(decoding)}
     assert not [row for row in rows.values() if row.state], [row.measured for row in rows.values() if row.state]
     ours = rows["124 M, batch 1: this engine, fp16"]
-    assert "ONNX Runtime (CUDA, fp16, CUDA graph)" in ours.measured and "≥ 0.5 of the limit" in ours.goal and ours.met is False
+    assert (
+        "ONNX Runtime (CUDA, fp16, CUDA graph)" in ours.measured
+        and "≥ 0.5 of the limit" in ours.goal
+        and ours.met is False
+    )
     assert "compiled, one CUDA graph a token" in rows["124 M, batch 1: torch, compiled, static cache"].measured
     goals = {what: row.goal for what, row in rows.items() if "against" in what and row.goal}
     assert goals == {
@@ -59,7 +63,9 @@ def test_what_there_is_no_time_for_is_said(pretended, tiny):  # noqa: F811
 def test_exports_are_proved_on_the_card(pretended, monkeypatch):  # noqa: F811
     kinds = ("decoder, learned positions", "decoder, odd heads", "encoder–decoder", "LSTM")
     monkeypatch.setattr(proof, "WRITERS", {kind: proof.WRITERS[kind] for kind in kinds})
-    monkeypatch.setattr(proof, "SHAPE", {"vocab_size": 96, "d_model": 64, "n_layers": 1, "n_heads": 2, "context_length": 32})
+    monkeypatch.setattr(
+        proof, "SHAPE", {"vocab_size": 96, "d_model": 64, "n_layers": 1, "n_heads": 2, "context_length": 32}
+    )
     rows = measured(proof)
     bad = [(row.what, row.measured) for row in rows if row.met is not True]
     assert not bad
@@ -77,7 +83,10 @@ def test_training_replays_graphs_beside_the_bare_loops(pretended, tiny, monkeypa
     assert not [row for row in rows.values() if row.state], [row.measured for row in rows.values() if row.state]
     assert "2.00 GB (bare 2.00 GB); NVIDIA H100 80GB HBM3, bfloat16, CUDA graph" in rows["training, bert-tiny"].measured
     assert {row.goal for row in rows.values() if row.goal} == {
-        "≥ 5 × bare eager", "≥ 2 × bare eager", "≥ 40% of the measured bf16 peak", "≥ 1 ×",
-    }  # fmt: skip
+        "≥ 5 × bare eager",
+        "≥ 2 × bare eager",
+        "≥ 40% of the measured bf16 peak",
+        "≥ 1 ×",
+    }
     assert "compiled, CUDA graph" in rows["training, modern-small, compiled"].measured
     assert "batch 16 × 32" in rows["training, GPT-2, 124 M"].measured

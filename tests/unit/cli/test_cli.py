@@ -18,8 +18,18 @@ from playground.runs.config import TrainingSpec
 from playground.runs.store import RunStore
 from playground.training.reproduce import command_line
 
-SMALL = ["--tokenizer", "char", "--set", "data.max_bytes=60000", "model.d_model=32", "model.n_layers=1",
-         "model.context_length=16", "training.eval_every=5", "training.eval_batches=1", "training.threads=1"]  # fmt: skip
+SMALL = [
+    "--tokenizer",
+    "char",
+    "--set",
+    "data.max_bytes=60000",
+    "model.d_model=32",
+    "model.n_layers=1",
+    "model.context_length=16",
+    "training.eval_every=5",
+    "training.eval_batches=1",
+    "training.threads=1",
+]
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +121,14 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         (["train", "--set", "data.tokenizer=char"], "data.tokenizer has an option of its own"),
         (["train", "--set", "model.n_layers=2", "--set", "model.n_layers=3"], "--set says model.n_layers twice."),
         (["train", "--set", "model.wings=2", "--set", "model.n_layers=3"], "no setting called 'wings'"),
-        (["train", "--preset", "lstm-tiny", "--set", "model.n_heads=2"], "Nothing here reads model.n_heads.\nLeave it out"),
-        (["train", "--preset", "gpt2-tiny", "--set", "training.muon_lr=1", "training.momentum=0"],
-         "Nothing here reads training.muon_lr, training.momentum."),
+        (
+            ["train", "--preset", "lstm-tiny", "--set", "model.n_heads=2"],
+            "Nothing here reads model.n_heads.\nLeave it out",
+        ),
+        (
+            ["train", "--preset", "gpt2-tiny", "--set", "training.muon_lr=1", "training.momentum=0"],
+            "Nothing here reads training.muon_lr, training.momentum.",
+        ),
         (["train", "--set", "data.text_column=x"], "Nothing here reads data.text_column."),
         (["train", "--set", "data.encoding=gb18030"], "Nothing here reads data.encoding."),
         (["train", "--set", "training.lr=fast"], "must be a number"),
@@ -134,14 +149,23 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         (["train", "--branch-from", "RUN@3"], "no checkpoint of step 3"),
         (["train", "--branch-from", "RUN@x"], "no run"),
         (["train", "--branch-from", "RUN", "--preset", "gpt2-tiny"], "so --preset cannot be changed"),
-        (["train", "--branch-from", "RUN", "--tokenizer", "bpe:600", "--steps", "1"], "so --tokenizer cannot be changed"),
-        (["train", "--branch-from", "RUN", "--data", "python-code", "--tokenizer", "byte"], "so --tokenizer cannot be changed"),
+        (
+            ["train", "--branch-from", "RUN", "--tokenizer", "bpe:600", "--steps", "1"],
+            "so --tokenizer cannot be changed",
+        ),
+        (
+            ["train", "--branch-from", "RUN", "--data", "python-code", "--tokenizer", "byte"],
+            "so --tokenizer cannot be changed",
+        ),
         (["train", "--branch-from", "RUN", "--text-column", "x"], "so --text-column would change nothing"),
         (["train", "--branch-from", "RUN", "--option", "distance=5"], "so --option would change nothing"),
         (["train", "--branch-from", "RUN", "--encoding", "cp1252"], "so --encoding would change nothing"),
         (["train", "--data", "python-docs", "--text-column", "x"], "python-docs has no columns to choose"),
         (["train", "--resume", "RUN", "--encoding", "cp1252", "--lr", "1"], "so --encoding, --lr cannot be changed"),
-        (["label", "RUN", "--text", "x", "--to", "y.csv", "--text-column", "z"], "--text-column, --to belong to a file"),
+        (
+            ["label", "RUN", "--text", "x", "--to", "y.csv", "--text-column", "z"],
+            "--text-column, --to belong to a file",
+        ),
         (["train", "--resume", "RUN", "--steps", "20"], "--steps cannot be changed"),
         (["train", "--resume", gallery.runs()[0].id], "ships with the app"),
         (["runs", "resume", gallery.runs()[0].id], "ships with the app"),
@@ -156,9 +180,15 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         (["generate", "RUN", "--beams", "-2"], "--beams cannot be -2."),
         (["generate", "RUN", "--top-k", "-1"], "top_k is -1, outside 0 to 1,000,000,000."),
         (["generate", "RUN", "--temperature", "nan"], "temperature is nan, outside 0 to 100."),
-        (["generate", "RUN", "--beams", "2", "--temperature", "0.5", "--top-k", "4"], "Leave out --temperature, --top-k."),
+        (
+            ["generate", "RUN", "--beams", "2", "--temperature", "0.5", "--top-k", "4"],
+            "Leave out --temperature, --top-k.",
+        ),
         (["generate", "RUN", "--beams", "2", "--temperature", "0"], "so --temperature would change nothing"),
-        (["generate", "RUN", "--beams", "2", "--repetition-penalty", "2"], "so --repetition-penalty would change nothing"),
+        (
+            ["generate", "RUN", "--beams", "2", "--repetition-penalty", "2"],
+            "so --repetition-penalty would change nothing",
+        ),
         (["generate", "RUN", "--greedy", "--top-p", "0.5"], "so --top-p would change nothing"),
         (["generate", "RUN", "--greedy", "--seed", "3"], "so --seed would change nothing"),
         (["generate", "RUN", "--beams", "2", "--seed", "3"], "so --seed would change nothing"),
@@ -177,7 +207,15 @@ def test_a_branch_that_says_what_its_parent_has_is_no_other(trained):
     """So that the line that a run tells of itself can be given again."""
     parent = RunStore().get(trained)
     spec = parent.config().data.tokenizer
-    same = ["--preset", "llama-tiny", "--tokenizer", f"{spec.kind}:{spec.vocab_size}", "--data", "task-recall", "--quiet"]
+    same = [
+        "--preset",
+        "llama-tiny",
+        "--tokenizer",
+        f"{spec.kind}:{spec.vocab_size}",
+        "--data",
+        "task-recall",
+        "--quiet",
+    ]
     line = ["train", "--branch-from", trained, *same, "--option", "distance=9", "--steps", "2", "--name", "other text"]
     assert main(line) == 0
     child = RunStore().get("other text").config()
@@ -223,8 +261,12 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": os.getcwd(), **environment}
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", line.replace("PLAYGROUND", python)],
-        capture_output=True, text=True, errors="replace", env=environment, timeout=100,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment,
+        timeout=100,
+    )
 
 
 def test_training_goes_on_when_nobody_reads_what_it_prints():
@@ -244,8 +286,10 @@ def test_ctrl_c_twice_at_once_stops_and_saves():
     """torchrun sends SIGTERM on top of the SIGINT of the terminal: the second must not wait for the first."""
     process = subprocess.Popen(
         [sys.executable, "-m", "playground", "train", "--steps", "1000000", "--name", "interrupted", *SMALL],
-        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
     for line in process.stdout:
         if line.startswith("step"):
             break
@@ -277,10 +321,14 @@ def test_the_line_tells_loss_pace_and_time_left():
     assert clock(3725) == "1:02:05"
 
 
-@pytest.mark.parametrize("words", [
-    ["train", "--branch-from", "no-such@²"], ["train", "--preset", "gpt2-tiny", "--tokenizer", "bpe:²"],
-    ["finetune", "no-such@²", "--task", "classify", "--data", "bible-unread"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "--branch-from", "no-such@²"],
+        ["train", "--preset", "gpt2-tiny", "--tokenizer", "bpe:²"],
+        ["finetune", "no-such@²", "--task", "classify", "--data", "bible-unread"],
+    ],
+)
 def test_digits_that_are_no_numbers_are_told(words, capsys):
     assert main(words) == 2
     assert "²" in capsys.readouterr().err

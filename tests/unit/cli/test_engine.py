@@ -54,9 +54,12 @@ def at_home(home, monkeypatch):
 def without_torch(home, *arguments: str) -> subprocess.CompletedProcess:
     """A command in a process of its own, which fails where that imports torch."""
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", WITHOUT_TORCH, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
         env={**os.environ, "PLAYGROUND_HOME": str(home), "PYTHONIOENCODING": "utf-8"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return done
 
@@ -107,8 +110,10 @@ def test_what_fills_in_has_no_beams(engine, at_home, capsys):
 def test_why_a_step_is_no_cuda_graph_is_said_on_a_gpu_alone(capsys):
     for provider, why, more in (
         ("CUDA", "every source has a shape of its own", "; no CUDA graph: every source has a shape of its own"),
-        ("CUDA", "x" * 300, "; no CUDA graph: " + "x" * 79 + "…"), ("CUDA", "", ""), ("CPU", "not on a GPU", ""),
-    ):  # fmt: skip
+        ("CUDA", "x" * 300, "; no CUDA graph: " + "x" * 79 + "…"),
+        ("CUDA", "", ""),
+        ("CPU", "not on a GPU", ""),
+    ):
         assert ran_by(SimpleNamespace(ran_by="it", provider=provider, uncaptured=why)) == f"it{more}"
     assert ran_by(SimpleNamespace(ran_by="PyTorch (CUDA)", provider="CUDA")) == "PyTorch (CUDA)"
 
@@ -139,7 +144,9 @@ def test_an_export_of_another_step_is_not_used(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("engine", ["auto", "onnx", "torch"])
 @pytest.mark.parametrize("is_exported", [True, False])
-def test_a_step_that_is_not_there_is_said_before_anything_else(engine, is_exported, home, tmp_path, monkeypatch, capsys):
+def test_a_step_that_is_not_there_is_said_before_anything_else(
+    engine, is_exported, home, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("PLAYGROUND_HOME", str(home if is_exported else tmp_path))
     assert main(["generate", "bible-lstm", "--prompt", "And", "--step", "5", "--with", engine]) == 2
     told = capsys.readouterr().err
@@ -161,11 +168,32 @@ def test_a_damaged_export_is_said_and_pytorch_writes(home, tmp_path, monkeypatch
 
 
 DAMAGED_REPORTS = [
-    "[]", '"nothing"', "3", "null", "{}", "[" * 100_000, {"step": "x", "sizes": 3}, {"step": "800"}, {"step": None},
-    {"checks": 3}, {"checks": [3]}, {"checks": [{"what": 3, "error": 0.1, "scale": 1}]}, {"worst": None}, {"worst": "1"},
-    {"seconds": []}, {"sizes": []}, {"sizes": {}}, {"sizes": {"fp32": "big"}}, {"sizes": {"fp32": 0}}, {"greedy": "64"},
-    {"loaders": 1}, {"task": 2}, {"shrunk": None}, {"shrunk": {"int8": 1}}, {"worst": float("nan")},
-]  # fmt: skip
+    "[]",
+    '"nothing"',
+    "3",
+    "null",
+    "{}",
+    "[" * 100_000,
+    {"step": "x", "sizes": 3},
+    {"step": "800"},
+    {"step": None},
+    {"checks": 3},
+    {"checks": [3]},
+    {"checks": [{"what": 3, "error": 0.1, "scale": 1}]},
+    {"worst": None},
+    {"worst": "1"},
+    {"seconds": []},
+    {"sizes": []},
+    {"sizes": {}},
+    {"sizes": {"fp32": "big"}},
+    {"sizes": {"fp32": 0}},
+    {"greedy": "64"},
+    {"loaders": 1},
+    {"task": 2},
+    {"shrunk": None},
+    {"shrunk": {"int8": 1}},
+    {"worst": float("nan")},
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGED_REPORTS, ids=lambda damage: str(damage)[:40])
@@ -186,10 +214,19 @@ def test_what_is_no_report_is_no_export(damage, home, tmp_path, monkeypatch, cap
 
 @pytest.mark.parametrize(
     "damage",
-    [{"n_layers": None}, {"n_layers": -1}, {"context_length": "x"}, {"objective": 3}, {"ids": [1]}, {"ids": [0, 1, 2, "x"]},
-     {"labels": [3]}, {"pairs": "no"}, {"architecture": []}],
+    [
+        {"n_layers": None},
+        {"n_layers": -1},
+        {"context_length": "x"},
+        {"objective": 3},
+        {"ids": [1]},
+        {"ids": [0, 1, 2, "x"]},
+        {"labels": [3]},
+        {"pairs": "no"},
+        {"architecture": []},
+    ],
     ids=str,
-)  # fmt: skip
+)
 @pytest.mark.parametrize("name", ["dates", "bible-encoder"])
 def test_sizes_that_are_none_are_said_and_pytorch_writes(name, damage, home, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
@@ -283,8 +320,16 @@ def labelled(request, tmp_path_factory):
 
 
 def tuned(folder, task: str) -> str:
-    settings = ["--set", "data.max_bytes=60000", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
-                "model.context_length=24", "training.eval_batches=1", "training.threads=1"]  # fmt: skip
+    settings = [
+        "--set",
+        "data.max_bytes=60000",
+        "model.d_model=32",
+        "model.n_layers=1",
+        "model.n_heads=2",
+        "model.context_length=24",
+        "training.eval_batches=1",
+        "training.threads=1",
+    ]
     line = ["train", "--preset", "bert-tiny", "--tokenizer", "char", "--steps", "3", "--name", "parent", "--quiet"]
     assert main([*line, *settings]) == 0
     texts = [f"the {pet} ran {n} times" for pet in ("cat", "dog") for n in range(24)]
@@ -296,7 +341,9 @@ def tuned(folder, task: str) -> str:
         data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "texts.csv").write_text("text\n" + "\n".join(texts[:9]) + "\n")
     tuning = FineTuneSpec(task=task, labelled=LabelledSpec("file", path=str(data)))
-    run = RunStore().create(plan(RunStore().get("parent"), tuning, steps=30, batch_size=8, eval_every=30, sample_every=0))
+    run = RunStore().create(
+        plan(RunStore().get("parent"), tuning, steps=30, batch_size=8, eval_every=30, sample_every=0)
+    )
     assert worker.run(run) == "finished", run.status().message
     export(run)
     return run.id

@@ -16,8 +16,19 @@ from playground.training.batches import IGNORE, Sampler
 from playground.training.objectives import Objective
 from playground.training.saving import labels_of, load_model
 
-SMALL = ["--tokenizer", "char", "--set", "data.max_bytes=40000", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
-         "model.context_length=48", "training.eval_every=10", "training.eval_batches=1", "training.threads=1"]  # fmt: skip
+SMALL = [
+    "--tokenizer",
+    "char",
+    "--set",
+    "data.max_bytes=40000",
+    "model.d_model=32",
+    "model.n_layers=1",
+    "model.n_heads=2",
+    "model.context_length=48",
+    "training.eval_every=10",
+    "training.eval_batches=1",
+    "training.threads=1",
+]
 EVEN = ["--set", "training.eval_every=50", "training.sample_every=50"]
 
 
@@ -44,7 +55,9 @@ def toy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tuned(parents, toy):
     line = ["finetune", parents["bert-tiny"], "--task", "classify", "--data", toy, "--steps", "100", "--lr", "0.01"]
-    assert main([*line, "--method", "lora", "--matrices", "query,value,up,down", "--name", "toy", "--quiet", *EVEN]) == 0
+    assert (
+        main([*line, "--method", "lora", "--matrices", "query,value,up,down", "--name", "toy", "--quiet", *EVEN]) == 0
+    )
     return RunStore().get("toy")
 
 
@@ -89,7 +102,10 @@ def test_a_table_in_a_named_encoding_is_learnt_from(parents, tmp_path, capsys):
     run = RunStore().get("cp866")
     assert run.config().finetune.labelled.encoding == "cp866"
     assert set(labels_of(run)) == {"да", "нет"}
-    for wrong, said in (["--encoding", "rot13"], "no text encoding"), (["--set", "labelled.encoding=hex"], "no text encoding"):
+    for wrong, said in (
+        (["--encoding", "rot13"], "no text encoding"),
+        (["--set", "labelled.encoding=hex"], "no text encoding"),
+    ):
         assert main([*line, *wrong]) == 2 and said in capsys.readouterr().err
     assert main(["finetune", parents["bert-tiny"], "--data", "bible-unread", "--encoding", "cp866"]) == 2
     assert "no encoding to choose" in capsys.readouterr().err
@@ -134,7 +150,16 @@ def test_packed_copied_and_brought_back_it_still_labels(tuned, tmp_path):
 def test_answers_are_learnt_alone_and_asked_for_with_the_template(parents, tmp_path):
     with open(tmp_path / "pairs.csv", "w", newline="") as file:
         csv.writer(file).writerows([("q", "a"), *((f"say {i}", f"{i}!") for i in range(100))])
-    line = ["finetune", parents["llama-tiny"], "--task", "answer", "--data", str(tmp_path / "pairs.csv"), "--steps", "4"]
+    line = [
+        "finetune",
+        parents["llama-tiny"],
+        "--task",
+        "answer",
+        "--data",
+        str(tmp_path / "pairs.csv"),
+        "--steps",
+        "4",
+    ]
     columns = ["--source-column", "q", "--target-column", "a", "--template", "Q: {question} A:"]
     assert main([*line, *columns, "--name", "answers", "--quiet"]) == 0
     run = RunStore().get("answers")
@@ -185,7 +210,9 @@ def test_a_column_in_doubt_is_asked_for_by_its_flag(parents, tmp_path, capsys):
 
 def test_pairs_that_the_model_does_not_read_whole_are_told(parents, tmp_path, capsys):
     with open(tmp_path / "long.csv", "w", newline="") as file:
-        csv.writer(file).writerows([("q", "a"), *((f"count to {i}", "one, two, " * (i % 2 * 80) + "done") for i in range(100))])
+        csv.writer(file).writerows(
+            [("q", "a"), *((f"count to {i}", "one, two, " * (i % 2 * 80) + "done") for i in range(100))]
+        )
     line = ["finetune", parents["llama-tiny"], "--task", "answer", "--data", str(tmp_path / "long.csv"), "--steps", "4"]
     assert main([*line, "--source-column", "q", "--target-column", "a", "--name", "too long"]) == 0
     printed = capsys.readouterr().out
@@ -206,14 +233,20 @@ def test_pairs_that_the_model_does_not_read_whole_are_told(parents, tmp_path, ca
         (["--data", "bible-unread", "--option", "a=1"], "does not read --option"),
         (["--data", "bible-unread", "--label-column", "a"], "bible-unread has no columns to choose"),
         (["--data", "bible-unread", "--set", "finetune.rank=4"], "Nothing here reads finetune.rank."),
-        (["--data", "bible-unread", "--set", "finetune.rank=4", "--compare", "last"], "Nothing here reads finetune.rank."),
+        (
+            ["--data", "bible-unread", "--set", "finetune.rank=4", "--compare", "last"],
+            "Nothing here reads finetune.rank.",
+        ),
         (["--data", "bible-unread", "--set", "finetune.rnak=4"], "Did you mean finetune.rank? It has: task,"),
         (["--data", "bible-unread", "--set", "finetune.labelled=x"], "finetune.labelled has an option of its own"),
         (["--data", "bible-unread", "--set", "labelled.encoding=gb18030"], "Nothing here reads labelled.encoding."),
         (["--data", "bible-unread", "--set", "training.mask_rate=0.5"], "Nothing here reads training.mask_rate."),
         (["--data", "bible-unread", "--set", "model.init_std=0.5"], "Nothing here reads model.init_std."),
         (["--data", "bible-unread", "--rank", "4"], "The method all does not read --rank"),
-        (["--data", "bible-unread", "--method", "lora", "--last-layers", "1"], "The method lora does not read --last-layers"),
+        (
+            ["--data", "bible-unread", "--method", "lora", "--last-layers", "1"],
+            "The method lora does not read --last-layers",
+        ),
         (["--data", "bible-unread", "--share", "0.5", "--shares", "0.1,1"], "Give one of the two"),
         (["--data", "bible-unread", "--set", "labelled.share=0.5", "--shares", "0.1,1"], "Give one of the two"),
         (["--data", "bible-unread", "--share", "0.5", "--set", "labelled.share=1"], "say the same"),

@@ -38,7 +38,9 @@ def same(read: RunConfig, config: RunConfig) -> bool:
     labelled = changed.pop("labelled", {})
     if labelled:
         changed.setdefault("finetune", {})["labelled"] = config.finetune.labelled.replace(**labelled)
-    return read == config.replace(**{group: getattr(config, group).replace(**values) for group, values in changed.items()})
+    return read == config.replace(
+        **{group: getattr(config, group).replace(**values) for group, values in changed.items()}
+    )
 
 
 def executed(code: str) -> RunConfig:
@@ -52,9 +54,12 @@ def config_for(preset: str, data: DataSpec | None = None, model: dict | None = N
     corpus = "task-reversal" if spec.architecture == "encoder-decoder" else "python-docs"
     kind = "char" if corpus.startswith("task") else "bpe"
     return RunConfig(
-        name=f"{preset} again", model=spec, data=data or DataSpec(corpus, tokenizer=TokenizerSpec(kind)),
-        training=recipe(preset).replace(**training), preset=preset,
-    )  # fmt: skip
+        name=f"{preset} again",
+        model=spec,
+        data=data or DataSpec(corpus, tokenizer=TokenizerSpec(kind)),
+        training=recipe(preset).replace(**training),
+        preset=preset,
+    )
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -73,9 +78,7 @@ CHANGES = st.fixed_dictionaries(
         "muon_lr": st.floats(0, 1),
         "batch_size": st.integers(1, 500),
         "optimizer": st.sampled_from(["adamw", "muon", "sgd"]),
-        "sample_prompt": st.text(
-            st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20
-        ),
+        "sample_prompt": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
         "keep_steps": st.lists(st.integers(0, 999), max_size=3).map(tuple),
         "beta2": st.floats(0, 0.999),
         "loss_on": st.sampled_from(["all", "answer"]),
@@ -260,7 +263,10 @@ def test_a_script_may_read_the_file_that_it_names(tmp_path, monkeypatch):
     text = tmp_path / "my novel.txt"
     text.write_text("".join(f"Line {n} of a novel that is long enough.\n" for n in range(500)))
     config = RunConfig(
-        "mine", PRESETS["lstm-tiny"].spec, DataSpec("file", path=str(text)), TrainingSpec(steps=1, eval_every=1, device="cpu")
+        "mine",
+        PRESETS["lstm-tiny"].spec,
+        DataSpec("file", path=str(text)),
+        TrainingSpec(steps=1, eval_every=1, device="cpu"),
     )
     code = python_code(config)
     assert f"grant({str(text)!r})" in code and not paths.may_read(text)

@@ -20,7 +20,9 @@ ORDERS = "\x1b[2J\x1b]0;title\x07\x9b31m\x08\x7f\u202e"
 def obeyed(text: str) -> list[str]:
     """What a terminal would not show but do; the line that is written anew is the program's own."""
     text = text.replace("\r\x1b[K", "").replace("\r\n", "\n")
-    return [sign for sign in text if sign not in "\n\t" and (unicodedata.category(sign) == "Cc" or sign in "\u202e\u2066")]
+    return [
+        sign for sign in text if sign not in "\n\t" and (unicodedata.category(sign) == "Cc" or sign in "\u202e\u2066")
+    ]
 
 
 def on_a_terminal(*arguments: str) -> str:
@@ -64,10 +66,13 @@ def test_a_runs_name_is_letters(home, new_run, capsys, command):
 @pytest.mark.parametrize("what", ["id", "folder", "file", "setting", "column", "command"])
 def test_what_is_typed_and_quoted_in_an_error_is_letters(home, capsys, what):
     typed = {
-        "id": ["runs", "pause", f"x{ORDERS}"], "folder": ["runs", "unpack", f"x{ORDERS}.zip"],
-        "file": ["train", "--data", f"x{ORDERS}"], "setting": ["train", "--set", f"model.{ORDERS}=1"],
-        "column": ["train", "--data", "python-docs", "--text-column", f"x{ORDERS}"], "command": ["runs", "list", ORDERS],
-    }[what]  # fmt: skip
+        "id": ["runs", "pause", f"x{ORDERS}"],
+        "folder": ["runs", "unpack", f"x{ORDERS}.zip"],
+        "file": ["train", "--data", f"x{ORDERS}"],
+        "setting": ["train", "--set", f"model.{ORDERS}=1"],
+        "column": ["train", "--data", "python-docs", "--text-column", f"x{ORDERS}"],
+        "command": ["runs", "list", ORDERS],
+    }[what]
     try:
         assert main(typed) == 2
     except SystemExit as end:  # of argparse
@@ -79,9 +84,21 @@ def test_a_training_on_a_terminal_says_letters_and_writes_its_line_anew(home):
     text = home / f"text{ORDERS}.txt"
     text.write_text("the cat\x1b[2J sat on the mat, the dog\x1b]0;x ran\n" * 200)
     said = on_a_terminal(
-        "train", "--preset", "rnn-tiny", "--data", str(text), "--tokenizer", "char", "--steps", "4", "--name", f"n{ORDERS}",
-        "--set", "training.eval_every=2", "training.sample_every=2",
-    )  # fmt: skip
+        "train",
+        "--preset",
+        "rnn-tiny",
+        "--data",
+        str(text),
+        "--tokenizer",
+        "char",
+        "--steps",
+        "4",
+        "--name",
+        f"n{ORDERS}",
+        "--set",
+        "training.eval_every=2",
+        "training.sample_every=2",
+    )
     assert "Finished at step 4" in said and "\r\x1b[K" in said and not obeyed(said)
     assert not obeyed(on_a_terminal("runs"))
     assert not obeyed(on_a_terminal("generate", "latest", "--prompt", f"the {ORDERS}"))

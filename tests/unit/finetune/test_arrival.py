@@ -28,10 +28,13 @@ from tests.mutants import Doorkeeper, files_of, forking
 
 PREFIX = "bible-lstm"
 REALLY = (
-    "test_a_good_run_arrives_whole", "test_an_export_that_comes_with_a_run_is_made_anew", "test_what_takes_too_much_is_stopped",
-    "test_a_header_of_blanks_is_refused", "test_a_folder_is_taken_through_the_same_gate",
+    "test_a_good_run_arrives_whole",
+    "test_an_export_that_comes_with_a_run_is_made_anew",
+    "test_what_takes_too_much_is_stopped",
+    "test_a_header_of_blanks_is_refused",
+    "test_a_folder_is_taken_through_the_same_gate",
     "test_stop_counts_also_between_the_two_openings",
-)  # fmt: skip
+)
 """Tests that start processes as the app does; the others get theirs from a doorkeeper, each in a tenth of the time."""
 
 
@@ -75,9 +78,7 @@ def zipped(files: dict[str, bytes], name: str = "run.zip") -> io.BytesIO:
 def run_json(good: dict[str, bytes], **changes) -> dict[str, bytes]:
     about = json.loads(good["run.json"])
     for key, value in changes.items():
-        about[key] = (
-            {**about[key], **value} if isinstance(value, dict) and isinstance(about.get(key), dict) else value
-        )
+        about[key] = {**about[key], **value} if isinstance(value, dict) and isinstance(about.get(key), dict) else value
     return {**good, "run.json": json.dumps(about).encode()}
 
 
@@ -120,14 +121,24 @@ def test_a_newer_version_is_told(store, good):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"name": ["a"]}, None), ({"preset": {}}, "what it began with"), ({"parent": 7}, "what it began with"),
-        ({"parent": {"run": 5}}, "what it began with"), ({"training": {"keep_steps": ["x"]}}, "keep_steps"),
-        ({"training": {"steps": 1.5}}, "whole number"), ({"training": {"sample_prompt": []}}, "must be a text"),
-        ({"data": {"text_column": 7}}, "must be a text"), ({"data": {"corpus": ["file"]}}, "corpus"),
-        ({"model": []}, "names and values"), ({"finetune": 7}, "names and values"), ({"created": "now"}, None),
-        ({"versions": 5}, None), ({"data_shape": ["x"]}, None), ({"notes": 7}, None), ({"data_folder": "/etc"}, None),
+        ({"name": ["a"]}, None),
+        ({"preset": {}}, "what it began with"),
+        ({"parent": 7}, "what it began with"),
+        ({"parent": {"run": 5}}, "what it began with"),
+        ({"training": {"keep_steps": ["x"]}}, "keep_steps"),
+        ({"training": {"steps": 1.5}}, "whole number"),
+        ({"training": {"sample_prompt": []}}, "must be a text"),
+        ({"data": {"text_column": 7}}, "must be a text"),
+        ({"data": {"corpus": ["file"]}}, "corpus"),
+        ({"model": []}, "names and values"),
+        ({"finetune": 7}, "names and values"),
+        ({"created": "now"}, None),
+        ({"versions": 5}, None),
+        ({"data_shape": ["x"]}, None),
+        ({"notes": 7}, None),
+        ({"data_folder": "/etc"}, None),
     ],
-)  # fmt: skip
+)
 def test_settings_of_other_kinds_are_refused_or_left_out(store, good, changes, said):
     if said:
         refused(store, run_json(good, **changes), said)
@@ -168,13 +179,10 @@ def test_weights_that_are_not_the_runs_are_refused(store, good, damage):
     if damage == "zeros":  # of the right length, as after a power cut
         run = bring(zipped(good), store)
         packed = {
-            n.partition("/")[2]: d
-            for n, d in files_of(store.export_zip(run.id, store.root.parent / "x.zip")).items()
+            n.partition("/")[2]: d for n, d in files_of(store.export_zip(run.id, store.root.parent / "x.zip")).items()
         }
         shutil.rmtree(run.path)
-        refused(
-            store, {**packed, name: data[: len(data) // 2] + bytes(len(data) - len(data) // 2)}, "is damaged"
-        )
+        refused(store, {**packed, name: data[: len(data) // 2] + bytes(len(data) - len(data) // 2)}, "is damaged")
         return
     changed = {
         "cut": data[:-1000],
@@ -184,36 +192,41 @@ def test_weights_that_are_not_the_runs_are_refused(store, good, damage):
         "NaN": data[: 8 + length] + b"\xff" * (len(data) - 8 - length),
         "dtype": data[:8] + re.sub(rb'"dtype":"F', b'"dtype":"X', data[8 : 8 + length]) + data[8 + length :],
     }[damage]
-    said = {"cut": "damaged", "another model": "do not belong", "NaN": "no number", "dtype": "damaged"}[
-        damage
-    ]
+    said = {"cut": "damaged", "another model": "do not belong", "NaN": "no number", "dtype": "damaged"}[damage]
     refused(store, {**good, name: changed}, said)
 
 
 def endless() -> bytes:
     """A graph of one Loop of 2^62 turns."""
     body = helper.make_graph(
-        [helper.make_node("Identity", ["c"], ["c2"]), helper.make_node("Identity", ["x"], ["x2"])], "body",
-        [helper.make_tensor_value_info("i", TensorProto.INT64, []), helper.make_tensor_value_info("c", TensorProto.BOOL, []),
-         helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
-        [helper.make_tensor_value_info("c2", TensorProto.BOOL, []), helper.make_tensor_value_info("x2", TensorProto.FLOAT, [1])],
-    )  # fmt: skip
+        [helper.make_node("Identity", ["c"], ["c2"]), helper.make_node("Identity", ["x"], ["x2"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("c", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, [1]),
+        ],
+        [
+            helper.make_tensor_value_info("c2", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("x2", TensorProto.FLOAT, [1]),
+        ],
+    )
     graph = helper.make_graph(
-        [helper.make_node("Loop", ["n", "yes", "input_ids"], ["logits"], body=body)], "endless",
+        [helper.make_node("Loop", ["n", "yes", "input_ids"], ["logits"], body=body)],
+        "endless",
         [helper.make_tensor_value_info("input_ids", TensorProto.FLOAT, [1])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1])],
-        [helper.make_tensor("n", TensorProto.INT64, [], [2**62]), helper.make_tensor("yes", TensorProto.BOOL, [], [True])],
-    )  # fmt: skip
+        [
+            helper.make_tensor("n", TensorProto.INT64, [], [2**62]),
+            helper.make_tensor("yes", TensorProto.BOOL, [], [True]),
+        ],
+    )
     return helper.make_model(graph).SerializeToString()
 
 
 def test_an_export_that_comes_with_a_run_is_made_anew(store, good, tmp_path, monkeypatch):
     made = export(gallery.get(PREFIX), to=tmp_path / "export", precisions=["int8"]).folder
-    theirs = {
-        f"export/{path.name}": path.read_bytes()
-        for path in made.iterdir()
-        if path.suffix in (".onnx", ".json")
-    }
+    theirs = {f"export/{path.name}": path.read_bytes() for path in made.iterdir() if path.suffix in (".onnx", ".json")}
     hostile = {name: endless() if name.endswith(".onnx") else data for name, data in theirs.items()}
     run = bring(zipped({**good, **hostile}), store)
     ours = exported(run)

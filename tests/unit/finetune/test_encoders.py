@@ -23,13 +23,25 @@ from playground.training.saving import load_model
 
 V, D, N, HIDDEN, LAYERS, ROWS = 60, 24, 4, 40, 2, 16
 BODY = (
-    "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "attention.output.LayerNorm",
-    "intermediate.dense", "output.dense", "output.LayerNorm",
-)  # fmt: skip
+    "attention.self.query",
+    "attention.self.key",
+    "attention.self.value",
+    "attention.output.dense",
+    "attention.output.LayerNorm",
+    "intermediate.dense",
+    "output.dense",
+    "output.LayerNorm",
+)
 DISTILLED = (
-    "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", "sa_layer_norm", "ffn.lin1", "ffn.lin2",
+    "attention.q_lin",
+    "attention.k_lin",
+    "attention.v_lin",
+    "attention.out_lin",
+    "sa_layer_norm",
+    "ffn.lin1",
+    "ffn.lin2",
     "output_layer_norm",
-)  # fmt: skip
+)
 LAYER = {"bert": BODY, "roberta": BODY, "electra": BODY, "distilbert": DISTILLED}
 HEAD = {
     "bert": ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"),
@@ -38,9 +50,11 @@ HEAD = {
     "electra": ("generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head.bias"),
 }
 DECODER = {
-    "bert": "cls.predictions.decoder", "distilbert": "vocab_projector", "roberta": "lm_head.decoder",
+    "bert": "cls.predictions.decoder",
+    "distilbert": "vocab_projector",
+    "roberta": "lm_head.decoder",
     "electra": "generator_lm_head",
-}  # fmt: skip
+}
 BRAND = {"bert": "Bert", "distilbert": "DistilBert", "roberta": "Roberta", "electra": "Electra"}
 BENDS = {
     "gelu": lambda x: x * 0.5 * (1 + torch.erf(x / 2**0.5)),
@@ -48,9 +62,38 @@ BENDS = {
     "relu": lambda x: x.clamp(min=0),
 }
 VOCABULARY = [
-    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "on", "mat", "##s", "caf", "##e", "##é", "café", "Cat",
-    "Café", "汉", "字", "汉字", ",", "!", "'", ".", "un", "##known", "na", "##ive", "naive", "##ï", "##ve",
-]  # fmt: skip
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "mat",
+    "##s",
+    "caf",
+    "##e",
+    "##é",
+    "café",
+    "Cat",
+    "Café",
+    "汉",
+    "字",
+    "汉字",
+    ",",
+    "!",
+    "'",
+    ".",
+    "un",
+    "##known",
+    "na",
+    "##ive",
+    "naive",
+    "##ï",
+    "##ve",
+]
 
 
 @pytest.fixture
@@ -107,7 +150,12 @@ def by_hand(family: str, w: dict, ids: torch.Tensor, bend: str = "gelu", eps: fl
 
 
 def config(family: str, kind: str = "ForMaskedLM", **more) -> dict:
-    said = {"model_type": family, "architectures": [BRAND[family] + kind], "vocab_size": V, "max_position_embeddings": ROWS}
+    said = {
+        "model_type": family,
+        "architectures": [BRAND[family] + kind],
+        "vocab_size": V,
+        "max_position_embeddings": ROWS,
+    }
     if family == "distilbert":
         said |= {"dim": D, "n_layers": LAYERS, "n_heads": N, "hidden_dim": HIDDEN}
     else:
@@ -179,14 +227,20 @@ def test_it_bends_as_its_config_says_also_in_the_head(family, bend, tmp_path, st
 @pytest.mark.parametrize(
     ("family", "kind", "left"),
     [
-        ("bert", "Model", ()), ("bert", "ForSequenceClassification", ("classifier",)),
+        ("bert", "Model", ()),
+        ("bert", "ForSequenceClassification", ("classifier",)),
         ("distilbert", "ForSequenceClassification", ("pre_classifier", "classifier")),
-        ("roberta", "ForQuestionAnswering", ("qa_outputs",)), ("electra", "ForPreTraining", ("discriminator_predictions.dense",)),
+        ("roberta", "ForQuestionAnswering", ("qa_outputs",)),
+        ("electra", "ForPreTraining", ("discriminator_predictions.dense",)),
     ],
-)  # fmt: skip
+)
 def test_a_body_without_the_head_that_fills_in_words(family, kind, left, tmp_path, store):
     w = tensors(family, head=False)
-    more = {f"{name}.{part}": torch.ones(3, D)[: 3 if part == "weight" else 1] for name in left for part in ("weight", "bias")}
+    more = {
+        f"{name}.{part}": torch.ones(3, D)[: 3 if part == "weight" else 1]
+        for name in left
+        for part in ("weight", "bias")
+    }
     write(tmp_path / "x", family, w | more, kind=kind)
     run = import_folder(tmp_path / "x", store)
     hidden, logits = read(run)
@@ -204,7 +258,9 @@ def test_a_class_that_fills_in_words_misses_its_head(tmp_path, store):
 def test_a_head_is_read_also_where_the_class_does_not_ask_it(tmp_path, store):
     w = tensors("bert") | {"pooler.dense.weight": torch.ones(D, D), "pooler.dense.bias": torch.ones(D)}
     write(tmp_path / "x", "bert", w, kind="Model")
-    torch.testing.assert_close(read(import_folder(tmp_path / "x", store))[1], by_hand("bert", w, IDS)[1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        read(import_folder(tmp_path / "x", store))[1], by_hand("bert", w, IDS)[1], atol=1e-4, rtol=1e-4
+    )
 
 
 def test_a_head_of_its_own_and_either_name_of_its_bias(tmp_path, store):
@@ -212,7 +268,9 @@ def test_a_head_of_its_own_and_either_name_of_its_bias(tmp_path, store):
     apart = torch.randn(V, D, generator=torch.Generator().manual_seed(5))
     decoder, bias = "cls.predictions.decoder", "cls.predictions.bias"
     write(tmp_path / "tied", "bert", {f"{decoder}.bias" if name == bias else name: value for name, value in w.items()})
-    torch.testing.assert_close(read(import_folder(tmp_path / "tied", store))[1], by_hand("bert", w, IDS)[1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        read(import_folder(tmp_path / "tied", store))[1], by_hand("bert", w, IDS)[1], atol=1e-4, rtol=1e-4
+    )
     both = w | {f"{decoder}.weight": apart, f"{decoder}.bias": w[bias], bias: torch.zeros(V)}
     write(tmp_path / "untied", "bert", both, tie_word_embeddings=False)
     expected = by_hand("bert", w | {f"{decoder}.weight": apart}, IDS)[1]
@@ -241,7 +299,9 @@ def test_half_precision_in_parts_in_a_zip_with_what_a_mac_adds(half, tmp_path, s
 
 def test_the_oldest_configs_name_no_class_and_no_bend(tmp_path, store):
     w = tensors("bert")
-    for i, more in enumerate(({"architectures": None}, {"architectures": None, "model_type": None, "type_vocab_size": 2})):
+    for i, more in enumerate(
+        ({"architectures": None}, {"architectures": None, "model_type": None, "type_vocab_size": 2})
+    ):
         write(tmp_path / f"{i}", "bert", w, **more)
         (tmp_path / f"{i}" / "model.safetensors").rename(tmp_path / f"{i}" / "model.fp32.safetensors")
         found = read(import_folder(tmp_path / f"{i}", store))[1]
@@ -272,7 +332,7 @@ def refused(folder: Path, store: RunStore, said: str) -> None:
         ("bert", {"kind": "LMHeadModel"}, "BertLMHeadModel cannot be read"),
         ("bert", {"model_type": "albert", "architectures": None}, "albert cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_computed_exactly_is_refused(family, more, said, tmp_path, store):
     write(tmp_path / "x", family, tensors(family), **more)
     refused(tmp_path / "x", store, said)
@@ -321,10 +381,12 @@ def test_a_vocabulary_alone_gives_the_tokens_of_a_bert(said, same, tmp_path, sto
 @pytest.mark.parametrize(
     ("said", "lower"),
     [
-        ({"do_lower_case": True}, True), ({"tokenizer_class": "BertTokenizer", "do_lower_case": True}, True), ({}, False),
+        ({"do_lower_case": True}, True),
+        ({"tokenizer_class": "BertTokenizer", "do_lower_case": True}, True),
+        ({}, False),
         ({"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": True}, False),
     ],
-)  # fmt: skip
+)
 def test_what_the_config_says_of_capitals_counts_as_in_transformers(said, lower, tmp_path, store):
     write(tmp_path / "x", "bert", tensors("bert"))
     vocabulary = str(tmp_path / "x" / "vocab.txt")
@@ -369,7 +431,9 @@ def test_the_parts_of_a_roberta_or_gpt2_are_put_together(tmp_path, store):
     assert found.encode("the the ##") == [at["the"], at["Ġthe"], at["Ġ"], at["##"]]
     assert found.framed(found.encode("hat")) == [0, at["h"], at["a"], at["t"], 2]
     assert (found.pad_id, found.bos_id, found.eos_id, found.mask_id) == (1, 0, 2, at["<mask>"])
-    assert found.encode("the <mask> the", specials=True) == [at["the"], at["<mask>"], at["Ġthe"]], "it takes the space before it"
+    assert found.encode("the <mask> the", specials=True) == [at["the"], at["<mask>"], at["Ġthe"]], (
+        "it takes the space before it"
+    )
     (tmp_path / "x" / "tokenizer_config.json").write_text(json.dumps({"add_prefix_space": True}))
     assert tokens(tmp_path / "x", store).encode("the") == [at["Ġthe"]]
 
@@ -381,7 +445,10 @@ def test_the_parts_of_a_roberta_or_gpt2_are_put_together(tmp_path, store):
         ({"vocab.txt": b"a\nb\n"}, "no [UNK]"),
         ({"vocab.txt": b"\xff\xfe\n"}, "cannot be read from vocab.txt"),
         ({"vocab.txt": "\n".join(["[UNK]", *map(str, range(99))]).encode()}, "more than the 60"),
-        ({"tokenizer_config.json": b'{"tokenizer_class": "BertJapaneseTokenizer"}'}, "BertJapaneseTokenizer cannot be made here"),
+        (
+            {"tokenizer_config.json": b'{"tokenizer_class": "BertJapaneseTokenizer"}'},
+            "BertJapaneseTokenizer cannot be made here",
+        ),
         ({"tokenizer_config.json": b'{"do_basic_tokenize": false}'}, "do_basic_tokenize"),
         ({"tokenizer_config.json": b'{"do_lower_case": "no"}'}, "'no' for do_lower_case"),
         ({"added_tokens.json": b'{"x": 99}'}, "to have the number 99"),

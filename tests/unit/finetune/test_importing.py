@@ -43,9 +43,11 @@ def byte_level(size: int = 300) -> Inner:
     inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     inner.post_processor = processors.ByteLevel(trim_offsets=False)
     trainer = trainers.BpeTrainer(
-        vocab_size=size, special_tokens=["<|endoftext|>"], show_progress=False,
+        vocab_size=size,
+        special_tokens=["<|endoftext|>"],
+        show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )  # fmt: skip
+    )
     inner.train_from_iterator([TEXT] * 5, trainer)
     return inner
 
@@ -65,7 +67,9 @@ def sentencepiece() -> Inner:
     inner = Inner(models.BPE(byte_fallback=True, unk_token="<unk>"))
     inner.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
-    inner.train_from_iterator([TEXT] * 5, trainers.BpeTrainer(vocab_size=299, special_tokens=names, show_progress=False))
+    inner.train_from_iterator(
+        [TEXT] * 5, trainers.BpeTrainer(vocab_size=299, special_tokens=names, show_progress=False)
+    )
     state = json.loads(inner.to_str())
     return Inner.from_str(json.dumps(state | {"added_tokens": state["added_tokens"][:3]}))
 
@@ -85,7 +89,9 @@ def write(folder: Path, family: str, inner: Inner | None = None) -> torch.nn.Mod
     folder.mkdir(parents=True)
     model = shaken(family)
     named = loadable.renamed(model.spec, state_of(model), family)
-    save_file({name: torch.tensor(np.ascontiguousarray(value)) for name, value in named.items()}, folder / "model.safetensors")
+    save_file(
+        {name: torch.tensor(np.ascontiguousarray(value)) for name, value in named.items()}, folder / "model.safetensors"
+    )
     config = loadable.config(model.spec, family, (0, 0, 0, 0))
     (folder / "config.json").write_text(json.dumps(config))
     change(folder, pad_token_id=None, bos_token_id=None, eos_token_id=None)
@@ -96,7 +102,9 @@ def write(folder: Path, family: str, inner: Inner | None = None) -> torch.nn.Mod
 def change(folder: Path, **changes) -> None:
     """Other settings in config.json; None takes one away."""
     config = json.loads((folder / "config.json").read_text()) | changes
-    (folder / "config.json").write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
+    (folder / "config.json").write_text(
+        json.dumps({name: value for name, value in config.items() if value is not None})
+    )
 
 
 def reweigh(folder: Path, to) -> None:
@@ -137,8 +145,12 @@ def test_a_shipped_run_comes_back_from_its_weights_and_tokenizer(tmp_path, store
     family = loadable.family_of(model.spec)
     named = loadable.renamed(model.spec, state_of(model), family) if family else state_of(model)
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
-    config = loadable.config(model.spec, family, ids) if family else {"model_type": "lm-playground", **model.spec.to_dict()}
-    save_file({name: torch.tensor(np.ascontiguousarray(value)) for name, value in named.items()}, folder / "model.safetensors")
+    config = (
+        loadable.config(model.spec, family, ids) if family else {"model_type": "lm-playground", **model.spec.to_dict()}
+    )
+    save_file(
+        {name: torch.tensor(np.ascontiguousarray(value)) for name, value in named.items()}, folder / "model.safetensors"
+    )
     (folder / "config.json").write_text(json.dumps(config))
     tokenizer.save(folder / "tokenizer.json")
     run = import_folder(folder, store)
@@ -162,7 +174,9 @@ def test_with_and_without_prefixes_and_with_what_is_left_over(tmp_path, store):
     """As openai-community/gpt2 and google-bert/bert-base-uncased are stored."""
     model = write(tmp_path / "gpt2", "gpt2")
     masks = {f"h.{i}.attn.bias": torch.ones(1, 1, 24, 24) for i in range(2)}
-    reweigh(tmp_path / "gpt2", lambda w: {name.removeprefix("transformer."): value for name, value in w.items()} | masks)
+    reweigh(
+        tmp_path / "gpt2", lambda w: {name.removeprefix("transformer."): value for name, value in w.items()} | masks
+    )
     assert same(load_model(import_folder(tmp_path / "gpt2", store)), model)
     model = write(tmp_path / "bert", "bert")
     old = lambda name: name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
@@ -277,7 +291,9 @@ def test_foreign_tokens_are_those_of_the_tokenizers_library(make, tmp_path, stor
     assert found.size == 300, "as many as the model scores"
     assert set(range(inner.get_vocab_size(), 300)) <= found.special_ids
     if make is wordpiece:
-        assert found.decode(ids) == "the cat sat, on a naive汉字 mat.", "spaces that WordPiece forgot, where most texts have them"
+        assert found.decode(ids) == "the cat sat, on a naive汉字 mat.", (
+            "spaces that WordPiece forgot, where most texts have them"
+        )
         assert (found.pad_id, found.bos_id, found.eos_id, found.mask_id) == (0, 2, 3, 4)
         assert found.encode("the [MASK] sat", specials=True) == found.encode("the <mask> sat", specials=True)
         assert found.pieces(found.encode("the <mask> sat", specials=True)) == [" the", "[MASK]", " sat"]
@@ -492,9 +508,11 @@ def test_links_broken_files_and_too_much_are_refused(tmp_path, store):
     with zipfile.ZipFile(made, "a") as file:
         file.writestr(link, "/etc/passwd")
     for source, said in (
-        (made, "is a link"), (io.BytesIO(b"PK"), "not a whole zip file"), (tmp_path / "none.zip", "no file"),
+        (made, "is a link"),
+        (io.BytesIO(b"PK"), "not a whole zip file"),
+        (tmp_path / "none.zip", "no file"),
         (io.BytesIO(packed(tmp_path / "x").getvalue()[:-50]), "not a whole zip"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(PlaygroundError) as caught:
             import_zip(source, store)
         assert said in caught.value.message
@@ -546,7 +564,9 @@ def test_the_command_says_what_it_found(tmp_path, capsys, monkeypatch):
     assert main(["import", str(tmp_path / "small-bert"), "--name", "mine"]) == 0
     said = capsys.readouterr().out
     parameters = sum(p.numel() for p in shaken("bert").parameters())
-    assert "BertForMaskedLM" in said and f"{parameters:,} parameters" in said and "tokens of the vocabulary: 300" in said
+    assert (
+        "BertForMaskedLM" in said and f"{parameters:,} parameters" in said and "tokens of the vocabulary: 300" in said
+    )
     assert RunStore().get("mine").checkpoints() == [0]
     assert main(["import", str(tmp_path)]) == 2
     assert "no config.json" in capsys.readouterr().err
@@ -566,7 +586,9 @@ class Heard:
     def all_framed(self, most: int) -> bool:
         """Whether each row, without what fills it up, is [CLS] … [SEP] with none of these between, and not too long."""
         bare = [[token for token in row if token] for row in self.rows]
-        return bool(bare) and all(row[0] == 2 and row[-1] == 3 and 2 not in row[1:] and len(row) <= most for row in bare)
+        return bool(bare) and all(
+            row[0] == 2 and row[-1] == 3 and 2 not in row[1:] and len(row) <= most for row in bare
+        )
 
 
 def test_continued_training_and_validation_read_framed_rows(tmp_path):
@@ -615,13 +637,17 @@ def test_labels_are_learnt_tested_and_given_within_the_frame(task, tmp_path):
     write(tmp_path / "bert", "bert")
     parent = import_folder(tmp_path / "bert", RunStore())
     long = "the cat sat on the mat " * 6  # more than the model reads
-    texts = [f"{'the cat sat' if i % 2 else 'two mat on'} {'cat ' * (i % 5)}{'on ' * (i // 5)}mat" for i in range(60)] + [long]
+    texts = [
+        f"{'the cat sat' if i % 2 else 'two mat on'} {'cat ' * (i % 5)}{'on ' * (i // 5)}mat" for i in range(60)
+    ] + [long]
     rows = [{"text": text, "label": "x" if i % 2 else "y"} for i, text in enumerate(texts)]
     if task == "tag":
         rows = [{"text": text.split(), "label": ["x"] + ["y"] * (len(text.split()) - 1)} for text in texts]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     labelled = LabelledSpec("file", path=str(tmp_path / "rows.jsonl"), text_column="text", label_column="label")
-    folder = RunStore().create(plan(parent, FineTuneSpec(task, labelled), steps=2, batch_size=8, device="cpu", threads=1))
+    folder = RunStore().create(
+        plan(parent, FineTuneSpec(task, labelled), steps=2, batch_size=8, device="cpu", threads=1)
+    )
     assert train(folder) == "finished", folder.status().message
     held = load_labelled(folder.about()["data_folder"])
     for side in (held.train, held.validation, held.test):
@@ -658,11 +684,15 @@ def test_an_export_reads_within_the_frame(tmp_path, store):
     for text in ("the <mask> sat", "<mask> cat, <mask>", "the cat sat on the mat " * 5 + "<mask>"):
         ids = inner.encode(text.replace("<mask>", "[MASK]")).ids
         ids = ids if len(ids) <= 24 else [*ids[:23], 3]
-        assert Inner.from_file(str(made / "tokenizer.json")).encode(text.replace("<mask>", "[MASK]")).ids[:23] == ids[:23]
+        assert (
+            Inner.from_file(str(made / "tokenizer.json")).encode(text.replace("<mask>", "[MASK]")).ids[:23] == ids[:23]
+        )
         with torch.no_grad():
             best = model(torch.tensor([ids])).logits[0].argmax(-1).tolist()
         said = [best[i] if token == 4 else token for i, token in enumerate(ids)][1:-1]
-        done = subprocess.run([sys.executable, str(made / "example.py"), text], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, str(made / "example.py"), text], capture_output=True, text=True, check=True
+        )
         assert done.stdout.rstrip("\n") == inner.decode(said), text
 
 

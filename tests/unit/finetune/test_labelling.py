@@ -27,7 +27,9 @@ def tokenizer():
 
 def labeller(tokenizer, architecture="encoder", task="classify", pooling="mean", **model) -> Labeller:
     torch.manual_seed(0)
-    spec = ModelSpec(architecture, vocab_size=tokenizer.size, d_model=16, n_layers=2, n_heads=2, context_length=32, **model)
+    spec = ModelSpec(
+        architecture, vocab_size=tokenizer.size, d_model=16, n_layers=2, n_heads=2, context_length=32, **model
+    )
     body = build(spec)
     with torch.no_grad():
         for parameter in body.parameters():
@@ -37,7 +39,9 @@ def labeller(tokenizer, architecture="encoder", task="classify", pooling="mean",
     return Labeller(lambda: model, tokenizer, LABELS, task, 32)
 
 
-@pytest.mark.parametrize("architecture, pooling", [("encoder", "mean"), ("decoder", "last"), ("lstm", "last"), ("gru", "mean")])
+@pytest.mark.parametrize(
+    "architecture, pooling", [("encoder", "mean"), ("decoder", "last"), ("lstm", "last"), ("gru", "mean")]
+)
 def test_probabilities_are_the_models_softmax_alone_and_in_a_batch(tokenizer, architecture, pooling):
     one = labeller(tokenizer, architecture, pooling=pooling)
     texts = ["short", "a somewhat longer text", "中文", "x" * 100, *(f"number {i}" for i in range(70))]
@@ -165,7 +169,11 @@ def test_a_file_of_words_with_tags_gets_tags_beside_them(tokenizer, tmp_path):
     (tmp_path / "t.txt").write_text("Anna B-PER\nruns O\n\nRome B-LOC\nis O\nold O\n")
     assert label_table(labeller(tokenizer, task="tag"), str(tmp_path / "t.txt"), None, tmp_path / "out.csv") == 2
     header, first, second = read(tmp_path / "out.csv")
-    assert header == ["tokens", "tags", "words", "tags (model)"] and first[2] == "Anna runs" and len(second[3].split()) == 3
+    assert (
+        header == ["tokens", "tags", "words", "tags (model)"]
+        and first[2] == "Anna runs"
+        and len(second[3].split()) == 3
+    )
 
 
 def test_a_table_of_tags(tokenizer, tmp_path):
@@ -211,11 +219,16 @@ def test_what_was_left_out_or_cut_is_told_with_its_row(tokenizer, tmp_path):
     notes: list[str] = []
     for task, told in (("classify", 2), ("tag", 1)):
         notes.clear()
-        label_table(labeller(tokenizer, task=task), str(tmp_path / "t.csv"), None, tmp_path / "out.csv", tell=notes.extend)
-        assert notes == [
-            "Rows without a text, and so without a label: 2 (first: row 71).",
-            "Texts longer than the model reads: 2 of 74 (first: row 72); 32 tokens are kept.",
-        ][:told]  # fmt: skip
+        label_table(
+            labeller(tokenizer, task=task), str(tmp_path / "t.csv"), None, tmp_path / "out.csv", tell=notes.extend
+        )
+        assert (
+            notes
+            == [
+                "Rows without a text, and so without a label: 2 (first: row 71).",
+                "Texts longer than the model reads: 2 of 74 (first: row 72); 32 tokens are kept.",
+            ][:told]
+        )
 
 
 def test_lines_that_end_as_on_old_macs(tokenizer, tmp_path):
@@ -231,8 +244,10 @@ def test_what_was_there_is_written_as_it_was(tokenizer, tmp_path):
     assert label_table(labeller(tokenizer), str(tmp_path / "t.jsonl"), "text", tmp_path / "out.csv") == 3
     assert [row[:-2] for row in read(tmp_path / "out.csv")] == [
         ["text", "k\ufffd", "late", "no", "id"],
-        ["a \ufffd", '[1, "x"]', "", "", ""], ['["b", "c"]', "", "2", "", ""], ["", "", "", "", "1"],
-    ]  # fmt: skip
+        ["a \ufffd", '[1, "x"]', "", "", ""],
+        ['["b", "c"]', "", "2", "", ""],
+        ["", "", "", "", "1"],
+    ]
 
 
 def test_a_stray_quote_between_tabs_swallows_no_row(tokenizer, tmp_path):

@@ -86,13 +86,13 @@ def kept(home, good) -> list[str]:
         assert not list(home.parent.rglob("evil*")) and not Path("/etc/evil.json").exists()
         shutil.rmtree(work)
 
-    with warnings.catch_warnings(
-        action="ignore", category=UserWarning
-    ):  # zipfile's, of names that stand there twice
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # zipfile's, of names that stand there twice
         open_each()
     keeper.close()
-    print(f"{len(told)} opened, {len(ids)} taken; most memory {max(each['memory'] for each in told) >> 20} MB, "
-          f"longest {max(each['seconds'] for each in told):.1f} s")  # fmt: skip
+    print(
+        f"{len(told)} opened, {len(ids)} taken; most memory {max(each['memory'] for each in told) >> 20} MB, "
+        f"longest {max(each['seconds'] for each in told):.1f} s"
+    )
     assert len(told) >= EXAMPLES and 20 < len(ids) < len(told) - 100, "both ways are tried"
     return ids
 

@@ -30,7 +30,12 @@ def parent(architecture: str, objective: str, trained: bool = True):
         (("encoder-decoder", "seq2seq"), VERSES, None, "takes no head for labels"),
         (("encoder", "mlm"), FineTuneSpec("answer"), PAIRS, "cannot write answers"),
         (("decoder", "clm"), FineTuneSpec("answer"), DataSpec("python-docs"), "needs questions with answers"),
-        (("encoder-decoder", "seq2seq"), FineTuneSpec("language"), DataSpec("python-docs"), "needs questions with answers"),
+        (
+            ("encoder-decoder", "seq2seq"),
+            FineTuneSpec("language"),
+            DataSpec("python-docs"),
+            "needs questions with answers",
+        ),
         (("decoder", "clm"), FineTuneSpec("language"), None, "No text was chosen"),
     ],
 )

@@ -27,7 +27,9 @@ def test_only_the_changed_head_moves_before_the_last_layer(preset):
     before = build(spec)
     after, pairs = copy.deepcopy(before), spec.architecture == "encoder-decoder"
     side = "decoder." if pairs else ""
-    weights = dict(after.named_parameters())[f"{side}layers.1.attention.qkv.weight"]  # queries, keys, values, each heads·d
+    weights = dict(after.named_parameters())[
+        f"{side}layers.1.attention.qkv.weight"
+    ]  # queries, keys, values, each heads·d
     with torch.no_grad():
         weights[8:12] = 2 * torch.randn(4, 16)  # the queries of head 2
     texts = [Read((1, 5, 6, 7), (8, 9) if pairs else None), Read((1, 9, 4, 7, 11), (5, 6, 7) if pairs else None)]
@@ -39,7 +41,9 @@ def test_only_the_changed_head_moves_before_the_last_layer(preset):
     assert not moved.any()
     assert set(found) == ({"cross", "decoder", "encoder"} if pairs else {"self"})
     if pairs:
-        assert not found["encoder"].any() and found["cross"][:, 1].any(), "what is looked for depends on the layer's own text"
+        assert not found["encoder"].any() and found["cross"][:, 1].any(), (
+            "what is looked for depends on the layer's own text"
+        )
 
 
 def test_examples_of_pairs_are_what_the_decoder_reads(new_run):
@@ -48,7 +52,9 @@ def test_examples_of_pairs_are_what_the_decoder_reads(new_run):
     from playground.runs.finetuning import FineTuneSpec
     from playground.training import worker
 
-    run = new_run({"architecture": "encoder-decoder"}, {"objective": "seq2seq"}, {"corpus": "task-dates", "max_bytes": None})
+    run = new_run(
+        {"architecture": "encoder-decoder"}, {"objective": "seq2seq"}, {"corpus": "task-dates", "max_bytes": None}
+    )
     assert worker.run(run) == "finished"
     config = replace(run.config(), finetune=FineTuneSpec("answer"), parent={"run": run.id, "step": 12})
     found = examples(config, run.about()["data_folder"], 5)

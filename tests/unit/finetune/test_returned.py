@@ -88,14 +88,23 @@ def test_an_export_of_every_architecture_comes_back_whole(preset, objective, set
     first, back, second = there_and_back(run, tmp_path)
     assert_same_folders(first, second)
     assert back.config() == run.config()
-    assert (back.checkpoints(), back.status().val_loss, back.about()["data_shape"]) == ([7], 1.25, run.about()["data_shape"])
+    assert (back.checkpoints(), back.status().val_loss, back.about()["data_shape"]) == (
+        [7],
+        1.25,
+        run.about()["data_shape"],
+    )
     mine, theirs = load_model(run).state_dict(), load_model(back).state_dict()
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
 def test_what_answers_answers_again_with_its_template(tmp_path):
-    data = {"corpus": "file", "path": "/home/me/secret/rows.tsv", "source_column": "q", "target_column": "a",
-            "template": "Q: {question}\nA:"}  # fmt: skip
+    data = {
+        "corpus": "file",
+        "path": "/home/me/secret/rows.tsv",
+        "source_column": "q",
+        "target_column": "a",
+        "template": "Q: {question}\nA:",
+    }
     run = untrained("gpt2-tiny", "clm", data=data)
     first, back, second = there_and_back(run, tmp_path)
     assert_same_folders(first, second)
@@ -109,7 +118,9 @@ def test_what_answers_answers_again_with_its_template(tmp_path):
     tokenizer = Tokenizer.load(run.tokenizer_path)
     prompt = open_prompt(run.config().model, tokenizer, "cat", True, data["template"])
     room = 16 - len(prompt.ids)
-    ids = list(TorchWriter(load_model(run)).generate(prompt.ids, room, Sampling(temperature=0.0), stop=[tokenizer.eos_id]))
+    ids = list(
+        TorchWriter(load_model(run)).generate(prompt.ids, room, Sampling(temperature=0.0), stop=[tokenizer.eos_id])
+    )
     assert said.startswith("cat" + tokenizer.decode(ids)[:3])
 
 
@@ -126,7 +137,9 @@ def test_a_model_that_gives_labels_comes_back_with_them(preset, task, method, tm
     parent = untrained(preset, "mlm" if preset == "bert-tiny" else "clm")
     rows = [f"{words} {i}\t{'x' if i % 2 else 'y'}" for i, words in enumerate(WORDS * 4)]
     if task == "tag":
-        rows = [json.dumps({"text": words.split(), "tags": ["x"] + ["y"] * (len(words.split()) - 1)}) for words in WORDS]
+        rows = [
+            json.dumps({"text": words.split(), "tags": ["x"] + ["y"] * (len(words.split()) - 1)}) for words in WORDS
+        ]
     path = tmp_path / ("rows.tsv" if task == "classify" else "rows.jsonl")
     path.write_text("\n".join((["text\tlabel"] if task == "classify" else []) + rows))
     columns = {"text_column": "text", "label_column": "label" if task == "classify" else "tags"}
@@ -171,7 +184,9 @@ def test_a_zip_of_an_export_comes_back_too_and_leads_to_no_other_folder(tmp_path
     ],
 )
 def test_what_does_not_fit_is_passed_over_and_the_weights_still_come(damage, tmp_path):
-    run = untrained("gpt2-tiny", "clm", data={"source_column": "q", "target_column": "a", "corpus": "file", "path": "x"})
+    run = untrained(
+        "gpt2-tiny", "clm", data={"source_column": "q", "target_column": "a", "corpus": "file", "path": "x"}
+    )
     first = export(run, to=tmp_path / "first").folder
     about = json.loads((first / "playground.json").read_text())
     damage(about)

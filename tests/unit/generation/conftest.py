@@ -27,9 +27,7 @@ def models(tokenizer):
     made = {}
     for name, choices in KINDS.items():
         torch.manual_seed(0)
-        spec = ModelSpec(
-            **choices, vocab_size=tokenizer.size, d_model=32, n_layers=2, n_heads=2, context_length=16
-        )
+        spec = ModelSpec(**choices, vocab_size=tokenizer.size, d_model=32, n_layers=2, n_heads=2, context_length=16)
         model = build(spec).eval()
         with torch.no_grad():
             for parameter in model.parameters():

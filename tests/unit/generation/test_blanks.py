@@ -45,5 +45,13 @@ def test_texts_that_cannot_be_are_refused(reader, tokenizer, text):
 def test_words_are_found_around_a_token():
     pieces = ["A", "ss", "ign", " state", "ment", ".", "\n", "9", "x"]
     assert [tuple(word_at(pieces, i)) for i in range(len(pieces))] == [
-        (0, 1, 2), (0, 1, 2), (0, 1, 2), (3, 4), (3, 4), (5,), (6,), (7, 8), (7, 8),
-    ]  # fmt: skip
+        (0, 1, 2),
+        (0, 1, 2),
+        (0, 1, 2),
+        (3, 4),
+        (3, 4),
+        (5,),
+        (6,),
+        (7, 8),
+        (7, 8),
+    ]

@@ -76,7 +76,9 @@ def test_scores_are_pytorchs_for_texts_of_any_length(both, name):
         along = logits_along(ours, ids, prompt.source)
         np.testing.assert_allclose(along, logits_along(theirs, ids, prompt.source), atol=2e-3)
         np.testing.assert_allclose(logits_after(ours, ids, prompt.source), along[-1], atol=2e-3)
-        np.testing.assert_allclose(logits_after(ours, ids, prompt.source), logits_after(theirs, ids, prompt.source), atol=2e-3)
+        np.testing.assert_allclose(
+            logits_after(ours, ids, prompt.source), logits_after(theirs, ids, prompt.source), atol=2e-3
+        )
 
 
 def test_two_desks_on_one_export_do_not_disturb_each_other(both):
@@ -103,7 +105,11 @@ def test_writing_is_stopped_within_a_token(both):
     before = list(desk.tokens)
     desk.pick(len(before), before[-1].id)
     assert desk.tokens[-1].probability == pytest.approx(
-        float(softmax(logits_after(both["bible-lstm"][1], [token.id for token in before]).astype(np.float64))[before[-1].id]),
+        float(
+            softmax(logits_after(both["bible-lstm"][1], [token.id for token in before]).astype(np.float64))[
+                before[-1].id
+            ]
+        ),
         abs=1e-4,
     )
 

@@ -197,7 +197,9 @@ def test_nothing_is_continued_from_the_end_of_a_text(models, tokenizer):
 @pytest.mark.parametrize("kind", WRITERS)
 def test_pytorch_writes_the_same_on_a_gpu(models, tokenizer, kind):
     on_cpu = desk_of(models, tokenizer, kind)
-    on_gpu = Desk(TorchWriter(placed(copy.deepcopy(models[kind]), "cuda")), tokenizer, answers=kind == "encoder-decoder")
+    on_gpu = Desk(
+        TorchWriter(placed(copy.deepcopy(models[kind]), "cuda")), tokenizer, answers=kind == "encoder-decoder"
+    )
     on_gpu.open("hello")
     assert on_gpu.model.ran_by == "PyTorch (CUDA)" and on_cpu.model.ran_by == "PyTorch (CPU)"
     for desk in (on_cpu, on_gpu):

@@ -145,7 +145,9 @@ class Session(REAL_SESSION):
         return [CUDA, "CPUExecutionProvider"] if self.on_cuda else ["CPUExecutionProvider"]
 
     def get_input_memory_infos(self) -> list[SimpleNamespace]:
-        return [SimpleNamespace(name={"cuda": "Cuda", "cpu": "Cpu"}[self.memory[value.name]]) for value in self.get_inputs()]
+        return [
+            SimpleNamespace(name={"cuda": "Cuda", "cpu": "Cpu"}[self.memory[value.name]]) for value in self.get_inputs()
+        ]
 
     def io_binding(self) -> Binding:
         if self.on_cuda:
@@ -162,7 +164,10 @@ class Session(REAL_SESSION):
     def lengths_fit(self, inputs: dict[str, Value]) -> None:
         """Attention never looks further than ``total_sequence_length``; a bias is counted from just there."""
         if "total_sequence_length" in inputs and self.attends:
-            said, longest = int(inputs["total_sequence_length"].real.numpy()[0]), int(inputs["seqlens_k"].real.numpy().max()) + 1
+            said, longest = (
+                int(inputs["total_sequence_length"].real.numpy()[0]),
+                int(inputs["seqlens_k"].real.numpy().max()) + 1,
+            )
             assert said >= longest and (not self.biased or said == longest), f"{longest} tokens, said to be {said}"
 
     def run_with_iobinding(self, binding: Binding, options=None) -> None:
@@ -171,7 +176,9 @@ class Session(REAL_SESSION):
             return
         Session.running.discard(id(self))  # runs of one session come one after the other
         owned()
-        Session.waits += options is None or options.get_run_config_entry("disable_synchronize_execution_providers") != "1"
+        Session.waits += (
+            options is None or options.get_run_config_entry("disable_synchronize_execution_providers") != "1"
+        )
         if options is not None and options.get_run_config_entry("disable_synchronize_execution_providers") == "1":
             assert all(value == "cuda" or getattr(value, "device", "") == "cuda" for value in binding.outputs.values())
             Session.running.add(id(self))
@@ -192,7 +199,9 @@ class Session(REAL_SESSION):
                 raise Refused("CUDA failure 900: operation not permitted when stream is capturing")
             for _ in range(1 + WARM_UPS):
                 binding.run(binding.inputs, lost=False)
-            kept = {name: value if value.device == "cuda" else value.copy("cpu") for name, value in binding.inputs.items()}
+            kept = {
+                name: value if value.device == "cuda" else value.copy("cpu") for name, value in binding.inputs.items()
+            }
             self.captured[number] = binding, kept
 
     def release_captured_graph(self, number: int = 0) -> None:

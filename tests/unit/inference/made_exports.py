@@ -33,10 +33,14 @@ def lively(spec: ModelSpec, times: float = 4.0) -> torch.nn.Module:
 
 def about_of(spec: ModelSpec, objective: str = "clm") -> About:
     sizes = (spec.n_layers, spec.kv_heads, spec.head_dim, spec.d_model, spec.vocab_size, spec.context_length)
-    return About(spec.architecture, *sizes, spec.position, objective, spec.architecture == "encoder-decoder", (0, 1, 2, 3))
+    return About(
+        spec.architecture, *sizes, spec.position, objective, spec.architecture == "encoder-decoder", (0, 1, 2, 3)
+    )
 
 
-def write_export(model: torch.nn.Module, folder: Path, precisions: tuple[str, ...] = ("fp32",), fused: bool = True) -> Path:
+def write_export(
+    model: torch.nn.Module, folder: Path, precisions: tuple[str, ...] = ("fp32",), fused: bool = True
+) -> Path:
     """All files that an engine or a reader opens."""
     spec, weights = model.spec, state_of(model)
     folder.mkdir(exist_ok=True)

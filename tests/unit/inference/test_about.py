@@ -53,7 +53,9 @@ def test_a_cache_larger_than_the_machine_is_told_with_its_size(made, tmp_path, m
     monkeypatch.setattr(writers.psutil, "virtual_memory", Memory)
     asked = []
     zeros = writers.np.zeros
-    monkeypatch.setattr(writers.np, "zeros", lambda shape, *args, **kwargs: asked.append(shape) or zeros(shape, *args, **kwargs))
+    monkeypatch.setattr(
+        writers.np, "zeros", lambda shape, *args, **kwargs: asked.append(shape) or zeros(shape, *args, **kwargs)
+    )
     with pytest.raises(PlaygroundError, match="A cache for 90,000,000 tokens takes 46 GB, and this machine has 8 GB"):
         Engine(told(made["decoder"], tmp_path, context_length=90_000_000), device="cpu")
     assert not [shape for shape in asked if 90_000_000 in (shape if isinstance(shape, tuple) else (shape,))]

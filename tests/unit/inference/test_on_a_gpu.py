@@ -63,7 +63,9 @@ def prompts(batch: int, n: int, equal: bool = False) -> list[list[int]]:
 
 
 @torch.no_grad()
-def close_to_torch(model, writer, texts, tolerance: float, n: int = 8, source=None, told: bool = False) -> list[list[int]]:
+def close_to_torch(
+    model, writer, texts, tolerance: float, n: int = 8, source=None, told: bool = False
+) -> list[list[int]]:
     """Lets a writer go on with texts, choosing itself or (``told``) with other tokens; every logit is PyTorch's after the same
     tokens. What was written.
     """
@@ -300,7 +302,9 @@ def test_interleaved_twins_do_not_replay_each_others_steps(exports, gpu):  # noq
     second = first.twin()
     texts = prompts(1, 6), prompts(2, 5)[:1]
     right = [first.greedy(10, text)[0].tolist() for text in texts]
-    said = [[int(writer.begin(text) or writer.likeliest()[0])] for writer, text in zip((first, second), texts, strict=True)]
+    said = [
+        [int(writer.begin(text) or writer.likeliest()[0])] for writer, text in zip((first, second), texts, strict=True)
+    ]
     for _ in range(9):
         for writer, so_far in ((first, said[0]), (second, said[1])):
             writer.advance()

@@ -88,9 +88,7 @@ def test_only_tokens_that_were_kept_are_drawn(logits, temperature, top_k, top_p,
         assert (history[-1][1] > 0).sum() <= max(1, top_k)
 
 
-@pytest.mark.parametrize(
-    "choice", [{"temperature": -1}, {"top_p": 1.5}, {"min_p": float("nan")}, {"top_k": -2}]
-)
+@pytest.mark.parametrize("choice", [{"temperature": -1}, {"top_p": 1.5}, {"min_p": float("nan")}, {"top_k": -2}])
 def test_nonsense_is_refused_in_words(choice):
     with pytest.raises(PlaygroundError, match="outside"):
         Sampling(**choice)

@@ -64,8 +64,9 @@ def test_libraries_are_found_in_wheels_that_lie_elsewhere(monkeypatch, tmp_path)
     monkeypatch.setattr(session.ort, "preload_dlls", lambda **how: print("noise") or asked.append(how))
     session.preload.__wrapped__()
     assert [(how["cuda"], how["cudnn"], how["directory"]) for how in asked] == [
-        (True, False, str(tmp_path / "nvidia" / "cu13/lib")), (False, True, str(tmp_path / "nvidia" / "cudnn/lib"))
-    ]  # fmt: skip
+        (True, False, str(tmp_path / "nvidia" / "cu13/lib")),
+        (False, True, str(tmp_path / "nvidia" / "cudnn/lib")),
+    ]
 
 
 def test_nothing_is_printed_of_libraries_that_are_missing(monkeypatch, capsys):

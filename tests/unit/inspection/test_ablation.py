@@ -106,7 +106,9 @@ def test_all_places_at_once_are_ranked_as_one_by_one(name):
         for place in range(len(IDS)):
             one = ablation.effect(model, asked, {at: ablation.patched_places(there[at], [place])}).harm
             assert table[depth, place] == pytest.approx(one, abs=1e-5)
-    assert np.abs(table[:, -1]).max() < 1e-5, "nothing is asked at the last place, and it cannot be seen from the others"
+    assert np.abs(table[:, -1]).max() < 1e-5, (
+        "nothing is asked at the last place, and it cannot be seen from the others"
+    )
     wide = ablation.rank_places(model, asked, other, width=3)
     pair = ablation.effect(model, asked, {names[1]: ablation.patched_places(there[names[1]], [3, 4, 5])}).harm
     assert wide.shape == (3, 3) and wide[1, 1] == pytest.approx(pair, abs=1e-5)

@@ -32,7 +32,9 @@ def test_the_worked_example_by_hand():
     assert steps.weights.tolist() == pytest.approx(weights, abs=1e-7)
     assert steps.weights.tolist() == pytest.approx([0.1149, 0.1742, 0.2639, 0.1320, 0.1149, 0.2000], abs=1e-4)
     first = 0.1149 * 0.1 + 0.1742 * 0.4 + 0.2639 * 0.7 + 0.1320 * 0.2 + 0.1149 * 0.1 + 0.2000 * 0.5
-    assert steps.mixed.tolist() == pytest.approx([first, first + 0.1, first + 0.2], abs=2e-4)  # x₂ = x₁ + 0.1 in every row
+    assert steps.mixed.tolist() == pytest.approx(
+        [first, first + 0.1, first + 0.2], abs=2e-4
+    )  # x₂ = x₁ + 0.1 in every row
 
 
 def test_the_mask_leaves_three_words():

@@ -29,9 +29,7 @@ def made(n: int, looks, share: float = 1.0, causal: bool = True) -> np.ndarray:
 
 
 @pytest.mark.parametrize("share", [1.0, 0.6])
-@pytest.mark.parametrize(
-    ("kind", "causal"), [(kind, True) for kind in CAUSAL] + [(kind, False) for kind in BOTH_WAYS]
-)
+@pytest.mark.parametrize(("kind", "causal"), [(kind, True) for kind in CAUSAL] + [(kind, False) for kind in BOTH_WAYS])
 def test_a_head_that_does_it_gets_its_name(kind, causal, share):
     looks = LOOKS[kind] if causal or kind != "same" else lambda i, n: (i + 12) % n
     found = score_heads(made(24, looks, share, causal), IDS, causal).label(0, 0)

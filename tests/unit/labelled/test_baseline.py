@@ -32,7 +32,10 @@ def test_it_uses_the_same_share_and_is_kept(table, ratings, tokenizer):
 def test_tags_by_a_word_and_its_neighbours(table, tokenizer):
     """Whether "run" is a noun is told by the word before it."""
     rows = [
-        {"tokens": ["the" if i % 2 else "we", "run", f"word{i}"], "tags": ["D" if i % 2 else "P", "N" if i % 2 else "V", "O"]}
+        {
+            "tokens": ["the" if i % 2 else "we", "run", f"word{i}"],
+            "tags": ["D" if i % 2 else "P", "N" if i % 2 else "V", "O"],
+        }
         for i in range(100)
     ]
     spec = table(rows, "t.jsonl")
@@ -46,12 +49,19 @@ def test_a_share_with_one_label_alone(table, tokenizer, task):
     spec = table(rows, limit=1)
     data = prepare_labelled(spec, task, tokenizer, 64)
     found = baseline(data, spec)
-    true = np.array([code for i in range(len(data.test)) for code in np.atleast_1d(
-        data.test.labels[i] if task == "classify" else data.test.tags(i)[-1])])  # fmt: skip
+    true = np.array(
+        [
+            code
+            for i in range(len(data.test))
+            for code in np.atleast_1d(data.test.labels[i] if task == "classify" else data.test.tags(i)[-1])
+        ]
+    )
     assert found["n"] == len(true) and found["accuracy"] in ((true == 0).mean(), (true == 1).mean())
 
 
 def test_texts_without_words(table, tokenizer):
-    rows = [("".join("!?."[i // 3**k % 3] for k in range(5)) + ("+" if i % 2 else "-"), "ab"[i % 2]) for i in range(100)]
+    rows = [
+        ("".join("!?."[i // 3**k % 3] for k in range(5)) + ("+" if i % 2 else "-"), "ab"[i % 2]) for i in range(100)
+    ]
     spec = table(rows)
     assert baseline(prepare_labelled(spec, "classify", tokenizer, 64), spec)["accuracy"] == 1.0

@@ -56,10 +56,25 @@ def test_code_is_tagged_as_python_reads_it():
     (row,) = builtin._tagged_lines(code, tokens, "m")
     assert row.text == code.strip()
     assert [(piece.strip(), tag) for piece, tag in zip(row.pieces, row.tags)] == [
-        ("def", "keyword"), ("f", "definition"), ("(", "operator"), ("x", "name"), (")", "operator"), (":", "operator"),
-        ("# note", "comment"), ("return", "keyword"), ("g", "call"), ("(", "operator"), ("x", "name"), (".", "operator"),
-        ("y", "attribute"), (",", "operator"), ("'a'", "string"), (",", "operator"), ("1", "number"), (")", "operator"),
-    ]  # fmt: skip
+        ("def", "keyword"),
+        ("f", "definition"),
+        ("(", "operator"),
+        ("x", "name"),
+        (")", "operator"),
+        (":", "operator"),
+        ("# note", "comment"),
+        ("return", "keyword"),
+        ("g", "call"),
+        ("(", "operator"),
+        ("x", "name"),
+        (".", "operator"),
+        ("y", "attribute"),
+        (",", "operator"),
+        ("'a'", "string"),
+        (",", "operator"),
+        ("1", "number"),
+        (")", "operator"),
+    ]
 
 
 def test_a_docstring_is_labelled_with_its_package(monkeypatch):

@@ -60,8 +60,9 @@ def test_rows_that_cannot_be_used_are_left_out_and_counted(table, ratings, prepa
     data = prepared(table([*ratings, ("", "good"), ("  ", "bad"), ("no label", ""), ("nor here", "  ")]))
     assert sorted(everything(data)) == sorted(ratings)
     assert data.info["notes"] == [
-        "Rows without a text, left out: 2 (first: row 101).", "Rows without a label, left out: 2 (first: row 103).",
-    ]  # fmt: skip
+        "Rows without a text, left out: 2 (first: row 101).",
+        "Rows without a label, left out: 2 (first: row 103).",
+    ]
 
 
 def test_copies_are_on_one_side_and_contradictions_are_told(table, ratings, prepared):
@@ -79,9 +80,7 @@ def test_copies_are_on_one_side_and_contradictions_are_told(table, ratings, prep
 
 def test_texts_longer_than_the_model_are_cut_and_counted(table, ratings, prepared):
     data = prepared(table([*ratings, ("x" * 500, "good")]), length=100)
-    assert data.info["notes"] == [
-        "Texts longer than the model reads: 1 of 101 (first: row 101); 100 tokens are kept."
-    ]
+    assert data.info["notes"] == ["Texts longer than the model reads: 1 of 101 (first: row 101); 100 tokens are kept."]
     assert max(np.diff(data.side(name).starts).max() for name in SIDES) == 100
     assert "x" * 500 in [text for text, _ in everything(data)]  # shown whole
 
@@ -152,7 +151,10 @@ def test_tags_are_on_the_last_token_of_each_word(table, prepared, tokenizer):
 
 def test_words_that_are_not_asked_about_do_not_shift_the_others(table, prepared):
     """The n-th asked token belongs to the n-th piece, which is what pages, probes and the baseline count on."""
-    rows = [{"tokens": ["skip", "", f"one{i}", "mid", "two", "end"], "tags": ["", "X", "A", None, "B", ""]} for i in range(30)]
+    rows = [
+        {"tokens": ["skip", "", f"one{i}", "mid", "two", "end"], "tags": ["", "X", "A", None, "B", ""]}
+        for i in range(30)
+    ]
     data = prepared(table(rows, "t.jsonl"), "tag")
     (pieces,) = data.train.texts([0])
     asked = data.train.tags(0)
@@ -172,7 +174,9 @@ def test_a_set_for_another_task_is_refused(prepared):
 def test_progress_is_told_and_cancelling_leaves_nothing(table, ratings, prepared, home):
     told = []
     prepared(table(ratings), progress=lambda what, share: told.append((what, share)))
-    assert told[-1] == ("Ready", 1.0) and {"Reading the labelled text", "Cutting into tokens"} <= {what for what, _ in told}
+    assert told[-1] == ("Ready", 1.0) and {"Reading the labelled text", "Cutting into tokens"} <= {
+        what for what, _ in told
+    }
     asked = []
     with pytest.raises(Cancelled):
         prepared(table(ratings, seed=5), cancelled=lambda: bool(asked.append(1)) or len(asked) > 1)

@@ -109,7 +109,9 @@ def test_a_limit_is_kept(n, limit, share):
 
 
 def test_other_seeds_choose_others():
-    assert chosen(100, LabelledSpec("x", share=0.3)).tolist() != chosen(100, LabelledSpec("x", share=0.3, seed=1)).tolist()
+    assert (
+        chosen(100, LabelledSpec("x", share=0.3)).tolist() != chosen(100, LabelledSpec("x", share=0.3, seed=1)).tolist()
+    )
 
 
 @pytest.mark.parametrize("share, kept", [(1.0, 10), (0.3, 3), (1e-6, 1)])

@@ -53,8 +53,11 @@ def test_parquet_and_numbers_as_labels(tmp_path):
     parquet.write_table(pyarrow.table(table), tmp_path / "t.parquet")
     spec = LabelledSpec("file", path=str(tmp_path / "t.parquet"))
     assert [(row.text, row.label) for row in rows_of(spec, "classify")()] == [
-        ("a", "1"), ("b", "1234567"), ("", "1234568"), ("d", ""),
-    ]  # fmt: skip
+        ("a", "1"),
+        ("b", "1234567"),
+        ("", "1234568"),
+        ("d", ""),
+    ]
     assert list(open_table(spec.path)[1]())[1] == {"text": "b", "stars": 1234567.0}
 
 
@@ -98,11 +101,14 @@ def test_plain_text_has_no_labels(tmp_path):
 
 
 def test_tags_of_lists_and_of_words(table):
-    lists = table([{"tokens": ["Anna", "lives", "here"], "tags": ["P", "", "O"]}, {"tokens": ["我", "们"], "tags": ["a", "b"]}],
-                  "t.jsonl")  # fmt: skip
+    lists = table(
+        [{"tokens": ["Anna", "lives", "here"], "tags": ["P", "", "O"]}, {"tokens": ["我", "们"], "tags": ["a", "b"]}],
+        "t.jsonl",
+    )
     assert list(rows_of(lists, "tag")()) == [
-        Tagged(("Anna", " lives", " here"), ("P", "", "O")), Tagged(("我", "们"), ("a", "b")),
-    ]  # fmt: skip
+        Tagged(("Anna", " lives", " here"), ("P", "", "O")),
+        Tagged(("我", "们"), ("a", "b")),
+    ]
     words = table([("Anna lives", "P O"), ("", "")])
     assert list(rows_of(words, "tag")()) == [Tagged(("Anna", " lives"), ("P", "O")), Tagged((), ())]
 
@@ -141,10 +147,7 @@ def test_words_are_read_back_as_they_were(words):
         ),
         ([{"user_id": 10**12 + i, "remark": "hi you"} for i in range(9)], "remark"),
         (
-            [
-                {"url": f"https://example.org/a/long/address/of/a/page/{i}", "remark": "it is"}
-                for i in range(9)
-            ],
+            [{"url": f"https://example.org/a/long/address/of/a/page/{i}", "remark": "it is"} for i in range(9)],
             "remark",
         ),
         ([{"id": 1}, *({"id": i, "remark": "some words"} for i in range(9))], "remark"),

@@ -76,11 +76,7 @@ def tokens(spec: ModelSpec, batch: int, length: int) -> Tensor:
 
 def source(model: nn.Module, batch: int, length: int = 5) -> dict[str, Tensor]:
     """What a forward pass needs besides the tokens: nothing, or a source text."""
-    return (
-        {"source_ids": tokens(model.spec, batch, length)}
-        if model.spec.architecture == "encoder-decoder"
-        else {}
-    )
+    return {"source_ids": tokens(model.spec, batch, length)} if model.spec.architecture == "encoder-decoder" else {}
 
 
 def specs() -> st.SearchStrategy[ModelSpec]:

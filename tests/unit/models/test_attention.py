@@ -81,9 +81,7 @@ def test_grouped_heads_share_their_neighbours_keys():
     q, k, v = qkv(heads=4, kv_heads=2)
     mixed = mix(q, k, v, View())
     for head in range(4):
-        alone, _ = attend(
-            q[:, head : head + 1], k[:, head // 2 : head // 2 + 1], v[:, head // 2 : head // 2 + 1]
-        )
+        alone, _ = attend(q[:, head : head + 1], k[:, head // 2 : head // 2 + 1], v[:, head // 2 : head // 2 + 1])
         torch.testing.assert_close(mixed[:, head : head + 1], alone, atol=1e-12, rtol=0)
 
 

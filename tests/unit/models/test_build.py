@@ -34,10 +34,16 @@ def test_the_same_seed_builds_the_same_model():
 def test_parameters_have_textbook_names():
     names = set(build(ModelSpec("decoder", vocab_size=5, d_model=8, n_layers=1, bias=False)).state_dict())
     assert names == {
-        "embedding.tokens.weight", "embedding.positions.weight", "norm.weight",
-        "layers.0.attention_norm.weight", "layers.0.attention.qkv.weight", "layers.0.attention.output.weight",
-        "layers.0.mlp_norm.weight", "layers.0.mlp.up.weight", "layers.0.mlp.down.weight",
-    }  # fmt: skip
+        "embedding.tokens.weight",
+        "embedding.positions.weight",
+        "norm.weight",
+        "layers.0.attention_norm.weight",
+        "layers.0.attention.qkv.weight",
+        "layers.0.attention.output.weight",
+        "layers.0.mlp_norm.weight",
+        "layers.0.mlp.up.weight",
+        "layers.0.mlp.down.weight",
+    }
 
 
 @pytest.mark.parametrize("architecture", ["decoder", "encoder-decoder"])
@@ -45,9 +51,7 @@ def test_zero_initialised_layers_start_as_the_identity(architecture):
     spec = ModelSpec(architecture, vocab_size=9, d_model=16, zero_init=True, tie_embeddings=False)
     model = build(spec)
     seen = {}
-    logits = model(
-        tokens(spec, 2, 5), **source(model, 2), tap=lambda name, value: seen.setdefault(name, value)
-    ).logits
+    logits = model(tokens(spec, 2, 5), **source(model, 2), tap=lambda name, value: seen.setdefault(name, value)).logits
     prefix = "decoder." if architecture == "encoder-decoder" else ""
     assert torch.equal(seen[f"{prefix}layers.3.output"], seen[f"{prefix}embeddings"])
     assert (logits == 0).all()

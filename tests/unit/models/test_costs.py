@@ -41,9 +41,7 @@ def test_memory_adds_up():
     assert cost.weights == cost.gradients == 4 * parameters
     assert cost.optimizer == 8 * parameters
     assert cost.training == cost.weights + cost.gradients + cost.optimizer + cost.activations
-    assert (
-        cost.kv_cache == 2 * 4 * 12 * 64 * 128 * 4
-    )  # keys and values, layers, batch, context, channels, bytes
+    assert cost.kv_cache == 2 * 4 * 12 * 64 * 128 * 4  # keys and values, layers, batch, context, channels, bytes
     assert cost.inference == cost.weights + cost.kv_cache
     assert memory(spec, 12, "sgd").optimizer == 4 * parameters
     matrices = 4 * 12 * 128 * 128

@@ -12,9 +12,7 @@ CAUSAL = transformer_specs(("decoder", "encoder-decoder")) | recurrent_specs(bid
 
 
 def spec_of(architecture="decoder", **choices):
-    return ModelSpec(
-        architecture, **{"vocab_size": 7, "d_model": 16, "n_layers": 1, "context_length": 8, **choices}
-    )
+    return ModelSpec(architecture, **{"vocab_size": 7, "d_model": 16, "n_layers": 1, "context_length": 8, **choices})
 
 
 def answers(spec):
@@ -115,7 +113,9 @@ def seen_by_greedy_writing(prompt, written, context):
 @pytest.mark.parametrize("context", [1, 2, 3, 5])
 def test_a_beam_past_the_context_finds_the_best_of_all_that_greedy_writing_could_see(architecture, context):
     model = lively(spec_of(architecture, vocab_size=3, context_length=context))
-    more = {name: torch.tensor([[token % 3 for token in value[:context]]]) for name, value in answers(model.spec).items()}
+    more = {
+        name: torch.tensor([[token % 3 for token in value[:context]]]) for name, value in answers(model.spec).items()
+    }
     source = {name: value[0].tolist() for name, value in more.items()}
     prompt = [2, 0, 1]
 
@@ -133,9 +133,17 @@ def test_a_beam_past_the_context_finds_the_best_of_all_that_greedy_writing_could
 
 
 CAPPED = ModelSpec(  # its two best logits are all but the cap, and differ in the last bit
-    "rnn", vocab_size=10, d_model=10, n_layers=3, context_length=6, dropout=0.0, nonlinearity="relu", bias=False,
-    logit_softcap=15.0, embedding_norm=True,
-)  # fmt: skip
+    "rnn",
+    vocab_size=10,
+    d_model=10,
+    n_layers=3,
+    context_length=6,
+    dropout=0.0,
+    nonlinearity="relu",
+    bias=False,
+    logit_softcap=15.0,
+    embedding_norm=True,
+)
 
 
 @given(CAUSAL, st.integers(1, 12), st.sets(st.integers(0, 3)), st.sampled_from([0.0, 1.0]))

@@ -11,9 +11,17 @@ from models.lora import MATRICES, LoRALinear, adapter_tensors, add_lora, is_adap
 from models.spec import SpecError
 
 SPEC = {
-    "vocab_size": 23, "d_model": 16, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "mlp": "swiglu", "norm": "rmsnorm",
-    "position": "rotary", "bias": False, "context_length": 12,
-}  # fmt: skip
+    "vocab_size": 23,
+    "d_model": 16,
+    "n_layers": 2,
+    "n_heads": 4,
+    "n_kv_heads": 2,
+    "mlp": "swiglu",
+    "norm": "rmsnorm",
+    "position": "rotary",
+    "bias": False,
+    "context_length": 12,
+}
 SUBSETS = st.sets(st.sampled_from(MATRICES), min_size=1)
 
 

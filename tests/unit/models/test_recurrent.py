@@ -23,12 +23,8 @@ def spec_of(architecture, nonlinearity="tanh", **choices):
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-13)])
-def test_the_traced_steps_equal_the_fused_kernel(
-    architecture, nonlinearity, bidirectional, bias, dtype, tolerance
-):
-    model = build(spec_of(architecture, nonlinearity, bidirectional=bidirectional, bias=bias, d_model=64)).to(
-        dtype
-    )
+def test_the_traced_steps_equal_the_fused_kernel(architecture, nonlinearity, bidirectional, bias, dtype, tolerance):
+    model = build(spec_of(architecture, nonlinearity, bidirectional=bidirectional, bias=bias, d_model=64)).to(dtype)
     ids = tokens(model.spec, 3, 40)
     fused, traced = model(ids), model(ids, tap=keep)
     torch.testing.assert_close(traced.hidden, fused.hidden, atol=tolerance, rtol=0)
@@ -68,9 +64,7 @@ def test_gru_gates_satisfy_the_textbook_equations():
     assert seen["layers.0.gates.reset"].shape == (2, 6, 16)
 
 
-@given(
-    recurrent_specs(bidirectional=False), st.lists(st.integers(1, 4), min_size=1, max_size=4), st.booleans()
-)
+@given(recurrent_specs(bidirectional=False), st.lists(st.integers(1, 4), min_size=1, max_size=4), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_text_in_pieces_equals_text_in_one(spec, pieces, traced):
     model = lively(spec)

@@ -176,10 +176,13 @@ def test_a_decoder_layer_is_torchs_own_layer():
     own = torch.nn.TransformerEncoderLayer(16, 4, 40, dropout=0.0, batch_first=True).double().eval()
     ours = model.layers[0]
     pairs = {
-        "self_attn.in_proj_": ours.attention.qkv, "self_attn.out_proj.": ours.attention.output,
-        "linear1.": ours.mlp.up, "linear2.": ours.mlp.down, "norm1.": ours.attention_norm,
+        "self_attn.in_proj_": ours.attention.qkv,
+        "self_attn.out_proj.": ours.attention.output,
+        "linear1.": ours.mlp.up,
+        "linear2.": ours.mlp.down,
+        "norm1.": ours.attention_norm,
         "norm2.": ours.mlp_norm,
-    }  # fmt: skip
+    }
     own.load_state_dict({n + k: v for n, module in pairs.items() for k, v in module.state_dict().items()})
     seen = {}
     model(tokens(model.spec, 2, 6), tap=lambda name, value: seen.setdefault(name, value))
@@ -198,15 +201,18 @@ def test_gelu_by_tanh_is_the_formula_of_gpt2():
 
 def test_a_cross_attending_layer_is_torchs_own_layer():
     model = lively(spec_of("encoder-decoder", mlp="gelu", position="none", d_mlp=40))
-    own = torch.nn.TransformerDecoderLayer(
-        16, 4, 40, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
-    )
+    own = torch.nn.TransformerDecoderLayer(16, 4, 40, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
     own, ours = own.double().eval(), model.decoder.layers[0]
     pairs = {
-        "self_attn.in_proj_": ours.attention.qkv, "self_attn.out_proj.": ours.attention.output,
-        "multihead_attn.out_proj.": ours.cross.output, "linear1.": ours.mlp.up, "linear2.": ours.mlp.down,
-        "norm1.": ours.attention_norm, "norm2.": ours.cross_norm, "norm3.": ours.mlp_norm,
-    }  # fmt: skip
+        "self_attn.in_proj_": ours.attention.qkv,
+        "self_attn.out_proj.": ours.attention.output,
+        "multihead_attn.out_proj.": ours.cross.output,
+        "linear1.": ours.mlp.up,
+        "linear2.": ours.mlp.down,
+        "norm1.": ours.attention_norm,
+        "norm2.": ours.cross_norm,
+        "norm3.": ours.mlp_norm,
+    }
     weights = {n + k: v for n, module in pairs.items() for k, v in module.state_dict().items()}
     for name in ("weight", "bias"):
         q, kv = getattr(ours.cross.q, name), getattr(ours.cross.kv, name)
@@ -317,9 +323,7 @@ def test_every_tensor_is_made_where_the_model_is(spec, padded):
     if spec.is_causal:
         state = model.initial_state(2)
         for tap in (None, keep):
-            out = model(
-                ids[:, :2], attention_mask=None if mask is None else mask[:, :2], state=state, tap=tap, **more
-            )
+            out = model(ids[:, :2], attention_mask=None if mask is None else mask[:, :2], state=state, tap=tap, **more)
         assert out.logits.is_meta
 
 

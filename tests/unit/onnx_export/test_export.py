@@ -53,17 +53,25 @@ def test_every_shipped_run_exports_with_its_proof(name):
         assert (made.folder / file).stat().st_size > 50, file
 
 
-@pytest.mark.parametrize(("name", "prompt", "says"), [
-    ("bible-decoder", "And God said", "And God said"), ("bible-lstm", "And God said", "And God said"),
-    ("dates", "May 3, 2001 =", "2001-05-03"),
-    ("bible-encoder", "In the beginning God <mask> the heaven", "In the beginning God "),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "prompt", "says"),
+    [
+        ("bible-decoder", "And God said", "And God said"),
+        ("bible-lstm", "And God said", "And God said"),
+        ("dates", "May 3, 2001 =", "2001-05-03"),
+        ("bible-encoder", "In the beginning God <mask> the heaven", "In the beginning God "),
+    ],
+)
 def test_the_example_needs_nothing_of_ours(name, prompt, says):
     made = export(gallery.get(name))
     done = subprocess.run(
-        [sys.executable, "-I", str(made.folder / "example.py"), prompt], capture_output=True, text=True, timeout=60,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"}, cwd="/",
-    )  # fmt: skip
+        [sys.executable, "-I", str(made.folder / "example.py"), prompt],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        cwd="/",
+    )
     assert done.returncode == 0, done.stderr
     assert says in done.stdout and "<mask>" not in done.stdout
 
@@ -91,11 +99,14 @@ SHORT = {
     "decoder, alibi": {"model": {"position": "alibi"}},
     "decoder, narrow heads": {"model": {"n_heads": 4}},
     "encoder": {"model": {"architecture": "encoder"}, "training": {"objective": "mlm"}},
-    "encoder-decoder": {"model": {"architecture": "encoder-decoder"}, "training": {"objective": "seq2seq"},
-                        "data": {"corpus": "task-reversal", "max_bytes": None}},
+    "encoder-decoder": {
+        "model": {"architecture": "encoder-decoder"},
+        "training": {"objective": "seq2seq"},
+        "data": {"corpus": "task-reversal", "max_bytes": None},
+    },
     "lstm": {"model": {"architecture": "lstm"}},
     "gru, both ways": {"model": {"architecture": "gru", "bidirectional": True}, "training": {"objective": "mlm"}},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("context", [1, 2, 3])
@@ -135,8 +146,11 @@ def test_the_example_writes_past_the_end_of_the_context_what_torch_writes(contex
     assert worker.run(run) == "finished"
     made, model, tokenizer = export(run), load_model(run), Tokenizer.load(run.tokenizer_path)
     done = subprocess.run(
-        [sys.executable, "-I", str(made.folder / "example.py"), "The yield"], capture_output=True, timeout=60, cwd="/",
-    )  # fmt: skip
+        [sys.executable, "-I", str(made.folder / "example.py"), "The yield"],
+        capture_output=True,
+        timeout=60,
+        cwd="/",
+    )
     theirs = list(decode(model, tokenizer.encode("The yield"), 64, stop_ids=(tokenizer.eos_id,)))
     assert done.stdout.decode() == f"The yield{tokenizer.decode(theirs)}\n" and len(theirs) > context, done.stderr
 
@@ -153,7 +167,10 @@ def test_several_texts_at_once_are_what_each_is_alone():
 def test_weights_under_known_names_are_the_same_model():
     run = gallery.get("bible-decoder")
     made, model = export(run), load_model(run)
-    weights, config = load_file(made.folder / "model.safetensors"), json.loads((made.folder / "config.json").read_text())
+    weights, config = (
+        load_file(made.folder / "model.safetensors"),
+        json.loads((made.folder / "config.json").read_text()),
+    )
     assert config["architectures"] == ["LlamaForCausalLM"] and config["num_hidden_layers"] == 4
     q = model.layers[2].attention.qkv.weight.detach().numpy()[:128]
     assert (weights["model.layers.2.self_attn.q_proj.weight"] == q).all()
@@ -281,7 +298,9 @@ def test_what_shrinking_costs(name):
     run = gallery.get(name)
     made = export(run, precisions=("fp32", "fp16", "int8", "int4"))
     tokenizer = Tokenizer.load(run.tokenizer_path)
-    ids = tokenizer.encode("And God said, Let there be light: and there was light. And God saw the light, that it was good")[:24]
+    ids = tokenizer.encode(
+        "And God said, Let there be light: and there was light. And God saw the light, that it was good"
+    )[:24]
     windows = np.array([ids, ids[::-1]])
     with torch.no_grad():
         logits = load_model(run)(torch.from_numpy(windows[:, :-1])).logits
@@ -304,7 +323,9 @@ def test_what_shrinking_costs_a_model_that_fills_in():
     run = gallery.get("bible-encoder")
     made = export(run, precisions=("fp32", "int8", "int4"))
     tokenizer = Tokenizer.load(run.tokenizer_path)
-    windows = np.array([tokenizer.encode("In the beginning God created the heaven and the earth, and it was good")[:14]])
+    windows = np.array(
+        [tokenizer.encode("In the beginning God created the heaven and the earth, and it was good")[:14]]
+    )
     hidden = windows.copy()
     hidden[:, [3, 10]] = tokenizer.mask_id
     with torch.no_grad():
@@ -323,13 +344,19 @@ def test_what_shrinking_costs_a_model_that_answers():
     from playground.onnx_export.quality import costs_of_answers
 
     run = gallery.get("dates")
-    made, model, tokenizer = export(run, precisions=("fp32", "int8")), load_model(run), Tokenizer.load(run.tokenizer_path)
+    made, model, tokenizer = (
+        export(run, precisions=("fp32", "int8")),
+        load_model(run),
+        Tokenizer.load(run.tokenizer_path),
+    )
     asked = [("May 3, 2001 =", "2001-05-03"), ("May 3, 2001 =", "1999-05-03")]
     pairs = [(tokenizer.encode(text), [*tokenizer.encode(answer), tokenizer.eos_id]) for text, answer in asked]
     losses = []
     for source, answer in pairs:
         with torch.no_grad():
-            logits = model(torch.tensor([[tokenizer.bos_id, *answer[:-1]]]), source_ids=torch.tensor([source])).logits[0]
+            logits = model(torch.tensor([[tokenizer.bos_id, *answer[:-1]]]), source_ids=torch.tensor([source])).logits[
+                0
+            ]
         losses.append(F.cross_entropy(logits, torch.tensor(answer), reduction="none"))
     costs = costs_of_answers(made.folder, ("fp32", "int8"), pairs)
     assert costs["fp32"].loss == pytest.approx(torch.cat(losses).mean().item(), abs=1e-3)
@@ -364,7 +391,9 @@ def test_greedy_equality_is_counted_from_the_first_token():
     verify.disagree(checks, verify.GREEDY)
 
 
-@pytest.mark.parametrize(("name", "text"), [("bible-decoder", "And God said"), ("bible-lstm", "And"), ("dates", "3 May 2020 =")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("bible-decoder", "And God said"), ("bible-lstm", "And"), ("dates", "3 May 2020 =")]
+)
 def test_the_generate_page_writes_the_same_with_it(name, text):
     from playground.generation.predict import open_prompt
     from playground.generation.torch_model import TorchWriter
@@ -435,7 +464,9 @@ def test_the_graph_is_read_with_shapes_and_sizes():
 def test_what_is_compared_fits_in_memory_whatever_the_context_is_said_to_be():
     small = {"vocab_size": 300, "d_model": 32, "n_layers": 2, "n_heads": 2, "position": "alibi"}
     assert longest(ModelSpec("decoder", **{**small, "context_length": 512})) == 512
-    assert longest(ModelSpec("decoder", 50257, d_model=768, n_layers=12, n_heads=12, context_length=1024)) == 1024  # GPT-2
+    assert (
+        longest(ModelSpec("decoder", 50257, d_model=768, n_layers=12, n_heads=12, context_length=1024)) == 1024
+    )  # GPT-2
     long = {"context_length": 10**8}
     for changes in (long, {"context_length": 8192, "n_heads": 32}, {**long, "vocab_size": 10**5}):
         spec = ModelSpec("decoder", **{**small, **changes})
@@ -444,7 +475,9 @@ def test_what_is_compared_fits_in_memory_whatever_the_context_is_said_to_be():
 
 
 def test_a_cache_that_is_far_larger_than_its_model_is_not_made_at_once():
-    deep = ModelSpec("decoder", 300, d_model=16, n_layers=1000, n_heads=1, d_mlp=1, context_length=8192, position="alibi")
+    deep = ModelSpec(
+        "decoder", 300, d_model=16, n_layers=1000, n_heads=1, d_mlp=1, context_length=8192, position="alibi"
+    )
     assert not can_be_fused(deep)
     assert can_be_fused(deep.replace(n_layers=8)) and can_be_fused(deep.replace(context_length=512))
 

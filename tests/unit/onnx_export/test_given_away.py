@@ -69,10 +69,14 @@ def test_no_file_of_an_export_tells_where_a_text_was(tmp_path):
         assert b"private-place-of-mine" not in packed.read(name), name
 
 
-@pytest.mark.parametrize("text", ["a b", "a_b*c", "# h", "<b>", "a\nb", "[x](y)", "&amp;", "``", "\\", "~~x~~", "1|2", "$x$"])
+@pytest.mark.parametrize(
+    "text", ["a b", "a_b*c", "# h", "<b>", "a\nb", "[x](y)", "&amp;", "``", "\\", "~~x~~", "1|2", "$x$"]
+)
 def test_a_line_comes_back_as_it_was(text):
     markdown = pytest.importorskip("markdown_it").MarkdownIt("commonmark")
-    assert unescape(re.sub("<[^>]+>", "", markdown.renderInline("It is " + in_line(text)))) == "It is " + " ".join(text.split())
+    assert unescape(re.sub("<[^>]+>", "", markdown.renderInline("It is " + in_line(text)))) == "It is " + " ".join(
+        text.split()
+    )
 
 
 @pytest.mark.parametrize("code", ["a", "```", "a\n````\nb", "~~~", "\n\n# x"])

@@ -220,7 +220,9 @@ def rounded(rows: np.ndarray, bits: int) -> np.ndarray:
 def test_every_matrix_of_a_recurrent_model_is_shrunk(kind, precision):
     model = made(recurrent_spec(kind, bidirectional=False, bias=True).replace(d_model=128))
     graph = shrink.shrink(recurrent(model.spec, state_of(model), native=False), precision).graph
-    large = [tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 1]
+    large = [
+        tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 1
+    ]
     assert all(tensor.name.endswith(".scales") for tensor in large)
 
 
@@ -292,7 +294,11 @@ def test_attention_weights_are_given_out(tmp_path):
     shrink.save(decoder(model.spec, state_of(model), attentions=True), tmp_path / "model.onnx")
     session = open_session(tmp_path / "model.onnx")
     ids = [5, 9, 30, 7, 9]
-    feed = {"input_ids": np.array([ids]), "attention_mask": np.ones((1, 5), np.int64), "position_ids": np.arange(5)[None]}
+    feed = {
+        "input_ids": np.array([ids]),
+        "attention_mask": np.ones((1, 5), np.int64),
+        "position_ids": np.arange(5)[None],
+    }
     feed |= verify._empty(session, model.spec, 1)
     names = [f"attentions.layers.{i}.attention" for i in range(2)]
     ours = np.stack([weights[0] for weights in session.run(names, feed)])
@@ -320,7 +326,9 @@ def test_a_viewer_sees_what_a_scan_repeats(tmp_path):
     scans = [i for i, node in enumerate(told["nodes"]) if node[1] == "Scan"]
     assert len(scans) == model.spec.n_layers and dict(told["operators"])["Sigmoid"] == 2 * model.spec.n_layers
     inside = told["nodes"][scans[0] + 1]
-    assert inside[1] == "MatMul" and "weight_hh_l0.T" in inside[4] and "nodes, which follow" in told["nodes"][scans[0]][5]
+    assert (
+        inside[1] == "MatMul" and "weight_hh_l0.T" in inside[4] and "nodes, which follow" in told["nodes"][scans[0]][5]
+    )
 
 
 def test_the_graph_obeys_onnx():

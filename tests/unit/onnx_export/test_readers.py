@@ -118,7 +118,9 @@ def tuned(new_run, tmp_path, task: str, preset: str):
         rows = [{"words": text.split(), "tags": [tags.get(word, "NUM") for word in text.split()]} for text in texts]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     labelled = LabelledSpec("file", path=str(path))
-    config = plan(parent, FineTuneSpec(task=task, labelled=labelled), steps=8, batch_size=8, eval_every=8, sample_every=0)
+    config = plan(
+        parent, FineTuneSpec(task=task, labelled=labelled), steps=8, batch_size=8, eval_every=8, sample_every=0
+    )
     run = RunStore().create(config)
     assert worker.run(run) == "finished", run.status().message
     return run
@@ -126,9 +128,13 @@ def tuned(new_run, tmp_path, task: str, preset: str):
 
 def example(folder, text: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-I", str(folder / "example.py"), text], capture_output=True, text=True, timeout=60, cwd="/",
+        [sys.executable, "-I", str(folder / "example.py"), text],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd="/",
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -53,7 +53,9 @@ def test_there_and_back(store, trained, tmp_path):
     back = archive.unpack(path, store.root)
     assert back.id != trained.id and back.config() == trained.config()
     assert back.checkpoints() == [5] and back.metrics()[0] == trained.metrics()[0]
-    assert back.samples() == trained.samples() and not back.export_path.exists(), "a graph from elsewhere is never taken"
+    assert back.samples() == trained.samples() and not back.export_path.exists(), (
+        "a graph from elsewhere is never taken"
+    )
     assert back.status().state == "finished" and back.about()["imported"]
     assert back.about()["created"] == trained.about()["created"]
 
@@ -81,11 +83,21 @@ def test_packed_again_by_hand(store, good):
 @pytest.mark.parametrize(
     "name",
     [
-        "../evil.json", "a/../../evil.json", "/etc/evil.json", "\\\\host\\evil.json", "..\\evil.json",
-        "C:/evil.json", "C:evil.json", "checkpoint/../../evil.json", "./../evil.json", "export/../run.json",
-        "checkpoint/step-00000001/../../../evil.json", "~/.bashrc", "x" * 400,
+        "../evil.json",
+        "a/../../evil.json",
+        "/etc/evil.json",
+        "\\\\host\\evil.json",
+        "..\\evil.json",
+        "C:/evil.json",
+        "C:evil.json",
+        "checkpoint/../../evil.json",
+        "./../evil.json",
+        "export/../run.json",
+        "checkpoint/step-00000001/../../../evil.json",
+        "~/.bashrc",
+        "x" * 400,
     ],
-)  # fmt: skip
+)
 def test_paths_out_of_the_run_are_refused(store, good, name, home):
     refuse(store, zipped([good, (name, "x")]))
     assert not list(home.parent.rglob("evil*"))
@@ -94,12 +106,24 @@ def test_paths_out_of_the_run_are_refused(store, good, name, home):
 @pytest.mark.parametrize(
     "name",
     [
-        "evil.py", "worker.log", "control.json", ".lock", "export/run.sh", "export/model.pt",
-        "checkpoint/model.pkl", "checkpoint/step-00000001/model.pt", "checkpoint/step-00000001/a.pickle",
-        "checkpoint/.tmp-x/trainer.json", "checkpoint/step-1/trainer.json", "export/a/b/c.json",
-        "export/.hidden.json", "checkpoint/step-00000001/.x.json", "run.json\n", "status.json.exe",
+        "evil.py",
+        "worker.log",
+        "control.json",
+        ".lock",
+        "export/run.sh",
+        "export/model.pt",
+        "checkpoint/model.pkl",
+        "checkpoint/step-00000001/model.pt",
+        "checkpoint/step-00000001/a.pickle",
+        "checkpoint/.tmp-x/trainer.json",
+        "checkpoint/step-1/trainer.json",
+        "export/a/b/c.json",
+        "export/.hidden.json",
+        "checkpoint/step-00000001/.x.json",
+        "run.json\n",
+        "status.json.exe",
     ],
-)  # fmt: skip
+)
 def test_unknown_files_are_refused(store, good, name):
     refuse(store, zipped([good, (name, "x")]), "no run has|path")
 
@@ -113,9 +137,7 @@ def test_links_and_devices_are_refused(store, good, kind):
 
 def test_bombs_are_refused(store, good):
     zeros = b"\0" * (8 * 2**20)
-    refuse(
-        store, zipped([good, ("metrics.jsonl", zeros)], compression=zipfile.ZIP_DEFLATED), "times its size"
-    )
+    refuse(store, zipped([good, ("metrics.jsonl", zeros)], compression=zipfile.ZIP_DEFLATED), "times its size")
 
 
 def test_many_small_bombs_are_refused(store, good):
@@ -150,9 +172,7 @@ def test_what_is_no_whole_zip_is_refused(store, good, damage):
     data = zipped([good, ("tokenizer.json", "x" * 2000)]).getvalue()
     flipped = bytearray(data)
     flipped[data.index(b"xxxx") + 9] ^= 1
-    data = {"none": b"", "half": data[: len(data) // 2], "not a zip": b"hello", "flipped": bytes(flipped)}[
-        damage
-    ]
+    data = {"none": b"", "half": data[: len(data) // 2], "not a zip": b"hello", "flipped": bytes(flipped)}[damage]
     refuse(store, io.BytesIO(data), "zip file")
 
 

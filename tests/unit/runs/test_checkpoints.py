@@ -13,9 +13,7 @@ from playground.runs import checkpoints
 def tensors(values=(1.0, 2.0)):
     """A safetensors file: header length, header, data."""
     data = struct.pack(f"<{len(values)}f", *values)
-    header = json.dumps(
-        {"w": {"dtype": "F32", "shape": [len(values)], "data_offsets": [0, len(data)]}}
-    ).encode()
+    header = json.dumps({"w": {"dtype": "F32", "shape": [len(values)], "data_offsets": [0, len(data)]}}).encode()
     return struct.pack("<Q", len(header)) + header + data
 
 
@@ -76,9 +74,7 @@ def test_full_disk_as_safetensors_says_it(tmp_path):
         pass
 
     def writer(path):
-        raise SafetensorError(
-            'I/O error: Os { code: 28, kind: StorageFull, message: "No space left on device" }'
-        )
+        raise SafetensorError('I/O error: Os { code: 28, kind: StorageFull, message: "No space left on device" }')
 
     with pytest.raises(PlaygroundError, match="disk is full"):
         checkpoints.save(tmp_path, 200, {"model.safetensors": writer})
@@ -107,9 +103,7 @@ def test_killed_while_saving(tmp_path, monkeypatch, crash_at):
             checkpoints.save(tmp_path, 200, {**files(), "z": lambda to: os.kill(os.getpid(), signal.SIGKILL)})
         moves = []
         rename = os.rename
-        os.rename = lambda a, b: (
-            os.kill(os.getpid(), signal.SIGKILL) if moves else (moves.append(a), rename(a, b))
-        )
+        os.rename = lambda a, b: os.kill(os.getpid(), signal.SIGKILL) if moves else (moves.append(a), rename(a, b))
         checkpoints.save(tmp_path, 100, files((2.0,)))
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
@@ -146,9 +140,7 @@ def test_real_safetensors(tmp_path):
     from safetensors.torch import load_file, save_file
 
     weights = {"a": torch.randn(3, 4), "b": torch.zeros(0), "c": torch.ones(2, dtype=torch.bfloat16)}
-    path = checkpoints.save(
-        tmp_path, 5, {"model.safetensors": lambda to: save_file(weights, to, {"format": "pt"})}
-    )
+    path = checkpoints.save(tmp_path, 5, {"model.safetensors": lambda to: save_file(weights, to, {"format": "pt"})})
     assert checkpoints.steps(tmp_path) == [5]
     assert torch.equal(load_file(path / "model.safetensors")["a"], weights["a"])
 
@@ -189,7 +181,9 @@ def test_zeros_after_a_power_cut_are_told(saved, name, damage):
     checkpoints.check_sums(saved, *other)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"model.safetensors": 7}', '{"../x.safetensors": "a"}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"model.safetensors": 7}', '{"../x.safetensors": "a"}', "[" * 100_000]
+)
 def test_damaged_checksums_are_told(saved, text):
     (saved / checkpoints.SUMS).write_text(text)
     with pytest.raises(PlaygroundError, match="sha256.json"):

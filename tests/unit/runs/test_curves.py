@@ -16,8 +16,17 @@ from playground.runs.rows import Metric
 
 
 def row(step: int, loss: float | None, **more) -> dict:
-    return {"kind": "train", "step": step, "loss": loss, "lr": 1e-3, "grad_norm": 1.0, "tokens": step * 64,
-            "seconds": step * 0.01, "tokens_per_second": 6400.0, **more}  # fmt: skip
+    return {
+        "kind": "train",
+        "step": step,
+        "loss": loss,
+        "lr": 1e-3,
+        "grad_norm": 1.0,
+        "tokens": step * 64,
+        "seconds": step * 0.01,
+        "tokens_per_second": 6400.0,
+        **more,
+    }
 
 
 def thinned(losses: list[float], limit: int) -> Thinned:
@@ -111,8 +120,10 @@ STEPS = st.one_of(
 def test_many_rows_at_once_give_exactly_what_they_give_one_by_one(steps, data, limit, cuts):
     names = ("loss", "grad_norm")
     values = data.draw(st.lists(st.tuples(VALUES, VALUES), min_size=len(steps), max_size=len(steps)))
-    rows = [Metric(step, "train", tokens=step, seconds=i / 7, loss=loss, grad_norm=norm)
-            for i, (step, (loss, norm)) in enumerate(zip(steps, values))]  # fmt: skip
+    rows = [
+        Metric(step, "train", tokens=step, seconds=i / 7, loss=loss, grad_norm=norm)
+        for i, (step, (loss, norm)) in enumerate(zip(steps, values))
+    ]
     alone, together = Thinned(names, limit), Thinned(names, limit)
     for each in rows:
         alone.add(each.told())
@@ -128,9 +139,13 @@ def test_many_rows_at_once_give_exactly_what_they_give_one_by_one(steps, data, l
 def steps_and_evaluations(n: int, seed: int = 0) -> list[dict]:
     rng, rows = random.Random(seed), []
     for step in range(1, n + 1):
-        rows.append(row(step, rng.choice([None, rng.random(), rng.random()]), grad_norm=rng.choice([None, rng.random()])))
+        rows.append(
+            row(step, rng.choice([None, rng.random(), rng.random()]), grad_norm=rng.choice([None, rng.random()]))
+        )
         if step % 3 == 0:
-            rows.append({"kind": "eval", "step": step, "tokens": step, "val_loss": rng.random(), "probe": [rng.random()] * 3})
+            rows.append(
+                {"kind": "eval", "step": step, "tokens": step, "val_loss": rng.random(), "probe": [rng.random()] * 3}
+            )
     return rows
 
 
@@ -158,7 +173,9 @@ def test_of_many_evaluations_the_first_the_last_and_the_best_are_drawn(tmp_path)
     run = RunFolder(tmp_path)
     losses = [2 + random.Random(i).random() for i in range(5000)]
     losses[3331] = 0.5
-    run.append_metrics(*({"kind": "eval", "step": i, "val_loss": loss, "probe": [0.5]} for i, loss in enumerate(losses)))
+    run.append_metrics(
+        *({"kind": "eval", "step": i, "val_loss": loss, "probe": [0.5]} for i, loss in enumerate(losses))
+    )
     curves = RunCurves(run)
     curves.update()
     told, probe = curves.table()["validation"], curves.table()["probe"]

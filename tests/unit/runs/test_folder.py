@@ -64,9 +64,7 @@ def test_status_torn_by_a_power_cut_is_no_status(run):
 
 def test_killed_process_shows_as_interrupted(run, python, until):
     code = "import sys; from playground.runs.folder import RunFolder as R; r = R(sys.argv[1])\n"
-    child = python(
-        code + "r.update_status(state='running', step=7); print('on', flush=True); input()", run.path
-    )
+    child = python(code + "r.update_status(state='running', step=7); print('on', flush=True); input()", run.path)
     assert child.stdout.readline() == "on\n"
     assert run.status().state == "running" and run.status().pid == child.pid
     child.kill()

@@ -29,12 +29,7 @@ def test_it_is_written_and_read(store, config):
 
 def test_a_home_of_before_there_was_a_number_loads(store, config):
     run = rewritten(store.create(config), format=...)
-    assert (
-        "format" not in run.about()
-        and run.config() == config
-        and store.list() == [run]
-        and store.damaged() == []
-    )
+    assert "format" not in run.about() and run.config() == config and store.list() == [run] and store.damaged() == []
     store.rename(run.id, "renamed")
     assert run.about()["format"] == FORMAT and run.name == "renamed"
 

@@ -99,7 +99,9 @@ def test_a_rise_is_one_only_above_the_noise(seed):
     rising = lambda step: falls(3.0)(step) + max(0, step - 800) / 2000
     found = turned(*made(falls(0.5), rising, seed=seed))
     assert found is not None and found.alone and 600 <= found.step <= 900
-    assert turned(*made(falls(2.9), falls(3.0), eval_noise=0.05, seed=seed)) is None, "its last point may lie above its best"
+    assert turned(*made(falls(2.9), falls(3.0), eval_noise=0.05, seed=seed)) is None, (
+        "its last point may lie above its best"
+    )
 
 
 def test_two_losses_that_rise_are_no_learning_by_heart():

@@ -44,9 +44,7 @@ def test_a_line_torn_by_a_crash_spoils_only_itself(path):
     assert lines.read(path)[0] == [{"step": 1}, {"step": 3}]
 
 
-@pytest.mark.parametrize(
-    "rubbish", [b"\0\0\0\0\n", b"[1, 2]\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"\n"]
-)
+@pytest.mark.parametrize("rubbish", [b"\0\0\0\0\n", b"[1, 2]\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"\n"])
 def test_foreign_lines_are_passed_over(path, rubbish):
     lines.append(path, {"step": 1})
     with open(path, "ab") as file:
@@ -91,7 +89,9 @@ def test_rows_that_cannot_be_judged_are_left_out(path):
     assert lines.read(path)[0] == [{"step": 1}, {"step": 3}]
 
 
-LINES = st.lists(st.sampled_from([b'{"a": 1}', b'{"b": "\xc3\xa9"}', b"", b"torn", b"x" * 30, b'{"c": [1, 2]}\r']), max_size=25)
+LINES = st.lists(
+    st.sampled_from([b'{"a": 1}', b'{"b": "\xc3\xa9"}', b"", b"torn", b"x" * 30, b'{"c": [1, 2]}\r']), max_size=25
+)
 
 
 @settings(deadline=None)

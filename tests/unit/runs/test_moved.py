@@ -42,7 +42,9 @@ def moved(tmp_path, monkeypatch):
 def test_a_run_of_a_home_that_was_moved_finds_its_texts(moved, tmp_path):
     run, before = moved
     config = run.config()
-    assert not before.exists() and config.data.path == str(tmp_path / "after" / "uploads" / before.parent.name / "mine.txt")
+    assert not before.exists() and config.data.path == str(
+        tmp_path / "after" / "uploads" / before.parent.name / "mine.txt"
+    )
     assert "".join(open_file(config.data).documents()) == TEXT.decode()
     labels = config.finetune.labelled.path
     assert Path(labels).read_text().startswith("text,label") and paths.may_read(labels)
@@ -59,11 +61,18 @@ def test_a_run_of_a_home_that_was_copied_reads_the_copy(moved, tmp_path):
 @pytest.mark.parametrize(
     "path",
     [
-        "/before/uploads/{}/other.txt", "/before/uploads/{}/.written", "/before/uploads/{}/..", "/before/uploads/{}",
-        "/before/texts/{}/mine.txt", "/before/uploads/0123456789abcdef0123/mine.txt", "uploads/../{}/mine.txt",
-        "/etc/passwd", "", "\0/uploads/x/y",
+        "/before/uploads/{}/other.txt",
+        "/before/uploads/{}/.written",
+        "/before/uploads/{}/..",
+        "/before/uploads/{}",
+        "/before/texts/{}/mine.txt",
+        "/before/uploads/0123456789abcdef0123/mine.txt",
+        "uploads/../{}/mine.txt",
+        "/etc/passwd",
+        "",
+        "\0/uploads/x/y",
     ],
-)  # fmt: skip
+)
 def test_any_other_path_stays_as_it_is(moved, path):
     path = path.format(moved[1].parent.name)
     assert paths.here(path) == path

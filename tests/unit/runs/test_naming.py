@@ -30,9 +30,7 @@ def test_ids_are_never_paths(text):
     assert not naming.is_id(text)
 
 
-@pytest.mark.parametrize(
-    "name", ["LSTM → GRU, lr × 3", "../../etc", "日本語", "", "a" * 500, "--", "Ünïcode"]
-)
+@pytest.mark.parametrize("name", ["LSTM → GRU, lr × 3", "../../etc", "日本語", "", "a" * 500, "--", "Ünïcode"])
 def test_every_name_gives_an_id(name):
     first, second = naming.new_id(name), naming.new_id(name)
     assert naming.is_id(first) and first != second
@@ -72,9 +70,7 @@ def test_differences_in_words(config):
     assert named({"tie_embeddings": not config.model.tie_embeddings}).endswith("tie embeddings")
     assert named(seed=7) == "seed 0 → 7"
     assert named({"dropout": 0.1}) == "dropout 0 → 0.1"
-    assert named(seed=1, grad_clip=0.5, warmup_steps=7, beta1=0.5, momentum=0.3, hold=0.3).endswith(
-        ", 2 more"
-    )
+    assert named(seed=1, grad_clip=0.5, warmup_steps=7, beta1=0.5, momentum=0.3, hold=0.3).endswith(", 2 more")
 
 
 def test_without_another_run_it_is_model_and_text(config):
@@ -85,7 +81,9 @@ def test_without_another_run_it_is_model_and_text(config):
 
 
 def test_a_text_of_ones_own_differs_by_its_name_and_never_by_its_place(config):
-    letters = config.replace(data=DataSpec("file", path="/x/uploads/1f/Letters home.csv", text_column="text", encoding="cp1252"))
+    letters = config.replace(
+        data=DataSpec("file", path="/x/uploads/1f/Letters home.csv", text_column="text", encoding="cp1252")
+    )
     diary = config.replace(data=DataSpec("file", path="/x/uploads/2e/My diary.txt"))
     newer = config.replace(data=DataSpec("file", path="/x/uploads/3d/My diary.txt"))
     assert naming.difference(letters, config) == "python-docs → Letters home"

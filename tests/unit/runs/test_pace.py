@@ -23,9 +23,7 @@ def test_the_run_most_like_it_tells():
     assert pace.name == "near" and seconds == pytest.approx(64_000 / 2000)
 
 
-@pytest.mark.parametrize(
-    "pace", [Pace("other", "lstm", WORK, 1e3), Pace("tiny", "decoder", WORK // 100, 1e3)]
-)
+@pytest.mark.parametrize("pace", [Pace("other", "lstm", WORK, 1e3), Pace("tiny", "decoder", WORK // 100, 1e3)])
 def test_nothing_is_guessed(pace):
     assert expected(SPEC, TRAINING, [pace]) is None
 

@@ -16,15 +16,22 @@ from playground.training import results
 from tests.unit.runs.test_rows import ANYTHING
 
 PREDICTIONS = {
-    "true": np.array([0, 1, 1, 0]), "predicted": np.array([0, 1, 0, 0]), "confidence": np.array([0.9, 0.8, 0.6, 1.0], np.float32),
+    "true": np.array([0, 1, 1, 0]),
+    "predicted": np.array([0, 1, 0, 0]),
+    "confidence": np.array([0.9, 0.8, 0.6, 1.0], np.float32),
     "truth": np.array([0.9, 0.8, 0.4, 1.0], np.float32),
-}  # fmt: skip
+}
 WHOLE = {
-    "step": 40, "task": "classify", "trained_parameters": 100, "parameters": 1000, "training_seconds": 1.5, "used": 30,
+    "step": 40,
+    "task": "classify",
+    "trained_parameters": 100,
+    "parameters": 1000,
+    "training_seconds": 1.5,
+    "used": 30,
     **results.judged(PREDICTIONS, ["no", "yes"]),
     "forgetting": {"text": "a text", "objective": "clm", "before": 2.5, "after": 3.0},
     "seconds": 0.1,
-}  # fmt: skip
+}
 
 
 def run_with(folder, report) -> RunFolder:
@@ -70,13 +77,19 @@ def test_anything_in_any_place_is_read_right_or_told_to_be_damaged(tmp_path_fact
     assert isinstance(found["step"], int) and found["training_seconds"] < 1e101
     assert f"{found['trained_parameters']:,} of {found['parameters']:,}"
     if "test" in found:
-        assert f"{found['test']['n']:,} {found['test']['accuracy']:.1%} {found['test']['macro_f1']:.1%} {found['used']:,}"
-        assert all(f"{row['label']}{100 * row['f1']}{row['precision']:.1%}{row['recall']:.1%}" for row in found["by_label"])
+        assert (
+            f"{found['test']['n']:,} {found['test']['accuracy']:.1%} {found['test']['macro_f1']:.1%} {found['used']:,}"
+        )
+        assert all(
+            f"{row['label']}{100 * row['f1']}{row['precision']:.1%}{row['recall']:.1%}" for row in found["by_label"]
+        )
         assert all(f"{bin['confidence']:.0%}{bin['accuracy']:.0%}{bin['n']:,}" for bin in found["calibration"]["bins"])
         counts = np.array(found.get("confusion", [[0]]))
         assert counts.ndim == 2 and counts.shape[0] == counts.shape[1] or not counts.size
     kept = found.get("forgetting", {})
-    assert isinstance(kept.get("missing", ""), str) and ("missing" in kept or not kept or f"{kept['before'] - kept['after']:.3f}")
+    assert isinstance(kept.get("missing", ""), str) and (
+        "missing" in kept or not kept or f"{kept['before'] - kept['after']:.3f}"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "[]", "null", "{}", '{"step": 1e999}', "\0"])
@@ -96,12 +109,20 @@ def test_predictions_come_back(tmp_path):
     assert all((found[name] == values).all() for name, values in PREDICTIONS.items())
 
 
-@pytest.mark.parametrize("name, values", [
-    ("true", np.array([0, 1])), ("true", np.array([[0], [1], [1], [0]])), ("predicted", np.array([0, 1, -1, 0])),
-    ("predicted", np.array([0.0, 1.0, 1.0, 0.0])), ("confidence", np.array([0.5, np.nan, 0.5, 0.5])),
-    ("truth", np.array([1, 1, 1, 1])), ("confidence", np.array([7.0, 0.5, 0.5, 0.5])), ("example", np.array([0, 1])),
-    ("true", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, values",
+    [
+        ("true", np.array([0, 1])),
+        ("true", np.array([[0], [1], [1], [0]])),
+        ("predicted", np.array([0, 1, -1, 0])),
+        ("predicted", np.array([0.0, 1.0, 1.0, 0.0])),
+        ("confidence", np.array([0.5, np.nan, 0.5, 0.5])),
+        ("truth", np.array([1, 1, 1, 1])),
+        ("confidence", np.array([7.0, 0.5, 0.5, 0.5])),
+        ("example", np.array([0, 1])),
+        ("true", None),
+    ],
+)
 def test_predictions_that_are_none_are_told(tmp_path, name, values):
     found = {**PREDICTIONS, name: values}
     with pytest.raises(PlaygroundError, match="no test results that can be read"):

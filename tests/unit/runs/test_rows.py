@@ -21,15 +21,40 @@ from playground.ui.finetune.progress import as_answers
 from playground.ui.live import first_text
 
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.sampled_from([10**400, -(2**70), 2**53 + 1, 1e300, 1e-320])
-    | st.floats() | st.text(max_size=8) | st.sampled_from(["\ud800", "train", "eval", "text", "blanks", "labels"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["text", "pieces", "x"]), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**400, -(2**70), 2**53 + 1, 1e300, 1e-320])
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["\ud800", "train", "eval", "text", "blanks", "labels"]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["text", "pieces", "x"]), inner, max_size=3)
+    ),
     max_leaves=6,
-)  # fmt: skip
-TRAIN = {"kind": "train", "step": 3, "loss": 2.5, "lr": 1e-3, "grad_norm": 1.0, "tokens": 192, "seconds": 0.03,
-         "tokens_per_second": 6400.0}  # fmt: skip
-EVAL = {"kind": "eval", "step": 3, "tokens": 192, "seconds": 0.03, "val_loss": 2.4, "val_accuracy": 0.3, "memory_bytes": 1000,
-        "val_exact": 0.1, "val_f1": 0.2, "probe": [0.1, 0.9]}  # fmt: skip
+)
+TRAIN = {
+    "kind": "train",
+    "step": 3,
+    "loss": 2.5,
+    "lr": 1e-3,
+    "grad_norm": 1.0,
+    "tokens": 192,
+    "seconds": 0.03,
+    "tokens_per_second": 6400.0,
+}
+EVAL = {
+    "kind": "eval",
+    "step": 3,
+    "tokens": 192,
+    "seconds": 0.03,
+    "val_loss": 2.4,
+    "val_accuracy": 0.3,
+    "memory_bytes": 1000,
+    "val_exact": 0.1,
+    "val_f1": 0.2,
+    "probe": [0.1, 0.9],
+}
 SAMPLES = [
     {"kind": "text", "step": 3, "prompt": "Once", "text": " upon"},
     {"kind": "answers", "step": 3, "examples": [{"source": "1+1", "target": "2", "answer": "3"}]},
@@ -96,11 +121,15 @@ def test_any_samples_are_shown(tmp_path_factory, found):
         # what moments.js draws
         if row["kind"] == "blanks":
             assert len(row["tokens"]) == len(row["filled"]) and len(row["blanks"]) == len(row["probabilities"])
-            assert all(isinstance(token, str) for token in row["tokens"]) and all(i < len(row["tokens"]) for i in row["blanks"])
+            assert all(isinstance(token, str) for token in row["tokens"]) and all(
+                i < len(row["tokens"]) for i in row["blanks"]
+            )
         elif row["kind"] == "text":
             assert isinstance(row["text"], str)
         else:
-            assert all(isinstance(each[part], str) for each in as_answers(row)["examples"] for part in ("source", "target"))
+            assert all(
+                isinstance(each[part], str) for each in as_answers(row)["examples"] for part in ("source", "target")
+            )
     for said in (opening_text(run), first_text(run), first_words(run, PRESETS["gpt2-tiny"].spec, labels=False)):
         assert isinstance(said, str)
 
@@ -125,8 +154,15 @@ def test_a_loss_that_python_calls_no_number_is_none(tmp_path, word):
 
 def test_a_row_that_does_not_fit_spoils_no_other(tmp_path):
     run = RunFolder(tmp_path)
-    run.append_metrics({**TRAIN, "step": 1}, {**TRAIN, "step": True}, {**TRAIN, "step": "2"}, {**TRAIN, "loss": [1]},
-                       {**TRAIN, "step": -1}, {**TRAIN, "step": 10**13}, {**TRAIN, "step": 2})  # fmt: skip
+    run.append_metrics(
+        {**TRAIN, "step": 1},
+        {**TRAIN, "step": True},
+        {**TRAIN, "step": "2"},
+        {**TRAIN, "loss": [1]},
+        {**TRAIN, "step": -1},
+        {**TRAIN, "step": 10**13},
+        {**TRAIN, "step": 2},
+    )
     curves = RunCurves(run)
     curves.update()
     assert curves.table()["train"]["step"] == [1, 2]
@@ -135,8 +171,13 @@ def test_a_row_that_does_not_fit_spoils_no_other(tmp_path):
 
 def test_the_best_checkpoint_is_found_among_rows_from_anybody(tmp_path, monkeypatch):
     run = RunFolder(tmp_path)
-    run.append_metrics({**EVAL, "step": [10]}, {**EVAL, "step": 10, "val_loss": "low"}, {**EVAL, "step": 20, "val_loss": None},
-                       {**EVAL, "step": 10, "val_loss": 3.0}, {**EVAL, "step": 20, "val_loss": 2.0})  # fmt: skip
+    run.append_metrics(
+        {**EVAL, "step": [10]},
+        {**EVAL, "step": 10, "val_loss": "low"},
+        {**EVAL, "step": 20, "val_loss": None},
+        {**EVAL, "step": 10, "val_loss": 3.0},
+        {**EVAL, "step": 20, "val_loss": 2.0},
+    )
     monkeypatch.setattr(RunFolder, "checkpoints", lambda self: [10, 20])
     assert branch.last_good(run) == 20
 
@@ -153,8 +194,18 @@ def test_the_passage_and_the_cut_of_a_good_note():
     assert rows.passage(note) == ["a", " b"] and rows.cut(note) == "The text is longer."
 
 
-LINES = [b'{"step": 1}', b'{"step": 2} {"step": 3}', b'{"step":', b"4}", b"", b"\r", b'{"step": 5, "loss": NaN}',
-         b'{"step": 6, "x": "NaN"}', b"[1]", b"\xff"]  # fmt: skip
+LINES = [
+    b'{"step": 1}',
+    b'{"step": 2} {"step": 3}',
+    b'{"step":',
+    b"4}",
+    b"",
+    b"\r",
+    b'{"step": 5, "loss": NaN}',
+    b'{"step": 6, "x": "NaN"}',
+    b"[1]",
+    b"\xff",
+]
 
 
 @given(st.lists(st.sampled_from(LINES), max_size=12))

@@ -29,9 +29,7 @@ def test_what_is_not_there_or_not_clear_is_said(store, config):
         store.get("third")
 
 
-@pytest.mark.parametrize(
-    "which", ["../evil", "/etc", "..", ".", "", "a/../../evil", "\0", "~", "evil/", "..\\evil"]
-)
+@pytest.mark.parametrize("which", ["../evil", "/etc", "..", ".", "", "a/../../evil", "\0", "~", "evil/", "..\\evil"])
 def test_ids_that_look_like_paths_reach_nothing(store, config, which, home):
     run = store.create(config.replace(name="evil"))
     os.rename(run.path, home / "evil")  # a run outside of the store
@@ -83,9 +81,7 @@ def test_delete_can_be_undone(store, config, checkpoint_files):
     run = store.create(config)
     run.save_checkpoint(5, checkpoint_files)
     trashed = store.delete(run.id)
-    assert (
-        store.list() == [] and trashed.name == "first try" and [t.key for t in store.trash()] == [trashed.key]
-    )
+    assert store.list() == [] and trashed.name == "first try" and [t.key for t in store.trash()] == [trashed.key]
     assert store.undelete(trashed) == run and run.checkpoints() == [5]
     assert store.trash() == []
     store.delete(run.id)

@@ -32,7 +32,8 @@ FORMS = {
     "lines.txt": SPACE.replace("\n", "\r\n"),
     "mixed.conll": lines(lambda i, word, tag: f"{word}{' ' if i % 2 else chr(9)}{tag}"),
     "both.iob": lines(lambda i, word, tag: f"{word} NN{i % 2} B-NP\t{tag}"),
-    "placed.conll": "#begin document (news/1); part 0\n" + lines(lambda i, word, tag: f"news/1 0 {i - 1} {word} NN{i % 2} {tag}"),
+    "placed.conll": "#begin document (news/1); part 0\n"
+    + lines(lambda i, word, tag: f"news/1 0 {i - 1} {word} NN{i % 2} {tag}"),
     "vertical.conll": '<doc id="1">\n<s>\n' + TAB.replace("\n\n", "\n</s>\n<s>\n") + "</s>\n</doc>\n",
     "mac.bio": SPACE.replace("\n", "\r"),
     "spaced.conll": TAB.replace("\n\n", "\n \t\n\n"),
@@ -41,12 +42,13 @@ FORMS = {
     "comments.conll": "# a word, a tag\n" + TAB.replace("\n\n", "\n\n# source = here and there\n"),
     "numbered.tsv": lines(lambda i, word, tag: f"{i}\t{word}\t{tag}").replace("\n\n", "\n\n# from somewhere\n"),
     "turned.bio": lines(lambda i, word, tag: f"{tag}\t{word}"),
-    "ud.conllu": "# text = one\n" + lines(lambda i, word, tag: f"{i}\t{word}\tlemma\t{tag}\tX\t_\t0\troot\t_\t_").replace(
-        "\n2\tlives", "\n2-3\tlivesin\t_\t_\t_\t_\t_\t_\t_\t_\n2\tlives").replace(
-        "\n5\t.", "\n4.1\tso\t_\t_\t_\t_\t_\t_\t_\t_\n5\t."),
+    "ud.conllu": "# text = one\n"
+    + lines(lambda i, word, tag: f"{i}\t{word}\tlemma\t{tag}\tX\t_\t0\troot\t_\t_")
+    .replace("\n2\tlives", "\n2-3\tlivesin\t_\t_\t_\t_\t_\t_\t_\t_\n2\tlives")
+    .replace("\n5\t.", "\n4.1\tso\t_\t_\t_\t_\t_\t_\t_\t_\n5\t."),
 }
 FORMS["ud.txt"] = FORMS["ud.conllu"]
-FORMS["spaces.conllu"] = FORMS["ud.conllu"].replace("\t", " ")  # fmt: skip
+FORMS["spaces.conllu"] = FORMS["ud.conllu"].replace("\t", " ")
 
 
 def spec_of(path, content, **choices) -> LabelledSpec:
@@ -60,7 +62,9 @@ def test_words_and_tags_of_each_sentence(tmp_path, name):
     assert is_table(spec.path) and guess_columns(spec.path) == ("tokens", "tags")
     rows, notes = read_table(spec, "tag")
     assert [[(piece.strip(), tag) for piece, tag in zip(row.pieces, row.tags)] for row in rows()] == SENTENCES
-    assert len(notes()) == 1 and notes()[0].startswith(f"{name} is read as sentences, with a word on each line: column ")
+    assert len(notes()) == 1 and notes()[0].startswith(
+        f"{name} is read as sentences, with a word on each line: column "
+    )
 
 
 def test_other_columns_can_be_chosen(tmp_path):
@@ -70,15 +74,25 @@ def test_other_columns_can_be_chosen(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1251", "gb18030"])
 def test_in_other_encodings(tmp_path, encoding):
-    words = ["我", "爱", "北", "京", "。"] if encoding == "gb18030" else ["Анна", "живёт", "в", "старом", "Риме", "давно"]
-    content = lines(lambda i, word, tag: f"{word} {tag}", [[(word, "B-LOC" if word in "北Риме" else "O") for word in words]] * 4)
+    words = (
+        ["我", "爱", "北", "京", "。"] if encoding == "gb18030" else ["Анна", "живёт", "в", "старом", "Риме", "давно"]
+    )
+    content = lines(
+        lambda i, word, tag: f"{word} {tag}", [[(word, "B-LOC" if word in "北Риме" else "O") for word in words]] * 4
+    )
     rows = list(read_table(spec_of(tmp_path / "t.txt", content.encode(encoding)), "tag")[0]())
     assert len(rows) == 4 and rows[0].text == ("我爱北京。" if encoding == "gb18030" else " ".join(words))
 
 
 def test_parts_of_speech_in_a_plain_text(tmp_path):
     content = "The DET\nold ADJ\ndog NOUN\nruns VERB\n. PUNCT\n\n" * 4
-    assert next(read_table(spec_of(tmp_path / "t.txt", content), "tag")[0]()).tags == ("DET", "ADJ", "NOUN", "VERB", "PUNCT")
+    assert next(read_table(spec_of(tmp_path / "t.txt", content), "tag")[0]()).tags == (
+        "DET",
+        "ADJ",
+        "NOUN",
+        "VERB",
+        "PUNCT",
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,12 +168,16 @@ def test_it_becomes_a_prepared_set(tmp_path, monkeypatch, name):
 def test_a_table_with_a_word_in_each_row(tmp_path, name, number, filled):
     rows = [f"{name},Word,POS,Tag"]
     for i, sentence in enumerate(SENTENCES, 1):
-        rows += [f"{number.format(i) if filled or not j else ''},{word},X{j},{tag}" for j, (word, tag) in enumerate(sentence)]
+        rows += [
+            f"{number.format(i) if filled or not j else ''},{word},X{j},{tag}" for j, (word, tag) in enumerate(sentence)
+        ]
     spec = spec_of(tmp_path / "t.csv", "\n".join(rows) + "\n")
     assert guess_columns(spec.path) == ("Word", "Tag")
     read, notes = read_table(spec, "tag")
     assert [[(piece.strip(), tag) for piece, tag in zip(row.pieces, row.tags)] for row in read()] == SENTENCES
-    assert notes() == [f"t.csv has a word in each row, and is read as sentences: one begins where the column {name!r} says so."]
+    assert notes() == [
+        f"t.csv has a word in each row, and is read as sentences: one begins where the column {name!r} says so."
+    ]
 
 
 def test_rows_without_a_word_are_left_out_and_counted(tmp_path):
@@ -176,7 +194,9 @@ def test_rows_without_a_word_are_left_out_and_counted(tmp_path):
     ["sentence,word,label\nA dog runs.,dog,a\nA cat sits.,cat,b\n", "id,word,tag\n1,dog,N\n2,runs,V\n"],
 )
 def test_other_tables_with_a_column_of_words_stay(tmp_path, content):
-    spec = spec_of(tmp_path / "t.csv", content, text_column="word", label_column="label" if "label" in content else "tag")
+    spec = spec_of(
+        tmp_path / "t.csv", content, text_column="word", label_column="label" if "label" in content else "tag"
+    )
     assert len(list(read_table(spec, "classify")[0]())) == 2
 
 

@@ -24,8 +24,7 @@ def test_the_language_reference_becomes_tokens():
 def test_every_installed_text_is_about_as_long_as_it_says(name):
     source = open_source(DataSpec(name))
     size = sum(
-        len(each.encode()) if isinstance(each, str) else len("".join(each).encode())
-        for each in source.documents()
+        len(each.encode()) if isinstance(each, str) else len("".join(each).encode()) for each in source.documents()
     )
     assert 0.5 < size / source.size < 2
     assert source.licence and source.provenance and source.fingerprint

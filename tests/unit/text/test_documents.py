@@ -44,8 +44,12 @@ def assembled(objects: list[bytes], trailer: bytes) -> bytes:
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     size = len(objects) + 1
     return out + b"xref\n0 %d\n0000000000 65535 f \n%strailer << /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF" % (
-        size, table, size, trailer, len(out),
-    )  # fmt: skip
+        size,
+        table,
+        size,
+        trailer,
+        len(out),
+    )
 
 
 LOCK = b"/ID [<00> <00>] /Encrypt << /Filter /Standard /V 2 /R 3 /Length 128 /P -44 /O <%s> /U <%s> >>" % (
@@ -115,13 +119,19 @@ def test_a_word_document_is_read_in_its_order():
 def test_what_was_inserted_counts_and_what_was_deleted_does_not():
     def fill(made):
         spaces = nsdecls("w")
-        made.element.body.insert(0, parse_xml(
-            f'<w:p {spaces}><w:r><w:t xml:space="preserve">the </w:t></w:r><w:ins w:id="1" w:author="x"><w:r><w:t>new</w:t></w:r>'
-            '</w:ins><w:del w:id="2" w:author="x"><w:r><w:delText>old</w:delText></w:r></w:del><w:r><w:t> mill</w:t></w:r></w:p>'
-        ))  # fmt: skip
-        made.element.body.insert(1, parse_xml(
-            f"<w:sdt {spaces}><w:sdtContent><w:p><w:r><w:t>in a field</w:t></w:r></w:p></w:sdtContent></w:sdt>"
-        ))  # fmt: skip
+        made.element.body.insert(
+            0,
+            parse_xml(
+                f'<w:p {spaces}><w:r><w:t xml:space="preserve">the </w:t></w:r><w:ins w:id="1" w:author="x"><w:r><w:t>new</w:t></w:r>'
+                '</w:ins><w:del w:id="2" w:author="x"><w:r><w:delText>old</w:delText></w:r></w:del><w:r><w:t> mill</w:t></w:r></w:p>'
+            ),
+        )
+        made.element.body.insert(
+            1,
+            parse_xml(
+                f"<w:sdt {spaces}><w:sdtContent><w:p><w:r><w:t>in a field</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+            ),
+        )
 
     assert text_of(kept(word(fill), "changed.docx")) == "the new mill\nin a field\n"
 
@@ -148,7 +158,7 @@ def bomb() -> bytes:
         ("novel.epub", b"PK", "files ending in .epub are not read", "Convert it to .txt"),
         ("paper.txt", pdf([["words"]]), "it is a PDF document", "let its name end in .pdf"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_told(home, name, data, says, hint):
     with pytest.raises(PlaygroundError) as told:
         kept(data, name)

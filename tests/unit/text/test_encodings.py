@@ -57,7 +57,13 @@ def test_one_sentence_is_read_right(tmp_path, sentence, encoding):
         assert read(written(tmp_path / "a.txt", text.encode(encoding))) == text
 
 
-FEW = [pair for text, names in SENTENCES.items() for name in names.split()[:2] for pair in [(text, name)] if "utf" not in name]
+FEW = [
+    pair
+    for text, names in SENTENCES.items()
+    for name in names.split()[:2]
+    for pair in [(text, name)]
+    if "utf" not in name
+]
 
 
 @pytest.mark.parametrize(("sentence", "encoding"), FEW)
@@ -103,7 +109,8 @@ def test_what_can_be_chosen_comes_after_what_was_guessed(tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "cp932", "big5", "euc_kr", "utf-16-le"])
 def test_a_wrong_byte_is_replaced_and_its_place_is_told(tmp_path, encoding):
     line = {"big5": "老師給我們講了為什麼月亮有時候是紅色的。\n", "euc_kr": "아이들은 풀밭을 가로질러 달려갔다.\n"}.get(
-        encoding, "孩子听到犬的叫声，就走到草地去了。\n" if encoding != "cp932" else "子どもたちは草原を走っていった。\n"
+        encoding,
+        "孩子听到犬的叫声，就走到草地去了。\n" if encoding != "cp932" else "子どもたちは草原を走っていった。\n",
     )
     good = (line * 40).encode(encoding)
     bad = {"utf-16-le": b"\x00\xdc", "cp932": b"\x81"}.get(encoding, b"\xff")
@@ -158,7 +165,8 @@ def test_zero_bytes_in_a_short_text_do_not_make_it_chinese(tmp_path, zeros):
 
 
 @pytest.mark.parametrize(
-    "text", ["Старый рыбак сидел у реки", "बूढ़ा आदमी नदी के पास बैठा था", "Dzieci biegły", "孩子们听见狗叫 就跑了", "The old man"]
+    "text",
+    ["Старый рыбак сидел у реки", "बूढ़ा आदमी नदी के पास बैठा था", "Dzieci biegły", "孩子们听见狗叫 就跑了", "The old man"],
 )
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf16_without_a_mark_is_known_in_every_alphabet(tmp_path, text, encoding):

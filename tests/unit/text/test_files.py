@@ -159,9 +159,7 @@ def test_a_table_whose_text_column_is_in_doubt(tmp_path, suffix):
     assert read(path) == ["a"]
 
 
-@pytest.mark.parametrize(
-    ("delimiter", "suffix"), [(";", ".csv"), ("\t", ".csv"), ("\t", ".tsv"), ("|", ".csv")]
-)
+@pytest.mark.parametrize(("delimiter", "suffix"), [(";", ".csv"), ("\t", ".csv"), ("\t", ".tsv"), ("|", ".csv")])
 def test_other_separators(tmp_path, delimiter, suffix):
     write_csv(tmp_path / f"a{suffix}", delimiter=delimiter)
     assert read(tmp_path / f"a{suffix}")[0] == ROWS[0]["text"]

@@ -77,9 +77,7 @@ def test_one_text_is_one_document(tmp_path, prose):
 def test_documents_are_whole_and_on_one_side(tmp_path, prose, kind):
     rows = [prose(1, seed) for seed in range(300)] + ["long " * 5000]
     rows += rows[::3]  # duplicates
-    data = prepare(
-        DataSpec("file", write_rows(tmp_path / "a.jsonl", rows), tokenizer=TokenizerSpec(kind, 300))
-    )
+    data = prepare(DataSpec("file", write_rows(tmp_path / "a.jsonl", rows), tokenizer=TokenizerSpec(kind, 300)))
     train, validation = documents(data, data.train), documents(data, data.validation)
     assert not set(train) & set(validation)
     assert sorted(train + validation) == sorted(rows)
@@ -124,8 +122,7 @@ def test_many_documents_are_split_by_hash_alone(tmp_path):
 def test_another_seed_validates_on_other_documents(tmp_path, prose):
     path = write_rows(tmp_path / "a.jsonl", [prose(1, seed) for seed in range(100)])
     sides = [
-        set(documents(data, data.validation))
-        for data in (prepare(DataSpec("file", path, seed=s)) for s in (0, 1))
+        set(documents(data, data.validation)) for data in (prepare(DataSpec("file", path, seed=s)) for s in (0, 1))
     ]
     assert sides[0] != sides[1]
 
@@ -134,9 +131,7 @@ def test_pairs(tmp_path):
     rows = [{"en": f"number {i % 80}", "zh": f"数字{i}"} for i in range(100)]
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    spec = DataSpec(
-        "file", path, source_column="en", target_column="zh", tokenizer=TokenizerSpec("char", 300)
-    )
+    spec = DataSpec("file", path, source_column="en", target_column="zh", tokenizer=TokenizerSpec("char", 300))
     data = prepare(spec)
     assert data.shape == "pairs" and isinstance(data.train, PairFile)
     pairs = [

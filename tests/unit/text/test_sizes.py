@@ -57,9 +57,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits are 
 def read(path) -> str:
     """What a process with little memory says of a table."""
     done = subprocess.run(
-        [sys.executable, "-c", READER, str(MEMORY), str(SECONDS), str(path)], capture_output=True, text=True,
+        [sys.executable, "-c", READER, str(MEMORY), str(SECONDS), str(path)],
+        capture_output=True,
+        text=True,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-1000:]
     assert len(done.stdout) < 3000
     return done.stdout.strip()
@@ -91,11 +93,14 @@ def test_a_cell_that_comes_again_and_again_is_read(tmp_path):
     ("column", "says"),
     [
         (lambda: arrow.array(["x" * 80_000_000]), "Row 1 of t.parquet is too large to be held in memory."),
-        (lambda: listed(arrow.array(np.zeros(4 * 10**7, np.int8))), "Row 1 of t.parquet is too large to be held in memory."),
+        (
+            lambda: listed(arrow.array(np.zeros(4 * 10**7, np.int8))),
+            "Row 1 of t.parquet is too large to be held in memory.",
+        ),
         (lambda: listed(arrow.nulls(2**21)), "Row 1 of t.parquet is too large to be held in memory."),
         (lambda: listed(repeated("y" * 10**6, 1000)), "Row 1 of t.parquet is too large to be held in memory."),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_unfolds_to_more_than_there_is_memory_is_told(tmp_path, column, says):
     size = write(tmp_path / "t.parquet", text=column())
     assert size < 50_000
@@ -153,29 +158,56 @@ LARGE = "The row on line {} of {} is too large to be held in memory."
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("names.csv", lambda: ",".join(f"c{i}" for i in range(100_000)) + "\n1\n", "names.csv " + WIDE.format("100,000")),
+        (
+            "names.csv",
+            lambda: ",".join(f"c{i}" for i in range(100_000)) + "\n1\n",
+            "names.csv " + WIDE.format("100,000"),
+        ),
         ("wide.csv", lambda: "text,label\n" + "ab," * 8_000_000 + "x\n", LARGE.format(2, "wide.csv")),
         ("lines.csv", lambda: "text,label\n" + '"ab\n",' * 6_000_000 + "x\n", LARGE.format(2, "lines.csv")),
         ("endless.csv", lambda: 'text,label\n"' + "some words\n" * 7_000_000, LARGE.format(2, "endless.csv")),
         ("blanks.csv", lambda: "sep= \na b\n" + " " * 600_000 + "x\n", "Line 3 of blanks.csv has 600001 cells"),
         ("array.csv", lambda: 'text,label\n"array([' + "],dtype=a" * 100_000 + 'a",x\n', "1 rows, 2 columns"),
         ("lists.jsonl", lambda: '{"text":[' + "[]," * 6_000_000 + "[]]}\n", LARGE.format(1, "lists.jsonl")),
-        ("keys.jsonl", lambda: "{" + ",".join(f'"k{i}":0' for i in range(9_000)) + "}\n", "keys.jsonl " + WIDE.format("9,000")),
-        ("more.jsonl", lambda: "".join("{" + ",".join(f'"{i}.{k}":0' for k in range(99)) + "}\n" for i in range(99)),
-         "more.jsonl " + WIDE.format("9,801")),
-        ("lists.json", lambda: "[" + "[]," * 8_000_000 + "[]]", "lists.json is one JSON list of more than 4,194,304 values."),
-        ("far.json", lambda: "{" + ",".join(f'"c{i}":{{"{i}":1}}' for i in range(9_000)) + "}",
-         "The columns of far.json have hardly a row in common."),
-        ("deep.json", lambda: '{"data":' * 900 + '[{"text":"a"}]' + "}" * 900,
-         "Line 1 of deep.json is not JSON: it is nested too deeply, or has a number too long."),
+        (
+            "keys.jsonl",
+            lambda: "{" + ",".join(f'"k{i}":0' for i in range(9_000)) + "}\n",
+            "keys.jsonl " + WIDE.format("9,000"),
+        ),
+        (
+            "more.jsonl",
+            lambda: "".join("{" + ",".join(f'"{i}.{k}":0' for k in range(99)) + "}\n" for i in range(99)),
+            "more.jsonl " + WIDE.format("9,801"),
+        ),
+        (
+            "lists.json",
+            lambda: "[" + "[]," * 8_000_000 + "[]]",
+            "lists.json is one JSON list of more than 4,194,304 values.",
+        ),
+        (
+            "far.json",
+            lambda: "{" + ",".join(f'"c{i}":{{"{i}":1}}' for i in range(9_000)) + "}",
+            "The columns of far.json have hardly a row in common.",
+        ),
+        (
+            "deep.json",
+            lambda: '{"data":' * 900 + '[{"text":"a"}]' + "}" * 900,
+            "Line 1 of deep.json is not JSON: it is nested too deeply, or has a number too long.",
+        ),
         ("wide.conll", lambda: ("ab\t" * 300_000 + "O\n") * 30, "wide.conll " + WIDE.format("300,001")),
         ("long.conll", lambda: ("w" * 60_000 + "\tO\n") * 4_000, LARGE.format("1,119", "long.conll")),
-        ("labels.txt", lambda: ("__label__a " + "x" * 200 + "\n") * 2_000 + "__label__b " * 900_000 + "x\n",
-         "2001 rows, 2 columns"),
-        ("sentence.csv", lambda: "sentence,word,tag\n1,a,O\n" + ",b,O\n" * 900_000,
-         "The sentence that row 20,001 of sentence.csv belongs to is too long."),
+        (
+            "labels.txt",
+            lambda: ("__label__a " + "x" * 200 + "\n") * 2_000 + "__label__b " * 900_000 + "x\n",
+            "2001 rows, 2 columns",
+        ),
+        (
+            "sentence.csv",
+            lambda: "sentence,word,tag\n1,a,O\n" + ",b,O\n" * 900_000,
+            "The sentence that row 20,001 of sentence.csv belongs to is too long.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_table_that_is_too_much_is_told(tmp_path, name, content, says):
     (tmp_path / name).write_text(content())
     assert read(tmp_path / name).startswith(says)
@@ -185,9 +217,11 @@ def test_labels_and_text_of_a_line_are_parted_as_before(tmp_path):
     path = tmp_path / "t.txt"
     path.write_text("__label__a,  __label__b\tthe text \n__label__c\n plain\n__label__d__label__e x\n")
     assert list(marked_rows(path, "utf-8")()) == [
-        {"text": "the text", "label": ["a", "b"]}, {"text": "", "label": "c"}, {"text": "plain", "label": []},
+        {"text": "the text", "label": ["a", "b"]},
+        {"text": "", "label": "c"},
+        {"text": "plain", "label": []},
         {"text": "x", "label": "d__label__e"},
-    ]  # fmt: skip
+    ]
 
 
 def test_a_table_that_is_too_much_is_not_kept(home):
@@ -217,9 +251,14 @@ def test_a_page_of_one_endless_word_is_tidied():
     code = "from playground.text.documents import tidied; print(len(tidied({})))"
     for text in ("'a' * 400_000", "'a\\x02' * 200_000", "'a-\\n\\xad' * 100_000"):
         done = subprocess.run(
-            [sys.executable, "-c", f"import resource; resource.setrlimit(resource.RLIMIT_CPU, ({SECONDS},) * 2); "
-             + code.format(text)], capture_output=True, text=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-c",
+                f"import resource; resource.setrlimit(resource.RLIMIT_CPU, ({SECONDS},) * 2); " + code.format(text),
+            ],
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0 and int(done.stdout) > 100_000, done.stderr[-500:]
     assert tidied("ex\xad\nam\x02ple and state-of-\u2010\nthe") == "example and state-of--the"
 
@@ -290,13 +329,16 @@ KINDS_OF_COLUMNS = {
     "nothing": arrow.nulls(5),
     "lists": arrow.array([["a", None], None, [], ["b"], ["c"]]),
     "pairs": arrow.array([[1, 2], None, [3, 4], [5, 6], [7, 8]], arrow.list_(arrow.int8(), 2)),
-    "tags": arrow.array([["B", "O"], None, [], ["O"], ["O"]], arrow.list_(arrow.dictionary(arrow.int8(), arrow.string()))),
+    "tags": arrow.array(
+        [["B", "O"], None, [], ["O"], ["O"]], arrow.list_(arrow.dictionary(arrow.int8(), arrow.string()))
+    ),
     "chats": arrow.array([[{"role": "user", "content": "Hi"}], None, [], [{"role": None, "content": ""}], [None]]),
     "named": arrow.array([[("a", 1)], None, [], [("b", None)], []], arrow.map_(arrow.string(), arrow.int64())),
     "kinds": arrow.array(
-        [{"x": "a"}, None, {"x": None}, {"x": "b"}, {}], arrow.struct({"x": arrow.dictionary(arrow.int8(), arrow.string())})
+        [{"x": "a"}, None, {"x": None}, {"x": "b"}, {}],
+        arrow.struct({"x": arrow.dictionary(arrow.int8(), arrow.string())}),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", KINDS_OF_COLUMNS)

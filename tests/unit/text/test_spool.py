@@ -12,8 +12,9 @@ from playground.text.spool import TRAIN, Spool
 
 PARTS = st.lists(
     st.sampled_from([" ", "\n", "word", "a longer piece of text ", "汉字", "😀", "\n\n\n", "e\u0301", "x" * 300]),
-    min_size=1, max_size=60,
-).map("".join)  # fmt: skip
+    min_size=1,
+    max_size=60,
+).map("".join)
 
 
 def sides(text: str, fraction: float) -> tuple[str, str]:
@@ -63,13 +64,20 @@ def test_a_line_end_that_is_near_is_taken_and_one_that_is_far_is_not():
     assert sides(far, 0.1)[1].startswith("word")
 
 
-@pytest.mark.parametrize("sizes", [[1000, 1100, 1200, 900, 1], [1, 2, 1000, 1100], [1000] * 5, [100] * 50, [3, 500, 400, 300]])
+@pytest.mark.parametrize(
+    "sizes", [[1000, 1100, 1200, 900, 1], [1, 2, 1000, 1100], [1000] * 5, [100] * 50, [3, 500, 400, 300]]
+)
 @pytest.mark.parametrize("fraction", [0.05, 0.1, 0.2])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_few_documents_of_any_size_leave_both_sides_a_part(tmp_path, sizes, fraction, seed):
     texts = [f"{i:03} "[:size] + "x" * (size - 4) for i, size in enumerate(sizes)]
     spool = Spool(
-        tmp_path, Source(documents=lambda: iter(texts), shape="stream", fingerprint=""), seed, fraction, None, lambda size: None
+        tmp_path,
+        Source(documents=lambda: iter(texts), shape="stream", fingerprint=""),
+        seed,
+        fraction,
+        None,
+        lambda size: None,
     )
     kept = sum(len(piece) for side, piece, _ in spool.pieces() if side != TRAIN)
     assert fraction * sum(sizes) / 4 - 4 <= kept <= sum(sizes) / 2

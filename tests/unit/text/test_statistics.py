@@ -40,9 +40,7 @@ def test_a_sample_is_real_text(prepared):
 def test_pairs_are_shown_whole():
     pairs = prepare(DataSpec("task-addition", options={"examples": 200}, tokenizer=TokenizerSpec("char")))
     ids = sample(pairs, 0.3, 60)
-    assert ids[-1] == pairs.tokenizer.eos_id and ids.count(pairs.tokenizer.bos_id) == ids.count(
-        pairs.tokenizer.eos_id
-    )
+    assert ids[-1] == pairs.tokenizer.eos_id and ids.count(pairs.tokenizer.bos_id) == ids.count(pairs.tokenizer.eos_id)
     assert statistics(pairs).counted == len(pairs.train.tokens)
 
 

@@ -90,9 +90,7 @@ def test_a_quote_that_swallows_whole_rows_is_a_letter_in_a_csv_too(tmp_path):
 
 
 def test_two_rows_that_may_be_one_are_told(tmp_path):
-    content = (
-        "n,text,label\n" + "".join(f"{i},text {i},a\n" for i in range(9)) + '9,"open,b\n10,shut",a\n11,x,b\n'
-    )
+    content = "n,text,label\n" + "".join(f"{i},text {i},a\n" for i in range(9)) + '9,"open,b\n10,shut",a\n11,x,b\n'
     read = table(tmp_path / "t.csv", content)
     assert len(pairs_of(read)) == 11
     assert read.notes() == [
@@ -119,17 +117,13 @@ def test_a_quote_far_below_the_part_that_is_looked_at_is_told(tmp_path, monkeypa
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n", "\n\n"])
 def test_every_line_end(tmp_path, suffix, end):
     separator = "\t" if suffix == ".tsv" else ","
-    assert (
-        pairs_of(table(tmp_path / f"t{suffix}", as_csv([("text", "label"), *ROWS], end, separator))) == ROWS
-    )
+    assert pairs_of(table(tmp_path / f"t{suffix}", as_csv([("text", "label"), *ROWS], end, separator))) == ROWS
 
 
 @pytest.mark.parametrize("first", ["sep=;\n", "SEP=;\r\n", '"sep=;"\n', "\n \n;;\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_a_first_line_of_excel_and_a_mark_are_no_header(tmp_path, first, mark):
-    read = table(
-        tmp_path / "t.csv", mark + (first + as_csv([("text", "label"), *ROWS], separator=";")).encode()
-    )
+    read = table(tmp_path / "t.csv", mark + (first + as_csv([("text", "label"), *ROWS], separator=";")).encode())
     assert read.columns == ["text", "label"] and pairs_of(read) == ROWS
 
 
@@ -145,9 +139,7 @@ def test_columns_without_a_name(tmp_path):
     read = table(tmp_path / "t.csv", "v1,v2,,,\n" + "".join(f'{label},"{text}",,,\n' for text, label in ROWS))
     assert pairs_of(read) == [(label, text) for text, label in ROWS]
     assert read.notes() == ["Columns of t.csv without a name and content, left out: 3."]
-    read = table(
-        tmp_path / "u.csv", ",text,label,\n" + "".join(f'{i},"{t}",{n},\n' for i, (t, n) in enumerate(ROWS))
-    )
+    read = table(tmp_path / "u.csv", ",text,label,\n" + "".join(f'{i},"{t}",{n},\n' for i, (t, n) in enumerate(ROWS)))
     assert read.columns == ["column 1", "text", "label"]
     assert pairs_of(read) == [(str(i), *row) for i, row in enumerate(ROWS)]
     assert read.notes() == [
@@ -159,17 +151,13 @@ def test_columns_without_a_name(tmp_path):
 def test_a_comma_at_the_end_of_each_row(tmp_path):
     read = table(tmp_path / "t.csv", "text,label\n" + "".join(f'"{text}",{label},\n' for text, label in ROWS))
     assert pairs_of(read) == ROWS
-    assert read.notes() == [
-        "Rows of t.csv with empty cells after the last column, left out: 40 (first: line 2)."
-    ]
+    assert read.notes() == ["Rows of t.csv with empty cells after the last column, left out: 40 (first: line 2)."]
 
 
 def test_rows_with_too_few_cells_are_told(tmp_path):
     read = table(tmp_path / "t.csv", "text,label,note\nx,a,n\ny,b\nz,a,n\nw,b\n")
     assert pairs_of(read)[1] == ("y", "b", "")
-    assert read.notes() == [
-        "Rows of t.csv with fewer cells than columns: 2 (first: line 3); what is missing is empty."
-    ]
+    assert read.notes() == ["Rows of t.csv with fewer cells than columns: 2 (first: line 3); what is missing is empty."]
     pairs_of(read)
     assert len(read.notes()) == 1 and ": 2 (first" in read.notes()[0]  # counted anew each time
 
@@ -256,9 +244,7 @@ def test_a_column_that_only_comes_far_below_can_be_named(tmp_path):
         documents(tmp_path / "t.jsonl", text_column="never")
 
 
-@pytest.mark.parametrize(
-    "name", ["id", "ID", "_id", "tweet_id", "tweetId", "index", "Unnamed: 0", "uuid", "编号"]
-)
+@pytest.mark.parametrize("name", ["id", "ID", "_id", "tweet_id", "tweetId", "index", "Unnamed: 0", "uuid", "编号"])
 def test_names_of_numbers(name):
     assert is_id(name)
 
@@ -295,20 +281,31 @@ def test_messages_are_read_as_a_conversation(value):
 @pytest.mark.parametrize(
     "value, text",
     [
-        (None, ""), (math.nan, ""), (math.inf, ""), (decimal.Decimal("NaN"), ""), ([], ""),
-        (3, "3"), (3.0, "3"), (-2.5, "-2.5"), (1e300, "1e+300"), (True, "true"), (decimal.Decimal("1.50"), "1.50"),
-        (decimal.Decimal("2.00"), "2"), (datetime.date(2024, 1, 2), "2024-01-02"), ("half \ud83d", "half \ufffd"),
-        (["The", "cat", "sat"], "The cat sat"), (["我", "们"], "我们"), (["One here.", "Two here."], "One here.\nTwo here."),
+        (None, ""),
+        (math.nan, ""),
+        (math.inf, ""),
+        (decimal.Decimal("NaN"), ""),
+        ([], ""),
+        (3, "3"),
+        (3.0, "3"),
+        (-2.5, "-2.5"),
+        (1e300, "1e+300"),
+        (True, "true"),
+        (decimal.Decimal("1.50"), "1.50"),
+        (decimal.Decimal("2.00"), "2"),
+        (datetime.date(2024, 1, 2), "2024-01-02"),
+        ("half \ud83d", "half \ufffd"),
+        (["The", "cat", "sat"], "The cat sat"),
+        (["我", "们"], "我们"),
+        (["One here.", "Two here."], "One here.\nTwo here."),
         ({"role": "user", "content": "Hello?"}, "user: Hello?"),
     ],
-)  # fmt: skip
+)
 def test_values_as_text(value, text):
     assert text_of(value) == text
 
 
-@pytest.mark.parametrize(
-    "value", [b"bytes", {"a": 1}, [1, 2], [["a"]], [{"a": 1}], ["a", 1], {1, 2}, object()]
-)
+@pytest.mark.parametrize("value", [b"bytes", {"a": 1}, [1, 2], [["a"]], [{"a": 1}], ["a", 1], {1, 2}, object()])
 def test_what_is_no_text_is_refused(value):
     with pytest.raises(NoText):
         text_of(value)
@@ -345,16 +342,36 @@ def test_words():
 @pytest.mark.parametrize(
     "text, found",
     [
-        ("['The', 'cat']", ["The", "cat"]), ('["The", "cat"]', ["The", "cat"]), ("[\"it's\", 'a']", ["it's", "a"]),
-        ("['The' 'cat'\n 'sat']", ["The", "cat", "sat"]), ("[0 1 2]", [0, 1, 2]), ("[0, 1]", [0, 1]), ("[]", []),
-        (repr(CHAT), CHAT), (json.dumps(CHAT), CHAT), ("['comma, ' 'x']", ["comma, ", "x"]),
-        ("('The', 'cat')", ["The", "cat"]), ("('a',)", ["a"]), ("array(['a', 'b'], dtype=object)", ["a", "b"]),
-        ("array([0, 1])", [0, 1]), ("b'caf\\xc3\\xa9'", b"caf\xc3\xa9"), ("{'a': 1}", {"a": 1}), ('{"a": 1}', None),
-        ("(laughs)", None), ("(aside, in a low voice)", None), ("b'open", None), ("('a')", None),
-        ("[laughs]", None), ("[1] See above", None), ("['open", None), ("text", None), (None, None),
-        ("[__import__('os')]", None), ("[" * 9999 + "]" * 9999, None),
+        ("['The', 'cat']", ["The", "cat"]),
+        ('["The", "cat"]', ["The", "cat"]),
+        ("[\"it's\", 'a']", ["it's", "a"]),
+        ("['The' 'cat'\n 'sat']", ["The", "cat", "sat"]),
+        ("[0 1 2]", [0, 1, 2]),
+        ("[0, 1]", [0, 1]),
+        ("[]", []),
+        (repr(CHAT), CHAT),
+        (json.dumps(CHAT), CHAT),
+        ("['comma, ' 'x']", ["comma, ", "x"]),
+        ("('The', 'cat')", ["The", "cat"]),
+        ("('a',)", ["a"]),
+        ("array(['a', 'b'], dtype=object)", ["a", "b"]),
+        ("array([0, 1])", [0, 1]),
+        ("b'caf\\xc3\\xa9'", b"caf\xc3\xa9"),
+        ("{'a': 1}", {"a": 1}),
+        ('{"a": 1}', None),
+        ("(laughs)", None),
+        ("(aside, in a low voice)", None),
+        ("b'open", None),
+        ("('a')", None),
+        ("[laughs]", None),
+        ("[1] See above", None),
+        ("['open", None),
+        ("text", None),
+        (None, None),
+        ("[__import__('os')]", None),
+        ("[" * 9999 + "]" * 9999, None),
     ],
-)  # fmt: skip
+)
 def test_lists_that_a_text_writes_out(text, found):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -363,8 +380,12 @@ def test_lists_that_a_text_writes_out(text, found):
 
 def test_values_as_cells_of_a_csv():
     assert [written(value) for value in (None, 3.0, "a\ud83d", ["a", "我"], {"b": [b"x", math.pi]})] == [
-        "", "3", "a\ufffd", '["a", "我"]', '{"b": ["x", 3.141592653589793]}',
-    ]  # fmt: skip
+        "",
+        "3",
+        "a\ufffd",
+        '["a", "我"]',
+        '{"b": ["x", 3.141592653589793]}',
+    ]
 
 
 def write_parquet(path, columns):
@@ -440,7 +461,9 @@ def test_a_first_line_that_is_a_row_like_the_others_is_read(tmp_path, separator,
     name = "t" + suffix
     read = table(tmp_path / name, as_csv(ROWS, separator=separator))
     assert read.columns == ["column 1", "column 2"] and pairs_of(read) == ROWS
-    assert read.notes() == [f"The first line of {name} is a row like the others: the columns are called column 1, column 2 here."]
+    assert read.notes() == [
+        f"The first line of {name} is a row like the others: the columns are called column 1, column 2 here."
+    ]
 
 
 def test_a_text_that_is_the_name_of_its_column_is_no_sign(tmp_path):
@@ -484,7 +507,7 @@ def test_a_backslash_at_the_end_of_a_cell_is_a_letter(tmp_path):
 
 
 def test_a_space_before_the_quote_is_no_part_of_the_cell(tmp_path):
-    content = 'label, text\n' + "".join(f'{label}, "{text}"\n' for text, label in ROWS)
+    content = "label, text\n" + "".join(f'{label}, "{text}"\n' for text, label in ROWS)
     assert pairs_of(table(tmp_path / "t.csv", content)) == [(label, text) for text, label in ROWS]
 
 
@@ -520,7 +543,10 @@ def test_a_first_line_that_names_the_columns_may_begin_as_a_comment(tmp_path, co
 
 def test_blank_lines_and_a_column_without_a_name_are_no_title(tmp_path):
     assert pairs_of(table(tmp_path / "t.csv", "text,\n\n" + as_csv(ROWS))) == ROWS
-    assert [row[0] for row in pairs_of(table(tmp_path / "u.csv", "text\n\nCome in, you.\n\nNo.\n"))] == ["Come in, you.", "No."]
+    assert [row[0] for row in pairs_of(table(tmp_path / "u.csv", "text\n\nCome in, you.\n\nNo.\n"))] == [
+        "Come in, you.",
+        "No.",
+    ]
 
 
 def test_rows_that_begin_with_their_number_as_r_writes_them(tmp_path):

@@ -98,9 +98,7 @@ def test_a_small_world_is_given_whole_and_split():
     pairs = some("task-addition", 1000, digits=1)
     assert len(pairs) == 100
     data = prepare(
-        DataSpec(
-            "task-addition", options={"digits": 1, "examples": 1000}, tokenizer=TokenizerSpec("char", 300)
-        )
+        DataSpec("task-addition", options={"digits": 1, "examples": 1000}, tokenizer=TokenizerSpec("char", 300))
     )
     assert (len(data.train), len(data.validation)) == (90, 10)
 
@@ -113,10 +111,7 @@ def test_a_world_of_one_example_cannot_be_split():
 @pytest.mark.parametrize("name", TASKS)
 def test_prepared_sides_share_no_source(name):
     data = prepare(DataSpec(name, options={"examples": 500}, tokenizer=TokenizerSpec("char", 300)))
-    sides = [
-        {data.tokenizer.decode(side[i][0]) for i in range(len(side))}
-        for side in (data.train, data.validation)
-    ]
+    sides = [{data.tokenizer.decode(side[i][0]) for i in range(len(side))} for side in (data.train, data.validation)]
     assert data.shape == "pairs"
     assert not sides[0] & sides[1]
     assert len(sides[0]) + len(sides[1]) == 500

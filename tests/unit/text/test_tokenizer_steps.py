@@ -16,10 +16,10 @@ from playground.text.tokenizers import EARLIER, PATTERNS, Tokenizer
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-POSSESSIVE = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s"
-CASED = (
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}]*[\p{Ll}\p{Lm}]+(?i:'s|'t)?|\p{N}{1,3}|[!\"#$()\[\]{}^_`|~][A-Za-z]+"
+POSSESSIVE = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s"
 )
+CASED = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}]*[\p{Ll}\p{Lm}]+(?i:'s|'t)?|\p{N}{1,3}|[!\"#$()\[\]{}^_`|~][A-Za-z]+"
 
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 SHORT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
@@ -41,8 +41,20 @@ def with_step(state: dict, part: str, step) -> dict:
 @pytest.mark.parametrize(
     "pattern",
     [
-        GPT2, LLAMA3, POSSESSIVE, CASED, GPT4O, f"(?:{GPT4O})", *PATTERNS.values(), *EARLIER, r" {2,}", r"[]a]+b", r"(?<=a)b",
-        r"(?i)'s|'t", r"\s?\p{L}+|\s?\p{P}+", r"[一-龥]+",
+        GPT2,
+        LLAMA3,
+        POSSESSIVE,
+        CASED,
+        GPT4O,
+        f"(?:{GPT4O})",
+        *PATTERNS.values(),
+        *EARLIER,
+        r" {2,}",
+        r"[]a]+b",
+        r"(?<=a)b",
+        r"(?i)'s|'t",
+        r"\s?\p{L}+|\s?\p{P}+",
+        r"[一-龥]+",
     ],
 )
 def test_patterns_that_publishers_use_are_taken(pattern):
@@ -172,9 +184,7 @@ def test_a_step_that_could_go_on_for_ever_is_named(state, part, step, said, tmp_
 
 
 def test_a_table_of_sentencepiece_is_measured():
-    table = lambda text: base64.b64encode(
-        (4).to_bytes(4, "little") + b"trie" + text.encode() + b"\0"
-    ).decode()
+    table = lambda text: base64.b64encode((4).to_bytes(4, "little") + b"trie" + text.encode() + b"\0").decode()
     step = lambda text: {"type": "Precompiled", "precompiled_charsmap": table(text)}
     model = {"type": "Unigram", "vocab": []}
     check({"model": model, "normalizer": step("صلى الله عليه وسلم")})
@@ -192,9 +202,7 @@ def test_the_bound_of_growth_holds_for_what_is_taken(state):
     kinds = {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}]}
     check(with_step(state, "normalizer", kinds))
     worst = max(
-        chr(i)
-        for i in range(0x110000)
-        if not 0xD800 <= i < 0xE000 and len(steps[0].normalize_str(chr(i))) > 10
+        chr(i) for i in range(0x110000) if not 0xD800 <= i < 0xE000 and len(steps[0].normalize_str(chr(i))) > 10
     )
     assert len(normalizers.Sequence(steps).normalize_str(worst * 100)) <= 100 * tokenizer_steps.MOST_GROWTH
 
@@ -213,9 +221,7 @@ def test_padding_and_truncation_of_the_file_are_dropped(state, tmp_path):
     }
     (tmp_path / "tokenizer.json").write_text(json.dumps(padded))
     tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
-    assert (
-        tokenizer.decode(tokenizer.encode("in the beginning was the word")) == "in the beginning was the word"
-    )
+    assert tokenizer.decode(tokenizer.encode("in the beginning was the word")) == "in the beginning was the word"
 
 
 @pytest.mark.parametrize("damage", ["a byte is missing", "two tokens are one", "normalizer", "marks"])

@@ -226,7 +226,9 @@ def test_errors_of_ids_and_files(tmp_path):
 # A mask in a text
 
 
-HELD_OUT = "In the first year, the old king slept.\nThe  queen\tread; \"So be it\", she said (twice).\n\n 12 birds 3456 sang"
+HELD_OUT = (
+    'In the first year, the old king slept.\nThe  queen\tread; "So be it", she said (twice).\n\n 12 birds 3456 sang'
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

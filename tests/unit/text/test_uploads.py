@@ -12,9 +12,7 @@ from playground.text.files import columns, open_file
 from playground.text.spec import DataSpec
 from playground.text.uploads import keep, safe_name, uploads, write
 
-CHINESE = (
-    "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚、汉分争，又并入于汉。\n" * 40
-)
+CHINESE = "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚、汉分争，又并入于汉。\n" * 40
 
 
 def zipped(files: dict[str, bytes], links: tuple[str, ...] = ()) -> io.BytesIO:
@@ -94,13 +92,14 @@ def test_damage_in_a_zip_is_told_file_by_file():
     upload = keep(zipped(texts | {"whole.txt": b"words"}), "letters.zip")
     rows = [json.loads(line) for line in upload.path.read_text(encoding="utf-8").splitlines()]
     assert [row["text"].count("\ufffd") for row in rows] == [1] * 8 + [0]
-    assert [note.partition(":")[0] for note in upload.notes[:2]] == ["Damaged places in 0.txt", "Damaged places in 1.txt"]
+    assert [note.partition(":")[0] for note in upload.notes[:2]] == [
+        "Damaged places in 0.txt",
+        "Damaged places in 1.txt",
+    ]
     assert "(line 4)" in upload.notes[0] and upload.notes[-1] == "Other files of which this is to be said: 3."
 
 
-@pytest.mark.parametrize(
-    "name", ["../evil.txt", "a/../../evil.txt", "/etc/evil.txt", "..\\evil.txt", "C:evil.txt"]
-)
+@pytest.mark.parametrize("name", ["../evil.txt", "a/../../evil.txt", "/etc/evil.txt", "..\\evil.txt", "C:evil.txt"])
 def test_a_zip_that_leads_out_of_its_folder_is_refused(home, name):
     with pytest.raises(PlaygroundError, match="leads out of its folder"):
         keep(zipped({"fine.txt": b"words", name: b"evil"}), "trap.zip")
@@ -215,7 +214,9 @@ def test_a_file_of_a_zip_that_is_not_in_the_chosen_encoding_is_named(home):
 def test_damage_in_the_chosen_encoding_is_told(home):
     upload = keep(zipped({"a.txt": ("早上好，" * 300).encode("gbk") + b"\xff\n"}), "letters.zip")
     source = open_file(DataSpec("file", path=str(upload.path), encoding="gb18030"))
-    assert list(source.documents())[0].startswith("早上好") and source.notes()[0].startswith("Damaged places in a.txt: 1")
+    assert list(source.documents())[0].startswith("早上好") and source.notes()[0].startswith(
+        "Damaged places in a.txt: 1"
+    )
 
 
 def test_an_archive_of_unicode_alone_is_not_kept_twice(home):

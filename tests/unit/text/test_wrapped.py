@@ -25,28 +25,44 @@ def opened(path, value, indent=None):
         ({"data": ROWS}, "The rows of t.json are those of its list 'data'."),
         ({"version": "1.0", "about": {"by": "us"}, "mine": ROWS}, "The rows of t.json are those of its list 'mine'."),
         ({"rows": ROWS, "features": [{"name": "text"}]}, "The rows of t.json are those of its list 'rows'."),
-        ({"train": ROWS[:4], "test": ROWS[4:]}, "t.json holds several lists, and the rows of all are read: train (4), test (1)."),
+        (
+            {"train": ROWS[:4], "test": ROWS[4:]},
+            "t.json holds several lists, and the rows of all are read: train (4), test (1).",
+        ),
         ({"train": ROWS, "test": []}, "The rows of t.json are those of its list 'train'."),
         (
             {"a": ROWS[:3], "b": ROWS[3:]},
             "t.json holds several lists, and the rows of all are read: a (3), b (2).",
         ),
         ({"status": "ok", "result": {"items": ROWS}}, "The rows of t.json are those of its list 'items'."),
-        ({"features": [{"name": "text", "type": "string"}], "rows": [{"row_idx": i, "row": row} for i, row in enumerate(ROWS)]},
-         "The rows of t.json are those of its list 'rows'."),
+        (
+            {
+                "features": [{"name": "text", "type": "string"}],
+                "rows": [{"row_idx": i, "row": row} for i, row in enumerate(ROWS)],
+            },
+            "The rows of t.json are those of its list 'rows'.",
+        ),
         (COLUMNS, "t.json is read by columns: text, label."),
-        ({name: {str(i): cell for i, cell in enumerate(cells)} for name, cells in COLUMNS.items()},
-         "t.json is read by columns: text, label."),
-        ({name: {f"n{i}": cell for i, cell in enumerate(cells)} for name, cells in COLUMNS.items()},
-         "t.json is read by columns: text, label."),
-        ({"columns": ["text", "label"], "index": [*range(5)], "data": [list(row.values()) for row in ROWS]},
-         "The rows of t.json are those of its list 'data'."),
+        (
+            {name: {str(i): cell for i, cell in enumerate(cells)} for name, cells in COLUMNS.items()},
+            "t.json is read by columns: text, label.",
+        ),
+        (
+            {name: {f"n{i}": cell for i, cell in enumerate(cells)} for name, cells in COLUMNS.items()},
+            "t.json is read by columns: text, label.",
+        ),
+        (
+            {"columns": ["text", "label"], "index": [*range(5)], "data": [list(row.values()) for row in ROWS]},
+            "The rows of t.json are those of its list 'data'.",
+        ),
         ({str(i): row for i, row in enumerate(ROWS)}, "Each entry of t.json is read as a row."),
         ({f"n{i}": row for i, row in enumerate(ROWS)}, "Each entry of t.json is read as a row."),
-        ({"train": {k: v[:2] for k, v in COLUMNS.items()}, "dev": {"data": ROWS[2:]}},
-         "t.json holds several lists, and the rows of all are read: train (2), dev (3)."),
+        (
+            {"train": {k: v[:2] for k, v in COLUMNS.items()}, "dev": {"data": ROWS[2:]}},
+            "t.json holds several lists, and the rows of all are read: train (2), dev (3).",
+        ),
     ],
-)  # fmt: skip
+)
 def test_rows_are_found(tmp_path, value, note, indent):
     read = opened(tmp_path / "t.json", value, indent)
     assert list(read.rows()) == list(read.rows()) == ROWS and read.columns == ["text", "label"]

@@ -131,8 +131,11 @@ def test_from_scratch_is_a_fresh_model(parents, tables):
 
 
 def test_it_starts_from_the_checkpoint_that_was_asked_for(parents, tables):
-    parent = RunStore().create(parents["encoder"].config().replace(
-        training=parents["encoder"].config().training.replace(keep_steps=(2,), seed=5)))  # fmt: skip
+    parent = RunStore().create(
+        parents["encoder"]
+        .config()
+        .replace(training=parents["encoder"].config().training.replace(keep_steps=(2,), seed=5))
+    )
     assert worker.run(parent) == "finished"
     config = plan(parent, FineTuneSpec("classify", tables("classify")), step=2, **{**QUICK, "keep_steps": (0,)})
     run = RunStore().create(config)

@@ -34,9 +34,7 @@ preload()
 def run(script: str, **environment: str) -> subprocess.CompletedProcess:
     surroundings = {**os.environ, **SETTINGS, "PYTHONPATH": os.getcwd(), **environment}
     surroundings.pop("PLAYGROUND_WORKER", None)
-    return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=surroundings, timeout=240
-    )
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=surroundings, timeout=240)
 
 
 def test_preloading_asks_nothing_of_cuda():

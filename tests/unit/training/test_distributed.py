@@ -11,10 +11,16 @@ import pytest
 from playground.runs.store import RunStore
 
 SETTINGS = [
-    "data.max_bytes=60000", "training.eval_every=6", "training.eval_batches=2", "training.threads=1",
-    "training.warmup_steps=2", "model.d_model=32", "model.n_layers=1", "model.n_heads=2",
+    "data.max_bytes=60000",
+    "training.eval_every=6",
+    "training.eval_batches=2",
+    "training.threads=1",
+    "training.warmup_steps=2",
+    "model.d_model=32",
+    "model.n_layers=1",
+    "model.n_heads=2",
     "model.context_length=16",
-]  # fmt: skip
+]
 TORCHRUN = [
     "-m",
     "torch.distributed.run",
@@ -26,19 +32,51 @@ TORCHRUN = [
 
 def train(launcher: list[str], preset: str, batch_size: int, name: str, settings: list[str]):
     return start(
-        launcher, "train", "--data", "python-docs", "--tokenizer", "char", "--steps", "12", "--preset", preset,
-        "--batch-size", str(batch_size), "--name", name, "--set", *SETTINGS, *settings,
-    )  # fmt: skip
+        launcher,
+        "train",
+        "--data",
+        "python-docs",
+        "--tokenizer",
+        "char",
+        "--steps",
+        "12",
+        "--preset",
+        preset,
+        "--batch-size",
+        str(batch_size),
+        "--name",
+        name,
+        "--set",
+        *SETTINGS,
+        *settings,
+    )
 
 
 def tune(launcher: list[str], table: Path):
     settings = [
-        "training.eval_every=6", "training.warmup_steps=2", "training.threads=1", "model.dropout=0", "finetune.head_dropout=0",
-    ]  # fmt: skip
+        "training.eval_every=6",
+        "training.warmup_steps=2",
+        "training.threads=1",
+        "model.dropout=0",
+        "finetune.head_dropout=0",
+    ]
     return start(
-        launcher, "finetune", "bible-encoder", "--task", "classify", "--data", str(table), "--compare", "lora",
-        "--steps", "6", "--batch-size", "16", "--set", *settings,
-    )  # fmt: skip
+        launcher,
+        "finetune",
+        "bible-encoder",
+        "--task",
+        "classify",
+        "--data",
+        str(table),
+        "--compare",
+        "lora",
+        "--steps",
+        "6",
+        "--batch-size",
+        "16",
+        "--set",
+        *settings,
+    )
 
 
 def start(launcher: list[str], *words: str):

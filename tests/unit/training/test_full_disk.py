@@ -16,7 +16,19 @@ MOUNT = 'mount -t tmpfs -o size="$2" tmpfs "$1" && shift 2 && exec "$@"'
 
 def mounted(home: Path, *command: str) -> subprocess.CompletedProcess:
     """Runs a command for which ``home`` is a disk of `SIZE` bytes."""
-    unshare = ["unshare", "--user", "--mount", "--map-root-user", "sh", "-c", MOUNT, "sh", str(home), str(SIZE), *command]
+    unshare = [
+        "unshare",
+        "--user",
+        "--mount",
+        "--map-root-user",
+        "sh",
+        "-c",
+        MOUNT,
+        "sh",
+        str(home),
+        str(SIZE),
+        *command,
+    ]
     environment = {**os.environ, "PLAYGROUND_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.run(unshare, capture_output=True, text=True, env=environment, timeout=240)
 
@@ -66,32 +78,40 @@ def said(disk: Path, script: str) -> dict:
 
 
 def test_a_disk_that_fills_while_a_run_trains_is_told(disk):
-    status = said(disk, """
+    status = said(
+        disk,
+        """
 from playground.training import worker
 def told(kind, value):
     if kind == "metrics":
         fill()
 assert worker.run(run, told) == "failed"
-""")
+""",
+    )
     assert status["state"] == "failed" and "disk is full" in status["message"] and "Free some space" in status["hint"]
     assert status["pid"] is None
 
 
 def test_a_disk_that_was_full_before_the_training_began_is_told(disk):
-    status = said(disk, """
+    status = said(
+        disk,
+        """
 from playground.training import dispatcher
 run.update_status(state="queued")
 fill()
 out = os.dup(1)
 dispatcher.train(run, "/")
 os.dup2(out, 1)
-""")
+""",
+    )
     assert status["state"] == "failed" and "disk is full" in status["message"]
 
 
 def test_each_status_stands_over_the_one_before(disk):
     """Longer and shorter ones, and the file stays whole JSON."""
-    status = said(disk, """
+    status = said(
+        disk,
+        """
 run.update_status(state="preparing")
 fill()
 for message in ("m" * 900, "short"):
@@ -99,7 +119,8 @@ for message in ("m" * 900, "short"):
     assert run.status().message == message
     run.update_status(state="preparing", message="x")
 run.update_status(state="failed", message="the last")
-""")
+""",
+    )
     assert (status["state"], status["message"]) == ("failed", "the last")
     assert status["size"] > 900
 

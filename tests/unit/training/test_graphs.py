@@ -271,10 +271,16 @@ def test_the_recorder_for_cuda_uses_torch_as_torch_is(new_run, doubled, monkeypa
     worker.run(anew)
     stream = MagicMock(spec=torch.cuda.Stream)
     for name, double in {
-        "CUDAGraph": Graph, "graph": Recording, "Stream": lambda device: stream, "Event": lambda blocking: Event(),
-        "current_stream": lambda device: stream, "stream": lambda stream: contextlib.nullcontext(),
-        "graph_pool_handle": lambda: (0, 1), "synchronize": lambda device: None, "empty_cache": lambda: None,
-    }.items():  # fmt: skip
+        "CUDAGraph": Graph,
+        "graph": Recording,
+        "Stream": lambda device: stream,
+        "Event": lambda blocking: Event(),
+        "current_stream": lambda device: stream,
+        "stream": lambda stream: contextlib.nullcontext(),
+        "graph_pool_handle": lambda: (0, 1),
+        "synchronize": lambda device: None,
+        "empty_cache": lambda: None,
+    }.items():
         monkeypatch.setattr(torch.cuda, name, double)
     monkeypatch.setattr(graphs.Cuda, "pinned", lambda self, size: torch.empty(size, dtype=torch.uint8))
     monkeypatch.setattr(graphs, "recorder", graphs.Cuda)
@@ -337,7 +343,9 @@ def test_an_operator_that_is_not_repeatable_is_used_all_the_same_and_it_is_said(
 
     def refused(trainer):
         if strict[-1]:
-            raise RuntimeError(f"some_backward {trainer_module.NOT_REPEATABLE}, but you set 'torch.use_deterministic_algorithms'")
+            raise RuntimeError(
+                f"some_backward {trainer_module.NOT_REPEATABLE}, but you set 'torch.use_deterministic_algorithms'"
+            )
         return update(trainer)
 
     if way == "replayed":
@@ -445,10 +453,14 @@ def cuda(monkeypatch):
     current, aside = (MagicMock(spec=torch.cuda.Stream) for _ in range(2))
     chance = Chance()
     for name, double in {
-        "CUDAGraph": Graph, "graph": Recording, "Stream": lambda device: aside,
-        "current_stream": lambda device: current, "stream": lambda stream: contextlib.nullcontext(),
-        "graph_pool_handle": lambda: (0, 1), "default_generators": (None, chance),
-    }.items():  # fmt: skip
+        "CUDAGraph": Graph,
+        "graph": Recording,
+        "Stream": lambda device: aside,
+        "current_stream": lambda device: current,
+        "stream": lambda stream: contextlib.nullcontext(),
+        "graph_pool_handle": lambda: (0, 1),
+        "default_generators": (None, chance),
+    }.items():
         monkeypatch.setattr(torch.cuda, name, double)
     monkeypatch.setattr(torch, "Generator", lambda device: Chance())
     recorder = graphs.Cuda(torch.device("cuda", 1))
@@ -553,7 +565,9 @@ def test_graphs_are_for_one_process_on_cuda_without_scaled_losses(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     records = device_module._records
     assert records("cuda", torch.bfloat16) and records("cuda", torch.float32)
-    assert not records("cuda", torch.float16) and not records("cpu", torch.float32) and not records("mps", torch.float32)
+    assert (
+        not records("cuda", torch.float16) and not records("cpu", torch.float32) and not records("mps", torch.float32)
+    )
     monkeypatch.setenv("PLAYGROUND_GRAPHS", "0")
     assert not records("cuda", torch.bfloat16)
     monkeypatch.delenv("PLAYGROUND_GRAPHS")

@@ -50,9 +50,7 @@ def kill_once(folder, chance: random.Random) -> bool:
     status = until(lambda: working(folder), folder)
     if status.state == "finished":
         return False
-    time.sleep(
-        chance.uniform(0.0, 0.25)
-    )  # the random moment: it may fall into a step, an evaluation, a checkpoint
+    time.sleep(chance.uniform(0.0, 0.25))  # the random moment: it may fall into a step, an evaluation, a checkpoint
     try:
         os.kill(status.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -105,9 +105,7 @@ def test_parts_of_a_batch_add_up_to_its_loss():
     mean = F.cross_entropy(logits.flatten(0, 1), whole.flatten(), ignore_index=IGNORE)
     parts = [causal(rows.part(slice(i, None, 2)), "answer") for i in range(2)]
     total = sum(
-        F.cross_entropy(
-            logits[i : i + 1].flatten(0, 1), part.targets.flatten(), ignore_index=IGNORE, reduction="sum"
-        )
+        F.cross_entropy(logits[i : i + 1].flatten(0, 1), part.targets.flatten(), ignore_index=IGNORE, reduction="sum")
         for i, part in enumerate(parts)
     )
     assert total / sum(part.n_targets for part in parts) == pytest.approx(float(mean), rel=1e-6)
@@ -158,7 +156,9 @@ def parrot(answer: list[int]):
     table = F.one_hot(torch.tensor(answer), 300).float() * 50
 
     def model(input_ids, **_):
-        rows = torch.arange(input_ids.shape[1]) - (0 if (input_ids[0, 0] == BOS) else int((input_ids[0] == BOS).nonzero()[0]))
+        rows = torch.arange(input_ids.shape[1]) - (
+            0 if (input_ids[0, 0] == BOS) else int((input_ids[0] == BOS).nonzero()[0])
+        )
         return SimpleNamespace(logits=table[rows.clamp(0, len(answer) - 1)][None].expand(len(input_ids), -1, -1))
 
     return model
@@ -192,9 +192,11 @@ def test_pairs_that_are_not_read_whole_are_counted(objective):
     pairs = [(np.arange(*rng.integers(0, 9, 1)), np.arange(*rng.integers(0, 9, 1))) for _ in range(200)]
     name = lambda ids: f"q{len(ids)}"
     data = SimpleNamespace(
-        shape="pairs", train=Pairs(pairs[:150]), validation=Pairs(pairs[150:]),
+        shape="pairs",
+        train=Pairs(pairs[:150]),
+        validation=Pairs(pairs[150:]),
         tokenizer=SimpleNamespace(pad_id=PAD, bos_id=BOS, eos_id=EOS, decode=name, frame=((), ())),
-    )  # fmt: skip
+    )
     length = 8
     sampler = Sampler(data, length, 0, objective == "seq2seq")
 
@@ -205,7 +207,12 @@ def test_pairs_that_are_not_read_whole_are_counted(objective):
         most = length if objective == "mlm" else length + 1
         return len(source) + 1 + len(target) + 1 > min(rows.lengths[0], most)
 
-    cut = [(side, i) for side, part in enumerate((data.train, data.validation)) for i in range(len(part)) if is_cut(side, i)]
+    cut = [
+        (side, i)
+        for side, part in enumerate((data.train, data.validation))
+        for i in range(len(part))
+        if is_cut(side, i)
+    ]
     said = longer_pairs(data, length, objective)
     first = len((data.train, data.validation)[cut[0][0]][cut[0][1]][0])
     assert f"reads: {len(cut)} of 200 (first: “q{first}”)" in said

@@ -47,9 +47,7 @@ def test_muon_step_is_the_formula():
     torch.testing.assert_close(weight.detach(), before - 0.1 * update)
 
 
-@pytest.mark.parametrize(
-    "architecture, maps", [("decoder", {1, 3}), ("rnn", {1}), ("gru", {3}), ("lstm", {4})]
-)
+@pytest.mark.parametrize("architecture, maps", [("decoder", {1, 3}), ("rnn", {1}), ("gru", {3}), ("lstm", {4})])
 def test_muon_orthogonalises_each_map_of_a_fused_matrix(architecture, maps):
     model = build(SPEC.replace(architecture=architecture))
     muon = build_optimizers(model, TrainingSpec(optimizer="muon"), "cpu")[-1]

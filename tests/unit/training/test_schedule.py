@@ -66,7 +66,9 @@ def highest(training: TrainingSpec) -> float:
 def test_a_run_of_any_length_reaches_its_learning_rate(preset, steps):
     training, usual = recipe(preset, steps=steps), recipe(preset)
     assert highest(training) == 1 and not never_reached(training)
-    assert training.warmup_steps == (usual.warmup_steps if steps >= usual.steps else min(usual.warmup_steps, steps // 10))
+    assert training.warmup_steps == (
+        usual.warmup_steps if steps >= usual.steps else min(usual.warmup_steps, steps // 10)
+    )
 
 
 @given(st.sampled_from(["classify", "tag", "language", "answer"]), st.integers(1, 600))

@@ -77,9 +77,7 @@ def test_first_loss_is_that_of_a_model_that_knows_nothing(new_run):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(new_run, optimizer):
-    one, two, other = (
-        new_run({"dropout": 0.1}, {"optimizer": optimizer, "seed": seed}) for seed in (1, 1, 2)
-    )
+    one, two, other = (new_run({"dropout": 0.1}, {"optimizer": optimizer, "seed": seed}) for seed in (1, 1, 2))
     for folder in (one, two, other):
         worker.run(folder)
     assert_same_run(one, two)
@@ -164,9 +162,7 @@ def test_masked_models_read_pairs_longer_than_their_context(new_run):
 
 
 def test_nan_stops_the_run_with_a_reason_and_keeps_the_good_checkpoint(new_run):
-    folder = new_run(
-        training={"steps": 400, "optimizer": "sgd", "lr": 100.0, "grad_clip": 0.0, "eval_every": 1}
-    )
+    folder = new_run(training={"steps": 400, "optimizer": "sgd", "lr": 100.0, "grad_clip": 0.0, "eval_every": 1})
     assert worker.run(folder) == "failed"
     status = folder.status()
     assert "stopped being a number at step" in status.message and "learning rate" in status.hint
@@ -235,13 +231,9 @@ def test_learning_rate_can_be_changed_while_training(new_run):
 
 def test_a_changed_learning_rate_survives_a_kill(new_run, monkeypatch):
     """Who takes a request is the only one to know of it, so it is saved before anything else happens."""
-    folder = new_run(
-        training={"checkpoint_seconds": 1e6, "schedule": "constant", "warmup_steps": 0, "lr": 1e-3}
-    )
+    folder = new_run(training={"checkpoint_seconds": 1e6, "schedule": "constant", "warmup_steps": 0, "lr": 1e-3})
     folder.request({"lr_scale": 0.5})
-    monkeypatch.setattr(
-        trainer_module.Trainer, "after_step", lambda self: 1 / 0
-    )  # killed after the first step
+    monkeypatch.setattr(trainer_module.Trainer, "after_step", lambda self: 1 / 0)  # killed after the first step
     assert worker.run(folder) == "failed"
     monkeypatch.undo()
     assert worker.run(folder) == "finished"
@@ -341,9 +333,7 @@ def test_a_run_goes_on_with_its_own_tokens_when_its_text_has_changed(new_run, tm
 def test_a_branch_on_another_text_keeps_its_parents_tokens(new_run):
     parent = new_run()
     worker.run(parent)
-    child = new_run(
-        data={"corpus": "python-code"}, training={"steps": 2}, parent={"run": parent.id, "step": None}
-    )
+    child = new_run(data={"corpus": "python-code"}, training={"steps": 2}, parent={"run": parent.id, "step": None})
     assert worker.run(child) == "finished"
     assert child.tokenizer_path.read_text() == parent.tokenizer_path.read_text()
 

@@ -12,11 +12,27 @@ from playground.training import worker
 
 SMALL = {"vocab_size": 40, "d_model": 32, "n_layers": 2, "n_heads": 4, "context_length": 12}
 OTHERS = {  # of every field that makes a model, another value
-    "d_model": 16, "n_layers": 1, "n_heads": 2, "n_kv_heads": 2, "mlp": "relu", "d_mlp": 24, "norm": "rmsnorm",
-    "norm_position": "post", "norm_eps": 0.5, "bias": False, "position": "alibi", "rope_theta": 50.0, "qk_norm": True,
-    "logit_softcap": 2.0, "init_std": 0.5, "zero_init": True, "embedding_norm": True, "head_transform": True,
-    "tie_embeddings": False, "nonlinearity": "relu",
-}  # fmt: skip
+    "d_model": 16,
+    "n_layers": 1,
+    "n_heads": 2,
+    "n_kv_heads": 2,
+    "mlp": "relu",
+    "d_mlp": 24,
+    "norm": "rmsnorm",
+    "norm_position": "post",
+    "norm_eps": 0.5,
+    "bias": False,
+    "position": "alibi",
+    "rope_theta": 50.0,
+    "qk_norm": True,
+    "logit_softcap": 2.0,
+    "init_std": 0.5,
+    "zero_init": True,
+    "embedding_norm": True,
+    "head_transform": True,
+    "tie_embeddings": False,
+    "nonlinearity": "relu",
+}
 KINDS = {
     "rnn": {"architecture": "rnn"},
     "lstm, a head of its own": {"architecture": "lstm", "tie_embeddings": False},
@@ -31,9 +47,16 @@ TRAININGS = {
     "sgd": {"optimizer": "sgd", "schedule": "constant"},
 }
 OTHER_TRAININGS = {
-    "muon_lr": 0.3, "momentum": 0.5, "beta1": 0.5, "beta2": 0.6, "hold": 0.5, "final_lr": 0.7, "mask_rate": 0.5,
-    "sample_tokens": 3, "sample_prompt": "so",
-}  # fmt: skip
+    "muon_lr": 0.3,
+    "momentum": 0.5,
+    "beta1": 0.5,
+    "beta2": 0.6,
+    "hold": 0.5,
+    "final_lr": 0.7,
+    "mask_rate": 0.5,
+    "sample_tokens": 3,
+    "sample_prompt": "so",
+}
 
 
 @torch.no_grad()
@@ -65,8 +88,17 @@ def test_a_choice_of_the_training_is_told_as_unread_where_it_changes_nothing(kin
     """A few steps and a sample of each, which are the same to the last bit or not."""
 
     def came_out(**changes) -> list:
-        usual = {"objective": objective, "steps": 6, "eval_every": 6, "sample_every": 6, "sample_tokens": 8, "warmup_steps": 1}
-        run = new_run({"architecture": "decoder" if objective == "clm" else "encoder"}, usual | TRAININGS[kind] | changes)
+        usual = {
+            "objective": objective,
+            "steps": 6,
+            "eval_every": 6,
+            "sample_every": 6,
+            "sample_tokens": 8,
+            "warmup_steps": 1,
+        }
+        run = new_run(
+            {"architecture": "decoder" if objective == "clm" else "encoder"}, usual | TRAININGS[kind] | changes
+        )
         assert worker.run(run) == "finished"
         told.update(unread(run.config()))
         losses = [row.get("loss", row.get("val_loss")) for row in run.metrics()[0] if row["kind"] in ("train", "eval")]

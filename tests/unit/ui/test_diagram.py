@@ -20,9 +20,7 @@ SPECS += [
     )
 ]
 SPECS += [
-    ModelSpec(
-        kind, 300, n_layers=layers, bidirectional=both, bias=bias, nonlinearity="relu", logit_softcap=9.0
-    )
+    ModelSpec(kind, 300, n_layers=layers, bidirectional=both, bias=bias, nonlinearity="relu", logit_softcap=9.0)
     for kind, layers, both, bias in itertools.product(
         ("rnn", "lstm", "gru"), (1, 2, 3, 7), (False, True), (False, True)
     )
@@ -39,9 +37,7 @@ def pieces(spec: ModelSpec):
     return [picture.main, *picture.details.values()]
 
 
-@pytest.mark.parametrize(
-    "spec", SPECS, ids=lambda spec: "-".join(map(str, list(spec.to_dict().values())[:8]))
-)
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: "-".join(map(str, list(spec.to_dict().values())[:8])))
 def test_is_well_formed_and_inside_its_frame(spec):
     for canvas in pieces(spec):
         tree = ElementTree.fromstring(canvas.svg())
@@ -65,9 +61,7 @@ def test_everything_that_opens_has_an_inside_and_a_tip(spec):
 
 
 def test_shapes_are_those_of_the_model():
-    spec = ModelSpec(
-        "decoder", 1024, d_model=96, n_heads=6, n_kv_heads=2, n_layers=7, mlp="swiglu", position="rotary"
-    )
+    spec = ModelSpec("decoder", 1024, d_model=96, n_heads=6, n_kv_heads=2, n_layers=7, mlp="swiglu", position="rotary")
     picture = diagram.draw(spec)
     main, inside = words(picture.main.svg()), words(picture.details["attention"].svg())
     assert {"[B, T]", "[B, T, 96]", "[B, T, 1024]", "× 7", "96 → 256 → 96"} <= set(main)
@@ -82,9 +76,7 @@ def test_gates_are_named():
 
 def test_two_sides_are_drawn_and_joined():
     drawn = words(diagram.draw(PRESETS["seq2seq-tiny"].spec.replace(vocab_size=500)).main.svg())
-    assert {"Encoder", "Decoder", "Cross-attention", "read by every decoder layer", "[B, S, 128]"} <= set(
-        drawn
-    )
+    assert {"Encoder", "Decoder", "Cross-attention", "read by every decoder layer", "[B, S, 128]"} <= set(drawn)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=range(len(SPECS)))

@@ -12,7 +12,9 @@ from playground.text.spec import DataSpec, TokenizerSpec
 from playground.text.statistics import Estimate, estimate
 from playground.ui import enough
 
-PROSE = "".join(f"On day {n} the miller's {n % 7} children sang of wind, bread and the {n * n}th wheel.\n" for n in range(900))
+PROSE = "".join(
+    f"On day {n} the miller's {n % 7} children sang of wind, bread and the {n * n}th wheel.\n" for n in range(900)
+)
 TINY, SMALL = PRESETS["gpt2-tiny"].spec, PRESETS["gpt2-small"].spec
 
 
@@ -94,9 +96,17 @@ def test_nothing_written_is_nothing():
 
 @pytest.mark.parametrize(
     ("value", "told"),
-    [(0.0000023456, "0.0000023"), (0.00007, "0.00007"), (0.0001999, "0.0002"), (0.0015, "0.0015"), (0.14, "0.14"),
-     (3.42, "3.4"), (1190, "1,200"), (27, "27")],
-)  # fmt: skip
+    [
+        (0.0000023456, "0.0000023"),
+        (0.00007, "0.00007"),
+        (0.0001999, "0.0002"),
+        (0.0015, "0.0015"),
+        (0.14, "0.14"),
+        (3.42, "3.4"),
+        (1190, "1,200"),
+        (27, "27"),
+    ],
+)
 def test_numbers_have_two_digits(value, told):
     assert enough.few(value) == told
 

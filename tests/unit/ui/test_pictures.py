@@ -154,7 +154,9 @@ def test_the_drawn_schedule_reaches_the_rate_that_was_chosen(preset):
 
 
 def measured(folder, train, validation) -> RunCurves:
-    rows = [{"kind": "train", "step": step, "loss": train(step), "lr": 1.0, "grad_norm": 1.0} for step in range(1, 1001)]
+    rows = [
+        {"kind": "train", "step": step, "loss": train(step), "lr": 1.0, "grad_norm": 1.0} for step in range(1, 1001)
+    ]
     rows += [{"kind": "eval", "step": step, "val_loss": validation(step)} for step in range(50, 1001, 50)]
     rows.sort(key=lambda row: (row["step"], row["kind"] == "eval"))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -172,7 +174,9 @@ def test_two_curves_that_fall_apart_are_told_as_learning_by_heart(tmp_path):
 
 def test_no_dashed_line_is_spoken_of_before_there_is_one(tmp_path):
     """While the first evaluation is still to come, there is one line."""
-    rows = [{"kind": "train", "step": step, "loss": 5.0 - step / 100, "lr": 1.0, "grad_norm": 1.0} for step in range(1, 20)]
+    rows = [
+        {"kind": "train", "step": step, "loss": 5.0 - step / 100, "lr": 1.0, "grad_norm": 1.0} for step in range(1, 20)
+    ]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     curves = RunCurves(RunFolder(tmp_path))
     curves.update()

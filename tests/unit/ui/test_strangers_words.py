@@ -19,10 +19,12 @@ def test_a_text_is_one_line():
 def test_a_chart_writes_tokens_as_they_are():
     """Plotly reads <b>, <br> and <a href> into names, labels and hovers; an entity is written as its character."""
     evil, safe = "<a href='javascript:x'>&amp;", "&lt;a href='javascript:x'&gt;&amp;amp;"
-    fig = go.Figure([
-        go.Bar(x=[1, 2], y=[evil, "b"], name=evil, customdata=[evil, 3], hovertemplate="<b>%{y}</b>"),
-        go.Scatter(x=[1.5, 2.5], y=[None, 1], text=[evil, None]),
-    ])  # fmt: skip
+    fig = go.Figure(
+        [
+            go.Bar(x=[1, 2], y=[evil, "b"], name=evil, customdata=[evil, 3], hovertemplate="<b>%{y}</b>"),
+            go.Scatter(x=[1.5, 2.5], y=[None, 1], text=[evil, None]),
+        ]
+    )
     fig.update_xaxes(ticktext=[evil], tickvals=[1])
     bar, line = literal(fig).data
     assert (bar.y[0], bar.name, bar.customdata[0], line.text[0]) == (safe,) * 4 and fig.layout.xaxis.ticktext[0] == safe

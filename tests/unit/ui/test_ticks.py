@@ -28,9 +28,7 @@ def asked(*requests: RerunData) -> dict:
 def shown(**values: int | bool) -> WidgetStates:
     """What a browser sends: numbers for sliders, True for a button that was pressed."""
     kinds = {bool: "trigger_value", int: "int_value"}
-    return WidgetStates(
-        widgets=[WidgetState(id=name, **{kinds[type(value)]: value}) for name, value in values.items()]
-    )
+    return WidgetStates(widgets=[WidgetState(id=name, **{kinds[type(value)]: value}) for name, value in values.items()])
 
 
 def test_a_tick_brings_no_value():

@@ -38,7 +38,9 @@ def test_a_gap_between_runs_is_a_hidden_word(reader):
     assert truth == BEFORE + WORD + AFTER, "the model knows it"
     assert blanks(model, tokenizer, f"{BEFORE} ___{AFTER}") == truth
     assert blanks(model, tokenizer, f"{BEFORE}___{AFTER}") == truth
-    assert blanks(model, tokenizer, BEFORE) == blanks(model, tokenizer, f"{BEFORE}___"), "the gap that is put at the end"
+    assert blanks(model, tokenizer, BEFORE) == blanks(model, tokenizer, f"{BEFORE}___"), (
+        "the gap that is put at the end"
+    )
     assert "  " not in blanks(model, tokenizer, f"{BEFORE} ___ ___{AFTER}")
 
 

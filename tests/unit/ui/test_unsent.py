@@ -85,8 +85,13 @@ def the_part(words: str, known: bool) -> list[ForwardMsg]:
 def page(name: int, known: bool) -> list[tuple]:
     """A page of three places, the second of them a block that runs again alone."""
     return [
-        ("clear", None), began(name), drawn([0], "above"), *the_part("old", known), drawn([2], "below"), ended(WHOLE),
-    ]  # fmt: skip
+        ("clear", None),
+        began(name),
+        drawn([0], "above"),
+        *the_part("old", known),
+        drawn([2], "below"),
+        ended(WHOLE),
+    ]
 
 
 def again(name: int, words: str, cut: bool, known: bool) -> list[tuple]:
