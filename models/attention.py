@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.cache import LayerCache
+from models.hooks import Tap
+from models.kv_cache import LayerCache
 from models.masks import View, causal_mask
-from models.output import Tap
 from models.positions import rotate
 from models.spec import ModelSpec
 

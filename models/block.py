@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import CrossAttention, SelfAttention
-from models.cache import LayerCache
+from models.hooks import Tap, scoped
+from models.kv_cache import LayerCache
 from models.masks import View
 from models.norms import norm
-from models.output import Tap, scoped
 from models.spec import ModelSpec
 
 ACTIVATIONS = {

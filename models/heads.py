@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.block import ACTIVATIONS
+from models.hooks import Output, Tap
 from models.norms import norm
-from models.output import Output, Tap
 from models.spec import ModelSpec
 
 

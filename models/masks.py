@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.cache import DecoderState
+from models.kv_cache import DecoderState
 from models.positions import Places, alibi_bias
 
 

@@ -9,9 +9,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.embedding import Embedding
 from models.heads import LanguageModelHead
-from models.output import Output, Tap, scoped
+from models.hooks import Output, Tap, scoped
+from models.rnn_trace import trace_layer
 from models.spec import ModelSpec, SpecError
-from models.trace import trace_layer
 
 _KERNELS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -76,7 +76,7 @@ class Recurrent(nn.Module):
             attention_mask: ``[batch, length]``, True for real tokens; the others are stepped over.
             position_ids: not used: a recurrent model has no positions.
             state: from `initial_state` or an earlier output; the text goes on from there.
-            tap: see `models.output.Tap`; the names are those of `models.trace`, and "layers.{i}.output".
+            tap: see `models.hooks.Tap`; the names are those of `models.rnn_trace`, and "layers.{i}.output".
             rows: flat indices into batch·length: only these get logits.
         """
         if state is not None and self.spec.bidirectional:

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from models.block import Block
-from models.cache import FIRST_ROOM, DecoderState, LayerCache
 from models.embedding import Embedding
 from models.heads import LanguageModelHead
+from models.hooks import Output, Tap, scoped
+from models.kv_cache import FIRST_ROOM, DecoderState, LayerCache
 from models.masks import View, situate, view_of
 from models.norms import norm
-from models.output import Output, Tap, scoped
 from models.positions import Places, Rotary, alibi_slopes
 from models.spec import ModelSpec, SpecError
 
@@ -92,7 +92,7 @@ class Transformer(Stack):
                 may also cover everything so far.
             position_ids: ``[batch, length]``, where the tokens stand; by default counted over the real ones.
             state: a cache from `initial_state` or an earlier output; the text goes on from there.
-            tap: see `models.output.Tap`.
+            tap: see `models.hooks.Tap`.
             rows: flat indices into batch·length: only these get logits.
         """
         places, real, key_places = situate(input_ids, attention_mask, position_ids, state, self.spec.context_length)

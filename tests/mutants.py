@@ -232,7 +232,7 @@ class Doorkeeper:
     """The gate with what its children import loaded already, so that each of them is a fork: 0.1 s instead of 3."""
 
     def __init__(self, home: Path) -> None:
-        from playground import gate
+        from playground.core import gate
 
         here = str(Path(__file__).parents[1])
         self._process = subprocess.Popen(
@@ -266,9 +266,9 @@ def main() -> None:
 
     import torch
 
-    import playground.finetune.importing
+    import playground.huggingface.import_run
     import playground.training.saving  # noqa: F401
-    from playground import gate
+    from playground.core import gate
 
     torch.set_num_threads(1)
     gc.freeze()  # what is not touched is not copied
@@ -294,8 +294,8 @@ def main() -> None:
 
 
 def forking(keeper: Doorkeeper) -> type:
-    """An `Opening` for `playground.gate` that is done at once, by a child of the doorkeeper's."""
-    from playground import gate
+    """An `Opening` for `playground.core.gate` that is done at once, by a child of the doorkeeper's."""
+    from playground.core import gate
 
     class Forked(gate.Opening):
         def __init__(self, target: str, *args: Any, what: str, memory: int, seconds: float) -> None:

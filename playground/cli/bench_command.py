@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from playground.errors import PlaygroundError, plain
-from playground.paths import GUARDED
+from playground.core.errors import PlaygroundError, plain
+from playground.core.paths import GUARDED
 
 BUDGET = 480  # seconds for all of `bench gpu`
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from models.costs import parameter_counts
 from models.presets import PRESETS
-from playground.errors import PlaygroundError
-from playground.paths import grant
+from playground.core.errors import PlaygroundError
+from playground.core.paths import grant
 from playground.text.corpora import CORPORA
 
 

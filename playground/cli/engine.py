@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.exports import exported, opened
 from playground.runs.folder import RunFolder
 

@@ -5,10 +5,10 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from playground.errors import PlaygroundError
-from playground.paths import for_others
+from playground.cli.terminal import restart_line
+from playground.core.errors import PlaygroundError
+from playground.core.paths import for_others
 from playground.runs.store import RunStore
-from playground.terminal import restart_line
 
 
 def add(commands) -> None:

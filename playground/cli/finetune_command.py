@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.spec import ModelSpec, SpecError
-from playground.cli.settings import check_once, check_own, check_read, given, parse_settings
 from playground.cli.train_command import data_from, detach, train_each
-from playground.errors import PlaygroundError
-from playground.paths import grant
+from playground.core.errors import PlaygroundError
+from playground.core.paths import grant
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import LABELLED_TASKS, METHODS, TASKS, FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
 from playground.runs.report import read_report
+from playground.runs.settings import check_once, check_own, check_read, given, parse_settings
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec
 from playground.training.reproduce import OF_METHOD

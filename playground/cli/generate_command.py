@@ -5,9 +5,9 @@ import sys
 import time
 
 from playground.cli import engine
-from playground.cli.settings import given
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
+from playground.runs.settings import given
 from playground.runs.store import RunStore
 
 MASK = "<mask>"
@@ -152,7 +152,7 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
 
 def search(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> int:
     """The likeliest continuation as a whole: beam search, which is PyTorch's alone."""
-    from models.decode import beam
+    from models.generate import beam
 
     prompt, _ = opening(model, tokenizer, folder, options)
     stop = (tokenizer.eos_id,)
@@ -165,7 +165,7 @@ def search(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> 
 
 def fill(model, tokenizer, prompt: str) -> int:
     """For each ``<mask>``, the five likeliest tokens."""
-    from playground.generation.blanks import fill as fill_blanks
+    from playground.generation.fill_mask import fill as fill_blanks
 
     ids = tokenizer.encode(prompt, specials=True)
     blanks = (

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from playground.cli import engine
 from playground.cli.progress import tell_notes
-from playground.cli.settings import given
-from playground.errors import PlaygroundError
-from playground.paths import for_others, grant
+from playground.cli.terminal import in_line, restart_line
+from playground.core.errors import PlaygroundError
+from playground.core.paths import for_others, grant
+from playground.runs.settings import given
 from playground.runs.store import RunStore
-from playground.terminal import in_line, restart_line
 from playground.text.encodings import check_encoding
 
 if TYPE_CHECKING:

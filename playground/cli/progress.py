@@ -7,8 +7,8 @@ import sys
 import time
 from typing import Any
 
+from playground.cli.terminal import restart_line
 from playground.runs.folder import RunFolder
-from playground.terminal import restart_line
 
 PLAIN_SECONDS = 5.0  # how often a line is printed where the output is a file and nothing can be overwritten
 

@@ -4,10 +4,10 @@ import argparse
 import time
 from pathlib import Path
 
-from playground.errors import PlaygroundError
-from playground.paths import for_others
+from playground.cli.terminal import in_line
+from playground.core.errors import PlaygroundError
+from playground.core.paths import for_others
 from playground.runs.store import RunStore
-from playground.terminal import in_line
 
 SHOWN = 50  # lines at a time of what somebody else's process wrote meanwhile
 

@@ -8,12 +8,12 @@ import json
 import shutil
 from pathlib import Path
 
-from playground.atomic import write_json, write_text
-from playground.errors import PlaygroundError
-from playground.generation.opening import write_opening
+from playground.core.atomic import write_json, write_text
+from playground.core.errors import PlaygroundError
+from playground.core.jsonl import append
+from playground.generation.cached_prediction import write_opening
 from playground.runs import gallery
 from playground.runs.folder import RunFolder
-from playground.runs.lines import append
 from playground.runs.naming import is_id
 from playground.training.reproduce import command_line
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.cli.settings import check_once, check_own, check_read, given, loose, parse_settings
-from playground.errors import PlaygroundError
-from playground.paths import grant
+from playground.core.errors import PlaygroundError
+from playground.core.paths import grant
 from playground.runs.branch import branch
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
+from playground.runs.settings import check_once, check_own, check_read, given, loose, parse_settings
 from playground.runs.store import RunStore
 from playground.text.corpora import CORPORA
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec

@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playground import gate
-from playground.atomic import disk_errors
-from playground.errors import PlaygroundError
+from playground.core import gate
+from playground.core.atomic import disk_errors
+from playground.core.errors import PlaygroundError
 from playground.runs import naming
 from playground.runs.folder import RunFolder
-from playground.runs.pace import free_memory
 from playground.runs.store import RunStore
+from playground.runs.throughput import free_memory
 from playground.text.uploads import safe_name
 
 PART = 1 << 20  # bytes copied at once
@@ -38,7 +38,7 @@ class Arrival:
     Args:
         source: an open zip file, read from where it stands and copied in parts; or the path of one, or of a folder.
         store: where the run goes; the person's own unless told.
-        name, context: as in `playground.finetune.importing.import_folder`.
+        name, context: as in `playground.huggingface.import_run.import_folder`.
 
     Raises:
         PlaygroundError: when there is no such file, or the disk is full.
@@ -190,7 +190,7 @@ def _open(path: str, work: str, name: str | None, context: int | None) -> dict[s
             if name:
                 run.write_config(run.config().replace(name=name))
         else:
-            from playground.finetune.importing import import_folder
+            from playground.huggingface.import_run import import_folder
 
             run = import_folder(Path(path), store, name, context)
         gate.stage("Checking")

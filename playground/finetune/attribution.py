@@ -8,7 +8,7 @@ from torch import Tensor
 
 from playground.finetune.labeller import Labeller
 from playground.inspection.attention import attention_weights, rollout
-from playground.training.adapting import reads_both_ways
+from playground.training.apply_finetuning import reads_both_ways
 
 STEPS = 32  # of the path from nothing to the text
 

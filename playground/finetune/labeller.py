@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from playground import atomic
-from playground.errors import PlaygroundError
+from playground.core import atomic
+from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import Counted, tagged_tokens
 from playground.labelled.rows import Tagged
 from playground.labelled.table import guess, is_table, pieces_of, table_of
@@ -32,7 +32,7 @@ class Labeller:
         load: gives the model in PyTorch, a `models.heads.Reader`; asked for only where it is needed.
         tokenizer, labels, task: of the same run.
         length: how many tokens of a text the model reads.
-        engine: its export, a `playground.inference.reader.Reader`, which then does the work; else PyTorch does.
+        engine: its export, a `playground.inference.onnx_encoder.Reader`, which then does the work; else PyTorch does.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from models.spec import SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.config import RunConfig
 from playground.runs.finetuning import LABELLED_TASKS, FineTuneSpec
 from playground.runs.folder import RunFolder
@@ -11,8 +11,8 @@ from playground.runs.store import RunStore
 from playground.text import uploads
 from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec
-from playground.training.tuning import DROPOUT, LR, recipe
-from playground.training.tuning import STEPS as STEPS
+from playground.training.finetune_recipes import DROPOUT, LR, recipe
+from playground.training.finetune_recipes import STEPS as STEPS
 
 RIVALS = ("scratch", *LR)
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from models.spec import RECURRENT, ModelSpec
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 if TYPE_CHECKING:
-    from playground.inference.about import About
     from playground.inference.engine import Written
+    from playground.inference.export_manifest import About
     from playground.inference.sampling import Sampling
     from playground.text.tokenizers import Tokenizer
 

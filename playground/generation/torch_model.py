@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.decode import decode
-from playground.errors import PlaygroundError
+from models.generate import decode
+from playground.core.errors import PlaygroundError
+from playground.inference.decoders import drawn
 from playground.inference.engine import Written
 from playground.inference.sampling import Sampling, choose, softmax
-from playground.inference.writers import drawn
 from playground.training.batches import pad
 
 
@@ -99,7 +99,7 @@ class TorchWriter(_InTorch):
 
 
 class TorchReader(_InTorch):
-    """A model that reads whole texts; the calls are those of `playground.inference.reader.Reader`.
+    """A model that reads whole texts; the calls are those of `playground.inference.onnx_encoder.Reader`.
 
     Args:
         model: what fills in, or a `models.heads.Reader`.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.spec import SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.generation.predict import Author, Prompt, after_one_more, context, logits_along
 from playground.inference.sampling import Sampling, softmax
 
@@ -171,7 +171,7 @@ class BeamSearch(_Job):
 
     Args:
         load: gives the model in PyTorch; called in the thread, as it may take seconds.
-        prompt, n_tokens, width, stop_ids: as of `models.decode.beam`.
+        prompt, n_tokens, width, stop_ids: as of `models.generate.beam`.
 
     Attributes:
         is_loading: whether the model is still being loaded.
@@ -189,7 +189,7 @@ class BeamSearch(_Job):
         self._load = load
 
     def _work(self) -> None:
-        from models.decode import beam
+        from models.generate import beam
 
         model, self.is_loading = self._load(), False
         self._began = time.perf_counter()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from playground.errors import PlaygroundError
-from playground.inference.about import ABOUT, RECURRENT, About, graph_file, precisions_of, ran_by
+from playground.core.errors import PlaygroundError
+from playground.inference.decoders import Decoder, PairDecoder, Portable, Recurrent, Writer
+from playground.inference.export_manifest import ABOUT, RECURRENT, About, graph_file, precisions_of, ran_by
 from playground.inference.sampling import Sampling
-from playground.inference.writers import Decoder, PairDecoder, Portable, Recurrent, Writer
 
 __all__ = [
     "ABOUT",
@@ -69,7 +69,9 @@ class Engine:
         folder = Path(folder)
         self.about = About.read(folder)
         if self.about.task or self.about.objective == "mlm":
-            raise PlaygroundError("This model reads text; it does not continue it.", "Use playground.inference.reader.")
+            raise PlaygroundError(
+                "This model reads text; it does not continue it.", "Use playground.inference.onnx_encoder."
+            )
         file = "fp32" if precision == "auto" else precision
         fused = folder / f"fused.{file}.onnx"
         self.fused = fused.exists()
@@ -126,7 +128,7 @@ class Engine:
         """The tokens that follow a prompt, one by one; ends at a stop token, after ``most``, or when cancelled.
 
         ``choose`` picks a token from logits ``[vocabulary]`` in the place of ``sampling``. A full context is halved and
-        read anew, as in `models.decode`.
+        read anew, as in `models.generate`.
         """
         model, rng = self.model, np.random.default_rng(seed)
         if choose:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.errors import PlaygroundError
-from playground.paths import home
+from playground.core.errors import PlaygroundError
+from playground.core.paths import home
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
 
@@ -94,9 +94,9 @@ def opened(folder: Path | str, device: str = "auto") -> Any:
     Raises:
         PlaygroundError: when the folder or a file of it cannot be used, or there is no such device.
     """
-    from playground.inference.about import About
     from playground.inference.engine import Engine
-    from playground.inference.reader import Reader
+    from playground.inference.export_manifest import About
+    from playground.inference.onnx_encoder import Reader
 
     about = About.read(Path(folder))
     with fitting(Path(folder)):

@@ -6,7 +6,7 @@ from onnx import helper, numpy_helper
 
 from playground.inference.half import HALF, halve
 from playground.inference.half_attention import ATTENTION, BIAS, whole_cache, with_half_attention
-from playground.inference.laps import BLOCK, COUNT, LENGTHS, LIKELIEST, PLACES, SAID
+from playground.inference.step_timing import BLOCK, COUNT, LENGTHS, LIKELIEST, PLACES, SAID
 
 MICROSOFT = "com.microsoft"
 NORMS = {

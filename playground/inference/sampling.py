@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from playground.errors import PlaygroundError, plain
+from playground.core.errors import PlaygroundError, plain
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.gpu_thread import on_gpu
 from playground.torch_build import driver
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.output import Tap
-from playground.errors import PlaygroundError
+from models.hooks import Tap
+from playground.core.errors import PlaygroundError
 from playground.inspection.asking import Question, answers, losses
 from playground.inspection.capture import capture, streams
 
@@ -46,7 +46,7 @@ def effect(model: nn.Module, asked: Question, changes: Mapping[str, Change]) -> 
 
 
 def tapped(changes: Mapping[str, Change]) -> Tap:
-    """The tap that makes the changes, by the names of `models.output.Tap`."""
+    """The tap that makes the changes, by the names of `models.hooks.Tap`."""
     return lambda name, value: changes[name](value) if name in changes else value
 
 

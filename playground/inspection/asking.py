@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.output import Tap
-from playground.errors import PlaygroundError
+from models.hooks import Tap
+from playground.core.errors import PlaygroundError
 from playground.inspection.capture import source
 from playground.text.masking import mask_tokens
 

@@ -16,7 +16,7 @@ def capture(
     source_ids: Sequence[int] | None = None,
     keep: Callable[[str], bool] = lambda name: True,
 ) -> dict[str, np.ndarray]:
-    """Every activation of one text, by the names of `models.output.Tap`, and "logits".
+    """Every activation of one text, by the names of `models.hooks.Tap`, and "logits".
 
     Args:
         model: any of this house.

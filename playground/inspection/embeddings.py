@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 
 def token_table(model: nn.Module) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inspection.attention import attention_weights, may_look
 from playground.text.masking import N_SPECIAL
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.build import build
+from models.factory import build
 from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from playground import atomic
+from playground.core import atomic
 from playground.labelled.prepare import LabelledSet, Side
 from playground.labelled.scores import macro_f1
 from playground.labelled.split import chosen

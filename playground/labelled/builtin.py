@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.labelled.rows import Labelled, Tagged
-from playground.text import packages
+from playground.text import builtin_corpora
 
 FORMAT = 1  # of how labels are made; another number prepares every set again
 
@@ -30,7 +30,7 @@ class Dataset:
         title, summary: a few words; one sentence on what is asked.
         language: "en", "zh" or "code".
         task: "classify" or "tag".
-        corpus: the text it is taken from, a key of ``playground.text.packages.TEXTS``, with licence and provenance.
+        corpus: the text it is taken from, a key of ``playground.text.builtin_corpora.TEXTS``, with licence and provenance.
         rows: reads it, once and in order.
     """
 
@@ -44,25 +44,25 @@ class Dataset:
 
     @property
     def licence(self) -> str:
-        return packages.TEXTS[self.corpus].licence
+        return builtin_corpora.TEXTS[self.corpus].licence
 
     @property
     def provenance(self) -> str:
-        return packages.TEXTS[self.corpus].provenance
+        return builtin_corpora.TEXTS[self.corpus].provenance
 
     @property
     def fingerprint(self) -> str:
         """Changes with the text, and with how its labels are made."""
-        return f"{self.name} {FORMAT}, {packages.open_package(self.corpus).fingerprint}"
+        return f"{self.name} {FORMAT}, {builtin_corpora.open_package(self.corpus).fingerprint}"
 
     @property
     def package(self) -> str:
-        return packages.TEXTS[self.corpus].package
+        return builtin_corpora.TEXTS[self.corpus].package
 
     @property
     def available(self) -> bool:
         """False when its package is not installed."""
-        return not self.package or packages.version(self.package) is not None
+        return not self.package or builtin_corpora.version(self.package) is not None
 
 
 def get(name: str) -> Dataset:
@@ -77,7 +77,7 @@ def get(name: str) -> Dataset:
             f"Built in are {', '.join(DATASETS)}; or give the path of a .csv, .jsonl or .parquet file.",
         )
     if not DATASETS[name].available:
-        raise packages.TEXTS[DATASETS[name].corpus].missing()
+        raise builtin_corpora.TEXTS[DATASETS[name].corpus].missing()
     return DATASETS[name]
 
 
@@ -98,7 +98,7 @@ UNREAD = {1: "Genesis", 11: "1 Kings", 41: "Mark", 56: "Letters", 57: "Letters",
 
 def _verses() -> Iterator[tuple[int, int, str]]:
     """Book, chapter and text of every verse."""
-    text, places = packages.bible_verses()
+    text, places = builtin_corpora.bible_verses()
     ordered = sorted(places.items(), key=lambda item: item[1])
     ends = [place for _, place in ordered[1:]] + [len(text)]
     for (verse, begin), end in zip(ordered, ends):
@@ -187,20 +187,20 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")  # letters alone: a mark among the pieces 
 
 
 def _jupyterlab_components() -> Iterator[Labelled]:
-    rows = [(component, chinese) for component, _, chinese in packages.jupyterlab_messages()]
+    rows = [(component, chinese) for component, _, chinese in builtin_corpora.jupyterlab_messages()]
     counts = Counter(component for component, _ in rows)
     return (Labelled(text, component) for component, text in rows if counts[component] >= FEWEST)
 
 
 def _three_kingdoms_speakers() -> Iterator[Labelled]:
-    for number, chapter in enumerate(packages.TEXTS["three-kingdoms"].documents()):
+    for number, chapter in enumerate(builtin_corpora.TEXTS["three-kingdoms"].documents()):
         for name, words in _SAYS.findall(chapter):
             yield Labelled(words, SPEAKERS[name], str(number))
 
 
 def _three_kingdoms_punctuation() -> Iterator[Tagged]:
     """Sentences of the novel without marks; the tag of a character is the mark that followed it."""
-    for number, chapter in enumerate(packages.TEXTS["three-kingdoms"].documents()):
+    for number, chapter in enumerate(builtin_corpora.TEXTS["three-kingdoms"].documents()):
         for paragraph in chapter.splitlines():
             for text in re.findall(r"[^。！？]{10,}[。！？]", paragraph):
                 yield _unmarked(text, _HAN, CHINESE_MARKS, str(number))
@@ -216,7 +216,7 @@ TOKEN_LINES = 3  # logical lines in one example
 def _python_docstrings() -> Iterator[Labelled]:
     """What a function does, in its author's words, and the package that the function is in."""
     rows = []
-    for module, code in packages.library_modules():
+    for module, code in builtin_corpora.library_modules():
         try:
             tree = ast.parse(code)
         except (SyntaxError, ValueError):
@@ -231,7 +231,7 @@ def _python_docstrings() -> Iterator[Labelled]:
 
 
 def _python_tokens() -> Iterator[Tagged]:
-    for module, code in packages.library_modules():
+    for module, code in builtin_corpora.library_modules():
         try:
             tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
         except (tokenize.TokenError, SyntaxError, ValueError):

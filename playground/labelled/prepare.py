@@ -16,13 +16,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from playground import atomic
-from playground.errors import PlaygroundError
+from playground.core import atomic
+from playground.core.errors import PlaygroundError
+from playground.core.paths import home
 from playground.labelled import builtin
 from playground.labelled.rows import Labelled, Tagged
 from playground.labelled.split import SIDES, Split, split
 from playground.labelled.table import read_table, table_of
-from playground.paths import home
 from playground.runs.finetuning import LabelledSpec
 from playground.text import files
 from playground.text.prepare import Progress, Watch, once, to_disk

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
+from playground.core.paths import readable
 from playground.labelled.rows import Labelled, Tagged
-from playground.paths import readable
 from playground.runs.finetuning import LabelledSpec
 from playground.text import cells, files, tables
 from playground.text.cells import spaced

@@ -13,11 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
+from playground.core.paths import home
 from playground.inference.engine import ABOUT
-from playground.paths import home
-from playground.text import foreign
-from playground.text.letters import clean
+from playground.text import pretrained_tokenizers
+from playground.text.byte_alphabet import clean
 
 VERSION = "1.30.0"
 PACKAGE = f"onnxruntime-web@{VERSION}"
@@ -101,7 +101,9 @@ def licence() -> str:
 
 def can_cut(tokenizer: dict[str, Any]) -> bool:
     """Whether the page's script cuts text as this ``tokenizer.json`` does: all but kinds of other people's that are rare."""
-    steps = {step for part in ("normalizer", "pre_tokenizer") for step in foreign.types_of(tokenizer.get(part))}
+    steps = {
+        step for part in ("normalizer", "pre_tokenizer") for step in pretrained_tokenizers.types_of(tokenizer.get(part))
+    }
     return tokenizer["model"]["type"] in ("BPE", "WordPiece") and steps <= CUT
 
 

@@ -15,18 +15,18 @@ from torch import nn
 
 from models.heads import Reader
 from models.spec import ModelSpec
-from playground.atomic import disk_errors
-from playground.errors import PlaygroundError
+from playground.core.atomic import disk_errors
+from playground.core.errors import PlaygroundError
+from playground.core.paths import umask
 from playground.inference.engine import ABOUT, About, graph_file
 from playground.inference.exports import REPORT, Exported, exported, folder_of  # noqa: F401 (asked for here, too)
-from playground.onnx_export import package, shrink, verify
-from playground.onnx_export.cache import cache_scales
+from playground.onnx_export import package, quantize, verify
+from playground.onnx_export.decoder_graphs import decoder, encoder, source_encoder, state_of, target_decoder
 from playground.onnx_export.fused import can_be_fused, can_keep_8_bits, fused_decoder
+from playground.onnx_export.kv_cache_calibration import cache_scales
 from playground.onnx_export.layers import Weights
 from playground.onnx_export.readers import reader
 from playground.onnx_export.recurrent import recurrent
-from playground.onnx_export.transformers import decoder, encoder, source_encoder, state_of, target_decoder
-from playground.paths import umask
 from playground.runs.folder import RunFolder
 from playground.text.tokenizers import Tokenizer
 from playground.training.saving import labels_of, load_model
@@ -62,10 +62,10 @@ def export(
             what was there before stays.
     """
     began = time.perf_counter()
-    unknown = set(precisions) - set(shrink.PRECISIONS)
+    unknown = set(precisions) - set(quantize.PRECISIONS)
     if unknown:
         raise PlaygroundError(
-            f"There is no precision {sorted(unknown)[0]}.", f"Choose among {', '.join(shrink.PRECISIONS)}."
+            f"There is no precision {sorted(unknown)[0]}.", f"Choose among {', '.join(quantize.PRECISIONS)}."
         )
     if not run.tokenizer_path.exists():
         raise PlaygroundError(
@@ -108,17 +108,17 @@ def _steps(
     spec, weights = model.spec, state_of(model)
     reads = isinstance(model, Reader)
     labels = labels_of(run) if reads else []
-    ordered = sorted(precisions, key=list(shrink.PRECISIONS).index)
+    ordered = sorted(precisions, key=list(quantize.PRECISIONS).index)
 
     def graphs() -> dict[str, Any]:
         sizes: dict[str, int] = {}
         whole = graphs_of(model, weights, attentions)
         for precision in ordered:
-            cells = spec.is_recurrent and precision in shrink.BITS
+            cells = spec.is_recurrent and precision in quantize.BITS
             for name, graph in (graphs_of(model, weights, native=False) if cells else whole).items():
                 if is_fused(model) and precision != "fp32" and name != "encoder_model":
                     continue  # the fast graph has them
-                size = shrink.save(shrink.shrink(graph, precision), graph_file(made, name, precision))
+                size = quantize.save(quantize.shrink(graph, precision), graph_file(made, name, precision))
                 sizes[precision] = sizes.get(precision, 0) + size
         package.write_about(made, run, model, tokenizer, step, labels)
         return {"sizes": sizes, "fused": is_fused(model), "attentions": attentions and not spec.is_recurrent}
@@ -162,13 +162,13 @@ def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: lis
     """The fast graph in each precision, fp32 among them; the bytes of each. Knows the model by its ``playground.json``."""
     fp32 = folder / "fused.fp32.onnx"
     whole = fused_decoder(spec, weights)
-    sizes, scales = {"fp32": shrink.save(whole, fp32)}, None
+    sizes, scales = {"fp32": quantize.save(whole, fp32)}, None
     for precision in [name for name in precisions if name != "fp32"]:
         graph = whole
-        if precision in shrink.SMALL_CACHE and can_keep_8_bits(spec):
+        if precision in quantize.SMALL_CACHE and can_keep_8_bits(spec):
             scales = scales or cache_scales(fp32, About.read(folder))
             graph = fused_decoder(spec, weights, scales)
-        sizes[precision] = shrink.save(shrink.shrink(graph, precision), folder / f"fused.{precision}.onnx")
+        sizes[precision] = quantize.save(quantize.shrink(graph, precision), folder / f"fused.{precision}.onnx")
     return sizes
 
 

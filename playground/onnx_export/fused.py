@@ -6,8 +6,8 @@ import onnx
 from models.costs import parameter_counts
 from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
-from playground.onnx_export.cache import Scales
 from playground.onnx_export.graph import MICROSOFT, Graph
+from playground.onnx_export.kv_cache_calibration import Scales
 from playground.onnx_export.layers import Layers, Weights
 
 MOST_POSITIONS = 8192  # of the tables of places, which are written down: for rotary ones 2 × 8192 × head_dim/2 floats

@@ -12,19 +12,19 @@ from torch import nn
 
 from models.heads import ClassificationHead, Reader, TaggingHead
 from models.spec import ModelSpec
-from playground.atomic import disk_errors, readable_json
-from playground.generation.opening import LONGEST_OPENING
+from playground.core.atomic import disk_errors, readable_json
+from playground.core.paths import umask
+from playground.generation.cached_prediction import LONGEST_OPENING
+from playground.huggingface import export_run
 from playground.inference.engine import ABOUT
 from playground.labelled.table import PIECES
-from playground.onnx_export import loadable
 from playground.onnx_export.demo import write_demo
 from playground.onnx_export.layers import Weights
-from playground.paths import umask
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
+from playground.text.byte_alphabet import clean
 from playground.text.corpora import UNKNOWN
-from playground.text.letters import clean
 from playground.text.spec import QUESTION
 from playground.text.tokenizers import SPACED, Tokenizer
 from playground.training.reproduce import command_line
@@ -43,10 +43,10 @@ def task_of(model: nn.Module) -> str:
 
 def loaders_of(model: nn.Module) -> str:
     """Which software that is not ours knows the folder; "" for none."""
-    family = loadable.family_of(model.spec)
+    family = export_run.family_of(model.spec)
     if not family or task_of(model) == "classify":  # transformers' own classification heads are others
         return ""
-    return f"transformers ({loadable.TAGGERS[family]})" if task_of(model) else LOADERS[family]
+    return f"transformers ({export_run.TAGGERS[family]})" if task_of(model) else LOADERS[family]
 
 
 def write_about(
@@ -108,11 +108,11 @@ def write_package(
     from safetensors.numpy import save_file
 
     spec, task = model.spec, task_of(model)
-    family = loadable.family_of(spec) if loaders_of(model) else None
+    family = export_run.family_of(spec) if loaders_of(model) else None
     tokenizer.save(folder / "tokenizer.json")
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
     _json(folder / "tokenizer_config.json", tokenizer_config(spec, tokenizer))
-    named = loadable.renamed(spec, weights, family, task) if family else weights
+    named = export_run.renamed(spec, weights, family, task) if family else weights
     save_file(
         {name: value.copy() for name, value in named.items()},
         folder / "model.safetensors",
@@ -121,7 +121,7 @@ def write_package(
     (folder / "model.safetensors").chmod(
         0o666 & ~umask()
     )  # safetensors makes it its owner's alone, also where others may read
-    config = loadable.config(spec, family, ids, task) if family else {"model_type": "lm-playground", **spec.to_dict()}
+    config = export_run.config(spec, family, ids, task) if family else {"model_type": "lm-playground", **spec.to_dict()}
     if labels:
         config["id2label"] = {str(i): label for i, label in enumerate(labels)}
         config["label2id"] = {label: i for i, label in enumerate(labels)}

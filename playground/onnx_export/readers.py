@@ -4,10 +4,10 @@ import numpy as np
 import onnx
 
 from models.heads import Reader, TaggingHead
+from playground.onnx_export.decoder_graphs import read
 from playground.onnx_export.graph import Graph
 from playground.onnx_export.layers import Layers, Weights
 from playground.onnx_export.recurrent import whole
-from playground.onnx_export.transformers import read
 
 
 def reader(model: Reader, weights: Weights, attentions: bool = False, native: bool = True) -> onnx.ModelProto:

@@ -4,9 +4,9 @@ import numpy as np
 import onnx
 
 from models.spec import ModelSpec
-from playground.onnx_export.cells import cells
 from playground.onnx_export.graph import Graph
 from playground.onnx_export.layers import Layers, Weights
+from playground.onnx_export.rnn_scan import cells
 
 OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 # torch lays gates out as input, forget, cell, output (LSTM) and reset, update, candidate (GRU); ONNX as input,

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.decode import decode
+from models.generate import decode
 from models.heads import Reader
 from models.spec import ModelSpec
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.engine import Engine
-from playground.inference.reader import Reader as TextReader
+from playground.inference.onnx_encoder import Reader as TextReader
 from playground.inference.session import open_session
 
 TOLERANCE = 2e-4

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from models.spec import SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import background
 from playground.text.corpora import CORPORA
 from playground.text.prepare import Prepared, find, load

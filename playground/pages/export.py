@@ -69,7 +69,7 @@ def ask(run: RunFolder, step: int) -> None:
     """What to make, and the button that makes it."""
     from playground.onnx_export.demo import can_fetch
     from playground.onnx_export.fused import can_keep_8_bits
-    from playground.onnx_export.shrink import PRECISIONS
+    from playground.onnx_export.quantize import PRECISIONS
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = run.config().model

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from models.spec import SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
 from playground.ui.choose import choose_run, choose_step, talks
@@ -70,7 +70,7 @@ def write(run: RunFolder, step: int) -> None:
 
 def desk_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
     """This person's desk; a new one for another model, opened anew for another prompt."""
-    from playground.generation.desk import Desk
+    from playground.generation.generation_session import Desk
 
     known = st.session_state.get(DESK)
     if known is None or known[0] != (run.id, step):
@@ -317,7 +317,7 @@ def fill_in(run: RunFolder, step: int) -> None:
 
 @fragment
 def blanks(run: RunFolder, step: int, text: str) -> None:
-    from playground.generation.blanks import fill, word_at
+    from playground.generation.fill_mask import fill, word_at
 
     model, tokenizer = cached.at_work(run, step), cached.tokenizer(run)
     st.session_state.setdefault("generate.blanks", {})
@@ -361,7 +361,7 @@ def blanks(run: RunFolder, step: int, text: str) -> None:
 
 def first_blank(tokenizer: Any, ids: list[int]) -> set[int]:
     """One word is hidden from the start, so that there is something to see."""
-    from playground.generation.blanks import word_at
+    from playground.generation.fill_mask import word_at
 
     pieces = tokenizer.pieces(ids)
     words = [index for index, piece in enumerate(pieces) if piece.strip().isalpha() and index > len(ids) // 3]

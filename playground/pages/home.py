@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from playground.generation.opening import expected, opening_text, read_opening
+from playground.generation.cached_prediction import expected, opening_text, read_opening
 from playground.runs.folder import RunFolder
 from playground.ui import cached, controls, links, start
 from playground.ui.choose import choose_run, name_of, writes

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.runs.soundness import problem, problem_inside
 from playground.runs.store import RunStore

@@ -13,16 +13,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from models.spec import SpecError
-from playground.atomic import disk_errors, is_damaged_zip, readable_json, write_json
-from playground.errors import PlaygroundError
-from playground.paths import umask
+from playground.core.atomic import disk_errors, is_damaged_zip, readable_json, write_json
+from playground.core.errors import PlaygroundError
+from playground.core.paths import umask
 from playground.runs import checkpoints, naming
 from playground.runs.config import RunConfig, relocated
 from playground.runs.folder import RunFolder
 from playground.runs.soundness import SHAPES
 from playground.runs.status import stored
 from playground.text import uploads
-from playground.text.letters import clean
+from playground.text.byte_alphabet import clean
 
 LIMIT = 16 * 2**30  # bytes that a run may have when unpacked
 _RATIO = 200  # no file of a run packs better than this; a zip bomb does

@@ -1,6 +1,6 @@
 """New runs made from old ones: branched at a checkpoint, or mended where the loss stopped being a number."""
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 

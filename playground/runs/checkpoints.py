@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from playground.atomic import disk_errors
-from playground.errors import PlaygroundError
+from playground.core.atomic import disk_errors
+from playground.core.errors import PlaygroundError
 
 Writer = bytes | str | Callable[[Path], object]
 """What goes into a file: its bytes, its text, or a function that writes to the path it is given."""

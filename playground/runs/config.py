@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from models.spec import ModelSpec, SpecError
-from playground.errors import plain
+from playground.core.errors import plain
 from playground.runs.finetuning import FineTuneSpec, known_fields
-from playground.text.letters import TURNING, clean
+from playground.text.byte_alphabet import TURNING, clean
 from playground.text.spec import DataSpec
 
 OBJECTIVES = {

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from msgspec import structs
 
-from playground.runs import lines, rows
+from playground.core import jsonl
+from playground.core.jsonl import Row
+from playground.runs import rows
+from playground.runs.downsampled import Kept, spread
 from playground.runs.folder import RunFolder
-from playground.runs.kept import Kept, spread
-from playground.runs.lines import Row
 from playground.runs.rows import Metric
 
 AXES = ("step", "tokens", "seconds")
@@ -182,7 +183,7 @@ class RunCurves:
         """Reads what is new; says whether anything is. A run resumed from an earlier step is read again."""
         with self._lock:
             is_new = False
-            for data, cursor, restarted in lines.parts(self.folder.path / "metrics.jsonl", self._cursor):
+            for data, cursor, restarted in jsonl.parts(self.folder.path / "metrics.jsonl", self._cursor):
                 self._cursor = cursor
                 if restarted:
                     self._forget()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playground.paths import home
+from playground.core.paths import home
 from playground.text import uploads
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from models.spec import SpecError
-from playground.errors import meant, plain
+from playground.core.errors import meant, plain
 from playground.text.encodings import check_encoding
 
 TASKS = {

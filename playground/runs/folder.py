@@ -12,10 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from playground import paths
-from playground.atomic import write_json
-from playground.errors import PlaygroundError
-from playground.runs import checkpoints, lines, locks, queue, rows
+from playground.core import jsonl, locks, paths
+from playground.core.atomic import write_json
+from playground.core.errors import PlaygroundError
+from playground.runs import checkpoints, queue, rows
 from playground.runs.config import FORMAT, RunConfig, relocated, shown_name
 from playground.runs.samples import RunSamples
 from playground.runs.status import ACTIVE, SETTLING, STORED, WRITTEN, Status, lives, signature, stored
@@ -194,26 +194,26 @@ class RunFolder:
 
     # What happened: metrics.jsonl, samples.jsonl
 
-    def append_metrics(self, *rows: lines.Row) -> None:
-        lines.append(self.path / "metrics.jsonl", *rows)
+    def append_metrics(self, *rows: jsonl.Row) -> None:
+        jsonl.append(self.path / "metrics.jsonl", *rows)
 
-    def append_sample(self, row: lines.Row) -> None:
-        lines.append(self.path / "samples.jsonl", row)
+    def append_sample(self, row: jsonl.Row) -> None:
+        jsonl.append(self.path / "samples.jsonl", row)
 
-    def metrics(self, since_offset: int = 0) -> tuple[list[lines.Row], int]:
+    def metrics(self, since_offset: int = 0) -> tuple[list[jsonl.Row], int]:
         """Rows after ``since_offset`` (0, or what the last call returned) and the offset for the next call.
 
         Take the offset as opaque: it notices that the run was resumed from an earlier step, and then the rows
         begin again with the first one. ``follow()`` keeps the whole list right by itself.
         """
-        found, offset, _ = lines.read(self.path / "metrics.jsonl", since_offset)
+        found, offset, _ = jsonl.read(self.path / "metrics.jsonl", since_offset)
         return rows.metrics_that_fit(found), offset
 
     def each_metric(self) -> Iterator[rows.Metric]:
         """The rows one after the other: of a long run, never all in memory."""
         return rows.each_metric(self.path / "metrics.jsonl")
 
-    def samples(self) -> list[lines.Row]:
+    def samples(self) -> list[jsonl.Row]:
         """What the model wrote, the oldest first; of very many, some hundreds (see `playground.runs.samples`)."""
         found = RunSamples(self.path)
         found.update()
@@ -225,7 +225,7 @@ class RunFolder:
     def rewind(self, step: int) -> None:
         """Forgets what came after ``step`` (metrics, samples, checkpoints): training goes on from there."""
         for name in ("metrics.jsonl", "samples.jsonl"):
-            lines.keep_only(self.path / name, lambda row: row.get("step", 0) <= step)
+            jsonl.keep_only(self.path / name, lambda row: row.get("step", 0) <= step)
         checkpoints.rewind(self.path, step)
 
     # What was learnt: checkpoint/
@@ -332,12 +332,12 @@ class Follower:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[lines.Row] = []
+        self.rows: list[jsonl.Row] = []
         self._cursor = 0
 
     def update(self) -> bool:
         """Reads what is new into ``rows``; says whether anything changed."""
-        new, self._cursor, restarted = lines.read(self.path, self._cursor)
+        new, self._cursor, restarted = jsonl.read(self.path, self._cursor)
         if restarted:
             self.rows.clear()
         self.rows.extend(rows.metrics_that_fit(new))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import playground
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 
 FOLDER = Path(playground.__file__).parent / "gallery"

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.costs import parameter_counts
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import gallery
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder

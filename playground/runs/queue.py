@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.atomic import disk_errors, write_json
-from playground.errors import PlaygroundError
-from playground.paths import home
-from playground.runs import locks
+from playground.core import locks
+from playground.core.atomic import disk_errors, write_json
+from playground.core.errors import PlaygroundError
+from playground.core.paths import home
 
 _NAME = re.compile(r"(\d{20})\.([A-Za-z0-9][A-Za-z0-9._-]{0,99})\.json")
 _DEVICE = re.compile(r"[a-z]{1,10}")

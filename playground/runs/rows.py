@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from playground.runs import lines
+from playground.core import jsonl
 
 MOST = 2**53  # the largest count that JavaScript knows exactly
 Step = Annotated[int, Meta(ge=0, le=10**12)]
@@ -43,7 +43,7 @@ class Metric(Struct, gc=False):
     memory_bytes: Amount | None = None
     probe: Annotated[list[Share], Meta(max_length=100_000)] | None = None
 
-    def told(self) -> lines.Row:
+    def told(self) -> jsonl.Row:
         """As a dictionary of what is there."""
         return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
 
@@ -122,9 +122,9 @@ def metrics(data: bytes) -> list[Metric]:
 
 
 def newest_metrics(path: Path, cursor: int, most: int) -> tuple[list[Metric], int]:
-    """At most so many rows after a cursor (see `playground.runs.lines.parts`), the last ones; and the next cursor."""
+    """At most so many rows after a cursor (see `playground.core.jsonl.parts`), the last ones; and the next cursor."""
     found: deque[Metric] = deque(maxlen=most)
-    for data, after, restarted in lines.parts(path, cursor):
+    for data, after, restarted in jsonl.parts(path, cursor):
         if restarted:
             found.clear()
         found.extend(metrics(data))
@@ -132,10 +132,10 @@ def newest_metrics(path: Path, cursor: int, most: int) -> tuple[list[Metric], in
     return list(found), cursor
 
 
-def newest_samples(path: Path, cursor: int, most: int) -> tuple[list[lines.Row], int]:
+def newest_samples(path: Path, cursor: int, most: int) -> tuple[list[jsonl.Row], int]:
     """The same of a ``samples.jsonl``, as dictionaries."""
     found: deque[Sample] = deque(maxlen=most)
-    for data, after, restarted in lines.parts(path, cursor):
+    for data, after, restarted in jsonl.parts(path, cursor):
         if restarted:
             found.clear()
         found.extend(sample for sample, _ in samples(data))
@@ -160,16 +160,16 @@ def _fitting(data: bytes, decoder: msgspec.json.Decoder) -> Iterator[Any]:
 
 def each_metric(path: Path) -> Iterator[Metric]:
     """All rows of a ``metrics.jsonl``, one after the other; the file is never in memory as a whole."""
-    for data, *_ in lines.parts(path):
+    for data, *_ in jsonl.parts(path):
         yield from metrics(data)
 
 
-def metrics_that_fit(found: Iterable[lines.Row]) -> list[lines.Row]:
+def metrics_that_fit(found: Iterable[jsonl.Row]) -> list[jsonl.Row]:
     """Those of some rows whose known fields are of the right types; the rows stay as they were written."""
     return [row for row in found if _fits(row)]
 
 
-def _fits(row: lines.Row) -> bool:
+def _fits(row: jsonl.Row) -> bool:
     try:
         msgspec.convert(row, Metric)
     except _FOREIGN:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from playground.runs import lines, rows
-from playground.runs.kept import Kept
+from playground.core import jsonl
+from playground.runs import rows
+from playground.runs.downsampled import Kept
 
 MOST = 600
 HEAVIEST = 4 << 20  # bytes of all lines that are kept
@@ -20,7 +21,7 @@ class RunSamples:
         self.path = Path(folder) / "samples.jsonl"
         self._cursor, self._lock = 0, threading.Lock()
         self._forget()
-        self._rows: list[lines.Row] = []
+        self._rows: list[jsonl.Row] = []
 
     def _forget(self) -> None:
         self._kept = Kept(MOST, HEAVIEST, weigh=itemgetter(1))  # (sample, bytes)
@@ -29,7 +30,7 @@ class RunSamples:
         """Reads what is new; says whether anything is. A run resumed from an earlier step is read again."""
         with self._lock:
             changed = False
-            for data, cursor, restarted in lines.parts(self.path, self._cursor):
+            for data, cursor, restarted in jsonl.parts(self.path, self._cursor):
                 self._cursor = cursor
                 if restarted:
                     self._forget()
@@ -40,6 +41,6 @@ class RunSamples:
                 self._rows = [msgspec.to_builtins(sample) for sample, _ in self._kept.items()]
             return changed
 
-    def rows(self) -> list[lines.Row]:
+    def rows(self) -> list[jsonl.Row]:
         """As dictionaries, not to be changed."""
         return self._rows

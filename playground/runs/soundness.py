@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.spec import SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import checkpoints, gallery
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, fields
 from typing import Any
 
-from playground.runs import process
+from playground.core import process
 
 STATES = ("created", "queued", "preparing", "running", "paused", "stopped", "finished", "failed", "interrupted")
 WRITTEN = STATES[:-1]  # "interrupted" is found out

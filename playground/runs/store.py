@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.atomic import disk_errors
-from playground.errors import PlaygroundError
-from playground.paths import home
+from playground.core.atomic import disk_errors
+from playground.core.errors import PlaygroundError
+from playground.core.paths import home
 from playground.runs import archive, checkpoints, gallery, naming, queue
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder

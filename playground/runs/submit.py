@@ -13,8 +13,9 @@ from importlib import metadata
 from pathlib import Path
 
 import playground
-from playground.paths import code_path
-from playground.runs import locks, process, queue
+from playground.core import locks, process
+from playground.core.paths import code_path
+from playground.runs import queue
 from playground.runs.folder import RunFolder
 
 DISPATCHER = "playground.training.dispatcher"

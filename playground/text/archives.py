@@ -11,8 +11,8 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from playground.atomic import disk_errors
-from playground.paths import is_upload
+from playground.core.atomic import disk_errors
+from playground.core.paths import is_upload
 from playground.text.encodings import CHUNK
 from playground.text.uploads import KEPT, MEMBERS, unpack
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 if TYPE_CHECKING:
     import tokenizers

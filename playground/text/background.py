@@ -15,8 +15,8 @@ import threading
 
 import psutil
 
-from playground import gate
-from playground.errors import PlaygroundError
+from playground.core import gate
+from playground.core.errors import PlaygroundError
 from playground.text.spec import DataSpec
 
 SHARE = 0.75  # of the memory that is free, for one preparation

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from playground.errors import PlaygroundError
-from playground.text.letters import clean
+from playground.core.errors import PlaygroundError
+from playground.text.byte_alphabet import clean
 
 SPEAKERS = {
     "human": "user",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text.encodings import beginning, lines
 from playground.text.sizes import LONGEST_RECORD, MOST_COLUMNS, MOST_VALUES, too_large, too_wide
 

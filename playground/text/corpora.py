@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from playground.errors import PlaygroundError
-from playground.text import packages, tasks
+from playground.core.errors import PlaygroundError
+from playground.text import builtin_corpora, tasks
 from playground.text.options import Option, fill
 from playground.text.sources import Source
 from playground.text.spec import QUESTION
@@ -47,7 +47,7 @@ class Corpus:
     @property
     def available(self) -> bool:
         """False when its package is not installed."""
-        return not self.package or packages.version(self.package) is not None
+        return not self.package or builtin_corpora.version(self.package) is not None
 
 
 CORPORA: dict[str, Corpus] = {
@@ -61,7 +61,7 @@ CORPORA: dict[str, Corpus] = {
         provenance=text.provenance,
         package=text.package,
     )
-    for text in packages.TEXTS.values()
+    for text in builtin_corpora.TEXTS.values()
 } | {
     task.name: Corpus(
         name=task.name,
@@ -133,4 +133,4 @@ def _open(spec: DataSpec) -> Source:
         return open_dataset(spec)
     if spec.corpus in tasks.TASKS:
         return tasks.open_task(spec.corpus, spec.options, spec.seed)
-    return packages.open_package(spec.corpus)
+    return builtin_corpora.open_package(spec.corpus)

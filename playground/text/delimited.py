@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text.encodings import decoded, lines
 from playground.text.sizes import (
     LONGEST_RECORD,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from playground.text.spool import Spool
+from playground.text.corpus_buffer import Spool
 from playground.text.tokenizers import Tokenizer
 
 BATCH = 1 << 18  # characters encoded at once: bounds the memory, and is enough for every core

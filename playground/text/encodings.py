@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 CHUNK = 1 << 18  # bytes read at once
 SAMPLE = 1 << 16  # bytes looked at in each of the sampled places

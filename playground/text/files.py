@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playground.errors import PlaygroundError
-from playground.paths import readable
+from playground.core.errors import PlaygroundError
+from playground.core.paths import readable
 from playground.text import archives, uploads
+from playground.text.byte_alphabet import clean
 from playground.text.conll import is_tagged
 from playground.text.documents import DOCUMENTS, NOT_READ, open_document
 from playground.text.encodings import decoded, detect, no_encoding, notes_on
-from playground.text.letters import clean
 from playground.text.sources import Source
 from playground.text.tables import KINDS, Table, open_rows, text_column
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text.files import choose
 from playground.text.sources import Source
 from playground.text.tables import Table

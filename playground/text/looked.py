@@ -1,4 +1,4 @@
-"""A look at a table or an archive that somebody brings, before it is kept: in a process of its own, see `playground.gate`."""
+"""A look at a table or an archive that somebody brings, before it is kept: in a process of its own, see `playground.core.gate`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from playground import gate
-from playground.atomic import is_damaged_zip
-from playground.errors import PlaygroundError
+from playground.core import gate
+from playground.core.atomic import is_damaged_zip
+from playground.core.errors import PlaygroundError
 from playground.text.encodings import CHUNK, decoded, detect
 from playground.text.tables import PARQUET, open_rows
 

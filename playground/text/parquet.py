@@ -19,8 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playground import gate
-from playground.errors import PlaygroundError
+from playground.core import gate
+from playground.core.errors import PlaygroundError
 from playground.text.records import Row
 from playground.text.sizes import (
     LONGEST_RECORD,

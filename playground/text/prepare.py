@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground import atomic
-from playground.errors import PlaygroundError
-from playground.paths import home
+from playground.core import atomic
+from playground.core.errors import PlaygroundError
+from playground.core.paths import home
 from playground.text.corpora import open_source
+from playground.text.corpus_buffer import Spool
 from playground.text.encode import encode_pairs, encode_stream
 from playground.text.sources import Source
 from playground.text.spec import DataSpec
-from playground.text.spool import Spool
 from playground.text.token_files import PairFile, TokenFile, dtype_for
 from playground.text.tokenizers import Tokenizer
 from playground.text.vocabulary import learn

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
+from playground.text.byte_alphabet import clean
 from playground.text.encodings import decoded, lines
-from playground.text.letters import clean
 from playground.text.sizes import LONGEST_RECORD, MOST_COLUMNS, MOST_VALUES, too_large, too_wide, values_in
 from playground.text.wrapped import rows_in, rows_of_lists
 

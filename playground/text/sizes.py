@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 LONGEST_RECORD = 1 << 26  # characters of one row
 MOST_VALUES = 1 << 20  # cells, and parts of cells, of one row: a small one takes about a hundred bytes

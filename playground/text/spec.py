@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from playground.errors import PlaygroundError, meant
+from playground.core.errors import PlaygroundError, meant
 from playground.text.encodings import check_encoding
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<mask>")

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import cells, conll, fasttext
 from playground.text.delimited import Tally, delimited_rows, dialect_of
 from playground.text.encodings import detect, no_encoding, notes_on

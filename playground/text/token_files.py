@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 
 def dtype_for(vocab_size: int) -> np.dtype:

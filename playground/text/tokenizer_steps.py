@@ -1,7 +1,7 @@
 """Which steps a ``tokenizer.json`` may have: it may come from anybody, and some steps make a short text endless.
 
 Each kind of step is in a list; how much the steps before the vocabulary make a text grow is bounded, and so is what a pattern
-may ask of the machine that matches it. A file that passes is still opened in the gate first (`playground.gate`).
+may ask of the machine that matches it. A file that passes is still opened in the gate first (`playground.core.gate`).
 """
 
 import base64
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 MOST_GROWTH = 100  # characters for one; ﷺ alone is 18 in NFKC
 MOST_STEPS = 64

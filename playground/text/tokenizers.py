@@ -8,7 +8,7 @@ where the text may be cut (a regular expression) and in which strings have a tok
     byte   no cuts and no merges
     word   words, single Chinese characters, single marks; frequent ones have a token
 
-Models that come from elsewhere bring kinds of their own: see `playground.text.foreign`.
+Models that come from elsewhere bring kinds of their own: see `playground.text.pretrained_tokenizers`.
 
 In ``char`` and ``word`` a string without a token is spelt in bytes: a byte-pair encoding with no merges and
 ``ignore_merges`` looks a whole piece up first and otherwise leaves its bytes.
@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from playground import atomic
-from playground.errors import PlaygroundError
-from playground.text import foreign, tokenizer_steps
-from playground.text.letters import byte_letters, clean
+from playground.core import atomic
+from playground.core.errors import PlaygroundError
+from playground.text import pretrained_tokenizers, tokenizer_steps
+from playground.text.byte_alphabet import byte_letters, clean
 from playground.text.spec import SPECIALS
 
 if TYPE_CHECKING:
@@ -81,11 +81,11 @@ class Tokenizer:
         inner.no_padding()
         self._inner = inner
         state = json.loads(inner.to_str())
-        if marks := foreign.marks_of(state):
-            self.kind: str = foreign.kind_of(state)
+        if marks := pretrained_tokenizers.marks_of(state):
+            self.kind: str = pretrained_tokenizers.kind_of(state)
             self.pad_id, self.bos_id, self.eos_id, self.mask_id, size = _checked_marks(marks, inner)
-            self._bytes = foreign.token_bytes(inner, state, size)
-            self.special_ids = foreign.special_ids(inner, state, marks)
+            self._bytes = pretrained_tokenizers.token_bytes(inner, state, size)
+            self.special_ids = pretrained_tokenizers.special_ids(inner, state, marks)
         else:
             self.kind = _kind(state)
             self._bytes = _token_bytes(state["model"]["vocab"])
@@ -96,7 +96,7 @@ class Tokenizer:
     @property
     def is_foreign(self) -> bool:
         """Whether it came with somebody else's model."""
-        return self.kind in foreign.KINDS
+        return self.kind in pretrained_tokenizers.KINDS
 
     @functools.cached_property
     def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -188,7 +188,7 @@ class Tokenizer:
             specials: write special tokens as ``<eos>`` and so on, instead of leaving them out.
         """
         text = self.decode_bytes(ids, specials).decode("utf-8", "replace")
-        return text.removeprefix(" ") if self.kind == foreign.WORDPIECE else text
+        return text.removeprefix(" ") if self.kind == pretrained_tokenizers.WORDPIECE else text
 
     def decode_bytes(self, ids: Iterable[int], specials: bool = False) -> bytes:
         """The UTF-8 bytes of ids, for text that arrives token by token."""

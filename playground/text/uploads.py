@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, TextIO
 
-from playground import paths
-from playground.atomic import disk_errors, is_damaged_zip
-from playground.errors import PlaygroundError
+from playground.core import paths
+from playground.core.atomic import disk_errors, is_damaged_zip
+from playground.core.errors import PlaygroundError
 from playground.text import conll, looked
+from playground.text.byte_alphabet import TURNING, clean
 from playground.text.documents import DOCUMENTS, NOT_READ, Reading, check
 from playground.text.encodings import decoded, detect, notes_on
-from playground.text.letters import TURNING, clean
 
 PART = 1 << 20  # bytes copied at once
 TEXTS = (".txt", ".text", ".md")
@@ -94,7 +94,7 @@ def portable(path: str) -> str:
 
 def arrived(path: str) -> str:
     """The path that a run from elsewhere names, as one of this machine: of the upload with that content, else a bare name, which
-    is never read (`playground.paths.readable`)."""
+    is never read (`playground.core.paths.readable`)."""
     parts = re.split(r"[/\\]", path)
     if _is_digest(parts):
         suffix = Path(parts[-1]).suffix.lower()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from playground.text.letters import byte_letters
+from playground.text.byte_alphabet import byte_letters
 from playground.text.spec import BASE_SIZE, SPECIALS, TokenizerSpec
 from playground.text.tokenizers import PATTERNS, Tokenizer
 

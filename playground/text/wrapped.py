@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import delimited
 from playground.text.cells import is_message
 from playground.text.sizes import MOST_COLUMNS, listed

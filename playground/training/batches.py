@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text.prepare import Prepared
 from playground.training.device import Device
 

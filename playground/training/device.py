@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.config import TrainingSpec
 
 WORTH_COMPILING = 5000  # steps

@@ -24,10 +24,11 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from playground.atomic import disk_errors, write_json
-from playground.errors import PlaygroundError
-from playground.paths import on_guard
-from playground.runs import locks, process, queue, submit
+from playground.core import locks, process
+from playground.core.atomic import disk_errors, write_json
+from playground.core.errors import PlaygroundError
+from playground.core.paths import on_guard
+from playground.runs import queue, submit
 from playground.runs.folder import RunFolder
 from playground.runs.status import ACTIVE
 

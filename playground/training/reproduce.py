@@ -7,8 +7,8 @@ from typing import Any
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError
-from playground.paths import is_upload
+from playground.core.errors import PlaygroundError
+from playground.core.paths import is_upload
 from playground.runs.config import RunConfig
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
@@ -68,7 +68,7 @@ def command_line(config: RunConfig) -> str:
 
 def _finetuned(config: RunConfig, tuned: FineTuneSpec) -> str:
     """The line of a fine-tuned run."""
-    from playground.training.tuning import DROPOUT, recipe
+    from playground.training.finetune_recipes import DROPOUT, recipe
 
     step, parent = config.parent.get("step"), _parent(config)
     run = config.parent["run"] + (f"@{step}" if step is not None else "")
@@ -223,7 +223,7 @@ def _named(config: RunConfig) -> str:
     path = labelled.path if labelled else config.data.path
     if not path or not os.path.isabs(path) or is_upload(path):
         return ""
-    return f"    from playground.paths import grant\n\n    grant({path!r})\n"
+    return f"    from playground.core.paths import grant\n\n    grant({path!r})\n"
 
 
 _IMPORTING = """\

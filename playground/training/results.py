@@ -11,8 +11,8 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from models.spec import SpecError
-from playground import atomic
-from playground.errors import PlaygroundError
+from playground.core import atomic
+from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet
 from playground.labelled.scores import by_label, calibration, confusion, macro_f1
 from playground.runs.config import RunConfig

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.decode import decode
+from models.generate import decode
 from playground.inference.sampling import Sampling, choose
 from playground.runs.config import RunConfig
 from playground.text.masking import mask_tokens

@@ -11,17 +11,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from models.build import build
 from models.costs import parameter_counts
+from models.factory import build
 from models.heads import Reader
 from models.lora import adapter_tensors, merge_lora
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import checkpoints
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
-from playground.runs.pace import check_room
 from playground.runs.store import RunStore
-from playground.training.adapting import adapted
+from playground.runs.throughput import check_room
+from playground.training.apply_finetuning import adapted
 from playground.training.device import Device
 from playground.training.optimizers import optimizer_tensors, restore_optimizers
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from models.build import build
 from models.costs import memory, parameter_counts
-from playground.errors import PlaygroundError
+from models.factory import build
+from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
-from playground.runs.pace import free_memory
+from playground.runs.throughput import free_memory
 from playground.text.prepare import Prepared
-from playground.training.adapting import adapted, rates
+from playground.training.apply_finetuning import adapted, rates
 from playground.training.batches import Batch, Rows, Sampler
 from playground.training.device import Device, peak_memory
 from playground.training.distributed import Group, mean_scale

@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Callable
 
 from models.spec import SpecError
-from playground import gate
-from playground.atomic import is_full_disk, write_json
-from playground.errors import PlaygroundError
+from playground.core import gate
+from playground.core.atomic import is_full_disk, write_json
+from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet, load_labelled, prepare_labelled
 from playground.runs import queue, submit
 from playground.runs.config import RunConfig

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 
 def take(key: str, brought: Any, keep: Callable[[], None]) -> None:

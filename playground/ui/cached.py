@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.text.spec import DataSpec
 
@@ -87,7 +87,7 @@ def watcher(run: RunFolder, step: int) -> Any:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _watcher(folder: str, changed: int) -> Any:
-    from playground.inference.attention import Watcher
+    from playground.inference.attention_session import Watcher
     from playground.inference.exports import fitting
 
     with fitting(Path(folder)):

@@ -6,7 +6,7 @@ import streamlit as st
 
 from models.spec import SpecError
 from playground import gallery as shipped
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.runs.soundness import first_sound, problem, problem_inside
 from playground.runs.store import RunStore

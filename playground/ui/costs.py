@@ -5,8 +5,8 @@ import streamlit as st
 from models.costs import flops_per_token, memory, parameter_counts
 from models.spec import ModelSpec
 from playground.runs.config import TrainingSpec
-from playground.runs.pace import Pace, expected, free_memory, measured
 from playground.runs.store import RunStore
+from playground.runs.throughput import Pace, expected, free_memory, measured
 from playground.ui.amounts import bytes_of, duration, large
 from playground.ui.language import t
 

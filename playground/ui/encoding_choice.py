@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import archives, uploads
 from playground.text.documents import DOCUMENTS
 from playground.text.encodings import COMMON, first_lines, guesses, telling_lines

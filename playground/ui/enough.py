@@ -17,7 +17,7 @@ import streamlit as st
 from models.costs import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.config import TrainingSpec
 from playground.text.prepare import Prepared, find, load
 from playground.text.spec import DataSpec

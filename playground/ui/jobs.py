@@ -3,7 +3,7 @@
 import threading
 
 from models.spec import SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 
 class Job:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.generation.opening import LONGEST_OPENING
+from playground.generation.cached_prediction import LONGEST_OPENING
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.samples import RunSamples

@@ -10,8 +10,8 @@ from typing import Any
 import streamlit as st
 
 from models.spec import SpecError
-from playground.errors import PlaygroundError
-from playground.text.letters import TURNING
+from playground.core.errors import PlaygroundError
+from playground.text.byte_alphabet import TURNING
 from playground.ui import links
 from playground.ui.language import t, told
 

@@ -93,7 +93,7 @@ def race(run: RunFolder, made: Any) -> None:
         key="export.race.go",
         disabled=bool(mine and not going[1].is_over),
     ):
-        from playground.onnx_export.race import Race
+        from playground.onnx_export.engine_comparison import Race
 
         with st.spinner(t("Warming up …")):
             model, tokenizer = cached.model(run, made.report["step"]), cached.tokenizer(run)
@@ -113,7 +113,7 @@ def race(run: RunFolder, made: Any) -> None:
 @fragment(run_every=0.25)
 def running() -> None:
     """The bars, as they are now."""
-    from playground.onnx_export.race import TURN, same_share
+    from playground.onnx_export.engine_comparison import TURN, same_share
 
     _, race = st.session_state["export.race"]
     slow = next((runner for runner in race.runners if runner.name == "torch, cache"), race.runners[0])
@@ -239,11 +239,13 @@ def size_row(name: str, found: dict[str, int], costs: dict[str, Any], report: di
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def measured(folder: str, precisions: tuple[str, ...], changed: int, kind: str, asked: Any) -> dict[str, Any]:
-    from playground.onnx_export import quality
+    from playground.onnx_export import precision_eval
 
     if kind == "labels":
-        return quality.costs_of_labels(Path(folder), precisions, *asked)
-    return {"text": quality.costs_of, "answers": quality.costs_of_answers}[kind](Path(folder), precisions, asked)
+        return precision_eval.costs_of_labels(Path(folder), precisions, *asked)
+    return {"text": precision_eval.costs_of, "answers": precision_eval.costs_of_answers}[kind](
+        Path(folder), precisions, asked
+    )
 
 
 # The graph
@@ -303,6 +305,6 @@ def graph(run: RunFolder, made: Any) -> None:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def read_graph(path: str, changed: int) -> dict[str, Any]:
-    from playground.onnx_export.reading import describe
+    from playground.onnx_export.inspect_graph import describe
 
     return describe(Path(path))

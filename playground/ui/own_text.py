@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import drafts
 from playground.text import uploads
 from playground.text.spec import DataSpec, TokenizerSpec

@@ -8,11 +8,11 @@ import streamlit as st
 from models.costs import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import branch, naming
 from playground.runs.config import DEVICES, RunConfig, TrainingSpec
-from playground.runs.pace import expected, measured
 from playground.runs.store import RunStore
+from playground.runs.throughput import expected, measured
 from playground.text import uploads
 from playground.text.corpora import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec

@@ -11,8 +11,8 @@ from typing import Any
 import streamlit as st
 
 from models.spec import SpecError
-from playground.cli.settings import convert
 from playground.runs.config import TrainingSpec
+from playground.runs.settings import convert
 from playground.ui import links
 from playground.ui.messages import show
 

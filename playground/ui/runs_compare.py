@@ -4,7 +4,7 @@ from html import escape
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.runs.naming import difference
 from playground.runs.overview import settings
@@ -144,7 +144,7 @@ def begin(run: RunFolder, text: str, heat: float):
 
 def blanks(model, tokenizer, text: str) -> str:
     """The text with every ``___`` filled by the likeliest token."""
-    from playground.generation.blanks import fill
+    from playground.generation.fill_mask import fill
     from playground.text.tokenizers import MASK
 
     text = text if "___" in text else f"{text} ___"

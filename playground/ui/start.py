@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
-from playground.paths import on_guard
-from playground.terminal import log_letters
+from playground.cli.terminal import log_letters
+from playground.core.errors import PlaygroundError
+from playground.core.paths import on_guard
 
 torch_loaded = threading.Event()
 """Set as soon as models answer at once: torch is imported."""

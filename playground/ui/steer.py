@@ -10,7 +10,7 @@ from playground.runs.gallery import holds
 from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import halt, submit
-from playground.training.race import rival, rivals
+from playground.training.architecture_comparison import rival, rivals
 from playground.training.schedule import lr_factor
 from playground.ui import links
 from playground.ui.language import t, told

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from models.spec import SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import uploads
 from playground.text.corpora import CORPORA, Corpus
 from playground.text.files import columns

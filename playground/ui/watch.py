@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import branch, queue, rows
 from playground.runs.curves import RunCurves, spread
 from playground.runs.folder import RunFolder

@@ -11,7 +11,7 @@ import streamlit as st
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
 from playground.ui import bounds, links
 from playground.ui.choices import HELP, MAIN, NAMES, SENTENCES, TITLES, UNUSUAL, applies, nearest_preset
@@ -131,7 +131,7 @@ def _apply(query: dict[str, str]) -> None:
 
 def _typed(name: str, text: str) -> Any:
     """A setting of the address as the spec types it."""
-    from playground.cli.settings import convert
+    from playground.runs.settings import convert
 
     kinds = {"int": int, "float": float, "bool": bool, "str": str}
     kind = str(getattr(FIELDS[name], "__name__", FIELDS[name])).split(" |")[0]

@@ -35,7 +35,7 @@ def alone() -> None:
     """A part that fails as it is told to, below a sentence of its page."""
     import streamlit as st
 
-    from playground.errors import PlaygroundError
+    from playground.core.errors import PlaygroundError
     from playground.ui.messages import fragment
 
     @fragment(key="part")

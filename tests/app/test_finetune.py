@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.finetune import arrival
 from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
@@ -150,7 +150,7 @@ def test_every_view_opens_by_its_link(open_page, at_home, view):
 
 
 def test_attention_moved_is_told_with_the_head_that_moved_most(open_page, at_home):
-    from playground.finetune.refocused import examples, refocused
+    from playground.finetune.attention_shift import examples, refocused
     from playground.training.saving import body_of, load_model
 
     app = open_page("finetune", run=at_home.id, view="gained")
@@ -209,7 +209,7 @@ def test_a_word_tells_what_moved_its_label(open_page, tmp_path, monkeypatch):
 
 
 def test_an_export_with_labels_that_came_back_is_tried_at_once(at_home, open_page, tmp_path):
-    from playground.finetune.importing import import_folder
+    from playground.huggingface.import_run import import_folder
     from playground.onnx_export.export import export
 
     back = import_folder(export(at_home, to=tmp_path / "made").folder, name="came back")

@@ -11,14 +11,14 @@ from types import SimpleNamespace
 import pytest
 
 from playground import gallery
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.generation.torch_model import TorchWriter
+from playground.inference.decoders import Portable
 from playground.inference.engine import Engine
 from playground.inference.exports import exported
-from playground.inference.opening import BIASED, EVERY_SOURCE
+from playground.inference.open_session import BIASED, EVERY_SOURCE
 from playground.inference.sampling import Sampling
 from playground.inference.session import NOT_ON_GPU
-from playground.inference.writers import Portable
 from playground.onnx_export.export import export
 from playground.pages import generate
 from playground.ui import cached, language

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError, meant, shortened
+from playground.core.errors import PlaygroundError, meant, shortened
 from playground.runs.store import RunStore
 from playground.ui import language, links
 

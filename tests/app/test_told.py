@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from models.spec import ModelSpec, SpecError
-from playground.atomic import disk_errors
-from playground.errors import PlaygroundError
+from playground.core.atomic import disk_errors
+from playground.core.errors import PlaygroundError
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
@@ -183,7 +183,7 @@ def test_where_a_run_trains_is_said_in_chinese(threads, monkeypatch):
 def test_the_runners_of_a_race_have_their_chinese(tmp_path):
     import torch
 
-    from playground.onnx_export.race import ways
+    from playground.onnx_export.engine_comparison import ways
 
     named = [name for name in ways(torch.nn.Linear(1, 1), tmp_path, [1], 1)]
     assert named and all(re.search(r"[一-鿿]", language.told(name)) for name in named)
@@ -225,12 +225,10 @@ def test_what_is_said_of_tables_has_its_chinese(tmp_path):
 
 def test_what_is_said_of_a_model_that_was_brought_has_its_chinese():
     """Notes on what differs from the original are no errors, and so are not found above."""
-    from playground.finetune import elsewhere
+    from playground.huggingface import families
 
     config = {"architectures": ["BertForSequenceClassification"], "vocab_size": 30}
-    found = elsewhere.with_what_is_there(
-        elsewhere.found_in(config, context=8), ["classifier.weight", "classifier.bias"]
-    )
+    found = families.with_what_is_there(families.found_in(config, context=8), ["classifier.weight", "classifier.bias"])
     assert len(found.notes) == 3
     assert all(re.fullmatch(r".*[一-鿿].*。", language.told(note)) for note in found.notes)
 

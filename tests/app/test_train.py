@@ -188,7 +188,8 @@ def test_an_interrupted_run_can_be_resumed(open_page, new_run):
 
 
 def test_a_run_that_waits_is_told_what_it_waits_for(open_page, new_run, tmp_path, monkeypatch):
-    from playground.runs import locks, queue, submit
+    from playground.core import locks
+    from playground.runs import queue, submit
 
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     started = []

@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.build import build
+from models.factory import build
 from models.presets import PRESETS
 from models.spec import ModelSpec
+from playground.huggingface import export_run
 from playground.inference.engine import Decoder, Engine
-from playground.onnx_export import loadable, package, shrink, verify
+from playground.onnx_export import package, quantize, verify
+from playground.onnx_export.decoder_graphs import decoder, state_of
 from playground.onnx_export.export import write_fused
 from playground.onnx_export.recurrent import recurrent
-from playground.onnx_export.transformers import decoder, state_of
 from playground.runs.submit import SETTINGS
 from tests.interoperability.environments import GENAI, TRANSFORMERS, Tool, python_with
 
@@ -107,21 +108,21 @@ def write(model, folder: Path) -> None:
     }
     (folder / "playground.json").write_text(json.dumps(about))
     if spec.is_recurrent:
-        shrink.save(recurrent(spec, weights), folder / "model.onnx")
-        for name in shrink.BITS:
-            shrink.save(shrink.shrink(recurrent(spec, weights, native=False), name), folder / f"model.{name}.onnx")
+        quantize.save(recurrent(spec, weights), folder / "model.onnx")
+        for name in quantize.BITS:
+            quantize.save(quantize.shrink(recurrent(spec, weights, native=False), name), folder / f"model.{name}.onnx")
         return
-    shrink.save(decoder(spec, weights), folder / "model.onnx")
+    quantize.save(decoder(spec, weights), folder / "model.onnx")
     write_fused(spec, weights, folder, PRECISIONS)
     genai = package.genai_config(spec, ids)
     genai["model"]["eos_token_id"] = 0
     (folder / "genai_config.json").write_text(json.dumps(genai))
-    if family := loadable.family_of(spec):
+    if family := export_run.family_of(spec):
         from safetensors.numpy import save_file
 
-        named = {k: np.ascontiguousarray(v) for k, v in loadable.renamed(spec, weights, family).items()}
+        named = {k: np.ascontiguousarray(v) for k, v in export_run.renamed(spec, weights, family).items()}
         save_file(named, folder / "model.safetensors", metadata={"format": "pt"})
-        (folder / "config.json").write_text(json.dumps(loadable.config(spec, family, ids)))
+        (folder / "config.json").write_text(json.dumps(export_run.config(spec, family, ids)))
 
 
 def compared(title: str, model, folder: Path, batch: int, tools: dict[str, Tool | None]) -> list[tuple]:

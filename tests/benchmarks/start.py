@@ -38,7 +38,7 @@ def measure() -> list[tuple]:
 
 def gone() -> None:
     """Waits until the dispatcher has ended."""
-    from playground.runs.process import is_alive
+    from playground.core.process import is_alive
     from playground.runs.submit import dispatcher
 
     said = dispatcher()

@@ -4,7 +4,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from playground.paths import READ
+from playground.core.paths import READ
 from playground.text.spec import DataSpec, TokenizerSpec
 
 README = Path(__file__).parents[2] / "README.md"

@@ -13,7 +13,7 @@ from playground.onnx_export.demo import can_cut, write_demo
 from playground.onnx_export.export import export
 from playground.onnx_export.package import spaces_of
 from playground.runs import gallery
-from playground.text.foreign import adopt
+from playground.text.pretrained_tokenizers import adopt
 from playground.text.spec import KINDS, TokenizerSpec
 from playground.text.tokenizers import Tokenizer
 from playground.text.vocabulary import learn

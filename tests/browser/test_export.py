@@ -4,7 +4,7 @@ import re
 import shutil
 import zipfile
 
-from playground.onnx_export.shrink import PRECISIONS
+from playground.onnx_export.quantize import PRECISIONS
 from tests.browser.waiting import PHONE, wait_idle
 
 

@@ -103,7 +103,7 @@ def exported(name: str, objective: str, home: Path) -> list[int]:
     """A short run of a preset, exported; what torch says to the prompt."""
     import torch
 
-    from models.decode import decode
+    from models.generate import decode
     from models.presets import PRESETS
     from playground.onnx_export.export import export
     from playground.runs.config import RunConfig
@@ -127,7 +127,7 @@ def exported(name: str, objective: str, home: Path) -> list[int]:
 
 def dates(home: Path) -> list[int]:
     """The encoder–decoder that ships with the app, exported; what torch answers."""
-    from models.decode import decode
+    from models.generate import decode
     from playground.onnx_export.export import export
     from playground.runs import gallery
     from playground.text.tokenizers import Tokenizer

@@ -13,7 +13,7 @@ def imported(transformers: Tool | None, home: Path) -> int:
     import torch
     from safetensors.torch import load_file
 
-    from playground.finetune.importing import import_folder
+    from playground.huggingface.import_run import import_folder
     from playground.training.saving import load_model
 
     if transformers is None:

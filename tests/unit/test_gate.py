@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from models.spec import SpecError
-from playground import gate
-from playground.errors import PlaygroundError
+from playground.core import gate
+from playground.core.errors import PlaygroundError
 
 HERE = __name__
 

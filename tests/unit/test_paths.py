@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from playground import paths
 from playground.cli import main
-from playground.errors import PlaygroundError
+from playground.core import paths
+from playground.core.errors import PlaygroundError
+from playground.core.paths import grant, may_read, readable
 from playground.labelled.table import is_table, table_of
-from playground.paths import grant, may_read, readable
 from playground.runs.finetuning import LabelledSpec
 from playground.text import archives, uploads
 from playground.text.files import columns, open_file, open_table
@@ -123,7 +123,7 @@ def test_what_the_owner_names_may_be_read_by_every_process_of_the_home(home, sec
     link = secret.with_name("link")
     link.symlink_to(secret)
     assert grant(link) == secret and may_read(secret) and may_read(link)
-    asked = [sys.executable, "-c", f"from playground.paths import may_read; print(may_read({str(secret)!r}))"]
+    asked = [sys.executable, "-c", f"from playground.core.paths import may_read; print(may_read({str(secret)!r}))"]
     environment = {**os.environ, "PYTHONPATH": str(Path(paths.__file__).parents[1])}
     assert subprocess.run(asked, capture_output=True, text=True, env=environment).stdout == "True\n"
     before = (home / paths.GRANTED).read_text()

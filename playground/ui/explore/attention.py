@@ -110,7 +110,7 @@ class Fed(Scene):
 @st.cache_data(max_entries=64, show_spinner=False)
 def written(path: str, step: int, ids: tuple[int, ...], n: int) -> tuple[int, ...]:
     """A text and its greedy continuation, as far as the model reaches."""
-    from models.decode import decode
+    from models.generate import decode
 
     scene = Scene(RunFolder(path), step, "")
     model = cached.model(scene.run, step)
@@ -539,7 +539,7 @@ def told(scene: Scene, step: int, part: str, weights: Any) -> None:
 
 def on_random(scene: Scene, step: int) -> Any:
     """Induction on random tokens; None where the run's text has too few different ones."""
-    from playground.errors import PlaygroundError
+    from playground.core.errors import PlaygroundError
 
     try:
         return _on_random(str(scene.run.path), step, scene.is_pairs)

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
 from playground.ui.choose import gives_labels, name_of
@@ -162,7 +162,7 @@ def coming_out(pieces: list[str]) -> list[str]:
 @st.cache_data(max_entries=256, show_spinner=False)
 def likeliest(path: str, step: int, ids: tuple[int, ...], source: tuple[int, ...] | None) -> int:
     """The token that a model would write next."""
-    from models.decode import decode
+    from models.generate import decode
 
     return int(next(iter(decode(cached.model(RunFolder(path), step), ids, 1, source_ids=source))))
 
@@ -178,7 +178,7 @@ def only_labels() -> None:
 @st.cache_data(max_entries=256, show_spinner=False)
 def answer_to(path: str, step: int, text: str) -> str:
     """What a model of pairs writes greedily in answer to a text; "" without a text."""
-    from models.decode import decode
+    from models.generate import decode
     from playground.generation.predict import open_prompt
 
     run = RunFolder(path)

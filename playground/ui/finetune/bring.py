@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import uploads
 from playground.ui import arriving, links
 from playground.ui.amounts import bytes_of

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from models.spec import SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.finetune.plan import LR, STEPS, plan, rival, with_share
 from playground.labelled.builtin import DATASETS
 from playground.runs.config import RunConfig, TrainingSpec
@@ -471,7 +471,7 @@ def told_size(config: RunConfig, labelled: LabelledSpec | None) -> None:
 @st.cache_data(max_entries=256, show_spinner=False)
 def sizes(model: dict, tuned: dict, n_labels: int) -> tuple[int, int]:
     from models.spec import ModelSpec
-    from playground.training.adapting import trained_parameters
+    from playground.training.apply_finetuning import trained_parameters
 
     spec, how = ModelSpec.from_dict(model), FineTuneSpec.from_dict(tuned)
     training = TrainingSpec(objective=spec.objectives()[0])

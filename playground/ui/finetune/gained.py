@@ -181,7 +181,7 @@ def said_part(part: str) -> str:
 def distances(path: str, step: int, parent: str, parent_step: int | None) -> list:
     from pathlib import Path
 
-    from playground.finetune.moved import moved
+    from playground.finetune.weight_change import moved
 
     before = RunStore().get(parent)
     return moved(cached.model(before, parent_step), cached.model(RunFolder(Path(path)), step))

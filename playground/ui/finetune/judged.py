@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.finetune.plan import family
 from playground.runs.folder import RunFolder
 from playground.runs.report import damaged

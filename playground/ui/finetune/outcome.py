@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.runs.report import NAME, read_report
 from playground.ui import links

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.finetune.plan import family, parent_of
 from playground.runs import rows
 from playground.runs.config import RunConfig

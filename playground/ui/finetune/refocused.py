@@ -141,7 +141,7 @@ def before_and_after(
 @st.cache_data(max_entries=32, show_spinner=False)
 def measured(path: str, step: int, parent: str, parent_step: int | None) -> dict[str, Any]:
     """The texts, and how far every head moved on each of them."""
-    from playground.finetune.refocused import examples, refocused
+    from playground.finetune.attention_shift import examples, refocused
 
     run = RunFolder(Path(path))
     texts = examples(run.config(), data_folder_of(run), TEXTS)

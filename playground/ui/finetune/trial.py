@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.text import uploads
 from playground.ui import cached, links

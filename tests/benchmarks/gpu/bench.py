@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from playground.atomic import write_text
+from playground.core.atomic import write_text
 from playground.runs.submit import SETTINGS
 from tests.benchmarks.gpu.report import REHEARSAL, Part, Report
 from tests.benchmarks.gpu.rows import Row, failed

@@ -6,15 +6,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from models.build import build
+from models.factory import build
 from models.heads import Reader
 from models.spec import ModelSpec
 from playground.inference.engine import ABOUT, graph_file
-from playground.onnx_export import shrink
+from playground.onnx_export import quantize
+from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import graphs_of, is_fused, write_fused
 from playground.onnx_export.fused import fused_decoder
 from playground.onnx_export.package import task_of
-from playground.onnx_export.transformers import state_of
 
 IDS = (0, 1, 2, 3)  # <pad>, <bos>, <eos>, <mask>
 LIVELY = (
@@ -67,7 +67,7 @@ def write_decoder(model: nn.Module, folder: Path, precisions: list[str]) -> None
         return
     whole = fused_decoder(spec, weights)
     for precision in precisions:
-        shrink.save(shrink.shrink(whole, precision), folder / f"fused.{precision}.onnx")
+        quantize.save(quantize.shrink(whole, precision), folder / f"fused.{precision}.onnx")
 
 
 def write_all(model: nn.Module, folder: Path, precisions: list[str], labels: int = 0, attentions: bool = False) -> None:
@@ -75,8 +75,8 @@ def write_all(model: nn.Module, folder: Path, precisions: list[str], labels: int
     write_about(model, folder, labels)
     weights = state_of(model)
     for precision in precisions:
-        native = not (model.spec.is_recurrent and precision in shrink.BITS)
+        native = not (model.spec.is_recurrent and precision in quantize.BITS)
         for name, graph in graphs_of(model, weights, attentions, native).items():
-            shrink.save(shrink.shrink(graph, precision), graph_file(folder, name, precision))
+            quantize.save(quantize.shrink(graph, precision), graph_file(folder, name, precision))
     if is_fused(model) and not isinstance(model, Reader):
         write_fused(model.spec, weights, folder, precisions)

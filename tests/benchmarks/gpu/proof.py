@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.decode import decode
+from models.generate import decode
 from models.heads import ClassificationHead, Reader, TaggingHead
 from models.spec import ModelSpec
-from playground.inference.attention import Watcher
+from playground.inference.attention_session import Watcher
 from playground.inference.engine import RECURRENT, Engine
-from playground.inference.reader import Reader as TextReader
+from playground.inference.onnx_encoder import Reader as TextReader
 from playground.onnx_export.verify import TOLERANCE, Check, compare
 from tests.benchmarks.gpu.exports import lively, write_all
 from tests.benchmarks.gpu.rows import Row, Setting, attempt, first_difference, skipped

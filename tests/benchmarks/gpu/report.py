@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playground.atomic import write_json
+from playground.core.atomic import write_json
 from tests.benchmarks.gpu.rows import Row
 
 REHEARSAL = "Rehearsal on the CPU: figures mean nothing."

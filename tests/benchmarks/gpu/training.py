@@ -10,7 +10,7 @@ import torch
 
 from models.costs import flops_per_token
 from models.presets import PRESETS
-from playground.paths import home
+from playground.core.paths import home
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.store import RunStore
 from playground.text.prepare import Prepared, prepare

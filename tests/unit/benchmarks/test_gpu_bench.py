@@ -230,7 +230,7 @@ def test_benchmarks_read_the_texts_that_they_make(monkeypatch):
     import os
 
     from playground.cli import main
-    from playground.paths import GUARDED
+    from playground.core.paths import GUARDED
     from tests.benchmarks import table
 
     guarded = []

@@ -11,10 +11,10 @@ import pytest
 from playground.cli import main
 from playground.cli.main import parser
 from playground.cli.progress import clock, progress_line
-from playground.cli.settings import parse_settings
 from playground.cli.train_command import config_from
 from playground.runs import gallery
 from playground.runs.config import TrainingSpec
+from playground.runs.settings import parse_settings
 from playground.runs.store import RunStore
 from playground.training.reproduce import command_line
 

@@ -13,7 +13,7 @@ import pytest
 from playground import gallery
 from playground.cli import main
 from playground.cli.engine import ran_by
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.finetune.plan import plan
 from playground.inference import session
 from playground.inference.exports import exported, exported_at, opened
@@ -273,7 +273,7 @@ def test_onnx_runtime_that_goes_to_the_cpu_by_itself_is_no_gpu(at_home):
     """It does so where it cannot load CUDA's libraries, and tells only a log."""
     folder = exported(gallery.get("bible-decoder")).folder
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("playground.inference.opening.wanted", lambda device: ["CPUExecutionProvider"])
+        patched.setattr("playground.inference.open_session.wanted", lambda device: ["CPUExecutionProvider"])
         patched.setattr(session, "wanted", lambda device: ["CPUExecutionProvider"])
         assert opened(folder, "auto").provider == "CPU"
         with pytest.raises(PlaygroundError, match="could not start on the CUDA GPU"):

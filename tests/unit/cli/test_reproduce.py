@@ -256,7 +256,7 @@ def test_a_fine_tuned_run_whose_parent_is_gone_still_names_it(a_parent):
 
 def test_a_script_may_read_the_file_that_it_names(tmp_path, monkeypatch):
     """A path in a run's settings alone is anybody's word; whoever runs the script is the owner."""
-    from playground import paths
+    from playground.core import paths
 
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "home"))
     monkeypatch.delenv(paths.READ)

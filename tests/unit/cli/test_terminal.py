@@ -108,7 +108,7 @@ def test_a_labels_name_is_one_line_of_letters(capsys):
     import numpy as np
 
     from playground.cli import label_command
-    from playground.terminal import letters_only
+    from playground.cli.terminal import letters_only
 
     class Labeller:
         task, labels, length = "classify", [f"good{ORDERS}\n99.9%  forged", "bad"], 8
@@ -122,7 +122,7 @@ def test_a_labels_name_is_one_line_of_letters(capsys):
 
 
 def test_letters_of_all_languages_breaks_and_tabs_stay(capsys):
-    from playground.terminal import letters_only
+    from playground.cli.terminal import letters_only
 
     text = "a\tb\r\ncd 中文 é עברית العربية\u200f हिन्दी 🙂 ⏎\u200d"
     with letters_only():
@@ -142,7 +142,7 @@ def test_a_file_whose_name_breaks_the_line_is_not_allowed_in_silence(home, capsy
 def test_the_servers_log_is_letters(monkeypatch, capsys):
     import logging
 
-    from playground.terminal import log_letters
+    from playground.cli.terminal import log_letters
 
     log = logging.getLogger("playground")
     monkeypatch.setattr(log, "handlers", [])

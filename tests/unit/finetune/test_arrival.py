@@ -12,11 +12,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from playground import gate
-from playground.errors import PlaygroundError
+from playground.core import gate
+from playground.core.errors import PlaygroundError
 from playground.finetune import arrival
 from playground.finetune.arrival import Arrival, bring
-from playground.generation.opening import opening_text
+from playground.generation.cached_prediction import opening_text
 from playground.inference.exports import exported, opened
 from playground.onnx_export.export import export
 from playground.runs import gallery

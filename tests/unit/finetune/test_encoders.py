@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from tokenizers import BertWordPieceTokenizer
 
-from playground.errors import PlaygroundError
-from playground.finetune.importing import import_folder, import_zip
+from playground.core.errors import PlaygroundError
+from playground.huggingface.import_run import import_folder, import_zip
 from playground.runs.store import RunStore
 from playground.text.tokenizers import Tokenizer
 from playground.training.saving import load_model

@@ -12,17 +12,17 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer as Inner
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from models.build import build
+from models.factory import build
 from models.presets import PRESETS
 from models.spec import SpecError
 from playground.cli.main import main
-from playground.errors import PlaygroundError
-from playground.finetune.importing import import_folder, import_zip
-from playground.generation.blanks import fill
+from playground.core.errors import PlaygroundError
+from playground.generation.fill_mask import fill
 from playground.generation.torch_model import TorchReader
-from playground.onnx_export import loadable
+from playground.huggingface import export_run
+from playground.huggingface.import_run import import_folder, import_zip
+from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import export
-from playground.onnx_export.transformers import state_of
 from playground.runs import gallery
 from playground.runs.store import RunStore
 from playground.text.prepare import prepare
@@ -88,11 +88,11 @@ def write(folder: Path, family: str, inner: Inner | None = None) -> torch.nn.Mod
     """A model of ours as its export writes it for transformers."""
     folder.mkdir(parents=True)
     model = shaken(family)
-    named = loadable.renamed(model.spec, state_of(model), family)
+    named = export_run.renamed(model.spec, state_of(model), family)
     save_file(
         {name: torch.tensor(np.ascontiguousarray(value)) for name, value in named.items()}, folder / "model.safetensors"
     )
-    config = loadable.config(model.spec, family, (0, 0, 0, 0))
+    config = export_run.config(model.spec, family, (0, 0, 0, 0))
     (folder / "config.json").write_text(json.dumps(config))
     change(folder, pad_token_id=None, bos_token_id=None, eos_token_id=None)
     (inner or (wordpiece() if family == "bert" else byte_level())).save(str(folder / "tokenizer.json"))
@@ -142,11 +142,13 @@ def test_a_shipped_run_comes_back_from_its_weights_and_tokenizer(tmp_path, store
     model, tokenizer = load_model(shipped), Tokenizer.load(shipped.tokenizer_path)
     folder = tmp_path / "encoder"
     folder.mkdir()
-    family = loadable.family_of(model.spec)
-    named = loadable.renamed(model.spec, state_of(model), family) if family else state_of(model)
+    family = export_run.family_of(model.spec)
+    named = export_run.renamed(model.spec, state_of(model), family) if family else state_of(model)
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
     config = (
-        loadable.config(model.spec, family, ids) if family else {"model_type": "lm-playground", **model.spec.to_dict()}
+        export_run.config(model.spec, family, ids)
+        if family
+        else {"model_type": "lm-playground", **model.spec.to_dict()}
     )
     save_file(
         {name: torch.tensor(np.ascontiguousarray(value)) for name, value in named.items()}, folder / "model.safetensors"

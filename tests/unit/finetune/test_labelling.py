@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.build import build
+from models.factory import build
 from models.heads import ClassificationHead, Reader, TaggingHead
 from models.spec import ModelSpec
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.finetune.attribution import attribute
 from playground.finetune.labeller import Labeller, label_table, nearest_window, window_starts
 from playground.labelled.table import pieces_of

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from models.build import build
+from models.factory import build
 from models.presets import PRESETS
-from playground.finetune.moved import moved
+from playground.finetune.weight_change import moved
 
 
 @pytest.mark.parametrize("preset", ["gpt2-tiny", "bert-tiny", "seq2seq-tiny", "lstm-tiny"])

@@ -3,7 +3,7 @@
 import pytest
 
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.finetune.plan import family, plan, rival, with_seed, with_share
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.build import build
+from models.factory import build
 from models.presets import PRESETS
-from playground.finetune.refocused import Read, examples, refocused, shift
+from playground.finetune.attention_shift import Read, examples, refocused, shift
 
 
 def test_a_shift_is_the_share_that_looks_elsewhere():

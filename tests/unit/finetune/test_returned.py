@@ -11,14 +11,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.build import build
+from models.factory import build
 from models.presets import PRESETS
-from playground.errors import PlaygroundError
-from playground.finetune.importing import import_folder, import_zip
+from playground.core.errors import PlaygroundError
 from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
 from playground.generation.predict import open_prompt
 from playground.generation.torch_model import TorchWriter
+from playground.huggingface.import_run import import_folder, import_zip
 from playground.inference.sampling import Sampling
 from playground.onnx_export.export import export
 from playground.onnx_export.package import zipped

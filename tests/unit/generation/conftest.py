@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.build import build
+from models.factory import build
 from models.spec import ModelSpec
 from playground.text.spec import TokenizerSpec
 from playground.text.vocabulary import learn

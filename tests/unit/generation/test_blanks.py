@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from playground.errors import PlaygroundError
-from playground.generation.blanks import fill, word_at
+from playground.core.errors import PlaygroundError
+from playground.generation.fill_mask import fill, word_at
 from playground.generation.torch_model import TorchReader
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from playground import gallery
-from playground.generation.desk import Desk
+from playground.generation.generation_session import Desk
 from playground.generation.predict import logits_after, logits_along, open_prompt
 from playground.generation.torch_model import TorchWriter
 from playground.inference.engine import Engine

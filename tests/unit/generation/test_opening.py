@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.generation.opening import expected, opening_text, read_opening, write_opening
+from playground.generation.cached_prediction import expected, opening_text, read_opening, write_opening
 from playground.generation.torch_model import TorchWriter
 from playground.runs import gallery
 from playground.text.tokenizers import Tokenizer

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from models.decode import decode
+from models.generate import decode
 from models.spec import SpecError
-from playground.errors import PlaygroundError
-from playground.generation.desk import Desk
+from playground.core.errors import PlaygroundError
+from playground.generation.generation_session import Desk
 from playground.generation.predict import likeliest, logits_along, open_prompt
 from playground.generation.torch_model import TorchWriter, placed
 from playground.generation.writing import BeamSearch, Writing, read

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.build import build
+from models.factory import build
 from models.spec import ModelSpec
 from playground import gallery
-from playground.inference.about import ABOUT, About, graph_file
-from playground.onnx_export import shrink
+from playground.inference.export_manifest import ABOUT, About, graph_file
+from playground.onnx_export import quantize
+from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import export, graphs_of, write_fused
 from playground.onnx_export.fused import can_be_fused
-from playground.onnx_export.transformers import state_of
 
 SMALL = {"vocab_size": 50, "d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 24}
 
@@ -47,9 +47,9 @@ def write_export(
     objective = "mlm" if spec.architecture == "encoder" else "clm"
     (folder / ABOUT).write_text(json.dumps(asdict(about_of(spec, objective))))
     for precision in precisions:
-        native = not (spec.is_recurrent and precision in shrink.BITS)
+        native = not (spec.is_recurrent and precision in quantize.BITS)
         for name, graph in graphs_of(model, weights, attentions=precision == "fp32", native=native).items():
-            shrink.save(shrink.shrink(graph, precision), graph_file(folder, name, precision))
+            quantize.save(quantize.shrink(graph, precision), graph_file(folder, name, precision))
     if fused and can_be_fused(spec):
         write_fused(spec, weights, folder, list(precisions))
     return folder

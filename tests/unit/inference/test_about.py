@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from models.spec import ModelSpec
-from playground.errors import PlaygroundError
-from playground.inference.about import ABOUT
+from playground.core.errors import PlaygroundError
 from playground.inference.engine import Engine
+from playground.inference.export_manifest import ABOUT
 from playground.inference.exports import opened
 from tests.unit.inference.made_exports import SMALL, lively, write_export
 
@@ -45,16 +45,16 @@ def test_a_size_that_no_model_has_is_told_by_name(kind, name, size, made, tmp_pa
 
 def test_a_cache_larger_than_the_machine_is_told_with_its_size(made, tmp_path, monkeypatch):
     """2 (keys and values) × 2 layers × 2 heads × 16 channels × 4 bytes × 90,000,000 tokens = 46 GB."""
-    from playground.inference import writers
+    from playground.inference import decoders
 
     class Memory:
         total = 8_000_000_000
 
-    monkeypatch.setattr(writers.psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(decoders.psutil, "virtual_memory", Memory)
     asked = []
-    zeros = writers.np.zeros
+    zeros = decoders.np.zeros
     monkeypatch.setattr(
-        writers.np, "zeros", lambda shape, *args, **kwargs: asked.append(shape) or zeros(shape, *args, **kwargs)
+        decoders.np, "zeros", lambda shape, *args, **kwargs: asked.append(shape) or zeros(shape, *args, **kwargs)
     )
     with pytest.raises(PlaygroundError, match="A cache for 90,000,000 tokens takes 46 GB, and this machine has 8 GB"):
         Engine(told(made["decoder"], tmp_path, context_length=90_000_000), device="cpu")

@@ -6,8 +6,8 @@ import pytest
 
 from playground.inference.engine import Decoder
 from playground.inference.half_attention import ATTENTION, EIGHT_BITS, with_half_attention
+from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.fused import can_be_fused, fused_decoder
-from playground.onnx_export.transformers import state_of
 from tests.unit.onnx_export.test_graphs import DECODERS, about, made
 
 FUSED = [name for name, spec in DECODERS.items() if can_be_fused(spec)]

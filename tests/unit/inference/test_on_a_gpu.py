@@ -9,24 +9,24 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from models.decode import decode
+from models.generate import decode
 from models.presets import PRESETS
 from models.spec import ModelSpec
-from playground.errors import PlaygroundError
-from playground.inference import choosing, opening
+from playground.core.errors import PlaygroundError
+from playground.inference import autotune, open_session
 from playground.inference import session as sessions
-from playground.inference.about import ABOUT
-from playground.inference.attention import Watcher
+from playground.inference.attention_session import Watcher
+from playground.inference.autotune import Chooser
 from playground.inference.binding import fetched, held, put
-from playground.inference.choosing import Chooser
+from playground.inference.decoders import Decoder
 from playground.inference.engine import Engine
+from playground.inference.export_manifest import ABOUT
 from playground.inference.for_cuda import lean
 from playground.inference.gpu_thread import is_here, on_gpu
-from playground.inference.laps import BLOCK
-from playground.inference.reader import Reader
+from playground.inference.onnx_encoder import Reader
 from playground.inference.sampling import Sampling, steps
 from playground.inference.session import running_on
-from playground.inference.writers import Decoder
+from playground.inference.step_timing import BLOCK
 from tests.unit.inference import gpu_double
 from tests.unit.inference.gpu_double import gpu  # noqa: F401
 from tests.unit.inference.made_exports import SMALL, lively, write_export
@@ -178,7 +178,7 @@ def test_a_card_that_runs_nothing_leaves_the_work_to_the_cpu_and_it_is_said(kind
 def test_an_encoder_on_the_gpu_and_a_decoder_on_the_cpu_understand_each_other(exports, gpu, monkeypatch):  # noqa: F811
     model, folder = exports(PAIRS["as published"])
     engine = Engine(folder)
-    monkeypatch.setattr(engine.model, "opened", opening.open_fused(folder / "fused.fp32.onnx", "cpu"))
+    monkeypatch.setattr(engine.model, "opened", open_session.open_fused(folder / "fused.fp32.onnx", "cpu"))
     engine.model.source([7, 9, 30])
     assert running_on(engine.model.reader) == "CUDA" and engine.provider == "CPU"
     close_to_torch(model, engine.model, prompts(1, 5), 1e-4, source=[7, 9, 30])
@@ -443,7 +443,7 @@ class TestDrawing:
         right = list(Engine(folder, device="cpu").generate([5, 9], 20, Sampling(0.9), seed=2))
         engine, twin = Engine(folder), None
         if kind == "breaks":  # later than the laps were captured: of the chooser's graph alone
-            monkeypatch.setattr(choosing, "_opened", broken)
+            monkeypatch.setattr(autotune, "_opened", broken)
         else:
             monkeypatch.setattr(gpu, kind, True)
             twin = engine.twin()

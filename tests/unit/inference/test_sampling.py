@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.sampling import Sampling, choose, softmax, steps
 
 LOGITS = np.log(np.array([0.5, 0.25, 0.15, 0.1]))

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference import session
 
 

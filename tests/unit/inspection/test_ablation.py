@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from playground import gallery
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inspection import ablation
 from playground.inspection.asking import Question, answers, losses, question
 from playground.inspection.attention import attention_weights

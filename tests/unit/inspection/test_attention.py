@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.build import build
+from models.factory import build
 from models.spec import ModelSpec
 from playground.inspection.attention import attention_weights, distance, entropy, may_look, pooled, rollout
 from playground.inspection.capture import capture

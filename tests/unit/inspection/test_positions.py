@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.build import build
+from models.factory import build
 from models.positions import rotate
 from models.spec import ModelSpec
 from playground.inspection.asking import answers, losses, question

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inspection.asking import answers, losses, one_at_a_time, question
 from playground.inspection.embeddings import flat, neighbours
 from playground.inspection.predictions import lens, told, told_masked

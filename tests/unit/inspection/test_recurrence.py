@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.build import build
+from models.factory import build
 from models.spec import ModelSpec
 from playground.inspection.recurrence import (
     contrast,

@@ -5,7 +5,7 @@ import tokenize
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.labelled import builtin
 from playground.labelled.prepare import prepare_labelled
 from playground.labelled.split import SIDES

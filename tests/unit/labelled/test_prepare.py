@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import UNASKED, load_labelled, prepare_labelled
 from playground.labelled.split import SIDES
 from playground.runs.finetuning import LabelledSpec

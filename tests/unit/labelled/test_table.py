@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.labelled.rows import Labelled, Tagged
 from playground.labelled.table import guess_columns, open_table, pieces_of, read_table, rows_of, spaced
 from playground.runs.finetuning import LabelledSpec

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.build import build
+from models.factory import build
 from models.positions import FIRST, Places, Rotary, Sinusoidal, alibi_bias, alibi_slopes, rotate, sinusoidal
 from models.spec import ModelSpec
 

@@ -118,8 +118,8 @@ def test_choosing_a_model_does_not_import_torch():
 
 def test_build_is_the_function_even_after_its_module_was_imported():
     code = (
-        "from models.build import build as b; from models.decode import decode as d\n"
+        "from models.factory import build as b; from models.generate import decode as d\n"
         "import models; from models import build, decode\n"
-        "assert models.build is build is b and models.decode is decode is d"
+        "assert models.factory is build is b and models.generate is decode is d"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.engine import Decoder
-from playground.onnx_export import shrink
-from playground.onnx_export.cache import cache_scales
+from playground.onnx_export import quantize
+from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import export
 from playground.onnx_export.fused import fused_decoder
-from playground.onnx_export.transformers import state_of
+from playground.onnx_export.kv_cache_calibration import cache_scales
 from playground.runs import gallery
 from tests.unit.onnx_export.test_graphs import DECODERS, about, made
 
@@ -18,7 +18,7 @@ from tests.unit.onnx_export.test_graphs import DECODERS, about, made
 def both(model, folder) -> tuple[Decoder, Decoder, list]:
     """The decoder with its whole cache, and the one with the small, for three texts; and the scales."""
     whole = folder / "fused.fp32.onnx"
-    shrink.save(fused_decoder(model.spec, state_of(model)), whole)
+    quantize.save(fused_decoder(model.spec, state_of(model)), whole)
     scales = cache_scales(whole, about(model.spec))
     small = fused_decoder(model.spec, state_of(model), scales).SerializeToString()
     return Decoder(whole, about(model.spec), batch=3), Decoder(small, about(model.spec), batch=3), scales
@@ -56,7 +56,7 @@ def test_it_keeps_every_channel_to_half_a_step(name, tmp_path):
 
 
 def test_a_real_model_loses_next_to_nothing_and_others_are_told_that_they_have_no_cache():
-    from playground.onnx_export.quality import costs_of
+    from playground.onnx_export.precision_eval import costs_of
     from playground.text.tokenizers import Tokenizer
 
     run = gallery.get("bible-decoder")

@@ -10,21 +10,21 @@ import onnx
 import pytest
 from safetensors.numpy import load_file
 
-from models.build import build
+from models.factory import build
 from models.spec import ModelSpec
 from playground import gallery
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.engine import Engine
-from playground.inference.reader import Reader
+from playground.inference.onnx_encoder import Reader
 from playground.inference.sampling import Sampling
 from playground.inference.session import open_session, running_on
 from playground.onnx_export import export as exporting
-from playground.onnx_export import quality, verify
+from playground.onnx_export import precision_eval, verify
+from playground.onnx_export.decoder_graphs import state_of
+from playground.onnx_export.engine_comparison import Race, same_share
 from playground.onnx_export.export import export, exported
 from playground.onnx_export.fused import can_be_fused
-from playground.onnx_export.race import Race, same_share
-from playground.onnx_export.reading import describe
-from playground.onnx_export.transformers import state_of
+from playground.onnx_export.inspect_graph import describe
 from playground.onnx_export.verify import longest
 from playground.text.tokenizers import Tokenizer
 from playground.training import worker
@@ -79,7 +79,7 @@ def test_the_example_needs_nothing_of_ours(name, prompt, says):
 def test_the_engine_writes_what_torch_writes_past_the_end_of_its_context():
     run = gallery.get("bible-decoder")
     made, model, tokenizer = export(run), load_model(run), Tokenizer.load(run.tokenizer_path)
-    from models.decode import decode
+    from models.generate import decode
 
     prompt = tokenizer.encode("In the beginning")
     theirs = list(decode(model, prompt, 150, lambda logits: int(logits.argmax())))
@@ -113,7 +113,7 @@ SHORT = {
 @pytest.mark.parametrize("kind", SHORT)
 def test_the_shortest_contexts_are_exported_proved_and_written_with(kind, context, new_run):
     """A context of 1 makes a bigram model, which is where many a course begins."""
-    from models.decode import decode
+    from models.generate import decode
 
     chosen = SHORT[kind]
     run = new_run(**chosen | {"model": {**chosen.get("model", {}), "context_length": context}})
@@ -131,16 +131,16 @@ def test_the_shortest_contexts_are_exported_proved_and_written_with(kind, contex
         likeliest = lambda logits: int(logits.argmax())
         assert list(engine.generate(ids, 12, source_ids=source, choose=likeliest)) == theirs
         windows = rng.integers(4, model.spec.vocab_size, (2, max(2, context)))
-        costs = None if source else quality.costs_of(folder, ["fp32", "int8"], windows)
+        costs = None if source else precision_eval.costs_of(folder, ["fp32", "int8"], windows)
     else:
         assert Reader(folder).logits([ids[:context]]).shape == (1, context, model.spec.vocab_size)
-        costs = quality.costs_of(folder, ["fp32", "int8"], rng.integers(4, model.spec.vocab_size, (2, context)))
+        costs = precision_eval.costs_of(folder, ["fp32", "int8"], rng.integers(4, model.spec.vocab_size, (2, context)))
     assert costs is None or (np.isfinite(costs["fp32"].loss) and costs["fp32"].speed > 0)
 
 
 @pytest.mark.parametrize("context", [1, 3, 16])
 def test_the_example_writes_past_the_end_of_the_context_what_torch_writes(context, new_run):
-    from models.decode import decode
+    from models.generate import decode
 
     run = new_run(model={"context_length": context})
     assert worker.run(run) == "finished"
@@ -293,7 +293,7 @@ def test_what_shrinking_costs(name):
     import torch
     import torch.nn.functional as F
 
-    from playground.onnx_export.quality import costs_of
+    from playground.onnx_export.precision_eval import costs_of
 
     run = gallery.get(name)
     made = export(run, precisions=("fp32", "fp16", "int8", "int4"))
@@ -318,7 +318,7 @@ def test_what_shrinking_costs_a_model_that_fills_in():
     import torch
     import torch.nn.functional as F
 
-    from playground.onnx_export.quality import costs_of
+    from playground.onnx_export.precision_eval import costs_of
 
     run = gallery.get("bible-encoder")
     made = export(run, precisions=("fp32", "int8", "int4"))
@@ -341,7 +341,7 @@ def test_what_shrinking_costs_a_model_that_answers():
     import torch
     import torch.nn.functional as F
 
-    from playground.onnx_export.quality import costs_of_answers
+    from playground.onnx_export.precision_eval import costs_of_answers
 
     run = gallery.get("dates")
     made, model, tokenizer = (
@@ -419,9 +419,9 @@ def test_the_generate_page_writes_the_same_with_it(name, text):
 
 
 def test_hidden_words_are_filled_in_the_same_with_it():
-    from playground.generation.blanks import fill
+    from playground.generation.fill_mask import fill
     from playground.generation.torch_model import TorchReader
-    from playground.inference.reader import Reader
+    from playground.inference.onnx_encoder import Reader
 
     run = gallery.get("bible-encoder")
     engine, tokenizer = Reader(export(run).folder), Tokenizer.load(run.tokenizer_path)
@@ -435,7 +435,7 @@ def test_hidden_words_are_filled_in_the_same_with_it():
 
 @pytest.mark.parametrize("name", ["bible-decoder", "bible-encoder", "dates"])
 def test_attention_weights_are_those_of_torch(name):
-    from playground.inference.attention import Watcher
+    from playground.inference.attention_session import Watcher
     from playground.inspection.attention import attention_weights
 
     run = gallery.get(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.presets import PRESETS
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.onnx_export import demo
 from playground.onnx_export.export import export
 from playground.onnx_export.package import in_block, in_line, zipped

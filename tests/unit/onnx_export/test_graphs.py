@@ -5,17 +5,17 @@ import onnx
 import pytest
 import torch
 
-from models.build import build
+from models.factory import build
 from models.presets import PRESETS
 from models.spec import ModelSpec
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.engine import About, Decoder, PairDecoder, Recurrent
 from playground.inference.session import open_session
-from playground.onnx_export import shrink, verify
+from playground.onnx_export import quantize, verify
+from playground.onnx_export.decoder_graphs import decoder, encoder, source_encoder, state_of, target_decoder
 from playground.onnx_export.fused import can_be_fused, fused_decoder
-from playground.onnx_export.reading import describe
+from playground.onnx_export.inspect_graph import describe
 from playground.onnx_export.recurrent import recurrent
-from playground.onnx_export.transformers import decoder, encoder, source_encoder, state_of, target_decoder
 
 SMALL = {"vocab_size": 50, "d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 24}
 DECODERS = {
@@ -58,7 +58,7 @@ def about(spec: ModelSpec) -> About:
 
 def checked(model, folder, graphs: dict) -> None:
     for name, graph in graphs.items():
-        shrink.save(graph, folder / name)
+        quantize.save(graph, folder / name)
     checks = list(verify.check_graph(model, folder))
     assert len(checks) >= 4 and all(check.agrees for check in checks), [c for c in checks if not c.agrees]
 
@@ -195,20 +195,20 @@ def test_a_shrunk_recurrent_model_is_that_with_rounded_weights(kind, bidirection
     spec = recurrent_spec(kind, bidirectional, bias=False).replace(tie_embeddings=False)
     model = made(spec)
     graph = recurrent(spec, state_of(model), native=precision == "fp16")
-    shrink.save(shrink.shrink(graph, precision), tmp_path / "model.onnx")
+    quantize.save(quantize.shrink(graph, precision), tmp_path / "model.onnx")
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if precision == "fp16":
                 weight.copy_(weight.half())
             elif not name.startswith("embedding"):
-                weight.copy_(torch.from_numpy(rounded(weight.numpy(), shrink.BITS[precision])))
+                weight.copy_(torch.from_numpy(rounded(weight.numpy(), quantize.BITS[precision])))
     for check in verify.check_graph(model, tmp_path):
         assert check.error <= 0.03 * check.scale, check
 
 
 def rounded(rows: np.ndarray, bits: int) -> np.ndarray:
     """A matrix after its way through the blocks."""
-    numbers, scales = shrink.blocks(rows, bits, shrink.BLOCKS[bits])
+    numbers, scales = quantize.blocks(rows, bits, quantize.BLOCKS[bits])
     if bits == 4:
         numbers = np.stack([numbers & 15, numbers >> 4], axis=-1).reshape(*numbers.shape[:2], -1)
     values = (numbers.astype(np.float32) - 2 ** (bits - 1)) * scales[..., None]
@@ -219,7 +219,7 @@ def rounded(rows: np.ndarray, bits: int) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_every_matrix_of_a_recurrent_model_is_shrunk(kind, precision):
     model = made(recurrent_spec(kind, bidirectional=False, bias=True).replace(d_model=128))
-    graph = shrink.shrink(recurrent(model.spec, state_of(model), native=False), precision).graph
+    graph = quantize.shrink(recurrent(model.spec, state_of(model), native=False), precision).graph
     large = [
         tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 1
     ]
@@ -232,7 +232,7 @@ def test_token_vectors_are_looked_up_in_few_bits(bits, tied):
     """Against torch with its weights rounded by hand; a table that is the output matrix too is in the file once."""
     spec = PRESETS["lstm-tiny"].spec.replace(vocab_size=300, tie_embeddings=tied, n_layers=1)
     model = made(spec)
-    graph = shrink.shrink(recurrent(spec, state_of(model), native=False), f"int{bits}")
+    graph = quantize.shrink(recurrent(spec, state_of(model), native=False), f"int{bits}")
     tables = [tensor for tensor in graph.graph.initializer if tensor.dims[0] == 300 and "bit" in tensor.name]
     assert len(tables) == (1 if tied else 2)
     with torch.no_grad():
@@ -291,7 +291,7 @@ def test_attention_weights_are_given_out(tmp_path):
     from playground.inspection.attention import attention_weights
 
     model = made(DECODERS["llama"])
-    shrink.save(decoder(model.spec, state_of(model), attentions=True), tmp_path / "model.onnx")
+    quantize.save(decoder(model.spec, state_of(model), attentions=True), tmp_path / "model.onnx")
     session = open_session(tmp_path / "model.onnx")
     ids = [5, 9, 30, 7, 9]
     feed = {
@@ -311,7 +311,7 @@ def test_smaller_weights_are_smaller_and_still_close(precision):
     spec = PRESETS["llama-tiny"].spec.replace(vocab_size=300)
     model = made(spec)
     whole = fused_decoder(spec, state_of(model))
-    small = shrink.shrink(fused_decoder(spec, state_of(model)), precision)
+    small = quantize.shrink(fused_decoder(spec, state_of(model)), precision)
     share = small.ByteSize() / whole.ByteSize()
     assert share < {"fp16": 0.55, "int8": 0.45, "int4": 0.35}[precision]
     ids = list(range(10, 30))
@@ -321,7 +321,7 @@ def test_smaller_weights_are_smaller_and_still_close(precision):
 
 def test_a_viewer_sees_what_a_scan_repeats(tmp_path):
     model = made(recurrent_spec("gru", bidirectional=False, bias=True))
-    shrink.save(recurrent(model.spec, state_of(model), native=False), tmp_path / "model.onnx")
+    quantize.save(recurrent(model.spec, state_of(model), native=False), tmp_path / "model.onnx")
     told = describe(tmp_path / "model.onnx")
     scans = [i for i, node in enumerate(told["nodes"]) if node[1] == "Scan"]
     assert len(scans) == model.spec.n_layers and dict(told["operators"])["Sigmoid"] == 2 * model.spec.n_layers

@@ -10,23 +10,23 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from models.build import build
+from models.factory import build
 from models.heads import ClassificationHead, Reader, TaggingHead
 from models.lora import add_lora
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground import gallery
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
+from playground.huggingface.export_run import TAGGERS
 from playground.inference.engine import Engine
-from playground.inference.reader import Reader as TextReader
+from playground.inference.onnx_encoder import Reader as TextReader
 from playground.inference.session import open_session
-from playground.onnx_export import shrink, verify
+from playground.onnx_export import quantize, verify
+from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import export
-from playground.onnx_export.loadable import TAGGERS
 from playground.onnx_export.readers import reader
-from playground.onnx_export.transformers import state_of
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.text.tokenizers import Tokenizer
@@ -67,7 +67,7 @@ def made(spec: ModelSpec, head) -> Reader:
 @pytest.mark.parametrize("body", BODIES)
 def test_every_head_on_every_body_agrees_with_torch(body, head, tmp_path):
     model = made(BODIES[body], HEADS[head])
-    shrink.save(reader(model, state_of(model)), tmp_path / "model.onnx")
+    quantize.save(reader(model, state_of(model)), tmp_path / "model.onnx")
     checks = list(verify.check_reader(model, tmp_path))
     assert len(checks) >= 5 and all(check.agrees for check in checks), [c for c in checks if not c.agrees]
 
@@ -157,7 +157,7 @@ def test_a_classifier_exports_with_its_labels(preset, new_run, tmp_path):
     said = dict(line.split()[::-1] for line in example(made.folder, text).splitlines())
     assert float(said["dogs"].rstrip("%")) == pytest.approx(100 * right[1], abs=0.02)
     assert "gives a text one of 2 labels: cats, dogs" in (made.folder / "README.md").read_text()
-    from playground.onnx_export.quality import costs_of_labels
+    from playground.onnx_export.precision_eval import costs_of_labels
 
     right_label = int(right.argmax())
     wanted = [np.array([right_label]), np.array([1 - right_label])]
@@ -183,7 +183,7 @@ def test_a_tagger_has_the_names_that_transformers_gives_it(preset, new_run, tmp_
     assert not [name for name in weights if name.startswith(("lm_head", "cls", "body", "head"))]
     text = "the cat ate 4"
     best = [labeller_of(run).labels[int(p.argmax())] for _, p in labeller_of(run).tags(text)]
-    from playground.onnx_export.quality import costs_of_labels
+    from playground.onnx_export.precision_eval import costs_of_labels
 
     tokens = Tokenizer.load(run.tokenizer_path).encode(text)
     wanted = np.full(len(tokens), -100)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from models.presets import PRESETS
-from playground.runs import process, submit
+from playground.core import process
+from playground.runs import submit
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec

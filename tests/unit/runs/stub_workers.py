@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from playground.paths import home
+from playground.core.paths import home
 
 
 def diary(line: str) -> None:

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import archive
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.branch import branch, calmer, last_good, lighter
 
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import checkpoints
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playground.core import jsonl
 from playground.runs import curves as curves_module
-from playground.runs import lines
 from playground.runs.curves import RunCurves, Thinned, spread
 from playground.runs.folder import RunFolder
 from playground.runs.rows import Metric
@@ -159,7 +159,7 @@ def test_a_run_looked_at_once_is_as_one_watched_from_the_beginning(tmp_path_fact
         watched.update()
     once = RunCurves(run)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "PART", part)
+        patch.setattr(jsonl, "PART", part)
         once.update()
     assert once.table() == watched.table()
     for name in ("newest", "evaluated", "best", "not_finite"):

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from playground.runs import locks, process, queue, submit
+from playground.core import locks, process
+from playground.runs import queue, submit
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from playground.errors import PlaygroundError
-from playground.runs import process, status
+from playground.core import process
+from playground.core.errors import PlaygroundError
+from playground.runs import status
 from playground.runs.folder import RunFolder
 
 

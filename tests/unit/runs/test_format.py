@@ -5,8 +5,8 @@ import json
 import pytest
 
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError
-from playground.runs import pace
+from playground.core.errors import PlaygroundError
+from playground.runs import throughput
 from playground.runs.config import FORMAT, LONGEST_NAME, RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
@@ -66,7 +66,7 @@ def test_weights_are_counted_before_anything_is_built(store, config, checkpoint_
 def test_a_model_that_memory_has_no_room_for_is_told(store, config, checkpoint_files, monkeypatch):
     run = store.create(config.replace(model=ModelSpec("lstm", vocab_size=0, d_model=1, n_layers=1)))
     monkeypatch.setattr(saving, "parameter_counts", lambda spec: {"all": 2})
-    monkeypatch.setattr(pace, "free_memory", lambda: 15)
+    monkeypatch.setattr(throughput, "free_memory", lambda: 15)
     monkeypatch.setattr(saving, "build", lambda spec: pytest.fail("built"))
     run.save_checkpoint(5, checkpoint_files)
     with pytest.raises(PlaygroundError, match="of memory"):

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from playground.runs.kept import Kept
+from playground.runs.downsampled import Kept
 
 
 @given(st.integers(0, 3000), st.integers(2, 60))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.errors import PlaygroundError
-from playground.runs import lines
+from playground.core import jsonl
+from playground.core.errors import PlaygroundError
 
 
 @pytest.fixture
@@ -16,77 +16,77 @@ def path(tmp_path):
 
 
 def test_rows_come_back_in_order_and_once(path):
-    lines.append(path, {"step": 1}, {"step": 2})
-    rows, cursor, _ = lines.read(path)
+    jsonl.append(path, {"step": 1}, {"step": 2})
+    rows, cursor, _ = jsonl.read(path)
     assert rows == [{"step": 1}, {"step": 2}]
-    lines.append(path, {"step": 3, "text": "日本 ✓"})
-    rows, cursor, restarted = lines.read(path, cursor)
+    jsonl.append(path, {"step": 3, "text": "日本 ✓"})
+    rows, cursor, restarted = jsonl.read(path, cursor)
     assert rows == [{"step": 3, "text": "日本 ✓"}] and not restarted
-    assert lines.read(path, cursor) == ([], cursor, False)
+    assert jsonl.read(path, cursor) == ([], cursor, False)
 
 
 def test_a_line_being_written_waits_for_its_end(path):
-    lines.append(path, {"step": 1})
+    jsonl.append(path, {"step": 1})
     with open(path, "ab") as file:
         file.write(b'{"step": 2, "lo')
-    rows, cursor, _ = lines.read(path)
+    rows, cursor, _ = jsonl.read(path)
     assert rows == [{"step": 1}]
     with open(path, "ab") as file:
         file.write(b'ss": 3.5}\n')
-    assert lines.read(path, cursor)[0] == [{"step": 2, "loss": 3.5}]
+    assert jsonl.read(path, cursor)[0] == [{"step": 2, "loss": 3.5}]
 
 
 def test_a_line_torn_by_a_crash_spoils_only_itself(path):
-    lines.append(path, {"step": 1})
+    jsonl.append(path, {"step": 1})
     with open(path, "ab") as file:
         file.write(b'{"step": 2, "lo')
-    lines.append(path, {"step": 3})
-    assert lines.read(path)[0] == [{"step": 1}, {"step": 3}]
+    jsonl.append(path, {"step": 3})
+    assert jsonl.read(path)[0] == [{"step": 1}, {"step": 3}]
 
 
 @pytest.mark.parametrize("rubbish", [b"\0\0\0\0\n", b"[1, 2]\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"\n"])
 def test_foreign_lines_are_passed_over(path, rubbish):
-    lines.append(path, {"step": 1})
+    jsonl.append(path, {"step": 1})
     with open(path, "ab") as file:
         file.write(rubbish)
-    lines.append(path, {"step": 2})
-    assert lines.read(path)[0] == [{"step": 1}, {"step": 2}]
+    jsonl.append(path, {"step": 2})
+    assert jsonl.read(path)[0] == [{"step": 1}, {"step": 2}]
 
 
 def test_no_file_is_no_rows(path):
-    assert lines.read(path) == ([], 0, False)
+    assert jsonl.read(path) == ([], 0, False)
 
 
 @pytest.mark.parametrize("grown", [0, 1, 50])
 def test_a_reader_notices_that_the_file_was_rewritten(path, grown):
     for step in range(20):
-        lines.append(path, {"step": step, "seconds": step / 7})
-    _, cursor, _ = lines.read(path)
-    lines.keep_only(path, lambda row: row["step"] <= 5)
+        jsonl.append(path, {"step": step, "seconds": step / 7})
+    _, cursor, _ = jsonl.read(path)
+    jsonl.keep_only(path, lambda row: row["step"] <= 5)
     for step in range(6, 6 + grown):
-        lines.append(path, {"step": step, "seconds": step / 3})
-    rows, cursor, restarted = lines.read(path, cursor)
+        jsonl.append(path, {"step": step, "seconds": step / 3})
+    rows, cursor, restarted = jsonl.read(path, cursor)
     assert restarted and [row["step"] for row in rows] == list(range(6 + grown))
-    assert lines.read(path, cursor)[0] == []
+    assert jsonl.read(path, cursor)[0] == []
 
 
 def test_a_full_disk_is_said(path, monkeypatch):
-    lines.append(path, {"step": 1})
+    jsonl.append(path, {"step": 1})
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(PlaygroundError, match="disk is full"):
-        lines.append(path, {"step": 2})
+        jsonl.append(path, {"step": 2})
     monkeypatch.undo()
-    assert lines.read(path)[0] == [{"step": 1}]
+    assert jsonl.read(path)[0] == [{"step": 1}]
 
 
 def test_rows_that_cannot_be_judged_are_left_out(path):
-    lines.append(path, {"step": 1}, {"step": "2"}, {"step": None}, {"step": 3}, {"loss": float("nan"), "step": 4})
-    lines.keep_only(path, lambda row: row["step"] <= 3)
-    assert lines.read(path)[0] == [{"step": 1}, {"step": 3}]
+    jsonl.append(path, {"step": 1}, {"step": "2"}, {"step": None}, {"step": 3}, {"loss": float("nan"), "step": 4})
+    jsonl.keep_only(path, lambda row: row["step"] <= 3)
+    assert jsonl.read(path)[0] == [{"step": 1}, {"step": 3}]
 
 
 LINES = st.lists(
@@ -103,10 +103,10 @@ def test_read_in_parts_and_as_it_grows_nothing_is_lost_or_told_twice(tmp_path_fa
     whole = data[: data.rfind(b"\n") + 1]
     said, cursor = b"", 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "PART", size)
+        patch.setattr(jsonl, "PART", size)
         for cut in [*sorted(cuts), len(data)]:
             path.write_bytes(data[:cut])
-            for part, after, restarted in lines.parts(path, cursor):
+            for part, after, restarted in jsonl.parts(path, cursor):
                 assert not restarted
                 said, cursor = said + part, after
     assert said == whole
@@ -114,14 +114,14 @@ def test_read_in_parts_and_as_it_grows_nothing_is_lost_or_told_twice(tmp_path_fa
 
 @pytest.mark.parametrize("end", [b"\n", b""])
 def test_a_line_of_many_megabytes_is_passed_over_in_little_memory(path, end):
-    lines.append(path, {"step": 1})
+    jsonl.append(path, {"step": 1})
     with open(path, "ab") as file:
-        file.write(b'{"step": 2, "x": "' + b"y" * (9 * lines.LONGEST) + b'"}' + end)
-    sizes = [len(part) for part, *_ in lines.parts(path)]
-    assert max(sizes) <= lines.LONGEST + lines.PART
-    rows, cursor, _ = lines.read(path)
-    lines.append(path, {"step": 3})
-    assert rows == [{"step": 1}] and lines.read(path, cursor)[0][-1:] == [{"step": 3}]
+        file.write(b'{"step": 2, "x": "' + b"y" * (9 * jsonl.LONGEST) + b'"}' + end)
+    sizes = [len(part) for part, *_ in jsonl.parts(path)]
+    assert max(sizes) <= jsonl.LONGEST + jsonl.PART
+    rows, cursor, _ = jsonl.read(path)
+    jsonl.append(path, {"step": 3})
+    assert rows == [{"step": 1}] and jsonl.read(path, cursor)[0][-1:] == [{"step": 3}]
 
 
 def test_a_large_file_is_read_and_rewritten_in_little_memory(path):
@@ -131,9 +131,9 @@ def test_a_large_file_is_read_and_rewritten_in_little_memory(path):
             file.write(line * 2000)
     tracemalloc.start()
     try:
-        assert sum(part.count(b"\n") for part, *_ in lines.parts(path)) == 40_000
-        lines.keep_only(path, lambda row: row["step"] == 1)
+        assert sum(part.count(b"\n") for part, *_ in jsonl.parts(path)) == 40_000
+        jsonl.keep_only(path, lambda row: row["step"] == 1)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert path.stat().st_size == 40_000 * len(line) and peak < 10 * lines.PART
+    assert path.stat().st_size == 40_000 * len(line) and peak < 10 * jsonl.PART

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.presets import PRESETS
-from playground import paths
+from playground.core import paths
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore

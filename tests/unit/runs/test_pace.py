@@ -5,7 +5,7 @@ import pytest
 from models.costs import flops_per_token
 from models.spec import ModelSpec
 from playground.runs.config import TrainingSpec
-from playground.runs.pace import Pace, expected, free_memory, measured
+from playground.runs.throughput import Pace, expected, free_memory, measured
 
 SPEC = ModelSpec("decoder", 1000)
 TRAINING = TrainingSpec(steps=100, batch_size=10)

@@ -2,8 +2,9 @@ import os
 
 import pytest
 
-from playground.errors import PlaygroundError
-from playground.runs import locks, queue
+from playground.core import locks
+from playground.core.errors import PlaygroundError
+from playground.runs import queue
 
 HOLD = (
     "import sys; from playground.runs import queue\n"
@@ -104,7 +105,7 @@ def test_several_slots_and_devices(holder, home, monkeypatch):
 def test_two_users_never_train_at_once(python):
     """Each adds to a number in a file, slowly: nothing is lost only if one is in at a time."""
     code = (
-        "import sys; from playground.runs import queue; from playground.paths import home\n"
+        "import sys; from playground.runs import queue; from playground.core.paths import home\n"
         "path = home() / 'count'\n"
         "for i in range(20):\n"
         "    with queue.slot('cpu', sys.argv[1], look=0.001):\n"

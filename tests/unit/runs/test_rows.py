@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.presets import PRESETS
 from playground.cli.progress import Progress
-from playground.generation.opening import opening_text
+from playground.generation.cached_prediction import opening_text
 from playground.onnx_export.package import curve, first_words
 from playground.runs import branch, rows
 from playground.runs.curves import RunCurves

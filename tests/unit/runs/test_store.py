@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import naming, queue
 from playground.runs.store import RunStore
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import prepare_labelled
 from playground.labelled.table import guess_columns, is_table, read_table
 from playground.runs.finetuning import LabelledSpec

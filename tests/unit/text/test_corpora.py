@@ -6,8 +6,8 @@ import types
 
 import pytest
 
-from playground.errors import PlaygroundError
-from playground.text import CORPORA, DataSpec, TokenizerSpec, packages, prepare
+from playground.core.errors import PlaygroundError
+from playground.text import CORPORA, DataSpec, TokenizerSpec, builtin_corpora, prepare
 from playground.text.corpora import open_source
 
 INSTALLED = [name for name, corpus in CORPORA.items() if corpus.kind != "task" and corpus.available]
@@ -32,7 +32,7 @@ def test_every_installed_text_is_about_as_long_as_it_says(name):
 
 @pytest.mark.parametrize("name", [name for name, corpus in CORPORA.items() if corpus.package])
 def test_a_missing_package_says_what_to_install(name, monkeypatch):
-    monkeypatch.setattr(packages, "version", lambda package: None)
+    monkeypatch.setattr(builtin_corpora, "version", lambda package: None)
     assert not CORPORA[name].available
     with pytest.raises(PlaygroundError, match="not installed") as caught:
         open_source(DataSpec(name))
@@ -52,7 +52,7 @@ def test_catalogues(order):
     for place in places[0::2] + places[1::2]:
         data += struct.pack(order + "2I", *place)
     data += b"".join(text + b"\0" for text in texts)
-    assert list(packages.read_catalogue(data)) == [("Open", "打开"), ("%d file", "%d 个文件")]
+    assert list(builtin_corpora.read_catalogue(data)) == [("Open", "打开"), ("%d file", "%d 个文件")]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import documents, uploads
 from playground.text.files import open_file
 from playground.text.prepare import prepare

@@ -4,7 +4,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import DataSpec
 from playground.text.encodings import CHUNK, COMMON, decoded, detect, faults, first_lines, guesses, notes_on
 from playground.text.files import open_file

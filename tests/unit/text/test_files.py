@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import DataSpec
 from playground.text.corpora import open_source
 from playground.text.encodings import CHUNK, detect

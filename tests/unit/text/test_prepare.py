@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import Cancelled, DataSpec, PairFile, TokenFile, TokenizerSpec, load, prepare
+from playground.text.corpus_buffer import TRAIN, VALIDATION, Spool
 from playground.text.sources import Source
 from playground.text.spec import KINDS
-from playground.text.spool import TRAIN, VALIDATION, Spool
 
 
 def write_rows(path, rows):

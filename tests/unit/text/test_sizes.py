@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import cells, delimited, sizes, uploads
 from playground.text import parquet as tables_of_parquet
 from playground.text.documents import tidied
@@ -33,7 +33,7 @@ from itertools import islice
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
 resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[2]),) * 2)
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.labelled.table import guess, by_sentence
 from playground.text.tables import open_rows
 try:

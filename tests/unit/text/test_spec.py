@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import CORPORA, DataSpec, TokenizerSpec
 
 

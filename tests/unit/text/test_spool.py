@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from playground.text.corpus_buffer import TRAIN, Spool
 from playground.text.sources import Source
-from playground.text.spool import TRAIN, Spool
 
 PARTS = st.lists(
     st.sampled_from([" ", "\n", "word", "a longer piece of text ", "汉字", "😀", "\n\n\n", "e\u0301", "x" * 300]),

@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import DataSpec
 from playground.text.cells import NoText, label_of, text_of, words_of, written, written_value
 from playground.text.corpora import open_source

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import CORPORA, DataSpec, TokenizerSpec, prepare
 from playground.text.tasks import DATE_FORMATS, MONTHS, TASKS, examples
 

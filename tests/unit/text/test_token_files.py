@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text.token_files import PairFile, TokenFile, dtype_for
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs import gallery
-from playground.text import foreign, tokenizer_steps
+from playground.text import pretrained_tokenizers, tokenizer_steps
 from playground.text.tokenizer_steps import check, check_pattern
 from playground.text.tokenizers import EARLIER, PATTERNS, Tokenizer
 
@@ -180,7 +180,7 @@ def test_a_step_that_could_go_on_for_ever_is_named(state, part, step, said, tmp_
     with pytest.raises(PlaygroundError):  # asked before the library builds anything of it
         Tokenizer.load(tmp_path / "tokenizer.json")
     with pytest.raises(PlaygroundError):
-        foreign.adopt(json.dumps(hostile), [], 10**6, hides=False)
+        pretrained_tokenizers.adopt(json.dumps(hostile), [], 10**6, hides=False)
 
 
 def test_a_table_of_sentencepiece_is_measured():
@@ -236,12 +236,12 @@ def test_an_own_tokenizer_knows_every_byte(state, damage, tmp_path):
     elif damage == "normalizer":
         changed["normalizer"] = {"type": "Lowercase"}
     else:
-        mark = {"id": foreign.MARK, "ids": [0, 1, 2, 3, 10**12], "tokens": []}
+        mark = {"id": pretrained_tokenizers.MARK, "ids": [0, 1, 2, 3, 10**12], "tokens": []}
         changed["post_processor"] = {
             "type": "TemplateProcessing",
             "single": [{"Sequence": {"id": "A", "type_id": 0}}],
             "pair": [],
-            "special_tokens": {foreign.MARK: mark},
+            "special_tokens": {pretrained_tokenizers.MARK: mark},
         }
     (tmp_path / "tokenizer.json").write_text(json.dumps(changed))
     with pytest.raises(PlaygroundError):
@@ -274,7 +274,7 @@ def test_a_letter_without_any_token_is_a_sentence(tmp_path):
     inner = Inner(models.Unigram([("</s>", 0.0), ("▁", -1.0), ("a", -1.0)], unk_id=None))
     inner.pre_tokenizer = pre_tokenizers.Metaspace()
     inner.add_special_tokens(["</s>"])
-    (tmp_path / "tokenizer.json").write_text(foreign.adopt(inner.to_str(), [], 3, hides=False))
+    (tmp_path / "tokenizer.json").write_text(pretrained_tokenizers.adopt(inner.to_str(), [], 3, hides=False))
     tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
     assert tokenizer.encode("a a")
     for call in (lambda: tokenizer.encode("a b"), lambda: tokenizer.encode_many(["a b"])):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
+from playground.text.corpus_buffer import _pieces
 from playground.text.spec import BASE_SIZE, KINDS, SPECIALS, TokenizerSpec
-from playground.text.spool import _pieces
 from playground.text.tokenizers import Tokenizer, clean, cuts
 from playground.text.vocabulary import learn
 

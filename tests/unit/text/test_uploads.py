@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import archives
 from playground.text.files import columns, open_file
 from playground.text.spec import DataSpec

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import DataSpec
 from playground.text.files import open_table
 

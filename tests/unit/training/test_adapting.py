@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.build import build
+from models.factory import build
 from models.lora import is_adapter
 from models.spec import ModelSpec, SpecError
 from playground.finetune.plan import plan
@@ -16,7 +16,7 @@ from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training import worker
-from playground.training.adapting import adapted, depth, rates, trained_parameters
+from playground.training.apply_finetuning import adapted, depth, rates, trained_parameters
 from playground.training.optimizers import build_optimizers
 from playground.training.saving import load_model
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.config import TrainingSpec
 from playground.training import device as device_module
 from playground.training import worker

@@ -126,7 +126,7 @@ run.update_status(state="failed", message="the last")
 
 
 def test_an_error_of_any_library_is_known_by_what_led_to_it():
-    from playground.atomic import is_full_disk
+    from playground.core.atomic import is_full_disk
 
     def raised(cause: BaseException) -> BaseException:
         try:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.build import build
+from models.factory import build
 from models.spec import ModelSpec
 from playground.runs.config import TrainingSpec
 from playground.training.optimizers import (

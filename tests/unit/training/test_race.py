@@ -7,7 +7,7 @@ from models.presets import PRESETS
 from models.spec import SpecError
 from playground.runs.config import RunConfig
 from playground.text.spec import DataSpec
-from playground.training.race import rival, rivals
+from playground.training.architecture_comparison import rival, rivals
 from playground.training.recipes import recipe
 
 

@@ -8,7 +8,7 @@ from models.spec import ModelSpec
 from playground.runs.config import SCHEDULES, RunConfig, TrainingSpec
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.text.spec import DataSpec
-from playground.training import tuning
+from playground.training import finetune_recipes
 from playground.training.recipes import RECIPES, recipe, warmup_for
 from playground.training.schedule import lr_curve, lr_factor, never_reached
 
@@ -76,7 +76,7 @@ def test_a_run_of_any_length_reaches_its_learning_rate(preset, steps):
 def test_fine_tuning_of_any_length_reaches_its_learning_rate(task, steps):
     labelled = {"labelled": LabelledSpec("bible-unread")} if task in ("classify", "tag") else {}
     parent = RunConfig("parent", ModelSpec("decoder"), DataSpec("python-docs"))
-    training = tuning.recipe(FineTuneSpec(task, **labelled), parent, steps=steps)
+    training = finetune_recipes.recipe(FineTuneSpec(task, **labelled), parent, steps=steps)
     assert highest(training) == 1 and training.warmup_steps <= max(1, steps // 10)
 
 

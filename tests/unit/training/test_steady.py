@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.build import build
+from models.factory import build
 from models.spec import ModelSpec
 from playground.training.batches import IGNORE, Batch, Rows, pad
 from playground.training.feeding import shape_of

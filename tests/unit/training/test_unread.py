@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.build import build
+from models.factory import build
 from models.spec import ModelSpec
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.unread import unread

@@ -21,18 +21,18 @@ from torch import Tensor
 
 from models.costs import parameter_counts
 from models.spec import ModelSpec
-from playground.atomic import disk_errors, is_damaged_zip, write_json, write_text
-from playground.errors import PlaygroundError
-from playground.finetune import elsewhere
-from playground.finetune.returned import Returned, answers, found_by, returned
-from playground.finetune.returned import weights as known_weights
-from playground.inference.about import ABOUT
+from playground.core.atomic import disk_errors, is_damaged_zip, write_json, write_text
+from playground.core.errors import PlaygroundError
+from playground.huggingface import families
+from playground.huggingface.own_export import Returned, answers, found_by, returned
+from playground.huggingface.own_export import weights as known_weights
+from playground.inference.export_manifest import ABOUT
 from playground.runs import archive
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
-from playground.runs.pace import check_room
 from playground.runs.store import RunStore
-from playground.text import assembled, foreign
+from playground.runs.throughput import check_room
+from playground.text import assembled, pretrained_tokenizers
 from playground.text.corpora import UNKNOWN
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
 from playground.text.tokenizers import Tokenizer
@@ -168,15 +168,15 @@ def _name_of(folder: Path) -> str:
 def _import(folder: Path, store: RunStore, name: str | None, called: str, context: int | None) -> RunFolder:
     config = _config(folder)
     known = returned(folder, config, context)
-    found = found_by(known, config) if known else elsewhere.found_in(config, context)
+    found = found_by(known, config) if known else families.found_in(config, context)
     check_room(sum(parameter_counts(found.spec).values()))
     tokenizer = _tokenizer(folder, config, found.spec, found.family)
     _check_room(found.spec, tokenizer)
     with ExitStack() as opened:
         weights = _Weights(folder, found, opened)
-        found = found if known else elsewhere.with_what_is_there(found, weights.left)
-        tensors = known_weights(known, found, weights.take) if known else elsewhere.renamed(found, weights.take)
-        elsewhere.check_left(weights.left, found)
+        found = found if known else families.with_what_is_there(found, weights.left)
+        tensors = known_weights(known, found, weights.take) if known else families.renamed(found, weights.take)
+        families.check_left(weights.left, found)
     if known is not None:
         return _settle_known(store, known, name or known.config.name, found, tokenizer, tensors)
     return _settle(store, name or called, found, tokenizer, tensors, answers(folder))
@@ -233,7 +233,7 @@ def _tokenizer(folder: Path, config: dict[str, Any], spec: ModelSpec, family: st
     """
     path = folder / TOKENIZER
     said = [*(_json(folder / name) for name in NAMES if (folder / name).is_file()), config]
-    usual = elsewhere.TOKENIZERS.get(family)
+    usual = families.TOKENIZERS.get(family)
     if not path.is_file():
         if usual is None:
             raise PlaygroundError(f"There is no tokenizer.json in {folder.name}.", assembled.SAVE)
@@ -241,7 +241,7 @@ def _tokenizer(folder: Path, config: dict[str, Any], spec: ModelSpec, family: st
     state = _json(path)
     try:
         tokenizer = Tokenizer.load(path)
-        marked = foreign.marks_of(state)
+        marked = pretrained_tokenizers.marks_of(state)
     except PlaygroundError:
         tokenizer, marked = None, True
     if tokenizer and not marked and tokenizer.size == spec.vocab_size:
@@ -250,7 +250,7 @@ def _tokenizer(folder: Path, config: dict[str, Any], spec: ModelSpec, family: st
 
 
 def _adopted(text: str, said: list[dict[str, Any]], spec: ModelSpec) -> Tokenizer:
-    text = foreign.adopt(text, said, spec.vocab_size, not spec.is_causal)
+    text = pretrained_tokenizers.adopt(text, said, spec.vocab_size, not spec.is_causal)
     with tempfile.TemporaryDirectory() as place:
         write_text(Path(place) / TOKENIZER, text)
         return Tokenizer.load(Path(place) / TOKENIZER)
@@ -263,7 +263,7 @@ class _Weights:
         left: names that nobody has asked for.
     """
 
-    def __init__(self, folder: Path, found: elsewhere.Found, opened: ExitStack) -> None:
+    def __init__(self, folder: Path, found: families.Found, opened: ExitStack) -> None:
         self._places: dict[str, tuple[Any, str]] = {}
         for path in _weight_files(folder):
             try:
@@ -271,8 +271,8 @@ class _Weights:
             except (SafetensorError, OSError, ValueError) as error:
                 raise _unreadable(path) from error
             for name in file.keys():  # noqa: SIM118 (not a dict)
-                self._places[elsewhere.plain_name(name, found.family)] = (file, name)
-        for name, other in elsewhere.first_names(self._places, found).items():
+                self._places[families.plain_name(name, found.family)] = (file, name)
+        for name, other in families.first_names(self._places, found).items():
             self._places[name] = self._places.pop(other)
         self.left = set(self._places)
 
@@ -349,7 +349,7 @@ def _unreadable(path: Path) -> PlaygroundError:
 
 
 def _settle(
-    store: RunStore, name: str, found: elsewhere.Found, tokenizer: Tokenizer, tensors: dict[str, Tensor], pairs: bool
+    store: RunStore, name: str, found: families.Found, tokenizer: Tokenizer, tensors: dict[str, Tensor], pairs: bool
 ) -> RunFolder:
     """The run on the disk; nothing of it stays where that fails."""
     cut = TokenizerSpec("bpe", min(max(BASE_SIZE, tokenizer.size), LARGEST_VOCABULARY))
@@ -368,7 +368,7 @@ def _settle_known(
     store: RunStore,
     known: Returned,
     name: str,
-    found: elsewhere.Found,
+    found: families.Found,
     tokenizer: Tokenizer,
     tensors: dict[str, Tensor],
 ) -> RunFolder:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from playground.atomic import disk_errors, replacing
+from playground.core.atomic import disk_errors, replacing
 
 Row = dict[str, Any]
 PART = 1 << 20  # bytes read at once: with what is made of them, they fit into a processor's cache

@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text import tokenizer_steps
-from playground.text.letters import byte_letters
+from playground.text.byte_alphabet import byte_letters
 
 if TYPE_CHECKING:
     import tokenizers

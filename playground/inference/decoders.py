@@ -10,14 +10,14 @@ import numpy as np
 import onnxruntime as ort
 import psutil
 
-from playground.errors import PlaygroundError
-from playground.inference.about import About, graph_file
+from playground.core.errors import PlaygroundError
 from playground.inference.binding import Bound, fetched, held, kept_in, put
+from playground.inference.export_manifest import About, graph_file
 from playground.inference.gpu_thread import on_gpu
-from playground.inference.laps import BLOCK, LENGTHS, PLACES, Laps, spare
-from playground.inference.opening import Opened, open_fused, open_recurrent, that_runs
+from playground.inference.open_session import Opened, open_fused, open_recurrent, that_runs
 from playground.inference.sampling import Sampling, pick, steps
 from playground.inference.session import NOT_ON_GPU, open_session, running_on
+from playground.inference.step_timing import BLOCK, LENGTHS, PLACES, Laps, spare
 
 KEPT = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
 Drawn = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -160,7 +160,7 @@ class _OnDevice(Writer):
         return self.last
 
     def draw(self, sampling: Sampling, rng: np.random.Generator, seen: Sequence[Sequence[int]] = ()) -> Drawn:
-        from playground.inference.choosing import can_draw
+        from playground.inference.autotune import can_draw
 
         if self.laps is not None and can_draw(sampling, self.about.vocab_size) and self.laps.can_draw():
             found = self.laps.draw(sampling, rng.random(self.batch))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from playground.inference.engine import About, Engine, Writer
-from playground.inference.reader import Reader
+from playground.inference.onnx_encoder import Reader
 
 HIDE_EVERY = 7  # tokens, of what fills in hidden words
 N_TIMED, ROUNDS = 32, 5

@@ -12,7 +12,7 @@ again: switch off a gate's channel and the memory changes with it. Names seen be
 import torch
 from torch import Tensor
 
-from models.output import Tap
+from models.hooks import Tap
 
 Weights = list[Tensor | None]  # weight_ih [gates·h, input], weight_hh [gates·h, h], bias_ih, bias_hh [gates·h]
 Held = dict[str, tuple[Tensor, Tensor]]  # name -> (where changed, the new values), [batch, length, h] both

@@ -7,7 +7,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 ABOUT = "playground.json"
 RECURRENT = ("rnn", "lstm", "gru")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.text.sources import Source
 from playground.text.tokenizers import clean, cuts
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from playground.errors import PlaygroundError
-from playground.inference.about import About
+from playground.core.errors import PlaygroundError
 from playground.inference.binding import ran
-from playground.inference.opening import that_runs
+from playground.inference.export_manifest import About
+from playground.inference.open_session import that_runs
 from playground.inference.session import open_session, running_on
 
 GIVEN = "attentions."

@@ -8,7 +8,7 @@ import psutil
 
 from models.costs import flops_per_token
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.runs.config import TrainingSpec
 from playground.runs.folder import RunFolder
 

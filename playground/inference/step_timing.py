@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime as ort
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.binding import Bound, fetched, held, places, put
 from playground.inference.gpu_thread import on_gpu
 
 if TYPE_CHECKING:
-    from playground.inference.choosing import Chooser
+    from playground.inference.autotune import Chooser
     from playground.inference.sampling import Sampling
 
 log = logging.getLogger("playground")
@@ -103,7 +103,7 @@ class Laps:
 
     def can_draw(self) -> bool:
         """Whether the device draws tokens, which is tried once."""
-        from playground.inference.choosing import Chooser
+        from playground.inference.autotune import Chooser
 
         if self.chooser is None and self.draws:
             try:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from playground.errors import PlaygroundError
-from playground.inference.about import RECURRENT, About, graph_file, ran_by
+from playground.core.errors import PlaygroundError
 from playground.inference.binding import ran
-from playground.inference.opening import open_reader, that_runs
+from playground.inference.export_manifest import RECURRENT, About, graph_file, ran_by
+from playground.inference.open_session import open_reader, that_runs
 from playground.inference.sampling import softmax
 from playground.inference.session import running_on
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from models.output import Output
+from models.hooks import Output
 from models.spec import SpecError
 
 Choose = Callable[[Tensor], int]

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.generation.predict import context, likeliest
 from playground.inference.sampling import softmax
 
 if TYPE_CHECKING:
     from playground.generation.torch_model import TorchReader
-    from playground.inference.reader import Reader
+    from playground.inference.onnx_encoder import Reader
 
 
 @dataclass(frozen=True)

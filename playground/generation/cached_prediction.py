@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from playground.atomic import write_json
+from playground.core.atomic import write_json
 from playground.runs.folder import RunFolder
 
 if TYPE_CHECKING:

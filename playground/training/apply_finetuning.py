@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from models.build import build
+from models.factory import build
 from models.heads import ClassificationHead, Reader, TaggingHead
 from models.lora import add_lora, is_adapter
 from models.spec import ModelSpec, SpecError

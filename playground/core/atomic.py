@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 import onnxruntime as ort
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.binding import Bound, fetched, held
-from playground.inference.opening import Opened, refused
+from playground.inference.open_session import Opened, refused
 from playground.inference.sampling import Sampling
 from playground.inference.session import open_capturing, open_session, running_on
 

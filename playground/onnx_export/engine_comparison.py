@@ -53,7 +53,7 @@ def ways(
     model = placed(copy.deepcopy(model)) if has_gpu else model  # the app's own stays where it is
 
     def torch_way(use_cache: bool) -> Iterator[int]:
-        from models.decode import decode
+        from models.generate import decode
 
         tokens = decode(model, prompt, most, source_ids=source, use_cache=use_cache)
         return _one_by_one(tokens) if has_gpu else tokens

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import onnxruntime as ort
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.inference.binding import reason_of
 from playground.inference.session import CUDA, NOT_ON_GPU, open_capturing, open_session, running_on, wanted
 

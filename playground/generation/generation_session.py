@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 from playground.generation.predict import Author, Prompt, after_one_more, context, logits_after, open_prompt
 from playground.generation.writing import BeamSearch, Token, Writing, read
 from playground.inference.sampling import Sampling, softmax

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from models.spec import SpecError
-from playground.errors import meant
+from playground.core.errors import meant
 from playground.runs.config import RunConfig
 from playground.runs.unread import unread
 

@@ -2,7 +2,7 @@
 
 A run, a model, a table or a tokenizer may be damaged, or made to do harm. Code that reads it is largely compiled, and can
 take all memory, run for ever, or fall: there, nothing worse than a sentence comes of it, and the server goes on.
-``python -m playground.gate`` reads what to call as JSON, and writes JSON lines: the stages of the work, and how it ended.
+``python -m playground.core.gate`` reads what to call as JSON, and writes JSON lines: the stages of the work, and how it ended.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from playground.errors import PlaygroundError
-from playground.paths import code_path
+from playground.core.errors import PlaygroundError
+from playground.core.paths import code_path
 
 MEMORY = 768 * 2**20  # bytes of data that a child may hold; with the libraries' code it stays below 1 GB
 SECONDS = 20.0
@@ -73,7 +73,7 @@ class Opening:
         self._too_much = ""
         self._ended = threading.Event()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "playground.gate"],
+            [sys.executable, "-m", "playground.core.gate"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -266,6 +266,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from playground import gate  # the module that others import: `stage` has to be its
+    from playground.core import gate  # the module that others import: `stage` has to be its
 
     gate.main()

@@ -9,17 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.build import build
+from models.factory import build
 from models.lora import is_adapter
 from models.spec import ModelSpec, SpecError
-from playground.errors import PlaygroundError
-from playground.finetune import elsewhere
-from playground.inference.about import ABOUT
-from playground.onnx_export import loadable
+from playground.core.errors import PlaygroundError
+from playground.huggingface import export_run, families
+from playground.inference.export_manifest import ABOUT
 from playground.runs import archive
 from playground.runs.config import RunConfig, relocated
 from playground.text import uploads
-from playground.training.adapting import adapted
+from playground.training.apply_finetuning import adapted
 
 MOST_LABELS = 20_000
 DAMAGE = (OSError, ValueError, ArithmeticError, RecursionError, LookupError, TypeError, AttributeError)
@@ -114,27 +113,27 @@ def _read(about: Mapping[str, Any]) -> Returned:
 def _fits(made: Returned, config: Mapping[str, Any]) -> bool:
     """Whether ``config.json`` describes the same model: each of its values is one that this run's export would hold."""
     spec, task = made.config.model, made.config.finetune.task if made.labels else ""
-    if config.get("model_type") == elsewhere.OWN:
+    if config.get("model_type") == families.OWN:
         named = {f.name for f in fields(ModelSpec)}
         told = {name: value for name, value in config.items() if name in named}
         return ModelSpec.from_dict(told) == spec  # an earlier version told of fewer choices
-    family = loadable.family_of(spec)
+    family = export_run.family_of(spec)
     if family is None or task == "classify":
         return False
-    written = loadable.config(spec, family, (0, 0, 0, 0), task)
+    written = export_run.config(spec, family, (0, 0, 0, 0), task)
     return all(config.get(name) == value for name, value in written.items() if not name.endswith("token_id"))
 
 
-def found_by(made: Returned, config: Mapping[str, Any]) -> elsewhere.Found:
+def found_by(made: Returned, config: Mapping[str, Any]) -> families.Found:
     """The model for the reader of weights."""
     spec = made.config.model
-    if config.get("model_type") == elsewhere.OWN:
-        return elsewhere.Found(elsewhere.OWN, elsewhere.OWN, spec)
-    family = loadable.family_of(spec)
-    return elsewhere.Found(config["architectures"][0], family, spec)
+    if config.get("model_type") == families.OWN:
+        return families.Found(families.OWN, families.OWN, spec)
+    family = export_run.family_of(spec)
+    return families.Found(config["architectures"][0], family, spec)
 
 
-def weights(made: Returned, found: elsewhere.Found, take: elsewhere.Take) -> dict[str, Tensor]:
+def weights(made: Returned, found: families.Found, take: families.Take) -> dict[str, Tensor]:
     """All weights under our names, as a checkpoint of the run has them.
 
     Adapters were merged into the matrices, so those here add nothing. Under a head for labels, the body's own head is not
@@ -144,13 +143,13 @@ def weights(made: Returned, found: elsewhere.Found, take: elsewhere.Take) -> dic
         model = adapted(build(found.spec), made.config, len(made.labels))
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     adapters = {name: torch.zeros(shape) for name, shape in shapes.items() if is_adapter(name)}
-    if found.family == elsewhere.OWN:
+    if found.family == families.OWN:
         return {name: take(name, *shape) for name, shape in shapes.items() if name not in adapters} | adapters
     if not made.labels:
-        return elsewhere.renamed(found, take) | adapters
+        return families.renamed(found, take) | adapters
     theirs = {"llama": "score", "gpt2": "classifier", "bert": "classifier"}[found.family]
     unasked = ("lm_head.", "cls.predictions.")
     rest = lambda name, *shape: torch.zeros(shape) if name.startswith(unasked) else take(name, *shape)
-    body = {f"body.{name}": value for name, value in elsewhere.renamed(found, rest).items()}
+    body = {f"body.{name}": value for name, value in families.renamed(found, rest).items()}
     head = {f"head.tags.{kind}": take(f"{theirs}.{kind}", *shapes[f"head.tags.{kind}"]) for kind in ("weight", "bias")}
     return body | head | adapters

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from playground.text.letters import TURNING
+from playground.text.byte_alphabet import TURNING
 
 ORDERS = re.compile(rf"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{TURNING}]")
 """All control characters but tab and line breaks; and those that turn the direction of a text."""

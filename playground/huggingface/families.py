@@ -1,6 +1,6 @@
 """Models of transformers in our words: ``config.json`` as a `ModelSpec`, and weights under our names.
 
-The inverse of `playground.onnx_export.loadable`. What our models do not compute exactly is refused by name.
+The inverse of `playground.huggingface.export_run`. What our models do not compute exactly is refused by name.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from models.spec import ModelSpec
-from playground.errors import PlaygroundError
-from playground.finetune import encoders
-from playground.finetune.encoders import Take, pair
+from playground.core.errors import PlaygroundError
+from playground.huggingface import encoders
+from playground.huggingface.encoders import Take, pair
 
 Config = Mapping[str, Any]
 
@@ -372,7 +372,7 @@ def renamed(found: Found, take: Take) -> dict[str, Tensor]:
 
 
 def _shapes(spec: ModelSpec) -> dict[str, torch.Size]:
-    from models.build import build
+    from models.factory import build
 
     with torch.device("meta"):
         return {name: tensor.shape for name, tensor in build(spec).state_dict().items()}

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
-from playground.errors import PlaygroundError
+from playground.core.errors import PlaygroundError
 
 PRIVATE = 0o700
 GRANTED = "readable.txt"  # in the home: files that its owner named on the command line, one a line
@@ -68,7 +68,7 @@ def for_others() -> Iterator[None]:
 
 def code_path() -> str:
     """``PYTHONPATH`` for a new Python, in which it finds this very code."""
-    here = str(Path(__file__).parents[1])
+    here = str(Path(__file__).parents[2])
     rest = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != here]
     return os.pathsep.join([here, *rest])
 
@@ -172,7 +172,7 @@ def grant(path: Path | str, once: bool = False) -> Path:
     Raises:
         PlaygroundError: for a name that the list of such files cannot hold.
     """
-    from playground.atomic import write_bytes
+    from playground.core.atomic import write_bytes
 
     real = Path(path).expanduser().resolve()
     if once:
