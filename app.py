@@ -31,7 +31,7 @@ def opener(name: str) -> Callable[[], None]:
 
     def open_page() -> None:
         with shown_bugs(f"The page {name}"), shown_errors():
-            import_module(f"playground.pages.{name}").page()
+            import_module(f"playground.pages.{name}.page").page()
 
     return open_page
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.hooks import Tap
 from models.kv_cache import LayerCache
-from models.masks import View, causal_mask
+from models.masks import AttentionMask, causal_mask
 from models.positions import rotate
 from models.spec import ModelSpec
 
@@ -52,7 +52,7 @@ def attend(
     return dropped @ v, weights
 
 
-def mix(q: Tensor, k: Tensor, v: Tensor, view: View, dropout: float = 0.0, tap: Tap | None = None) -> Tensor:
+def mix(q: Tensor, k: Tensor, v: Tensor, view: AttentionMask, dropout: float = 0.0, tap: Tap | None = None) -> Tensor:
     """Attention as a view allows it: fused, or step by step when somebody watches. Both give the same.
 
     Args:
@@ -87,7 +87,7 @@ class SelfAttention(nn.Module):
     def forward(
         self,
         x: Tensor,
-        view: View,
+        view: AttentionMask,
         turns: tuple[Tensor, Tensor] | None = None,
         cache: LayerCache | None = None,
         start: int = 0,
@@ -136,7 +136,9 @@ class CrossAttention(nn.Module):
         k, v = self.kv(memory).unflatten(-1, (-1, self.head_dim)).transpose(1, 2).chunk(2, dim=1)
         return (F.rms_norm(k, (self.head_dim,)) if self.qk_norm else k), v
 
-    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], view: View, tap: Tap | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, keys_values: tuple[Tensor, Tensor], view: AttentionMask, tap: Tap | None = None
+    ) -> Tensor:
         """``[batch, length, d_model]`` in and out; the tap sees the same names as in `SelfAttention`."""
         q = self.q(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [batch, h, length, d]
         if self.qk_norm:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from models.attention import CrossAttention, SelfAttention
 from models.hooks import Tap, scoped
 from models.kv_cache import LayerCache
-from models.masks import View
+from models.masks import AttentionMask
 from models.norms import norm
 from models.spec import ModelSpec
 
@@ -57,12 +57,12 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
-        view: View,
+        view: AttentionMask,
         turns: tuple[Tensor, Tensor] | None = None,
         cache: LayerCache | None = None,
         start: int = 0,
         source: tuple[Tensor, Tensor] | None = None,
-        source_view: View | None = None,
+        source_view: AttentionMask | None = None,
         tap: Tap | None = None,
     ) -> Tensor:
         """One layer on the residual stream ``[batch, length, d_model]``; arguments as in `SelfAttention`.

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.norms import norm
-from models.positions import Places, Sinusoidal
+from models.positions import Positions, Sinusoidal
 from models.spec import ModelSpec, SpecError
 
 
@@ -28,7 +28,7 @@ class Embedding(nn.Module):
         self.norm = norm(spec) if spec.embedding_norm else None
         self.scale = math.sqrt(spec.d_model)
 
-    def forward(self, ids: Tensor, places: Places | None = None) -> Tensor:
+    def forward(self, ids: Tensor, places: Positions | None = None) -> Tensor:
         """Vectors ``[batch, length, d_model]`` for tokens ``[batch, length]``; recurrent models need no
         places.
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from models.kv_cache import DecoderState
-from models.positions import Places, alibi_bias
+from models.positions import Positions, alibi_bias
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class AttentionMask:
     """What the queries of one forward pass may look at: decided once, the same for all layers.
 
     Attributes:
@@ -32,15 +32,15 @@ def causal_mask(n_queries: int, n_keys: int, device: torch.device | None = None)
     return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(n_keys - n_queries)
 
 
-def view_of(
-    places: Places,
+def attention_mask_of(
+    places: Positions,
     *,
     causal: bool,
     real: Tensor | None = None,
     slopes: Tensor | None = None,
     key_places: Tensor | None = None,
     device: torch.device | None = None,
-) -> View:
+) -> AttentionMask:
     """The view of a piece of text onto itself and what came before it.
 
     Args:
@@ -53,29 +53,29 @@ def view_of(
     """
     n_queries, n_keys = places.length, places.start + places.length
     if slopes is None and real is None and (not causal or n_queries == 1 or places.start == 0):
-        return View(triangle=causal and n_queries > 1)
+        return AttentionMask(triangle=causal and n_queries > 1)
     mask = causal_mask(n_queries, n_keys, device) if causal and n_queries > 1 else None
     if real is not None:
         keys = real[:, None, None, :]  # [batch, 1, 1, n_keys]
         mask = keys if mask is None else mask & keys
     if slopes is None:
-        return View(mask, fused=mask)
+        return AttentionMask(mask, fused=mask)
     if places.ids is None:
         key_places = torch.arange(n_keys, device=device)
         query_places = key_places[places.start :]
     else:
         query_places = places.ids
     bias = alibi_bias(slopes, query_places, key_places)
-    return View(mask, bias, fused=bias if mask is None else bias.masked_fill(~mask, -torch.inf))
+    return AttentionMask(mask, bias, fused=bias if mask is None else bias.masked_fill(~mask, -torch.inf))
 
 
-def situate(
+def resolve_positions(
     ids: Tensor,
     attention_mask: Tensor | None,
     position_ids: Tensor | None,
     state: DecoderState | None,
     context: int,
-) -> tuple[Places, Tensor | None, Tensor | None]:
+) -> tuple[Positions, Tensor | None, Tensor | None]:
     """Where the tokens stand, which keys are real, and where the keys stand.
 
     With a padding mask a token's place is the number of real tokens before it, so that padding, left or
@@ -97,7 +97,7 @@ def situate(
     if state is not None:
         real = state.real = _joined(attention_mask, state.real, batch, start, length, ids.device)
     if position_ids is None and real is None and (state is None or state.places is None):
-        return Places(start, length, None, start + length), None, None
+        return Positions(start, length, None, start + length), None, None
     if position_ids is not None:
         new = position_ids.expand(batch, length)
     elif real is not None:
@@ -113,7 +113,7 @@ def situate(
     reach = start + length
     if (position_ids is not None or reach > context) and not torch.compiler.is_compiling():
         reach = int(new.max()) + 1
-    return Places(start, length, new, reach), real, keys
+    return Positions(start, length, new, reach), real, keys
 
 
 def _joined(

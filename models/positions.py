@@ -16,7 +16,7 @@ FIRST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Positions:
     """Where the tokens of one piece of text stand.
 
     Attributes:
@@ -58,7 +58,7 @@ class Sinusoidal(nn.Module):
         self.d_model = d_model
         self.register_buffer("table", sinusoidal(min(length, FIRST), d_model), persistent=False)
 
-    def forward(self, places: Places) -> Tensor:
+    def forward(self, places: Positions) -> Tensor:
         """``[length, d_model]`` or ``[batch, length, d_model]``."""
         if places.reach > len(self.table):
             self.table = sinusoidal(2 * places.reach, self.d_model, self.table.device).to(self.table.dtype)
@@ -86,7 +86,7 @@ class Rotary(nn.Module):
         angles = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequencies  # [length, d/2]
         return angles.cos().repeat(1, 2), torch.cat([-angles.sin(), angles.sin()], dim=-1)
 
-    def forward(self, places: Places) -> tuple[Tensor, Tensor]:
+    def forward(self, places: Positions) -> tuple[Tensor, Tensor]:
         """Cosines and signed sines for `rotate`."""
         if places.reach > len(self.cos):
             cos, sin = self._tables(2 * places.reach, self.cos.device)

@@ -8,9 +8,9 @@ from models.embedding import Embedding
 from models.heads import LanguageModelHead
 from models.hooks import Output, Tap, scoped
 from models.kv_cache import FIRST_ROOM, DecoderState, LayerCache
-from models.masks import View, situate, view_of
+from models.masks import AttentionMask, attention_mask_of, resolve_positions
 from models.norms import norm
-from models.positions import Places, Rotary, alibi_slopes
+from models.positions import Positions, Rotary, alibi_slopes
 from models.spec import ModelSpec, SpecError
 
 
@@ -30,7 +30,7 @@ class Stack(nn.Module):
     def run(
         self,
         x: Tensor,
-        places: Places,
+        places: Positions,
         real: Tensor | None = None,
         key_places: Tensor | None = None,
         state: DecoderState | None = None,
@@ -48,13 +48,13 @@ class Stack(nn.Module):
             source_real: ``[batch, n_source]``, False for padding.
             tap: sees "layers.{i}." and what each layer names, and "final".
         """
-        view = view_of(
+        view = attention_mask_of(
             places, causal=self.causal, real=real, slopes=self.slopes, key_places=key_places, device=x.device
         )
         source_view = None
         if crossed is not None:
             source_mask = None if source_real is None else source_real[:, None, None, :]
-            source_view = View(source_mask, fused=source_mask)
+            source_view = AttentionMask(source_mask, fused=source_mask)
         turns = None if self.rotary is None else self.rotary(places)
         for i, layer in enumerate(self.layers):
             cache = None if state is None else state.layers[i]
@@ -95,7 +95,9 @@ class Transformer(Stack):
             tap: see `models.hooks.Tap`.
             rows: flat indices into batch·length: only these get logits.
         """
-        places, real, key_places = situate(input_ids, attention_mask, position_ids, state, self.spec.context_length)
+        places, real, key_places = resolve_positions(
+            input_ids, attention_mask, position_ids, state, self.spec.context_length
+        )
         x = self.embedding(input_ids, places)
         if tap is not None:
             x = tap("embeddings", x)
@@ -141,7 +143,7 @@ class EncoderDecoder(nn.Module):
     def encode(self, source_ids: Tensor, source_mask: Tensor | None = None, tap: Tap | None = None) -> Tensor:
         """The memory ``[batch, n_source, d_model]`` of a source; ids and mask are ``[batch, n_source]``."""
         tap = scoped(tap, "encoder.")
-        places, real, key_places = situate(source_ids, source_mask, None, None, self.spec.context_length)
+        places, real, key_places = resolve_positions(source_ids, source_mask, None, None, self.spec.context_length)
         x = self.embedding(source_ids, places)
         if tap is not None:
             x = tap("embeddings", x)
@@ -171,7 +173,9 @@ class EncoderDecoder(nn.Module):
         """
         crossed, source_mask = self._source(source_ids, source_mask, memory, state, tap)
         tap = scoped(tap, "decoder.")
-        places, real, key_places = situate(input_ids, attention_mask, position_ids, state, self.spec.context_length)
+        places, real, key_places = resolve_positions(
+            input_ids, attention_mask, position_ids, state, self.spec.context_length
+        )
         x = self.embedding(input_ids, places)
         if tap is not None:
             x = tap("embeddings", x)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from models.spec import ModelSpec
-from playground.onnx_export.layers import Weights
+
+Weights = dict[str, np.ndarray]
 
 PLAIN = {"qk_norm": False, "logit_softcap": None, "head_activation": "gelu"}
 FAMILIES = {

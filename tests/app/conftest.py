@@ -33,4 +33,4 @@ def show(name: str) -> None:
 
     frame()
     with shown_errors():
-        import_module(f"playground.pages.{name}").page()
+        import_module(f"playground.pages.{name}.page").page()

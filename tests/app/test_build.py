@@ -9,7 +9,7 @@ from models.spec import ModelSpec
 @pytest.fixture
 def shown(monkeypatch):
     """The arguments of every drawing, in order."""
-    import playground.pages.build as build
+    import playground.pages.build.page as build
 
     drawn = []
     monkeypatch.setattr(build, "architecture", lambda *args, **names: drawn.append(args))

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = [
     ROOT / "app.py",
     *sorted((ROOT / "playground/ui").rglob("*.py")),
-    *sorted((ROOT / "playground/pages").glob("*.py")),
+    *sorted((ROOT / "playground/pages").rglob("*.py")),
 ]
 CATALOGUES = sorted((ROOT / "playground/ui/locale/zh").glob("*.json"))
 
@@ -79,11 +79,10 @@ def test_names_that_are_looked_up_are_translated():
 
 def names_of_views() -> list[str]:
     """What the Explore page calls its views, aspects, gates and heads."""
-    from playground.pages import explore
-    from playground.ui.explore import attention, intervene, positions, predictions, recurrent, steps
+    from playground.pages.explore import attention, intervene, page, positions, predictions, recurrent, steps
 
     tables = [
-        explore.VIEWS,
+        page.VIEWS,
         attention.WAYS,
         attention.PART_NAMES,
         attention.KIND_NAMES,

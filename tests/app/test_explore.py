@@ -265,9 +265,9 @@ def test_a_text_of_one_token_is_told_as_one(open_page):
 
 def test_without_a_text_it_says_what_the_model_is_shown():
     def noted(text: str) -> None:
-        from playground.pages.explore import notes
+        from playground.pages.explore.page import notes
         from playground.runs import gallery
-        from playground.ui.explore.scene import Scene
+        from playground.ui.scene import Scene
 
         run = gallery.get("bible-decoder")
         notes(Scene(run, run.checkpoints()[-1], text, ""))
@@ -374,9 +374,9 @@ def test_what_stands_there_has_a_bar(open_page):
 
 
 def test_the_lens_of_an_encoder_opens_where_a_token_is_hidden(open_page):
+    from playground.pages.explore.asked import asked_of
     from playground.runs.store import RunStore
-    from playground.ui.explore.asked import asked_of
-    from playground.ui.explore.scene import Scene
+    from playground.ui.scene import Scene
 
     text, run = "In the beginning God created the heavens and the earth.", RunStore().get("bible-encoder")
     said = texts(open_page("explore", run=run.id, view="predictions", look="lens", text=text))

@@ -11,13 +11,13 @@ from playground.core.errors import PlaygroundError
 from playground.finetune import arrival
 from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
+from playground.pages.finetune.judged import data_of
 from playground.runs import gallery
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text import uploads
 from playground.training.worker import run as train
-from playground.ui.finetune.judged import data_of
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def at_home(tuned, monkeypatch):
 def planned() -> None:
     import streamlit as st
 
-    from playground.ui.finetune.form import form
+    from playground.pages.finetune.form import form
 
     st.session_state["plans"], _ = form()
 
@@ -166,7 +166,7 @@ def test_attention_moved_is_told_with_the_head_that_moved_most(open_page, at_hom
 
 def test_completing_the_picture_plans_what_is_missing(open_page, at_home, monkeypatch):
     submitted = []
-    monkeypatch.setattr("playground.ui.finetune.gained.submit", submitted.append)
+    monkeypatch.setattr("playground.pages.finetune.gained.submit", submitted.append)
     app = open_page("finetune", run=at_home.id, view="gained")
     next(button for button in app.button if "Complete the picture" in button.label).click().run()
     assert not app.exception

@@ -20,7 +20,7 @@ from playground.inference.open_session import BIASED, EVERY_SOURCE
 from playground.inference.sampling import Sampling
 from playground.inference.session import NOT_ON_GPU
 from playground.onnx_export.export import export
-from playground.pages import generate
+from playground.pages.generate import page
 from playground.ui import cached, language
 from tests.unit.inference.gpu_double import gpu  # noqa: F401
 from tests.unit.inference.made_exports import home_with_exports
@@ -191,13 +191,13 @@ def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatc
     ],
 )
 def test_what_ran_is_said_plainly(model, said):
-    assert generate.ran_by(model) == said
+    assert page.ran_by(model) == said
 
 
 @pytest.mark.parametrize("why", [EVERY_SOURCE, BIASED, Portable.uncaptured])
 def test_why_there_is_no_cuda_graph_is_said_in_chinese(why, monkeypatch):
     monkeypatch.setattr(language, "language", lambda: "zh")
-    said = generate.ran_by(SimpleNamespace(provider="CUDA", precision="fp16", uncaptured=why))
+    said = page.ran_by(SimpleNamespace(provider="CUDA", precision="fp16", uncaptured=why))
     assert "没有使用 CUDA 图：" in said and why not in said
 
 
@@ -220,7 +220,7 @@ def test_on_a_gpu_it_says_so(open_page, home, monkeypatch, request, run, said):
     assert not app.exception and not desk.job.error
     assert (
         f"{len(desk.job.tokens)} tokens at {desk.job.speed:,.0f} tokens/s, by ONNX Runtime on {said}."
-        in generate.status(desk)
+        in page.status(desk)
     )
     cached._engine.clear()
 

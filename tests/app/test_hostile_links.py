@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import playground
 from models.spec import ModelSpec
-from playground.ui.plan_links import FIELDS
+from playground.pages.train.plan_links import FIELDS
 from tests.app.conftest import show
 from tests.browser.made_runs import make_run
 
@@ -123,8 +123,8 @@ def beside() -> None:
     """What the Train page finds to draw beside a run, and its box."""
     import streamlit as st
 
+    from playground.pages.train.watch import choose_compared, compared
     from playground.runs.store import RunStore
-    from playground.ui.watch import choose_compared, compared
 
     run = RunStore().get("own")
     st.session_state["found"] = [other.name for other in compared(run)]
@@ -163,17 +163,17 @@ def test_no_more_runs_are_drawn_than_can_be_told_apart_and_the_page_says_so(home
 def compared_in_the_table() -> None:
     import streamlit as st
 
+    from playground.pages.runs import compare
     from playground.runs.store import RunStore
-    from playground.ui import runs_compare
 
-    runs_compare.curves = lambda key, shown, *args, **more: st.session_state.update(shown=[one.name for one in shown])
-    runs_compare.compare(RunStore().list())
+    compare.curves = lambda key, shown, *args, **more: st.session_state.update(shown=[one.name for one in shown])
+    compare.compare(RunStore().list())
 
 
 def test_the_table_compares_as_many_as_can_be_told_apart(home, ten, monkeypatch):
-    from playground.ui import runs_compare
+    from playground.pages.runs import compare
 
-    monkeypatch.setattr(runs_compare, "curves", runs_compare.curves)
+    monkeypatch.setattr(compare, "curves", compare.curves)
     app = of(compared_in_the_table)
     assert len(app.session_state["shown"]) == 8
     assert any("first 8 of the 11 runs" in caption.value for caption in app.caption)
@@ -182,17 +182,17 @@ def test_the_table_compares_as_many_as_can_be_told_apart(home, ten, monkeypatch)
 def picked() -> None:
     import streamlit as st
 
-    from playground.ui import runs_table
+    from playground.pages.runs import table
 
-    def table(frame, selection_default, **more):
+    def shown(frame, selection_default, **more):
         st.session_state["rows"] = selection_default["selection"]["rows"]
         return type("Event", (), {"selection": type("Rows", (), {"rows": st.session_state["rows"]})()})()
 
-    runs_table.st.dataframe, before = table, runs_table.st.dataframe
+    table.st.dataframe, before = shown, table.st.dataframe
     try:
-        st.session_state["runs"] = [run.name for run in runs_table.pick_runs()]
+        st.session_state["runs"] = [run.name for run in table.pick_runs()]
     finally:
-        runs_table.st.dataframe = before
+        table.st.dataframe = before
 
 
 def test_a_row_that_a_link_names_often_is_picked_once(home, ten):

@@ -41,7 +41,7 @@ def told(app: AppTest) -> bool:
 
 
 def test_the_data_page_offers_some_hundreds(wide, monkeypatch):
-    monkeypatch.setattr("playground.pages.data.ready", lambda spec: None)
+    monkeypatch.setattr("playground.pages.data.page.ready", lambda spec: None)
     asked = {"corpus": "file", "file": wide.parent.name}
     column = box(opened("data", **asked), "Column with the text")
     assert len(column.options) <= OFFERED + 10

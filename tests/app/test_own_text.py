@@ -46,7 +46,7 @@ def pages() -> None:
     from playground.ui.frame import frame
 
     frame()
-    import_module(f"playground.pages.{st.session_state.get('at', 'data')}").page()
+    import_module(f"playground.pages.{st.session_state.get('at', 'data')}.page").page()
 
 
 def there_and_back(app: AppTest) -> None:

@@ -65,7 +65,7 @@ def test_a_run_being_trained_is_not_deleted(open_page, new_run):
 
 def test_without_runs_it_says_what_to_do(open_page, monkeypatch):
     emptied()
-    monkeypatch.setattr("playground.pages.runs.known_runs", lambda gallery=True: [])
+    monkeypatch.setattr("playground.pages.runs.page.known_runs", lambda gallery=True: [])
     app = open_page("runs")
     assert any("No runs yet" in each.value for each in app.subheader)
 

@@ -63,7 +63,7 @@ def now_and_then() -> None:
     """The form, or for a while another page."""
     import streamlit as st
 
-    from playground.ui.plan import plan
+    from playground.pages.train.plan import plan
 
     if not st.session_state.get("elsewhere"):
         st.session_state["config"], _ = plan()

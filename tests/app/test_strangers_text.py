@@ -165,9 +165,9 @@ def test_a_link_of_a_stranger_opens(open_page, tmp_path, monkeypatch, page, quer
 
 
 def test_a_run_that_is_named_often_is_drawn_once(monkeypatch, new_run):
-    from playground.ui.watch import compared
+    from playground.pages.train.watch import compared
 
     run, other = new_run(), new_run()
     monkeypatch.setattr(links, "param", lambda name: ",".join([other.id] * 3000))
-    monkeypatch.setattr("playground.ui.watch.RunStore", lambda: SimpleNamespace(get=lambda id: other))
+    monkeypatch.setattr("playground.pages.train.watch.RunStore", lambda: SimpleNamespace(get=lambda id: other))
     assert [each.id for each in compared(run)] == [other.id]

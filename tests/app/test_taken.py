@@ -215,7 +215,7 @@ def texts(draw) -> DataSpec:
 def test_every_text_opens_in_data(open_page, monkeypatch):
     from playground.ui.text_links import said
 
-    monkeypatch.setattr("playground.pages.data.ready", lambda spec: None)  # the form alone: nothing is read
+    monkeypatch.setattr("playground.pages.data.page.ready", lambda spec: None)  # the form alone: nothing is read
 
     @FEW
     @given(spec=texts())

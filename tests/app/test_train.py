@@ -17,7 +17,7 @@ def planned() -> None:
     """The form alone; what it makes is left in the session."""
     import streamlit as st
 
-    from playground.ui.plan import plan
+    from playground.pages.train.plan import plan
 
     st.session_state["config"], _ = plan()
 
@@ -74,7 +74,7 @@ def test_parts_of_a_batch_need_the_memory_of_a_part(monkeypatch):
 
 
 def test_one_layer_and_thousands_are_written_so():
-    from playground.ui.plan import summary
+    from playground.pages.train.plan import summary
 
     spec = PRESETS["gpt2-tiny"].spec
     assert (

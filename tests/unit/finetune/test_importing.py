@@ -699,7 +699,7 @@ def test_an_export_reads_within_the_frame(tmp_path, store):
 
 
 def test_explore_looks_at_the_framed_text(tmp_path, monkeypatch):
-    from playground.ui.explore.scene import Scene
+    from playground.ui.scene import Scene
 
     model = write(tmp_path / "bert", "bert")
     run = import_folder(tmp_path / "bert", RunStore())

@@ -130,7 +130,7 @@ def test_heads_from_another_text_are_ranked_as_one_by_one():
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_gates_are_ranked_as_one_by_one_and_patched(kind):
-    from playground.ui.explore.intervene import GATES
+    from playground.pages.explore.intervene import GATES
     from tests.unit.inspection.test_recurrence import seeded as recurrent
 
     model, asked, other = recurrent(kind), question(IDS, "clm"), question(IDS[::-1], "clm")

@@ -39,10 +39,10 @@ def test_a_cell_and_its_formula(position, dimension):
 
 
 def test_rotary_match_is_the_product_of_rotated_vectors():
-    from models.positions import Places, Rotary
+    from models.positions import Positions, Rotary
 
     turn = Rotary(8, 10_000.0, 32)
-    cos, sin = turn(Places(0, 20, None, 20))
+    cos, sin = turn(Positions(0, 20, None, 20))
     x = torch.ones(1, 1, 20, 8)
     turned = rotate(x, cos, sin)[0, 0]
     products = (turned[0] @ turned.T / 8).numpy()

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.attention import attend, mix
-from models.masks import View, causal_mask, view_of
-from models.positions import Places, alibi_slopes
+from models.masks import AttentionMask, attention_mask_of, causal_mask
+from models.positions import Positions, alibi_slopes
 
 
 def qkv(batch=2, heads=4, kv_heads=4, n_queries=6, n_keys=6, d=8):
@@ -47,7 +47,7 @@ def test_attend_equals_torch(n_queries, n_keys, masked, seed):
 def test_a_query_that_may_look_nowhere_gives_zeros_and_finite_gradients():
     q, k, v = (x.requires_grad_() for x in qkv())
     mask = causal_mask(6, 6) & (torch.arange(6) >= 2)  # two tokens of padding on the left
-    for mixed in (attend(q, k, v, mask)[0], mix(q, k, v, View(mask, fused=mask))):
+    for mixed in (attend(q, k, v, mask)[0], mix(q, k, v, AttentionMask(mask, fused=mask))):
         assert (mixed[:, :, :2] == 0).all()
         for gradient in torch.autograd.grad(mixed.square().sum(), (q, k, v)):
             assert gradient.isfinite().all()
@@ -65,7 +65,7 @@ def test_the_fused_path_equals_the_one_that_can_be_watched(kv_heads, start, caus
     real[0, :2] = False
     real[1, -2:] = False
     slopes = torch.tensor(alibi_slopes(4), dtype=torch.double) if alibi else None
-    view = view_of(Places(start, length), causal=causal, real=real if padded else None, slopes=slopes)
+    view = attention_mask_of(Positions(start, length), causal=causal, real=real if padded else None, slopes=slopes)
     seen = {}
     slow = mix(q, k, v, view, tap=lambda name, value: seen.setdefault(name, value))
     torch.testing.assert_close(mix(q, k, v, view), slow, atol=1e-12, rtol=0)
@@ -79,7 +79,7 @@ def test_the_fused_path_equals_the_one_that_can_be_watched(kv_heads, start, caus
 
 def test_grouped_heads_share_their_neighbours_keys():
     q, k, v = qkv(heads=4, kv_heads=2)
-    mixed = mix(q, k, v, View())
+    mixed = mix(q, k, v, AttentionMask())
     for head in range(4):
         alone, _ = attend(q[:, head : head + 1], k[:, head // 2 : head // 2 + 1], v[:, head // 2 : head // 2 + 1])
         torch.testing.assert_close(mixed[:, head : head + 1], alone, atol=1e-12, rtol=0)
@@ -88,7 +88,7 @@ def test_grouped_heads_share_their_neighbours_keys():
 def test_alibi_biases_the_scores_by_hand():
     q = k = torch.zeros(1, 2, 3, 4)
     v = torch.randn(1, 2, 3, 4)
-    view = view_of(Places(0, 3), causal=True, slopes=torch.tensor([0.5, 0.25]))
+    view = attention_mask_of(Positions(0, 3), causal=True, slopes=torch.tensor([0.5, 0.25]))
     _, weights = attend(q, k, v, view.mask, view.bias)
     near, far = 1.0, math.exp(-0.5)
     assert weights[0, 0, 1].tolist() == pytest.approx([far / (near + far), near / (near + far), 0.0])
@@ -97,7 +97,7 @@ def test_alibi_biases_the_scores_by_hand():
 def test_a_tap_can_replace_the_weights():
     q, k, v = qkv()
     even = torch.full((2, 4, 6, 6), 1 / 6, dtype=torch.double)
-    mixed = mix(q, k, v, View(), tap=lambda name, value: even if name == "weights" else value)
+    mixed = mix(q, k, v, AttentionMask(), tap=lambda name, value: even if name == "weights" else value)
     torch.testing.assert_close(mixed, v.mean(2, keepdim=True).expand_as(mixed))
 
 

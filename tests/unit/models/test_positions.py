@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.factory import build
-from models.positions import FIRST, Places, Rotary, Sinusoidal, alibi_bias, alibi_slopes, rotate, sinusoidal
+from models.positions import FIRST, Positions, Rotary, Sinusoidal, alibi_bias, alibi_slopes, rotate, sinusoidal
 from models.spec import ModelSpec
 
 
@@ -23,7 +23,7 @@ def test_sinusoidal_is_the_published_formula(d_model):
 
 def test_sinusoidal_grows():
     waves = Sinusoidal(4, 8)
-    torch.testing.assert_close(waves(Places(90, 10, None, 100)), sinusoidal(100, 8)[90:])
+    torch.testing.assert_close(waves(Positions(90, 10, None, 100)), sinusoidal(100, 8)[90:])
 
 
 @given(i=st.integers(0, 200), j=st.integers(0, 200), shift=st.integers(0, 300), half=st.integers(1, 8))
@@ -34,8 +34,8 @@ def test_rotary_scores_depend_on_the_distance_only(i, j, shift, half):
     q, k = torch.randn(2, 1, 1, 1, 2 * half)
 
     def score(query_place, key_place):
-        turned_q = rotate(q, *rotary(Places(query_place, 1, None, query_place + 1)))
-        turned_k = rotate(k, *rotary(Places(key_place, 1, None, key_place + 1)))
+        turned_q = rotate(q, *rotary(Positions(query_place, 1, None, query_place + 1)))
+        turned_k = rotate(k, *rotary(Positions(key_place, 1, None, key_place + 1)))
         return (turned_q * turned_k).sum().item()
 
     assert score(i, j) == pytest.approx(score(i + shift, j + shift), abs=2e-3)
@@ -44,7 +44,7 @@ def test_rotary_scores_depend_on_the_distance_only(i, j, shift, half):
 def test_rotary_turns_channel_pairs_half_a_head_apart():
     rotary = Rotary(4, 100.0, 8)
     x = torch.tensor([[[[1.0, 2.0, 3.0, 4.0]]]])
-    turned = rotate(x, *rotary(Places(3, 1, None, 4)))[0, 0, 0].tolist()
+    turned = rotate(x, *rotary(Positions(3, 1, None, 4)))[0, 0, 0].tolist()
     fast, slow = 3.0, 3.0 / 10  # angles 3·100^0 and 3·100^(-1/2)
     assert turned == pytest.approx(
         [
@@ -63,16 +63,16 @@ def test_rotary_is_rotate_half_of_llama():
     angles = torch.cat([angles, angles], dim=-1)
     rotate_half = torch.cat([-x[..., 4:], x[..., :4]], dim=-1)
     expected = x * angles.cos() + rotate_half * angles.sin()
-    torch.testing.assert_close(rotate(x, *Rotary(8, 10000.0, 7)(Places(0, 7, None, 7))), expected)
+    torch.testing.assert_close(rotate(x, *Rotary(8, 10000.0, 7)(Positions(0, 7, None, 7))), expected)
 
 
 def test_rotary_takes_places_of_ones_own():
     rotary = Rotary(8, 10000.0, 8)
     x = torch.randn(2, 3, 2, 8)
     places = torch.tensor([[4, 1], [0, 30]])
-    turned = rotate(x, *rotary(Places(0, 2, places, 31)))
+    turned = rotate(x, *rotary(Positions(0, 2, places, 31)))
     for row, place in enumerate(places[:, 1].tolist()):
-        alone = rotate(x[row : row + 1, :, 1:], *rotary(Places(place, 1, None, place + 1)))
+        alone = rotate(x[row : row + 1, :, 1:], *rotary(Positions(place, 1, None, place + 1)))
         torch.testing.assert_close(turned[row : row + 1, :, 1:], alone)
 
 
@@ -112,7 +112,7 @@ def test_a_long_context_takes_memory_when_a_text_is_as_long(position):
 
 
 def test_tables_reach_as_far_as_a_text():
-    places = Places(FIRST + 3, 4, None, FIRST + 7)
+    places = Positions(FIRST + 3, 4, None, FIRST + 7)
     torch.testing.assert_close(Sinusoidal(10**8, 8)(places), sinusoidal(FIRST + 7, 8)[FIRST + 3 :])
     cos, _ = Rotary(4, 100.0, 10**8)(places)
     torch.testing.assert_close(cos[:, 0], (FIRST + 3 + torch.arange(4.0)).cos())

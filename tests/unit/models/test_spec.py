@@ -114,12 +114,3 @@ def test_choosing_a_model_does_not_import_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_build_is_the_function_even_after_its_module_was_imported():
-    code = (
-        "from models.factory import build as b; from models.generate import decode as d\n"
-        "import models; from models import build, decode\n"
-        "assert models.factory is build is b and models.generate is decode is d"
-    )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

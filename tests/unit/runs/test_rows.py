@@ -13,11 +13,11 @@ from models.presets import PRESETS
 from playground.cli.progress import Progress
 from playground.generation.cached_prediction import opening_text
 from playground.onnx_export.package import curve, first_words
+from playground.pages.finetune.progress import as_answers
 from playground.runs import branch, rows
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.gap import by_heart, turned
-from playground.ui.finetune.progress import as_answers
 from playground.ui.live import first_text
 
 ANYTHING = st.recursive(

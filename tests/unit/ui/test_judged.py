@@ -1,6 +1,6 @@
 """How a fine-tuned model is told against the linear one beside it."""
 
-from playground.ui.finetune.judged import gained
+from playground.pages.finetune.judged import gained
 
 
 def test_no_difference_points_nowhere():

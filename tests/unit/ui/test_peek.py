@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from playground.ui.finetune import form
+from playground.pages.finetune import form
 
 
 @pytest.fixture

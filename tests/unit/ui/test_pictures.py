@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from models.presets import PRESETS
+from playground.pages.explore.attention import on_paper, tokens_of, way_sentence
+from playground.pages.explore.predictions import expected_tokens
+from playground.pages.train.watch import notice
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
@@ -16,10 +19,7 @@ from playground.training.schedule import lr_curve
 from playground.ui.colours import ABOVE, BELOW, DIVERGING
 from playground.ui.components import heads_grid as grid_module
 from playground.ui.components import heatmap as map_module
-from playground.ui.explore.attention import on_paper, tokens_of, way_sentence
-from playground.ui.explore.predictions import expected_tokens
-from playground.ui.explore.scene import Scene
-from playground.ui.watch import notice
+from playground.ui.scene import Scene
 
 
 class Answer:
@@ -191,8 +191,8 @@ def test_two_losses_that_rise_are_told_as_too_high_a_rate(tmp_path):
 
 
 def test_a_download_says_what_its_rows_are(monkeypatch):
-    from playground.ui.explore import attention
-    from playground.ui.explore.figure import packed
+    from playground.pages.explore import attention
+    from playground.ui.figure import packed
 
     taken = {}
     monkeypatch.setattr(attention, "downloads", lambda name, data, table: taken.update(data))

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import pytest
 
-from playground.ui.explore.figure import literal
+from playground.ui.figure import literal
 from playground.ui.messages import plain
 
 

@@ -8,10 +8,10 @@ import pytest
 from playground.cli.main import main
 from playground.generation.torch_model import TorchReader
 from playground.onnx_export.export import export
+from playground.pages.runs.compare import blanks
 from playground.runs import gallery
 from playground.text.tokenizers import Tokenizer
 from playground.training.saving import load_model
-from playground.ui.runs_compare import blanks
 
 BEFORE, WORD, AFTER = "And it came to pass in the", " first", " year of the king"
 

@@ -1,0 +1,154 @@
+"""Data: choose a text, see what it is made of, and how it is cut into tokens."""
+
+import secrets
+from pathlib import Path
+
+import streamlit as st
+
+from models.spec import SpecError
+from playground.core.errors import PlaygroundError
+from playground.pages.data import own_text, text_views
+from playground.pages.data.text_choice import HUB, choose_text
+from playground.text import background
+from playground.text.corpora import CORPORA
+from playground.text.prepare import Prepared, find, load
+from playground.text.spec import DataSpec, TokenizerSpec
+from playground.ui import controls, enough, links
+from playground.ui.frame import into_sight, page_title
+from playground.ui.language import t
+from playground.ui.messages import empty, fragment, show, shown_errors
+
+VIEWS = {
+    "sample": "A piece of it",
+    "numbers": "Its numbers",
+    "vocabulary": "Its vocabulary",
+    "compare": "Other ways to cut it",
+}
+
+
+def page() -> None:
+    """The text is chosen on the left and looked at on the right."""
+    page_title(
+        t("Look at the text"),
+        t("Choose what the model learns from, and see it the way the model does: as tokens."),
+    )
+    left, right = st.columns([1, 3.2], gap="medium")
+    with left:
+        spec = choose_text()
+    with right, shown_errors():
+        if own_text.is_open():
+            own_text.desk(st.session_state.get("data.cut") or TokenizerSpec())
+            if spec is None:
+                return
+            st.container(key="data-kept").caption(t("As it was last kept:"))
+        else:
+            own_text.close()
+        if spec is None:
+            empty(
+                t("No text yet"),
+                t("Type the name of a dataset, or choose one of the texts that come with the app.")
+                if st.session_state.get("data.corpus") == HUB
+                else t("Choose one of the texts that come with the app, or bring a file of your own."),
+            )
+            return
+        prepared = ready(spec)
+        if prepared is not None:
+            look(prepared)
+            if st.session_state.pop("own.look.asked", False):
+                into_sight("data-kept")
+
+
+def ready(spec: DataSpec) -> Prepared | None:
+    """The text, prepared; else its preparation is started and shown."""
+    state = st.session_state
+    job = state.get("data.job")
+    if job is not None and job.spec != spec:
+        background.leave(job, _me())
+        job = state["data.job"] = None
+    if folder := _found(spec):
+        return opened(str(folder))
+    if job is None:
+        job = state["data.job"] = background.start(spec, _me())
+    waiting(job)
+    return None
+
+
+def _found(spec: DataSpec) -> Path | str | None:
+    """Where the prepared text is; a dataset of the hub is looked up by its preparation alone, which may wait."""
+    known, folder = st.session_state.get("data.found", (None, ""))
+    if known == spec and (Path(folder) / "info.json").exists():
+        return folder
+    return None if spec.corpus.startswith("hf:") else find(spec)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def opened(folder: str) -> Prepared:
+    """A prepared text, opened once for everybody."""
+    return load(folder)
+
+
+def _me() -> str:
+    """Who waits: this session."""
+    return st.session_state.setdefault("data.me", secrets.token_hex(8))
+
+
+@fragment(run_every=0.3)
+def waiting(job: background.Job) -> None:
+    """How far the preparation is; it can be stopped, and begun again."""
+    if not job.done:
+        st.progress(job.fraction, t(job.stage))
+        if st.button(t("Stop"), icon=":material/stop:", key="data.stop"):
+            job.stop()
+        return
+    if job.error:
+        show(job.error)
+    elif job.stopped:
+        st.info(t("Stopped. Nothing of it is left."), icon=":material/info:")
+    else:
+        st.session_state["data.job"] = None
+        st.session_state["data.found"] = (job.spec, job.folder)
+        st.rerun()
+    if st.button(t("Try again"), icon=":material/refresh:", key="data.again"):
+        st.session_state["data.job"] = None
+        st.rerun()
+
+
+def look(prepared: Prepared) -> None:
+    """Its size, and one view of it."""
+    text_views.headline(prepared)
+    if not own_text.is_open():
+        enough.show_gauge("data.gauge", enough.of(prepared))
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        with controls.control("data", "view", "content"):
+            view = choose_view()
+        ready_to_train = {"type": "primary", "icon": ":material/play_arrow:", "key": "data.train"}
+        if not own_text.is_open() and st.button(t("Train on this"), **ready_to_train):
+            links.go("train")
+    try:
+        if view == "numbers":
+            text_views.show_numbers(prepared)
+        elif view == "vocabulary":
+            text_views.show_vocabulary(prepared)
+        elif view == "compare":
+            corpus = CORPORA.get(prepared.spec.corpus)
+            text_views.show_comparison(prepared, corpus.language if corpus else "")
+        else:
+            text_views.show_sample(prepared)
+    except (PlaygroundError, SpecError) as error:
+        show(error)
+
+
+def choose_view() -> str:
+    """Which view, kept in the address."""
+    wanted = links.param("view")
+    view = st.segmented_control(
+        t("View"),
+        list(VIEWS),
+        default=wanted if wanted in VIEWS else "sample",
+        required=True,
+        format_func=lambda name: t(VIEWS[name]),
+        key="data.view",
+        label_visibility="collapsed",
+    )
+    links.remember(view=view if view != "sample" else None)
+    return view

@@ -1,0 +1,155 @@
+"""Look inside a model: one run, one text, and a choice of views on what happens in between."""
+
+from collections.abc import Callable
+from importlib import import_module
+
+import streamlit as st
+
+from playground.runs.folder import RunFolder
+from playground.ui import cached, links
+from playground.ui.choose import choose_run, choose_step, speaks
+from playground.ui.components.live_text import live_text
+from playground.ui.controls import control
+from playground.ui.frame import page_title
+from playground.ui.language import t
+from playground.ui.live import first_text, samples_of
+from playground.ui.messages import fragment, no_model_yet, plain, shown_errors
+from playground.ui.scene import Scene, answer_to
+
+VIEWS = {
+    "attention": "Attention",
+    "steps": "Step by step",
+    "positions": "Positions",
+    "recurrent": "Gates and states",
+    "predictions": "Predictions",
+    "intervene": "Intervene",
+}
+
+
+def page() -> None:
+    page_title(
+        t("Explore"),
+        t("See what happens inside between a text and its next token. Every number is the model's own."),
+    )
+    with shown_errors():
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            with control("explore", "run"):
+                run = choose_run("explore.run", speaks)
+            with control("explore", "step"):
+                step = choose_step("explore", run) if run else 0
+        if run is None:
+            no_model_yet()
+            return
+        with st.spinner(t("Loading the model …")):
+            cached.model(run, step)
+        look(run, step)
+
+
+@fragment
+def look(run: RunFolder, step: int) -> None:
+    """The text and the view of it; runs again at every key, and leaves the rest of the page alone."""
+    with shown_errors():
+        with control("explore", "text"):
+            scene = ask(run, step)
+        with control("explore", "view"):
+            view = choose_view(scene)
+        notes(scene)
+        show(view)(scene)
+
+
+def ask(run: RunFolder, step: int) -> Scene:
+    """The boxes for the person's text: what the address says, else the run's own sample."""
+    about = run.about()
+    pairs = about.get("data_shape") == "pairs"
+    first = first_words(run)
+    label = t("The text that is read") if pairs else t("Your text")
+    places = st.columns(2) if pairs else [st.container()]
+    with places[0]:
+        text = live_text(f"explore.text.{run.id}", given("text", run, first), label)
+    target = written = ""
+    if pairs:
+        written = answer_to(str(run.path), step, text)
+        label = t("The text that is written (at first, what the model writes)")
+        with places[1]:
+            target = live_text(f"explore.target.{run.id}", given("target", run, written, again=True), label)
+    keep("text", run, text, first)
+    keep("target", run, target, written)
+    return Scene(run, step, text, target)
+
+
+def first_words(run: RunFolder) -> str:
+    """What the run's own sample begins with, and some words of what the model wrote after it: enough to look at."""
+    first = first_text(run)
+    more = next(
+        (row["text"] for row in reversed(samples_of(run)) if row.get("prompt") == first and row.get("text")),
+        "",
+    )
+    return first + more[:70].rpartition(" ")[0]
+
+
+def given(name: str, run: RunFolder, first: str, again: bool = False) -> str:
+    """What a box holds before anybody types: what a link says, else ``first``.
+
+    It stays the same while this person types (the address then follows the box, not the box the address).
+
+    Args:
+        again: another ``first`` takes the place of what was typed.
+    """
+    key, wanted = f"explore.given.{name}.{run.id}", links.param(name)
+    known = st.session_state.get(key)
+    if wanted and wanted != st.session_state.get(f"{key}.link"):
+        known = (wanted, first)
+    elif known is None or (again and known[1] != first):
+        known = (first, first)
+    st.session_state[key] = known
+    return known[0]
+
+
+def keep(name: str, run: RunFolder, text: str, first: str) -> None:
+    """Writes a box into the address where it is not what stands there anyway, and not too long for a link."""
+    links.remember(**{name: text if text != first and len(text) <= 500 else None})
+    st.session_state[f"explore.given.{name}.{run.id}.link"] = links.param(name)
+
+
+def choose_view(scene: Scene) -> str:
+    """Which view, bound to ``?view=``; at first the one that fits the model."""
+    key = "explore.view"
+    wanted = links.param("view")
+    if wanted in VIEWS and st.session_state.get(f"{key}.link") != wanted:
+        st.session_state[key] = wanted
+    if st.session_state.get(key) not in VIEWS:
+        st.session_state[key] = "recurrent" if scene.is_recurrent else "attention"
+    view = st.segmented_control(
+        t("View"),
+        list(VIEWS),
+        key=key,
+        required=True,
+        format_func=lambda view: t(VIEWS[view]),
+        label_visibility="collapsed",
+    )
+    links.remember(view=view)
+    st.session_state[f"{key}.link"] = view
+    return view
+
+
+def notes(scene: Scene) -> None:
+    """What is not as the person may think: a text cut off, or longer than anything the model was trained on."""
+    if not scene.text and not scene.is_pairs and len(scene.ids()) == 1:
+        token = f"“{plain(scene.tokens()[0])}”"
+        st.caption(t("There is no text yet: the model is shown {token} alone. Type some words.", token=token))
+    elif scene.is_cut():
+        st.caption(
+            t("The model is shown the first {n:,} tokens of this text.", n=len(scene.ids()))
+            + (" " + t("Its learned positions end there.") if scene.positions_end() else "")
+        )
+    elif beyond := scene.beyond():
+        st.caption(
+            t("The last {n:,} tokens stand further back than this model was trained for.", n=beyond)
+            if beyond > 1
+            else t("The last token stands further back than this model was trained for.")
+        )
+
+
+def show(view: str) -> Callable[[Scene], None]:
+    """The function that draws a view; imported when it is first looked at."""
+    return import_module(f"playground.pages.explore.{view}").show

@@ -1,0 +1,434 @@
+"""Attention step by step: the worked example that teachers project, or any head of a trained model."""
+
+import re
+from typing import Any
+
+import streamlit as st
+
+from playground.pages.explore.attention import tokens_of
+from playground.pages.explore.choice import choose, one_of, switch
+from playground.runs.folder import RunFolder
+from playground.ui import cached, links
+from playground.ui.choose import name_of
+from playground.ui.components.heatmap import heatmap
+from playground.ui.figure import downloads
+from playground.ui.language import t
+from playground.ui.messages import empty, plain
+from playground.ui.scene import Scene
+
+VIEW = "explore.steps"
+WHOSE = {"1": "A worked example, three numbers a token", "0": "A head of this run"}
+PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
+
+
+def show(scene: Scene) -> None:
+    own = choose(VIEW, "example", t("Whose numbers"), WHOSE, hidden=True)
+    if own == "1":
+        example()
+    elif scene.is_recurrent:
+        empty(
+            t("A recurrent model has no attention"),
+            t("Choose a transformer above, or stay with the worked example."),
+        )
+    else:
+        of_run(scene)
+
+
+# The worked example
+
+
+def example() -> None:
+    import numpy as np
+
+    from playground.inspection.arithmetic import worked
+
+    st.markdown(
+        t(
+            "Six words, three made-up numbers each. A word's vector is its **query**, its **key** and its **value**, so that "
+            "nothing hides the arithmetic. Change any number and watch everything below follow."
+        )
+    )
+    left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
+    with left:
+        tokens, vectors = edited()
+    with right:
+        query = ask_query(tokens, "example")
+        scaling = switch(VIEW, "scaling", t("Divide by √d_k"), True)
+        causal = switch(VIEW, "causal", t("Causal mask: look only at what came before"))
+    steps = worked(np.array(vectors), query, causal, scaling)
+    draw_head(steps, tokens, tokens[query], "example", digits=3)
+    downloads("explore-steps-example", arrays(steps))
+
+
+def edited() -> tuple[list[str], Any]:
+    """The table of words and numbers, as the person has changed it."""
+    import pandas as pd
+
+    from playground.inspection.arithmetic import EXAMPLE
+
+    first = pd.DataFrame([(word, *vector) for word, vector in EXAMPLE.items()], columns=["token", "1", "2", "3"])
+    if f"{VIEW}.given" not in st.session_state:
+        st.session_state[f"{VIEW}.given"] = told_table(links.param("numbers"), first)
+    number = {
+        name: st.column_config.NumberColumn(f"x{sub}", step=0.1, format="%.2f", required=True)
+        for name, sub in zip("123", "₁₂₃", strict=True)
+    }
+    table = st.data_editor(
+        st.session_state[f"{VIEW}.given"],
+        key=f"{VIEW}.table",
+        hide_index=True,
+        num_rows="fixed",
+        column_config={"token": st.column_config.TextColumn(t("Word"), required=True), **number},
+    )
+    table = table.fillna(0)
+    rows = ",".join(
+        " ".join([re.sub(r"[\s,]", "_", str(row[0])), *(f"{x:g}" for x in row[1:])]) for row in table.to_numpy()
+    )
+    links.remember(numbers=rows if not table.equals(first) else None)
+    return [str(word) for word in table["token"]], table[["1", "2", "3"]].to_numpy(dtype=float)
+
+
+def told_table(said: str, first: Any) -> Any:
+    """The table as a link tells it, "The 0.1 0.2 0.3,cat 0.4 …"; else the first one."""
+    import pandas as pd
+
+    try:
+        rows = [(word, *map(float, numbers)) for word, *numbers in (row.split() for row in said.split(","))]
+        return pd.DataFrame(rows, columns=first.columns) if len(rows) == len(first) else first
+    except ValueError:
+        return first
+
+
+def ask_query(tokens: list[str], name: str) -> int:
+    """Which token asks, or to write which one (cross-attention); for a run the last one unless told."""
+    from playground.inspection.arithmetic import EXAMPLE_QUERY
+
+    first = EXAMPLE_QUERY if name == "example" else len(tokens) - 1
+    return one_of(
+        f"{VIEW}.{name}",
+        "query",
+        t("The token that asks (query)"),
+        range(len(tokens)),
+        first,
+        format_func=lambda place: f"{place}: {shown(tokens[place])}",
+    )
+
+
+def shown(token: str) -> str:
+    """A token on one line, the space it begins with to be seen."""
+    return ("·" + token[1:] if token.startswith(" ") else token).replace("\n", "↵") or "∅"
+
+
+# A head of a run
+
+
+def of_run(scene: Scene) -> None:
+    spec = scene.model().spec
+    part = "self"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if scene.has_source:
+            part = choose(VIEW, "part", t("Attention of"), PART_NAMES, box=True)
+        layer, head = ask_head(spec)
+        tokens, keys = tokens_of(scene, part)
+        query = ask_query(tokens, f"run.{part}")
+    steps = computed(scene, layer, head, query, part)
+    st.caption(
+        t(
+            "Layer {layer}, head {head} of {run} at step {step:,}.",
+            layer=layer,
+            head=head,
+            run=plain(name_of(scene.run)),
+            step=scene.step,
+        )
+    )
+    draw_inputs(steps, keys, tokens[query])
+    draw_head(steps.head, keys, tokens[query], "run", first=2)
+    draw_output(steps, head, part)
+    data = arrays(steps.head) | {
+        "x": steps.x,
+        "x_keys": steps.x_keys,
+        "heads": steps.heads,
+        "output": steps.output,
+    }
+    downloads("explore-steps-run", data)
+
+
+def ask_head(spec: Any) -> tuple[int, int]:
+    layer = one_of(VIEW, "layer", t("Layer"), range(spec.n_layers), 0, width=110)
+    head = one_of(VIEW, "head", t("Head"), range(spec.n_heads), 0, width=110)
+    links.remember(layer=layer, head=head)
+    return layer, head
+
+
+def computed(scene: Scene, layer: int, head: int, query: int, part: str) -> Any:
+    source = tuple(scene.source_ids()) if scene.has_source else None
+    return _computed(str(scene.run.path), scene.step, tuple(scene.ids()), source, layer, head, query, part)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _computed(
+    path: str, step: int, ids: tuple, source: tuple | None, layer: int, head: int, query: int, part: str
+) -> Any:
+    from playground.inspection.arithmetic import run_steps
+
+    return run_steps(cached.model(RunFolder(path), step), ids, layer, head, query, part, source)
+
+
+# The steps
+
+
+def title(number: int, text: str, equation: str) -> None:
+    """A step: its number, what it does, its equation."""
+    st.subheader(f"{number}. {text}", anchor=False)
+    st.latex(equation)
+
+
+def strip(values: Any, name: str, rows: list[str], columns: list[str], value: str, alt: str, **options: Any) -> Any:
+    """A small matrix; written out where its numbers fit."""
+    import numpy as np
+
+    options.setdefault("cell", 34)
+    values = np.atleast_2d(values)
+    rows, columns = [shown(row) for row in rows], [shown(column) for column in columns]
+    names = (t("row"), t("column"), value)
+    small = values.shape[1] <= 12
+    return heatmap(
+        values,
+        f"{VIEW}.{name}",
+        rows,
+        columns,
+        names,
+        alt,
+        written=small,
+        tokens=False,
+        titles=False,
+        hint=False,
+        **options,
+    )
+
+
+def numbered(letter: str, n: int) -> list[str]:
+    return [f"{letter}{i + 1}" for i in range(n)]
+
+
+def draw_inputs(steps: Any, keys: list[str], asker: str) -> None:
+    """x → q, k, v."""
+    title(
+        1,
+        t("Three projections of what the layer reads"),
+        r"q = x_i W_Q \qquad k_j = x_j W_K \qquad v_j = x_j W_V",
+    )
+    notes = []
+    if steps.normed:
+        notes.append(t("q and k are divided by their size (QK-norm)."))
+    if steps.turned:
+        notes.append(t("q and k below are already turned by their positions (rotary)."))
+    alt = t("The vector that the layer reads at the query")
+    strip(steps.x, "run.x", [shown(asker)], numbered("x", len(steps.x)), "x", alt, diverging=True)
+    st.caption(
+        " ".join(
+            [
+                t("{n} numbers for each token: the residual stream as this layer reads it.", n=len(steps.x)),
+                *notes,
+            ]
+        )
+    )
+    left, right = st.columns(2, gap="medium")
+    size = max(14, min(30, 360 // max(1, len(keys))))
+    for place, letter, values in ((left, "k", steps.head.k), (right, "v", steps.head.v)):
+        with place:
+            what = t("Keys") if letter == "k" else t("Values")
+            st.markdown(f"**{what}**")
+            strip(
+                values,
+                f"run.{letter}",
+                keys,
+                numbered(letter, values.shape[1]),
+                letter,
+                what,
+                diverging=True,
+                cell=size,
+            )
+
+
+def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1, digits: int = 3) -> None:
+    """q·k → scale → mask → softmax → weighted sum."""
+    import numpy as np
+
+    d = len(steps.q)
+    title(first, t("How well does each key match the query?"), r"s_j = q \cdot k_j")
+    strip(steps.q, f"{name}.q", [f"q ({shown(asker)})"], numbered("q", d), "q", t("The query"), diverging=True)
+    key = ask_key(steps, keys, name)
+    strip(
+        steps.products,
+        f"{name}.products",
+        ["q·k"],
+        keys,
+        "q·k",
+        t("Products of the query with each key"),
+        diverging=True,
+        selected=(-1, key),
+    )
+    st.latex(product_in_numbers(steps, key, digits))
+
+    title(
+        first + 1,
+        t("Keep the numbers small"),
+        r"\tilde s_j = \frac{s_j}{\sqrt{d_k}}" if steps.scale != 1 else r"\tilde s_j = s_j",
+    )
+    strip(
+        steps.scaled,
+        f"{name}.scaled",
+        ["s / √d"],
+        keys,
+        t("score"),
+        t("Scaled scores"),
+        diverging=True,
+        selected=(-1, key),
+    )
+    if steps.scale != 1:
+        st.latex(
+            rf"\frac{{{steps.products[key]:.{digits}f}}}{{\sqrt{{{d}}}}} = {steps.products[key] / steps.scale:.{digits}f}"
+        )
+    else:
+        st.caption(t("Not divided: with many channels the softmax would then pick one key and ignore the rest."))
+    if steps.bias is not None:
+        st.caption(t("ALiBi has taken off {bias:.3f} here, for the distance.", bias=-steps.bias[key]))
+
+    hidden = int((~steps.allowed).sum())
+    title(
+        first + 2,
+        t("Hide what may not be seen"),
+        r"\tilde s_j = -\infty \quad (j > i)" if hidden else r"\text{" + t("every key may be seen") + "}",
+    )
+    masked = np.where(steps.allowed, steps.scaled, np.nan)
+    closed = t("may not look: it comes later")
+    strip(
+        masked,
+        f"{name}.masked",
+        ["s"],
+        keys,
+        t("score"),
+        t("Scores after the mask"),
+        diverging=True,
+        selected=(-1, key),
+        empty=closed,
+    )
+    st.caption(
+        t("{n} of {all} keys are hidden; they are drawn as hatched paper.", n=hidden, all=len(keys))
+        if hidden
+        else t("None of the {all} keys is hidden.", all=len(keys))
+    )
+
+    title(first + 3, t("Turn scores into shares"), r"w_j = \frac{e^{\tilde s_j}}{\sum_m e^{\tilde s_m}}")
+    strip(
+        np.where(steps.allowed, steps.weights, np.nan),
+        f"{name}.weights",
+        ["w"],
+        keys,
+        t("weight"),
+        t("Attention weights"),
+        span=(0.0, float(steps.weights.max())),
+        selected=(-1, key),
+        empty=closed,
+    )
+    st.latex(softmax_in_numbers(steps, key, digits))
+    st.caption(
+        t(
+            "The weights add up to {total:.6f}; the largest goes to “{token}”.",
+            total=steps.weights.sum(),
+            token=plain(shown(keys[int(steps.weights.argmax())])),
+        )
+    )
+
+    title(first + 4, t("Mix the values"), r"z = \sum_j w_j v_j")
+    rows = max(14, min(30, 360 // max(1, len(keys))))
+    strip(
+        np.where(steps.allowed[:, None], steps.parts, np.nan),
+        f"{name}.parts",
+        keys,
+        numbered("v", d),
+        "w·v",
+        t("Each value times its weight"),
+        diverging=True,
+        cell=rows,
+        selected=(key, -1),
+        empty=closed,
+    )
+    strip(steps.mixed, f"{name}.mixed", ["z"], numbered("z", d), "z", t("Their sum"), diverging=True)
+    if d <= 8:
+        st.latex("z = (" + r",\; ".join(f"{value:.{digits}f}" for value in steps.mixed) + ")")
+
+
+def ask_key(steps: Any, keys: list[str], name: str) -> int:
+    """The key whose numbers are written out; the strongest unless told."""
+    best = int(steps.weights.argmax())
+    return one_of(
+        f"{VIEW}.{name}.{best}",
+        "key",
+        t("Written out in numbers for the key"),
+        range(len(keys)),
+        best,
+        format_func=lambda place: f"{place}: {shown(keys[place])}",
+        width=320,
+    )
+
+
+def product_in_numbers(steps: Any, key: int, digits: int) -> str:
+    signed = lambda value: f"{value:.2f}" if value >= 0 else f"({value:.2f})"
+    terms = [rf"{signed(a)} \cdot {signed(b)}" for a, b in zip(steps.q, steps.k[key], strict=True)]
+    if len(terms) > 4:
+        terms = [*terms[:3], r"\dots", terms[-1]]
+    return " + ".join(terms) + f" = {steps.products[key]:.{digits}f}"
+
+
+def softmax_in_numbers(steps: Any, key: int, digits: int) -> str:
+    import numpy as np
+
+    if not steps.allowed[key]:
+        return r"w = 0 \quad \text{(" + t("hidden") + ")}"
+    total = np.exp(steps.scaled[steps.allowed]).sum()
+    return rf"\frac{{e^{{{steps.scaled[key]:.{digits}f}}}}}{{{total:.{digits}f}}} = {steps.weights[key]:.{digits}f}"
+
+
+def draw_output(steps: Any, head: int, part: str) -> None:
+    """Concatenation and output projection."""
+    title(
+        7,
+        t("All heads side by side, and back into the residual stream"),
+        r"o = [z^{(1)}; \dots; z^{(h)}]\, W_O",
+    )
+    n = len(steps.heads)
+    names = [t("head {head}", head=i) for i in range(n)]
+    strip(
+        steps.heads,
+        "run.heads",
+        names,
+        numbered("z", steps.heads.shape[1]),
+        "z",
+        t("What every head mixed for this query"),
+        diverging=True,
+        cell=26,
+        selected=(head, -1),
+    )
+    strip(
+        steps.output,
+        "run.output",
+        ["o"],
+        numbered("o", len(steps.output)),
+        "o",
+        t("What attention adds to the residual stream"),
+        diverging=True,
+    )
+    st.caption(
+        t(
+            "This head's row is outlined. The output is added to the residual stream; attention to the source comes next."
+        )
+        if part == "decoder"
+        else t("This head's row is outlined. The output is added to the residual stream; the MLP comes next.")
+    )
+
+
+def arrays(steps: Any) -> dict[str, Any]:
+    names = ("q", "k", "v", "products", "scaled", "allowed", "weights", "parts", "mixed")
+    return {name: getattr(steps, name) for name in names}

@@ -1,0 +1,472 @@
+"""The form of the Train page: which model, on what, and how; the result is a RunConfig."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from models.costs import parameter_counts
+from models.presets import PRESETS
+from models.spec import ModelSpec, SpecError
+from playground.core.errors import PlaygroundError
+from playground.pages.data.text_choice import KIND_NAMES
+from playground.pages.train import plan_links
+from playground.pages.train.plan_links import KEEP, began, begun_with
+from playground.runs import branch, naming
+from playground.runs.config import DEVICES, RunConfig, TrainingSpec
+from playground.runs.store import RunStore
+from playground.runs.throughput import expected, measured
+from playground.text import uploads
+from playground.text.corpora import CORPORA
+from playground.text.spec import DataSpec, TokenizerSpec
+from playground.training.recipes import RECIPES, recipe, warmup_for
+from playground.training.schedule import lr_curve, never_reached
+from playground.ui import bounds, costs, enough, links, text_links, workbench
+from playground.ui.amounts import duration
+from playground.ui.bounds import number, pick
+from playground.ui.choose import check, name_of, named
+from playground.ui.colours import ARCHITECTURE, TITLES
+from playground.ui.components.curves import Panel, Series, curves
+from playground.ui.controls import control
+from playground.ui.language import t, told
+from playground.ui.messages import plain, show
+from playground.ui.select import select
+
+STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
+BATCHES = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]
+RATES = [m * 10.0**p for p in range(-6, 0) for m in (1, 1.5, 2, 3, 4, 6, 8)] + [1.0]
+KEPT, KEPT_WHILE = 5, 3_000_000  # checkpoints to look back at, for models of so many parameters
+EVERY = [5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model or a text to choose, where it comes from and what goes with it."""
+
+    title: str
+    value: Any
+    preset: str | None = None
+    training: TrainingSpec | None = None
+
+
+def plan() -> tuple[RunConfig, Any]:
+    """Asks for everything about a run; gives the config, and the place where the button to start belongs.
+
+    Raises:
+        SpecError, PlaygroundError: when the choices do not go together.
+    """
+    base = base_config()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        model = choose_model(base)
+        text = choose_text(base, model.value)
+        training = choose_training(model, text.value)
+    with right:
+        show_schedule(model.value, text.value, training)
+        config = RunConfig("?", model.value, text.value, training, model.preset, parent_of(base))
+        return config.replace(name=choose_name(config, base)), st.container()
+
+
+def base_config() -> RunConfig | None:
+    """The run to start from: ``?parent=RUN@STEP`` with its weights, ``?like=RUN`` with its settings alone."""
+    if wanted := links.param("parent"):
+        name, _, step = wanted.partition("@")
+        run = named(name)
+        check(run)
+        st.info(
+            t(
+                "A branch: it starts from the weights of “{name}” at step {step}. Change what you like below; the model's "
+                "shape stays.",
+                name=plain(name_of(run)),
+                step=step or run.status().step,
+            ),
+            icon=":material/fork_right:",
+        )
+        return branch.branch(run, links.whole(step))
+    if wanted := links.param("like"):
+        return named(wanted).config().replace(parent=None, finetune=None)
+    return None
+
+
+def parent_of(base: RunConfig | None) -> dict[str, Any] | None:
+    return base.parent if base else None
+
+
+# What is trained, on what
+
+
+def choose_model(base: RunConfig | None) -> Choice:
+    workbench.take_link()
+    options: dict[str, Choice] = {}
+    if base:
+        options["base"] = Choice(t("As in “{name}”", name=base.name), base.model, base.preset, base.training)
+    if not parent_of(base):
+        if draft := drafted_model():
+            options["draft"] = draft
+        options |= {
+            name: Choice(told(preset.title), preset.spec, name, recipe(name)) for name, preset in PRESETS.items()
+        }
+    made = (st.session_state.get("draft.preset"), st.session_state.get("draft.model"))
+    asked = links.param("preset") or made[0] or "modern-tiny"
+    start = begun_with("model", made, options, asked if asked in PRESETS else "modern-tiny")
+    with control("train", "model"):
+        chosen = select(
+            t("Model"),
+            list(options),
+            index=list(options).index(start),
+            format_func=lambda name: options[name].title,
+            key=f"train.model.{start}",
+            disabled=len(options) == 1,
+        )
+        choice = options[chosen]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(summary(choice.value), width="stretch")
+            if chosen != "base":
+                known = choice.preset if chosen in PRESETS else None
+                links.link("build", t("Change it in Build"), icon=":material/account_tree:", preset=known)
+    workbench.remember_model(choice.value if chosen == "draft" else None, choice.preset if chosen != "base" else None)
+    began("model", start, f"train.model.{start}", made, chosen)
+    return choice
+
+
+def drafted_model() -> Choice | None:
+    """What was built on the Build page, when it is no preset as it stands."""
+    said = st.session_state.get("draft.model")
+    if not said:
+        return None
+    spec, preset = ModelSpec.from_dict(said), st.session_state.get("draft.preset")
+    if preset in PRESETS and PRESETS[preset].spec == spec:
+        return None
+    known = preset if preset in PRESETS else None
+    return Choice(t("The model from Build"), spec, known, recipe(known or nearest_preset(spec)))
+
+
+def nearest_preset(spec: ModelSpec) -> str:
+    """Whose recipe suits a model of no preset: the first of its architecture, in the size nearest to it."""
+    size = "tiny" if spec.d_model <= 256 else "small"
+    family = {"encoder": "bert", "encoder-decoder": "seq2seq", "decoder": "gpt2"}.get(
+        spec.architecture, spec.architecture
+    )
+    return f"{family}-{size}" if family in RECIPES else f"gpt2-{size}"
+
+
+def summary(spec: ModelSpec) -> str:
+    return t(
+        "{kind}, {layers} layers, {width:,} channels, context of {context:,} tokens"
+        if spec.n_layers != 1
+        else "{kind}, 1 layer, {width:,} channels, context of {context:,} tokens",
+        kind=t(TITLES[spec.architecture]),
+        layers=spec.n_layers,
+        width=spec.d_model,
+        context=spec.context_length,
+    )
+
+
+def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
+    pairs = model.architecture == "encoder-decoder"
+    options: dict[str, Choice] = {}
+    if base:
+        options["base"] = Choice(t("As in “{name}”", name=base.name) + f": {text_title(base.data)}", base.data)
+    wanted = links.param("corpus")
+    if wanted and wanted != st.session_state.get("train.text.link"):
+        take_text(wanted)
+    if said := st.session_state.get("draft.data"):
+        data = DataSpec.from_dict(said)
+        options["draft"] = Choice(t("The text from Data") + f": {text_title(data)}", data)
+    for name, corpus in CORPORA.items():
+        if corpus.available and (not pairs or corpus.kind != "text"):
+            options[name] = Choice(t(corpus.title), DataSpec(name, tokenizer=TokenizerSpec(corpus.tokenizer)))
+    first = "task-reversal" if pairs and "task-reversal" in options else next(iter(options))
+    fallback = "python-docs" if "python-docs" in options else first
+    made = st.session_state.get("draft.data")
+    start = begun_with("text", made, options, wanted if wanted in options else fallback)
+    with control("train", "text"):
+        chosen = select(
+            t("Text"),
+            list(options),
+            index=list(options).index(start),
+            format_func=lambda name: options[name].title,
+            key=f"train.text.{start}.{pairs}",
+        )
+        spec = options[chosen].value
+        with st.container(horizontal=True, vertical_alignment="center"):
+            kind = t(KIND_NAMES[spec.tokenizer.kind])
+            st.caption(
+                t("Cut into tokens: {kind}, at most {size:,} of them", kind=kind, size=spec.tokenizer.vocab_size),
+                width="stretch",
+            )
+            if chosen != "base":
+                known = chosen if chosen in CORPORA else None
+                links.link("data", t("Change it in Data"), icon=":material/dataset:", corpus=known)
+    remember_text(None if chosen == "base" else spec)
+    began("text", start, f"train.text.{start}.{pairs}", made, chosen)
+    return options[chosen]
+
+
+def take_text(corpus: str) -> None:
+    """The text of the address: a corpus as it is, or one cut in another way, which stands as the text from Data."""
+    try:
+        data = DataSpec.from_dict(text_links.asked(corpus))
+    except (PlaygroundError, SpecError) as error:
+        show(error)
+        return
+    plain_corpus = data.corpus in CORPORA and data == text_links.usual(data.corpus)
+    st.session_state["draft.data"] = None if plain_corpus else data.to_dict()
+    st.session_state["train.text.link"] = corpus
+
+
+def remember_text(spec: DataSpec | None) -> None:
+    """The text into the address; nothing of it where it is the one of the run that is begun from."""
+    address = text_links.said(spec) if spec else dict.fromkeys(text_links.said(text_links.usual("python-docs")))
+    if spec and spec.corpus in CORPORA and spec == text_links.usual(spec.corpus):
+        address = {name: value if name == "corpus" else None for name, value in address.items()}
+    links.remember(**address)
+    st.session_state["train.text.link"] = address["corpus"]
+
+
+def text_title(data: DataSpec) -> str:
+    if data.corpus in CORPORA:
+        return t(CORPORA[data.corpus].title)
+    return uploads.named(data.path) if data.path else data.corpus
+
+
+# How it is trained
+
+
+def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
+    """The settings, beginning with the recipe or the address; each beginning's widgets keep their own values."""
+    told = plan_links.linked(model.training)
+    start = model.training.replace(**{name: value for name, value in told.items() if name != KEEP})
+    place = f"train.{model.preset}.{hash((start, told.get(KEEP))) % 10**8}"
+    objective = model.value.objectives()[0]
+    st.caption(objective_sentence(objective))
+    with control("train", "steps"):
+        steps = pick(t("Steps"), STEPS, start.steps, f"{place}.steps", "{:,}")
+    with st.container(horizontal=True):
+        with control("train", "lr"):
+            rate = pick(t("Learning rate"), RATES, start.lr, f"{place}.lr", "{:.3g}")
+        with control("train", "batch"):
+            batch = pick(t("Batch (sequences a step)"), BATCHES, start.batch_size, f"{place}.batch", "{:,}")
+    warmup = warmup_for(model.training, steps)
+    changes = {"objective": objective, "steps": steps, "lr": rate, "batch_size": batch}
+    changes["warmup_steps"] = told.get("warmup_steps", warmup)
+    if start.optimizer == "muon":
+        before = model.training
+        scaled = before.muon_lr * rate / before.lr if before.lr else before.muon_lr
+        changes["muon_lr"] = bounds.within(scaled, "muon_lr")
+    keep = len(model.training.keep_steps) or kept_by_default(model.value, data)
+    watched = often(model.training.replace(steps=steps))
+    with control("train", "more"):
+        changes |= more_settings(start.replace(**changes), place, data, model.value, {**watched, KEEP: keep, **told})
+    chosen = start.replace(**changes)
+    n_kept = len(chosen.keep_steps)
+    plan_links.remember(
+        chosen,
+        model.training.replace(**watched, warmup_steps=warmup),
+        n_kept if n_kept != keep else None,
+        f"{place}.steps",
+    )
+    return chosen
+
+
+def objective_sentence(objective: str) -> str:
+    return {
+        "clm": t("It learns to predict the next token."),
+        "mlm": t("It learns to fill in hidden tokens, seeing both sides of each."),
+        "seq2seq": t("It reads one text and learns to write another."),
+    }[objective]
+
+
+def more_settings(
+    start: TrainingSpec, place: str, data: DataSpec, model: ModelSpec, watched: dict[str, Any]
+) -> dict[str, Any]:
+    with st.expander(t("More settings")):
+        one, two = st.columns(2)
+        with one:
+            changes: dict[str, Any] = schedule_settings(start, place)
+            changes |= optimizer_settings(start.replace(optimizer=changes["optimizer"]), place)
+        with two:
+            changes |= watching_settings(start, place, watched)
+            if start.objective == "mlm":
+                hidden = t("Share of tokens hidden")
+                changes["mask_rate"] = bounds.slider(hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask")
+            elif (
+                data.corpus in CORPORA
+                and CORPORA[data.corpus].kind != "text"
+                and model.architecture != "encoder-decoder"
+            ):
+                changes["loss_on"] = st.segmented_control(
+                    t("The loss counts"),
+                    ["all", "answer"],
+                    default=start.loss_on,
+                    required=True,
+                    key=f"{place}.loss_on",
+                    format_func={"all": t("every token"), "answer": t("only the answer")}.get,
+                )
+    return changes
+
+
+def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
+    shapes = {"cosine": t("cosine"), "linear": t("straight line"), "constant": t("constant")}
+    slider = bounds.slider
+    return {
+        "optimizer": one_of(t("Optimizer"), costs.OPTIMIZERS, start.optimizer, f"{place}.optimizer"),
+        "schedule": one_of(t("Decay"), shapes, start.schedule, f"{place}.schedule"),
+        "warmup_steps": warmup_box(start, f"{place}.warmup"),
+        "hold": slider(t("Flat until (share of all steps)"), 0.0, 1.0, start.hold, 0.05, key=f"{place}.hold"),
+        "final_lr": slider(t("Learning rate at the end (share)"), 0.0, 1.0, start.final_lr, 0.01, key=f"{place}.final"),
+        "weight_decay": number(t("Weight decay"), start, "weight_decay", 0.01, key=f"{place}.decay"),
+        "accumulate": number(
+            t("Micro-batches a step"), start, "accumulate", most=start.batch_size, key=f"{place}.pieces"
+        ),
+        "grad_clip": number(t("Clip gradients at norm (0: off)"), start, "grad_clip", 0.5, key=f"{place}.clip"),
+    }
+
+
+def warmup_box(start: TrainingSpec, key: str) -> int:
+    """The steps of the warm-up; they follow the number of steps until the person says how many."""
+    usual = f"{key}.usual"
+    if st.session_state.get(key) in (None, st.session_state.get(usual)):
+        st.session_state[key] = start.warmup_steps
+    st.session_state[usual] = start.warmup_steps
+    return st.number_input(t("Warm-up (steps)"), *bounds.of_training("warmup_steps"), step=10, key=key)
+
+
+def optimizer_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
+    """What the chosen optimizer has besides; SGD and Muon look back by momentum, Adam by two averages."""
+    changes = {}
+    if start.optimizer != "adamw":
+        changes["momentum"] = number(t("Momentum"), start, "momentum", 0.01, key=f"{place}.momentum")
+    if start.optimizer != "sgd":
+        told = t("Share of the old average kept: of gradients (β₁), of their squares (β₂)")
+        with st.container(horizontal=True):
+            for name, label in (("beta1", "Adam β₁"), ("beta2", "Adam β₂")):
+                changes[name] = number(label, start, name, 0.01, key=f"{place}.{name}", help=told)
+    return changes
+
+
+def machine_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
+    """Where it runs and in which numbers."""
+    kinds = {"auto": t("what suits the device"), "float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
+    ways = {"auto": t("where it pays (CUDA)"), "on": t("yes"), "off": t("no")}
+    return {
+        "device": one_of(t("Device"), {name: name for name in DEVICES}, start.device, f"{place}.device"),
+        "dtype": one_of(t("Numbers in the forward pass"), kinds, start.dtype, f"{place}.dtype"),
+        "compile": one_of(t("Compile the model first"), ways, start.compile, f"{place}.compile"),
+        "threads": number(t("CPU threads (0: all cores)"), start, "threads", key=f"{place}.threads"),
+    }
+
+
+def often(start: TrainingSpec) -> dict[str, int]:
+    """How often a run is looked at when nobody says: at least twenty times, however short it is."""
+    most = next((n for n in EVERY if n * 20 >= start.steps), start.eval_every)
+    return {"eval_every": min(start.eval_every, most), "sample_every": min(start.sample_every, most)}
+
+
+def watching_settings(start: TrainingSpec, place: str, watched: dict[str, Any]) -> dict[str, Any]:
+    """How often it is looked at, by what, and what stays of it."""
+    own = f"{place}.{start.steps}"
+    evaluate, sample = watched["eval_every"], watched["sample_every"]
+    return {
+        "eval_every": pick(t("Evaluate every (steps)"), EVERY, evaluate, f"{own}.eval", "{:,}"),
+        "sample_every": pick(t("Write a sample every (steps)"), EVERY, sample, f"{own}.sample", "{:,}"),
+        "sample_prompt": st.text_input(t("The sample begins with"), start.sample_prompt, key=f"{place}.prompt"),
+        "early_stop": number(
+            t("Stop early after so many evaluations without progress (0: never)"),
+            start,
+            "early_stop",
+            key=f"{place}.early",
+        ),
+        "keep_steps": kept(start, own, watched[KEEP]),
+        "seed": number(t("Seed"), start, "seed", key=f"{place}.seed"),
+        **machine_settings(start, place),
+    }
+
+
+def kept_by_default(model: ModelSpec, data: DataSpec) -> int:
+    """How many checkpoints a run keeps when nobody says: some, while they are small (three times the weights each)."""
+    parameters = sum(parameter_counts(model.replace(vocab_size=data.tokenizer.vocab_size)).values())
+    return KEPT if parameters <= KEPT_WHILE else 0
+
+
+def kept(start: TrainingSpec, place: str, usual: int) -> tuple[int, ...]:
+    """The steps whose weights stay for good, closer together at the beginning, where most is learned."""
+    told, own = t("Weights kept along the way, to look back at and to branch from"), start.keep_steps
+    count = bounds.slider(told, 0, 20, usual, 1, key=f"{place}.kept")
+    if count == len(own) and own and own[-1] <= start.steps:
+        return own
+    return tuple(sorted({round(start.steps * (n / count) ** 2) for n in range(1, count + 1)}))
+
+
+def one_of(label: str, names: dict[str, str], value: str, key: str) -> str:
+    return select(label, list(names), list(names).index(value), key=key, format_func=names.get)
+
+
+def choose_name(config: RunConfig, base: RunConfig | None) -> str:
+    """What the person calls it, else how it differs from the run before."""
+    runs = RunStore().list()
+    other = base or (runs[0].config() if runs else None)
+    told = naming.difference(config.replace(name="-"), other, at_most=3) if other else ""
+    suggested = told if told and told.count(",") < 3 and "more" not in told else naming.name_for(config)
+    if config.parent and base:
+        suggested = base.name if not told else f"{base.name}: {told}"
+    suggested = naming.numbered(suggested, [run.name for run in runs])
+    with control("train", "name"):
+        return st.text_input(t("Name"), placeholder=suggested, key=f"train.name.{len(runs)}").strip() or suggested
+
+
+def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> None:
+    """What the learning rate will be at every step, and how much text that is."""
+    steps, rates = zip(*lr_curve(training), strict=True)
+    table = {"step": steps, "tokens": steps, "seconds": steps, "lr": rates}
+    whole = model.replace(vocab_size=data.tokenizer.vocab_size)
+    if warning := costs.warning(whole, training):
+        st.warning(warning, icon=":material/memory:")
+    if warning := never_reached(training):
+        st.warning(told(warning), icon=":material/trending_up:")
+    with st.container(border=True):
+        curves(
+            "train.schedule",
+            [Series("schedule", t("Learning rate"), ARCHITECTURE[model.architecture], train=table)],
+            [
+                Panel(
+                    "lr",
+                    t("Learning rate, before it starts"),
+                    "lr",
+                    zero=True,
+                    smooth=False,
+                    logs=False,
+                    top=True,
+                    height=190,
+                )
+            ],
+            alt=t(
+                "The learning rate rises over {warmup} steps to {top:g} and ends at {last:g}.",
+                warmup=training.warmup_steps,
+                top=max(rates),
+                last=rates[-1],
+            ),
+            bare=True,
+        )
+        st.caption(
+            t(
+                "{steps:,} steps × {batch:,} sequences × {context:,} tokens = {total:,} tokens. Warm-up keeps the first large "
+                "gradients from throwing the weights about; the decay lets them settle.",
+                steps=training.steps,
+                batch=training.batch_size,
+                context=model.context_length,
+                total=training.steps * training.batch_size * model.context_length,
+            ),
+        )
+        if told_enough := enough.line(model, data, training):
+            st.caption(told_enough)
+        guess = expected(whole, training, measured(RunStore().list()))
+        if guess:
+            seconds, like = guess
+            st.caption(
+                t(
+                    "About {time} on this machine, as “{name}” was trained.",
+                    time=duration(seconds),
+                    name=plain(like.name),
+                )
+            )

@@ -1,0 +1,110 @@
+"""Passages of the text that a run was validated on, for views that need more than the person types."""
+
+import math
+from typing import Any
+
+import streamlit as st
+
+from models.spec import ModelSpec
+from playground.text.spec import DataSpec
+from playground.ui import cached
+from playground.ui.language import t
+from playground.ui.scene import Scene
+
+LONGEST = 4097  # tokens of a passage
+MOST_NUMBERS = 2**27  # of the attention weights of one layer
+
+
+def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_least: int = 0) -> Any:
+    """Passages spread evenly over the held-out text, int64 ``[n, length]``; None while it is not there.
+
+    Preparing the text anew takes seconds, so it is asked for by a button where it is not prepared yet.
+
+    Args:
+        n: how many, at most.
+        length: tokens of each; the model's context unless told.
+        at_least: a shorter context is lengthened to so many.
+    """
+    import numpy as np
+
+    spec = scene.run.config().data
+    if scene.is_pairs:
+        st.info(t("This run learnt pairs, not running text: there are no passages to look through."))
+        return None
+    if not is_there(scene, key):
+        return None
+    with st.spinner(t("Preparing the text …")):
+        held = text_of(spec, scene.tokenizer().fingerprint, scene.tokenizer())
+    before, after = scene.tokenizer().frame if scene.objective == "mlm" else ((), ())
+    model = scene.model().spec
+    length = min(length or max(model.context_length, at_least), _most(model)) - len(before) - len(after)
+    length = max(1, min(length, len(held)))
+    starts = np.linspace(0, len(held) - length, num=max(1, min(n, len(held) // length))).astype(int)
+    return np.stack([[*before, *held[start : start + length], *after] for start in starts])
+
+
+def _most(model: ModelSpec) -> int:
+    """Tokens of a passage for which there is memory: a context may be said to be 100 million."""
+    return LONGEST if model.is_recurrent else max(64, min(LONGEST, math.isqrt(MOST_NUMBERS // model.n_heads)))
+
+
+def pairs_of(scene: Scene, n: int, key: str) -> Any:
+    """Held-out questions and their answers with <eos>, as ids, spread evenly; None while they are not there."""
+    if not is_there(scene, key):
+        return None
+    with st.spinner(t("Preparing the text …")):
+        return _pairs(scene.run.config().data, scene.tokenizer().fingerprint, scene.tokenizer(), scene.model().spec, n)
+
+
+@st.cache_data(
+    max_entries=4,
+    show_spinner=False,
+    hash_funcs={DataSpec: lambda spec: repr(spec.to_dict()), ModelSpec: lambda spec: repr(spec.to_dict())},
+)
+def _pairs(
+    spec: DataSpec, fingerprint: str, _tokenizer: Any, model: ModelSpec, n: int
+) -> list[tuple[list[int], list[int]]]:
+    """As trained on (`Sampler`): a question too long for the model loses its beginning, an answer its end."""
+    import numpy as np
+
+    prepared = cached.prepared(spec)
+    known = prepared.tokenizer.fingerprint == fingerprint
+    own = (
+        (lambda ids: ids.tolist()) if known else lambda ids: _tokenizer.encode(prepared.tokenizer.decode(ids.tolist()))
+    )
+    found, held = [], prepared.validation
+    apart = model.architecture == "encoder-decoder"
+    for i in np.linspace(0, len(held) - 1, num=min(n, len(held))).astype(int):
+        source, target = (own(ids) for ids in held[int(i)])
+        length = model.context_length
+        target = [*target, _tokenizer.eos_id][: length - (0 if apart else min(len(source), length // 2))]
+        room = length if apart else length - len(target)
+        found.append((source[-room:] if room else [], target))
+    return [(source, target) for source, target in found if source]
+
+
+def is_there(scene: Scene, key: str) -> bool:
+    """Whether the run's text is prepared; else there is a button for it."""
+    from playground.text.prepare import find
+
+    ready = f"{key}.{scene.run.id}"
+    if find(scene.run.config().data) is None and not st.session_state.get(ready):
+        st.write(t("This looks through the run's own held-out text, which is not prepared on this machine yet."))
+        if not st.button(t("Prepare it (some seconds)"), icon=":material/dataset:", key=f"{key}.prepare"):
+            return False
+        st.session_state[ready] = True
+        st.rerun(scope="fragment")
+    return True
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={DataSpec: lambda spec: repr(spec.to_dict())})
+def text_of(spec: DataSpec, fingerprint: str, _tokenizer: Any) -> Any:
+    """The held-out tokens, at most the first 200,000, in the run's own vocabulary."""
+    from playground.text.statistics import text_of as words
+
+    prepared = cached.prepared(spec)
+    if prepared.tokenizer.fingerprint == fingerprint:
+        return prepared.validation[:200_000]
+    import numpy as np
+
+    return np.array(_tokenizer.encode(words(prepared, "validation", 600_000)))
