@@ -67,7 +67,7 @@ def test_no_sentence_has_two_translations():
 def test_names_that_are_looked_up_are_translated():
     """Titles and states are translated by their value, which no literal shows."""
     from playground.ui.choose import STATES
-    from playground.ui.colours import TITLES
+    from playground.ui.titles import TITLES
 
     titles = re.findall(r'^    "\w+": \("(\w+)", ":material', (ROOT / "app.py").read_text(), re.MULTILINE)
     assert len(titles) >= 6

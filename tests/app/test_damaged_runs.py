@@ -11,7 +11,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.soundness import problem, problem_inside
 from playground.runs.store import RunStore
 from playground.ui import language
-from tests.damaged_runs import BROKEN, GOOD, PARTLY, SPOILT, make_damaged
+from tests.support.damaged_runs import BROKEN, GOOD, PARTLY, SPOILT, make_damaged
 
 PAGES = ("home", "build", "data", "train", "finetune", "runs", "generate", "explore", "export")
 OF_A_RUN = ("home", "train", "finetune", "generate", "explore", "export")

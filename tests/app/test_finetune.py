@@ -11,13 +11,13 @@ from playground.core.errors import PlaygroundError
 from playground.finetune import arrival
 from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
-from playground.pages.finetune.judged import data_of
 from playground.runs import gallery
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text import uploads
 from playground.training.worker import run as train
+from playground.ui.labelled_text import data_of
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from playground.inference.session import NOT_ON_GPU
 from playground.onnx_export.export import export
 from playground.pages.generate import page
 from playground.ui import cached, language
-from tests.unit.inference.gpu_double import gpu  # noqa: F401
-from tests.unit.inference.made_exports import home_with_exports
+from tests.support.gpu_double import gpu  # noqa: F401
+from tests.support.made_exports import home_with_exports
 
 RUNS = ("bible-decoder", "bible-lstm", "dates", "bible-encoder")
 SCRIPT = '''

@@ -72,7 +72,7 @@ print(json.dumps(said))
 
 def test_a_home_on_a_disk_that_is_read_only_can_be_looked_at(tmp_path):
     """It holds a run: the pages show it, and those that have to write say so."""
-    from tests.browser.made_runs import make_run
+    from tests.support.made_runs import make_run
 
     make_run(tmp_path, "seen")
     mount = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'

@@ -11,7 +11,7 @@ import playground
 from models.spec import ModelSpec
 from playground.pages.train.plan_links import FIELDS
 from tests.app.conftest import show
-from tests.browser.made_runs import make_run
+from tests.support.made_runs import make_run
 
 VALUES = {
     "400 digits": "9" * 400,

@@ -1,7 +1,7 @@
 """The Runs page without a browser."""
 
 from playground.runs.store import RunStore
-from tests.browser.made_runs import make_run
+from tests.support.made_runs import make_run
 
 
 def emptied() -> RunStore:

@@ -169,8 +169,8 @@ def test_what_is_said_of_labelled_text_has_its_chinese(tmp_path, monkeypatch):
 def test_where_a_run_trains_is_said_in_chinese(threads, monkeypatch):
     import torch
 
-    from playground.pages.train.watch import in_words
     from playground.training import device
+    from playground.ui.run_progress import in_words
 
     monkeypatch.setattr(device.torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(device, "_cpu_model", lambda: "Somebody's(R) Chip 7 @ 2.20GHz")

@@ -10,7 +10,7 @@ from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training import worker
 from playground.training.recipes import recipe
-from tests.browser.made_runs import make_run
+from tests.support.made_runs import make_run
 
 
 def planned() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.charts import FIND, WATCHED, wait_for_step
 from tests.browser.conftest import FLAGS, chromium
-from tests.browser.made_runs import live_run
-from tests.browser.serving import serve
-from tests.browser.waiting import WIDE, wait_idle
+from tests.support.charts import FIND, WATCHED, wait_for_step
+from tests.support.made_runs import live_run
+from tests.support.serving import serve
+from tests.support.waiting import WIDE, wait_idle
 
 VISITS, STARTS, MOVES = 7, 5, 15
 LAYERS = ".st-key-build\\.n_layers, .st-key-build-n_layers"

@@ -12,8 +12,8 @@ from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from tests.browser.conftest import FLAGS, chromium
-from tests.browser.serving import serve
-from tests.browser.waiting import WIDE, wait_idle
+from tests.support.serving import serve
+from tests.support.waiting import WIDE, wait_idle
 
 LENGTHS = {64: 0.3, 256: 1.0, 512: 3.0}  # tokens: goal in seconds, median
 KEYS = 9

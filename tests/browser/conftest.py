@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.serving import serve
-from tests.browser.waiting import PATIENCE, WIDE, once_still, wait_idle
+from tests.support.serving import serve
+from tests.support.waiting import PATIENCE, WIDE, once_still, wait_idle
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [

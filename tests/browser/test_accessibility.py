@@ -4,7 +4,7 @@ from importlib import resources
 
 import pytest
 
-from tests.browser.waiting import wait_idle
+from tests.support.waiting import wait_idle
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PAGES = ["/", "/build", "/data", "/train", "/runs", "/generate", "/export?run=dates"]

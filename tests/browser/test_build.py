@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.waiting import PHONE, wait_idle
+from tests.support.waiting import PHONE, wait_idle
 
 SLIDER = ".st-key-build-d_model input"
 

@@ -3,8 +3,8 @@
 import psutil
 import pytest
 
-from tests.browser.serving import serve
-from tests.browser.waiting import PATIENCE, WIDE, eventually, wait_idle
+from tests.support.serving import serve
+from tests.support.waiting import PATIENCE, WIDE, eventually, wait_idle
 
 SESSIONS = 50
 VISITS = ("/", "/build", "/data", "/runs", "/generate", "/build?preset=lstm-tiny", "/train")

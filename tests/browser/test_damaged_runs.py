@@ -5,9 +5,9 @@ import re
 import pytest
 
 from playground.runs.store import RunStore
-from tests.browser.serving import serve
-from tests.browser.waiting import PHONE, WIDE, eventually, wait_idle
-from tests.damaged_runs import BROKEN, GOOD, PARTLY, SPOILT, make_damaged
+from tests.support.damaged_runs import BROKEN, GOOD, PARTLY, SPOILT, make_damaged
+from tests.support.serving import serve
+from tests.support.waiting import PHONE, WIDE, eventually, wait_idle
 
 
 @pytest.fixture(scope="module")

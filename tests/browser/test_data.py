@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.waiting import PHONE, wait_idle
+from tests.support.waiting import PHONE, wait_idle
 
 PROSE = "".join(f"Line {n} tells of rivers, mills and {n % 7} children.\n" for n in range(3000))
 CHINESE = "话说天下大势，分久必合，合久必分。\n" * 500

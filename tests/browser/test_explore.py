@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.waiting import PHONE, wait_idle
+from tests.support.waiting import PHONE, wait_idle
 
 VIEWS = ("attention", "steps", "positions", "recurrent", "predictions", "intervene")
 

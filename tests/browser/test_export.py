@@ -5,7 +5,7 @@ import shutil
 import zipfile
 
 from playground.onnx_export.quantize import PRECISIONS
-from tests.browser.waiting import PHONE, wait_idle
+from tests.support.waiting import PHONE, wait_idle
 
 
 def test_export_race_and_download(new_page, home):

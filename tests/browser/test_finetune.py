@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.charts import wait_for_step
-from tests.browser.waiting import PHONE, wait_idle
+from tests.support.charts import wait_for_step
+from tests.support.waiting import PHONE, wait_idle
 
 SENTENCES = (("the king sat on throne {}", "royal"), ("a sheep ate grass {}", "farm"))
 

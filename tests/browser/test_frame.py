@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.waiting import PHONE, WIDE, wait_idle
+from tests.support.waiting import PHONE, WIDE, wait_idle
 
 CONTRAST = """(button) => {
     const rgba = (text) => text.match(/[\\d.]+/g).map(Number);

@@ -9,7 +9,7 @@ from playwright.sync_api import TimeoutError, expect
 
 from playground.inference.sampling import Sampling, steps
 from playground.ui.components import FOLDER
-from tests.browser.waiting import PHONE, wait_idle
+from tests.support.waiting import PHONE, wait_idle
 
 STATE = (
     """() => [...document.querySelectorAll("*")].map((e) => e.shadowRoot?.querySelector(".root")?.ui).find(Boolean)"""

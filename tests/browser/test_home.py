@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.waiting import PHONE, wait_idle
+from tests.support.waiting import PHONE, wait_idle
 
 FRESH = ".root:not(.stale)"
 

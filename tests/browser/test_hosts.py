@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from playground.ui.hosts import own_address
-from tests.browser.serving import ROOT, Server, serve
+from tests.support.serving import ROOT, Server, serve
 
 PAGES = ("/", "/train?run=x", "/_stcore/health", "/_stcore/host-config", "/_stcore/metrics", "/static/index.html")
 SOCKET = {

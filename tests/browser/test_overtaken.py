@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from playground.text import uploads
 from tests.browser.test_own_text import LINES
-from tests.browser.waiting import WIDE, eventually, wait_idle
+from tests.support.waiting import WIDE, eventually, wait_idle
 
 SCRIPT_ASKED = re.compile(r"import\((\w+)\),\[\],import\.meta\.url")
 HOLD = """

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from playground.runs.store import RunStore
-from tests.browser.waiting import PHONE, eventually, wait_idle
+from tests.support.waiting import PHONE, eventually, wait_idle
 
 LINES = [f"On day {n} the miller walked to the river, and his {n % 7} children sang of bread.\n" for n in range(200)]
 

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from playground.runs.store import RunStore
-from tests.browser.charts import step, wait_for_step
-from tests.browser.made_runs import make_run
-from tests.browser.waiting import PHONE, eventually, wait_idle
+from tests.support.charts import step, wait_for_step
+from tests.support.made_runs import make_run
+from tests.support.waiting import PHONE, eventually, wait_idle
 
 
 @pytest.fixture

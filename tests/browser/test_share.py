@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_accessibility import AXE
-from tests.browser.waiting import PHONE, wait_idle
+from tests.support.waiting import PHONE, wait_idle
 
 
 def open_share(page):

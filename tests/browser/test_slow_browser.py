@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.charts import loss, said, step, wait_for_step
-from tests.browser.made_runs import live_run
-from tests.browser.waiting import eventually, wait_idle
+from tests.support.charts import loss, said, step, wait_for_step
+from tests.support.made_runs import live_run
+from tests.support.waiting import eventually, wait_idle
 
 SLOWER = 8
 PANELS = """(name) => {

@@ -9,9 +9,9 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.browser.made_runs import make_run
-from tests.browser.serving import serve
-from tests.browser.waiting import wait_idle
+from tests.support.made_runs import make_run
+from tests.support.serving import serve
+from tests.support.waiting import wait_idle
 
 MARKS = [
     "![s](http://elsewhere.example/p.png)",

@@ -8,7 +8,7 @@ import torch
 from tests.benchmarks.gpu import card, decoding, proof, training
 from tests.benchmarks.gpu.rows import Setting
 from tests.benchmarks.gpu.sizes import TINY
-from tests.unit.benchmarks.pretended import gpu, pretended  # noqa: F401
+from tests.support.pretended_gpu import gpu, pretended  # noqa: F401
 
 CARD = {"bf16_tflops": 800.0, "sheet_tflops": 989, "bandwidth": 3e12, "memory": 85e9}
 

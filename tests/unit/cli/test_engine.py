@@ -21,8 +21,8 @@ from playground.onnx_export.export import export
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.training import worker
-from tests.unit.inference.gpu_double import gpu  # noqa: F401
-from tests.unit.inference.made_exports import home_with_exports
+from tests.support.gpu_double import gpu  # noqa: F401
+from tests.support.made_exports import home_with_exports
 
 ASKED = {
     "bible-decoder": ["--prompt", "And God said", "--tokens", "40", "--greedy"],

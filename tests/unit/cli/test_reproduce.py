@@ -19,7 +19,7 @@ from playground.runs.unread import unread
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import recipe
 from playground.training.reproduce import command_line, nearest_preset, python_code
-from tests.weights import with_weights
+from tests.support.run_weights import with_weights
 
 
 def read_back(line: str) -> RunConfig:

@@ -24,7 +24,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.training.saving import load_model
 from playground.ui.live import first_text
-from tests.mutants import Doorkeeper, files_of, forking
+from tests.support.mutants import Doorkeeper, files_of, forking
 
 PREFIX = "bible-lstm"
 REALLY = (

@@ -16,7 +16,7 @@ from playground.runs.soundness import problem
 from playground.runs.store import RunStore
 from playground.training import worker
 from tests.app.conftest import show
-from tests.mutants import Doorkeeper, files_of, mutated, mutations
+from tests.support.mutants import Doorkeeper, files_of, mutated, mutations
 
 EXAMPLES = 500
 CHILD, SERVER, SECONDS = 2**30, 50 * 2**20, 20.0

@@ -10,7 +10,7 @@ from playground.core.errors import PlaygroundError
 from playground.inference.engine import Engine
 from playground.inference.export_manifest import ABOUT
 from playground.inference.exports import opened
-from tests.unit.inference.made_exports import SMALL, lively, write_export
+from tests.support.made_exports import SMALL, lively, write_export
 
 KINDS = {
     "decoder": ModelSpec("decoder", **SMALL),

@@ -27,9 +27,9 @@ from playground.inference.onnx_encoder import Reader
 from playground.inference.sampling import Sampling, steps
 from playground.inference.session import running_on
 from playground.inference.step_timing import BLOCK
-from tests.unit.inference import gpu_double
-from tests.unit.inference.gpu_double import gpu  # noqa: F401
-from tests.unit.inference.made_exports import SMALL, lively, write_export
+from tests.support import gpu_double
+from tests.support.gpu_double import gpu  # noqa: F401
+from tests.support.made_exports import SMALL, lively, write_export
 from tests.unit.onnx_export.test_graphs import DECODERS, PAIRS
 
 PRECISIONS = ("fp32", "kv8", "fp16", "int8", "int4")

@@ -1,12 +1,7 @@
-"""Every test of the models starts from the same random numbers and finds `small_models` beside it."""
-
-import sys
-from pathlib import Path
+"""Every test of the models starts from the same random numbers."""
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
-from small_models import source, specs, tokens
 
 from models import PRESETS, ModelSpec, SpecError, build
+from tests.support.small_models import source, specs, tokens
 
 
 def test_a_model_without_vocabulary_is_refused():

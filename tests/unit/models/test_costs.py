@@ -1,9 +1,9 @@
 import pytest
 import torch
 from hypothesis import given, settings
-from small_models import source, specs, tokens
 
 from models import PRESETS, ModelSpec, SpecError, build, flops_per_token, memory, parameter_counts
+from tests.support.small_models import source, specs, tokens
 
 
 @given(specs())

@@ -4,9 +4,9 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from small_models import lively, recurrent_specs, tokens, transformer_specs
 
 from models import ModelSpec, SpecError, beam, build, decode, greedy
+from tests.support.small_models import lively, recurrent_specs, tokens, transformer_specs
 
 CAUSAL = transformer_specs(("decoder", "encoder-decoder")) | recurrent_specs(bidirectional=False)
 

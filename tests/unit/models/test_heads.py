@@ -1,10 +1,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from small_models import lively, tokens
 
 from models import ClassificationHead, ModelSpec, TaggingHead, build
 from models.heads import softcap
+from tests.support.small_models import lively, tokens
 
 
 def test_softcap_bounds_and_leaves_small_logits_alone():

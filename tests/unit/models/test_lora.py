@@ -3,12 +3,12 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_models import lively, source, tokens, transformer_specs
 
 from models import ClassificationHead, ModelSpec, build
 from models.heads import Reader
 from models.lora import MATRICES, LoRALinear, adapter_tensors, add_lora, is_adapter, merge_lora
 from models.spec import SpecError
+from tests.support.small_models import lively, source, tokens, transformer_specs
 
 SPEC = {
     "vocab_size": 23,

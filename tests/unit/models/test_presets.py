@@ -1,9 +1,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from small_models import source, tokens
 
 from models import PRESETS, build
+from tests.support.small_models import source, tokens
 
 FAMILIES = ("rnn", "lstm", "gru", "gpt2", "llama", "bert", "seq2seq", "modern")
 

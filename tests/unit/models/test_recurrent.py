@@ -2,10 +2,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_models import lively, recurrent_specs, tokens
 from torch import nn
 
 from models import ModelSpec, SpecError, build
+from tests.support.small_models import lively, recurrent_specs, tokens
 
 KINDS = [("rnn", "tanh"), ("rnn", "relu"), ("lstm", "tanh"), ("gru", "tanh")]
 

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 from hypothesis import given
-from small_models import specs
 
 from models import ModelSpec, SpecError
 from models.spec import nearest_multiple
+from tests.support.small_models import specs
 
 
 @given(specs())

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_models import lively, source, tokens, transformer_specs
 
 from models import ModelSpec, SpecError, build
+from tests.support.small_models import lively, source, tokens, transformer_specs
 
 DECODERS = ("decoder", "encoder-decoder")
 EXACT = {"atol": 1e-9, "rtol": 1e-9}

@@ -18,8 +18,7 @@ from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def python(home):
     started = []
 
     def start(code, *arguments):
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)])}
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
         child = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
             env=env,
@@ -89,11 +88,11 @@ def python(home):
 
 @pytest.fixture
 def stub_worker(home, monkeypatch):
-    """Makes the dispatcher call a function of ``stub_workers.py``; ends the dispatcher after the test."""
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    """Makes the dispatcher call a function of ``tests/support/stub_workers.py``; ends the dispatcher after the test."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PLAYGROUND_DISPATCHER_IDLE", "30")
 
-    def use(name, module="stub_workers"):
+    def use(name, module="tests.support.stub_workers"):
         monkeypatch.setenv("PLAYGROUND_WORKER", f"{module}:{name}")
 
     yield use

@@ -258,7 +258,7 @@ def test_backward_on_two_threads_works_in_every_fork(store, config, stub_worker,
     """torch is imported before the fork; several children train at the same time."""
     monkeypatch.setenv("PLAYGROUND_SLOTS", "2")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    stub_worker("one_step", module="stub_torch")
+    stub_worker("one_step", module="tests.support.stub_torch")
     runs = [store.create(config) for _ in range(4)]
     for run in runs:
         submit.submit(run)

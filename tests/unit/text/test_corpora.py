@@ -7,7 +7,7 @@ import types
 import pytest
 
 from playground.core.errors import PlaygroundError
-from playground.text import CORPORA, DataSpec, TokenizerSpec, builtin_corpora, prepare
+from playground.text import CORPORA, DataSpec, TokenizerSpec, builtin_corpora, catalogue, prepare
 from playground.text.corpora import open_source
 
 INSTALLED = [name for name, corpus in CORPORA.items() if corpus.kind != "task" and corpus.available]
@@ -32,7 +32,7 @@ def test_every_installed_text_is_about_as_long_as_it_says(name):
 
 @pytest.mark.parametrize("name", [name for name, corpus in CORPORA.items() if corpus.package])
 def test_a_missing_package_says_what_to_install(name, monkeypatch):
-    monkeypatch.setattr(builtin_corpora, "version", lambda package: None)
+    monkeypatch.setattr(catalogue, "installed_version", lambda package: None)
     assert not CORPORA[name].available
     with pytest.raises(PlaygroundError, match="not installed") as caught:
         open_source(DataSpec(name))

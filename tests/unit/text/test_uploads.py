@@ -150,7 +150,7 @@ def test_files_of_a_zip_that_are_left_out_are_told():
 
 
 def test_a_zip_that_unpacks_to_too_much_is_stopped(monkeypatch, home):
-    monkeypatch.setattr("playground.text.uploads.LARGEST_ARCHIVE", 3_000_000)
+    monkeypatch.setattr("playground.text.zip_archives.LARGEST_ARCHIVE", 3_000_000)
     with pytest.raises(PlaygroundError, match="holds more than"):
         keep(zipped({"bomb.txt": b"a" * 5_000_000}), "bomb.zip")
     assert not list((home / "uploads").iterdir())

@@ -22,7 +22,7 @@ from playground.training import trainer as trainer_module
 from playground.training.batches import Batch
 from playground.training.device import Device
 from playground.training.trainer import Trainer
-from tests.unit.training.graph_double import Anew, Double, Event, NoWaiting, Tape, Waited, with_graphs
+from tests.support.cuda_graph_double import Anew, Double, Event, NoWaiting, Tape, Waited, with_graphs
 
 needs_cuda = pytest.mark.gpu
 PAIRS = {"corpus": "task-addition"}

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 from models.presets import PRESETS
-from playground.pages.explore.attention import on_paper, tokens_of, way_sentence
+from playground.pages.explore.attention import tokens_of, way_sentence
 from playground.pages.explore.predictions import expected_tokens
-from playground.pages.train.watch import notice
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.training.recipes import recipe
 from playground.training.schedule import lr_curve
+from playground.ui.attention_weights import on_paper
 from playground.ui.colours import ABOVE, BELOW, DIVERGING
 from playground.ui.components import heads_grid as grid_module
 from playground.ui.components import heatmap as map_module
+from playground.ui.run_progress import notice
 from playground.ui.scene import Scene
 
 

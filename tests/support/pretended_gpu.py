@@ -11,8 +11,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from playground.training import graphs
-from tests.unit.inference.gpu_double import gpu  # noqa: F401
-from tests.unit.training.graph_double import Double, Tape
+from tests.support.cuda_graph_double import Double, Tape
+from tests.support.gpu_double import gpu  # noqa: F401
 
 GIGABYTE = 10**9
 

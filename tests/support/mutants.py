@@ -234,7 +234,7 @@ class Doorkeeper:
     def __init__(self, home: Path) -> None:
         from playground.core import gate
 
-        here = str(Path(__file__).parents[1])
+        here = str(Path(__file__).parents[2])
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
