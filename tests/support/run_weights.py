@@ -1,6 +1,6 @@
 """Weights that nobody will load: as many numbers as a run's model has, so that the run counts as sound."""
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from playground.runs.folder import RunFolder
 
 

@@ -5,16 +5,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from models import build
-from models.spec import (
-    HEAD_ACTIVATIONS,
-    MLPS,
-    NORM_POSITIONS,
-    NORMS,
-    POSITIONS,
-    RECURRENT,
-    TRANSFORMERS,
-    ModelSpec,
-)
+from models.hyperparameters import HEAD_ACTIVATIONS, MLPS, NORM_POSITIONS, NORMS, POSITIONS, RECURRENT, TRANSFORMERS
+from models.spec import ModelSpec
 
 _SHARED = {
     "vocab_size": st.integers(5, 40),
