@@ -7,7 +7,8 @@ need no torch; whatever does is imported on first use, so that `import models` s
 from importlib import import_module
 from typing import Any
 
-from models.costs import Flops, Memory, flops_per_token, memory, parameter_counts
+from models.costs import Flops, Memory, flops_per_token, memory
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS, Preset
 from models.spec import ModelSpec, SpecError
 

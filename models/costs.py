@@ -2,46 +2,8 @@
 
 from dataclasses import dataclass
 
+from models.parameter_counts import block_matrices, parameter_counts
 from models.spec import ModelSpec, SpecError
-
-
-def parameter_counts(spec: ModelSpec) -> dict[str, int]:
-    """Parameters by component; their sum is exactly the built model's, a tied output matrix counted once."""
-    d, bias = spec.d_model, int(spec.bias)
-    norm = d * (1 + (bias if spec.norm == "layernorm" else 0))
-    counts = {
-        "token embedding": spec.vocab_size * d,
-        "embedding norm": norm * spec.embedding_norm,
-    }
-    counts |= _recurrent_counts(spec) if spec.is_recurrent else _transformer_counts(spec, norm)
-    counts["head transform"] = spec.head_transform * (d * d + d * bias + norm + spec.vocab_size)
-    counts["output matrix"] = 0 if spec.tie_embeddings else spec.vocab_size * d
-    return {name: count for name, count in counts.items() if count}
-
-
-def _recurrent_counts(spec: ModelSpec) -> dict[str, int]:
-    gates = {"rnn": 1, "lstm": 4, "gru": 3}[spec.architecture]
-    directions = 2 if spec.bidirectional else 1
-    width = spec.d_model // directions
-    each = gates * width * (spec.d_model + width + 2 * spec.bias)  # torch keeps two biases a gate
-    return {"recurrent": spec.n_layers * directions * each}
-
-
-def _transformer_counts(spec: ModelSpec, norm: int) -> dict[str, int]:
-    d, bias, layers = spec.d_model, int(spec.bias), spec.n_layers
-    kv = 2 * spec.kv_heads * spec.head_dim
-    two_sided = spec.architecture == "encoder-decoder"
-    stacks = 2 if two_sided else 1
-    attention = d * (d + kv) + bias * (d + kv) + d * d + bias * d  # q, k, v; output
-    into = (2 if spec.mlp == "swiglu" else 1) * spec.mlp_width
-    mlp = d * into + bias * into + spec.mlp_width * d + bias * d
-    return {
-        "position embedding": spec.context_length * d if spec.position == "learned" else 0,
-        "attention": stacks * layers * attention,
-        "cross attention": layers * attention if two_sided else 0,
-        "mlp": stacks * layers * mlp,
-        "norms": (2 * stacks + two_sided) * layers * norm + (stacks * norm if spec.norm_position == "pre" else 0),
-    }
 
 
 @dataclass(frozen=True)
@@ -75,22 +37,13 @@ def memory(spec: ModelSpec, batch_size: int, optimizer: str = "adamw", dtype_byt
     counts = parameter_counts(spec)
     total = sum(counts.values())
     weights = total * dtype_bytes
-    slots = {"adamw": 2 * total, "sgd": total, "muon": 2 * total - _block_matrices(spec)}
+    slots = {"adamw": 2 * total, "sgd": total, "muon": 2 * total - block_matrices(spec)}
     if optimizer not in slots:
         raise SpecError(f"{optimizer!r} is not an optimizer here.", f"Choose one of {', '.join(slots)}.")
     state = 4 * slots[optimizer]
     activations = batch_size * spec.context_length * activation_values(spec) * dtype_bytes
     cache = _state_values(spec) * batch_size * dtype_bytes
     return Memory(weights, weights, state, activations, 2 * weights + state + activations, weights + cache, cache)
-
-
-def _block_matrices(spec: ModelSpec) -> int:
-    """Parameters that Muon orthogonalises: the matrices inside the layers, no biases, norms or embeddings."""
-    d = spec.d_model
-    if spec.is_recurrent:
-        return _recurrent_counts(spec.replace(bias=False))["recurrent"]
-    counts = _transformer_counts(spec.replace(bias=False), d)
-    return counts["attention"] + counts["cross attention"] + counts["mlp"]
 
 
 def activation_values(spec: ModelSpec) -> int:
@@ -151,7 +104,7 @@ def flops_per_token(spec: ModelSpec, length: int | None = None) -> Flops:
     """
     length = length or spec.context_length
     d = spec.d_model
-    matrices = spec.vocab_size * d + (d * d if spec.head_transform else 0) + _block_matrices(spec)
+    matrices = spec.vocab_size * d + (d * d if spec.head_transform else 0) + block_matrices(spec)
     looks = 0
     if not spec.is_recurrent:
         looks = (3 if spec.architecture == "encoder-decoder" else 1) * spec.n_layers * 4 * length * d

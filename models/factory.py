@@ -2,8 +2,9 @@
 
 from torch import nn
 
-from models.costs import Flops, Memory, flops_per_token, memory, parameter_counts
+from models.costs import Flops, Memory, flops_per_token, memory
 from models.initialise import initialise
+from models.parameter_counts import parameter_counts
 from models.recurrent import Recurrent
 from models.spec import ModelSpec, SpecError
 from models.transformer import EncoderDecoder, Transformer

@@ -86,8 +86,8 @@ def _open_gates(bias: Tensor, spec: ModelSpec, width: int) -> None:
         bias: of all gates: an LSTM's input, forget, cell, output; a GRU's reset, update, candidate.
     """
     second = bias[width : 2 * width]
-    if spec.memory_span and spec.architecture != "rnn":
-        spans = torch.empty(width).uniform_(1.0, max(1.0, spec.memory_span - 1.0))
+    if spec.chrono_max_span and spec.architecture != "rnn":
+        spans = torch.empty(width).uniform_(1.0, max(1.0, spec.chrono_max_span - 1.0))
         second.copy_(spans.log())
         if spec.architecture == "lstm":
             bias[:width] = -second  # what is kept long is written seldom

@@ -2,19 +2,20 @@
 
 import dataclasses
 import difflib
-import math
 from dataclasses import dataclass
 from typing import Any
 
-RECURRENT = ("rnn", "lstm", "gru")
-TRANSFORMERS = ("decoder", "encoder", "encoder-decoder")
-ARCHITECTURES = RECURRENT + TRANSFORMERS
-NONLINEARITIES = ("tanh", "relu")
-MLPS = ("gelu", "gelu_tanh", "relu", "relu2", "swiglu")
-HEAD_ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
-NORMS = ("layernorm", "rmsnorm")
-NORM_POSITIONS = ("pre", "post")
-POSITIONS = ("sinusoidal", "learned", "rotary", "alibi", "none")
+from models.hyperparameters import (
+    ARCHITECTURES,
+    HEAD_ACTIVATIONS,
+    MLPS,
+    NONLINEARITIES,
+    NORM_POSITIONS,
+    NORMS,
+    POSITIONS,
+    Hyperparameters,
+)
+from models.parameter_counts import parameter_counts
 
 _CHOICES = {
     "architecture": ARCHITECTURES,
@@ -75,77 +76,18 @@ class SpecError(ValueError):
 
 
 @dataclass(frozen=True)
-class ModelSpec:
-    """Everything that decides a model's shape. Two equal specs build models with the same parameters.
+class ModelSpec(Hyperparameters):
+    """Valid hyperparameters of one model. Two equal specs build models with the same parameters.
 
-    Recurrent models ignore the choices that only transformers have (heads, MLP, norms, positions).
+    Raises:
+        SpecError: when a value has the wrong type, is out of range, or does not fit the others.
     """
-
-    architecture: str  #                 rnn | lstm | gru | decoder | encoder | encoder-decoder
-    vocab_size: int = 0  #               0: taken from the tokenizer when training starts
-    d_model: int = 128  #                channels of the residual stream, or of the recurrent state
-    n_layers: int = 4  #                 encoder-decoder: layers of each side
-    context_length: int = 64  #          longest sequence trained on
-    dropout: float = 0.0
-    tie_embeddings: bool = True  #       the output matrix is the token table
-    nonlinearity: str = "tanh"  #        rnn only: tanh | relu
-    bidirectional: bool = False  #       recurrent only: half of the channels read from right to left
-    memory_span: int | None = None  #    LSTM and GRU: gates start so that memories last about so many tokens
-    n_heads: int = 4
-    n_kv_heads: int | None = None  #     None: as many as n_heads; fewer: grouped-query attention
-    mlp: str = "gelu"  #                 gelu | gelu_tanh | relu | relu2 | swiglu
-    d_mlp: int | None = None  #          None: 4 * d_model; swiglu: 8/3 * d_model, rounded up to 16
-    norm: str = "layernorm"  #           layernorm | rmsnorm
-    norm_position: str = "pre"  #        pre | post
-    norm_eps: float = 1e-5
-    bias: bool = True
-    position: str = "learned"  #         sinusoidal | learned | rotary | alibi | none
-    rope_theta: float = 10000.0
-    qk_norm: bool = False  #             queries and keys divided by their RMS, no learned scale
-    logit_softcap: float | None = None  # cap * tanh(logits / cap)
-    init_std: float | None = None  #     of the first weights; None: sized by each matrix's inputs
-    zero_init: bool = False  #           residual output projections and an untied head start at zero
-    embedding_norm: bool = False  #      BERT: a norm after the embeddings
-    head_transform: bool = False  #      BERT: dense, GELU, norm before the output matrix, which gets a bias
-    head_activation: str = (
-        "gelu"  #     gelu | gelu_tanh | relu: what bends in it, as a BERT with another hidden_act has
-    )
 
     def __post_init__(self) -> None:
         _check_types(self)
         _check_ranges(self)
         _check_structure(self)
         _check_parameters(self)
-
-    @property
-    def is_recurrent(self) -> bool:
-        return self.architecture in RECURRENT
-
-    @property
-    def is_causal(self) -> bool:
-        """Whether a position sees only what came before it, so that the model can continue text."""
-        return self.architecture in ("decoder", "encoder-decoder") or (self.is_recurrent and not self.bidirectional)
-
-    @property
-    def head_dim(self) -> int:
-        return self.d_model // self.n_heads
-
-    @property
-    def kv_heads(self) -> int:
-        return self.n_kv_heads or self.n_heads
-
-    @property
-    def mlp_width(self) -> int:
-        """Hidden channels; SwiGLU has three matrices, so 8/3 keeps the parameters of 4 (Shazeer 2020)."""
-        if self.d_mlp:
-            return self.d_mlp
-        return math.ceil(8 * self.d_model / 48) * 16 if self.mlp == "swiglu" else 4 * self.d_model
-
-    def objectives(self) -> tuple[str, ...]:
-        """What this model can be trained to do: next token (clm), masked tokens (mlm) or pairs (seq2seq)."""
-        if self.architecture == "encoder-decoder":
-            return ("seq2seq",)
-        return ("clm",) if self.is_causal else ("mlm",)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -218,12 +160,12 @@ def _check_ranges(spec: ModelSpec) -> None:
 
 
 def _check_structure(spec: ModelSpec) -> None:
-    if spec.memory_span is not None and spec.architecture not in ("lstm", "gru"):
+    if spec.chrono_max_span is not None and spec.architecture not in ("lstm", "gru"):
         raise SpecError(
             f"A memory span needs gates, and a model of kind {spec.architecture!r} has none.",
             "Leave memory_span empty, or choose lstm or gru.",
         )
-    if spec.memory_span is not None and not spec.bias:
+    if spec.chrono_max_span is not None and not spec.bias:
         raise SpecError("A memory span is set by the biases of gates, and biases are off.", "Switch biases on.")
     if spec.is_recurrent:
         if spec.bidirectional and spec.d_model % 2:
@@ -252,8 +194,6 @@ def _check_structure(spec: ModelSpec) -> None:
 
 
 def _check_parameters(spec: ModelSpec) -> None:
-    from models.costs import parameter_counts
-
     count = sum(parameter_counts(spec).values())
     if count > MOST_PARAMETERS:
         raise SpecError(

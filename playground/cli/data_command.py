@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from playground.core.errors import PlaygroundError
 from playground.core.paths import grant
-from playground.text.corpora import CORPORA
+from playground.text.catalogue import CORPORA
 
 
 def add(commands) -> None:

@@ -23,7 +23,7 @@ def add(commands) -> None:
 
 
 def bring(options: argparse.Namespace) -> None:
-    from models.costs import parameter_counts
+    from models.parameter_counts import parameter_counts
     from playground.finetune.arrival import bring as bring_in
     from playground.runs.overview import summary
 

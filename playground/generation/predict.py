@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from models.spec import RECURRENT, ModelSpec
+from models.hyperparameters import RECURRENT
+from models.spec import ModelSpec
 from playground.core.errors import PlaygroundError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.spec import ModelSpec
 from playground.core.atomic import disk_errors, is_damaged_zip, write_json, write_text
 from playground.core.errors import PlaygroundError
@@ -33,7 +33,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.runs.throughput import check_room
 from playground.text import assembled, pretrained_tokenizers
-from playground.text.corpora import UNKNOWN
+from playground.text.catalogue import UNKNOWN
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
 from playground.text.tokenizers import Tokenizer
 from playground.training.saving import LABELS, MODEL

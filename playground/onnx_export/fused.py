@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
 from playground.onnx_export.graph import MICROSOFT, Graph

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import PlaygroundError
 from playground.runs import gallery

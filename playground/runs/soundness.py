@@ -153,7 +153,7 @@ def _tokenizer(run: RunFolder) -> None:
 
 def _weights(run: RunFolder) -> None:
     """A checkpoint is whole, and the newest holds as many numbers as the model has; more, where it was fine-tuned."""
-    from models.costs import parameter_counts
+    from models.parameter_counts import parameter_counts
 
     there = [
         entry.name for entry in checkpoints.folders(run.path).values()

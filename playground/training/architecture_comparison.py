@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.runs.config import RunConfig

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from models.costs import parameter_counts
 from models.factory import build
 from models.heads import Reader
 from models.lora import adapter_tensors, merge_lora
+from models.parameter_counts import parameter_counts
 from playground.core.errors import PlaygroundError
 from playground.runs import checkpoints
 from playground.runs.config import RunConfig

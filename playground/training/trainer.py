@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from models.costs import memory, parameter_counts
+from models.costs import memory
 from models.factory import build
+from models.parameter_counts import parameter_counts
 from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet
 from playground.runs.config import RunConfig
@@ -184,11 +185,11 @@ class Trainer:
         return StepGraphs(self.whole_step, changing, self.device.torch)
 
     def _check_split(self) -> None:
-        pieces = self.group.world * self.training.accumulate
+        pieces = self.group.world * self.training.gradient_accumulation_steps
         if self.training.batch_size % pieces:
             raise PlaygroundError(
                 f"A batch of {self.training.batch_size} does not divide among {self.group.world} processes × "
-                f"{self.training.accumulate} micro-batches.",
+                f"{self.training.gradient_accumulation_steps} micro-batches.",
                 f"Use a multiple of {pieces}.",
             )
 
@@ -222,7 +223,7 @@ class Trainer:
 
     def enough(self) -> bool:
         """Whether early stopping ends the run: so many evaluations in a row brought nothing."""
-        return 0 < self.training.early_stop <= self.progress.bad_evaluations
+        return 0 < self.training.patience <= self.progress.bad_evaluations
 
     def one_step(self) -> str | None:
         """One optimizer step; the state to end in when a request came, else None."""
@@ -259,7 +260,7 @@ class Trainer:
         rows: Rows = self.objective.hide(self.sampler.train(step, self.training.batch_size), step)
         if self.group.world > 1:
             rows = rows.part(slice(self.group.rank, None, self.group.world))
-        pieces = self.training.accumulate
+        pieces = self.training.gradient_accumulation_steps
         parts = [rows] if pieces == 1 else [rows.part(slice(i, None, pieces)) for i in range(pieces)]
         batches = [self.objective.batch(part) for part in parts]
         if self.rates is None and not (self.device.kind == "cuda" and self.device.compile):
@@ -395,7 +396,9 @@ class Trainer:
         self.model.eval()
         scores = [self.objective.no_score()]
         training = self.training
-        batch_size = max(training.batch_size // training.accumulate, 32)  # what does not fit is split here too
+        batch_size = max(
+            training.batch_size // training.gradient_accumulation_steps, 32
+        )  # what does not fit is split here too
         n_batches = math.ceil(training.eval_batches * training.batch_size / batch_size)
         places = self.sampler.validation(n_batches, batch_size)
         for index in range(self.group.rank, len(places), self.group.world):

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from models.costs import flops_per_token, memory, parameter_counts
+from models.costs import flops_per_token, memory
+from models.parameter_counts import parameter_counts
 from models.spec import ModelSpec
 from playground.runs.config import TrainingSpec
 from playground.runs.store import RunStore

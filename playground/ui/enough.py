@@ -14,7 +14,7 @@ from math import floor, log10
 
 import streamlit as st
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import PlaygroundError

@@ -5,11 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import PlaygroundError
-from playground.pages.data.text_choice import KIND_NAMES
 from playground.pages.train import plan_links
 from playground.pages.train.plan_links import KEEP, began, begun_with
 from playground.runs import branch, naming
@@ -17,24 +16,23 @@ from playground.runs.config import DEVICES, RunConfig, TrainingSpec
 from playground.runs.store import RunStore
 from playground.runs.throughput import expected, measured
 from playground.text import uploads
-from playground.text.corpora import CORPORA
+from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import RECIPES, recipe, warmup_for
 from playground.training.schedule import lr_curve, never_reached
 from playground.ui import bounds, costs, enough, links, text_links, workbench
 from playground.ui.amounts import duration
-from playground.ui.bounds import number, pick
+from playground.ui.bounds import BATCHES, RATES, number, pick
 from playground.ui.choose import check, name_of, named
-from playground.ui.colours import ARCHITECTURE, TITLES
+from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
 from playground.ui.language import t, told
 from playground.ui.messages import plain, show
 from playground.ui.select import select
+from playground.ui.titles import KIND_NAMES, TITLES
 
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
-BATCHES = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256]
-RATES = [m * 10.0**p for p in range(-6, 0) for m in (1, 1.5, 2, 3, 4, 6, 8)] + [1.0]
 KEPT, KEPT_WHILE = 5, 3_000_000  # checkpoints to look back at, for models of so many parameters
 EVERY = [5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000]
 

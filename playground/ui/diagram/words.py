@@ -1,6 +1,6 @@
 """What each block is, in a sentence or two, with its equation and its numbers."""
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.spec import ModelSpec
 from playground.ui.diagram.canvas import Tip
 from playground.ui.language import t

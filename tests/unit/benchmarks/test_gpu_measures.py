@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.training.recipes import NANOGPT

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from models.spec import SpecError
 from playground.runs.config import RunConfig

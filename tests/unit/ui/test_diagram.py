@@ -6,9 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from models.costs import parameter_counts
+from models.hyperparameters import ARCHITECTURES, MLPS, NORM_POSITIONS, NORMS, POSITIONS, TRANSFORMERS
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
-from models.spec import ARCHITECTURES, MLPS, NORM_POSITIONS, NORMS, POSITIONS, TRANSFORMERS, ModelSpec
+from models.spec import ModelSpec
 from playground.ui import choices, costs, diagram
 from playground.ui.diagram.canvas import rounded, written
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from models.costs import parameter_counts
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.text.prepare import prepare
