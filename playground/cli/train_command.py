@@ -16,7 +16,7 @@ from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.settings import check_once, check_own, check_read, given, loose, parse_settings
 from playground.runs.store import RunStore
-from playground.text.corpora import CORPORA
+from playground.text.catalogue import CORPORA
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 from playground.training.reproduce import nearest_preset
 

@@ -9,7 +9,7 @@ from playground.runs.finetuning import LABELLED_TASKS, FineTuneSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text import uploads
-from playground.text.corpora import CORPORA
+from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec
 from playground.training.finetune_recipes import DROPOUT, LR, recipe
 from playground.training.finetune_recipes import STEPS as STEPS

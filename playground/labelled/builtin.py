@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from playground.core.errors import PlaygroundError
 from playground.labelled.rows import Labelled, Tagged
-from playground.text import builtin_corpora
+from playground.text import builtin_corpora, catalogue
 
 FORMAT = 1  # of how labels are made; another number prepares every set again
 
@@ -30,7 +30,7 @@ class Dataset:
         title, summary: a few words; one sentence on what is asked.
         language: "en", "zh" or "code".
         task: "classify" or "tag".
-        corpus: the text it is taken from, a key of ``playground.text.builtin_corpora.TEXTS``, with licence and provenance.
+        corpus: the text it is taken from, a key of ``playground.text.catalogue.CORPORA``, with licence and provenance.
         rows: reads it, once and in order.
     """
 
@@ -44,11 +44,11 @@ class Dataset:
 
     @property
     def licence(self) -> str:
-        return builtin_corpora.TEXTS[self.corpus].licence
+        return catalogue.CORPORA[self.corpus].licence
 
     @property
     def provenance(self) -> str:
-        return builtin_corpora.TEXTS[self.corpus].provenance
+        return catalogue.CORPORA[self.corpus].provenance
 
     @property
     def fingerprint(self) -> str:
@@ -57,12 +57,12 @@ class Dataset:
 
     @property
     def package(self) -> str:
-        return builtin_corpora.TEXTS[self.corpus].package
+        return catalogue.CORPORA[self.corpus].package
 
     @property
     def available(self) -> bool:
         """False when its package is not installed."""
-        return not self.package or builtin_corpora.version(self.package) is not None
+        return not self.package or catalogue.installed_version(self.package) is not None
 
 
 def get(name: str) -> Dataset:
@@ -77,7 +77,7 @@ def get(name: str) -> Dataset:
             f"Built in are {', '.join(DATASETS)}; or give the path of a .csv, .jsonl or .parquet file.",
         )
     if not DATASETS[name].available:
-        raise builtin_corpora.TEXTS[DATASETS[name].corpus].missing()
+        raise catalogue.CORPORA[DATASETS[name].corpus].missing()
     return DATASETS[name]
 
 
@@ -193,14 +193,14 @@ def _jupyterlab_components() -> Iterator[Labelled]:
 
 
 def _three_kingdoms_speakers() -> Iterator[Labelled]:
-    for number, chapter in enumerate(builtin_corpora.TEXTS["three-kingdoms"].documents()):
+    for number, chapter in enumerate(builtin_corpora.READERS["three-kingdoms"]()):
         for name, words in _SAYS.findall(chapter):
             yield Labelled(words, SPEAKERS[name], str(number))
 
 
 def _three_kingdoms_punctuation() -> Iterator[Tagged]:
     """Sentences of the novel without marks; the tag of a character is the mark that followed it."""
-    for number, chapter in enumerate(builtin_corpora.TEXTS["three-kingdoms"].documents()):
+    for number, chapter in enumerate(builtin_corpora.READERS["three-kingdoms"]()):
         for paragraph in chapter.splitlines():
             for text in re.findall(r"[^。！？]{10,}[。！？]", paragraph):
                 yield _unmarked(text, _HAN, CHINESE_MARKS, str(number))

@@ -24,7 +24,7 @@ from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.text.byte_alphabet import clean
-from playground.text.corpora import UNKNOWN
+from playground.text.catalogue import UNKNOWN
 from playground.text.spec import QUESTION
 from playground.text.tokenizers import SPACED, Tokenizer
 from playground.training.reproduce import command_line

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from playground.runs.config import RunConfig
-from playground.text.corpora import CORPORA
+from playground.text.catalogue import CORPORA
 
 Rule = tuple[str, tuple[str, ...], Callable[[RunConfig, Collection[str]], bool], str]
 

@@ -1,6 +1,6 @@
 """Where text comes from and how it becomes tokens: corpora, files, tasks, tokenizers, prepared data."""
 
-from playground.text.corpora import CORPORA, Corpus
+from playground.text.catalogue import CORPORA, Corpus
 from playground.text.prepare import Cancelled, Prepared, load, prepare
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.text.token_files import PairFile, TokenFile

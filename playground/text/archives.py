@@ -14,7 +14,8 @@ from pathlib import Path
 from playground.core.atomic import disk_errors
 from playground.core.paths import is_upload
 from playground.text.encodings import CHUNK
-from playground.text.uploads import KEPT, MEMBERS, unpack
+from playground.text.uploads import KEPT, MEMBERS
+from playground.text.zip_archives import unpack
 
 READ = ".read"  # beside the texts of an archive: a folder for each encoding that was chosen
 NOTES = ".notes.json"

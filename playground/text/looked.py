@@ -12,6 +12,7 @@ from playground.core.atomic import is_damaged_zip
 from playground.core.errors import PlaygroundError
 from playground.text.encodings import CHUNK, decoded, detect
 from playground.text.tables import PARQUET, open_rows
+from playground.text.zip_archives import check_member_count
 
 MEMORY = 1 << 30  # bytes of data that it may take to read what the pages show of a file
 SEEN = (1 << 23) // CHUNK  # parts of a file that tell whether it is in the encoding that was guessed
@@ -51,11 +52,9 @@ def _is_told_right(path: Path) -> bool:
 
 def _look_at_names(path: Path) -> None:
     """Lists the files of an archive, which may say that they are millions; what is wrong is told when it is unpacked."""
-    from playground.text.uploads import too_many
-
     try:
         with zipfile.ZipFile(path) as files:
-            too_many(files, path.name)
+            check_member_count(files, path.name)
     except Exception as error:
         if not is_damaged_zip(error):
             raise

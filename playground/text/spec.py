@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from playground.core.errors import PlaygroundError, meant
+from playground.text.catalogue import check_options
 from playground.text.encodings import check_encoding
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<mask>")
@@ -64,7 +65,7 @@ class DataSpec:
     """Which text to learn from, how it is split and cut.
 
     Args:
-        corpus: a name in ``corpora.CORPORA``, ``"file"``, or ``"hf:<dataset>[:config]"``.
+        corpus: a name in ``catalogue.CORPORA``, ``"file"``, or ``"hf:<dataset>[:config]"``.
         path: the file, for ``"file"``.
         text_column: the column of a table to read; None finds it when there is no doubt.
         source_column, target_column: two columns to read as (source, target) pairs.
@@ -94,9 +95,7 @@ class DataSpec:
     template: str = QUESTION
 
     def __post_init__(self) -> None:
-        from playground.text.corpora import check_corpus
-
-        object.__setattr__(self, "options", check_corpus(str(self.corpus), self.options))
+        object.__setattr__(self, "options", check_options(str(self.corpus), self.options))
         if self.corpus == "file" and not self.path:
             raise PlaygroundError("No file was chosen.", "Give the path of a .txt, .csv, .jsonl or .parquet file.")
         if self.path is not None:

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from playground.core.errors import PlaygroundError
-from playground.text.options import Option
+from playground.text.catalogue import CORPORA
 from playground.text.sources import Source
 
 FORMAT = 1  # another number: the same seed gives other examples
-EXAMPLES = Option("examples", "Examples, for training and validation together", 10_000, 100, 1_000_000)
 
 Pair = tuple[str, str]
 Draw = Callable[[random.Random, Mapping[str, Any]], Pair]
@@ -28,20 +27,13 @@ Draw = Callable[[random.Random, Mapping[str, Any]], Pair]
 
 @dataclass(frozen=True)
 class Task:
-    """A world to draw examples from.
+    """A world to draw examples from; its title and options stand in `playground.text.catalogue`.
 
     Args:
-        name: the key in ``CORPORA``.
-        title, summary: what a page says.
-        options: the difficulty.
         draw: one example from a random generator and the options.
         chance: the accuracy of guessing the first token of the target, given the options.
     """
 
-    name: str
-    title: str
-    summary: str
-    options: tuple[Option, ...]
     draw: Draw
     chance: Callable[[Mapping[str, Any]], float]
 
@@ -72,7 +64,7 @@ def open_task(name: str, options: Mapping[str, Any], seed: int) -> Source:
     """A task as a source of pairs."""
     first = next(examples(name, options, seed), None)
     if first is None:
-        raise PlaygroundError(f"{TASKS[name].title} has no examples with these options.", "Make it harder.")
+        raise PlaygroundError(f"{CORPORA[name].title} has no examples with these options.", "Make it harder.")
     return Source(
         documents=lambda: examples(name, options, seed),
         shape="pairs",
@@ -170,84 +162,10 @@ DATE_FORMATS: tuple[Callable[[datetime.date], str], ...] = (
 )
 
 TASKS: dict[str, Task] = {
-    task.name: task
-    for task in (
-        Task(
-            "task-recall",
-            "Remember one symbol",
-            "The first symbol must be said again after a stretch of noise: >Bfcade? gives B.",
-            (
-                Option("distance", "Noise symbols between the symbol and the question", 12, 1, 1000),
-                Option("symbols", "Different symbols", 8, 2, 26),
-                Option(
-                    "noise",
-                    "The noise is of other symbols, or of the same",
-                    "other",
-                    choices=("other", "same"),
-                ),
-            ),
-            _recall,
-            lambda options: 1 / options["symbols"],
-        ),
-        Task(
-            "task-brackets",
-            "Close the brackets",
-            "What is still open must be closed, innermost first: ([]{ gives }).",
-            (
-                Option("depth", "Brackets open at once, at most", 4, 1, 32),
-                Option("kinds", "Kinds of brackets", 3, 1, 4),
-                Option("length", "Brackets given, at least", 16, 1, 200),
-            ),
-            _brackets,
-            lambda options: 1 / options["kinds"],
-        ),
-        Task(
-            "task-addition",
-            "Add two numbers",
-            "27+5= gives 32. Written backwards (23) the carry comes in the order it is computed.",
-            (
-                Option("digits", "Digits of each number, at most", 3, 1, 12),
-                Option("answer", "The answer is written", "as written", choices=("as written", "backwards")),
-            ),
-            _addition,
-            lambda options: 1 / 10,
-        ),
-        Task(
-            "task-reversal",
-            "Reverse a word",
-            "abcd> gives dcba.",
-            (
-                Option("length", "Letters in a word, at most", 8, 1, 100),
-                Option("vary", "Shorter words too", "yes", choices=("yes", "no")),
-                Option("letters", "Different letters", 26, 2, 26),
-            ),
-            _reversal,
-            lambda options: 1 / options["letters"],
-        ),
-        Task(
-            "task-dates",
-            "Read a date",
-            "A date as people write it becomes ISO: 3rd of May 1998 gives 1998-05-03.",
-            (
-                Option("formats", "Ways of writing a date", 12, 1, len(DATE_FORMATS)),
-                Option("first_year", "From the year", 1950, 1000, 9999),
-                Option("last_year", "To the year", 2049, 1000, 9999),
-                Option("case", "Capital letters", "as usual", choices=("as usual", "mixed")),
-            ),
-            _date,
-            lambda options: 1 / 2,
-        ),
-        Task(
-            "task-repetition",
-            "Say it again",
-            "A random sequence comes twice: what followed a symbol the first time follows it again.",
-            (
-                Option("length", "Symbols in the sequence, at most", 16, 2, 500),
-                Option("vary", "Shorter sequences too", "no", choices=("no", "yes")),
-                Option("symbols", "Different symbols", 26, 2, 62),
-            ),
-            _repetition,
-            lambda options: 1 / options["symbols"],
-        ),
-    )
+    "task-recall": Task(_recall, lambda options: 1 / options["symbols"]),
+    "task-brackets": Task(_brackets, lambda options: 1 / options["kinds"]),
+    "task-addition": Task(_addition, lambda options: 1 / 10),
+    "task-reversal": Task(_reversal, lambda options: 1 / options["letters"]),
+    "task-dates": Task(_date, lambda options: 1 / 2),
+    "task-repetition": Task(_repetition, lambda options: 1 / options["symbols"]),
 }

@@ -13,7 +13,7 @@ from playground.runs.config import RunConfig
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.runs.unread import unread
-from playground.text.corpora import CORPORA, UNKNOWN
+from playground.text.catalogue import CORPORA, UNKNOWN
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 
 PROGRAM = "python -m playground"
@@ -116,8 +116,8 @@ def _labelled(spec: LabelledSpec) -> tuple[list[str], list[str]]:
     for name in ("text_column", "label_column"):
         if (value := getattr(spec, name)) is not None:
             words += _option(f"--{name.replace('_', '-')}", value)
-    if spec.share != 1:
-        words += ["--share", _text(spec.share)]
+    if spec.train_fraction != 1:
+        words += ["--share", _text(spec.train_fraction)]
     plain = LabelledSpec(spec.dataset, path=spec.path)
     return words, _settings("labelled", spec, plain, skip=("dataset", "path", "text_column", "label_column", "share"))
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from playground.text import uploads
-from playground.text.corpora import CORPORA
+from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.ui import links
 

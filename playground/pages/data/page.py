@@ -10,7 +10,7 @@ from playground.core.errors import PlaygroundError
 from playground.pages.data import own_text, text_views
 from playground.pages.data.text_choice import HUB, choose_text
 from playground.text import background
-from playground.text.corpora import CORPORA
+from playground.text.catalogue import CORPORA
 from playground.text.prepare import Prepared, find, load
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.ui import controls, enough, links

@@ -13,7 +13,7 @@ from models.spec import SpecError
 from playground.core.errors import PlaygroundError
 from playground.pages.data import own_text
 from playground.text import uploads
-from playground.text.corpora import CORPORA, Corpus
+from playground.text.catalogue import CORPORA, Corpus
 from playground.text.files import columns
 from playground.text.options import Option
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
@@ -28,12 +28,12 @@ from playground.ui.language import t
 from playground.ui.messages import plain, show, show_notes
 from playground.ui.select import keep, select
 from playground.ui.text_links import FILE
+from playground.ui.titles import KIND_NAMES
 
 HUB = "hub"
 LIMITS = {"all": None, "100 kB": 100_000, "1 MB": 1_000_000, "10 MB": 10_000_000, "100 MB": 100_000_000}
 LARGE = 50_000_000  # bytes from which only a part is read at first
 SIZES = [260, 300, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]
-KIND_NAMES = {"bpe": "Byte pairs (BPE)", "char": "Characters", "byte": "Bytes", "word": "Words"}
 KIND_WORDS = {
     "bpe": "Frequent strings become tokens, learnt from the text: what GPT and Llama use.",
     "char": "One token a character: long texts, nothing to learn first.",

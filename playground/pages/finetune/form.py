@@ -11,19 +11,20 @@ from playground.core.errors import PlaygroundError
 from playground.finetune.plan import LR, STEPS, plan, rival, with_share
 from playground.labelled.builtin import DATASETS
 from playground.pages.finetune.bring import bring_file, bring_model
-from playground.pages.train.plan import BATCHES, RATES
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import LABELLED_TASKS, MATRICES, FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
 from playground.text import uploads
-from playground.text.corpora import CORPORA
+from playground.text.catalogue import CORPORA
 from playground.text.documents import DOCUMENTS
 from playground.text.files import columns
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
+from playground.text.tables import KINDS as TABLES
 from playground.text.tables import usual_pair, usual_text
+from playground.text.zip_archives import TEXTS
 from playground.ui import links
 from playground.ui.amounts import share as share_of
-from playground.ui.bounds import pick
+from playground.ui.bounds import BATCHES, RATES, pick
 from playground.ui.choose import check, describe, known_runs, speaks, told_of_damage
 from playground.ui.columns import offered, tell_of_more
 from playground.ui.controls import control
@@ -173,7 +174,7 @@ def table_spec(task: str) -> LabelledSpec | None:
     from playground.labelled.table import guess_columns, open_table
 
     take_up_file("finetune.table")
-    path = bring_file("finetune.table", uploads.TABLES, also=(".txt",))
+    path = bring_file("finetune.table", TABLES, also=(".txt",))
     if path is None:
         st.info(
             t("Bring a table with a column of texts and a column of labels: .csv, .tsv, .jsonl or .parquet.")
@@ -297,9 +298,7 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
     values: dict[str, Any] = {"corpus": name}
     if name == FILE:
         take_up_file(f"finetune.{task}")
-        path = bring_file(
-            f"finetune.{task}", uploads.TABLES if pairs else (*uploads.TEXTS, *uploads.TABLES, *DOCUMENTS)
-        )
+        path = bring_file(f"finetune.{task}", TABLES if pairs else (*TEXTS, *TABLES, *DOCUMENTS))
         if path is None:
             st.info(
                 t("Bring a table with a column of questions and a column of answers.")

@@ -10,9 +10,8 @@ import streamlit as st
 
 from playground.core.errors import PlaygroundError
 from playground.pages.finetune.bring import bring_file
-from playground.pages.finetune.judged import data_of
 from playground.runs.folder import RunFolder
-from playground.text import uploads
+from playground.text.tables import KINDS as TABLES
 from playground.ui import cached, links
 from playground.ui.amounts import share
 from playground.ui.colours import ARCHITECTURE, BAD, GOOD
@@ -22,6 +21,7 @@ from playground.ui.components.live_text import live_text
 from playground.ui.components.token_strip import token_strip
 from playground.ui.encoding_choice import choose_encoding
 from playground.ui.jobs import Job
+from playground.ui.labelled_text import data_of
 from playground.ui.language import t
 from playground.ui.messages import fragment, plain, show, show_notes, shown_errors
 
@@ -244,13 +244,13 @@ class Labelling(Job):
 
 def label_file(run: RunFolder, report: dict[str, Any]) -> None:
     """Every row of a table, or every line of a text, gets its label; the answers are there to download."""
-    path = bring_file("finetune.batch", (*uploads.TABLES, ".txt"))
+    path = bring_file("finetune.batch", (*TABLES, ".txt"))
     if path is None:
         st.info(t("Bring a table with a column of texts, or a text file with a text on each line."))
         return
     encoding = choose_encoding(path, "finetune.batch.")
     column = None
-    if Path(path).suffix.lower() in uploads.TABLES:
+    if Path(path).suffix.lower() in TABLES:
         from playground.labelled.table import guess_columns, open_table
 
         names, guessed = open_table(path, encoding)[0], guess_columns(path, encoding)[0]

@@ -81,7 +81,7 @@ def test_a_docstring_is_labelled_with_its_package(monkeypatch):
     """Of packages with six modules or more, so that a whole module can be on one side."""
     module = lambda name: (name, f'def f():\n    """What {name} does.\n\n    More.\n    """\n')
     library = [module(f"email.m{i}") for i in range(6)] + [module(f"json.m{i}") for i in range(5)]
-    monkeypatch.setattr(builtin.packages, "library_modules", lambda: iter([*library, ("email.bad", "def (")]))
+    monkeypatch.setattr(builtin.builtin_corpora, "library_modules", lambda: iter([*library, ("email.bad", "def (")]))
     rows = list(builtin._python_docstrings())
     assert rows == [(f"What email.m{i} does.", "email", f"email.m{i}") for i in range(6)]
 

