@@ -12,7 +12,7 @@ PORT   ?= 8501
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: app setup again test bench gpu interop lint audit lock clean
+.PHONY: app setup again test bench gpu interop lint words audit lock clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -50,7 +50,13 @@ test: $(VENV)/.ready-test lint
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	@.ci/js/lint
+
+# Adds new sentences of the source to the translations (playground/ui/locale/*/LC_MESSAGES/*.po), and compiles them.
+words: $(VENV)/.ready-test
+	$(BIN)/python -m playground.ui.locale.update
 
 bench: $(VENV)/.ready-test
 	$(BIN)/python -m playground bench

@@ -1,5 +1,6 @@
 """The words of the app in the person's language. English is in the code; other languages in ``locale/``."""
 
+import gettext
 import json
 import re
 from functools import lru_cache
@@ -35,17 +36,26 @@ def t(text: str, **values: Any) -> str:
         text: English, written out where it is used. Without a translation it stays English.
         values: what goes into the braces; format specs work: ``t("{n:,} tokens", n=1234)``.
     """
-    text = catalogue(language()).get(text, text)
+    text = in_language(text, language())
     return text.format(**values) if values else text
 
 
+def in_language(text: str, wanted: str) -> str:
+    """The translation of a text; the text itself where there is none."""
+    said = catalogue(wanted).gettext(text) if text else ""  # gettext keeps its header under ""
+    return sentences(wanted).get(text, said)
+
+
 @lru_cache
-def catalogue(wanted: str) -> dict[str, str]:
-    """All translations into a language: ``{"English": "中文"}``, one file for each area of the app."""
-    words: dict[str, str] = {}
-    for path in sorted((FOLDER / wanted).glob("*.json")):
-        words.update(json.loads(path.read_text(encoding="utf-8")))
-    return words
+def catalogue(wanted: str) -> gettext.NullTranslations:
+    """All translations into a language, compiled from the ``.po`` files of its folder by ``make words``."""
+    return gettext.translation("messages", FOLDER, [wanted], fallback=True)
+
+
+@lru_cache
+def sentences(wanted: str) -> dict[str, str]:
+    path = FOLDER / wanted / "errors.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 MOST_SENTENCES = 50
@@ -73,7 +83,7 @@ def _matched(text: str, wanted: str) -> str | None:
     for shape, chinese in shapes(wanted):
         values = shape.values_in(text)
         if values is not None:
-            return _filled(chinese, [catalogue(wanted).get(value, value) for value in values])
+            return _filled(chinese, [in_language(value, wanted) for value in values])
     return None
 
 
@@ -86,8 +96,7 @@ def _filled(text: str, values: list[str]) -> str:
 @lru_cache
 def shapes(wanted: str) -> list[tuple["Shape", str]]:
     """Sentences with holes and their translations, those with the most words of their own first."""
-    path = FOLDER / wanted / "errors.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = sentences(wanted)
     bare = lambda text: re.sub(r"\{\d+\}", "", text)
     telling = [english for english in known if len(bare(english)) > 3]  # "{0} {1}." would match anything
     return [(shape_of(english), known[english]) for english in sorted(telling, key=lambda text: -len(bare(text)))]

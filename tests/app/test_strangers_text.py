@@ -12,7 +12,7 @@ from playground.runs.store import RunStore
 from playground.ui import language, links
 
 LONG = 1_000_000
-KNOWN = [english for english in language.catalogue("zh") if re.search(r"\{1\}", english)]
+KNOWN = [english for english in language.sentences("zh") if re.search(r"\{1\}", english)]
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The translations: one ``.po`` file for each area of the app, compiled into one ``messages.mo``."""
