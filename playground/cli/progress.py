@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from playground.cli.terminal import restart_line
+from playground.core.terminal import restart_line
 from playground.runs.folder import RunFolder
 
 PLAIN_SECONDS = 5.0  # how often a line is printed where the output is a file and nothing can be overwritten
@@ -106,7 +106,7 @@ class Progress:
 
     def _sampled(self, line: dict) -> str:
         if line["kind"] == "text":
-            return f"  it writes: {line.get('prompt', '')}▸{line['text']}".replace("\n", "⏎")[:200]
+            return f"  it writes: {line.get('prompt', '')}▸{line['text']}".replace("\n", "↵")[:200]
         if line["kind"] == "answers":
             return "\n".join(f"  {e['source']} → {e['answer']}   (right: {e['target']})" for e in line["examples"])
         if line["kind"] == "labels":
@@ -114,7 +114,7 @@ class Progress:
         filled = list(line["filled"])
         for place in line["blanks"]:
             filled[place] = f"[{filled[place]}]"
-        return f"  it fills: {''.join(filled)}".replace("\n", "⏎")[:200]
+        return f"  it fills: {''.join(filled)}".replace("\n", "↵")[:200]
 
     def close(self, state: str) -> None:
         status = self.folder.status()

@@ -5,19 +5,20 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from playground.pages.data.text_choice import KIND_NAMES
 from playground.text.masking import mask_tokens
 from playground.text.prepare import Prepared
 from playground.text.spec import BASE_SIZE, SPECIALS, TokenizerSpec
 from playground.text.statistics import Statistics, learn_from, packing, sample, statistics, text_of
 from playground.text.tokenizers import Tokenizer
-from playground.ui.amounts import bytes_of, large
+from playground.text.visible import visible
 from playground.ui.colours import ACCENT, ARCHITECTURE
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import literal
 from playground.ui.language import t, told
 from playground.ui.messages import fragment, plain, show_notes
+from playground.ui.number_format import bytes_of, large
 from playground.ui.select import select_several
+from playground.ui.titles import KIND_NAMES
 
 PALETTE = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#3f9bd6")
 MOST_BOXES = 400
@@ -168,7 +169,7 @@ def _zipf(counts: Statistics) -> Any:
         go.Scatter(
             x=ranks,
             y=often,
-            customdata=[visible(piece) for piece in pieces],
+            customdata=[visible(piece).replace("<", "&lt;") for piece in pieces],
             mode="lines+markers",
             line={"color": ARCHITECTURE["decoder"], "width": 2},
             marker={"size": 5},
@@ -221,11 +222,6 @@ def _styled(figure: Any, x: str, y: str, title: str, log: bool = False) -> Any:
     return figure
 
 
-def visible(piece: str) -> str:
-    """A token in one line, its spaces and line ends to be seen."""
-    return piece.replace(" ", "·").replace("\n", "↵").replace("\t", "⇥").replace("<", "&lt;") or "∅"
-
-
 # Its vocabulary
 
 
@@ -243,7 +239,7 @@ def show_vocabulary(prepared: Prepared) -> None:
         }
     )
     wanted = st.text_input(t("Find tokens that hold"), key="data.find", placeholder=t("letters, or · for a space"))
-    table["token"] = [piece.replace(" ", "·").replace("\n", "↵") for piece in table["token"]]
+    table["token"] = [visible(piece) for piece in table["token"]]
     if wanted:
         table = table[table["token"].str.contains(wanted.replace(" ", "·"), regex=False)]
     longest = st.toggle(t("Longest first"), key="data.longest")

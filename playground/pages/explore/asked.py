@@ -3,7 +3,8 @@
 from typing import Any
 
 from playground.pages.explore.choice import number
-from playground.ui.amounts import share
+from playground.text.visible import visible
+from playground.ui.number_format import share
 from playground.ui.scene import Scene
 
 
@@ -38,15 +39,10 @@ def key_of(scene: Scene) -> tuple:
     return str(scene.run.path), scene.step, tuple(scene.ids()), source
 
 
-def piece(token: str) -> str:
-    """A token with its spaces made visible."""
-    return token.replace(" ", "·").replace("\n", "↵") or "∅"
-
-
 def likely(scene: Scene, tokens: Any, probabilities: Any) -> str:
     """Tokens with their probabilities, in one line."""
     pieces = scene.tokenizer().pieces([int(token) for token in tokens])
-    return ", ".join(f"{piece(text)} {share(p)}" for text, p in zip(pieces, probabilities, strict=True))
+    return ", ".join(f"{visible(text)} {share(p)}" for text, p in zip(pieces, probabilities, strict=True))
 
 
 def place_of(scene: Scene, otherwise: int | None = None) -> int:

@@ -7,7 +7,7 @@ import streamlit as st
 from playground.pages.explore.choice import choose, number, seeded, slide, typed, whole
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import describe, known_runs, name_of, speaks
+from playground.ui.attention_weights import PART_NAMES, on_paper, sides, title_of, weights_on
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.attention_lines import attention_lines
 from playground.ui.components.heads_grid import heads_grid
@@ -15,6 +15,7 @@ from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads
 from playground.ui.language import t
 from playground.ui.messages import empty, plain
+from playground.ui.run_picker import describe, known_runs, name_of, speaks
 from playground.ui.scene import Scene, answer_to
 from playground.ui.select import keep, select
 
@@ -22,7 +23,6 @@ VIEW = "explore.attention"
 THUMBNAIL = 48
 MOST_LINES = 128  # tokens: more lines are a haze
 WAYS = {"head": "One head", "mean": "Mean of the heads", "max": "Largest of the heads", "rollout": "Rollout"}
-PART_NAMES = {"self": "Self", "cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
 WITH = {"none": "alone", "text": "on other texts", "run": "of another run", "step": "at another step"}
 MOST_TEXTS = 4
 DRAWINGS = {"cells": "Cells", "lines": "Lines"}
@@ -143,16 +143,6 @@ def weights_of(scene: Scene, step: int) -> dict[str, Any]:
     return weights_on(str(scene.run.path), step, tuple(scene.ids()), source)
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
-def weights_on(path: str, step: int | None, ids: tuple[int, ...], source: tuple[int, ...] | None) -> dict[str, Any]:
-    """Every head's weights on tokens, part by part; by ONNX Runtime where the step is exported with them."""
-    from playground.inspection.attention import attention_weights
-
-    if watcher := cached.watcher(RunFolder(path), step):
-        return watcher.weights(ids, source)
-    return attention_weights(cached.model(RunFolder(path), step), ids, source)
-
-
 def scores_of(scene: Scene, step: int, part: str) -> Any:
     """The heads' scores on this text; None for cross-attention, whose tokens are of two texts."""
     from playground.inspection.heads import score_heads
@@ -168,24 +158,10 @@ def is_causal(scene: Scene, part: str) -> bool:
     return part == "decoder" or (part == "self" and scene.model().spec.is_causal)
 
 
-def on_paper(weights: Any, part: str, causal: bool) -> Any:
-    """The weights ``[..., queries, keys]`` as they are drawn: NaN where a query may not look."""
-    import numpy as np
-
-    from playground.inspection.attention import may_look
-
-    return np.where(may_look(part, causal, *weights.shape[-2:]), weights, np.nan)
-
-
 def tokens_of(scene: Scene, part: str, step: int | None = None) -> tuple[list[str], list[str]]:
     """What looks, and what is looked at: tokens; to the source looks what is being written."""
     text = scene.writes(step) if part == "cross" else scene.tokens()
     return sides(part, text, scene.source_tokens() if part != "self" else [])
-
-
-def sides(part: str, text: list[str], source: list[str]) -> tuple[list[str], list[str]]:
-    """What looks, and what is looked at: of a text, and of the source that it is written from."""
-    return source if part == "encoder" else text, text if part in ("self", "decoder") else source
 
 
 # What is drawn
@@ -295,16 +271,6 @@ def matrix(scene: Scene, step: int, part: str, way: str, head: tuple[int, int]) 
     if way == "rollout" and part != "cross":
         return rollout(weights)[layer]
     return weights[layer, number]
-
-
-def title_of(way: str, head: tuple[int, int]) -> str:
-    layer, number = head
-    return {
-        "head": t("Layer {layer}, head {head}", layer=layer, head=number),
-        "mean": t("Layer {layer}, mean of its heads", layer=layer),
-        "max": t("Layer {layer}, largest of its heads", layer=layer),
-        "rollout": t("Rollout from the input to layer {layer}", layer=layer),
-    }[way]
 
 
 def large(scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, n_new: int) -> None:

@@ -4,16 +4,17 @@ from typing import Any
 
 import streamlit as st
 
-from playground.pages.explore.asked import asked_of, key_of, piece, place_of
+from playground.pages.explore.asked import asked_of, key_of, place_of
 from playground.pages.explore.choice import choose, one_of, pairs, several, slide, switch, typed
+from playground.text.visible import visible
 from playground.ui import links
-from playground.ui.amounts import share
 from playground.ui.colours import ABOVE, ACCENT, SPARE
 from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import LEGEND, downloads, figure
 from playground.ui.language import t
+from playground.ui.number_format import share
 from playground.ui.scene import Scene, answer_to, only_labels
 
 VIEW = "explore.intervene"
@@ -282,7 +283,7 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
     chosen = pairs("places", n_depths, n)
 
     def parts_of(inputs: Any) -> list[str]:
-        tokens = [piece(token) for token in scene.tokenizer().pieces(inputs.tolist())]
+        tokens = [visible(token) for token in scene.tokenizer().pieces(inputs.tolist())]
         return ["".join(tokens[i : i + width]) for i in range(0, len(tokens), width)]
 
     tokens, there = parts_of(asked.inputs), parts_of(asked_of(other).inputs)
@@ -489,7 +490,7 @@ def differences(scene: Scene, found: Any, tokens: list[str], place: int) -> None
 
     before, after = found.rows_before[place], found.rows_after[place]
     chosen = np.argsort(-np.maximum(before, after))[:10]
-    names = [piece(text) + " " for text in scene.tokenizer().pieces(chosen.tolist())]
+    names = [visible(text) + " " for text in scene.tokenizer().pieces(chosen.tolist())]
     fig = go.Figure(
         [
             go.Bar(
@@ -509,6 +510,6 @@ def differences(scene: Scene, found: Any, tokens: list[str], place: int) -> None
     told = t(
         "Predictions at place {place}, “{token}”: the ten likeliest of both.",
         place=place,
-        token=piece(tokens[place]),
+        token=visible(tokens[place]),
     )
     figure(fig, f"{VIEW}.differences", told, {"before": before, "after": after}, height=430)

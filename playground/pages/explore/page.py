@@ -7,13 +7,13 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import choose_run, choose_step, speaks
 from playground.ui.components.live_text import live_text
 from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t
-from playground.ui.live import first_text, samples_of
+from playground.ui.live_runs import first_text, samples_of
 from playground.ui.messages import fragment, no_model_yet, plain, shown_errors
+from playground.ui.run_picker import choose_run, choose_step, speaks
 from playground.ui.scene import Scene, answer_to
 
 VIEWS = {

@@ -8,12 +8,12 @@ from playground.pages.explore.asked import likely
 from playground.pages.explore.choice import choose, number, pairs, seeded, several, slide
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import known_runs, name_of, speaks
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import LEGEND, downloads, figure
 from playground.ui.held_out import windows_of
 from playground.ui.language import t
+from playground.ui.run_picker import known_runs, name_of, speaks
 from playground.ui.scene import Scene, only_labels
 from playground.ui.select import keep, select
 

@@ -5,17 +5,18 @@ from typing import Any
 
 import streamlit as st
 
-from playground.pages.explore.asked import asked_of, key_of, likely, piece, place_of
+from playground.pages.explore.asked import asked_of, key_of, likely, place_of
 from playground.pages.explore.choice import choose, one_of, slide
 from playground.runs.folder import RunFolder
+from playground.text.visible import visible
 from playground.ui import cached, links
-from playground.ui.amounts import share
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import LEGEND, downloads, figure
 from playground.ui.language import t
 from playground.ui.messages import plain
+from playground.ui.number_format import share
 from playground.ui.scene import Scene, only_labels
 
 VIEW = "explore.predictions"
@@ -110,7 +111,7 @@ def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
     if np.isnan(found.p[place]):
         return
     shown, p, rank = expected_tokens(found, place, scene.ids()[place])
-    names = [f"{piece(text)} " for text in scene.tokenizer().pieces(shown)]
+    names = [f"{visible(text)} " for text in scene.tokenizer().pieces(shown)]
     if rank > len(found.top[place]):
         names[-1] = f"{rank:,}. {names[-1]}"
     right = [token == scene.ids()[place] for token in shown]
@@ -128,7 +129,7 @@ def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
     fig.update_yaxes(title=t("Token"), type="category")
     caption = t(
         "What stands there is “{token}”, the model's guess number {rank:,}; its bar has the colour of the boxes.",
-        token=piece(tokens[place]),
+        token=visible(tokens[place]),
         rank=rank,
     )
     figure(fig, f"{VIEW}.expected", caption, height=300)
@@ -182,7 +183,7 @@ def through_layers(scene: Scene) -> None:
         values[order],
         f"{VIEW}.lens",
         names[order],
-        [piece(token) for token in shown_tokens],
+        [visible(token) for token in shown_tokens],
         (t("after"), t("at token"), unit),
         t("Logit lens"),
         notes=notes[order],
@@ -226,14 +227,14 @@ def table_at(scene: Scene, found: Any, names: list[str]) -> None:
     rows = [
         {t("After"): names[i]}
         | {
-            str(rank + 1): f"{piece(text)} {share(p)}"
+            str(rank + 1): f"{visible(text)} {share(p)}"
             for rank, (text, p) in enumerate(
                 zip(pieces(found.top[i, place].tolist()), found.top_p[i, place], strict=True)
             )
         }
         for i in range(len(names))
     ]
-    token = plain(piece(scene.tokens()[place]))
+    token = plain(visible(scene.tokens()[place]))
     said = (
         t("The likeliest tokens in the place of “{token}” (place {place})", token=token, place=place)
         if scene.objective == "mlm"
@@ -263,7 +264,7 @@ def token_map(scene: Scene) -> None:
     among = shown_tokens(scene, n)
     with st.spinner(t("Laying out the map …")):
         points = map_of(str(scene.run.path), scene.step, tuple(among), way)
-    names = [piece(text) for text in scene.tokenizer().pieces(among)]
+    names = [visible(text) for text in scene.tokenizer().pieces(among)]
     mine = set(scene.ids())
     colours = [ACCENT if token in mine else ARCHITECTURE[scene.architecture] for token in among]
     fig = go.Figure(
@@ -323,7 +324,7 @@ def nearest(scene: Scene, among: list[int], names: list[str]) -> None:
     )
     token = one_of(VIEW, "near", t("Nearest to the token"), among, first, format_func=named.get, width=420)
     found = neighbours(token_table(scene.model()), token, range(4, scene.tokenizer().size))
-    pieces = [piece(text) for text in scene.tokenizer().pieces([other for other, _ in found])]
+    pieces = [visible(text) for text in scene.tokenizer().pieces([other for other, _ in found])]
     alike = [round(value, 3) for _, value in found]
     st.dataframe(
         pd.DataFrame({t("Token"): pieces, t("Cosine similarity"): alike}),

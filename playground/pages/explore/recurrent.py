@@ -4,19 +4,20 @@ from typing import Any
 
 import streamlit as st
 
-from playground.pages.explore.asked import piece
 from playground.pages.explore.choice import choose, number, several, switch
 from playground.runs.folder import RunFolder
+from playground.text.visible import visible
 from playground.ui import cached, links
-from playground.ui.choose import known_runs, name_of, speaks
-from playground.ui.colours import ABOVE, ARCHITECTURE, BELOW, TITLES
+from playground.ui.colours import ABOVE, ARCHITECTURE, BELOW
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import brushed_strip, token_strip
 from playground.ui.figure import LEGEND, downloads, figure
 from playground.ui.held_out import windows_of
 from playground.ui.language import t
 from playground.ui.messages import empty, plain
+from playground.ui.run_picker import known_runs, name_of, speaks
 from playground.ui.scene import Scene, only_labels
+from playground.ui.titles import TITLES
 
 VIEW = "explore.recurrent"
 ASPECTS = {
@@ -99,7 +100,7 @@ def over_time(scene: Scene) -> None:
         "spread": np.argsort(-values.std(0)),
         "number": np.arange(values.shape[1]),
     }[(by := choose(VIEW, "order", t("Units sorted by"), ORDERS))]
-    tokens = [piece(token) for token in scene.tokens()]
+    tokens = [visible(token) for token in scene.tokens()]
     unit = chosen_unit(values, order)
     gate = ".gates." in name and not name.endswith((".cell", ".candidate"))
     row = int(np.flatnonzero(order == unit)[0])
@@ -175,14 +176,14 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
                 y=found[layer + signal][:, unit],
                 name=t(title),
                 mode="lines+markers",
-                text=[piece(token) for token in tokens],
+                text=[visible(token) for token in tokens],
                 hovertemplate="<b>%{text}</b> %{y:.3f}<extra>%{fullData.name}</extra>",
                 visible=True if layer + signal == name or signal in ("hidden", "cell") else "legendonly",
             )
     fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 70}, legend=LEGEND)
     few = len(tokens) <= 60
     ticks = (
-        {"tickmode": "array", "tickvals": list(range(len(tokens))), "ticktext": [piece(x) for x in tokens]}
+        {"tickmode": "array", "tickvals": list(range(len(tokens))), "ticktext": [visible(x) for x in tokens]}
         if few
         else {}
     )
@@ -321,7 +322,7 @@ def memory(scene: Scene) -> None:
         st.info(t("Type at least three tokens."))
         return
     found = influence(scene.model(), ids)
-    tokens = [piece(token) for token in scene.tokens()[: len(ids)]]
+    tokens = [visible(token) for token in scene.tokens()[: len(ids)]]
     shown = found if scene.model().spec.bidirectional else np.where(np.tri(len(ids), dtype=bool).T, found, np.nan)
     heatmap(
         shown,

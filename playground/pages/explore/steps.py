@@ -8,12 +8,13 @@ import streamlit as st
 from playground.pages.explore.attention import tokens_of
 from playground.pages.explore.choice import choose, one_of, switch
 from playground.runs.folder import RunFolder
+from playground.text.visible import visible
 from playground.ui import cached, links
-from playground.ui.choose import name_of
 from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads
 from playground.ui.language import t
 from playground.ui.messages import empty, plain
+from playground.ui.run_picker import name_of
 from playground.ui.scene import Scene
 
 VIEW = "explore.steps"
@@ -110,13 +111,8 @@ def ask_query(tokens: list[str], name: str) -> int:
         t("The token that asks (query)"),
         range(len(tokens)),
         first,
-        format_func=lambda place: f"{place}: {shown(tokens[place])}",
+        format_func=lambda place: f"{place}: {visible(tokens[place])}",
     )
-
-
-def shown(token: str) -> str:
-    """A token on one line, the space it begins with to be seen."""
-    return ("·" + token[1:] if token.startswith(" ") else token).replace("\n", "↵") or "∅"
 
 
 # A head of a run
@@ -189,7 +185,7 @@ def strip(values: Any, name: str, rows: list[str], columns: list[str], value: st
 
     options.setdefault("cell", 34)
     values = np.atleast_2d(values)
-    rows, columns = [shown(row) for row in rows], [shown(column) for column in columns]
+    rows, columns = [visible(row) for row in rows], [visible(column) for column in columns]
     names = (t("row"), t("column"), value)
     small = values.shape[1] <= 12
     return heatmap(
@@ -224,7 +220,7 @@ def draw_inputs(steps: Any, keys: list[str], asker: str) -> None:
     if steps.turned:
         notes.append(t("q and k below are already turned by their positions (rotary)."))
     alt = t("The vector that the layer reads at the query")
-    strip(steps.x, "run.x", [shown(asker)], numbered("x", len(steps.x)), "x", alt, diverging=True)
+    strip(steps.x, "run.x", [visible(asker)], numbered("x", len(steps.x)), "x", alt, diverging=True)
     st.caption(
         " ".join(
             [
@@ -257,7 +253,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
 
     d = len(steps.q)
     title(first, t("How well does each key match the query?"), r"s_j = q \cdot k_j")
-    strip(steps.q, f"{name}.q", [f"q ({shown(asker)})"], numbered("q", d), "q", t("The query"), diverging=True)
+    strip(steps.q, f"{name}.q", [f"q ({visible(asker)})"], numbered("q", d), "q", t("The query"), diverging=True)
     key = ask_key(steps, keys, name)
     strip(
         steps.products,
@@ -337,7 +333,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         t(
             "The weights add up to {total:.6f}; the largest goes to “{token}”.",
             total=steps.weights.sum(),
-            token=plain(shown(keys[int(steps.weights.argmax())])),
+            token=plain(visible(keys[int(steps.weights.argmax())])),
         )
     )
 
@@ -369,7 +365,7 @@ def ask_key(steps: Any, keys: list[str], name: str) -> int:
         t("Written out in numbers for the key"),
         range(len(keys)),
         best,
-        format_func=lambda place: f"{place}: {shown(keys[place])}",
+        format_func=lambda place: f"{place}: {visible(keys[place])}",
         width=320,
     )
 

@@ -20,9 +20,9 @@ def component(name: str, *parts: str) -> Callable[..., Any]:
 
     Args:
         name: of the files, and of the component.
-        parts: scripts that it stands on, such as "text"; put before its own.
+        parts: scripts that it stands on, such as "plot"; put before its own, after shared.js.
     """
-    scripts = [FOLDER / f"{part}.js" for part in ("mounted", *parts, name)]
+    scripts = [FOLDER / f"{part}.js" for part in ("shared", *parts, name)]
     styles = [path for path in (FOLDER / "common.css", FOLDER / f"{name}.css") if path.exists()]
     return st.components.v2.component(
         f"playground_{name}",

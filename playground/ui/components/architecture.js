@@ -1,6 +1,6 @@
 const opened = new WeakMap(); // the block that each picture shows the inside of
 
-export default mounted(function ({ data, parentElement }) {
+export default register(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const open = opened.get(root);
   root.style.setProperty("--accent", data.colour);
@@ -24,7 +24,8 @@ const LOW = { ₜ: "t", "₋": "−", "₊": "+", "₀": "0", "₁": "1", "₂":
 function formula(name, text) {
   const made = element("code", name);
   for (const part of text.split(/([ₜ₋₊₀₁₂]+|_[A-Za-z]+)/)) {
-    if (/^[ₜ₋₊₀₁₂_]/.test(part)) made.append(element("sub", "", [...part.replace("_", "")].map((c) => LOW[c] ?? c).join("")));
+    if (/^[ₜ₋₊₀₁₂_]/.test(part))
+      made.append(element("sub", "", [...part.replace("_", "")].map((c) => LOW[c] ?? c).join("")));
     else made.append(part);
   }
   return made;
@@ -52,7 +53,10 @@ function costs(data) {
     legend.append(label);
   });
   bar.setAttribute("role", "img");
-  bar.setAttribute("aria-label", data.words.parameters + ": " + data.parts.map((p) => `${p.name} ${p.text}`).join(", "));
+  bar.setAttribute(
+    "aria-label",
+    data.words.parameters + ": " + data.parts.map((p) => `${p.name} ${p.text}`).join(", "),
+  );
   box.append(figures, bar, legend);
   return box;
 }
@@ -98,7 +102,8 @@ function listen(root, data, tip) {
     tip.classList.remove("shown");
     const inside = root.querySelector(".inside");
     const place = inside.getBoundingClientRect();
-    if (place.top > innerHeight - 120 || place.bottom < 120) inside.scrollIntoView({ behavior: "smooth", block: "start" });
+    if (place.top > innerHeight - 120 || place.bottom < 120)
+      inside.scrollIntoView({ behavior: "smooth", block: "start" });
   };
   root.onclick = (event) => unfold(blockOf(event));
   root.onkeydown = (event) => {

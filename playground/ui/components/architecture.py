@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from playground.ui.amounts import share
 from playground.ui.components import component
 from playground.ui.diagram import Picture
 from playground.ui.language import t
+from playground.ui.number_format import share
 
 
 def architecture(

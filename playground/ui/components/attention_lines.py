@@ -19,7 +19,7 @@ def attention_lines(weights: Any, key: str, queries: Sequence[str], keys: Sequen
     import numpy as np
 
     values = np.ascontiguousarray(np.asarray(weights, dtype=np.float32))
-    component("attention_lines", "text", "plot", "save")(
+    component("attention_lines", "plot", "save")(
         key=key,
         data={
             "values": base64.b64encode(values.tobytes()).decode(),

@@ -17,7 +17,7 @@ def bars(
         help: said on hover: what a click does.
         tokens: the rows are tokens, whose spaces are made visible.
     """
-    answer = component("bars", "text")(
+    answer = component("bars")(
         key=key,
         data={"groups": list(groups), "colour": colour, "help": help, "tokens": tokens},
         on_clicked_change=nothing,

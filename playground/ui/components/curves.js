@@ -2,7 +2,7 @@
 const charts = new WeakMap();
 const DEFAULTS = { axis: "step", logx: false, logy: false, perplexity: false, smoothing: 1, hidden: [] };
 
-export default mounted(function ({ data, parentElement }) {
+export default register(function ({ data, parentElement }) {
   let chart = charts.get(parentElement);
   if (!chart) charts.set(parentElement, (chart = new Curves(parentElement, data)));
   chart.update(data);
@@ -20,11 +20,11 @@ class Curves {
     this.cursor = null; // in steps
     this.zoom = null; // [low, high] on the axis chosen
     this.panels = new Map();
-    this.tools = make("div", { class: "tools" });
-    this.legend = make("div", { class: "legend" });
-    this.grid = make("div", { class: "panels" });
-    this.root = make("div", { class: "curves" }, this.tools, this.legend, this.grid);
-    parent.append(this.root);
+    this.tools = element("div", { class: "tools" });
+    this.legend = element("div", { class: "legend" });
+    this.grid = element("div", { class: "panels" });
+    this.root = element("div", { class: "curves" }, this.tools, this.legend, this.grid);
+    parent.querySelector(".root").append(this.root);
     this.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.onCursor = ({ detail }) => detail.from !== this && this.setCursor(detail.step, false);
     window.addEventListener(CURSOR, this.onCursor);
@@ -45,7 +45,9 @@ class Curves {
     if ("axis" in changes || "logx" in changes) this.zoom = null;
     try {
       sessionStorage.setItem(this.place, JSON.stringify(this.choices));
-    } catch {} // private windows: the choice lasts as long as the page
+    } catch {
+      // private windows: the choice lasts as long as the page
+    }
     this.panels.forEach((panel) => (panel.shown = null));
     this.showTools();
     this.showLegend();
@@ -70,7 +72,7 @@ class Curves {
     this.root.classList.toggle("bare", Boolean(data.bare));
     const wanted = data.panels.filter((panel) => data.empty || this.hasValues(panel));
     for (const [id, panel] of this.panels)
-      if (!wanted.some((w) => w.id === id)) panel.figure.remove(), this.panels.delete(id);
+      if (!wanted.some((w) => w.id === id)) (panel.figure.remove(), this.panels.delete(id));
     for (const about of wanted) {
       if (!this.panels.has(about.id)) this.panels.set(about.id, new Panel(this, about));
       this.panels.get(about.id).describe(about);
@@ -82,8 +84,11 @@ class Curves {
 
   hasValues(panel) {
     return this.data.runs.some((run) =>
-      [[run.train, panel.line], [run.validation, panel.points]].some(
-        ([table, column]) => table && column && table[column] && table[column].some((v) => v !== null)));
+      [
+        [run.train, panel.line],
+        [run.validation, panel.points],
+      ].some(([table, column]) => table && column && table[column] && table[column].some((v) => v !== null)),
+    );
   }
 
   /* What is drawn */
@@ -101,16 +106,25 @@ class Curves {
     const key = about.id;
     if (this.smoothed.has(key)) return this.smoothed.get(key);
     const { axis, smoothing, perplexity } = this.choices;
-    const bend = (list) => (list && perplexity && about.perplexity ? list.map((v) => (v === null ? null : Math.exp(v))) : list);
+    const bend = (list) =>
+      list && perplexity && about.perplexity ? list.map((v) => (v === null ? null : Math.exp(v))) : list;
     const found = [];
     for (const run of this.shownRuns) {
-      const train = run.train, table = run.validation;
+      const train = run.train,
+        table = run.validation;
       if (train && about.line && train[about.line]) {
-        const x = train[axis], raw = train[about.line];
+        const x = train[axis],
+          raw = train[about.line];
         const window = about.smooth === false ? 0 : ((x[x.length - 1] - x[0]) * smoothing) / 100;
         found.push({
-          run, x, kind: "line", raw: bend(raw), y: bend(smooth(x, raw, window)), smoothed: window > 0,
-          low: bend(train[`${about.line}_low`]), high: bend(train[`${about.line}_high`]),
+          run,
+          x,
+          kind: "line",
+          raw: bend(raw),
+          y: bend(smooth(x, raw, window)),
+          smoothed: window > 0,
+          low: bend(train[`${about.line}_low`]),
+          high: bend(train[`${about.line}_high`]),
         });
       }
       if (table && about.points && table[about.points] && table[about.points].length)
@@ -163,7 +177,8 @@ class Curves {
       this.smoothed = new Map();
       let moving = false;
       for (const panel of this.panels.values()) moving = panel.draw() || moving;
-      if (performance.now() - began > 12) this.still = true; // a slow machine: no gliding, it needs its time
+      if (performance.now() - began > 12)
+        this.still = true; // a slow machine: no gliding, it needs its time
       else if (moving) this.gliding = setTimeout(() => this.draw(), 16); // some 30 pictures a second are enough
       if (moving && this.still) this.draw();
     });
@@ -172,19 +187,30 @@ class Curves {
   /* The reader's choices */
 
   showTools() {
-    const { axis, logx, logy, perplexity, smoothing } = this.choices, { words } = this.data;
+    const { axis, logx, logy, perplexity, smoothing } = this.choices,
+      { words } = this.data;
     const state = JSON.stringify([this.choices, words, Boolean(this.zoom), this.data.bare]);
     if (state === this.toolState) return;
     this.toolState = state;
     if (this.sliding || this.data.bare) return;
     const had = this.root.getRootNode().activeElement?.dataset?.tool;
     const toggle = (name, on, pressed = { [name]: !on }) =>
-      make("button", { class: "tool", "data-tool": name, "aria-pressed": String(on), onclick: () => this.choose(pressed) }, words[name]);
-    const slider = make("input", {
-      type: "range", min: 0, max: 10, step: 0.5, value: smoothing, "data-tool": "smoothing", "aria-label": words.smoothing,
+      element(
+        "button",
+        { class: "tool", "data-tool": name, "aria-pressed": String(on), onclick: () => this.choose(pressed) },
+        words[name],
+      );
+    const slider = element("input", {
+      type: "range",
+      min: 0,
+      max: 10,
+      step: 0.5,
+      value: smoothing,
+      "data-tool": "smoothing",
+      "aria-label": words.smoothing,
       "aria-valuetext": `${smoothing} %`,
     });
-    const told = make("output", {}, `${smoothing} %`);
+    const told = element("output", {}, `${smoothing} %`);
     slider.addEventListener("input", () => {
       this.sliding = true;
       told.textContent = `${slider.value} %`;
@@ -193,34 +219,68 @@ class Curves {
       this.sliding = false;
     });
     this.tools.replaceChildren(
-      make("div", { class: "group", role: "group", "aria-label": words.axis },
-        ...["step", "tokens", "seconds"].map((name) => toggle(name, axis === name, { axis: name }))),
-      make("div", { class: "group" }, toggle("logx", logx), toggle("logy", logy),
-        ...(this.data.panels.some((p) => p.perplexity) ? [toggle("perplexity", perplexity)] : [])),
-      make("label", { class: "slide", title: words.smoothing_help }, make("span", {}, words.smoothing), slider, told),
-      make("span", { class: "space" }),
+      element(
+        "div",
+        { class: "group", role: "group", "aria-label": words.axis },
+        ...["step", "tokens", "seconds"].map((name) => toggle(name, axis === name, { axis: name })),
+      ),
+      element(
+        "div",
+        { class: "group" },
+        toggle("logx", logx),
+        toggle("logy", logy),
+        ...(this.data.panels.some((p) => p.perplexity) ? [toggle("perplexity", perplexity)] : []),
+      ),
+      element(
+        "label",
+        { class: "slide", title: words.smoothing_help },
+        element("span", {}, words.smoothing),
+        slider,
+        told,
+      ),
+      element("span", { class: "space" }),
       ...(this.data.panels.some((p) => p.points)
-        ? [make("span", { class: "sign" }, make("i", { class: "solid" }), words.training), make("span", { class: "sign" }, make("i", { class: "dots" }), words.validation)]
+        ? [
+            element("span", { class: "sign" }, element("i", { class: "solid" }), words.training),
+            element("span", { class: "sign" }, element("i", { class: "dots" }), words.validation),
+          ]
         : []),
-      ...(this.zoom ? [make("button", { class: "tool", "data-tool": "reset", onclick: () => this.zoomTo(null) }, words.reset)] : []),
-      make("button", { class: "tool quiet", "data-tool": "png", onclick: () => savePicture(this) }, "PNG"),
-      make("button", { class: "tool quiet", "data-tool": "csv", onclick: () => saveTable(this) }, "CSV"),
+      ...(this.zoom
+        ? [element("button", { class: "tool", "data-tool": "reset", onclick: () => this.zoomTo(null) }, words.reset)]
+        : []),
+      element("button", { class: "tool quiet", "data-tool": "png", onclick: () => savePicture(this) }, "PNG"),
+      element("button", { class: "tool quiet", "data-tool": "csv", onclick: () => saveTable(this) }, "CSV"),
     );
     if (had) this.tools.querySelector(`[data-tool="${had}"]`)?.focus();
   }
 
   showLegend() {
-    const { runs, words } = this.data, { hidden } = this.choices;
-    const state = JSON.stringify([runs.map((r) => [r.id, r.name, r.colour, r.main, r.note]), hidden, words.hide, this.data.bare]);
+    const { runs, words } = this.data,
+      { hidden } = this.choices;
+    const state = JSON.stringify([
+      runs.map((r) => [r.id, r.name, r.colour, r.main, r.note]),
+      hidden,
+      words.hide,
+      this.data.bare,
+    ]);
     if (state === this.legendState) return;
     this.legendState = state;
     const entry = (run) => {
       const on = !hidden.includes(run.id);
       const next = on ? [...hidden, run.id] : hidden.filter((id) => id !== run.id);
-      return make("button", {
-        class: `entry${run.main ? " main" : ""}`, style: `--line: ${run.colour}`, "aria-pressed": String(on), title: words.hide,
-        onclick: () => this.choose({ hidden: next }),
-      }, make("i"), run.name, ...(run.note ? [make("small", {}, run.note)] : []));
+      return element(
+        "button",
+        {
+          class: `entry${run.main ? " main" : ""}`,
+          style: `--line: ${run.colour}`,
+          "aria-pressed": String(on),
+          title: words.hide,
+          onclick: () => this.choose({ hidden: next }),
+        },
+        element("i"),
+        run.name,
+        ...(run.note ? [element("small", {}, run.note)] : []),
+      );
     };
     this.legend.replaceChildren(...runs.map(entry));
     this.legend.hidden = Boolean(this.data.bare) || runs.length < 2;

@@ -2,24 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
+from playground.ui.components import component
 from playground.ui.language import t
-
-FOLDER = Path(__file__).parent
-
-
-def read(*names: str) -> str:
-    """The component's files, one after another."""
-    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
-
-
-_mount = st.components.v2.component(
-    "playground.curves", css=read("curves.css"), js=read("mounted.js", "plot.js", "curves_panel.js", "curves.js")
-)
 
 
 @dataclass(frozen=True)
@@ -108,7 +94,7 @@ def curves(
         until: the step up to which the axis reaches at least.
         start: the reader's choices before there are any, such as ``{"logy": True}``.
     """
-    _mount(
+    component("curves", "plot", "curves_panel")(
         key=key,
         data={
             "key": key,

@@ -4,18 +4,34 @@ class Panel {
     this.curves = curves;
     this.about = about;
     this.shown = null; // the ranges drawn now, on their way to those wanted
-    this.title = make("span", { class: "title" });
-    this.value = make("span", { class: "value" });
-    this.canvas = make("canvas", { "aria-hidden": "true" });
-    this.tip = make("div", { class: "tip", hidden: true });
-    this.plot = make("div", {
-      class: "plot", tabindex: 0, role: "slider", "aria-valuemin": 0,
-      onpointermove: (e) => this.move(e), onpointerleave: () => this.leave(),
-      onpointerdown: (e) => this.down(e), onpointerup: (e) => this.up(e), ondblclick: () => curves.zoomTo(null),
-      onkeydown: (e) => this.key(e), onblur: () => this.leave(),
-    }, this.canvas, this.tip);
-    this.figure = make("figure", { class: about.main ? "panel main" : "panel" },
-      make("figcaption", {}, this.title, this.value), this.plot);
+    this.title = element("span", { class: "title" });
+    this.value = element("span", { class: "value" });
+    this.canvas = element("canvas", { "aria-hidden": "true" });
+    this.tip = element("div", { class: "tip", hidden: true });
+    this.plot = element(
+      "div",
+      {
+        class: "plot",
+        tabindex: 0,
+        role: "slider",
+        "aria-valuemin": 0,
+        onpointermove: (e) => this.move(e),
+        onpointerleave: () => this.leave(),
+        onpointerdown: (e) => this.down(e),
+        onpointerup: (e) => this.up(e),
+        ondblclick: () => curves.zoomTo(null),
+        onkeydown: (e) => this.key(e),
+        onblur: () => this.leave(),
+      },
+      this.canvas,
+      this.tip,
+    );
+    this.figure = element(
+      "figure",
+      { class: about.main ? "panel main" : "panel" },
+      element("figcaption", {}, this.title, this.value),
+      this.plot,
+    );
     curves.grid.append(this.figure);
   }
 
@@ -40,7 +56,7 @@ class Panel {
         for (let i = 0; i < line.x.length; i++)
           if (line.x[i] >= x[0] && line.x[i] <= x[1]) {
             see(line.y[i]);
-            if (line.run.main && line.low) see(line.low[i]), see(line.high[i]);
+            if (line.run.main && line.low) (see(line.low[i]), see(line.high[i]));
             else if (line.run.main && line.raw) see(line.raw[i]);
           }
     }) || [0, 1];
@@ -50,7 +66,10 @@ class Panel {
     const air = y[1] > y[0] ? 0.06 : 0.5;
     const grown = log
       ? [y[0] / (y[1] / y[0]) ** air, y[1] * (y[1] / y[0]) ** air]
-      : [y[0] - (about.zero && y[0] === 0 ? 0 : (y[1] - y[0] || Math.abs(y[0]) || 1) * air), y[1] + (y[1] - y[0] || Math.abs(y[1]) || 1) * air];
+      : [
+          y[0] - (about.zero && y[0] === 0 ? 0 : (y[1] - y[0] || Math.abs(y[0]) || 1) * air),
+          y[1] + (y[1] - y[0] || Math.abs(y[1]) || 1) * air,
+        ];
     return [...x, ...grown];
   }
 
@@ -61,7 +80,7 @@ class Panel {
   /** The ranges glide to where they should be, so that a growing curve does not jump. */
   glide(target) {
     const now = this.shown;
-    if (!now || this.curves.still || this.curves.data.still) return (this.shown = target), false;
+    if (!now || this.curves.still || this.curves.data.still) return ((this.shown = target), false);
     let moving = false;
     this.shown = target.map((goal, i) => {
       const span = Math.abs(i < 2 ? target[1] - target[0] : target[3] - target[2]) || 1;
@@ -73,9 +92,11 @@ class Panel {
   }
 
   draw() {
-    const width = this.plot.clientWidth, height = this.plot.clientHeight;
+    const width = this.plot.clientWidth,
+      height = this.plot.clientHeight;
     if (!width) return false;
-    const { curves, about } = this, lines = curves.lines(about);
+    const { curves, about } = this,
+      lines = curves.lines(about);
     const moving = this.glide(this.wanted(lines));
     const theme = themeOf(curves.root);
     const g = prepareCanvas(this.canvas, width, height);
@@ -87,10 +108,12 @@ class Panel {
 
   /** Draws onto any context, the screen's or a picture's. */
   paint(g, width, height, lines, theme) {
-    const { curves, about } = this, [x0, x1, y0, y1] = this.shown;
+    const { curves, about } = this,
+      [x0, x1, y0, y1] = this.shown;
     const size = Math.max(11, theme.size * 0.78);
     g.font = `${size}px ${theme.font}`;
-    const log = this.logs() && y0 > 0, foot = about.main || curves.data.bare ? 2 * size + 14 : size + 10;
+    const log = this.logs() && y0 > 0,
+      foot = about.main || curves.data.bare ? 2 * size + 14 : size + 10;
     const trial = makeScale(y0, y1, 0, 1, log);
     const marks = ticksOf(trial, height / (about.main ? 52 : 34));
     const left = Math.max(34, ...marks.map((v) => g.measureText(brief(v)).width + 12));
@@ -108,7 +131,9 @@ class Panel {
   }
 
   axes(g, width, height, marks, size, theme) {
-    const { curves, about, sx, sy } = this, { axis } = curves.choices, { words } = curves.data;
+    const { curves, about, sx, sy } = this,
+      { axis } = curves.choices,
+      { words } = curves.data;
     g.lineWidth = 1;
     g.strokeStyle = theme.rule;
     g.fillStyle = theme.text;
@@ -117,7 +142,7 @@ class Panel {
     for (const v of marks) {
       const y = Math.round(sy(v)) + 0.5;
       g.globalAlpha = 0.55;
-      g.beginPath(), g.moveTo(sx.from, y), g.lineTo(sx.to, y), g.stroke();
+      (g.beginPath(), g.moveTo(sx.from, y), g.lineTo(sx.to, y), g.stroke());
       g.globalAlpha = 0.78;
       g.fillText(brief(v), sx.from - 7, y);
     }
@@ -125,21 +150,29 @@ class Panel {
     const scaled = makeScale(sx.low / unit, sx.high / unit, sx.from, sx.to, sx.log);
     g.textBaseline = "top";
     for (const v of ticksOf(scaled, Math.max(2, (sx.to - sx.from) / 84))) {
-      const text = brief(v), x = scaled(v), half = g.measureText(text).width / 2;
+      const text = brief(v),
+        x = scaled(v),
+        half = g.measureText(text).width / 2;
       g.textAlign = x + half > width - 2 ? "right" : "center";
       g.fillText(text, x + half > width - 2 ? width - 2 : x, sy.from + 7);
     }
     g.globalAlpha = 1;
-    g.beginPath(), g.moveTo(sx.from, sy.from + 0.5), g.lineTo(sx.to, sy.from + 0.5), g.stroke();
+    (g.beginPath(), g.moveTo(sx.from, sy.from + 0.5), g.lineTo(sx.to, sy.from + 0.5), g.stroke());
     if (!about.main && !curves.data.bare) return;
     g.textAlign = "center";
     g.globalAlpha = 0.78;
-    g.fillText(letter ? `${words[`${axis}_title`]} (${letter})` : words[`${axis}_title`], (sx.from + sx.to) / 2, sy.from + size + 12);
+    g.fillText(
+      letter ? `${words[`${axis}_title`]} (${letter})` : words[`${axis}_title`],
+      (sx.from + sx.to) / 2,
+      sy.from + size + 12,
+    );
     g.globalAlpha = 1;
   }
 
   line(g, line, theme) {
-    const { sx, sy } = this, { run } = line, strong = run.main ? 1 : theme.dark ? 0.7 : 0.5;
+    const { sx, sy } = this,
+      { run } = line,
+      strong = run.main ? 1 : theme.dark ? 0.7 : 0.5;
     g.strokeStyle = g.fillStyle = run.colour;
     g.lineJoin = g.lineCap = "round";
     g.setLineDash([]);
@@ -195,39 +228,50 @@ class Panel {
     g.strokeStyle = theme.text;
     g.lineWidth = 1;
     const x = Math.round(sx(place)) + 0.5;
-    g.beginPath(), g.moveTo(x, 4), g.lineTo(x, floor), g.stroke();
+    (g.beginPath(), g.moveTo(x, 4), g.lineTo(x, floor), g.stroke());
     g.globalAlpha = 1;
     for (const line of lines) {
       const i = nearest(line.x, place);
       if (line.y[i] == null || line.kind === "points") continue;
       g.fillStyle = line.run.colour;
-      g.beginPath(), g.arc(sx(line.x[i]), sy(line.y[i]), line.run.main ? 4 : 3, 0, 7), g.fill();
+      (g.beginPath(), g.arc(sx(line.x[i]), sy(line.y[i]), line.run.main ? 4 : 3, 0, 7), g.fill());
     }
   }
 
   /* What is said: the value in the caption, the tip at the pointer, the slider's text */
 
   tell(lines) {
-    const { curves } = this, place = curves.cursor === null ? null : curves.placeOf(curves.cursor);
+    const { curves } = this,
+      place = curves.cursor === null ? null : curves.placeOf(curves.cursor);
     const at = (line) => line.y[place === null ? line.y.length - 1 : nearest(line.x, place)];
     const own = lines.filter((line) => line.run === curves.mainRun);
     const alone = curves.shownRuns.filter((run) => run.main).length < 2;
     this.value.textContent = !alone ? "" : own.map((line) => this.said(line, at(line), place)).join(" · ");
-    const { words } = curves.data, step = curves.cursor ?? this.lastStep(own);
+    const { words } = curves.data,
+      step = curves.cursor ?? this.lastStep(own);
     this.plot.setAttribute("aria-label", this.heading);
     this.plot.setAttribute("aria-valuemax", this.lastStep(own));
     this.plot.setAttribute("aria-valuenow", step);
-    this.plot.setAttribute("aria-valuetext", `${words.step} ${step}: ${own.map((line) =>
-      `${line.kind === "line" ? words.training : words.validation} ${brief(at(line), 4)}`).join(", ")}`);
+    this.plot.setAttribute(
+      "aria-valuetext",
+      `${words.step} ${step}: ${own
+        .map((line) => `${line.kind === "line" ? words.training : words.validation} ${brief(at(line), 4)}`)
+        .join(", ")}`,
+    );
     if (this.tip.hidden || place === null) return;
     this.showTip(lines, place);
   }
 
   /** A value beside the title. Of a line whose height is a setting, its top as well: its end alone would be read as that. */
   said(line, value, place) {
-    const { words, bare } = this.curves.data, top = this.about.top && place === null ? rangeOf((see) => line.y.forEach(see)) : null;
+    const { words, bare } = this.curves.data,
+      top = this.about.top && place === null ? rangeOf((see) => line.y.forEach(see)) : null;
     if (!top) return brief(value, 4);
-    return bare ? `${words.top} ${brief(top[1], 4)}` : top[1] === value ? brief(value, 4) : `${brief(value, 4)} (${words.top} ${brief(top[1], 4)})`;
+    return bare
+      ? `${words.top} ${brief(top[1], 4)}`
+      : top[1] === value
+        ? brief(value, 4)
+        : `${brief(value, 4)} (${words.top} ${brief(top[1], 4)})`;
   }
 
   lastStep(lines) {
@@ -236,19 +280,48 @@ class Panel {
   }
 
   showTip(lines, place) {
-    const { curves, sx } = this, { words } = curves.data, { axis } = curves.choices;
-    const rows = lines.map((line) => {
-      const i = nearest(line.x, place), range = line.low && line.low[i] !== null && line.low[i] !== line.high[i];
-      return { line, value: line.y[i], x: line.x[i], range: range ? ` (${brief(line.low[i])} – ${brief(line.high[i])})` : this.elsewhere(line, i) };
-    }).filter((row) => row.value != null);
+    const { curves, sx } = this,
+      { words } = curves.data,
+      { axis } = curves.choices;
+    const rows = lines
+      .map((line) => {
+        const i = nearest(line.x, place),
+          range = line.low && line.low[i] !== null && line.low[i] !== line.high[i];
+        return {
+          line,
+          value: line.y[i],
+          x: line.x[i],
+          range: range ? ` (${brief(line.low[i])} – ${brief(line.high[i])})` : this.elsewhere(line, i),
+        };
+      })
+      .filter((row) => row.value != null);
     rows.sort((a, b) => b.value - a.value);
     const [unit, letter] = axis === "seconds" ? timeUnit(sx.high) : [1, ""];
-    const head = axis === "step" ? `${words.step} ${curves.cursor.toLocaleString()}` : `${brief(place / unit, 4)} ${letter || words[axis]} · ${words.step} ${curves.cursor.toLocaleString()}`;
-    this.tip.replaceChildren(make("b", {}, head), ...rows.slice(0, 10).map(({ line, value, range }) =>
-      make("div", { style: `--line: ${line.run.colour}` }, make("i", { class: line.kind === "points" ? "dots" : "solid" }),
-        make("span", {}, curves.data.runs.length > 1 ? line.run.name : line.kind === "points" ? words.validation : words.training),
-        make("span", { class: "number" }, brief(value, 4), make("small", {}, range)))));
-    const width = this.tip.offsetWidth, x = sx(place), right = x + 14 + width > this.plot.clientWidth;
+    const head =
+      axis === "step"
+        ? `${words.step} ${curves.cursor.toLocaleString()}`
+        : `${brief(place / unit, 4)} ${letter || words[axis]} · ${words.step} ${curves.cursor.toLocaleString()}`;
+    this.tip.replaceChildren(
+      element("b", {}, head),
+      ...rows
+        .slice(0, 10)
+        .map(({ line, value, range }) =>
+          element(
+            "div",
+            { style: `--line: ${line.run.colour}` },
+            element("i", { class: line.kind === "points" ? "dots" : "solid" }),
+            element(
+              "span",
+              {},
+              curves.data.runs.length > 1 ? line.run.name : line.kind === "points" ? words.validation : words.training,
+            ),
+            element("span", { class: "number" }, brief(value, 4), element("small", {}, range)),
+          ),
+        ),
+    );
+    const width = this.tip.offsetWidth,
+      x = sx(place),
+      right = x + 14 + width > this.plot.clientWidth;
     this.tip.style.transform = `translate(${Math.max(0, right ? x - width - 14 : x + 14)}px, 8px)`;
   }
 
@@ -293,22 +366,33 @@ class Panel {
   }
 
   key(event) {
-    const { curves } = this, steps = tableOf(curves.mainRun)?.step;
+    const { curves } = this,
+      steps = tableOf(curves.mainRun)?.step;
     if (!steps) return;
     const now = curves.cursor === null ? steps.length - 1 : nearest(steps, curves.cursor);
     const page = Math.max(1, Math.round(steps.length / 10));
-    const to = { ArrowLeft: now - 1, ArrowRight: now + 1, ArrowDown: now - 1, ArrowUp: now + 1, PageDown: now - page, PageUp: now + page, Home: 0, End: steps.length - 1 }[event.key];
+    const to = {
+      ArrowLeft: now - 1,
+      ArrowRight: now + 1,
+      ArrowDown: now - 1,
+      ArrowUp: now + 1,
+      PageDown: now - page,
+      PageUp: now + page,
+      Home: 0,
+      End: steps.length - 1,
+    }[event.key];
     if (to !== undefined) {
       this.tip.hidden = false;
       curves.setCursor(steps[Math.max(0, Math.min(steps.length - 1, to))]);
-    } else if (event.key === "Escape") this.leave(), curves.zoomTo(null);
+    } else if (event.key === "Escape") (this.leave(), curves.zoomTo(null));
     else if (event.key === "+" || event.key === "-") this.zoomBy(event.key === "+" ? 0.5 : 2);
     else return;
     event.preventDefault();
   }
 
   zoomBy(factor) {
-    const { curves, sx } = this, all = curves.xRange();
+    const { curves, sx } = this,
+      all = curves.xRange();
     const middle = curves.cursor === null ? sx.invert((sx.from + sx.to) / 2) : curves.placeOf(curves.cursor);
     const half = ((sx.high - sx.low) / 2) * factor;
     const range = [Math.max(all[0], middle - half), Math.min(all[1], middle + half)];
@@ -319,9 +403,13 @@ class Panel {
 /* Taking the curves along: as a picture, as a table */
 
 function savePicture(curves) {
-  const panels = [...curves.panels.values()], theme = themeOf(curves.root), width = 1200, gap = 34;
+  const panels = [...curves.panels.values()],
+    theme = themeOf(curves.root),
+    width = 1200,
+    gap = 34;
   const heights = panels.map((panel) => (panel.about.main ? 480 : 220));
-  const canvas = make("canvas"), total = heights.reduce((sum, h) => sum + h + gap, 30);
+  const canvas = element("canvas"),
+    total = heights.reduce((sum, h) => sum + h + gap, 30);
   canvas.width = width * 2;
   canvas.height = total * 2;
   const g = canvas.getContext("2d");
@@ -356,18 +444,24 @@ function savePicture(curves) {
 }
 
 function saveTable(curves) {
-  const quote = (text) => `"${String(text).replaceAll('"', '""')}"`, out = [];
+  const quote = (text) => `"${String(text).replaceAll('"', '""')}"`,
+    out = [];
   for (const run of curves.shownRuns)
-    for (const [kind, table] of [["training", run.train], ["validation", run.validation]]) {
+    for (const [kind, table] of [
+      ["training", run.train],
+      ["validation", run.validation],
+    ]) {
       const names = Object.keys(table || {}).filter((name) => table[name].length);
       if (names.length) out.push(["run", "kind", ...names].join(","));
-      (table?.step || []).forEach((_, i) => out.push([quote(run.name), kind, ...names.map((name) => table[name][i] ?? "")].join(",")));
+      (table?.step || []).forEach((_, i) =>
+        out.push([quote(run.name), kind, ...names.map((name) => table[name][i] ?? "")].join(",")),
+      );
     }
   keep(new Blob([out.join("\n") + "\n"], { type: "text/csv" }), "curves.csv");
 }
 
 function keep(blob, name) {
-  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  const link = element("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }

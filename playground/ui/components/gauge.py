@@ -30,7 +30,7 @@ def gauge(
         alt: all of it in words.
         help: where the numbers come from, said on hover and on focus.
     """
-    component("gauge", "text")(
+    component("gauge")(
         key=key,
         data={
             "title": title,

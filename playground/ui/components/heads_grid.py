@@ -46,7 +46,7 @@ def heads_grid(
     low = -1.0 if diverging else 0.0
     shades = 1 + np.clip((np.nan_to_num(small) - low) / (1 - low) * 254, 0, 254).round()  # a byte of 0 is no value
     small = np.where(np.isnan(small), 0, shades).astype(np.uint8)
-    answer = component("heads_grid", "text", "plot", "ramp", "save")(
+    answer = component("heads_grid", "plot", "ramp", "save")(
         key=key,
         data={
             "shape": list(small.shape),

@@ -69,7 +69,7 @@ def heatmap(
     if diverging:
         high = max(abs(low), abs(high), floor)
         low = -high
-    answer = component("heatmap", "text", "plot", "ramp", "save")(
+    answer = component("heatmap", "plot", "ramp", "save")(
         key=key,
         data={
             "shape": list(values.shape),

@@ -1,7 +1,7 @@
 // Typing stays in the browser; 60 ms after the last key the text is sent.
 const WAIT = 60;
 
-export default mounted(function ({ data, parentElement, setStateValue }) {
+export default register(function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
   let box = root.querySelector("textarea");
   const grow = () => {

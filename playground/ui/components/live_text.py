@@ -20,7 +20,7 @@ def live_text(key: str, text: str, label: str, rows: int = 2, longest: int = 20_
     known = st.session_state.get(key)
     typed = known.get("typed") if known else None
     shown = typed["text"] if typed and typed["given"] == text else text
-    answer = component("live_text", "text")(
+    answer = component("live_text")(
         key=key,
         data={"given": text, "shown": shown, "label": label, "rows": rows, "longest": longest},
         default={"typed": None},

@@ -1,7 +1,7 @@
 /* What the model wrote at each step, and how sure it was of each token of one passage: both follow the cursor. */
 const views = new WeakMap();
 
-export default mounted(function ({ data, parentElement }) {
+export default register(function ({ data, parentElement }) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = new Moments(parentElement, data)));
   view.update(data);
@@ -16,18 +16,22 @@ class Moments {
     this.cursor = null;
     this.token = null; // the token looked at; null: all of them
     this.locked = null;
-    this.list = make("ol", { class: "samples", tabindex: 0 });
-    this.samplesTitle = make("h4");
-    this.strip = make("div", { class: "strip" });
-    this.probeTitle = make("h4");
-    this.probeText = make("p", { class: "hint" });
-    this.canvas = make("canvas", { "aria-hidden": "true" });
-    this.told = make("div", { class: "told", "aria-live": "polite" });
-    this.plot = make("div", { class: "plot", onpointermove: (e) => this.point(e), onpointerleave: () => tellCursor(this, null) }, this.canvas);
-    this.written = make("section", {}, this.samplesTitle, this.list);
-    this.probed = make("section", {}, this.probeTitle, this.probeText, this.strip, this.told, this.plot);
-    this.root = make("div", { class: "moments" }, this.written, this.probed);
-    parent.append(this.root);
+    this.list = element("ol", { class: "samples", tabindex: 0 });
+    this.samplesTitle = element("h4");
+    this.strip = element("div", { class: "strip" });
+    this.probeTitle = element("h4");
+    this.probeText = element("p", { class: "hint" });
+    this.canvas = element("canvas", { "aria-hidden": "true" });
+    this.told = element("div", { class: "told", "aria-live": "polite" });
+    this.plot = element(
+      "div",
+      { class: "plot", onpointermove: (e) => this.point(e), onpointerleave: () => tellCursor(this, null) },
+      this.canvas,
+    );
+    this.written = element("section", {}, this.samplesTitle, this.list);
+    this.probed = element("section", {}, this.probeTitle, this.probeText, this.strip, this.told, this.plot);
+    this.root = element("div", { class: "moments" }, this.written, this.probed);
+    parent.querySelector(".root").append(this.root);
     this.onCursor = ({ detail }) => this.setCursor(detail.step);
     window.addEventListener(CURSOR, this.onCursor);
     this.watcher = new ResizeObserver(() => this.drawProbe());
@@ -66,8 +70,14 @@ class Moments {
     const state = JSON.stringify([samples.length, samples[samples.length - 1]?.step, samples[0]?.step, words.step]);
     if (state === this.sampleState) return;
     this.sampleState = state;
-    this.items = samples.map((sample) => make("li", { "data-step": sample.step },
-      make("span", { class: "step" }, `${words.step} ${sample.step.toLocaleString()}`), this.sampleBody(sample)));
+    this.items = samples.map((sample) =>
+      element(
+        "li",
+        { "data-step": sample.step },
+        element("span", { class: "step" }, `${words.step} ${sample.step.toLocaleString()}`),
+        this.sampleBody(sample),
+      ),
+    );
     this.list.replaceChildren(...[...this.items].reverse());
     this.markSample();
   }
@@ -75,27 +85,47 @@ class Moments {
   sampleBody(sample) {
     const { words } = this.data;
     if (sample.kind === "answers")
-      return make("div", { class: "answers" }, ...sample.examples.flatMap(({ source, target, answer }) => [
-        make("span", { class: "source" }, source), make("span", { class: answer === target ? "right" : "wrong" }, answer || "∅"),
-        make("span", { class: "target" }, answer === target ? "✓" : `✗ ${target}`)]));
+      return element(
+        "div",
+        { class: "answers" },
+        ...sample.examples.flatMap(({ source, target, answer }) => [
+          element("span", { class: "source" }, source),
+          element("span", { class: answer === target ? "right" : "wrong" }, answer || "∅"),
+          element("span", { class: "target" }, answer === target ? "✓" : `✗ ${target}`),
+        ]),
+      );
     if (sample.kind === "blanks")
-      return make("div", { class: "text" }, ...sample.tokens.map((token, i) => {
-        const blank = sample.blanks.indexOf(i);
-        if (blank < 0) return token.includes("\n") ? `${visible(token)}\n` : visible(token);
-        const right = sample.filled[i] === token, share = Math.round(sample.probabilities[blank] * 100);
-        return make("mark", { class: right ? "right" : "wrong", title: `${words.truth}: ${token} · ${share} %` }, visible(sample.filled[i]));
-      }));
-    return make("div", { class: "text" }, make("span", { class: "prompt" }, sample.prompt || ""), sample.text);
+      return element(
+        "div",
+        { class: "text" },
+        ...sample.tokens.map((token, i) => {
+          const blank = sample.blanks.indexOf(i);
+          if (blank < 0) return token.includes("\n") ? `${visible(token)}\n` : visible(token);
+          const right = sample.filled[i] === token,
+            share = Math.round(sample.probabilities[blank] * 100);
+          return element(
+            "mark",
+            { class: right ? "right" : "wrong", title: `${words.truth}: ${token} · ${share} %` },
+            visible(sample.filled[i]),
+          );
+        }),
+      );
+    return element("div", { class: "text" }, element("span", { class: "prompt" }, sample.prompt || ""), sample.text);
   }
 
   markSample() {
     if (!this.items || !this.items.length) return;
     const steps = this.data.samples.map((sample) => sample.step);
     let chosen = steps.length - 1;
-    if (this.cursor !== null) chosen = Math.max(0, steps.findLastIndex((step) => step <= this.cursor));
+    if (this.cursor !== null)
+      chosen = Math.max(
+        0,
+        steps.findLastIndex((step) => step <= this.cursor),
+      );
     this.items.forEach((item, i) => item.classList.toggle("now", i === chosen));
     const item = this.items[chosen];
-    if (!this.list.matches(":hover")) this.list.scrollTop = this.cursor === null ? 0 : item.offsetTop - this.list.offsetTop - 8;
+    if (!this.list.matches(":hover"))
+      this.list.scrollTop = this.cursor === null ? 0 : item.offsetTop - this.list.offsetTop - 8;
   }
 
   /* How sure it is */
@@ -108,11 +138,22 @@ class Moments {
     const state = JSON.stringify(probe.tokens);
     if (state !== this.stripState) {
       this.stripState = state;
-      this.boxes = probe.tokens.map((token, i) => make("button", {
-        onpointerenter: () => this.look(i), onpointerleave: () => this.look(this.locked), onfocus: () => this.look(i), onblur: () => this.look(this.locked),
-        onclick: () => ((this.locked = this.locked === i ? null : i), this.look(i)),
-      }, visible(token)));
-      this.strip.replaceChildren(...this.boxes.flatMap((box, i) => (probe.tokens[i].endsWith("\n") ? [box, make("br")] : [box])));
+      this.boxes = probe.tokens.map((token, i) =>
+        element(
+          "button",
+          {
+            onpointerenter: () => this.look(i),
+            onpointerleave: () => this.look(this.locked),
+            onfocus: () => this.look(i),
+            onblur: () => this.look(this.locked),
+            onclick: () => ((this.locked = this.locked === i ? null : i), this.look(i)),
+          },
+          visible(token),
+        ),
+      );
+      this.strip.replaceChildren(
+        ...this.boxes.flatMap((box, i) => (probe.tokens[i].endsWith("\n") ? [box, element("br")] : [box])),
+      );
     }
     this.colourStrip();
     this.drawProbe();
@@ -131,7 +172,8 @@ class Moments {
 
   colourStrip() {
     if (!this.boxes) return;
-    const { probe, words } = this.data, row = probe.rows[this.moment] || [];
+    const { probe, words } = this.data,
+      row = probe.rows[this.moment] || [];
     this.boxes.forEach((box, i) => {
       const share = row[i] ?? 0;
       box.style.setProperty("--fill", `${Math.round(share * 75)}%`);
@@ -139,7 +181,8 @@ class Moments {
       box.setAttribute("aria-pressed", String(this.locked === i));
       box.classList.toggle("looked", this.token === i);
     });
-    const shares = this.curve(), at = shares[this.moment];
+    const shares = this.curve(),
+      at = shares[this.moment];
     const what = this.token === null ? words.mean : `“${visible(probe.tokens[this.token])}”`;
     this.told.textContent = `${what} · ${words.step} ${probe.step[this.moment].toLocaleString()}: ${(at * 100).toFixed(at < 0.01 ? 2 : 1)} %`;
   }
@@ -151,23 +194,32 @@ class Moments {
   }
 
   drawProbe() {
-    const width = this.plot.clientWidth, height = this.plot.clientHeight, { probe, words } = this.data || {};
+    const width = this.plot.clientWidth,
+      height = this.plot.clientHeight,
+      { probe, words } = this.data || {};
     if (!width || !probe || !probe.rows.length) return;
-    const theme = themeOf(this.root), g = prepareCanvas(this.canvas, width, height), size = Math.max(11, theme.size * 0.78);
-    const last = probe.step[probe.step.length - 1], shares = this.curve(), top = Math.max(0.01, ...shares) * 1.15;
-    const sx = (this.sx = makeScale(0, last, 46, width - 10, false)), sy = makeScale(0, Math.min(1, top), height - size - 26, 6, false);
+    const theme = themeOf(this.root),
+      g = prepareCanvas(this.canvas, width, height),
+      size = Math.max(11, theme.size * 0.78);
+    const last = probe.step[probe.step.length - 1],
+      shares = this.curve(),
+      top = Math.max(0.01, ...shares) * 1.15;
+    const sx = (this.sx = makeScale(0, last, 46, width - 10, false)),
+      sy = makeScale(0, Math.min(1, top), height - size - 26, 6, false);
     g.font = `${size}px ${theme.font}`;
     g.strokeStyle = theme.rule;
     g.fillStyle = theme.text;
     for (const v of ticksOf(sy, 3)) {
       g.globalAlpha = 0.55;
-      g.beginPath(), g.moveTo(sx.from, sy(v)), g.lineTo(sx.to, sy(v)), g.stroke();
+      (g.beginPath(), g.moveTo(sx.from, sy(v)), g.lineTo(sx.to, sy(v)), g.stroke());
       g.globalAlpha = 0.78;
-      g.textAlign = "right", (g.textBaseline = "middle");
+      ((g.textAlign = "right"), (g.textBaseline = "middle"));
       g.fillText(`${brief(v * 100)} %`, sx.from - 6, sy(v));
     }
     g.textBaseline = "top";
-    for (const v of ticksOf(sx, Math.max(2, width / 90))) (g.textAlign = sx(v) > width - 24 ? "right" : "center"), g.fillText(brief(v), Math.min(width - 2, sx(v)), sy.from + 4);
+    for (const v of ticksOf(sx, Math.max(2, width / 90)))
+      ((g.textAlign = sx(v) > width - 24 ? "right" : "center"),
+        g.fillText(brief(v), Math.min(width - 2, sx(v)), sy.from + 4));
     g.textAlign = "center";
     g.fillText(words.step_title, (sx.from + sx.to) / 2, sy.from + size + 8);
     g.globalAlpha = 1;
@@ -176,23 +228,19 @@ class Moments {
     strokeLine(g, probe.step, shares, sx, sy);
     const x = sx(probe.step[this.moment]);
     g.fillStyle = this.data.colour;
-    g.beginPath(), g.arc(x, sy(shares[this.moment]), 4, 0, 7), g.fill();
+    (g.beginPath(), g.arc(x, sy(shares[this.moment]), 4, 0, 7), g.fill());
     if (this.cursor === null) return;
     g.strokeStyle = theme.text;
     g.globalAlpha = 0.6;
     g.lineWidth = 1;
-    g.beginPath(), g.moveTo(sx(this.cursor), 2), g.lineTo(sx(this.cursor), sy.from), g.stroke();
+    (g.beginPath(), g.moveTo(sx(this.cursor), 2), g.lineTo(sx(this.cursor), sy.from), g.stroke());
   }
 
   point(event) {
     if (!this.sx) return;
-    const box = this.plot.getBoundingClientRect(), { step } = this.data.probe;
+    const box = this.plot.getBoundingClientRect(),
+      { step } = this.data.probe;
     const x = Math.min(this.sx.to, Math.max(this.sx.from, event.clientX - box.left));
     tellCursor(this, step[nearest(step, this.sx.invert(x))]);
   }
-}
-
-/** A token with its invisible characters shown. */
-function visible(token) {
-  return token.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replace(/^ +$/, (blanks) => "␣".repeat(blanks.length)) || "∅";
 }

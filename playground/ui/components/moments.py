@@ -3,14 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import streamlit as st
-
-from playground.ui.components.curves import read
+from playground.ui.components import component
 from playground.ui.language import t
-
-_mount = st.components.v2.component(
-    "playground.moments", css=read("moments.css"), js=read("mounted.js", "plot.js", "moments.js")
-)
 
 
 def moments(
@@ -28,7 +22,7 @@ def moments(
         samples: lines of ``samples.jsonl``.
         tokens: the probed passage; ``probe``: ``{"step": […], "rows": [[probability of each token] …]}``.
     """
-    _mount(
+    component("moments", "plot")(
         key=key,
         data={
             "samples": list(samples),

@@ -1,7 +1,7 @@
 // Typing stays in the browser; 80 ms after the last key the text is sent, and the bars that come back glide.
 const WAIT = 80;
 
-export default mounted(function ({ data, parentElement, setStateValue, setTriggerValue }) {
+export default register(function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   let box = root.querySelector("textarea");
   if (!box) {
@@ -28,7 +28,8 @@ export default mounted(function ({ data, parentElement, setStateValue, setTrigge
   while (bars.children.length > data.options.length) bars.lastChild.remove();
   while (bars.children.length < data.options.length) {
     const row = document.createElement("li");
-    row.innerHTML = '<button type="button"><span class="piece mono"></span><span class="track"><span class="fill"></span></span><span class="share"></span></button>';
+    row.innerHTML =
+      '<button type="button"><span class="piece mono"></span><span class="track"><span class="fill"></span></span><span class="share"></span></button>';
     bars.append(row);
   }
   data.options.forEach((option, index) => {

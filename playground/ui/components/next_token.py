@@ -23,7 +23,7 @@ def next_token(
         colour: of the bars.
         note: one line under the bars.
     """
-    answer = component("next_token", "text")(
+    answer = component("next_token")(
         key=key,
         data={
             "text": text,

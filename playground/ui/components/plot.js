@@ -3,7 +3,8 @@
 /** A scale from values to pixels: linear, or logarithmic with what is not above zero left out. */
 function makeScale(low, high, from, to, log) {
   const bend = log ? Math.log : (v) => v;
-  const a = bend(low), b = bend(high) - a || 1;
+  const a = bend(low),
+    b = bend(high) - a || 1;
   const scale = (v) => (log && v <= 0 ? NaN : from + ((bend(v) - a) / b) * (to - from));
   scale.invert = (p) => {
     const v = a + ((p - from) / (to - from)) * b;
@@ -23,7 +24,8 @@ function ticksOf({ low, high, log }, wanted) {
       if (power % skip === 0) for (const step of steps) found.push(step * 10 ** power);
     return found.filter((v) => v >= low * 0.999 && v <= high * 1.001);
   }
-  const rough = (high - low) / Math.max(1, wanted), power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / Math.max(1, wanted),
+    power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((m) => m * power >= rough * 0.999) * power;
   const found = [];
   for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n++) found.push(n * step);
@@ -34,7 +36,12 @@ function ticksOf({ low, high, log }, wanted) {
 function brief(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  for (const [unit, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k"]])
+  for (const [unit, letter] of [
+    [1e12, "T"],
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e4, "k"],
+  ])
     if (size >= unit * 0.99999) return trimmed(value / (letter === "k" ? 1e3 : unit), digits) + letter;
   if (size !== 0 && size < 1e-3) return value.toExponential(Math.max(0, digits - 2)).replace(/\.?0+e/, "e");
   return trimmed(value, digits);
@@ -53,7 +60,8 @@ function timeUnit(longest) {
 
 /** The index of the value in a sorted list that is nearest to x. */
 function nearest(list, x) {
-  let low = 0, high = list.length - 1;
+  let low = 0,
+    high = list.length - 1;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
     if (list[middle] < x) low = middle;
@@ -64,7 +72,8 @@ function nearest(list, x) {
 
 /** The smallest and largest finite values that `each` is called with. */
 function rangeOf(feed) {
-  let low = Infinity, high = -Infinity;
+  let low = Infinity,
+    high = -Infinity;
   feed((v) => {
     if (v === null || v === undefined || !Number.isFinite(v)) return;
     if (v < low) low = v;
@@ -83,7 +92,9 @@ function smooth(xs, ys, window) {
 
 /** Means of what came before, the weight of each falling by e for every window; they lag where the line is steep. */
 function decayed(xs, ys, window) {
-  let total = 0, weight = 0, last = null;
+  let total = 0,
+    weight = 0,
+    last = null;
   return ys.map((y, i) => {
     if (y === null) return null;
     const gap = last === null ? (xs[i + 1] ?? xs[i] + window) - xs[i] : xs[i] - last;
@@ -100,10 +111,11 @@ function strokeLine(g, xs, ys, sx, sy) {
   g.beginPath();
   let down = false;
   for (let i = 0; i < xs.length; i++) {
-    const px = sx(xs[i]), py = ys[i] === null ? NaN : sy(ys[i]);
+    const px = sx(xs[i]),
+      py = ys[i] === null ? NaN : sy(ys[i]);
     if (!Number.isFinite(px) || !Number.isFinite(py)) down = false;
     else if (down) g.lineTo(px, py);
-    else g.moveTo(px, py), (down = true);
+    else (g.moveTo(px, py), (down = true));
   }
   g.stroke();
 }
@@ -148,19 +160,10 @@ function themeOf(node) {
 
 /** Whether a colour ("#rrggbb" or "rgb(…)") is nearer to black than to white. */
 function isDark(colour) {
-  const parts = colour.startsWith("#") ? [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)) : (colour.match(/[\d.]+/g) || []).map(Number);
+  const parts = colour.startsWith("#")
+    ? [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16))
+    : (colour.match(/[\d.]+/g) || []).map(Number);
   return parts.length >= 3 && parts[0] + parts[1] + parts[2] < 384;
-}
-
-/** An element with attributes, listeners ("onclick") and children, in one go. */
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children);
-  return node;
 }
 
 /** One cursor for all charts of a page: whoever moves it tells the step, all others follow. */

@@ -1,10 +1,19 @@
 // One row a runner; the bars glide from one look to the next.
-export default mounted(function ({ data, parentElement }) {
+export default register(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   if (root.childElementCount !== data.rows.length) {
     root.setAttribute("role", "img");
-    root.replaceChildren(...data.rows.map(() => element("div", { class: "row" }, element("span", { class: "name" }),
-      element("span", { class: "track" }, element("span", { class: "fill" })), element("span", { class: "told" }))));
+    root.replaceChildren(
+      ...data.rows.map(() =>
+        element(
+          "div",
+          { class: "row" },
+          element("span", { class: "name" }),
+          element("span", { class: "track" }, element("span", { class: "fill" })),
+          element("span", { class: "told" }),
+        ),
+      ),
+    );
   }
   root.setAttribute("aria-label", `${data.label}: ${data.rows.map((row) => `${row.name} ${row.told}`).join(", ")}`);
   data.rows.forEach((row, index) => {

@@ -14,4 +14,4 @@ def race_bars(rows: Sequence[dict[str, Any]], key: str, most: float, label: str)
         most: the value of a full bar.
         label: what a screen reader says.
     """
-    component("race_bars", "text")(key=key, data={"rows": list(rows), "most": most, "label": label})
+    component("race_bars")(key=key, data={"rows": list(rows), "most": most, "label": label})

@@ -31,7 +31,11 @@ function samplingSteps(logits, sampling, seen) {
     scores = scores.map((score) => (score - most) / sampling.temperature); // the best at 0: no temperature overflows
     history.push({ name: "temperature", p: softmax(scores) });
   }
-  for (const [name, keep] of [["top-k", keepTopK], ["top-p", keepTopP], ["min-p", keepMinP]]) {
+  for (const [name, keep] of [
+    ["top-k", keepTopK],
+    ["top-p", keepTopP],
+    ["min-p", keepMinP],
+  ]) {
     const kept = keep(history[history.length - 1].p, sampling);
     if (!kept) continue;
     scores = scores.map((score, i) => (kept[i] ? score : -Infinity));

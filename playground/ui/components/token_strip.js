@@ -1,11 +1,12 @@
 // Tokens as boxes. Drawn anew only where the data changed; hover and keyboard stay in the browser.
 
-export default mounted(function ({ data, parentElement, setTriggerValue }) {
+export default register(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const primary = "var(--st-primary-color)";
   let strip = root.querySelector(".strip");
   if (!strip) {
-    root.innerHTML = '<div class="strip" role="group"></div><div class="buttons"></div><div class="tip" role="tooltip" hidden></div>';
+    root.innerHTML =
+      '<div class="strip" role="group"></div><div class="buttons"></div><div class="tip" role="tooltip" hidden></div>';
     strip = root.querySelector(".strip");
   }
   const tip = root.querySelector(".tip");
@@ -22,7 +23,8 @@ export default mounted(function ({ data, parentElement, setTriggerValue }) {
     }
     box.textContent = visible(token.text);
     const colour = token.colour || data.colour || primary;
-    if (token.value != null) box.style.setProperty("--share", `${Math.round(8 + 62 * Math.min(1, Math.max(0, token.value)))}%`);
+    if (token.value != null)
+      box.style.setProperty("--share", `${Math.round(8 + 62 * Math.min(1, Math.max(0, token.value)))}%`);
     box.style.setProperty("--box", colour);
     box.classList.toggle("valued", token.value != null || Boolean(token.colour));
     box.classList.toggle("dashed", Boolean(token.dashed));
@@ -32,13 +34,16 @@ export default mounted(function ({ data, parentElement, setTriggerValue }) {
       const say = () => {
         tip.textContent = token.tip;
         tip.hidden = false;
-        const place = box.getBoundingClientRect(), frame = root.getBoundingClientRect();
+        const place = box.getBoundingClientRect(),
+          frame = root.getBoundingClientRect();
         tip.style.left = `${Math.max(0, Math.min(place.left - frame.left, frame.width - tip.offsetWidth))}px`;
         tip.style.top = `${place.bottom - frame.top + 4}px`;
       };
       box.onpointerenter = say;
       box.onfocus = say;
-      box.onpointerleave = box.onblur = () => { tip.hidden = true; };
+      box.onpointerleave = box.onblur = () => {
+        tip.hidden = true;
+      };
     }
     boxes.push(box);
     if (token.text.includes("\n")) {
@@ -50,26 +55,44 @@ export default mounted(function ({ data, parentElement, setTriggerValue }) {
   const focused = [...strip.querySelectorAll(".token")].indexOf(parentElement.activeElement);
   strip.replaceChildren(...boxes);
   brush(root, strip, data, setTriggerValue);
-  root.querySelector(".buttons").replaceChildren(...(data.file ? saveButtons(data.file, () => drawn(root, strip)) : []));
+  root
+    .querySelector(".buttons")
+    .replaceChildren(...(data.file ? saveButtons(data.file, () => drawn(root, strip)) : []));
   if (focused >= 0) strip.querySelectorAll(".token")[focused]?.focus();
 });
 
 /** Dragging from token to token tells the part that was drawn over: [start, end). */
 function brush(root, strip, data, setTriggerValue) {
   strip.classList.toggle("brushed", Boolean(data.brush));
-  if (!data.brush) { strip.onpointerdown = null; return; }
+  if (!data.brush) {
+    strip.onpointerdown = null;
+    return;
+  }
   const boxes = [...strip.querySelectorAll(".token")];
-  const under = (event) => boxes.findIndex((box) => {
-    const place = box.getBoundingClientRect();
-    return event.clientX >= place.left - 2 && event.clientX <= place.right + 2 && event.clientY >= place.top - 2 && event.clientY <= place.bottom + 2;
-  });
+  const under = (event) =>
+    boxes.findIndex((box) => {
+      const place = box.getBoundingClientRect();
+      return (
+        event.clientX >= place.left - 2 &&
+        event.clientX <= place.right + 2 &&
+        event.clientY >= place.top - 2 &&
+        event.clientY <= place.bottom + 2
+      );
+    });
   strip.onpointerdown = (event) => {
     const from = under(event);
     if (from < 0) return;
     event.preventDefault();
     let to = from;
-    const mark = () => boxes.forEach((box, i) => box.classList.toggle("selected", i >= Math.min(from, to) && i <= Math.max(from, to)));
-    const move = (moved) => { const at = under(moved); if (at >= 0) { to = at; mark(); } };
+    const mark = () =>
+      boxes.forEach((box, i) => box.classList.toggle("selected", i >= Math.min(from, to) && i <= Math.max(from, to)));
+    const move = (moved) => {
+      const at = under(moved);
+      if (at >= 0) {
+        to = at;
+        mark();
+      }
+    };
     const end = () => {
       window.removeEventListener("pointermove", move);
       window.removeEventListener("pointerup", end);
@@ -85,12 +108,20 @@ function brush(root, strip, data, setTriggerValue) {
 
 /** The boxes as they stand, as an SVG. */
 function drawn(root, strip) {
-  const frame = strip.getBoundingClientRect(), ink = themed(root)[0], parts = [];
+  const frame = strip.getBoundingClientRect(),
+    ink = themed(root)[0],
+    parts = [];
   strip.querySelectorAll(".token").forEach((box) => {
-    const place = box.getBoundingClientRect(), style = getComputedStyle(box), x = place.left - frame.left + 4, y = place.top - frame.top + 4;
-    parts.push(`<rect x="${x}" y="${y}" width="${place.width}" height="${place.height}" rx="4" fill="${style.backgroundColor}" stroke="${style.borderTopColor}"/>`
-      + `<text x="${x + place.width / 2}" y="${y + place.height / 2 + 5}" text-anchor="middle" font-size="${style.fontSize}" fill="${ink}">${safe(box.textContent)}</text>`);
+    const place = box.getBoundingClientRect(),
+      style = getComputedStyle(box),
+      x = place.left - frame.left + 4,
+      y = place.top - frame.top + 4;
+    parts.push(
+      `<rect x="${x}" y="${y}" width="${place.width}" height="${place.height}" rx="4" fill="${style.backgroundColor}" stroke="${style.borderTopColor}"/>` +
+        `<text x="${x + place.width / 2}" y="${y + place.height / 2 + 5}" text-anchor="middle" font-size="${style.fontSize}" fill="${ink}">${safe(box.textContent)}</text>`,
+    );
   });
-  const width = Math.ceil(frame.width + 8), height = Math.ceil(frame.height + 8);
+  const width = Math.ceil(frame.width + 8),
+    height = Math.ceil(frame.height + 8);
   return [svgFile(root, parts.join(""), width, height), width, height];
 }

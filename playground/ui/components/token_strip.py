@@ -52,7 +52,7 @@ def _mounted(
     tools: bool = False,
     brush: bool = False,
 ) -> Any:
-    return component("token_strip", "text", "save")(
+    return component("token_strip", "save")(
         key=key,
         data={
             "tokens": list(tokens),

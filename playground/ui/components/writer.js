@@ -6,9 +6,11 @@ const SLIDERS = [
   { name: "min_p", min: 0, max: 0.5, step: 0.01, off: 0 },
   { name: "repetition_penalty", min: 1, max: 2, step: 0.05, off: 1 },
 ];
-const ROWS = 10, POLL = 120, SETTLE = 500;
+const ROWS = 10,
+  POLL = 120,
+  SETTLE = 500;
 
-export default mounted(function ({ data, parentElement, setTriggerValue }) {
+export default register(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = root.ui || (root.ui = build(root, data));
   ui.data = data;
@@ -34,13 +36,20 @@ function floats(base64) {
 }
 
 function build(root, data) {
-  const words = data.words, ui = { sampling: { ...data.sampling }, stage: null, drawn: [] };
+  const words = data.words,
+    ui = { sampling: { ...data.sampling }, stage: null, drawn: [] };
   const button = (name, kind, more) =>
-    element("button", { type: "button", class: `action ${kind} ${name}`, onclick: () => ui.act(kind, more ? more() : {}) }, words[name]);
-  const number = (name, value, min, max) => element("input", { type: "number", value, min, max, "aria-label": words[name], class: "number" });
+    element(
+      "button",
+      { type: "button", class: `action ${kind} ${name}`, onclick: () => ui.act(kind, more ? more() : {}) },
+      words[name],
+    );
+  const number = (name, value, min, max) =>
+    element("input", { type: "number", value, min, max, "aria-label": words[name], class: "number" });
   ui.count = number("count", data.count, 1, 1000);
   ui.width = number("width", 4, 1, 12);
-  const within = (input) => Math.min(Number(input.max), Math.max(Number(input.min), Math.round(Number(input.value)) || 1));
+  const within = (input) =>
+    Math.min(Number(input.max), Math.max(Number(input.min), Math.round(Number(input.value)) || 1));
   const n = () => ({ n: within(ui.count) });
   ui.write = button("write", "write", n);
   ui.stop = button("stop", "stop");
@@ -49,7 +58,11 @@ function build(root, data) {
   ui.undo = button("undo", "undo");
   ui.clear = button("clear", "clear");
   ui.strip = element("div", { class: "strip", role: "group", "aria-label": words.text });
-  ui.end = element("button", { type: "button", class: "token end", title: words.next, onclick: () => select(ui, ui.data.tokens.length) }, "…");
+  ui.end = element(
+    "button",
+    { type: "button", class: "token end", title: words.next, onclick: () => select(ui, ui.data.tokens.length) },
+    "…",
+  );
   ui.tip = element("div", { class: "tip", role: "tooltip", hidden: true });
   ui.status = element("p", { class: "status faint", "aria-live": "polite" });
   ui.beams = element("ol", { class: "beams" });
@@ -58,15 +71,39 @@ function build(root, data) {
   ui.bars = element("ol", { class: "bars" });
   ui.caption = element("p", { class: "caption faint" });
   ui.sliders = SLIDERS.map((slider) => sliderOf(ui, slider, words));
-  root.replaceChildren(element("div", { class: "desk" },
-    element("div", { class: "left" },
-      element("div", { class: "actions" }, ui.write, ui.stop,
-        element("label", {}, ui.count, ` ${words.tokens}`), ui.next, ui.undo, ui.clear),
-      element("div", { class: "paper" }, ui.strip, ui.tip), ui.status,
-      element("div", { class: "actions searching" }, ui.search, element("label", {}, ui.width, ` ${words.beams}`)), ui.beams),
-    element("div", { class: "right" },
-      element("div", { class: "sliders" }, ...ui.sliders.map((made) => made.row)),
-      ui.heading, ui.stages, ui.bars, ui.caption)));
+  root.replaceChildren(
+    element(
+      "div",
+      { class: "desk" },
+      element(
+        "div",
+        { class: "left" },
+        element(
+          "div",
+          { class: "actions" },
+          ui.write,
+          ui.stop,
+          element("label", {}, ui.count, ` ${words.tokens}`),
+          ui.next,
+          ui.undo,
+          ui.clear,
+        ),
+        element("div", { class: "paper" }, ui.strip, ui.tip),
+        ui.status,
+        element("div", { class: "actions searching" }, ui.search, element("label", {}, ui.width, ` ${words.beams}`)),
+        ui.beams,
+      ),
+      element(
+        "div",
+        { class: "right" },
+        element("div", { class: "sliders" }, ...ui.sliders.map((made) => made.row)),
+        ui.heading,
+        ui.stages,
+        ui.bars,
+        ui.caption,
+      ),
+    ),
+  );
   ui.strip.addEventListener("keydown", (event) => move(ui, event));
   return ui;
 }
@@ -74,13 +111,27 @@ function build(root, data) {
 function sliderOf(ui, slider, words) {
   const { name, min, max, step } = slider;
   const value = element("output", {});
-  const input = element("input", { type: "range", min, max, step, value: ui.sampling[name], "aria-label": words[name] });
+  const input = element("input", {
+    type: "range",
+    min,
+    max,
+    step,
+    value: ui.sampling[name],
+    "aria-label": words[name],
+  });
   const show = () => {
     const now = ui.sampling[name];
-    value.textContent = now === slider.off ? words.off : name === "temperature" && now === 0 ? words.greedy : String(now);
+    value.textContent =
+      now === slider.off ? words.off : name === "temperature" && now === 0 ? words.greedy : String(now);
     row.classList.toggle("idle", now === slider.off);
   };
-  const row = element("label", { class: "slider", title: words[`${name}_help`] }, element("span", {}, words[name]), input, value);
+  const row = element(
+    "label",
+    { class: "slider", title: words[`${name}_help`] },
+    element("span", {}, words[name]),
+    input,
+    value,
+  );
   input.oninput = () => {
     ui.sampling[name] = Number(input.value);
     ui.stage = null;
@@ -100,7 +151,8 @@ function drawText(ui) {
   const same = (a, b) => a && a.id === b.id && a.p === b.p && a.given === b.given && a.text === b.text;
   let kept = 0;
   while (kept < tokens.length && same(ui.drawn[kept], tokens[kept])) kept++;
-  while (ui.strip.lastChild && Number(ui.strip.lastChild.dataset.index ?? Infinity) >= kept) ui.strip.lastChild.remove();
+  while (ui.strip.lastChild && Number(ui.strip.lastChild.dataset.index ?? Infinity) >= kept)
+    ui.strip.lastChild.remove();
   tokens.slice(kept).forEach((token, offset) => ui.strip.append(...boxOf(ui, token, kept + offset, colour, words)));
   ui.strip.append(ui.end);
   ui.drawn = tokens;
@@ -110,7 +162,11 @@ function drawText(ui) {
 }
 
 function boxOf(ui, token, index, colour, words) {
-  const box = element("button", { type: "button", class: `token mono${token.given ? " given" : ""}`, "data-index": index, tabindex: -1 }, visible(token.text));
+  const box = element(
+    "button",
+    { type: "button", class: `token mono${token.given ? " given" : ""}`, "data-index": index, tabindex: -1 },
+    visible(token.text),
+  );
   if (token.p != null) {
     box.style.setProperty("--share", `${Math.round(6 + 64 * token.p)}%`);
     box.style.setProperty("--box", colour);
@@ -123,12 +179,15 @@ function boxOf(ui, token, index, colour, words) {
   const show = () => {
     ui.tip.textContent = says.join("\n");
     ui.tip.hidden = false;
-    const place = box.getBoundingClientRect(), frame = ui.strip.parentElement.getBoundingClientRect();
+    const place = box.getBoundingClientRect(),
+      frame = ui.strip.parentElement.getBoundingClientRect();
     ui.tip.style.left = `${Math.max(0, Math.min(place.left - frame.left, frame.width - ui.tip.offsetWidth))}px`;
     ui.tip.style.top = `${place.bottom - frame.top + ui.strip.parentElement.scrollTop + 4}px`;
   };
   box.onpointerenter = box.onfocus = show;
-  box.onpointerleave = box.onblur = () => { ui.tip.hidden = true; };
+  box.onpointerleave = box.onblur = () => {
+    ui.tip.hidden = true;
+  };
   if (!token.text.includes("\n")) return [box];
   return [box, element("span", { class: "line", "data-index": index })];
 }
@@ -141,7 +200,8 @@ function select(ui, index) {
 }
 
 function mark(ui) {
-  const end = ui.data.tokens.length, at = ui.position ?? end;
+  const end = ui.data.tokens.length,
+    at = ui.position ?? end;
   for (const box of ui.strip.querySelectorAll(".token")) {
     const chosen = box === ui.end ? at >= end : Number(box.dataset.index) === at;
     box.classList.toggle("selected", chosen);
@@ -169,44 +229,88 @@ function drawControls(ui) {
   ui.undo.disabled = working || !canUndo;
   ui.clear.disabled = working || !ui.data.tokens.some((token) => !token.given);
   ui.status.textContent = status;
-  ui.beams.replaceChildren(...beams.map((beam, index) => element("li", {},
-    element("button", { type: "button", class: "found", title: words.take, onclick: () => ui.act("take", { index }) },
-      element("span", { class: "mono" }, beam.text), element("span", { class: "faint" }, beam.score)))));
+  ui.beams.replaceChildren(
+    ...beams.map((beam, index) =>
+      element(
+        "li",
+        {},
+        element(
+          "button",
+          { type: "button", class: "found", title: words.take, onclick: () => ui.act("take", { index }) },
+          element("span", { class: "mono" }, beam.text),
+          element("span", { class: "faint" }, beam.score),
+        ),
+      ),
+    ),
+  );
 }
 
 // The distribution of one place
 
 function drawDistribution(ui) {
-  const { data, logits } = ui, words = data.words;
+  const { data, logits } = ui,
+    words = data.words;
   ui.bars.parentElement.classList.toggle("busy", data.working);
   if (!logits) return;
   const began = performance.now();
   const history = samplingSteps(logits, ui.sampling, data.seen);
-  const last = history.length - 1, at = Math.min(ui.stage ?? last, last);
-  const before = history[0].p, after = history[at].p;
+  const last = history.length - 1,
+    at = Math.min(ui.stage ?? last, last);
+  const before = history[0].p,
+    after = history[at].p;
   const token = data.tokens[ui.position];
   ui.heading.textContent = token ? `${words.instead} ${visible(token.text)}` : words.next;
-  ui.stages.replaceChildren(...history.map((step, index) => element("button", {
-    type: "button", class: "stage", "aria-pressed": index === at,
-    onclick: () => { ui.stage = index; drawDistribution(ui); },
-  }, element("b", {}, words[step.name]), element("span", {}, `${step.p.reduce((n, p) => n + (p > 0), 0)} ${words.left}`))));
-  const order = data.order.filter((id) => before[id] > 0).sort((a, b) => after[b] - after[a] || before[b] - before[a]).slice(0, ROWS);
+  ui.stages.replaceChildren(
+    ...history.map((step, index) =>
+      element(
+        "button",
+        {
+          type: "button",
+          class: "stage",
+          "aria-pressed": index === at,
+          onclick: () => {
+            ui.stage = index;
+            drawDistribution(ui);
+          },
+        },
+        element("b", {}, words[step.name]),
+        element("span", {}, `${step.p.reduce((n, p) => n + (p > 0), 0)} ${words.left}`),
+      ),
+    ),
+  );
+  const order = data.order
+    .filter((id) => before[id] > 0)
+    .sort((a, b) => after[b] - after[a] || before[b] - before[a])
+    .slice(0, ROWS);
   const full = Math.max(...order.map((id) => Math.max(before[id], after[id])), 1e-9);
   let cut = false;
   ui.bars.classList.remove("stale");
-  ui.bars.replaceChildren(...order.map((id) => {
-    const gone = after[id] === 0 ? history.slice(0, at + 1).find((step) => step.p[id] === 0) : null;
-    const first = gone && !cut;
-    cut = cut || Boolean(gone);
-    const chosen = token && token.id === id;
-    const row = element("button", { type: "button", title: words.pick, onclick: () => ui.act("pick", { position: ui.position, token: id }),
-      "aria-label": `${visible(data.pieces[id])} ${percent(before[id])} → ${percent(after[id])}` },
-      element("span", { class: "piece mono" }, visible(data.pieces[id])),
-      element("span", { class: "track" }, element("span", { class: "before", style: `width:${100 * before[id] / full}%` }),
-        element("span", { class: "after", style: `width:${100 * after[id] / full}%` })),
-      element("span", { class: "share" }, gone ? words[gone.name] : percent(after[id])));
-    return element("li", { class: `${gone ? "gone" : ""}${first ? " first" : ""}${chosen ? " chosen" : ""}` }, row);
-  }));
+  ui.bars.replaceChildren(
+    ...order.map((id) => {
+      const gone = after[id] === 0 ? history.slice(0, at + 1).find((step) => step.p[id] === 0) : null;
+      const first = gone && !cut;
+      cut = cut || Boolean(gone);
+      const chosen = token && token.id === id;
+      const row = element(
+        "button",
+        {
+          type: "button",
+          title: words.pick,
+          onclick: () => ui.act("pick", { position: ui.position, token: id }),
+          "aria-label": `${visible(data.pieces[id])} ${percent(before[id])} → ${percent(after[id])}`,
+        },
+        element("span", { class: "piece mono" }, visible(data.pieces[id])),
+        element(
+          "span",
+          { class: "track" },
+          element("span", { class: "before", style: `width:${(100 * before[id]) / full}%` }),
+          element("span", { class: "after", style: `width:${(100 * after[id]) / full}%` }),
+        ),
+        element("span", { class: "share" }, gone ? words[gone.name] : percent(after[id])),
+      );
+      return element("li", { class: `${gone ? "gone" : ""}${first ? " first" : ""}${chosen ? " chosen" : ""}` }, row);
+    }),
+  );
   ui.caption.textContent = cut ? words.cut_caption : words.caption;
   ui.bars.dataset.milliseconds = (performance.now() - began).toFixed(2);
 }

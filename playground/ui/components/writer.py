@@ -46,7 +46,7 @@ def writer(
         beams: continuations that beam search found, ``{"text", "score"}``.
         colour: of the boxes.
     """
-    component("writer", "text", "sampling")(
+    component("writer", "sampling")(
         key=key,
         data={
             "tokens": list(tokens),

@@ -1,7 +1,10 @@
 // Writing stays in the browser; it is sent when the keys rest a moment, and before anything else is clicked.
-const REST = 250, REST_LONG = 900, LONG = 200000, LONG_PASTE = 50000;
+const REST = 250,
+  REST_LONG = 900,
+  LONG = 200000,
+  LONG_PASTE = 50000;
 
-export default mounted(function ({ data, parentElement, setStateValue }) {
+export default register(function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
   let box = root.querySelector("textarea");
   if (!box) {

@@ -18,7 +18,7 @@ def writing_box(
         wanted: another number than last time brings the box into sight, ready to be written in; 0 leaves it.
         longest: in characters, as the caller allows; the box cuts only what is four times as long.
     """
-    answer = component("writing_box", "text")(
+    answer = component("writing_box")(
         key=key,
         data={
             "text": text,
