@@ -1,4 +1,4 @@
-"""The text that benchmarks train on: tiny Shakespeare where it is beside the project, else Python's documentation, else ours."""
+"""The text that benchmarks train on: tiny Shakespeare if it lies beside the project, else Python's documentation, else a page of ours."""
 
 import os
 from importlib.util import find_spec
@@ -7,7 +7,7 @@ from pathlib import Path
 from playground.core.paths import READ
 from playground.text.spec import DataSpec, TokenizerSpec
 
-README = Path(__file__).parents[2] / "README.md"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "gpu.md"
 SHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
 
 
@@ -16,7 +16,7 @@ def characters() -> DataSpec:
     if SHAKESPEARE.exists():
         return DataSpec("file", path=_readable(SHAKESPEARE), tokenizer=TokenizerSpec("char"))
     if find_spec("pydoc_data") is None:  # a Python without its documentation
-        return DataSpec("file", path=_readable(README), tokenizer=TokenizerSpec("char"))
+        return DataSpec("file", path=_readable(DOCUMENTATION), tokenizer=TokenizerSpec("char"))
     return DataSpec("python-docs", tokenizer=TokenizerSpec("char"))
 
 
@@ -31,4 +31,4 @@ def _readable(path: Path) -> str:
 def title() -> str:
     if SHAKESPEARE.exists():
         return "tiny Shakespeare"
-    return "python-docs" if find_spec("pydoc_data") else README.name
+    return "python-docs" if find_spec("pydoc_data") else DOCUMENTATION.name
