@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.ui import controls, hosts, links, start
+from playground.ui import allowed_hosts, controls, links, server_start
 from playground.ui.frame import frame
 from playground.ui.language import t
 from playground.ui.messages import shown_bugs, shown_errors
@@ -40,8 +40,8 @@ def visit() -> None:
     """One run for one visitor, as they come, click and type."""
     st.set_page_config(page_title="LM Playground", page_icon=ICON, layout="wide")
     st.logo(ICON, size="large")
-    start.server()
-    start.trainer()
+    server_start.server()
+    server_start.trainer()
     hidden = set(controls.hidden()) - {"home"}
     pages = {
         name: st.Page(
@@ -66,4 +66,4 @@ def visit() -> None:
 if __name__ == "__main__":
     visit()
 else:
-    app = st.App(__file__, middleware=hosts.middleware(), lifespan=hosts.started)
+    app = st.App(__file__, middleware=allowed_hosts.middleware(), lifespan=allowed_hosts.started)

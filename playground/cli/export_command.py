@@ -5,9 +5,9 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from playground.cli.terminal import restart_line
 from playground.core.errors import PlaygroundError
 from playground.core.paths import for_others
+from playground.core.terminal import restart_line
 from playground.runs.store import RunStore
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.spec import ModelSpec, SpecError
+from playground.cli.old_flags import add_old_flag
 from playground.cli.train_command import data_from, detach, train_each
 from playground.core.errors import PlaygroundError
 from playground.core.paths import grant
@@ -78,13 +79,19 @@ def add(commands) -> None:
         "--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items())
     )
     parser.add_argument("--rank", type=int, help="of LoRA (default 8)")
-    parser.add_argument("--matrices", help="of LoRA: query,key,value,output,up,down")
+    parser.add_argument(
+        "--target-modules",
+        metavar="NAME[,NAME…]",
+        help="the matrices that LoRA adapts: query,key,value,output,up,down (default all)",
+    )
+    add_old_flag(parser, "--matrices", "--target-modules")
     parser.add_argument("--last-layers", type=int, help="for --method last")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--lr", type=float)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--share", type=float, help="of the labels that are used, above 0 up to 1")
+    parser.add_argument("--train-fraction", type=float, help="fraction of the labels that is used, above 0 up to 1")
+    add_old_flag(parser, "--share", "--train-fraction", type=float)
     parser.add_argument(
         "--set",
         nargs="+",
@@ -95,7 +102,10 @@ def add(commands) -> None:
     )
     parser.add_argument("--compare", metavar="WAYS", help="train these beside it: scratch,all,head,last,lora")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds each (default 1)")
-    parser.add_argument("--shares", metavar="S[,S…]", help="how much of the labels, each: 0.1,0.3,1")
+    parser.add_argument(
+        "--train-fractions", metavar="F[,F…]", help="train once for each fraction of the labels: 0.1,0.3,1"
+    )
+    add_old_flag(parser, "--shares", "--train-fractions")
     parser.add_argument("--name", help="what to call the run")
     parser.add_argument("--detach", action="store_true", help="train in the background")
     parser.add_argument("--quiet", action="store_true", help="print the result only")
@@ -107,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.detach and not under_torchrun():
         return detach(folders(options, numbered=False))
-    quiet = options.quiet or bool(options.compare) or options.seeds > 1 or "," in (options.shares or "")
+    quiet = options.quiet or bool(options.compare) or options.seeds > 1 or "," in (options.train_fractions or "")
     return train_each(lambda: folders(options), quiet, _tell)
 
 
@@ -134,8 +144,8 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
     tuned = {"task": options.task, "method": options.method, **changes["finetune"]}
     short = {"rank": options.rank, "last_layers": options.last_layers}
     tuned |= {key: value for key, value in short.items() if value is not None}
-    if options.matrices:
-        tuned["matrices"] = tuple(part.strip() for part in options.matrices.split(",") if part.strip())
+    if options.target_modules:
+        tuned["target_modules"] = tuple(part.strip() for part in options.target_modules.split(",") if part.strip())
     data = None
     _check_groups(tuned["task"], options, changes)
     if tuned["task"] in LABELLED_TASKS:
@@ -159,11 +169,17 @@ def _check_groups(task: str, options: argparse.Namespace, changes: dict[str, dic
     if changes[other]:
         raise SpecError(f"The task {task} has no settings of {other}.", f"Leave out --set {other}.…")
     labelled = task in LABELLED_TASKS
-    names = [f"{name}_column" for name in UNREAD[task]] + (["option"] if labelled else ["share", "shares"])
+    names = [f"{name}_column" for name in UNREAD[task]] + (
+        ["option"] if labelled else ["train_fraction", "train_fractions"]
+    )
     if unread := given(options, *names, *([] if task == "answer" else ["template"])):
         raise SpecError(f"The task {task} does not read {', '.join(unread)}.", f"Leave out {', '.join(unread)}.")
-    if options.shares is not None and (options.share is not None or "share" in changes["labelled"]):
-        raise SpecError("--share and --shares both say how much of the labels is used.", "Give one of the two.")
+    if options.train_fractions is not None and (
+        options.train_fraction is not None or "train_fraction" in changes["labelled"]
+    ):
+        raise SpecError(
+            "--train-fraction and --train-fractions both say how much of the labels is used.", "Give one of the two."
+        )
     if options.seeds < 1:
         raise SpecError(f"--seeds cannot be {options.seeds:,}.", "Choose a whole number from 1.")
 
@@ -184,16 +200,16 @@ def _labelled(options: argparse.Namespace) -> LabelledSpec:
     from playground.labelled.builtin import DATASETS
 
     columns = {"text_column": options.text_column, "label_column": options.label_column, "encoding": options.encoding}
-    share = {} if options.share is None else {"share": options.share}
+    fraction = {} if options.train_fraction is None else {"train_fraction": options.train_fraction}
     if options.data in DATASETS:
         if options.encoding:
             raise SpecError(f"{options.data} is no file, so it has no encoding to choose.", "Leave out --encoding.")
         if unread := given(options, "text_column", "label_column"):
             raise SpecError(f"{options.data} has no columns to choose.", f"Leave out {', '.join(unread)}.")
-        return LabelledSpec(options.data, **share)
+        return LabelledSpec(options.data, **fraction)
     if Path(options.data).expanduser().is_file():
         grant(options.data)
-        return LabelledSpec("file", path=str(Path(options.data).expanduser().absolute()), **columns, **share)
+        return LabelledSpec("file", path=str(Path(options.data).expanduser().absolute()), **columns, **fraction)
     raise PlaygroundError(
         f"{options.data[:200]!r} is neither labelled text nor a file here.",
         f"Built in: {', '.join(DATASETS)}. Or give the path of a .csv, .jsonl or .parquet file.",
@@ -201,22 +217,23 @@ def _labelled(options: argparse.Namespace) -> LabelledSpec:
 
 
 def _plans(config: RunConfig, options: argparse.Namespace, store: RunStore) -> list[RunConfig]:
-    """Every run to train: rivals × shares × seeds."""
+    """Every run to train: rivals × fractions of the labels × seeds."""
     from playground.finetune.plan import parent_of, rival, with_seed, with_share
 
     parent = parent_of(config).config()
     rivals = [word.strip() for word in (options.compare or "").split(",") if word.strip()]
     plans = [config, *(rival(config, which, parent) for which in rivals)]
-    if options.shares:
+    if options.train_fractions:
         if config.finetune.labelled is None:
-            raise SpecError("--shares is for tasks with labels.")
+            raise SpecError("--train-fractions is for tasks with labels.")
         try:
-            shares = [float(word) for word in options.shares.split(",")]
+            fractions = [float(word) for word in options.train_fractions.split(",")]
         except ValueError:
             raise SpecError(
-                f"{options.shares!r} is no list of shares.", "Write for example --shares 0.1,0.3,1."
+                f"{options.train_fractions!r} is no list of fractions.",
+                "Write for example --train-fractions 0.1,0.3,1.",
             ) from None
-        plans = [with_share(plan, share, parent) for plan in plans for share in shares]
+        plans = [with_share(plan, fraction, parent) for plan in plans for fraction in fractions]
     if options.seeds > 1:
         first = config.training.seed
         plans = [with_seed(plan, first + seed) for plan in plans for seed in range(options.seeds)]
@@ -236,7 +253,7 @@ def _tell(done: list[RunFolder]) -> None:
     for config, report in reports:
         tuned = config.finetune
         way = "from scratch" if tuned.from_scratch else METHODS[tuned.method]
-        groups.setdefault(f"{way}, {tuned.labelled.share:.0%} of the labels", []).append((config, report))
+        groups.setdefault(f"{way}, {tuned.labelled.train_fraction:.0%} of the labels", []).append((config, report))
     print(f"\n{'':58} {'accuracy':>16} {'macro F1':>16}  trained parameters")
     for way, members in groups.items():
         figures = [_spread([report["test"][name] for _, report in members]) for name in ("accuracy", "macro_f1")]

@@ -5,13 +5,14 @@ import sys
 import time
 
 from playground.cli import engine
+from playground.cli.old_flags import add_old_flag
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.runs.settings import given
 from playground.runs.store import RunStore
 
 MASK = "<mask>"
-TOKENS, MOST_TOKENS, MOST_BEAMS = 200, 1_000_000, 256
+MAX_NEW_TOKENS, MOST_TOKENS, MOST_BEAMS = 200, 1_000_000, 256
 CHANCE = ("temperature", "top_k", "top_p", "min_p")  # options that have no meaning where nothing is drawn
 
 
@@ -21,7 +22,10 @@ def add(commands) -> None:
     parser.add_argument(
         "--prompt", default="", help=f"what to continue or to answer; with {MASK} places for MLM models"
     )
-    parser.add_argument("--tokens", type=int, help=f"how many tokens at most (default {TOKENS})")
+    parser.add_argument(
+        "--max-new-tokens", type=int, help=f"how many tokens to write at most (default {MAX_NEW_TOKENS})"
+    )
+    add_old_flag(parser, "--tokens", "--max-new-tokens", type=int)
     parser.add_argument("--temperature", type=float, help="0 is greedy (default 0.8; 0 for models that answer)")
     parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens")
     parser.add_argument(
@@ -60,10 +64,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_numbers(options: argparse.Namespace) -> None:
-    for name, least, most in (("tokens", 1, MOST_TOKENS), ("beams", 1, MOST_BEAMS)):
+    for name, least, most in (("max_new_tokens", 1, MOST_TOKENS), ("beams", 1, MOST_BEAMS)):
         value = getattr(options, name)
         if value is not None and not least <= value <= most:
-            raise PlaygroundError(f"--{name} cannot be {value:,}.", f"Choose a whole number from {least} to {most:,}.")
+            raise PlaygroundError(
+                f"--{name.replace('_', '-')} cannot be {value:,}.", f"Choose a whole number from {least} to {most:,}."
+            )
     if options.seed is not None and options.seed < 0:
         raise PlaygroundError(f"A seed of {options.seed} cannot be.", "Choose a whole number from 0.")
     sampling_of(options, 1.0)
@@ -72,7 +78,7 @@ def _check_numbers(options: argparse.Namespace) -> None:
 def _check_use(options: argparse.Namespace, folder: RunFolder, fills: bool) -> None:
     """Nothing that was written may be passed over in silence."""
     if fills:
-        unread = given(options, "tokens", *CHANCE, "repetition_penalty", "greedy", "beams", "seed")
+        unread = given(options, "max_new_tokens", *CHANCE, "repetition_penalty", "greedy", "beams", "seed")
         why = f"{folder.name} fills in hidden words"
     elif options.beams is not None:
         unread = given(options, *CHANCE, "repetition_penalty", "greedy", "seed")
@@ -107,12 +113,12 @@ def load_tokenizer(folder: RunFolder):
 
 
 def in_torch(folder: RunFolder, options: argparse.Namespace, pad_id: int | None = None):
-    """The model in PyTorch, asked as an export is: a `TorchWriter`; with a ``pad_id`` a `TorchReader`, which fills in."""
-    from playground.generation.torch_model import TorchReader, TorchWriter, placed
+    """The model in PyTorch, asked as an export is: a `TorchGenerator`; with a ``pad_id`` a `TorchEncoder`, which fills in."""
+    from playground.generation.torch_model import TorchEncoder, TorchGenerator, placed
     from playground.training.saving import load_model
 
     model = placed(load_model(folder, options.step), options.device)
-    return TorchWriter(model) if pad_id is None else TorchReader(model, pad_id)
+    return TorchGenerator(model) if pad_id is None else TorchEncoder(model, pad_id)
 
 
 def opening(model, tokenizer, folder: RunFolder, options: argparse.Namespace):
@@ -136,7 +142,9 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     print("" if prompt.hidden else options.prompt, end="", flush=True)
     start = time.perf_counter()
     stop = (tokenizer.eos_id,)
-    for token in model.generate(prompt.ids, options.tokens or TOKENS, sampling, options.seed, stop, prompt.source):
+    for token in model.generate(
+        prompt.ids, options.max_new_tokens or MAX_NEW_TOKENS, sampling, options.seed, stop, prompt.source
+    ):
         written.append(token)
         text = tokenizer.decode(written)
         if not text.endswith("\ufffd"):  # half of a character: its other bytes are still to come
@@ -156,7 +164,7 @@ def search(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> 
 
     prompt, _ = opening(model, tokenizer, folder, options)
     stop = (tokenizer.eos_id,)
-    n = options.tokens or TOKENS
+    n = options.max_new_tokens or MAX_NEW_TOKENS
     best, _ = beam(model.model, prompt.ids, n, options.beams, stop_ids=stop, source_ids=prompt.source)[0]
     print(("" if prompt.hidden else options.prompt) + tokenizer.decode(best))
     print(f"[beam search by {model.ran_by}]", file=sys.stderr)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from playground.cli import engine
 from playground.cli.progress import tell_notes
-from playground.cli.terminal import in_line, restart_line
 from playground.core.errors import PlaygroundError
 from playground.core.paths import for_others, grant
+from playground.core.terminal import in_line, restart_line
 from playground.runs.settings import given
 from playground.runs.store import RunStore
 from playground.text.encodings import check_encoding

@@ -16,9 +16,9 @@ from playground.cli import (
     train_command,
 )
 from playground.cli.progress import in_terminal, nobody_reads
-from playground.cli.terminal import letters_only
 from playground.core.errors import PlaygroundError
 from playground.core.paths import on_guard
+from playground.core.terminal import letters_only
 
 COMMANDS = (
     train_command,

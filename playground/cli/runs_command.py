@@ -4,9 +4,9 @@ import argparse
 import time
 from pathlib import Path
 
-from playground.cli.terminal import in_line
 from playground.core.errors import PlaygroundError
 from playground.core.paths import for_others
+from playground.core.terminal import in_line
 from playground.runs.store import RunStore
 
 SHOWN = 50  # lines at a time of what somebody else's process wrote meanwhile

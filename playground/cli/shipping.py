@@ -13,6 +13,7 @@ from playground.core.errors import PlaygroundError
 from playground.core.jsonl import append
 from playground.generation.cached_prediction import write_opening
 from playground.runs import gallery
+from playground.runs.config import FORMAT
 from playground.runs.folder import RunFolder
 from playground.runs.naming import is_id
 from playground.training.reproduce import command_line
@@ -41,7 +42,7 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     about = {key: value for key, value in run.about().items() if key not in ("data_folder", "created")}
-    write_json(target / "run.json", about)
+    write_json(target / "run.json", {**about, "format": FORMAT})
     shutil.copy(run.tokenizer_path, target / "tokenizer.json")
     status = run.status()
     kept = {

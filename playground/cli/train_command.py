@@ -27,7 +27,7 @@ EXAMPLE = """examples:
   python -m playground train --preset llama-tiny --data python-docs
   python -m playground train --preset lstm-tiny --data novel.txt --tokenizer char --steps 5000
   python -m playground train --preset bert-tiny --data reviews.csv --text-column review --objective mlm
-  python -m playground train --preset gru-tiny --data task-recall --option distance=60 --set training.loss_on=answer
+  python -m playground train --preset gru-tiny --data task-recall --option distance=60 --set training.loss_on=completion
   python -m playground train --resume RUN
   torchrun --nproc-per-node=2 -m playground train --preset gpt2-tiny --data python-code
 """

@@ -7,8 +7,10 @@ from typing import Any, Self
 
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import plain
+from playground.core.terminal import TURNING
 from playground.runs.finetuning import FineTuneSpec, known_fields
-from playground.text.byte_alphabet import TURNING, clean
+from playground.runs.old_keys import with_present_groups
+from playground.text.byte_alphabet import clean
 from playground.text.spec import DataSpec
 
 OBJECTIVES = {
@@ -20,18 +22,18 @@ OPTIMIZERS = ("adamw", "muon", "sgd")
 SCHEDULES = ("cosine", "linear", "constant")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-FORMAT = 1  # of run.json; homes of before it had a number count as 1
+FORMAT = 2  # of run.json; 1 had other names for some settings (`old_keys`), and may have no number
 LONGEST_NAME = 200  # characters
 WHOLE = (
     "steps",
     "batch_size",
-    "accumulate",
+    "gradient_accumulation_steps",
     "warmup_steps",
     "eval_every",
     "eval_batches",
-    "early_stop",
+    "patience",
     "sample_every",
-    "sample_tokens",
+    "sample_max_new_tokens",
     "threads",
     "seed",
 )
@@ -39,7 +41,7 @@ _UNSEEN = re.compile(rf"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029{TURNING}]+")
 NUMBERS = {
     "steps": (1, 10_000_000),
     "batch_size": (1, 1_000_000),
-    "accumulate": (1, 1_000_000),
+    "gradient_accumulation_steps": (1, 1_000_000),
     "lr": (0, 100),
     "muon_lr": (0, 100),
     "beta1": (0, 0.99999),
@@ -47,15 +49,15 @@ NUMBERS = {
     "momentum": (0, 0.99999),
     "weight_decay": (0, 10),
     "warmup_steps": (0, 10_000_000),
-    "hold": (0, 1),
-    "final_lr": (0, 1),
+    "constant_fraction": (0, 1),
+    "final_lr_fraction": (0, 1),
     "grad_clip": (0, 1e9),
     "mask_rate": (0.01, 0.95),
     "eval_every": (1, 10_000_000),
     "eval_batches": (1, 100_000),
-    "early_stop": (0, 10_000),
+    "patience": (0, 10_000),
     "sample_every": (0, 10_000_000),
-    "sample_tokens": (1, 100_000),
+    "sample_max_new_tokens": (1, 100_000),
     "checkpoint_seconds": (0, 1e6),
     "threads": (0, 1024),
     "seed": (0, 2**31 - 1),
@@ -67,16 +69,16 @@ NUMBERS = {
 class TrainingSpec:
     """Every choice about training, with nanoGPT-like defaults.
 
-    ``batch_size`` counts sequences per optimizer step over all processes; ``accumulate`` splits it into that
-    many micro-batches. ``lr`` is reached after ``warmup_steps``, kept for the fraction ``hold`` of all steps, and
-    falls to ``final_lr * lr`` at the last one. ``loss_on="answer"`` counts only the answer of a (question, answer)
+    ``batch_size`` counts sequences per optimizer step over all processes; ``gradient_accumulation_steps`` splits it into that
+    many micro-batches. ``lr`` is reached after ``warmup_steps``, kept for the fraction ``constant_fraction`` of all steps, and
+    falls to ``final_lr_fraction * lr`` at the last one. ``loss_on="completion"`` counts only the answer of a (question, answer)
     pair. ``keep_steps`` are steps whose checkpoint is never removed.
     """
 
     objective: str = "clm"
     steps: int = 2000
     batch_size: int = 12
-    accumulate: int = 1
+    gradient_accumulation_steps: int = 1
     optimizer: str = "adamw"
     lr: float = 1e-3
     muon_lr: float = 0.02
@@ -86,17 +88,17 @@ class TrainingSpec:
     weight_decay: float = 0.1
     schedule: str = "cosine"
     warmup_steps: int = 100
-    hold: float = 0.0
-    final_lr: float = 0.1
+    constant_fraction: float = 0.0
+    final_lr_fraction: float = 0.1
     grad_clip: float = 1.0
     mask_rate: float = 0.15
     loss_on: str = "all"
     eval_every: int = 250
     eval_batches: int = 20
-    early_stop: int = 0
+    patience: int = 0
     sample_every: int = 250
     sample_prompt: str = ""
-    sample_tokens: int = 64
+    sample_max_new_tokens: int = 64
     checkpoint_seconds: float = 10.0
     keep_steps: tuple[int, ...] = field(default=())
     device: str = "auto"
@@ -110,41 +112,57 @@ class TrainingSpec:
         self._check_kinds()
         self._check_choices()
         self._check_numbers()
-        if self.batch_size % self.accumulate:
+        if self.batch_size % self.gradient_accumulation_steps:
             raise SpecError(
-                f"A batch of {self.batch_size} does not divide into {self.accumulate} micro-batches.",
-                f"Try a batch of {self.accumulate * max(1, self.batch_size // self.accumulate)}.",
+                "A batch of {batch} does not divide into {parts} micro-batches.",
+                "Try a batch of {gradient_accumulation_steps}.",
+                batch=self.batch_size,
+                parts=self.gradient_accumulation_steps,
+                gradient_accumulation_steps=self.gradient_accumulation_steps
+                * max(1, self.batch_size // self.gradient_accumulation_steps),
             )
 
     def _check_kinds(self) -> None:
         if not all(type(step) is int and 0 <= step <= 10**12 for step in self.keep_steps):
             raise SpecError("keep_steps must be whole numbers.", "Write for example [100, 200].")
         if not isinstance(self.sample_prompt, str):
-            raise SpecError(f"sample_prompt must be a text, not {self.sample_prompt!r}.")
+            raise SpecError("sample_prompt must be a text, not {sample_prompt!r}.", sample_prompt=self.sample_prompt)
 
     def _check_choices(self) -> None:
         for name, allowed in (
             ("objective", tuple(OBJECTIVES)),
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
-            ("loss_on", ("all", "answer")),
+            ("loss_on", ("all", "completion")),
             ("device", DEVICES),
             ("dtype", DTYPES),
             ("compile", ("auto", "on", "off")),
         ):
             value = getattr(self, name)
             if value not in allowed:
-                raise SpecError(f"{name} cannot be {value!r}.", f"Choose one of: {', '.join(allowed)}.")
+                raise SpecError(
+                    "{name} cannot be {value!r}.",
+                    "Choose one of: {allowed}.",
+                    name=name,
+                    value=value,
+                    allowed=", ".join(allowed),
+                )
 
     def _check_numbers(self) -> None:
         for name, (low, high) in NUMBERS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise SpecError(f"{name} must be a number, not {value!r}.")
+                raise SpecError("{name} must be a number, not {value!r}.", name=name, value=value)
             if name in WHOLE and not isinstance(value, int):
-                raise SpecError(f"{name} must be a whole number, not {value!r}.")
+                raise SpecError("{name} must be a whole number, not {value!r}.", name=name, value=value)
             if not low <= value <= high:  # also refuses NaN
-                raise SpecError(f"{name} is {plain(value)}, outside {plain(low)} to {plain(high)}.")
+                raise SpecError(
+                    "{name} is {value}, outside {low} to {high}.",
+                    name=name,
+                    value=plain(value),
+                    low=plain(low),
+                    high=plain(high),
+                )
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "keep_steps": list(self.keep_steps)}
@@ -196,8 +214,12 @@ class RunConfig:
         if objective not in self.model.objectives():
             fitting = " or ".join(self.model.objectives())
             raise SpecError(
-                f"The architecture {self.model.architecture} cannot be trained with {objective} ({OBJECTIVES[objective]}).",
-                f"Choose {fitting} for this model, or another architecture for {objective}.",
+                "The architecture {architecture} cannot be trained with {objective} ({objectives}).",
+                "Choose {fitting} for this model, or another architecture for {objective}.",
+                architecture=self.model.architecture,
+                objective=objective,
+                objectives=OBJECTIVES[objective],
+                fitting=fitting,
             )
         if self.finetune and not self.parent:
             raise SpecError("There is no run to fine-tune.", "Choose one that was trained before.")
@@ -215,12 +237,13 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Reads ``run.json``; keys that describe the run's making (created, versions, ...) are passed over.
+        """Reads ``run.json``, of earlier versions too; keys that describe the run's making (created, ...) are ignored.
 
         Raises:
             SpecError, PlaygroundError: for settings that cannot be, of any type.
         """
         try:
+            values = with_present_groups(values)
             return cls(
                 name=str(values["name"]),
                 preset=values.get("preset"),
@@ -231,7 +254,7 @@ class RunConfig:
                 finetune=FineTuneSpec.from_dict(values["finetune"]) if values.get("finetune") else None,
             )
         except KeyError as error:
-            raise SpecError(f"The run's settings have no {error.args[0]!r}.", _DAMAGED) from error
+            raise SpecError("The run's settings have no {name!r}.", _DAMAGED, name=error.args[0]) from error
         except SpecError:
             raise
         except (TypeError, ValueError, AttributeError, RecursionError, ArithmeticError) as error:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from playground.core import paths
 from playground.core.atomic import disk_errors
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.core.terminal import TURNING
 from playground.text import looked
 from playground.text.byte_alphabet import clean
@@ -139,8 +139,10 @@ def keep(file: BinaryIO, name: str) -> Upload:
     suffix = Path(name).suffix.lower()
     if suffix not in (*TEXTS, *TABLES, *DOCUMENTS, ".zip", ".log", ""):
         raise PlaygroundError(
-            f"{name}: files ending in {suffix} are not read.",
+            "{name}: files ending in {suffix} are not read.",
             NOT_READ.get(suffix, "Save it as .txt, .docx or PDF, or a table as .csv, .jsonl or .parquet."),
+            name=name,
+            suffix=suffix,
         )
     with disk_errors(f"keeping {name}"):
         folder().mkdir(parents=True, exist_ok=True)
@@ -149,7 +151,7 @@ def keep(file: BinaryIO, name: str) -> Upload:
             copy = work / name
             digest = _copy(file, copy)
             if not copy.stat().st_size:
-                raise PlaygroundError(f"{name} is empty.", "Choose a file with text in it.")
+                raise PlaygroundError("{name} is empty.", "Choose a file with text in it.", name=name)
             notes: list[str] = []
             guessed: dict[str, str] = {}
             if suffix in (*TABLES, ".zip"):
@@ -184,7 +186,11 @@ def _keep_archive(archive: Path, guessed: dict[str, str], place: Path) -> None:
 def _shortened(notes: list[str]) -> tuple[str, ...]:
     """The first of many sentences, and how many more there are."""
     more = len(notes) - MOST_NOTES
-    return (*notes[:MOST_NOTES], f"Other files of which this is to be said: {more:,}.") if more > 0 else tuple(notes)
+    return (
+        (*notes[:MOST_NOTES], Message("Other files of which this is to be said: {more:,}.", more=more))
+        if more > 0
+        else tuple(notes)
+    )
 
 
 def write(text: str) -> Upload:
@@ -196,13 +202,17 @@ def write(text: str) -> Upload:
     text = tidy(text)
     if len(text.strip()) < LEAST:
         raise PlaygroundError(
-            f"The text is too short to learn from: it has {len(text.strip())} of at least {LEAST} characters.",
+            "The text is too short to learn from: it has {length} of at least {least} characters.",
             "Write or paste more of it.",
+            length=len(text.strip()),
+            least=LEAST,
         )
     if len(text) > MOST:
         raise PlaygroundError(
-            f"The text has {len(text):,} characters; the box takes {MOST:,}.",
+            "The text has {length:,} characters; the box takes {most:,}.",
             "Save it as a .txt file, and bring the file.",
+            length=len(text),
+            most=MOST,
         )
     upload = keep(io.BytesIO(text.encode()), f"{title(text)}.txt")
     (upload.path.parent / WRITTEN).touch()

@@ -37,7 +37,7 @@ def model(run: RunFolder, step: int | None = None) -> Any:
 
 def at_work(run: RunFolder, step: int) -> Any:
     """What continues, answers or fills in: the run's export where this step has one, else the model in PyTorch, which is
-    asked in the same way. Shared: `twin()` is a writer of one's own.
+    asked in the same way. Shared: `clone()` is a writer of one's own.
 
     Raises:
         PlaygroundError: when there is no such checkpoint.
@@ -46,20 +46,20 @@ def at_work(run: RunFolder, step: int) -> Any:
 
 
 def in_torch(run: RunFolder, step: int) -> Any:
-    """The run's model in PyTorch, asked as an export is: a `TorchWriter`, or a `TorchReader` of what fills in."""
+    """The run's model in PyTorch, asked as an export is: a `TorchGenerator`, or a `TorchEncoder` of what fills in."""
     found = model(run, step)
-    from playground.generation.torch_model import TorchReader, TorchWriter
+    from playground.generation.torch_model import TorchEncoder, TorchGenerator
 
     return (
-        TorchReader(found, tokenizer(run).pad_id)
+        TorchEncoder(found, tokenizer(run).pad_id)
         if run.about()["training"]["objective"] == "mlm"
-        else TorchWriter(found)
+        else TorchGenerator(found)
     )
 
 
 def engine(run: RunFolder, step: int) -> Any:
     """The run's export for ONNX Runtime: an `Engine` of what writes, a `Reader` of what reads; None where this step is
-    not exported, or its files are gone. Shared: `twin()` is a writer of one's own.
+    not exported, or its files are gone. Shared: `clone()` is a writer of one's own.
     """
     from playground.inference.exports import exported_at
 
@@ -87,11 +87,11 @@ def watcher(run: RunFolder, step: int) -> Any:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _watcher(folder: str, changed: int) -> Any:
-    from playground.inference.attention_session import Watcher
+    from playground.inference.attention_session import AttentionSession
     from playground.inference.exports import fitting
 
     with fitting(Path(folder)):
-        return Watcher(folder)
+        return AttentionSession(folder)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

@@ -88,7 +88,7 @@ NAMES = {
     "norm_eps": "Norm epsilon",
     "rope_theta": "Rotary base (theta)",
     "init_std": "Spread of the first weights",
-    "memory_span": "Memory span (tokens)",
+    "chrono_max_span": "Memory span (tokens)",
 }
 HELP = {
     "d_model": "How many numbers describe a token inside the model. Twice the width is about four times the parameters.",
@@ -110,7 +110,7 @@ HELP = {
     "norm_eps": "Keeps the norm from dividing by zero.",
     "rope_theta": "Larger turns more slowly and reaches further back.",
     "init_std": "Standard deviation of the weights before training. Empty: sized by what each matrix adds up.",
-    "memory_span": "Gates start so that memories last about so many tokens. Empty: the usual start.",
+    "chrono_max_span": "Gates start so that memories last about so many tokens. Empty: the usual start.",
 }
 MAIN = (
     "architecture",
@@ -141,7 +141,7 @@ UNUSUAL = (
     "norm_eps",
     "rope_theta",
     "init_std",
-    "memory_span",
+    "chrono_max_span",
 )
 TRANSFORMER_ONLY = (
     "n_heads",
@@ -164,7 +164,7 @@ def applies(name: str, values: dict) -> bool:
         return kind == "rnn"
     if name == "bidirectional":
         return recurrent
-    if name == "memory_span":
+    if name == "chrono_max_span":
         return kind in ("lstm", "gru")
     if name == "head_activation":
         return values["head_transform"]

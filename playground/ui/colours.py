@@ -12,14 +12,6 @@ ARCHITECTURE = {
     "encoder": "#009e73",
     "encoder-decoder": "#3f9bd6",
 }
-TITLES = {
-    "rnn": "RNN",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "decoder": "Decoder",
-    "encoder": "Encoder",
-    "encoder-decoder": "Encoder–decoder",
-}
 SPARE = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#7a8794", "#56b4e9", "#8a5a00")
 """For things of one kind beside each other."""
 TRAIN = {"dash": "solid", "width": 2.5}

@@ -7,7 +7,7 @@ import streamlit as st
 
 from playground.ui import controls, links
 from playground.ui.language import FOLDER, LANGUAGES, browser_language, language, t
-from playground.ui.share import share
+from playground.ui.share_link import share
 
 STYLE = (Path(__file__).parent / "frame.css").read_text(encoding="utf-8")
 SCRIPTS = "\n".join((Path(__file__).parent / f"{name}.js").read_text(encoding="utf-8") for name in ("history", "menu"))

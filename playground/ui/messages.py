@@ -11,7 +11,7 @@ import streamlit as st
 
 from models.spec import SpecError
 from playground.core.errors import PlaygroundError
-from playground.text.byte_alphabet import TURNING
+from playground.core.terminal import TURNING
 from playground.ui import links
 from playground.ui.language import t, told
 

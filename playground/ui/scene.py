@@ -10,9 +10,9 @@ import streamlit as st
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import gives_labels, name_of
 from playground.ui.language import t
 from playground.ui.messages import plain
+from playground.ui.run_picker import gives_labels, name_of
 
 LONGEST = 512
 """Tokens: more would not be read in a picture, and every view has to follow the typing."""

@@ -12,14 +12,15 @@ import streamlit as st
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import PlaygroundError
+from playground.runs.old_keys import KEYS, with_present_names
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
-from playground.ui import bounds, links
+from playground.ui import links, number_inputs
 from playground.ui.choices import HELP, MAIN, NAMES, SENTENCES, TITLES, UNUSUAL, applies, nearest_preset
-from playground.ui.colours import TITLES as ARCHITECTURES
 from playground.ui.controls import control
 from playground.ui.language import t
 from playground.ui.messages import plain, show
 from playground.ui.select import keep, select
+from playground.ui.titles import TITLES as ARCHITECTURES
 
 START = "modern-tiny"
 RANGES = {
@@ -50,7 +51,8 @@ def begin() -> None:
 
 def _asked() -> dict[str, str]:
     """What the address says of the model."""
-    return {name: value for name, value in st.query_params.items() if name == "preset" or name in FIELDS}
+    said = with_present_names("model", dict(st.query_params.items()))
+    return {name: value for name, value in said.items() if name == "preset" or name in FIELDS}
 
 
 def _begin_with(query: dict[str, str]) -> None:
@@ -82,7 +84,7 @@ def remember_model(spec: ModelSpec | None, preset: str | None) -> None:
         query = {"preset": nearest_preset(spec, preset)}
         query |= _different(spec, query["preset"])
         st.session_state["build.query"] = query
-    links.remember(**{name: query.get(name) for name in ("preset", *FIELDS)})
+    links.remember(**{name: query.get(name) for name in ("preset", *FIELDS, *KEYS["model"])})
 
 
 def _key(name: str) -> str:
@@ -170,7 +172,7 @@ def _changed(name: str) -> None:
     values[name] = state[_key(name)]
     if name == "architecture":
         values["bidirectional"] = state["build.bidirectional"] = False
-        values["memory_span"] = state["build.memory_span"] = None
+        values["chrono_max_span"] = state["build.chrono_max_span"] = None
     if name == "vocab_size":
         data = _data()
         kind = data.tokenizer.kind if data.tokenizer.kind != "byte" else "bpe"
@@ -254,10 +256,12 @@ def _number(name: str, look: dict[str, Any]) -> None:
         spec = draft()
         usual = spec.kv_heads if name == "n_kv_heads" else spec.mlp_width
         st.number_input(min_value=1, step=1 if name == "n_kv_heads" else 16, placeholder=str(usual), **look)
-    elif name == "memory_span":
+    elif name == "chrono_max_span":
         st.number_input(min_value=1, step=8, placeholder=t("usual"), **look)
     elif name == "init_std":
-        st.number_input(min_value=0.0, max_value=10.0, step=0.01, format=bounds.FORM, placeholder=t("usual"), **look)
+        st.number_input(
+            min_value=0.0, max_value=10.0, step=0.01, format=number_inputs.FORM, placeholder=t("usual"), **look
+        )
     elif name == "logit_softcap":
         st.number_input(min_value=0.0, step=1.0, placeholder=t("no cap"), **look)
     elif name == "norm_eps":
@@ -291,7 +295,7 @@ def remember() -> None:
     preset = st.session_state["draft.preset"]
     different = _different(draft(), preset)
     query = {"preset": preset} | different
-    links.remember(**{name: None for name in FIELDS if name not in different}, **query)
+    links.remember(**{name: None for name in (*FIELDS, *KEYS["model"]) if name not in different}, **query)
     st.session_state["build.query"] = query
 
 

@@ -82,7 +82,7 @@ def test_unusual_choices_are_checked_too(open_page, shown, kind, name, value, sa
 def test_another_architecture_takes_what_still_fits(open_page, shown):
     app = open_page("build", preset="lstm-tiny")
     widget(app, "toggle", "bidirectional").set_value(True).run()
-    widget(app, "number_input", "memory_span").set_value(32).run()
+    widget(app, "number_input", "chrono_max_span").set_value(32).run()
     assert ModelSpec.from_dict(app.session_state["draft.model"]).objectives() == ("mlm",)
     widget(app, "selectbox", "architecture").set_value("decoder").run()
     assert not app.error and app.session_state["draft.model"]["architecture"] == "decoder"
@@ -126,7 +126,7 @@ def test_the_vocabulary_is_the_tokenizers(open_page, shown):
 
 
 def test_too_large_a_model_is_warned_of(open_page, shown, monkeypatch):
-    monkeypatch.setattr("playground.ui.costs.free_memory", lambda: 50_000_000)
+    monkeypatch.setattr("playground.ui.model_costs.free_memory", lambda: 50_000_000)
     app = open_page("build")
     assert "50.0 MB are free on this machine" in app.warning[0].value
 

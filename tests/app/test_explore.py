@@ -7,13 +7,13 @@ from streamlit.testing.v1 import AppTest
 
 from models.presets import PRESETS
 from playground.training import worker
-from playground.ui import start
+from playground.ui import server_start
 
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
-    start.torch_loaded.set()
+    server_start.torch_loaded.set()
 
 
 def texts(app) -> str:
@@ -374,7 +374,7 @@ def test_what_stands_there_has_a_bar(open_page):
 
 
 def test_the_lens_of_an_encoder_opens_where_a_token_is_hidden(open_page):
-    from playground.pages.explore.asked import asked_of
+    from playground.pages.explore.scene_task import asked_of
     from playground.runs.store import RunStore
     from playground.ui.scene import Scene
 

@@ -4,13 +4,13 @@ import pytest
 
 from playground import gallery
 from playground.onnx_export.export import export
-from playground.ui import start
+from playground.ui import server_start
 
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
-    start.torch_loaded.set()
+    server_start.torch_loaded.set()
 
 
 def texts(app) -> str:

@@ -166,18 +166,18 @@ def test_attention_moved_is_told_with_the_head_that_moved_most(open_page, at_hom
 
 def test_completing_the_picture_plans_what_is_missing(open_page, at_home, monkeypatch):
     submitted = []
-    monkeypatch.setattr("playground.pages.finetune.gained.submit", submitted.append)
+    monkeypatch.setattr("playground.pages.finetune.pretraining_gain.submit", submitted.append)
     app = open_page("finetune", run=at_home.id, view="gained")
     next(button for button in app.button if "Complete the picture" in button.label).click().run()
     assert not app.exception
-    shares = sorted((r.config().finetune.from_scratch, r.config().finetune.labelled.share) for r in submitted)
+    shares = sorted((r.config().finetune.from_scratch, r.config().finetune.labelled.train_fraction) for r in submitted)
     assert shares == [(False, 0.1), (False, 0.3), (True, 0.1), (True, 0.3), (True, 1.0)]
     for run in submitted:
         RunStore().delete(run.id)
 
 
 def test_a_run_that_gives_labels_leaves_the_train_page_for_its_own(open_page, at_home):
-    from playground.ui.choose import gives_labels, talks, writes
+    from playground.ui.run_picker import gives_labels, talks, writes
 
     assert gives_labels(at_home) and not talks(at_home) and not writes(at_home)
 

@@ -12,11 +12,11 @@ import pytest
 
 from playground import gallery
 from playground.core.errors import PlaygroundError
-from playground.generation.torch_model import TorchWriter
-from playground.inference.decoders import Portable
+from playground.generation.torch_model import TorchGenerator
+from playground.inference.decoders import StandardDecoder
 from playground.inference.engine import Engine
 from playground.inference.exports import exported
-from playground.inference.open_session import BIASED, EVERY_SOURCE
+from playground.inference.open_model import BIASED, EVERY_SOURCE
 from playground.inference.sampling import Sampling
 from playground.inference.session import NOT_ON_GPU
 from playground.onnx_export.export import export
@@ -122,14 +122,14 @@ def writer_of(app):
 def test_an_export_is_taken_up_when_it_is_there(open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     app = open_page("generate", run="bible-lstm")
-    assert isinstance(writer_of(app), TorchWriter)
+    assert isinstance(writer_of(app), TorchGenerator)
     before = app.session_state["generate.desk"][1].tokens
     made = export(gallery.get("bible-lstm"))
     app.run()
     assert isinstance(writer_of(app), Engine) and app.session_state["generate.desk"][1].tokens == before
     shutil.rmtree(made.folder)
     app.run()
-    assert isinstance(writer_of(app), TorchWriter)
+    assert isinstance(writer_of(app), TorchGenerator)
 
 
 def test_a_damaged_export_is_left_to_pytorch(open_page, tmp_path, monkeypatch):
@@ -137,7 +137,7 @@ def test_a_damaged_export_is_left_to_pytorch(open_page, tmp_path, monkeypatch):
     export(gallery.get("bible-lstm"))
     file = exported(gallery.get("bible-lstm")).folder / "model.onnx"
     file.write_bytes(file.read_bytes()[:3000])
-    assert isinstance(writer_of(open_page("generate", run="bible-lstm")), TorchWriter)
+    assert isinstance(writer_of(open_page("generate", run="bible-lstm")), TorchGenerator)
 
 
 @pytest.mark.parametrize("report", ["[]", '{"step": "x", "sizes": 3}', None])
@@ -149,7 +149,7 @@ def test_a_damaged_report_is_no_export(open_page, home, tmp_path, monkeypatch, r
     text = report or json.dumps({"step": run.checkpoints()[-1], "attentions": True})
     (tmp_path / "exports" / "bible-lstm" / "report.json").write_text(text)
     app = open_page("generate", run="bible-lstm")
-    assert not app.exception and isinstance(writer_of(app), TorchWriter)
+    assert not app.exception and isinstance(writer_of(app), TorchGenerator)
     app = open_page("export", run="bible-lstm")
     assert not app.exception and not app.error and any("Not exported yet" in info.value for info in app.info)
 
@@ -162,13 +162,13 @@ def test_files_of_different_models_are_left_to_pytorch(open_page, home, tmp_path
     shutil.copy(home / "exports" / "bible-lstm" / "model.onnx", folder / "fused.fp32.onnx")
     cached._engine.clear()
     app = open_page("generate", run="bible-decoder")
-    assert not app.exception and isinstance(writer_of(app), TorchWriter)
+    assert not app.exception and isinstance(writer_of(app), TorchGenerator)
 
 
 def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     export(gallery.get("induction"), step=500)
-    assert isinstance(writer_of(open_page("generate", run="induction", step="800")), TorchWriter)
+    assert isinstance(writer_of(open_page("generate", run="induction", step="800")), TorchGenerator)
     assert isinstance(writer_of(open_page("generate", run="induction", step="500")), Engine)
 
 
@@ -194,7 +194,7 @@ def test_what_ran_is_said_plainly(model, said):
     assert page.ran_by(model) == said
 
 
-@pytest.mark.parametrize("why", [EVERY_SOURCE, BIASED, Portable.uncaptured])
+@pytest.mark.parametrize("why", [EVERY_SOURCE, BIASED, StandardDecoder.uncaptured])
 def test_why_there_is_no_cuda_graph_is_said_in_chinese(why, monkeypatch):
     monkeypatch.setattr(language, "language", lambda: "zh")
     said = page.ran_by(SimpleNamespace(provider="CUDA", precision="fp16", uncaptured=why))

@@ -6,7 +6,7 @@ from models.presets import PRESETS
 from playground.runs import gallery
 from playground.runs.store import RunStore
 from playground.training import worker
-from playground.ui import start
+from playground.ui import server_start
 
 TINY = {"d_model": 32, "n_layers": 1, "n_heads": 2, "context_length": 32}
 
@@ -16,7 +16,7 @@ def own_home(tmp_path, monkeypatch):
     """No runs, and none that ship with the app."""
     monkeypatch.setattr(gallery, "FOLDER", tmp_path / "gallery")
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
-    start.torch_loaded.set()
+    server_start.torch_loaded.set()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import playground
 from models.spec import ModelSpec
-from playground.pages.train.plan_links import FIELDS
+from playground.pages.train.training_address import FIELDS
 from tests.app.conftest import show
 from tests.support.made_runs import make_run
 
@@ -204,7 +204,7 @@ def test_a_row_that_a_link_names_often_is_picked_once(home, ten):
 def one_of_two_steps() -> None:
     import streamlit as st
 
-    from playground.ui.choose import choose_step
+    from playground.ui.run_picker import choose_step
 
     run = type("Run", (), {"id": "x", "checkpoints": lambda self: [5, 10]})()
     st.session_state["step"] = choose_step("generate", run)

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from playground.text import uploads
-from playground.ui.columns import OFFERED
+from playground.ui.table_columns import OFFERED
 from tests.app.conftest import show
 
 N = 900

@@ -124,9 +124,9 @@ def test_a_link_hides_what_it_names_and_keeps_hiding_it(open_page):
     ],
 )
 def test_the_link_names_the_machine_as_others_know_it(monkeypatch, netloc, listens, written):
-    from playground.ui import share
+    from playground.ui import share_link
 
-    monkeypatch.setattr(share, "own_address", lambda: "192.0.2.7")
-    monkeypatch.setattr(share.st, "get_option", lambda name: listens)
-    assert share.outside(netloc) == written
-    assert share.is_local(f"http://{written}/train") == written.startswith("localhost")
+    monkeypatch.setattr(share_link, "own_address", lambda: "192.0.2.7")
+    monkeypatch.setattr(share_link.st, "get_option", lambda name: listens)
+    assert share_link.outside(netloc) == written
+    assert share_link.is_local(f"http://{written}/train") == written.startswith("localhost")

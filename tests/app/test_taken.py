@@ -44,8 +44,8 @@ def corners(name: str) -> some.SearchStrategy:
 
 @some.composite
 def trainings(draw) -> TrainingSpec:
-    numbers = {name: draw(corners(name)) for name in NUMBERS if name != "accumulate"}
-    numbers["accumulate"] = draw(some.sampled_from([1, numbers["batch_size"]]))
+    numbers = {name: draw(corners(name)) for name in NUMBERS if name != "gradient_accumulation_steps"}
+    numbers["gradient_accumulation_steps"] = draw(some.sampled_from([1, numbers["batch_size"]]))
     kept = draw(some.sampled_from([(), tuple(range(1, 40)), (numbers["steps"],)]))
     return TrainingSpec(
         **numbers,
@@ -94,7 +94,7 @@ def test_a_link_says_what_a_box_takes(open_page):
         "warmup_steps": "200000",
         "grad_clip": "2000000",
         "threads": "300",
-        "early_stop": "5000",
+        "patience": "5000",
     }
     app = open_page("train", preset="gpt2-tiny", **told)
     assert not app.error
@@ -108,7 +108,7 @@ def tunings(draw) -> FineTuneSpec:
     labelled = LabelledSpec(
         "bible-unread",
         validation_fraction=draw(some.sampled_from([0.01, 0.5])),
-        share=draw(some.sampled_from([1e-6, 1])),
+        train_fraction=draw(some.sampled_from([1e-6, 1])),
         test_fraction=draw(some.sampled_from([0.01, 0.5])),
         limit=draw(some.sampled_from([0, 10**9])),
     )
@@ -213,7 +213,7 @@ def texts(draw) -> DataSpec:
 
 
 def test_every_text_opens_in_data(open_page, monkeypatch):
-    from playground.ui.text_links import said
+    from playground.ui.text_address import said
 
     monkeypatch.setattr("playground.pages.data.page.ready", lambda spec: None)  # the form alone: nothing is read
 

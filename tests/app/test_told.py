@@ -185,9 +185,9 @@ def test_where_a_run_trains_is_said_in_chinese(threads, monkeypatch):
 def test_the_runners_of_a_race_have_their_chinese(tmp_path):
     import torch
 
-    from playground.onnx_export.engine_comparison import ways
+    from playground.onnx_export.engine_comparison import engines_of
 
-    named = [name for name in ways(torch.nn.Linear(1, 1), tmp_path, [1], 1)]
+    named = [name for name in engines_of(torch.nn.Linear(1, 1), tmp_path, [1], 1)]
     assert named and all(re.search(r"[一-鿿]", language.told(name)) for name in named)
 
 

@@ -56,7 +56,7 @@ def test_nothing_said_is_the_modern_decoder_on_the_python_documentation():
 
 
 def test_a_model_that_does_not_fit_into_the_memory_is_told_before_it_is_trained(monkeypatch):
-    monkeypatch.setattr("playground.ui.costs.free_memory", lambda: 100_000_000)
+    monkeypatch.setattr("playground.ui.model_costs.free_memory", lambda: 100_000_000)
     app = fill(preset="gpt2-tiny")
     config_of(app)
     assert not app.warning
@@ -66,11 +66,11 @@ def test_a_model_that_does_not_fit_into_the_memory_is_told_before_it_is_trained(
 
 
 def test_parts_of_a_batch_need_the_memory_of_a_part(monkeypatch):
-    from playground.ui.costs import warning
+    from playground.ui.model_costs import warning
 
     model, whole = PRESETS["gpt2-tiny"].spec, recipe("gpt2-tiny", batch_size=64)
-    monkeypatch.setattr("playground.ui.costs.free_memory", lambda: 100_000_000)
-    assert warning(model, whole) and not warning(model, whole.replace(accumulate=16))
+    monkeypatch.setattr("playground.ui.model_costs.free_memory", lambda: 100_000_000)
+    assert warning(model, whole) and not warning(model, whole.replace(gradient_accumulation_steps=16))
 
 
 def test_one_layer_and_thousands_are_written_so():

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from playground.ui.hosts import own_address
+from playground.ui.allowed_hosts import own_address
 from tests.support.serving import ROOT, Server, serve
 
 PAGES = ("/", "/train?run=x", "/_stcore/health", "/_stcore/host-config", "/_stcore/metrics", "/static/index.html")
@@ -125,40 +125,42 @@ def test_an_address_that_came_later_is_known(monkeypatch):
     """Of a network that a laptop has joined since the server was started."""
     from streamlit import config
 
-    from playground.ui import hosts
+    from playground.ui import allowed_hosts
 
-    told = {"server.address": "0.0.0.0", hosts.OPTION: ["localhost"]}
+    told = {"server.address": "0.0.0.0", allowed_hosts.OPTION: ["localhost"]}
     monkeypatch.setattr(config, "get_option", told.get)
     monkeypatch.setattr(config, "set_option", told.__setitem__)
-    monkeypatch.setattr(hosts, "addresses", lambda: ["198.51.100.4"])
-    assert hosts.answers_to("198.51.100.4:8501") and not hosts.answers_to("198.51.100.5:8501")
-    assert not any(map(hosts.answers_to, (None, "", "elsewhere.example", "198.51.100.4:x", "[", "x@198.51.100.4")))
-    assert told[hosts.OPTION] == ["localhost", "198.51.100.4"]
-    told |= {"server.address": "localhost", hosts.OPTION: ["localhost"]}
-    assert not hosts.answers_to("198.51.100.4:8501")
+    monkeypatch.setattr(allowed_hosts, "addresses", lambda: ["198.51.100.4"])
+    assert allowed_hosts.answers_to("198.51.100.4:8501") and not allowed_hosts.answers_to("198.51.100.5:8501")
+    assert not any(
+        map(allowed_hosts.answers_to, (None, "", "elsewhere.example", "198.51.100.4:x", "[", "x@198.51.100.4"))
+    )
+    assert told[allowed_hosts.OPTION] == ["localhost", "198.51.100.4"]
+    told |= {"server.address": "localhost", allowed_hosts.OPTION: ["localhost"]}
+    assert not allowed_hosts.answers_to("198.51.100.4:8501")
 
 
 @pytest.mark.parametrize("address", ["localhost", "0.0.0.0"])
 def test_the_browser_opens_where_there_is_a_screen(monkeypatch, address):
-    from playground.ui import hosts
+    from playground.ui import allowed_hosts
 
     opened = []
-    told = {"server.address": address, "server.headless": False, "server.port": 8501, hosts.OPTION: []}
-    monkeypatch.setattr(hosts.config, "get_option", told.get)
-    monkeypatch.setattr(hosts.config, "set_option", told.__setitem__)
-    monkeypatch.setattr(hosts.config, "is_manually_set", lambda name: False)
-    monkeypatch.setattr(hosts.cli_util, "open_browser", opened.append)
-    monkeypatch.setattr(hosts, "get_url", lambda name: f"http://{name}:8501")
+    told = {"server.address": address, "server.headless": False, "server.port": 8501, allowed_hosts.OPTION: []}
+    monkeypatch.setattr(allowed_hosts.config, "get_option", told.get)
+    monkeypatch.setattr(allowed_hosts.config, "set_option", told.__setitem__)
+    monkeypatch.setattr(allowed_hosts.config, "is_manually_set", lambda name: False)
+    monkeypatch.setattr(allowed_hosts.cli_util, "open_browser", opened.append)
+    monkeypatch.setattr(allowed_hosts, "get_url", lambda name: f"http://{name}:8501")
 
     async def until_opened() -> None:
-        async with hosts.started(None):
+        async with allowed_hosts.started(None):
             while not opened:
                 await asyncio.sleep(0.01)
 
     with ThreadPoolExecutor(1) as other:  # Playwright's own loop may run in this thread
         other.submit(lambda: asyncio.run(asyncio.wait_for(until_opened(), 60))).result()
     assert opened == ["http://localhost:8501"]
-    assert {"localhost", "127.0.0.1", "::1"} <= set(told[hosts.OPTION])
+    assert {"localhost", "127.0.0.1", "::1"} <= set(told[allowed_hosts.OPTION])
 
 
 def test_two_names_at_once_are_refused(server):

@@ -25,9 +25,9 @@ HOLD = """
 
 
 @pytest.fixture
-def holding(contexts):
+def holding(tabs):
     """A page on which every call of a component waits, until ``release()`` lets them go, the newest first."""
-    page = contexts(WIDE, "light", "en-US").new_page()
+    page = tabs.take(WIDE, "light", "en-US")
     page.add_init_script(HOLD)
 
     def held(route):
@@ -38,8 +38,7 @@ def holding(contexts):
 
     page.route("**/BidiComponent.*.js", held)
     yield page
-    page.evaluate("() => localStorage.clear()")
-    page.close()
+    tabs.give_back(page)
 
 
 def test_the_newest_is_drawn_whichever_comes_last(holding, home, monkeypatch):

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from playground.training.recipes import recipe
-from playground.ui import controls, costs, links, workbench
+from playground.ui import controls, links, model_costs, workbench
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.architecture import architecture
 from playground.ui.diagram import draw
@@ -45,13 +45,13 @@ def picture() -> None:
     spec = workbench.draft()
     training = recipe(st.session_state["draft.preset"])
     workbench.unplaced_error()
-    if warning := costs.warning(spec, training):
+    if warning := model_costs.warning(spec, training):
         st.warning(warning, icon=":material/memory:")
     architecture(
         draw(spec),
         ARCHITECTURE[spec.architecture],
-        costs.figures(spec, training),
-        costs.parts(spec),
+        model_costs.figures(spec, training),
+        model_costs.parts(spec),
         key="build.picture",
     )
     st.caption(

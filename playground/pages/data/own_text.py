@@ -10,7 +10,7 @@ from playground.runs import drafts
 from playground.text import uploads
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.text.statistics import Estimate, estimate
-from playground.ui import enough, links
+from playground.ui import links, tokens_per_parameter
 from playground.ui.components.writing_box import writing_box
 from playground.ui.language import t
 from playground.ui.messages import fragment, show
@@ -81,7 +81,7 @@ def desk(tokenizer: TokenizerSpec) -> None:
             state["own.draft"] = written
     text = uploads.tidy(state["own.text"])
     nothing = Estimate(0, tokenizer.vocab_size, 0)
-    enough.show_gauge("own.gauge", estimate(text, tokenizer, TRAINED_ON) if text.strip() else nothing)
+    tokens_per_parameter.show_gauge("own.gauge", estimate(text, tokenizer, TRAINED_ON) if text.strip() else nothing)
     _ways_on(text, tokenizer)
 
 

@@ -13,7 +13,7 @@ from playground.text import background
 from playground.text.catalogue import CORPORA
 from playground.text.prepare import Prepared, find, load
 from playground.text.spec import DataSpec, TokenizerSpec
-from playground.ui import controls, enough, links
+from playground.ui import controls, links, tokens_per_parameter
 from playground.ui.frame import into_sight, page_title
 from playground.ui.language import t
 from playground.ui.messages import empty, fragment, show, shown_errors
@@ -117,7 +117,7 @@ def look(prepared: Prepared) -> None:
     """Its size, and one view of it."""
     text_views.headline(prepared)
     if not own_text.is_open():
-        enough.show_gauge("data.gauge", enough.of(prepared))
+        tokens_per_parameter.show_gauge("data.gauge", tokens_per_parameter.of(prepared))
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         with controls.control("data", "view", "content"):
             view = choose_view()

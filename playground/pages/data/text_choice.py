@@ -18,17 +18,17 @@ from playground.text.files import columns
 from playground.text.options import Option
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 from playground.text.tables import usual_pair
-from playground.ui import links, text_links
-from playground.ui.amounts import bytes_of
-from playground.ui.brought import take
-from playground.ui.columns import offered, tell_of_more
+from playground.ui import links, text_address
 from playground.ui.controls import control
 from playground.ui.encoding_choice import choose_encoding, key_of
 from playground.ui.language import t
 from playground.ui.messages import plain, show, show_notes
+from playground.ui.number_format import bytes_of
 from playground.ui.select import keep, select
-from playground.ui.text_links import FILE
+from playground.ui.table_columns import offered, tell_of_more
+from playground.ui.text_address import FILE
 from playground.ui.titles import KIND_NAMES
+from playground.ui.uploaded_file import take
 
 HUB = "hub"
 LIMITS = {"all": None, "100 kB": 100_000, "1 MB": 1_000_000, "10 MB": 10_000_000, "100 MB": 100_000_000}
@@ -105,7 +105,7 @@ def _begin() -> None:
 def _from_address(wanted: str) -> dict[str, Any]:
     """What a link asks for; a sentence where there is no such text."""
     try:
-        return text_links.asked(wanted)
+        return text_address.asked(wanted)
     except (PlaygroundError, SpecError) as error:
         show(error)
         return DataSpec("python-docs").to_dict()
@@ -301,7 +301,7 @@ def _column_title(column: str | None) -> str:
 
 def _remember(spec: DataSpec) -> None:
     """The choices into the address."""
-    links.remember(**text_links.said(spec))
+    links.remember(**text_address.said(spec))
     st.session_state["data.link"] = spec.corpus
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.pages.explore.choice import choose, number, seeded, slide, typed, whole
+from playground.pages.explore.url_widgets import choose, number, seeded, slide, typed, whole
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
 from playground.ui.attention_weights import PART_NAMES, on_paper, sides, title_of, weights_on

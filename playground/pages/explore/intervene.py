@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from playground.pages.explore.asked import asked_of, key_of, place_of
-from playground.pages.explore.choice import choose, one_of, pairs, several, slide, switch, typed
+from playground.pages.explore.scene_task import asked_of, key_of, place_of
+from playground.pages.explore.url_widgets import choose, one_of, pairs, several, slide, switch, typed
 from playground.text.visible import visible
 from playground.ui import links
 from playground.ui.colours import ABOVE, ACCENT, SPARE

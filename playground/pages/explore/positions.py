@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from playground.pages.explore.asked import likely
-from playground.pages.explore.choice import choose, number, pairs, seeded, several, slide
+from playground.pages.explore.scene_task import likely
+from playground.pages.explore.url_widgets import choose, number, pairs, seeded, several, slide
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE

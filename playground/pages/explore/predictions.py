@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from playground.pages.explore.asked import asked_of, key_of, likely, place_of
-from playground.pages.explore.choice import choose, one_of, slide
+from playground.pages.explore.scene_task import asked_of, key_of, likely, place_of
+from playground.pages.explore.url_widgets import choose, one_of, slide
 from playground.runs.folder import RunFolder
 from playground.text.visible import visible
 from playground.ui import cached, links

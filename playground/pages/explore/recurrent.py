@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.pages.explore.choice import choose, number, several, switch
+from playground.pages.explore.url_widgets import choose, number, several, switch
 from playground.runs.folder import RunFolder
 from playground.text.visible import visible
 from playground.ui import cached, links

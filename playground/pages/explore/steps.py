@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from playground.pages.explore.attention import tokens_of
-from playground.pages.explore.choice import choose, one_of, switch
+from playground.pages.explore.url_widgets import choose, one_of, switch
 from playground.runs.folder import RunFolder
 from playground.text.visible import visible
 from playground.ui import cached, links

@@ -7,14 +7,14 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.amounts import bytes_of
 from playground.ui.colours import SPARE
 from playground.ui.components.race_bars import race_bars
 from playground.ui.figure import downloads
 from playground.ui.held_out import pairs_of, windows_of
 from playground.ui.language import t, told
-from playground.ui.live import first_text
+from playground.ui.live_runs import first_text
 from playground.ui.messages import fragment, shown_errors
+from playground.ui.number_format import bytes_of
 from playground.ui.scene import Scene
 
 PAIRS, TEXTS = 100, 200  # held-out questions, and texts of the test, on which the cost of shrinking is measured
@@ -93,7 +93,7 @@ def race(run: RunFolder, made: Any) -> None:
         key="export.race.go",
         disabled=bool(mine and not going[1].is_over),
     ):
-        from playground.onnx_export.engine_comparison import Race
+        from playground.onnx_export.engine_comparison import EngineComparison
 
         with st.spinner(t("Warming up …")):
             model, tokenizer = cached.model(run, made.report["step"]), cached.tokenizer(run)
@@ -102,7 +102,10 @@ def race(run: RunFolder, made: Any) -> None:
                 prompt, source = [tokenizer.bos_id], prompt
             elif run.about().get("data_shape") == "pairs":
                 prompt = [*prompt, tokenizer.bos_id]
-            st.session_state["export.race"] = (run.id, Race(model, made.folder, prompt, most, source).start())
+            st.session_state["export.race"] = (
+                run.id,
+                EngineComparison(model, made.folder, prompt, most, source).start(),
+            )
         mine = True
     if mine:
         running()
@@ -205,7 +208,7 @@ def labels_of(run: RunFolder) -> tuple[list[Any], list[Any]]:
     """Texts of the test, as ids, and the labels of each, spread evenly."""
     import numpy as np
 
-    from playground.pages.finetune.judged import data_of
+    from playground.ui.labelled_text import data_of
 
     data = data_of(run)
     side = data.test

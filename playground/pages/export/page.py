@@ -8,12 +8,12 @@ import streamlit as st
 from playground.pages.export.onnx_views import choose_view, draw
 from playground.runs.folder import RunFolder
 from playground.ui import links
-from playground.ui.choose import choose_run, choose_step, gives_labels, speaks
+from playground.ui.background_job import Job
 from playground.ui.controls import control
 from playground.ui.frame import page_title
-from playground.ui.jobs import Job
 from playground.ui.language import t, told
 from playground.ui.messages import fragment, no_model_yet, plain, show, shown_errors
+from playground.ui.run_picker import choose_run, choose_step, gives_labels, speaks
 
 
 class Export(Job):

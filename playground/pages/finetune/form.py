@@ -10,7 +10,7 @@ from models.spec import SpecError
 from playground.core.errors import PlaygroundError
 from playground.finetune.plan import LR, STEPS, plan, rival, with_share
 from playground.labelled.builtin import DATASETS
-from playground.pages.finetune.bring import bring_file, bring_model
+from playground.pages.finetune.own_files import choose_file, import_model
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import LABELLED_TASKS, MATRICES, FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
@@ -23,15 +23,15 @@ from playground.text.tables import KINDS as TABLES
 from playground.text.tables import usual_pair, usual_text
 from playground.text.zip_archives import TEXTS
 from playground.ui import links
-from playground.ui.amounts import share as share_of
-from playground.ui.bounds import BATCHES, RATES, pick
-from playground.ui.choose import check, describe, known_runs, speaks, told_of_damage
-from playground.ui.columns import offered, tell_of_more
 from playground.ui.controls import control
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
 from playground.ui.language import t, told
 from playground.ui.messages import no_model_yet, plain, show, show_notes
+from playground.ui.number_format import share as share_of
+from playground.ui.number_inputs import BATCHES, RATES, pick
+from playground.ui.run_picker import check, describe, known_runs, speaks, told_of_damage
 from playground.ui.select import keep, select
+from playground.ui.table_columns import offered, tell_of_more
 
 TASK_TITLES = {
     "classify": "Label a text",
@@ -83,14 +83,14 @@ def form() -> tuple[list[RunConfig], Any]:
             return [], right.container()
         tuned = choose_method(parent.config(), task, labelled)
     with right:
-        return decide(parent, tuned, data, labelled)
+        return choose_budget(parent, tuned, data, labelled)
 
 
 def choose_parent() -> RunFolder | None:
     """The run to start from, bound to ``?parent=``."""
     runs = {run.id: run for run in known_runs(gallery_first=True) if usable(run)}
     if not runs:
-        bring_model()
+        import_model()
         return None
     wanted = links.param("parent")
     if wanted not in runs:
@@ -103,7 +103,7 @@ def choose_parent() -> RunFolder | None:
     chosen = select(t("Start from"), list(runs), format_func=lambda id: describe(runs[id]), key="finetune.parent")
     links.remember(parent=chosen)
     st.session_state["finetune.parent.link"] = chosen
-    bring_model()
+    import_model()
     check(runs[chosen])
     show_notes(runs[chosen].about().get("notes", []))  # where it differs from the model that was brought
     return runs[chosen]
@@ -174,7 +174,7 @@ def table_spec(task: str) -> LabelledSpec | None:
     from playground.labelled.table import guess_columns, open_table
 
     take_up_file("finetune.table")
-    path = bring_file("finetune.table", TABLES, also=(".txt",))
+    path = choose_file("finetune.table", TABLES, also=(".txt",))
     if path is None:
         st.info(
             t("Bring a table with a column of texts and a column of labels: .csv, .tsv, .jsonl or .parquet.")
@@ -234,7 +234,7 @@ def show_labelled(spec: LabelledSpec, task: str) -> None:
     import pandas as pd
 
     with st.spinner(t("Reading the labels")):
-        rows, counts, of, notes = peek(spec.to_dict(), task, changed(spec))
+        rows, counts, of, notes = sample_rows(spec.to_dict(), task, changed(spec))
     show_notes(notes)
     if not rows:
         st.warning(t("No row has both a text and a label: look at the two columns."))
@@ -256,7 +256,7 @@ def changed(spec: LabelledSpec) -> float:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def peek(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], Counter, int, list[str]]:
+def sample_rows(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], Counter, int, list[str]]:
     """Some rows, and the counts of labels, from the first `SAMPLED` rows at most; how many rows these are (0 for all), and
     what is unusual so far.
     """
@@ -298,7 +298,7 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
     values: dict[str, Any] = {"corpus": name}
     if name == FILE:
         take_up_file(f"finetune.{task}")
-        path = bring_file(f"finetune.{task}", TABLES if pairs else (*TEXTS, *TABLES, *DOCUMENTS))
+        path = choose_file(f"finetune.{task}", TABLES if pairs else (*TEXTS, *TABLES, *DOCUMENTS))
         if path is None:
             st.info(
                 t("Bring a table with a column of questions and a column of answers.")
@@ -371,7 +371,7 @@ def ask_method(config: RunConfig) -> dict[str, Any]:
             values["alpha"] = float(
                 st.select_slider(t("Strength (alpha)"), [1, 2, 4, 8, 16, 32, 64], 16, key="finetune.alpha")
             )
-        values["matrices"] = tuple(
+        values["target_modules"] = tuple(
             st.pills(
                 t("Beside which matrices"),
                 MATRICES,
@@ -418,7 +418,7 @@ def more_settings(method: str, task: str, labelled: LabelledSpec | None) -> dict
     return values
 
 
-def decide(
+def choose_budget(
     parent: RunFolder, tuned: FineTuneSpec, data: DataSpec | None, labelled: LabelledSpec | None
 ) -> tuple[list[RunConfig], Any]:
     """The budget, what to train beside it, what it will cost."""
@@ -432,7 +432,7 @@ def decide(
     with control("finetune", "seed"):
         seed = st.number_input(t("Seed"), 0, 2**31 - 1, 0, key="finetune.seed")
     main = plan(parent, tuned, data, steps=steps, lr=lr, batch_size=batch, seed=int(seed))
-    told_size(main, labelled)
+    trained_size(main, labelled)
     plans, config = [main], parent.config()
     if labelled is not None:
         names = {"scratch": t("from scratch"), **{m: t(METHOD_TITLES[m]) for m in ("all", "lora", "head")}}
@@ -457,11 +457,11 @@ def decide(
     return plans, st.container()
 
 
-def told_size(config: RunConfig, labelled: LabelledSpec | None) -> None:
+def trained_size(config: RunConfig, labelled: LabelledSpec | None) -> None:
     """How many parameters are trained, of how many."""
     n_labels = 0
     if labelled is not None:
-        n_labels = max(2, len(peek(labelled.to_dict(), config.finetune.task, changed(labelled))[1]))
+        n_labels = max(2, len(sample_rows(labelled.to_dict(), config.finetune.task, changed(labelled))[1]))
     trained, total = sizes(config.model.to_dict(), config.finetune.to_dict(), n_labels)
     st.metric(t("Trained parameters"), f"{trained:,}", help=t("All others stay as they are, bit by bit."))
     st.caption(t("{share:.1%} of the model's {total:,}", share=trained / total, total=total))

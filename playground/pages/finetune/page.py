@@ -3,15 +3,15 @@
 import streamlit as st
 
 from playground.pages.finetune.form import form
-from playground.pages.finetune.outcome import outcome
 from playground.pages.finetune.progress import progress
+from playground.pages.finetune.results import show_results
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
 from playground.ui import links
-from playground.ui.choose import named
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.messages import shown_errors
+from playground.ui.run_picker import named
 
 
 def page() -> None:
@@ -19,7 +19,7 @@ def page() -> None:
         with shown_errors():
             run = named(links.param("run"))
             progress(run)
-            outcome(run)
+            show_results(run)
             return
     page_title(
         t("Fine-tune"),

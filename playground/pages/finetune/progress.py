@@ -7,8 +7,6 @@ import streamlit as st
 from playground.core.errors import PlaygroundError
 from playground.finetune.plan import family, parent_of
 from playground.pages.finetune.form import METHOD_TITLES, TASK_TITLES
-from playground.pages.train.steer import steering
-from playground.pages.train.watch import STYLE, alt, clock, explain, form, heading, notice
 from playground.runs import rows
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves, spread
@@ -16,12 +14,14 @@ from playground.runs.folder import RunFolder
 from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.ui import links
-from playground.ui.choose import name_of
 from playground.ui.components.curves import curves, labelled_panels, run_panels
 from playground.ui.components.moments import moments
 from playground.ui.language import t
-from playground.ui.live import LIVE, SECONDS, colours_for, curves_of, pace, samples_of, series
+from playground.ui.live_runs import LIVE, SECONDS, colours_for, curves_of, pace, samples_of, series
 from playground.ui.messages import fragment, plain, shown_errors
+from playground.ui.run_controls import steering
+from playground.ui.run_picker import name_of
+from playground.ui.run_progress import STYLE, alt, clock, explain, form, heading, notice
 
 MOST = 7  # rivals drawn beside it: more lines say less
 
@@ -36,7 +36,7 @@ def progress(run: RunFolder) -> None:
         return
     st.caption(story(config))
     now = pace(run, run.status())
-    fragment(moving, run_every=SECONDS[now], key="finetune.moving")(run, rivals(run, config), now)
+    fragment(moving, run_every=SECONDS[now], key="finetune.moving")(run, related_runs(run, config), now)
 
 
 def story(config: RunConfig) -> str:
@@ -53,8 +53,8 @@ def story(config: RunConfig) -> str:
         parent=plain(parent),
         how=how,
     )
-    if tuned.labelled is not None and tuned.labelled.share < 1:
-        said += " " + t("With {share:.0%} of the labels.", share=tuned.labelled.share)
+    if tuned.labelled is not None and tuned.labelled.train_fraction < 1:
+        said += " " + t("With {share:.0%} of the labels.", share=tuned.labelled.train_fraction)
     return said
 
 
@@ -95,7 +95,7 @@ def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
     st.html(f'<dl class="train-numbers">{pairs}</dl>')
 
 
-def rivals(run: RunFolder, config: RunConfig) -> list[RunFolder]:
+def related_runs(run: RunFolder, config: RunConfig) -> list[RunFolder]:
     """The others of its family, those made last first."""
     found = [other for other, _ in family(config, RunStore().list()) if other.id != run.id]
     return found[:MOST]

@@ -8,7 +8,6 @@ from models.spec import SpecError
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
-from playground.ui.choose import choose_run, choose_step, talks
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.bars import bars
 from playground.ui.components.token_strip import token_strip
@@ -16,8 +15,9 @@ from playground.ui.components.writer import writer
 from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t, told
-from playground.ui.live import first_text
+from playground.ui.live_runs import first_text
 from playground.ui.messages import fragment, no_model_yet, show, shown_errors
+from playground.ui.run_picker import choose_run, choose_step, talks
 
 DESK, WRITER = "generate.desk", "generate.writer"
 LONGEST = 80  # characters of a reason
@@ -70,14 +70,16 @@ def write(run: RunFolder, step: int) -> None:
 
 def desk_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
     """This person's desk; a new one for another model, opened anew for another prompt."""
-    from playground.generation.generation_session import Desk
+    from playground.generation.generation_session import GenerationSession
 
     known = st.session_state.get(DESK)
     if known is None or known[0] != (run.id, step):
         if known:
             known[1].stop()
         load = lambda: cached.model(run, step)
-        desk = Desk(cached.at_work(run, step), cached.tokenizer(run), answers, run.config().data.template, load)
+        desk = GenerationSession(
+            cached.at_work(run, step), cached.tokenizer(run), answers, run.config().data.template, load
+        )
         st.session_state[DESK] = ((run.id, step), desk)
         st.session_state.pop("generate.position", None)
     desk = st.session_state[DESK][1]

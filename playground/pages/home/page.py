@@ -6,13 +6,14 @@ import streamlit as st
 
 from playground.generation.cached_prediction import expected, opening_text, read_opening
 from playground.runs.folder import RunFolder
-from playground.ui import cached, controls, links, start
-from playground.ui.choose import choose_run, name_of, writes
-from playground.ui.colours import ARCHITECTURE, TITLES
+from playground.ui import cached, controls, links, server_start
+from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.next_token import next_token
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.messages import fragment, no_model_yet, shown_errors
+from playground.ui.run_picker import choose_run, name_of, writes
+from playground.ui.titles import TITLES
 
 WAYS = (
     ("build", ":material/account_tree:", "Build", "Choose an architecture and see what every choice costs."),
@@ -59,7 +60,7 @@ def predict(run: RunFolder) -> None:
     text = (st.session_state.get(key) or {}).get("text", opening)
     links.remember(text=text if text != usual and len(text) <= LONGEST_LINK else None)
     architecture = run.config().model.architecture
-    if not start.torch_loaded.is_set():  # the first seconds of a server
+    if not server_start.torch_loaded.is_set():  # the first seconds of a server
         first_seconds(run, key, opening, text, ARCHITECTURE[architecture])
         return
     began = time.perf_counter()

@@ -10,7 +10,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
 from playground.runs.soundness import problem, problem_inside
 from playground.runs.store import RunStore
-from playground.ui import arriving, links
+from playground.ui import links, run_upload
 from playground.ui.language import t
 from playground.ui.messages import plain, shown_errors
 
@@ -136,10 +136,10 @@ def trash() -> None:
 
 def load() -> None:
     """A zip file from another machine becomes a run here."""
-    if run := arriving.taken("runs.load"):
+    if run := run_upload.taken("runs.load"):
         st.session_state["runs.load"] = False
         links.remember(runs=run.id)
         st.rerun()
     with st.popover(t("Load a run"), icon=":material/upload:", key="runs.load", on_change="rerun"):
         st.write(t("A zip file that “Download” made, here or elsewhere. Nothing in it is executed."))
-        arriving.uploader("runs.load", t("Zip file"))
+        run_upload.uploader("runs.load", t("Zip file"))

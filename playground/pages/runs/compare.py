@@ -10,11 +10,11 @@ from playground.runs.naming import difference
 from playground.runs.overview import settings
 from playground.training.reproduce import command_line, python_code
 from playground.ui import cached, links
-from playground.ui.choose import name_of
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.language import t
-from playground.ui.live import MOST_COMPARED, colours_for, curves_of, series
+from playground.ui.live_runs import MOST_COMPARED, colours_for, curves_of, series
 from playground.ui.messages import fragment, plain, show, shown_errors
+from playground.ui.run_picker import name_of
 
 VIEWS = ("curves", "settings", "prompt", "recipe")
 TOKENS = 80
@@ -126,8 +126,8 @@ def prompt(runs: list[RunFolder]) -> None:
 
 def begin(run: RunFolder, text: str, heat: float):
     """Starts a run's writing in the background; an error is kept in its place."""
+    from playground.generation.jobs import GenerationJob
     from playground.generation.predict import open_prompt
-    from playground.generation.writing import Writing
     from playground.inference.sampling import Sampling
 
     try:
@@ -136,7 +136,7 @@ def begin(run: RunFolder, text: str, heat: float):
             return blanks(model, tokenizer, text)
         answers, template = run.about().get("data_shape") == "pairs", run.config().data.template
         start = open_prompt(model.about, tokenizer, text, answers, template)
-        job = Writing(model, tokenizer, start, Sampling(temperature=heat), TOKENS, seed=0)
+        job = GenerationJob(model, tokenizer, start, Sampling(temperature=heat), TOKENS, seed=0)
         return job.start()
     except PlaygroundError as error:
         return error

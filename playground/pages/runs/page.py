@@ -9,13 +9,13 @@ from playground.pages.runs.table import pick_runs
 from playground.runs.folder import RunFolder
 from playground.runs.soundness import problem, problem_inside
 from playground.runs.store import RunStore
-from playground.ui import start
-from playground.ui.choose import known_runs
+from playground.ui import server_start
 from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t
-from playground.ui.live import LIVE
+from playground.ui.live_runs import LIVE
 from playground.ui.messages import empty, fragment, show, shown_errors
+from playground.ui.run_picker import known_runs
 
 
 def without_damaged(runs: list[RunFolder]) -> list[RunFolder]:
@@ -37,7 +37,7 @@ def page() -> None:
 
 def body(live: bool) -> None:
     """The table and what is picked from it; looks again by itself while something is being trained."""
-    start.trainer()
+    server_start.trainer()
     with shown_errors():
         undo()
         if not known_runs() and not RunStore().damaged():

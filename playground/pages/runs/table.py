@@ -9,11 +9,11 @@ from playground.runs.folder import RunFolder
 from playground.runs.overview import Summary, looked_into, matches, summaries, summary_of_damaged
 from playground.runs.store import RunStore
 from playground.ui import links
-from playground.ui.choose import known_runs, name_of, state_name
-from playground.ui.colours import TITLES
 from playground.ui.controls import control
 from playground.ui.language import t, told
+from playground.ui.run_picker import known_runs, name_of, state_name
 from playground.ui.select import select_several
+from playground.ui.titles import TITLES
 
 
 def pick_runs() -> list[RunFolder]:

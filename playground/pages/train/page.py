@@ -8,11 +8,11 @@ from playground.runs.config import RunConfig
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
 from playground.ui import links
-from playground.ui.choose import name_of, named
 from playground.ui.frame import page_title
 from playground.ui.language import t
-from playground.ui.live import LIVE
+from playground.ui.live_runs import LIVE
 from playground.ui.messages import plain, shown_errors
+from playground.ui.run_picker import name_of, named
 
 
 def page() -> None:

@@ -9,8 +9,8 @@ from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import PlaygroundError
-from playground.pages.train import plan_links
-from playground.pages.train.plan_links import KEEP, began, begun_with
+from playground.pages.train import training_address
+from playground.pages.train.training_address import KEEP, began, begun_with
 from playground.runs import branch, naming
 from playground.runs.config import DEVICES, RunConfig, TrainingSpec
 from playground.runs.store import RunStore
@@ -20,15 +20,15 @@ from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import RECIPES, recipe, warmup_for
 from playground.training.schedule import lr_curve, never_reached
-from playground.ui import bounds, costs, enough, links, text_links, workbench
-from playground.ui.amounts import duration
-from playground.ui.bounds import BATCHES, RATES, number, pick
-from playground.ui.choose import check, name_of, named
+from playground.ui import links, model_costs, number_inputs, text_address, tokens_per_parameter, workbench
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
 from playground.ui.language import t, told
 from playground.ui.messages import plain, show
+from playground.ui.number_format import duration
+from playground.ui.number_inputs import BATCHES, RATES, number, pick
+from playground.ui.run_picker import check, name_of, named
 from playground.ui.select import select
 from playground.ui.titles import KIND_NAMES, TITLES
 
@@ -204,19 +204,19 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
 def take_text(corpus: str) -> None:
     """The text of the address: a corpus as it is, or one cut in another way, which stands as the text from Data."""
     try:
-        data = DataSpec.from_dict(text_links.asked(corpus))
+        data = DataSpec.from_dict(text_address.asked(corpus))
     except (PlaygroundError, SpecError) as error:
         show(error)
         return
-    plain_corpus = data.corpus in CORPORA and data == text_links.usual(data.corpus)
+    plain_corpus = data.corpus in CORPORA and data == text_address.usual(data.corpus)
     st.session_state["draft.data"] = None if plain_corpus else data.to_dict()
     st.session_state["train.text.link"] = corpus
 
 
 def remember_text(spec: DataSpec | None) -> None:
     """The text into the address; nothing of it where it is the one of the run that is begun from."""
-    address = text_links.said(spec) if spec else dict.fromkeys(text_links.said(text_links.usual("python-docs")))
-    if spec and spec.corpus in CORPORA and spec == text_links.usual(spec.corpus):
+    address = text_address.said(spec) if spec else dict.fromkeys(text_address.said(text_address.usual("python-docs")))
+    if spec and spec.corpus in CORPORA and spec == text_address.usual(spec.corpus):
         address = {name: value if name == "corpus" else None for name, value in address.items()}
     links.remember(**address)
     st.session_state["train.text.link"] = address["corpus"]
@@ -233,7 +233,7 @@ def text_title(data: DataSpec) -> str:
 
 def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
     """The settings, beginning with the recipe or the address; each beginning's widgets keep their own values."""
-    told = plan_links.linked(model.training)
+    told = training_address.linked(model.training)
     start = model.training.replace(**{name: value for name, value in told.items() if name != KEEP})
     place = f"train.{model.preset}.{hash((start, told.get(KEEP))) % 10**8}"
     objective = model.value.objectives()[0]
@@ -251,14 +251,14 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
     if start.optimizer == "muon":
         before = model.training
         scaled = before.muon_lr * rate / before.lr if before.lr else before.muon_lr
-        changes["muon_lr"] = bounds.within(scaled, "muon_lr")
+        changes["muon_lr"] = number_inputs.within(scaled, "muon_lr")
     keep = len(model.training.keep_steps) or kept_by_default(model.value, data)
     watched = often(model.training.replace(steps=steps))
     with control("train", "more"):
         changes |= more_settings(start.replace(**changes), place, data, model.value, {**watched, KEEP: keep, **told})
     chosen = start.replace(**changes)
     n_kept = len(chosen.keep_steps)
-    plan_links.remember(
+    training_address.remember(
         chosen,
         model.training.replace(**watched, warmup_steps=warmup),
         n_kept if n_kept != keep else None,
@@ -287,7 +287,9 @@ def more_settings(
             changes |= watching_settings(start, place, watched)
             if start.objective == "mlm":
                 hidden = t("Share of tokens hidden")
-                changes["mask_rate"] = bounds.slider(hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask")
+                changes["mask_rate"] = number_inputs.slider(
+                    hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask"
+                )
             elif (
                 data.corpus in CORPORA
                 and CORPORA[data.corpus].kind != "text"
@@ -295,27 +297,35 @@ def more_settings(
             ):
                 changes["loss_on"] = st.segmented_control(
                     t("The loss counts"),
-                    ["all", "answer"],
+                    ["all", "completion"],
                     default=start.loss_on,
                     required=True,
                     key=f"{place}.loss_on",
-                    format_func={"all": t("every token"), "answer": t("only the answer")}.get,
+                    format_func={"all": t("every token"), "completion": t("only the answer")}.get,
                 )
     return changes
 
 
 def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     shapes = {"cosine": t("cosine"), "linear": t("straight line"), "constant": t("constant")}
-    slider = bounds.slider
+    slider = number_inputs.slider
     return {
-        "optimizer": one_of(t("Optimizer"), costs.OPTIMIZERS, start.optimizer, f"{place}.optimizer"),
+        "optimizer": one_of(t("Optimizer"), model_costs.OPTIMIZERS, start.optimizer, f"{place}.optimizer"),
         "schedule": one_of(t("Decay"), shapes, start.schedule, f"{place}.schedule"),
         "warmup_steps": warmup_box(start, f"{place}.warmup"),
-        "hold": slider(t("Flat until (share of all steps)"), 0.0, 1.0, start.hold, 0.05, key=f"{place}.hold"),
-        "final_lr": slider(t("Learning rate at the end (share)"), 0.0, 1.0, start.final_lr, 0.01, key=f"{place}.final"),
+        "constant_fraction": slider(
+            t("Flat until (share of all steps)"), 0.0, 1.0, start.constant_fraction, 0.05, key=f"{place}.hold"
+        ),
+        "final_lr_fraction": slider(
+            t("Learning rate at the end (share)"), 0.0, 1.0, start.final_lr_fraction, 0.01, key=f"{place}.final"
+        ),
         "weight_decay": number(t("Weight decay"), start, "weight_decay", 0.01, key=f"{place}.decay"),
-        "accumulate": number(
-            t("Micro-batches a step"), start, "accumulate", most=start.batch_size, key=f"{place}.pieces"
+        "gradient_accumulation_steps": number(
+            t("Micro-batches a step"),
+            start,
+            "gradient_accumulation_steps",
+            most=start.batch_size,
+            key=f"{place}.pieces",
         ),
         "grad_clip": number(t("Clip gradients at norm (0: off)"), start, "grad_clip", 0.5, key=f"{place}.clip"),
     }
@@ -327,7 +337,7 @@ def warmup_box(start: TrainingSpec, key: str) -> int:
     if st.session_state.get(key) in (None, st.session_state.get(usual)):
         st.session_state[key] = start.warmup_steps
     st.session_state[usual] = start.warmup_steps
-    return st.number_input(t("Warm-up (steps)"), *bounds.of_training("warmup_steps"), step=10, key=key)
+    return st.number_input(t("Warm-up (steps)"), *number_inputs.of_training("warmup_steps"), step=10, key=key)
 
 
 def optimizer_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
@@ -369,10 +379,10 @@ def watching_settings(start: TrainingSpec, place: str, watched: dict[str, Any]) 
         "eval_every": pick(t("Evaluate every (steps)"), EVERY, evaluate, f"{own}.eval", "{:,}"),
         "sample_every": pick(t("Write a sample every (steps)"), EVERY, sample, f"{own}.sample", "{:,}"),
         "sample_prompt": st.text_input(t("The sample begins with"), start.sample_prompt, key=f"{place}.prompt"),
-        "early_stop": number(
+        "patience": number(
             t("Stop early after so many evaluations without progress (0: never)"),
             start,
-            "early_stop",
+            "patience",
             key=f"{place}.early",
         ),
         "keep_steps": kept(start, own, watched[KEEP]),
@@ -390,7 +400,7 @@ def kept_by_default(model: ModelSpec, data: DataSpec) -> int:
 def kept(start: TrainingSpec, place: str, usual: int) -> tuple[int, ...]:
     """The steps whose weights stay for good, closer together at the beginning, where most is learned."""
     told, own = t("Weights kept along the way, to look back at and to branch from"), start.keep_steps
-    count = bounds.slider(told, 0, 20, usual, 1, key=f"{place}.kept")
+    count = number_inputs.slider(told, 0, 20, usual, 1, key=f"{place}.kept")
     if count == len(own) and own and own[-1] <= start.steps:
         return own
     return tuple(sorted({round(start.steps * (n / count) ** 2) for n in range(1, count + 1)}))
@@ -418,7 +428,7 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
     steps, rates = zip(*lr_curve(training), strict=True)
     table = {"step": steps, "tokens": steps, "seconds": steps, "lr": rates}
     whole = model.replace(vocab_size=data.tokenizer.vocab_size)
-    if warning := costs.warning(whole, training):
+    if warning := model_costs.warning(whole, training):
         st.warning(warning, icon=":material/memory:")
     if warning := never_reached(training):
         st.warning(told(warning), icon=":material/trending_up:")
@@ -456,7 +466,7 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
                 total=training.steps * training.batch_size * model.context_length,
             ),
         )
-        if told_enough := enough.line(model, data, training):
+        if told_enough := tokens_per_parameter.line(model, data, training):
             st.caption(told_enough)
         guess = expected(whole, training, measured(RunStore().list()))
         if guess:

@@ -10,7 +10,7 @@ from models.hyperparameters import ARCHITECTURES, MLPS, NORM_POSITIONS, NORMS, P
 from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec
-from playground.ui import choices, costs, diagram
+from playground.ui import choices, diagram, model_costs
 from playground.ui.diagram.canvas import rounded, written
 
 SPECS = [preset.spec.replace(vocab_size=1024) for preset in PRESETS.values()]
@@ -82,7 +82,7 @@ def test_two_sides_are_drawn_and_joined():
 
 @pytest.mark.parametrize("spec", SPECS, ids=range(len(SPECS)))
 def test_every_parameter_has_a_block(spec):
-    parts = costs.parts(spec)
+    parts = model_costs.parts(spec)
     assert sum(size for _, _, size in parts) == sum(parameter_counts(spec).values())
     keys = set(re.findall(r'data-key="([^"]+)"', diagram.draw(spec).main.svg()))
     assert all(keys & set(blocks.split()) for _, blocks, _ in parts)

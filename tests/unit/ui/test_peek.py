@@ -17,7 +17,7 @@ def values(tmp_path, monkeypatch):
 
 
 def test_all_rows_of_a_short_table_are_counted(values):
-    rows, counts, of, _ = form.peek(values, "classify", 1.0)
+    rows, counts, of, _ = form.sample_rows(values, "classify", 1.0)
     assert of == 0 and counts == {"a": 40, "b": 40} and len(rows) == 20
     assert all(len(text) == 300 and label in "ab" for text, label in rows)
 
@@ -26,5 +26,5 @@ def test_all_rows_of_a_short_table_are_counted(values):
 def test_a_long_table_is_read_in_part(values, monkeypatch, rows, characters, read):
     monkeypatch.setattr(form, "SAMPLED", rows)
     monkeypatch.setattr(form, "LONGEST_SAMPLE", characters)
-    _, counts, of, _ = form.peek(values, "classify", 2.0 + rows)
+    _, counts, of, _ = form.sample_rows(values, "classify", 2.0 + rows)
     assert of == read and sum(counts.values()) == sum(i % 5 > 0 for i in range(read))

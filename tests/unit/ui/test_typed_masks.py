@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from playground.cli.main import main
-from playground.generation.torch_model import TorchReader
+from playground.generation.torch_model import TorchEncoder
 from playground.onnx_export.export import export
 from playground.pages.runs.compare import blanks
 from playground.runs import gallery
@@ -19,7 +19,7 @@ BEFORE, WORD, AFTER = "And it came to pass in the", " first", " year of the king
 @pytest.fixture(scope="module")
 def reader():
     run = gallery.get("bible-encoder")
-    return TorchReader(load_model(run), 0), Tokenizer.load(run.tokenizer_path)
+    return TorchEncoder(load_model(run), 0), Tokenizer.load(run.tokenizer_path)
 
 
 def hidden(model, tokenizer) -> str:

@@ -1,0 +1,149 @@
+"""Where attention moved: every head's change, and one of them before and after on a text."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+from playground.runs.store import RunStore
+from playground.ui import cached, links
+from playground.ui.attention_weights import PART_NAMES, on_paper, sides, title_of, weights_on
+from playground.ui.components.heatmap import heatmap
+from playground.ui.figure import downloads
+from playground.ui.labelled_text import data_folder_of
+from playground.ui.language import t
+from playground.ui.messages import fragment
+from playground.ui.scene import coming_out
+
+TEXTS = 24
+SHOWN = 48  # characters of a text in the list
+STILL = 0.02  # share of attention: where no head moved by more, none is drawn bright
+
+
+def show_attention_shift(run: RunFolder, config: RunConfig) -> None:
+    """How far each head's attention went; a click shows where it went. Nothing for models without attention."""
+    if config.finetune.from_scratch or config.model.is_recurrent:
+        return
+    st.subheader(t("Where attention moved"), anchor=False)
+    fragment(shift_of_heads, key="finetune.refocused")(run, config)
+
+
+def shift_of_heads(run: RunFolder, config: RunConfig) -> None:
+    with st.spinner(t("Comparing the attention before and after")):
+        found = measured_shifts(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"))
+    part = next(iter(found["shifts"]))
+    if len(found["shifts"]) > 1:
+        part = st.segmented_control(
+            t("Attention of"),
+            list(found["shifts"]),
+            format_func=lambda name: t(PART_NAMES[name]),
+            default=part,
+            key="finetune.refocused.part",
+            required=True,
+        )
+    shifts = found["shifts"][part]  # [texts, layers, heads]
+    mean = shifts.mean(0)
+    key = f"finetune.refocused.head.{run.id}.{part}"
+    layer, head = st.session_state.get(key) or divmod(int(mean.argmax()), mean.shape[1])
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        clicked = heatmap(
+            mean,
+            "finetune.refocused.heads",
+            *([str(i) for i in range(n)] for n in mean.shape),
+            (t("layer"), t("head"), t("share of attention moved")),
+            t("How far the attention of every head moved"),
+            (0.0, max(float(mean.max()), STILL)),
+            selected=(layer, head),
+            clickable=True,
+            written=True,
+            tokens=False,
+            hint=False,
+        )
+        if clicked and clicked != (layer, head):
+            st.session_state[key] = clicked
+            st.rerun(scope="fragment")
+        st.caption(
+            t(
+                "The share of each head's attention that went to other tokens than before, over {n} texts it has not learnt "
+                "from: 0 looks where it looked, 1 nowhere there. Bright heads are those that the task needed to look elsewhere; "
+                "click one.",
+                n=len(shifts),
+            )
+        )
+        downloads("finetune-refocused", {f"{name}_shift": values for name, values in found["shifts"].items()})
+    with right:
+        before_and_after(run, config, found, part, layer, head)
+
+
+def before_and_after(
+    run: RunFolder, config: RunConfig, found: dict[str, Any], part: str, layer: int, head: int
+) -> None:
+    """The head on one text, with the weights of before and with those of now."""
+    shifts, pieces = found["shifts"][part][:, layer, head], cached.tokenizer(run).pieces
+    order = (-shifts).argsort().tolist()
+    said = lambda i: "".join(pieces(list(found["texts"][i].source or found["texts"][i].ids)))[:SHOWN].strip()
+    which = st.selectbox(
+        t("Layer {layer}, head {head}, on the text", layer=layer, head=head),
+        order,
+        format_func=lambda i: f"{shifts[i]:.0%} · {said(i)}",
+        key=f"finetune.refocused.text.{run.id}.{part}.{layer}.{head}",
+        help=t("The texts on which this head moved most come first."),
+    )
+    text = found["texts"][which]
+    steps = (RunStore().get(config.parent["run"]), config.parent.get("step")), (run, cached.latest_step(run))
+    both = [weights_on(str(each.path), step, text.ids, text.source)[part][layer, head] for each, step in steps]
+    largest = float(max(values.max() for values in both))
+    written = part == "cross" and text.then is not None
+    own = coming_out(pieces([*text.ids[1:], text.then])) if written else pieces(list(text.ids))
+    queries, keys = sides(part, own, pieces(list(text.source or ())))
+    for column, values, name in zip(st.columns(2), both, ("Before", "After"), strict=True):
+        with column:
+            st.markdown(f"**{t(name)}**")
+            heatmap(
+                on_paper(values, part, config.model.is_causal),
+                f"finetune.refocused.{name}",
+                queries,
+                keys,
+                (t("query"), t("key"), t("weight")),
+                f"{title_of('head', (layer, head))}, {t(name)}",
+                (0.0, largest),
+                hint=False,
+                empty=t("may not look: it comes later"),
+            )
+    rows = (
+        t("Rows are named by the token that is written there, columns are the tokens looked at.")
+        if part == "cross"
+        else t("Rows are the tokens that look, columns those looked at.")
+    )
+    st.caption(
+        rows
+        + " "
+        + t("Both pictures have the same colours. Look for columns that became bright: tokens the task asks for.")
+    )
+    if text.source is None:
+        links.link(
+            "explore",
+            t("Look at both in Explore"),
+            icon=":material/compare:",
+            run=run.id,
+            view="attention",
+            layer=layer,
+            head=head,
+            text=cached.tokenizer(run).decode(list(text.ids))[:500],
+            beside=config.parent["run"],
+            **{"with": "run"},
+        )
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def measured_shifts(path: str, step: int, parent: str, parent_step: int | None) -> dict[str, Any]:
+    """The texts, and how far every head moved on each of them."""
+    from playground.finetune.attention_shift import examples, refocused
+
+    run = RunFolder(Path(path))
+    texts = examples(run.config(), data_folder_of(run), TEXTS)
+    before = cached.model(RunStore().get(parent), parent_step)
+    return {"texts": texts, "shifts": refocused(before, cached.model(run, step), texts)}

@@ -1,0 +1,304 @@
+"""The test of a run that learnt labels: figures, confusions and the texts behind them, calibration, sure mistakes."""
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from playground.finetune.plan import family
+from playground.pages.finetune.form import METHOD_TITLES
+from playground.pages.finetune.results_data import baseline_of, predictions_of, report_or_none
+from playground.runs.folder import RunFolder
+from playground.runs.report import damaged
+from playground.runs.store import RunStore
+from playground.ui import links
+from playground.ui.colours import GOOD
+from playground.ui.components.heatmap import heatmap
+from playground.ui.figure import downloads, figure
+from playground.ui.labelled_text import data_of
+from playground.ui.language import t
+from playground.ui.messages import plain
+
+if TYPE_CHECKING:
+    pass
+
+SHOWN = 12  # texts of a cell
+MISTAKES = 10
+DRAWN_LABELS = 40
+
+
+def show_evaluation(run: RunFolder, report: dict[str, Any]) -> None:
+    """Everything the test says."""
+    if "test" not in report:
+        raise damaged(run)
+    figures(run, report)
+    related_runs(run)
+    labels = list(data_of(run).labels)
+    confusion_matrix(run, report, labels)
+    left, right = st.columns(2, gap="large")
+    with left:
+        per_label(report)
+    with right:
+        calibration(run, report)
+    mistakes(run, labels)
+
+
+def delta_to_baseline(here: float, there: float | None) -> dict[str, Any]:
+    """How a metric tells what a share is above another: no arrow up, and no colour, where there is no difference."""
+    if there is None:
+        return {}
+    if not (points := round(100 * (here - there), 1)):
+        return {"delta": t("as good as TF-IDF"), "delta_color": "off", "delta_arrow": "off"}
+    return {"delta": f"{points:+.1f}" + t(" points to TF-IDF")}
+
+
+def figures(run: RunFolder, report: dict[str, Any]) -> None:
+    """The test in a row, with a linear model beside it."""
+    test, simple = report["test"], baseline_of(run)
+    with st.container(horizontal=True):
+        for title, name in ((t("Accuracy on the test"), "accuracy"), (t("Macro F1 on the test"), "macro_f1")):
+            st.metric(
+                title,
+                f"{test[name]:.1%}",
+                border=True,
+                height="stretch",
+                **delta_to_baseline(test[name], simple and simple[name]),
+            )
+        if simple:
+            st.metric(
+                t("TF-IDF and logistic regression"),
+                f"{simple['accuracy']:.1%}",
+                border=True,
+                help=t(
+                    "scikit-learn's linear model on the same split: macro F1 {f1:.1%}, trained in {s:.1f} s.",
+                    f1=simple["macro_f1"],
+                    s=simple["seconds"],
+                ),
+            )
+        st.metric(
+            t("Trained parameters"),
+            f"{report['trained_parameters']:,}",
+            border=True,
+            help=t("of {n:,} in the model", n=report["parameters"]),
+        )
+    st.caption(
+        t(
+            "{n:,} test examples that no training has seen, after {step:,} steps ({seconds:.0f} s).",
+            n=test["n"],
+            step=report["step"],
+            seconds=report["training_seconds"],
+        )
+    )
+
+
+def related_runs(run: RunFolder) -> None:
+    """This run and its rivals in one table."""
+    import pandas as pd
+
+    rows = []
+    for other, config in family(run.config(), RunStore().list()):
+        report = report_or_none(other)
+        if report is None or "test" not in report:
+            continue
+        tuned, kept = config.finetune, report.get("forgetting", {})
+        rows.append(
+            {
+                "": "●" if other.id == run.id else "",
+                t("Run"): config.name,
+                t("Method"): t("from scratch") if tuned.from_scratch else t(METHOD_TITLES[tuned.method]),
+                t("Labels used"): report["used"],
+                t("Accuracy, %"): round(100 * report["test"]["accuracy"], 1),
+                t("Macro F1, %"): round(100 * report["test"]["macro_f1"], 1),
+                t("Trained parameters"): report["trained_parameters"],
+                t("Loss before → after"): f"{kept['before']:.2f} → {kept['after']:.2f}" if "before" in kept else "–",
+            }
+        )
+    if len(rows) > 1:
+        table = pd.DataFrame(rows)
+        amount = st.column_config.NumberColumn(format="localized")
+        st.dataframe(
+            table,
+            hide_index=True,
+            key="finetune.beside",
+            column_config=dict.fromkeys((t("Labels used"), t("Trained parameters")), amount),
+        )
+        st.caption(
+            t(
+                "The same text, split and start. “Loss before → after” is on the text learnt before: "
+                "what rises was forgotten."
+            )
+        )
+        downloads("finetune-beside", table=table)
+
+
+def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) -> None:
+    """The confusion matrix; a click reads the texts of a cell."""
+    import numpy as np
+
+    if "confusion" not in report or len(labels) > DRAWN_LABELS:
+        st.caption(t("Too many labels for a picture of confusions; the table below has each of them."))
+        return
+    if len(report["confusion"]) != len(labels):
+        raise damaged(run)
+    counts = np.array(report["confusion"])
+    shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
+    notes = [[t("{n:,} of {all:,} texts", n=int(n), all=int(row.sum())) for n in row] for row in counts]
+    st.subheader(t("What it takes for what"), anchor=False)
+    cell = tuple(map(links.whole, links.param("cell").split("-")))
+    chosen = cell if len(cell) == 2 and all(part is not None and part < len(labels) for part in cell) else None
+    clicked = heatmap(
+        shares,
+        "finetune.confusion",
+        labels,
+        labels,
+        (t("right label"), t("said"), t("share of the row")),
+        t("Rows are right labels, columns what the model said; the diagonal is right."),
+        span=(0.0, 1.0),
+        selected=chosen,
+        clickable=True,
+        written=len(labels) <= 12,
+        notes=notes,
+        tokens=False,
+    )
+    st.caption(t("Off the diagonal are the confusions. Click a cell to read its texts."))
+    if clicked and clicked != chosen:
+        links.remember(cell=f"{clicked[0]}-{clicked[1]}")
+        st.rerun()
+    if chosen:
+        texts_of_cell(run, labels, *chosen)
+
+
+def texts_of_cell(run: RunFolder, labels: list[str], true: int, said: int) -> None:
+    """Some texts of a cell, those the model was surest of first."""
+    import numpy as np
+
+    found = predictions_of(run)
+    mine = np.flatnonzero((found["true"] == true) & (found["predicted"] == said))
+    mine = mine[np.argsort(-found["confidence"][mine])][:SHOWN]
+    st.markdown(
+        t(
+            "Right is **{true}**, the model says **{said}**: {n:,} of them.",
+            true=plain(labels[true]),
+            said=plain(labels[said]),
+            n=int(((found["true"] == true) & (found["predicted"] == said)).sum()),
+        )
+    )
+    if not len(mine):
+        st.caption(t("None: this never happened."))
+        return
+    texts_table(run, mine, labels, "cell")
+
+
+def texts_table(run: RunFolder, places: Any, labels: list[str], key: str) -> None:
+    """A table of test texts with what is right, what was said and how surely; each can be tried."""
+    import pandas as pd
+
+    found, data = predictions_of(run), data_of(run)
+    tagging = data.task == "tag"
+    examples = found["example"][places] if tagging else places
+    texts = data.test.texts([int(i) for i in examples])
+    rows = []
+    for place, text in zip(places, texts):
+        shown = in_context(text, int(found["piece"][place])) if tagging else text
+        rows.append(
+            {
+                t("Text"): shown,
+                t("Right"): labels[found["true"][place]],
+                t("Said"): labels[found["predicted"][place]],
+                t("How sure, %"): round(100 * float(found["confidence"][place]), 1),
+            }
+        )
+    picked = st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key=f"finetune.texts.{key}",
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    st.caption(t("Choose a row to try its text: change a word and see whether the verdict changes."))
+    if picked.selection.rows:
+        chosen = texts[picked.selection.rows[0]]
+        text = "".join(chosen) if tagging else chosen
+        links.link("finetune", t("Try this text"), icon=":material/science:", run=run.id, view="try", text=text[:500])
+
+
+def in_context(pieces: list[str], place: int) -> str:
+    """The word that was asked about, between marks, with what stands around it."""
+    place = min(place, len(pieces) - 1)  # of a test that was on other texts
+    before, after = "".join(pieces[max(0, place - 8) : place]), "".join(pieces[place + 1 : place + 9])
+    piece = pieces[place]
+    space = piece[: len(piece) - len(piece.lstrip())]
+    return f"{'…' if place > 8 else ''}{before}{space}⟦{piece.strip()}⟧{after}"
+
+
+def per_label(report: dict[str, Any]) -> None:
+    """Precision, recall and F1 of each label."""
+    import pandas as pd
+
+    st.subheader(t("Each label"), anchor=False)
+    percent = lambda value: round(100 * value, 1)
+    table = pd.DataFrame(
+        [
+            {
+                t("Label"): row["label"],
+                t("Precision, %"): percent(row["precision"]),
+                t("Recall, %"): percent(row["recall"]),
+                "F1, %": percent(row["f1"]),
+                t("Test examples"): row["support"],
+            }
+            for row in report["by_label"]
+        ]
+    )
+    st.dataframe(table, hide_index=True, key="finetune.by_label")
+    st.caption(t("Precision: of what it calls so, how much is. Recall: of what is so, how much it finds."))
+    downloads("finetune-labels", table=table)
+
+
+def calibration(run: RunFolder, report: dict[str, Any]) -> None:
+    """Whether "80 % sure" is right 80 % of the time."""
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    st.subheader(t("Is it right as often as it is sure?"), anchor=False)
+    bins = report["calibration"]["bins"]
+    table = pd.DataFrame(bins)
+    fig = go.Figure()
+    fig.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        name=t("perfectly calibrated"),
+        line={"dash": "dot", "color": "#888"},
+        hoverinfo="skip",
+    )
+    fig.add_scatter(
+        x=[b["confidence"] for b in bins],
+        y=[b["accuracy"] for b in bins],
+        mode="lines+markers",
+        name=run.name,
+        marker={"size": [8 + 22 * (b["n"] / max(1, max(x["n"] for x in bins))) ** 0.5 for b in bins], "color": GOOD},
+        line={"color": GOOD},
+        customdata=[b["n"] for b in bins],
+        hovertemplate=t("On average %{x:.0%} sure, right in %{y:.0%} of %{customdata:,} cases") + "<extra></extra>",
+    )
+    fig.update_xaxes(title=t("How sure the model is"), range=[0, 1.03], tickformat=".0%")
+    fig.update_yaxes(title=t("How often it is right"), range=[0, 1.03], tickformat=".0%")
+    fig.update_layout(showlegend=False, margin={"t": 10, "r": 10})
+    caption = t(
+        "Points under the line: surer than it should be. On average it is {error:.1f} points off.",
+        error=100 * report["calibration"]["error"],
+    )
+    figure(fig, "finetune.calibration", caption, table=table, height=330)
+
+
+def mistakes(run: RunFolder, labels: list[str]) -> None:
+    """Where it was wrong and sure: wrong labels of people are found here too."""
+    import numpy as np
+
+    found = predictions_of(run)
+    wrong = np.flatnonzero(found["true"] != found["predicted"])
+    st.subheader(t("The surest mistakes"), anchor=False)
+    if not len(wrong):
+        st.caption(t("None: every test example is right."))
+        return
+    worst = wrong[np.argsort(-found["confidence"][wrong])][:MISTAKES]
+    texts_table(run, worst, labels, "mistakes")

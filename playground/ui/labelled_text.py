@@ -1,0 +1,44 @@
+"""The labelled text that a run was fine-tuned on."""
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from playground.core.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from playground.labelled.prepare import LabelledSet
+
+
+def data_of(run: RunFolder) -> "LabelledSet":
+    """The labelled text that a run learnt from.
+
+    Raises:
+        PlaygroundError: when it has been cleaned away.
+    """
+    return _data(data_folder_of(run))
+
+
+def data_folder_of(run: RunFolder) -> str:
+    """The folder of the text, prepared, that a run learnt from.
+
+    Raises:
+        PlaygroundError: when there is none on this machine.
+    """
+    if folder := run.data_folder():
+        return folder
+    if not run.config().finetune.reads_labels:
+        raise PlaygroundError(f"The text of {run.name} is not on this machine.", "Try the model on texts of your own.")
+    if run.about().get("imported"):
+        raise PlaygroundError(
+            f"The labelled text of {run.name} is not on this machine.", "Try the model on texts of your own."
+        )
+    raise PlaygroundError(f"The labelled text of {run.name} is not prepared yet.", "Let it train for a few seconds.")
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _data(folder: str) -> Any:
+    from playground.labelled.prepare import load_labelled
+
+    return load_labelled(folder)

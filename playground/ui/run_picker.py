@@ -1,0 +1,183 @@
+"""Choosing a run, on every page in the same way, with the choice in the address."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from models.spec import SpecError
+from playground import gallery as shipped
+from playground.core.errors import PlaygroundError
+from playground.runs.folder import RunFolder
+from playground.runs.soundness import first_sound, problem, problem_inside
+from playground.runs.store import RunStore
+from playground.ui import links
+from playground.ui.language import t
+from playground.ui.messages import show, shown_errors
+from playground.ui.select import keep, select
+from playground.ui.titles import TITLES
+
+STATES = {
+    "created": "new",
+    "queued": "waiting",
+    "preparing": "preparing",
+    "running": "training",
+    "paused": "paused",
+    "stopped": "stopped",
+    "finished": "finished",
+    "failed": "failed",
+    "interrupted": "interrupted",
+    "damaged": "damaged",
+}
+LAST = "run.last"
+"""Where the run chosen last is kept, so that every page opens on it."""
+
+
+def state_name(state: str) -> str:
+    """A run's state in the person's language."""
+    return t(STATES.get(state, state))
+
+
+def choose_run(
+    key: str,
+    where: Callable[[RunFolder], bool] = lambda run: True,
+    gallery: bool = True,
+    label: str | None = None,
+    gallery_first: bool = False,
+) -> RunFolder | None:
+    """A box to choose a run from, bound to ``?run=``; None when there is none to choose.
+
+    Args:
+        key: of the widget, "<page>.run".
+        where: which runs may be chosen.
+        gallery: also those that ship with the app (after the person's own).
+        label: above the box; "Run" unless told.
+        gallery_first: list those that ship with the app before the person's own.
+
+    Raises:
+        PlaygroundError: what is wrong with the one chosen, when it cannot be used; under the box, for another choice.
+    """
+    runs = {run.id: run for run in known_runs(gallery, gallery_first) if _fits(run, where)}
+    wanted = _wanted(runs)
+    if not runs:
+        return None
+    keep(key, runs)
+    if key in st.session_state and st.session_state[key] not in runs:
+        del st.session_state[key]
+    if wanted and st.session_state.get(f"{key}.link") != wanted:
+        st.session_state[key] = wanted
+    elif key not in st.session_state and st.session_state.get(LAST) in runs:
+        st.session_state[key] = st.session_state[LAST]
+    elif key not in st.session_state and (sound := first_sound(runs.values())) and sound.id != next(iter(runs)):
+        st.session_state[key] = sound.id  # the newest that opens: nobody has asked for a damaged one
+    chosen = select(label or t("Run"), list(runs), format_func=lambda id: describe(runs[id]), key=key)
+    links.remember(run=chosen)
+    st.session_state[f"{key}.link"] = st.session_state[LAST] = chosen
+    check(runs[chosen])
+    return runs[chosen]
+
+
+def check(run: RunFolder) -> None:
+    """
+    Raises:
+        PlaygroundError: what is wrong with a run, if anything, and what to do.
+    """
+    if not shipped.holds(run) and (wrong := problem_inside(run)):
+        raise PlaygroundError(*wrong)
+
+
+def named(which: str) -> RunFolder:
+    """The run that an address names.
+
+    Raises:
+        PlaygroundError: when there is none; or what is wrong with it, when it cannot be opened.
+    """
+    run = RunStore().get(which)
+    if not shipped.holds(run) and (wrong := problem(run)):
+        raise PlaygroundError(*wrong)
+    return run
+
+
+def told_of_damage(wanted: str) -> None:
+    """Of a run that the address names, and a page cannot offer: why."""
+    if wanted:
+        with shown_errors():
+            check(RunStore().get(wanted))
+
+
+def choose_step(page: str, run: RunFolder) -> int:
+    """Which of its checkpoints, bound to ``?step=``, the latest at first; nothing to choose where there is but one."""
+    steps = run.checkpoints()[::-1]
+    if len(steps) == 1:
+        return steps[0]
+    wanted = links.whole(links.param("step"))
+    index = steps.index(wanted) if wanted in steps else 0
+    step = select(
+        t("Checkpoint"),
+        steps,
+        index=index,
+        format_func=lambda step: t("step {step:,}", step=step),
+        key=f"{page}.step.{run.id}",
+        width=220,
+    )
+    links.remember(step=step if step != steps[0] else None)
+    return step
+
+
+def known_runs(gallery: bool = True, gallery_first: bool = False) -> list[RunFolder]:
+    """The person's runs, the newest first, and those that ship with the app, after or before them."""
+    own, others = RunStore().list(), shipped.runs() if gallery else []
+    return others + own if gallery_first else own + others
+
+
+def describe(run: RunFolder) -> str:
+    """A run in one line: name, architecture, and its state unless it is simply finished."""
+    kind = t(TITLES.get(run.about().get("model", {}).get("architecture", ""), ""))
+    state = run.status().state
+    return " · ".join([name_of(run), kind, *([state_name(state)] if state != "finished" else [])])
+
+
+def name_of(run: RunFolder) -> str:
+    """What a run is called; the shipped ones in the person's language."""
+    name = str(run.about().get("name") or run.id)
+    return t(name) if shipped.holds(run) else name
+
+
+def _fits(run: RunFolder, where: Callable[[RunFolder], bool]) -> bool:
+    try:
+        return where(run)
+    except (PlaygroundError, SpecError):
+        return False
+
+
+def _wanted(runs: dict[str, RunFolder]) -> str | None:
+    """The run that the address names; a sentence when there is no such run (any more)."""
+    wanted = links.param("run")
+    if not wanted or wanted in runs:
+        return wanted or None
+    try:
+        found = named(wanted)
+    except PlaygroundError as error:
+        show(error)
+        return None
+    return found.id if found.id in runs else None
+
+
+def writes(run: RunFolder) -> bool:
+    """Whether a run has a checkpoint that continues a text."""
+    about = run.about()
+    return about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs" and talks(run)
+
+
+def talks(run: RunFolder) -> bool:
+    """Whether a run can be tried with words for an answer: it continues, answers or fills in, and gives no labels."""
+    return speaks(run) and not gives_labels(run)
+
+
+def gives_labels(run: RunFolder) -> bool:
+    """Whether a run was fine-tuned to label texts or words."""
+    return (run.about().get("finetune") or {}).get("labelled") is not None
+
+
+def speaks(run: RunFolder) -> bool:
+    """Whether a run has a checkpoint and its tokenizer, and so can be tried."""
+    return bool(run.checkpoints()) and run.tokenizer_path.exists()

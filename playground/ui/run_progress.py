@@ -1,0 +1,202 @@
+"""What the Train and the Fine-tune page both show of a run while it trains: its state, its numbers, what to notice."""
+
+import streamlit as st
+
+from playground.runs import branch, queue, rows
+from playground.runs.curves import RunCurves
+from playground.runs.folder import RunFolder
+from playground.runs.gap import by_heart, turned
+from playground.runs.status import Status
+from playground.runs.store import RunStore
+from playground.runs.submit import is_listening, revive, submit
+from playground.ui import links
+from playground.ui.language import t, told
+from playground.ui.live_runs import (
+    curves_of,
+    state_text,
+)
+from playground.ui.messages import plain
+from playground.ui.run_picker import name_of
+
+BADGES = {"running": "green", "preparing": "blue", "queued": "blue", "failed": "red", "interrupted": "orange"}
+
+
+STYLE = """<style>
+.st-key-train-heading h1 { font-size: 1.9rem; padding: 0; overflow-wrap: anywhere; }
+dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0; padding: 0; }
+.train-numbers div { min-width: 7.5rem; margin: 0; padding: 0; }
+[data-testid="stStatusWidget"] { display: none; }
+[data-stale="true"] { opacity: 1 !important; transition: none !important; }
+.st-key-train-ways [data-testid="stPageLink-NavLink"], .st-key-train-steering [data-testid="stPageLink-NavLink"] {
+  min-height: 2.5rem; background: none; border: 1px solid rgb(128 128 128 / 30%); }
+.st-key-train-ways [data-testid="stPageLink-NavLink"] * { font-weight: 400; }
+.st-key-train-steering [data-testid="stElementContainer"]:has([data-testid="stPageLink"]) { margin-block: -2px; }
+.train-numbers dt { font-size: .85rem; opacity: .8; margin: 0; }
+.train-numbers dd { margin: 0; font-size: 1.45rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.train-numbers small { font-size: .85rem; opacity: .8; }
+</style>"""
+
+
+def heading(run: RunFolder, status: Status) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="train.heading"):
+        st.title(plain(name_of(run)), anchor=False, width="content")
+        st.badge(state_text(status), color=BADGES.get(status.state, "gray"))
+        if status.state == "preparing" and status.message:
+            st.caption(plain(told(status.message)), width="content")
+    if status.steps:
+        done = min(1.0, status.step / status.steps)
+        place = t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps)
+        device = status.device if "," in status.device else ""  # a queue's name says nothing yet
+        st.progress(done, text=f"{place} · {plain(in_words(device))}" if device else place)
+
+
+def in_words(device: str) -> str:
+    """Where a run trains and how, as its process told it: "a chip CPU, 2 threads, float32"."""
+    return t(", ").join(told(part) for part in device.split(", "))
+
+
+def explain(run: RunFolder, status: Status) -> None:
+    """Why nothing moves, and what to do about it."""
+    if status.state == "failed":
+        st.error(f"{plain(told(status.message))}\n\n{plain(told(status.hint))}", icon=":material/error:")
+        if curves_of(run).not_finite is not None:
+            mend(run)
+        elif "memory" in status.message:
+            lighten(run)
+    elif status.state == "interrupted":
+        st.warning(
+            t(
+                "Its process ended without a word (a restart, perhaps). Resume goes on from the last checkpoint, exactly."
+            )
+        )
+    elif status.state == "queued":
+        st.info(why_it_waits(status))
+    elif status.state == "created":
+        st.info(t("This run has not been trained yet."))
+    elif status.is_active and status.silence > 20:
+        st.warning(
+            t("No sign of life for {seconds:.0f} s: the machine is busy, or the process hangs.", seconds=status.silence)
+        )
+    elif source := run.about().get("source"):
+        notes = [told(str(note)) for note in run.about().get("notes", [])]
+        came = t("This model came from elsewhere ({kind}); the text that it learnt from is not known.", kind=source)
+        st.info(plain(" ".join([came, *notes])))
+    if cut := rows.cut(status.note):
+        st.warning(plain(told(cut)), icon=":material/content_cut:")
+    if left_out := notes_on_text(run):
+        st.caption(" ".join(plain(told(note)) for note in left_out))
+
+
+def notes_on_text(run: RunFolder) -> list[str]:
+    """What was left out of a run's text or is unusual about it; of labelled text, the outcome tells it."""
+    about = run.about()
+    return [] if about.get("data_shape") == "labelled" else list((about.get("data_info") or {}).get("notes", []))
+
+
+def why_it_waits(status: Status) -> str:
+    """What a run that is queued waits for; whoever is told sees to it that somebody starts it."""
+    revive()
+    devices = [status.device] if status.device else queue.devices()  # the device of a queued run is its queue
+    is_busy = any(queue.running(device) for device in devices)
+    if not is_busy and not is_listening():
+        return t("The process that trains is being started. The order of the queue stays.")
+    if not is_busy and status.queue_place == 1:
+        return t("It is this run's turn: it starts in a moment.")
+    return t("The device is busy with another run. This one starts by itself when its turn comes.")
+
+
+def mend(run: RunFolder) -> None:
+    """One click out of a loss that is no number."""
+    step = branch.last_good(run)
+    where = t("from step {step}, the best so far", step=step) if step is not None else t("from the beginning")
+    st.write(
+        t(
+            "The updates were so large that they overshot, each one further than the last. A third of the learning "
+            "rate and clipped gradients nearly always mend it."
+        )
+    )
+    label = t("Go on with a third of the learning rate, {where}", where=where)
+    if st.button(label, type="primary", icon=":material/healing:", key="train.mend"):
+        copy = RunStore().create(branch.calmer(run))
+        submit(copy)
+        links.go("train", run=copy.id, **{"with": run.id})
+
+
+def lighten(run: RunFolder) -> None:
+    """One click out of too little memory."""
+    config = branch.lighter(run)
+    if config is None:
+        return
+    label = t("Try again in {n} smaller pieces a step", n=config.training.accumulate)
+    if st.button(label, type="primary", icon=":material/healing:", key="train.lighten"):
+        copy = RunStore().create(config)
+        submit(copy)
+        links.go("train", run=copy.id)
+
+
+def form(value: float | None, shape: str) -> str:
+    return shape.format(value) if value is not None else "–"
+
+
+def clock(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+def alt(run: RunFolder, measured: RunCurves) -> str:
+    row, best = measured.newest, measured.best
+    if not row:
+        return t("The first point appears with the first step.")
+    told = t(
+        "Loss of “{name}” up to step {step}: {loss}.",
+        name=run.name,
+        step=row["step"],
+        loss=form(row.get("loss"), "{:.3f}"),
+    )
+    if best:
+        told += " " + t("Best validation loss {loss:.3f} at step {step}.", loss=best[1], step=best[0])
+    return told
+
+
+def notice(run: RunFolder, measured: RunCurves) -> str:
+    """What there is to see in the curves of this very run."""
+    train, validation = measured.table()["train"], measured.table()["validation"]
+    if measured.not_finite is not None:
+        return t(
+            "From step {step} on the loss is not a number: look at the gradient norm just before.",
+            step=measured.not_finite,
+        )
+    if (turn := turned(train, validation)) and turn.alone:
+        return t(
+            "The validation loss was lowest at step {step} ({loss:.3f}) and rises since, while the training loss "
+            "falls: the model begins to learn the training text by heart.",
+            step=turn.step,
+            loss=turn.loss,
+        )
+    if turn:
+        return t("Both losses rise since step {step}: the learning rate may be too high.", step=turn.step)
+    if gap := by_heart(train, validation):
+        return (
+            t(
+                "It learns the training text by heart: the gap between both losses is {gap:.1f} nats and grows. More text, dropout "
+                "or fewer steps help.",
+                gap=gap.nats,
+            )
+            if gap.grows
+            else t(
+                "It knows parts of the training text by heart: the gap between both losses is {gap:.1f} nats and stays. More "
+                "text, dropout or fewer steps help.",
+                gap=gap.nats,
+            )
+        )
+    if not measured.best:
+        return t(
+            "The line jumps because every step sees other text. Text the model never trains on comes as a dashed one, from the "
+            "first evaluation on."
+        )
+    return t(
+        "The thin line jumps because every step sees other text; the dashed one with points is text the model "
+        "never trains on. While both fall together, it learns what holds for both."
+    )
