@@ -61,7 +61,7 @@ def _residual(projection: nn.Linear, spec: ModelSpec) -> None:
 def _recurrent(model: Recurrent) -> None:
     """Recurrent matrices are orthogonal, to keep the length of a signal through time (Saxe et al. 2014),
     input matrices Xavier, and a forget gate starts open, to keep memories (Jozefowicz et al. 2015); with
-    `memory_span`, open for spans spread evenly up to so many tokens (chrono, Tallec & Ollivier 2018). A tied
+    `chrono_max_span`, open for spans spread evenly up to so many tokens (chrono, Tallec & Ollivier 2018). A tied
     token table is large enough for the gates to tell tokens apart, and small enough for the output.
     """
     width = model.width

@@ -15,6 +15,7 @@ from models.hyperparameters import (
     POSITIONS,
     Hyperparameters,
 )
+from models.message import Message, UserError
 from models.parameter_counts import parameter_counts
 
 _CHOICES = {
@@ -33,7 +34,7 @@ _COUNTS = {
     "n_heads": "heads",
     "n_kv_heads": "key-value heads",
     "d_mlp": "MLP channels",
-    "memory_span": "tokens of memory span",
+    "chrono_max_span": "tokens of memory span",
 }
 _MOST = {
     "vocab_size": 10_000_000,
@@ -43,10 +44,10 @@ _MOST = {
     "n_heads": 100_000,
     "n_kv_heads": 100_000,
     "d_mlp": 10_000_000,
-    "memory_span": 100_000_000,
+    "chrono_max_span": 100_000_000,
 }
 MOST_PARAMETERS = 10**11  # more than any card holds; a size that multiplies to more is a slip, or made to do harm
-_OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap", "init_std", "memory_span")
+_OPTIONAL = ("n_kv_heads", "d_mlp", "logit_softcap", "init_std", "chrono_max_span")
 _FLAGS = (
     "tie_embeddings",
     "bidirectional",
@@ -58,21 +59,8 @@ _FLAGS = (
 )
 
 
-class SpecError(ValueError):
-    """A choice that cannot work, in the person's words.
-
-    Attributes:
-        message: what is wrong.
-        hint: what to do about it; may be empty.
-
-    Both are shortened to 1,500 characters: they hold what somebody typed or a file brought.
-    """
-
-    def __init__(self, message: str, hint: str = ""):
-        self.message, self.hint = (
-            text if len(text) <= 1500 else f"{text[:1120]} … {text[-375:]}" for text in (message, hint)
-        )
-        super().__init__(self.message)
+class SpecError(UserError, ValueError):
+    """A choice that cannot work."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +93,12 @@ class ModelSpec(Hyperparameters):
         unknown = [str(name) for name in data if name not in known]
         if unknown:
             close = [match for name in unknown[:10] for match in difflib.get_close_matches(name[:100], known, n=1)]
-            hint = (f"Did you mean {', '.join(close)}? " if close else "") + f"Known are {', '.join(known)}."
-            raise SpecError(f"A model has no setting called {', '.join(unknown)}.", hint)
+            hint = (f"Did you mean {', '.join(close)}? " if close else "") + Message(
+                "Known are {known}.", known=", ".join(known)
+            )
+            raise SpecError("A model has no setting called {unknown}.", hint, unknown=", ".join(unknown))
         if "architecture" not in data:
-            raise SpecError("A model needs an architecture.", f"Choose one of {', '.join(ARCHITECTURES)}.")
+            raise SpecError("A model needs an architecture.", "Choose one of {slots}.", slots=", ".join(ARCHITECTURES))
         return cls(**data)
 
     def replace(self, **changes: Any) -> "ModelSpec":
@@ -121,75 +111,121 @@ def _check_types(spec: ModelSpec) -> None:
         value = getattr(spec, name)
         if value not in choices:
             close = difflib.get_close_matches(str(value)[:100], choices, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(choices)}."
-            raise SpecError(f"{value!r} is not a choice for {name}; known are {', '.join(choices)}.", hint)
+            hint = (
+                Message("Did you mean {close}?", close=close[0])
+                if close
+                else Message("Choose one of {slots}.", slots=", ".join(choices))
+            )
+            raise SpecError(
+                "{value!r} is not a choice for {name}; known are {choices}.",
+                hint,
+                value=value,
+                name=name,
+                choices=", ".join(choices),
+            )
     for name in _FLAGS:
         if not isinstance(getattr(spec, name), bool):
-            raise SpecError(f"{name} is either true or false, not {getattr(spec, name)!r}.")
+            raise SpecError("{name} is either true or false, not {value!r}.", name=name, value=getattr(spec, name))
     for name in ("vocab_size", *_COUNTS):
         value = getattr(spec, name)
         if not (value is None and name in _OPTIONAL) and (not isinstance(value, int) or isinstance(value, bool)):
-            raise SpecError(f"{name} is a whole number, not {value!r}.")
-    for name in ("dropout", "norm_eps", "rope_theta", "logit_softcap", "init_std", "memory_span"):
+            raise SpecError("{name} is a whole number, not {value!r}.", name=name, value=value)
+    for name in ("dropout", "norm_eps", "rope_theta", "logit_softcap", "init_std", "chrono_max_span"):
         value = getattr(spec, name)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300  # NaN is not
         if not (value is None and name in _OPTIONAL) and not is_number:
-            raise SpecError(f"{name} is a number, not {value!r}.")
+            raise SpecError("{name} is a number, not {value!r}.", name=name, value=value)
 
 
 def _check_ranges(spec: ModelSpec) -> None:
     if spec.vocab_size < 0:
-        raise SpecError(f"A vocabulary cannot have {spec.vocab_size} tokens.", "0 means: take it from the tokenizer.")
+        raise SpecError(
+            "A vocabulary cannot have {vocab_size} tokens.",
+            "0 means: take it from the tokenizer.",
+            vocab_size=spec.vocab_size,
+        )
     for name, words in _COUNTS.items():
         value = getattr(spec, name)
         if value is not None and value < 1:
-            raise SpecError(f"A model cannot have {value} {words}; use at least 1.")
+            raise SpecError("A model cannot have {value} {words}; use at least 1.", value=value, words=words)
     for name, most in _MOST.items():  # a mistyped or damaged size is told before anything of it is built
         if (value := getattr(spec, name)) is not None and value > most:
             words = _COUNTS.get(name, "tokens of vocabulary")
-            raise SpecError(f"A model cannot have more than {most:,} {words}.", f"Choose a smaller {name}.")
+            raise SpecError(
+                "A model cannot have more than {most:,} {words}.",
+                "Choose a smaller {name}.",
+                most=most,
+                words=words,
+                name=name,
+            )
     if not 0 <= spec.dropout < 1:
-        raise SpecError(f"Dropout {spec.dropout:g} is not a share; use 0 (off) up to, not including, 1.")
+        raise SpecError(
+            "Dropout {dropout:g} is not a share; use 0 (off) up to, not including, 1.", dropout=spec.dropout
+        )
     for name in ("norm_eps", "rope_theta"):
         if getattr(spec, name) <= 0:
-            raise SpecError(f"{name} must be above 0, not {getattr(spec, name):g}.")
+            raise SpecError("{name} must be above 0, not {value:g}.", name=name, value=getattr(spec, name))
     if spec.logit_softcap is not None and spec.logit_softcap <= 0:
-        raise SpecError(f"Logits cannot be capped at {spec.logit_softcap:g}; use a cap above 0, or none.")
+        raise SpecError(
+            "Logits cannot be capped at {logit_softcap:g}; use a cap above 0, or none.",
+            logit_softcap=spec.logit_softcap,
+        )
     if spec.init_std is not None and not 0 < spec.init_std <= 10:
-        raise SpecError(f"First weights cannot have a spread of {spec.init_std:g}; use 0.02, or none.")
+        raise SpecError(
+            "First weights cannot have a spread of {init_std:g}; use 0.02, or none.", init_std=spec.init_std
+        )
 
 
 def _check_structure(spec: ModelSpec) -> None:
     if spec.chrono_max_span is not None and spec.architecture not in ("lstm", "gru"):
         raise SpecError(
-            f"A memory span needs gates, and a model of kind {spec.architecture!r} has none.",
-            "Leave memory_span empty, or choose lstm or gru.",
+            "A memory span needs gates, and a model of kind {kind!r} has none.",
+            "Leave chrono_max_span empty, or choose lstm or gru.",
+            kind=spec.architecture,
         )
     if spec.chrono_max_span is not None and not spec.bias:
         raise SpecError("A memory span is set by the biases of gates, and biases are off.", "Switch biases on.")
     if spec.is_recurrent:
         if spec.bidirectional and spec.d_model % 2:
             nearest = nearest_multiple(spec.d_model, 2)
-            raise SpecError(f"{spec.d_model} channels do not divide into two reading directions; try {nearest}.")
+            raise SpecError(
+                "{d_model} channels do not divide into two reading directions; try {nearest}.",
+                d_model=spec.d_model,
+                nearest=nearest,
+            )
         return
     if spec.bidirectional:
         raise SpecError(
-            f"Only recurrent models can be made bidirectional; {spec.architecture!r} is a transformer.",
+            "Only recurrent models can be made bidirectional; {architecture!r} is a transformer.",
             "A transformer that reads both ways is the encoder.",
+            architecture=spec.architecture,
         )
     if spec.d_model % spec.n_heads:
         step = 2 * spec.n_heads if spec.position == "rotary" else spec.n_heads
         nearest = nearest_multiple(spec.d_model, step)
-        raise SpecError(f"{spec.d_model} channels do not divide into {spec.n_heads} heads; try {nearest}.")
+        raise SpecError(
+            "{d_model} channels do not divide into {n_heads} heads; try {nearest}.",
+            d_model=spec.d_model,
+            n_heads=spec.n_heads,
+            nearest=nearest,
+        )
     if spec.n_heads % spec.kv_heads:
         shares = [n for n in range(1, spec.n_heads + 1) if spec.n_heads % n == 0]
         nearest = min(shares, key=lambda n: abs(n - spec.kv_heads))
-        raise SpecError(f"{spec.n_heads} heads cannot share {spec.kv_heads} key-value heads evenly; try {nearest}.")
+        raise SpecError(
+            "{n_heads} heads cannot share {kv_heads} key-value heads evenly; try {nearest}.",
+            n_heads=spec.n_heads,
+            kv_heads=spec.kv_heads,
+            nearest=nearest,
+        )
     if spec.position == "rotary" and spec.head_dim % 2:
         nearest = nearest_multiple(spec.d_model, 2 * spec.n_heads)
         raise SpecError(
-            f"Rotary positions turn pairs of channels, but {spec.d_model} channels over {spec.n_heads} "
-            f"heads leave {spec.head_dim} a head, an odd number; try {nearest} channels."
+            "Rotary positions turn pairs of channels, but {d_model} channels over {n_heads} heads leave {head_dim} a head, an odd number; try {nearest} channels.",
+            d_model=spec.d_model,
+            n_heads=spec.n_heads,
+            head_dim=spec.head_dim,
+            nearest=nearest,
         )
 
 
@@ -197,7 +233,10 @@ def _check_parameters(spec: ModelSpec) -> None:
     count = sum(parameter_counts(spec).values())
     if count > MOST_PARAMETERS:
         raise SpecError(
-            f"This model would have {count:,} parameters; at most {MOST_PARAMETERS:,} can be.", "Choose a smaller one."
+            "This model would have {count:,} parameters; at most {most_parameters:,} can be.",
+            "Choose a smaller one.",
+            count=count,
+            most_parameters=MOST_PARAMETERS,
         )
 
 

@@ -29,7 +29,7 @@ QUICK = {
     "eval_every": 6,
     "eval_batches": 2,
     "sample_every": 6,
-    "sample_tokens": 8,
+    "sample_max_new_tokens": 8,
     "threads": 1,
 }
 

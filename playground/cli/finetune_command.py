@@ -197,7 +197,7 @@ def _check_method(method: str, options: argparse.Namespace) -> None:
 
 def _labelled(options: argparse.Namespace) -> LabelledSpec:
     """A built-in set of that name, else the file of that name."""
-    from playground.labelled.builtin import DATASETS
+    from playground.labelled.builtin_datasets import DATASETS
 
     columns = {"text_column": options.text_column, "label_column": options.label_column, "encoding": options.encoding}
     fraction = {} if options.train_fraction is None else {"train_fraction": options.train_fraction}

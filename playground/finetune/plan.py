@@ -43,7 +43,9 @@ def plan(
     config = parent.config()
     steps = parent.checkpoints()
     if not steps:
-        raise PlaygroundError(f"{config.name} has no checkpoint yet.", "Let it train for a few seconds first.")
+        raise PlaygroundError(
+            "{name} has no checkpoint yet.", "Let it train for a few seconds first.", name=config.name
+        )
     step = steps[-1] if step is None else step
     parent.checkpoint(step)
     labelled = tuned.task in LABELLED_TASKS
@@ -89,7 +91,11 @@ def name_of(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> st
         text = uploads.titled(data.path, data.corpus)
     if tuned.from_scratch:
         return f"{text}, from scratch"
-    share = "" if tuned.labelled is None or tuned.labelled.share == 1 else f", {tuned.labelled.share:.0%} of the labels"
+    share = (
+        ""
+        if tuned.labelled is None or tuned.labelled.train_fraction == 1
+        else f", {tuned.labelled.train_fraction:.0%} of the labels"
+    )
     how = {"all": "", "head": ", head only", "last": f", last {tuned.last_layers}", "lora": f", LoRA {tuned.rank}"}
     return f"{text} ← {parent.name}{how[tuned.method]}{share}"
 
@@ -105,7 +111,12 @@ def rival(config: RunConfig, which: str, parent: RunConfig) -> RunConfig:
     elif which in LR:
         tuned = tuned.replace(method=which, from_scratch=False)
     else:
-        raise PlaygroundError(f"There is nothing to compare called {which!r}.", f"Choose among {', '.join(RIVALS)}.")
+        raise PlaygroundError(
+            "There is nothing to compare called {which!r}.",
+            "Choose among {rivals}.",
+            which=which,
+            rivals=", ".join(RIVALS),
+        )
     training = config.training
     if tuned.method != config.finetune.method:
         training = training.replace(lr=LR[tuned.method])
@@ -114,7 +125,7 @@ def rival(config: RunConfig, which: str, parent: RunConfig) -> RunConfig:
 
 def with_share(config: RunConfig, share: float, parent: RunConfig) -> RunConfig:
     """The same with a share of the labels, for a data-efficiency curve; the test stays the same."""
-    tuned = config.finetune.replace(labelled=config.finetune.labelled.replace(share=share))
+    tuned = config.finetune.replace(labelled=config.finetune.labelled.replace(train_fraction=share))
     return config.replace(name=name_of(tuned, config.data, parent), finetune=tuned)
 
 
@@ -138,7 +149,7 @@ def family(config: RunConfig, runs: Sequence[RunFolder]) -> list[tuple[RunFolder
 
 def _question(config: RunConfig) -> tuple:
     tuned = config.finetune
-    labelled = tuned.labelled.replace(share=1.0, limit=0) if tuned.labelled else None
+    labelled = tuned.labelled.replace(train_fraction=1.0, limit=0) if tuned.labelled else None
     data = None if labelled else config.data
     return tuned.task, labelled, data, (config.parent or {}).get("run")
 

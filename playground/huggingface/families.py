@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from models.spec import ModelSpec
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.huggingface import encoders
 from playground.huggingface.encoders import Take, pair
+from playground.runs.old_keys import with_present_names
 
 Config = Mapping[str, Any]
 
@@ -88,7 +89,9 @@ def found_in(config: Config, context: int | None = None) -> Found:
     kind = _kind(config)
     family = CLASSES.get(kind) if isinstance(kind, str) else None
     if family is None:
-        raise PlaygroundError(f"Models of the kind {kind} cannot be read here.", f"These can: {READ}.")
+        raise PlaygroundError(
+            "Models of the kind {kind} cannot be read here.", "These can: {read}.", kind=kind, read=READ
+        )
     if config.get("quantization_config"):
         raise PlaygroundError("The weights are quantized.", "Bring the original ones, in float32, bfloat16 or float16.")
     if family in encoders.KIN:
@@ -117,7 +120,7 @@ def _own(config: Config) -> Found:
             "This export gives labels; it is not a language model to start from.",
             "Pack the run instead (python -m playground runs pack) and unpack it here.",
         )
-    known = {f.name for f in fields(ModelSpec)}
+    config, known = with_present_names("model", config), {f.name for f in fields(ModelSpec)}
     return Found(OWN, OWN, ModelSpec.from_dict({name: value for name, value in config.items() if name in known}))
 
 
@@ -125,7 +128,9 @@ def _whole(config: Config, name: str, default: int | None = None) -> int:
     value = config.get(name)
     value = default if value is None else value
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise PlaygroundError(f"config.json says {value!r} for {name}.", "It must be a whole number above 0.")
+        raise PlaygroundError(
+            "config.json says {value!r} for {name}.", "It must be a whole number above 0.", value=value, name=name
+        )
     return value
 
 
@@ -133,7 +138,9 @@ def _number(config: Config, name: str, default: float) -> float:
     value = config.get(name)
     value = default if value is None else value
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise PlaygroundError(f"config.json says {value!r} for {name}.", "It must be a number above 0.")
+        raise PlaygroundError(
+            "config.json says {value!r} for {name}.", "It must be a number above 0.", value=value, name=name
+        )
     return float(value)
 
 
@@ -143,7 +150,12 @@ def _exactly(config: Config, kind: str, **wanted: Any) -> None:
         said = config.get(name, value)
         if said not in (value, None):
             raise PlaygroundError(
-                f"This {kind} has {name} = {said!r}, which models here do not compute.", f"Only {value!r} can be read."
+                "This {kind} has {name} = {value!r}, which models here do not compute.",
+                "Only {value_2!r} can be read.",
+                kind=kind,
+                name=name,
+                value=said,
+                value_2=value,
             )
 
 
@@ -151,7 +163,10 @@ def _activation(config: Config, name: str, default: str, known: Mapping[str, str
     said = config.get(name) or default
     if not isinstance(said, str) or said not in known:
         raise PlaygroundError(
-            f"The activation {said!r} of this model is not known here.", f"Known for it: {', '.join(known)}."
+            "The activation {said!r} of this model is not known here.",
+            "Known for it: {known}.",
+            said=said,
+            known=", ".join(known),
         )
     return known[said]
 
@@ -163,10 +178,14 @@ def _shorter(longest: int, exact: int, context: int | None, usual: int) -> tuple
         exact: how many tokens are read here as there.
     """
     if context is not None and not 1 <= context <= exact:
-        raise PlaygroundError(f"This model cannot read {context} tokens at once.", f"Choose 1 to {exact}.")
+        raise PlaygroundError(
+            "This model cannot read {context} tokens at once.", "Choose 1 to {exact}.", context=context, exact=exact
+        )
     length = context or min(exact, usual)
     return length, () if length == longest else (
-        f"Tokens that it reads at once here: {length:,} (it could read {longest:,}).",
+        Message(
+            "Tokens that it reads at once here: {length:,} (it could read {longest:,}).", length=length, longest=longest
+        ),
     )
 
 
@@ -175,8 +194,10 @@ def _llama(config: Config, kind: str, context: int | None) -> Found:
     d, heads = _whole(config, "hidden_size"), _whole(config, "num_attention_heads")
     if config.get("head_dim") not in (None, d // heads):
         raise PlaygroundError(
-            f"The heads of this model have {config['head_dim']} channels, and models here have {d // heads}.",
+            "The heads of this model have {head_dim} channels, and models here have {heads}.",
             "Choose one whose heads share the channels of the model (hidden_size / num_attention_heads).",
+            head_dim=config["head_dim"],
+            heads=d // heads,
         )
     _exactly(config, kind, pretraining_tp=1, partial_rotary_factor=1.0)
     _activation(config, "hidden_act", "silu", {"silu": "swiglu", "swish": "swiglu"})
@@ -217,8 +238,9 @@ def _theta(config: Config) -> float:
     how = said.get("rope_type") or said.get("type") or "default"
     if how != "default":
         raise PlaygroundError(
-            f"The rotary positions of this model are stretched ({how}), which models here do not compute.",
+            "The rotary positions of this model are stretched ({how}), which models here do not compute.",
             "Choose one without rope_scaling, such as an earlier version of it.",
+            how=how,
         )
     _exactly(said, "model", partial_rotary_factor=1.0)
     return _number({**config, **said}, "rope_theta", 10000.0)
@@ -252,15 +274,20 @@ def _encoder(config: Config, kind: str, context: int | None, family: str) -> Fou
     narrow = _whole(config, "embedding_size", 128) if family == "electra" else d
     if narrow != d:
         raise PlaygroundError(
-            f"The tokens of this {kind} have {narrow} channels and its layers {d}; models here have no matrix between the two.",
+            "The tokens of this {kind} have {narrow} channels and its layers {wide}; models here have no matrix between the two.",
             "Bring one whose embedding_size is its hidden_size, such as an ELECTRA of the size base.",
+            kind=kind,
+            narrow=narrow,
+            wide=d,
         )
     table = _whole(config, "max_position_embeddings", 512)
     skipped = _skipped(config) if family == "roberta" else 0
     if table <= skipped:
         raise PlaygroundError(
-            f"A table of {table} positions has none for a text: the first {skipped} are not used by such a model.",
+            "A table of {size} positions has none for a text: the first {skipped} are not used by such a model.",
             "config.json may be of another model.",
+            size=table,
+            skipped=skipped,
         )
     length, notes = _shorter(table - skipped, table - skipped, context, table)
     mlp = _activation(config, kin.sizes["act"], "gelu", _GELU | {"gelu_python": "gelu"})
@@ -288,7 +315,9 @@ def _skipped(config: Config) -> int:
     name = "pad_token_id"
     pad = config.get(name, 1)
     if isinstance(pad, bool) or not isinstance(pad, int) or pad < 0:
-        raise PlaygroundError(f"config.json says {pad!r} for {name}.", "It must be a whole number, 0 or above.")
+        raise PlaygroundError(
+            "config.json says {value!r} for {name}.", "It must be a whole number, 0 or above.", value=pad, name=name
+        )
     return pad + 1
 
 
@@ -302,7 +331,9 @@ def with_what_is_there(found: Found, names: Collection[str]) -> Found:
         return found
     notes = list(found.notes)
     if others := encoders.other_heads(names):
-        notes.append(f"Left out, as a new one is learnt here for each task: {', '.join(others)}.")
+        notes.append(
+            Message("Left out, as a new one is learnt here for each task: {others}.", others=", ".join(others))
+        )
     if encoders.has_head(kin, names):
         return replace(found, notes=tuple(notes))
     notes.append(
@@ -365,8 +396,10 @@ def renamed(found: Found, take: Take) -> dict[str, Tensor]:
     for name, shape in shapes.items():
         if made[name].shape != shape:  # learned positions alone may be more than are needed, or fewer
             raise PlaygroundError(
-                f"The weights have {len(made[name])} positions, and config.json asks for {shape[0]}.",
+                "The weights have {made} positions, and config.json asks for {asked}.",
                 "The weights and config.json belong to different models.",
+                made=len(made[name]),
+                asked=shape[0],
             )
     return made
 
@@ -449,6 +482,8 @@ def check_left(left: Iterable[str], found: Found) -> None:
     unknown = sorted(name for name in left if not is_needless(name, found))
     if unknown:
         raise PlaygroundError(
-            f"The weights hold {unknown[0]}, which a {found.kind} as config.json describes it does not have.",
+            "The weights hold {unknown}, which a {kind} as config.json describes it does not have.",
             "The folder may hold files of two models, or of a changed one.",
+            unknown=unknown[0],
+            kind=found.kind,
         )

@@ -14,9 +14,10 @@ from models.lora import is_adapter
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import PlaygroundError
 from playground.huggingface import export_run, families
-from playground.inference.export_manifest import ABOUT
+from playground.inference.export_manifest import MANIFEST
 from playground.runs import archive
 from playground.runs.config import RunConfig, relocated
+from playground.runs.old_keys import with_present_names
 from playground.text import uploads
 from playground.training.apply_finetuning import adapted
 
@@ -64,7 +65,12 @@ def returned(folder: Path, config: Mapping[str, Any], context: int | None = None
     if context is not None:
         longest = made.config.model.context_length
         if not 1 <= context <= longest:
-            raise PlaygroundError(f"This model cannot read {context} tokens at once.", f"Choose 1 to {longest}.")
+            raise PlaygroundError(
+                "This model cannot read {context} tokens at once.",
+                "Choose 1 to {exact}.",
+                context=context,
+                exact=longest,
+            )
         model = made.config.model.replace(context_length=context)
         made = Returned(**{**vars(made), "config": made.config.replace(model=model)})
     return made
@@ -79,9 +85,9 @@ def answers(folder: Path) -> bool:
 
 
 def _about(folder: Path) -> Any:
-    if (folder / ABOUT).stat().st_size > archive.SMALL:
+    if (folder / MANIFEST).stat().st_size > archive.SMALL:
         raise ValueError("too large")
-    return json.loads((folder / ABOUT).read_bytes())
+    return json.loads((folder / MANIFEST).read_bytes())
 
 
 def _read(about: Mapping[str, Any]) -> Returned:
@@ -114,7 +120,7 @@ def _fits(made: Returned, config: Mapping[str, Any]) -> bool:
     """Whether ``config.json`` describes the same model: each of its values is one that this run's export would hold."""
     spec, task = made.config.model, made.config.finetune.task if made.labels else ""
     if config.get("model_type") == families.OWN:
-        named = {f.name for f in fields(ModelSpec)}
+        named, config = {f.name for f in fields(ModelSpec)}, with_present_names("model", config)
         told = {name: value for name, value in config.items() if name in named}
         return ModelSpec.from_dict(told) == spec  # an earlier version told of fewer choices
     family = export_run.family_of(spec)

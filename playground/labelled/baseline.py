@@ -26,7 +26,7 @@ def baseline(data: LabelledSet, spec: LabelledSpec, cancelled: Callable[[], bool
     Returns:
         ``accuracy``, ``macro_f1``, ``n`` (tested), ``trained`` (examples or words), ``seconds``.
     """
-    kept = data.folder / f"baseline-{spec.share:g}-{spec.limit}.json"
+    kept = data.folder / f"baseline-{spec.train_fraction:g}-{spec.limit}.json"
     if kept.exists():
         try:
             return json.loads(kept.read_text())

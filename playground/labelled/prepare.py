@@ -17,10 +17,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from playground.core import atomic
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import home
-from playground.labelled import builtin
-from playground.labelled.rows import Labelled, Tagged
+from playground.labelled import builtin_datasets
+from playground.labelled.examples import Labelled, Tagged
 from playground.labelled.split import SIDES, Split, split
 from playground.labelled.table import read_table, table_of
 from playground.runs.finetuning import LabelledSpec
@@ -124,7 +124,7 @@ def prepare_labelled(
     watch = Watch(progress, cancelled)
     source = _source(spec, task)
     choices = {
-        **{k: v for k, v in spec.to_dict().items() if k not in ("share", "limit", "path")},
+        **{k: v for k, v in spec.to_dict().items() if k not in ("train_fraction", "limit", "path")},
         "task": task,
         "text": source.fingerprint,
         "tokenizer": tokenizer.fingerprint,
@@ -153,7 +153,9 @@ def load_labelled(folder: Path | str) -> LabelledSet:
         sides = [_open_side(folder, name) for name in SIDES]
         tokenizer = Tokenizer.load(folder / "tokenizer.json")
     except (OSError, ValueError, KeyError) as error:
-        raise PlaygroundError(f"{folder} is not prepared data.", "Delete it, and prepare the data again.") from error
+        raise PlaygroundError(
+            "{folder} is not prepared data.", "Delete it, and prepare the data again.", folder=folder
+        ) from error
     return LabelledSet(folder, info["task"], tuple(info["labels"]), tokenizer, *sides, info)
 
 
@@ -181,13 +183,14 @@ def _source(spec: LabelledSpec, task: str) -> _Source:
             DataSpec("file", path=spec.path, text_column=_any_column(spec), encoding=spec.encoding)
         )
         return _Source(rows, opened.fingerprint, opened.licence, opened.provenance, notes)
-    known = builtin.get(spec.dataset)
+    known = builtin_datasets.get(spec.dataset)
     if known.task != task:
         raise PlaygroundError(
-            f"{spec.dataset} gives a label to each word."
+            Message("{dataset} gives a label to each word.", dataset=spec.dataset)
             if known.task == "tag"
-            else f"{spec.dataset} gives a label to each text.",
-            f"Choose the task {known.task} for it.",
+            else Message("{dataset} gives a label to each text.", dataset=spec.dataset),
+            "Choose the task {task} for it.",
+            task=known.task,
         )
     return _Source(known.rows, known.fingerprint, known.licence, known.provenance)
 
@@ -218,7 +221,9 @@ def _build(
         for name in SIDES:
             if not info["examples"][name]:
                 raise PlaygroundError(
-                    f"No text is left for the {name} side.", "Use more rows: some ten for each label are a start."
+                    "No text is left for the {name} side.",
+                    "Use more rows: some ten for each label are a start.",
+                    name=name,
                 )
         tokenizer.save(work / "tokenizer.json")
         atomic.write_json(work / "info.json", info)
@@ -317,8 +322,10 @@ def _read(source: _Source, task: str, watch: Watch) -> _Read:
 
 def _too_long(row: int) -> PlaygroundError:
     return PlaygroundError(
-        f"Row {row:,} has a label of more than {LONGEST_LABEL:,} characters.",
+        "Row {row:,} has a label of more than {longest_label:,} characters.",
         "Choose a column with a few labels that come again; for free text as the answer, choose the task answer.",
+        row=row,
+        longest_label=LONGEST_LABEL,
     )
 
 
@@ -330,19 +337,24 @@ def _check(read: _Read, task: str) -> None:
     rows, labels = len(read.texts), len(read.counts)
     if not rows:
         raise PlaygroundError(
-            f"There is no row with both a text and a label ({read.without_text.n:,} without text, "
-            f"{read.without_label.n:,} without label).",
+            "There is no row with both a text and a label ({n:,} without text, {without_label_n:,} without label).",
             "Look at the two columns that were chosen.",
+            n=read.without_text.n,
+            without_label_n=read.without_label.n,
         )
     if labels == 1:
         raise PlaygroundError(
-            f"All {rows:,} rows have the same label, {next(iter(read.counts))[:60]!r}: there is nothing to tell apart.",
+            "All {rows:,} rows have the same label, {label!r}: there is nothing to tell apart.",
             "Choose another label column, or add rows with other labels.",
+            rows=rows,
+            label=next(iter(read.counts))[:60],
         )
     if labels > MOST_LABELS or (task == "classify" and labels > 20 and labels * 2 > rows):
         raise PlaygroundError(
-            f"There are {labels:,} different labels in {rows:,} rows: nearly every row has its own.",
+            "There are {labels:,} different labels in {rows:,} rows: nearly every row has its own.",
             "Choose a column with a few labels that come again; for free text as the answer, choose the task answer.",
+            labels=labels,
+            rows=rows,
         )
 
 
@@ -465,15 +477,42 @@ def _notes(read: _Read, divided: Split, info: dict[str, Any]) -> list[str]:
     text, label, length = read.without_text, read.without_label, info["context_length"]
     first = info["first_cut"]
     said = [
-        (text.n, f"Rows without a text, left out: {text.n:,} (first: row {text.first:,})."),
-        (label.n, f"Rows without a label, left out: {label.n:,} (first: row {label.first:,})."),
-        (divided.repeated, f"Rows with a text that another row has too: {divided.repeated:,}; copies are on one side."),
-        (divided.leaking, f"Rows left out, since their text is on an earlier side of the split: {divided.leaking:,}."),
-        (divided.contrary, f"Texts with more than one label: {divided.contrary:,}; no model can be right about all."),
-        (rare, f"Labels with fewer than three texts: {rare:,}; they are in training alone."),
+        (text.n, Message("Rows without a text, left out: {n:,} (first: row {first:,}).", n=text.n, first=text.first)),
+        (
+            label.n,
+            Message("Rows without a label, left out: {n:,} (first: row {first:,}).", n=label.n, first=label.first),
+        ),
+        (
+            divided.repeated,
+            Message(
+                "Rows with a text that another row has too: {repeated:,}; copies are on one side.",
+                repeated=divided.repeated,
+            ),
+        ),
+        (
+            divided.leaking,
+            Message(
+                "Rows left out, since their text is on an earlier side of the split: {leaking:,}.",
+                leaking=divided.leaking,
+            ),
+        ),
+        (
+            divided.contrary,
+            Message(
+                "Texts with more than one label: {contrary:,}; no model can be right about all.",
+                contrary=divided.contrary,
+            ),
+        ),
+        (rare, Message("Labels with fewer than three texts: {rare:,}; they are in training alone.", rare=rare)),
         (
             cut,
-            f"Texts longer than the model reads: {cut:,} of {total:,} (first: row {first:,}); {length:,} tokens are kept.",
+            Message(
+                "Texts longer than the model reads: {n:,} of {rows:,} (first: row {first:,}); {length:,} tokens are kept.",
+                n=cut,
+                rows=total,
+                first=first,
+                length=length,
+            ),
         ),
     ]
     return [sentence for count, sentence in said if count]

@@ -87,9 +87,9 @@ def _without_leaks(side: np.ndarray, texts: np.ndarray, labels: np.ndarray) -> S
 
 
 def chosen(n: int, spec: LabelledSpec) -> np.ndarray:
-    """Which of ``n`` training examples are used, by ``share`` and ``limit``; a smaller share is part of a larger one."""
+    """Which of ``n`` training examples are used, by ``train_fraction`` and ``limit``; a smaller share is part of a larger one."""
     order = np.argsort(_mixed(np.arange(n, dtype=np.uint64), spec.seed + 1), kind="stable")
-    most = max(1, round(n * spec.share))
+    most = max(1, round(n * spec.train_fraction))
     return np.sort(order[: min(most, spec.limit) if spec.limit else most])
 
 

@@ -18,7 +18,9 @@ def branch(run: RunFolder, step: int | None = None, name: str | None = None) -> 
     """
     config, steps = run.config(), run.checkpoints()
     if not steps:
-        raise PlaygroundError(f"{config.name} has no checkpoint yet.", "Let it train for a few seconds first.")
+        raise PlaygroundError(
+            "{name} has no checkpoint yet.", "Let it train for a few seconds first.", name=config.name
+        )
     step = steps[-1] if step is None else step
     run.checkpoint(step)
     return config.replace(name=name or f"{config.name}, from step {step:,}", parent={"run": run.id, "step": step})
@@ -45,12 +47,13 @@ def calmer(run: RunFolder) -> RunConfig:
 def lighter(run: RunFolder) -> RunConfig | None:
     """A copy that holds half as many sequences in memory at once and learns the same; None when one is left."""
     config = run.config()
-    batch, pieces = config.training.batch_size, config.training.accumulate * 2
+    batch, pieces = config.training.batch_size, config.training.gradient_accumulation_steps * 2
     if pieces > batch:
         return None
     pieces = next(n for n in range(pieces, batch + 1) if batch % n == 0)
     return config.replace(
-        name=f"{config.name}, {pieces} micro-batches", training=config.training.replace(accumulate=pieces)
+        name=f"{config.name}, {pieces} micro-batches",
+        training=config.training.replace(gradient_accumulation_steps=pieces),
     )
 
 

@@ -69,10 +69,30 @@ NUMBERS = {
 class TrainingSpec:
     """Every choice about training, with nanoGPT-like defaults.
 
-    ``batch_size`` counts sequences per optimizer step over all processes; ``gradient_accumulation_steps`` splits it into that
-    many micro-batches. ``lr`` is reached after ``warmup_steps``, kept for the fraction ``constant_fraction`` of all steps, and
-    falls to ``final_lr_fraction * lr`` at the last one. ``loss_on="completion"`` counts only the answer of a (question, answer)
-    pair. ``keep_steps`` are steps whose checkpoint is never removed.
+    Args:
+        objective: a key of OBJECTIVES.
+        steps: optimizer steps.
+        batch_size: sequences per optimizer step, over all processes.
+        gradient_accumulation_steps: micro-batches that each process splits its part of the batch into.
+        lr, muon_lr: the highest learning rates, reached after ``warmup_steps``.
+        beta1, beta2, momentum, weight_decay: of the optimizer.
+        schedule: how the learning rate falls, one of SCHEDULES.
+        constant_fraction: fraction of all steps during which the learning rate stays at its highest.
+        final_lr_fraction: the last step's learning rate as a fraction of ``lr``.
+        grad_clip: the largest norm of all gradients together; 0: no limit.
+        mask_rate: fraction of the tokens hidden (mlm).
+        loss_on: "all" tokens, or "completion": only the answer of a (question, answer) pair.
+        eval_every, eval_batches: steps between evaluations, and validation batches in each.
+        patience: evaluations in a row without a lower loss that end the run; 0: never (early stopping).
+        sample_every, sample_prompt, sample_max_new_tokens: steps between samples (0: none), and what each is.
+        checkpoint_seconds: least time between checkpoints.
+        keep_steps: steps whose checkpoint is never removed.
+        device, dtype, compile: where and how it is computed; "auto" decides by the machine.
+        threads: of the CPU; 0: all cores.
+        seed: of first weights, batches, masks and dropout.
+
+    Raises:
+        SpecError: for values that cannot be.
     """
 
     objective: str = "clm"

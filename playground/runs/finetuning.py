@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from models.spec import SpecError
-from playground.core.errors import meant, plain
+from playground.core.errors import Message, meant, plain
 from playground.text.encodings import check_encoding
 
 TASKS = {
@@ -21,7 +21,7 @@ METHODS = {
     "last": "the head and the last layers",
     "lora": "low-rank adapters beside chosen matrices",
 }
-MATRICES = ("query", "key", "value", "output", "up", "down")
+TARGET_MODULES = ("query", "key", "value", "output", "up", "down")
 POOLINGS = ("auto", "mean", "first", "last")
 
 
@@ -29,22 +29,37 @@ def known_fields(kind: type, values: Mapping[str, Any], what: str) -> dict[str, 
     """Only the fields that ``kind`` has; refuses others by name."""
     names = [f.name for f in fields(kind)]
     if not isinstance(values, Mapping):
-        raise SpecError(f"{what} is described by names and values.", f"It has: {', '.join(names)}.")
+        raise SpecError(
+            "{what} is described by names and values.", "It has: {names}.", what=what, names=", ".join(names)
+        )
     if unknown := sorted(map(str, set(values) - set(names))):
-        hint = meant(unknown, names) + f"It has: {', '.join(names)}."
-        raise SpecError(f"{what} has no setting called {', '.join(unknown)}.", hint)
+        hint = meant(unknown, names) + Message("It has: {names}.", names=", ".join(names))
+        raise SpecError("{what} has no setting called {unknown}.", hint, what=what, unknown=", ".join(unknown))
     return dict(values)
 
 
 def _within(value: Any, low: float, high: float, what: str, whole: bool = False) -> None:
     numeric = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not numeric or not low <= value <= high:
-        raise SpecError(f"{what} cannot be {value!r}.", f"Choose {plain(low)} to {plain(high)}.")
+        raise SpecError(
+            "{name} cannot be {value!r}.",
+            "Choose {low} to {high}.",
+            name=what,
+            value=value,
+            low=plain(low),
+            high=plain(high),
+        )
 
 
 def _one_of(value: Any, allowed: Mapping | tuple, what: str) -> None:
     if value not in allowed:
-        raise SpecError(f"{what} cannot be {value!r}.", f"Choose one of: {', '.join(allowed)}.")
+        raise SpecError(
+            "{name} cannot be {value!r}.",
+            "Choose one of: {allowed}.",
+            name=what,
+            value=value,
+            allowed=", ".join(allowed),
+        )
 
 
 @dataclass(frozen=True)
@@ -52,14 +67,14 @@ class LabelledSpec:
     """Which labelled text to learn from, and how it is split.
 
     Args:
-        dataset: a name in ``playground.labelled.builtin.DATASETS``, or "file".
+        dataset: a name in ``playground.labelled.builtin_datasets.DATASETS``, or "file".
         path: of the table, for "file": .csv, .tsv, .json, .jsonl, .parquet, or words with tags (see `playground.text.conll`).
         text_column, label_column: of the table; None finds them where there is no doubt.
         validation_fraction: the share watched while training.
         test_fraction: the share looked at once, at the end.
         share: how much of the training side is used, for data-efficiency curves; above 0, up to 1.
         limit: the most training examples; 0: all.
-        seed: of the split and of which examples ``share`` and ``limit`` keep.
+        seed: of the split and of which examples ``train_fraction`` and ``limit`` keep.
         encoding: of the file; None detects it.
     """
 
@@ -69,7 +84,7 @@ class LabelledSpec:
     label_column: str | None = None
     validation_fraction: float = 0.1
     test_fraction: float = 0.2
-    share: float = 1.0
+    train_fraction: float = 1.0
     limit: int = 0
     seed: int = 0
     encoding: str | None = None
@@ -81,11 +96,11 @@ class LabelledSpec:
             raise SpecError("No file was chosen.", "Give the path of a .csv, .jsonl or .parquet file.")
         for name in ("path", "text_column", "label_column"):
             if not isinstance(getattr(self, name), str | None):
-                raise SpecError(f"{name} must be a text, not {getattr(self, name)!r}.")
+                raise SpecError("{name} must be a text, not {value!r}.", name=name, value=getattr(self, name))
         check_encoding(self.encoding)
         _within(self.validation_fraction, 0.01, 0.5, "The share for validation")
         _within(self.test_fraction, 0.01, 0.5, "The share for the test")
-        _within(self.share, 1e-6, 1, "The share of the labels")
+        _within(self.train_fraction, 1e-6, 1, "The share of the labels")
         _within(self.limit, 0, 10**9, "The number of training examples", whole=True)
         _within(self.seed, 0, 2**31 - 1, "A seed", whole=True)
 
@@ -109,7 +124,7 @@ class FineTuneSpec:
         labelled: for "classify" and "tag"; the other tasks read the run's own ``data``.
         method: one of METHODS.
         last_layers: for "last": how many.
-        rank, alpha, matrices: for "lora" (Hu et al. 2021): W + alpha/rank·BA beside each of these matrices.
+        rank, alpha, target_modules: for "lora" (Hu et al. 2021): W + alpha/rank·BA beside each of these matrices.
         layer_decay: learning rate of a layer over that of the layer above it (Howard & Ruder 2018); the head, or
             what is above the last layer, learns with the run's own. 1: all alike.
         class_weights: "none", or "balanced": a rare class counts as much as a frequent one.
@@ -125,7 +140,7 @@ class FineTuneSpec:
     last_layers: int = 1
     rank: int = 8
     alpha: float = 16.0
-    matrices: tuple[str, ...] = MATRICES
+    target_modules: tuple[str, ...] = TARGET_MODULES
     layer_decay: float = 1.0
     class_weights: str = "none"
     pooling: str = "auto"
@@ -133,13 +148,13 @@ class FineTuneSpec:
     from_scratch: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "matrices", tuple(self.matrices))
+        object.__setattr__(self, "target_modules", tuple(self.target_modules))
         _one_of(self.task, TASKS, "The task")
         _one_of(self.method, METHODS, "The method")
         _one_of(self.class_weights, ("none", "balanced"), "The weight of classes")
         _one_of(self.pooling, POOLINGS, "Pooling")
-        for matrix in self.matrices:
-            _one_of(matrix, MATRICES, "A matrix for LoRA")
+        for module in self.target_modules:
+            _one_of(module, TARGET_MODULES, "A matrix for LoRA")
         _within(self.last_layers, 1, 10_000, "The number of last layers", whole=True)
         _within(self.rank, 1, 4096, "The rank", whole=True)
         _within(self.alpha, 1e-3, 1e5, "Alpha")
@@ -147,13 +162,15 @@ class FineTuneSpec:
         _within(self.head_dropout, 0, 0.9, "Dropout before the head")
         if not isinstance(self.from_scratch, bool) or not isinstance(self.labelled, LabelledSpec | None):
             raise SpecError("The settings of fine-tuning are of kinds that cannot be.", "The file run.json is damaged.")
-        if self.method == "lora" and not self.matrices:
-            raise SpecError("LoRA has no matrix to work on.", f"Choose among {', '.join(MATRICES)}.")
+        if self.method == "lora" and not self.target_modules:
+            raise SpecError(
+                "LoRA has no matrix to work on.", "Choose among {rivals}.", rivals=", ".join(TARGET_MODULES)
+            )
         if self.method == "head" and self.from_scratch:
             raise SpecError("Training the head alone needs a trained model under it.", "Choose another method.")
         if (self.task in LABELLED_TASKS) != (self.labelled is not None):
             wants = "needs labelled text" if self.labelled is None else "takes no labelled text"
-            raise SpecError(f"The task {self.task} ({TASKS[self.task]}) {wants}.")
+            raise SpecError("The task {task} ({tasks}) {wants}.", task=self.task, tasks=TASKS[self.task], wants=wants)
 
     @property
     def reads_labels(self) -> bool:
@@ -161,7 +178,7 @@ class FineTuneSpec:
         return self.task in LABELLED_TASKS
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "matrices": list(self.matrices)}
+        return {**asdict(self), "target_modules": list(self.target_modules)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -17,6 +17,7 @@ from playground.core.atomic import write_json
 from playground.core.errors import PlaygroundError
 from playground.runs import checkpoints, queue, rows
 from playground.runs.config import FORMAT, RunConfig, relocated, shown_name
+from playground.runs.old_keys import with_present_groups
 from playground.runs.samples import RunSamples
 from playground.runs.status import ACTIVE, SETTLING, STORED, WRITTEN, Status, lives, signature, stored
 
@@ -58,6 +59,8 @@ class RunFolder:
     def about(self) -> dict[str, Any]:
         """All of run.json: the config, and when, with what and on which machine the run was made.
 
+        Settings that an earlier version wrote under other names have their present names here.
+
         Raises:
             PlaygroundError: when the run is gone, the file is damaged, or of a newer version of the app.
         """
@@ -67,12 +70,15 @@ class RunFolder:
             message = f"There is no run {self.id} any more."
             raise PlaygroundError(message, "It may be in the trash.") from error
         except OSError as error:
-            raise PlaygroundError(f"The file run.json of {self.id} cannot be read: {error.strerror}.", _LOST) from error
+            raise PlaygroundError(
+                "The file run.json of {name} cannot be read: {reason}.", _LOST, name=self.id, reason=error.strerror
+            ) from error
         except (ValueError, RecursionError) as error:
-            raise PlaygroundError(f"The file run.json of {self.id} is damaged.", _LOST) from error
+            raise PlaygroundError("The file run.json of {id} is damaged.", _LOST, id=self.id) from error
         if not isinstance(about, dict):
-            raise PlaygroundError(f"The file run.json of {self.id} is damaged.", _LOST)
+            raise PlaygroundError("The file run.json of {id} is damaged.", _LOST, id=self.id)
         check_format(about)
+        about = with_present_groups(about)
         if "name" in about:
             about["name"] = shown_name(about["name"])
         return about
@@ -186,7 +192,9 @@ class RunFolder:
         """
         handle = locks.try_lock(self.path / ".lock")
         if handle is None:
-            raise PlaygroundError(f"{self.name} is being trained by another process.", "Stop or pause it there first.")
+            raise PlaygroundError(
+                "{name} is being trained by another process.", "Stop or pause it there first.", name=self.name
+            )
         try:
             yield
         finally:
@@ -245,7 +253,9 @@ class RunFolder:
         path = checkpoints.path_of(self.path, step)
         if not checkpoints.is_whole(path):
             there = ", ".join(map(str, self.checkpoints())) or "none"
-            raise PlaygroundError(f"There is no checkpoint of step {step}.", f"There are: {there}.")
+            raise PlaygroundError(
+                "There is no checkpoint of step {step}.", "There are: {known}.", step=step, known=there
+            )
         return path
 
     def save_checkpoint(self, step: int, files: Mapping[str, "checkpoints.Writer"], keep: Iterable[int] = ()) -> Path:
@@ -299,15 +309,19 @@ def check_format(about: Mapping[str, Any]) -> None:
     Raises:
         PlaygroundError: when what ``run.json`` says was written by a newer version than this one.
     """
-    said = about.get("format", FORMAT)
+    said = about.get("format", 1)
     if type(said) is not int or said < 1:
         raise PlaygroundError(
-            "The run does not say in which format it is written.", f"The file run.json is damaged. {_LOST}"
+            "The run does not say in which format it is written.",
+            "The file run.json is damaged. {what_to_do}",
+            what_to_do=_LOST,
         )
     if said > FORMAT:
         raise PlaygroundError(
-            f"This run was made by a newer LM Playground: its format is {said:,}, and this version reads up to {FORMAT}.",
+            "This run was made by a newer LM Playground: its format is {said:,}, and this version reads up to {format}.",
             "Update the app (git pull, then make app).",
+            said=said,
+            format=FORMAT,
         )
 
 

@@ -8,13 +8,14 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from models.spec import SpecError
-from playground.core.errors import meant
+from playground.core.errors import Message, meant
 from playground.runs.config import RunConfig
-from playground.runs.unread import unread
+from playground.runs.old_keys import present_name, present_value
+from playground.runs.unused_settings import unread
 
 
 def parse_settings(pairs: list[str], specs: dict[str, type]) -> dict[str, dict[str, Any]]:
-    """``["model.n_layers=6"]`` → ``{"model": {"n_layers": 6}}``.
+    """``["model.n_layers=6"]`` → ``{"model": {"n_layers": 6}}``. Old names of settings are read as their present ones.
 
     Args:
         pairs: what the person wrote.
@@ -29,14 +30,14 @@ def parse_settings(pairs: list[str], specs: dict[str, type]) -> dict[str, dict[s
         group, _, field = name.partition(".")
         if not equals or group not in specs:
             hint = f"Write GROUP.NAME=VALUE with GROUP one of: {', '.join(specs)}."
-            raise SpecError(f"'{pair}' is not a setting.", _near(name, specs) + hint)
-        hints = known_of(specs[group])
+            raise SpecError("'{pair}' is not a setting.", _near(name, specs) + hint, pair=pair)
+        hints, field = known_of(specs[group]), present_name(group, field)
         if field not in hints:
-            hint = _near(name, specs) + f"It has: {', '.join(hints)}."
-            raise SpecError(f"{group} has no setting called {field!r}.", hint)
+            hint = _near(name, specs) + Message("It has: {names}.", names=", ".join(hints))
+            raise SpecError("{group} has no setting called {field!r}.", hint, group=group, field=field)
         if field in result[group]:
-            raise SpecError(f"--set says {name} twice.", "Say it once.")
-        result[group][field] = convert(text, hints[field], name)
+            raise SpecError("--set says {name} twice.", "Say it once.", name=name)
+        result[group][field] = present_value(group, field, convert(text, hints[field], name))
     return result
 
 
@@ -66,7 +67,7 @@ def check_read(changes: dict[str, dict[str, Any]], config: RunConfig, rivals: Co
     said = {f"{group}.{field}" for group, values in changes.items() for field in values}
     if found := {name: where for name, where in unread(config, rivals).items() if name in said}:
         told = "; ".join(f"{name} is read {where}" for name, where in found.items())
-        raise SpecError(f"Nothing here reads {', '.join(found)}.", f"Leave it out: {told}.")
+        raise SpecError("Nothing here reads {found}.", "Leave it out: {options}.", found=", ".join(found), options=told)
 
 
 def check_own(pairs: list[str], options: dict[str, str]) -> None:
@@ -77,7 +78,7 @@ def check_own(pairs: list[str], options: dict[str, str]) -> None:
     """
     for pair in pairs:
         if (name := pair.partition("=")[0]) in options:
-            raise SpecError(f"{name} has an option of its own.", f"Use {options[name]}.")
+            raise SpecError("{name} has an option of its own.", "Use {options}.", name=name, options=options[name])
 
 
 def given(options: argparse.Namespace, *names: str) -> list[str]:
@@ -89,8 +90,8 @@ def given(options: argparse.Namespace, *names: str) -> list[str]:
 TWICE = {  # fields that --set can change and that have an option of their own
     "training": ("objective", "steps", "lr", "batch_size", "seed", "device"),
     "data": ("text_column", "source_column", "target_column", "encoding", "template"),
-    "labelled": ("text_column", "label_column", "encoding", "share"),
-    "finetune": ("rank", "matrices", "last_layers"),
+    "labelled": ("text_column", "label_column", "encoding", "train_fraction"),
+    "finetune": ("rank", "target_modules", "last_layers"),
 }
 
 
@@ -103,7 +104,13 @@ def check_once(options: argparse.Namespace, changes: dict[str, dict[str, Any]]) 
     for group, names in TWICE.items():
         for name in names:
             if name in changes.get(group, ()) and hasattr(options, name) and (option := given(options, name)):
-                raise SpecError(f"{option[0]} and --set {group}.{name} say the same.", "Give one of the two.")
+                raise SpecError(
+                    "{option} and --set {group}.{name} say the same.",
+                    "Give one of the two.",
+                    option=option[0],
+                    group=group,
+                    name=name,
+                )
 
 
 def convert(text: str, kind: Any, name: str) -> Any:
@@ -125,7 +132,7 @@ def convert(text: str, kind: Any, name: str) -> Any:
         return text
     except (ValueError, KeyError) as error:
         words = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a list like 1,2,3")
-        raise SpecError(f"{name} must be {words}, not {text!r}.") from error
+        raise SpecError("{name} must be {words}, not {text!r}.", name=name, words=words, text=text) from error
 
 
 def loose(text: str) -> Any:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from models.factory import build
-from models.heads import ClassificationHead, Reader, TaggingHead
+from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from models.lora import add_lora, is_adapter
 from models.spec import ModelSpec, SpecError
 from playground.runs.config import RunConfig
@@ -31,12 +31,12 @@ def adapted(model: nn.Module, config: RunConfig, n_labels: int = 0) -> nn.Module
     if tuned is None:
         return model
     if tuned.reads_labels:
-        model = Reader(model, _head(config.model, tuned, n_labels))
+        model = ModelWithHead(model, _head(config.model, tuned, n_labels))
         for parameter in model.body.head.parameters():
             parameter.requires_grad_(False)  # not asked, so it has nothing to learn
     if tuned.method == "lora":
         _freeze(model, lambda name: False)
-        add_lora(model, tuned.rank, tuned.alpha, tuned.matrices)
+        add_lora(model, tuned.rank, tuned.alpha, tuned.target_modules)
         _allow(model, lambda name: is_adapter(name) or (tuned.reads_labels and name.startswith("head.")))
     elif tuned.method == "head":
         _freeze(model, lambda name: name.startswith("head."))
@@ -84,8 +84,10 @@ def _check_layers(spec: ModelSpec, tuned: FineTuneSpec) -> None:
     there = depths(spec) - 1
     if tuned.last_layers > there:
         raise SpecError(
-            f"The last {tuned.last_layers} layers cannot be trained: the number of layers is {there}.",
-            f"Choose 1 to {there}, or train all weights.",
+            "The last {layers} layers cannot be trained: the number of layers is {there}.",
+            "Choose 1 to {there}, or train all weights.",
+            layers=tuned.last_layers,
+            there=there,
         )
 
 

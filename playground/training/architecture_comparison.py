@@ -12,7 +12,7 @@ WIDTHS = range(8, 2049, 8)
 SHARED = (
     "steps",
     "batch_size",
-    "accumulate",
+    "gradient_accumulation_steps",
     "seed",
     "device",
     "dtype",
@@ -20,7 +20,7 @@ SHARED = (
     "eval_batches",
     "sample_every",
     "sample_prompt",
-    "sample_tokens",
+    "sample_max_new_tokens",
     "loss_on",
     "mask_rate",
     "threads",
@@ -49,7 +49,9 @@ def rival(config: RunConfig, preset: str, same_parameters: bool = True) -> RunCo
         SpecError: when the opponent cannot be trained for this objective.
     """
     if preset not in PRESETS:
-        raise SpecError(f"There is no preset {preset!r}.", f"There are: {', '.join(PRESETS)}.")
+        raise SpecError(
+            "There is no preset {preset!r}.", "There are: {known}.", preset=preset, known=", ".join(PRESETS)
+        )
     model = PRESETS[preset].spec.replace(context_length=config.model.context_length, vocab_size=config.model.vocab_size)
     if same_parameters:
         model = as_large_as(model, sum(parameter_counts(config.model).values()))

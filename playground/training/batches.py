@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.prepare import Prepared
 from playground.training.device import Device
 
@@ -115,15 +115,18 @@ class Sampler:
             for side, words in ((TRAIN, "train on"), (VALIDATION, "validate with")):
                 if not len(self._sides[side]):
                     raise PlaygroundError(
-                        f"The data has no pairs to {words}.", "Add more rows; a few hundred is a start."
+                        "The data has no pairs to {words}.", "Add more rows; a few hundred is a start.", words=words
                     )
             return
         for side, words in ((TRAIN, "training"), (VALIDATION, "validation")):
             have = len(self._sides[side])
             if have < self.length + 2:
                 raise PlaygroundError(
-                    f"The {words} part of the text is too short: it has {have:,} of at least {self.length + 2:,} tokens.",
+                    "The {words} part of the text is too short: it has {have:,} of at least {length:,} tokens.",
                     "Use a longer text, a smaller context length, or another share for validation.",
+                    words=words,
+                    have=have,
+                    length=self.length + 2,
                 )
 
     @property
@@ -207,9 +210,12 @@ def longer_pairs(prepared: Prepared, length: int, objective: str) -> str:
     if first is None:
         return ""
     shown = " ".join(prepared.tokenizer.decode(first.tolist()).split())[:FIRST]
-    return (
-        f"Pairs longer than the {length:,} tokens that the model reads: {n:,} of {total:,} (first: “{shown}”). "
-        "They are cut, and a cut answer never counts as right. A longer context reads them whole."
+    return Message(
+        "Pairs longer than the {length:,} tokens that the model reads: {n:,} of {total:,} (first: “{shown}”). They are cut, and a cut answer never counts as right. A longer context reads them whole.",
+        length=length,
+        n=n,
+        total=total,
+        shown=shown,
     )
 
 

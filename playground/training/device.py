@@ -102,8 +102,9 @@ def choose_device(training: TrainingSpec, local_rank: int = 0) -> Device:
     if kind == "cuda":
         if local_rank >= torch.cuda.device_count():
             raise PlaygroundError(
-                f"There are more processes than CUDA GPUs here ({torch.cuda.device_count()}).",
+                "There are more processes than CUDA GPUs here ({gpus}).",
                 "Start as many processes as there are GPUs, or choose device 'cpu'.",
+                gpus=torch.cuda.device_count(),
             )
         if os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in REPEATABLE:  # see Device.exact; read when cuBLAS starts
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = REPEATABLE[0]

@@ -21,7 +21,7 @@ def recipe(tuned: FineTuneSpec, parent: RunConfig, **changes) -> TrainingSpec:
         weight_decay=0.01,
         schedule="linear",
         warmup_steps=min(max(1, steps // 10), max(0, steps - 1)),
-        final_lr=0.0,
+        final_lr_fraction=0.0,
         eval_every=max(1, steps // 10),
         sample_every=max(1, steps // 5),
         mask_rate=parent.training.mask_rate,
@@ -40,4 +40,4 @@ def _answering(model: ModelSpec) -> dict[str, str]:
             "A model that fills in hidden words cannot write answers.",
             "Start from a run trained with CLM or seq2seq, or choose labels as the task.",
         )
-    return {"objective": "clm", "loss_on": "answer"}
+    return {"objective": "clm", "loss_on": "completion"}

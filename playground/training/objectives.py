@@ -21,7 +21,7 @@ def causal(rows: Rows, loss_on: str = "all") -> Batch:
         return Batch({"input_ids": to_tensor(inputs)}, to_tensor(targets), targets.size, inputs.size)
     position = np.arange(1, rows.ids.shape[1])
     counts = position < rows.lengths[:, None]
-    if loss_on == "answer":
+    if loss_on == "completion":
         counts &= position >= rows.starts[:, None]
     # Padding is on the right, where a causal model never looks from a real token: no mask is needed.
     return Batch(
@@ -137,7 +137,7 @@ class Objective:
         self.special_ids, self.frame = prepared.tokenizer.special_ids, prepared.tokenizer.frame
         self.pad_id = prepared.tokenizer.pad_id
         self.has_answers = prepared.shape == "pairs" and (
-            self.training.objective == "seq2seq" or self.training.loss_on == "answer"
+            self.training.objective == "seq2seq" or self.training.loss_on == "completion"
         )
 
     def hide(self, rows: Rows, step: int, stream: int = 1) -> Rows:

@@ -5,7 +5,7 @@ from playground.runs.config import TrainingSpec
 
 # nanoGPT's CPU recipe (github.com/karpathy/nanoGPT, README): 2,000 iterations of 12 × 64 characters.
 NANOGPT = TrainingSpec(
-    lr=1e-3, beta1=0.9, beta2=0.99, weight_decay=0.1, warmup_steps=100, schedule="cosine", final_lr=0.1
+    lr=1e-3, beta1=0.9, beta2=0.99, weight_decay=0.1, warmup_steps=100, schedule="cosine", final_lr_fraction=0.1
 )
 
 # Muon for the block matrices, AdamW for the rest; a short plateau, then a straight line down.
@@ -18,12 +18,14 @@ MODERN = TrainingSpec(
     weight_decay=0.0,
     warmup_steps=20,
     schedule="linear",
-    hold=0.3,
-    final_lr=0.02,
+    constant_fraction=0.3,
+    final_lr_fraction=0.02,
     grad_clip=0.0,
 )
 
-RECURRENT = TrainingSpec(lr=4e-3, beta2=0.99, weight_decay=0.01, warmup_steps=50, schedule="cosine", final_lr=0.05)
+RECURRENT = TrainingSpec(
+    lr=4e-3, beta2=0.99, weight_decay=0.01, warmup_steps=50, schedule="cosine", final_lr_fraction=0.05
+)
 
 # Post-norm needs a longer warm-up (Xiong et al. 2020): at twice this rate the encoder–decoder ignores its source.
 POST_NORM = NANOGPT.replace(beta2=0.98, warmup_steps=200)
@@ -52,7 +54,7 @@ def recipe(preset: str, **changes) -> TrainingSpec:
     family, _, size = preset.rpartition("-")
     if family not in RECIPES or size not in ("tiny", "small"):
         known = ", ".join(f"{name}-tiny, {name}-small" for name in RECIPES)
-        raise SpecError(f"There is no recipe for {preset!r}.", f"There are: {known}.")
+        raise SpecError("There is no recipe for {preset!r}.", "There are: {known}.", preset=preset, known=known)
     training = RECIPES[family]
     if size == "small":
         training = training.replace(lr=training.lr / 3, batch_size=training.batch_size * 2)

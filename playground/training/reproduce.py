@@ -12,7 +12,7 @@ from playground.core.paths import is_upload
 from playground.runs.config import RunConfig
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
-from playground.runs.unread import unread
+from playground.runs.unused_settings import unread
 from playground.text.catalogue import CORPORA, UNKNOWN
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 
@@ -24,8 +24,8 @@ SHORT = {
     "seed": "--seed",
     "device": "--device",
 }
-TUNED = {"rank": "--rank", "matrices": "--matrices", "last_layers": "--last-layers"}
-OF_METHOD = {"lora": ("rank", "matrices"), "last": ("last_layers",)}
+TUNED = {"rank": "--rank", "target_modules": "--target-modules", "last_layers": "--last-layers"}
+OF_METHOD = {"lora": ("rank", "target_modules"), "last": ("last_layers",)}
 TUNED_TRAINING = {name: SHORT[name] for name in ("steps", "lr", "batch_size", "seed")}
 COLUMNS = {
     "text_column": "--text-column",
@@ -117,9 +117,11 @@ def _labelled(spec: LabelledSpec) -> tuple[list[str], list[str]]:
         if (value := getattr(spec, name)) is not None:
             words += _option(f"--{name.replace('_', '-')}", value)
     if spec.train_fraction != 1:
-        words += ["--share", _text(spec.train_fraction)]
+        words += ["--train-fraction", _text(spec.train_fraction)]
     plain = LabelledSpec(spec.dataset, path=spec.path)
-    return words, _settings("labelled", spec, plain, skip=("dataset", "path", "text_column", "label_column", "share"))
+    return words, _settings(
+        "labelled", spec, plain, skip=("dataset", "path", "text_column", "label_column", "train_fraction")
+    )
 
 
 def _branched(config: RunConfig, words: list[str], model: ModelSpec) -> tuple[ModelSpec, list[str]]:

@@ -144,7 +144,7 @@ def tested(folder: RunFolder) -> dict[str, np.ndarray]:
         return found
     except Exception as error:  # safetensors has errors of its own
         raise PlaygroundError(
-            f"{folder.name} has no test results that can be read.", "Let it train to its end."
+            "{name} has no test results that can be read.", "Let it train to its end.", name=folder.name
         ) from error
 
 

@@ -45,7 +45,7 @@ class Writer:
         ids = self.tokenizer.encode(prompt) if prompt else self._opening()
         sampling = Sampling(temperature=0.8)
         pick = lambda logits: choose(logits.float().cpu().numpy(), sampling, generator)
-        written = list(decode(self.model, ids, self.config.training.sample_tokens, pick))
+        written = list(decode(self.model, ids, self.config.training.sample_max_new_tokens, pick))
         return {
             "kind": "text",
             "step": step,

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.factory import build
-from models.heads import Reader
+from models.heads import ModelWithHead
 from models.lora import adapter_tensors, merge_lora
 from models.parameter_counts import parameter_counts
 from playground.core.errors import PlaygroundError
@@ -78,8 +78,11 @@ def restore(trainer: "Trainer") -> None:
         trainer.progress = type(trainer.progress)(**progress)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise PlaygroundError(
-            f"The checkpoint {path.name} of {trainer.folder.id} cannot be used: {str(error).splitlines()[0]}.",
+            "The checkpoint {checkpoint} of {name} cannot be used: {reason}.",
             "Delete that folder to go on from an earlier one, or start the run again.",
+            checkpoint=path.name,
+            name=trainer.folder.id,
+            reason=str(error).splitlines()[0],
         ) from error
     if scaler and trainer.scaler:
         trainer.scaler.load_state_dict(scaler)
@@ -111,27 +114,30 @@ def take_over(model: nn.Module, parent: nn.Module, config: RunConfig) -> None:
         model.load_state_dict(body_of(parent).state_dict())
     except RuntimeError as error:
         raise PlaygroundError(
-            f"The weights of {config.parent['run']} do not fit this model.",
+            "The weights of {run} do not fit this model.",
             "Branch with the same model settings and the same text and tokenizer.",
+            run=config.parent["run"],
         ) from error
 
 
 def take_over_head(model: nn.Module, parent: nn.Module) -> None:
     """A parent that was fine-tuned for as many labels gives its head too: "branch from here" goes on with it."""
-    if isinstance(parent, Reader):
+    if isinstance(parent, ModelWithHead):
         with contextlib.suppress(RuntimeError):  # another number of labels
             model.head.load_state_dict(parent.head.state_dict())
 
 
 def body_of(model: nn.Module) -> nn.Module:
     """The language model under a head for labels, or the model itself."""
-    return model.body if isinstance(model, Reader) else model
+    return model.body if isinstance(model, ModelWithHead) else model
 
 
 def _checkpoint(folder: RunFolder, step: int | None) -> Path:
     path = folder.checkpoint(step) if step is not None else folder.latest_checkpoint()
     if path is None:
-        raise PlaygroundError(f"{folder.name} has no checkpoint yet.", "Let it train for a few seconds first.")
+        raise PlaygroundError(
+            "{name} has no checkpoint yet.", "Let it train for a few seconds first.", name=folder.name
+        )
     return path
 
 
@@ -158,8 +164,11 @@ def load_model(folder: RunFolder, step: int | None = None, device: Device | None
         strange = isinstance(error, RuntimeError)  # torch lists every name and size, over many lines
         reason = "they are another model's" if strange else str(error).splitlines()[0]
         raise PlaygroundError(
-            f"The weights in {path.name} of {folder.name} cannot be used: {reason}.",
+            "The weights in {file} of {name} cannot be used: {reason}.",
             "Choose another checkpoint, or train the run again.",
+            file=path.name,
+            name=folder.name,
+            reason=reason,
         ) from error
     model = merge_lora(model).requires_grad_(True)
     return (model.to(device.torch) if device else model).eval()
@@ -175,8 +184,10 @@ def check_weights(config: RunConfig, weights: Path) -> None:
     header, count = checkpoints.header_of(weights), sum(parameter_counts(config.model).values())
     if header is None or header.numbers < count:
         raise PlaygroundError(
-            f"The weights in {weights.parent.name} do not belong to this model: it has {count:,} parameters.",
+            "The weights in {name} do not belong to this model: it has {count:,} parameters.",
             "Choose another checkpoint, or train the run again.",
+            name=weights.parent.name,
+            count=count,
         )
     check_room(header.numbers)
 
@@ -191,8 +202,10 @@ def labels_of(folder: RunFolder) -> list[str]:
         labels = json.loads((folder.path / LABELS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PlaygroundError(
-            f"The labels of {folder.name} cannot be read.", "Let it train for a few seconds first."
+            "The labels of {name} cannot be read.", "Let it train for a few seconds first.", name=folder.name
         ) from error
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise PlaygroundError(f"The file {LABELS} of {folder.name} is damaged.", "Train the run again.")
+        raise PlaygroundError(
+            "The file {file} of {name} is damaged.", "Train the run again.", file=LABELS, name=folder.name
+        )
     return labels

@@ -2,35 +2,38 @@
 
 import math
 
+from playground.core.errors import Message
 from playground.runs.config import TrainingSpec
 
 
 def lr_factor(training: TrainingSpec, step: int) -> float:
-    """What to multiply every learning rate with at ``step`` (0-based); 1 at the top, ``final_lr`` at the last step.
+    """What to multiply every learning rate with at ``step`` (0-based); 1 at the top, ``final_lr_fraction`` at the last step.
 
     Warm-up is linear (Goyal et al. 2017), the decay a half cosine (Loshchilov & Hutter 2017) or a straight line,
-    after the plateau of a warm-up-stable-decay schedule (Hu et al. 2024) when ``hold`` is above 0.
+    after the plateau of a warm-up-stable-decay schedule (Hu et al. 2024) when ``constant_fraction`` is above 0.
     """
     if step < training.warmup_steps:
         return (step + 1) / (training.warmup_steps + 1)
     if training.schedule == "constant":
         return 1.0
-    start = max(training.warmup_steps, int(training.hold * training.steps))
+    start = max(training.warmup_steps, int(training.constant_fraction * training.steps))
     if step < start:
         return 1.0
     progress = min(1.0, (step - start) / max(1, training.steps - 1 - start))
     if training.schedule == "linear":
-        return 1.0 - (1.0 - training.final_lr) * progress
-    return training.final_lr + (1.0 - training.final_lr) * 0.5 * (1.0 + math.cos(math.pi * progress))
+        return 1.0 - (1.0 - training.final_lr_fraction) * progress
+    return training.final_lr_fraction + (1.0 - training.final_lr_fraction) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 def never_reached(training: TrainingSpec) -> str:
     """A sentence where the warm-up is as long as the run, so that the learning rate is never what was chosen; else ""."""
     if training.warmup_steps < training.steps:
         return ""
-    return (
-        f"The warm-up ({training.warmup_steps:,}) is not shorter than the run ({training.steps:,}), so the learning rate "
-        f"{training.lr:g} is never reached. Shorten the warm-up, or train for more steps."
+    return Message(
+        "The warm-up ({warmup_steps:,}) is not shorter than the run ({steps:,}), so the learning rate {lr:g} is never reached. Shorten the warm-up, or train for more steps.",
+        warmup_steps=training.warmup_steps,
+        steps=training.steps,
+        lr=training.lr,
     )
 
 

@@ -126,9 +126,11 @@ class Trainer:
         if need > free_memory():
             count = sum(parameter_counts(self.config.model).values())
             raise PlaygroundError(
-                f"This model has {count:,} parameters; training it takes at least {need / 2**30:.1f} GiB of memory, "
-                f"and {free_memory() / 2**30:.1f} GiB are free.",
+                "This model has {count:,} parameters; training it takes at least {need:.1f} GiB of memory, and {free_memory:.1f} GiB are free.",
                 "Choose a smaller one, or close other programs.",
+                count=count,
+                need=need / 2**30,
+                free_memory=free_memory() / 2**30,
             )
 
     def _model(self) -> nn.Module:
@@ -188,9 +190,12 @@ class Trainer:
         pieces = self.group.world * self.training.gradient_accumulation_steps
         if self.training.batch_size % pieces:
             raise PlaygroundError(
-                f"A batch of {self.training.batch_size} does not divide among {self.group.world} processes × "
-                f"{self.training.gradient_accumulation_steps} micro-batches.",
-                f"Use a multiple of {pieces}.",
+                "A batch of {batch_size} does not divide among {world} processes × {gradient_accumulation_steps} micro-batches.",
+                "Use a multiple of {pieces}.",
+                batch_size=self.training.batch_size,
+                world=self.group.world,
+                gradient_accumulation_steps=self.training.gradient_accumulation_steps,
+                pieces=pieces,
             )
 
     def run(self) -> str:
@@ -447,9 +452,10 @@ class Trainer:
             self.journal.flush()
         if code == DIVERGED:
             raise Diverged(
-                f"The loss stopped being a number at step {self.journal.diverged_at}.",
-                f"Try a lower learning rate (now {self.training.lr * self.progress.lr_scale:g}), a longer warm-up "
-                "or gradient clipping at 1. Checkpoints from before are kept.",
+                "The loss stopped being a number at step {diverged_at}.",
+                "Try a lower learning rate (now {lr:g}), a longer warm-up or gradient clipping at 1. Checkpoints from before are kept.",
+                diverged_at=self.journal.diverged_at,
+                lr=self.training.lr * self.progress.lr_scale,
             )
         self.checkpoint()
         return "paused" if code == PAUSE else "stopped"

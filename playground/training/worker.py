@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Callable
 
 from models.spec import SpecError
-from playground.core import gate
+from playground.core import limited_process
 from playground.core.atomic import is_full_disk, write_json
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.labelled.prepare import LabelledSet, load_labelled, prepare_labelled
 from playground.runs import queue, submit
 from playground.runs.config import RunConfig
@@ -69,7 +69,7 @@ def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) 
     except MemoryError:
         return _fail(folder, told, *OUT_OF_MEMORY)
     except Exception as error:
-        if gate.is_memory(error):
+        if limited_process.is_memory(error):
             return _fail(folder, told, *OUT_OF_MEMORY)
         if is_full_disk(error):
             return _fail(folder, told, *FULL_DISK)
@@ -79,14 +79,14 @@ def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) 
         return _fail(
             folder,
             told,
-            f"Something went wrong inside: {error}.",
+            Message("Something went wrong inside: {error}.", error=error),
             f"The details are in {folder.path.parent.name}/{folder.id}/{folder.log_path.name}.",
         )
 
 
 OUT_OF_MEMORY = (
     "There is not enough memory for this model and batch.",
-    "Try a smaller batch (or more micro-batches with accumulate), a shorter context, or a smaller model.",
+    "Try a smaller batch (or more micro-batches with gradient_accumulation_steps), a shorter context, or a smaller model.",
 )
 
 
@@ -112,7 +112,13 @@ def _turn(folder: RunFolder, in_queue: bool, told: Listener):
     device = queue.device_for(folder.config().training.device)
 
     def waiting(place: int) -> None:
-        told("status", {"state": "queued", "message": f"Waiting for the {device}: place {place} in the queue."})
+        told(
+            "status",
+            {
+                "state": "queued",
+                "message": Message("Waiting for the {device}: place {place} in the queue.", device=device, place=place),
+            },
+        )
         submit.revive()  # those before it may wait for a dispatcher
         if _asked_to_end(folder):
             raise Cancelled("Stopped while waiting.")
@@ -254,8 +260,11 @@ def _complete(folder: RunFolder, prepared: Data, group: Group) -> RunConfig:
         return config
     if config.model.vocab_size not in (0, size) and folder.checkpoints():
         raise PlaygroundError(
-            f"The text gives {size} different tokens, but the model was trained with {config.model.vocab_size}.",
-            f"The file {folder.tokenizer_path.name} of the run is missing or another one: put the old one back.",
+            "The text gives {size} different tokens, but the model was trained with {vocab_size}.",
+            "The file {name} of the run is missing or another one: put the old one back.",
+            size=size,
+            vocab_size=config.model.vocab_size,
+            name=folder.tokenizer_path.name,
         )
     config = config.replace(model=config.model.replace(vocab_size=size))
     if group.leads:

@@ -65,20 +65,20 @@ def test_train_prints_progress_and_what_to_do_next(capsys):
 def test_generate_continues_and_repeats_with_a_seed(trained, capsys):
     texts = []
     for _ in range(2):
-        assert main(["generate", trained, "--prompt", "The ", "--tokens", "12", "--seed", "3"]) == 0
+        assert main(["generate", trained, "--prompt", "The ", "--max-new-tokens", "12", "--seed", "3"]) == 0
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1] and texts[0].startswith("The ") and len(texts[0]) > 8
 
 
 def test_generate_beams(trained, capsys):
-    assert main(["generate", trained, "--prompt", "The ", "--tokens", "5", "--beams", "2"]) == 0
+    assert main(["generate", trained, "--prompt", "The ", "--max-new-tokens", "5", "--beams", "2"]) == 0
     assert capsys.readouterr().out.strip()
 
 
 def test_one_beam_writes_what_greedy_writing_writes_past_the_context_too(trained, capsys):
     texts = []
     for more in (["--greedy"], ["--temperature", "0"], ["--beams", "1"]):
-        assert main(["generate", trained, "--prompt", "The ", "--tokens", "80", *more]) == 0
+        assert main(["generate", trained, "--prompt", "The ", "--max-new-tokens", "80", *more]) == 0
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1] == texts[2] and texts[0].startswith("The ")
 
@@ -90,7 +90,7 @@ def test_masked_models_fill_in(capsys):
     assert "%" in capsys.readouterr().out
     assert main(["generate", "a filler", "--prompt", "nothing hidden"]) == 2
     assert "hides none" in capsys.readouterr().err
-    assert main(["generate", "a filler", "--prompt", "a<mask>c", "--tokens", "9", "--greedy"]) == 2
+    assert main(["generate", "a filler", "--prompt", "a<mask>c", "--max-new-tokens", "9", "--greedy"]) == 2
     assert "so --tokens, --greedy would change nothing" in capsys.readouterr().err
 
 
@@ -173,9 +173,12 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         (["runs", "unpack", "/no/such/run.zip"], "no file"),
         (["generate", "RUN", "--seed", "-1"], "seed"),
         (["generate", "no-such-run"], "no run"),
-        (["generate", "RUN", "--tokens", "0"], "--tokens cannot be 0.\nChoose a whole number from 1 to 1,000,000."),
-        (["generate", "RUN", "--tokens", "-5"], "--tokens cannot be -5."),
-        (["generate", "RUN", "--tokens", "1000001"], "--tokens cannot be 1,000,001."),
+        (
+            ["generate", "RUN", "--max-new-tokens", "0"],
+            "--max-new-tokens cannot be 0.\nChoose a whole number from 1 to 1,000,000.",
+        ),
+        (["generate", "RUN", "--max-new-tokens", "-5"], "--max-new-tokens cannot be -5."),
+        (["generate", "RUN", "--max-new-tokens", "1000001"], "--max-new-tokens cannot be 1,000,001."),
         (["generate", "RUN", "--beams", "0"], "--beams cannot be 0."),
         (["generate", "RUN", "--beams", "-2"], "--beams cannot be -2."),
         (["generate", "RUN", "--top-k", "-1"], "top_k is -1, outside 0 to 1,000,000,000."),

@@ -25,8 +25,8 @@ from tests.support.gpu_double import gpu  # noqa: F401
 from tests.support.made_exports import home_with_exports
 
 ASKED = {
-    "bible-decoder": ["--prompt", "And God said", "--tokens", "40", "--greedy"],
-    "bible-lstm": ["--prompt", "And God said", "--tokens", "40", "--greedy"],
+    "bible-decoder": ["--prompt", "And God said", "--max-new-tokens", "40", "--greedy"],
+    "bible-lstm": ["--prompt", "And God said", "--max-new-tokens", "40", "--greedy"],
     "dates": ["--prompt", "3 May 2020"],
     "bible-encoder": ["--prompt", "In the<mask> God created the<mask>"],
 }
@@ -80,20 +80,31 @@ def test_the_export_writes_what_pytorch_writes_and_does_not_import_it(name, home
 def test_both_draw_the_same_with_a_seed(at_home, capsys):
     texts = []
     for engine in ("onnx", "torch"):
-        line = ["generate", "bible-decoder", "--prompt", "And", "--tokens", "60", "--seed", "4", "--top-k", "20"]
+        line = [
+            "generate",
+            "bible-decoder",
+            "--prompt",
+            "And",
+            "--max-new-tokens",
+            "60",
+            "--seed",
+            "4",
+            "--top-k",
+            "20",
+        ]
         assert main([*line, "--repetition-penalty", "1.2", "--with", engine]) == 0
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1]
 
 
 def test_how_fast_and_by_what_is_said(at_home, capsys):
-    assert main(["generate", "bible-lstm", "--prompt", "And", "--tokens", "20", "--seed", "0"]) == 0
+    assert main(["generate", "bible-lstm", "--prompt", "And", "--max-new-tokens", "20", "--seed", "0"]) == 0
     told = capsys.readouterr().err
     assert told.startswith("[20 tokens, ") and told.endswith(" tokens/s by ONNX Runtime (CPU)]\n")
 
 
 def test_beam_search_is_pytorchs(at_home, capsys):
-    line = ["generate", "bible-decoder", "--prompt", "And", "--tokens", "5", "--beams", "2"]
+    line = ["generate", "bible-decoder", "--prompt", "And", "--max-new-tokens", "5", "--beams", "2"]
     assert main(line) == 0
     assert "[beam search by PyTorch (CPU)]" in capsys.readouterr().err
     assert main([*line, "--with", "onnx"]) == 2
@@ -120,7 +131,7 @@ def test_why_a_step_is_no_cuda_graph_is_said_on_a_gpu_alone(capsys):
 
 def test_without_an_export_pytorch_writes_and_onnx_is_refused_with_a_hint(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
-    line = ["generate", "induction", "--prompt", "a b", "--tokens", "4"]
+    line = ["generate", "induction", "--prompt", "a b", "--max-new-tokens", "4"]
     assert main([*line, "--with", "onnx"]) == 2
     told = capsys.readouterr().err
     assert "has no export" in told and "python -m playground export induction" in told
@@ -133,7 +144,7 @@ def test_an_export_of_another_step_is_not_used(tmp_path, monkeypatch, capsys):
     run = gallery.get("induction")
     export(run, step=500)
     assert exported_at(run, 500) and not exported_at(run, 800)
-    line = ["generate", "induction", "--prompt", "a b", "--tokens", "4", "--temperature", "2", "--seed", "3"]
+    line = ["generate", "induction", "--prompt", "a b", "--max-new-tokens", "4", "--temperature", "2", "--seed", "3"]
     for step, engine in ((["--step", "500"], "ONNX Runtime"), (["--step", "800"], "PyTorch"), ([], "PyTorch")):
         assert main([*line, *step]) == 0
         assert f"by {engine} (CPU)]" in capsys.readouterr().err
@@ -158,7 +169,7 @@ def test_a_damaged_export_is_said_and_pytorch_writes(home, tmp_path, monkeypatch
     shutil.copytree(home / "exports" / "bible-decoder", tmp_path / "exports" / "bible-decoder")
     file = exported(gallery.get("bible-decoder")).folder / "fused.fp32.onnx"
     file.write_bytes(file.read_bytes()[:5000])
-    line = ["generate", "bible-decoder", "--prompt", "And", "--tokens", "5", "--seed", "0"]
+    line = ["generate", "bible-decoder", "--prompt", "And", "--max-new-tokens", "5", "--seed", "0"]
     assert main(line) == 0
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2 and "by PyTorch (CPU)]" in told[1]
@@ -207,7 +218,7 @@ def test_what_is_no_report_is_no_export(damage, home, tmp_path, monkeypatch, cap
     (folder / "report.json").write_text(text)
     assert exported(run) is None and exported_at(run, made.report["step"]) is None
     if text == "[]":
-        line = ["generate", "bible-lstm", "--prompt", "And", "--tokens", "3", "--seed", "0"]
+        line = ["generate", "bible-lstm", "--prompt", "And", "--max-new-tokens", "3", "--seed", "0"]
         assert main(line) == 0 and "by PyTorch (CPU)]" in capsys.readouterr().err
         assert main([*line, "--with", "onnx"]) == 2 and "has no export" in capsys.readouterr().err
 
@@ -247,7 +258,7 @@ def test_files_that_do_not_fit_together_are_said_and_pytorch_writes(error, at_ho
         raise error
 
     monkeypatch.setattr("playground.inference.engine.Engine.__init__", mixed)
-    line = ["generate", "bible-lstm", "--prompt", "And", "--tokens", "3", "--seed", "0"]
+    line = ["generate", "bible-lstm", "--prompt", "And", "--max-new-tokens", "3", "--seed", "0"]
     assert main(line) == 0
     told = capsys.readouterr().err
     assert f"The files of bible-lstm do not fit together ({type(error).__name__}: " in told and "Traceback" not in told
@@ -262,7 +273,7 @@ def test_files_that_do_not_fit_together_are_said_and_pytorch_writes(error, at_ho
 def test_a_gpu_that_is_not_there_is_not_promised(at_home, monkeypatch, capsys):
     monkeypatch.setattr(session, "has_cuda", lambda: False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    line = ["generate", "bible-decoder", "--prompt", "And", "--tokens", "5", "--device", "cuda"]
+    line = ["generate", "bible-decoder", "--prompt", "And", "--max-new-tokens", "5", "--device", "cuda"]
     for engine in ("auto", "onnx", "torch"):
         assert main([*line, "--with", engine]) == 2
         told = capsys.readouterr()
@@ -273,7 +284,7 @@ def test_onnx_runtime_that_goes_to_the_cpu_by_itself_is_no_gpu(at_home):
     """It does so where it cannot load CUDA's libraries, and tells only a log."""
     folder = exported(gallery.get("bible-decoder")).folder
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("playground.inference.open_session.wanted", lambda device: ["CPUExecutionProvider"])
+        patched.setattr("playground.inference.open_model.wanted", lambda device: ["CPUExecutionProvider"])
         patched.setattr(session, "wanted", lambda device: ["CPUExecutionProvider"])
         assert opened(folder, "auto").provider == "CPU"
         with pytest.raises(PlaygroundError, match="could not start on the CUDA GPU"):

@@ -56,7 +56,8 @@ def toy(tmp_path_factory):
 def tuned(parents, toy):
     line = ["finetune", parents["bert-tiny"], "--task", "classify", "--data", toy, "--steps", "100", "--lr", "0.01"]
     assert (
-        main([*line, "--method", "lora", "--matrices", "query,value,up,down", "--name", "toy", "--quiet", *EVEN]) == 0
+        main([*line, "--method", "lora", "--target-modules", "query,value,up,down", "--name", "toy", "--quiet", *EVEN])
+        == 0
     )
     return RunStore().get("toy")
 
@@ -247,15 +248,21 @@ def test_pairs_that_the_model_does_not_read_whole_are_told(parents, tmp_path, ca
             ["--data", "bible-unread", "--method", "lora", "--last-layers", "1"],
             "The method lora does not read --last-layers",
         ),
-        (["--data", "bible-unread", "--share", "0.5", "--shares", "0.1,1"], "Give one of the two"),
-        (["--data", "bible-unread", "--set", "labelled.share=0.5", "--shares", "0.1,1"], "Give one of the two"),
-        (["--data", "bible-unread", "--share", "0.5", "--set", "labelled.share=1"], "say the same"),
+        (["--data", "bible-unread", "--train-fraction", "0.5", "--train-fractions", "0.1,1"], "Give one of the two"),
+        (
+            ["--data", "bible-unread", "--set", "labelled.train_fraction=0.5", "--train-fractions", "0.1,1"],
+            "Give one of the two",
+        ),
+        (["--data", "bible-unread", "--train-fraction", "0.5", "--set", "labelled.train_fraction=1"], "say the same"),
         (["--data", "bible-unread", "--seeds", "0"], "--seeds cannot be 0"),
-        (["--data", "python-docs", "--task", "language", "--shares", "0.5,1"], "does not read --shares"),
-        (["--data", "bible-unread", "--task", "language", "--share", "0.5"], "does not read --share"),
-        (["--data", "python-docs", "--task", "language", "--share", "0.5"], "does not read --share"),
+        (
+            ["--data", "python-docs", "--task", "language", "--train-fractions", "0.5,1"],
+            "does not read --train-fractions",
+        ),
+        (["--data", "bible-unread", "--task", "language", "--train-fraction", "0.5"], "does not read --train-fraction"),
+        (["--data", "python-docs", "--task", "language", "--train-fraction", "0.5"], "does not read --train-fraction"),
         (["--data", "python-docs", "--task", "answer"], "cannot write answers"),
-        (["--data", "bible-unread", "--shares", "a,b"], "no list of shares"),
+        (["--data", "bible-unread", "--train-fractions", "a,b"], "no list of fractions"),
         (["--data", "bible-unread", "--compare", "magic"], "nothing to compare"),
         (["--data", "bible-unread", "--method", "lora", "--rank", "32"], "no saving"),
     ],

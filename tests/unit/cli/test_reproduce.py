@@ -15,7 +15,7 @@ from playground.finetune.plan import plan, rival
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
-from playground.runs.unread import unread
+from playground.runs.unused_settings import unread
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import recipe
 from playground.training.reproduce import command_line, nearest_preset, python_code
@@ -81,7 +81,7 @@ CHANGES = st.fixed_dictionaries(
         "sample_prompt": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
         "keep_steps": st.lists(st.integers(0, 999), max_size=3).map(tuple),
         "beta2": st.floats(0, 0.999),
-        "loss_on": st.sampled_from(["all", "answer"]),
+        "loss_on": st.sampled_from(["all", "completion"]),
         "seed": st.integers(0, 2**31 - 1),
         "device": st.sampled_from(["auto", "cpu"]),
     },
@@ -161,7 +161,7 @@ LABELLED = st.builds(
     dataset=st.sampled_from(["bible-unread", "bible-sections"]),
     validation_fraction=st.floats(0.01, 0.5),
     test_fraction=st.sampled_from([0.1, 0.2]),
-    share=st.floats(0.001, 1),
+    train_fraction=st.floats(0.001, 1),
     limit=st.integers(0, 10**6),
     seed=st.integers(0, 99),
 )
@@ -170,7 +170,7 @@ TUNED = st.fixed_dictionaries(
     optional={
         "rank": st.integers(1, 64),
         "alpha": st.floats(0.5, 100),
-        "matrices": st.sets(st.sampled_from(["query", "key", "up"]), min_size=1).map(tuple),
+        "target_modules": st.sets(st.sampled_from(["query", "key", "up"]), min_size=1).map(tuple),
         "last_layers": st.integers(1, 9),
         "layer_decay": st.floats(0.1, 1),
         "class_weights": st.sampled_from(["none", "balanced"]),

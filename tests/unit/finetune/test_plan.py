@@ -59,7 +59,7 @@ def test_what_a_plan_takes_from_its_parent():
     assert config.training.lr == 0.5 and config.model.dropout == 0.1
     assert config.model.replace(dropout=0.0) == run.config().model
     answer = plan(parent("decoder", "clm"), FineTuneSpec("answer"), PAIRS)
-    assert (answer.training.loss_on, answer.data.tokenizer) == ("answer", TokenizerSpec("char"))
+    assert (answer.training.loss_on, answer.data.tokenizer) == ("completion", TokenizerSpec("char"))
     assert answer.model.dropout == 0.0
 
 
@@ -74,7 +74,7 @@ def test_twins_differ_in_one_thing():
     with pytest.raises(PlaygroundError, match="nothing to compare called 'magic'"):
         rival(config, "magic", run.config())
     tenth = with_share(config, 0.1, run.config())
-    assert tenth.finetune == config.finetune.replace(labelled=config.finetune.labelled.replace(share=0.1))
+    assert tenth.finetune == config.finetune.replace(labelled=config.finetune.labelled.replace(train_fraction=0.1))
     assert tenth.training == config.training and "10%" in tenth.name
     other = with_seed(config, 5)
     assert other.training == config.training.replace(seed=5) and other.finetune == config.finetune

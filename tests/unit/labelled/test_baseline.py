@@ -18,7 +18,7 @@ def test_it_is_right_about_texts_that_a_word_tells_apart(table, tokenizer):
 
 
 def test_it_uses_the_same_share_and_is_kept(table, ratings, tokenizer):
-    spec = table(ratings, share=0.5)
+    spec = table(ratings, train_fraction=0.5)
     data = prepare_labelled(spec, "classify", tokenizer, 64)
     found = baseline(data, spec)
     assert found["trained"] == 35 and found["n"] == 20

@@ -40,7 +40,7 @@ def test_every_row_is_on_one_side_with_its_label_and_tokens(table, ratings, prep
 def test_it_is_prepared_once_and_anew_when_something_counts(table, ratings, prepared, home):
     spec = table(ratings)
     one = prepared(spec)
-    for same in (spec.replace(share=0.1), spec.replace(limit=5), spec):
+    for same in (spec.replace(train_fraction=0.1), spec.replace(limit=5), spec):
         assert prepared(same).folder == one.folder
     others = [prepared(spec.replace(seed=1)), prepared(spec.replace(test_fraction=0.3)), prepared(spec, length=8)]
     assert len({data.folder for data in (one, *others)}) == 4

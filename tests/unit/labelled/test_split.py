@@ -95,7 +95,7 @@ def test_the_seed_decides_and_nothing_else():
 @given(st.integers(1, 400), st.floats(0.001, 1), st.floats(0.001, 1), st.integers(0, 9))
 def test_a_smaller_share_is_part_of_a_larger_one(n, one, other, seed):
     small, large = (
-        set(chosen(n, LabelledSpec("x", share=share, seed=seed)).tolist()) for share in sorted((one, other))
+        set(chosen(n, LabelledSpec("x", train_fraction=share, seed=seed)).tolist()) for share in sorted((one, other))
     )
     assert small <= large and len(small) == max(1, round(n * min(one, other)))
 
@@ -103,17 +103,18 @@ def test_a_smaller_share_is_part_of_a_larger_one(n, one, other, seed):
 @settings(deadline=None)
 @given(st.integers(1, 400), st.integers(1, 500), st.floats(0.01, 1))
 def test_a_limit_is_kept(n, limit, share):
-    found = chosen(n, LabelledSpec("x", limit=limit, share=share))
+    found = chosen(n, LabelledSpec("x", limit=limit, train_fraction=share))
     assert len(found) == min(limit, max(1, round(n * share))) == len(set(found.tolist()))
     assert (np.diff(found) > 0).all() and found.max() < n
 
 
 def test_other_seeds_choose_others():
     assert (
-        chosen(100, LabelledSpec("x", share=0.3)).tolist() != chosen(100, LabelledSpec("x", share=0.3, seed=1)).tolist()
+        chosen(100, LabelledSpec("x", train_fraction=0.3)).tolist()
+        != chosen(100, LabelledSpec("x", train_fraction=0.3, seed=1)).tolist()
     )
 
 
 @pytest.mark.parametrize("share, kept", [(1.0, 10), (0.3, 3), (1e-6, 1)])
 def test_at_least_one_example_is_left(share, kept):
-    assert len(chosen(10, LabelledSpec("x", share=share))) == kept
+    assert len(chosen(10, LabelledSpec("x", train_fraction=share))) == kept

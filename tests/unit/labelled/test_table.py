@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playground.core.errors import PlaygroundError
-from playground.labelled.rows import Labelled, Tagged
+from playground.labelled.examples import Labelled, Tagged
 from playground.labelled.table import guess_columns, open_table, pieces_of, read_table, rows_of, spaced
 from playground.runs.finetuning import LabelledSpec
 

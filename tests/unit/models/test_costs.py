@@ -78,5 +78,5 @@ def test_flops_are_what_torch_counts(family):
 
 def test_a_memory_span_changes_no_cost():
     spec = PRESETS["lstm-tiny"].spec.replace(vocab_size=65)
-    assert flops_per_token(spec.replace(memory_span=20)) == flops_per_token(spec)
-    assert memory(spec.replace(memory_span=20), 4, "muon") == memory(spec, 4, "muon")
+    assert flops_per_token(spec.replace(chrono_max_span=20)) == flops_per_token(spec)
+    assert memory(spec.replace(chrono_max_span=20), 4, "muon") == memory(spec, 4, "muon")

@@ -10,7 +10,7 @@ from models import ModelSpec, SpecError, build
 def test_a_memory_span_opens_the_gates_that_keep(architecture):
     """Chrono initialisation (Tallec & Ollivier 2018): biases are the logarithms of spans from 1 to the one asked for."""
     torch.manual_seed(0)
-    model = build(ModelSpec(architecture, vocab_size=9, d_model=512, n_layers=1, memory_span=101))
+    model = build(ModelSpec(architecture, vocab_size=9, d_model=512, n_layers=1, chrono_max_span=101))
     keeps = model.recurrent.bias_ih_l0[512:1024].detach()
     assert keeps.min() >= 0 and keeps.max() <= math.log(100)
     assert keeps.exp().mean() == pytest.approx(50.5, abs=5)
@@ -24,7 +24,7 @@ def test_a_memory_span_makes_an_lstm_remember_longer():
 
     def left(span):
         torch.manual_seed(0)
-        model = build(ModelSpec("lstm", vocab_size=9, d_model=64, n_layers=1, memory_span=span)).eval()
+        model = build(ModelSpec("lstm", vocab_size=9, d_model=64, n_layers=1, chrono_max_span=span)).eval()
         ids = torch.full((1, 60), 3)
         cells = []
         for value in (0.0, 1.0):
@@ -47,10 +47,10 @@ def test_one_spread_for_all_when_asked_for():
 @pytest.mark.parametrize(
     "choices, words",
     [
-        ({"architecture": "decoder", "memory_span": 9}, "needs gates"),
-        ({"architecture": "rnn", "memory_span": 9}, "needs gates"),
-        ({"architecture": "lstm", "memory_span": 9, "bias": False}, "biases are off"),
-        ({"architecture": "lstm", "memory_span": 0}, "at least 1"),
+        ({"architecture": "decoder", "chrono_max_span": 9}, "needs gates"),
+        ({"architecture": "rnn", "chrono_max_span": 9}, "needs gates"),
+        ({"architecture": "lstm", "chrono_max_span": 9, "bias": False}, "biases are off"),
+        ({"architecture": "lstm", "chrono_max_span": 0}, "at least 1"),
         ({"architecture": "decoder", "init_std": -0.1}, "spread"),
     ],
 )

@@ -52,7 +52,7 @@ def test_without_a_checkpoint_it_begins_at_the_beginning(new_run):
 
 
 def test_a_lighter_copy_learns_the_same_in_smaller_pieces(new_run):
-    assert lighter(new_run(training={"batch_size": 12})).training.accumulate == 2
+    assert lighter(new_run(training={"batch_size": 12})).training.gradient_accumulation_steps == 2
     config = lighter(new_run(training={"batch_size": 9}))
-    assert (config.training.batch_size, config.training.accumulate) == (9, 3)
+    assert (config.training.batch_size, config.training.gradient_accumulation_steps) == (9, 3)
     assert lighter(new_run(training={"batch_size": 1})) is None

@@ -23,7 +23,7 @@ def rewritten(run: RunFolder, **values) -> RunFolder:
 
 def test_it_is_written_and_read(store, config):
     run = store.create(config)
-    assert json.loads((run.path / "run.json").read_text())["format"] == FORMAT == 1
+    assert json.loads((run.path / "run.json").read_text())["format"] == FORMAT == 2
     assert store.list() == [run]
 
 
@@ -34,7 +34,7 @@ def test_a_home_of_before_there_was_a_number_loads(store, config):
     assert run.about()["format"] == FORMAT and run.name == "renamed"
 
 
-@pytest.mark.parametrize("number", [2, 999, 10**30])
+@pytest.mark.parametrize("number", [3, 999, 10**30])
 def test_a_newer_one_is_told_and_can_be_deleted(store, config, number):
     run = rewritten(store.create(config), format=number)
     with pytest.raises(PlaygroundError, match="newer LM Playground") as caught:

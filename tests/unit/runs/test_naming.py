@@ -70,7 +70,9 @@ def test_differences_in_words(config):
     assert named({"tie_embeddings": not config.model.tie_embeddings}).endswith("tie embeddings")
     assert named(seed=7) == "seed 0 → 7"
     assert named({"dropout": 0.1}) == "dropout 0 → 0.1"
-    assert named(seed=1, grad_clip=0.5, warmup_steps=7, beta1=0.5, momentum=0.3, hold=0.3).endswith(", 2 more")
+    assert named(seed=1, grad_clip=0.5, warmup_steps=7, beta1=0.5, momentum=0.3, constant_fraction=0.3).endswith(
+        ", 2 more"
+    )
 
 
 def test_without_another_run_it_is_model_and_text(config):

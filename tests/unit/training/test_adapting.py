@@ -20,7 +20,7 @@ from playground.training.apply_finetuning import adapted, depth, rates, trained_
 from playground.training.optimizers import build_optimizers
 from playground.training.saving import load_model
 
-QUICK = {"steps": 8, "batch_size": 8, "eval_every": 4, "eval_batches": 1, "sample_every": 8, "sample_tokens": 4}
+QUICK = {"steps": 8, "batch_size": 8, "eval_every": 4, "eval_batches": 1, "sample_every": 8, "sample_max_new_tokens": 4}
 PARENTS = {
     "decoder": ({"architecture": "decoder", "n_kv_heads": 1, "mlp": "swiglu"}, {"objective": "clm"}),
     "encoder": ({"architecture": "encoder"}, {"objective": "mlm"}),

@@ -90,7 +90,8 @@ def rows(name: str, kind: str) -> dict[int, dict]:
 
 
 @pytest.mark.parametrize(
-    "preset, settings", [("gpt2-tiny", []), ("bert-tiny", []), ("modern-tiny", ["training.accumulate=2"])]
+    "preset, settings",
+    [("gpt2-tiny", []), ("bert-tiny", []), ("modern-tiny", ["training.gradient_accumulation_steps=2"])],
 )
 def test_two_processes_have_the_loss_curve_of_one(preset, settings):
     one, two = f"one {preset}", f"two {preset}"

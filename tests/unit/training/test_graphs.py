@@ -33,7 +33,7 @@ RUNS = {
     "lstm, muon": ({"architecture": "lstm", **TWO}, {"optimizer": "muon"}, None),
     "gru both ways": ({"architecture": "gru", "bidirectional": True}, {"objective": "mlm"}, None),
     "decoder with dropout": ({"dropout": 0.1, **TWO}, {}, None),
-    "decoder, muon, accumulated": ({}, {"optimizer": "muon", "accumulate": 2}, None),
+    "decoder, muon, accumulated": ({}, {"optimizer": "muon", "gradient_accumulation_steps": 2}, None),
     "decoder, not clipped, decayed": ({}, {"grad_clip": 0.0, "weight_decay": 0.3, "schedule": "linear"}, None),
     "decoder, rotary, grouped": ({"position": "rotary", "n_kv_heads": 1, "mlp": "swiglu"}, {}, None),
     "decoder, alibi": ({"position": "alibi"}, {}, None),
@@ -42,10 +42,10 @@ RUNS = {
     "encoder-decoder": ({"architecture": "encoder-decoder", "dropout": 0.1}, {"objective": "seq2seq"}, PAIRS),
     "encoder-decoder, accumulated": (
         {"architecture": "encoder-decoder", "context_length": 32},
-        {"objective": "seq2seq", "accumulate": 4, "batch_size": 16},
+        {"objective": "seq2seq", "gradient_accumulation_steps": 4, "batch_size": 16},
         {"corpus": "jupyterlab-zh"},
     ),
-    "answers": ({}, {"loss_on": "answer", "accumulate": 2}, PAIRS),
+    "answers": ({}, {"loss_on": "completion", "gradient_accumulation_steps": 2}, PAIRS),
 }
 
 
@@ -543,7 +543,7 @@ def test_no_step_waits_for_the_device(new_run, doubled, monkeypatch):
 
 
 def test_nothing_waits_between_the_batches_of_an_evaluation(new_run, table):
-    text, answers = new_run({"context_length": 48}), new_run(training={"loss_on": "answer"}, data=PAIRS)
+    text, answers = new_run({"context_length": 48}), new_run(training={"loss_on": "completion"}, data=PAIRS)
     worker.run(text)
     for run in (text, answers, _tuned(text, table, {"method": "all"}, {"steps": 2, "batch_size": 8})):
         worker.run(run)

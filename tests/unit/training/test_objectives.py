@@ -42,7 +42,7 @@ def test_causal_pairs_never_ask_for_padding():
 
 
 def test_answer_only_asks_for_the_answer_and_its_end():
-    batch = causal(pair_rows(), loss_on="answer")
+    batch = causal(pair_rows(), loss_on="completion")
     assert batch.targets.tolist() == [[IGNORE, IGNORE, 7, 8, EOS], [IGNORE, 5, EOS, IGNORE, IGNORE]]
     assert batch.n_targets == 5
 
@@ -101,9 +101,9 @@ def test_parts_of_a_batch_add_up_to_its_loss():
     torch.manual_seed(0)
     logits = torch.randn(2, 5, 12)
     rows = pair_rows()
-    whole = causal(rows, "answer").targets
+    whole = causal(rows, "completion").targets
     mean = F.cross_entropy(logits.flatten(0, 1), whole.flatten(), ignore_index=IGNORE)
-    parts = [causal(rows.part(slice(i, None, 2)), "answer") for i in range(2)]
+    parts = [causal(rows.part(slice(i, None, 2)), "completion") for i in range(2)]
     total = sum(
         F.cross_entropy(logits[i : i + 1].flatten(0, 1), part.targets.flatten(), ignore_index=IGNORE, reduction="sum")
         for i, part in enumerate(parts)
@@ -171,7 +171,7 @@ def test_an_answer_that_was_cut_is_not_right_from_end_to_end(objective, length, 
     target = list(range(200, 200 + n))
     data = OnePair([100, 101, 102, 103], target)
     data.tokenizer = SimpleNamespace(**vars(data.tokenizer), mask_id=MASK, special_ids=range(4), frame=((), ()))
-    training = TrainingSpec(objective=objective, loss_on="answer")
+    training = TrainingSpec(objective=objective, loss_on="completion")
     config = SimpleNamespace(training=training, model=SimpleNamespace(vocab_size=300, context_length=length))
     asked = Objective(config, data)
     batch = asked.batch(Sampler(data, length, 0, objective == "seq2seq").train(0, 1))

@@ -17,7 +17,7 @@ PRESETS = [f"{family}-{size}" for family in RECIPES for size in ("tiny", "small"
 
 def test_cosine_is_nanogpts_curve():
     """The formula of nanoGPT's get_lr, written out again: linear warm-up, then a half cosine to min_lr."""
-    training = TrainingSpec(steps=2001, warmup_steps=100, schedule="cosine", final_lr=0.1)
+    training = TrainingSpec(steps=2001, warmup_steps=100, schedule="cosine", final_lr_fraction=0.1)
     assert lr_factor(training, 0) == pytest.approx(1 / 101)
     assert lr_factor(training, 99) == pytest.approx(100 / 101)
     assert lr_factor(training, 100) == 1
@@ -27,7 +27,7 @@ def test_cosine_is_nanogpts_curve():
 
 
 def test_linear_holds_then_falls_straight():
-    training = TrainingSpec(steps=101, warmup_steps=0, schedule="linear", hold=0.3, final_lr=0.02)
+    training = TrainingSpec(steps=101, warmup_steps=0, schedule="linear", constant_fraction=0.3, final_lr_fraction=0.02)
     assert lr_factor(training, 30) == 1
     assert lr_factor(training, 65) == pytest.approx((1 + 0.02) / 2)
     assert lr_factor(training, 100) == pytest.approx(0.02)
@@ -42,7 +42,9 @@ def test_linear_holds_then_falls_straight():
     st.data(),
 )
 def test_factor_stays_between_zero_and_one(schedule, steps, warmup, hold, final, data):
-    training = TrainingSpec(steps=steps, warmup_steps=warmup, schedule=schedule, hold=hold, final_lr=final)
+    training = TrainingSpec(
+        steps=steps, warmup_steps=warmup, schedule=schedule, constant_fraction=hold, final_lr_fraction=final
+    )
     step = data.draw(st.integers(0, steps - 1))
     assert 0 <= lr_factor(training, step) <= 1
     if warmup < steps - 1 and schedule != "constant" and int(hold * steps) < steps - 1:
@@ -51,7 +53,7 @@ def test_factor_stays_between_zero_and_one(schedule, steps, warmup, hold, final,
 
 @given(st.integers(1, 100_000))
 def test_the_drawn_curve_has_both_ends(steps):
-    curve = lr_curve(TrainingSpec(steps=steps, lr=2.0, warmup_steps=0, schedule="linear", final_lr=0.5))
+    curve = lr_curve(TrainingSpec(steps=steps, lr=2.0, warmup_steps=0, schedule="linear", final_lr_fraction=0.5))
     assert curve[0] == (0, 2.0)
     assert curve[-1][0] == steps - 1
     assert len(curve) <= 500

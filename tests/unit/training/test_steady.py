@@ -34,7 +34,7 @@ def hidden(rows: Rows, seed: int = 0) -> Rows:
 
 
 QUESTIONS = {
-    "decoder": lambda rows: causal(rows, "answer"),
+    "decoder": lambda rows: causal(rows, "completion"),
     "encoder": masked,
     "encoder-decoder": lambda rows: sequence_to_sequence(rows, 1, CONTEXT),
 }

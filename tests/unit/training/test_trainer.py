@@ -42,7 +42,7 @@ def test_every_preset_learns_from_real_text(preset, new_run):
     steps = 60 if preset.endswith("tiny") else 16
     data = {"corpus": "jupyterlab-zh", "max_bytes": 40_000} if preset.startswith("seq2seq") else {}
     changes = {"steps": steps, "batch_size": 8, "warmup_steps": 5}
-    telling = {"eval_every": steps // 2, "eval_batches": 4, "sample_every": steps, "sample_tokens": 8}
+    telling = {"eval_every": steps // 2, "eval_batches": 4, "sample_every": steps, "sample_max_new_tokens": 8}
     training = recipe(preset, **changes, **telling)
     folder = new_run(PRESETS[preset].spec.replace(context_length=32).to_dict(), training.to_dict(), data)
     assert worker.run(folder) == "finished"
@@ -131,10 +131,10 @@ def test_micro_batches_give_the_same_gradients(new_run):
     for model, training in (
         ({}, {}),
         ({"architecture": "encoder"}, {"objective": "mlm"}),
-        ({}, {"loss_on": "answer"}),
+        ({}, {"loss_on": "completion"}),
     ):
         one = new_run(model, training, data if training.get("loss_on") else None)
-        four = new_run(model, {**training, "accumulate": 4}, data if training.get("loss_on") else None)
+        four = new_run(model, {**training, "gradient_accumulation_steps": 4}, data if training.get("loss_on") else None)
         worker.run(one)
         worker.run(four)
         for step, loss in losses(one).items():
@@ -150,7 +150,7 @@ def test_evaluation_needs_no_more_memory_than_training(new_run, monkeypatch):
         "score",
         lambda self, model, batch: seen.append(len(batch.targets)) or original(self, model, batch),
     )
-    folder = new_run(training={"steps": 2, "batch_size": 96, "accumulate": 2, "eval_batches": 2})
+    folder = new_run(training={"steps": 2, "batch_size": 96, "gradient_accumulation_steps": 2, "eval_batches": 2})
     assert worker.run(folder) == "finished"
     assert seen == [48] * 4
 
@@ -186,7 +186,7 @@ def test_nan_just_before_the_end_is_no_success(new_run, monkeypatch, training):
 
 
 def test_an_early_stop_is_the_end_also_when_resumed(new_run):
-    folder = new_run(training={"steps": 500, "lr": 0.0, "eval_every": 2, "early_stop": 2})
+    folder = new_run(training={"steps": 500, "lr": 0.0, "eval_every": 2, "patience": 2})
     worker.run(folder)
     before = losses(folder)
     assert worker.run(folder) == "finished"
@@ -208,7 +208,7 @@ def test_stop_saves_and_resume_goes_on(new_run):
 
 def test_early_stop_ends_when_validation_no_longer_improves(new_run):
     """With no learning at all nothing improves: the first evaluation is the best, and patience is two more."""
-    folder = new_run(training={"steps": 500, "lr": 0.0, "eval_every": 2, "early_stop": 2})
+    folder = new_run(training={"steps": 500, "lr": 0.0, "eval_every": 2, "patience": 2})
     assert worker.run(folder) == "finished"
     assert folder.status().step == 6
 
@@ -343,7 +343,10 @@ def test_a_branch_on_another_text_keeps_its_parents_tokens(new_run):
     [
         ({"model": {"context_length": 100_000}}, "of at least 100,002 tokens"),
         (
-            {"training": {"batch_size": 3, "accumulate": 3}, "parent": {"run": "no-such-run", "step": None}},
+            {
+                "training": {"batch_size": 3, "gradient_accumulation_steps": 3},
+                "parent": {"run": "no-such-run", "step": None},
+            },
             "no run",
         ),
     ],

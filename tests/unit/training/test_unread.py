@@ -6,7 +6,7 @@ import torch
 from models.factory import build
 from models.spec import ModelSpec
 from playground.runs.config import RunConfig, TrainingSpec
-from playground.runs.unread import unread
+from playground.runs.unused_settings import unread
 from playground.text.spec import DataSpec
 from playground.training import worker
 
@@ -51,10 +51,10 @@ OTHER_TRAININGS = {
     "momentum": 0.5,
     "beta1": 0.5,
     "beta2": 0.6,
-    "hold": 0.5,
-    "final_lr": 0.7,
+    "constant_fraction": 0.5,
+    "final_lr_fraction": 0.7,
     "mask_rate": 0.5,
-    "sample_tokens": 3,
+    "sample_max_new_tokens": 3,
     "sample_prompt": "so",
 }
 
@@ -93,7 +93,7 @@ def test_a_choice_of_the_training_is_told_as_unread_where_it_changes_nothing(kin
             "steps": 6,
             "eval_every": 6,
             "sample_every": 6,
-            "sample_tokens": 8,
+            "sample_max_new_tokens": 8,
             "warmup_steps": 1,
         }
         run = new_run(

@@ -1,0 +1,104 @@
+"""Labelled text that comes with installed packages: it opens, and has labels on every side."""
+
+import io
+import tokenize
+
+import pytest
+
+from playground.core.errors import PlaygroundError
+from playground.labelled import builtin_datasets
+from playground.labelled.prepare import prepare_labelled
+from playground.labelled.split import SIDES
+from playground.runs.finetuning import LabelledSpec
+
+LARGE = ("python-docstrings", "python-tokens", "three-kingdoms-punctuation")  # seconds to read whole
+NAMES = [name for name, dataset in builtin_datasets.DATASETS.items() if dataset.available]
+
+
+def test_there_is_one_for_each_task_and_language():
+    kinds = {(dataset.task, dataset.language) for dataset in builtin_datasets.DATASETS.values()}
+    assert {("classify", "en"), ("classify", "zh"), ("tag", "en"), ("tag", "zh"), ("tag", "code")} <= kinds
+    assert all(dataset.licence and dataset.provenance for dataset in builtin_datasets.DATASETS.values())
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in LARGE])
+def test_every_side_has_examples_and_labels(name, tokenizer):
+    dataset = builtin_datasets.get(name)
+    data = prepare_labelled(LabelledSpec(name), dataset.task, tokenizer, 128)
+    assert len(data.labels) >= 2 and all(len(data.side(side)) for side in SIDES)
+    assert sum(n > 0 for n in data.info["counts"]["test"]) >= 2
+    assert data.info["licence"] == dataset.licence
+
+
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [("bible-punctuation", builtin_datasets.MARKS), ("three-kingdoms-punctuation", builtin_datasets.CHINESE_MARKS)],
+)
+def test_no_piece_is_a_mark_that_is_asked_for(name, marks):
+    rows = builtin_datasets.get(name).rows()
+    for _ in range(300):
+        assert not set("".join(next(rows).pieces)) & set(marks)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if builtin_datasets.DATASETS[name].task == "tag"])
+def test_pieces_and_tags_pair_up(name):
+    rows = builtin_datasets.get(name).rows()
+    tags = set()
+    for _ in range(60):
+        row = next(rows)
+        assert len(row.pieces) == len(row.tags) and all(row.pieces) and all(row.tags)
+        tags.update(row.tags)
+    assert len(tags) >= 3
+
+
+def test_code_is_tagged_as_python_reads_it():
+    code = "def f(x):  # note\n    return g(x.y, 'a', 1)\n"
+    tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
+    (row,) = builtin_datasets._tagged_lines(code, tokens, "m")
+    assert row.text == code.strip()
+    assert [(piece.strip(), tag) for piece, tag in zip(row.pieces, row.tags)] == [
+        ("def", "keyword"),
+        ("f", "definition"),
+        ("(", "operator"),
+        ("x", "name"),
+        (")", "operator"),
+        (":", "operator"),
+        ("# note", "comment"),
+        ("return", "keyword"),
+        ("g", "call"),
+        ("(", "operator"),
+        ("x", "name"),
+        (".", "operator"),
+        ("y", "attribute"),
+        (",", "operator"),
+        ("'a'", "string"),
+        (",", "operator"),
+        ("1", "number"),
+        (")", "operator"),
+    ]
+
+
+def test_a_docstring_is_labelled_with_its_package(monkeypatch):
+    """Of packages with six modules or more, so that a whole module can be on one side."""
+    module = lambda name: (name, f'def f():\n    """What {name} does.\n\n    More.\n    """\n')
+    library = [module(f"email.m{i}") for i in range(6)] + [module(f"json.m{i}") for i in range(5)]
+    monkeypatch.setattr(
+        builtin_datasets.builtin_corpora, "library_modules", lambda: iter([*library, ("email.bad", "def (")])
+    )
+    rows = list(builtin_datasets._python_docstrings())
+    assert rows == [(f"What email.m{i} does.", "email", f"email.m{i}") for i in range(6)]
+
+
+def test_marks_are_what_followed_the_word():
+    row = builtin_datasets._unmarked(
+        "In the Beginning, God said: Go!", builtin_datasets._WORD, builtin_datasets.MARKS, "1"
+    )
+    assert row.text == "in the beginning god said go"
+    assert row.tags == ("no mark", "no mark", "comma", "no mark", "colon", "exclamation")
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setattr(builtin_datasets.packages, "version", lambda package: None)
+    with pytest.raises(PlaygroundError) as caught:
+        builtin_datasets.get("jupyterlab-components")
+    assert "pip install" in (caught.value.hint or "") + caught.value.message
