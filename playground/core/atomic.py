@@ -23,13 +23,16 @@ def disk_errors(doing: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise PlaygroundError(
-                f"The disk is full, so {doing} did not work.",
+                "The disk is full, so {doing} did not work.",
                 "Free some space (old runs can be deleted); what was saved before is whole.",
+                doing=doing,
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise PlaygroundError(
-                f"Writing is not allowed at {error.filename}, so {doing} did not work.",
+                "Writing is not allowed at {path}, so {doing} did not work.",
                 "Set PLAYGROUND_HOME to a folder you may write to.",
+                path=error.filename,
+                doing=doing,
             ) from error
         raise
 

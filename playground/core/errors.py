@@ -1,40 +1,22 @@
-"""The one kind of error that a person can cause: said in a sentence, with a way out."""
+"""Errors that a person can put right: said in a sentence, with a way out."""
 
 import difflib
 import itertools
 from collections.abc import Iterable
 
-LONGEST = 1500
-"""Characters of a sentence that somebody reads."""
+from models.message import LONGEST, Message, UserError, from_json, shortened, to_json
+
+__all__ = ["LONGEST", "Message", "PlaygroundError", "UserError", "from_json", "meant", "plain", "shortened", "to_json"]
+
 NAME = 100
 """Characters of a name that somebody mistyped."""
 
 
-class PlaygroundError(Exception):
-    """Something a person can put right.
+class PlaygroundError(UserError):
+    """What is wrong with a text, a run, a file or a machine: ``PlaygroundError("{name} is empty.", "Bring another.", name=x)``.
 
-    Args:
-        message: what is wrong, in one sentence.
-        hint: what to do about it, in one sentence; may be empty.
-
-    Both hold what somebody typed or a file brought, so both are shortened to what can be read.
+    Values stand in the template's fields, so that its translation can be looked up: no f-strings.
     """
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message = shortened(message)
-        self.hint = shortened(hint)
-        super().__init__(self.message)
-
-    def __reduce__(self):
-        return type(self), (self.message, self.hint)
-
-
-def shortened(text: str, most: int = LONGEST) -> str:
-    """A text of at most so many characters: of a longer one the beginning and the end, with " … " between them."""
-    if len(text) <= most:
-        return text
-    end = most // 4
-    return f"{text[: most - end - 3]} … {text[-end:]}"
 
 
 def plain(value: float) -> str:

@@ -31,8 +31,10 @@ def home() -> Path:
         root.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     except OSError as error:
         raise PlaygroundError(
-            f"The folder {root} cannot be made: {error.strerror}.",
+            "The folder {folder} cannot be made: {reason}.",
             "Set PLAYGROUND_HOME to a folder you may write to.",
+            folder=root,
+            reason=error.strerror,
         ) from error
     _close(str(root))
     return root
@@ -150,12 +152,14 @@ def readable(path: Path | str) -> Path:
         name = os.path.basename(str(path).replace("\\", "/").rstrip("/"))[:80] or "?"
         if not os.path.isabs(path):  # of a run that came from elsewhere
             raise PlaygroundError(
-                f"The text {name} is not on this machine: it stayed where its run was made.",
+                "The text {name} is not on this machine: it stayed where its run was made.",
                 "Bring it as a file of your own, and choose it.",
+                name=name,
             )
         raise PlaygroundError(
-            f"The file {name} is not one that was brought to this app, so it is not read.",
+            "The file {name} is not one that was brought to this app, so it is not read.",
             "Bring it as a file of your own; or name it on the command line once: python -m playground data allow FILE.",
+            name=name,
         )
     return Path(path) if GUARDED in os.environ else Path(path).expanduser()
 
@@ -179,7 +183,9 @@ def grant(path: Path | str, once: bool = False) -> Path:
         _for_once.add(str(real))
     elif not _is_allowed(real):
         if "\n" in str(real):
-            raise PlaygroundError(f"The name {real.name!r} has a line break in it.", "Give the file another name.")
+            raise PlaygroundError(
+                "The name {name!r} has a line break in it.", "Give the file another name.", name=real.name
+            )
         write_bytes(home() / GRANTED, os.fsencode("".join(f"{each}\n" for each in [*_granted(), str(real)])))
     return real
 

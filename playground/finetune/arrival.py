@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playground.core import gate
+from playground.core import limited_process
 from playground.core.atomic import disk_errors
 from playground.core.errors import PlaygroundError
 from playground.runs import naming
@@ -62,9 +62,9 @@ class Arrival:
             self._clear()
             raise
         self.what = safe_name(str(source if isinstance(source, Path) else getattr(source, "name", "") or "model.zip"))
-        memory = int(min(gate.MEMORY + HOLDING * size, max(gate.MEMORY, 0.8 * free_memory())))
-        self._limits = {"what": self.what, "memory": memory, "seconds": gate.SECONDS + size / READING}
-        self._opening = gate.Opening(
+        memory = int(min(limited_process.MEMORY + HOLDING * size, max(limited_process.MEMORY, 0.8 * free_memory())))
+        self._limits = {"what": self.what, "memory": memory, "seconds": limited_process.SECONDS + size / READING}
+        self._opening = limited_process.Opening(
             f"{__name__}:_open", str(self._path), str(self._work), name, context, **self._limits
         )
 
@@ -91,14 +91,14 @@ class Arrival:
             found = self._opening.result()
             made = RunFolder(self._work / "runs" / _id(found["id"]))
             if brought := found.get("export"):
-                self._opening = gate.Opening(f"{__name__}:_export", str(made.path), brought, **self._limits)
+                self._opening = limited_process.Opening(f"{__name__}:_export", str(made.path), brought, **self._limits)
                 if self._stopped:  # while the one before it had ended already
                     self._opening.stop()
                 with suppress(PlaygroundError):  # it can be exported again whenever somebody wants it
                     self._opening.result()
                     brought = None
             if self._stopped:
-                raise PlaygroundError(f"Opening {self.what} was stopped.", "Nothing of it was kept.")
+                raise PlaygroundError("Opening {what} was stopped.", "Nothing of it was kept.", what=self.what)
             return self._settle(made, bool(brought))
         finally:
             self._clear()
@@ -139,7 +139,7 @@ def bring(
 def _copied(source: Path | BinaryIO, work: Path) -> Path:
     if isinstance(source, Path):
         if not source.exists():
-            raise PlaygroundError(f"There is no file {source}.")
+            raise PlaygroundError("There is no file {source}.", source=source)
         return source.absolute()
     place = work / "brought"
     place.mkdir()
@@ -184,7 +184,7 @@ def _open(path: str, work: str, name: str | None, context: int | None) -> dict[s
     store = RunStore(Path(work) / "runs")
     is_zip = Path(path).is_file()
     with _in_words():
-        gate.stage("Unpacking")
+        limited_process.stage("Unpacking")
         if is_zip and _is_packed_run(Path(path)):
             run = archive.unpack(Path(path), store.root)
             if name:
@@ -193,7 +193,7 @@ def _open(path: str, work: str, name: str | None, context: int | None) -> dict[s
             from playground.huggingface.import_run import import_folder
 
             run = import_folder(Path(path), store, name, context)
-        gate.stage("Checking")
+        limited_process.stage("Checking")
         prove(run)
         return {
             "id": run.id,
@@ -230,7 +230,7 @@ def _in_words() -> Iterator[None]:
     ) as error:
         from models.spec import SpecError
 
-        if isinstance(error, SpecError) or gate.is_memory(error):
+        if isinstance(error, SpecError) or limited_process.is_memory(error):
             raise
         reason = (str(error).strip() or "?").splitlines()[0][:200].rstrip(".")
         message = f"What is in this file does not fit together ({type(error).__name__}: {reason})."
@@ -244,14 +244,14 @@ def prove(run: RunFolder) -> None:
         PlaygroundError: for what cannot be opened, or does not answer.
     """
     from playground.runs import checkpoints
-    from playground.runs.soundness import problem_inside
+    from playground.runs.integrity import problem_inside
 
     if wrong := problem_inside(run):
         raise PlaygroundError(*wrong)
     for name, most in LARGEST.items():
         if (run.path / name).exists() and (run.path / name).stat().st_size > most:
             raise PlaygroundError(
-                f"The file {name} is larger than that of any run.", "It may be damaged, or made to do harm."
+                "The file {name} is larger than that of any run.", "It may be damaged, or made to do harm.", name=name
             )
     called = {checkpoints.path_of(run.path, step).name for step in checkpoints.folders(run.path)}
     if not called.issuperset(path.name for path in checkpoints.folder_of(run.path).glob("step-*")):
@@ -259,8 +259,10 @@ def prove(run: RunFolder) -> None:
     model = run.config().model
     if not model.is_recurrent and model.n_layers * model.n_heads > MOST_HEADS:
         raise PlaygroundError(
-            f"This model has {model.n_layers * model.n_heads:,} heads, and at most {MOST_HEADS:,} can be looked at here.",
+            "This model has {heads:,} heads, and at most {most:,} can be looked at here.",
             "Bring a smaller one.",
+            heads=model.n_layers * model.n_heads,
+            most=MOST_HEADS,
         )
     if not run.checkpoints():
         return
@@ -303,8 +305,9 @@ def _prove_answer(run: RunFolder) -> None:
             logits = model(ids).logits
     if not bool(torch.isfinite(logits.float()).all()):
         raise PlaygroundError(
-            f"The weights of {run.name} answer with what is no number.",
+            "The weights of {name} answer with what is no number.",
             "They were trained wrongly, or are damaged.",
+            name=run.name,
         )
 
 
@@ -314,5 +317,5 @@ def _export(path: str, brought: dict[str, Any]) -> None:
 
     run = RunFolder(Path(path))
     step = brought["step"] if brought["step"] in run.checkpoints() else None
-    told: Callable[[str, float], None] = lambda what, share: gate.stage(what)
+    told: Callable[[str, float], None] = lambda what, share: limited_process.stage(what)
     export(run, step, ("fp32", *brought["precisions"]), brought["attentions"], progress=told)

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from playground.core import atomic
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
+from playground.labelled.examples import Tagged
 from playground.labelled.prepare import Counted, tagged_tokens
-from playground.labelled.rows import Tagged
 from playground.labelled.table import guess, is_table, pieces_of, table_of
 from playground.runs.folder import RunFolder
-from playground.text.cells import spaced, written
+from playground.text.cell_values import spaced, written
 from playground.text.delimited import LONGEST_FIELD
-from playground.text.records import Row
+from playground.text.json_tables import Row
 from playground.text.tables import listed
 from playground.text.tokenizers import Tokenizer, clean
 
@@ -57,9 +57,9 @@ class Labeller:
         """What does the work: the export, or PyTorch, asked in the same way."""
         if self.engine is not None:
             return self.engine
-        from playground.generation.torch_model import TorchReader
+        from playground.generation.torch_model import TorchEncoder
 
-        return TorchReader(self.model, self.tokenizer.pad_id)
+        return TorchEncoder(self.model, self.tokenizer.pad_id)
 
     @property
     def ran_by(self) -> str:
@@ -174,7 +174,7 @@ def labeller_of(run: RunFolder, step: int | None = None, engine: Any = None, dev
     """
     config = run.config()
     if config.finetune is None or not config.finetune.reads_labels:
-        raise PlaygroundError(f"{run.name} gives no labels.", "Choose a run that was fine-tuned for labels.")
+        raise PlaygroundError("{name} gives no labels.", "Choose a run that was fine-tuned for labels.", name=run.name)
 
     @cache
     def load() -> Any:
@@ -276,13 +276,16 @@ def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
 
         if place.suffix.lower() in (*DOCUMENTS, *OTHERS):
             raise PlaygroundError(
-                f"{place.name} is a document; labels are given to the rows of a table, or to the lines of a text file.",
+                "{name} is a document; labels are given to the rows of a table, or to the lines of a text file.",
                 "Save its texts as .txt, each on a line of its own.",
+                name=place.name,
             )
         if help := NOT_READ.get(place.suffix.lower()):
-            raise PlaygroundError(f"{place.name}: files ending in {place.suffix.lower()} are not read.", help)
+            raise PlaygroundError(
+                "{name}: files ending in {suffix} are not read.", help, name=place.name, suffix=place.suffix.lower()
+            )
         if not place.is_file() or not place.stat().st_size:
-            raise PlaygroundError(f"{place.name} is empty or not there.", "Choose a file with text in it.")
+            raise PlaygroundError("{name} is empty or not there.", "Choose a file with text in it.", name=place.name)
         guessed, encoding = not encoding, encoding or detect(place)
         rows = lambda: ({"text": line.rstrip("\n")} for line in lines(place, encoding, newlines=True))
         return _Texts(["text"], rows, lambda number, row: row["text"], lambda: notes_on(place, encoding, guessed))
@@ -290,8 +293,10 @@ def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
     column = column or (table.columns[0] if len(table.columns) == 1 else guess(table)[0])
     if column is None:
         raise PlaygroundError(
-            f"Which column of {table.name} holds the text?",
-            f"Choose the column with the text: it has {listed(table.columns)}.",
+            "Which column of {name} holds the text?",
+            "Choose the column with the text: it has {columns}.",
+            name=table.name,
+            columns=listed(table.columns),
         )
     table.check(column)
     return _Texts(table.columns, table.rows, table.texts(column), table.notes, table.opened(column))
@@ -361,10 +366,22 @@ def _left_out(labeller: Labeller, rows: int, empty: Counted, cut: Counted) -> li
     length = labeller.length
     said = []
     if empty.n:
-        said.append(f"Rows without a text, and so without a label: {empty.n:,} (first: row {empty.first:,}).")
+        said.append(
+            Message(
+                "Rows without a text, and so without a label: {n:,} (first: row {first:,}).",
+                n=empty.n,
+                first=empty.first,
+            )
+        )
     if n := cut.n:
         said.append(
-            f"Texts longer than the model reads: {n:,} of {rows:,} (first: row {cut.first:,}); {length:,} tokens are kept."
+            Message(
+                "Texts longer than the model reads: {n:,} of {rows:,} (first: row {first:,}); {length:,} tokens are kept.",
+                n=n,
+                rows=rows,
+                first=cut.first,
+                length=length,
+            )
         )
     return said
 

@@ -26,13 +26,13 @@ from playground.core.errors import PlaygroundError
 from playground.huggingface import families
 from playground.huggingface.own_export import Returned, answers, found_by, returned
 from playground.huggingface.own_export import weights as known_weights
-from playground.inference.export_manifest import ABOUT
+from playground.inference.export_manifest import MANIFEST
 from playground.runs import archive
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.runs.throughput import check_room
-from playground.text import assembled, pretrained_tokenizers
+from playground.text import legacy_tokenizers, pretrained_tokenizers
 from playground.text.catalogue import UNKNOWN
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
 from playground.text.tokenizers import Tokenizer
@@ -40,7 +40,7 @@ from playground.training.saving import LABELS, MODEL
 
 CONFIG, TOKENIZER, INDEX = "config.json", "tokenizer.json", "model.safetensors.index.json"
 NAMES = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
-_FILES = (CONFIG, TOKENIZER, INDEX, ABOUT, *NAMES, *assembled.FILES)
+_FILES = (CONFIG, TOKENIZER, INDEX, MANIFEST, *NAMES, *legacy_tokenizers.FILES)
 _READ = re.compile(rf"({'|'.join(map(re.escape, _FILES))}|[A-Za-z0-9_.-]+\.safetensors)")
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _OTHERS = (".h5", ".msgpack", ".gguf", ".onnx")
@@ -70,7 +70,7 @@ def import_folder(
     if path.is_file():
         return import_zip(path, store, name, context)
     if not path.is_dir():
-        raise PlaygroundError(f"There is no folder {path}.")
+        raise PlaygroundError("There is no folder {path}.", path=path)
     folder = _snapshot(path)
     return _import(folder, store or RunStore(), name, _name_of(folder), context)
 
@@ -116,18 +116,20 @@ def _zip_errors(source: Path | BinaryIO) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise PlaygroundError(f"There is no file {source}.") from error
+        raise PlaygroundError("There is no file {source}.", source=source) from error
     except Exception as error:
         if not is_damaged_zip(error):
             raise
-        raise PlaygroundError("This is not a whole zip file.", f"Pack the folder again ({error}).") from error
+        raise PlaygroundError(
+            "This is not a whole zip file.", "Pack the folder again ({error}).", error=error
+        ) from error
 
 
 def _wanted(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo] | None:
     """The files to read, by their names in the folder; None for a packed run."""
     entries = [info for info in packed.infolist() if not info.is_dir() and not archive.IGNORED.fullmatch(info.filename)]
     if len(entries) > archive.MOST_FILES:
-        raise PlaygroundError(f"This file was not opened: it holds {len(entries):,} files.", _PACK)
+        raise PlaygroundError("This file was not opened: it holds {n_entries:,} files.", _PACK, n_entries=len(entries))
     for info in entries:
         try:
             archive.check_entry(info)
@@ -146,7 +148,7 @@ def _wanted(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo] |
         raise _pickled(weights[0])
     total = sum(info.file_size for info in files.values())
     if total > limit:
-        raise PlaygroundError(f"This file was not opened: it unpacks to {total / 2**30:.2f} GiB.", _PACK)
+        raise PlaygroundError("This file was not opened: it unpacks to {total:.2f} GiB.", _PACK, total=total / 2**30)
     return files
 
 
@@ -186,17 +188,20 @@ def _config(folder: Path) -> dict[str, Any]:
     if not (folder / CONFIG).is_file():
         if (folder / "run.json").is_file():
             raise PlaygroundError(
-                f"{folder.name} is a run of LM Playground.",
+                "{name} is a run of LM Playground.",
                 "Pack it (python -m playground runs pack) and unpack it here.",
+                name=folder.name,
             )
         if (folder / "adapter_config.json").is_file():
             raise PlaygroundError(
-                f"{folder.name} holds an adapter alone, not the model that it belongs to.",
+                "{name} holds an adapter alone, not the model that it belongs to.",
                 "Merge it (merge_and_unload in peft), save the whole model, and bring that.",
+                name=folder.name,
             )
         raise PlaygroundError(
-            f"There is no config.json in {folder.name}.",
+            "There is no config.json in {name}.",
             "Give the folder that save_pretrained wrote, or that was downloaded from Hugging Face.",
+            name=folder.name,
         )
     return _json(folder / CONFIG)
 
@@ -204,12 +209,12 @@ def _config(folder: Path) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > archive.SMALL:
-            raise PlaygroundError(f"The file {path.name} is too large.", _DAMAGED)
+            raise PlaygroundError("The file {name} is too large.", _DAMAGED, name=path.name)
         value = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise PlaygroundError(f"The file {path.name} cannot be read.", _DAMAGED) from error
+        raise PlaygroundError("The file {name} cannot be read.", _DAMAGED, name=path.name) from error
     if not isinstance(value, dict):
-        raise PlaygroundError(f"The file {path.name} cannot be read.", _DAMAGED)
+        raise PlaygroundError("The file {name} cannot be read.", _DAMAGED, name=path.name)
     return value
 
 
@@ -221,8 +226,10 @@ def _check_room(spec: ModelSpec, tokenizer: Tokenizer) -> None:
     frame = sum(map(len, tokenizer.frame))
     if spec.context_length <= frame:
         raise PlaygroundError(
-            f"A context of {spec.context_length} leaves no room for a text.",
-            f"Choose {frame + 1} or more: around each text stand [CLS] and [SEP], or what this model has in their place.",
+            "A context of {context_length} leaves no room for a text.",
+            "Choose {frame} or more: around each text stand [CLS] and [SEP], or what this model has in their place.",
+            context_length=spec.context_length,
+            frame=frame + 1,
         )
 
 
@@ -236,8 +243,8 @@ def _tokenizer(folder: Path, config: dict[str, Any], spec: ModelSpec, family: st
     usual = families.TOKENIZERS.get(family)
     if not path.is_file():
         if usual is None:
-            raise PlaygroundError(f"There is no tokenizer.json in {folder.name}.", assembled.SAVE)
-        return _adopted(assembled.assemble(folder, said, usual).to_str(), said, spec)
+            raise PlaygroundError("There is no tokenizer.json in {name}.", legacy_tokenizers.SAVE, name=folder.name)
+        return _adopted(legacy_tokenizers.assemble(folder, said, usual).to_str(), said, spec)
     state = _json(path)
     try:
         tokenizer = Tokenizer.load(path)
@@ -280,26 +287,32 @@ class _Weights:
         """A tensor in float32; None in the shape stands for any size."""
         if name not in self._places:
             raise PlaygroundError(
-                f"The weights have no {name}.", "The files are not complete, or config.json is of another model."
+                "The weights have no {name}.",
+                "The files are not complete, or config.json is of another model.",
+                name=name,
             )
         file, full = self._places[name]
         about = file.get_slice(full)
         if about.get_dtype() not in _FLOATS:
             raise PlaygroundError(
-                f"The weights are stored as {about.get_dtype()}, which is not read here.",
+                "The weights are stored as {dtype}, which is not read here.",
                 "Bring the original ones, in float32, bfloat16 or float16.",
+                dtype=about.get_dtype(),
             )
         there = list(about.get_shape())
         if len(there) != len(shape) or any(size not in (None, n) for size, n in zip(shape, there, strict=True)):
             asked = " × ".join("?" if size is None else f"{size}" for size in shape)
             raise PlaygroundError(
-                f"The weights of {name} are {' × '.join(map(str, there))}, and config.json asks for {asked}.",
+                "The weights of {name} are {shape}, and config.json asks for {asked}.",
                 "The weights and config.json belong to different models.",
+                name=name,
+                shape=" × ".join(map(str, there)),
+                asked=asked,
             )
         self.left.discard(name)
         tensor = file.get_tensor(full).to(torch.float32, copy=True)  # a copy: the file is closed later
         if not tensor.isfinite().all():
-            raise PlaygroundError(f"The weights of {name} hold values that are not numbers.", _DAMAGED)
+            raise PlaygroundError("The weights of {name} hold values that are not numbers.", _DAMAGED, name=name)
         return tensor
 
 
@@ -311,10 +324,10 @@ def _weight_files(folder: Path) -> list[Path]:
         placed = _json(folder / INDEX).get("weight_map")
         names = sorted(set(map(str, placed.values()))) if isinstance(placed, dict) else []
         if not names or not all(_READ.fullmatch(name) for name in names):
-            raise PlaygroundError(f"The file {INDEX} cannot be read.", _DAMAGED)
+            raise PlaygroundError("The file {name} cannot be read.", _DAMAGED, name=INDEX)
         for name in names:
             if not (folder / name).is_file():
-                raise PlaygroundError(f"The file {name} with a part of the weights is not there.", _DAMAGED)
+                raise PlaygroundError("The file {name} with a part of the weights is not there.", _DAMAGED, name=name)
         return [folder / name for name in names]
     lone = [path for path in sorted(folder.glob("*.safetensors")) if not path.name.startswith((".", "adapter_"))]
     if len(lone) == 1:  # such as model.fp16.safetensors
@@ -325,16 +338,18 @@ def _weight_files(folder: Path) -> list[Path]:
     for path in sorted(folder.iterdir()):
         if path.suffix in _OTHERS:
             raise PlaygroundError(
-                f"The weights are in {path.name}, and only safetensors are read.",
+                "The weights are in {name}, and only safetensors are read.",
                 "Bring the model's safetensors, or save it with save_pretrained in transformers: that writes them.",
+                name=path.name,
             )
-    raise PlaygroundError(f"There is no model.safetensors in {folder.name}.", _DAMAGED)
+    raise PlaygroundError("There is no model.safetensors in {name}.", _DAMAGED, name=folder.name)
 
 
 def _pickled(name: str) -> PlaygroundError:
     return PlaygroundError(
-        f"The weights are in {name}, and only safetensors are read: opening the other kind can run any program.",
+        "The weights are in {name}, and only safetensors are read: opening the other kind can run any program.",
         "In transformers, save_pretrained(folder, safe_serialization=True) writes them as safetensors.",
+        name=name,
     )
 
 
@@ -343,9 +358,11 @@ def _unreadable(path: Path) -> PlaygroundError:
         pointer = file.read(40).startswith(b"version https://git-lfs")
     if pointer:
         return PlaygroundError(
-            f"{path.name} is a note of Git LFS about the weights, not the weights.", "Fetch them with: git lfs pull"
+            "{name} is a note of Git LFS about the weights, not the weights.",
+            "Fetch them with: git lfs pull",
+            name=path.name,
         )
-    return PlaygroundError(f"The file {path.name} cannot be read.", _DAMAGED)
+    return PlaygroundError("The file {name} cannot be read.", _DAMAGED, name=path.name)
 
 
 def _settle(

@@ -4,18 +4,18 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import readable
-from playground.labelled.rows import Labelled, Tagged
+from playground.labelled.examples import Labelled, Tagged
 from playground.runs.finetuning import LabelledSpec
-from playground.text import cells, files, tables
-from playground.text.cells import spaced
+from playground.text import cell_values, files, tables
+from playground.text.cell_values import spaced
 from playground.text.conll import LONGEST, is_tagged
 from playground.text.delimited import Tally
 from playground.text.encodings import detect
 from playground.text.fasttext import is_marked
-from playground.text.records import Row
-from playground.text.sizes import LONGEST_RECORD, weight
+from playground.text.json_tables import Row
+from playground.text.size_limits import LONGEST_RECORD, weight
 from playground.text.spec import DataSpec
 from playground.text.tables import KINDS, Table, is_id, listed
 
@@ -75,9 +75,10 @@ def table_of(path: str, encoding: str | None = None) -> Table:
     if not is_table(path, encoding):
         files.open_file(spec)  # says what is wrong with a file that is missing, empty or binary
         raise PlaygroundError(
-            f"{place.name} is plain text, which has no labels.",
+            "{name} is plain text, which has no labels.",
             "Choose a .csv, .tsv, .jsonl or .parquet file with a column of texts and a column of labels, or a file with a "
             "word and its tag on each line, and let its name end in .conll.",
+            name=place.name,
         )
     table = files.open_table(spec)
     return by_sentence(table) or table
@@ -113,8 +114,12 @@ def by_sentence(table: Table) -> Table | None:
                 left -= weight(sentence[-1], left)
                 if len(sentence) > LONGEST or left < 0:
                     raise PlaygroundError(
-                        f"The sentence that row {i:,} of {table.name} belongs to is too long.",
-                        f"Let the column {number!r} say where each sentence begins: it has at most {LONGEST:,} words.",
+                        "The sentence that row {row:,} of {name} belongs to is too long.",
+                        "Let the column {column!r} say where each sentence begins: it has at most {longest:,} words.",
+                        row=i,
+                        name=table.name,
+                        column=number,
+                        longest=LONGEST,
                     )
             else:
                 wordless.add("row", i)
@@ -123,8 +128,21 @@ def by_sentence(table: Table) -> Table | None:
 
     def notes() -> list[str]:
         n, first = wordless.found.get("row", (0, 0))
-        said = f"{table.name} has a word in each row, and is read as sentences: one begins where the column {number!r} says so."
-        left_out = f"Rows of {table.name} without a word, left out: {n:,} (first: row {first:,})." if n else ""
+        said = Message(
+            "{name} has a word in each row, and is read as sentences: one begins where the column {column!r} says so.",
+            name=table.name,
+            column=number,
+        )
+        left_out = (
+            Message(
+                "Rows of {name} without a word, left out: {n:,} (first: row {first:,}).",
+                name=table.name,
+                n=n,
+                first=first,
+            )
+            if n
+            else ""
+        )
         return [*table.notes(), said, *filter(None, [left_out])]
 
     return Table(table.name, rows, notes, meant=word)
@@ -159,8 +177,8 @@ def guess(table: Table) -> tuple[str | None, str | None]:
 def _shown(value: object) -> str:
     """A cell as text, to guess from; "" for what is none."""
     try:
-        return cells.text_of(value)
-    except cells.NoText:
+        return cell_values.text_of(value)
+    except cell_values.NoText:
         return ""
 
 
@@ -212,17 +230,24 @@ def read_table(
     has = listed(table.columns)
     if text is None:
         raise PlaygroundError(
-            f"Which column of {table.name} holds the text?", f"Choose the column with the text: it has {has}."
+            "Which column of {name} holds the text?",
+            "Choose the column with the text: it has {columns}.",
+            name=table.name,
+            columns=has,
         )
     if label is None:
         raise PlaygroundError(
-            f"Which column of {table.name} holds the label?",
-            f"Choose the column with the label: it has {has}.",
+            "Which column of {name} holds the label?",
+            "Choose the column with the label: it has {has}.",
+            name=table.name,
+            has=has,
         )
     for column in (text, label):
         table.check(column)
     if text == label:
-        raise PlaygroundError(f"Text and label cannot be the same column ({text}).", f"Choose two. It has {has}.")
+        raise PlaygroundError(
+            "Text and label cannot be the same column ({text}).", "Choose two. It has {has}.", text=text, has=has
+        )
     one = _one_label(table, text, label) if task == "classify" else _one_tagged(table, text, label)
     return lambda: (one(number, row) for number, row in enumerate(table.rows(), 1)), table.notes
 
@@ -233,9 +258,9 @@ def _one_label(table: Table, text: str, label: str) -> Callable[[int, Row], Labe
 
     def one(number: int, row: Row) -> Labelled:
         try:
-            return Labelled(text_in(number, row), cells.label_of(opened(row)))
-        except cells.NoText as error:
-            raise cells.refused(error.kind, label, number, table.name) from error
+            return Labelled(text_in(number, row), cell_values.label_of(opened(row)))
+        except cell_values.NoText as error:
+            raise cell_values.refused(error.kind, label, number, table.name) from error
 
     return one
 
@@ -248,14 +273,18 @@ def _one_tagged(table: Table, text: str, label: str) -> Callable[[int, Row], Tag
         found = []
         for column, opened in columns:
             try:
-                found.append(cells.words_of(opened(row)))
-            except cells.NoText as error:
-                raise cells.refused(error.kind, column, number, table.name) from error
+                found.append(cell_values.words_of(opened(row)))
+            except cell_values.NoText as error:
+                raise cell_values.refused(error.kind, column, number, table.name) from error
         words, tags = found
         if len(words) != len(tags) and words and tags:
             raise PlaygroundError(
-                f"Words and tags in row {number:,} of {table.name} do not pair up: {len(words):,} and {len(tags):,}.",
+                "Words and tags in row {number:,} of {name} do not pair up: {n_words:,} and {n_tags:,}.",
                 "Give each word one tag.",
+                number=number,
+                name=table.name,
+                n_words=len(words),
+                n_tags=len(tags),
             )
         return Tagged(spaced(words), tuple(tags) or ("",) * len(words))
 

@@ -19,7 +19,7 @@ from playground.core.paths import umask
 from playground.runs import checkpoints, naming
 from playground.runs.config import RunConfig, relocated
 from playground.runs.folder import RunFolder
-from playground.runs.soundness import SHAPES
+from playground.runs.integrity import SHAPES
 from playground.runs.status import stored
 from playground.text import uploads
 from playground.text.byte_alphabet import clean
@@ -129,12 +129,12 @@ def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> Run
                     }
                     extract(packed, files, temporary)
             except (FileNotFoundError, IsADirectoryError) as error:
-                raise PlaygroundError(f"There is no file {source}.") from error
+                raise PlaygroundError("There is no file {source}.", source=source) from error
             except Exception as error:
                 if not is_damaged_zip(error):
                     raise
                 message = "This is not a whole zip file."
-                raise PlaygroundError(message, f"Export the run again ({error}).") from error
+                raise PlaygroundError(message, "Export the run again ({error}).", error=error) from error
             config = _check_contents(temporary)
             return _settle(temporary, root, config)
     except BaseException:
@@ -200,7 +200,7 @@ def extract(packed: zipfile.ZipFile, files: dict[str, zipfile.ZipInfo], target: 
     """Writes checked files into an empty folder, under the names that they are given here."""
     needed = sum(info.file_size for info in files.values())
     if needed > shutil.disk_usage(target).free:
-        raise PlaygroundError(f"The run needs {needed / 2**30:.1f} GiB, more than the disk has free.")
+        raise PlaygroundError("The run needs {needed:.1f} GiB, more than the disk has free.", needed=needed / 2**30)
     for name, info in files.items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -218,12 +218,14 @@ def _check_contents(folder: Path) -> RunConfig:
     try:
         config = RunConfig.from_dict(about)
     except (SpecError, PlaygroundError) as error:
-        raise PlaygroundError(f"The run's settings are not valid: {error.message}", error.hint) from error
+        raise PlaygroundError("The run's settings are not valid: {why}", error.hint, why=error.message) from error
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise PlaygroundError(f"The run's settings are not valid: {error}.") from error
+        raise PlaygroundError("The run's settings are not valid: {error}.", error=error) from error
     for path in (folder / "checkpoint").glob("*"):
         if not checkpoints.is_whole(path):
-            raise PlaygroundError(f"The checkpoint {path.name} in this file is damaged.", "Export the run again.")
+            raise PlaygroundError(
+                "The checkpoint {name} in this file is damaged.", "Export the run again.", name=path.name
+            )
     return config
 
 
@@ -231,9 +233,9 @@ def _read_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes()) if path.exists() else {}
     except (ValueError, RecursionError) as error:
-        raise PlaygroundError(f"The file {path.name} in this zip file is damaged.") from error
+        raise PlaygroundError("The file {name} in this zip file is damaged.", name=path.name) from error
     if not isinstance(value, dict):
-        raise PlaygroundError(f"The file {path.name} in this zip file is damaged.")
+        raise PlaygroundError("The file {name} in this zip file is damaged.", name=path.name)
     return value
 
 
@@ -283,4 +285,4 @@ def _told(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refused(why: str) -> PlaygroundError:
-    return PlaygroundError(f"This file was not opened: {why}.", "Only import runs that LM Playground exported.")
+    return PlaygroundError("This file was not opened: {why}.", "Only import runs that LM Playground exported.", why=why)

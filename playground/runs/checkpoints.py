@@ -160,8 +160,10 @@ def check_sums(path: Path, *names: str) -> None:
     for name, said in _sums(path).items():
         if (not names or name in names) and digest_of(path / name) != said:
             raise PlaygroundError(
-                f"The file {name} of {path.name} is damaged: it is not what was written, as after a power cut.",
+                "The file {file} of {name} is damaged: it is not what was written, as after a power cut.",
                 "Choose another checkpoint, or delete the folder of this one; then the run goes on from an earlier one, or anew.",
+                file=name,
+                name=path.name,
             )
 
 
@@ -180,7 +182,9 @@ def _sums(path: Path) -> dict[str, str]:
         said = None
     names = {file.name for file in path.glob("*.safetensors")}
     if not isinstance(said, dict) or not all(isinstance(each, str) for each in said.values()) or set(said) != names:
-        raise PlaygroundError(f"The file {SUMS} of {path.name} is damaged.", "Choose another checkpoint.")
+        raise PlaygroundError(
+            "The file {file} of {name} is damaged.", "Choose another checkpoint.", file=SUMS, name=path.name
+        )
     return said
 
 

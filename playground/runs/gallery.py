@@ -23,7 +23,7 @@ def get(which: str) -> RunFolder:
     for run in runs():
         if run.id == which:
             return run
-    raise PlaygroundError(f"There is no run {which[:80]!r} in the gallery.")
+    raise PlaygroundError("There is no run {which!r} in the gallery.", which=which[:80])
 
 
 def holds(run: RunFolder) -> bool:

@@ -12,8 +12,8 @@ from playground.core.errors import PlaygroundError
 from playground.runs import gallery
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
+from playground.runs.integrity import problem_inside
 from playground.runs.naming import flat
-from playground.runs.soundness import problem_inside
 from playground.runs.store import Damaged
 from playground.text import uploads
 

@@ -89,7 +89,7 @@ def slots() -> int:
     """How many runs may train on a device at once: ``$PLAYGROUND_SLOTS``, or 1."""
     asked = os.environ.get("PLAYGROUND_SLOTS", "1")
     if not (asked.isascii() and asked.isdigit()) or not 1 <= int(asked) <= 64:
-        raise PlaygroundError(f"PLAYGROUND_SLOTS is {asked!r}.", "Set it to a whole number from 1 to 64.")
+        raise PlaygroundError("PLAYGROUND_SLOTS is {asked!r}.", "Set it to a whole number from 1 to 64.", asked=asked)
     return int(asked)
 
 
@@ -249,7 +249,7 @@ def _own_ticket(run_id: str, device: str) -> tuple[Ticket, int]:
     """A ticket held locked by this process: visible only once it is locked."""
     with _ordered(), disk_errors("taking a place in the queue"):
         if place(run_id) or run_id in (id for known in devices() for id in running(known)):
-            raise PlaygroundError(f"{run_id} waits or trains already.", "Stop it there first.")
+            raise PlaygroundError("{run_id} waits or trains already.", "Stop it there first.", run_id=run_id)
         path = _new_ticket_path(run_id, device)
         hidden = path.with_name(f".{path.name}")
         handle = locks.try_lock(hidden)
@@ -261,13 +261,13 @@ def _own_ticket(run_id: str, device: str) -> tuple[Ticket, int]:
 
 def _new_ticket_path(run_id: str, device: str) -> Path:
     if not _DEVICE.fullmatch(device):
-        raise PlaygroundError(f"There is no device {device!r}.", "Choose cpu, cuda or mps.")
+        raise PlaygroundError("There is no device {device!r}.", "Choose cpu, cuda or mps.", device=device)
     folder = root() / device / "tickets"
     folder.mkdir(parents=True, exist_ok=True)
     last = max((ticket.number for ticket in _all_tickets(device)), default=0)
     path = folder / f"{max(last + 1, time.time_ns()):020d}.{run_id}.json"
     if not _NAME.fullmatch(path.name):
-        raise PlaygroundError(f"{run_id[:80]!r} cannot be a run's id.")
+        raise PlaygroundError("{run_id!r} cannot be a run's id.", run_id=run_id[:80])
     return path
 
 

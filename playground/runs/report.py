@@ -103,4 +103,4 @@ def read_report(folder: RunFolder) -> dict[str, Any] | None:
 
 def damaged(folder: RunFolder) -> PlaygroundError:
     """What to raise where the report is not of this run's labels, or not whole."""
-    return PlaygroundError(f"The file {NAME} of {folder.name} is damaged.", "Train the run again.")
+    return PlaygroundError("The file {file} of {name} is damaged.", "Train the run again.", file=NAME, name=folder.name)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from playground.core.atomic import disk_errors
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import home
 from playground.runs import archive, checkpoints, gallery, naming, queue
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
-from playground.runs.soundness import problem
+from playground.runs.integrity import problem
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class RunStore:
                 self.root.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise PlaygroundError(
-                f"There is a file where the folder {self.root} has to be.", "Move the file away."
+                "There is a file where the folder {root} has to be.", "Move the file away.", root=self.root
             ) from error
 
     def create(self, config: RunConfig, **about: Any) -> RunFolder:
@@ -124,17 +124,24 @@ class RunStore:
             return fitting[0]
         if fitting:
             raise PlaygroundError(
-                f"{len(fitting)} runs are called {which!r}.",
-                f"Choose by id: {', '.join(run.id for run in fitting[:5])}.",
+                "{n_fitting} runs are called {which!r}.",
+                "Choose by id: {fitting}.",
+                n_fitting=len(fitting),
+                which=which,
+                fitting=", ".join(run.id for run in fitting[:5]),
             )
         known = ", ".join(run.id for run in runs[:5])
-        raise PlaygroundError(f"There is no run {which[:80]!r}.", f"Newest: {known}." if known else "Train one first.")
+        raise PlaygroundError(
+            "There is no run {which!r}.",
+            Message("Newest: {known}.", known=known) if known else "Train one first.",
+            which=which[:80],
+        )
 
     def own(self, which: str) -> RunFolder:
         """As ``get``, for what changes a run: those that ship with the app are refused."""
         run = self.get(which)
         if gallery.holds(run):
-            raise PlaygroundError(f"{run.name} ships with the app and stays as it is.", "Duplicate it first.")
+            raise PlaygroundError("{name} ships with the app and stays as it is.", "Duplicate it first.", name=run.name)
         return run
 
     def rename(self, which: str, name: str) -> RunFolder:
@@ -164,7 +171,7 @@ class RunStore:
     def _copy_progress(self, run: RunFolder, copy: RunFolder) -> None:
         newest = run.latest_checkpoint()
         if newest is None:
-            raise PlaygroundError(f"{run.name} has no checkpoint to copy.", "Copy its settings alone.")
+            raise PlaygroundError("{name} has no checkpoint to copy.", "Copy its settings alone.", name=run.name)
         checkpoints.check_sums(newest)  # else a damaged one would get checksums of its own
         step = int(newest.name.removeprefix("step-"))
         names = [path for path in sorted(newest.iterdir()) if path.name != checkpoints.SUMS]
@@ -185,7 +192,7 @@ class RunStore:
         """
         run = RunFolder(self.root / which) if naming.is_id(which) and (self.root / which).is_dir() else self.own(which)
         if run.status().is_active:
-            raise PlaygroundError(f"{run.title} is being trained.", "Stop it first, then delete it.")
+            raise PlaygroundError("{title} is being trained.", "Stop it first, then delete it.", title=run.title)
         queue.withdraw(run.id)
         trashed = Trashed(f"{run.id}--{time.time_ns() // 1_000_000}", run.id, run.title, time.time())
         self.trash_root.mkdir(parents=True, exist_ok=True)
@@ -217,7 +224,9 @@ class RunStore:
                     target = self.root / naming.new_id(trashed.name)
                 os.rename(self.trash_root / trashed.key, target)
                 return RunFolder(target)
-        raise PlaygroundError(f"There is no run {wanted[:80]!r} in the trash.", "It may have been emptied.")
+        raise PlaygroundError(
+            "There is no run {wanted!r} in the trash.", "It may have been emptied.", wanted=wanted[:80]
+        )
 
     def empty_trash(self, older_than: float = 0.0) -> int:
         """Removes for good what was deleted more than ``older_than`` seconds ago; how many runs that was."""

@@ -73,9 +73,11 @@ def check_room(parameters: int) -> None:
     free = free_memory()
     if 2 * 4 * parameters > free:
         raise PlaygroundError(
-            f"This model has {parameters:,} parameters; opening it takes {8 * parameters / 2**30:.1f} GiB of memory, "
-            f"and {free / 2**30:.1f} GiB are free.",
+            "This model has {count:,} parameters; opening it takes {need:.1f} GiB of memory, and {free:.1f} GiB are free.",
             "Choose a smaller one, or close other programs.",
+            count=parameters,
+            need=8 * parameters / 2**30,
+            free=free / 2**30,
         )
 
 

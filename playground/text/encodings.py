@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 
 CHUNK = 1 << 18  # bytes read at once
 SAMPLE = 1 << 16  # bytes looked at in each of the sampled places
@@ -126,14 +126,16 @@ def check_encoding(name: str | None) -> None:
     except (LookupError, ValueError, TypeError):
         known = False
     if not known:
-        raise PlaygroundError(f"There is no text encoding {name!r}.", "Common ones: utf-8, utf-16, gb18030, cp1252.")
+        raise PlaygroundError(
+            "There is no text encoding {name!r}.", "Common ones: utf-8, utf-16, gb18030, cp1252.", name=name
+        )
 
 
 def no_encoding(path: Path, name: str | None) -> None:
     """Refuses an encoding for a file that holds its own: Parquet, PDF, Word."""
     if name is not None:
         raise PlaygroundError(
-            f"{path.name} is no text file, so it has no encoding to choose.", "Leave the encoding out."
+            "{name} is no text file, so it has no encoding to choose.", "Leave the encoding out.", name=path.name
         )
 
 
@@ -157,7 +159,7 @@ def guesses(path: Path) -> list[str]:
     """
     samples = list(_samples(path))
     if not samples:
-        raise PlaygroundError(f"{path.name} is empty.", "Choose a file with text in it.")
+        raise PlaygroundError("{name} is empty.", "Choose a file with text in it.", name=path.name)
     head, everything = samples[0], b"".join(samples)
     for mark, encoding in BOMS:
         if head.startswith(mark):
@@ -165,13 +167,13 @@ def guesses(path: Path) -> list[str]:
     for magic, what in MAGIC.items():
         if head.startswith(magic):
             hint = BROUGHT.get(what, "Choose a text file.")
-            raise PlaygroundError(f"{path.name} is not text: it is {what}.", hint)
+            raise PlaygroundError("{name} is not text: it is {what}.", hint, name=path.name, what=what)
     like_utf8 = _nearly_utf8(samples)
     if zeros := everything.count(0):
         found = "utf-8" if like_utf8 and _is_text_with_zeros(everything, zeros) else _wide(head)
         if found is None:
             raise PlaygroundError(
-                f"{path.name} is not text: it holds zero bytes.", "Choose a text file, best saved as UTF-8."
+                "{name} is not text: it holds zero bytes.", "Choose a text file, best saved as UTF-8.", name=path.name
             )
         return [found]
     if everything.isascii() and path.stat().st_size > len(everything) and (signs := _signs(path)):
@@ -224,8 +226,11 @@ def _check_waiting(path: Path, encoding: str, read: int, state: tuple) -> None:
     """Refuses a file of which a decoder keeps ever more bytes back, to read them again with the next ones, as UTF-7's may."""
     if len(state[0]) > CHUNK:
         raise PlaygroundError(
-            f"{path.name} is not {encoding}: the bytes before offset {read:,} do not fit.",
+            "{name} is not {encoding}: the bytes before offset {read:,} do not fit.",
             "Choose the encoding it was saved in, or save it as UTF-8.",
+            name=path.name,
+            encoding=encoding,
+            read=read,
         )
 
 
@@ -257,8 +262,12 @@ def check_faults(path: Path, encoding: str) -> None:
     found = faults(path, encoding)
     if found and not found.are_few:
         raise PlaygroundError(
-            f"{path.name} is not {encoding}: the byte at offset {found.offset:,} (line {found.line:,}) does not fit.",
+            "{name} is not {encoding}: the byte at offset {offset:,} (line {line:,}) does not fit.",
             "Choose the encoding it was saved in, or save it as UTF-8.",
+            name=path.name,
+            encoding=encoding,
+            offset=found.offset,
+            line=found.line,
         )
 
 
@@ -267,11 +276,23 @@ def notes_on(path: Path, encoding: str, guessed: bool) -> list[str]:
     name = path.name.encode("utf-8", "replace").decode()
     said = []
     if guessed and not encoding.startswith("utf"):
-        said.append(f"{name} is read as {encoding}. That is a guess; you can choose another encoding.")
+        said.append(
+            Message(
+                "{name} is read as {encoding}. That is a guess; you can choose another encoding.",
+                name=name,
+                encoding=encoding,
+            )
+        )
     if found := faults(path, encoding):
         said.append(
-            f"Damaged places in {name}: {found.count:,}, read as \ufffd. The first is the byte at offset"
-            f" {found.offset:,} (line {found.line:,}), which does not fit {encoding}."
+            Message(
+                "Damaged places in {name}: {count:,}, read as �. The first is the byte at offset {offset:,} (line {line:,}), which does not fit {encoding}.",
+                name=name,
+                count=found.count,
+                offset=found.offset,
+                line=found.line,
+                encoding=encoding,
+            )
         )
     return said
 
@@ -383,8 +404,11 @@ def lines(path: Path, encoding: str, longest: int = 1 << 26, newlines: bool = Fa
         length += len(parts[-1])
         if length > longest:
             raise PlaygroundError(
-                f"Line {number + 1} of {path.name} has more than {longest:,} characters.",
+                "Line {number} of {name} has more than {longest:,} characters.",
                 "Put one record on each line.",
+                number=number + 1,
+                name=path.name,
+                longest=longest,
             )
     if length:
         yield "".join(rest)
@@ -457,15 +481,16 @@ def _is_text(text: str) -> bool:
 
 def _likeliest(samples: list[bytes], name: str) -> list[str]:
     """By the sample with the most to tell, whole lines of it."""
-    from playground.text import guessing
+    from playground.text import encoding_detection
 
     telling = max(samples, key=lambda sample: sum(byte > 127 or byte == 27 for byte in sample))
-    found = guessing.guesses(telling if len(samples) == 1 else _whole_lines(telling))
+    found = encoding_detection.guesses(telling if len(samples) == 1 else _whole_lines(telling))
     found = list(found or filter(None, [_wide(samples[0])]))
     if not found:
         raise PlaygroundError(
-            f"{name} does not look like text in any known encoding.",
+            "{name} does not look like text in any known encoding.",
             "Save it as UTF-8, or name its encoding.",
+            name=name,
         )
     return found
 

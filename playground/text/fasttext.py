@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from playground.text.encodings import beginning, lines
-from playground.text.sizes import MOST_VALUES, too_large
+from playground.text.size_limits import MOST_VALUES, too_large
 
 MARK = "__label__"
 LABEL = re.compile(rf"{MARK}(\S*+)\s*+")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import readable
-from playground.text import archives, uploads
+from playground.text import archive_encodings, uploads
 from playground.text.byte_alphabet import clean
 from playground.text.conll import is_tagged
 from playground.text.documents import DOCUMENTS, NOT_READ, open_document
@@ -37,16 +37,18 @@ def open_file(spec: DataSpec) -> Source:
     path = readable(spec.path)
     if not path.is_file():
         raise PlaygroundError(
-            f"{path} is a folder." if path.is_dir() else f"{path} does not exist.",
+            Message("{path} is a folder.", path=path)
+            if path.is_dir()
+            else Message("{path} does not exist.", path=path),
             "Choose a .txt, .csv, .jsonl or .parquet file.",
         )
     try:
         size = path.stat().st_size
         fingerprint = _fingerprint(path)
     except OSError as error:
-        raise PlaygroundError(f"{path} cannot be read: {error.strerror}.") from error
+        raise PlaygroundError("{path} cannot be read: {reason}.", path=path, reason=error.strerror) from error
     if not size:
-        raise PlaygroundError(f"{path.name} is empty.", "Choose a file with text in it.")
+        raise PlaygroundError("{name} is empty.", "Choose a file with text in it.", name=path.name)
     suffix, notes = path.suffix.lower(), list
     if suffix in DOCUMENTS:
         _no_columns(spec, path)
@@ -67,8 +69,10 @@ def open_file(spec: DataSpec) -> Source:
         notes = lambda: [*told, *table.notes()]
     else:
         raise PlaygroundError(
-            f"{path.name}: files ending in {suffix} are not read.",
+            "{name}: files ending in {suffix} are not read.",
             NOT_READ.get(suffix, "Save it as .txt, .docx or PDF, or a table as .csv, .jsonl or .parquet."),
+            name=path.name,
+            suffix=suffix,
         )
     return Source(
         documents=documents,
@@ -83,7 +87,11 @@ def open_file(spec: DataSpec) -> Source:
 
 def _provenance(path: str) -> str:
     name = clean(uploads.named(path))
-    return f"Written in the app: “{name}”." if uploads.is_written(path) else f"From the file {name}."
+    return (
+        Message("Written in the app: “{beginning}”.", beginning=name)
+        if uploads.is_written(path)
+        else Message("From the file {name}.", name=name)
+    )
 
 
 def _told_of_tags(path: Path, encoding: str) -> list[str]:
@@ -99,8 +107,10 @@ def _told_of_tags(path: Path, encoding: str) -> list[str]:
 def _as_chosen(spec: DataSpec) -> tuple[DataSpec, list[str]]:
     """The spec of the texts of an archive in the encoding that was chosen for them, with what is to be told; others stay."""
     path = readable(spec.path)
-    read = archives.reading(path, spec.encoding)
-    return (spec, []) if read == path else (spec.replace(path=str(read), encoding=None), archives.notes_on(read))
+    read = archive_encodings.reading(path, spec.encoding)
+    return (
+        (spec, []) if read == path else (spec.replace(path=str(read), encoding=None), archive_encodings.notes_on(read))
+    )
 
 
 def open_table(spec: DataSpec) -> Table:
@@ -146,8 +156,10 @@ def _no_columns(spec: DataSpec, path: Path) -> None:
     for name in (spec.text_column, spec.source_column, spec.target_column):
         if name is not None:
             raise PlaygroundError(
-                f"{path.name} is plain text: it has no column {name!r}.",
+                "{name} is plain text: it has no column {column!r}.",
                 "Columns are for .csv, .jsonl and .parquet.",
+                name=path.name,
+                column=name,
             )
 
 

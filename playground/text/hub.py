@@ -73,6 +73,8 @@ def _failed(name: str, error: Exception) -> PlaygroundError:
             "Check the internet connection, or choose another corpus.",
         )
     return PlaygroundError(
-        f"The dataset {name} cannot be read: {reason}",
+        "The dataset {name} cannot be read: {reason}",
         "Check its name, or name a configuration: hf:name:config.",
+        name=name,
+        reason=reason,
     )

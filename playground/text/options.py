@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,22 @@ class Option:
         """
         if self.choices:
             if value not in self.choices:
-                raise PlaygroundError(f"{self.name} cannot be {value!r}.", f"Choose one of {', '.join(self.choices)}.")
+                raise PlaygroundError(
+                    "{name} cannot be {value!r}.",
+                    "Choose one of {slots}.",
+                    name=self.name,
+                    value=value,
+                    slots=", ".join(self.choices),
+                )
             return value
         if isinstance(value, bool) or not isinstance(value, int) or not self.minimum <= value <= self.maximum:
             raise PlaygroundError(
-                f"{self.name} cannot be {value!r}.",
-                f"Choose a whole number from {self.minimum} to {self.maximum}.",
+                "{name} cannot be {value!r}.",
+                "Choose a whole number from {minimum} to {maximum}.",
+                name=self.name,
+                value=value,
+                minimum=self.minimum,
+                maximum=self.maximum,
             )
         return value
 
@@ -54,7 +64,9 @@ def fill(options: Sequence[Option], given: Mapping[str, Any], owner: str) -> dic
     for name in given:
         if name not in known:
             raise PlaygroundError(
-                f"{owner} has no option {name!r}.",
-                f"It has {', '.join(known)}." if known else "It has no options.",
+                "{owner} has no option {name!r}.",
+                Message("It has {known}.", known=", ".join(known)) if known else "It has no options.",
+                owner=owner,
+                name=name,
             )
     return {name: option.check(given.get(name, option.default)) for name, option in known.items()}

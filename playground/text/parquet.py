@@ -19,10 +19,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playground.core import gate
+from playground.core import limited_process
 from playground.core.errors import PlaygroundError
-from playground.text.records import Row
-from playground.text.sizes import (
+from playground.text.json_tables import Row
+from playground.text.size_limits import (
     LONGEST_RECORD,
     MOST_COLUMNS,
     MOST_VALUES,
@@ -58,7 +58,7 @@ def parquet_rows(path: Path, wanted: tuple[str, ...] = ()) -> Callable[[], Itera
         try:
             status = path.stat()
         except OSError as error:
-            raise PlaygroundError(f"{path} cannot be read: {error.strerror}.") from error
+            raise PlaygroundError("{path} cannot be read: {reason}.", path=path, reason=error.strerror) from error
         version = str(path), status.st_size, status.st_mtime_ns, status.st_ino
         told = _told(path, wanted)
         if (kept := _kept(version, wanted)) is None:
@@ -109,7 +109,7 @@ def _told(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=gate.environment(),
+        env=limited_process.environment(),
         cwd="/",
     )
     try:
@@ -127,8 +127,9 @@ def _told(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
         process.stdout.close()
         process.wait()
     raise PlaygroundError(
-        f"{path.name} could not be read to its end.",
+        "{name} could not be read to its end.",
         "It may be damaged, or too large for the memory: save the columns that are needed as .csv, and bring that.",
+        name=path.name,
     )
 
 
@@ -153,7 +154,7 @@ def _hear(out: BinaryIO) -> None:
 def main(path: str, *wanted: str) -> None:
     """Reads a file and tells what is in it."""
     out = sys.stdout.buffer
-    gate.limit(gate.MEMORY, SECONDS)
+    limited_process.limit(limited_process.MEMORY, SECONDS)
     try:
         _tell(Path(path), wanted, out)
         said = None
@@ -199,7 +200,10 @@ def _tell(path: Path, wanted: tuple[str, ...], out: BinaryIO) -> None:
         raise too_large(path.name, row + 1) from None
     except (pyarrow.ArrowException, OSError, ValueError, ArithmeticError, RecursionError) as error:
         raise PlaygroundError(
-            f"{path.name} is not a Parquet table that can be read: {_shortened(str(error))}.", "Save it again."
+            "{name} is not a Parquet table that can be read: {reason}.",
+            "Save it again.",
+            name=path.name,
+            reason=_shortened(str(error)),
         ) from error
 
 

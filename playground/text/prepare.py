@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.core import atomic
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import home
 from playground.text.corpora import open_source
 from playground.text.corpus_buffer import Spool
@@ -130,11 +130,11 @@ def load(folder: Path | str) -> Prepared:
         info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
         spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PlaygroundError(f"{folder} is not prepared data.", "Prepare the data again.") from error
+        raise PlaygroundError("{folder} is not prepared data.", "Prepare the data again.", folder=folder) from error
     opened = PairFile if info["shape"] == "pairs" else TokenFile
     train, validation = (opened(folder / f"{side}.tokens", info["dtype"]) for side in SIDES)
     if any(len(part) != _length(info, side) for part, side in zip((train, validation), SIDES, strict=True)):
-        raise PlaygroundError(f"{folder} is damaged.", "Delete it, and prepare the data again.")
+        raise PlaygroundError("{folder} is damaged.", "Delete it, and prepare the data again.", folder=folder)
     return Prepared(
         folder=folder,
         spec=DataSpec.from_dict(spec),
@@ -247,7 +247,10 @@ def _fill(
     for side, count in zip(SIDES, counts, strict=True):
         if count["tokens"] < 2:
             raise PlaygroundError(
-                f"The text is too short: its {side} part has {count['tokens']} tokens.", "Use more text."
+                "The text is too short: its {side} part has {tokens} tokens.",
+                "Use more text.",
+                side=side,
+                tokens=count["tokens"],
             )
     return {
         "shape": source.shape,
@@ -272,7 +275,16 @@ def _left_out(spool: Spool) -> list[str]:
         return []
     if spool.shape == "pairs":
         return [
-            f"Pairs left out, since the question or the answer is empty: {spool.skipped:,} (first: row "
-            f"{spool.first_skipped:,})."
+            Message(
+                "Pairs left out, since the question or the answer is empty: {skipped:,} (first: row {first_skipped:,}).",
+                skipped=spool.skipped,
+                first_skipped=spool.first_skipped,
+            )
         ]
-    return [f"Rows left out, since they have no text: {spool.skipped:,} (first: row {spool.first_skipped:,})."]
+    return [
+        Message(
+            "Rows left out, since they have no text: {skipped:,} (first: row {first_skipped:,}).",
+            skipped=spool.skipped,
+            first_skipped=spool.first_skipped,
+        )
+    ]

@@ -51,7 +51,9 @@ def adopt(text: str, named: Sequence[Mapping[str, Any]], size: int, hides: bool)
         raise
     except Exception as error:  # the tokenizers library raises bare Exception
         raise PlaygroundError(
-            f"tokenizer.json cannot be read: {error}.", "The file may be damaged, or a copy of only its beginning."
+            "tokenizer.json cannot be read: {error}.",
+            "The file may be damaged, or a copy of only its beginning.",
+            error=error,
         ) from error
     inner.no_truncation()
     inner.no_padding()
@@ -61,8 +63,10 @@ def adopt(text: str, named: Sequence[Mapping[str, Any]], size: int, hides: bool)
     own = max(inner.get_vocab(with_added_tokens=True).values(), default=-1) + 1
     if own > size:
         raise PlaygroundError(
-            f"The tokenizer has {own} tokens, more than the {size} that the model scores.",
+            "The tokenizer has {own} tokens, more than the {size} that the model scores.",
             "The tokenizer and the weights belong to different models.",
+            own=own,
+            size=size,
         )
     ids = _roles(inner, state, named)
     if ids["mask"] is None and hides:
@@ -217,8 +221,10 @@ def kind_of(state: State) -> str:
     if model["type"] in ("BPE", "Unigram") and (underlines or "Metaspace" in steps):
         return SENTENCEPIECE
     raise PlaygroundError(
-        f"A tokenizer of the kind {model['type']} with {', '.join(sorted(steps)) or 'no steps'} is not known here.",
+        "A tokenizer of the kind {model} with {steps} is not known here.",
         "Known are byte-level BPE (GPT-2, Llama 3), SentencePiece (Llama 2, Mistral) and WordPiece (BERT).",
+        model=model["type"],
+        steps=", ".join(sorted(steps)) or "no steps",
     )
 
 

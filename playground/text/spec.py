@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from playground.core.errors import PlaygroundError, meant
+from playground.core.errors import Message, PlaygroundError, meant
 from playground.text.catalogue import check_options
 from playground.text.encodings import check_encoding
 
@@ -37,14 +37,20 @@ class TokenizerSpec:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise PlaygroundError(f"There is no tokenizer {self.kind!r}.", f"Choose one of {', '.join(KINDS)}.")
+            raise PlaygroundError(
+                "There is no tokenizer {kind!r}.", "Choose one of {slots}.", kind=self.kind, slots=", ".join(KINDS)
+            )
         if self.kind == "byte":
             object.__setattr__(self, "vocab_size", BASE_SIZE)
         size = self.vocab_size
         if isinstance(size, bool) or not isinstance(size, int) or not BASE_SIZE <= size <= LARGEST_VOCABULARY:
             raise PlaygroundError(
-                f"A vocabulary of {f'{size:,}' if type(size) is int else repr(size)} cannot be.",
-                f"Choose {BASE_SIZE} (256 bytes, {len(SPECIALS)} special tokens) to {LARGEST_VOCABULARY:,}.",
+                "A vocabulary of {size} cannot be.",
+                "Choose {base_size} (256 bytes, {n_specials} special tokens) to {largest_vocabulary:,}.",
+                size=f"{size:,}" if type(size) is int else repr(size),
+                base_size=BASE_SIZE,
+                n_specials=len(SPECIALS),
+                largest_vocabulary=LARGEST_VOCABULARY,
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,19 +108,23 @@ class DataSpec:
             object.__setattr__(self, "path", str(self.path))
         for name in ("corpus", "text_column", "source_column", "target_column"):
             if not isinstance(getattr(self, name), str | None):
-                raise PlaygroundError(f"{name} must be a text, not {getattr(self, name)!r}.")
+                raise PlaygroundError("{name} must be a text, not {value!r}.", name=name, value=getattr(self, name))
         if (self.source_column is None) != (self.target_column is None):
             raise PlaygroundError(
                 "Pairs need two columns, and only one was named.", "Name a source column and a target column."
             )
         if not isinstance(self.validation_fraction, float | int) or not 0.001 <= self.validation_fraction <= 0.5:
             raise PlaygroundError(
-                f"A validation part of {self.validation_fraction!r} cannot be.", "Choose 0.001 to 0.5."
+                "A validation part of {validation_fraction!r} cannot be.",
+                "Choose 0.001 to 0.5.",
+                validation_fraction=self.validation_fraction,
             )
         if self.max_bytes is not None and (not isinstance(self.max_bytes, int) or self.max_bytes < 1):
-            raise PlaygroundError(f"Reading {self.max_bytes!r} bytes cannot be.", "Choose 1 or more, or None.")
+            raise PlaygroundError(
+                "Reading {max_bytes!r} bytes cannot be.", "Choose 1 or more, or None.", max_bytes=self.max_bytes
+            )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
-            raise PlaygroundError(f"A seed of {self.seed!r} cannot be.", "Choose a whole number from 0.")
+            raise PlaygroundError("A seed of {seed!r} cannot be.", "Choose a whole number from 0.", seed=self.seed)
         check_encoding(self.encoding)
         if not isinstance(self.template, str) or self.template.count(QUESTION) != 1:
             raise PlaygroundError(
@@ -152,9 +162,11 @@ class DataSpec:
 def _known(cls: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
     names = [each.name for each in fields(cls)]
     if not isinstance(values, Mapping):
-        raise PlaygroundError(f"{what} is described by names and values.", f"It has {', '.join(names)}.")
+        raise PlaygroundError(
+            "{what} is described by names and values.", "It has {known}.", what=what, known=", ".join(names)
+        )
     for name in values:
         if name not in names:
-            hint = meant([name], names) + f"It has {', '.join(names)}."
-            raise PlaygroundError(f"{what} has no setting {name!r}.", hint)
+            hint = meant([name], names) + Message("It has {known}.", known=", ".join(names))
+            raise PlaygroundError("{what} has no setting {name!r}.", hint, what=what, name=name)
     return dict(values)

@@ -9,13 +9,13 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from playground.core.errors import PlaygroundError
-from playground.text import cells, conll, fasttext
+from playground.core.errors import Message, PlaygroundError
+from playground.text import cell_values, conll, fasttext
 from playground.text.delimited import Tally, delimited_rows, dialect_of
 from playground.text.encodings import detect, no_encoding, notes_on
+from playground.text.json_tables import Row, json_rows
 from playground.text.parquet import parquet_rows
-from playground.text.records import Row, json_rows
-from playground.text.sizes import check_columns, listed, weight
+from playground.text.size_limits import check_columns, listed, weight
 
 DELIMITED, RECORDS, PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
 KINDS = (*DELIMITED, *RECORDS, *PARQUET, *conll.SUFFIXES)
@@ -86,7 +86,7 @@ class Table:
             if left < 0:
                 break
         if not any(head):
-            raise PlaygroundError(f"{self.name} has no rows.", "Choose a file with text in it.")
+            raise PlaygroundError("{name} has no rows.", "Choose a file with text in it.", name=self.name)
         return head
 
     @cached_property
@@ -107,7 +107,13 @@ class Table:
             PlaygroundError: with the columns that there are.
         """
         if column not in self.columns and not (self.grows and any(column in row for row in self.rows())):
-            raise PlaygroundError(f"{self.name} has no column {column!r}.", f"It has {listed(self.columns)}.")
+            raise PlaygroundError(
+                "{name} has no column {column!r}.",
+                "It has {known}.",
+                name=self.name,
+                column=column,
+                known=listed(self.columns),
+            )
 
     def opened(self, column: str, numbers: bool = False) -> Callable[[Row], object]:
         """What gives the value of a row: lists that a .csv writes out, such as ``['a', 'b']``, are lists again.
@@ -116,10 +122,10 @@ class Table:
         """
         if not self.written:
             return lambda row: row.get(column)
-        there = lambda row: None if (value := row.get(column)) in cells.NAN else value
-        if not cells.are_written((row.get(column) for row in self.head), numbers):
+        there = lambda row: None if (value := row.get(column)) in cell_values.NAN else value
+        if not cell_values.are_written((row.get(column) for row in self.head), numbers):
             return there
-        return lambda row: value if (value := cells.written_value(row.get(column))) is not None else there(row)
+        return lambda row: value if (value := cell_values.written_value(row.get(column))) is not None else there(row)
 
     def texts(self, column: str) -> Callable[[int, Row], str]:
         """What gives the text of a row, by its number (for errors)."""
@@ -127,9 +133,9 @@ class Table:
 
         def text(number: int, row: Row) -> str:
             try:
-                return cells.text_of(opened(row))
-            except cells.NoText as error:
-                raise cells.refused(error.kind, column, number, self.name) from error
+                return cell_values.text_of(opened(row))
+            except cell_values.NoText as error:
+                raise cell_values.refused(error.kind, column, number, self.name) from error
 
         return text
 
@@ -155,7 +161,11 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
         told: list[str] = []
         return Table(path.name, json_rows(path, encoding, told), lambda: [*of_letters(), *told], grows=True)
     if suffix not in KINDS and fasttext.is_marked(path, encoding):
-        said = f"{path.name} is read with the label that each line begins with, {fasttext.MARK} and its name."
+        said = Message(
+            "{name} is read with the label that each line begins with, {mark} and its name.",
+            name=path.name,
+            mark=fasttext.MARK,
+        )
         return Table(path.name, fasttext.marked_rows(path, encoding), lambda: [*of_letters(), said], meant="text")
     if suffix not in DELIMITED or (suffix == ".tsv" and conll.is_tagged(path, encoding)):
         rows, said = conll.sentence_rows(path, encoding)
@@ -203,6 +213,8 @@ def text_column(table: Table) -> str:
     if len(table.columns) == 1 and others:
         return others[0]
     raise PlaygroundError(
-        f"Which column of {table.name} holds the text?",
-        f"Choose the column with the text: it has {listed(table.columns)}.",
+        "Which column of {name} holds the text?",
+        "Choose the column with the text: it has {columns}.",
+        name=table.name,
+        columns=listed(table.columns),
     )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.catalogue import CORPORA
 from playground.text.sources import Source
 
@@ -64,14 +64,16 @@ def open_task(name: str, options: Mapping[str, Any], seed: int) -> Source:
     """A task as a source of pairs."""
     first = next(examples(name, options, seed), None)
     if first is None:
-        raise PlaygroundError(f"{CORPORA[name].title} has no examples with these options.", "Make it harder.")
+        raise PlaygroundError(
+            "{title} has no examples with these options.", "Make it harder.", title=CORPORA[name].title
+        )
     return Source(
         documents=lambda: examples(name, options, seed),
         shape="pairs",
         fingerprint=f"{name} {FORMAT} {seed} {sorted(options.items())}",
         size=options["examples"] * len("".join(first)),
         licence="CC0-1.0",
-        provenance=f"Generated from the seed {seed}.",
+        provenance=Message("Generated from the seed {seed}.", seed=seed),
     )
 
 

@@ -38,12 +38,15 @@ class TokenFile:
             self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise PlaygroundError(
-                f"The tokens {self.path.name} cannot be read: {error.strerror}.", "Prepare the data again."
+                "The tokens {name} cannot be read: {reason}.",
+                "Prepare the data again.",
+                name=self.path.name,
+                reason=error.strerror,
             ) from error
         self.close = weakref.finalize(self, os.close, self._file)  # with the object, or when called
         size = os.fstat(self._file).st_size
         if size % self.dtype.itemsize:
-            raise PlaygroundError(f"The tokens {self.path.name} are damaged.", "Prepare the data again.")
+            raise PlaygroundError("The tokens {name} are damaged.", "Prepare the data again.", name=self.path.name)
         self._length = size // self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -91,7 +94,9 @@ class TokenFile:
         while len(rest):
             count = _read_at(self._file, rest, offset)
             if not count:
-                raise PlaygroundError(f"The tokens {self.path.name} became shorter.", "Prepare the data again.")
+                raise PlaygroundError(
+                    "The tokens {name} became shorter.", "Prepare the data again.", name=self.path.name
+                )
             rest, offset = rest[count:], offset + count
 
 
@@ -108,7 +113,7 @@ class PairFile:
         self.tokens = TokenFile(path, dtype)
         self._offsets = TokenFile(Path(path).with_suffix(".offsets"), "<u8")
         if len(self._offsets) % 2 == 0:
-            raise PlaygroundError(f"The pairs {Path(path).name} are damaged.", "Prepare the data again.")
+            raise PlaygroundError("The pairs {name} are damaged.", "Prepare the data again.", name=Path(path).name)
 
     def __len__(self) -> int:
         return len(self._offsets) // 2

@@ -1,7 +1,7 @@
 """Which steps a ``tokenizer.json`` may have: it may come from anybody, and some steps make a short text endless.
 
 Each kind of step is in a list; how much the steps before the vocabulary make a text grow is bounded, and so is what a pattern
-may ask of the machine that matches it. A file that passes is still opened in the gate first (`playground.core.gate`).
+may ask of the machine that matches it. A file that passes is still opened in the gate first (`playground.core.limited_process`).
 """
 
 import base64
@@ -102,14 +102,18 @@ def check(state: Any) -> None:
     for part, known in PARTS.items():
         steps = list(_steps(state.get(part), part, known))
         if len(steps) > MOST_STEPS:
-            raise PlaygroundError(f"The tokenizer has more than {MOST_STEPS} steps in its {part}.", _HINT)
+            raise PlaygroundError(
+                "The tokenizer has more than {most_steps} steps in its {part}.", _HINT, most_steps=MOST_STEPS, part=part
+            )
         for step in steps:
             _check_step(step, part)
         growth = math.prod(map(_growth, steps)) if part == "normalizer" else 1
         if growth > MOST_GROWTH:
             raise PlaygroundError(
-                f"The tokenizer makes a text up to {growth:,} times as long before it cuts it; {MOST_GROWTH} times is the most.",
+                "The tokenizer makes a text up to {growth:,} times as long before it cuts it; {most_growth} times is the most.",
                 _HINT,
+                growth=growth,
+                most_growth=MOST_GROWTH,
             )
 
 
@@ -117,7 +121,10 @@ def _check_model(model: Mapping, added: Any) -> None:
     if model.get("type") not in MODELS:
         kind = str(model.get("type"))[:40]
         raise PlaygroundError(
-            f"A tokenizer with a model of the kind {kind} is not read here.", f"Known: {', '.join(MODELS)}."
+            "A tokenizer with a model of the kind {kind} is not read here.",
+            "Known: {models}.",
+            kind=kind,
+            models=", ".join(MODELS),
         )
     vocabulary, added = model.get("vocab"), [] if added is None else added
     if not isinstance(vocabulary, dict | list) or not isinstance(added, list):
@@ -137,12 +144,15 @@ def _steps(part: Any, name: str, known: set[str]) -> Iterator[Mapping]:
     if not isinstance(part, Mapping) or part.get("type") not in known:
         kind = part.get("type") if isinstance(part, Mapping) else part
         raise PlaygroundError(
-            f"The tokenizer has a step {str(kind)[:40]!r} in its {name}, which is not taken here.", _HINT
+            "The tokenizer has a step {kind!r} in its {name}, which is not taken here.",
+            _HINT,
+            kind=str(kind)[:40],
+            name=name,
         )
     if part["type"] == "Sequence":
         inner = part.get(_INSIDE[name])
         if not isinstance(inner, list):
-            raise PlaygroundError(f"The tokenizer's {name} is damaged.", _HINT)
+            raise PlaygroundError("The tokenizer's {name} is damaged.", _HINT, name=name)
         for each in inner:
             yield from _steps(each, name, known)
     else:
@@ -155,7 +165,7 @@ def _check_step(step: Mapping, part: str) -> None:
         pattern = step.get("pattern")
         pattern = pattern if isinstance(pattern, Mapping) else {}
         if not isinstance(pattern.get("String", pattern.get("Regex")), str):
-            raise PlaygroundError(f"The tokenizer's {part} is damaged.", _HINT)
+            raise PlaygroundError("The tokenizer's {name} is damaged.", _HINT, name=part)
         if "Regex" in pattern:
             check_pattern(pattern["Regex"])
         elif kind == "Replace" and not pattern["String"]:
@@ -167,7 +177,7 @@ def _check_step(step: Mapping, part: str) -> None:
     ]
     if any(isinstance(text, str) and len(text) > 64 for text in texts):
         raise PlaygroundError(
-            f"The tokenizer puts a text of more than 64 characters into others, in its {part}.", _HINT
+            "The tokenizer puts a text of more than 64 characters into others, in its {part}.", _HINT, part=part
         )
     if kind == "TemplateProcessing":
         specials = step.get("special_tokens")
@@ -217,7 +227,9 @@ def check_pattern(pattern: str) -> None:
     """
     if len(pattern) > LONGEST_PATTERN or _ways(pattern) > MOST_WAYS:
         shown = pattern[:60] + ("…" if len(pattern) > 60 else "")
-        raise PlaygroundError(f"The tokenizer cuts text by a pattern that could take for ever: {shown}", _HINT)
+        raise PlaygroundError(
+            "The tokenizer cuts text by a pattern that could take for ever: {shown}", _HINT, shown=shown
+        )
 
 
 class _Piece:

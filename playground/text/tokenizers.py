@@ -230,18 +230,22 @@ class Tokenizer:
                 tokenizer_steps.check(json.loads(text))
                 return cls(Inner.from_str(text))
         except FileNotFoundError:
-            raise PlaygroundError(f"There is no tokenizer at {path}.") from None
+            raise PlaygroundError("There is no tokenizer at {path}.", path=path) from None
         except PlaygroundError:
             raise
         except Exception as error:  # the tokenizers library raises bare Exception
             reason = str(error).partition("\n")[0][:200]
-            raise PlaygroundError(f"{name} is not a tokenizer of this playground: {reason}") from error
+            raise PlaygroundError(
+                "{name} is not a tokenizer of this playground: {reason}", name=name, reason=reason
+            ) from error
 
     def _checked(self, ids: Iterable[int]) -> list[int]:
         ids = [int(i) for i in ids]
         for i in ids:
             if not 0 <= i < self.size:
-                raise PlaygroundError(f"There is no token {i}.", f"The ids run from 0 to {self.size - 1}.")
+                raise PlaygroundError(
+                    "There is no token {number}.", "The ids run from 0 to {last}.", number=i, last=self.size - 1
+                )
         return ids
 
     @functools.cached_property

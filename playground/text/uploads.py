@@ -18,7 +18,7 @@ from playground.core import paths
 from playground.core.atomic import disk_errors
 from playground.core.errors import Message, PlaygroundError
 from playground.core.terminal import TURNING
-from playground.text import looked
+from playground.text import file_check
 from playground.text.byte_alphabet import clean
 from playground.text.documents import DOCUMENTS, NOT_READ, check
 from playground.text.encodings import detect
@@ -155,7 +155,7 @@ def keep(file: BinaryIO, name: str) -> Upload:
             notes: list[str] = []
             guessed: dict[str, str] = {}
             if suffix in (*TABLES, ".zip"):
-                looked.check(copy)
+                file_check.check(copy)
             if suffix == ".zip":
                 archive, copy = copy, unpack(copy, work / f"{Path(name).stem}.jsonl", notes, guessed)
             elif suffix in DOCUMENTS:

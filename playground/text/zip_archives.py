@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 from playground.core.atomic import is_damaged_zip
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.documents import DOCUMENTS, Reading
 from playground.text.encodings import decoded, detect, notes_on
 from playground.text.tables import KINDS as TABLES
@@ -46,7 +46,10 @@ def unpack(archive: Path, into: Path, notes: list[str], guessed: dict[str, str],
         if isinstance(error, NotImplementedError):
             reason = "it is packed in a way that is not known here"
         raise PlaygroundError(
-            f"The archive {archive.name} cannot be opened: {reason}.", "Pack it again, as a plain .zip."
+            "The archive {name} cannot be opened: {reason}.",
+            "Pack it again, as a plain .zip.",
+            name=archive.name,
+            reason=reason,
         ) from error
     return into
 
@@ -54,7 +57,12 @@ def unpack(archive: Path, into: Path, notes: list[str], guessed: dict[str, str],
 def check_member_count(files: zipfile.ZipFile, name: str) -> None:
     """Refuses an archive of more files than are read."""
     if len(files.infolist()) > MOST_FILES:
-        raise PlaygroundError(f"{name} holds more than {MOST_FILES:,} files.", "Pack fewer, larger files.")
+        raise PlaygroundError(
+            "{name} holds more than {most_files:,} files.",
+            "Pack fewer, larger files.",
+            name=name,
+            most_files=MOST_FILES,
+        )
 
 
 def _members(files: zipfile.ZipFile, name: str, notes: list[str]) -> list[zipfile.ZipInfo]:
@@ -68,8 +76,10 @@ def _members(files: zipfile.ZipFile, name: str, notes: list[str]) -> list[zipfil
         is_link = (member.external_attr >> 16) & 0o170000 == 0o120000
         if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", member.filename) or is_link:
             raise PlaygroundError(
-                f"The archive {name} holds {member.filename!r}, which leads out of its folder.",
+                "The archive {name} holds {member!r}, which leads out of its folder.",
                 "Such archives are not opened; pack the text files again.",
+                name=name,
+                member=member.filename,
             )
     hidden = lambda m: m.filename.startswith("__MACOSX") or PurePosixPath(m.filename).name.startswith(".")
     meant = [m for m in everything if not m.is_dir() and not hidden(m)]
@@ -78,10 +88,15 @@ def _members(files: zipfile.ZipFile, name: str, notes: list[str]) -> list[zipfil
     if not texts:
         is_table = any(PurePosixPath(other).suffix.lower() in TABLES for other in others)
         way = "Unpack it, and bring the table." if is_table else "Pack text files or documents into it."
-        raise PlaygroundError(f"The archive {name} holds no .txt, .pdf or .docx files.", way)
+        raise PlaygroundError("The archive {name} holds no .txt, .pdf or .docx files.", way, name=name)
     if others:
         notes.append(
-            f"Files of {name} that are empty or no .txt, .md, .pdf or .docx, left out: {len(others):,} ({others[0]})."
+            Message(
+                "Files of {name} that are empty or no .txt, .md, .pdf or .docx, left out: {n_others:,} ({others}).",
+                name=name,
+                n_others=len(others),
+                others=others[0],
+            )
         )
     return sorted(texts, key=lambda member: member.filename)
 
@@ -106,8 +121,10 @@ def _document(
             taken += len(data)
             if taken > left:
                 raise PlaygroundError(
-                    f"The archive {name} holds more than {LARGEST_ARCHIVE / 1e9:g} GB of text.",
+                    "The archive {name} holds more than {largest_archive:g} GB of text.",
                     "Pack less of it.",
+                    name=name,
+                    largest_archive=LARGEST_ARCHIVE / 1000000000.0,
                 )
             copy.write(data)
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from playground.core.errors import PlaygroundError
-from playground.text import archives, uploads
+from playground.text import archive_encodings, uploads
 from playground.text.documents import DOCUMENTS
 from playground.text.encodings import COMMON, first_lines, guesses, telling_lines
 from playground.text.tables import PARQUET
@@ -38,9 +38,9 @@ def choose_encoding(path: str, key: str = "") -> str | None:
     """
     if Path(path).suffix.lower() in (*DOCUMENTS, *PARQUET) or uploads.is_written(path) or _is_known(path):
         return None
-    is_packed = archives.is_packed(path)
+    is_packed = archive_encodings.is_packed(path)
     try:
-        likely, problem = archives.likeliest(path) if is_packed else guesses(Path(path)), None
+        likely, problem = archive_encodings.likeliest(path) if is_packed else guesses(Path(path)), None
     except PlaygroundError as error:
         likely, problem = [], error
     state, key = st.session_state, f"{key}{key_of(path)}"
@@ -56,8 +56,8 @@ def choose_encoding(path: str, key: str = "") -> str | None:
         raise problem
     encoding = None if taken == FOUND else taken
     if is_packed:
-        st.caption(t("For the files in it that are not Unicode: {n:,}.", n=len(archives.guessed(path))))
-        show_lines(telling_lines([archives.beginning(path, encoding)], SHOWN, WIDTH))
+        st.caption(t("For the files in it that are not Unicode: {n:,}.", n=len(archive_encodings.guessed(path))))
+        show_lines(telling_lines([archive_encodings.beginning(path, encoding)], SHOWN, WIDTH))
     else:
         show_lines(first_lines(Path(path), encoding or likely[0], SHOWN, WIDTH))
     return encoding
@@ -65,7 +65,7 @@ def choose_encoding(path: str, key: str = "") -> str | None:
 
 def _is_known(path: str) -> bool:
     """Whether the app wrote the file itself: the texts of an archive in which all are Unicode."""
-    return uploads.is_unpacked(path) and not archives.is_packed(path)
+    return uploads.is_unpacked(path) and not archive_encodings.is_packed(path)
 
 
 def show_lines(shown: list[str]) -> None:

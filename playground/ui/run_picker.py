@@ -8,7 +8,7 @@ from models.spec import SpecError
 from playground import gallery as shipped
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
-from playground.runs.soundness import first_sound, problem, problem_inside
+from playground.runs.integrity import first_sound, problem, problem_inside
 from playground.runs.store import RunStore
 from playground.ui import links
 from playground.ui.language import t

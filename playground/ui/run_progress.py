@@ -5,7 +5,7 @@ import streamlit as st
 from playground.runs import branch, queue, rows
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
-from playground.runs.gap import by_heart, turned
+from playground.runs.overfitting import by_heart, turned
 from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import is_listening, revive, submit
@@ -66,7 +66,7 @@ def explain(run: RunFolder, status: Status) -> None:
     elif status.state == "interrupted":
         st.warning(
             t(
-                "Its process ended without a word (a restart, perhaps). Resume goes on from the last checkpoint, exactly."
+                "The training process ended unexpectedly (perhaps a restart). “Resume” continues exactly from the last checkpoint."
             )
         )
     elif status.state == "queued":
@@ -111,11 +111,10 @@ def mend(run: RunFolder) -> None:
     where = t("from step {step}, the best so far", step=step) if step is not None else t("from the beginning")
     st.write(
         t(
-            "The updates were so large that they overshot, each one further than the last. A third of the learning "
-            "rate and clipped gradients nearly always mend it."
+            "The training diverged: the updates overshot, each one further than the last. A third of the learning rate and gradient clipping nearly always help."
         )
     )
-    label = t("Go on with a third of the learning rate, {where}", where=where)
+    label = t("Continue with a third of the learning rate, {where}", where=where)
     if st.button(label, type="primary", icon=":material/healing:", key="train.mend"):
         copy = RunStore().create(branch.calmer(run))
         submit(copy)
@@ -127,7 +126,7 @@ def lighten(run: RunFolder) -> None:
     config = branch.lighter(run)
     if config is None:
         return
-    label = t("Try again in {n} smaller pieces a step", n=config.training.accumulate)
+    label = t("Try again with {n} micro-batches per step", n=config.training.accumulate)
     if st.button(label, type="primary", icon=":material/healing:", key="train.lighten"):
         copy = RunStore().create(config)
         submit(copy)
@@ -165,13 +164,12 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
     train, validation = measured.table()["train"], measured.table()["validation"]
     if measured.not_finite is not None:
         return t(
-            "From step {step} on the loss is not a number: look at the gradient norm just before.",
+            "From step {step} on, the loss is not a number (NaN): look at the gradient norm just before.",
             step=measured.not_finite,
         )
     if (turn := turned(train, validation)) and turn.alone:
         return t(
-            "The validation loss was lowest at step {step} ({loss:.3f}) and rises since, while the training loss "
-            "falls: the model begins to learn the training text by heart.",
+            "The validation loss was lowest at step {step} ({loss:.3f}) and has risen since, while the training loss falls: the model begins to overfit, that is, to memorise the training text.",
             step=turn.step,
             loss=turn.loss,
         )
@@ -180,23 +178,19 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
     if gap := by_heart(train, validation):
         return (
             t(
-                "It learns the training text by heart: the gap between both losses is {gap:.1f} nats and grows. More text, dropout "
-                "or fewer steps help.",
+                "Overfitting: it memorises the training text. The gap between the two losses is {gap:.1f} nats and grows. More text, dropout or fewer steps help.",
                 gap=gap.nats,
             )
             if gap.grows
             else t(
-                "It knows parts of the training text by heart: the gap between both losses is {gap:.1f} nats and stays. More "
-                "text, dropout or fewer steps help.",
+                "Overfitting: it has memorised parts of the training text. The gap between the two losses is {gap:.1f} nats and no longer grows. More text, dropout or fewer steps help.",
                 gap=gap.nats,
             )
         )
     if not measured.best:
         return t(
-            "The line jumps because every step sees other text. Text the model never trains on comes as a dashed one, from the "
-            "first evaluation on."
+            "The line is noisy because every step sees other text. From the first evaluation on, a dashed line shows the validation loss, on text that the model never trains on."
         )
     return t(
-        "The thin line jumps because every step sees other text; the dashed one with points is text the model "
-        "never trains on. While both fall together, it learns what holds for both."
+        "The thin line is noisy because every step sees other text. The dashed line with points is the validation loss, on text that the model never trains on. While both fall together, the model generalises."
     )

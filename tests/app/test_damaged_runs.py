@@ -8,7 +8,7 @@ import pytest
 
 from playground.cli.main import main
 from playground.runs.folder import RunFolder
-from playground.runs.soundness import problem, problem_inside
+from playground.runs.integrity import problem, problem_inside
 from playground.runs.store import RunStore
 from playground.ui import language
 from tests.support.damaged_runs import BROKEN, GOOD, PARTLY, SPOILT, make_damaged

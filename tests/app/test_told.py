@@ -143,7 +143,7 @@ def test_a_sentence_after_another():
 
 def test_what_is_said_of_labelled_text_has_its_chinese(tmp_path, monkeypatch):
     """Titles of the built-in sets, tasks and methods, and the notes on rows that were left out."""
-    from playground.labelled.builtin import DATASETS
+    from playground.labelled.builtin_datasets import DATASETS
     from playground.labelled.prepare import _notes, _Read
     from playground.labelled.split import Split
     from playground.runs.finetuning import METHODS, TASKS

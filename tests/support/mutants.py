@@ -232,7 +232,7 @@ class Doorkeeper:
     """The gate with what its children import loaded already, so that each of them is a fork: 0.1 s instead of 3."""
 
     def __init__(self, home: Path) -> None:
-        from playground.core import gate
+        from playground.core import limited_process
 
         here = str(Path(__file__).parents[2])
         self._process = subprocess.Popen(
@@ -240,7 +240,7 @@ class Doorkeeper:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**gate.environment(), "PLAYGROUND_HOME": str(home), "PYTHONPATH": here},
+            env={**limited_process.environment(), "PLAYGROUND_HOME": str(home), "PYTHONPATH": here},
         )
 
     def opened(self, path: Path, work: Path) -> dict[str, Any]:
@@ -268,7 +268,7 @@ def main() -> None:
 
     import playground.huggingface.import_run
     import playground.training.saving  # noqa: F401
-    from playground.core import gate
+    from playground.core import limited_process
 
     torch.set_num_threads(1)
     gc.freeze()  # what is not touched is not copied
@@ -277,12 +277,12 @@ def main() -> None:
         child = os.fork()
         if not child:
             os.close(reader)
-            gate._out = os.fdopen(writer, "wb")
-            gate.limit(gate.MEMORY, gate.SECONDS)
+            limited_process._out = os.fdopen(writer, "wb")
+            limited_process.limit(limited_process.MEMORY, limited_process.SECONDS)
             order = json.loads(line)
             os.environ["PLAYGROUND_HOME"] = order["home"]
-            gate.serve(order)
-            gate._out.flush()
+            limited_process.serve(order)
+            limited_process._out.flush()
             os._exit(0)
         os.close(writer)
         with os.fdopen(reader, "rb") as said:
@@ -294,10 +294,10 @@ def main() -> None:
 
 
 def forking(keeper: Doorkeeper) -> type:
-    """An `Opening` for `playground.core.gate` that is done at once, by a child of the doorkeeper's."""
-    from playground.core import gate
+    """An `Opening` for `playground.core.limited_process` that is done at once, by a child of the doorkeeper's."""
+    from playground.core import limited_process
 
-    class Forked(gate.Opening):
+    class Forked(limited_process.Opening):
         def __init__(self, target: str, *args: Any, what: str, memory: int, seconds: float) -> None:
             self.what, self.memory, self.seconds, self.stage, self.stopped = what, memory, seconds, "", False
             self.error, self._too_much = None, ""

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from playground.core.errors import PlaygroundError
-from playground.runs import drafts
+from playground.runs import text_drafts
 from playground.text import uploads
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.text.statistics import Estimate, estimate
@@ -133,7 +133,7 @@ def _keep(text: str, opened: str) -> str:
     own = state.setdefault("own.drafts", set())
     if opened in own and _written(opened) == text:
         return opened
-    upload = drafts.rewrite(text, Path(opened) if opened in own else None)
+    upload = text_drafts.rewrite(text, Path(opened) if opened in own else None)
     kept = str(upload.path)
     if upload.is_new:
         own.add(kept)

@@ -9,7 +9,7 @@ from models.spec import SpecError
 from playground.core.errors import PlaygroundError
 from playground.pages.data import own_text, text_views
 from playground.pages.data.text_choice import HUB, choose_text
-from playground.text import background
+from playground.text import prepare_job
 from playground.text.catalogue import CORPORA
 from playground.text.prepare import Prepared, find, load
 from playground.text.spec import DataSpec, TokenizerSpec
@@ -63,12 +63,12 @@ def ready(spec: DataSpec) -> Prepared | None:
     state = st.session_state
     job = state.get("data.job")
     if job is not None and job.spec != spec:
-        background.leave(job, _me())
+        prepare_job.leave(job, _me())
         job = state["data.job"] = None
     if folder := _found(spec):
         return opened(str(folder))
     if job is None:
-        job = state["data.job"] = background.start(spec, _me())
+        job = state["data.job"] = prepare_job.start(spec, _me())
     waiting(job)
     return None
 
@@ -93,7 +93,7 @@ def _me() -> str:
 
 
 @fragment(run_every=0.3)
-def waiting(job: background.Job) -> None:
+def waiting(job: prepare_job.Job) -> None:
     """How far the preparation is; it can be stopped, and begun again."""
     if not job.done:
         st.progress(job.fraction, t(job.stage))

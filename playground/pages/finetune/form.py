@@ -9,10 +9,10 @@ import streamlit as st
 from models.spec import SpecError
 from playground.core.errors import PlaygroundError
 from playground.finetune.plan import LR, STEPS, plan, rival, with_share
-from playground.labelled.builtin import DATASETS
+from playground.labelled.builtin_datasets import DATASETS
 from playground.pages.finetune.own_files import choose_file, import_model
 from playground.runs.config import RunConfig, TrainingSpec
-from playground.runs.finetuning import LABELLED_TASKS, MATRICES, FineTuneSpec, LabelledSpec
+from playground.runs.finetuning import LABELLED_TASKS, TARGET_MODULES, FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
 from playground.text import uploads
 from playground.text.catalogue import CORPORA
@@ -374,9 +374,9 @@ def ask_method(config: RunConfig) -> dict[str, Any]:
         values["target_modules"] = tuple(
             st.pills(
                 t("Beside which matrices"),
-                MATRICES,
+                TARGET_MODULES,
                 selection_mode="multi",
-                default=MATRICES,
+                default=TARGET_MODULES,
                 key="finetune.matrices",
                 format_func=lambda name: t(name),
             )
@@ -428,7 +428,7 @@ def choose_budget(
         with control("finetune", "lr"):
             lr = pick(t("Learning rate"), RATES, LR[tuned.method], f"finetune.lr.{tuned.method}", "{:.3g}")
         with control("finetune", "batch"):
-            batch = pick(t("Batch (sequences a step)"), BATCHES, 32, "finetune.batch", "{:,}")
+            batch = pick(t("Batch size (sequences per step)"), BATCHES, 32, "finetune.batch", "{:,}")
     with control("finetune", "seed"):
         seed = st.number_input(t("Seed"), 0, 2**31 - 1, 0, key="finetune.seed")
     main = plan(parent, tuned, data, steps=steps, lr=lr, batch_size=batch, seed=int(seed))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
-from playground.runs.soundness import problem, problem_inside
+from playground.runs.integrity import problem, problem_inside
 from playground.runs.store import RunStore
 from playground.ui import links, run_upload
 from playground.ui.language import t

@@ -7,7 +7,7 @@ from playground.pages.runs.actions import actions, load, trash, undo
 from playground.pages.runs.compare import compare
 from playground.pages.runs.table import pick_runs
 from playground.runs.folder import RunFolder
-from playground.runs.soundness import problem, problem_inside
+from playground.runs.integrity import problem, problem_inside
 from playground.runs.store import RunStore
 from playground.ui import server_start
 from playground.ui.controls import control

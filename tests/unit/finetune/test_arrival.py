@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from playground.core import gate
+from playground.core import limited_process
 from playground.core.errors import PlaygroundError
 from playground.finetune import arrival
 from playground.finetune.arrival import Arrival, bring
@@ -23,7 +23,7 @@ from playground.runs import gallery
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.training.saving import load_model
-from playground.ui.live import first_text
+from playground.ui.live_runs import first_text
 from tests.support.mutants import Doorkeeper, files_of, forking
 
 PREFIX = "bible-lstm"
@@ -48,7 +48,7 @@ def keeper(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def by_the_doorkeeper(request, keeper, monkeypatch):
     if request.node.originalname not in REALLY:
-        monkeypatch.setattr(gate, "Opening", forking(keeper))
+        monkeypatch.setattr(limited_process, "Opening", forking(keeper))
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +238,7 @@ def test_an_export_that_comes_with_a_run_is_made_anew(store, good, tmp_path, mon
 
 def test_an_export_that_cannot_be_made_anew_is_left_out_and_told(store, good, monkeypatch):
     report = json.dumps({"step": 3000, "attentions": True}).encode()
-    seconds = gate.SECONDS
+    seconds = limited_process.SECONDS
     monkeypatch.setattr(arrival, "_export", None)
     hostile = {
         **good,
@@ -246,7 +246,7 @@ def test_an_export_that_cannot_be_made_anew_is_left_out_and_told(store, good, mo
         "export/model.kv8.onnx": endless(),
     }  # an LSTM has no such cache
     run = bring(zipped(hostile), store)
-    assert exported(run) is None and "left out" in run.about()["notes"][-1] and seconds == gate.SECONDS
+    assert exported(run) is None and "left out" in run.about()["notes"][-1] and seconds == limited_process.SECONDS
 
 
 def test_an_export_that_an_earlier_version_took_over_is_not_run(store, good, tmp_path):
@@ -268,7 +268,7 @@ def test_an_export_that_an_earlier_version_took_over_is_not_run(store, good, tmp
 )
 def test_what_takes_too_much_is_stopped(store, good, monkeypatch, said, limits):
     for name, value in limits.items():
-        monkeypatch.setattr(gate, name, value)
+        monkeypatch.setattr(limited_process, name, value)
     refused(store, good, said)
 
 
@@ -362,13 +362,13 @@ def test_stop_counts_also_between_the_two_openings(store, good, monkeypatch):
     """The first child has ended, and the one that makes the export anew has not begun: nobody would hear of it."""
     step = gallery.get(PREFIX).checkpoints()[-1]
     export_too = {**good, "export/report.json": json.dumps({"step": step}).encode()}
-    coming, usual = Arrival(zipped(export_too), store), gate.Opening
+    coming, usual = Arrival(zipped(export_too), store), limited_process.Opening
 
     def stopped_first(*args, **more):
         coming.stop()
         return usual(*args, **more)
 
-    monkeypatch.setattr(gate, "Opening", stopped_first)
+    monkeypatch.setattr(limited_process, "Opening", stopped_first)
     with pytest.raises(PlaygroundError, match="was stopped"):
         coming.run()
     assert list(store.root.iterdir()) == []

@@ -146,14 +146,14 @@ def test_text_files_and_other_tables(tokenizer, tmp_path, name, content):
 
 
 def test_columns_that_come_late_are_written_and_the_file_is_read_once(tokenizer, tmp_path, monkeypatch):
-    from playground.text import records
+    from playground.text import json_tables
 
     rows = [{"text": f"text {i}"} for i in range(700)]
     rows[600] |= {"label": "mine", "by": 'some "one"\r\n'}
     rows[650] |= {"later": ["a", 1]}
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    seen, read_record = [], records._record
-    monkeypatch.setattr(records, "_record", lambda line, *more: seen.append(line) or read_record(line, *more))
+    seen, read_record = [], json_tables._record
+    monkeypatch.setattr(json_tables, "_record", lambda line, *more: seen.append(line) or read_record(line, *more))
     label_table(labeller(tokenizer), str(tmp_path / "t.jsonl"), None, tmp_path / "out.csv")
     header, *out = read(tmp_path / "out.csv")
     assert header == ["text", "label", "by", "later", "label (model)", "probability"]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from streamlit.testing.v1 import AppTest
 
 from playground.runs.folder import RunFolder
-from playground.runs.soundness import problem
+from playground.runs.integrity import problem
 from playground.runs.store import RunStore
 from playground.training import worker
 from tests.app.conftest import show
@@ -45,7 +45,7 @@ def good(home, tmp_path_factory) -> dict[str, bytes]:
         eval_every=4,
         eval_batches=1,
         sample_every=4,
-        sample_tokens=8,
+        sample_max_new_tokens=8,
         threads=1,
         device="cpu",
     )

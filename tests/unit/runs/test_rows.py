@@ -17,8 +17,8 @@ from playground.pages.finetune.progress import as_answers
 from playground.runs import branch, rows
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
-from playground.runs.gap import by_heart, turned
-from playground.ui.live import first_text
+from playground.runs.overfitting import by_heart, turned
+from playground.ui.live_runs import first_text
 
 ANYTHING = st.recursive(
     st.none()

@@ -12,7 +12,7 @@ import pytest
 
 from playground.core.errors import PlaygroundError
 from playground.text import DataSpec
-from playground.text.cells import NoText, label_of, text_of, words_of, written, written_value
+from playground.text.cell_values import NoText, label_of, text_of, words_of, written, written_value
 from playground.text.corpora import open_source
 from playground.text.files import open_table
 from playground.text.tables import is_id, usual_pair, usual_text
@@ -180,9 +180,9 @@ def test_a_file_that_is_one_list(tmp_path):
 
 
 def test_a_list_too_large_for_the_memory_is_refused(tmp_path, monkeypatch):
-    from playground.text import records
+    from playground.text import json_tables
 
-    monkeypatch.setattr(records, "LONGEST_LIST", 100)
+    monkeypatch.setattr(json_tables, "LONGEST_LIST", 100)
     with pytest.raises(PlaygroundError, match="one JSON list of more than 100 characters") as caught:
         list(table(tmp_path / "t.json", json.dumps([{"text": "a" * 200}])).rows())
     assert ".jsonl" in caught.value.hint

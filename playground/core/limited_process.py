@@ -2,7 +2,7 @@
 
 A run, a model, a table or a tokenizer may be damaged, or made to do harm. Code that reads it is largely compiled, and can
 take all memory, run for ever, or fall: there, nothing worse than a sentence comes of it, and the server goes on.
-``python -m playground.core.gate`` reads what to call as JSON, and writes JSON lines: the stages of the work, and how it ended.
+``python -m playground.core.limited_process`` reads what to call as JSON, and writes JSON lines: the stages of the work, and how it ended.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Opening:
         self._too_much = ""
         self._ended = threading.Event()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "playground.core.gate"],
+            [sys.executable, "-m", "playground.core.limited_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -142,22 +142,31 @@ class Opening:
     def _why(self) -> PlaygroundError:
         """Why there is no result, in a sentence."""
         if self.stopped:
-            return PlaygroundError(f"Opening {self.what} was stopped.", "Nothing of it was kept.")
+            return PlaygroundError("Opening {what} was stopped.", "Nothing of it was kept.", what=self.what)
         if "message" in self._last:
             return PlaygroundError(str(self._last["message"]), str(self._last.get("hint", "")))
         if "bug" in self._last:
             log.error("Opening %s failed:\n%s", self.what, self._last["bug"])
-            return PlaygroundError(f"{self.what} cannot be opened: what is in it does not fit together.", _HINT)
+            return PlaygroundError(
+                "{what} cannot be opened: what is in it does not fit together.", _HINT, what=self.what
+            )
         signal = -(self._process.returncode or 0)
         if self._too_much == "time" or signal == 24:  # SIGXCPU
-            return PlaygroundError(f"Opening {self.what} takes longer than {self.seconds:,.0f} seconds.", _HINT)
+            return PlaygroundError(
+                "Opening {what} takes longer than {seconds:,.0f} seconds.", _HINT, what=self.what, seconds=self.seconds
+            )
         if (
             self._too_much == "memory" or "memory" in self._last or signal in (6, 9)
         ):  # Rust and C++ abort where none is left
             return PlaygroundError(
-                f"Opening {self.what} takes more than {self.memory / 2**30:.1f} GiB of memory.", _HINT
+                "Opening {what} takes more than {memory:.1f} GiB of memory.",
+                _HINT,
+                what=self.what,
+                memory=self.memory / 2**30,
             )
-        return PlaygroundError(f"{self.what} cannot be opened: the program that reads it fell over it.", _HINT)
+        return PlaygroundError(
+            "{what} cannot be opened: the program that reads it fell over it.", _HINT, what=self.what
+        )
 
 
 def in_child(target: str, *args: Any, what: str, memory: int = MEMORY, seconds: float = SECONDS) -> Any:
@@ -266,6 +275,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from playground.core import gate  # the module that others import: `stage` has to be its
+    from playground.core import limited_process  # the module that others import: `stage` has to be its
 
-    gate.main()
+    limited_process.main()

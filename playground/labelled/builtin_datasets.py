@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from playground.core.errors import PlaygroundError
-from playground.labelled.rows import Labelled, Tagged
+from playground.labelled.examples import Labelled, Tagged
 from playground.text import builtin_corpora, catalogue
 
 FORMAT = 1  # of how labels are made; another number prepares every set again
@@ -73,8 +73,10 @@ def get(name: str) -> Dataset:
     """
     if name not in DATASETS:
         raise PlaygroundError(
-            f"There is no labelled text {name[:80]!r}.",
-            f"Built in are {', '.join(DATASETS)}; or give the path of a .csv, .jsonl or .parquet file.",
+            "There is no labelled text {name!r}.",
+            "Built in are {datasets}; or give the path of a .csv, .jsonl or .parquet file.",
+            name=name[:80],
+            datasets=", ".join(DATASETS),
         )
     if not DATASETS[name].available:
         raise catalogue.CORPORA[DATASETS[name].corpus].missing()

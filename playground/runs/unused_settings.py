@@ -51,7 +51,7 @@ _MODEL: tuple[Rule, ...] = (
     ),
     (
         "model",
-        ("init_std", "zero_init", "memory_span"),
+        ("init_std", "zero_init", "chrono_max_span"),
         _starts_fresh,
         "where weights begin fresh, not as another run's",
     ),
@@ -72,7 +72,7 @@ _TRAINING: tuple[Rule, ...] = (
     ),
     (
         "training",
-        ("hold", "final_lr"),
+        ("constant_fraction", "final_lr_fraction"),
         lambda run, ways: run.training.schedule != "constant",
         "with training.schedule=cosine or linear",
     ),
@@ -90,7 +90,7 @@ _TRAINING: tuple[Rule, ...] = (
     ),
     (
         "training",
-        ("sample_prompt", "sample_tokens"),
+        ("sample_prompt", "sample_max_new_tokens"),
         lambda run, ways: run.training.objective == "clm" and not _labels(run) and run.training.sample_every > 0,
         "where the next token is predicted (clm) and samples are written",
     ),
@@ -111,7 +111,7 @@ _TEXT: tuple[Rule, ...] = (
     ),
 )
 _TUNING: tuple[Rule, ...] = (
-    ("finetune", ("rank", "alpha", "matrices"), lambda run, ways: "lora" in ways, "by the method lora"),
+    ("finetune", ("rank", "alpha", "target_modules"), lambda run, ways: "lora" in ways, "by the method lora"),
     ("finetune", ("last_layers",), lambda run, ways: "last" in ways, "by the method last"),
     ("finetune", ("layer_decay",), lambda run, ways: set(ways) != {"head"}, "by the methods all, last and lora"),
     ("finetune", ("pooling",), lambda run, ways: run.finetune.task == "classify", "by the task classify"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from playground.runs.gap import Turn, by_heart, gaps_of, turned
+from playground.runs.overfitting import Turn, by_heart, gaps_of, turned
 
 STEPS = 2000
 

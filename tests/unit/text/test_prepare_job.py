@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from playground.text import background
+from playground.text import prepare_job
 from playground.text.prepare import find, load
 from playground.text.spec import DataSpec, TokenizerSpec
 
@@ -29,8 +29,8 @@ def spec(tmp_path, prose):
 
 def test_prepares_and_is_found(spec):
     assert find(spec) is None
-    job = background.start(spec, "me")
-    assert background.start(spec, "you") is job  # two who ask for the same wait for the same
+    job = prepare_job.start(spec, "me")
+    assert prepare_job.start(spec, "you") is job  # two who ask for the same wait for the same
     wait(job)
     assert job.error is None and job.fraction == 1.0
     assert str(find(spec)) == job.folder
@@ -40,24 +40,24 @@ def test_prepares_and_is_found(spec):
 def test_fails_in_a_sentence(tmp_path):
     file = tmp_path / "short.txt"
     file.write_text("a")
-    job = background.start(DataSpec("file", path=str(file)), "me")
+    job = prepare_job.start(DataSpec("file", path=str(file)), "me")
     wait(job)
     assert "too short" in job.error.message and job.error.hint
 
 
 def test_the_last_to_leave_stops_it():
-    job = background.start(DataSpec("python-code", tokenizer=TokenizerSpec("bpe", 4096)), "me")
+    job = prepare_job.start(DataSpec("python-code", tokenizer=TokenizerSpec("bpe", 4096)), "me")
     job.watchers.add("you")
-    background.leave(job, "me")
+    prepare_job.leave(job, "me")
     assert not job.stopped
-    background.leave(job, "you")
+    prepare_job.leave(job, "you")
     wait(job)
     assert job.stopped and job.error is None
     assert find(job.spec) is None
 
 
 def test_memory_that_did_not_suffice_is_told(spec):
-    job = background.start(spec, "me")
+    job = prepare_job.start(spec, "me")
     job._process.kill()  # as the system does where there is no more
     wait(job)
     assert job.error.message == "There is not enough memory to prepare this text." and job.error.hint
@@ -65,7 +65,7 @@ def test_memory_that_did_not_suffice_is_told(spec):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits are Linux's")
 def test_it_may_take_a_part_of_the_memory_that_is_free():
-    job = background.start(DataSpec("python-code", tokenizer=TokenizerSpec("bpe", 4096)), "me")
+    job = prepare_job.start(DataSpec("python-code", tokenizer=TokenizerSpec("bpe", 4096)), "me")
     process = psutil.Process(job._process.pid)
     while (most := process.rlimit(psutil.RLIMIT_DATA)[0]) == psutil.RLIM_INFINITY:
         assert not job.done

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 
 LONGEST_RECORD = 1 << 26  # characters of one row
 MOST_VALUES = 1 << 20  # cells, and parts of cells, of one row: a small one takes about a hundred bytes
@@ -26,25 +26,32 @@ def check_columns(names: Collection[str], file: str) -> None:
         raise too_wide(file, f"{len(names):,}")
     if long := next((name for name in names if len(name) > LONGEST_NAME), None):
         raise PlaygroundError(
-            f"{file} has a column whose name has {len(long):,} characters.",
+            "{file} has a column whose name has {length:,} characters.",
             "Give the columns short names, in the first line or in each record.",
+            file=file,
+            length=len(long),
         )
 
 
 def too_wide(file: str, columns: str) -> PlaygroundError:
     return PlaygroundError(
-        f"{file} has {columns} columns, and at most {MOST_COLUMNS:,} are read.",
+        "{file} has {columns} columns, and at most {most_columns:,} are read.",
         "Save it with the columns that are needed: one or two are enough.",
+        file=file,
+        columns=columns,
+        most_columns=MOST_COLUMNS,
     )
 
 
 def too_large(file: str, row: int = 0, line: int = 0) -> PlaygroundError:
     """For a row, told by its number or by the line that it begins on."""
     return PlaygroundError(
-        f"The row on line {line:,} of {file} is too large to be held in memory."
+        Message("The row on line {line:,} of {file} is too large to be held in memory.", line=line, file=file)
         if line
-        else f"Row {row:,} of {file} is too large to be held in memory.",
-        f"Split its text into several rows, of at most {LONGEST_RECORD:,} characters and {MOST_VALUES:,} values each.",
+        else Message("Row {row:,} of {file} is too large to be held in memory.", row=row, file=file),
+        "Split its text into several rows, of at most {longest_record:,} characters and {most_values:,} values each.",
+        longest_record=LONGEST_RECORD,
+        most_values=MOST_VALUES,
     )
 
 

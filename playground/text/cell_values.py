@@ -157,22 +157,34 @@ def refused(kind: str, column: str, number: int, name: str) -> PlaygroundError:
     """The sentence for a cell that is no text, by its row and its column."""
     if kind == "bytes":
         return PlaygroundError(
-            f"Row {number:,} of {name} has bytes in the column {column!r}, and no text.",
+            "Row {number:,} of {name} has bytes in the column {column!r}, and no text.",
             "Save the column as text, or choose another one.",
+            number=number,
+            name=name,
+            column=column,
         )
     if kind == "labels":
         return PlaygroundError(
-            f"Row {number:,} of {name} has several labels in the column {column!r}.",
+            "Row {number:,} of {name} has several labels in the column {column!r}.",
             "Keep one label for each text, choose another column, or let each word be labelled.",
+            number=number,
+            name=name,
+            column=column,
         )
     if kind == "list":
         return PlaygroundError(
-            f"Row {number:,} of {name} has a list in the column {column!r}, and not of words.",
+            "Row {number:,} of {name} has a list in the column {column!r}, and not of words.",
             "Write a text or a list of words, or choose another column.",
+            number=number,
+            name=name,
+            column=column,
         )
     return PlaygroundError(
-        f"Row {number:,} of {name} has an object in the column {column!r}, and no text.",
+        "Row {number:,} of {name} has an object in the column {column!r}, and no text.",
         "Put its fields into columns of their own, or choose another column.",
+        number=number,
+        name=name,
+        column=column,
     )
 
 

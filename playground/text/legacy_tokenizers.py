@@ -41,11 +41,16 @@ def assemble(folder: Path, named: Said, usual: str) -> "tokenizers.Tokenizer":
         needed, make = (LETTERS, MERGES), _byte_level
     else:
         raise PlaygroundError(
-            f"There is no tokenizer.json in {folder.name}, and a {kind} cannot be made here of other files.", SAVE
+            "There is no tokenizer.json in {name}, and a {kind} cannot be made here of other files.",
+            SAVE,
+            name=folder.name,
+            kind=kind,
         )
     for name in needed:
         if not (folder / name).is_file():
-            raise PlaygroundError(f"There is neither tokenizer.json nor {name} in {folder.name}.", SAVE)
+            raise PlaygroundError(
+                "There is neither tokenizer.json nor {name} in {folder}.", SAVE, name=name, folder=folder.name
+            )
     try:
         made = make(folder, named, kind)
         _add(made, folder, named)
@@ -68,8 +73,9 @@ def _wordpiece(folder: Path, named: Said, kind: str) -> "tokenizers.Tokenizer":
     unknown = _name(named, "unk", _BERT)
     if unknown not in words:
         raise PlaygroundError(
-            f"vocab.txt has no {unknown}, the token for words that are not known.",
+            "vocab.txt has no {unknown}, the token for words that are not known.",
             'Name the one that it has as "unk_token" in tokenizer_config.json.',
+            unknown=unknown,
         )
     made = Tokenizer(models.WordPiece(words, unk_token=unknown))
     made.normalizer = normalizers.BertNormalizer(
@@ -111,8 +117,11 @@ def _add(made: "tokenizers.Tokenizer", folder: Path, named: Said) -> None:
         name = token if isinstance(token, str) else token["content"]
         if made.token_to_id(name) is None and i != made.get_vocab_size():
             raise PlaygroundError(
-                f"The token {name} is told to have the number {i}, and the next one is {made.get_vocab_size()}.",
+                "The token {token} is told to have the number {number}, and the next one is {next_number}.",
                 "The files of the tokenizer belong to different models, or one is damaged.",
+                token=name,
+                number=i,
+                next_number=made.get_vocab_size(),
             )
         special = not isinstance(token, str) and bool(token.get("special"))
         (made.add_special_tokens if special else made.add_tokens)([_token(token)])
@@ -156,7 +165,9 @@ def _flag(named: Said, key: str, usual: bool | None) -> bool | None:
     said = next((said[key] for said in named if key in said), usual)
     said = usual if said is None else said
     if said is not None and not isinstance(said, bool):
-        raise PlaygroundError(f"The files of the tokenizer say {said!r} for {key}.", "It must be true or false.")
+        raise PlaygroundError(
+            "The files of the tokenizer say {said!r} for {key}.", "It must be true or false.", said=said, key=key
+        )
     return said
 
 
@@ -177,9 +188,9 @@ def _token(said: str | Mapping[str, Any]) -> "tokenizers.AddedToken":
 def _text(path: Path) -> str:
     """Line ends of all kinds as one, no byte-order mark; other spaces are a part of a token."""
     if path.stat().st_size > LARGEST:
-        raise PlaygroundError(f"The file {path.name} is too large.", "Download or copy it again.")
+        raise PlaygroundError("The file {name} is too large.", "Download or copy it again.", name=path.name)
     return path.read_text(encoding="utf-8-sig")
 
 
 def _damaged(names: str) -> PlaygroundError:
-    return PlaygroundError(f"The tokenizer cannot be read from {names}.", "Download or copy it again.")
+    return PlaygroundError("The tokenizer cannot be read from {names}.", "Download or copy it again.", names=names)

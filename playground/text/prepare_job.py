@@ -1,6 +1,6 @@
 """Preparing text in a process of its own, so that a page stays quick, shows how far it is, and can stop it.
 
-``python -m playground.text.background`` reads a DataSpec as JSON and writes a JSON object a line: a stage and
+``python -m playground.text.prepare_job`` reads a DataSpec as JSON and writes a JSON object a line: a stage and
 a fraction, and at the end the folder or what went wrong.
 """
 
@@ -15,7 +15,7 @@ import threading
 
 import psutil
 
-from playground.core import gate
+from playground.core import limited_process
 from playground.core.errors import PlaygroundError
 from playground.text.spec import DataSpec
 
@@ -44,7 +44,7 @@ class Job:
         self.error: PlaygroundError | None = None
         self.watchers: set[str] = set()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "playground.text.background"],
+            [sys.executable, "-m", "playground.text.prepare_job"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -118,7 +118,9 @@ def main() -> None:
     from playground.text.prepare import prepare
 
     memory = max(LEAST_MEMORY, int(SHARE * psutil.virtual_memory().available))
-    gate.limit(memory, None, nice=10, first=800)  # where memory is short, this process ends, and not the server
+    limited_process.limit(
+        memory, None, nice=10, first=800
+    )  # where memory is short, this process ends, and not the server
 
     def say(**what: object) -> None:
         print(json.dumps(what, ensure_ascii=False), flush=True)
@@ -136,7 +138,7 @@ def main() -> None:
     except (PlaygroundError, SpecError) as error:
         say(message=error.message, hint=error.hint)
     except Exception as error:
-        if not gate.is_memory(error):
+        if not limited_process.is_memory(error):
             raise
         short = not_enough_memory()
         say(message=short.message, hint=short.hint)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from playground.core.errors import PlaygroundError
-from playground.text import cells, delimited, sizes, uploads
+from playground.text import cell_values, delimited, size_limits, uploads
 from playground.text import parquet as tables_of_parquet
 from playground.text.documents import tidied
 from playground.text.encodings import decoded
@@ -280,21 +280,21 @@ def count(value) -> int:
 def test_values_are_counted_without_building_them(value):
 
     text = json.dumps(value)
-    found = sizes.values_in(text, len(text) - 1)
+    found = size_limits.values_in(text, len(text) - 1)
     assert count(value) - 1 <= 2 * found + 1 and found <= 2 * count(value)
 
 
 @given(VALUES, st.integers(0, 200))
 def test_a_weight_goes_no_further_than_asked(value, most):
-    whole = sizes.weight(value, 10**9)
+    whole = size_limits.weight(value, 10**9)
     assert whole >= 8 * count(value)
-    assert (sizes.weight(value, most) > most) == (whole > most)
+    assert (size_limits.weight(value, most) > most) == (whole > most)
 
 
 def test_a_whole_number_too_long_to_write_out_is_no_text():
-    with pytest.raises(cells.NoText):
-        cells.plain(16**90_000)
-    assert cells.plain(10**300) == "1" + "0" * 300
+    with pytest.raises(cell_values.NoText):
+        cell_values.plain(16**90_000)
+    assert cell_values.plain(10**300) == "1" + "0" * 300
 
 
 @given(st.lists(st.sampled_from(["a", "b", "a 2", "a 3", "b 2"]) | st.none(), max_size=12))

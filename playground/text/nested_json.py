@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text import delimited
-from playground.text.cells import is_message
-from playground.text.sizes import MOST_COLUMNS, listed
+from playground.text.cell_values import is_message
+from playground.text.size_limits import MOST_COLUMNS, listed
 
 NAMES = ("data", "rows", "examples", "records", "items", "instances", "samples", "entries", "documents", "results")
 SPLITS = (
@@ -54,9 +54,15 @@ def rows_of_lists(values: Any, name: str) -> Found | None:
         return None
     first, *below = values
     if _names_columns(first, below):
-        return [dict(zip(first, row)) for row in below], f"{name} is read by columns: {listed(first)}."
+        return [dict(zip(first, row)) for row in below], Message(
+            "{name} is read by columns: {columns}.", name=name, columns=listed(first)
+        )
     called = [f"column {i}" for i in range(1, len(first) + 1)]
-    said = f"The first line of {name} is a row like the others: the columns are called {listed(called)} here."
+    said = Message(
+        "The first line of {file} is a row like the others: the columns are called {names} here.",
+        file=name,
+        names=listed(called),
+    )
     return [dict(zip(called, row)) for row in values], said
 
 
@@ -79,8 +85,10 @@ def _listed(value: Mapping[str, Any], name: str) -> Found | None:
     if len(lists) > 1 and not _are_alike(lists):
         if len(usual) != 1:
             raise PlaygroundError(
-                f"{name} holds several lists with different columns: {_counted(lists)}.",
+                "{name} holds several lists with different columns: {lists}.",
                 "Save the one that is meant as a file of its own.",
+                name=name,
+                lists=_counted(lists),
             )
         lists = {usual[0]: lists[usual[0]]}
     rows = [row["row"] if _is_framed(row) else row for each in lists.values() for row in each]
@@ -94,8 +102,10 @@ def _is_framed(row: Mapping[str, Any]) -> bool:
 
 def _said(lists: Mapping[str, Any], name: str) -> str:
     if len(lists) == 1:
-        return f"The rows of {name} are those of its list {next(iter(lists))!r}."
-    return f"{name} holds several lists, and the rows of all are read: {_counted(lists)}."
+        return Message("The rows of {name} are those of its list {field!r}.", name=name, field=next(iter(lists)))
+    return Message(
+        "{name} holds several lists, and the rows of all are read: {lists}.", name=name, lists=_counted(lists)
+    )
 
 
 def _are_alike(lists: Mapping[str, list[Mapping]]) -> bool:
@@ -126,8 +136,9 @@ def _columns(value: Mapping[str, Any], name: str) -> Found | None:
         numbers = list(dict.fromkeys(number for each in value.values() for number in each))
         if len(numbers) * len(value) > SPARSE * sum(map(len, value.values())) + MOST_COLUMNS:
             raise PlaygroundError(
-                f"The columns of {name} have hardly a row in common.",
+                "The columns of {name} have hardly a row in common.",
                 "Give each column a cell for every row, or write a list of objects.",
+                name=name,
             )
         rows = [{key: each.get(number) for key, each in value.items()} for number in numbers]
         return rows, _of_columns(value, name)
@@ -139,14 +150,16 @@ def _columns(value: Mapping[str, Any], name: str) -> Found | None:
         return [text for each in value.values() for text in each], _said(value, name)
     if len({len(each) for each in value.values()}) > 1:
         raise PlaygroundError(
-            f"The columns of {name} are of different lengths: {_counted(value)}.",
+            "The columns of {name} are of different lengths: {columns}.",
             "Give each column a cell for every row, or write a list of objects.",
+            name=name,
+            columns=_counted(value),
         )
     return [dict(zip(value, row)) for row in zip(*value.values())], _of_columns(value, name)
 
 
 def _of_columns(value: Mapping[str, Any], name: str) -> str:
-    return f"{name} is read by columns: {listed(value)}."
+    return Message("{name} is read by columns: {columns}.", name=name, columns=listed(value))
 
 
 def _is_numbered(value: Any) -> bool:
@@ -172,7 +185,7 @@ def _nested(value: Mapping[str, Any], name: str) -> Found | None:
                 lists = {key: rows for key, (rows, _) in found.items()}
                 return [row for rows in lists.values() for row in rows], _said(lists, name)
         if len(inner) > 1 and _are_alike({key: [each] for key, each in inner.items()}):
-            return list(inner.values()), f"Each entry of {name} is read as a row."
+            return list(inner.values()), Message("Each entry of {name} is read as a row.", name=name)
     deeper = [found for each in inner.values() if (found := _listed(each, name))]
     return deeper[0] if len(deeper) == 1 else None
 

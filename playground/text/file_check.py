@@ -1,4 +1,4 @@
-"""A look at a table or an archive that somebody brings, before it is kept: in a process of its own, see `playground.core.gate`."""
+"""A look at a table or an archive that somebody brings, before it is kept: in a process of its own, see `playground.core.limited_process`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from playground.core import gate
+from playground.core import limited_process
 from playground.core.atomic import is_damaged_zip
 from playground.core.errors import PlaygroundError
 from playground.text.encodings import CHUNK, decoded, detect
@@ -24,7 +24,7 @@ def check(path: Path) -> None:
     Raises:
         PlaygroundError: when it cannot be read, or only with too much memory or time.
     """
-    gate.in_child("playground.text.looked:look", str(path), what=path.name, memory=MEMORY)
+    limited_process.in_child("playground.text.file_check:look", str(path), what=path.name, memory=MEMORY)
 
 
 def look(path: str) -> None:

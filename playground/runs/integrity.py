@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.spec import SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.runs import checkpoints, gallery
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
@@ -71,22 +71,24 @@ def _first_wrong(run: RunFolder, looks: Iterable[Callable[[RunFolder], None]]) -
     except (PlaygroundError, SpecError) as error:
         return error.message, error.hint or _DELETE
     except OSError as error:
-        return f"A file of {run.id} cannot be read: {error.strerror}.", _DELETE
+        return Message("A file of {name} cannot be read: {reason}.", name=run.id, reason=error.strerror), _DELETE
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError):
-        return f"What is in the folder of {run.id} does not fit together.", _DELETE
+        return Message("What is in the folder of {id} does not fit together.", id=run.id), _DELETE
     return None
 
 
 def _settings(run: RunFolder) -> None:
     if not run.exists:
-        raise PlaygroundError(f"The folder {run.id} holds no run: its run.json is gone.", _DELETE)
+        raise PlaygroundError("The folder {id} holds no run: its run.json is gone.", _DELETE, id=run.id)
     if (run.path / "run.json").stat().st_size > LARGEST:
-        raise PlaygroundError(f"The file run.json of {run.id} is too large.", _DELETE)
+        raise PlaygroundError("The file run.json of {id} is too large.", _DELETE, id=run.id)
     about = run.about()
     try:
         RunConfig.from_dict(about)
     except (SpecError, PlaygroundError) as error:  # their hints help who chooses settings, and not who reads a file
-        raise PlaygroundError(error.message, f"The file run.json is damaged. {_DELETE}") from error
+        raise PlaygroundError(
+            error.message, "The file run.json is damaged. {what_to_do}", what_to_do=_DELETE
+        ) from error
 
 
 def _making(run: RunFolder) -> None:
@@ -105,7 +107,10 @@ def _making(run: RunFolder) -> None:
     for name, can_be in kinds.items():
         if about.get(name) is not None and not can_be(about[name]):
             raise PlaygroundError(
-                f"The file run.json of {run.id} is damaged: what it says of {name!r} makes no sense.", _DELETE
+                "The file run.json of {id} is damaged: what it says of {name!r} makes no sense.",
+                _DELETE,
+                id=run.id,
+                name=name,
             )
 
 
@@ -122,7 +127,7 @@ def _labels(run: RunFolder) -> None:
     if path.exists():
         labels = _json(path, run)
         if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-            raise PlaygroundError(f"The file labels.json of {run.id} is damaged.", _DELETE)
+            raise PlaygroundError("The file labels.json of {id} is damaged.", _DELETE, id=run.id)
 
 
 def _json(path: Path, run: RunFolder) -> Any:
@@ -131,7 +136,7 @@ def _json(path: Path, run: RunFolder) -> Any:
             raise ValueError("too large")
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise PlaygroundError(f"The file {path.name} of {run.id} is damaged.", _DELETE) from error
+        raise PlaygroundError("The file {file} of {name} is damaged.", _DELETE, file=path.name, name=run.id) from error
 
 
 def _tokenizer(run: RunFolder) -> None:
@@ -139,16 +144,16 @@ def _tokenizer(run: RunFolder) -> None:
     path = run.tokenizer_path
     if not path.exists():
         if run.checkpoints():
-            raise PlaygroundError(f"{run.name} has no tokenizer, so nobody could use its weights.", _DELETE)
+            raise PlaygroundError("{name} has no tokenizer, so nobody could use its weights.", _DELETE, name=run.name)
         return
     if not stat.S_ISREG(path.stat().st_mode):
-        raise PlaygroundError(f"The tokenizer of {run.name} is no file.", _DELETE)
+        raise PlaygroundError("The tokenizer of {name} is no file.", _DELETE, name=run.name)
     if path.stat().st_size > LARGEST:
-        raise PlaygroundError(f"The tokenizer of {run.name} is too large to be one.", _DELETE)
+        raise PlaygroundError("The tokenizer of {name} is too large to be one.", _DELETE, name=run.name)
     with open(path, "rb") as file:
         start, _ = file.read(64), file.seek(max(0, path.stat().st_size - 64))
         if not start.lstrip().startswith(b"{") or not file.read().rstrip().endswith(b"}"):
-            raise PlaygroundError(f"The tokenizer of {run.name} is damaged.", _DELETE)
+            raise PlaygroundError("The tokenizer of {name} is damaged.", _DELETE, name=run.name)
 
 
 def _weights(run: RunFolder) -> None:
@@ -161,9 +166,13 @@ def _weights(run: RunFolder) -> None:
     whole, config = run.checkpoints(), run.config()
     model = config.model
     if there and not whole:
-        raise PlaygroundError(f"The weights of {run.name} are damaged: {', '.join(sorted(there)[:3])}.", _DELETE)
+        raise PlaygroundError(
+            "The weights of {name} are damaged: {reason}.", _DELETE, name=run.name, reason=", ".join(sorted(there)[:3])
+        )
     if whole and not model.vocab_size:
-        raise PlaygroundError(f"The settings of {run.name} do not say how many tokens its weights know.", _DELETE)
+        raise PlaygroundError(
+            "The settings of {name} do not say how many tokens its weights know.", _DELETE, name=run.name
+        )
     if whole:
         newest, count = checkpoints.path_of(run.path, whole[-1]), sum(parameter_counts(model).values())
         header = checkpoints.header_of(newest / WEIGHTS)
@@ -171,8 +180,10 @@ def _weights(run: RunFolder) -> None:
             return  # the one after it took its place just now
         if header is None or header.numbers < count or (header.numbers > count and config.finetune is None):
             raise PlaygroundError(
-                f"The weights in {newest.name} do not belong to this model: it has {count:,} parameters.",
+                "The weights in {name} do not belong to this model: it has {count:,} parameters.",
                 _DELETE,
+                name=newest.name,
+                count=count,
             )
 
 
@@ -183,11 +194,17 @@ def _tokenizer_inside(run: RunFolder) -> None:
         try:
             tokenizer, size = Tokenizer.load(run.tokenizer_path), run.config().model.vocab_size
         except PlaygroundError as error:
-            raise PlaygroundError(error.message, f"The file tokenizer.json is damaged. {_DELETE}") from error
+            raise PlaygroundError(
+                error.message, "The file tokenizer.json is damaged. {what_to_do}", what_to_do=_DELETE
+            ) from error
         if size and tokenizer.size != size:
             raise PlaygroundError(
-                f"The tokenizer of {run.name} has {tokenizer.size:,} tokens, and its model {size:,}.",
-                f"The two belong to different runs. {_DELETE}",
+                "The tokenizer of {name} has {tokens:,} tokens, and its model {known:,}.",
+                "The two belong to different runs. {what_to_do}",
+                name=run.name,
+                tokens=tokenizer.size,
+                known=size,
+                what_to_do=_DELETE,
             )
 
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.byte_alphabet import clean
 from playground.text.encodings import decoded, lines
-from playground.text.sizes import LONGEST_RECORD, MOST_COLUMNS, MOST_VALUES, too_large, too_wide, values_in
-from playground.text.wrapped import rows_in, rows_of_lists
+from playground.text.nested_json import rows_in, rows_of_lists
+from playground.text.size_limits import LONGEST_RECORD, MOST_COLUMNS, MOST_VALUES, too_large, too_wide, values_in
 
 LONGEST_LIST = 1 << 26  # characters of a file that is one list, held in memory whole
 MOST_IN_LIST = 1 << 22  # values in such a file
@@ -59,15 +59,21 @@ def _listed(path: Path, encoding: str, told: list[str]) -> Iterator[Row]:
         length += len(text)
         if length > LONGEST_LIST:
             raise PlaygroundError(
-                f"{path.name} is one JSON list of more than {LONGEST_LIST:,} characters.",
-                f"Write one object a line, such as {EXAMPLE}, and let the name end in .jsonl.",
+                "{name} is one JSON list of more than {longest_list:,} characters.",
+                "Write one object a line, such as {example}, and let the name end in .jsonl.",
+                name=path.name,
+                longest_list=LONGEST_LIST,
+                example=EXAMPLE,
             )
     text = "".join(parts)
     parts.clear()
     if values_in(text, MOST_IN_LIST) > MOST_IN_LIST:
         raise PlaygroundError(
-            f"{path.name} is one JSON list of more than {MOST_IN_LIST:,} values.",
-            f"Write one object a line, such as {EXAMPLE}, and let the name end in .jsonl.",
+            "{name} is one JSON list of more than {most_in_list:,} values.",
+            "Write one object a line, such as {example}, and let the name end in .jsonl.",
+            name=path.name,
+            most_in_list=MOST_IN_LIST,
+            example=EXAMPLE,
         )
     values = _read(text, lambda line, what: _not_json(line, path, what, ""), _whole)
     try:
@@ -80,8 +86,11 @@ def _listed(path: Path, encoding: str, told: list[str]) -> Iterator[Row]:
         row = _row(value, path.name)
         if row is None:
             raise PlaygroundError(
-                f"Entry {number:,} of the list in {path.name} is no JSON object.",
-                f"Write objects, such as {EXAMPLE}.",
+                "Entry {number:,} of the list in {name} is no JSON object.",
+                "Write objects, such as {example}.",
+                number=number,
+                name=path.name,
+                example=EXAMPLE,
             )
         yield row
 
@@ -94,8 +103,10 @@ def _record(line: str, number: int, path: Path) -> Row:
     row = _row(value, path.name)
     if row is None:
         raise PlaygroundError(
-            f"Line {number:,} of {path.name} is no JSON object.",
-            hint or f"Write one object a line, such as {EXAMPLE}.",
+            "Line {number:,} of {name} is no JSON object.",
+            hint or Message("Write one object a line, such as {example}.", example=EXAMPLE),
+            number=number,
+            name=path.name,
         )
     return row
 
@@ -122,16 +133,20 @@ def _read(
         return decode(text)
     except json.JSONDecodeError as error:
         early = error.pos < len(text.rstrip()) and not error.msg.startswith("Unterminated")
-        raise wrong(error.lineno, f"look at character {error.colno:,}" if early else "it breaks off") from error
+        raise wrong(
+            error.lineno, Message("look at character {colno:,}", colno=error.colno) if early else "it breaks off"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise wrong(1, TOO_DEEP) from error
 
 
 def _not_json(line: int, path: Path, what: str, hint: str) -> PlaygroundError:
-    usual = f"Write one object a line, such as {EXAMPLE}."
+    usual = Message("Write one object a line, such as {example}.", example=EXAMPLE)
     if path.suffix.lower() == ".json":
-        usual = f"Write one object a line, such as {EXAMPLE}, or all of them as one list."
-    return PlaygroundError(f"Line {line:,} of {path.name} is not JSON: {what}.", hint or usual)
+        usual = Message("Write one object a line, such as {example}, or all of them as one list.", example=EXAMPLE)
+    return PlaygroundError(
+        "Line {line:,} of {name} is not JSON: {what}.", hint or usual, line=line, name=path.name, what=what
+    )
 
 
 def _row(value: object, file: str) -> Row | None:
