@@ -98,7 +98,7 @@ def test_marks_are_what_followed_the_word():
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch):
-    monkeypatch.setattr(builtin_datasets.builtin_corpora, "version", lambda package: None)
+    monkeypatch.setattr(builtin_datasets.catalogue, "installed_version", lambda package: None)
     with pytest.raises(PlaygroundError) as caught:
         builtin_datasets.get("jupyterlab-components")
     assert "pip install" in (caught.value.hint or "") + caught.value.message
