@@ -17,7 +17,7 @@ from playground.runs.report import read_report
 from playground.runs.settings import check_once, check_own, check_read, given, parse_settings
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec
-from playground.training.reproduce import OF_METHOD
+from playground.training.config_to_command import OF_METHOD
 
 EXAMPLE = """examples:
   python -m playground finetune bible-encoder --task classify --data bible-unread

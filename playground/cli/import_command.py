@@ -24,7 +24,7 @@ def add(commands) -> None:
 
 def bring(options: argparse.Namespace) -> None:
     from models.parameter_counts import parameter_counts
-    from playground.finetune.arrival import bring as bring_in
+    from playground.finetune.sandboxed_import import bring as bring_in
     from playground.runs.overview import summary
 
     run = bring_in(options.path.expanduser(), name=options.name, context=options.context)

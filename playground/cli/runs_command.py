@@ -148,7 +148,7 @@ def ship(options: argparse.Namespace) -> None:
 
 
 def unpack(options: argparse.Namespace) -> None:
-    from playground.finetune.arrival import bring
+    from playground.finetune.sandboxed_import import bring
 
     if not options.path.is_file():
         raise PlaygroundError(f"There is no file {options.path}.")

@@ -16,7 +16,7 @@ from playground.runs import gallery
 from playground.runs.config import FORMAT
 from playground.runs.folder import RunFolder
 from playground.runs.naming import is_id
-from playground.training.reproduce import command_line
+from playground.training.config_to_command import command_line
 
 MOST_STEPS = 400  # lines of training loss that stay: a curve on a screen has no more points
 

@@ -18,7 +18,7 @@ from playground.runs.settings import check_once, check_own, check_read, given, l
 from playground.runs.store import RunStore
 from playground.text.catalogue import CORPORA
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
-from playground.training.reproduce import nearest_preset
+from playground.training.config_to_command import nearest_preset
 
 if TYPE_CHECKING:
     from playground.training.distributed import Group

@@ -7,7 +7,7 @@ from playground.core.atomic import write_json
 from playground.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from playground.generation.predict import Author
+    from playground.generation.predict import TextGenerator
 
 FILE = "opening.json"
 N_OPTIONS = 10
@@ -20,15 +20,15 @@ def opening_text(run: RunFolder) -> str:
     return next(said, "The ")[:LONGEST_OPENING]
 
 
-def expected(model: "Author", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
+def expected(model: "TextGenerator", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
     """The likeliest next tokens: ``{"text": to append, "piece": to show, "p": probability}``, the likeliest first."""
     import numpy as np
 
-    from playground.generation.predict import likeliest, logits_after, open_prompt
+    from playground.generation.predict import likeliest, next_logits, open_prompt
     from playground.inference.sampling import softmax
 
     prompt = open_prompt(model.about, tokenizer, text, answers=False)
-    probabilities = softmax(logits_after(model, prompt.ids).astype(np.float64))
+    probabilities = softmax(next_logits(model, prompt.ids).astype(np.float64))
     return [
         {"text": tokenizer.decode([i]), "piece": tokenizer.pieces([i])[0], "p": p}
         for i, p in likeliest(probabilities, n)
@@ -37,14 +37,14 @@ def expected(model: "Author", tokenizer: Any, text: str, n: int = N_OPTIONS) -> 
 
 def write_opening(run: RunFolder) -> None:
     """Computes and keeps it; nothing for models that do not continue a text."""
-    from playground.generation.torch_model import TorchWriter
+    from playground.generation.torch_model import TorchGenerator
     from playground.text.tokenizers import Tokenizer
     from playground.training.saving import load_model
 
     about = run.about()
     if about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs":
         text = opening_text(run)
-        options = expected(TorchWriter(load_model(run)), Tokenizer.load(run.tokenizer_path), text)
+        options = expected(TorchGenerator(load_model(run)), Tokenizer.load(run.tokenizer_path), text)
         write_json(run.path / FILE, {"text": text, "step": run.checkpoints()[-1], "options": options})
 
 

@@ -11,8 +11,8 @@ from playground.generation.predict import context, likeliest
 from playground.inference.sampling import softmax
 
 if TYPE_CHECKING:
-    from playground.generation.torch_model import TorchReader
-    from playground.inference.onnx_encoder import Reader
+    from playground.generation.torch_model import TorchEncoder
+    from playground.inference.onnx_encoder import OnnxEncoder
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Blank:
 
 
 def fill(
-    model: "Reader | TorchReader",
+    model: "OnnxEncoder | TorchEncoder",
     ids: Sequence[int],
     places: Collection[int],
     mask_id: int,
@@ -57,7 +57,9 @@ def fill(
     before, after = frame
     length = (context(model.about) or len(ids) + len(before) + len(after)) - len(before) - len(after)
     if len(ids) > length:
-        raise PlaygroundError(f"The text has {len(ids)} tokens; this model reads {length}.", "Shorten it.")
+        raise PlaygroundError(
+            "The text has {tokens} tokens; this model reads {length}.", "Shorten it.", tokens=len(ids), length=length
+        )
     hidden = sorted({*places, *(i for i, token in enumerate(ids) if token == mask_id)})
     shown = [*before, *(mask_id if i in hidden else token for i, token in enumerate(ids)), *after]
     rows = [len(before) + place for place in hidden]

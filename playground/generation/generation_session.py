@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from playground.core.errors import PlaygroundError
-from playground.generation.predict import Author, Prompt, after_one_more, context, logits_after, open_prompt
-from playground.generation.writing import BeamSearch, Token, Writing, read
+from playground.generation.jobs import BeamSearch, GenerationJob, Token, read
+from playground.generation.predict import Prompt, TextGenerator, after_one_more, context, next_logits, open_prompt
 from playground.inference.sampling import Sampling, softmax
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ REMEMBERED = 64  # positions whose scores are kept
 UNDO = 20
 
 
-class Desk:
+class GenerationSession:
     """One person's text with one model.
 
     Args:
@@ -37,26 +37,26 @@ class Desk:
 
     def __init__(
         self,
-        model: Author,
+        model: TextGenerator,
         tokenizer: "Tokenizer",
         answers: bool,
         template: str = "{question}",
         load: Callable[[], Any] | None = None,
     ) -> None:
         self.tokenizer, self.answers, self.template, self._load = tokenizer, answers, template, load
-        self._shared, self.model = model, model.twin()
+        self._shared, self.model = model, model.clone()
         self.text = ""
         self.prompt = Prompt((tokenizer.eos_id,), 1)
         self.tokens: list[Token] = []
-        self.job: Writing | BeamSearch | None = None
+        self.job: GenerationJob | BeamSearch | None = None
         self._taken = 0
         self._scores: OrderedDict[tuple, np.ndarray] = OrderedDict()
         self._undo: list[list[Token]] = []
 
-    def use(self, model: Author) -> None:
+    def use(self, model: TextGenerator) -> None:
         """Goes on with what runs the same weights now: they may have been exported meanwhile."""
         if model is not self._shared:
-            self._shared, self.model = model, model.twin()
+            self._shared, self.model = model, model.clone()
 
     def open(self, text: str) -> None:
         """Starts anew from a prompt.
@@ -79,16 +79,18 @@ class Desk:
     def is_working(self) -> bool:
         return bool(self.job and self.job.is_running)
 
-    def write(self, sampling: Sampling, n_tokens: int, **choices) -> Writing:
-        """Goes on with the text in the background; ``choices`` are those of `Writing`."""
+    def write(self, sampling: Sampling, n_tokens: int, **choices) -> GenerationJob:
+        """Goes on with the text in the background; ``choices`` are those of `GenerationJob`."""
         self.stop()
         room = LONGEST - len(self.tokens)
         if room <= 0:
-            raise PlaygroundError(f"The text has {LONGEST:,} tokens, which is enough.", "Start again, or cut it.")
+            raise PlaygroundError(
+                "The text has {tokens:,} tokens, which is enough.", "Start again, or cut it.", tokens=LONGEST
+            )
         self._remember()
         prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
         self._taken = 0
-        self.job = Writing(self.model, self.tokenizer, prompt, sampling, min(n_tokens, room), **choices)
+        self.job = GenerationJob(self.model, self.tokenizer, prompt, sampling, min(n_tokens, room), **choices)
         self.job.start()
         return self.job
 
@@ -114,7 +116,7 @@ class Desk:
 
     def collect(self) -> None:
         """Takes over what has been written in the background since the last time."""
-        if isinstance(self.job, Writing):
+        if isinstance(self.job, GenerationJob):
             new = self.job.tokens[self._taken :]
             self._taken += len(new)
             self.tokens.extend(new)
@@ -164,7 +166,7 @@ class Desk:
     def _logits(self, position: int, seen: int) -> np.ndarray:
         key = self._ids()[position - seen : position]
         if key not in self._scores:
-            self._scores[key] = logits_after(self.model, key, self.prompt.source)
+            self._scores[key] = next_logits(self.model, key, self.prompt.source)
             while len(self._scores) > REMEMBERED:
                 self._scores.popitem(last=False)
         return self._scores[key]

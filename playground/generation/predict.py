@@ -11,13 +11,13 @@ from models.spec import ModelSpec
 from playground.core.errors import PlaygroundError
 
 if TYPE_CHECKING:
-    from playground.inference.engine import Written
-    from playground.inference.export_manifest import About
+    from playground.inference.engine import GeneratedToken
+    from playground.inference.export_manifest import ExportManifest
     from playground.inference.sampling import Sampling
     from playground.text.tokenizers import Tokenizer
 
 
-class Author(Protocol):
+class TextGenerator(Protocol):
     """What continues a text: an export (`playground.inference.engine.Engine`), or the model in PyTorch
     (`playground.generation.torch_model.TorchWriter`).
 
@@ -27,11 +27,11 @@ class Author(Protocol):
         ran_by: the same in words, such as "ONNX Runtime (CPU)".
     """
 
-    about: "ModelSpec | About"
+    about: "ModelSpec | ExportManifest"
     provider: str
     ran_by: str
 
-    def twin(self) -> "Author":
+    def clone(self) -> "TextGenerator":
         """The same weights with a cache of its own: for somebody else, at the same time."""
 
     def generate(
@@ -53,13 +53,13 @@ class Author(Protocol):
         rng: np.random.Generator,
         stop: Sequence[int] = (),
         source_ids: Sequence[int] | None = None,
-    ) -> "Iterator[Written]":
+    ) -> "Iterator[GeneratedToken]":
         """As :meth:`generate`, with the probabilities of each token."""
 
-    def logits_after(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+    def next_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
         """Scores of the next token, float32 ``[vocabulary]``; the text is no longer than the context."""
 
-    def logits_along(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+    def all_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
         """Scores of what follows each token, float32 ``[length, vocabulary]``; the text is no longer than the context."""
 
 
@@ -79,7 +79,7 @@ class Prompt:
 
 
 def open_prompt(
-    about: "ModelSpec | About", tokenizer: "Tokenizer", text: str, answers: bool, template: str = "{question}"
+    about: "ModelSpec | ExportManifest", tokenizer: "Tokenizer", text: str, answers: bool, template: str = "{question}"
 ) -> Prompt:
     """What a model starts from to continue a text, or to answer it.
 
@@ -106,7 +106,7 @@ def open_prompt(
     return Prompt((*before, *ids), len(before))
 
 
-def context(about: "ModelSpec | About") -> int | None:
+def context(about: "ModelSpec | ExportManifest") -> int | None:
     """How many tokens the model sees at once; None: all of them, as recurrent models do."""
     return None if about.architecture in RECURRENT else about.context_length
 
@@ -116,17 +116,17 @@ def after_one_more(seen: int, limit: int | None) -> int:
     return seen + 1 if limit is None or seen < limit else max(1, limit // 2)
 
 
-def logits_along(model: Author, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
+def all_logits(model: TextGenerator, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
     """Scores of what follows each of the last tokens that fit the context, float32 ``[length, vocabulary]``."""
-    return model.logits_along(_seen(model, ids), source)
+    return model.all_logits(_seen(model, ids), source)
 
 
-def logits_after(model: Author, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
+def next_logits(model: TextGenerator, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
     """Scores of the next token after a text of any length, float32 ``[vocabulary]``."""
-    return model.logits_after(_seen(model, ids), source)
+    return model.next_logits(_seen(model, ids), source)
 
 
-def _seen(model: Author, ids: Sequence[int]) -> list[int]:
+def _seen(model: TextGenerator, ids: Sequence[int]) -> list[int]:
     return list(ids)[-(context(model.about) or len(ids)) :]
 
 

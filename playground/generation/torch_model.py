@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.generate import decode
 from playground.core.errors import PlaygroundError
 from playground.inference.decoders import drawn
-from playground.inference.engine import Written
+from playground.inference.engine import GeneratedToken
 from playground.inference.sampling import Sampling, choose, softmax
 from playground.training.batches import pad
 
@@ -37,10 +37,10 @@ class _InTorch:
         return torch.as_tensor(np.asarray(ids, dtype=np.int64)).to(self.device)
 
 
-class TorchWriter(_InTorch):
+class TorchGenerator(_InTorch):
     """A model that continues texts; the calls are those of `playground.inference.engine.Engine`."""
 
-    def twin(self) -> "TorchWriter":
+    def clone(self) -> "TorchGenerator":
         """Itself: what a text needs is kept with the text."""
         return self
 
@@ -70,13 +70,13 @@ class TorchWriter(_InTorch):
         rng: np.random.Generator,
         stop: Sequence[int] = (),
         source_ids: Sequence[int] | None = None,
-    ) -> Iterator[Written]:
+    ) -> Iterator[GeneratedToken]:
         """As `predict.Author.write`."""
         seen, last = list(ids), None
 
         def pick(logits: Tensor) -> int:
             nonlocal last
-            last = Written(*drawn(_numpy(logits), sampling, rng, seen))
+            last = GeneratedToken(*drawn(_numpy(logits), sampling, rng, seen))
             return last.token
 
         for token in decode(self.model, ids, most, pick, stop, source_ids):
@@ -84,25 +84,25 @@ class TorchWriter(_InTorch):
             yield last
 
     @torch.inference_mode()
-    def logits_after(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """As `predict.Author.logits_after`."""
+    def next_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+        """As `predict.Author.next_logits`."""
         last = torch.tensor([len(ids) - 1], device=self.device)
         return _numpy(self.model(self._ids([ids]), rows=last, **self._source(source_ids)).logits[0])
 
     @torch.inference_mode()
-    def logits_along(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """As `predict.Author.logits_along`."""
+    def all_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+        """As `predict.Author.all_logits`."""
         return _numpy(self.model(self._ids([ids]), **self._source(source_ids)).logits[0])
 
     def _source(self, ids: Sequence[int] | None) -> dict[str, Tensor]:
         return {} if ids is None else {"memory": self.model.encode(self._ids([ids]))}
 
 
-class TorchReader(_InTorch):
+class TorchEncoder(_InTorch):
     """A model that reads whole texts; the calls are those of `playground.inference.onnx_encoder.Reader`.
 
     Args:
-        model: what fills in, or a `models.heads.Reader`.
+        model: what fills in, or a `models.heads.ModelWithHead`.
         pad_id: what stands after a text that is shorter than another.
     """
 

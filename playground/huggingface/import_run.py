@@ -1,6 +1,6 @@
 """A Hugging Face folder as a finished run to start from: config.json, its tokenizer and safetensors, never pickle.
 
-What comes from somebody else is opened in a child process instead: `playground.finetune.arrival`.
+What comes from somebody else is opened in a child process instead: `playground.finetune.sandboxed_import`.
 """
 
 import json

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from playground.core.errors import PlaygroundError
-from playground.inference.binding import ran
-from playground.inference.export_manifest import About
-from playground.inference.open_session import that_runs
+from playground.inference.binding import run_once
+from playground.inference.export_manifest import ExportManifest
+from playground.inference.open_model import open_and_try
 from playground.inference.session import open_session, running_on
 
 GIVEN = "attentions."
 
 
-class Watcher:
+class AttentionSession:
     """An exported transformer whose attention is looked at.
 
     Args:
@@ -26,10 +26,10 @@ class Watcher:
 
     def __init__(self, folder: Path | str, device: str = "auto") -> None:
         folder = Path(folder)
-        self.about = About.read(folder)
+        self.about = ExportManifest.read(folder)
         self.pairs = self.about.architecture == "encoder-decoder"
         names = ("encoder_model", "decoder_model") if self.pairs else ("model",)
-        self.sessions = that_runs(
+        self.sessions = open_and_try(
             lambda where: [open_session(folder / f"{name}.onnx", where) for name in names],
             lambda sessions: self._weights(sessions, [0], [0]) if self._outputs(sessions[-1], GIVEN) else None,
             device,
@@ -70,7 +70,7 @@ class Watcher:
             elif value.name.startswith("past_key_values"):
                 feed[value.name] = np.zeros((1, about.n_kv_heads, 0, about.head_dim), dtype=np.float32)
         names = [name for kind in (GIVEN, "cross.") for name in self._outputs(session, kind)]
-        return dict(zip(names, ran(session, names, feed), strict=True))
+        return dict(zip(names, run_once(session, names, feed), strict=True))
 
     def _stacked(self, made: dict[str, np.ndarray], name: str) -> np.ndarray:
         return np.stack([made[GIVEN + name.format(i)][0] for i in range(self.about.n_layers)])

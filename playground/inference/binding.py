@@ -17,12 +17,12 @@ from playground.core.errors import PlaygroundError
 from playground.inference.gpu_thread import on_gpu
 from playground.inference.session import running_on
 
-UNCAPTURED = "-1"  # the graph id for runs that neither capture nor replay
+NO_GRAPH_ID = "-1"  # the graph id for runs that neither capture nor replay
 _ids = itertools.count(1)  # of captured graphs, unlike in the whole process: a graph never answers for another binding
 _unneeded: deque[tuple[ort.InferenceSession, int]] = deque()  # graphs whose binding is gone, to be given back
 
 
-def places(session: ort.InferenceSession) -> dict[str, str]:
+def input_memory(session: ort.InferenceSession) -> dict[str, str]:
     """In which memory the kernels read each input: "cpu" or "cuda"."""
     names = [value.name for value in session.get_inputs()]
     if running_on(session) != "CUDA":
@@ -35,29 +35,29 @@ def _memory(info) -> str:
     return "cuda" if info.name.lower() == "cuda" else "cpu"
 
 
-def kept_in(session: ort.InferenceSession) -> str:
+def state_memory(session: ort.InferenceSession) -> str:
     """In which memory lies what goes from one run to the next, as ONNX Runtime names it."""
     return "cuda" if running_on(session) == "CUDA" else "cpu"
 
 
-def held(array: np.ndarray, memory: str) -> ort.OrtValue:
+def buffer_of(array: np.ndarray, memory: str) -> ort.OrtValue:
     """A buffer that begins with these numbers; in "cpu" memory it is the array itself."""
     make = ort.OrtValue.ortvalue_from_numpy
     array = np.ascontiguousarray(array)
     return make(array, "cpu", 0) if memory == "cpu" else on_gpu(make, array, memory, 0)
 
 
-def put(value: ort.OrtValue, array: np.ndarray) -> None:
+def write_buffer(value: ort.OrtValue, array: np.ndarray) -> None:
     """Writes into a buffer on a GPU."""
     on_gpu(value.update_inplace, np.ascontiguousarray(array))
 
 
-def fetched(value: ort.OrtValue) -> np.ndarray:
+def read_buffer(value: ort.OrtValue) -> np.ndarray:
     """What a buffer holds; of one on a GPU, a copy."""
     return value.numpy() if value.device_name() == "cpu" else on_gpu(value.numpy)
 
 
-class Stopped(PlaygroundError):
+class RunFailed(PlaygroundError):
     """ONNX Runtime could not do a run; ``reason`` is what it says, in one line."""
 
     reason = ""
@@ -68,33 +68,33 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "reason", "") or (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
-def stopped(error: Exception, on_a_gpu: bool) -> Stopped:
+def run_failed(error: Exception, on_a_gpu: bool) -> RunFailed:
     """What ONNX Runtime raised, in words."""
     reason = reason_of(error).rstrip(".")
     if on_a_gpu:
         hint = "Try fewer or shorter texts at once, or choose device 'cpu'."
-        made = Stopped(f"ONNX Runtime stopped on the GPU: {reason}.", hint)
+        made = RunFailed("ONNX Runtime stopped on the GPU: {reason}.", hint, reason=reason)
     else:
-        made = Stopped(f"ONNX Runtime stopped: {reason}.", "Export the run again.")
+        made = RunFailed("ONNX Runtime stopped: {reason}.", "Export the run again.", reason=reason)
     made.reason = reason
     return made
 
 
-def ran(session: ort.InferenceSession, names: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+def run_once(session: ort.InferenceSession, names: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """Outputs of a single run.
 
     Raises:
-        Stopped: when it cannot be done.
+        RunFailed: when it cannot be done.
     """
     on_a_gpu = running_on(session) == "CUDA"
     try:
         run = lambda: session.run(names, dict(feed))
         return on_gpu(run) if on_a_gpu else run()
     except Exception as error:  # ONNX Runtime raises its own kinds
-        raise stopped(error, on_a_gpu) from error
+        raise run_failed(error, on_a_gpu) from error
 
 
-class Bound:
+class BoundRun:
     """One way of running a session, as often as wanted.
 
     Args:
@@ -126,10 +126,12 @@ class Bound:
             self._bind(inputs, outputs)
 
     def _bind(self, inputs: Mapping, outputs: Mapping) -> None:
-        self.binding, where = self.session.io_binding(), places(self.session)
+        self.binding, where = self.session.io_binding(), input_memory(self.session)
         if unknown := inputs.keys() - where.keys():
             raise PlaygroundError(
-                f"The exported graph takes no {min(unknown)}: it is another model's.", "Export the run again."
+                "The exported graph takes no {unknown}: it is another model's.",
+                "Export the run again.",
+                unknown=min(unknown),
             )
         for name, given in inputs.items():
             value = (
@@ -148,10 +150,10 @@ class Bound:
     @staticmethod
     def _moved(value: ort.OrtValue, memory: str) -> ort.OrtValue:
         """A buffer of another session may lie where this one cannot read it."""
-        return value if value.device_name() == memory else held(fetched(value), memory)
+        return value if value.device_name() == memory else buffer_of(read_buffer(value), memory)
 
     def _input(self, array: np.ndarray, memory: str) -> ort.OrtValue:
-        value = held(array, memory)
+        value = buffer_of(array, memory)
         if memory == "cpu":
             self._kept.append(array)
         else:
@@ -165,7 +167,7 @@ class Bound:
         number = next(_ids) if capture else None
         both = ort.RunOptions(), ort.RunOptions()
         for options, unwaited in zip(both, "01", strict=True):
-            options.add_run_config_entry("gpu_graph_id", str(number) if capture else UNCAPTURED)
+            options.add_run_config_entry("gpu_graph_id", str(number) if capture else NO_GRAPH_ID)
             options.add_run_config_entry("disable_synchronize_execution_providers", unwaited)
         if capture:
             weakref.finalize(self, _unneeded.append, (self.session, number))  # called anywhere: nothing may wait there
@@ -179,7 +181,7 @@ class Bound:
                 before, nothing may be read or written.
 
         Raises:
-            Stopped: when it cannot be done.
+            RunFailed: when it cannot be done.
         """
         try:
             if not self._on_gpu:
@@ -187,7 +189,7 @@ class Bound:
             else:
                 on_gpu(self._run, self._options if wait else self._unwaited)
         except Exception as error:  # ONNX Runtime raises its own kinds
-            raise stopped(error, self._on_gpu) from error
+            raise run_failed(error, self._on_gpu) from error
 
     def _run(self, options: ort.RunOptions) -> None:
         while _unneeded:

@@ -8,30 +8,30 @@ from pathlib import Path
 import numpy as np
 
 from playground.core.errors import PlaygroundError
-from playground.inference.decoders import Decoder, PairDecoder, Portable, Recurrent, Writer
-from playground.inference.export_manifest import ABOUT, RECURRENT, About, graph_file, precisions_of, ran_by
+from playground.inference.decoders import FusedDecoder, FusedEncoderDecoder, Generator, RnnDecoder, StandardDecoder
+from playground.inference.export_manifest import MANIFEST, RECURRENT, ExportManifest, graph_file, precisions_of, ran_by
 from playground.inference.sampling import Sampling
 
 __all__ = [
-    "ABOUT",
+    "MANIFEST",
     "RECURRENT",
-    "About",
-    "Decoder",
+    "ExportManifest",
+    "FusedDecoder",
     "Engine",
-    "PairDecoder",
-    "Portable",
-    "Recurrent",
-    "Writer",
-    "Written",
+    "FusedEncoderDecoder",
+    "StandardDecoder",
+    "RnnDecoder",
+    "Generator",
+    "GeneratedToken",
     "graph_file",
     "precisions_of",
     "ran_by",
 ]
-WHOLE = ("fp32", "kv8")  # the precisions whose products stay in 32 bits, also on CUDA
+FULL_PRECISION = ("fp32", "kv8")  # the precisions whose products stay in 32 bits, also on CUDA
 
 
 @dataclass(frozen=True)
-class Written:
+class GeneratedToken:
     """One token that was written.
 
     Attributes:
@@ -67,7 +67,7 @@ class Engine:
         threads: int = 0,
     ) -> None:
         folder = Path(folder)
-        self.about = About.read(folder)
+        self.about = ExportManifest.read(folder)
         if self.about.task or self.about.objective == "mlm":
             raise PlaygroundError(
                 "This model reads text; it does not continue it.", "Use playground.inference.onnx_encoder."
@@ -75,16 +75,18 @@ class Engine:
         file = "fp32" if precision == "auto" else precision
         fused = folder / f"fused.{file}.onnx"
         self.fused = fused.exists()
-        self.model: Decoder | Recurrent | Portable
+        self.model: FusedDecoder | RnnDecoder | StandardDecoder
         if self.fused and self.about.architecture == "encoder-decoder":
             reader = graph_file(folder, "encoder_model", file)
-            self.model = PairDecoder(reader, fused, self.about, batch, device, threads, precision not in WHOLE)
+            self.model = FusedEncoderDecoder(
+                reader, fused, self.about, batch, device, threads, precision not in FULL_PRECISION
+            )
         elif self.fused:
-            self.model = Decoder(fused, self.about, batch, 0, device, threads, precision not in WHOLE)
+            self.model = FusedDecoder(fused, self.about, batch, 0, device, threads, precision not in FULL_PRECISION)
         elif self.about.architecture in RECURRENT:
-            self.model = Recurrent(graph_file(folder, "model", file), self.about, batch, device, threads)
+            self.model = RnnDecoder(graph_file(folder, "model", file), self.about, batch, device, threads)
         else:
-            self.model = Portable(folder, self.about, batch, device, threads, file)
+            self.model = StandardDecoder(folder, self.about, batch, device, threads, file)
         self._asked = precision, file
 
     @property
@@ -99,25 +101,25 @@ class Engine:
         return "fp16" if asked == "auto" and self.fused and self.provider == "CUDA" else file
 
     @property
-    def uncaptured(self) -> str:
+    def uncaptured_reason(self) -> str:
         """Why a step is not replayed as one CUDA graph; "" where it is."""
-        return self.model.uncaptured
+        return self.model.uncaptured_reason
 
     @property
     def ran_by(self) -> str:
         """What really runs, such as "ONNX Runtime (CUDA, fp16, CUDA graph)"."""
-        return ran_by(self.provider, self.precision, not self.uncaptured)
+        return ran_by(self.provider, self.precision, not self.uncaptured_reason)
 
-    def twin(self) -> "Engine":
+    def clone(self) -> "Engine":
         """The same weights with a cache of its own: for somebody else, at the same time."""
         made = copy.copy(self)
-        made.model = self.model.twin()
+        made.model = self.model.clone()
         return made
 
     def generate(
         self,
         ids: Sequence[int],
-        most: int,
+        max_new_tokens: int,
         sampling: Sampling = Sampling(temperature=0),
         seed: int | None = 0,
         stop: Sequence[int] = (),
@@ -133,39 +135,39 @@ class Engine:
         model, rng = self.model, np.random.default_rng(seed)
         if choose:
             yield from self._follow(
-                ids, most, lambda written: int(choose(model.logits[0])), stop, source_ids, cancelled, True
+                ids, max_new_tokens, lambda written: int(choose(model.logits[0])), stop, source_ids, cancelled, True
             )
         elif sampling.temperature == 0 and sampling.repetition_penalty == 1.0:
-            yield from self._greedy(ids, most, stop, source_ids, cancelled)
+            yield from self._greedy(ids, max_new_tokens, stop, source_ids, cancelled)
         else:
             drawn = lambda written: int(model.draw(sampling, rng, [written])[0][0])
-            yield from self._follow(ids, most, drawn, stop, source_ids, cancelled)
+            yield from self._follow(ids, max_new_tokens, drawn, stop, source_ids, cancelled)
 
     def write(
         self,
         ids: Sequence[int],
-        most: int,
+        max_new_tokens: int,
         sampling: Sampling,
         rng: np.random.Generator,
         stop: Sequence[int] = (),
         source_ids: Sequence[int] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Written]:
+    ) -> Iterator[GeneratedToken]:
         """As :meth:`generate`, with what the model gave each token; on a GPU the logits stay there where they can."""
-        told: list[Written] = []
+        told: list[GeneratedToken] = []
 
         def pick(written: list[int]) -> int:
             tokens, probabilities, drawn = self.model.draw(sampling, rng, [written])
-            told[:] = [Written(int(tokens[0]), float(probabilities[0]), float(drawn[0]))]
+            told[:] = [GeneratedToken(int(tokens[0]), float(probabilities[0]), float(drawn[0]))]
             return told[0].token
 
-        for _ in self._follow(ids, most, pick, stop, source_ids, cancelled):
+        for _ in self._follow(ids, max_new_tokens, pick, stop, source_ids, cancelled):
             yield told[0]
 
     def _follow(
         self,
         ids: Sequence[int],
-        most: int,
+        max_new_tokens: int,
         pick: Callable[[list[int]], int],
         stop: Sequence[int],
         source_ids: Sequence[int] | None,
@@ -173,72 +175,72 @@ class Engine:
         own: bool = False,
     ) -> Iterator[int]:
         """Token after token; ``own``: ``pick`` chooses without the model, which must be told what."""
-        model, written, room = self.model, list(ids), self._begin(ids, most, source_ids)
-        for i in range(most):
+        model, written, max_length = self.model, list(ids), self._begin(ids, max_new_tokens, source_ids)
+        for i in range(max_new_tokens):
             token = pick(written)
             if token in stop or cancelled():
                 return
             yield token
             written.append(token)
-            if i + 1 == most:
+            if i + 1 == max_new_tokens:
                 return
-            if int(model.length[0]) >= room:
-                model.begin([written[-max(1, room // 2) :]])
+            if int(model.length[0]) >= max_length:
+                model.start([written[-max(1, max_length // 2) :]])
             else:
                 model.advance(np.array([token]) if own else None)
 
     def _greedy(
         self,
         ids: Sequence[int],
-        most: int,
+        max_new_tokens: int,
         stop: Sequence[int],
         source_ids: Sequence[int] | None,
         cancelled: Callable[[], bool],
     ) -> Iterator[int]:
         """The likeliest tokens: one by one on a CPU; on a GPU, which would wait for every question, some at a time."""
-        model, written, room = self.model, list(ids), self._begin(ids, most, source_ids)
-        left = most
+        model, written, max_length = self.model, list(ids), self._begin(ids, max_new_tokens, source_ids)
+        left = max_new_tokens
         while left > 0:
-            n = min(left, model.block, room - int(model.length[0]) + 1)
-            for token in model.ahead(n)[0].tolist():
+            n = min(left, model.block, max_length - int(model.length[0]) + 1)
+            for token in model.greedy_block(n)[0].tolist():
                 if token in stop or cancelled():
                     return
                 yield token
                 written.append(token)
             left -= n
-            if left and int(model.length[0]) >= room:
-                model.begin([written[-max(1, room // 2) :]])
+            if left and int(model.length[0]) >= max_length:
+                model.start([written[-max(1, max_length // 2) :]])
             elif left:
                 model.advance()
 
-    def _begin(self, ids: Sequence[int], most: int, source_ids: Sequence[int] | None) -> int:
+    def _begin(self, ids: Sequence[int], max_new_tokens: int, source_ids: Sequence[int] | None) -> int:
         """Reads a prompt; how many tokens are seen at the most."""
         if source_ids is not None:
-            self.model.source(source_ids)
-        room = len(ids) + most if self.about.architecture in RECURRENT else self.about.context_length
-        self.model.begin([list(ids)[-room:]])
-        return room
+            self.model.encode_source(source_ids)
+        max_length = len(ids) + max_new_tokens if self.about.architecture in RECURRENT else self.about.context_length
+        self.model.start([list(ids)[-max_length:]])
+        return max_length
 
-    def logits_along(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+    def all_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
         """Scores of what follows each token of a text, float32 ``[length, vocabulary]``. What is being written stays.
 
         Raises:
             PlaygroundError: when the text is empty, or longer than the context.
         """
-        return self.model.along(ids, 0, source_ids)
+        return self.model.all_logits(ids, 0, source_ids)
 
-    def logits_after(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
+    def next_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
         """Scores of what follows a text, or what fits the context of it, float32 ``[vocabulary]``."""
         ids = list(ids) if self.about.architecture in RECURRENT else list(ids)[-self.about.context_length :]
-        return self.model.along(ids, len(ids) - 1, source_ids)[0]
+        return self.model.all_logits(ids, len(ids) - 1, source_ids)[0]
 
-    def batched(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
+    def batched(self, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:
         """Greedy continuations of several prompts at once, each ``most`` tokens or to the end of the context."""
-        self.model.begin(prompts)
-        most = min(most, self.model.room - int(self.model.length.max()))
+        self.model.start(prompts)
+        max_new_tokens = min(max_new_tokens, self.model.max_length - int(self.model.length.max()))
         said = []
-        for i in range(most):
-            said.append(self.model.likeliest())
-            if i + 1 < most:
+        for i in range(max_new_tokens):
+            said.append(self.model.pick_greedy())
+            if i + 1 < max_new_tokens:
                 self.model.advance()
         return np.stack(said, axis=1).tolist() if said else [[] for _ in prompts]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from playground.core.errors import PlaygroundError
 
-ABOUT = "playground.json"
+MANIFEST = "playground.json"
 RECURRENT = ("rnn", "lstm", "gru")
 STEMS = ("model", "decoder_model")
-MOST = {
+LARGEST_SIZES = {
     "n_layers": 10_000,
     "n_kv_heads": 100_000,
     "head_dim": 1_000_000,
@@ -21,7 +21,7 @@ MOST = {
 
 
 @dataclass(frozen=True)
-class About:
+class ExportManifest:
     """What an engine has to know of a model, kept beside it in ``playground.json``.
 
     Attributes:
@@ -50,18 +50,20 @@ class About:
     labels: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path) -> "About":
+    def read(cls, folder: Path) -> "ExportManifest":
         """
         Raises:
             PlaygroundError: when the folder is no export of the playground, or of a size that cannot be.
         """
         try:
-            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+            about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             known = {name: about[name] for name in cls.__dataclass_fields__ if name in about}
             made = cls(**known | {name: tuple(known[name]) for name in ("ids", "labels") if name in known})
             made._check()
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise PlaygroundError(f"{folder.name} is no export of the playground.", "Export the run again.") from error
+            raise PlaygroundError(
+                "{name} is no export of the playground.", "Export the run again.", name=folder.name
+            ) from error
         made._check_sizes(folder)
         return made
 
@@ -82,11 +84,15 @@ class About:
         Raises:
             PlaygroundError: where one is larger than any model's.
         """
-        for name, most in MOST.items():
+        for name, most in LARGEST_SIZES.items():
             if getattr(self, name) > most:
                 raise PlaygroundError(
-                    f"The file {ABOUT} of {folder.name} tells a {name} of more than {most:,}, which no model has.",
+                    "The file {file} of {name} tells a {what} of more than {most:,}, which no model has.",
                     "Export the run again.",
+                    file=MANIFEST,
+                    name=folder.name,
+                    what=name,
+                    most=most,
                 )
 
 

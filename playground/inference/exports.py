@@ -95,12 +95,12 @@ def opened(folder: Path | str, device: str = "auto") -> Any:
         PlaygroundError: when the folder or a file of it cannot be used, or there is no such device.
     """
     from playground.inference.engine import Engine
-    from playground.inference.export_manifest import About
-    from playground.inference.onnx_encoder import Reader
+    from playground.inference.export_manifest import ExportManifest
+    from playground.inference.onnx_encoder import OnnxEncoder
 
-    about = About.read(Path(folder))
+    about = ExportManifest.read(Path(folder))
     with fitting(Path(folder)):
-        made = (Reader if about.task or about.objective == "mlm" else Engine)(folder, device=device)
+        made = (OnnxEncoder if about.task or about.objective == "mlm" else Engine)(folder, device=device)
     if device == "cuda" and made.provider != "CUDA":  # ONNX Runtime goes to the CPU by itself, and says so in a log
         raise PlaygroundError("ONNX Runtime could not start on the CUDA GPU here.", "Choose device 'auto' or 'cpu'.")
     return made
@@ -119,6 +119,9 @@ def fitting(folder: Path) -> Iterator[None]:
         log.info("The export in %s cannot be used", folder, exc_info=True)  # the sentence does not say where
         reason = (str(error).strip() or "?").splitlines()[0][:200].rstrip(".")
         raise PlaygroundError(
-            f"The files of {folder.name} do not fit together ({type(error).__name__}: {reason}).",
+            "The files of {name} do not fit together ({error_type}: {reason}).",
             "Export the run again.",
+            name=folder.name,
+            error_type=type(error).__name__,
+            reason=reason,
         ) from error

@@ -7,16 +7,16 @@ import numpy as np
 import onnxruntime as ort
 
 from playground.core.errors import PlaygroundError
-from playground.inference.binding import ran
-from playground.inference.export_manifest import RECURRENT, About, graph_file, ran_by
-from playground.inference.open_session import open_reader, that_runs
+from playground.inference.binding import run_once
+from playground.inference.export_manifest import RECURRENT, ExportManifest, graph_file, ran_by
+from playground.inference.open_model import open_and_try, open_encoder
 from playground.inference.sampling import softmax
 from playground.inference.session import running_on
 
 ONE = np.ones((1, 1), dtype=np.int64)  # a text of one token, to see whether a session runs
 
 
-class Reader:
+class OnnxEncoder:
     """An exported model that reads whole texts.
 
     Args:
@@ -36,12 +36,12 @@ class Reader:
 
     def __init__(self, folder: Path | str, precision: str = "auto", device: str = "auto", threads: int = 0) -> None:
         folder = Path(folder)
-        self.about = About.read(folder)
+        self.about = ExportManifest.read(folder)
         if not self.about.task and self.about.objective != "mlm":
             raise PlaygroundError("This model continues text.", "Use playground.inference.engine.")
         file, half = ("fp32", True) if precision == "auto" else (precision, False)
         path = graph_file(folder, "model", file)
-        self.session = that_runs(lambda where: open_reader(path, where, threads, half), self._logits, device)
+        self.session = open_and_try(lambda where: open_encoder(path, where, threads, half), self._logits, device)
         self.provider = running_on(self.session)
         self.precision = "fp16" if half and self.provider == "CUDA" else file
 
@@ -60,7 +60,9 @@ class Reader:
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
         most = self.about.context_length if self.about.architecture not in RECURRENT else 2**31
         if not len(texts) or lengths.min() < 1 or lengths.max() > most:
-            raise PlaygroundError(f"A text must have 1 to {most:,} tokens.", "Cut it, or give one.")
+            raise PlaygroundError(
+                "A text must have 1 to {most:,} tokens.", "Cut it, or give one.", most=most
+            )
         ids = np.full((len(texts), lengths.max()), self.about.ids[0], dtype=np.int64)
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text
@@ -69,7 +71,7 @@ class Reader:
 
     @staticmethod
     def _logits(session: ort.InferenceSession, ids: np.ndarray = ONE, mask: np.ndarray = ONE) -> np.ndarray:
-        return ran(session, ["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+        return run_once(session, ["logits"], {"input_ids": ids, "attention_mask": mask})[0]
 
     def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         """As :meth:`logits`, as probabilities of the labels."""

@@ -34,7 +34,13 @@ class Sampling:
             ("repetition_penalty", 0.01, 100),
         ):
             if not low <= getattr(self, name) <= high:
-                raise PlaygroundError(f"{name} is {plain(getattr(self, name))}, outside {plain(low)} to {plain(high)}.")
+                raise PlaygroundError(
+                    "{name} is {value}, outside {low} to {high}.",
+                    name=name,
+                    value=plain(getattr(self, name)),
+                    low=plain(low),
+                    high=plain(high),
+                )
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

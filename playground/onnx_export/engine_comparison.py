@@ -21,7 +21,7 @@ SETTLE = 0.03  # seconds between turns, in which the threads of the one before s
 
 
 @dataclass
-class Runner:
+class EngineRun:
     """One way of running the model.
 
     Attributes:
@@ -45,7 +45,7 @@ class Runner:
         return self.tokens / self.seconds if self.seconds else 0.0
 
 
-def ways(
+def engines_of(
     model: nn.Module, folder: Path, prompt: list[int], most: int, source: list[int] | None = None
 ) -> dict[str, tuple[str, Callable[[], Iterator[int]]]]:
     """Every way there is: name → (provider, what writes the tokens). Where there is a GPU, both use it."""
@@ -76,8 +76,8 @@ def _one_by_one(tokens: Iterator[int]) -> Iterator[int]:
         yield token
 
 
-class Race:
-    """All ways in turn, in a thread; look at ``runners`` while it goes on.
+class EngineComparison:
+    """All engines in turn, in a thread; look at ``runners`` while it goes on.
 
     Args:
         model, folder: the run in torch and its export.
@@ -90,12 +90,12 @@ class Race:
         self, model: nn.Module, folder: Path, prompt: list[int], most: int = 128, source: list[int] | None = None
     ) -> None:
         self.most = most
-        self._ways = ways(model, folder, prompt, most, source)
-        self.runners = [Runner(name, provider, text=[]) for name, (provider, _) in self._ways.items()]
+        self._ways = engines_of(model, folder, prompt, most, source)
+        self.runners = [EngineRun(name, provider, text=[]) for name, (provider, _) in self._ways.items()]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="race", daemon=True)
 
-    def start(self) -> "Race":
+    def start(self) -> "EngineComparison":
         self._thread.start()
         return self
 
@@ -117,7 +117,7 @@ class Race:
                 if runner.name in going and not self._turn(runner, going[runner.name]):
                     del going[runner.name]
 
-    def _turn(self, runner: Runner, tokens: Iterator[int]) -> bool:
+    def _turn(self, runner: EngineRun, tokens: Iterator[int]) -> bool:
         """A moment for one; False when it has written all."""
         self._stop.wait(SETTLE)
         until = time.perf_counter() + TURN
@@ -138,7 +138,7 @@ class Race:
         return False
 
 
-def same_share(runner: Runner, best: Runner) -> float:
+def same_share(runner: EngineRun, best: EngineRun) -> float:
     """How much of its text, from the beginning, is the same as the other's (greedy agreement)."""
     n = min(len(runner.text), len(best.text))
     same = next((i for i in range(n) if runner.text[i] != best.text[i]), n)

@@ -13,20 +13,20 @@ from typing import Any
 import onnx
 from torch import nn
 
-from models.heads import Reader
+from models.heads import ModelWithHead
 from models.spec import ModelSpec
 from playground.core.atomic import disk_errors
 from playground.core.errors import PlaygroundError
 from playground.core.paths import umask
-from playground.inference.engine import ABOUT, About, graph_file
+from playground.inference.engine import MANIFEST, ExportManifest, graph_file
 from playground.inference.exports import REPORT, Exported, exported, folder_of  # noqa: F401 (asked for here, too)
 from playground.onnx_export import package, quantize, verify
 from playground.onnx_export.decoder_graphs import decoder, encoder, source_encoder, state_of, target_decoder
+from playground.onnx_export.finetuned_graphs import reader
 from playground.onnx_export.fused import can_be_fused, can_keep_8_bits, fused_decoder
 from playground.onnx_export.kv_cache_calibration import cache_scales
 from playground.onnx_export.layers import Weights
-from playground.onnx_export.readers import reader
-from playground.onnx_export.recurrent import recurrent
+from playground.onnx_export.rnn_graphs import recurrent
 from playground.runs.folder import RunFolder
 from playground.text.tokenizers import Tokenizer
 from playground.training.saving import labels_of, load_model
@@ -65,19 +65,23 @@ def export(
     unknown = set(precisions) - set(quantize.PRECISIONS)
     if unknown:
         raise PlaygroundError(
-            f"There is no precision {sorted(unknown)[0]}.", f"Choose among {', '.join(quantize.PRECISIONS)}."
+            "There is no precision {unknown}.",
+            "Choose among {rivals}.",
+            unknown=sorted(unknown)[0],
+            rivals=", ".join(quantize.PRECISIONS),
         )
     if not run.tokenizer_path.exists():
         raise PlaygroundError(
-            f"{run.name} has no tokenizer, so nobody could use its export.",
+            "{name} has no tokenizer, so nobody could use its export.",
             "Train it first, or put its tokenizer.json back.",
+            name=run.name,
         )
     step = run.checkpoints()[-1] if step is None and run.checkpoints() else step
     progress("Loading the model", 0.0)
     model, tokenizer = load_model(run, step), Tokenizer.load(run.tokenizer_path)
     if "kv8" in precisions and not (is_fused(model) and can_keep_8_bits(model.spec)):
         raise PlaygroundError(
-            f"{run.name} has no cache of keys and values that could be kept in 8 bits.", "Leave kv8 out."
+            "{name} has no cache of keys and values that could be kept in 8 bits.", "Leave kv8 out.", name=run.name
         )
     target = Path(to) if to else folder_of(run)
     with disk_errors(f"exporting {run.name}"), _beside(target) as made:
@@ -106,7 +110,7 @@ def _steps(
 ) -> list:
     """What is done, in order: a name, the share that is done before it, and the work."""
     spec, weights = model.spec, state_of(model)
-    reads = isinstance(model, Reader)
+    reads = isinstance(model, ModelWithHead)
     labels = labels_of(run) if reads else []
     ordered = sorted(precisions, key=list(quantize.PRECISIONS).index)
 
@@ -166,7 +170,7 @@ def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: lis
     for precision in [name for name in precisions if name != "fp32"]:
         graph = whole
         if precision in quantize.SMALL_CACHE and can_keep_8_bits(spec):
-            scales = scales or cache_scales(fp32, About.read(folder))
+            scales = scales or cache_scales(fp32, ExportManifest.read(folder))
             graph = fused_decoder(spec, weights, scales)
         sizes[precision] = quantize.save(quantize.shrink(graph, precision), folder / f"fused.{precision}.onnx")
     return sizes
@@ -174,7 +178,7 @@ def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: lis
 
 def is_fused(model: nn.Module) -> bool:
     """Whether the model has a fast graph besides the one of standard operators."""
-    return not isinstance(model, Reader) and can_be_fused(model.spec)
+    return not isinstance(model, ModelWithHead) and can_be_fused(model.spec)
 
 
 def graphs_of(
@@ -184,7 +188,7 @@ def graphs_of(
     ONNX's own operators, or as cells, see `recurrent.recurrent`.
     """
     spec = model.spec
-    if isinstance(model, Reader):
+    if isinstance(model, ModelWithHead):
         return {"model": reader(model, weights, attentions, native)}
     if spec.is_recurrent:
         return {"model": recurrent(spec, weights, native)}
@@ -202,8 +206,8 @@ def graphs_of(
 def _beside(target: Path):
     """A folder to work in, put in the target's place at the end; taken away when anything goes wrong."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists() and any(target.iterdir()) and not (target / ABOUT).exists():
-        raise PlaygroundError(f"{target} holds other files.", "Choose an empty folder, or a new one.")
+    if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
+        raise PlaygroundError("{target} holds other files.", "Choose an empty folder, or a new one.", target=target)
     made = Path(tempfile.mkdtemp(prefix=".export-", dir=target.parent))
     try:
         yield made

@@ -20,7 +20,9 @@ def describe(path: Path) -> dict[str, Any]:
     try:
         graph = onnx.shape_inference.infer_shapes(onnx.load(str(path))).graph
     except Exception as error:  # protobuf raises its own kinds
-        raise PlaygroundError(f"{path.name} is no ONNX model, or it is damaged.", "Export the run again.") from error
+        raise PlaygroundError(
+            "{name} is no ONNX model, or it is damaged.", "Export the run again.", name=path.name
+        ) from error
     weights = {held.name: held for held in graph.initializer}
     ends = [
         _end(value, kind) for kind, values in (("input", graph.input), ("output", graph.output)) for value in values

@@ -10,13 +10,13 @@ from typing import Any
 
 from torch import nn
 
-from models.heads import ClassificationHead, Reader, TaggingHead
+from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from models.spec import ModelSpec
 from playground.core.atomic import disk_errors, readable_json
 from playground.core.paths import umask
 from playground.generation.cached_prediction import LONGEST_OPENING
 from playground.huggingface import export_run
-from playground.inference.engine import ABOUT
+from playground.inference.engine import MANIFEST
 from playground.labelled.table import PIECES
 from playground.onnx_export.demo import write_demo
 from playground.onnx_export.layers import Weights
@@ -27,7 +27,7 @@ from playground.text.byte_alphabet import clean
 from playground.text.catalogue import UNKNOWN
 from playground.text.spec import QUESTION
 from playground.text.tokenizers import SPACED, Tokenizer
-from playground.training.reproduce import command_line
+from playground.training.config_to_command import command_line
 
 LOADERS = {
     "llama": "transformers (LlamaForCausalLM), transformers.js, onnxruntime-genai",
@@ -38,7 +38,11 @@ LOADERS = {
 
 def task_of(model: nn.Module) -> str:
     """ "classify" or "tag" for a fine-tuned reader, else ""."""
-    return {ClassificationHead: "classify", TaggingHead: "tag"}[type(model.head)] if isinstance(model, Reader) else ""
+    return (
+        {ClassificationHead: "classify", TaggingHead: "tag"}[type(model.head)]
+        if isinstance(model, ModelWithHead)
+        else ""
+    )
 
 
 def loaders_of(model: nn.Module) -> str:
@@ -56,7 +60,7 @@ def write_about(
     about, spec, loss = run.about(), model.spec, run.status().val_loss
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
     _json(
-        folder / ABOUT,
+        folder / MANIFEST,
         {
             "architecture": spec.architecture,
             "n_layers": spec.n_layers,

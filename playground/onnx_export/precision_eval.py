@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from playground.inference.engine import About, Engine, Writer
-from playground.inference.onnx_encoder import Reader
+from playground.inference.engine import Engine, ExportManifest, Generator
+from playground.inference.onnx_encoder import OnnxEncoder
 
 HIDE_EVERY = 7  # tokens, of what fills in hidden words
 N_TIMED, ROUNDS = 32, 5
@@ -19,7 +19,7 @@ Told = tuple[float, np.ndarray, float | None]
 
 
 @dataclass(frozen=True)
-class Cost:
+class PrecisionResult:
     """How one precision does.
 
     Attributes:
@@ -34,18 +34,20 @@ class Cost:
     right: float | None
     speed: float
 
-    def agreement(self, other: "Cost") -> float:
+    def agreement(self, other: "PrecisionResult") -> float:
         """The share of places where both have the same likeliest token."""
         return float((self.best == other.best).mean())
 
 
-def costs_of(folder: Path, precisions: Sequence[str], windows: np.ndarray, device: str = "cpu") -> dict[str, Cost]:
+def costs_of(
+    folder: Path, precisions: Sequence[str], windows: np.ndarray, device: str = "cpu"
+) -> dict[str, PrecisionResult]:
     """Measures the precisions of an export that continues text or fills in hidden words.
 
     Args:
         windows: texts ``[batch, n]``, no longer than the context, or of two tokens.
     """
-    reads = About.read(folder).objective == "mlm"
+    reads = ExportManifest.read(folder).objective == "mlm"
     told, timed = (_reading, _reads) if reads else (_writing, _writes)
     return _costs(
         precisions,
@@ -56,7 +58,7 @@ def costs_of(folder: Path, precisions: Sequence[str], windows: np.ndarray, devic
 
 def costs_of_answers(
     folder: Path, precisions: Sequence[str], pairs: Sequence[tuple[list[int], list[int]]], device: str = "cpu"
-) -> dict[str, Cost]:
+) -> dict[str, PrecisionResult]:
     """As :func:`costs_of`, of an export that answers.
 
     Args:
@@ -75,7 +77,7 @@ def costs_of_labels(
     texts: Sequence[np.ndarray],
     labels: Sequence[np.ndarray],
     device: str = "cpu",
-) -> dict[str, Cost]:
+) -> dict[str, PrecisionResult]:
     """As :func:`costs_of`, of a fine-tuned reader.
 
     Args:
@@ -91,7 +93,7 @@ def costs_of_labels(
 
 def _costs(
     precisions: Sequence[str], told: Callable[[str], Told], timed: Callable[[str], Callable[[], int]]
-) -> dict[str, Cost]:
+) -> dict[str, PrecisionResult]:
     """Their speeds are taken in turn, several times, and the best of each kept: a busy machine must not favour one."""
     measured = {name: told(name) for name in precisions}
     ways = {name: timed(name) for name in precisions}
@@ -101,10 +103,10 @@ def _costs(
             began = time.perf_counter()
             n = once()
             best[name] = max(best[name], n / (time.perf_counter() - began))
-    return {name: Cost(*measured[name], best[name]) for name in precisions}
+    return {name: PrecisionResult(*measured[name], best[name]) for name in precisions}
 
 
-def _forced(model: Writer, logits: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _forced(model: Generator, logits: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Losses and likeliest tokens ``[batch, n]`` where these tokens are, each told after the right ones before it.
 
     Args:
@@ -115,14 +117,14 @@ def _forced(model: Writer, logits: np.ndarray, tokens: np.ndarray) -> tuple[np.n
         losses.append(_losses(logits, tokens[:, i]))
         best.append(logits.argmax(-1))
         if i + 1 < n:
-            logits = model.step(tokens[:, i])
+            logits = model.decode_step(tokens[:, i])
     return np.stack(losses, axis=1), np.stack(best, axis=1)
 
 
 def _writing(folder: Path, precision: str, windows: np.ndarray, device: str) -> Told:
     """Every token after the first, told token by token through the engine."""
     model = Engine(folder, precision, batch=len(windows), device=device).model
-    losses, best = _forced(model, model.read(windows[:, :1]), windows[:, 1:])
+    losses, best = _forced(model, model.prefill(windows[:, :1]), windows[:, 1:])
     return float(losses.mean()), best, None
 
 
@@ -141,7 +143,7 @@ def _writes(folder: Path, precision: str, text: np.ndarray, device: str) -> Call
 
 def _reading(folder: Path, precision: str, windows: np.ndarray, device: str) -> Told:
     """Every seventh token, hidden."""
-    reader = Reader(folder, precision, device)
+    reader = OnnxEncoder(folder, precision, device)
     hidden = np.arange(min(HIDE_EVERY, windows.shape[1]) // 2, windows.shape[1], HIDE_EVERY)
     shown = windows.copy()
     shown[:, hidden] = reader.about.ids[3]
@@ -151,7 +153,7 @@ def _reading(folder: Path, precision: str, windows: np.ndarray, device: str) -> 
 
 
 def _reads(folder: Path, precision: str, text: np.ndarray, device: str) -> Callable[[], int]:
-    reader = Reader(folder, precision, device)
+    reader = OnnxEncoder(folder, precision, device)
 
     def once() -> int:
         reader.logits([text])
@@ -165,9 +167,9 @@ def _begun(engine: Engine, source: Sequence[int]) -> np.ndarray:
     """Logits of an answer's first token."""
     bos = engine.about.ids[1]
     if engine.about.architecture == "encoder-decoder":
-        engine.model.source(source)
-        return engine.model.read([[bos]])
-    return engine.model.read([[*source, bos]])
+        engine.model.encode_source(source)
+        return engine.model.prefill([[bos]])
+    return engine.model.prefill([[*source, bos]])
 
 
 def _answering(folder: Path, precision: str, pairs: Sequence[tuple[list[int], list[int]]], device: str) -> Told:
@@ -189,7 +191,7 @@ def _answers(folder: Path, precision: str, pair: tuple[list[int], list[int]], de
     def once() -> int:
         _begun(engine, source)
         for token in answer[:-1]:
-            engine.model.step(np.array([token]))
+            engine.model.decode_step(np.array([token]))
         return len(answer)
 
     once()
@@ -200,7 +202,7 @@ def _labelling(
     folder: Path, precision: str, texts: Sequence[np.ndarray], labels: Sequence[np.ndarray], device: str
 ) -> Told:
     """The labels of whole texts, or of their tokens."""
-    reader, losses, best, right = Reader(folder, precision, device), [], [], []
+    reader, losses, best, right = OnnxEncoder(folder, precision, device), [], [], []
     for start in range(0, len(texts), AT_ONCE):
         some = texts[start : start + AT_ONCE]
         for text, wanted, logits in zip(some, labels[start : start + AT_ONCE], reader.logits(some), strict=True):

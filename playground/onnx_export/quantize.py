@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from playground.inference.half import halve
+from playground.inference.fp16 import halve
 from playground.onnx_export.graph import MICROSOFT
 
 PRECISIONS = {

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from models.generate import decode
-from models.heads import Reader
+from models.heads import ModelWithHead
 from models.spec import ModelSpec
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.inference.engine import Engine
-from playground.inference.onnx_encoder import Reader as TextReader
+from playground.inference.onnx_encoder import OnnxEncoder as TextReader
 from playground.inference.session import open_session
 
 TOLERANCE = 2e-4
@@ -86,7 +86,9 @@ def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
         ids = draw(batch, before + n)
         theirs = model(torch.from_numpy(ids)).logits.numpy()[:, before:]
         ours = _in_pieces(session, spec, ids, before)
-        yield compare(ours, theirs, f"batch {batch}, length {n} after {before}")
+        yield compare(
+            ours, theirs, Message("batch {batch}, length {n} after {before}", batch=batch, n=n, before=before)
+        )
     if not spec.is_recurrent:
         yield _padded(model, session, draw(3, most), most // 3)
 
@@ -197,7 +199,15 @@ def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
             if end > start:
                 logits, state = _call(writer, ids[:, start:end], {**state, **cross}, start)
         yield compare(
-            logits, theirs[:, before:], f"batch {batch}, source of length {sources}, {n} written after {before}"
+            logits,
+            theirs[:, before:],
+            Message(
+                "batch {batch}, source of length {length}, {n} written after {before}",
+                batch=batch,
+                length=sources,
+                n=n,
+                before=before,
+            ),
         )
 
 
@@ -210,26 +220,31 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
         most = longest(spec)
         if spec.architecture == "encoder-decoder":
             source = rng.integers(first(spec), spec.vocab_size, max(1, most // batch))
-            engine.model.source(source)
+            engine.model.encode_source(source)
             more = {"source_ids": torch.from_numpy(source).expand(batch, -1)}
         ids = rng.integers(first(spec), spec.vocab_size, (batch, most))
         theirs = model(torch.from_numpy(ids), **more).logits.numpy()
         lengths = rng.integers(1, max(2, most - 4), batch)
-        ours = [engine.model.read([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy()]
+        ours = [engine.model.prefill([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy()]
         steps = min(3, most - int(lengths.max()))
         for i in range(steps):
-            ours.append(engine.model.step(ids[np.arange(batch), lengths + i]).copy())
+            ours.append(engine.model.decode_step(ids[np.arange(batch), lengths + i]).copy())
         right = [theirs[np.arange(batch), lengths - 1 + i] for i in range(steps + 1)]
         yield compare(
             np.stack(ours),
             np.stack(right),
-            f"fused, batch {batch}, caches of length {lengths.min()} to {lengths.max()}",
+            Message(
+                "fused, batch {batch}, caches of length {shortest} to {longest}",
+                batch=batch,
+                shortest=lengths.min(),
+                longest=lengths.max(),
+            ),
         )
 
 
 @torch.no_grad()
 def check_reader(model: nn.Module, folder: Path) -> Iterator[Check]:
-    """A fine-tuned reader (`models.heads.Reader`) against torch: batches of 1 to 8, lengths of 1 to the context, padding."""
+    """A fine-tuned reader (`models.heads.ModelWithHead`) against torch: batches of 1 to 8, lengths of 1 to the context, padding."""
     rng = np.random.default_rng(0)
     draw = lambda *shape: rng.integers(first(model.spec), model.spec.vocab_size, shape)
     yield from _read_whole(model, open_session(folder / "model.onnx", "cpu"), draw)
@@ -245,16 +260,18 @@ def check_shrunk(model: nn.Module, folder: Path, precision: str) -> Check:
     spec, rng = model.spec, np.random.default_rng(3)
     texts = rng.integers(first(spec), spec.vocab_size, (2, max(1, longest(spec) // 2)))
     ids = torch.from_numpy(texts)
-    if spec.is_causal and not isinstance(model, Reader):
+    if spec.is_causal and not isinstance(model, ModelWithHead):
         engine, more = Engine(folder, precision, batch=2, device="cpu"), {}
         if spec.architecture == "encoder-decoder":
-            engine.model.source(texts[0])
+            engine.model.encode_source(texts[0])
             more = {"source_ids": ids[:1].expand(2, -1)}
-        ours, theirs = engine.model.read(texts), model(ids, **more).logits[:, -1]
+        ours, theirs = engine.model.prefill(texts), model(ids, **more).logits[:, -1]
     else:
         ours, theirs = TextReader(folder, precision, device="cpu").logits(texts), model(ids).logits
     if not np.isfinite(ours).all():
-        raise PlaygroundError(f"The {precision} file gives no numbers.", "Leave that precision out.")
+        raise PlaygroundError(
+            "The {precision} file gives no numbers.", "Leave that precision out.", precision=precision
+        )
     return compare(ours, theirs.numpy(), precision)
 
 
@@ -282,11 +299,14 @@ def disagree(checks: list[Check], greedy: int | None) -> None:
     worst = max(checks, key=lambda check: check.error / check.scale)
     if not worst.agrees:
         raise PlaygroundError(
-            f"The exported model does not agree with PyTorch: logits differ by {worst.error:.2g} ({worst.what}).",
+            "The exported model does not agree with PyTorch: logits differ by {error:.2g} ({what}).",
             "Nothing was exported. Please report this with the run's settings.",
+            error=worst.error,
+            what=worst.what,
         )
     if greedy is not None and greedy < GREEDY:
         raise PlaygroundError(
-            f"The exported model writes other tokens than PyTorch from token {greedy + 1} on.",
+            "The exported model writes other tokens than PyTorch from token {first} on.",
             "Nothing was exported. Please report this with the run's settings.",
+            first=greedy + 1,
         )

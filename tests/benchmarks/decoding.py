@@ -22,11 +22,11 @@ from models.factory import build
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.huggingface import export_run
-from playground.inference.engine import Decoder, Engine
+from playground.inference.engine import Engine, FusedDecoder
 from playground.onnx_export import package, quantize, verify
 from playground.onnx_export.decoder_graphs import decoder, state_of
 from playground.onnx_export.export import write_fused
-from playground.onnx_export.recurrent import recurrent
+from playground.onnx_export.rnn_graphs import recurrent
 from playground.runs.submit import SETTINGS
 from tests.interoperability.environments import GENAI, TRANSFORMERS, Tool, python_with
 
@@ -302,10 +302,10 @@ def moments(folder: Path, precision: str, weights: int) -> tuple[float, float, f
 
     They take turns: on a machine with neighbours the speed of everything changes from second to second.
     """
-    made = Decoder(folder / f"fused.{precision}.onnx", Engine(folder, device="cpu").about, device="cpu")
+    made = FusedDecoder(folder / f"fused.{precision}.onnx", Engine(folder, device="cpu").about, device="cpu")
     made.greedy(LATE - 8, [[5] * 8])  # fills the cache
     values, taken = torch.ones(weights // 4), {"early": [], "late": [], "reading": []}
-    step = lambda: made.step(made.last)
+    step = lambda: made.decode_step(made.last)
     turns = {"early": (8, step), "late": (966, step), "reading": (0, values.sum)}
     for _ in range(12):
         for name, (place, turn) in turns.items():

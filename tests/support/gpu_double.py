@@ -16,7 +16,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from playground.inference import autotune
+from playground.inference import device_sampling
 from playground.inference import session as sessions
 from playground.inference.gpu_thread import is_here
 from playground.inference.session import CUDA
@@ -211,7 +211,7 @@ class Session(REAL_SESSION):
 @pytest.fixture
 def gpu(monkeypatch):
     """ONNX Runtime runs on the double wherever CUDA may be used; gives the class of its sessions."""
-    autotune._opened.cache_clear()
+    device_sampling._opened.cache_clear()
     monkeypatch.setattr(sessions, "has_cuda", lambda: True)
     monkeypatch.setattr(sessions, "cuda_mismatch", lambda: None)
     monkeypatch.setattr(sessions, "preload", lambda: None)
@@ -221,5 +221,5 @@ def gpu(monkeypatch):
     monkeypatch.setattr(Session, "breaks_capture", False)
     monkeypatch.setattr(Session, "breaks", False)
     monkeypatch.setattr(Session, "running", set())
-    autotune._opened.cache_clear()
+    device_sampling._opened.cache_clear()
     return Session

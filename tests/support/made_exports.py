@@ -11,7 +11,7 @@ import torch
 from models.factory import build
 from models.spec import ModelSpec
 from playground import gallery
-from playground.inference.export_manifest import ABOUT, About, graph_file
+from playground.inference.export_manifest import MANIFEST, ExportManifest, graph_file
 from playground.onnx_export import quantize
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import export, graphs_of, write_fused
@@ -31,9 +31,9 @@ def lively(spec: ModelSpec, times: float = 4.0) -> torch.nn.Module:
     return model
 
 
-def about_of(spec: ModelSpec, objective: str = "clm") -> About:
+def about_of(spec: ModelSpec, objective: str = "clm") -> ExportManifest:
     sizes = (spec.n_layers, spec.kv_heads, spec.head_dim, spec.d_model, spec.vocab_size, spec.context_length)
-    return About(
+    return ExportManifest(
         spec.architecture, *sizes, spec.position, objective, spec.architecture == "encoder-decoder", (0, 1, 2, 3)
     )
 
@@ -45,7 +45,7 @@ def write_export(
     spec, weights = model.spec, state_of(model)
     folder.mkdir(exist_ok=True)
     objective = "mlm" if spec.architecture == "encoder" else "clm"
-    (folder / ABOUT).write_text(json.dumps(asdict(about_of(spec, objective))))
+    (folder / MANIFEST).write_text(json.dumps(asdict(about_of(spec, objective))))
     for precision in precisions:
         native = not (spec.is_recurrent and precision in quantize.BITS)
         for name, graph in graphs_of(model, weights, attentions=precision == "fp32", native=native).items():

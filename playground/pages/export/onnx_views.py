@@ -18,7 +18,7 @@ from playground.ui.number_format import bytes_of
 from playground.ui.scene import Scene
 
 PAIRS, TEXTS = 100, 200  # held-out questions, and texts of the test, on which the cost of shrinking is measured
-VIEWS = {"proof": "Proof", "race": "Race", "sizes": "What shrinking costs", "graph": "Graph"}
+VIEWS = {"proof": "Proof", "race": "Race", "sizes": "Cost of quantization", "graph": "Graph"}
 
 
 def choose_view(run: RunFolder) -> str:
@@ -83,11 +83,11 @@ def proof(run: RunFolder, made: Any) -> None:
 def race(run: RunFolder, made: Any) -> None:
     """All ways of running the model against each other, live."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    most = right.select_slider(t("Tokens each"), [32, 64, 128, 256], 128, key="export.race.most")
+    most = right.select_slider(t("Tokens per engine"), [32, 64, 128, 256], 128, key="export.race.most")
     going = st.session_state.get("export.race")
     mine = going and going[0] == run.id
     if left.button(
-        t("Start the race"),
+        t("Start the comparison"),
         icon=":material/sports_score:",
         type="primary",
         key="export.race.go",
@@ -110,7 +110,7 @@ def race(run: RunFolder, made: Any) -> None:
     if mine:
         running()
     else:
-        st.caption(t("PyTorch without and with a cache against ONNX Runtime, on this machine, with this model."))
+        st.caption(t("PyTorch without and with a KV cache, beside ONNX Runtime, on this machine, with this model."))
 
 
 @fragment(run_every=0.25)
@@ -178,23 +178,19 @@ def costs_of(run: RunFolder, made: Any) -> tuple[dict[str, Any], str]:
     if tuned and tuned.reads_labels:
         kind, asked = "labels", labels_of(run)
         caption = t(
-            "Measured on {n:,} texts of the test, which training never saw, through ONNX Runtime on the CPU; speed with "
-            "one text at a time. Same choice: the likeliest label is that of fp32.",
+            "Measured on {n:,} held-out test texts with ONNX Runtime on the CPU; speed at batch size 1. Same top-1: the most likely label is that of fp32.",
             n=len(asked[0]),
         )
     elif run.about().get("data_shape") == "pairs":
         kind, asked = "answers", pairs_of(scene, PAIRS, "export.sizes")
         caption = t(
-            "Measured on {n:,} held-out questions through ONNX Runtime on the CPU, speed with one at a time. Wholly "
-            "right: every token of the answer. Same choice: the likeliest token is that of fp32.",
+            "Measured on {n:,} held-out questions with ONNX Runtime on the CPU; speed at batch size 1. Exact answers: every token is correct. Same top-1: the most likely token is that of fp32.",
             n=len(asked or ()),
         )
     else:
         kind, asked = "text", windows_of(scene, 16, "export.sizes", at_least=1 if scene.objective == "mlm" else 2)
         caption = t(
-            "Measured on {n:,} tokens of held-out text through ONNX Runtime on the CPU, speed with one text at a time. "
-            "Same choice: the likeliest token is that of fp32. A perplexity worse by less than one percent is hardly "
-            "seen in the text.",
+            "Measured on {n:,} tokens of held-out text with ONNX Runtime on the CPU; speed at batch size 1. Same top-1: the most likely token is that of fp32. A perplexity increase below one percent is hardly visible in the text.",
             n=asked.size if asked is not None else 0,
         )
     if asked is None:
@@ -233,11 +229,11 @@ def size_row(name: str, found: dict[str, int], costs: dict[str, Any], report: di
     cost, whole = costs[name], costs["fp32"]
     row |= {t("Tokens/s"): f"{cost.speed:,.0f}", t("of fp32's speed"): f"{cost.speed / whole.speed:.1f} ×"}
     if cost.right is not None:
-        row[t("Right labels") if report.get("task") else t("Wholly right")] = f"{cost.right:.1%}"
+        row[t("Accuracy") if report.get("task") else t("Exact answers")] = f"{cost.right:.1%}"
     else:
         row[t("Perplexity")] = round(math.exp(cost.loss), 3)
-        row[t("worse than fp32 by")] = f"{round(math.exp(cost.loss - whole.loss) - 1, 4) + 0.0:+.2%}"
-    return row | {t("Same choice as fp32"): f"{cost.agreement(whole):.1%}"}
+        row[t("increase over fp32")] = f"{round(math.exp(cost.loss - whole.loss) - 1, 4) + 0.0:+.2%}"
+    return row | {t("Same top-1 as fp32"): f"{cost.agreement(whole):.1%}"}
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

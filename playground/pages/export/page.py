@@ -88,9 +88,11 @@ def ask(run: RunFolder, step: int) -> None:
         if not model.is_recurrent:
             with control("export", "attentions", "content"):
                 attentions = st.toggle(
-                    t("Give out the attention weights too"),
+                    t("Include attention weights as outputs"),
                     key="export.attentions",
-                    help=t("Explore then shows them computed by ONNX Runtime; the graph gets one more output a layer."),
+                    help=t(
+                        "Explore then shows attention computed by ONNX Runtime; the graph gets one more output per layer."
+                    ),
                 )
         with control("export", "offline", "content"):
             offline = st.toggle(
@@ -161,7 +163,7 @@ def finished(run: RunFolder) -> None:
     st.caption(
         t("Loads in {loaders}.", loaders=plain(str(loaders)))
         if loaders
-        else t("A mix of its own: ONNX Runtime runs it; transformers does not know it.")
+        else t("Not an architecture of transformers: ONNX Runtime runs it.")
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         with control("export", "zip", "content"):

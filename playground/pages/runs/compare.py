@@ -8,7 +8,7 @@ from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.runs.naming import difference
 from playground.runs.overview import settings
-from playground.training.reproduce import command_line, python_code
+from playground.training.config_to_command import command_line, python_code
 from playground.ui import cached, links
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.language import t
@@ -91,7 +91,7 @@ def differences(runs: list[RunFolder]) -> None:
         table.style.apply(highlight, axis=1),
         height=600 if len(rows) > 10 else "auto",
         key="runs.settings",
-        alt=t("Settings of the runs, one a row."),
+        alt=t("Settings of the runs, one per row."),
     )
     for config in configs[1:]:
         if told := difference(config, configs[0], at_most=6):
@@ -183,7 +183,11 @@ def show_job(job) -> None:
         st.text(before + job.tokenizer.decode([token.id for token in job.tokens]))
         n = len(job.tokens)
         st.caption(
-            t("{n} tokens, {speed:,.0f} a second" if n != 1 else "1 token, {speed:,.0f} a second", n=n, speed=job.speed)
+            t(
+                "{n} tokens, {speed:,.0f} per second" if n != 1 else "1 token, {speed:,.0f} per second",
+                n=n,
+                speed=job.speed,
+            )
         )
 
 

@@ -67,7 +67,7 @@ class Case:
     Attributes:
         model: on the CPU, in 32 bits.
         theirs: what the CPU's engine writes after the prompt.
-        most: tokens of a text.
+        max_new_tokens: tokens of a text.
         opened: this engine in 16 bits, where it was opened before.
     """
 
@@ -77,7 +77,7 @@ class Case:
     folder: Path
     prompts: np.ndarray
     theirs: list[int]
-    most: int
+    max_new_tokens: int
     opened: dict[str, "Way"] = field(default_factory=dict)
 
     @property
@@ -139,10 +139,10 @@ def prepared(setting: Setting, name: str, folder: Path) -> Callable[[int], Case]
         spec = spec.replace(vocab_size=1024, context_length=320)
     model = lively(sized(spec, setting))
     write_decoder(model, folder, sorted(PRECISIONS, key=lambda precision: precision != "fp32"))
-    most = 8 if setting.rehearsal else MOST
+    max_new_tokens = 8 if setting.rehearsal else MOST
     prompts = np.random.default_rng(0).integers(4, model.spec.vocab_size, (64, PROMPT))
-    theirs = Engine(folder, "fp32", device="cpu").model.greedy(most + 1, prompts[:1])[0].tolist()
-    return lambda batch: Case(name, batch, model, folder, prompts[:batch], theirs, most)
+    theirs = Engine(folder, "fp32", device="cpu").model.greedy(max_new_tokens + 1, prompts[:1])[0].tolist()
+    return lambda batch: Case(name, batch, model, folder, prompts[:batch], theirs, max_new_tokens)
 
 
 def compared(setting: Setting, case: Case) -> Iterator[Row]:
@@ -206,9 +206,11 @@ def race(setting: Setting, case: Case, ways: dict[str, Way]) -> tuple[dict[str, 
             if turn and name == UNCACHED:
                 continue
             said, first = [], way.begin()
-            taken[name].append(seconds(setting.device, lambda way=way, said=said: said.extend(way.write(case.most))))
+            taken[name].append(
+                seconds(setting.device, lambda way=way, said=said: said.extend(way.write(case.max_new_tokens)))
+            )
             texts[name] = [first, *said]
-    return {name: case.batch * case.most / statistics.median(found) for name, found in taken.items()}, texts
+    return {name: case.batch * case.max_new_tokens / statistics.median(found) for name, found in taken.items()}, texts
 
 
 def told_of(setting: Setting, case: Case, name: str, way: Way, speeds: dict[str, float], text: list[int]) -> Row:
@@ -245,7 +247,7 @@ def of_limit(setting: Setting, case: Case, weights: int, speed: float) -> tuple[
     if not bandwidth:
         return 0.0, "the limit is not known"
     spec = case.model.spec
-    cache = 2 * spec.n_layers * spec.kv_heads * spec.head_dim * 2 * (PROMPT + case.most // 2)  # 16 bits each
+    cache = 2 * spec.n_layers * spec.kv_heads * spec.head_dim * 2 * (PROMPT + case.max_new_tokens // 2)  # 16 bits each
     limit = case.batch * bandwidth / (weights + case.batch * cache)
     return speed / limit, f"{speed / limit:.2f} of the memory's limit"
 
@@ -293,7 +295,7 @@ def with_engine(setting: Setting, case: Case, precision: str) -> Way:
     if engine.provider.lower() != setting.device:
         raise RuntimeError(f"ONNX Runtime ran on {engine.provider}: its CUDA provider cannot be loaded")
     writer = engine.model
-    why = getattr(engine, "uncaptured", "")
+    why = getattr(engine, "uncaptured_reason", "")
     about = engine.ran_by + (f", no CUDA graph: {why}" if why and setting.device == "cuda" else "")
     return Way(lambda: int(writer.greedy(1, case.prompts)[0, 0]), lambda n: writer.greedy(n)[0].tolist(), about)
 
@@ -310,7 +312,7 @@ def with_cache(setting: Setting, case: Case, model: nn.Module) -> Way:
 
     @torch.no_grad()
     def begin() -> int:
-        state = model.initial_state(case.batch, PROMPT + case.most + 8)
+        state = model.initial_state(case.batch, PROMPT + case.max_new_tokens + 8)
         kept["state"], kept["ids"] = state, model(prompts, state=state).logits[:, -1:].argmax(-1)
         return int(kept["ids"][0, 0])
 
@@ -350,7 +352,9 @@ def without_cache(setting: Setting, case: Case, model: nn.Module) -> Way:
 def with_static_cache(setting: Setting, case: Case) -> Way:
     """Compiled without a break; on a GPU the compiled step is captured and replayed as one CUDA graph."""
     prompts = torch.from_numpy(case.prompts).to(setting.device)
-    decoder = StaticDecoder(torch_model(setting, case.model), case.batch, -(-(PROMPT + case.most + 8) // 64) * 64)
+    decoder = StaticDecoder(
+        torch_model(setting, case.model), case.batch, -(-(PROMPT + case.max_new_tokens + 8) // 64) * 64
+    )
     backend = "eager" if setting.rehearsal else "inductor"
     step, how = torch.compile(decoder, fullgraph=True, dynamic=False, backend=backend), "compiled"
     decoder.begin(prompts)

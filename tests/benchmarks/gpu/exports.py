@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from models.factory import build
-from models.heads import Reader
+from models.heads import ModelWithHead
 from models.spec import ModelSpec
-from playground.inference.engine import ABOUT, graph_file
+from playground.inference.engine import MANIFEST, graph_file
 from playground.onnx_export import quantize
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import graphs_of, is_fused, write_fused
@@ -55,7 +55,7 @@ def write_about(model: nn.Module, folder: Path, labels: int = 0) -> None:
         "task": task_of(model),
         "labels": [f"label {i}" for i in range(labels)],
     }
-    (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(about), encoding="utf-8")
 
 
 def write_decoder(model: nn.Module, folder: Path, precisions: list[str]) -> None:
@@ -78,5 +78,5 @@ def write_all(model: nn.Module, folder: Path, precisions: list[str], labels: int
         native = not (model.spec.is_recurrent and precision in quantize.BITS)
         for name, graph in graphs_of(model, weights, attentions, native).items():
             quantize.save(quantize.shrink(graph, precision), graph_file(folder, name, precision))
-    if is_fused(model) and not isinstance(model, Reader):
+    if is_fused(model) and not isinstance(model, ModelWithHead):
         write_fused(model.spec, weights, folder, precisions)

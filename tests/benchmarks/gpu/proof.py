@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from models.generate import decode
-from models.heads import ClassificationHead, Reader, TaggingHead
+from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from models.spec import ModelSpec
-from playground.inference.attention_session import Watcher
+from playground.inference.attention_session import AttentionSession
 from playground.inference.engine import RECURRENT, Engine
-from playground.inference.onnx_encoder import Reader as TextReader
+from playground.inference.onnx_encoder import OnnxEncoder as TextReader
 from playground.onnx_export.verify import TOLERANCE, Check, compare
 from tests.benchmarks.gpu.exports import lively, write_all
 from tests.benchmarks.gpu.rows import Row, Setting, attempt, first_difference, skipped
@@ -80,7 +80,9 @@ def measure(setting: Setting) -> Iterator[Row]:
 def told_of(what: str, ran: str, checks: list[Check], tolerance: float, greedy: str = "") -> Row:
     worst = max(checks, key=lambda check: check.error / check.scale)
     share = worst.error / worst.scale
-    told = f"{share:.1e} of the largest logit at most, {len(checks)} shapes (worst: {worst.what}); {greedy}{ran}"
+    told = (
+        f"{share:.1e} of the largest logit at max_new_tokens, {len(checks)} shapes (worst: {worst.what}); {greedy}{ran}"
+    )
     return Row(what, told, f"≤ {tolerance:.0e}", share <= tolerance, figures={"share": share, "shapes": len(checks)})
 
 
@@ -117,7 +119,7 @@ def written(setting: Setting, what: str, folder: Path, model: nn.Module, precisi
         checks.append(in_steps(model, engine, batch))
     single = Engine(folder, precision, device=setting.device)
     checks.append(along(model, single))
-    why = getattr(engine, "uncaptured", "") if setting.device == "cuda" else ""
+    why = getattr(engine, "uncaptured_reason", "") if setting.device == "cuda" else ""
     ran = engine.ran_by + (f" (no CUDA graph: {why})" if why else "")
     return told_of(what, ran, checks, tolerance_of(single), greedy(model, single))
 
@@ -128,19 +130,19 @@ def in_steps(model: nn.Module, engine: Engine, batch: int) -> Check:
     since a second text meets what the first one left.
     """
     spec, rng = model.spec, np.random.default_rng(batch)
-    most, ours, right = spec.context_length, [], []
+    max_new_tokens, ours, right = spec.context_length, [], []
     varied = engine.fused
     for _ in range(2):
         more = {}
         if spec.architecture == "encoder-decoder":
-            source = rng.integers(4, spec.vocab_size, rng.integers(2, most))
-            engine.model.source(source)
+            source = rng.integers(4, spec.vocab_size, rng.integers(2, max_new_tokens))
+            engine.model.encode_source(source)
             more = {"source_ids": torch.from_numpy(source).expand(batch, -1)}
-        ids = rng.integers(4, spec.vocab_size, (batch, most))
+        ids = rng.integers(4, spec.vocab_size, (batch, max_new_tokens))
         theirs = model(torch.from_numpy(ids), **more).logits.numpy()
-        lengths = rng.integers(1, most - 8, batch) if varied else np.full(batch, most // 2)
-        ours.append(engine.model.read([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy())
-        ours += [engine.model.step(ids[np.arange(batch), lengths + i]).copy() for i in range(7)]
+        lengths = rng.integers(1, max_new_tokens - 8, batch) if varied else np.full(batch, most // 2)
+        ours.append(engine.model.prefill([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy())
+        ours += [engine.model.decode_step(ids[np.arange(batch), lengths + i]).copy() for i in range(7)]
         right += [theirs[np.arange(batch), lengths - 1 + i] for i in range(8)]
     return compare(np.stack(ours), np.stack(right), f"batch {batch}, 7 single steps")
 
@@ -153,7 +155,7 @@ def along(model: nn.Module, engine: Engine) -> Check:
     source = rng.integers(4, spec.vocab_size, 7) if spec.architecture == "encoder-decoder" else None
     more = {} if source is None else {"source_ids": torch.from_numpy(source)[None]}
     theirs = model(torch.from_numpy(ids)[None], **more).logits[0].numpy()
-    ours = engine.logits_along(ids.tolist(), None if source is None else source.tolist())
+    ours = engine.all_logits(ids.tolist(), None if source is None else source.tolist())
     return compare(ours, theirs, f"scores along {len(ids)} tokens")
 
 
@@ -163,9 +165,9 @@ def greedy(model: nn.Module, engine: Engine) -> str:
     spec, rng = model.spec, np.random.default_rng(2)
     prompt = rng.integers(4, spec.vocab_size, 4).tolist()
     source = rng.integers(4, spec.vocab_size, 6).tolist() if spec.architecture == "encoder-decoder" else None
-    most = GREEDY if source else 2 * spec.context_length
-    theirs = list(decode(model, prompt, most, source_ids=source))
-    ours = list(engine.generate(prompt, most, source_ids=source))
+    max_new_tokens = GREEDY if source else 2 * spec.context_length
+    theirs = list(decode(model, prompt, max_new_tokens, source_ids=source))
+    ours = list(engine.generate(prompt, max_new_tokens, source_ids=source))
     at = first_difference(ours, theirs)
     return (
         f"{most} greedy tokens as torch's; "
@@ -215,7 +217,7 @@ def classifier(setting: Setting, what: str, folder: Path, head: Callable[[int], 
     spec = ENCODER if base == "encoder" else WRITERS["decoder, learned positions"]
     body = lively(ModelSpec(**{**SHAPE, **spec}))
     torch.manual_seed(1)
-    model = Reader(body, head(body.spec.d_model)).eval()
+    model = ModelWithHead(body, head(body.spec.d_model)).eval()
     write_all(model, folder, ["fp32"], labels=5)
     return reads(setting, what, folder, model, isinstance(model.head, TaggingHead), ("fp32", "auto"))
 
@@ -225,7 +227,7 @@ def attention(setting: Setting, what: str, folder: Path) -> Row:
     model = lively(ModelSpec(**{**SHAPE, **ENCODER}))
     write_all(model, folder, ["fp32"], attentions=True)
     ids = np.random.default_rng(0).integers(4, SHAPE["vocab_size"], SHAPE["context_length"] - 8).tolist()
-    there, here = (Watcher(folder, device) for device in (setting.device, "cpu"))
+    there, here = (AttentionSession(folder, device) for device in (setting.device, "cpu"))
     on_device(setting, there.provider)
     ours, theirs = there.weights(ids)["self"], here.weights(ids)["self"]
     return told_of(what, f"ONNX Runtime ({there.provider})", [compare(ours, theirs, f"{len(ids)} tokens")], TOLERANCE)

@@ -29,7 +29,7 @@ class StaticDecoder(nn.Module):
             self.register_buffer(f"keys{i}", torch.zeros(shape, dtype=like.dtype, device=like.device))
             self.register_buffer(f"values{i}", torch.zeros(shape, dtype=like.dtype, device=like.device))
         self.register_buffer("token", torch.zeros(batch, 1, dtype=torch.long, device=like.device))
-        self.register_buffer("said", torch.zeros(batch, room, dtype=torch.long, device=like.device))
+        self.register_buffer("predicted", torch.zeros(batch, room, dtype=torch.long, device=like.device))
         self.register_buffer("place", torch.zeros(1, dtype=torch.long, device=like.device))  # of `token`
         self.register_buffer("places", torch.arange(room, device=like.device))
 
@@ -58,7 +58,7 @@ class StaticDecoder(nn.Module):
         for i, layer in enumerate(model.layers):
             x = x + self._attention(layer.attention, layer.attention_norm(x), i, turns, seen)
             x = x + layer.mlp(layer.mlp_norm(x))
-        token = model.read(model.norm(x)).argmax(-1)
+        token = model.unembed(model.norm(x)).argmax(-1)
         self.said.index_copy_(1, self.place, token)
         self.token.copy_(token)
         self.place.add_(1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.factory import build
-from models.heads import ClassificationHead, Reader, TaggingHead
+from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from models.spec import ModelSpec
 from playground.core.errors import PlaygroundError
 from playground.finetune.attribution import attribute
@@ -35,7 +35,7 @@ def labeller(tokenizer, architecture="encoder", task="classify", pooling="mean",
         for parameter in body.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
     head = ClassificationHead(16, 3, pooling=pooling) if task == "classify" else TaggingHead(16, 3)
-    model = Reader(body, head).eval()
+    model = ModelWithHead(body, head).eval()
     return Labeller(lambda: model, tokenizer, LABELS, task, 32)
 
 

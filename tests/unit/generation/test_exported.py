@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from playground import gallery
-from playground.generation.generation_session import Desk
-from playground.generation.predict import logits_after, logits_along, open_prompt
-from playground.generation.torch_model import TorchWriter
+from playground.generation.generation_session import GenerationSession
+from playground.generation.predict import all_logits, next_logits, open_prompt
+from playground.generation.torch_model import TorchGenerator
 from playground.inference.engine import Engine
 from playground.inference.sampling import Sampling, softmax
 from playground.onnx_export.export import export
@@ -32,18 +32,18 @@ def both(folders):
     """``both[name]``: the export, the model in PyTorch, the tokenizer."""
     runs = {name: gallery.get(name) for name in ASKED}
     return {
-        name: (Engine(folders[name], device="cpu"), TorchWriter(load_model(run)), Tokenizer.load(run.tokenizer_path))
+        name: (Engine(folders[name], device="cpu"), TorchGenerator(load_model(run)), Tokenizer.load(run.tokenizer_path))
         for name, run in runs.items()
     }
 
 
-def desk_of(both, name: str, which: int = 0) -> Desk:
-    desk = Desk(both[name][which], both[name][2], answers=name == "dates")
+def desk_of(both, name: str, which: int = 0) -> GenerationSession:
+    desk = GenerationSession(both[name][which], both[name][2], answers=name == "dates")
     desk.open(ASKED[name])
     return desk
 
 
-def write(desk: Desk, n: int, **choices):
+def write(desk: GenerationSession, n: int, **choices):
     job = desk.write(Sampling(**choices.pop("sampling", {})), n, **{"seed": 0, "stop_at_end": False, **choices})
     job.wait(60)
     desk.collect()
@@ -60,7 +60,7 @@ def test_what_is_said_of_every_token_is_what_pytorch_says(both, name):
     a, b = (write(desk, n, seed=5, sampling=sampling) for desk in (ours, theirs))
     assert [token.id for token in a.tokens] == [token.id for token in b.tokens] and a.ended == b.ended == "length"
     for mine, other in zip(ours.tokens, theirs.tokens, strict=True):
-        assert mine.seen == other.seen
+        assert mine.cross_kv == other.cross_kv
         assert mine.probability == pytest.approx(other.probability, abs=1e-4)
         assert mine.drawn == pytest.approx(other.drawn, abs=1e-3)
     for position in (1, len(ours.tokens) // 2, len(ours.tokens)):
@@ -73,11 +73,11 @@ def test_scores_are_pytorchs_for_texts_of_any_length(both, name):
     prompt = open_prompt(ours.about, tokenizer, ASKED[name], name == "dates")
     assert prompt == open_prompt(theirs.about, tokenizer, ASKED[name], name == "dates")
     for ids in (prompt.ids, prompt.ids * 150):
-        along = logits_along(ours, ids, prompt.source)
-        np.testing.assert_allclose(along, logits_along(theirs, ids, prompt.source), atol=2e-3)
-        np.testing.assert_allclose(logits_after(ours, ids, prompt.source), along[-1], atol=2e-3)
+        along = all_logits(ours, ids, prompt.source)
+        np.testing.assert_allclose(along, all_logits(theirs, ids, prompt.source), atol=2e-3)
+        np.testing.assert_allclose(next_logits(ours, ids, prompt.source), along[-1], atol=2e-3)
         np.testing.assert_allclose(
-            logits_after(ours, ids, prompt.source), logits_after(theirs, ids, prompt.source), atol=2e-3
+            next_logits(ours, ids, prompt.source), next_logits(theirs, ids, prompt.source), atol=2e-3
         )
 
 
@@ -86,7 +86,7 @@ def test_two_desks_on_one_export_do_not_disturb_each_other(both):
     desks = [desk_of(both, "bible-decoder") for _ in alone]
     jobs = [desk.write(Sampling(), 120, seed=seed, stop_at_end=False) for desk, seed in zip(desks, (1, 2))]
     third, fresh = desk_of(both, "bible-decoder"), both["bible-decoder"][1]
-    expected = softmax(logits_after(fresh, third.prompt.ids).astype(np.float64))
+    expected = softmax(next_logits(fresh, third.prompt.ids).astype(np.float64))
     while any(job.is_running for job in jobs):
         third._scores.clear()
         np.testing.assert_allclose(softmax(third.logits(len(third.tokens)).astype(np.float64)), expected, atol=1e-5)
@@ -106,7 +106,7 @@ def test_writing_is_stopped_within_a_token(both):
     desk.pick(len(before), before[-1].id)
     assert desk.tokens[-1].probability == pytest.approx(
         float(
-            softmax(logits_after(both["bible-lstm"][1], [token.id for token in before]).astype(np.float64))[
+            softmax(next_logits(both["bible-lstm"][1], [token.id for token in before]).astype(np.float64))[
                 before[-1].id
             ]
         ),
@@ -145,14 +145,14 @@ def test_on_a_gpu_two_desks_write_at_once_what_the_cpu_writes(both, folders, nam
     engine, (_, in_torch, tokenizer) = Engine(folders[name]), both[name]
     assert engine.provider == "CUDA"
     n = 12 if name == "dates" else 150
-    desks = [Desk(engine, tokenizer, name == "dates") for _ in range(3)]
+    desks = [GenerationSession(engine, tokenizer, name == "dates") for _ in range(3)]
     for desk in desks:
         desk.open(ASKED[name])
     jobs = [desk.write(Sampling(temperature=0.5), n, seed=i, stop_at_end=False) for i, desk in enumerate(desks[:2])]
     while any(job.is_running for job in jobs):
         desks[2]._scores.clear()
         first = desks[2].logits(len(desks[2].tokens))
-    theirs = Desk(in_torch, tokenizer, name == "dates")
+    theirs = GenerationSession(in_torch, tokenizer, name == "dates")
     theirs.open(ASKED[name])
     expected = theirs.logits(len(theirs.tokens))
     assert np.abs(first - expected).max() <= 6e-2 * max(1, np.abs(expected).max())

@@ -15,13 +15,13 @@ from models.spec import ModelSpec
 from playground import gallery
 from playground.core.errors import PlaygroundError
 from playground.inference.engine import Engine
-from playground.inference.onnx_encoder import Reader
+from playground.inference.onnx_encoder import OnnxEncoder
 from playground.inference.sampling import Sampling
 from playground.inference.session import open_session, running_on
 from playground.onnx_export import export as exporting
 from playground.onnx_export import precision_eval, verify
 from playground.onnx_export.decoder_graphs import state_of
-from playground.onnx_export.engine_comparison import Race, same_share
+from playground.onnx_export.engine_comparison import EngineComparison, same_share
 from playground.onnx_export.export import export, exported
 from playground.onnx_export.fused import can_be_fused
 from playground.onnx_export.inspect_graph import describe
@@ -133,7 +133,7 @@ def test_the_shortest_contexts_are_exported_proved_and_written_with(kind, contex
         windows = rng.integers(4, model.spec.vocab_size, (2, max(2, context)))
         costs = None if source else precision_eval.costs_of(folder, ["fp32", "int8"], windows)
     else:
-        assert Reader(folder).logits([ids[:context]]).shape == (1, context, model.spec.vocab_size)
+        assert OnnxEncoder(folder).logits([ids[:context]]).shape == (1, context, model.spec.vocab_size)
         costs = precision_eval.costs_of(folder, ["fp32", "int8"], rng.integers(4, model.spec.vocab_size, (2, context)))
     assert costs is None or (np.isfinite(costs["fp32"].loss) and costs["fp32"].speed > 0)
 
@@ -268,7 +268,7 @@ def test_the_race_is_run_by_all_and_they_agree():
     run = gallery.get("bible-decoder")
     made = export(run, precisions=("fp32", "int8"))
     tokenizer = Tokenizer.load(run.tokenizer_path)
-    race = Race(load_model(run), made.folder, tokenizer.encode("And God said"), 24).start()
+    race = EngineComparison(load_model(run), made.folder, tokenizer.encode("And God said"), 24).start()
     race.wait()
     assert race.is_over
     names = [runner.name for runner in race.runners]
@@ -281,7 +281,9 @@ def test_an_encoder_decoder_races_with_its_answer():
     run = gallery.get("dates")
     made = export(run, precisions=("fp32", "fp16"))
     tokenizer = Tokenizer.load(run.tokenizer_path)
-    race = Race(load_model(run), made.folder, [tokenizer.bos_id], 10, tokenizer.encode("May 3, 2001 =")).start()
+    race = EngineComparison(
+        load_model(run), made.folder, [tokenizer.bos_id], 10, tokenizer.encode("May 3, 2001 =")
+    ).start()
     race.wait()
     for runner in race.runners:
         assert runner.error == "" and runner.provider in ("CPU", "CUDA")
@@ -377,10 +379,10 @@ def test_on_a_gpu_the_engine_says_the_same_but_for_rounding():
     prompt = tokenizer.encode("And God said")
     on_gpu, on_cpu = Engine(made.folder, device="cuda"), Engine(made.folder, device="cpu")
     assert on_gpu.provider == "CUDA"
-    ours, theirs = on_gpu.model.read([prompt]), on_cpu.model.read([prompt])
+    ours, theirs = on_gpu.model.prefill([prompt]), on_cpu.model.prefill([prompt])
     assert np.abs(ours - theirs).max() < 5e-3 * np.abs(theirs).max(), "attention has 16 bits there"
     for token in list(on_cpu.generate(prompt, 20)):
-        ours, theirs = on_gpu.model.step(np.array([token])), on_cpu.model.step(np.array([token]))
+        ours, theirs = on_gpu.model.decode_step(np.array([token])), on_cpu.model.decode_step(np.array([token]))
         assert np.abs(ours - theirs).max() < 5e-3 * np.abs(theirs).max()
 
 
@@ -395,16 +397,16 @@ def test_greedy_equality_is_counted_from_the_first_token():
     ("name", "text"), [("bible-decoder", "And God said"), ("bible-lstm", "And"), ("dates", "3 May 2020 =")]
 )
 def test_the_generate_page_writes_the_same_with_it(name, text):
+    from playground.generation.jobs import GenerationJob
     from playground.generation.predict import open_prompt
-    from playground.generation.torch_model import TorchWriter
-    from playground.generation.writing import Writing
+    from playground.generation.torch_model import TorchGenerator
 
     run = gallery.get(name)
     engine, model = Engine(export(run).folder), load_model(run)
     tokenizer = Tokenizer.load(run.tokenizer_path)
     prompt = open_prompt(model.spec, tokenizer, text, name == "dates")
-    writers = (TorchWriter(model), engine.twin(), engine.twin())
-    jobs = [Writing(used, tokenizer, prompt, Sampling(0.7), 90, seed=4) for used in writers]
+    writers = (TorchGenerator(model), engine.clone(), engine.clone())
+    jobs = [GenerationJob(used, tokenizer, prompt, Sampling(0.7), 90, seed=4) for used in writers]
     for job in jobs:
         job.start()  # the two on the engine at the same time: each has a cache of its own
     for job in jobs:
@@ -420,13 +422,13 @@ def test_the_generate_page_writes_the_same_with_it(name, text):
 
 def test_hidden_words_are_filled_in_the_same_with_it():
     from playground.generation.fill_mask import fill
-    from playground.generation.torch_model import TorchReader
-    from playground.inference.onnx_encoder import Reader
+    from playground.generation.torch_model import TorchEncoder
+    from playground.inference.onnx_encoder import OnnxEncoder
 
     run = gallery.get("bible-encoder")
-    engine, tokenizer = Reader(export(run).folder), Tokenizer.load(run.tokenizer_path)
+    engine, tokenizer = OnnxEncoder(export(run).folder), Tokenizer.load(run.tokenizer_path)
     ids = tokenizer.encode("In the beginning God created the heaven")
-    plain = fill(TorchReader(load_model(run), tokenizer.pad_id), ids, {3, 5}, tokenizer.mask_id)
+    plain = fill(TorchEncoder(load_model(run), tokenizer.pad_id), ids, {3, 5}, tokenizer.mask_id)
     ours = fill(engine, ids, {3, 5}, tokenizer.mask_id)
     for a, b in zip(plain, ours, strict=True):
         assert (a.place, a.rank, [i for i, _ in a.likeliest]) == (b.place, b.rank, [i for i, _ in b.likeliest])
@@ -435,16 +437,16 @@ def test_hidden_words_are_filled_in_the_same_with_it():
 
 @pytest.mark.parametrize("name", ["bible-decoder", "bible-encoder", "dates"])
 def test_attention_weights_are_those_of_torch(name):
-    from playground.inference.attention_session import Watcher
+    from playground.inference.attention_session import AttentionSession
     from playground.inspection.attention import attention_weights
 
     run = gallery.get(name)
     with pytest.raises(PlaygroundError, match="no attention weights"):
-        Watcher(export(run).folder)
+        AttentionSession(export(run).folder)
     made = export(run, attentions=True)
     assert made.report["attentions"]
     ids, source = [5, 9, 30, 7, 9], [8, 4, 17] if name == "dates" else None
-    ours, right = Watcher(made.folder).weights(ids, source), attention_weights(load_model(run), ids, source)
+    ours, right = AttentionSession(made.folder).weights(ids, source), attention_weights(load_model(run), ids, source)
     assert ours.keys() == right.keys()
     for part, weights in right.items():
         assert weights.shape == ours[part].shape and np.abs(weights - ours[part]).max() < 1e-5, part

@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime as ort
 
 from playground.core.errors import PlaygroundError
-from playground.inference.binding import Bound, fetched, held
-from playground.inference.open_session import Opened, refused
+from playground.inference.binding import BoundRun, buffer_of, read_buffer
+from playground.inference.open_model import OpenedModel, cannot_run_on_gpu
 from playground.inference.sampling import Sampling
 from playground.inference.session import open_capturing, open_session, running_on
 
@@ -115,16 +115,16 @@ def draw_graph(vocab_size: int, is_sequence: bool = False) -> bytes:
 
 
 @cache
-def _opened(vocab_size: int, is_sequence: bool) -> Opened:
+def _opened(vocab_size: int, is_sequence: bool) -> OpenedModel:
     """One session for all who draw from so many tokens."""
     graph = draw_graph(vocab_size, is_sequence)
-    opened = Opened(*open_capturing(graph), lambda: open_session(graph))
+    opened = OpenedModel(*open_capturing(graph), lambda: open_session(graph))
     if running_on(opened.session) != "CUDA":
-        raise refused(opened.uncaptured)
+        raise cannot_run_on_gpu(opened.uncaptured_reason)
     return opened
 
 
-class Chooser:
+class DeviceSampler:
     """Draws from logits that lie on the device and puts the token where the next step reads it.
 
     Args:
@@ -138,17 +138,17 @@ class Chooser:
     def __init__(self, scores: ort.OrtValue, tokens: list[ort.OrtValue]) -> None:
         batch, *more, vocab_size = scores.shape()
         self._knobs = np.zeros((batch, 3), dtype=np.float32)
-        self._told = held(np.zeros((batch, 3), dtype=np.float32), "cuda")
+        self._told = buffer_of(np.zeros((batch, 3), dtype=np.float32), "cuda")
         inputs, opened = {"scores": scores, "knobs": self._knobs}, _opened(vocab_size, bool(more))
         while True:
-            session, capture = opened.session, not opened.uncaptured
+            session, capture = opened.session, not opened.uncaptured_reason
             try:
-                self._ways = [Bound(session, inputs, {"token": to, "told": self._told}, capture) for to in tokens]
+                self._ways = [BoundRun(session, inputs, {"token": to, "told": self._told}, capture) for to in tokens]
                 for way in self._ways:
                     way.run()
                 return
             except PlaygroundError as error:
-                opened.step_down(session, error)
+                opened.fall_back(session, error)
 
     def draw(self, which: int, sampling: Sampling, uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draws into one of the buffers: tokens, their probabilities under the logits, and those with which they were drawn,
@@ -156,5 +156,5 @@ class Chooser:
         """
         self._knobs[:] = knobs_of(sampling, uniforms)
         self._ways[which].run()
-        told = fetched(self._told)
+        told = read_buffer(self._told)
         return told[:, 0].astype(np.int64), told[:, 1], told[:, 2]

@@ -4,9 +4,16 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from playground.inference.half import HALF, halve
-from playground.inference.half_attention import ATTENTION, BIAS, whole_cache, with_half_attention
-from playground.inference.step_timing import BLOCK, COUNT, LENGTHS, LIKELIEST, PLACES, SAID
+from playground.inference.device_step import (
+    BLOCK,
+    GREEDY_TOKEN,
+    GREEDY_TOKENS,
+    NEXT_COUNT,
+    NEXT_LENGTHS,
+    NEXT_POSITIONS,
+)
+from playground.inference.fp16 import HALF, halve
+from playground.inference.fp16_attention import ATTENTION, BIAS, whole_cache, with_half_attention
 
 MICROSOFT = "com.microsoft"
 NORMS = {
@@ -58,24 +65,30 @@ def with_next_step(model: onnx.ModelProto) -> onnx.ModelProto:
     logits, scores = next(value for value in graph.output if value.name == "logits"), "logits"
     is_sequence = len(logits.type.tensor_type.shape.dim) == 3
     if is_sequence:
-        scores = f"{LIKELIEST}.logits"
-        graph.initializer.append(numpy_helper.from_array(np.array([-1]), f"{LIKELIEST}.last"))
-        graph.node.append(helper.make_node("Gather", ["logits", f"{LIKELIEST}.last"], [scores], name=scores, axis=1))
+        scores = f"{GREEDY_TOKEN}.logits"
+        graph.initializer.append(numpy_helper.from_array(np.array([-1]), f"{GREEDY_TOKEN}.last"))
+        graph.node.append(helper.make_node("Gather", ["logits", f"{GREEDY_TOKEN}.last"], [scores], name=scores, axis=1))
     graph.node.append(
-        helper.make_node("ArgMax", [scores], [LIKELIEST], name=LIKELIEST, axis=-1, keepdims=int(not is_sequence))
+        helper.make_node("ArgMax", [scores], [GREEDY_TOKEN], name=GREEDY_TOKEN, axis=-1, keepdims=int(not is_sequence))
     )
-    graph.output.append(helper.make_tensor_value_info(LIKELIEST, onnx.TensorProto.INT64, ["batch", 1]))
+    graph.output.append(helper.make_tensor_value_info(GREEDY_TOKEN, onnx.TensorProto.INT64, ["batch", 1]))
     given = {value.name: value for value in graph.input}
-    for before, after in (("seqlens_k", LENGTHS), ("position_ids", PLACES)):
+    for before, after in (("seqlens_k", NEXT_LENGTHS), ("position_ids", NEXT_POSITIONS)):
         if "seqlens_k" in given and before in given:
             _one_more(graph, given[before], after)
     wide = lambda name, n: helper.make_tensor_value_info(name, onnx.TensorProto.INT64, ["batch", n])
-    graph.input.extend([wide("count", 1), wide(SAID, BLOCK)])
-    _one_more(graph, graph.input[-2], COUNT, BLOCK)
+    graph.input.extend([wide("count", 1), wide(GREEDY_TOKENS, BLOCK)])
+    _one_more(graph, graph.input[-2], NEXT_COUNT, BLOCK)
     graph.node.append(
-        helper.make_node("ScatterElements", [SAID, "count", LIKELIEST], [f"{SAID}_after"], name=f"{SAID}_after", axis=1)
+        helper.make_node(
+            "ScatterElements",
+            [GREEDY_TOKENS, "count", GREEDY_TOKEN],
+            [f"{GREEDY_TOKENS}_after"],
+            name=f"{GREEDY_TOKENS}_after",
+            axis=1,
+        )
     )
-    graph.output.append(wide(f"{SAID}_after", BLOCK))
+    graph.output.append(wide(f"{GREEDY_TOKENS}_after", BLOCK))
     return model
 
 

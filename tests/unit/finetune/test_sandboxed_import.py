@@ -119,7 +119,7 @@ def test_a_newer_version_is_told(store, good):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "predicted"),
     [
         ({"name": ["a"]}, None),
         ({"preset": {}}, "what it began with"),
@@ -264,7 +264,7 @@ def test_an_export_that_an_earlier_version_took_over_is_not_run(store, good, tmp
 
 
 @pytest.mark.parametrize(
-    ("said", "limits"), [("memory", {"MEMORY": 60 * 2**20}), ("longer than 0 seconds", {"SECONDS": 0.05})]
+    ("predicted", "limits"), [("memory", {"MEMORY": 60 * 2**20}), ("longer than 0 seconds", {"SECONDS": 0.05})]
 )
 def test_what_takes_too_much_is_stopped(store, good, monkeypatch, said, limits):
     for name, value in limits.items():

@@ -17,7 +17,7 @@ from playground.core.errors import PlaygroundError
 from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
 from playground.generation.predict import open_prompt
-from playground.generation.torch_model import TorchWriter
+from playground.generation.torch_model import TorchGenerator
 from playground.huggingface.import_run import import_folder, import_zip
 from playground.inference.sampling import Sampling
 from playground.onnx_export.export import export
@@ -119,7 +119,7 @@ def test_what_answers_answers_again_with_its_template(tmp_path):
     prompt = open_prompt(run.config().model, tokenizer, "cat", True, data["template"])
     room = 16 - len(prompt.ids)
     ids = list(
-        TorchWriter(load_model(run)).generate(prompt.ids, room, Sampling(temperature=0.0), stop=[tokenizer.eos_id])
+        TorchGenerator(load_model(run)).generate(prompt.ids, room, Sampling(temperature=0.0), stop=[tokenizer.eos_id])
     )
     assert said.startswith("cat" + tokenizer.decode(ids)[:3])
 

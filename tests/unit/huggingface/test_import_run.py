@@ -18,7 +18,7 @@ from models.spec import SpecError
 from playground.cli.main import main
 from playground.core.errors import PlaygroundError
 from playground.generation.fill_mask import fill
-from playground.generation.torch_model import TorchReader
+from playground.generation.torch_model import TorchEncoder
 from playground.huggingface import export_run
 from playground.huggingface.import_run import import_folder, import_zip
 from playground.onnx_export.decoder_graphs import state_of
@@ -329,7 +329,7 @@ def test_blanks_are_read_within_the_tokens_around_every_text(tmp_path, store):
     model = write(tmp_path / "bert", "bert")
     tokenizer = Tokenizer.load(import_folder(tmp_path / "bert", store).tokenizer_path)
     ids = tokenizer.encode("the [MASK] sat", specials=True)
-    (blank,) = fill(TorchReader(model, tokenizer.pad_id), ids, (), tokenizer.mask_id, n=3, frame=tokenizer.frame)
+    (blank,) = fill(TorchEncoder(model, tokenizer.pad_id), ids, (), tokenizer.mask_id, n=3, frame=tokenizer.frame)
     with torch.no_grad():
         shares = model(torch.tensor([[2, *ids, 3]])).logits[0, 2].softmax(-1)
     assert blank.place == 1 and [token for token, _ in blank.likeliest] == shares.topk(3).indices.tolist()
@@ -374,7 +374,7 @@ def refused(folder: Path, store: RunStore, said: str, **more) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "changes", "said"),
+    ("family", "changes", "predicted"),
     [
         ("bert", {"architectures": ["AlbertForMaskedLM"]}, "AlbertForMaskedLM"),
         ("bert", {"architectures": [["x"]]}, "cannot be read here"),
@@ -480,7 +480,7 @@ def test_a_zip_file_of_a_folder(tmp_path, store):
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "predicted"),
     [
         ({"../evil.safetensors": b"x"}, "the path '../evil.safetensors'"),
         ({"/etc/passwd": b"x"}, "/etc/passwd"),
@@ -712,7 +712,7 @@ def test_explore_looks_at_the_framed_text(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("said", "framed"),
+    ("predicted", "framed"),
     [
         (None, True),
         ({"tokenizer_class": "BertTokenizer"}, True),

@@ -4,11 +4,11 @@ import numpy as np
 import onnx
 import pytest
 
-from playground.inference.engine import Decoder
-from playground.inference.half_attention import ATTENTION, EIGHT_BITS, with_half_attention
+from playground.inference.engine import FusedDecoder
+from playground.inference.fp16_attention import ATTENTION, EIGHT_BITS, with_half_attention
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.fused import can_be_fused, fused_decoder
-from tests.unit.onnx_export.test_graphs import DECODERS, about, made
+from tests.unit.onnx_export.test_decoder_graphs import DECODERS, about, made
 
 FUSED = [name for name, spec in DECODERS.items() if can_be_fused(spec)]
 
@@ -29,10 +29,12 @@ def test_it_says_the_same_but_for_rounding(name, small):
     assert len(attentions) == spec.n_layers
     assert not any(attribute.name in EIGHT_BITS for node in attentions for attribute in node.attribute)
     ids = np.random.default_rng(0).integers(4, 50, (2, 20))
-    ours, right = (Decoder(graph.SerializeToString(), about(spec), batch=2, device="cpu") for graph in (half, whole))
+    ours, right = (
+        FusedDecoder(graph.SerializeToString(), about(spec), batch=2, device="cpu") for graph in (half, whole)
+    )
     texts = [ids[0, :9], ids[1, :14]]
-    scale = max(1, np.abs(right.read(texts)).max())
-    assert np.abs(ours.read(texts) - right.read(texts)).max() < 5e-3 * scale
+    scale = max(1, np.abs(right.prefill(texts)).max())
+    assert np.abs(ours.prefill(texts) - right.prefill(texts)).max() < 5e-3 * scale
     for i in range(5):
         step = ids[[0, 1], [9 + i, 14 + i]]
-        assert np.abs(ours.step(step) - right.step(step)).max() < 5e-3 * scale
+        assert np.abs(ours.decode_step(step) - right.decode_step(step)).max() < 5e-3 * scale

@@ -8,7 +8,7 @@ import pytest
 from models.spec import ModelSpec
 from playground.core.errors import PlaygroundError
 from playground.inference.engine import Engine
-from playground.inference.export_manifest import ABOUT
+from playground.inference.export_manifest import MANIFEST
 from playground.inference.exports import opened
 from tests.support.made_exports import SMALL, lively, write_export
 
@@ -29,9 +29,9 @@ def told(folder: Path, into: Path, **sizes: int) -> Path:
     """The same export, whose ``playground.json`` tells other sizes."""
     for file in folder.iterdir():
         (into / file.name).symlink_to(file)
-    about = json.loads((folder / ABOUT).read_text())
-    (into / ABOUT).unlink()
-    (into / ABOUT).write_text(json.dumps(about | sizes))
+    about = json.loads((folder / MANIFEST).read_text())
+    (into / MANIFEST).unlink()
+    (into / MANIFEST).write_text(json.dumps(about | sizes))
     return into
 
 
@@ -62,6 +62,6 @@ def test_a_cache_larger_than_the_machine_is_told_with_its_size(made, tmp_path, m
 
 
 def test_brackets_within_brackets_are_no_export(tmp_path):
-    (tmp_path / ABOUT).write_text("[" * 100_000)
+    (tmp_path / MANIFEST).write_text("[" * 100_000)
     with pytest.raises(PlaygroundError, match="is no export of the playground"):
         opened(tmp_path)

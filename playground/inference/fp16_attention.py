@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from playground.inference.half import CACHE, FLOAT, HALF, cast
+from playground.inference.fp16 import CACHE, FLOAT, HALF, cast
 
 ATTENTION = "GroupQueryAttention"
 PACKED, PAST, ROTARY, BIAS = 0, (3, 4), (7, 8), 10  # its inputs

@@ -319,7 +319,7 @@ def refused(folder: Path, store: RunStore, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "more", "said"),
+    ("family", "more", "predicted"),
     [
         ("electra", {"embedding_size": 8}, "have 8 channels and its layers 24"),
         ("electra", {"embedding_size": None}, "have 128 channels"),
@@ -355,7 +355,7 @@ def tokens(folder: Path, store: RunStore) -> Tokenizer:
 
 
 @pytest.mark.parametrize(
-    ("said", "same"),
+    ("predicted", "same"),
     [
         ({}, {}),
         ({"do_lower_case": True, "strip_accents": None}, {}),
@@ -379,7 +379,7 @@ def test_a_vocabulary_alone_gives_the_tokens_of_a_bert(said, same, tmp_path, sto
 
 
 @pytest.mark.parametrize(
-    ("said", "lower"),
+    ("predicted", "lower"),
     [
         ({"do_lower_case": True}, True),
         ({"tokenizer_class": "BertTokenizer", "do_lower_case": True}, True),
@@ -439,7 +439,7 @@ def test_the_parts_of_a_roberta_or_gpt2_are_put_together(tmp_path, store):
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "predicted"),
     [
         ({"vocab.txt": None}, "neither tokenizer.json nor vocab.txt"),
         ({"vocab.txt": b"a\nb\n"}, "no [UNK]"),

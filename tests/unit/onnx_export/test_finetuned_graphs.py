@@ -11,7 +11,7 @@ import torch
 from safetensors.numpy import load_file
 
 from models.factory import build
-from models.heads import ClassificationHead, Reader, TaggingHead
+from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from models.lora import add_lora
 from models.presets import PRESETS
 from models.spec import ModelSpec
@@ -21,12 +21,12 @@ from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
 from playground.huggingface.export_run import TAGGERS
 from playground.inference.engine import Engine
-from playground.inference.onnx_encoder import Reader as TextReader
+from playground.inference.onnx_encoder import OnnxEncoder as TextReader
 from playground.inference.session import open_session
 from playground.onnx_export import quantize, verify
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import export
-from playground.onnx_export.readers import reader
+from playground.onnx_export.finetuned_graphs import reader
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.text.tokenizers import Tokenizer
@@ -58,9 +58,9 @@ def own_home(tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
 
 
-def made(spec: ModelSpec, head) -> Reader:
+def made(spec: ModelSpec, head) -> ModelWithHead:
     torch.manual_seed(5)
-    return Reader(build(spec), head()).eval()
+    return ModelWithHead(build(spec), head()).eval()
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.spec import SpecError
 from playground.core.errors import PlaygroundError
-from playground.generation.predict import Author, Prompt, after_one_more, context, logits_along
+from playground.generation.predict import Prompt, TextGenerator, after_one_more, all_logits, context
 from playground.inference.sampling import Sampling, softmax
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ class Token:
     seen: int = 0
 
 
-def read(model: Author, prompt: Prompt) -> list[Token]:
+def read(model: TextGenerator, prompt: Prompt) -> list[Token]:
     """The tokens of a prompt with the probabilities that the model gives them; one forward pass."""
     ids = prompt.ids
     start = max(0, len(ids) - (context(model.about) or len(ids)))
     tokens = [Token(i) for i in ids[: start + 1]]
     if len(ids) > 1:
-        expected = softmax(logits_along(model, ids[start:-1], prompt.source).astype(np.float64))
+        expected = softmax(all_logits(model, ids[start:-1], prompt.source).astype(np.float64))
         tokens += [
             Token(ids[start + 1 + row], float(expected[row, ids[start + 1 + row]]), None, row + 1)
             for row in range(len(expected))
@@ -91,7 +91,7 @@ class _Job:
         except (PlaygroundError, SpecError) as error:  # shown by whoever watches
             self.error, self.ended = error, "failed"
         except Exception as error:
-            log.exception("Writing failed")
+            log.exception("Text generation failed")
             self.error, self.ended = error, "failed"
         self.seconds = time.perf_counter() - self._began
 
@@ -103,11 +103,11 @@ class _Job:
             raise Cancelled
 
 
-class Writing(_Job):
+class GenerationJob(_Job):
     """Draws token after token.
 
     Args:
-        model: what writes, with a cache that nobody else uses meanwhile (``twin()``).
+        model: what writes, with a cache that nobody else uses meanwhile (``clone()``).
         tokenizer: from the same run.
         prompt: its ids are all that stands before the first new token.
         sampling: how each token is drawn.
@@ -123,7 +123,7 @@ class Writing(_Job):
 
     def __init__(
         self,
-        model: Author,
+        model: TextGenerator,
         tokenizer: "Tokenizer",
         prompt: Prompt,
         sampling: Sampling,

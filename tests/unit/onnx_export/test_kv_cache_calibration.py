@@ -5,23 +5,23 @@ import pytest
 import torch
 
 from playground.core.errors import PlaygroundError
-from playground.inference.engine import Decoder
+from playground.inference.engine import FusedDecoder
 from playground.onnx_export import quantize
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import export
 from playground.onnx_export.fused import fused_decoder
 from playground.onnx_export.kv_cache_calibration import cache_scales
 from playground.runs import gallery
-from tests.unit.onnx_export.test_graphs import DECODERS, about, made
+from tests.unit.onnx_export.test_decoder_graphs import DECODERS, about, made
 
 
-def both(model, folder) -> tuple[Decoder, Decoder, list]:
+def both(model, folder) -> tuple[FusedDecoder, FusedDecoder, list]:
     """The decoder with its whole cache, and the one with the small, for three texts; and the scales."""
     whole = folder / "fused.fp32.onnx"
     quantize.save(fused_decoder(model.spec, state_of(model)), whole)
     scales = cache_scales(whole, about(model.spec))
     small = fused_decoder(model.spec, state_of(model), scales).SerializeToString()
-    return Decoder(whole, about(model.spec), batch=3), Decoder(small, about(model.spec), batch=3), scales
+    return FusedDecoder(whole, about(model.spec), batch=3), FusedDecoder(small, about(model.spec), batch=3), scales
 
 
 @pytest.mark.parametrize("name", DECODERS)
@@ -32,11 +32,11 @@ def test_it_says_what_torch_says_but_for_rounding(name, tmp_path):
     with torch.no_grad():
         right = model(torch.from_numpy(ids)).logits.numpy()
     lengths = np.array([1, 7, 15])
-    ours = small.read([text[:n] for text, n in zip(ids, lengths, strict=True)])
+    ours = small.prefill([text[:n] for text, n in zip(ids, lengths, strict=True)])
     for i in range(8):
         theirs = right[np.arange(3), lengths - 1 + i]
         assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.999, f"token {i}"
-        ours = small.step(ids[np.arange(3), lengths + i])
+        ours = small.decode_step(ids[np.arange(3), lengths + i])
 
 
 @pytest.mark.parametrize("name", ["llama", "grouped", "gpt2"])
@@ -45,8 +45,8 @@ def test_it_keeps_every_channel_to_half_a_step(name, tmp_path):
     model = made(DECODERS[name])
     whole, small, scales = both(model, tmp_path)
     ids = np.random.default_rng(4).integers(4, 50, (3, 20)).tolist()
-    whole.read(ids)
-    small.read(ids)
+    whole.prefill(ids)
+    small.prefill(ids)
     for kind, steps in zip(("key", "value"), scales[0], strict=True):
         right, ours = whole.cached(0, kind)[:, :, :20], small.cached(0, kind)[:, :, :20]
         assert ours.dtype == np.int8 and np.abs(ours).max() > 60, "the range is used"

@@ -3,14 +3,14 @@
 import numpy as np
 import onnx
 
-from models.heads import Reader, TaggingHead
+from models.heads import ModelWithHead, TaggingHead
 from playground.onnx_export.decoder_graphs import read
 from playground.onnx_export.graph import Graph
 from playground.onnx_export.layers import Layers, Weights
-from playground.onnx_export.recurrent import whole
+from playground.onnx_export.rnn_graphs import whole
 
 
-def reader(model: Reader, weights: Weights, attentions: bool = False, native: bool = True) -> onnx.ModelProto:
+def reader(model: ModelWithHead, weights: Weights, attentions: bool = False, native: bool = True) -> onnx.ModelProto:
     """Inputs ``input_ids`` and ``attention_mask`` [B, S], padded on any side; output ``logits`` [B, classes], or
     [B, S, tags].
 

@@ -5,12 +5,12 @@ import torch
 
 from playground.core.errors import PlaygroundError
 from playground.generation.fill_mask import fill, word_at
-from playground.generation.torch_model import TorchReader
+from playground.generation.torch_model import TorchEncoder
 
 
 @pytest.fixture
 def reader(models, tokenizer):
-    return TorchReader(models["encoder"], tokenizer.pad_id)
+    return TorchEncoder(models["encoder"], tokenizer.pad_id)
 
 
 def test_blanks_are_the_models_own_probabilities(models, reader, tokenizer):

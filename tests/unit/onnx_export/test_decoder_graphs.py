@@ -9,13 +9,13 @@ from models.factory import build
 from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground.core.errors import PlaygroundError
-from playground.inference.engine import About, Decoder, PairDecoder, Recurrent
+from playground.inference.engine import ExportManifest, FusedDecoder, FusedEncoderDecoder, RnnDecoder
 from playground.inference.session import open_session
 from playground.onnx_export import quantize, verify
 from playground.onnx_export.decoder_graphs import decoder, encoder, source_encoder, state_of, target_decoder
 from playground.onnx_export.fused import can_be_fused, fused_decoder
 from playground.onnx_export.inspect_graph import describe
-from playground.onnx_export.recurrent import recurrent
+from playground.onnx_export.rnn_graphs import recurrent
 
 SMALL = {"vocab_size": 50, "d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 24}
 DECODERS = {
@@ -51,9 +51,9 @@ def made(spec: ModelSpec):
     return build(spec).eval()
 
 
-def about(spec: ModelSpec) -> About:
+def about(spec: ModelSpec) -> ExportManifest:
     sizes = (spec.n_layers, spec.kv_heads, spec.head_dim, spec.d_model, spec.vocab_size, spec.context_length)
-    return About(spec.architecture, *sizes, spec.position, "clm", False, (0, 1, 2, 3))
+    return ExportManifest(spec.architecture, *sizes, spec.position, "clm", False, (0, 1, 2, 3))
 
 
 def checked(model, folder, graphs: dict) -> None:
@@ -173,18 +173,18 @@ def test_a_recurrent_writer_remembers_what_torch_remembers(kind, native):
     """Three texts at once, token by token, with a twin that writes others in between; then all begins anew."""
     model = made(recurrent_spec(kind, bidirectional=False, bias=True))
     graph = recurrent(model.spec, state_of(model), native)
-    first = Recurrent(open_session(graph.SerializeToString(), "cpu"), about(model.spec), batch=3)
-    twin = first.twin()
+    first = RnnDecoder(open_session(graph.SerializeToString(), "cpu"), about(model.spec), batch=3)
+    twin = first.clone()
     ids = np.random.default_rng(1).integers(4, 50, (2, 3, 20))
     with torch.no_grad():
         right = [model(torch.from_numpy(texts)).logits.numpy() for texts in ids]
     for n in (7, 1):
-        said = [writer.read(texts[:, :n]).copy() for writer, texts in ((first, ids[0]), (twin, ids[1]))]
+        said = [writer.prefill(texts[:, :n]).copy() for writer, texts in ((first, ids[0]), (twin, ids[1]))]
         for i in range(n, 20):
             assert max(np.abs(said[k] - right[k][:, i - 1]).max() for k in (0, 1)) < 1e-5, f"token {i}"
-            said = [writer.step(texts[:, i]) for writer, texts in ((first, ids[0]), (twin, ids[1]))]
+            said = [writer.decode_step(texts[:, i]) for writer, texts in ((first, ids[0]), (twin, ids[1]))]
     with pytest.raises(PlaygroundError, match="equal length"):
-        first.read([[5], [5, 6], [7]])
+        first.prefill([[5], [5, 6], [7]])
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8", "int4"])
@@ -250,15 +250,15 @@ def test_token_vectors_are_looked_up_in_few_bits(bits, tied):
 def test_the_fused_graph_with_its_cache_in_place_agrees_with_torch(name):
     spec = DECODERS[name]
     model = made(spec)
-    engine = Decoder(fused_decoder(spec, state_of(model)).SerializeToString(), about(spec), batch=3)
+    engine = FusedDecoder(fused_decoder(spec, state_of(model)).SerializeToString(), about(spec), batch=3)
     ids = np.random.default_rng(0).integers(4, 50, (3, 24))
     with torch.no_grad():
         right = model(torch.from_numpy(ids)).logits.numpy()
     lengths = np.array([1, 7, 15])
-    ours = engine.read([text[:n] for text, n in zip(ids, lengths, strict=True)])
+    ours = engine.prefill([text[:n] for text, n in zip(ids, lengths, strict=True)])
     for i in range(8):
         assert np.abs(ours - right[np.arange(3), lengths - 1 + i]).max() < 1e-4, f"token {i}"
-        ours = engine.step(ids[np.arange(3), lengths + i])
+        ours = engine.decode_step(ids[np.arange(3), lengths + i])
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -269,18 +269,21 @@ def test_the_writing_half_with_its_cache_in_place_agrees_with_torch(name):
     weights = state_of(model)
     graphs = source_encoder(spec, weights), fused_decoder(spec, weights)
     opened = [open_session(graph.SerializeToString(), "cpu") for graph in graphs]
-    first, other = PairDecoder(*opened, about(spec), batch=3), PairDecoder(*opened, about(spec), batch=3)
+    first, other = (
+        FusedEncoderDecoder(*opened, about(spec), batch=3),
+        FusedEncoderDecoder(*opened, about(spec), batch=3),
+    )
     rng = np.random.default_rng(0)
     ids, lengths = rng.integers(4, 50, (3, 24)), np.array([1, 7, 15])
     for engine, n in ((first, 9), (other, 24), (first, 1)):
         source = rng.integers(4, 50, n)
-        engine.source(source)
+        engine.encode_source(source)
         with torch.no_grad():
             right = model(torch.from_numpy(ids), source_ids=torch.from_numpy(source).expand(3, -1)).logits.numpy()
-        ours = engine.read([text[:n] for text, n in zip(ids, lengths, strict=True)])
+        ours = engine.prefill([text[:n] for text, n in zip(ids, lengths, strict=True)])
         for i in range(8):
             assert np.abs(ours - right[np.arange(3), lengths - 1 + i]).max() < 1e-4, f"source of {n}, token {i}"
-            ours = engine.step(ids[np.arange(3), lengths + i])
+            ours = engine.decode_step(ids[np.arange(3), lengths + i])
 
 
 def test_heads_that_the_operator_does_not_take_are_left_to_the_portable_graph():
@@ -315,7 +318,7 @@ def test_smaller_weights_are_smaller_and_still_close(precision):
     share = small.ByteSize() / whole.ByteSize()
     assert share < {"fp16": 0.55, "int8": 0.45, "int4": 0.35}[precision]
     ids = list(range(10, 30))
-    ours, right = (Decoder(graph.SerializeToString(), about(spec)).read([ids])[0] for graph in (small, whole))
+    ours, right = (FusedDecoder(graph.SerializeToString(), about(spec)).prefill([ids])[0] for graph in (small, whole))
     assert np.corrcoef(ours, right)[0, 1] > {"fp16": 0.9999, "int8": 0.999, "int4": 0.9}[precision]
 
 

@@ -10,23 +10,23 @@ import pytest
 from models.generate import decode
 from models.spec import SpecError
 from playground.core.errors import PlaygroundError
-from playground.generation.generation_session import Desk
-from playground.generation.predict import likeliest, logits_along, open_prompt
-from playground.generation.torch_model import TorchWriter, placed
-from playground.generation.writing import BeamSearch, Writing, read
+from playground.generation.generation_session import GenerationSession
+from playground.generation.jobs import BeamSearch, GenerationJob, read
+from playground.generation.predict import all_logits, likeliest, open_prompt
+from playground.generation.torch_model import TorchGenerator, placed
 from playground.inference.sampling import Sampling, softmax
 
 WRITERS = ["decoder", "learned", "lstm", "encoder-decoder"]
 
 
-def desk_of(models, tokenizer, kind: str, text: str = "hello") -> Desk:
+def desk_of(models, tokenizer, kind: str, text: str = "hello") -> GenerationSession:
     model = models[kind]
-    desk = Desk(TorchWriter(model), tokenizer, answers=kind == "encoder-decoder", load=lambda: model)
+    desk = GenerationSession(TorchGenerator(model), tokenizer, answers=kind == "encoder-decoder", load=lambda: model)
     desk.open(text)
     return desk
 
 
-def write(desk: Desk, n: int, seed: int = 0, **choices) -> Writing:
+def write(desk: GenerationSession, n: int, seed: int = 0, **choices) -> GenerationJob:
     job = desk.write(Sampling(**choices.pop("sampling", {})), n, seed=seed, stop_at_end=False, **choices)
     job.wait(30)
     desk.collect()
@@ -96,7 +96,7 @@ def test_the_end_of_a_text_ends_writing_and_is_not_part_of_it(models, tokenizer)
     prompt = desk_of(models, tokenizer, "decoder").prompt
     greedy = list(decode(models["decoder"], prompt.ids, 10))
     end = SimpleNamespace(eos_id=greedy[4], decode=tokenizer.decode)
-    job = Writing(TorchWriter(models["decoder"]), end, prompt, Sampling(temperature=0), 10)
+    job = GenerationJob(TorchGenerator(models["decoder"]), end, prompt, Sampling(temperature=0), 10)
     job.start().wait(30)
     assert [token.id for token in job.tokens] == greedy[: greedy.index(greedy[4])]
     assert job.ended == "end"
@@ -162,13 +162,13 @@ def test_a_beam_is_stopped(models, tokenizer):
 
 
 def test_the_prompt_is_read_with_the_probabilities_of_its_tokens(models, tokenizer):
-    model = TorchWriter(models["decoder"])
+    model = TorchGenerator(models["decoder"])
     prompt = open_prompt(model.about, tokenizer, "abcabcabcabcabcabcabc", answers=False)
     tokens = read(model, prompt)
     assert [token.id for token in tokens] == list(prompt.ids)
     seen = [token.seen for token in tokens]
     assert seen == [0] * 6 + list(range(1, 16))
-    along = softmax(logits_along(model, prompt.ids).astype(np.float64))
+    along = softmax(all_logits(model, prompt.ids).astype(np.float64))
     assert tokens[-1].probability == pytest.approx(along[-2, prompt.ids[-1]], rel=1e-3)
 
 
@@ -197,8 +197,8 @@ def test_nothing_is_continued_from_the_end_of_a_text(models, tokenizer):
 @pytest.mark.parametrize("kind", WRITERS)
 def test_pytorch_writes_the_same_on_a_gpu(models, tokenizer, kind):
     on_cpu = desk_of(models, tokenizer, kind)
-    on_gpu = Desk(
-        TorchWriter(placed(copy.deepcopy(models[kind]), "cuda")), tokenizer, answers=kind == "encoder-decoder"
+    on_gpu = GenerationSession(
+        TorchGenerator(placed(copy.deepcopy(models[kind]), "cuda")), tokenizer, answers=kind == "encoder-decoder"
     )
     on_gpu.open("hello")
     assert on_gpu.model.ran_by == "PyTorch (CUDA)" and on_cpu.model.ran_by == "PyTorch (CPU)"
@@ -210,6 +210,6 @@ def test_pytorch_writes_the_same_on_a_gpu(models, tokenizer, kind):
 
 def test_where_pytorch_runs_is_chosen(models, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert TorchWriter(placed(models["lstm"])).ran_by == "PyTorch (CPU)"
+    assert TorchGenerator(placed(models["lstm"])).ran_by == "PyTorch (CPU)"
     with pytest.raises(PlaygroundError, match="no CUDA GPU"):
         placed(models["lstm"], "cuda")
