@@ -136,11 +136,11 @@ class Progress:
 def _labelled(example: dict) -> str:
     """One example of a labelled text: what the model says, and what is right."""
     if "pieces" in example:
-        words = zip(example["pieces"], example["predicted"], example["tags"])
+        words = zip(example["pieces"], example["said"], example["tags"])
         return (
             "  " + "".join(f"{word}[{said}{'' if said == tag else f', not {tag}'}]" for word, said, tag in words)[:198]
         )
-    right = "" if example["predicted"] == example["label"] else f", right: {example['label']}"
+    right = "" if example["said"] == example["label"] else f", right: {example['label']}"
     return f"  {example['text'][:100]} → {example['said']} ({example['probability']:.0%}{right})"
 
 

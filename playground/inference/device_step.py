@@ -1,46 +1,54 @@
-"""Writing on a device: what a step needs of the one before never leaves it."""
+"""One decoding step on a GPU, double-buffered: what the next step needs never leaves the device."""
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
 
 from playground.core.errors import PlaygroundError
 from playground.inference.binding import BoundRun, buffer_of, input_memory, read_buffer, write_buffer
+from playground.inference.device_sampling import DeviceSampler
 from playground.inference.gpu_thread import on_gpu
-
-if TYPE_CHECKING:
-    from playground.inference.device_sampling import DeviceSampler
-    from playground.inference.sampling import Sampling
+from playground.inference.sampling import Sampling
+from playground.inference.step_names import BLOCK, GREEDY_TOKEN, GREEDY_TOKENS, NEXT_COUNT
 
 log = logging.getLogger("playground")
 
-GREEDY_TOKEN, NEXT_LENGTHS, NEXT_POSITIONS, NEXT_COUNT = "likeliest", "seqlens_after", "positions_after", "count_after"
-"""The outputs that a step hands to the next one; `for_cuda.with_next_step` adds them to a graph."""
-GREEDY_TOKENS, BLOCK = "predicted", 16  # the likeliest tokens of some steps, so that they are fetched at once
-
 
 def unused_step_inputs(batch: int) -> dict[str, np.ndarray]:
-    """What such a graph takes besides, for runs that are no steps."""
+    """Zeros for the inputs that `rewrite_for_cuda.with_next_step` adds, for runs that are not steps (such as prefill).
+
+    Returns:
+        ``count`` int64 ``[batch, 1]`` and the ring buffer of greedy tokens int64 ``[batch, BLOCK]``.
+    """
     return {"count": np.zeros((batch, 1), dtype=np.int64), GREEDY_TOKENS: np.zeros((batch, BLOCK), dtype=np.int64)}
 
 
 class DeviceStep:
-    """A step of the same session in two laps: what one writes, the other reads.
+    """A decoding step that is run again and again, with two sets of buffers: each run reads one and writes the other.
 
-    Two, because ONNX Runtime runs a step several times before it has captured it: memory that is read must not be written.
+    One set would not do: ONNX Runtime runs a step several times before it has captured its CUDA graph, so a run must
+    not overwrite what it reads.
 
     Args:
-        session: of a graph with `for_cuda.with_next_step`'s outputs.
-        batch: how many texts.
-        first: what is handed on besides the tokens, as it is at first, by the name of its input.
-        handed: from which output each of these comes.
-        fixed: the inputs that stay as they are, but for arrays that kernels read in CPU memory.
-        written: buffers of other outputs, such as a cache that is written in place.
-        logits: the shape of that output.
-        capture: replay each lap as a CUDA graph.
+        session: of a graph with the outputs that `rewrite_for_cuda.with_next_step` adds.
+        batch: number of texts.
+        first: initial values of the inputs that change from step to step, besides the tokens, by input name.
+        next_from: the output from which each of these inputs comes, by input name.
+        fixed: inputs that stay the same. An array that kernels read in CPU memory may still be written to.
+        written: buffers of other outputs, such as a cache that is updated in place.
+        logits: shape of the output ``logits``.
+        capture: replay each of the two runs as a CUDA graph.
+
+    Attributes:
+        buffers: the two sets of buffers that are read, by input name.
+        scores: the logits of the last step, on the device.
+        next: which of the two sets the next step reads.
+        count: steps that were run; step ``i`` puts its token at ``i % BLOCK`` of the ring buffer.
+
+    Raises:
+        PlaygroundError: when the session has no such inputs.
     """
 
     def __init__(
@@ -48,76 +56,80 @@ class DeviceStep:
         session: ort.InferenceSession,
         batch: int,
         first: Mapping[str, np.ndarray],
-        handed: Mapping[str, str],
+        next_from: Mapping[str, str],
         fixed: Mapping[str, np.ndarray | ort.OrtValue],
         written: Mapping[str, ort.OrtValue],
         logits: tuple[int, ...],
         capture: bool,
     ) -> None:
-        none, handed = unused_step_inputs(batch), {"input_ids": GREEDY_TOKEN, "count": NEXT_COUNT, **handed}
-        first = {"input_ids": none["count"], "count": none["count"], **first}
+        zeros, next_from = unused_step_inputs(batch), {"input_ids": GREEDY_TOKEN, "count": NEXT_COUNT, **next_from}
+        first = {"input_ids": zeros["count"], "count": zeros["count"], **first}
         self.buffers = [{name: buffer_of(array, "cuda") for name, array in first.items()} for _ in range(2)]
         self.scores = buffer_of(np.zeros(logits, dtype=np.float32), "cuda")
-        self.said = buffer_of(none[GREEDY_TOKENS], "cuda")
-        self.chooser: DeviceSampler | None = None
-        self.draws = True  # until the device has refused
-        self.count = 0  # of laps that were run; where the graph puts a token is this modulo BLOCK
-        self.next = 0  # the lap that runs next; its inputs hold what the one before gave
-        where = input_memory(
-            session
-        )  # an array that kernels read in CPU memory stays one: what is written there is seen
-        copied = lambda name, given: (
+        self.recent = buffer_of(zeros[GREEDY_TOKENS], "cuda")
+        self.sampler: DeviceSampler | None = None
+        self._may_sample = True  # until the device has refused
+        self.count = 0
+        self.next = 0
+        where = input_memory(session)  # an array that kernels read in CPU memory stays one: what is written there is seen
+        placed = lambda name, given: (
             buffer_of(given, "cuda") if isinstance(given, np.ndarray) and where[name] == "cuda" else given
         )
-        fixed = {name: copied(name, given) for name, given in fixed.items()}
-        fixed, written = (
-            {**fixed, GREEDY_TOKENS: self.said},
-            {**written, "logits": self.scores, f"{GREEDY_TOKENS}_after": self.said},
-        )
-        self._laps = [
+        inputs = {**{name: placed(name, given) for name, given in fixed.items()}, GREEDY_TOKENS: self.recent}
+        outputs = {**written, "logits": self.scores, f"{GREEDY_TOKENS}_after": self.recent}
+        self._runs = [
             BoundRun(
                 session,
-                {**fixed, **self.buffers[i]},
-                {**written, **{handed[name]: self.buffers[1 - i][name] for name in first}},
+                {**inputs, **self.buffers[i]},
+                {**outputs, **{next_from[name]: self.buffers[1 - i][name] for name in first}},
                 capture,
             )
             for i in range(2)
         ]
 
     def put(self, name: str, array: np.ndarray) -> None:
-        """Overwrites what the next lap reads."""
+        """Overwrites an input of the next step."""
         write_buffer(self.buffers[self.next][name], array)
 
     def run(self, wait: bool = True) -> None:
-        """The next lap; see `BoundRun.run`."""
-        self._laps[self.next].run(wait)
+        """Runs the next step.
+
+        Args:
+            wait: until it is done, see `binding.BoundRun.run`.
+
+        Raises:
+            RunFailed: when ONNX Runtime cannot run it.
+        """
+        self._runs[self.next].run(wait)
         self.next = 1 - self.next
         self.count += 1
 
     def latest(self, n: int) -> np.ndarray:
-        """The likeliest tokens after each of the last ``n`` laps, BLOCK at the most, ``[batch, n]``."""
-        return read_buffer(self.said)[:, np.arange(self.count - n, self.count) % BLOCK]
+        """The most likely token after each of the last ``n`` steps (at most BLOCK), int64 ``[batch, n]``."""
+        return read_buffer(self.recent)[:, np.arange(self.count - n, self.count) % BLOCK]
 
     def tokens(self) -> np.ndarray:
-        """The tokens ``[batch]`` that the next lap reads: the likeliest ones, unless others were put there."""
+        """The tokens int64 ``[batch]`` that the next step reads: the most likely ones, unless others were put there."""
         return read_buffer(self.buffers[self.next]["input_ids"])[:, 0]
 
     def logits(self) -> np.ndarray:
-        """What the last lap gave."""
+        """A copy of the logits of the last step, float32, of the shape given at the start."""
         return read_buffer(self.scores)
 
-    def can_draw(self) -> bool:
-        """Whether the device draws tokens, which is tried once."""
-        from playground.inference.device_sampling import DeviceSampler
-
-        if self.chooser is None and self.draws:
+    def can_sample(self) -> bool:
+        """Whether the device samples tokens itself; this is tried once."""
+        if self.sampler is None and self._may_sample:
             try:
-                self.chooser = on_gpu(DeviceSampler, self.scores, [each["input_ids"] for each in self.buffers])
+                self.sampler = on_gpu(DeviceSampler, self.scores, [each["input_ids"] for each in self.buffers])
             except PlaygroundError as error:
-                log.warning("Tokens are drawn on the CPU: %s", error.message)
-                self.draws = False
-        return self.draws
+                log.warning("Tokens are sampled on the CPU: %s", error.message)
+                self._may_sample = False
+        return self._may_sample
 
-    def draw(self, sampling: "Sampling", uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draws the tokens that the next lap reads, see `choosing.Chooser.draw`."""
-        return on_gpu(self.chooser.draw, self.next, sampling, uniforms)
+    def sample(self, sampling: Sampling, uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Samples the tokens that the next step reads, see `device_sampling.DeviceSampler.sample`.
+
+        Only after `can_sample` said yes.
+        """
+        assert self.sampler is not None
+        return on_gpu(self.sampler.sample, self.next, sampling, uniforms)

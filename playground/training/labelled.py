@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from playground.labelled.prepare import LabelledSet, Side
 from playground.labelled.split import chosen
 from playground.runs.config import RunConfig
-from playground.training.batches import IGNORE, Batch, Rows, pad, rng, to_tensor
+from playground.training.batches import IGNORE_INDEX, Batch, Rows, pad, rng, to_tensor
 from playground.training.device import Device
-from playground.training.objectives import read
-from playground.training.samples import Probe
+from playground.training.objectives import fetch
+from playground.training.samples import ProbabilityTracker
 
 N_EXAMPLES = 3  # in a sample
 N_PROBED = 12  # texts whose right label's probability is followed
@@ -59,7 +59,7 @@ class LabelledSampler:
         ids, lengths = pad([side.tokens(i) for i in indices], self.pad_id)
         if self.data.task == "classify":
             return Rows(ids, lengths=lengths, labels=np.asarray(side.labels)[indices].astype(np.int64))
-        labels, _ = pad([side.tags(i) for i in indices], IGNORE)
+        labels, _ = pad([side.tags(i) for i in indices], IGNORE_INDEX)
         return Rows(ids, lengths=lengths, labels=labels)
 
 
@@ -84,7 +84,7 @@ class LabelledScore:
         counts = sum(score.counts for score in scores if not isinstance(score.counts, Tensor))
         if counted:
             counts = counts + torch.stack(counted).sum(0).cpu().numpy().astype(float)
-        losses = read([score.loss for score in scores])
+        losses = fetch([score.loss for score in scores])
         return cls(sum(losses), sum(score.targets for score in scores), counts)
 
     def as_list(self) -> list[float]:
@@ -95,10 +95,10 @@ class LabelledScore:
         return cls(values[0], values[1], np.array(values[2:]).reshape(3, -1))
 
     @property
-    def right(self) -> float:
+    def correct(self) -> float:
         return float(self.counts[0].sum())
 
-    def extra(self) -> dict[str, float]:
+    def extra_metrics(self) -> dict[str, float]:
         """The macro-averaged F1: the mean over labels that are there or were predicted, rare ones counting as much."""
         right, predicted, true = self.counts
         present = (predicted + true) > 0
@@ -114,9 +114,9 @@ class LabelledObjective:
         self.per_token = data.task == "tag"
         self.weights = None
         if config.finetune.class_weights == "balanced":
-            self.weights = balanced(np.array(data.info["counts"]["train"]))
+            self.weights = balanced_weights(np.array(data.info["counts"]["train"]))
 
-    def hide(self, rows: Rows, step: int, stream: int = 1) -> Rows:
+    def apply_mlm_mask(self, rows: Rows, step: int, stream: int = 1) -> Rows:
         """Nothing is hidden: all is read, and the labels are asked."""
         return rows
 
@@ -125,7 +125,7 @@ class LabelledObjective:
         real = np.arange(rows.ids.shape[1]) < rows.lengths[:, None]
         if not real.all():
             inputs["attention_mask"] = to_tensor(real)
-        asked = int((rows.labels != IGNORE).sum())
+        asked = int((rows.labels != IGNORE_INDEX).sum())
         return Batch(inputs, to_tensor(rows.labels), asked, int(rows.lengths.sum()))
 
     def loss_sum(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -135,7 +135,7 @@ class LabelledObjective:
             self.weights = self.weights.to(logits.device)
         weights = None if self.weights is None else self.weights.to(logits.dtype)
         return F.cross_entropy(
-            logits.flatten(0, -2), batch.targets.flatten(), weights, ignore_index=IGNORE, reduction="sum"
+            logits.flatten(0, -2), batch.targets.flatten(), weights, ignore_index=IGNORE_INDEX, reduction="sum"
         )
 
     def no_score(self) -> LabelledScore:
@@ -145,15 +145,15 @@ class LabelledObjective:
     def score(self, model: nn.Module, batch: Batch) -> LabelledScore:
         """The plain loss, without weights, and what is needed for accuracy and F1."""
         logits, targets = model(**batch.inputs).logits.float().flatten(0, -2), batch.targets.flatten()
-        loss = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum")
+        loss = F.cross_entropy(logits, targets, ignore_index=IGNORE_INDEX, reduction="sum")
         best, labels = logits.argmax(-1), torch.arange(self.n_labels, device=targets.device)
         true = targets[:, None] == labels  # [places, labels]; nowhere where nothing is asked
-        said = (best[:, None] == labels) & (targets != IGNORE)[:, None]
+        said = (best[:, None] == labels) & (targets != IGNORE_INDEX)[:, None]
         counts = torch.stack([(true & said).sum(0), said.sum(0), true.sum(0)])
         return LabelledScore(loss, batch.n_targets, counts)
 
 
-def balanced(counts: np.ndarray) -> Tensor:
+def balanced_weights(counts: np.ndarray) -> Tensor:
     """Weights n/(k·n_c) of k labels, n_c examples of n each: every label then counts as much (King & Zeng 2001)."""
     present = counts > 0
     weights = np.zeros(len(counts))
@@ -161,7 +161,7 @@ def balanced(counts: np.ndarray) -> Tensor:
     return torch.from_numpy(weights).float()
 
 
-class LabelledWriter:
+class LabelledSampleLogger:
     """Samples while it trains: the same validation texts, and what the model says of each now."""
 
     def __init__(
@@ -197,7 +197,7 @@ class LabelledWriter:
                 "said": self.data.labels[int(best.indices)],
                 "probability": round(float(best.values), 4),
             }
-        asked = np.flatnonzero(self.rows.labels[i] != IGNORE)
+        asked = np.flatnonzero(self.rows.labels[i] != IGNORE_INDEX)
         name = lambda code: self.data.labels[int(code)]
         return {
             "pieces": self.texts[i][: len(asked)],
@@ -206,7 +206,7 @@ class LabelledWriter:
         }
 
 
-class LabelledProbe(Probe):
+class LabelledProbabilityTracker(ProbabilityTracker):
     """How likely the model finds the right labels of some validation examples, at every evaluation.
 
     Of classes: some texts. Of tags: the words of one text.
@@ -218,7 +218,7 @@ class LabelledProbe(Probe):
         self.batch = objective.batch(sampler.validation_rows(places))
         texts = data.validation.texts(places.tolist())
         targets = self.batch.targets.flatten()
-        codes = targets[targets != IGNORE].tolist()
+        codes = targets[targets != IGNORE_INDEX].tolist()
         names = texts[0][: len(codes)] if data.task == "tag" else [_short(text) for text in texts]
         self.tokens = [f"{name} → {data.labels[code]}" for name, code in zip(names, codes)]
 

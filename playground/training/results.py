@@ -21,11 +21,11 @@ from playground.runs.store import RunStore
 from playground.text import uploads
 from playground.text.prepare import Prepared, load, prepare
 from playground.text.tokenizers import Tokenizer
-from playground.training.batches import IGNORE, Sampler
+from playground.training.batches import IGNORE_INDEX, Sampler
 from playground.training.device import Device
-from playground.training.journal import Listener
 from playground.training.labelled import LabelledObjective, LabelledSampler
 from playground.training.objectives import Objective, Score
+from playground.training.run_logger import Listener
 from playground.training.saving import body_of, load_parent, starts_from_parent
 
 BATCH = 64
@@ -33,7 +33,7 @@ SHOWN_LABELS = 100  # beyond, the confusion matrix is left to test.safetensors
 BATCHES = 20  # of the text before, to see what was forgotten
 
 
-def report(folder: RunFolder, trainer, told: Listener) -> dict:
+def write_report(folder: RunFolder, trainer, told: Listener) -> dict:
     """Tests a fine-tuned model and writes ``results/report.json`` (and ``test.safetensors`` for labels).
 
     Args:
@@ -41,8 +41,8 @@ def report(folder: RunFolder, trainer, told: Listener) -> dict:
         told: hears what is being done.
     """
     began = time.monotonic()
-    told("status", {"state": "running", "message": "Testing on texts that were kept apart."})
-    folder.update_status(message="Testing on texts that were kept apart.")
+    told("status", {"state": "running", "message": "Testing on held-out texts."})
+    folder.update_status(message="Testing on held-out texts.")
     model, config, data, device = trainer.model, trainer.config, trainer.prepared, trainer.device
     was_training = model.training
     model.eval()
@@ -58,7 +58,7 @@ def report(folder: RunFolder, trainer, told: Listener) -> dict:
         predictions = None
         if isinstance(data, LabelledSet):
             predictions = predict_side(model, data, trainer.sampler, device)
-            found |= {"used": len(trainer.sampler.used), **judged(predictions, list(data.labels))}
+            found |= {"used": len(trainer.sampler.used), **evaluation_of(predictions, list(data.labels))}
         if starts_from_parent(config):
             found["forgetting"] = forgetting(config, body_of(model), data.tokenizer, device)
         found["seconds"] = round(time.monotonic() - began, 2)
@@ -99,7 +99,7 @@ def predict_side(
         with device.autocast():
             logits = model(**batch.inputs).logits.float()
         logits, targets = logits.flatten(0, -2), batch.targets.flatten()
-        asked = targets != IGNORE
+        asked = targets != IGNORE_INDEX
         likely, targets = F.softmax(logits[asked], -1), targets[asked]
         best = likely.max(-1)
         found["true"].append(targets.cpu().numpy())
@@ -107,13 +107,13 @@ def predict_side(
         found["confidence"].append(best.values.cpu().numpy())
         found["truth"].append(likely.gather(1, targets[:, None])[:, 0].cpu().numpy())
         if data.task == "tag":
-            row, _ = np.nonzero(rows.labels != IGNORE)
+            row, _ = np.nonzero(rows.labels != IGNORE_INDEX)
             found["example"].append(indices[row])
-            found["piece"].append(np.concatenate([np.arange(n) for n in (rows.labels != IGNORE).sum(1)]))
+            found["piece"].append(np.concatenate([np.arange(n) for n in (rows.labels != IGNORE_INDEX).sum(1)]))
     return {name: np.concatenate(values) for name, values in found.items() if values}
 
 
-def judged(predictions: dict[str, np.ndarray], labels: list[str]) -> dict:
+def evaluation_of(predictions: dict[str, np.ndarray], labels: list[str]) -> dict:
     """All figures about predictions, for ``report.json``."""
     true, said = predictions["true"], predictions["predicted"]
     bins, error = calibration(predictions["confidence"], true == said)
@@ -132,7 +132,7 @@ def judged(predictions: dict[str, np.ndarray], labels: list[str]) -> dict:
     return found
 
 
-def tested(folder: RunFolder) -> dict[str, np.ndarray]:
+def test_predictions(folder: RunFolder) -> dict[str, np.ndarray]:
     """What `predict_side` found, as it was written.
 
     Raises:
@@ -169,7 +169,9 @@ def forgetting(config: RunConfig, model: nn.Module, tokenizer: Tokenizer, device
         data = _text_of(folder, before, tokenizer)
         parent = body_of(load_parent(config)).to(device.torch)
         return {
-            "text": uploads.titled(before.data.path, before.data.corpus) if before.data.path else before.data.corpus,
+            "text": uploads.text_title(before.data.path, before.data.corpus)
+            if before.data.path
+            else before.data.corpus,
             "objective": before.training.objective,
             "before": language_loss(parent, before, data, device),
             "after": language_loss(model, before, data, device),
@@ -184,7 +186,7 @@ def _named_only(message: str, config: RunConfig) -> str:
     with suppress(PlaygroundError, SpecError):
         texts.append(RunStore().get(config.parent["run"]).config().data)
     for path in (text.path for text in texts if text.path):
-        message = message.replace(path, uploads.named(path))
+        message = message.replace(path, uploads.display_name(path))
     return message
 
 
@@ -208,7 +210,7 @@ def language_loss(model: nn.Module, config: RunConfig, data: Prepared, device: D
     sampler = Sampler(data, config.model.context_length, config.training.seed, config.training.objective == "seq2seq")
     objective, scores = Objective(config, data), [Score()]
     for index, places in enumerate(sampler.validation(BATCHES, 32)):
-        rows = objective.hide(sampler.validation_rows(places), index, stream=2)
+        rows = objective.apply_mlm_mask(sampler.validation_rows(places), index, stream=2)
         with device.autocast():
             scores.append(objective.score(model, objective.batch(rows).to(device)))
     score = Score.total(scores)

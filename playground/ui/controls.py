@@ -6,68 +6,8 @@ whoever opens the link can show everything again.
 
 import streamlit as st
 
-from playground.ui import links
-from playground.ui.choices import MAIN, NAMES
-
-CONTROLS = {
-    "home": {"run": "The model", "ways": "The ways on"},
-    "build": {
-        "preset": "Start from",
-        **{name: NAMES[name] for name in MAIN},
-        "unusual": "Unusual choices",
-        "train": "Train this",
-    },
-    "data": {
-        "corpus": "Text",
-        "encoding": "Encoding",
-        "limit": "Read",
-        "tokenizer": "Cut into",
-        "view": "View",
-    },
-    "train": {
-        "model": "Model",
-        "text": "Text",
-        "steps": "Steps",
-        "lr": "Learning rate",
-        "batch": "Batch (sequences a step)",
-        "more": "More settings",
-        "name": "Name",
-        "steering": "Pause, stop, branch",
-        "race": "Race it against",
-        "compare": "Compare with",
-    },
-    "runs": {"load": "Load a run", "filter": "Search", "actions": "Rename, duplicate, delete"},
-    "generate": {
-        "run": "Run",
-        "step": "Checkpoint",
-        "sampling": "Sampling",
-        "beam": "Beam search",
-        "stop": "Where to stop",
-    },
-    "finetune": {
-        "parent": "Start from",
-        "task": "Task",
-        "text": "Text",
-        "method": "Method",
-        "more": "More settings",
-        "steps": "Steps",
-        "lr": "Learning rate",
-        "batch": "Batch (sequences a step)",
-        "seed": "Seed",
-        "beside": "Train beside it, with the same budget",
-        "shares": "Also with 10 % and 30 % of the labels",
-    },
-    "explore": {"run": "Run", "step": "Checkpoint", "text": "Your text", "view": "View"},
-    "export": {
-        "run": "Run",
-        "step": "Checkpoint",
-        "weights": "Weights",
-        "attentions": "Give out the attention weights too",
-        "offline": "Demo page without network",
-        "zip": "Download everything (.zip)",
-        "view": "View",
-    },
-}
+from playground.ui import url_state
+from playground.ui.url_state import CONTROLS
 
 
 def control(page: str, name: str, width: str = "stretch"):
@@ -78,7 +18,7 @@ def control(page: str, name: str, width: str = "stretch"):
 
 def hidden() -> list[str]:
     """What this visit's link hides, each once; pages and controls that are not known are passed over."""
-    asked = st.session_state.setdefault("hide", links.param("hide")) or ""
+    asked = st.session_state.setdefault("hide", url_state.text("", "hide")) or ""
     return [name for name in dict.fromkeys(asked.split(",")) if name in CONTROLS or titled(name)]
 
 
@@ -91,7 +31,7 @@ def titled(name: str) -> str:
 def hide(names: list[str]) -> None:
     """Hides these and no others from now on, and says so in the address."""
     st.session_state["hide"] = ",".join(names)
-    links.remember(hide=",".join(names))
+    url_state.remember("", hide=names)
 
 
 def style() -> str:

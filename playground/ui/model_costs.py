@@ -7,7 +7,7 @@ from models.parameter_counts import parameter_counts
 from models.spec import ModelSpec
 from playground.runs.config import TrainingSpec
 from playground.runs.store import RunStore
-from playground.runs.throughput import Pace, expected, free_memory, measured
+from playground.runs.throughput import Throughput, expected, free_memory, measured
 from playground.ui.language import t
 from playground.ui.number_format import bytes_of, duration, large
 
@@ -56,19 +56,19 @@ def figures(spec: ModelSpec, training: TrainingSpec) -> list[tuple[str, str, str
             t("{size} as float32", size=bytes_of(need.weights)),
         ),
         (
-            t("Memory to train"),
+            t("Training memory"),
             bytes_of(need.training),
             t(
-                "{batch} texts of {length} tokens, {optimizer}",
+                "{batch} sequences of {length} tokens, {optimizer}",
                 batch=training.batch_size,
                 length=spec.context_length,
                 optimizer=OPTIMIZERS[training.optimizer],
             ),
         ),
         (
-            t("Arithmetic a token"),
+            t("Compute per token"),
             f"{large(flops.training)}FLOP",
-            t("to learn; {forward}FLOP to read", forward=large(flops.forward)),
+            t("training; inference: {forward}FLOP", forward=large(flops.forward)),
         ),
     ]
     told = expected(spec, training, paces())
@@ -80,7 +80,7 @@ def figures(spec: ModelSpec, training: TrainingSpec) -> list[tuple[str, str, str
 
 
 @st.cache_data(ttl=30, show_spinner=False)
-def paces() -> list[Pace]:
+def paces() -> list[Throughput]:
     """What the runs of this machine achieved; read again every half a minute."""
     return measured(RunStore().list())
 
@@ -92,8 +92,7 @@ def warning(spec: ModelSpec, training: TrainingSpec) -> str:
     if need <= free:
         return ""
     return t(
-        "Training this needs about {need}, and {free} are free on this machine: it would end without memory. "
-        "Make it narrower, shorten the context, or train with smaller batches.",
+        "Training this needs about {need} of memory, and {free} are free on this machine. Make the model narrower, shorten the context, or use smaller batches.",
         need=bytes_of(need),
         free=bytes_of(free),
     )

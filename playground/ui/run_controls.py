@@ -92,7 +92,7 @@ def learning_rate(run: RunFolder) -> None:
         on_change=changed,
         format_func="{:g}".format,
         width=220,
-        help=t("Multiplies the schedule from the next step on. Watch the loss and the gradient norm answer."),
+        help=t("Multiplies the schedule from the next step on. Watch how the loss and the gradient norm respond."),
     )
 
 

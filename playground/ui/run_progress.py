@@ -5,7 +5,7 @@ import streamlit as st
 from playground.runs import branch, queue, rows
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
-from playground.runs.overfitting import by_heart, turned
+from playground.runs.overfitting import generalization_gap, turning_point
 from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import is_listening, revive, submit
@@ -79,7 +79,7 @@ def explain(run: RunFolder, status: Status) -> None:
         )
     elif source := run.about().get("source"):
         notes = [told(str(note)) for note in run.about().get("notes", [])]
-        came = t("This model came from elsewhere ({kind}); the text that it learnt from is not known.", kind=source)
+        came = t("This model was imported ({kind}); its training text is unknown.", kind=source)
         st.info(plain(" ".join([came, *notes])))
     if cut := rows.cut(status.note):
         st.warning(plain(told(cut)), icon=":material/content_cut:")
@@ -107,7 +107,7 @@ def why_it_waits(status: Status) -> str:
 
 def mend(run: RunFolder) -> None:
     """One click out of a loss that is no number."""
-    step = branch.last_good(run)
+    step = branch.best_checkpoint(run)
     where = t("from step {step}, the best so far", step=step) if step is not None else t("from the beginning")
     st.write(
         t(
@@ -116,14 +116,14 @@ def mend(run: RunFolder) -> None:
     )
     label = t("Continue with a third of the learning rate, {where}", where=where)
     if st.button(label, type="primary", icon=":material/healing:", key="train.mend"):
-        copy = RunStore().create(branch.calmer(run))
+        copy = RunStore().create(branch.with_lower_lr(run))
         submit(copy)
         links.go("train", run=copy.id, **{"with": run.id})
 
 
 def lighten(run: RunFolder) -> None:
     """One click out of too little memory."""
-    config = branch.lighter(run)
+    config = branch.with_smaller_micro_batches(run)
     if config is None:
         return
     label = t("Try again with {n} micro-batches per step", n=config.training.accumulate)
@@ -167,7 +167,7 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
             "From step {step} on, the loss is not a number (NaN): look at the gradient norm just before.",
             step=measured.not_finite,
         )
-    if (turn := turned(train, validation)) and turn.alone:
+    if (turn := turning_point(train, validation)) and turn.train_loss_falls:
         return t(
             "The validation loss was lowest at step {step} ({loss:.3f}) and has risen since, while the training loss falls: the model begins to overfit, that is, to memorise the training text.",
             step=turn.step,
@@ -175,7 +175,7 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
         )
     if turn:
         return t("Both losses rise since step {step}: the learning rate may be too high.", step=turn.step)
-    if gap := by_heart(train, validation):
+    if gap := generalization_gap(train, validation):
         return (
             t(
                 "Overfitting: it memorises the training text. The gap between the two losses is {gap:.1f} nats and grows. More text, dropout or fewer steps help.",

@@ -66,7 +66,7 @@ def test_shrinking_is_shown_with_its_cost(open_page, all_exports, monkeypatch):
     app.session_state["export.sizes.dates"] = True  # as the button does, in a rerun of its part that AppTest has not
     table = app.run(timeout=60).dataframe[0].value
     assert "Perplexity" not in table.columns, "a run of pairs has no running text to measure on"
-    assert float(table["Wholly right"][0].rstrip("%")) > 95 and table["Same choice as fp32"][0] == "100.0%"
+    assert float(table["Exact answers"][0].rstrip("%")) > 95 and table["Same top-1 as fp32"][0] == "100.0%"
 
 
 def test_a_damaged_export_is_said(open_page):

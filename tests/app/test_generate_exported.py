@@ -92,8 +92,8 @@ def test_writing_and_branching_need_no_pytorch(home, tmp_path, run):
     greedy = {"sampling": {"temperature": 0.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}}
     acts = [act | greedy for act in acts]
     ours, theirs = drawn(home, run, *acts), drawn(tmp_path, run, *acts)
-    assert not ours["torch"] and "by ONNX Runtime on the CPU." in ours["predicted"][0]
-    assert theirs["torch"] and "by PyTorch on the CPU with one thread." in theirs["predicted"][0]
+    assert not ours["torch"] and "by ONNX Runtime on the CPU." in ours["said"][0]
+    assert theirs["torch"] and "by PyTorch on the CPU with one thread." in theirs["said"][0]
     assert [token[0] for token in ours["tokens"]] == [token[0] for token in theirs["tokens"]]
     for (_, p, after), (_, expected, expected_after) in zip(ours["tokens"], theirs["tokens"], strict=True):
         assert p == pytest.approx(expected, abs=1e-4) and after == expected_after
@@ -101,7 +101,7 @@ def test_writing_and_branching_need_no_pytorch(home, tmp_path, run):
 
 def test_beam_search_fetches_pytorch_and_says_so(home):
     made = drawn(home, "bible-decoder", {"kind": "beam", "n": 4, "width": 2}, {"kind": "take", "index": 0})
-    assert made["torch"] and "by PyTorch on the CPU with one thread. Click a text" in made["predicted"][0]
+    assert made["torch"] and "by PyTorch on the CPU with one thread. Click a text" in made["said"][0]
 
 
 def test_hidden_words_are_filled_without_pytorch(home):
@@ -173,7 +173,7 @@ def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("model", "predicted"),
+    ("model", "said"),
     [
         (SimpleNamespace(provider="CUDA", precision="fp16"), "ONNX Runtime on CUDA (fp16)"),
         (SimpleNamespace(provider="CUDA", precision="fp16", uncaptured=""), "ONNX Runtime on CUDA (fp16)"),
@@ -202,7 +202,7 @@ def test_why_there_is_no_cuda_graph_is_said_in_chinese(why, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("run", "predicted"),
+    ("run", "said"),
     [
         ("bible-decoder", "CUDA (fp16)"),
         ("bible-lstm", "CUDA (fp32)"),

@@ -9,8 +9,8 @@ import playground.ui
 from models.presets import PRESETS
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import recipe
-from playground.ui.choices import MAIN
 from playground.ui.controls import CONTROLS
+from playground.ui.model_settings import MAIN
 from tests.app.test_train import config_of, fill, widget
 
 
@@ -40,7 +40,7 @@ def test_settings_come_back_by_the_link(preset):
     widget(app, "selectbox", "Decay").set_value("linear")
     config_of(app)
     widget(app, "select_slider", "Evaluate every (steps)").set_value(100)
-    widget(app, "slider", "Weights kept along the way, to look back at and to branch from").set_value(2)
+    widget(app, "slider", "Checkpoints to keep along the way, to look back at and to branch from").set_value(2)
     sent = config_of(app)
     assert sent.training.seed == 7 and sent.training.eval_every == 100 and len(sent.training.keep_steps) == 2
     assert again(app).training == sent.training

@@ -85,7 +85,7 @@ def test_the_largest_of_everything_opens_and_is_kept(open_page):
     assert not app.error, [error.value for error in app.error]
     assert [widget(app, "number_input", f"Adam β{n}").value for n in "₁₂"] == [0.99999, 0.99999]
     assert widget(app, "number_input", "Momentum").value == 0.99999
-    assert widget(app, "slider", "Share of tokens hidden").value == 0.95
+    assert widget(app, "slider", "Fraction of tokens masked").value == 0.95
 
 
 def test_a_link_says_what_a_box_takes(open_page):
@@ -174,13 +174,13 @@ def models(draw) -> ModelSpec:
 
 def test_every_model_opens_in_build(open_page):
     """As the session brings it from another page, and by a link."""
-    from playground.ui.workbench import _different
+    from playground.ui.model_draft import differences
 
     @FEW
     @given(spec=models())
     def opens(spec: ModelSpec) -> None:
         preset = next(name for name, each in PRESETS.items() if each.spec.architecture == spec.architecture)
-        app = open_page("build", preset=preset, **_different(spec, preset))
+        app = open_page("build", preset=preset, **differences(spec, preset))
         assert app.session_state["draft.model"] == spec.replace(vocab_size=0).to_dict()
         assert not app.error, [error.value for error in app.error]
 

@@ -150,7 +150,7 @@ def test_a_run_names_itself_by_what_is_new():
     runs.create(config)
     app = fill(preset="lstm-tiny")
     config_of(app)
-    widget(app, "select_slider", "Batch (sequences a step)").set_value(24)
+    widget(app, "select_slider", "Batch size (sequences per step)").set_value(24)
     assert config_of(app).name == "batch × 2"
 
 

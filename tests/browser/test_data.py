@@ -55,7 +55,7 @@ def test_what_masked_training_hides_is_dashed(new_page):
     page.locator(".token.dashed", has_text="<mask>").nth(20).wait_for()
     wait_idle(page)  # until then, the strip of before may stand there too
     few, all_of_them = page.locator(".token.dashed").count(), page.locator(".token").count()
-    share = page.get_by_role("slider", name="Share of tokens hidden")
+    share = page.get_by_role("slider", name="Fraction of tokens masked")
     for _ in range(30):
         share.press("ArrowRight")
     page.locator(".token.dashed").nth(int(few * 2)).wait_for()

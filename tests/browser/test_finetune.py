@@ -45,13 +45,13 @@ def test_own_table_to_labels(new_page, tmp_path):
     box.fill("the king and his throne")
     sure = re.compile(r"royal\s*(100|[5-9]\d)(\.\d)?\s*%")
     page.locator("li").filter(has_text=sure).wait_for()
-    page.get_by_text("What speaks for “royal”").wait_for()
+    page.get_by_text("Attribution to “royal”").wait_for()
 
 
 def test_a_cell_of_confusions_reads_its_texts_on_a_phone_and_by_night(new_page, tuned):
     page = new_page(f"/finetune?run={tuned}&view=results&cell=0-0", size=PHONE, scheme="dark")
     page.get_by_text("the model says").wait_for()
-    page.get_by_text("The surest mistakes").wait_for()
+    page.get_by_text("Most confident mistakes").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], "nothing sticks out"
 
 

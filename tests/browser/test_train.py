@@ -154,7 +154,7 @@ def test_a_loss_that_is_no_number_is_mended_with_one_click(new_page, home):
 def test_a_race_draws_both(new_page, finished):
     page = new_page(f"/train?run={finished.id}")
     wait_for_step(page, 400)
-    page.get_by_role("button", name="Start the race").click()
+    page.get_by_role("button", name="Start the comparison").click()
     page.wait_for_url(re.compile(f"with={finished.id}"))
     page.locator(".legend .entry").nth(1).wait_for()
     expect(page.locator(".legend")).to_contain_text("against made for the chart", use_inner_text=True)

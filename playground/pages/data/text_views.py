@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from playground.text.masking import mask_tokens
+from playground.text.masking import apply_mlm_mask
 from playground.text.prepare import Prepared
 from playground.text.spec import BASE_SIZE, SPECIALS, TokenizerSpec
 from playground.text.statistics import Statistics, learn_from, packing, sample, statistics, text_of
@@ -82,12 +82,12 @@ def show_sample(prepared: Prepared) -> None:
 def show_masked(prepared: Prepared, ids: list[int]) -> None:
     """What an encoder would be shown of a text, drawn by the very function that training calls."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        rate = st.slider(t("Share of tokens hidden"), 1, 80, 15, format="%d %%", key="data.mask_rate") / 100
+        rate = st.slider(t("Fraction of tokens masked"), 1, 80, 15, format="%d %%", key="data.mask_rate") / 100
         if st.button(t("Draw again"), icon=":material/casino:", key="data.draw"):
             st.session_state["data.masks.seed"] = st.session_state.get("data.masks.seed", 0) + 1
     tokenizer, whole = prepared.tokenizer, np.array([ids], dtype=np.int64)
     generator = np.random.default_rng(st.session_state.get("data.masks.seed", 0))
-    shown, hidden = mask_tokens(whole, generator, rate, tokenizer.mask_id, tokenizer.size, tokenizer.special_ids)
+    shown, hidden = apply_mlm_mask(whole, generator, rate, tokenizer.mask_id, tokenizer.size, tokenizer.special_ids)
     said, truth = tokenizer.pieces(shown[0].tolist()), tokenizer.pieces(ids)
     token_strip(
         [masked_box(piece, true, bool(asked)) for piece, true, asked in zip(said, truth, hidden[0], strict=True)],

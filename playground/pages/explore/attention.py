@@ -6,7 +6,7 @@ import streamlit as st
 
 from playground.pages.explore.url_widgets import choose, number, seeded, slide, typed, whole
 from playground.runs.folder import RunFolder
-from playground.ui import cached, links
+from playground.ui import cached, links, url_state
 from playground.ui.attention_weights import PART_NAMES, on_paper, sides, title_of, weights_on
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.attention_lines import attention_lines
@@ -84,7 +84,7 @@ def continuation(scene: Scene) -> int:
         width=190,
         help=t("The likeliest token each time. Rows of tokens it wrote are marked at their left."),
     )
-    links.remember(more=more or None)
+    url_state.remember("explore", more=more or None)
     return more
 
 
@@ -202,7 +202,7 @@ def choose_head(scene: Scene, part: str, weights: Any, scores: Any, lines: bool)
         of=f"{weights.shape[2]} × {weights.shape[3]}",
     )
     if clicked and clicked != (layer, head):
-        links.remember(layer=clicked[0], head=clicked[1])
+        url_state.remember("explore", layer=clicked[0], head=clicked[1])
         st.rerun(scope="fragment")
     st.caption(heads_sentence(scores, lines))
     return layer, head
@@ -410,7 +410,7 @@ def choose_others(scene: Scene, step: int) -> list[tuple[Scene, int]]:
     if what == "text":
         key = seeded(f"{VIEW}.texts", "texts", whole(range(1, MOST_TEXTS)), 1)
         n = st.number_input(t("Other texts"), 1, MOST_TEXTS - 1, key=key, width=190)
-        links.remember(texts=n if n > 1 else None)
+        url_state.remember("explore", texts=n if n > 1 else None)
         return [(another(scene, i), step) for i in range(1, n + 1)]
     if what == "run":
         others = {
@@ -426,13 +426,13 @@ def choose_others(scene: Scene, step: int) -> list[tuple[Scene, int]]:
         if st.session_state.get(key) not in others:
             st.session_state[key] = next(iter(others))
         run = others[select(t("Run"), list(others), format_func=lambda id: describe(others[id]), key=key)]
-        links.remember(beside=run.id)
+        url_state.remember("explore", beside=run.id)
         return [(Scene(run, run.checkpoints()[-1], scene.text, scene.target), run.checkpoints()[-1])]
     if what == "step":
         steps = scene.run.checkpoints()
         if len(steps) < 2:
             st.caption(
-                t("This run has kept one checkpoint. Ask for more when you train: “Weights kept along the way”.")
+                t("This run has kept one checkpoint. Ask for more when you train: “Checkpoints to keep along the way”.")
             )
             return []
         then = slide(f"{VIEW}.{scene.run.id}", "then", t("Step"), steps, steps[0], format_func="{:,}".format)

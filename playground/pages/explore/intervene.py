@@ -7,7 +7,7 @@ import streamlit as st
 from playground.pages.explore.scene_task import asked_of, key_of, place_of
 from playground.pages.explore.url_widgets import choose, one_of, pairs, several, slide, switch, typed
 from playground.text.visible import visible
-from playground.ui import links
+from playground.ui import url_state
 from playground.ui.colours import ABOVE, ACCENT, SPARE
 from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
@@ -140,7 +140,7 @@ def choose_heads(harm: Any, part: str, how: str) -> list[tuple[int, int]]:
     clicked = heads_grid(shares, f"{VIEW}.grid.{part}", labels, tips, None, off, diverging=True, warm=True)
     if clicked:
         off = [pair for pair in off if pair != clicked] if clicked in off else sorted([*off, clicked])
-        links.remember(off=",".join(f"{i}.{j}" for i, j in off))
+        url_state.remember("explore", off=",".join(f"{i}.{j}" for i, j in off))
         st.rerun(scope="fragment")
     st.caption(
         t(
@@ -312,7 +312,7 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
     if clicked:
         cell = n_depths - 1 - clicked[0], clicked[1]
         chosen = [pair for pair in chosen if pair != cell] if cell in chosen else [*chosen, cell]
-        links.remember(places=",".join(f"{i}.{j}" for i, j in chosen))
+        url_state.remember("explore", places=",".join(f"{i}.{j}" for i, j in chosen))
         st.rerun(scope="fragment")
     st.caption(
         t(
@@ -441,7 +441,7 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
     st.subheader(said, anchor=False)
     with st.container(horizontal=True, gap="large"):
         st.metric(
-            t("Loss (nats a token)"),
+            t("Loss (nats per token)"),
             f"{found.after.mean():.3f}",
             f"{found.harm:+.3f}",
             delta_color="inverse",
@@ -476,7 +476,7 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
         )
     )
     if clicked is not None:
-        links.remember(place=max(0, clicked - shift))
+        url_state.remember("explore", place=max(0, clicked - shift))
         st.rerun(scope="fragment")
     table = pd.DataFrame({"place": asked.asked, "before": found.before, "after": found.after})
     downloads("explore-intervene", {"before": found.before, "after": found.after}, table)

@@ -7,7 +7,7 @@ import streamlit as st
 from playground.pages.explore.scene_task import likely
 from playground.pages.explore.url_widgets import choose, number, pairs, seeded, several, slide
 from playground.runs.folder import RunFolder
-from playground.ui import cached, links
+from playground.ui import cached, url_state
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import LEGEND, downloads, figure
@@ -127,7 +127,7 @@ def sinusoidal(scene: Scene) -> None:
         tokens=False,
     )
     if clicked:
-        links.remember(cell=f"{clicked[0]}.{clicked[1]}")
+        url_state.remember("explore", cell=f"{clicked[0]}.{clicked[1]}")
     p, c = next(iter(pairs("cell", n, d)), (5, 4))
     st.latex(rf"PE_{{{min(p, n - 1)},{min(c, d - 1)}}} = " + wave_formula(min(p, n - 1), min(c, d - 1), d)[0])
     st.caption(
@@ -233,7 +233,7 @@ def learned_run(scene: Scene) -> RunFolder | None:
         format_func=lambda id: name_of(others[id]),
         key=key,
     )
-    links.remember(table=chosen if chosen != next(iter(others)) else None)
+    url_state.remember("explore", table=chosen if chosen != next(iter(others)) else None)
     return others[chosen]
 
 
@@ -451,7 +451,7 @@ def shuffle(scene: Scene) -> None:
     seed = number("seed", 9999, 0)
     if st.button(t("Shuffle again"), icon=":material/shuffle:", key=f"{VIEW}.again"):
         seed += 1
-        links.remember(seed=seed)
+        url_state.remember("explore", seed=seed)
     found = shuffled(str(scene.run.path), scene.step, tuple(ids), seed)
     st.markdown(t("The same words, shuffled (the last one stays):"))
     st.code("".join(scene.tokenizer().pieces(found["mixed"])), language=None)
@@ -555,7 +555,7 @@ def beyond(scene: Scene) -> None:
     fig.add_vline(x=spec.context_length, line={"color": ACCENT, "dash": "dash"}, annotation_text=t("trained so far"))
     fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 50}, legend=LEGEND)
     fig.update_xaxes(title=t("Position in the text (tokens)"))
-    fig.update_yaxes(title=t("Loss (nats a token)"))
+    fig.update_yaxes(title=t("Loss (nats per token)"))
     inside, outside = losses[: spec.context_length], losses[spec.context_length :]
     if not fixed and not len(outside):
         caption = t("The model is shown the first {n:,} tokens of this text.", n=len(losses))

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from playground.runs.folder import RunFolder
-from playground.ui import cached, links
+from playground.ui import cached, url_state
 from playground.ui.colours import SPARE
 from playground.ui.components.race_bars import race_bars
 from playground.ui.figure import downloads
@@ -23,7 +23,7 @@ VIEWS = {"proof": "Proof", "race": "Race", "sizes": "Cost of quantization", "gra
 
 def choose_view(run: RunFolder) -> str:
     """Which view, kept in the address."""
-    wanted = links.param("view")
+    wanted = url_state.read("export", "view")
     offered = [name for name in VIEWS if name != "race" or writes(run)]
     view = st.segmented_control(
         t("View"),
@@ -34,7 +34,7 @@ def choose_view(run: RunFolder) -> str:
         format_func=lambda name: t(VIEWS[name]),
         label_visibility="collapsed",
     )
-    links.remember(view=view if view != "proof" else None)
+    url_state.remember("export", view=view)
     return view
 
 

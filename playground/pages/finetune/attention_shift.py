@@ -26,7 +26,7 @@ def show_attention_shift(run: RunFolder, config: RunConfig) -> None:
     """How far each head's attention went; a click shows where it went. Nothing for models without attention."""
     if config.finetune.from_scratch or config.model.is_recurrent:
         return
-    st.subheader(t("Where attention moved"), anchor=False)
+    st.subheader(t("Change of attention"), anchor=False)
     fragment(shift_of_heads, key="finetune.refocused")(run, config)
 
 
@@ -53,8 +53,8 @@ def shift_of_heads(run: RunFolder, config: RunConfig) -> None:
             mean,
             "finetune.refocused.heads",
             *([str(i) for i in range(n)] for n in mean.shape),
-            (t("layer"), t("head"), t("share of attention moved")),
-            t("How far the attention of every head moved"),
+            (t("layer"), t("head"), t("attention shift")),
+            t("Attention shift of every head"),
             (0.0, max(float(mean.max()), STILL)),
             selected=(layer, head),
             clickable=True,
@@ -67,9 +67,7 @@ def shift_of_heads(run: RunFolder, config: RunConfig) -> None:
             st.rerun(scope="fragment")
         st.caption(
             t(
-                "The share of each head's attention that went to other tokens than before, over {n} texts it has not learnt "
-                "from: 0 looks where it looked, 1 nowhere there. Bright heads are those that the task needed to look elsewhere; "
-                "click one.",
+                "The fraction of each head's attention that goes to other tokens than before fine-tuning (total variation), over {n} held-out texts. 0: the same tokens, 1: entirely different ones. Click a bright head.",
                 n=len(shifts),
             )
         )
@@ -90,7 +88,7 @@ def before_and_after(
         order,
         format_func=lambda i: f"{shifts[i]:.0%} · {said(i)}",
         key=f"finetune.refocused.text.{run.id}.{part}.{layer}.{head}",
-        help=t("The texts on which this head moved most come first."),
+        help=t("Texts with the largest attention shift of this head come first."),
     )
     text = found["texts"][which]
     steps = (RunStore().get(config.parent["run"]), config.parent.get("step")), (run, cached.latest_step(run))
@@ -114,14 +112,14 @@ def before_and_after(
                 empty=t("may not look: it comes later"),
             )
     rows = (
-        t("Rows are named by the token that is written there, columns are the tokens looked at.")
+        t("Rows: queries, named by the token written there. Columns: keys (the tokens attended to).")
         if part == "cross"
-        else t("Rows are the tokens that look, columns those looked at.")
+        else t("Rows: queries (the tokens that attend). Columns: keys (the tokens attended to).")
     )
     st.caption(
         rows
         + " "
-        + t("Both pictures have the same colours. Look for columns that became bright: tokens the task asks for.")
+        + t("Both pictures use the same colour scale. Columns that became bright are tokens that the task needs.")
     )
     if text.source is None:
         links.link(

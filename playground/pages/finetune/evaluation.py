@@ -10,7 +10,7 @@ from playground.pages.finetune.results_data import baseline_of, predictions_of, 
 from playground.runs.folder import RunFolder
 from playground.runs.report import damaged
 from playground.runs.store import RunStore
-from playground.ui import links
+from playground.ui import links, url_state
 from playground.ui.colours import GOOD
 from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads, figure
@@ -82,7 +82,7 @@ def figures(run: RunFolder, report: dict[str, Any]) -> None:
         )
     st.caption(
         t(
-            "{n:,} test examples that no training has seen, after {step:,} steps ({seconds:.0f} s).",
+            "{n:,} held-out test examples, after {step:,} steps ({seconds:.0f} s).",
             n=test["n"],
             step=report["step"],
             seconds=report["training_seconds"],
@@ -105,9 +105,9 @@ def related_runs(run: RunFolder) -> None:
                 "": "●" if other.id == run.id else "",
                 t("Run"): config.name,
                 t("Method"): t("from scratch") if tuned.from_scratch else t(METHOD_TITLES[tuned.method]),
-                t("Labels used"): report["used"],
-                t("Accuracy, %"): round(100 * report["test"]["accuracy"], 1),
-                t("Macro F1, %"): round(100 * report["test"]["macro_f1"], 1),
+                t("Fraction of labels used"): report["used"],
+                t("Accuracy (%)"): round(100 * report["test"]["accuracy"], 1),
+                t("Macro F1 (%)"): round(100 * report["test"]["macro_f1"], 1),
                 t("Trained parameters"): report["trained_parameters"],
                 t("Loss before → after"): f"{kept['before']:.2f} → {kept['after']:.2f}" if "before" in kept else "–",
             }
@@ -119,12 +119,11 @@ def related_runs(run: RunFolder) -> None:
             table,
             hide_index=True,
             key="finetune.beside",
-            column_config=dict.fromkeys((t("Labels used"), t("Trained parameters")), amount),
+            column_config=dict.fromkeys((t("Fraction of labels used"), t("Trained parameters")), amount),
         )
         st.caption(
             t(
-                "The same text, split and start. “Loss before → after” is on the text learnt before: "
-                "what rises was forgotten."
+                "The same text, split and starting weights. “Loss before → after” is measured on the pre-training text: a rise is forgetting."
             )
         )
         downloads("finetune-beside", table=table)
@@ -135,23 +134,23 @@ def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) 
     import numpy as np
 
     if "confusion" not in report or len(labels) > DRAWN_LABELS:
-        st.caption(t("Too many labels for a picture of confusions; the table below has each of them."))
+        st.caption(t("Too many labels to draw the confusion matrix; the table below lists each of them."))
         return
     if len(report["confusion"]) != len(labels):
         raise damaged(run)
     counts = np.array(report["confusion"])
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     notes = [[t("{n:,} of {all:,} texts", n=int(n), all=int(row.sum())) for n in row] for row in counts]
-    st.subheader(t("What it takes for what"), anchor=False)
-    cell = tuple(map(links.whole, links.param("cell").split("-")))
+    st.subheader(t("Confusion matrix"), anchor=False)
+    cell = tuple(map(url_state.whole, url_state.text("finetune", "cell").split("-")))
     chosen = cell if len(cell) == 2 and all(part is not None and part < len(labels) for part in cell) else None
     clicked = heatmap(
         shares,
         "finetune.confusion",
         labels,
         labels,
-        (t("right label"), t("said"), t("share of the row")),
-        t("Rows are right labels, columns what the model said; the diagonal is right."),
+        (t("true label"), t("predicted"), t("share of the row")),
+        t("Rows: true labels. Columns: predicted labels. The diagonal is correct."),
         span=(0.0, 1.0),
         selected=chosen,
         clickable=True,
@@ -159,9 +158,9 @@ def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) 
         notes=notes,
         tokens=False,
     )
-    st.caption(t("Off the diagonal are the confusions. Click a cell to read its texts."))
+    st.caption(t("Cells off the diagonal are mistakes. Click a cell to read its texts."))
     if clicked and clicked != chosen:
-        links.remember(cell=f"{clicked[0]}-{clicked[1]}")
+        url_state.remember("finetune", cell=f"{clicked[0]}-{clicked[1]}")
         st.rerun()
     if chosen:
         texts_of_cell(run, labels, *chosen)
@@ -176,7 +175,7 @@ def texts_of_cell(run: RunFolder, labels: list[str], true: int, said: int) -> No
     mine = mine[np.argsort(-found["confidence"][mine])][:SHOWN]
     st.markdown(
         t(
-            "Right is **{true}**, the model says **{said}**: {n:,} of them.",
+            "True label **{true}**, predicted **{said}**: {n:,} examples.",
             true=plain(labels[true]),
             said=plain(labels[said]),
             n=int(((found["true"] == true) & (found["predicted"] == said)).sum()),
@@ -202,9 +201,9 @@ def texts_table(run: RunFolder, places: Any, labels: list[str], key: str) -> Non
         rows.append(
             {
                 t("Text"): shown,
-                t("Right"): labels[found["true"][place]],
-                t("Said"): labels[found["predicted"][place]],
-                t("How sure, %"): round(100 * float(found["confidence"][place]), 1),
+                t("True label"): labels[found["true"][place]],
+                t("Predicted"): labels[found["predicted"][place]],
+                t("Confidence (%)"): round(100 * float(found["confidence"][place]), 1),
             }
         )
     picked = st.dataframe(
@@ -214,7 +213,7 @@ def texts_table(run: RunFolder, places: Any, labels: list[str], key: str) -> Non
         on_select="rerun",
         selection_mode="single-row",
     )
-    st.caption(t("Choose a row to try its text: change a word and see whether the verdict changes."))
+    st.caption(t("Choose a row to try its text: change a word and see whether the prediction changes."))
     if picked.selection.rows:
         chosen = texts[picked.selection.rows[0]]
         text = "".join(chosen) if tagging else chosen
@@ -240,8 +239,8 @@ def per_label(report: dict[str, Any]) -> None:
         [
             {
                 t("Label"): row["label"],
-                t("Precision, %"): percent(row["precision"]),
-                t("Recall, %"): percent(row["recall"]),
+                t("Precision (%)"): percent(row["precision"]),
+                t("Recall (%)"): percent(row["recall"]),
                 "F1, %": percent(row["f1"]),
                 t("Test examples"): row["support"],
             }
@@ -249,7 +248,11 @@ def per_label(report: dict[str, Any]) -> None:
         ]
     )
     st.dataframe(table, hide_index=True, key="finetune.by_label")
-    st.caption(t("Precision: of what it calls so, how much is. Recall: of what is so, how much it finds."))
+    st.caption(
+        t(
+            "Precision: of the examples predicted as this label, how many have it. Recall: of the examples with this label, how many are found."
+        )
+    )
     downloads("finetune-labels", table=table)
 
 
@@ -258,7 +261,7 @@ def calibration(run: RunFolder, report: dict[str, Any]) -> None:
     import pandas as pd
     import plotly.graph_objects as go
 
-    st.subheader(t("Is it right as often as it is sure?"), anchor=False)
+    st.subheader(t("Calibration: is it right as often as it is confident?"), anchor=False)
     bins = report["calibration"]["bins"]
     table = pd.DataFrame(bins)
     fig = go.Figure()
@@ -278,13 +281,13 @@ def calibration(run: RunFolder, report: dict[str, Any]) -> None:
         marker={"size": [8 + 22 * (b["n"] / max(1, max(x["n"] for x in bins))) ** 0.5 for b in bins], "color": GOOD},
         line={"color": GOOD},
         customdata=[b["n"] for b in bins],
-        hovertemplate=t("On average %{x:.0%} sure, right in %{y:.0%} of %{customdata:,} cases") + "<extra></extra>",
+        hovertemplate=t("Mean confidence %{x:.0%}, accuracy %{y:.0%}, %{customdata:,} examples") + "<extra></extra>",
     )
-    fig.update_xaxes(title=t("How sure the model is"), range=[0, 1.03], tickformat=".0%")
-    fig.update_yaxes(title=t("How often it is right"), range=[0, 1.03], tickformat=".0%")
+    fig.update_xaxes(title=t("Confidence of the model"), range=[0, 1.03], tickformat=".0%")
+    fig.update_yaxes(title=t("Accuracy"), range=[0, 1.03], tickformat=".0%")
     fig.update_layout(showlegend=False, margin={"t": 10, "r": 10})
     caption = t(
-        "Points under the line: surer than it should be. On average it is {error:.1f} points off.",
+        "Points below the line: overconfident. Expected calibration error: {error:.1f} percentage points.",
         error=100 * report["calibration"]["error"],
     )
     figure(fig, "finetune.calibration", caption, table=table, height=330)
@@ -296,9 +299,9 @@ def mistakes(run: RunFolder, labels: list[str]) -> None:
 
     found = predictions_of(run)
     wrong = np.flatnonzero(found["true"] != found["predicted"])
-    st.subheader(t("The surest mistakes"), anchor=False)
+    st.subheader(t("Most confident mistakes"), anchor=False)
     if not len(wrong):
-        st.caption(t("None: every test example is right."))
+        st.caption(t("None: every test example is correct."))
         return
     worst = wrong[np.argsort(-found["confidence"][wrong])][:MISTAKES]
     texts_table(run, worst, labels, "mistakes")

@@ -16,13 +16,13 @@ from playground.runs.finetuning import LABELLED_TASKS, TARGET_MODULES, FineTuneS
 from playground.runs.folder import RunFolder
 from playground.text import uploads
 from playground.text.catalogue import CORPORA
-from playground.text.documents import DOCUMENTS
+from playground.text.documents import DOCUMENT_SUFFIXES
 from playground.text.files import columns
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
-from playground.text.tables import KINDS as TABLES
+from playground.text.tables import TABLE_SUFFIXES as TABLES
 from playground.text.tables import usual_pair, usual_text
-from playground.text.zip_archives import TEXTS
-from playground.ui import links
+from playground.text.zip_archives import TEXT_SUFFIXES
+from playground.ui import url_state
 from playground.ui.controls import control
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
 from playground.ui.language import t, told
@@ -37,20 +37,20 @@ TASK_TITLES = {
     "classify": "Label a text",
     "tag": "Label each word",
     "answer": "Answer a text",
-    "language": "Go on with other text",
+    "language": "Continue with other text",
 }
 TASK_WORDS = {
-    "classify": "One label for each text: a topic, an author, a mood.",
-    "tag": "One label for each word: its kind, or the mark that follows it.",
-    "answer": "A text for a text: question and answer. Only the answer counts.",
-    "language": "The same objective as before, on text of another kind.",
+    "classify": "One label per text: a topic, an author, a sentiment.",
+    "tag": "One label per word: its part of speech, or the punctuation mark that follows it.",
+    "answer": "A text for a text: question and answer. The loss is computed on the answer alone.",
+    "language": "The same objective as in pre-training, on other text.",
 }
 METHOD_TITLES = {"all": "Every weight", "lora": "LoRA", "last": "The last layers", "head": "The head alone"}
 METHOD_WORDS = {
-    "all": "Everything may change: the most able, and the quickest to forget.",
-    "lora": "Narrow detours beside chosen matrices learn; the model's own weights stay as they are.",
-    "last": "What is low in the model stays; its last layers and the head learn.",
-    "head": "The model is only read from: a test of what it already knows.",
+    "all": "All weights are trained. The most accurate, and the most forgetting.",
+    "lora": "Low-rank adapters beside chosen matrices are trained; the model's own weights are frozen.",
+    "last": "The lower layers are frozen; the last layers and the head are trained.",
+    "head": "The model is frozen; only the head is trained. A test of what the model already knows (probing).",
 }
 BUDGETS = [20, 50, 100, 150, 200, 300, 500, 1000, 2000, 5000]
 SHARES = (0.1, 0.3)
@@ -75,7 +75,7 @@ def form() -> tuple[list[RunConfig], Any]:
         with control("finetune", "task"):
             task = choose_task(parent)
         with control("finetune", "text"):
-            st.subheader(t("Learn from"), anchor=False)
+            st.subheader(t("Training text"), anchor=False)
             labelled, data = (
                 (choose_labelled(task), None) if task in LABELLED_TASKS else (None, choose_data(task, parent))
             )
@@ -92,7 +92,7 @@ def choose_parent() -> RunFolder | None:
     if not runs:
         import_model()
         return None
-    wanted = links.param("parent")
+    wanted = url_state.text("finetune", "parent")
     if wanted not in runs:
         told_of_damage(wanted)
     if wanted in runs and st.session_state.get("finetune.parent.link") != wanted:
@@ -101,7 +101,7 @@ def choose_parent() -> RunFolder | None:
     if st.session_state.get("finetune.parent") not in runs:
         st.session_state["finetune.parent"] = "bible-encoder" if "bible-encoder" in runs else next(iter(runs))
     chosen = select(t("Start from"), list(runs), format_func=lambda id: describe(runs[id]), key="finetune.parent")
-    links.remember(parent=chosen)
+    url_state.remember("finetune", parent=chosen)
     st.session_state["finetune.parent.link"] = chosen
     import_model()
     check(runs[chosen])
@@ -126,13 +126,13 @@ def tasks_of(config: RunConfig) -> list[str]:
 
 def choose_task(parent: RunFolder) -> str:
     there = tasks_of(parent.config())
-    wanted = links.param("task")
+    wanted = url_state.text("finetune", "task")
     if st.session_state.get("finetune.task") not in there:
         st.session_state["finetune.task"] = wanted if wanted in there else there[0]
     task = st.segmented_control(
         t("Task"), there, format_func=lambda name: t(TASK_TITLES[name]), key="finetune.task", required=True
     )
-    links.remember(task=task)
+    url_state.remember("finetune", task=task)
     st.caption(t(TASK_WORDS[task]))
     return task
 
@@ -143,7 +143,7 @@ def choose_task(parent: RunFolder) -> str:
 def choose_labelled(task: str) -> LabelledSpec | None:
     """Built-in labelled text, or a table of the person's own with its two columns."""
     known = [name for name, each in DATASETS.items() if each.task == task and each.available]
-    wanted = links.param("data")
+    wanted = url_state.text("finetune", "data")
     options = [*known, FILE]
     key = f"finetune.data.{task}"
     if key not in st.session_state:
@@ -151,9 +151,9 @@ def choose_labelled(task: str) -> LabelledSpec | None:
         st.session_state[key] = wanted if wanted in options else usual
     title = lambda name: t("A table of yours") if name == FILE else t(DATASETS[name].title)
     name = select(t("Labelled text"), options, format_func=title, key=key)
-    links.remember(data=name)
+    url_state.remember("finetune", data=name)
     if name != FILE:
-        links.remember(file=None, encoding=None)
+        url_state.remember("finetune", file=None, encoding=None)
         st.caption(
             f"{t(DATASETS[name].summary)} {told(DATASETS[name].provenance)} {t('Licence')}: {DATASETS[name].licence}."
         )
@@ -215,7 +215,7 @@ def table_spec(task: str) -> LabelledSpec | None:
 
 def take_up_file(key: str) -> None:
     """The file and the encoding that the address asks for, into their boxes, if that file is here."""
-    state, wanted = st.session_state, (links.param("file"), links.param("encoding"))
+    state, wanted = st.session_state, (url_state.text("finetune", "file"), url_state.text("finetune", "encoding"))
     kept = {upload.path.parent.name: str(upload.path) for upload in uploads.uploads()}
     if wanted[0] in kept and wanted != state.get("finetune.file.link"):
         state[f"{key}.file"] = path = kept[wanted[0]]
@@ -225,7 +225,7 @@ def take_up_file(key: str) -> None:
 def remember_file(path: str, encoding: str | None) -> str | None:
     """A file, named by its content, and its encoding into the address; returns the encoding."""
     st.session_state["finetune.file.link"] = Path(path).parent.name, encoding or ""
-    links.remember(file=Path(path).parent.name, encoding=encoding)
+    url_state.remember("finetune", file=Path(path).parent.name, encoding=encoding)
     return encoding
 
 
@@ -290,15 +290,15 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
     own = parent.config().data.corpus
     key, options = f"finetune.text.{task}", [*fitting, FILE]
     if st.session_state.get(key) not in options:
-        wanted = links.param("data")
+        wanted = url_state.text("finetune", "data")
         st.session_state[key] = wanted if wanted in options else next((n for n in fitting if n != own), FILE)
     title = lambda name: t("A file of yours") if name == FILE else t(CORPORA[name].title)
     name = select(t("Pairs") if pairs else t("Text"), options, format_func=title, key=key)
-    links.remember(data=name)
+    url_state.remember("finetune", data=name)
     values: dict[str, Any] = {"corpus": name}
     if name == FILE:
         take_up_file(f"finetune.{task}")
-        path = choose_file(f"finetune.{task}", TABLES if pairs else (*TEXTS, *TABLES, *DOCUMENTS))
+        path = choose_file(f"finetune.{task}", TABLES if pairs else (*TEXT_SUFFIXES, *TABLES, *DOCUMENT_SUFFIXES))
         if path is None:
             st.info(
                 t("Bring a table with a column of questions and a column of answers.")
@@ -325,17 +325,17 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
                 t("Column with the text"), names, index=names.index(usual_text(names)), key=f"finetune.c.{path}"
             )
     else:
-        links.remember(file=None, encoding=None)
+        url_state.remember("finetune", file=None, encoding=None)
         corpus = CORPORA[name]
         st.caption(f"{t(corpus.summary)} {told(corpus.provenance)} {t('Licence')}: {corpus.licence}.")
     if pairs:
         values["template"] = st.text_input(
-            t("How the question is put"),
+            t("Prompt template"),
             QUESTION,
             key="finetune.template",
             help=t("{question} stands for the question: “Q: {question} A:”."),
         )
-    st.caption(t("It is cut into the tokens of the model it starts from."))
+    st.caption(t("It is tokenized with the tokenizer of the model it starts from."))
     tokenizer = TokenizerSpec(CORPORA[name].tokenizer) if name in CORPORA else TokenizerSpec()
     return DataSpec(**values, tokenizer=tokenizer)
 
@@ -356,24 +356,24 @@ def choose_method(config: RunConfig, task: str, labelled: LabelledSpec | None) -
 def ask_method(config: RunConfig) -> dict[str, Any]:
     methods = [m for m in METHOD_TITLES if not (m == "lora" and config.model.is_recurrent)]
     key = "finetune.method"
-    st.subheader(t("Let change"), anchor=False)
+    st.subheader(t("Method"), anchor=False)
     if st.session_state.get(key) not in methods:
-        st.session_state[key] = links.param("method") if links.param("method") in methods else "all"
+        st.session_state[key] = method if (method := url_state.read("finetune", "method")) in methods else "all"
     method = st.segmented_control(
         t("Method"), methods, format_func=lambda name: t(METHOD_TITLES[name]), key=key, required=True
     )
-    links.remember(method=method if method != "all" else None)
+    url_state.remember("finetune", method=method)
     st.caption(t(METHOD_WORDS[method]))
     values: dict[str, Any] = {"method": method}
     if method == "lora":
         with st.container(horizontal=True):
             values["rank"] = st.select_slider(t("Rank"), [1, 2, 4, 8, 16, 32, 64], 8, key="finetune.rank")
             values["alpha"] = float(
-                st.select_slider(t("Strength (alpha)"), [1, 2, 4, 8, 16, 32, 64], 16, key="finetune.alpha")
+                st.select_slider(t("Scaling (alpha)"), [1, 2, 4, 8, 16, 32, 64], 16, key="finetune.alpha")
             )
         values["target_modules"] = tuple(
             st.pills(
-                t("Beside which matrices"),
+                t("Target matrices"),
                 TARGET_MODULES,
                 selection_mode="multi",
                 default=TARGET_MODULES,
@@ -391,26 +391,28 @@ def more_settings(method: str, task: str, labelled: LabelledSpec | None) -> dict
     values: dict[str, Any] = {}
     if method in ("all", "last"):
         values["layer_decay"] = st.slider(
-            t("Learning rate from layer to layer"),
+            t("Layer-wise learning-rate decay"),
             0.3,
             1.0,
             1.0,
             0.05,
             key="finetune.decay",
-            help=t("Below 1, a layer learns that much more slowly than the one above it."),
+            help=t("The learning rate of each layer is that of the layer above times this factor."),
         )
     if labelled is not None:
-        balanced = st.toggle(t("Rare labels weigh as much as frequent ones"), key="finetune.balanced")
+        balanced = st.toggle(
+            t("Mean F1 over the labels: rare ones count as much as frequent ones"), key="finetune.balanced"
+        )
         values["class_weights"] = "balanced" if balanced else "none"
     if task == "classify":
         names = {
-            "auto": "As it suits the model",
+            "auto": "Default of the model",
             "mean": "The mean of all tokens",
             "first": "The first token",
             "last": "The last token",
         }
         values["pooling"] = select(
-            t("The label is read from"),
+            t("Pooling: the label is read from"),
             list(names),
             format_func=lambda n: t(names[n]),
             key="finetune.pooling",
@@ -439,13 +441,13 @@ def choose_budget(
         usual = [n for n in names if n != tuned.method and not (n == "lora" and config.model.is_recurrent)]
         with control("finetune", "beside"):
             beside = st.pills(
-                t("Train beside it, with the same budget"),
+                t("Baselines, with the same budget"),
                 usual,
                 selection_mode="multi",
                 default=["scratch"],
                 format_func=lambda name: names[name],
                 key=f"finetune.beside.{tuned.method}",
-                help=t("“From scratch” shows what the training before was worth."),
+                help=t("“From scratch” shows what pre-training is worth."),
             )
         plans += [rival(main, which, config) for which in beside]
         with control("finetune", "shares"):
@@ -463,8 +465,10 @@ def trained_size(config: RunConfig, labelled: LabelledSpec | None) -> None:
     if labelled is not None:
         n_labels = max(2, len(sample_rows(labelled.to_dict(), config.finetune.task, changed(labelled))[1]))
     trained, total = sizes(config.model.to_dict(), config.finetune.to_dict(), n_labels)
-    st.metric(t("Trained parameters"), f"{trained:,}", help=t("All others stay as they are, bit by bit."))
-    st.caption(t("{share:.1%} of the model's {total:,}", share=trained / total, total=total))
+    st.metric(
+        t("Trained parameters"), f"{trained:,}", help=t("All other weights are frozen: they stay the same, bit by bit.")
+    )
+    st.caption(t("{share:.1%} of the {total:,} parameters", share=trained / total, total=total))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -9,7 +9,7 @@ import streamlit as st
 from playground.pages.finetune.own_files import choose_file
 from playground.pages.finetune.try_text import labeller_now
 from playground.runs.folder import RunFolder
-from playground.text.tables import KINDS as TABLES
+from playground.text.tables import TABLE_SUFFIXES as TABLES
 from playground.ui.background_job import Job
 from playground.ui.encoding_choice import choose_encoding
 from playground.ui.language import t

@@ -7,7 +7,7 @@ import streamlit as st
 
 from playground.core.errors import PlaygroundError
 from playground.text import uploads
-from playground.ui import links, run_upload
+from playground.ui import run_upload, url_state
 from playground.ui.language import t
 from playground.ui.messages import plain, show
 from playground.ui.number_format import bytes_of
@@ -72,7 +72,9 @@ def import_model() -> None:
     state = st.session_state
     if run := run_upload.taken("finetune.model"):
         state["finetune.model"] = False  # what unfolds folds again: the model stands in the box above it
-        links.remember(parent=run.id)  # the box above is drawn already: it takes its model from the address
+        url_state.remember(
+            "finetune", parent=run.id
+        )  # the box above is drawn already: it takes its model from the address
         state["finetune.model.loaded"] = name_of(run)
         st.rerun()
     if loaded := state.pop("finetune.model.loaded", None):

@@ -7,7 +7,7 @@ from playground.pages.finetune.progress import progress
 from playground.pages.finetune.results import show_results
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
-from playground.ui import links
+from playground.ui import links, url_state
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.messages import shown_errors
@@ -15,15 +15,15 @@ from playground.ui.run_picker import named
 
 
 def page() -> None:
-    if links.param("run"):
+    if url_state.text("finetune", "run"):
         with shown_errors():
-            run = named(links.param("run"))
+            run = named(url_state.text("finetune", "run"))
             progress(run)
             show_results(run)
             return
     page_title(
         t("Fine-tune"),
-        t("Teach a trained model a task, and see what its training before was worth."),
+        t("Teach a trained model a task, and see what its pre-training is worth."),
     )
     with shown_errors():
         plans, place = form()

@@ -38,7 +38,7 @@ def label_efficiency(run: RunFolder, config: RunConfig) -> None:
     import pandas as pd
     import plotly.graph_objects as go
 
-    st.subheader(t("How many labels it needs"), anchor=False)
+    st.subheader(t("Learning curve over the number of labels"), anchor=False)
     rows, waiting, relatives = [], 0, family(config, RunStore().list())
     for other, its in relatives:
         found, tuned = report_or_none(other), its.finetune
@@ -76,13 +76,13 @@ def label_efficiency(run: RunFolder, config: RunConfig) -> None:
                 error_y={"type": "data", "array": mean["max"] - mean["mean"], "arrayminus": mean["mean"] - mean["min"]},
                 hovertemplate=t("%{x:,} labels: macro F1 %{y:.1%}") + f"<extra>{way}</extra>",
             )
-        fig.update_xaxes(title=t("Labels learnt from"), rangemode="tozero")
+        fig.update_xaxes(title=t("Training labels"), rangemode="tozero")
         fig.update_yaxes(title=t("Macro F1 on the test"), tickformat=".0%")
         fig.update_layout(legend=LEGEND, margin={"t": 40, "r": 10})
         figure(
             fig,
             "finetune.efficiency",
-            t("The higher on the left, the fewer labels are needed: that is what the training before is worth."),
+            t("The higher a curve is on the left, the fewer labels it needs: that is what pre-training is worth."),
             table=table,
             height=380,
         )
@@ -94,9 +94,9 @@ def label_efficiency(run: RunFolder, config: RunConfig) -> None:
         )
     if missing and not waiting:
         label = (
-            t("Complete the picture: train {n} more runs", n=len(missing))
+            t("Complete the comparison: train {n} more runs", n=len(missing))
             if len(missing) > 1
-            else t("Complete the picture: train one more run")
+            else t("Complete the comparison: train one more run")
         )
         if st.button(label, icon=":material/stacked_line_chart:", key="finetune.complete"):
             for plan in missing:
@@ -119,18 +119,18 @@ def way_of(config: RunConfig) -> tuple[bool, str, float]:
 
 def forgetting(run: RunFolder, config: RunConfig, report: dict[str, Any]) -> None:
     """The loss on the text of the training before, with the weights before and after."""
-    st.subheader(t("What was forgotten"), anchor=False)
+    st.subheader(t("Forgetting"), anchor=False)
     kept = report.get("forgetting")
     if kept is None:
-        st.caption(t("Nothing: this run began from fresh weights."))
+        st.caption(t("None: this run started from random weights."))
         return
     if "missing" in kept:
         st.caption(t("Not measured: {why}", why=plain(told(kept["missing"]))))
         return
     with st.container(horizontal=True):
-        st.metric(t("Loss before, nats a token"), f"{kept['before']:.3f}", border=True, height="stretch")
+        st.metric(t("Loss before (nats per token)"), f"{kept['before']:.3f}", border=True, height="stretch")
         st.metric(
-            t("Loss after, nats a token"),
+            t("Loss after (nats per token)"),
             f"{kept['after']:.3f}",
             f"{kept['after'] - kept['before']:+.3f}",
             delta_color="inverse",
@@ -138,8 +138,7 @@ def forgetting(run: RunFolder, config: RunConfig, report: dict[str, Any]) -> Non
         )
     st.caption(
         t(
-            "On the validation part of the text that the weights come from ({corpus}). A rise means that the model is a "
-            "worse language model now; LoRA and the head alone leave more as it was.",
+            "Measured on the validation part of the pre-training text ({corpus}). A rise means that the model is a worse language model now; LoRA and training the head alone forget less.",
             corpus=plain(kept["text"]),
         )
     )
@@ -152,7 +151,7 @@ def weight_change(run: RunFolder, config: RunConfig) -> None:
 
     if config.finetune.from_scratch:
         return
-    st.subheader(t("Where the weights moved"), anchor=False)
+    st.subheader(t("Change of the weights"), anchor=False)
     parts = weight_changes(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"))
     fig = go.Figure()
     colour = ARCHITECTURE.get(config.model.architecture, SPARE[0])
@@ -161,13 +160,13 @@ def weight_change(run: RunFolder, config: RunConfig) -> None:
         y=[each.change for each in parts],
         marker_color=colour,
         customdata=[each.parameters for each in parts],
-        hovertemplate=t("%{x}: moved by %{y:.1%} of its size, %{customdata:,} weights") + "<extra></extra>",
+        hovertemplate=t("%{x}: changed by %{y:.1%} of its norm, %{customdata:,} weights") + "<extra></extra>",
     )
     fig.update_xaxes(title=t("Part of the model, from input to output"))
-    fig.update_yaxes(title=t("Change, share of the weights' size"), tickformat=".0%")
+    fig.update_yaxes(title=t("Relative change of the weights"), tickformat=".0%")
     fig.update_layout(margin={"t": 10, "r": 10})
     table = pd.DataFrame([vars(each) for each in parts])
-    caption = t("Tall bars are what the task needed to be otherwise; parts that were not allowed to change stand at 0.")
+    caption = t("Tall bars: parts that the task changed most. Frozen parts stay at 0.")
     figure(fig, "finetune.moved", caption, table=table, height=340)
 
 

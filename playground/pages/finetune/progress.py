@@ -9,7 +9,7 @@ from playground.finetune.plan import family, parent_of
 from playground.pages.finetune.form import METHOD_TITLES, TASK_TITLES
 from playground.runs import rows
 from playground.runs.config import RunConfig
-from playground.runs.curves import RunCurves, spread
+from playground.runs.curves import RunCurves, evenly_spaced
 from playground.runs.folder import RunFolder
 from playground.runs.status import Status
 from playground.runs.store import RunStore
@@ -67,7 +67,7 @@ def moving(run: RunFolder, others: list[RunFolder], before: str) -> None:
         steering(run, status)
         explain(run, status)
         if status.state == "running" and status.message:
-            st.caption(t("Testing on texts that were kept apart."))
+            st.caption(t("Testing on held-out texts."))
         measured = curves_of(run)
         numbers(run, status, measured)
         draw(run, others, measured)
@@ -81,12 +81,12 @@ def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
     said = [
         (t("Training loss"), form(row.get("loss"), "{:.3f}"), ""),
         (t("Validation loss"), form(evaluated.get("val_loss"), "{:.3f}"), ""),
-        (t("Right on validation"), share(evaluated.get("val_accuracy")), "%"),
+        (t("Validation accuracy"), share(evaluated.get("val_accuracy")), "%"),
     ]
     if "val_f1" in evaluated:
         said.append((t("Macro F1"), share(evaluated["val_f1"]), "%"))
     if "val_exact" in evaluated:
-        said.append((t("Answers all right"), share(evaluated["val_exact"]), "%"))
+        said.append((t("Exact answers"), share(evaluated["val_exact"]), "%"))
     said += [
         (t("Speed"), form(row.get("tokens_per_second"), "{:,.0f}"), t("tokens/s") if row else ""),
         (t("Time left"), clock(left), ""),
@@ -113,7 +113,7 @@ def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
         return
     st.caption(notice(run, measured))
     if others:
-        st.caption(t("The strong line is this run; the pale ones are its rivals, with the same text and budget."))
+        st.caption(t("The strong line is this run; the pale ones are its baselines, with the same text and budget."))
     waiting = [other for other in others if other.status().state in LIVE]
     if waiting and run.status().state not in LIVE:
         with st.container(horizontal=True):
@@ -125,7 +125,7 @@ def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
                     run=other.id,
                 )
     probe, tokens = measured.table()["probe"], rows.passage(run.status().note)
-    samples = [as_answers(row) for row in spread(samples_of(run), 60)]
+    samples = [as_answers(row) for row in evenly_spaced(samples_of(run), 60)]
     moments("finetune.moments", samples, tokens, probe, colours[run.id], words() if labelled else None)
 
 
@@ -133,10 +133,9 @@ def words() -> dict[str, str]:
     """What the moments of labels are called."""
     return {
         "samples": t("What it says"),
-        "truth": t("right is"),
+        "truth": t("true label"),
         "probe_hint": t(
-            "Examples it never trained on, each with its right label. The fuller one is, the surer the model is of "
-            "that label. Point at one to see when it was learned."
+            "Held-out examples, each with its true label. The stronger the colour, the higher the probability of that label. Point at one to see when it was learned."
         ),
         "mean": t("Mean of all examples"),
     }

@@ -8,18 +8,18 @@ from playground.core.errors import PlaygroundError
 from playground.pages.finetune import evaluation, label_file, pretraining_gain, try_text
 from playground.pages.finetune.results_data import report_of
 from playground.runs.folder import RunFolder
-from playground.ui import links
+from playground.ui import links, url_state
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t
 from playground.ui.messages import plain, show, shown_errors, told
 
 VIEWS = {
     "results": ("Results", evaluation.show_evaluation),
-    "gained": ("What pre-training gave", pretraining_gain.show_pretraining_gain),
+    "pretraining": ("What pre-training gave", pretraining_gain.show_pretraining_gain),
     "try": ("Try it", try_text.try_text),
     "file": ("Label a file", label_file.label_file),
 }
-UNLABELLED = ("gained",)  # views of runs whose task has no labels
+UNLABELLED = ("pretraining",)  # views of runs whose task has no labels
 
 
 def show_results(run: RunFolder) -> None:
@@ -54,7 +54,7 @@ def show_results(run: RunFolder) -> None:
 
 def choose_view(there: list[str], early: bool) -> str:
     """Which view, bound to ``?view=``; the first one at first, and again when there are more after training."""
-    key, wanted = f"finetune.view{'.early' if early else ''}", links.param("view")
+    key, wanted = f"finetune.view{'.early' if early else ''}", url_state.text("finetune", "view")
     if wanted in there and wanted != st.session_state.get("finetune.view.link"):
         st.session_state[key] = wanted
     elif st.session_state.get(key) not in there:
@@ -67,8 +67,8 @@ def choose_view(there: list[str], early: bool) -> str:
         required=True,
         label_visibility="collapsed",
     )
-    links.remember(view=view if view != there[0] else None)
-    st.session_state["finetune.view.link"] = links.param("view")
+    url_state.remember("finetune", view=view if view != there[0] else None)
+    st.session_state["finetune.view.link"] = url_state.text("finetune", "view")
     return view
 
 
@@ -80,11 +80,11 @@ def notes(run: RunFolder) -> None:
         return
     counts = info["examples"]
     st.caption(
-        t("{train:,} texts to learn from, {validation:,} to watch, {test:,} kept for the test.", **counts)
+        t("{train:,} texts for training, {validation:,} for validation, {test:,} for the test.", **counts)
         + f" {plain(told(info['provenance']))}"
         + (f" {t('Licence')}: {plain(info['licence'])}." if info["licence"] else "")
     )
     if info["notes"]:
-        with st.expander(t("What to know of the labels ({n})", n=len(info["notes"]))):
+        with st.expander(t("Notes on the labels ({n})", n=len(info["notes"]))):
             for note in info["notes"]:
                 st.markdown(f"- {plain(told(note))}")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
-from playground.ui import cached, links
+from playground.ui import cached, links, url_state
 from playground.ui.colours import ARCHITECTURE, BAD, GOOD
 from playground.ui.components.bars import bars
 from playground.ui.components.live_text import live_text
@@ -30,12 +30,12 @@ def try_text(run: RunFolder, report: dict[str, Any]) -> None:
 
 def typing(run: RunFolder) -> None:
     key = f"finetune.text.{run.id}"
-    wanted, opening = links.param("text"), f"{key}.opening"
+    wanted, opening = url_state.text("finetune", "text"), f"{key}.opening"
     if opening not in st.session_state or (wanted and wanted != st.session_state.get(f"{key}.link")):
         st.session_state[opening] = wanted or first_text(run)
     text = live_text(key, st.session_state[opening], t("Type a text"), rows=3)
-    links.remember(text=text if len(text) <= LONGEST_LINK else None)
-    st.session_state[f"{key}.link"] = links.param("text")
+    url_state.remember("finetune", text=text if len(text) <= LONGEST_LINK else None)
+    st.session_state[f"{key}.link"] = url_state.text("finetune", "text")
     if not text.strip():
         st.caption(t("Type something: the labels follow at every key."))
         return
@@ -48,7 +48,10 @@ def typing(run: RunFolder) -> None:
             found = labeller.probabilities([text])[0]
             if labeller.cuts(text):
                 st.caption(
-                    t("The text is longer than the model reads: its first {n:,} tokens count.", n=labeller.length)
+                    t(
+                        "The text is longer than the model's context: only its first {n:,} tokens are read.",
+                        n=labeller.length,
+                    )
                 )
         taken = 1000 * (time.perf_counter() - began)
         (word_labels if labeller.task == "tag" else label_probabilities)(run, labeller, text, found)
@@ -96,9 +99,9 @@ def label_probabilities(run: RunFolder, labeller: Any, text: str, likely: Any) -
     rows = [{"text": labeller.labels[code], "p": float(likely[code]), "mark": code == chosen} for code in order]
     clicked = bars(
         "finetune.bars",
-        [{"title": t("The model says"), "note": "", "rows": rows}],
+        [{"title": t("Prediction"), "note": "", "rows": rows}],
         colour,
-        t("Click a label to see which words speak for it"),
+        t("Click a label to see which words support it"),
         tokens=False,
     )
     if clicked is not None:
@@ -115,35 +118,35 @@ def attribution(labeller: Any, text: str, label: int, word: int | None = None) -
     found = attribute(labeller, text, label, word=word)
     name = plain(labeller.labels[label])
     largest = max(1e-9, float(abs(found.gradients).max()))
-    st.markdown("**" + t("What speaks for “{label}”", label=name) + "** " + t("(integrated gradients)"))
+    st.markdown("**" + t("Attribution to “{label}”", label=name) + "** " + t("(integrated gradients)"))
     token_strip(
         [
             {
                 "text": piece,
                 "value": abs(float(value)) / largest,
                 "colour": GOOD if value > 0 else BAD,
-                "tip": t("{value:+.3f} on the score of the label", value=float(value)),
+                "tip": t("attribution {value:+.3f} (logit of the label)", value=float(value)),
             }
             for piece, value in zip(found.pieces, found.gradients)
         ],
         "finetune.gradients",
         clickable=False,
-        label=t("Tokens, coloured by what they did for the label"),
+        label=t("Tokens, coloured by their attribution to the label"),
         tools=True,
     )
     st.caption(
         t(
-            "Green speaks for it, orange against it; all of them add up to {sum:+.2f}, from a text without words to this one.",
+            "Green tokens support the label, orange ones oppose it. The attributions add up to {sum:+.2f}: the difference to an empty text.",
             sum=found.something - found.nothing,
         )
     )
     if found.attention is None:
         return
     most = max(1e-9, float(found.attention.max()))
-    st.markdown("**" + t("What the head looks at") + "** " + t("(attention rollout)"))
+    st.markdown("**" + t("Attention of the classification head") + "** " + t("(attention rollout)"))
     token_strip(
         [
-            {"text": piece, "value": float(value) / most, "tip": t("{share:.1%} of what is read", share=float(value))}
+            {"text": piece, "value": float(value) / most, "tip": t("{share:.1%} of the attention", share=float(value))}
             for piece, value in zip(found.pieces, found.attention)
         ],
         "finetune.attention",
@@ -151,7 +154,7 @@ def attribution(labeller: Any, text: str, label: int, word: int | None = None) -
         label=t("Tokens, coloured by attention"),
         tools=True,
     )
-    st.caption(t("Attention says where the model looks, not which way it was moved: compare the two rows."))
+    st.caption(t("Attention shows where the model looks, not which label a word supports: compare the two rows."))
 
 
 def word_labels(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
@@ -191,8 +194,7 @@ def word_labels(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
         st.html(f"<p style='display:flex;gap:1rem;flex-wrap:wrap'>{legend}</p>")
     st.caption(
         t(
-            "Words without colour are “{label}”. Point at a word for what else it could be; click it to see what "
-            "moved its label.",
+            "Words without colour are “{label}”. Point at a word to see its other likely labels; click it to see its attributions.",
             label=plain(labeller.labels[plain_code]),
         )
     )

@@ -9,7 +9,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.naming import difference
 from playground.runs.overview import settings
 from playground.training.config_to_command import command_line, python_code
-from playground.ui import cached, links
+from playground.ui import cached, url_state
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.language import t
 from playground.ui.live_runs import MOST_COMPARED, colours_for, curves_of, series
@@ -35,7 +35,7 @@ def compare(runs: list[RunFolder]) -> None:
         "prompt": t("Same prompt"),
         "recipe": t("Make it again"),
     }
-    wanted = links.param("view")
+    wanted = url_state.read("runs", "view")
     view = st.segmented_control(
         t("View"),
         VIEWS,
@@ -45,7 +45,7 @@ def compare(runs: list[RunFolder]) -> None:
         key="runs.view",
         label_visibility="collapsed",
     )
-    links.remember(view=view if view != "curves" else None)
+    url_state.remember("runs", view=view)
     with shown_errors():
         {"curves": draw, "settings": differences, "prompt": prompt, "recipe": recipes}[view](runs)
 

@@ -6,9 +6,9 @@ from typing import Any
 import streamlit as st
 
 from playground.runs.folder import RunFolder
-from playground.runs.overview import Summary, looked_into, matches, summaries, summary_of_damaged
+from playground.runs.overview import Summary, matches, summaries, summary_of_damaged, with_contents_checked
 from playground.runs.store import RunStore
-from playground.ui import links
+from playground.ui import url_state
 from playground.ui.controls import control
 from playground.ui.language import t, told
 from playground.ui.run_picker import known_runs, name_of, state_name
@@ -25,20 +25,20 @@ def pick_runs() -> list[RunFolder]:
     rows = filtered([*looked_at(summaries(runs.values()), runs), *map(summary_of_damaged, damaged)])
     names = {id: name_of(run) for id, run in runs.items()} | {each.run.id: each.run.title for each in damaged}
     runs |= {each.run.id: each.run for each in damaged}
-    wanted = [id for id in links.several("runs") if id in runs]
+    wanted = [id for id in url_state.read("runs", "runs") if id in runs]
     if not rows:
-        st.caption(t("No run fits. Loosen the filter."))
+        st.caption(t("No run matches the filter."))
         return [runs[id] for id in wanted]
     sound, spoilt = [row for row in rows if not row.problem], [row for row in rows if row.problem]
     chosen = []
     if sound:
-        chosen += table(sound, frame(sound, names), wanted, row_height=38, alt=t("All runs, one a row."))
+        chosen += table(sound, frame(sound, names), wanted, row_height=38, alt=t("All runs, one per row."))
     if spoilt:
         st.caption(t("Damaged runs, which cannot be used. Pick one to read what to do, or to delete it."))
         narrow = st.column_config.TextColumn(t("Name"), width=100)  # beside what is wrong, on a phone too
-        alt = t("All damaged runs, one a row.")
+        alt = t("All damaged runs, one per row.")
         chosen += table(spoilt, problems(spoilt, names), wanted, row_height=80, alt=alt, name=narrow)
-    links.remember(runs=",".join(chosen))
+    url_state.remember("runs", runs=chosen)
     return [runs[id] for id in chosen]
 
 
@@ -48,7 +48,7 @@ def looked_at(rows: list[Summary], runs: dict[str, RunFolder]) -> list[Summary]:
     """
     state, ids = st.session_state, tuple(runs)
     if "runs.search" not in state or state.get("runs.looked", ((),))[0] != ids:
-        state["runs.looked"] = ids, {row.id: row for row in looked_into(rows, runs) if row.problem}
+        state["runs.looked"] = ids, {row.id: row for row in with_contents_checked(rows, runs) if row.problem}
     found = state["runs.looked"][1]
     return [found.get(row.id, row) for row in rows]
 
@@ -146,7 +146,7 @@ def columns() -> dict:
         "done": column.ProgressColumn(t("Done"), format="%.0f %%", min_value=0, max_value=100, width="small"),
         "step": column.NumberColumn(t("Step"), format="localized", width="small"),
         "val_loss": column.NumberColumn(
-            t("Validation loss"), format="%.3f", help=t("nats a token, at the last evaluation")
+            t("Validation loss"), format="%.3f", help=t("nats per token, at the last evaluation")
         ),
         "loss": column.NumberColumn(t("Training loss"), format="%.3f", width="small"),
         "speed": column.NumberColumn(t("Tokens/s"), format="localized", width="small"),

@@ -7,7 +7,7 @@ from playground.pages.train.watch import watch
 from playground.runs.config import RunConfig
 from playground.runs.store import RunStore
 from playground.runs.submit import submit
-from playground.ui import links
+from playground.ui import links, url_state
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live_runs import LIVE
@@ -16,9 +16,9 @@ from playground.ui.run_picker import name_of, named
 
 
 def page() -> None:
-    if links.param("run"):
+    if url_state.text("train", "run"):
         with shown_errors():
-            run = named(links.param("run"))
+            run = named(url_state.text("train", "run"))
             if run.about().get("finetune"):
                 links.go("finetune", run=run.id)
             watch(run)

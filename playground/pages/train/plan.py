@@ -19,8 +19,8 @@ from playground.text import uploads
 from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import RECIPES, recipe, warmup_for
-from playground.training.schedule import lr_curve, never_reached
-from playground.ui import links, model_costs, number_inputs, text_address, tokens_per_parameter, workbench
+from playground.training.schedule import lr_curve, warmup_warning
+from playground.ui import links, model_costs, model_draft, number_inputs, text_address, tokens_per_parameter, url_state
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
@@ -67,7 +67,7 @@ def plan() -> tuple[RunConfig, Any]:
 
 def base_config() -> RunConfig | None:
     """The run to start from: ``?parent=RUN@STEP`` with its weights, ``?like=RUN`` with its settings alone."""
-    if wanted := links.param("parent"):
+    if wanted := url_state.text("train", "parent"):
         name, _, step = wanted.partition("@")
         run = named(name)
         check(run)
@@ -80,8 +80,8 @@ def base_config() -> RunConfig | None:
             ),
             icon=":material/fork_right:",
         )
-        return branch.branch(run, links.whole(step))
-    if wanted := links.param("like"):
+        return branch.branch(run, url_state.whole(step))
+    if wanted := url_state.text("train", "like"):
         return named(wanted).config().replace(parent=None, finetune=None)
     return None
 
@@ -94,7 +94,7 @@ def parent_of(base: RunConfig | None) -> dict[str, Any] | None:
 
 
 def choose_model(base: RunConfig | None) -> Choice:
-    workbench.take_link()
+    model_draft.take_link()
     options: dict[str, Choice] = {}
     if base:
         options["base"] = Choice(t("As in “{name}”", name=base.name), base.model, base.preset, base.training)
@@ -105,7 +105,7 @@ def choose_model(base: RunConfig | None) -> Choice:
             name: Choice(told(preset.title), preset.spec, name, recipe(name)) for name, preset in PRESETS.items()
         }
     made = (st.session_state.get("draft.preset"), st.session_state.get("draft.model"))
-    asked = links.param("preset") or made[0] or "modern-tiny"
+    asked = url_state.text("train", "preset") or made[0] or "modern-tiny"
     start = begun_with("model", made, options, asked if asked in PRESETS else "modern-tiny")
     with control("train", "model"):
         chosen = select(
@@ -122,7 +122,7 @@ def choose_model(base: RunConfig | None) -> Choice:
             if chosen != "base":
                 known = choice.preset if chosen in PRESETS else None
                 links.link("build", t("Change it in Build"), icon=":material/account_tree:", preset=known)
-    workbench.remember_model(choice.value if chosen == "draft" else None, choice.preset if chosen != "base" else None)
+    model_draft.remember_model(choice.value if chosen == "draft" else None, choice.preset if chosen != "base" else None)
     began("model", start, f"train.model.{start}", made, chosen)
     return choice
 
@@ -165,7 +165,7 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
     options: dict[str, Choice] = {}
     if base:
         options["base"] = Choice(t("As in “{name}”", name=base.name) + f": {text_title(base.data)}", base.data)
-    wanted = links.param("corpus")
+    wanted = url_state.text("train", "corpus")
     if wanted and wanted != st.session_state.get("train.text.link"):
         take_text(wanted)
     if said := st.session_state.get("draft.data"):
@@ -204,7 +204,7 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
 def take_text(corpus: str) -> None:
     """The text of the address: a corpus as it is, or one cut in another way, which stands as the text from Data."""
     try:
-        data = DataSpec.from_dict(text_address.asked(corpus))
+        data = DataSpec.from_dict(text_address.asked("train", corpus))
     except (PlaygroundError, SpecError) as error:
         show(error)
         return
@@ -218,14 +218,14 @@ def remember_text(spec: DataSpec | None) -> None:
     address = text_address.said(spec) if spec else dict.fromkeys(text_address.said(text_address.usual("python-docs")))
     if spec and spec.corpus in CORPORA and spec == text_address.usual(spec.corpus):
         address = {name: value if name == "corpus" else None for name, value in address.items()}
-    links.remember(**address)
+    url_state.remember("train", **address)
     st.session_state["train.text.link"] = address["corpus"]
 
 
 def text_title(data: DataSpec) -> str:
     if data.corpus in CORPORA:
         return t(CORPORA[data.corpus].title)
-    return uploads.named(data.path) if data.path else data.corpus
+    return uploads.display_name(data.path) if data.path else data.corpus
 
 
 # How it is trained
@@ -244,7 +244,7 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
         with control("train", "lr"):
             rate = pick(t("Learning rate"), RATES, start.lr, f"{place}.lr", "{:.3g}")
         with control("train", "batch"):
-            batch = pick(t("Batch (sequences a step)"), BATCHES, start.batch_size, f"{place}.batch", "{:,}")
+            batch = pick(t("Batch size (sequences per step)"), BATCHES, start.batch_size, f"{place}.batch", "{:,}")
     warmup = warmup_for(model.training, steps)
     changes = {"objective": objective, "steps": steps, "lr": rate, "batch_size": batch}
     changes["warmup_steps"] = told.get("warmup_steps", warmup)
@@ -269,9 +269,9 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
 
 def objective_sentence(objective: str) -> str:
     return {
-        "clm": t("It learns to predict the next token."),
-        "mlm": t("It learns to fill in hidden tokens, seeing both sides of each."),
-        "seq2seq": t("It reads one text and learns to write another."),
+        "clm": t("Causal language modelling (CLM): it learns to predict the next token."),
+        "mlm": t("Masked language modelling (MLM): it learns to fill in hidden tokens from both sides."),
+        "seq2seq": t("Sequence to sequence: it reads one text and learns to write another."),
     }[objective]
 
 
@@ -286,7 +286,7 @@ def more_settings(
         with two:
             changes |= watching_settings(start, place, watched)
             if start.objective == "mlm":
-                hidden = t("Share of tokens hidden")
+                hidden = t("Fraction of tokens masked")
                 changes["mask_rate"] = number_inputs.slider(
                     hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask"
                 )
@@ -296,7 +296,7 @@ def more_settings(
                 and model.architecture != "encoder-decoder"
             ):
                 changes["loss_on"] = st.segmented_control(
-                    t("The loss counts"),
+                    t("Loss is computed on"),
                     ["all", "completion"],
                     default=start.loss_on,
                     required=True,
@@ -307,21 +307,26 @@ def more_settings(
 
 
 def schedule_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
-    shapes = {"cosine": t("cosine"), "linear": t("straight line"), "constant": t("constant")}
+    shapes = {"cosine": t("cosine"), "linear": t("linear"), "constant": t("constant")}
     slider = number_inputs.slider
     return {
         "optimizer": one_of(t("Optimizer"), model_costs.OPTIMIZERS, start.optimizer, f"{place}.optimizer"),
         "schedule": one_of(t("Decay"), shapes, start.schedule, f"{place}.schedule"),
         "warmup_steps": warmup_box(start, f"{place}.warmup"),
         "constant_fraction": slider(
-            t("Flat until (share of all steps)"), 0.0, 1.0, start.constant_fraction, 0.05, key=f"{place}.hold"
+            t("Constant until (fraction of all steps)"), 0.0, 1.0, start.constant_fraction, 0.05, key=f"{place}.hold"
         ),
         "final_lr_fraction": slider(
-            t("Learning rate at the end (share)"), 0.0, 1.0, start.final_lr_fraction, 0.01, key=f"{place}.final"
+            t("Final learning rate (fraction of the peak)"),
+            0.0,
+            1.0,
+            start.final_lr_fraction,
+            0.01,
+            key=f"{place}.final",
         ),
         "weight_decay": number(t("Weight decay"), start, "weight_decay", 0.01, key=f"{place}.decay"),
         "gradient_accumulation_steps": number(
-            t("Micro-batches a step"),
+            t("Gradient accumulation (micro-batches per step)"),
             start,
             "gradient_accumulation_steps",
             most=start.batch_size,
@@ -346,7 +351,7 @@ def optimizer_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     if start.optimizer != "adamw":
         changes["momentum"] = number(t("Momentum"), start, "momentum", 0.01, key=f"{place}.momentum")
     if start.optimizer != "sgd":
-        told = t("Share of the old average kept: of gradients (β₁), of their squares (β₂)")
+        told = t("Adam's β₁ and β₂: how much of the running average of gradients, and of squared gradients, is kept")
         with st.container(horizontal=True):
             for name, label in (("beta1", "Adam β₁"), ("beta2", "Adam β₂")):
                 changes[name] = number(label, start, name, 0.01, key=f"{place}.{name}", help=told)
@@ -359,7 +364,7 @@ def machine_settings(start: TrainingSpec, place: str) -> dict[str, Any]:
     ways = {"auto": t("where it pays (CUDA)"), "on": t("yes"), "off": t("no")}
     return {
         "device": one_of(t("Device"), {name: name for name in DEVICES}, start.device, f"{place}.device"),
-        "dtype": one_of(t("Numbers in the forward pass"), kinds, start.dtype, f"{place}.dtype"),
+        "dtype": one_of(t("Precision of the forward pass"), kinds, start.dtype, f"{place}.dtype"),
         "compile": one_of(t("Compile the model first"), ways, start.compile, f"{place}.compile"),
         "threads": number(t("CPU threads (0: all cores)"), start, "threads", key=f"{place}.threads"),
     }
@@ -380,7 +385,7 @@ def watching_settings(start: TrainingSpec, place: str, watched: dict[str, Any]) 
         "sample_every": pick(t("Write a sample every (steps)"), EVERY, sample, f"{own}.sample", "{:,}"),
         "sample_prompt": st.text_input(t("The sample begins with"), start.sample_prompt, key=f"{place}.prompt"),
         "patience": number(
-            t("Stop early after so many evaluations without progress (0: never)"),
+            t("Early stopping: patience, in evaluations without progress (0: off)"),
             start,
             "patience",
             key=f"{place}.early",
@@ -399,7 +404,7 @@ def kept_by_default(model: ModelSpec, data: DataSpec) -> int:
 
 def kept(start: TrainingSpec, place: str, usual: int) -> tuple[int, ...]:
     """The steps whose weights stay for good, closer together at the beginning, where most is learned."""
-    told, own = t("Weights kept along the way, to look back at and to branch from"), start.keep_steps
+    told, own = t("Checkpoints to keep along the way, to look back at and to branch from"), start.keep_steps
     count = number_inputs.slider(told, 0, 20, usual, 1, key=f"{place}.kept")
     if count == len(own) and own and own[-1] <= start.steps:
         return own
@@ -430,7 +435,7 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
     whole = model.replace(vocab_size=data.tokenizer.vocab_size)
     if warning := model_costs.warning(whole, training):
         st.warning(warning, icon=":material/memory:")
-    if warning := never_reached(training):
+    if warning := warmup_warning(training):
         st.warning(told(warning), icon=":material/trending_up:")
     with st.container(border=True):
         curves(
@@ -458,8 +463,7 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
         )
         st.caption(
             t(
-                "{steps:,} steps × {batch:,} sequences × {context:,} tokens = {total:,} tokens. Warm-up keeps the first large "
-                "gradients from throwing the weights about; the decay lets them settle.",
+                "{steps:,} steps × {batch:,} sequences × {context:,} tokens = {total:,} tokens. Warm-up keeps early large gradients from disturbing the weights; the decay lets the weights settle.",
                 steps=training.steps,
                 batch=training.batch_size,
                 context=model.context_length,

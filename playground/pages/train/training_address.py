@@ -12,15 +12,13 @@ import streamlit as st
 
 from models.spec import SpecError
 from playground.runs.config import TrainingSpec
-from playground.runs.old_keys import old_names, present_value
+from playground.runs.old_keys import present_value
 from playground.runs.settings import convert
-from playground.ui import links
+from playground.ui import url_state
 from playground.ui.messages import show
+from playground.ui.url_state import TRAINING_FIELDS as FIELDS
 
 TYPES = typing.get_type_hints(TrainingSpec)
-UNSEEN = ("objective", "muon_lr", "eval_batches", "sample_max_new_tokens", "checkpoint_seconds", "keep_steps")
-FIELDS = [name for name in TYPES if name not in UNSEEN]
-OLD_NAMES = old_names("training")  # present name → the one in links of earlier versions
 KEEP = "keep"  # how many checkpoints are kept; the steps follow from it
 OF, CHANGES, QUERY, WIDGET = "train.plan.of", "train.plan.changes", "train.plan.query", "train.plan.widget"
 
@@ -32,7 +30,7 @@ def linked(recipe: TrainingSpec) -> dict[str, Any]:
     the page is come back to.
     """
     state = st.session_state
-    query = {name: said for name in (*FIELDS, KEEP) if (said := _param(name))}
+    query = {name: said for name in (*FIELDS, KEEP) if (said := url_state.text("train", name))}
     opened = bool(query) and query != state.get(QUERY)
     if opened:
         state[OF], state[CHANGES] = recipe, _typed(query, recipe)
@@ -41,11 +39,6 @@ def linked(recipe: TrainingSpec) -> dict[str, Any]:
     elif state.get(WIDGET) not in state:  # back from another page
         state[CHANGES] = _typed(state.get(QUERY, {}), recipe)
     return state[CHANGES]
-
-
-def _param(name: str) -> str:
-    """What the address says of a setting, under its present name or the one that links of earlier versions have."""
-    return links.param(name) or (links.param(OLD_NAMES[name]) if name in OLD_NAMES else "")
 
 
 def remember(chosen: TrainingSpec, usual: TrainingSpec, keep: int | None, widget: str) -> None:
@@ -60,7 +53,7 @@ def remember(chosen: TrainingSpec, usual: TrainingSpec, keep: int | None, widget
     different = {name: said(getattr(chosen, name)) for name in FIELDS if getattr(chosen, name) != getattr(usual, name)}
     if keep is not None:
         different[KEEP] = str(keep)
-    links.remember(**{name: different.get(name) for name in (*FIELDS, KEEP, *OLD_NAMES.values())})
+    url_state.remember("train", **{name: different.get(name) for name in (*FIELDS, KEEP)})
     st.session_state[QUERY], st.session_state[WIDGET] = different, widget
 
 
@@ -108,7 +101,7 @@ def begun_with(what: str, made: Any, options: Container[str], usual: str) -> str
     what they made; else the usual one.
     """
     before: Begun | None = st.session_state.get(f"train.begun.{what}")
-    last, said = [], links.param(PARAMETERS[what])
+    last, said = [], url_state.text("train", PARAMETERS[what])
     if before and before.made == made:
         same = before.start in options and (before.start == "base") == ("base" in options)
         if before.key in st.session_state and said == before.said and same:
@@ -119,4 +112,4 @@ def begun_with(what: str, made: Any, options: Container[str], usual: str) -> str
 
 
 def began(what: str, start: str, key: str, made: Any, chosen: str) -> None:
-    st.session_state[f"train.begun.{what}"] = Begun(start, key, made, links.param(PARAMETERS[what]), chosen)
+    st.session_state[f"train.begun.{what}"] = Begun(start, key, made, url_state.text("train", PARAMETERS[what]), chosen)

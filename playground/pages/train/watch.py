@@ -7,11 +7,11 @@ import streamlit as st
 from playground.core.errors import PlaygroundError
 from playground.pages.train.race import race
 from playground.runs import rows
-from playground.runs.curves import RunCurves, spread
+from playground.runs.curves import RunCurves, evenly_spaced
 from playground.runs.folder import RunFolder
 from playground.runs.status import Status
 from playground.runs.store import RunStore
-from playground.ui import links
+from playground.ui import links, url_state
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.components.moments import moments
 from playground.ui.controls import control
@@ -82,7 +82,7 @@ def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
 
 
 def perplexity(loss: float | None) -> float | None:
-    """Among how many tokens the model is torn, as it were."""
+    """Perplexity, exp(loss): the effective number of equally likely next tokens."""
     return math.exp(loss) if loss is not None and loss < 20 else None
 
 
@@ -98,7 +98,7 @@ def draw(run: RunFolder, others: list[RunFolder], status: Status, measured: RunC
         return
     st.caption(notice(run, measured))
     probe, tokens = measured.table()["probe"], rows.passage(status.note)
-    moments("train.moments", spread(samples_of(run), 60), tokens, probe, colours[run.id])
+    moments("train.moments", evenly_spaced(samples_of(run), 60), tokens, probe, colours[run.id])
 
 
 # Other runs beside it
@@ -109,7 +109,7 @@ def compared(run: RunFolder) -> list[RunFolder]:
     are left out.
     """
     found: dict[str, RunFolder] = {}
-    for name in links.several("with")[:MOST_COMPARED]:
+    for name in url_state.read("train", "with")[:MOST_COMPARED]:
         try:
             other = named(name)
         except PlaygroundError:
@@ -137,9 +137,9 @@ def choose_compared(run: RunFolder) -> None:
     )
     st.session_state[f"{key}.link"] = chosen
     if chosen != now:
-        links.remember(**{"with": ",".join(chosen)})
+        url_state.remember("train", **{"with": chosen})
         st.rerun()
-    if (n := len(links.several("with"))) > MOST_COMPARED:
+    if (n := len(url_state.read("train", "with"))) > MOST_COMPARED:
         st.caption(
             t(
                 "The link names {n:,} runs; the first {most} are looked for: more cannot be told apart.",

@@ -106,8 +106,8 @@ class Curves {
     const key = about.id;
     if (this.smoothed.has(key)) return this.smoothed.get(key);
     const { axis, smoothing, perplexity } = this.choices;
-    const bend = (list) =>
-      list && perplexity && about.perplexity ? list.map((v) => (v === null ? null : Math.exp(v))) : list;
+    const shown = (v) => (about.percent ? 100 * v : perplexity && about.perplexity ? Math.exp(v) : v);
+    const bend = (list) => list && list.map((v) => (v === null ? null : shown(v)));
     const found = [];
     for (const run of this.shownRuns) {
       const train = run.train,

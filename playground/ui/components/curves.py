@@ -36,6 +36,7 @@ class Panel:
         title: what is measured and its unit, translated.
         main: large, over the whole width, with the axis title.
         perplexity: may be shown as exp(value).
+        percent: the column holds fractions, which are shown as percentages.
         top: the number beside the title is the line's highest value; in a drawing that is not bare it is told besides.
         zero: the axis starts at zero. ``logs``: follows the switch for a logarithmic axis.
     """
@@ -46,6 +47,7 @@ class Panel:
     points: str | None = None
     main: bool = False
     perplexity: bool = False
+    percent: bool = False
     zero: bool = False
     logs: bool = True
     smooth: bool = True
@@ -56,21 +58,21 @@ class Panel:
 def run_panels() -> list[Panel]:
     """The charts of a training run: loss large, what explains it small."""
     return [
-        Panel("loss", t("Loss (nats a token)"), "loss", "val_loss", main=True, perplexity=True),
-        Panel("accuracy", t("Right tokens (share)"), None, "val_accuracy", logs=False),
-        Panel("exact", t("Answers all right (share)"), None, "val_exact", logs=False),
+        Panel("loss", t("Loss (nats per token)"), "loss", "val_loss", main=True, perplexity=True),
+        Panel("accuracy", t("Accuracy of tokens (%)"), None, "val_accuracy", logs=False, percent=True),
+        Panel("exact", t("Exact answers (%)"), None, "val_exact", logs=False, percent=True),
         Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True, top=True),
         Panel("grad_norm", t("Gradient norm"), "grad_norm"),
-        Panel("speed", t("Speed (tokens a second)"), "tokens_per_second", zero=True, smooth=False, logs=False),
+        Panel("speed", t("Speed (tokens per second)"), "tokens_per_second", zero=True, smooth=False, logs=False),
     ]
 
 
 def labelled_panels() -> list[Panel]:
     """The charts of a run that learns labels."""
     return [
-        Panel("loss", t("Loss (nats a label)"), "loss", "val_loss", main=True),
-        Panel("accuracy", t("Right labels (share)"), None, "val_accuracy", logs=False),
-        Panel("f1", t("Macro F1"), None, "val_f1", logs=False),
+        Panel("loss", t("Loss (nats per label)"), "loss", "val_loss", main=True),
+        Panel("accuracy", t("Accuracy (%)"), None, "val_accuracy", logs=False, percent=True),
+        Panel("f1", t("Macro F1 (%)"), None, "val_f1", logs=False, percent=True),
         Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True, top=True),
         Panel("grad_norm", t("Gradient norm"), "grad_norm"),
     ]

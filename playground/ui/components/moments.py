@@ -32,11 +32,10 @@ def moments(
                 "samples": t("What it writes"),
                 "step": t("step"),
                 "step_title": t("optimizer step"),
-                "truth": t("the text has"),
-                "probe": t("What it learned when"),
+                "truth": t("the text says"),
+                "probe": t("When it learned each token"),
                 "probe_hint": t(
-                    "A passage it never trained on. The fuller a token, the surer the model is of it. Point at one "
-                    "to see when that was learned."
+                    "A held-out passage. The stronger the colour of a token, the higher its probability. Point at a token to see when it was learned."
                 ),
                 "mean": t("Mean of all tokens"),
                 **(words or {}),

@@ -55,7 +55,7 @@ def attention(spec: ModelSpec, causal: bool, length: str = "T", keys: str = "") 
         canvas.box(x - 56, y, 112, 48, name, words, kind="strong", copies=min(heads - 1, 2))
         canvas.text(x, y + 62, shape("B", heads, length if name == "Q" else keys, d), "shape middle")
     y += 72
-    for name in [t("divide by size (QK-norm)")] * spec.qk_norm + [t("turn by place (rotary)")] * (
+    for name in [t("divide by size (QK-norm)")] * spec.qk_norm + [t("rotate by position (RoPE)")] * (
         spec.position == "rotary" and not cross
     ):
         for x in xs[:2]:
@@ -196,7 +196,9 @@ def norm(spec: ModelSpec) -> Canvas:
     )
     canvas.line((MIDDLE, 346), (MIDDLE, 368))
     scaled = (
-        t("× g, one learned weight a channel") if rms or not spec.bias else t("× g + b, two learned weights a channel")
+        t("× g, one learned weight per channel")
+        if rms or not spec.bias
+        else t("× g + b, two learned weights per channel")
     )
     canvas.box(MIDDLE - 190, 368, 380, 36, scaled, kind="soft")
     canvas.line((MIDDLE, 404), (MIDDLE, 430), label=shape("B", "T", spec.d_model), at=(MIDDLE + 10, 417))

@@ -184,7 +184,7 @@ def _cross_over(canvas: Canvas, memory: tuple[float, float], x: float, y: float,
 
 def _embedding_words(spec: ModelSpec) -> str:
     added = {"learned": t("token + learned position"), "sinusoidal": t("token + sine waves")}
-    return added.get(spec.position, t("one vector a token"))
+    return added.get(spec.position, t("one vector per token"))
 
 
 def _heads_words(spec: ModelSpec, what: str, side: str) -> str:

@@ -6,11 +6,11 @@ from playground.ui.diagram.canvas import Tip
 from playground.ui.language import t
 
 POSITION_WORDS = {
-    "learned": "A learned vector for each place is added to the token's.",
-    "sinusoidal": "Sine waves of many lengths, one value a place, are added to the token's vector.",
-    "rotary": "Inside attention, queries and keys are turned by an angle that grows with their place.",
-    "alibi": "Inside attention, scores fall in a straight line with the distance between tokens.",
-    "none": "Nothing tells the model where a token stands, except that it cannot see what comes later.",
+    "learned": "A learned vector per position is added to the token's vector.",
+    "sinusoidal": "Sine waves of many wavelengths, evaluated at the position, are added to the token's vector.",
+    "rotary": "Inside attention, queries and keys are rotated by an angle that grows with their position.",
+    "alibi": "Inside attention, scores decrease linearly with the distance between tokens.",
+    "none": "The model gets no positions; it can only use that later tokens are masked.",
 }
 
 
@@ -106,7 +106,7 @@ def attention_tip(spec: ModelSpec, what: str = "attention", side: str = "") -> T
             (t("heads"), t("{n}, of {d} channels", n=spec.n_heads, d=spec.head_dim)),
             (t("key-value heads"), n if n != spec.n_heads else ""),
             (t("weights"), shape("B", spec.n_heads, "T", "S" if what == "cross" else "T")),
-            (t("parameters a layer"), _each(spec, component)),
+            (t("parameters per layer"), _each(spec, component)),
         ),
     )
 
@@ -127,7 +127,7 @@ def mlp_tip(spec: ModelSpec) -> Tip:
         MLP_FORMULAS[spec.mlp],
         _facts(
             (t("channels"), f"{spec.d_model} → {spec.mlp_width} → {spec.d_model}"),
-            (t("parameters a layer"), _each(spec, "mlp")),
+            (t("parameters per layer"), _each(spec, "mlp")),
         ),
     )
 
@@ -146,7 +146,7 @@ def head_tip(spec: ModelSpec) -> Tip:
     text = (
         t("Scores every token of the vocabulary for what comes next.")
         if spec.is_causal
-        else t("Scores every token of the vocabulary for each place.")
+        else t("Scores every token of the vocabulary, at each position.")
     )
     if spec.tie_embeddings:
         text += " " + t("The matrix is the token table itself, so it costs no parameters of its own.")
@@ -170,7 +170,7 @@ def head_tip(spec: ModelSpec) -> Tip:
 def logits_tip(spec: ModelSpec) -> Tip:
     return Tip(
         t("Logits"),
-        t("One score for every token of the vocabulary, at every place; softmax makes them probabilities."),
+        t("One score per token of the vocabulary, at every position; softmax turns the scores into probabilities."),
         "p = softmax(logits)",
         _facts((t("shape"), shape("B", "T", count(spec.vocab_size)))),
     )
@@ -194,5 +194,5 @@ def cell_tip(spec: ModelSpec) -> Tip:
         t("{kind} cell", kind=spec.architecture.upper()),
         texts[spec.architecture],
         formulas[spec.architecture],
-        _facts((t("state"), shape("B", width)), (t("parameters a layer"), _each(spec, "recurrent"))),
+        _facts((t("state"), shape("B", width)), (t("parameters per layer"), _each(spec, "recurrent"))),
     )

@@ -29,7 +29,7 @@ class StaticDecoder(nn.Module):
             self.register_buffer(f"keys{i}", torch.zeros(shape, dtype=like.dtype, device=like.device))
             self.register_buffer(f"values{i}", torch.zeros(shape, dtype=like.dtype, device=like.device))
         self.register_buffer("token", torch.zeros(batch, 1, dtype=torch.long, device=like.device))
-        self.register_buffer("predicted", torch.zeros(batch, room, dtype=torch.long, device=like.device))
+        self.register_buffer("said", torch.zeros(batch, room, dtype=torch.long, device=like.device))
         self.register_buffer("place", torch.zeros(1, dtype=torch.long, device=like.device))  # of `token`
         self.register_buffer("places", torch.arange(room, device=like.device))
 

@@ -113,7 +113,7 @@ def test_a_child_ends_when_its_time_is_over(function):
 
 
 def test_a_child_can_be_stopped():
-    opening = limited_process.Opening(f"{HERE}:sleep", what="x.zip")
+    opening = limited_process.LimitedProcess(f"{HERE}:sleep", what="x.zip")
     child = psutil.Process(opening._process.pid)
     opening.stop()
     with pytest.raises(PlaygroundError, match="stopped"):
@@ -122,7 +122,7 @@ def test_a_child_can_be_stopped():
 
 
 def test_it_says_what_is_being_done():
-    opening = limited_process.Opening(f"{HERE}:stages", what="x.zip")
+    opening = limited_process.LimitedProcess(f"{HERE}:stages", what="x.zip")
     assert opening.result() == 3 and opening.stage == "Stage 2"
 
 

@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 
 from playground.core import limited_process
 from playground.core.errors import PlaygroundError
-from playground.finetune import arrival
-from playground.finetune.arrival import Arrival, bring
+from playground.finetune import sandboxed_import
+from playground.finetune.sandboxed_import import Arrival, bring
 from playground.generation.cached_prediction import opening_text
 from playground.inference.exports import exported, opened
 from playground.onnx_export.export import export
@@ -119,7 +119,7 @@ def test_a_newer_version_is_told(store, good):
 
 
 @pytest.mark.parametrize(
-    ("changes", "predicted"),
+    ("changes", "said"),
     [
         ({"name": ["a"]}, None),
         ({"preset": {}}, "what it began with"),
@@ -239,7 +239,7 @@ def test_an_export_that_comes_with_a_run_is_made_anew(store, good, tmp_path, mon
 def test_an_export_that_cannot_be_made_anew_is_left_out_and_told(store, good, monkeypatch):
     report = json.dumps({"step": 3000, "attentions": True}).encode()
     seconds = limited_process.SECONDS
-    monkeypatch.setattr(arrival, "_export", None)
+    monkeypatch.setattr(sandboxed_import, "_export", None)
     hostile = {
         **good,
         "export/report.json": report,
@@ -264,7 +264,7 @@ def test_an_export_that_an_earlier_version_took_over_is_not_run(store, good, tmp
 
 
 @pytest.mark.parametrize(
-    ("predicted", "limits"), [("memory", {"MEMORY": 60 * 2**20}), ("longer than 0 seconds", {"SECONDS": 0.05})]
+    ("said", "limits"), [("memory", {"MEMORY": 60 * 2**20}), ("longer than 0 seconds", {"SECONDS": 0.05})]
 )
 def test_what_takes_too_much_is_stopped(store, good, monkeypatch, said, limits):
     for name, value in limits.items():
@@ -328,10 +328,10 @@ def test_a_model_of_more_heads_than_can_be_looked_at_is_refused(tmp_path, monkey
     """All heads are drawn, and the weights of all of them are kept: 6,400 took 3.5 GB and two minutes."""
     copy = RunFolder(shutil.copytree(gallery.get("bible-decoder").path, tmp_path / "bible-decoder"))
     model = copy.config().model
-    arrival.prove(copy)
-    monkeypatch.setattr(arrival, "MOST_HEADS", model.n_layers * model.n_heads - 1)
+    sandboxed_import.prove(copy)
+    monkeypatch.setattr(sandboxed_import, "MOST_HEADS", model.n_layers * model.n_heads - 1)
     with pytest.raises(PlaygroundError, match="heads, and at most"):
-        arrival.prove(copy)
+        sandboxed_import.prove(copy)
 
 
 def test_settings_that_every_page_would_read_for_seconds_are_refused(store, good):
@@ -362,7 +362,7 @@ def test_stop_counts_also_between_the_two_openings(store, good, monkeypatch):
     """The first child has ended, and the one that makes the export anew has not begun: nobody would hear of it."""
     step = gallery.get(PREFIX).checkpoints()[-1]
     export_too = {**good, "export/report.json": json.dumps({"step": step}).encode()}
-    coming, usual = Arrival(zipped(export_too), store), limited_process.Opening
+    coming, usual = Arrival(zipped(export_too), store), limited_process.LimitedProcess
 
     def stopped_first(*args, **more):
         coming.stop()

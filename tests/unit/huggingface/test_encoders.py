@@ -319,7 +319,7 @@ def refused(folder: Path, store: RunStore, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "more", "predicted"),
+    ("family", "more", "said"),
     [
         ("electra", {"embedding_size": 8}, "have 8 channels and its layers 24"),
         ("electra", {"embedding_size": None}, "have 128 channels"),
@@ -355,7 +355,7 @@ def tokens(folder: Path, store: RunStore) -> Tokenizer:
 
 
 @pytest.mark.parametrize(
-    ("predicted", "same"),
+    ("said", "same"),
     [
         ({}, {}),
         ({"do_lower_case": True, "strip_accents": None}, {}),
@@ -373,13 +373,13 @@ def test_a_vocabulary_alone_gives_the_tokens_of_a_bert(said, same, tmp_path, sto
     truth = BertWordPieceTokenizer(str(tmp_path / "x" / "vocab.txt"), **{"lowercase": True, **same})
     found = tokens(tmp_path / "x", store)
     for text in TEXTS:
-        assert found.framed(found.encode(text)) == truth.encode(text).ids
+        assert found.with_special_tokens(found.encode(text)) == truth.encode(text).ids
     assert found.frame == ((2,), (3,)) and (found.pad_id, found.mask_id) == (0, 4)
     assert found.pieces(found.encode("cat [MASK]", specials=True)) == [" cat", "[MASK]"]
 
 
 @pytest.mark.parametrize(
-    ("predicted", "lower"),
+    ("said", "lower"),
     [
         ({"do_lower_case": True}, True),
         ({"tokenizer_class": "BertTokenizer", "do_lower_case": True}, True),
@@ -429,7 +429,7 @@ def test_the_parts_of_a_roberta_or_gpt2_are_put_together(tmp_path, store):
     at = write_letters(tmp_path / "x")
     found = tokens(tmp_path / "x", store)
     assert found.encode("the the ##") == [at["the"], at["Ġthe"], at["Ġ"], at["##"]]
-    assert found.framed(found.encode("hat")) == [0, at["h"], at["a"], at["t"], 2]
+    assert found.with_special_tokens(found.encode("hat")) == [0, at["h"], at["a"], at["t"], 2]
     assert (found.pad_id, found.bos_id, found.eos_id, found.mask_id) == (1, 0, 2, at["<mask>"])
     assert found.encode("the <mask> the", specials=True) == [at["the"], at["<mask>"], at["Ġthe"]], (
         "it takes the space before it"
@@ -439,7 +439,7 @@ def test_the_parts_of_a_roberta_or_gpt2_are_put_together(tmp_path, store):
 
 
 @pytest.mark.parametrize(
-    ("files", "predicted"),
+    ("files", "said"),
     [
         ({"vocab.txt": None}, "neither tokenizer.json nor vocab.txt"),
         ({"vocab.txt": b"a\nb\n"}, "no [UNK]"),

@@ -374,7 +374,7 @@ def refused(folder: Path, store: RunStore, said: str, **more) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "changes", "predicted"),
+    ("family", "changes", "said"),
     [
         ("bert", {"architectures": ["AlbertForMaskedLM"]}, "AlbertForMaskedLM"),
         ("bert", {"architectures": [["x"]]}, "cannot be read here"),
@@ -480,7 +480,7 @@ def test_a_zip_file_of_a_folder(tmp_path, store):
 
 
 @pytest.mark.parametrize(
-    ("more", "predicted"),
+    ("more", "said"),
     [
         ({"../evil.safetensors": b"x"}, "the path '../evil.safetensors'"),
         ({"/etc/passwd": b"x"}, "/etc/passwd"),
@@ -608,7 +608,7 @@ def test_continued_training_and_validation_read_framed_rows(tmp_path):
     config = RunConfig("x", spec, data, TrainingSpec(objective="mlm", steps=1))
     sampler, objective = Sampler(prepared, spec.context_length, 0), Objective(config, prepared)
     for rows in (sampler.train(0, 8), sampler.validation_rows(sampler.validation(1, 8)[0])):
-        asked = objective.hide(rows, 0)
+        asked = objective.apply_mlm_mask(rows, 0)
         assert asked.ids.shape == (8, 24)
         assert (asked.shown[:, 0] == 2).all() and (asked.shown[:, -1] == 3).all()
         assert (asked.ids[:, 1:-1] == rows.ids[:, :22]).all(), "what is read is the text from its beginning"
@@ -712,7 +712,7 @@ def test_explore_looks_at_the_framed_text(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("predicted", "framed"),
+    ("said", "framed"),
     [
         (None, True),
         ({"tokenizer_class": "BertTokenizer"}, True),

@@ -3,7 +3,7 @@
 import pytest
 
 from playground.core.errors import PlaygroundError
-from playground.runs.branch import branch, calmer, last_good, lighter
+from playground.runs.branch import best_checkpoint, branch, with_lower_lr, with_smaller_micro_batches
 
 
 def keep(run, *steps: int, losses: dict[int, float] | None = None) -> None:
@@ -34,7 +34,7 @@ def test_nothing_branches_from_an_untrained_run(new_run):
 def test_the_mended_copy_learns_at_a_third_from_the_best_evaluation(new_run):
     run = new_run(training={"lr": 0.9, "muon_lr": 0.3, "grad_clip": 0.0, "steps": 100, "warmup_steps": 0})
     keep(run, 20, 40, 43, losses={20: 3.0, 40: 2.5, 43: 9.0})
-    config = calmer(run)
+    config = with_lower_lr(run)
     assert config.training.lr == pytest.approx(0.3) and config.training.muon_lr == pytest.approx(0.1)
     assert config.training.grad_clip == 1.0 and config.training.warmup_steps == 10
     assert config.parent == {"run": run.id, "step": 40}
@@ -43,16 +43,16 @@ def test_the_mended_copy_learns_at_a_third_from_the_best_evaluation(new_run):
 def test_an_evaluation_without_its_checkpoint_does_not_count(new_run):
     run = new_run()
     keep(run, 20, losses={10: 1.0})
-    assert last_good(run) == 20
+    assert best_checkpoint(run) == 20
 
 
 def test_without_a_checkpoint_it_begins_at_the_beginning(new_run):
     run = new_run()
-    assert last_good(run) is None and calmer(run).parent is None
+    assert best_checkpoint(run) is None and with_lower_lr(run).parent is None
 
 
 def test_a_lighter_copy_learns_the_same_in_smaller_pieces(new_run):
-    assert lighter(new_run(training={"batch_size": 12})).training.gradient_accumulation_steps == 2
-    config = lighter(new_run(training={"batch_size": 9}))
+    assert with_smaller_micro_batches(new_run(training={"batch_size": 12})).training.gradient_accumulation_steps == 2
+    config = with_smaller_micro_batches(new_run(training={"batch_size": 9}))
     assert (config.training.batch_size, config.training.gradient_accumulation_steps) == (9, 3)
-    assert lighter(new_run(training={"batch_size": 1})) is None
+    assert with_smaller_micro_batches(new_run(training={"batch_size": 1})) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from playground.core import jsonl
 from playground.runs import curves as curves_module
-from playground.runs.curves import RunCurves, Thinned, spread
+from playground.runs.curves import Downsampled, RunCurves, evenly_spaced
 from playground.runs.folder import RunFolder
 from playground.runs.rows import Metric
 
@@ -29,8 +29,8 @@ def row(step: int, loss: float | None, **more) -> dict:
     }
 
 
-def thinned(losses: list[float], limit: int) -> Thinned:
-    found = Thinned(("loss",), limit)
+def thinned(losses: list[float], limit: int) -> Downsampled:
+    found = Downsampled(("loss",), limit)
     for step, loss in enumerate(losses, 1):
         found.add(row(step, loss))
     return found
@@ -52,7 +52,7 @@ def test_thinning_keeps_extremes_means_and_the_last_step(losses, limit):
 
 
 def test_full_bins_stand_still_while_the_curve_grows():
-    found, before, stride = Thinned(("loss",), 100), [], 1
+    found, before, stride = Downsampled(("loss",), 100), [], 1
     for step in range(1, 3001):
         found.add(row(step, random.Random(step).random()))
         now = found.table()["loss"][:-1] if step % 97 == 0 else before
@@ -93,7 +93,7 @@ def test_a_run_that_is_rewound_is_read_again(tmp_path):
 
 def test_what_travels_to_the_browser_is_small():
     rng = random.Random(0)
-    found = Thinned(("loss", "lr", "grad_norm", "tokens_per_second"))
+    found = Downsampled(("loss", "lr", "grad_norm", "tokens_per_second"))
     for step in range(1, 20_001):
         found.add(row(step, rng.random(), grad_norm=rng.random()))
     assert len(json.dumps(found.table())) < 70_000
@@ -101,7 +101,7 @@ def test_what_travels_to_the_browser_is_small():
 
 @given(st.integers(0, 500), st.integers(2, 50))
 def test_spread_keeps_the_ends(n, limit):
-    chosen = spread(list(range(n)), limit)
+    chosen = evenly_spaced(list(range(n)), limit)
     assert len(chosen) == min(n, limit) and chosen == sorted(set(chosen))
     if n:
         assert chosen[0] == 0 and chosen[-1] == n - 1
@@ -124,7 +124,7 @@ def test_many_rows_at_once_give_exactly_what_they_give_one_by_one(steps, data, l
         Metric(step, "train", tokens=step, seconds=i / 7, loss=loss, grad_norm=norm)
         for i, (step, (loss, norm)) in enumerate(zip(steps, values))
     ]
-    alone, together = Thinned(names, limit), Thinned(names, limit)
+    alone, together = Downsampled(names, limit), Downsampled(names, limit)
     for each in rows:
         alone.add(each.told())
     edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]

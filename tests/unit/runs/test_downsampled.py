@@ -3,13 +3,13 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from playground.runs.downsampled import Kept
+from playground.runs.downsampled import EvenSample
 
 
 @given(st.integers(0, 3000), st.integers(2, 60))
 @example(65, 2)
 def test_the_first_and_the_last_are_kept_and_others_evenly(n, limit):
-    kept, together = Kept(limit), Kept(limit, shape=lambda item: -item)
+    kept, together = EvenSample(limit), EvenSample(limit, shape=lambda item: -item)
     for i in range(n):
         kept.add(i)
     for start, end in zip((0, n // 3, n // 2), (n // 3, n // 2, n)):
@@ -27,7 +27,7 @@ def test_the_first_and_the_last_are_kept_and_others_evenly(n, limit):
 
 @given(st.lists(st.integers(1, 100), max_size=300))
 def test_heavy_items_are_fewer(weights):
-    kept = Kept(50, heaviest=500, weigh=lambda weight: weight)
+    kept = EvenSample(50, heaviest=500, weigh=lambda weight: weight)
     kept.add_all(weights)
     assert sum(kept.items()[:-1]) <= 500
     assert not weights or kept.items()[-1] == weights[-1]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from playground.runs.overfitting import Turn, by_heart, gaps_of, turned
+from playground.runs.overfitting import TurningPoint, generalization_gap, loss_gaps, turning_point
 
 STEPS = 2000
 
@@ -32,7 +32,7 @@ SEEDS = range(8)
 def test_two_curves_that_both_fall_and_part_are_a_gap(seed, every, noise):
     """The validation loss never rises: only the gap tells."""
     train = lambda step: falls(3.1)(step) - 2.3 * max(0, step - 300) / (STEPS - 300)
-    found = by_heart(*made(train, falls(3.05), every, noise, seed=seed))
+    found = generalization_gap(*made(train, falls(3.05), every, noise, seed=seed))
     assert found is not None and found.grows
     assert found.nats == pytest.approx(2.25, abs=0.45 if every < 400 else 0.6)
 
@@ -42,54 +42,54 @@ def test_two_curves_that_both_fall_and_part_are_a_gap(seed, every, noise):
 @pytest.mark.parametrize("speed", [20, 150, 800])
 def test_equal_curves_have_no_gap_however_steep_or_noisy(seed, every, speed):
     same = falls(1.5, speed=speed)
-    assert by_heart(*made(same, same, every, noise=0.3, eval_noise=0.05, seed=seed)) is None
+    assert generalization_gap(*made(same, same, every, noise=0.3, eval_noise=0.05, seed=seed)) is None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_harder_validation_text_is_no_learning_by_heart(seed):
     train = falls(2.0)
-    assert by_heart(*made(train, lambda step: train(step) + 0.7, seed=seed)) is None
+    assert generalization_gap(*made(train, lambda step: train(step) + 0.7, seed=seed)) is None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_that_has_learned_little_has_none(seed):
     flat = lambda step: 6.0 - step / 20_000
-    assert by_heart(*made(flat, flat, noise=0.3, eval_noise=0.1, seed=seed)) is None
+    assert generalization_gap(*made(flat, flat, noise=0.3, eval_noise=0.1, seed=seed)) is None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_easier_validation_loss_is_none(seed):
     """Dropout makes the training loss the higher one."""
-    assert by_heart(*made(falls(2.4), falls(2.0), seed=seed)) is None
+    assert generalization_gap(*made(falls(2.4), falls(2.0), seed=seed)) is None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_gap_that_stays_is_told_as_one_that_stays(seed):
     opened = lambda step: falls(3.0)(step) - 1.5 * (1 - np.exp(-max(0, step - 100) / 150))
-    found = by_heart(*made(opened, falls(3.0), every=50, seed=seed))
+    found = generalization_gap(*made(opened, falls(3.0), every=50, seed=seed))
     assert found is not None and not found.grows and found.nats == pytest.approx(1.5, abs=0.1)
 
 
 def test_as_many_points_as_there_happen_to_be():
-    """Thinned curves, evaluations between their points, holes and steps told twice."""
+    """Downsampled curves, evaluations between their points, holes and steps told twice."""
     train = lambda step: falls(3.1)(step) - 2.3 * max(0, step - 300) / (STEPS - 300)
     rows, told = made(train, falls(3.05), every=130, stride=64)
     rows["loss"][5] = None
     told["val_loss"][2] = float("nan")
     told = {name: [*values, values[-1]] for name, values in told.items()}
-    found = by_heart(rows, told)
+    found = generalization_gap(rows, told)
     assert found is not None and found.grows and found.nats == pytest.approx(2.1, abs=0.4)
 
 
 def test_too_few_evaluations_tell_nothing():
     rows, told = made(falls(0.1), falls(3.0), every=700)
-    assert len(told["step"]) == 2 and by_heart(rows, told) is None
-    assert by_heart({}, {}) is None and by_heart(rows, {}) is None
+    assert len(told["step"]) == 2 and generalization_gap(rows, told) is None
+    assert generalization_gap({}, {}) is None and generalization_gap(rows, {}) is None
 
 
 def test_the_gap_by_hand():
     train = {"step": [1, 2, 3, 4, 5, 6, 7, 8], "loss": [8, 7, 6, 5, 4, 3, 2, 1]}
-    gaps, losses = gaps_of(train, {"step": [4, 8], "val_loss": [6, 6.5]})
+    gaps, losses = loss_gaps(train, {"step": [4, 8], "val_loss": [6, 6.5]})
     assert gaps.tolist() == [1.0, 5.0], "the second: the mean of the steps 7 and 8 is 1.5"
     assert losses.tolist() == [6, 6.5]
 
@@ -97,9 +97,9 @@ def test_the_gap_by_hand():
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_rise_is_one_only_above_the_noise(seed):
     rising = lambda step: falls(3.0)(step) + max(0, step - 800) / 2000
-    found = turned(*made(falls(0.5), rising, seed=seed))
-    assert found is not None and found.alone and 600 <= found.step <= 900
-    assert turned(*made(falls(2.9), falls(3.0), eval_noise=0.05, seed=seed)) is None, (
+    found = turning_point(*made(falls(0.5), rising, seed=seed))
+    assert found is not None and found.train_loss_falls and 600 <= found.step <= 900
+    assert turning_point(*made(falls(2.9), falls(3.0), eval_noise=0.05, seed=seed)) is None, (
         "its last point may lie above its best"
     )
 
@@ -107,10 +107,10 @@ def test_a_rise_is_one_only_above_the_noise(seed):
 def test_two_losses_that_rise_are_no_learning_by_heart():
     up = lambda step: falls(3.0)(step) + max(0, step - 800) / 1000
     rows, told = made(up, up, noise=0.02)
-    assert by_heart(rows, told) is None and turned(rows, told).alone is False
+    assert generalization_gap(rows, told) is None and turning_point(rows, told).train_loss_falls is False
 
 
 def test_a_turn_by_hand():
     train = {"step": [10, 20, 30], "loss": [4.0, 3.0, 2.0]}
-    assert turned(train, {"step": [10, 20, 30], "val_loss": [4.0, 3.5, 3.9]}) == Turn(20, 3.5, True)
-    assert turned(train, {"step": [10, 20, 30], "val_loss": [4.0, 3.5, 3.51]}) is None
+    assert turning_point(train, {"step": [10, 20, 30], "val_loss": [4.0, 3.5, 3.9]}) == TurningPoint(20, 3.5, True)
+    assert turning_point(train, {"step": [10, 20, 30], "val_loss": [4.0, 3.5, 3.51]}) is None

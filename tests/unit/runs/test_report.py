@@ -28,7 +28,7 @@ WHOLE = {
     "parameters": 1000,
     "training_seconds": 1.5,
     "used": 30,
-    **results.judged(PREDICTIONS, ["no", "yes"]),
+    **results.evaluation_of(PREDICTIONS, ["no", "yes"]),
     "forgetting": {"text": "a text", "objective": "clm", "before": 2.5, "after": 3.0},
     "seconds": 0.1,
 }
@@ -105,7 +105,7 @@ def written(folder, predictions) -> RunFolder:
 
 
 def test_predictions_come_back(tmp_path):
-    found = results.tested(written(tmp_path, PREDICTIONS))
+    found = results.test_predictions(written(tmp_path, PREDICTIONS))
     assert all((found[name] == values).all() for name, values in PREDICTIONS.items())
 
 
@@ -126,4 +126,6 @@ def test_predictions_come_back(tmp_path):
 def test_predictions_that_are_none_are_told(tmp_path, name, values):
     found = {**PREDICTIONS, name: values}
     with pytest.raises(PlaygroundError, match="no test results that can be read"):
-        results.tested(written(tmp_path, {name: values for name, values in found.items() if values is not None}))
+        results.test_predictions(
+            written(tmp_path, {name: values for name, values in found.items() if values is not None})
+        )

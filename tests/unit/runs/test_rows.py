@@ -17,7 +17,7 @@ from playground.pages.finetune.progress import as_answers
 from playground.runs import branch, rows
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
-from playground.runs.overfitting import by_heart, turned
+from playground.runs.overfitting import generalization_gap, turning_point
 from playground.ui.live_runs import first_text
 
 ANYTHING = st.recursive(
@@ -59,7 +59,11 @@ SAMPLES = [
     {"kind": "text", "step": 3, "prompt": "Once", "text": " upon"},
     {"kind": "answers", "step": 3, "examples": [{"source": "1+1", "target": "2", "answer": "3"}]},
     {"kind": "blanks", "step": 3, "tokens": ["a", "b"], "blanks": [1], "filled": ["a", "c"], "probabilities": [0.5]},
-    {"kind": "labels", "step": 3, "examples": [{"text": "good", "label": "yes", "said": "no", "probability": 0.7}]},
+    {
+        "kind": "labels",
+        "step": 3,
+        "examples": [{"text": "good", "label": "yes", "said": "no", "probability": 0.7}],
+    },
     {"kind": "labels", "step": 3, "examples": [{"pieces": ["a", "b"], "tags": ["N", "V"], "said": ["N", "N"]}]},
 ]
 
@@ -98,8 +102,8 @@ def test_any_metrics_are_drawn(tmp_path_factory, found):
         assert len({len(column) for column in part.values()}) == 1
     assert all(len(row) == len(table["probe"]["rows"][0]) for row in table["probe"]["rows"])
     json.dumps(table, allow_nan=False).encode()
-    by_heart(table["train"], table["validation"])
-    turned(table["train"], table["validation"])
+    generalization_gap(table["train"], table["validation"])
+    turning_point(table["train"], table["validation"])
     assert curves.seconds_left(100) is None or curves.seconds_left(100) >= 0
     told = io.StringIO()
     with redirect_stdout(told):
@@ -179,7 +183,7 @@ def test_the_best_checkpoint_is_found_among_rows_from_anybody(tmp_path, monkeypa
         {**EVAL, "step": 20, "val_loss": 2.0},
     )
     monkeypatch.setattr(RunFolder, "checkpoints", lambda self: [10, 20])
-    assert branch.last_good(run) == 20
+    assert branch.best_checkpoint(run) == 20
 
 
 @given(ANYTHING, ANYTHING)
