@@ -109,7 +109,7 @@ _TEXTS = (
     Corpus(
         name="python-code",
         title="Python's standard library",
-        summary="Real program code with its comments, a module at a time.",
+        summary="Real program code with its comments, one module per document.",
         language="code",
         kind="text",
         licence=PSF,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from playground.core.errors import Message, PlaygroundError, meant
+from playground.core.errors import Message, PlaygroundError, meant, sentences
 from playground.text.catalogue import check_options
 from playground.text.encodings import check_encoding
 
@@ -14,8 +14,8 @@ LARGEST_VOCABULARY = 200_000
 KINDS = {
     "bpe": "Byte-pair encoding: frequent strings become tokens.",
     "char": "One token a character; the rarest characters are spelt in bytes.",
-    "byte": "One token a UTF-8 byte: 256 of them write everything.",
-    "word": "One token a frequent word; the rest is spelt in bytes.",
+    "byte": "One token per UTF-8 byte. 256 of them can write every text.",
+    "word": "One token per frequent word; all other words are spelled in bytes.",
 }
 
 
@@ -38,7 +38,7 @@ class TokenizerSpec:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PlaygroundError(
-                "There is no tokenizer {kind!r}.", "Choose one of {slots}.", kind=self.kind, slots=", ".join(KINDS)
+                "There is no tokenizer {kind!r}.", "Choose one of {known}.", kind=self.kind, slots=", ".join(KINDS)
             )
         if self.kind == "byte":
             object.__setattr__(self, "vocab_size", BASE_SIZE)
@@ -131,7 +131,7 @@ class DataSpec:
                 "The template has no place for the question.", "Write {question} in it, once, where it goes."
             )
 
-    def asked(self, question: str) -> str:
+    def fill_template(self, question: str) -> str:
         """What the model reads when it is asked a question: the template with the question in it."""
         return self.template.replace(QUESTION, question)
 
@@ -167,6 +167,6 @@ def _known(cls: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
         )
     for name in values:
         if name not in names:
-            hint = meant([name], names) + Message("It has {known}.", known=", ".join(names))
+            hint = sentences(meant([name], names), Message("It has {known}.", known=", ".join(names)))
             raise PlaygroundError("{what} has no setting {name!r}.", hint, what=what, name=name)
     return dict(values)

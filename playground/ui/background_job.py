@@ -3,7 +3,7 @@
 import threading
 
 from models.spec import SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 
 
 class Job:
@@ -28,7 +28,7 @@ class Job:
         except (PlaygroundError, SpecError) as error:
             self.error = error
         except Exception as error:  # a thread has no page to show a bug on
-            self.error = PlaygroundError(f"Something went wrong inside: {error}.", "The server's log tells more.")
+            self.error = PlaygroundError(Message("Something went wrong inside: {error}.", error=error), "The server's log tells more.")
             raise
 
     def stop(self) -> None:

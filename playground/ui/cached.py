@@ -115,7 +115,7 @@ def latest_step(run: RunFolder) -> int:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _model(path: str, step: int) -> Any:
-    from playground.training.saving import body_of, load_model
+    from playground.training.load_model import body_of, load_model
 
     torch_ready()
     return body_of(load_model(RunFolder(path), step))

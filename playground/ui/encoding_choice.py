@@ -7,7 +7,7 @@ import streamlit as st
 
 from playground.core.errors import PlaygroundError
 from playground.text import archive_encodings, uploads
-from playground.text.documents import DOCUMENTS
+from playground.text.documents import DOCUMENT_SUFFIXES
 from playground.text.encodings import COMMON, first_lines, guesses, telling_lines
 from playground.text.tables import PARQUET
 from playground.ui.language import t
@@ -36,11 +36,14 @@ def choose_encoding(path: str, key: str = "") -> str | None:
     Raises:
         PlaygroundError: when its beginning is not in the encoding that was chosen, or in none that is known.
     """
-    if Path(path).suffix.lower() in (*DOCUMENTS, *PARQUET) or uploads.is_written(path) or _is_known(path):
+    if Path(path).suffix.lower() in (*DOCUMENT_SUFFIXES, *PARQUET) or uploads.is_written(path) or _is_known(path):
         return None
-    is_packed = archive_encodings.is_packed(path)
+    has_older_encodings = archive_encodings.has_older_encodings(path)
     try:
-        likely, problem = archive_encodings.likeliest(path) if is_packed else guesses(Path(path)), None
+        likely, problem = (
+            archive_encodings.most_frequent_guesses(path) if has_older_encodings else guesses(Path(path)),
+            None,
+        )
     except PlaygroundError as error:
         likely, problem = [], error
     state, key = st.session_state, f"{key}{key_of(path)}"
@@ -48,16 +51,18 @@ def choose_encoding(path: str, key: str = "") -> str | None:
         keep(key, (FOUND, *likely[1:], *COMMON))
     chosen = state[key] = state.get(key) or FOUND
     options = list(dict.fromkeys([FOUND, *likely[1:], *COMMON, chosen]))
-    guessed = likely if is_packed else likely[:1]
+    guessed = likely if has_older_encodings else likely[:1]
     found = t("Found: {encoding}", encoding=", ".join(map(title, guessed))) if guessed else t("None was found")
     name = lambda option: found if option == FOUND else title(option)
     taken = select(t("Encoding"), options, options.index(chosen), key=key, format_func=name)
     if problem and taken == FOUND:
         raise problem
     encoding = None if taken == FOUND else taken
-    if is_packed:
-        st.caption(t("For the files in it that are not Unicode: {n:,}.", n=len(archive_encodings.guessed(path))))
-        show_lines(telling_lines([archive_encodings.beginning(path, encoding)], SHOWN, WIDTH))
+    if has_older_encodings:
+        st.caption(
+            t("For the files in it that are not Unicode: {n:,}.", n=len(archive_encodings.guessed_encodings(path)))
+        )
+        show_lines(telling_lines([archive_encodings.first_characters(path, encoding)], SHOWN, WIDTH))
     else:
         show_lines(first_lines(Path(path), encoding or likely[0], SHOWN, WIDTH))
     return encoding
@@ -65,7 +70,7 @@ def choose_encoding(path: str, key: str = "") -> str | None:
 
 def _is_known(path: str) -> bool:
     """Whether the app wrote the file itself: the texts of an archive in which all are Unicode."""
-    return uploads.is_unpacked(path) and not archive_encodings.is_packed(path)
+    return uploads.is_unpacked(path) and not archive_encodings.has_older_encodings(path)
 
 
 def show_lines(shown: list[str]) -> None:

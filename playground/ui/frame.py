@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.ui import controls, links
+from playground.ui import controls, url_state
 from playground.ui.language import FOLDER, LANGUAGES, browser_language, language, t
 from playground.ui.share_link import share
 
@@ -17,7 +17,7 @@ PRESENTING = (Path(__file__).parent / "presenting.css").read_text(encoding="utf-
 def frame() -> None:
     """The header's switches and the style of the page. app.py calls it once in every run."""
     st.session_state.setdefault("lang", language())
-    st.session_state.setdefault("present", links.param("present") == "1")
+    st.session_state.setdefault("present", url_state.read("", "present"))
     with st.container(key="frame-switches", horizontal=True, width="content"):
         st.segmented_control(
             "Language · 语言",
@@ -31,10 +31,11 @@ def frame() -> None:
         st.toggle(":material/co_present:", key="present", help=presenting_help)
         share()
     chosen = language()  # not what the switch holds: a browser can send that nothing is chosen
-    links.remember(
+    url_state.remember(
+        "",
         lang=chosen if chosen != browser_language() else None,
-        present="1" if presenting() else None,
-        hide=",".join(controls.hidden()),
+        present=presenting(),
+        hide=controls.hidden(),
     )
     with st.container(key="frame-history"):
         st.html(f"<script>{SCRIPTS}</script>", unsafe_allow_javascript=True)

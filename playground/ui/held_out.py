@@ -29,7 +29,7 @@ def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_lea
 
     spec = scene.run.config().data
     if scene.is_pairs:
-        st.info(t("This run learnt pairs, not running text: there are no passages to look through."))
+        st.info(t("This run was trained on pairs, not on running text: there are no passages to search."))
         return None
     if not is_there(scene, key):
         return None
@@ -89,7 +89,7 @@ def is_there(scene: Scene, key: str) -> bool:
 
     ready = f"{key}.{scene.run.id}"
     if find(scene.run.config().data) is None and not st.session_state.get(ready):
-        st.write(t("This looks through the run's own held-out text, which is not prepared on this machine yet."))
+        st.write(t("This searches the run's own held-out text, which is not yet prepared on this machine."))
         if not st.button(t("Prepare it (some seconds)"), icon=":material/dataset:", key=f"{key}.prepare"):
             return False
         st.session_state[ready] = True

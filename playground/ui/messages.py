@@ -32,7 +32,7 @@ def shown_bugs(where: str) -> Iterator[None]:
         yield
     except Exception:
         logging.getLogger("playground").exception("%s failed", where)
-        st.error(t("Something went wrong on this page: a mistake of the app, not yours. Its log tells more."))
+        st.error(t("Something went wrong on this page: a bug of the app, not your mistake. The log has the details."))
 
 
 def fragment(

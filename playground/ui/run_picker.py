@@ -8,9 +8,9 @@ from models.spec import SpecError
 from playground import gallery as shipped
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
-from playground.runs.integrity import first_sound, problem, problem_inside
+from playground.runs.integrity import first_intact, problem, problem_in_contents
 from playground.runs.store import RunStore
-from playground.ui import links
+from playground.ui import url_state
 from playground.ui.language import t
 from playground.ui.messages import show, shown_errors
 from playground.ui.select import keep, select
@@ -67,10 +67,10 @@ def choose_run(
         st.session_state[key] = wanted
     elif key not in st.session_state and st.session_state.get(LAST) in runs:
         st.session_state[key] = st.session_state[LAST]
-    elif key not in st.session_state and (sound := first_sound(runs.values())) and sound.id != next(iter(runs)):
+    elif key not in st.session_state and (sound := first_intact(runs.values())) and sound.id != next(iter(runs)):
         st.session_state[key] = sound.id  # the newest that opens: nobody has asked for a damaged one
     chosen = select(label or t("Run"), list(runs), format_func=lambda id: describe(runs[id]), key=key)
-    links.remember(run=chosen)
+    url_state.remember("", run=chosen)
     st.session_state[f"{key}.link"] = st.session_state[LAST] = chosen
     check(runs[chosen])
     return runs[chosen]
@@ -81,7 +81,7 @@ def check(run: RunFolder) -> None:
     Raises:
         PlaygroundError: what is wrong with a run, if anything, and what to do.
     """
-    if not shipped.holds(run) and (wrong := problem_inside(run)):
+    if not shipped.holds(run) and (wrong := problem_in_contents(run)):
         raise PlaygroundError(*wrong)
 
 
@@ -109,7 +109,7 @@ def choose_step(page: str, run: RunFolder) -> int:
     steps = run.checkpoints()[::-1]
     if len(steps) == 1:
         return steps[0]
-    wanted = links.whole(links.param("step"))
+    wanted = url_state.read("", "step")
     index = steps.index(wanted) if wanted in steps else 0
     step = select(
         t("Checkpoint"),
@@ -119,7 +119,7 @@ def choose_step(page: str, run: RunFolder) -> int:
         key=f"{page}.step.{run.id}",
         width=220,
     )
-    links.remember(step=step if step != steps[0] else None)
+    url_state.remember("", step=step if step != steps[0] else None)
     return step
 
 
@@ -151,7 +151,7 @@ def _fits(run: RunFolder, where: Callable[[RunFolder], bool]) -> bool:
 
 def _wanted(runs: dict[str, RunFolder]) -> str | None:
     """The run that the address names; a sentence when there is no such run (any more)."""
-    wanted = links.param("run")
+    wanted = url_state.text("", "run")
     if not wanted or wanted in runs:
         return wanted or None
     try:

@@ -15,7 +15,7 @@ class Loading(Job):
     """A file on its way to a run; ``found`` is the run at the end."""
 
     def __init__(self, brought: Any) -> None:
-        from playground.finetune.arrival import Arrival
+        from playground.finetune.sandboxed_import import Arrival
 
         self.found: RunFolder | None = None
         self.arrival = Arrival(brought)

@@ -171,7 +171,7 @@ def only_labels() -> None:
     """Where a view is about the next token, and the run gives labels."""
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader(t("This run gives labels, not tokens"), anchor=False)
-        st.write(t("Its attention and its states can be seen here; how it judges a text is shown where it is tried."))
+        st.write(t("Its attention and states can be seen here; its predictions are on the page Fine-tune."))
         links.link("finetune", t("Fine-tune"), icon=":material/arrow_forward:")
 
 

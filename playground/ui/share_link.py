@@ -5,7 +5,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from playground.ui import controls, links
+from playground.ui import controls
 from playground.ui.allowed_hosts import EVERYWHERE, is_loopback, own_address
 from playground.ui.language import t
 from playground.ui.messages import fragment
@@ -55,7 +55,7 @@ def choose_hidden(shown: list[str]) -> list[str]:
         format_func=titles.get,
         placeholder=t("nothing is hidden"),
         key=f"share.hide.{page}",
-        help=t("For a lesson: the class sees only what it is about. Nothing is locked."),
+        help=t("For a lesson: the class sees only the pages and controls that it needs. Nothing is locked."),
     )
 
 
@@ -71,7 +71,7 @@ def link(hide: list[str]) -> str:
     Never in presentation mode: who opens it sits before a screen of their own.
     """
     parts = urlsplit(st.context.url or "")
-    query = {**links.address(st.query_params.to_dict()), "hide": ",".join(hide), "present": ""}
+    query = {**st.query_params.to_dict(), "hide": ",".join(hide), "present": ""}
     said = urlencode({name: value for name, value in query.items() if value}, safe=",@:/")
     return urlunsplit((parts.scheme, outside(parts.netloc), parts.path, said, ""))
 

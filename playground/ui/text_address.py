@@ -5,7 +5,7 @@ from typing import Any
 from playground.text import uploads
 from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
-from playground.ui import links
+from playground.ui import url_state
 
 FILE = "file"
 
@@ -36,7 +36,7 @@ def said(spec: DataSpec) -> dict[str, Any]:
     }
 
 
-def asked(corpus: str) -> dict[str, Any]:
+def asked(page: str, corpus: str) -> dict[str, Any]:
     """What an address asks for, as ``DataSpec`` values; ``{"corpus": "file"}`` where that file is not here.
 
     Raises:
@@ -45,26 +45,26 @@ def asked(corpus: str) -> dict[str, Any]:
     values: dict[str, Any] = {"corpus": corpus}
     if corpus == FILE:
         kept = {upload.path.parent.name: upload.path for upload in uploads.uploads()}
-        values["path"] = str(kept.get(links.param("file"), ""))
-        values["encoding"] = links.param("encoding") or None
-        values["text_column"] = links.param("column") or None
-        values["source_column"] = links.param("source") or None
-        values["target_column"] = links.param("target") or None
-    if limit := links.whole(links.param("limit")):
+        values["path"] = str(kept.get(url_state.text(page, "file"), ""))
+        values["encoding"] = url_state.text(page, "encoding") or None
+        values["text_column"] = url_state.text(page, "column") or None
+        values["source_column"] = url_state.text(page, "source") or None
+        values["target_column"] = url_state.text(page, "target") or None
+    if limit := url_state.read(page, "limit"):
         values["max_bytes"] = limit
     if corpus in CORPORA:
-        values["options"] = _options(corpus)
+        values["options"] = _options(page, corpus)
     kind = CORPORA[corpus].tokenizer if corpus in CORPORA else "bpe"
-    size = links.whole(links.param("vocabulary", "1024"))
-    tokenizer = TokenizerSpec(links.param("tokenizer", kind), 1024 if size is None else size)
+    size = url_state.read(page, "vocabulary")
+    tokenizer = TokenizerSpec(url_state.text(page, "tokenizer") or kind, 1024 if size is None else size)
     if values.get("path") == "":
         return {"corpus": FILE, "tokenizer": tokenizer.to_dict()}
     return DataSpec.from_dict({**values, "tokenizer": tokenizer.to_dict()}).to_dict()
 
 
-def _options(corpus: str) -> dict[str, int | str]:
+def _options(page: str, corpus: str) -> dict[str, int | str]:
     """The options of the address, numbers as numbers; one that the corpus cannot have is refused by its spec."""
-    pairs = [pair.partition(":") for pair in links.param("options").split(",") if pair]
+    pairs = [pair.partition(":") for pair in url_state.text(page, "options").split(",") if pair]
     words = {each.name for each in CORPORA[corpus].options if each.choices}
-    read = lambda name, value: None if name in words else links.whole(value)
+    read = lambda name, value: None if name in words else url_state.whole(value)
     return {name: value if read(name, value) is None else read(name, value) for name, _, value in pairs}

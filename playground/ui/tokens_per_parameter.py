@@ -76,13 +76,13 @@ def place(ratio: float) -> float:
 def verdict(ratio: float) -> str:
     """One sentence about so many tokens per parameter."""
     if ratio < FAR_TOO_LITTLE:
-        return t("Far too little for this model: it will soon know the text by heart, and repeat it.")
+        return t("Far too little for this model: it will soon memorise the text and repeat it.")
     if ratio < LITTLE:
-        return t("Little for this model: it learns from the text, and then begins to learn it by heart.")
+        return t("Little for this model: it first learns from the text, then begins to memorise it (overfitting).")
     if ratio < ENOUGH:
-        return t("Enough to learn from: read a few times, a text teaches almost as much as new text would.")
+        return t("Enough: over a few epochs, the text is almost as good as new text.")
     if ratio < PLENTY:
-        return t("Plenty: read up to four times, it is worth 20 tokens per parameter.")
+        return t("Plenty: four epochs are worth 20 tokens per parameter.")
     return t("More than this model can use: a larger one would learn more from it.")
 
 
@@ -121,18 +121,20 @@ def show_gauge(key: str, text: Estimate) -> None:
         said=said,
         place=place(ratio) if text.tokens else None,
         marks=[(place(mark), f"{mark:g}") for mark in MARKS],
-        zones=[t("by heart"), t("little"), t("enough"), t("plenty"), t("to spare")],
+        zones=[t("memorised"), t("little"), t("enough"), t("plenty"), t("to spare")],
         unit=t("tokens per parameter"),
         colour=ARCHITECTURE[model.architecture],
         alt=f"{said}. {verdict(ratio)}" if text.tokens else said,
         help=t(
-            "20 tokens per parameter, each read once, make the most of the arithmetic (Hoffmann et al. 2022). Up to four "
-            "readings teach almost as much as new text (Muennighoff et al. 2023): then 5 are enough. With less than 1, a "
-            "model can keep the text as it is."
+            "20 tokens per parameter, each read once, are compute-optimal (Hoffmann et al. 2022). Up to four epochs are almost as good as new text (Muennighoff et al. 2023): then 5 are enough. With less than 1, a model can memorise the text."
         ),
     )
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}.words"):
-        words = f"**{verdict(ratio)}** {advice(text, count, ratio)}" if text.tokens else t("Write, and it moves.")
+        words = (
+            f"**{verdict(ratio)}** {advice(text, count, ratio)}"
+            if text.tokens
+            else t("The needle moves while you write.")
+        )
         st.caption(words, width="content")
         if text.tokens and (better := suggestion(text, model, preset)):
             title = told(PRESETS[better.preset].title)
@@ -179,9 +181,9 @@ def line(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> str:
     return " ".join(
         (
             t("{amounts}.", amounts=amounts(text, count)),
-            t("The run reads the text about {times} times.", times=times)
+            t("The run reads the text for about {times} epochs.", times=times)
             if (times := few(seen / max(1, text.tokens))) != "1"
-            else t("The run reads the text about once."),
+            else t("The run reads the text for about one epoch."),
             verdict(text.tokens / count),
         )
     )

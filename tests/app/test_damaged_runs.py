@@ -8,7 +8,7 @@ import pytest
 
 from playground.cli.main import main
 from playground.runs.folder import RunFolder
-from playground.runs.integrity import problem, problem_inside
+from playground.runs.integrity import problem, problem_in_contents
 from playground.runs.store import RunStore
 from playground.ui import language
 from tests.support.damaged_runs import BROKEN, GOOD, PARTLY, SPOILT, make_damaged
@@ -98,7 +98,7 @@ def test_a_link_to_a_damaged_run_says_what_is_wrong(open_page, at, page):
 def test_a_link_to_a_run_spoilt_inside_says_what_is_wrong(open_page, at, page):
     store, turn = at("good"), ("generate", "explore").index(page)
     for id in [*SPOILT][turn::2]:
-        message = problem_inside(RunFolder(store.root / id))[0]
+        message = problem_in_contents(RunFolder(store.root / id))[0]
         assert message in said(open_page(page, run=id)), id
 
 
@@ -153,20 +153,22 @@ def test_weights_of_another_shape_are_told_in_a_sentence(open_page, at):
 def test_the_table_says_what_is_wrong_with_each(open_page, at):
     store = at("good")
     for run in store.list():
-        problem_inside(run)  # the page takes some tenths of a second for this, and goes on at the next look
+        problem_in_contents(run)  # the page takes some tenths of a second for this, and goes on at the next look
     sound, damaged = tables(open_page("runs"))
     assert "A good one" in set(sound["name"]) and not set(UNUSABLE) & set(sound["name"])
     rows = dict(zip(damaged["name"], damaged["problem"], strict=True))
     assert set(rows) == set(UNUSABLE)
     for id, sentence in rows.items():
-        assert sentence == problem_inside(RunFolder(store.root / id))[0] and re.fullmatch(r"\S.{15,}", sentence), id
+        assert sentence == problem_in_contents(RunFolder(store.root / id))[0] and re.fullmatch(r"\S.{15,}", sentence), (
+            id
+        )
 
 
 def test_what_is_wrong_and_what_to_do_have_their_chinese(at, monkeypatch):
     store = at("good")
     monkeypatch.setattr(language, "language", lambda: "zh")
     for id in UNUSABLE:
-        for sentence in problem_inside(RunFolder(store.root / id)):
+        for sentence in problem_in_contents(RunFolder(store.root / id)):
             told = language.told(sentence)
             if id in ("tokenizer-empty", "tokenizer-no-ids"):
                 told = told.partition("：")[0]  # then, the library's own words
@@ -176,7 +178,7 @@ def test_what_is_wrong_and_what_to_do_have_their_chinese(at, monkeypatch):
 def test_all_are_told_what_to_do(at):
     store = at("good")
     for id in UNUSABLE:
-        hint = problem_inside(RunFolder(store.root / id))[1]
+        hint = problem_in_contents(RunFolder(store.root / id))[1]
         assert hint.endswith("Delete the run: it goes into the trash.") or id == "format-of-tomorrow", (id, hint)
 
 
@@ -191,7 +193,7 @@ def test_one_that_is_picked_says_it_all_and_offers_to_delete_it(open_page, at):
     store = at("good")
     for id in ("run-zeros", "weights-zeros-inside"):
         app = open_page("runs", runs=id)
-        assert said(app) == "\n\n".join(problem_inside(RunFolder(store.root / id)))
+        assert said(app) == "\n\n".join(problem_in_contents(RunFolder(store.root / id)))
         assert app.button(key="runs.delete").label == "Delete"
 
 

@@ -64,7 +64,7 @@ def said(app) -> str:
 def test_a_corpus_shows_its_size(open_docs, docs):
     shown = numbers(open_docs())
     assert shown["Text"] == "100 kB" and shown["Vocabulary"] == "512"
-    assert shown["Bytes a token"] == f"{docs.info['bytes'] / docs.info['tokens']:.2f}"
+    assert shown["Bytes per token"] == f"{docs.info['bytes'] / docs.info['tokens']:.2f}"
 
 
 @pytest.mark.parametrize("view", ["sample", "numbers", "vocabulary", "compare"])

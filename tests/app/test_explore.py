@@ -275,7 +275,7 @@ def test_without_a_text_it_says_what_the_model_is_shown():
     captions = lambda text: [
         each.value for each in AppTest.from_function(noted, args=(text,), default_timeout=60).run().caption
     ]
-    assert captions("") == [r"There is no text yet: the model is shown “\<eos\>” alone. Type some words."]
+    assert captions("") == [r"There is no text yet: the model reads “\<eos\>” alone. Type some words."]
     assert captions("And God said") == []
 
 

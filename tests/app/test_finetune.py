@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from playground.core.errors import PlaygroundError
-from playground.finetune import arrival
+from playground.finetune import sandboxed_import
 from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
 from playground.runs import gallery
@@ -151,7 +151,7 @@ def test_every_view_opens_by_its_link(open_page, at_home, view):
 
 def test_attention_moved_is_told_with_the_head_that_moved_most(open_page, at_home):
     from playground.finetune.attention_shift import examples, refocused
-    from playground.training.saving import body_of, load_model
+    from playground.training.load_model import body_of, load_model
 
     app = open_page("finetune", run=at_home.id, view="gained")
     config = at_home.config()
@@ -223,7 +223,7 @@ def test_an_export_with_labels_that_came_back_is_tried_at_once(at_home, open_pag
 def test_what_differs_from_the_model_that_was_brought_stands_below_it(open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "home"))
     store = RunStore()
-    run = arrival.bring(store.export_zip("bible-encoder", tmp_path / "run.zip", export=False), store)
+    run = sandboxed_import.bring(store.export_zip("bible-encoder", tmp_path / "run.zip", export=False), store)
     kept = json.loads((run.path / "run.json").read_text())
     note = "It came without the head that fills in words. A new one is there, which knows nothing before it is trained."
     (run.path / "run.json").write_text(json.dumps(kept | {"notes": [note]}))

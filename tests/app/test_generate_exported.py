@@ -13,12 +13,12 @@ import pytest
 from playground import gallery
 from playground.core.errors import PlaygroundError
 from playground.generation.torch_model import TorchGenerator
-from playground.inference.decoders import StandardDecoder
 from playground.inference.engine import Engine
 from playground.inference.exports import exported
 from playground.inference.open_model import BIASED, EVERY_SOURCE
 from playground.inference.sampling import Sampling
 from playground.inference.session import NOT_ON_GPU
+from playground.inference.standard_decoder import StandardDecoder
 from playground.onnx_export.export import export
 from playground.pages.generate import page
 from playground.ui import cached, language

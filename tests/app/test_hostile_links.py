@@ -5,6 +5,7 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from playground.ui.url_state import PAGES, PARAMETERS
 from tests.app.conftest import show
 from tests.support.made_runs import make_run
 

@@ -35,7 +35,7 @@ def in_the_other_language(monkeypatch):
             state.string_array_value.data[:] = ["它用另一种语言的名字" for _ in box.value]
         return state
 
-    def start():
+    def begin():
         for kind in (Selectbox, Multiselect):
             monkeypatch.setattr(kind, "_widget_state", property(send))
 

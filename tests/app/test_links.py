@@ -31,9 +31,9 @@ def browser(monkeypatch):
 def page() -> None:
     import streamlit as st
 
-    from playground.ui import links
+    from playground.ui import url_state
 
-    links.remember(**st.session_state.get("wanted", {}))
+    url_state.remember("", **st.session_state.get("wanted", {}))
     st.text("drawn")
 
 

@@ -59,7 +59,7 @@ def there_and_back(app: AppTest) -> None:
 def test_without_a_file_the_box_is_open(open_page):
     app = open_page("data", corpus="file")
     assert app.button(key="own.train") and not app.metric
-    assert "Write, and it moves." in [caption.value for caption in app.caption]
+    assert "The needle moves while you write." in [caption.value for caption in app.caption]
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "Too short."])

@@ -9,7 +9,7 @@ import pytest
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import PlaygroundError, meant, shortened
 from playground.runs.store import RunStore
-from playground.ui import language, links
+from playground.ui import language, url_state
 
 LONG = 1_000_000
 KNOWN = [english for english in language.sentences("zh") if re.search(r"\{1\}", english)]
@@ -132,7 +132,7 @@ def test_a_name_is_looked_for_among_any_number_of_names():
     ],
 )
 def test_a_number_of_an_address(text, number):
-    assert links.whole(text) == number
+    assert url_state.whole(text) == number
 
 
 @pytest.mark.parametrize(
@@ -168,6 +168,6 @@ def test_a_run_that_is_named_often_is_drawn_once(monkeypatch, new_run):
     from playground.pages.train.watch import compared
 
     run, other = new_run(), new_run()
-    monkeypatch.setattr(links, "param", lambda name: ",".join([other.id] * 3000))
+    monkeypatch.setattr(url_state, "text", lambda page, name: ",".join([other.id] * 3000))
     monkeypatch.setattr("playground.pages.train.watch.RunStore", lambda: SimpleNamespace(get=lambda id: other))
     assert [each.id for each in compared(run)] == [other.id]

@@ -213,12 +213,12 @@ def test_what_is_said_of_tables_has_its_chinese(tmp_path):
     path.write_text(path.read_text().replace('"x20', 'x20"'))
     tally = Tally({what: (1200, 3) for what in ("short", "long", "spread")})
 
-    class Spool:
+    class CorpusBuffer:
         skipped, first_skipped = 2000, 17
 
     notes = [*dialect_of(path, "utf-8").notes, *tally.notes("t.csv")]
-    for Spool.shape in ("pairs", "stream"):
-        notes += _left_out(Spool)
+    for CorpusBuffer.shape in ("pairs", "stream"):
+        notes += _left_out(CorpusBuffer)
     notes += ["Rows without a text, and so without a label: 3 (first: row 1,000)."]
     assert len(notes) == 10
     missing = [note for note in notes if not re.search(r"[一-鿿]", language.told(note))]

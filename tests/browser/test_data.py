@@ -33,7 +33,7 @@ def archive() -> bytes:
 
 
 def ready(page) -> None:
-    page.get_by_text("Bytes a token").wait_for(timeout=60_000)
+    page.get_by_text("Bytes per token").wait_for(timeout=60_000)
     wait_idle(page)
 
 
@@ -43,7 +43,7 @@ def test_a_text_is_seen_as_tokens(new_page):
     page.locator(".token").nth(100).wait_for()
     page.locator(".token").nth(3).hover()
     page.get_by_text("token ", exact=False).first.wait_for()
-    page.get_by_text("Other ways to cut it").click()
+    page.get_by_text("Compare tokenizers").click()
     page.get_by_text("characters a token on unseen text").nth(2).wait_for(timeout=60_000)
     page.wait_for_url("**view=compare**")
 
@@ -51,7 +51,7 @@ def test_a_text_is_seen_as_tokens(new_page):
 def test_what_masked_training_hides_is_dashed(new_page):
     page = new_page("/data?corpus=python-docs")
     ready(page)
-    page.get_by_text("Hide tokens, as masked training does").click()
+    page.get_by_text("Mask tokens, as in masked training").click()
     page.locator(".token.dashed", has_text="<mask>").nth(20).wait_for()
     wait_idle(page)  # until then, the strip of before may stand there too
     few, all_of_them = page.locator(".token.dashed").count(), page.locator(".token").count()
@@ -112,7 +112,7 @@ def test_a_large_file_is_taken_and_let_go_of(new_page, tmp_path, home):
 def test_preparing_can_be_stopped(new_page):
     page = new_page("/data?corpus=python-code&vocabulary=8192")
     page.get_by_role("button", name="Stop").click()
-    page.get_by_text("Stopped. Nothing of it is left.").wait_for()
+    page.get_by_text("Stopped. Nothing was kept.").wait_for()
     page.get_by_role("button", name="Try again").wait_for()
 
 

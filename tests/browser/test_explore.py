@@ -266,7 +266,7 @@ def test_what_may_not_be_looked_at_is_paper_and_says_so(new_page):
     wait_for_shape(page, "4 × 4")
     place = canvas(page).bounding_box()
     page.mouse.move(place["x"] + place["width"] * 0.93, place["y"] + place["height"] * 0.4)
-    expect(page.locator(".told").last).to_have_text(re.compile("may not look: it comes later$"))
+    expect(page.locator(".told").last).to_have_text(re.compile("masked: it comes later$"))
     page.mouse.move(place["x"] + place["width"] * 0.4, place["y"] + place["height"] * 0.93)
     expect(page.locator(".told").last).to_contain_text("weight", use_inner_text=True)
     expect(page.locator(".legend.closed").last).to_be_visible()

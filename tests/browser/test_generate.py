@@ -89,7 +89,7 @@ def test_the_address_holds_the_sliders(new_page, trained):
 def test_writing_is_stopped(new_page, trained):
     page = open_writer(new_page, trained["clm"])
     given = n_tokens(page)
-    page.get_by_text("Where to stop").click()
+    page.get_by_text("Stop condition").click()
     page.get_by_text("At the end of a text").click()
     wait_idle(page)
     page.get_by_role("spinbutton", name="How many tokens").fill("1000")

@@ -20,7 +20,7 @@ def place(page) -> float:
 def open_box(new_page, **more):
     """The page with the empty box, and the box; where there are files, it is a click away."""
     page = new_page("/data?corpus=file", **more)
-    page.get_by_text("Cut into").first.wait_for()  # below all that is asked about files
+    page.get_by_text("Tokenizer").first.wait_for()  # below all that is asked about files
     another = page.get_by_role("button", name="Write or paste a text")
     another.or_(
         page.get_by_text("Or write in the box.")

@@ -70,7 +70,7 @@ def test_a_plan_is_opened_as_it_was_sent(new_page):
     other = new_page(link)
     expect(other.get_by_role("slider").first).to_have_attribute("aria-valuetext", "300")
     expect(other.locator(".st-key-control-train-model input").first).to_have_value("GRU, tiny")
-    expect(other.get_by_text("Cut into tokens: Characters")).not_to_have_count(0)
+    expect(other.get_by_text("Tokenizer: Characters")).not_to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

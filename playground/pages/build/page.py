@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from playground.pages.build import form
 from playground.training.recipes import recipe
-from playground.ui import controls, links, model_costs, workbench
+from playground.ui import controls, links, model_costs, model_draft
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.architecture import architecture
 from playground.ui.diagram import draw
@@ -18,7 +19,7 @@ def page() -> None:
         t("Build a model"),
         t("Choose its parts and watch it change. Point at a block to learn what it does, click to look inside."),
     )
-    workbench.begin()
+    model_draft.begin()
     bench()
 
 
@@ -26,25 +27,25 @@ def page() -> None:
 def bench() -> None:
     """Redrawn alone at every change."""
     if presenting():
-        workbench.preset_box()
+        form.preset_box()
         picture()
         train_button()
         return
     left, right = st.columns([1, 3.2], gap="medium")
     with left:
-        workbench.preset_box()
+        form.preset_box()
         train_button()
-        workbench.controls()
+        form.controls()
     with right:
         picture()
-    workbench.remember()
+    model_draft.remember()
 
 
 def picture() -> None:
     """What the model costs, and the model."""
-    spec = workbench.draft()
+    spec = model_draft.draft()
     training = recipe(st.session_state["draft.preset"])
-    workbench.unplaced_error()
+    form.unplaced_error()
     if warning := model_costs.warning(spec, training):
         st.warning(warning, icon=":material/memory:")
     architecture(

@@ -13,16 +13,16 @@ from playground.text import prepare_job
 from playground.text.catalogue import CORPORA
 from playground.text.prepare import Prepared, find, load
 from playground.text.spec import DataSpec, TokenizerSpec
-from playground.ui import controls, links, tokens_per_parameter
+from playground.ui import controls, links, tokens_per_parameter, url_state
 from playground.ui.frame import into_sight, page_title
 from playground.ui.language import t
 from playground.ui.messages import empty, fragment, show, shown_errors
 
 VIEWS = {
-    "sample": "A piece of it",
-    "numbers": "Its numbers",
-    "vocabulary": "Its vocabulary",
-    "compare": "Other ways to cut it",
+    "sample": "Sample",
+    "numbers": "Statistics",
+    "vocabulary": "Vocabulary",
+    "compare": "Compare tokenizers",
 }
 
 
@@ -30,7 +30,7 @@ def page() -> None:
     """The text is chosen on the left and looked at on the right."""
     page_title(
         t("Look at the text"),
-        t("Choose what the model learns from, and see it the way the model does: as tokens."),
+        t("Choose the training text, and see it as the model does: as tokens."),
     )
     left, right = st.columns([1, 3.2], gap="medium")
     with left:
@@ -103,7 +103,7 @@ def waiting(job: prepare_job.Job) -> None:
     if job.error:
         show(job.error)
     elif job.stopped:
-        st.info(t("Stopped. Nothing of it is left."), icon=":material/info:")
+        st.info(t("Stopped. Nothing was kept."), icon=":material/info:")
     else:
         st.session_state["data.job"] = None
         st.session_state["data.found"] = (job.spec, job.folder)
@@ -140,7 +140,7 @@ def look(prepared: Prepared) -> None:
 
 def choose_view() -> str:
     """Which view, kept in the address."""
-    wanted = links.param("view")
+    wanted = url_state.read("data", "view")
     view = st.segmented_control(
         t("View"),
         list(VIEWS),
@@ -150,5 +150,5 @@ def choose_view() -> str:
         key="data.view",
         label_visibility="collapsed",
     )
-    links.remember(view=view if view != "sample" else None)
+    url_state.remember("data", view=view)
     return view

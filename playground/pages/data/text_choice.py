@@ -18,7 +18,7 @@ from playground.text.files import columns
 from playground.text.options import Option
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 from playground.text.tables import usual_pair
-from playground.ui import links, text_address
+from playground.ui import text_address, url_state
 from playground.ui.controls import control
 from playground.ui.encoding_choice import choose_encoding, key_of
 from playground.ui.language import t
@@ -35,10 +35,10 @@ LIMITS = {"all": None, "100 kB": 100_000, "1 MB": 1_000_000, "10 MB": 10_000_000
 LARGE = 50_000_000  # bytes from which only a part is read at first
 SIZES = [260, 300, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]
 KIND_WORDS = {
-    "bpe": "Frequent strings become tokens, learnt from the text: what GPT and Llama use.",
-    "char": "One token a character: long texts, nothing to learn first.",
-    "byte": "One token a UTF-8 byte: 256 of them write everything.",
-    "word": "One token a frequent word; the rest is spelt in bytes.",
+    "bpe": "Frequent strings become tokens, learned from the text. Used by GPT and Llama.",
+    "char": "One token per character. Long sequences, nothing to learn first.",
+    "byte": "One token per UTF-8 byte. 256 of them can write every text.",
+    "word": "One token per frequent word; all other words are spelled in bytes.",
 }
 PAIR = "pair"
 
@@ -58,7 +58,7 @@ def choose_text() -> DataSpec | None:
         show(error)
         return None
     if spec is None and own_text.is_open():
-        links.remember(file=None, column=None, source=None, target=None, limit=None)
+        url_state.remember("data", file=None, column=None, source=None, target=None, limit=None)
     if spec is not None:
         if spec.path:
             own_text.take(spec.path)
@@ -90,7 +90,7 @@ def _title(name: str) -> str:
 def _begin() -> None:
     """Takes up the address, or what another page has changed, into the controls."""
     state = st.session_state
-    wanted, drafted = links.param("corpus"), state.get("draft.data")
+    wanted, drafted = url_state.text("data", "corpus"), state.get("draft.data")
     if wanted and wanted != state.get("data.link"):
         state["data.link"] = wanted
         _take(_from_address(wanted))
@@ -105,7 +105,7 @@ def _begin() -> None:
 def _from_address(wanted: str) -> dict[str, Any]:
     """What a link asks for; a sentence where there is no such text."""
     try:
-        return text_address.asked(wanted)
+        return text_address.asked("data", wanted)
     except (PlaygroundError, SpecError) as error:
         show(error)
         return DataSpec("python-docs").to_dict()
@@ -210,7 +210,7 @@ def _tokenizer() -> TokenizerSpec:
 
 
 def _chosen_tokenizer() -> TokenizerSpec:
-    kind = _pick(t("Cut into"), list(KIND_NAMES), "data.kind", lambda name: t(KIND_NAMES[name]))
+    kind = _pick(t("Tokenizer"), list(KIND_NAMES), "data.kind", lambda name: t(KIND_NAMES[name]))
     st.caption(t(KIND_WORDS[kind]))
     if kind == "byte":
         return TokenizerSpec("byte")
@@ -232,8 +232,7 @@ def _file() -> str | None:
         t("Bring a file"),
         key=f"data.upload.{turn}",
         help=t(
-            ".txt, .md, PDF and Word (.docx) as one text; .csv, .tsv, .json, .jsonl, .parquet and .conll with a text per row; "
-            ".zip of texts and documents."
+            ".txt, .md, PDF and Word (.docx) as one text; .csv, .tsv, .json, .jsonl, .parquet and .conll with one text per row; .zip of texts and documents."
         ),
     )
     if brought is not None:
@@ -301,7 +300,7 @@ def _column_title(column: str | None) -> str:
 
 def _remember(spec: DataSpec) -> None:
     """The choices into the address."""
-    links.remember(**text_address.said(spec))
+    url_state.remember("data", **text_address.said(spec))
     st.session_state["data.link"] = spec.corpus
 
 

@@ -39,9 +39,9 @@ def headline(prepared: Prepared) -> None:
     rows = [
         (t("Text"), bytes_of(info["bytes"]), None),
         (t("Pairs") if pairs else t("Documents"), f"{info['documents']:,}", None),
-        (t("Tokens"), large(info["tokens"]), t("{train:,} to train on, {held:,} held back", **sides)),
+        (t("Tokens"), large(info["tokens"]), t("{train:,} for training, {held:,} for validation", **sides)),
         (t("Vocabulary"), f"{info['vocab_size']:,}", t("bytes and special tokens included")),
-        (t("Bytes a token"), f"{density:.2f}", t("the more, the shorter the text is for the model")),
+        (t("Bytes per token"), f"{density:.2f}", t("the higher, the fewer tokens the model reads")),
     ]
     with st.container(horizontal=True, gap="large", key="data-headline"):
         for name, value, note in rows:
@@ -67,7 +67,7 @@ def show_sample(prepared: Prepared) -> None:
     place = st.slider(t("Where in the text"), 0, 100, 0, format="%d %%", key="data.place") / 100
     ids = sample(prepared, place)
     counts = numbers(str(prepared.folder), prepared)
-    if st.toggle(t("Hide tokens, as masked training does"), key="data.masks", bind="query-params"):
+    if st.toggle(t("Mask tokens, as in masked training"), key="data.masks", bind="query-params"):
         show_masked(prepared, ids[:MOST_BOXES])
         return
     boxes(prepared.tokenizer, ids, "data.sample", counts)
@@ -96,8 +96,7 @@ def show_masked(prepared: Prepared, ids: list[int]) -> None:
     )
     st.caption(
         t(
-            "{n} of {all:,} tokens are asked about (dashed). Eight of ten show <mask>, one another token, one itself, "
-            "so that the model must keep every place in mind (BERT). Each step of training draws anew.",
+            "{n} of {all:,} tokens are prediction targets (dashed). Eight of ten are replaced by <mask>, one by another token, and one stays, so that the model has to encode every position (BERT). Every training step draws new targets.",
             n=int(hidden.sum()),
             all=len(ids),
         )
@@ -108,7 +107,7 @@ def masked_box(piece: str, true: str, asked: bool) -> dict[str, Any]:
     """A box of the masked text; pointing at a dashed one tells what was there."""
     if not asked:
         return {"text": piece, "tip": t("shown as it is"), "value": 0.12}
-    tip = t("kept, but asked about") if piece == true else t("was {token}", token=visible(true))
+    tip = t("unchanged, but a target") if piece == true else t("was {token}", token=visible(true))
     return {"text": piece, "tip": tip, "colour": ACCENT, "value": 0.3, "dashed": True}
 
 
@@ -144,17 +143,14 @@ def show_numbers(prepared: Prepared) -> None:
         st.plotly_chart(literal(_zipf(counts)), key="data.zipf", config={"displaylogo": False})
         st.caption(
             t(
-                "Both axes are logarithmic. A straight falling line is Zipf's law: the second token comes "
-                "half as often as the first, the tenth a tenth as often. At the far right are tokens with "
-                "too few examples to learn from."
+                "Both axes are logarithmic. A straight falling line is Zipf's law: the second token occurs half as often as the first, the tenth a tenth as often. Tokens at the far right have too few examples to learn from."
             )
         )
     with right:
         st.plotly_chart(_lengths(counts), key="data.lengths", config={"displaylogo": False})
         st.caption(
             t(
-                "Long tokens make up much of the vocabulary, short ones much of the text: where the two "
-                "differ, the vocabulary spends room on rare strings."
+                "Long tokens make up much of the vocabulary, short ones much of the text. Where the two curves differ, the vocabulary contains rare strings."
             )
         )
     if counts.counted < prepared.info["train"]["tokens"]:
@@ -176,7 +172,7 @@ def _zipf(counts: Statistics) -> Any:
             hovertemplate="<b>%{customdata}</b><br>" + t("rank") + " %{x:,}<br>%{y:,} ×<extra></extra>",
         )
     )
-    return _styled(figure, t("Rank of the token"), t("Times in the text"), t("How often tokens come"), log=True)
+    return _styled(figure, t("Rank of the token"), t("Count in the text"), t("Token frequency"), log=True)
 
 
 def _lengths(counts: Statistics) -> Any:
@@ -204,7 +200,7 @@ def _lengths(counts: Statistics) -> Any:
         ]
     )
     figure.update_yaxes(tickformat=".0%")
-    return _styled(figure, t("Length of a token (bytes)"), t("Share of tokens"), t("How long tokens are"))
+    return _styled(figure, t("Length of a token (bytes)"), t("Fraction of tokens"), t("Token length"))
 
 
 def _styled(figure: Any, x: str, y: str, title: str, log: bool = False) -> Any:
@@ -238,7 +234,7 @@ def show_vocabulary(prepared: Prepared) -> None:
             "times": counts.counts,
         }
     )
-    wanted = st.text_input(t("Find tokens that hold"), key="data.find", placeholder=t("letters, or · for a space"))
+    wanted = st.text_input(t("Find tokens that contain"), key="data.find", placeholder=t("letters, or · for a space"))
     table["token"] = [visible(piece) for piece in table["token"]]
     if wanted:
         table = table[table["token"].str.contains(wanted.replace(" ", "·"), regex=False)]
@@ -253,7 +249,7 @@ def show_vocabulary(prepared: Prepared) -> None:
             "id": st.column_config.NumberColumn(t("Number"), format="%d"),
             "token": st.column_config.TextColumn(t("Token"), width="large"),
             "bytes": st.column_config.NumberColumn(t("Bytes"), format="%d"),
-            "times": st.column_config.NumberColumn(t("Times in the text"), format="localized"),
+            "times": st.column_config.NumberColumn(t("Count in the text"), format="localized"),
         },
     )
     never = counts.never()
@@ -261,7 +257,7 @@ def show_vocabulary(prepared: Prepared) -> None:
     shown = t("{shown:,} tokens shown." if len(table) != 1 else "1 token shown.", shown=len(table))
     bases = t("The first {base} are special tokens and bytes.", base=BASE_SIZE)
     steps = t(
-        "Of the {learnt:,} that were learnt, {never:,} never come by themselves: they were steps on the way to longer ones.",
+        "Of the {learnt:,} learned tokens, {never:,} never occur in the text: they are intermediate merges of longer tokens.",
         never=never,
         learnt=learnt,
     )
@@ -293,7 +289,7 @@ def show_comparison(prepared: Prepared, language: str) -> None:
         "own",
     )
     chosen = select_several(
-        t("Also cut it as"),
+        t("Compare with"),
         list(WAYS),
         ["bpe 4096", "char"],
         key="data.ways",
@@ -305,9 +301,7 @@ def show_comparison(prepared: Prepared, language: str) -> None:
         _way(prepared, other, f"{_way_title(name)} · " + t("{size:,} tokens", size=other.size), text, name)
     st.caption(
         t(
-            "Learnt from the beginning of the training part; measured on text that was held back. "
-            "Larger vocabularies need fewer tokens for the same text, and more parameters for their "
-            "embedding."
+            "Trained on the beginning of the training part; measured on held-out text. Larger vocabularies need fewer tokens for the same text, but more parameters for the embedding."
         )
     )
 
@@ -337,7 +331,7 @@ def _way(prepared: Prepared, tokenizer: Tokenizer, title: str, text: str, key: s
             st.markdown(f"**{title}**", width="content")
             st.markdown(
                 t(
-                    "**{n:,}** tokens here · **{held:.2f}** characters a token on unseen text",
+                    "**{n:,}** tokens here · **{held:.2f}** characters per token on held-out text",
                     n=len(ids),
                     held=held,
                 ),

@@ -45,7 +45,7 @@ def show(scene: Scene) -> None:
     if scene.is_recurrent:
         empty(
             t("A recurrent model has no attention"),
-            t("It carries everything in its state: look at Gates and states, or choose a transformer above."),
+            t("It keeps everything in its state: see Gates and states, or choose a transformer above."),
         )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -77,12 +77,12 @@ def continuation(scene: Scene) -> int:
         return 0
     key = seeded("explore.attention.more", "more", whole(range(65)), 0)
     more = st.number_input(
-        t("Let it write on (tokens)"),
+        t("Continue the text (tokens)"),
         0,
         64,
         key=key,
         width=190,
-        help=t("The likeliest token each time. Rows of tokens it wrote are marked at their left."),
+        help=t("Greedy decoding. Rows of tokens that it wrote are marked at their left."),
     )
     url_state.remember("explore", more=more or None)
     return more
@@ -214,12 +214,11 @@ def heads_sentence(scores: Any, lines: bool) -> str:
 
     how = (
         t(
-            "Each picture is a head of layer 0, 1, … from above: on the left the tokens that look, on the right those looked at."
+            "Each picture is one head; layers 0, 1, … from top to bottom. Left: queries (the tokens that attend). Right: keys (the tokens attended to)."
         )
         if lines
         else t(
-            "Each picture is a head of layer 0, 1, … from above: rows are the tokens that look, columns those looked at, the "
-            "brighter the more."
+            "Each picture is one head; layers 0, 1, … from top to bottom. Rows: queries (the tokens that attend). Columns: keys (the tokens attended to). Brighter is more attention."
         )
     )
     if scores is None:
@@ -229,7 +228,7 @@ def heads_sentence(scores: Any, lines: bool) -> str:
             how
             + " "
             + t(
-                "Heads have no names here: the text is too short to tell a habit from chance. Type at least {least} tokens.",
+                "Heads have no names here: the text is too short to tell a pattern from chance. Type at least {least} tokens.",
                 least=LEAST_TOKENS,
             )
         )
@@ -237,7 +236,7 @@ def heads_sentence(scores: Any, lines: bool) -> str:
         how
         + " "
         + t(
-            "A head is named where at least {share:.0%} of its attention does just that, far more than by chance.",
+            "A head gets a name where at least {share:.0%} of its attention follows that pattern, far more than by chance.",
             share=RECOGNISED,
         )
     )
@@ -328,7 +327,7 @@ def picture(
             alt,
         )
         if max(values.shape) > MOST_LINES:
-            st.caption(t("The last {n} tokens: more lines would be a haze.", n=MOST_LINES))
+            st.caption(t("Only the last {n} tokens: more lines could not be told apart.", n=MOST_LINES))
     else:
         span = (0.0, float(np.nanmax(values)))
         heatmap(
@@ -340,7 +339,7 @@ def picture(
             alt,
             span,
             new_rows=n_new if part == "self" else 0,
-            empty=t("may not look: it comes later"),
+            empty=t("masked: it comes later"),
         )
 
 
@@ -350,54 +349,47 @@ def way_sentence(way: str, part: str, causal: bool, lines: bool) -> str:
     if way != "rollout" or part == "cross":
         said.append(cross_sentence(lines) if part == "cross" else look_for(causal, lines))
     if causal and not lines:
-        said.append(t("Hatched paper: a token may not look at what comes after it."))
+        said.append(t("Hatched: the causal mask. A token cannot attend to later tokens."))
     return " ".join(said)
 
 
 def drawn_sentence(way: str, part: str, lines: bool) -> str:
     if way == "rollout" and part != "cross":
         return t(
-            "How much of each input token has reached a place after this layer (Abnar & Zuidema 2020): half of every "
-            "layer is its heads' mean, half the residual connection."
+            "Attention rollout (Abnar & Zuidema 2020): how much of each input token has reached a position after this layer. Every layer counts half as the mean of its heads, half as the residual connection."
         )
     if way == "max":
-        return t("The largest weight that any head of the layer gives.")
+        return t("The largest weight over all heads of the layer.")
     if lines:
-        return t("The stronger a line, the more of its attention a token on the left gives to the one on the right.")
+        return t("The stronger a line, the more a token on the left attends to the token on the right.")
     return t("Each row sums to 1.")
 
 
 def cross_sentence(lines: bool) -> str:
     if lines:
         return t(
-            "On the left is what the decoder writes; its lines show where in the source it looks to write it. Where the "
-            "lines run side by side, the two texts are aligned."
+            "Left: what the decoder writes. The lines show where in the source it attends to write it. Where the lines run in parallel, the two texts are aligned."
         )
     return t(
-        "Each row is named by the token that is written there: its bright cells show where in the source the decoder "
-        "looks to write it. Where they run diagonally, the two texts are aligned."
+        "Each row is named by the token written there; its bright cells show where in the source the decoder attends to write it. Where they run diagonally, the two texts are aligned."
     )
 
 
 def look_for(causal: bool, lines: bool) -> str:
     if lines and causal:
         return t(
-            "Look for lines one step up (the token before), many that meet at the first token (a place to rest), or lines "
-            "to just after an earlier copy of the same token (induction)."
+            "Look for lines one step up (previous token), many lines that meet at the first token (attention sink), or lines to just after an earlier copy of the same token (induction)."
         )
     if lines:
         return t(
-            "Look for lines one step up or down (the token before or after), many that meet at one token, or lines between "
-            "two copies of a token."
+            "Look for lines one step up or down (previous or next token), many lines that meet at one token, or lines between two copies of a token."
         )
     if causal:
         return t(
-            "Look for a diagonal one to the left (the token before), a bright first column (a place to rest), or bright "
-            "cells right after an earlier copy of the same token (induction)."
+            "Look for a diagonal one cell to the left (previous token), a bright first column (attention sink), or bright cells right after an earlier copy of the same token (induction)."
         )
     return t(
-        "Look for a diagonal one to the left or to the right (the token before or after), a bright column (a token that "
-        "many look at), or bright cells where the same token stands again."
+        "Look for a diagonal one cell to the left or right (previous or next token), a bright column (a token that many attend to), or bright cells where the same token occurs again."
     )
 
 
@@ -487,11 +479,10 @@ def told(scene: Scene, step: int, part: str, weights: Any) -> None:
         st.dataframe(table.round(3), hide_index=True, key="explore.attention.table")
         st.caption(
             t(
-                "Scores are shares of a head's attention on this text. The last column repeats random tokens, where only "
-                "induction can help (Olsson et al. 2022)."
+                "Each score is a fraction of the head's attention on this text. The last column is measured on repeated random tokens, where only induction can help (Olsson et al. 2022)."
             )
             if random_scores is not None
-            else t("Scores are shares of a head's attention on this text.")
+            else t("Each score is a fraction of the head's attention on this text.")
         )
         data = dict(weights_of(scene, step))
         for name in parts(scene):

@@ -21,7 +21,11 @@ VIEW = "explore.intervene"
 PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
 UNCHANGED = 0.01  # nats: a token whose loss moves by less keeps its colour
 FLOOR = 0.1  # nats a token: the fullest colour, and the end of an axis, stand for at least so much
-HOW = {"zero": "nothing", "mean": "their mean over the text", "patch": "what they gave on another text"}
+HOW = {
+    "zero": "nothing",
+    "mean": "their mean over the text",
+    "patch": "their output on another text (activation patching)",
+}
 HOW_GATES = {"hold": "held at a level", "patch": "as on another text"}
 GATES = {
     "lstm": {"gates.input": "input gate", "gates.forget": "forget gate", "gates.output": "output gate"},
@@ -40,7 +44,7 @@ def show(scene: Scene) -> None:
         outcome(scene, asked, changes, said)
     else:
         st.info(
-            t("Nothing is changed yet. Choose what to switch off, and see below what it did."),
+            t("Nothing is changed yet. Choose what to switch off; its effect appears below."),
             icon=":material/touch_app:",
         )
     st.caption(scene.said())
@@ -53,7 +57,7 @@ def parts(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
     """What the person changes, as named changes and in words."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         part = choose(VIEW, "part", t("Heads of"), PART_NAMES, box=True) if scene.has_source else "self"
-        how = choose(VIEW, "how", t("What they give instead"), HOW)
+        how = choose(VIEW, "how", t("Replace their output by"), HOW)
     other = second_text(scene, asked) if how == "patch" else None
     harm = harm_of((key_of(scene), part, how, other and key_of(other)), scene, asked, part, how, other)
     left, right = st.columns([2, 3], gap="medium")
@@ -71,7 +75,9 @@ def parts(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
         ranking(harm, part, how)
     places = choose_places(scene, asked, other) if other else []
     names = [f"{layer}.{head}" for layer, head in chosen] + [t("MLP {layer}", layer=layer) for layer in mlps]
-    names += [t("place {place} after {depth}", place=place, depth=depth_name(scene, depth)) for depth, place in places]
+    names += [
+        t("position {place} after {depth}", place=place, depth=depth_name(scene, depth)) for depth, place in places
+    ]
     words = t("With {names} from the other text") if other else t("Without {names}")
     return changes_of(scene, part, how, other, chosen, mlps, places), words.format(names=", ".join(names))
 
@@ -132,7 +138,7 @@ def choose_heads(harm: Any, part: str, how: str) -> list[tuple[int, int]]:
     ]
     tips = [
         [
-            t("Alone, changing it changes the loss by {harm:+.3f} nats a token. Click to switch it.", harm=harm[i, j])
+            t("This change alone changes the loss by {harm:+.3f} nats per token. Click to toggle it.", harm=harm[i, j])
             for j in range(n_heads)
         ]
         for i in range(n_layers)
@@ -144,13 +150,11 @@ def choose_heads(harm: Any, part: str, how: str) -> list[tuple[int, int]]:
         st.rerun(scope="fragment")
     st.caption(
         t(
-            "Click heads to switch them off and on again. Without an orange head the loss (nats a token) grows, without a purple "
-            "one it falls; the stronger the colour, the more."
+            "Click heads to switch them off and on again. Without an orange head the loss (nats per token) rises, without a purple one it falls; the stronger the colour, the more."
         )
         if how != "patch"
         else t(
-            "Click heads to patch them. With what an orange head gave there the loss (nats a token) grows, with a purple one "
-            "it falls; the stronger the colour, the more."
+            "Click heads to patch them. With the output of an orange head on the other text the loss (nats per token) rises, with that of a purple one it falls; the stronger the colour, the more."
         )
     )
     return off
@@ -169,15 +173,13 @@ def ranking(harm: Any, part: str, how: str) -> None:
         caption = nothing_missed()
     elif how == "patch":
         caption = t(
-            "Each head alone from the other text. The one that carries most of the difference is layer {layer}, head "
-            "{head}; where a bar is 0, both texts made the head do the same.",
+            "Activation patching: each head alone takes its output on the other text. The largest effect has layer {layer}, head {head}. A bar of 0: the head has the same effect on both texts.",
             layer=best[0],
             head=best[1],
         )
     else:
         caption = t(
-            "Each head removed alone from this text. The most needed is layer {layer}, head {head}; below 0 the text is "
-            "told better without it.",
+            "Ablation: each head switched off alone, on this text. The most important is layer {layer}, head {head}. Below 0, the text is predicted better without the head.",
             layer=best[0],
             head=best[1],
         )
@@ -187,7 +189,7 @@ def ranking(harm: Any, part: str, how: str) -> None:
         [harm[pair] for pair in shown],
         f"{VIEW}.ranking.{part}",
         caption,
-        t("Head (layer.head), the most needed first"),
+        t("Head (layer.head), the most important first"),
         {"harm": np.asarray(harm)},
         table,
     )
@@ -196,8 +198,7 @@ def ranking(harm: Any, part: str, how: str) -> None:
 def nothing_missed() -> str:
     """Instead of naming the first of equals."""
     return t(
-        "No change alone moves the loss by {least} nats a token: this text is too easy, or too short, to miss a part of the "
-        "model. Try a longer or a less usual one.",
+        "No single change alters the loss by {least} nats per token: this text is too easy or too short to need any one part of the model. Try a longer or a less common text.",
         least=UNCHANGED,
     )
 
@@ -216,13 +217,13 @@ def bars(
     import plotly.graph_objects as go
 
     colours = [ACCENT if value > 0 else ABOVE for value in values]
-    hover = ("%{y}: %{x:+.4f} " if lying else "%{x}: %{y:+.4f} ") + t("nats a token") + "<extra></extra>"
+    hover = ("%{y}: %{x:+.4f} " if lying else "%{x}: %{y:+.4f} ") + t("nats per token") + "<extra></extra>"
     x, y = (values, names) if lying else (names, values)
     fig = go.Figure(go.Bar(x=x, y=y, orientation="h" if lying else "v", marker_color=colours, hovertemplate=hover))
     fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50})
     by_name, by_value = (fig.update_yaxes, fig.update_xaxes) if lying else (fig.update_xaxes, fig.update_yaxes)
     by_name(title=axis, type="category", automargin=True, **({"autorange": "reversed"} if lying else {}))
-    by_value(title=t("Change of the loss (nats a token)"))
+    by_value(title=t("Change of the loss (nats per token)"))
     if max(map(abs, values), default=0) < FLOOR:  # so that next to nothing looks so
         by_value(range=[-FLOOR, FLOOR])
     figure(fig, key, caption, data, table, height=max(240, 90 + 24 * len(names)) if lying else 330)
@@ -277,7 +278,7 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
     import numpy as np
 
     width = 1 if len(asked.inputs) <= 64 else -(-len(asked.inputs) // 32)
-    with st.spinner(t("Patching every place …")):
+    with st.spinner(t("Patching every position …")):
         table = places_of((key_of(scene), key_of(other), width), scene, asked, other, width)
     n_depths, n = table.shape
     chosen = pairs("places", n_depths, n)
@@ -298,8 +299,8 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
         f"{VIEW}.places",
         marked[order],
         tokens,
-        (t("after"), t("at token"), t("change of the loss (nats a token)")),
-        t("Loss with one place from the other text"),
+        (t("after"), t("at token"), t("change of the loss (nats per token)")),
+        t("Causal tracing: loss with one position from the other text"),
         diverging=True,
         floor=FLOOR,
         warm=True,
@@ -316,9 +317,7 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
         st.rerun(scope="fragment")
     st.caption(
         t(
-            "Each cell: how this text's loss changes when the model goes on from that place, at that depth, with what it held on "
-            "the other text (causal tracing). Follow the coloured cells upwards: that is the way the difference takes to the "
-            "answer. Click cells to keep them changed."
+            "Each cell: the change of this text's loss when the residual stream at that position and depth is replaced by that of the other text. Follow the coloured cells upwards: the difference travels this way to the answer. Click cells to keep them patched."
         )
     )
     downloads("explore-intervene-places", {"places": table})
@@ -403,7 +402,7 @@ def rank_of_gates(scene: Scene, asked: Any, names: dict[str, str], sides: tuple[
         nothing_missed()
         if abs(harm).max() < UNCHANGED
         else t(
-            "Each gate changed alone, all its units. The most needed is that of layer {layer}: {gate}, {said}.",
+            "Each gate changed alone, with all its units. The most important is in layer {layer}: {gate}, {said}.",
             layer=rows[0][1],
             gate=t(names[rows[0][2]]),
             said=rows[0][3],
@@ -449,7 +448,7 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
         )
         st.metric(t("Before"), f"{found.before.mean():.3f}", width="content")
         same = np.mean(found.rows_before.argmax(1)[asked.asked] == found.rows_after.argmax(1)[asked.asked])
-        st.metric(t("First guess the same"), share(same), width="content")
+        st.metric(t("Same top-1 prediction"), share(same), width="content")
     tokens = scene.tokenizer().pieces(asked.inputs.tolist())
     deltas = dict(zip(asked.asked.tolist(), (found.after - found.before).tolist(), strict=True))
     shift = 0 if scene.objective == "mlm" else 1  # the answer about the next token is shown on that token
@@ -457,7 +456,7 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
     for place, token in enumerate(tokens):
         delta = deltas.get(place - shift)
         if delta is None:
-            boxes.append({"text": token, "tip": t("not asked about"), "muted": True})
+            boxes.append({"text": token, "tip": t("not a target"), "muted": True})
         else:
             tip = t("its loss changes by {delta:+.3f} nats", delta=delta)
             boxes.append(
@@ -472,7 +471,7 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
     clicked = token_strip(boxes, key=f"{VIEW}.strip", selected=[place + shift], tools=True)
     st.caption(
         t(
-            "Orange tokens are told worse than before, purple ones better; the fuller, the more. Click one for its predictions."
+            "Orange tokens are predicted worse than before, purple ones better; the stronger the colour, the more. Click a token for its predictions."
         )
     )
     if clicked is not None:
@@ -508,7 +507,7 @@ def differences(scene: Scene, found: Any, tokens: list[str], place: int) -> None
     fig.update_xaxes(title=t("Probability"), tickformat=".0%", rangemode="tozero")
     fig.update_yaxes(title=t("Token"), type="category")
     told = t(
-        "Predictions at place {place}, “{token}”: the ten likeliest of both.",
+        "Predictions at position {place}, “{token}”: the ten most likely tokens of both.",
         place=place,
         token=visible(tokens[place]),
     )

@@ -6,7 +6,7 @@ from importlib import import_module
 import streamlit as st
 
 from playground.runs.folder import RunFolder
-from playground.ui import cached, links
+from playground.ui import cached, url_state
 from playground.ui.components.live_text import live_text
 from playground.ui.controls import control
 from playground.ui.frame import page_title
@@ -29,7 +29,7 @@ VIEWS = {
 def page() -> None:
     page_title(
         t("Explore"),
-        t("See what happens inside between a text and its next token. Every number is the model's own."),
+        t("See what the model computes between a text and its next token. Every number comes from the model itself."),
     )
     with shown_errors():
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -95,7 +95,7 @@ def given(name: str, run: RunFolder, first: str, again: bool = False) -> str:
     Args:
         again: another ``first`` takes the place of what was typed.
     """
-    key, wanted = f"explore.given.{name}.{run.id}", links.param(name)
+    key, wanted = f"explore.given.{name}.{run.id}", url_state.text("explore", name)
     known = st.session_state.get(key)
     if wanted and wanted != st.session_state.get(f"{key}.link"):
         known = (wanted, first)
@@ -107,14 +107,14 @@ def given(name: str, run: RunFolder, first: str, again: bool = False) -> str:
 
 def keep(name: str, run: RunFolder, text: str, first: str) -> None:
     """Writes a box into the address where it is not what stands there anyway, and not too long for a link."""
-    links.remember(**{name: text if text != first and len(text) <= 500 else None})
-    st.session_state[f"explore.given.{name}.{run.id}.link"] = links.param(name)
+    url_state.remember("explore", **{name: text if text != first and len(text) <= 500 else None})
+    st.session_state[f"explore.given.{name}.{run.id}.link"] = url_state.text("explore", name)
 
 
 def choose_view(scene: Scene) -> str:
     """Which view, bound to ``?view=``; at first the one that fits the model."""
     key = "explore.view"
-    wanted = links.param("view")
+    wanted = url_state.text("explore", "view")
     if wanted in VIEWS and st.session_state.get(f"{key}.link") != wanted:
         st.session_state[key] = wanted
     if st.session_state.get(key) not in VIEWS:
@@ -127,7 +127,7 @@ def choose_view(scene: Scene) -> str:
         format_func=lambda view: t(VIEWS[view]),
         label_visibility="collapsed",
     )
-    links.remember(view=view)
+    url_state.remember("explore", view=view)
     st.session_state[f"{key}.link"] = view
     return view
 
@@ -136,17 +136,17 @@ def notes(scene: Scene) -> None:
     """What is not as the person may think: a text cut off, or longer than anything the model was trained on."""
     if not scene.text and not scene.is_pairs and len(scene.ids()) == 1:
         token = f"“{plain(scene.tokens()[0])}”"
-        st.caption(t("There is no text yet: the model is shown {token} alone. Type some words.", token=token))
+        st.caption(t("There is no text yet: the model reads {token} alone. Type some words.", token=token))
     elif scene.is_cut():
         st.caption(
-            t("The model is shown the first {n:,} tokens of this text.", n=len(scene.ids()))
-            + (" " + t("Its learned positions end there.") if scene.positions_end() else "")
+            t("The model reads the first {n:,} tokens of this text.", n=len(scene.ids()))
+            + (" " + t("It has no learned positions beyond them.") if scene.positions_end() else "")
         )
     elif beyond := scene.beyond():
         st.caption(
-            t("The last {n:,} tokens stand further back than this model was trained for.", n=beyond)
+            t("The last {n:,} tokens are beyond the context length that this model was trained on.", n=beyond)
             if beyond > 1
-            else t("The last token stands further back than this model was trained for.")
+            else t("The last token is beyond the context length that this model was trained on.")
         )
 
 

@@ -132,21 +132,20 @@ def sinusoidal(scene: Scene) -> None:
     st.latex(rf"PE_{{{min(p, n - 1)},{min(c, d - 1)}}} = " + wave_formula(min(p, n - 1), min(c, d - 1), d)[0])
     st.caption(
         t(
-            "Left channels swing fast, right ones slowly, like the hands of a clock. Point at a cell for its formula; click "
-            "to write it out."
+            "Left channels oscillate fast, right ones slowly, like the hands of a clock. Point at a cell for its formula; click to write it out."
         )
     )
     chosen = several(VIEW, "channels", t("Channels as curves"), range(d), [c for c in (0, 4, 8, 16) if c < d])
     if chosen:
         curves = {t("channel {c}", c=c): (table[:, c], SPARE[i % len(SPARE)]) for i, c in enumerate(chosen)}
-        caption = t("Every channel is a wave; together their values are different at every position.")
+        caption = t("Every channel is a sine wave; together, their values differ at every position.")
         lines(curves, t("Position"), t("Value"), t("position"), f"{VIEW}.waves.curves", caption)
     match = by_distance(table @ table.T) / (d / 2)
     caption = t("The dot product of two positions depends on their distance alone: near ones are alike.")
     lines(
         {t("dot product"): (match, ARCHITECTURE["decoder"])},
         t("Distance (tokens)"),
-        t("Dot product (1 = the same place)"),
+        t("Dot product (1 = the same position)"),
         t("distance"),
         f"{VIEW}.waves.match",
         caption,
@@ -174,7 +173,7 @@ def learned(scene: Scene) -> None:
         diverging=True,
         tokens=False,
     )
-    st.caption(t("The table as the run has it; before training it is the random numbers of the run's seed."))
+    st.caption(t("The table of the run; before training it holds random numbers drawn from the run's seed."))
     left, right = st.columns(2, gap="medium")
     for place, values, title in (
         (left, before, t("before the first step")),
@@ -196,8 +195,7 @@ def learned(scene: Scene) -> None:
             )
     st.caption(
         t(
-            "How alike positions are: at first only each to itself; a band of strong colour along the diagonal says that "
-            "neighbours have become alike."
+            "Similarity of positions. Before training, each is similar only to itself; a strong band along the diagonal means that neighbours have become similar."
         )
     )
     downloads("explore-learned", {"after": after, "before": before})
@@ -205,7 +203,7 @@ def learned(scene: Scene) -> None:
         t("before the first step"): (by_distance(cosines(before)), SPARE[5]),
         t("after training"): (by_distance(cosines(after)), ARCHITECTURE["decoder"]),
     }
-    caption = t("The mean similarity by distance: what training has made of it.")
+    caption = t("Mean similarity over distance, as training has shaped it.")
     lines(
         curves,
         t("Distance (tokens)"),
@@ -282,7 +280,7 @@ def rotary(scene: Scene) -> None:
             mode="lines+markers",
             name=t("pair {i}", i=i),
             line={"color": SPARE[index], "width": 3},
-            hovertemplate=t("turned by {deg:.1f}°", deg=float(np.degrees(turned[place, i])))
+            hovertemplate=t("rotated by {deg:.1f}°", deg=float(np.degrees(turned[place, i])))
             + "<extra>%{fullData.name}</extra>",
         )
     fig.update_layout(
@@ -292,19 +290,19 @@ def rotary(scene: Scene) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         caption = t(
-            "Each pair of channels is a hand of a clock; at position {m} pair 0 has turned by {deg:.0f}°.",
+            "Each pair of channels is the hand of a clock; at position {m}, pair 0 has rotated by {deg:.0f}°.",
             m=place,
             deg=float(np.degrees(turned[place, 0])),
         )
         figure(fig, f"{VIEW}.rotary.clock", caption, height=360)
     with right:
         caption = t(
-            "How much two equal vectors still match when they stand so far apart: distance is in the product itself."
+            "How similar two equal vectors still are at this distance: the dot product itself depends on distance."
         )
         lines(
             {t("q·k"): (rotary_match(n, head_dim, theta), ARCHITECTURE["decoder"])},
             t("Distance (tokens)"),
-            t("q·k of equal vectors (1 = same place)"),
+            t("q·k of equal vectors (1 = same position)"),
             t("distance"),
             f"{VIEW}.rotary.match",
             caption,
@@ -349,7 +347,7 @@ def alibi(scene: Scene) -> None:
         cell=34,
     )
     curves = {t("head {head}", head=i): (row, SPARE[i % len(SPARE)]) for i, row in enumerate(table)}
-    caption = t("Each head forgets distance at its own speed; nothing is learned, and no length is too long.")
+    caption = t("Each head has its own slope over distance; nothing is learned, and no text is too long.")
     lines(
         curves,
         t("Distance (tokens)"),
@@ -378,19 +376,19 @@ def side_by_side(scene: Scene) -> None:
             t("Sinusoidal"),
             table,
             (position, channel, t("value")),
-            t("added to the embedding: waves, from fast to slow"),
+            t("added to the embedding: sine waves, from fast to slow"),
         ),
         (
             t("Rotary"),
             np.cos(angles(n, 64, 10_000.0)),
             (position, t("pair"), "cos(mθ)"),
-            t("turns queries and keys: the same waves, inside the product"),
+            t("rotates queries and keys: the same frequencies, inside the dot product"),
         ),
         (
             "ALiBi",
             alibi_table(n, 8).T,
             (t("distance"), t("head"), t("added")),
-            t("taken off the score: the further, the less, each head at its own rate"),
+            t("subtracted from the score: a penalty that grows with distance, with its own slope per head"),
         ),
     ]
     if run is not None:
@@ -402,7 +400,7 @@ def side_by_side(scene: Scene) -> None:
                 t("Learned"),
                 after[:n, :64],
                 (position, channel, t("value")),
-                t("added to the embedding: numbers that training has found"),
+                t("added to the embedding: learned vectors"),
             ),
         )
     for column, (name, values, names, said) in zip(st.columns(len(pictures), gap="medium"), pictures, strict=True):
@@ -421,13 +419,12 @@ def side_by_side(scene: Scene) -> None:
             )
             st.caption(said)
     caption = t(
-        "Each way makes near tokens more alike than far ones. Learned tables have to find that out; sinusoidal and "
-        "rotary ones have it built in, ALiBi insists on it."
+        "Each position encoding makes near tokens more similar than far ones. A learned table has to learn that; sinusoidal and rotary encodings have it built in, and ALiBi enforces it."
     )
     lines(
         curves,
         t("Distance (tokens)"),
-        t("Match (1 = the same place)"),
+        t("Similarity (1 = the same position)"),
         t("distance"),
         f"{VIEW}.all",
         caption,
@@ -442,7 +439,7 @@ def shuffle(scene: Scene) -> None:
     import pandas as pd
 
     if scene.is_recurrent or scene.has_source:
-        st.info(t("Choose a decoder or an encoder: a recurrent model reads in order, whatever happens."))
+        st.info(t("Choose a decoder or an encoder: a recurrent model reads in order by construction."))
         return
     ids = scene.ids()
     if len(ids) < 4:
@@ -459,7 +456,7 @@ def shuffle(scene: Scene) -> None:
     for name, (straight, other, distance) in found["models"].items():
         rows.append(
             {
-                t("Model"): {"with": t("with its positions"), "without": t("not told the positions")}[name],
+                t("Model"): {"with": t("with its positions"), "without": t("without positions")}[name],
                 t("Expects next"): top(scene, straight),
                 t("… after shuffling"): top(scene, other),
                 t("Predictions changed by"): f"{distance:.1%}",
@@ -471,20 +468,20 @@ def shuffle(scene: Scene) -> None:
     if scene.model().spec.is_causal:
         st.caption(
             t(
-                "Without positions a decoder still sees a little order through its mask: each token sees only those before "
-                "it, so from the second layer on, places differ."
+                "Without positions, a decoder still gets some order from its causal mask: each token attends only to those before it, so from the second layer on, positions differ."
             )
         )
     else:
         st.caption(
             t(
-                "Without positions an encoder is told only which words there are: shuffling changes its prediction by "
-                "{blind:.2%}, which is rounding.",
+                "Without positions, an encoder sees a bag of words: shuffling changes its prediction by {blind:.2%}, which is rounding error.",
                 blind=blind,
             )
         )
     st.caption(
-        t("“Changed by” is the total variation between both predictions: 0 % the same, 100 % nothing in common.")
+        t(
+            "“Changed by” is the total variation distance between the two predictions: 0 % is the same, 100 % is nothing in common."
+        )
     )
     data = {f"{name}.straight": both[0] for name, both in found["models"].items()}
     data |= {f"{name}.shuffled": both[1] for name, both in found["models"].items()}
@@ -521,7 +518,7 @@ def beyond(scene: Scene) -> None:
     import numpy as np
 
     if scene.objective != "clm":
-        st.info(t("This looks at models that continue text."))
+        st.info(t("This view needs a model that continues text."))
         return
     spec = scene.model().spec
     fixed = not scene.is_recurrent and spec.position == "learned"
@@ -539,7 +536,7 @@ def beyond(scene: Scene) -> None:
         x=list(range(len(losses))),
         y=losses,
         mode="lines",
-        name=t("each place"),
+        name=t("each position"),
         opacity=0.35,
         line_color=ARCHITECTURE[scene.architecture],
         hovertemplate="%{x}: %{y:.3f}<extra></extra>",
@@ -548,20 +545,22 @@ def beyond(scene: Scene) -> None:
         x=np.arange(len(smooth)) + (size - 1) / 2,
         y=smooth,
         mode="lines",
-        name=t("mean of {n} places" if size != 1 else "each place", n=size),
+        name=t("mean of {n} positions" if size != 1 else "each position", n=size),
         line={"color": ARCHITECTURE[scene.architecture], "width": 3},
         hovertemplate="%{y:.3f}<extra></extra>",
     )
-    fig.add_vline(x=spec.context_length, line={"color": ACCENT, "dash": "dash"}, annotation_text=t("trained so far"))
+    fig.add_vline(
+        x=spec.context_length, line={"color": ACCENT, "dash": "dash"}, annotation_text=t("end of the training context")
+    )
     fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 50}, legend=LEGEND)
     fig.update_xaxes(title=t("Position in the text (tokens)"))
     fig.update_yaxes(title=t("Loss (nats per token)"))
     inside, outside = losses[: spec.context_length], losses[spec.context_length :]
     if not fixed and not len(outside):
-        caption = t("The model is shown the first {n:,} tokens of this text.", n=len(losses))
+        caption = t("The model reads the first {n:,} tokens of this text.", n=len(losses))
     elif fixed:
         caption = t(
-            "This run has learned {n} positions and none beyond: a longer text has to be cut.",
+            "This run has learned {n} positions and none beyond: a longer text has to be truncated.",
             n=spec.context_length,
         )
     else:

@@ -9,7 +9,7 @@ from playground.pages.explore.scene_task import asked_of, key_of, likely, place_
 from playground.pages.explore.url_widgets import choose, one_of, slide
 from playground.runs.folder import RunFolder
 from playground.text.visible import visible
-from playground.ui import cached, links
+from playground.ui import cached, url_state
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
@@ -26,7 +26,7 @@ ASPECTS = {
     "map": "Map of tokens",
     "weights": "Weights and gradients",
 }
-COLOURS = {"p": "probability of the right token", "rank": "its rank", "entropy": "entropy"}
+COLOURS = {"p": "probability of the correct token", "rank": "its rank", "entropy": "entropy"}
 SURE, LOST = 0.5, 8.0  # nats: a box is pale below, full from there on
 
 
@@ -52,7 +52,7 @@ def surprise(scene: Scene) -> None:
     boxes = []
     for place, token in enumerate(tokens):
         if np.isnan(found.p[place]):
-            why = t("not asked about") if place else t("nothing comes before it")
+            why = t("not a target") if place else t("nothing comes before it")
             boxes.append({"text": token, "tip": why, "muted": True})
             continue
         tip = t(
@@ -66,15 +66,15 @@ def surprise(scene: Scene) -> None:
         boxes.append({"text": token, "tip": tip, "value": float(np.clip((nats[place] - SURE) / (LOST - SURE), 0, 1))})
     clicked = token_strip(boxes, key=f"{VIEW}.strip", colour=ACCENT, selected=[place_of(scene)], tools=True)
     if clicked is not None:
-        links.remember(place=clicked)
+        url_state.remember("explore", place=clicked)
         st.rerun(scope="fragment")
     st.caption(surprise_sentence(scene))
     loss = found.loss()
     right = np.mean(found.rank[found.rank >= 0] == 0)
     with st.container(horizontal=True, gap="large"):
-        st.metric(t("Loss of this text"), f"{loss:.3f} " + t("nats a token"), width="content")
+        st.metric(t("Loss of this text"), f"{loss:.3f} " + t("nats per token"), width="content")
         st.metric(t("Perplexity"), f"{np.exp(loss):,.2f}", width="content")
-        st.metric(t("First guess right"), share(right), width="content")
+        st.metric(t("Top-1 accuracy"), share(right), width="content")
     table = pd.DataFrame(
         {"place": range(len(tokens)), "token": tokens, "p": found.p, "nats": nats, "rank": found.rank + 1}
     )
@@ -85,8 +85,7 @@ def surprise(scene: Scene) -> None:
 def surprise_sentence(scene: Scene) -> str:
     if scene.objective == "mlm":
         said = t(
-            "Each word was hidden alone and told from both sides. The fuller the colour, the less the model expected it; "
-            "click one to see what it would put there."
+            "Each word was masked alone and predicted from both sides. The stronger the colour, the higher the surprise. Click a word to see what the model would put there."
         )
         length = scene.model().spec.context_length
         if len(scene.ids()) > length:
@@ -94,12 +93,10 @@ def surprise_sentence(scene: Scene) -> str:
         return said
     if scene.has_source:
         return t(
-            "The fuller the colour, the less the model expected the token from the source and what came before. Click one "
-            "to see what it expected instead."
+            "The stronger the colour, the higher the surprise: the token was less likely given the source and the tokens before it. Click a token to see what the model expected instead."
         )
     return t(
-        "The fuller the colour, the less the model expected the token from what came before. Click one to see what it "
-        "expected instead."
+        "The stronger the colour, the higher the surprise: the token was less likely given the tokens before it. Click a token to see what the model expected instead."
     )
 
 
@@ -124,11 +121,13 @@ def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
             hovertemplate="<b>%{y}</b> %{x:.2%}<extra></extra>",
         )
     )
-    fig.update_layout(margin={"l": 90, "r": 20, "t": 40, "b": 50}, title=t("Expected at place {place}", place=place))
+    fig.update_layout(
+        margin={"l": 90, "r": 20, "t": 40, "b": 50}, title=t("Predicted at position {place}", place=place)
+    )
     fig.update_xaxes(title=t("Probability"), tickformat=".0%", rangemode="tozero")
     fig.update_yaxes(title=t("Token"), type="category")
     caption = t(
-        "What stands there is “{token}”, the model's guess number {rank:,}; its bar has the colour of the boxes.",
+        "The actual token is “{token}”, rank {rank:,} of the model's predictions; its bar has the colour of the boxes.",
         token=visible(tokens[place]),
         rank=rank,
     )
@@ -167,7 +166,7 @@ def through_layers(scene: Scene) -> None:
         "entropy": found.entropy,
     }[what]
     unit = {
-        "p": t("probability of the right token"),
+        "p": t("probability of the correct token"),
         "rank": t("log₁₀ of its rank"),
         "entropy": t("entropy (nats)"),
     }[what]
@@ -187,19 +186,18 @@ def through_layers(scene: Scene) -> None:
         (t("after"), t("at token"), unit),
         t("Logit lens"),
         notes=notes[order],
-        empty=t("not asked about"),
+        empty=t("not a target"),
         clickable=True,
         selected=(-1, lens_place(scene, found)),
         cell=38,
         tokens=False,
     )
     if clicked:
-        links.remember(place=clicked[1])
+        url_state.remember("explore", place=clicked[1])
         st.rerun(scope="fragment")
     st.caption(
         t(
-            "Each row is the model's answer if it ended after that layer (logit lens); pointing at a cell tells the {k} likeliest "
-            "tokens. Watch the row from which the right token is clear: before it the layers are still gathering.",
+            "Logit lens: each row is the prediction if the model ended after that layer. Point at a cell for the {k} most likely tokens. Look for the row from which the correct token is clear; before it, the layers still collect information.",
             k=size,
         )
     )
@@ -236,9 +234,9 @@ def table_at(scene: Scene, found: Any, names: list[str]) -> None:
     ]
     token = plain(visible(scene.tokens()[place]))
     said = (
-        t("The likeliest tokens in the place of “{token}” (place {place})", token=token, place=place)
+        t("The most likely tokens instead of “{token}” (position {place})", token=token, place=place)
         if scene.objective == "mlm"
-        else t("The likeliest tokens after “{token}” (place {place})", token=token, place=place)
+        else t("The most likely tokens after “{token}” (position {place})", token=token, place=place)
     )
     st.markdown(f"**{said}**")
     st.dataframe(pd.DataFrame(rows[::-1]), hide_index=True, key=f"{VIEW}.lens.table")
@@ -287,8 +285,7 @@ def token_map(scene: Scene) -> None:
     fig.update_xaxes(title=axis[0])
     fig.update_yaxes(title=axis[1])
     caption = t(
-        "Tokens that the model uses alike lie together; those of your text stand out in colour. PCA keeps directions, "
-        "t-SNE keeps neighbours: distances between its groups mean nothing."
+        "Tokens with similar embeddings lie together; those of your text are coloured. PCA preserves directions; t-SNE preserves neighbours, and distances between its groups mean nothing."
     )
     table = pd.DataFrame({"token": names, "x": points[:, 0], "y": points[:, 1]})
     figure(fig, f"{VIEW}.map", caption, {"points": points}, table, height=560)
@@ -363,13 +360,13 @@ def weights(scene: Scene) -> None:
         histograms(
             kinds[kind],
             "weights",
-            t("How the weights are spread, layer by layer: a tall narrow curve has most of them near 0."),
+            t("Distribution of the weights, layer by layer: in a tall narrow curve, most of them are near 0."),
         )
     with right:
         histograms(
             kinds[kind],
             "gradients",
-            t("What one step on this text would change: the narrower around 0, the less this layer learns from it."),
+            t("Distribution of the gradients on this text: the narrower around 0, the less this layer learns from it."),
         )
 
 
@@ -386,7 +383,7 @@ def by_layer(matrices: list[Any], table: Any) -> None:
     fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 150}, legend=LEGEND)
     fig.update_yaxes(title=t("Euclidean norm (log)"), type="log")
     fig.update_xaxes(title=t("Parameter, from the input to the output"), tickangle=-60)
-    caption = t("Layers whose gradient is much smaller than the others' learn little from this text.")
+    caption = t("Layers with a much smaller gradient than the others learn little from this text.")
     figure(fig, f"{VIEW}.weights.norms", caption, table=table, height=480)
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from playground.pages.explore.url_widgets import choose, number, several, switch
 from playground.runs.folder import RunFolder
 from playground.text.visible import visible
-from playground.ui import cached, links
+from playground.ui import cached, url_state
 from playground.ui.colours import ABOVE, ARCHITECTURE, BELOW
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import brushed_strip, token_strip
@@ -22,7 +22,7 @@ from playground.ui.titles import TITLES
 VIEW = "explore.recurrent"
 ASPECTS = {
     "states": "Over time",
-    "find": "Find where units are high",
+    "find": "Find maximal activations",
     "memory": "How long it remembers",
     "gradient": "Vanishing gradient",
 }
@@ -37,7 +37,7 @@ SIGNALS = {
     "gates.reset": "reset gate",
     "gates.candidate": "candidate",
 }
-ORDERS = {"selectivity": "selectivity", "spread": "how much they move", "number": "number"}
+ORDERS = {"selectivity": "selectivity", "spread": "variance", "number": "number"}
 SAMPLE = 96  # windows of held-out text that are searched
 
 
@@ -46,7 +46,7 @@ def show(scene: Scene) -> None:
         empty(
             t("This model has no gates"),
             t(
-                "A transformer looks at all tokens anew each time: see Attention. Choose an RNN, LSTM or GRU above to see states."
+                "A transformer attends to all tokens at every step: see Attention. Choose an RNN, LSTM or GRU above to see states."
             ),
         )
         return
@@ -120,13 +120,20 @@ def over_time(scene: Scene) -> None:
         curve=True,
     )
     if clicked:
-        links.remember(unit=int(order[clicked[0]]))
+        url_state.remember("explore", unit=int(order[clicked[0]]))
         st.rerun(scope="fragment")
     said = t(
         "Each row is a unit, each column a token. Point at a row and its curve is drawn under the tokens; click it to "
         "keep it."
     )
-    st.caption(said + (" " + t("The most selective units, above, wake at few tokens.") if by == "selectivity" else ""))
+    st.caption(
+        said
+        + (
+            " " + t("The most selective units (at the top) are active at few tokens only.")
+            if by == "selectivity"
+            else ""
+        )
+    )
     downloads("explore-recurrent", traced(scene))
     curve(scene, name, unit, choosy[unit])
 
@@ -146,7 +153,7 @@ def curve(scene: Scene, name: str, unit: int, choosy: float) -> None:
         st.subheader(t("Unit {unit}", unit=unit), anchor=False, width="content")
         if len(tokens) > 2 and not scene.gives_labels:
             st.button(
-                t("Find text where it is high"),
+                t("Find text with maximal activation"),
                 icon=":material/search:",
                 key=f"{VIEW}.seek",
                 on_click=seek,
@@ -205,7 +212,7 @@ def seek(unit: int, peak: int, n_tokens: int) -> None:
     span = peak, peak + 1
     st.session_state[f"{VIEW}.look.{'-'.join(ASPECTS)}"] = "find"
     st.session_state[f"{VIEW}.span.{n_tokens}"] = st.session_state[f"{VIEW}.units.of"] = span
-    links.remember(span=f"{span[0]}-{span[1]}", units=unit)
+    url_state.remember("explore", span=f"{span[0]}-{span[1]}", units=unit)
 
 
 def find(scene: Scene) -> None:
@@ -224,12 +231,12 @@ def find(scene: Scene) -> None:
     difference = contrast(values, start, end)
     best = np.argsort(-np.abs(difference))[:8]
     if st.session_state.get(f"{VIEW}.units.of", (start, end)) != (start, end):
-        links.remember(units=None)  # they were chosen for another part
+        url_state.remember("explore", units=None)  # they were chosen for another part
     st.session_state[f"{VIEW}.units.of"] = start, end
     units = several(
         f"{VIEW}.{name}.{start}.{end}",
         "units",
-        t("Units (at first, those that differ most between this part and the rest)"),
+        t("Units (initially those that differ most between this part and the rest)"),
         range(values.shape[1]),
         best.tolist(),
         format_func=lambda unit: f"{unit} ({difference[unit]:+.1f}σ)",
@@ -247,8 +254,7 @@ def find(scene: Scene) -> None:
         context(scene, windows[window], place, end - start, score)
     st.caption(
         t(
-            "Found in {n:,} tokens of the run's held-out text: where the chosen units together are highest, in standard "
-            "deviations above their mean. What do these passages have in common?",
+            "Passages among {n:,} held-out tokens where the mean activation of the chosen units is highest, in standard deviations above their mean. What do these passages have in common?",
             n=windows.size,
         )
     )
@@ -263,7 +269,7 @@ def find(scene: Scene) -> None:
 def span_of(tokens: list[str]) -> tuple[int, int]:
     """The part of the text that is chosen: drawn over with the mouse, or moved with a slider's keys; in the address."""
     n, key = len(tokens), f"{VIEW}.span.{len(tokens)}"
-    said = [x for x in map(links.whole, links.param("span").split("-")) if x is not None]
+    said = [x for x in map(url_state.whole, url_state.text("explore", "span").split("-")) if x is not None]
     first = (n // 3, max(n // 3 + 1, 2 * n // 3))
     start, end = st.session_state.get(key, tuple(said) if len(said) == 2 and said[0] < said[1] <= n else first)
     drawn = brushed_strip(
@@ -272,14 +278,14 @@ def span_of(tokens: list[str]) -> tuple[int, int]:
         t("Tokens; draw over a part of them"),
     )
     if drawn and drawn != (start, end):
-        links.remember(span=f"{drawn[0]}-{drawn[1]}")
+        url_state.remember("explore", span=f"{drawn[0]}-{drawn[1]}")
         st.session_state[key] = drawn
         st.rerun(scope="fragment")
     st.session_state[key] = start, end
     start, end = st.slider(t("The part of the text: draw over the tokens, or move these"), 0, n, key=key)
     end = max(start + 1, end) if start < n else n
     start = min(start, end - 1)
-    links.remember(span=f"{start}-{end}" if (start, end) != first else None)
+    url_state.remember("explore", span=f"{start}-{end}" if (start, end) != first else None)
     return start, end
 
 
@@ -330,15 +336,14 @@ def memory(scene: Scene) -> None:
         tokens,
         tokens,
         (t("token replaced"), t("state at token"), t("change of the state")),
-        t("How much of each token is still in the state later"),
+        t("Memory: how much of each token is still in the state later"),
         tokens=False,
         span=(0.0, max(float(np.percentile(found, 99.5)), 0.01)),
         empty=t("read before that token"),
     )
     st.caption(
         t(
-            "Each row: that token was replaced by another one of the text; the colour is how much the last layer's state differs "
-            "from then on, as a share of its size. Long bright rows are tokens that are remembered."
+            "Each row: that token is replaced by another token of the text. The colour is the relative change of the last layer's state from then on. Long bright rows are tokens that the model remembers."
         )
     )
     faded = np.array([np.diagonal(found, d).mean() for d in range(len(ids))])
@@ -353,8 +358,8 @@ def memory(scene: Scene) -> None:
     )
     fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50})
     fig.update_xaxes(title=t("Tokens since the change"))
-    fig.update_yaxes(title=t("Change of the state (share of its size)"), tickformat=".0%", rangemode="tozero")
-    caption = t("The mean over all tokens of the text: where the curve is flat at 0, nothing is left of a token.")
+    fig.update_yaxes(title=t("Relative change of the state"), tickformat=".0%", rangemode="tozero")
+    caption = t("Mean over all tokens of the text. Where the curve is flat at 0, the state has forgotten the token.")
     figure(fig, f"{VIEW}.faded", caption, {"influence": found, "by_distance": faded}, height=320)
 
 
@@ -393,10 +398,9 @@ def gradient(scene: Scene) -> None:
         )
     fig.update_layout(margin={"l": 70, "r": 10, "t": 30, "b": 50}, legend=LEGEND)
     fig.update_xaxes(title=t("Tokens back from the prediction"))
-    fig.update_yaxes(title=t("Gradient norm, as a share of that at distance 0"), type="log", exponentformat="power")
+    fig.update_yaxes(title=t("Gradient norm, relative to distance 0"), type="log", exponentformat="power")
     caption = t(
-        "How much the loss of the last token would change with a token so far back. A straight line down is exponential "
-        "decay: from there such a model can hardly learn. See how training and gates change its slope."
+        "Gradient of the last token's loss with respect to a token this far back. A straight line down is exponential decay (vanishing gradient): the model can hardly learn from there. See how training and gates change the slope."
     )
     figure(fig, f"{VIEW}.gradients", caption, {name: values for name, (_, values) in curves.items()}, height=460)
     said = t("Means over {n} passages of held-out text.", n=len(windows))
@@ -411,9 +415,7 @@ def chosen_runs(scene: Scene) -> list[RunFolder]:
         if speaks(run) and run.about()["model"]["architecture"] in ("rnn", "lstm", "gru")
     }
     if set(others) <= {scene.run.id}:
-        st.caption(
-            t("Train an RNN, an LSTM and a GRU on the same text, and their curves can stand beside each other here.")
-        )
+        st.caption(t("Train an RNN, an LSTM and a GRU on the same text to compare their curves here."))
         return [scene.run]
     added = several(
         VIEW,

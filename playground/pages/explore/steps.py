@@ -9,7 +9,7 @@ from playground.pages.explore.attention import tokens_of
 from playground.pages.explore.url_widgets import choose, one_of, switch
 from playground.runs.folder import RunFolder
 from playground.text.visible import visible
-from playground.ui import cached, links
+from playground.ui import cached, url_state
 from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads
 from playground.ui.language import t
@@ -18,12 +18,12 @@ from playground.ui.run_picker import name_of
 from playground.ui.scene import Scene
 
 VIEW = "explore.steps"
-WHOSE = {"1": "A worked example, three numbers a token", "0": "A head of this run"}
+WHOSE = {"1": "A worked example, three numbers per token", "0": "A head of this run"}
 PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
 
 
 def show(scene: Scene) -> None:
-    own = choose(VIEW, "example", t("Whose numbers"), WHOSE, hidden=True)
+    own = choose(VIEW, "example", t("Numbers from"), WHOSE, hidden=True)
     if own == "1":
         example()
     elif scene.is_recurrent:
@@ -45,8 +45,7 @@ def example() -> None:
 
     st.markdown(
         t(
-            "Six words, three made-up numbers each. A word's vector is its **query**, its **key** and its **value**, so that "
-            "nothing hides the arithmetic. Change any number and watch everything below follow."
+            "Six words with three made-up numbers each. To keep the arithmetic simple, the vector of a word is its **query**, its **key** and its **value** at once. Change any number; everything below follows."
         )
     )
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
@@ -69,7 +68,7 @@ def edited() -> tuple[list[str], Any]:
 
     first = pd.DataFrame([(word, *vector) for word, vector in EXAMPLE.items()], columns=["token", "1", "2", "3"])
     if f"{VIEW}.given" not in st.session_state:
-        st.session_state[f"{VIEW}.given"] = told_table(links.param("numbers"), first)
+        st.session_state[f"{VIEW}.given"] = told_table(url_state.text("explore", "numbers"), first)
     number = {
         name: st.column_config.NumberColumn(f"x{sub}", step=0.1, format="%.2f", required=True)
         for name, sub in zip("123", "₁₂₃", strict=True)
@@ -85,7 +84,7 @@ def edited() -> tuple[list[str], Any]:
     rows = ",".join(
         " ".join([re.sub(r"[\s,]", "_", str(row[0])), *(f"{x:g}" for x in row[1:])]) for row in table.to_numpy()
     )
-    links.remember(numbers=rows if not table.equals(first) else None)
+    url_state.remember("explore", numbers=rows if not table.equals(first) else None)
     return [str(word) for word in table["token"]], table[["1", "2", "3"]].to_numpy(dtype=float)
 
 
@@ -108,7 +107,7 @@ def ask_query(tokens: list[str], name: str) -> int:
     return one_of(
         f"{VIEW}.{name}",
         "query",
-        t("The token that asks (query)"),
+        t("Query token"),
         range(len(tokens)),
         first,
         format_func=lambda place: f"{place}: {visible(tokens[place])}",
@@ -152,7 +151,7 @@ def of_run(scene: Scene) -> None:
 def ask_head(spec: Any) -> tuple[int, int]:
     layer = one_of(VIEW, "layer", t("Layer"), range(spec.n_layers), 0, width=110)
     head = one_of(VIEW, "head", t("Head"), range(spec.n_heads), 0, width=110)
-    links.remember(layer=layer, head=head)
+    url_state.remember("explore", layer=layer, head=head)
     return layer, head
 
 
@@ -211,15 +210,15 @@ def draw_inputs(steps: Any, keys: list[str], asker: str) -> None:
     """x → q, k, v."""
     title(
         1,
-        t("Three projections of what the layer reads"),
+        t("Query, key and value: three projections of the layer's input"),
         r"q = x_i W_Q \qquad k_j = x_j W_K \qquad v_j = x_j W_V",
     )
     notes = []
     if steps.normed:
-        notes.append(t("q and k are divided by their size (QK-norm)."))
+        notes.append(t("q and k are divided by their root mean square (QK-norm)."))
     if steps.turned:
-        notes.append(t("q and k below are already turned by their positions (rotary)."))
-    alt = t("The vector that the layer reads at the query")
+        notes.append(t("q and k below are already rotated by their positions (RoPE)."))
+    alt = t("The input vector of the layer at the query")
     strip(steps.x, "run.x", [visible(asker)], numbered("x", len(steps.x)), "x", alt, diverging=True)
     st.caption(
         " ".join(
@@ -252,7 +251,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
     import numpy as np
 
     d = len(steps.q)
-    title(first, t("How well does each key match the query?"), r"s_j = q \cdot k_j")
+    title(first, t("Scores: the dot product of the query with each key"), r"s_j = q \cdot k_j")
     strip(steps.q, f"{name}.q", [f"q ({visible(asker)})"], numbered("q", d), "q", t("The query"), diverging=True)
     key = ask_key(steps, keys, name)
     strip(
@@ -269,7 +268,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
 
     title(
         first + 1,
-        t("Keep the numbers small"),
+        t("Scale by √d_k"),
         r"\tilde s_j = \frac{s_j}{\sqrt{d_k}}" if steps.scale != 1 else r"\tilde s_j = s_j",
     )
     strip(
@@ -287,18 +286,18 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
             rf"\frac{{{steps.products[key]:.{digits}f}}}{{\sqrt{{{d}}}}} = {steps.products[key] / steps.scale:.{digits}f}"
         )
     else:
-        st.caption(t("Not divided: with many channels the softmax would then pick one key and ignore the rest."))
+        st.caption(t("Not scaled: with many channels, the softmax would then pick one key and ignore the rest."))
     if steps.bias is not None:
-        st.caption(t("ALiBi has taken off {bias:.3f} here, for the distance.", bias=-steps.bias[key]))
+        st.caption(t("ALiBi has subtracted {bias:.3f} here, for the distance.", bias=-steps.bias[key]))
 
     hidden = int((~steps.allowed).sum())
     title(
         first + 2,
-        t("Hide what may not be seen"),
+        t("Apply the mask"),
         r"\tilde s_j = -\infty \quad (j > i)" if hidden else r"\text{" + t("every key may be seen") + "}",
     )
     masked = np.where(steps.allowed, steps.scaled, np.nan)
-    closed = t("may not look: it comes later")
+    closed = t("masked: it comes later")
     strip(
         masked,
         f"{name}.masked",
@@ -311,12 +310,12 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         empty=closed,
     )
     st.caption(
-        t("{n} of {all} keys are hidden; they are drawn as hatched paper.", n=hidden, all=len(keys))
+        t("{n} of {all} keys are masked; they are hatched.", n=hidden, all=len(keys))
         if hidden
-        else t("None of the {all} keys is hidden.", all=len(keys))
+        else t("None of the {all} keys is masked.", all=len(keys))
     )
 
-    title(first + 3, t("Turn scores into shares"), r"w_j = \frac{e^{\tilde s_j}}{\sum_m e^{\tilde s_m}}")
+    title(first + 3, t("Softmax: from scores to weights"), r"w_j = \frac{e^{\tilde s_j}}{\sum_m e^{\tilde s_m}}")
     strip(
         np.where(steps.allowed, steps.weights, np.nan),
         f"{name}.weights",
@@ -337,7 +336,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         )
     )
 
-    title(first + 4, t("Mix the values"), r"z = \sum_j w_j v_j")
+    title(first + 4, t("Weighted sum of the values"), r"z = \sum_j w_j v_j")
     rows = max(14, min(30, 360 // max(1, len(keys))))
     strip(
         np.where(steps.allowed[:, None], steps.parts, np.nan),
@@ -402,7 +401,7 @@ def draw_output(steps: Any, head: int, part: str) -> None:
         names,
         numbered("z", steps.heads.shape[1]),
         "z",
-        t("What every head mixed for this query"),
+        t("Output of every head for this query"),
         diverging=True,
         cell=26,
         selected=(head, -1),
@@ -417,9 +416,7 @@ def draw_output(steps: Any, head: int, part: str) -> None:
         diverging=True,
     )
     st.caption(
-        t(
-            "This head's row is outlined. The output is added to the residual stream; attention to the source comes next."
-        )
+        t("This head's row is outlined. The output is added to the residual stream; cross-attention comes next.")
         if part == "decoder"
         else t("This head's row is outlined. The output is added to the residual stream; the MLP comes next.")
     )

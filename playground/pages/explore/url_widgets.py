@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.ui import links
+from playground.ui import url_state
 from playground.ui.components.live_text import live_text
 from playground.ui.language import t
 from playground.ui.select import keep, select, select_several
@@ -47,7 +47,7 @@ def choose(
         chosen = st.segmented_control(
             label, list(options), required=True, format_func=said, key=key, label_visibility=shown, wrap=True
         )
-    links.remember(**{name: chosen if chosen != first else None})
+    url_state.remember("explore", **{name: chosen if chosen != first else None})
     return chosen
 
 
@@ -55,7 +55,7 @@ def switch(view: str, name: str, label: str, first: bool = False, **more: Any) -
     """On or off; 1 or 0 in the address."""
     key = seeded(f"{view}.{name}", name, {"1": True, "0": False}.get, first)
     on = st.toggle(label, key=key, **more)
-    links.remember(**{name: int(on) if on != first else None})
+    url_state.remember("explore", **{name: int(on) if on != first else None})
     return on
 
 
@@ -66,7 +66,7 @@ def one_of(view: str, name: str, label: str, options: Sequence[int], first: int,
     if st.session_state.get(key) not in options:
         st.session_state[key] = first
     chosen = select(label, options, key=key, **more)
-    links.remember(**{name: chosen if chosen != first else None})
+    url_state.remember("explore", **{name: chosen if chosen != first else None})
     return chosen
 
 
@@ -74,7 +74,7 @@ def slide(view: str, name: str, label: str, options: Sequence[int], first: int, 
     """One of some whole numbers, on a slider."""
     key = seeded(f"{view}.{name}.{options[0]}.{options[-1]}", name, whole(options), first)
     chosen = st.select_slider(label, options, key=key, **more)
-    links.remember(**{name: chosen if chosen != first else None})
+    url_state.remember("explore", **{name: chosen if chosen != first else None})
     return chosen
 
 
@@ -98,7 +98,9 @@ def several(
         chosen = st.pills(label, options, selection_mode="multi", key=key, **more)
     else:
         chosen = select_several(label, options, key=key, **more)
-    links.remember(**{name: (",".join(map(str, chosen)) or "-") if list(chosen) != list(first) else None})
+    url_state.remember(
+        "explore", **{name: (",".join(map(str, chosen)) or "-") if list(chosen) != list(first) else None}
+    )
     return list(chosen)
 
 
@@ -110,25 +112,28 @@ def typed(view: str, name: str, label: str, first: str, id: str, rows: int = 2) 
         id: of what the text is for, such as a run's.
     """
     given = f"{view}.{name}.{id}.given"
-    if links.param(name) and given not in st.session_state:
-        st.session_state[given] = (links.param(name), first)
+    if url_state.text("explore", name) and given not in st.session_state:
+        st.session_state[given] = (url_state.text("explore", name), first)
     known = st.session_state.get(given)
     if known is None or known[1] != first:
         known = st.session_state[given] = (first, first)
     text = live_text(f"{view}.{name}.{id}", known[0], label, rows)
-    links.remember(**{name: text if text != first and len(text) <= 500 else None})
+    url_state.remember("explore", **{name: text if text != first and len(text) <= 500 else None})
     return text
 
 
 def number(name: str, most: int, otherwise: int) -> int:
     """A whole number of the address, from 0 to ``most``; ``otherwise`` where there is none or it is too large."""
-    wanted = links.whole(links.param(name))
+    wanted = url_state.whole(url_state.text("explore", name))
     return otherwise if wanted is None or wanted > most else wanted
 
 
 def pairs(name: str, n: int, m: int) -> list[tuple[int, int]]:
     """Such as heads, "1.3,0.2" in the address: (1, 3), (0, 2), those below n and m."""
-    said = [tuple(map(links.whole, pair.split("."))) for pair in dict.fromkeys(links.param(name).split(","))]
+    said = [
+        tuple(map(url_state.whole, pair.split(".")))
+        for pair in dict.fromkeys(url_state.text("explore", name).split(","))
+    ]
     found = [pair for pair in said if len(pair) == 2 and None not in pair]
     return [(i, j) for i, j in found if i < n and j < m]
 
@@ -142,6 +147,6 @@ def whole(options: Sequence[int]) -> Callable[[str], int | None]:
 def seeded(key: str, name: str, read: Callable[[str], Any], first: Any) -> str:
     """The key of a widget, which holds what the address says when the widget is first drawn."""
     if key not in st.session_state:
-        said = read(links.param(name))
+        said = read(url_state.text("explore", name))
         st.session_state[key] = first if said is None else said
     return key

@@ -109,7 +109,7 @@ def before_and_after(
                 f"{title_of('head', (layer, head))}, {t(name)}",
                 (0.0, largest),
                 hint=False,
-                empty=t("may not look: it comes later"),
+                empty=t("masked: it comes later"),
             )
     rows = (
         t("Rows: queries, named by the token written there. Columns: keys (the tokens attended to).")

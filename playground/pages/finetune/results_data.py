@@ -70,6 +70,6 @@ def predictions_of(run: RunFolder) -> dict[str, Any]:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _predictions(path: str, changed: int) -> dict[str, Any]:
-    from playground.training.results import test_predictions
+    from playground.training.results import load_test_predictions
 
-    return test_predictions(RunFolder(path))
+    return load_test_predictions(RunFolder(path))

@@ -7,7 +7,7 @@ import streamlit as st
 from models.spec import SpecError
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
-from playground.ui import cached, links
+from playground.ui import cached, url_state
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.bars import bars
 from playground.ui.components.token_strip import token_strip
@@ -26,7 +26,7 @@ SETTINGS = {"temperature": "t", "top_k": "k", "top_p": "p", "min_p": "m", "repet
 
 
 def page() -> None:
-    page_title(t("Generate"), t("Let a model write, see how sure it is of every token, and change what it chose."))
+    page_title(t("Generate"), t("Let a model write, see the probability of every token, and replace tokens."))
     with shown_errors():
         with st.container(horizontal=True):
             with control("generate", "run"):
@@ -47,13 +47,13 @@ def page() -> None:
 def ask(run: RunFolder, label: str, height: int) -> str:
     """The box for the person's text: what the address says, else what stood there last, else the run's own sample."""
     key, first = f"generate.text.{run.id}", first_text(run)
-    wanted = links.param("prompt")
+    wanted = url_state.text("generate", "prompt")
     if wanted and wanted != st.session_state.get(f"{key}.link"):
         st.session_state[key] = wanted
     st.session_state.setdefault(key, first)
     text = st.text_area(label, key=key, height=height, max_chars=20_000, persist_state="session")
-    links.remember(prompt=text if text != first and len(text) <= 500 else None)
-    st.session_state[f"{key}.link"] = links.param("prompt")
+    url_state.remember("generate", prompt=text if text != first and len(text) <= 500 else None)
+    st.session_state[f"{key}.link"] = url_state.text("generate", "prompt")
     return text
 
 
@@ -137,11 +137,14 @@ def stopping() -> None:
     """Where writing ends by itself; the address holds it."""
     state = st.session_state
     if "generate.stop" not in state:  # also after another page was open
-        state["generate.eos"], state["generate.stop"] = links.param("end") != "0", links.param("stop")[:100]
-        seed = links.whole(links.param("seed"))
+        state["generate.eos"], state["generate.stop"] = (
+            url_state.read("generate", "end"),
+            url_state.text("generate", "stop")[:100],
+        )
+        seed = url_state.read("generate", "seed")
         state["generate.seed"] = None if seed is None else min(seed, 2**31 - 1)
-    with control("generate", "stop"), st.expander(t("Where to stop")):
-        st.checkbox(t("At the end of a text, where the model writes <eos>"), key="generate.eos")
+    with control("generate", "stop"), st.expander(t("Stop condition")):
+        st.checkbox(t("At the end of the text (the token <eos>)"), key="generate.eos")
         st.text_input(
             t("After this text"),
             key="generate.stop",
@@ -158,7 +161,7 @@ def stopping() -> None:
             placeholder=t("another text each time"),
             help=t("The same seed writes the same text."),
         )
-    links.remember(end=None if state["generate.eos"] else "0", stop=state["generate.stop"], seed=state["generate.seed"])
+    url_state.remember("generate", end=state["generate.eos"], stop=state["generate.stop"], seed=state["generate.seed"])
 
 
 def act() -> None:
@@ -227,7 +230,7 @@ def sampling_at_first(answers: bool) -> dict[str, float]:
     chosen = usual(answers)
     for name, short in SETTINGS.items():
         try:
-            chosen[name] = float(links.param(short, str(chosen[name])))
+            chosen[name] = float(url_state.text("generate", short) or chosen[name])
             sampling_of(chosen)
         except (ValueError, OverflowError, PlaygroundError):
             chosen[name] = usual(answers)[name]
@@ -236,8 +239,9 @@ def sampling_at_first(answers: bool) -> dict[str, float]:
 
 def remember_sampling(chosen: dict[str, float], answers: bool) -> None:
     normal = usual(answers)
-    links.remember(
-        **{short: chosen[name] if chosen[name] != normal[name] else None for name, short in SETTINGS.items()}
+    url_state.remember(
+        "generate",
+        **{short: chosen[name] if chosen[name] != normal[name] else None for name, short in SETTINGS.items()},
     )
 
 
@@ -249,7 +253,7 @@ def status(desk: Any) -> str:
     if isinstance(job.error, (PlaygroundError, SpecError)):
         return ""  # it is shown above
     if job.error:
-        return t("That went wrong: a mistake of the app. Its log tells more.")
+        return t("Something went wrong: a bug of the app. The log has the details.")
     if hasattr(job, "found"):
         if job.is_running and job.is_loading:
             return t("Loading the model …")
@@ -330,9 +334,9 @@ def blanks(run: RunFolder, step: int, text: str) -> None:
         state |= {"of": (run.id, text), "ids": ids, "hidden": first_blank(tokenizer, ids)}
     ids, hidden = state["ids"], state["hidden"]
     pieces = tokenizer.pieces(ids)
-    whole = st.toggle(t("Hide whole words"), value=True, key="generate.whole")
+    whole = st.toggle(t("Mask whole words"), value=True, key="generate.whole")
     st.caption(
-        t("Click a word to hide it, and again to show it. All hidden words are guessed at once, from both sides.")
+        t("Click a word to mask it, and again to show it. All masked words are predicted at once, from both sides.")
     )
     drawn = st.container()
     with shown_errors():
@@ -377,7 +381,7 @@ def group_of(blank: Any, pieces: list[str], tokenizer: Any) -> dict[str, Any]:
     truth = pieces[blank.place]
     note = ""
     if blank.hidden is not None:
-        note = t("Hidden here: {p:.1%}, number {rank} on the model's list", p=blank.hidden, rank=blank.rank)
+        note = t("Original token: {p:.1%}, rank {rank}", p=blank.hidden, rank=blank.rank)
     before, after = (
         "".join(pieces[max(0, blank.place - 3) : blank.place]),
         "".join(pieces[blank.place + 1 : blank.place + 3]),

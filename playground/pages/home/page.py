@@ -6,7 +6,7 @@ import streamlit as st
 
 from playground.generation.cached_prediction import expected, opening_text, read_opening
 from playground.runs.folder import RunFolder
-from playground.ui import cached, controls, links, server_start
+from playground.ui import cached, controls, links, server_start, url_state
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.next_token import next_token
 from playground.ui.frame import page_title
@@ -16,12 +16,17 @@ from playground.ui.run_picker import choose_run, name_of, writes
 from playground.ui.titles import TITLES
 
 WAYS = (
-    ("build", ":material/account_tree:", "Build", "Choose an architecture and see what every choice costs."),
+    (
+        "build",
+        ":material/account_tree:",
+        "Build",
+        "Choose an architecture and see the parameters, memory and compute of every choice.",
+    ),
     (
         "explore",
         ":material/search_insights:",
         "Explore",
-        "Look inside a trained model: what it attends to, remembers and expects.",
+        "Look inside a trained model: attention, memory, predictions.",
     ),
     ("train", ":material/monitoring:", "Learn", "Train a model on your own text and watch it learn, live."),
 )
@@ -31,7 +36,7 @@ LONGEST_LINK = 500  # characters of text that an address carries
 def page() -> None:
     page_title(
         t("A language model predicts what comes next."),
-        t("Here you build small ones, watch them learn, look inside them, and talk to them, on your own computer."),
+        t("Build small ones, watch them learn, look inside them and write with them, on your own computer."),
     )
     left, right = st.columns([3, 2], gap="large")
     with left, st.container(border=True, key="home-demo"):
@@ -56,9 +61,9 @@ def predict(run: RunFolder) -> None:
     """The box and its bars; runs again at every key, and nothing else of the page does."""
     key = f"home.next.{run.id}"
     usual = first_words(str(run.path))
-    opening = links.param("text") or usual
+    opening = url_state.text("home", "text") or usual
     text = (st.session_state.get(key) or {}).get("text", opening)
-    links.remember(text=text if text != usual and len(text) <= LONGEST_LINK else None)
+    url_state.remember("home", text=text if text != usual and len(text) <= LONGEST_LINK else None)
     architecture = run.config().model.architecture
     if not server_start.torch_loaded.is_set():  # the first seconds of a server
         first_seconds(run, key, opening, text, ARCHITECTURE[architecture])

@@ -8,9 +8,9 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
-from playground.runs.integrity import problem, problem_inside
+from playground.runs.integrity import problem, problem_in_contents
 from playground.runs.store import RunStore
-from playground.ui import links, run_upload
+from playground.ui import links, run_upload, url_state
 from playground.ui.language import t
 from playground.ui.messages import plain, shown_errors
 
@@ -34,7 +34,7 @@ def actions(runs: list[RunFolder]) -> None:
 
 def one_run(run: RunFolder) -> None:
     links.link("train", t("Open"), icon=":material/monitoring:", run=run.id)
-    if run.checkpoints() and problem_inside(run) is None:
+    if run.checkpoints() and problem_in_contents(run) is None:
         links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
         links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
         links.link("export", t("Export"), icon=":material/deployed_code:", run=run.id)
@@ -70,16 +70,16 @@ def rename(run: RunFolder) -> None:
 def duplicate(run: RunFolder) -> None:
     with st.popover(t("Duplicate"), icon=":material/content_copy:"):
         weights = st.toggle(
-            t("with what it has learned"),
+            t("with its weights"),
             value=False,
             key=f"runs.weights.{run.id}",
             disabled=not run.checkpoints(),
-            help=t("Off: the same settings, untrained. On: weights and curves too; it goes on from there."),
+            help=t("Off: the same settings, untrained. On: weights and curves too; training continues from there."),
         )
         if st.button(t("Make the copy"), key=f"runs.copy.{run.id}"):
             with shown_errors():
                 copy = RunStore().duplicate(run.id, weights=weights)
-                links.remember(runs=copy.id)
+                url_state.remember("runs", runs=copy.id)
                 st.rerun()
 
 
@@ -90,7 +90,7 @@ def delete(runs: list[RunFolder]) -> None:
         for run in runs:
             done.append(RunStore().delete(run.id))
             st.session_state["runs.deleted"] = done
-        links.remember(runs=None)
+        url_state.remember("runs", runs=None)
         st.rerun()
 
 
@@ -106,7 +106,7 @@ def undo() -> None:
             with shown_errors():
                 back = [RunStore().undelete(each) for each in deleted]
                 st.session_state["runs.deleted"] = None
-                links.remember(runs=",".join(run.id for run in back))
+                url_state.remember("runs", runs=[run.id for run in back])
                 st.rerun()
         if st.button(t("Fine"), key="runs.undo.close"):
             st.session_state["runs.deleted"] = None
@@ -126,7 +126,7 @@ def trash() -> None:
                 st.markdown(f"{plain(each.name)} · {when}", width="stretch")
                 if st.button(t("Bring back"), key=f"runs.back.{each.key}"):
                     with shown_errors():
-                        links.remember(runs=store.undelete(each).id)
+                        url_state.remember("runs", runs=store.undelete(each).id)
                         st.rerun()
         if st.button(t("Empty the trash for good"), icon=":material/delete_forever:", key="runs.empty"):
             store.empty_trash()
@@ -138,8 +138,8 @@ def load() -> None:
     """A zip file from another machine becomes a run here."""
     if run := run_upload.taken("runs.load"):
         st.session_state["runs.load"] = False
-        links.remember(runs=run.id)
+        url_state.remember("runs", runs=run.id)
         st.rerun()
     with st.popover(t("Load a run"), icon=":material/upload:", key="runs.load", on_change="rerun"):
-        st.write(t("A zip file that “Download” made, here or elsewhere. Nothing in it is executed."))
+        st.write(t("A zip file made by “Download”, on this or another machine. Nothing in it is executed."))
         run_upload.uploader("runs.load", t("Zip file"))

@@ -33,7 +33,7 @@ def compare(runs: list[RunFolder]) -> None:
         "curves": t("Curves"),
         "settings": t("Differences") if len(runs) > 1 else t("Settings"),
         "prompt": t("Same prompt"),
-        "recipe": t("Make it again"),
+        "recipe": t("Reproduce"),
     }
     wanted = url_state.read("runs", "view")
     view = st.segmented_control(
@@ -54,17 +54,13 @@ def draw(runs: list[RunFolder]) -> None:
     colours = colours_for(runs)
     shown = [series(run, colours[run.id]) for run in runs if curves_of(run).newest]
     if not shown:
-        st.info(t("Not one of them has been trained yet."))
+        st.info(t("None of them has been trained yet."))
         return
     best = [(name_of(run), curves_of(run).best) for run in runs]
     told = [t("{name}: best validation loss {loss:.3f}", name=name, loss=found[1]) for name, found in best if found]
     curves("runs.curves", shown, run_panels(), alt="; ".join(told) or t("Training curves."))
     if len(shown) > 1:
-        st.caption(
-            t(
-                "The same number of steps is not the same work: look along tokens (the text each has seen) and time, too."
-            )
-        )
+        st.caption(t("The same number of steps is not the same amount of work: compare over tokens and time, too."))
 
 
 def differences(runs: list[RunFolder]) -> None:

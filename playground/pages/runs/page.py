@@ -7,7 +7,7 @@ from playground.pages.runs.actions import actions, load, trash, undo
 from playground.pages.runs.compare import compare
 from playground.pages.runs.table import pick_runs
 from playground.runs.folder import RunFolder
-from playground.runs.integrity import problem, problem_inside
+from playground.runs.integrity import problem, problem_in_contents
 from playground.runs.store import RunStore
 from playground.ui import server_start
 from playground.ui.controls import control
@@ -20,7 +20,7 @@ from playground.ui.run_picker import known_runs
 
 def without_damaged(runs: list[RunFolder]) -> list[RunFolder]:
     """The runs that can be looked at; what is wrong with the others is said."""
-    wrong = {run.id: problem_inside(run) for run in runs}
+    wrong = {run.id: problem_in_contents(run) for run in runs}
     for said in filter(None, wrong.values()):
         show(PlaygroundError(*said))
     return [run for run in runs if problem(run) is None]

@@ -23,7 +23,7 @@ def page() -> None:
                 links.go("finetune", run=run.id)
             watch(run)
             return
-    page_title(t("Train"), t("Choose what it learns from and how fast, then watch it learn."))
+    page_title(t("Train"), t("Choose the text, the model and the schedule, then watch the run learn."))
     show_running()
     with shown_errors():
         config, place = plan()

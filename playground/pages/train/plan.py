@@ -190,7 +190,7 @@ def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
         with st.container(horizontal=True, vertical_alignment="center"):
             kind = t(KIND_NAMES[spec.tokenizer.kind])
             st.caption(
-                t("Cut into tokens: {kind}, at most {size:,} of them", kind=kind, size=spec.tokenizer.vocab_size),
+                t("Tokenizer: {kind}, at most {size:,} tokens", kind=kind, size=spec.tokenizer.vocab_size),
                 width="stretch",
             )
             if chosen != "base":

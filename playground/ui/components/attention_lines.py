@@ -29,10 +29,10 @@ def attention_lines(weights: Any, key: str, queries: Sequence[str], keys: Sequen
             "alt": alt,
             "file": key.replace(".", "-"),
             "words": {
-                "query": t("looks"),
-                "key": t("is looked at"),
+                "query": t("attends"),
+                "key": t("is attended to"),
                 "sum": t("added up over {n} tokens"),
-                "closed": t("may not look at what comes after it"),
+                "closed": t("causal mask: it cannot attend to later tokens"),
                 "hint": t("Point at a token to see only its lines; click tokens to keep and add them."),
             },
         },

@@ -86,7 +86,7 @@ def words() -> dict[str, str]:
         "steps": t("Steps of sampling"),
         "next": t("The next token"),
         "instead": t("Instead of"),
-        "unseen": t("Nothing before it to predict it from"),
+        "unseen": t("The first token: nothing to predict it from"),
         "drawn": t("when it was drawn"),
         "click": t("Click for alternatives"),
         "pick": t("Put this token here and go on from it"),
@@ -105,14 +105,14 @@ def words() -> dict[str, str]:
         "repetition penalty": t("Repetition penalty"),
         "repetition_penalty": t("Repetition penalty"),
         "temperature_help": t(
-            "Below 1 the likely tokens get likelier, above 1 the unlikely ones; 0 always takes the likeliest."
+            "Divides the logits. Below 1, likely tokens become more likely; above 1, unlikely ones do; 0 is greedy."
         ),
-        "top_k_help": t("Keeps only the k likeliest tokens."),
-        "top_p_help": t("Keeps the likeliest tokens that together reach this probability."),
-        "min_p_help": t("Keeps tokens at least this share as likely as the likeliest."),
-        "repetition_penalty_help": t("Makes tokens that are in the text already less likely."),
-        "caption": t("Outline: the model. Filled: after sampling. Click one to use it."),
+        "top_k_help": t("Keeps only the k most likely tokens."),
+        "top_p_help": t("Keeps the most likely tokens whose probabilities add up to this value (nucleus sampling)."),
+        "min_p_help": t("Keeps tokens whose probability is at least this fraction of the highest."),
+        "repetition_penalty_help": t("Makes tokens that already occur in the text less likely."),
+        "caption": t("Outline: probability of the model. Filled: after sampling. Click a token to use it."),
         "cut_caption": t(
-            "Outline: the model. Filled: after sampling, which cut what is under the dashed line. Click one to use it."
+            "Outline: probability of the model. Filled: after sampling, which removed the tokens below the dashed line. Click a token to use it."
         ),
     }

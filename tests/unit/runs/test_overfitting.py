@@ -1,4 +1,4 @@
-"""Learning by heart is told from the gap of two made curves whose truth is known, and from nothing else."""
+"""Overfitting is detected from the gap of two made curves whose truth is known, and from nothing else."""
 
 import numpy as np
 import pytest

@@ -10,7 +10,8 @@ from models.hyperparameters import ARCHITECTURES, MLPS, NORM_POSITIONS, NORMS, P
 from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from models.spec import ModelSpec
-from playground.ui import choices, diagram, model_costs
+from playground.pages.build import settings
+from playground.ui import diagram, model_costs, model_settings
 from playground.ui.diagram.canvas import rounded, written
 
 SPECS = [preset.spec.replace(vocab_size=1024) for preset in PRESETS.values()]
@@ -67,7 +68,7 @@ def test_shapes_are_those_of_the_model():
     main, inside = words(picture.main.svg()), words(picture.details["attention"].svg())
     assert {"[B, T]", "[B, T, 96]", "[B, T, 1024]", "× 7", "96 → 256 → 96"} <= set(main)
     assert {"[B, 6, T, 16]", "[B, 2, T, 16]", "[B, 6, T, T]"} <= set(inside)
-    assert "turn by place (rotary)" in inside
+    assert "rotate by position (RoPE)" in inside
 
 
 def test_gates_are_named():
@@ -90,9 +91,9 @@ def test_every_parameter_has_a_block(spec):
 
 def test_every_choice_has_its_words():
     fields = set(ModelSpec("decoder").to_dict())
-    assert set(choices.NAMES) == fields == set(choices.MAIN) | set(choices.UNUSUAL)
-    assert set(choices.SENTENCES["architecture"]) == set(ARCHITECTURES)
-    assert set(choices.SENTENCES) | set(choices.HELP) == fields
+    assert set(model_settings.NAMES) == fields == set(model_settings.MAIN) | set(settings.UNUSUAL)
+    assert set(settings.SENTENCES["architecture"]) == set(ARCHITECTURES)
+    assert set(settings.SENTENCES) | set(settings.HELP) == fields
 
 
 def test_lines_bend_without_overshooting():

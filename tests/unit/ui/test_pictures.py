@@ -166,11 +166,11 @@ def measured(folder, train, validation) -> RunCurves:
     return curves
 
 
-def test_two_curves_that_fall_apart_are_told_as_learning_by_heart(tmp_path):
+def test_diverging_curves_are_reported_as_overfitting(tmp_path):
     falling = lambda step: 3 + 3 * np.exp(-step / 100)
     said = notice(None, measured(tmp_path, lambda step: falling(step) - step * 0.0023, falling))
-    assert "by heart" in said and "2.3 nats and grows" in said
-    assert "by heart" not in notice(None, measured(tmp_path / ".", falling, lambda step: falling(step) + 0.05))
+    assert "Overfitting" in said and "2.3 nats and grows" in said
+    assert "Overfitting" not in notice(None, measured(tmp_path / ".", falling, lambda step: falling(step) + 0.05))
 
 
 def test_no_dashed_line_is_spoken_of_before_there_is_one(tmp_path):

@@ -11,7 +11,7 @@ from playground.onnx_export.export import export
 from playground.pages.runs.compare import blanks
 from playground.runs import gallery
 from playground.text.tokenizers import Tokenizer
-from playground.training.saving import load_model
+from playground.training.load_model import load_model
 
 BEFORE, WORD, AFTER = "And it came to pass in the", " first", " year of the king"
 
