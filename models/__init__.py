@@ -19,10 +19,10 @@ _LAZY = {
     "decode": "models.generate",
     "greedy": "models.generate",
     "ClassificationHead": "models.heads",
-    "Reader": "models.heads",
+    "ModelWithHead": "models.heads",
     "TaggingHead": "models.heads",
     "Output": "models.hooks",
-    "Tap": "models.hooks",
+    "Hook": "models.hooks",
 }
 
 __all__ = [

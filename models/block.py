@@ -1,4 +1,4 @@
-"""A transformer layer: attention, with a source cross attention, and an MLP, each added to a residual."""
+"""A transformer layer: self-attention, cross attention where there is a source, and an MLP, each added to the residual stream."""
 
 from functools import partial
 
@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import CrossAttention, SelfAttention
-from models.hooks import Tap, scoped
+from models.hooks import Hook, scoped
 from models.kv_cache import LayerCache
-from models.masks import AttentionMask
+from models.masks import AttentionContext, SourceContext
 from models.norms import norm
 from models.spec import ModelSpec
 
@@ -30,17 +30,17 @@ class MLP(nn.Module):
         self.up = nn.Linear(spec.d_model, rows, bias=spec.bias)  # SwiGLU: the gate's rows first
         self.down = nn.Linear(spec.mlp_width, spec.d_model, bias=spec.bias)
 
-    def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
-        """``[batch, length, d_model]`` in and out; the tap sees "hidden" ``[..., d_mlp]`` and "output"."""
+    def forward(self, x: Tensor, hook: Hook | None = None) -> Tensor:
+        """``[batch, length, d_model]`` in and out; the hook sees "hidden" ``[..., d_mlp]`` and "output"."""
         hidden = self.up(x)
         if self.activation:
             hidden = self.activation(hidden)
         else:
             gate, hidden = hidden.chunk(2, dim=-1)
             hidden = F.silu(gate) * hidden
-        if tap is None:
+        if hook is None:
             return self.down(hidden)
-        return tap("output", self.down(tap("hidden", hidden)))
+        return hook("output", self.down(hook("hidden", hidden)))
 
 
 class Block(nn.Module):
@@ -57,31 +57,32 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
-        view: AttentionMask,
-        turns: tuple[Tensor, Tensor] | None = None,
+        context: AttentionContext,
         cache: LayerCache | None = None,
-        start: int = 0,
-        source: tuple[Tensor, Tensor] | None = None,
-        source_view: AttentionMask | None = None,
-        tap: Tap | None = None,
+        source: SourceContext | None = None,
+        hook: Hook | None = None,
     ) -> Tensor:
-        """One layer on the residual stream ``[batch, length, d_model]``; arguments as in `SelfAttention`.
+        """One layer on the residual stream ``[batch, length, d_model]``.
 
         Args:
-            source, source_view: the source's keys and values, and which of them are real.
-            tap: sees the sublayers' names, and "output", the residual stream after the layer.
+            x: the residual stream.
+            context, cache: see `SelfAttention.forward`.
+            source: what cross attention looks at; needed where the layer has it.
+            hook: sees the names of the sublayers, with "attention.", "cross." or "mlp." before them, and "output",
+                the residual stream after the layer.
         """
         norm = self.attention_norm
-        update = self.attention(x if self.post else norm(x), view, turns, cache, start, scoped(tap, "attention."))
+        update = self.attention(x if self.post else norm(x), context, cache, scoped(hook, "attention."))
         x = self._add(x, update, norm)
-        if self.cross is not None:
+        if self.cross is not None and self.cross_norm is not None:
+            assert source is not None
             norm = self.cross_norm
-            update = self.cross(x if self.post else norm(x), source, source_view, scoped(tap, "cross."))
+            update = self.cross(x if self.post else norm(x), source, scoped(hook, "cross."))
             x = self._add(x, update, norm)
         norm = self.mlp_norm
-        update = self.mlp(x if self.post else norm(x), scoped(tap, "mlp."))
+        update = self.mlp(x if self.post else norm(x), scoped(hook, "mlp."))
         x = self._add(x, update, norm)
-        return x if tap is None else tap("output", x)
+        return x if hook is None else hook("output", x)
 
     def _add(self, x: Tensor, update: Tensor, norm: nn.Module) -> Tensor:
         if self.dropout:

@@ -39,7 +39,12 @@ def memory(spec: ModelSpec, batch_size: int, optimizer: str = "adamw", dtype_byt
     weights = total * dtype_bytes
     slots = {"adamw": 2 * total, "sgd": total, "muon": 2 * total - block_matrices(spec)}
     if optimizer not in slots:
-        raise SpecError(f"{optimizer!r} is not an optimizer here.", f"Choose one of {', '.join(slots)}.")
+        raise SpecError(
+            "{optimizer!r} is not an optimizer here.",
+            "Choose one of {known}.",
+            optimizer=optimizer,
+            known=", ".join(slots),
+        )
     state = 4 * slots[optimizer]
     activations = batch_size * spec.context_length * activation_values(spec) * dtype_bytes
     cache = _state_values(spec) * batch_size * dtype_bytes

@@ -1,18 +1,13 @@
-"""From a spec to a model, and what the model will cost."""
+"""From a spec to a model."""
 
-from torch import nn
-
-from models.costs import Flops, Memory, flops_per_token, memory
 from models.initialise import initialise
-from models.parameter_counts import parameter_counts
+from models.language_model import LanguageModel
 from models.recurrent import Recurrent
 from models.spec import ModelSpec, SpecError
 from models.transformer import EncoderDecoder, Transformer
 
-__all__ = ["Flops", "Memory", "build", "flops_per_token", "memory", "parameter_counts"]
 
-
-def build(spec: ModelSpec) -> nn.Module:
+def build(spec: ModelSpec) -> LanguageModel:
     """The model of a spec, with fresh parameters from torch's global random numbers (``torch.manual_seed``).
 
     Raises:

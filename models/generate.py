@@ -1,24 +1,26 @@
-"""Continuing a text: token by token as they are chosen, or as the likeliest whole (beam search)."""
+"""Continuing a text: token by token (greedy decoding or sampling), or by beam search."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.hooks import Output
+from models.language_model import LanguageModel
 from models.spec import SpecError
 
 Choose = Callable[[Tensor], int]
 
 
 def greedy(logits: Tensor) -> int:
-    """The likeliest token of logits ``[vocabulary]``."""
+    """The most probable token of logits ``[vocabulary]`` (argmax)."""
     return int(logits.argmax())
 
 
 def decode(
-    model: nn.Module,
+    model: LanguageModel,
     prompt_ids: Sequence[int],
     max_new_tokens: int,
     choose: Choose = greedy,
@@ -28,17 +30,20 @@ def decode(
 ) -> Iterator[int]:
     """Yields tokens as they are chosen.
 
-    A transformer sees at most its context: when that is full it goes on from the last half, read anew, so
-    that a cache stays valid for half a context each time. Recurrent models never forget and need no window.
+    A transformer sees at most its context. When that is full, the last half of it is read anew, so that the cache
+    serves for another half. Recurrent models need no such window.
 
     Args:
-        model: a causal model from `build`; it is in evaluation mode until the iterator ends.
+        model: a causal model from `build`; it stays in evaluation mode until the iterator ends.
         prompt_ids: what to continue (for an encoder–decoder, how the answer begins), at least one token.
         max_new_tokens: when to stop at the latest.
         choose: picks a token from logits ``[vocabulary]``.
         stop_ids: tokens that end the text; they are not yielded.
         source_ids: encoder–decoder: the text to answer.
         use_cache: False reads the whole window again for every token: the same tokens, slower.
+
+    Yields:
+        Token ids.
 
     Raises:
         SpecError: for models that cannot continue text, and for an empty prompt.
@@ -61,19 +66,20 @@ def _stream(window: "_Window", max_new_tokens: int, choose: Choose, stop_ids: Co
 class _Window:
     """The tokens a model still sees, and how many of them its state has read."""
 
-    def __init__(self, model: nn.Module, ids: list[int], source_ids: Sequence[int] | None, use_cache: bool):
+    def __init__(self, model: LanguageModel, ids: list[int], source_ids: Sequence[int] | None, use_cache: bool):
         self.model, self.use_cache = model, use_cache
         self.context = None if model.spec.is_recurrent else model.spec.context_length
         self.ids = ids if self.context is None else ids[-self.context :]
         self.device = next(model.parameters()).device
         self.source_ids, self.source = source_ids, {}
-        self.state, self.read = None, 0
+        self.state: Any = None
+        self.n_read = 0
 
     def push(self, token: int) -> None:
         self.ids.append(token)
         if self.context is not None and len(self.ids) > self.context:
             self.ids = self.ids[-max(1, self.context // 2) :]
-            self.state, self.read = None, 0
+            self.state, self.n_read = None, 0
 
     @torch.no_grad()
     def logits(self) -> Tensor:
@@ -84,8 +90,8 @@ class _Window:
             return self._forward(self.ids, None).logits[0]
         if self.state is None:
             self.state = self.model.initial_state(1)
-        out = self._forward(self.ids[self.read :], self.state)
-        self.state, self.read = out.state, len(self.ids)
+        out = self._forward(self.ids[self.n_read :], self.state)
+        self.state, self.n_read = out.state, len(self.ids)
         return out.logits[0]
 
     def _forward(self, ids: Sequence[int], state) -> Output:
@@ -98,7 +104,7 @@ class _Window:
 
 @torch.no_grad()
 def beam(
-    model: nn.Module,
+    model: LanguageModel,
     prompt_ids: Sequence[int],
     max_new_tokens: int,
     width: int = 4,
@@ -107,7 +113,7 @@ def beam(
     length_penalty: float = 0.0,
     watch: Callable[[int], None] | None = None,
 ) -> list[tuple[list[int], float]]:
-    """The likeliest continuations found by keeping the `width` best beginnings at every step.
+    """Beam search: the most probable continuations found by keeping the `width` best beginnings at every step.
 
     Args:
         model, prompt_ids, source_ids: as in `decode`; the window moves as it does there.
@@ -115,14 +121,17 @@ def beam(
         width: how many beginnings are kept; 1 is greedy.
         stop_ids: tokens that end a continuation, which then is finished and does not include them.
         length_penalty: α of the ranking log p / length^α: 0 prefers short texts, 1 compares by token.
-        watch: called after each step with the length reached; what it raises ends the search.
+        watch: called after each step with the length reached; an exception that it raises ends the search.
 
     Returns:
-        Up to `width` continuations, best first, each with its log probability, its ending included.
+        Up to `width` continuations, best first, each with its log probability (nats), its ending included.
+
+    Raises:
+        SpecError: for models that cannot continue text, an empty prompt, and a width below 1.
     """
     _check(model, prompt_ids, source_ids)
     if width < 1:
-        raise SpecError(f"A beam cannot be {width} wide; use at least 1.")
+        raise SpecError("A beam cannot be {width} wide; use at least 1.", width=width)
     window = _Beams(model, list(prompt_ids), source_ids)
     live: list[tuple[list[int], float]] = [([], 0.0)]
     finished: list[tuple[list[int], float]] = []
@@ -149,13 +158,14 @@ def beam(
 class _Beams:
     """As `_Window`, for several continuations of one prompt: they are equally long, so their windows move together."""
 
-    def __init__(self, model: nn.Module, ids: list[int], source_ids: Sequence[int] | None):
+    def __init__(self, model: LanguageModel, ids: list[int], source_ids: Sequence[int] | None):
         self.model = model
         self.context = None if model.spec.is_recurrent else model.spec.context_length
         self.device = next(model.parameters()).device
         self.ids = self._tensor([ids if self.context is None else ids[-self.context :]])  # [beams, seen]
         self.source_ids, self.memory = source_ids, None
-        self.state, self.read = None, 0
+        self.state: Any = None
+        self.n_read = 0
 
     def push(self, rows: list[int], tokens: list[int]) -> None:
         """Beam i goes on from beam ``rows[i]`` with ``tokens[i]``."""
@@ -163,7 +173,7 @@ class _Beams:
         self.ids = torch.cat([self.ids[chosen], self._tensor(tokens)[:, None]], dim=1)
         if self.context is not None and self.ids.shape[1] > self.context:
             self.ids = self.ids[:, -max(1, self.context // 2) :]
-            self.state, self.read = None, 0
+            self.state, self.n_read = None, 0
         else:
             self.state = self.state.select(chosen)
 
@@ -176,10 +186,10 @@ class _Beams:
             source = {"memory": self.memory.expand(len(self.ids), -1, -1)}
         if self.state is None:
             self.state = self.model.initial_state(len(self.ids))
-        fed = self.ids[:, self.read :]
+        fed = self.ids[:, self.n_read :]
         last = torch.arange(1, len(fed) + 1, device=self.device) * fed.shape[1] - 1
         out = self.model(fed, state=self.state, rows=last, **source)
-        self.state, self.read = out.state, self.ids.shape[1]
+        self.state, self.n_read = out.state, self.ids.shape[1]
         return out.logits
 
     def _tensor(self, values: list) -> Tensor:
@@ -213,7 +223,7 @@ def _best(
     return rows, tokens, kept, ended
 
 
-def _check(model: nn.Module, prompt_ids: Sequence[int], source_ids: Sequence[int] | None) -> None:
+def _check(model: LanguageModel, prompt_ids: Sequence[int], source_ids: Sequence[int] | None) -> None:
     if not model.spec.is_causal:
         raise SpecError(
             "This model reads text both ways: it fills in masked tokens and cannot continue text.",
@@ -226,7 +236,7 @@ def _check(model: nn.Module, prompt_ids: Sequence[int], source_ids: Sequence[int
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def _evaluating(model: LanguageModel) -> Iterator[None]:
     """Dropout off inside, and as it was afterwards."""
     was_training = model.training
     model.eval()

@@ -1,11 +1,11 @@
-"""What is read from a model's last layer: a token, the class of a text, the tag of each token."""
+"""Heads, which turn the vectors of the last layer into logits: of tokens, of a text's class, of each token's tag."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.block import ACTIVATIONS
-from models.hooks import Output, Tap
+from models.hooks import Hook, Output
 from models.norms import norm
 from models.spec import ModelSpec
 
@@ -19,7 +19,7 @@ class LanguageModelHead(nn.Module):
     """Scores every token of the vocabulary.
 
     Tied, the output matrix is the token table and not a parameter of the head. BERT's head puts a dense
-    layer, an activation (GELU as a rule) and a norm before it, and adds a bias a token.
+    layer, an activation (GELU as a rule) and a norm before it, and adds a bias per token.
     """
 
     def __init__(self, spec: ModelSpec):
@@ -32,8 +32,8 @@ class LanguageModelHead(nn.Module):
         self.weight = None if spec.tie_embeddings else nn.Parameter(torch.zeros(spec.vocab_size, spec.d_model))
 
     def forward(self, hidden: Tensor, token_table: Tensor) -> Tensor:
-        """Logits ``[..., vocabulary]`` of ``[..., d_model]``; the table ``[vocabulary, d_model]`` if tied."""
-        if self.dense is not None:
+        """Logits ``[..., vocabulary]`` of ``[..., d_model]``; tied, with the token table ``[vocabulary, d_model]``."""
+        if self.dense is not None and self.norm is not None:
             hidden = self.norm(self.activation(self.dense(hidden)))
         logits = F.linear(hidden, token_table if self.weight is None else self.weight, self.bias)
         return logits if self.cap is None else softcap(logits, self.cap)
@@ -45,8 +45,11 @@ class ClassificationHead(nn.Module):
     Args:
         d_model: channels of the vectors.
         n_classes: how many classes there are.
-        dropout: share of the pooled channels dropped while training.
+        dropout: the probability with which a pooled channel is dropped in training.
         pooling: "mean" of the real tokens, or the "first" or "last" real token.
+
+    Raises:
+        ValueError: for another pooling.
     """
 
     def __init__(self, d_model: int, n_classes: int, dropout: float = 0.0, pooling: str = "mean"):
@@ -62,7 +65,7 @@ class ClassificationHead(nn.Module):
         return self.classes(F.dropout(pooled, self.dropout, self.training))
 
     def pool(self, hidden: Tensor, mask: Tensor | None = None) -> Tensor:
-        """One vector a text, ``[batch, d_model]``; of a text without a real token the mean is 0."""
+        """One vector per text, ``[batch, d_model]``; the mean of a text without a real token is 0."""
         if mask is None:
             mask = torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device)
         if self.pooling == "mean":
@@ -74,7 +77,13 @@ class ClassificationHead(nn.Module):
 
 
 class TaggingHead(nn.Module):
-    """Scores the tags of every token: parts of speech, names."""
+    """Scores the tags of every token, such as parts of speech.
+
+    Args:
+        d_model: channels of the vectors.
+        n_tags: how many tags there are.
+        dropout: the probability with which a channel is dropped in training.
+    """
 
     def __init__(self, d_model: int, n_tags: int, dropout: float = 0.0):
         super().__init__()
@@ -86,10 +95,10 @@ class TaggingHead(nn.Module):
         return self.tags(F.dropout(hidden, self.dropout, self.training))
 
 
-class Reader(nn.Module):
-    """A language model read by another head: ``body`` makes a vector of each token, ``head`` the classes or tags.
+class ModelWithHead(nn.Module):
+    """A language model with another head: ``body`` gives a vector per token, ``head`` classes or tags.
 
-    The body's own head is not asked.
+    The body's own head is not used.
 
     Args:
         body: any model that returns ``hidden``; not an encoder–decoder, which reads two texts.
@@ -101,14 +110,14 @@ class Reader(nn.Module):
         self.spec = body.spec
         self.body, self.head = body, head
 
-    def forward(self, input_ids: Tensor, *, attention_mask: Tensor | None = None, tap: Tap | None = None) -> Output:
+    def forward(self, input_ids: Tensor, *, attention_mask: Tensor | None = None, hook: Hook | None = None) -> Output:
         """Logits ``[batch, n_classes]``, or ``[batch, length, n_tags]``.
 
         Args:
             input_ids: ``[batch, length]``.
             attention_mask: ``[batch, length]``, True for real tokens; None: all are.
-            tap: sees the body's activations.
+            hook: sees the body's activations.
         """
-        nowhere = input_ids.new_zeros(0)  # no row of the body's own logits
-        hidden = self.body(input_ids, attention_mask=attention_mask, rows=nowhere, tap=tap).hidden
+        no_rows = input_ids.new_zeros(0)  # of the body's own logits
+        hidden = self.body(input_ids, attention_mask=attention_mask, rows=no_rows, hook=hook).hidden
         return Output(self.head(hidden, attention_mask), None, hidden)

@@ -1,31 +1,39 @@
-"""What every model returns, and the tap through which its inside can be watched or changed."""
+"""What every model returns, and the hook through which its activations can be recorded or changed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from torch import Tensor
 
-Tap = Callable[[str, Tensor], Tensor]
-"""Called with the name and value of each activation; what it returns is used from there on."""
+Hook = Callable[[str, Tensor], Tensor]
+"""Called with the name and the value of each activation. The model goes on with what it returns."""
+
+
+def unchanged(name: str, value: Tensor) -> Tensor:
+    """The hook that changes nothing."""
+    return value
+
+
+@overload
+def scoped(hook: Hook, prefix: str) -> Hook: ...
+@overload
+def scoped(hook: Hook | None, prefix: str) -> Hook | None: ...
+def scoped(hook: Hook | None, prefix: str) -> Hook | None:
+    """The same hook, called with `prefix` before every name; None stays None."""
+    return None if hook is None else lambda name, value: hook(prefix + name, value)
 
 
 @dataclass(slots=True)
 class Output:
-    """What a forward pass gives back.
+    """The result of a forward pass.
 
     Attributes:
-        logits: ``[batch, length, vocabulary]``, or ``[n_rows, vocabulary]`` when only some rows were asked
-            for.
-        state: the cache to continue from; None when the pass was made without one.
-        hidden: what the head read, ``[batch, length, d_model]``.
+        logits: ``[batch, length, vocabulary]``, or ``[n_rows, vocabulary]`` where `rows` asked for some only.
+        state: the cache or recurrent state to continue from; None when the pass was made without one.
+        hidden: the input of the head, ``[batch, length, d_model]``.
     """
 
     logits: Tensor
     state: Any
     hidden: Tensor
-
-
-def scoped(tap: Tap | None, prefix: str) -> Tap | None:
-    """The same tap, with `prefix` put before every name."""
-    return None if tap is None else lambda name, value: tap(prefix + name, value)

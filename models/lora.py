@@ -92,8 +92,12 @@ def add_lora(model: nn.Module, rank: int, alpha: float, matrices: Iterable[str])
             outputs = min(end - start for start, end in rows)
             if rank >= min(linear.in_features, outputs):
                 raise SpecError(
-                    f"A rank of {rank} is no saving in a matrix of {outputs} × {linear.in_features}.",
-                    f"Choose a rank below {min(linear.in_features, outputs)}; 4 to 16 is usual.",
+                    "A rank of {rank} is no saving in a matrix of {rows} × {columns}.",
+                    "Choose a rank below {highest}; 4 to 16 is usual.",
+                    rank=rank,
+                    rows=outputs,
+                    columns=linear.in_features,
+                    highest=min(linear.in_features, outputs),
                 )
             setattr(module, child, LoRALinear(linear, rank, alpha, rows))
             adapted.append(f"{name}.{child}")

@@ -1,4 +1,4 @@
-"""How a transformer knows where a token stands: sinusoidal, learned, rotary, ALiBi, or not at all.
+"""How a transformer knows the position of a token: sinusoidal, learned, rotary, ALiBi, or not at all.
 
 Learned and sinusoidal positions are added to the embeddings (`models.embedding`), rotary positions turn
 queries and keys, ALiBi lowers attention scores with distance.
@@ -10,34 +10,37 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-FIRST = (
-    8192  # places of a table that is made before a text asks for more; a context may be said to be 100 million tokens
-)
+INITIAL_TABLE_LENGTH = 8192
+"""Positions for which a table is made at first. It grows: a spec may name a context of 100 million tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """Where the tokens of one piece of text stand.
+    """The positions of the tokens of one piece of text, and of all tokens that they may look at (the keys).
 
     Attributes:
         start: how many tokens came before this piece.
         length: how many tokens the piece has.
-        ids: ``[batch, length]`` where that is not simply start, start+1, ... (padding, places of one's own).
-        reach: no place is as high as this.
+        ids: ``[batch, length]`` where the positions are not simply start, start+1, ... (padding, position_ids).
+        end: all positions are below this.
+        padding_mask: ``[batch, start + length]``, False for keys that are padding; None: no padding.
+        key_positions: ``[batch, start + length]``, where there are `ids`; the positions of the keys.
     """
 
     start: int
     length: int
     ids: Tensor | None = None
-    reach: int = 0
+    end: int = 0
+    padding_mask: Tensor | None = None
+    key_positions: Tensor | None = None
 
     def rows_of(self, table: Tensor) -> Tensor:
-        """The rows ``[length, ...]`` or ``[batch, length, ...]`` of a table with one row a place."""
+        """The rows ``[length, ...]`` or ``[batch, length, ...]`` of a table with one row per position."""
         return table[self.start : self.start + self.length] if self.ids is None else table[self.ids]
 
 
 def sinusoidal(length: int, d_model: int, device: torch.device | None = None) -> Tensor:
-    """Fixed waves, one pair of channels a frequency (Vaswani et al. 2017, section 3.5).
+    """Sines and cosines, one frequency per pair of channels (Vaswani et al. 2017, section 3.5).
 
     ``table[p, 2i] = sin(p / 10000^(2i/d))`` and ``table[p, 2i+1] = cos(p / 10000^(2i/d))``.
 
@@ -51,33 +54,36 @@ def sinusoidal(length: int, d_model: int, device: torch.device | None = None) ->
 
 
 class Sinusoidal(nn.Module):
-    """The table of `sinusoidal`, kept and grown when a longer text comes."""
+    """Sinusoidal positions: the table of `sinusoidal`, which grows when a longer text comes."""
+
+    table: Tensor
 
     def __init__(self, length: int, d_model: int):
         super().__init__()
         self.d_model = d_model
-        self.register_buffer("table", sinusoidal(min(length, FIRST), d_model), persistent=False)
+        self.register_buffer("table", sinusoidal(min(length, INITIAL_TABLE_LENGTH), d_model), persistent=False)
 
-    def forward(self, places: Positions) -> Tensor:
-        """``[length, d_model]`` or ``[batch, length, d_model]``."""
-        if places.reach > len(self.table):
-            self.table = sinusoidal(2 * places.reach, self.d_model, self.table.device).to(self.table.dtype)
-        return places.rows_of(self.table)
+    def forward(self, positions: Positions) -> Tensor:
+        """The rows of the table, ``[length, d_model]`` or ``[batch, length, d_model]``."""
+        if positions.end > len(self.table):
+            self.table = sinusoidal(2 * positions.end, self.d_model, self.table.device).to(self.table.dtype)
+        return positions.rows_of(self.table)
 
 
 class Rotary(nn.Module):
-    """Rotary positions (Su et al. 2021): channel pair i of a query or key at place p is turned by
-    p·θ^(-2i/d).
+    """Rotary positions, RoPE (Su et al. 2021): channel pair i of a query or key at position p is rotated by p·θ^(-2i/d).
 
-    The pairs are (i, i + d/2), the convention of Llama in transformers. The module turns `Places` into
-    cosines and signed sines ``[length, d]`` (``[batch, 1, length, d]`` for places of one's own), the same for
-    every layer.
+    The pairs are (i, i + d/2), the convention of Llama in transformers. The module makes cosines and signed sines
+    ``[length, d]`` of `Positions` (``[batch, 1, length, d]`` where these have ids), once for all layers.
     """
+
+    cos: Tensor
+    sin: Tensor
 
     def __init__(self, head_dim: int, theta: float, length: int):
         super().__init__()
         self.head_dim, self.theta = head_dim, theta
-        for name, table in zip(("cos", "sin"), self._tables(min(length, FIRST)), strict=True):
+        for name, table in zip(("cos", "sin"), self._tables(min(length, INITIAL_TABLE_LENGTH)), strict=True):
             self.register_buffer(name, table, persistent=False)
 
     def _tables(self, length: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
@@ -86,29 +92,32 @@ class Rotary(nn.Module):
         angles = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequencies  # [length, d/2]
         return angles.cos().repeat(1, 2), torch.cat([-angles.sin(), angles.sin()], dim=-1)
 
-    def forward(self, places: Positions) -> tuple[Tensor, Tensor]:
-        """Cosines and signed sines for `rotate`."""
-        if places.reach > len(self.cos):
-            cos, sin = self._tables(2 * places.reach, self.cos.device)
+    def forward(self, positions: Positions) -> tuple[Tensor, Tensor]:
+        """Cosines and signed sines for `rotate`, ``[length, d]`` or ``[batch, 1, length, d]`` each."""
+        if positions.end > len(self.cos):
+            cos, sin = self._tables(2 * positions.end, self.cos.device)
             self.cos, self.sin = cos.to(self.cos.dtype), sin.to(self.sin.dtype)
-        cos, sin = places.rows_of(self.cos), places.rows_of(self.sin)
-        return (cos, sin) if places.ids is None else (cos.unsqueeze(1), sin.unsqueeze(1))
+        cos, sin = positions.rows_of(self.cos), positions.rows_of(self.sin)
+        return (cos, sin) if positions.ids is None else (cos.unsqueeze(1), sin.unsqueeze(1))
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turns each channel pair (x₁, x₂) into (x₁cos - x₂sin, x₂cos + x₁sin).
+    """Rotates each channel pair (x₁, x₂) to (x₁cos - x₂sin, x₂cos + x₁sin) (Su et al. 2021, eq. 34).
 
     Args:
         x: queries or keys ``[batch, heads, length, d]``.
         cos, sin: from `Rotary`; the sine of the first half is negated there, so that swapping the halves is
             all that is left of the rotation.
+
+    Returns:
+        The same shape as `x`.
     """
     swapped = x.roll(x.shape[-1] // 2, dims=-1)
     return torch.addcmul(x * cos.to(x.dtype), swapped, sin.to(x.dtype))
 
 
 def alibi_slopes(n_heads: int) -> list[float]:
-    """How fast each head's attention falls with distance (Press et al. 2022).
+    """The slope of each head: how fast its scores fall with distance (Press et al. 2022, section 3).
 
     For a power of two the geometric sequence 2^(-8/n), 2^(-16/n), ...; otherwise the sequence of the power
     below, filled up with every other slope of the power above.
@@ -119,8 +128,8 @@ def alibi_slopes(n_heads: int) -> list[float]:
     return slopes + between[: n_heads - power]
 
 
-def alibi_bias(slopes: Tensor, query_places: Tensor, key_places: Tensor) -> Tensor:
-    """-slope·|i - j| for query place i and key place j, the same to both sides, for encoders too.
+def alibi_bias(slopes: Tensor, query_positions: Tensor, key_positions: Tensor) -> Tensor:
+    """ALiBi's bias -slope·|i - j| for query position i and key position j, to both sides alike, for encoders too.
 
     Args:
         slopes: ``[heads]``.
@@ -129,5 +138,5 @@ def alibi_bias(slopes: Tensor, query_places: Tensor, key_places: Tensor) -> Tens
     Returns:
         What is added to the scores, ``[heads, n_queries, n_keys]``, or ``[batch, heads, n_queries, n_keys]``.
     """
-    distance = (query_places[..., :, None] - key_places[..., None, :]).abs()  # [(batch,) n_queries, n_keys]
+    distance = (query_positions[..., :, None] - key_positions[..., None, :]).abs()  # [(batch,) n_queries, n_keys]
     return distance.unsqueeze(-3) * -slopes[:, None, None]

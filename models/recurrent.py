@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU language models: torch's fused kernels, and a traced step that shows every gate."""
+"""RNN, LSTM and GRU language models: with torch's fused kernels, or step by step with a hook on every gate."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.embedding import Embedding
 from models.heads import LanguageModelHead
-from models.hooks import Output, Tap, scoped
+from models.hooks import Hook, Output, scoped
+from models.language_model import LanguageModel
 from models.rnn_trace import trace_layer
 from models.spec import ModelSpec, SpecError
 
@@ -18,7 +19,7 @@ _KERNELS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 @dataclass(frozen=True)
 class RecurrentState:
-    """All a recurrent model remembers of the text so far.
+    """What a recurrent model remembers of the text so far.
 
     Attributes:
         hidden: ``[layers, batch, channels]``.
@@ -29,7 +30,7 @@ class RecurrentState:
     cell: Tensor | None = None
 
     def select(self, rows: Tensor) -> "RecurrentState":
-        """Keeps, repeats or reorders the texts of the batch, as beam search does."""
+        """Keeps, repeats or reorders the texts of the batch: text i becomes the old text ``rows[i]``."""
         return RecurrentState(self.hidden[:, rows], None if self.cell is None else self.cell[:, rows])
 
     def detach(self) -> "RecurrentState":
@@ -37,8 +38,8 @@ class RecurrentState:
         return RecurrentState(self.hidden.detach(), None if self.cell is None else self.cell.detach())
 
 
-class Recurrent(nn.Module):
-    """Embeddings, recurrent layers, head. Bidirectional, half of the channels read from right to left."""
+class Recurrent(LanguageModel):
+    """Embeddings, recurrent layers, head. In a bidirectional model half of the channels read from right to left."""
 
     def __init__(self, spec: ModelSpec):
         super().__init__()
@@ -66,18 +67,21 @@ class Recurrent(nn.Module):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         state: RecurrentState | None = None,
-        tap: Tap | None = None,
+        hook: Hook | None = None,
         rows: Tensor | None = None,
     ) -> Output:
         """Logits for every token.
 
         Args:
             input_ids: ``[batch, length]``.
-            attention_mask: ``[batch, length]``, True for real tokens; the others are stepped over.
+            attention_mask: ``[batch, length]``, True for real tokens; the others are skipped.
             position_ids: not used: a recurrent model has no positions.
             state: from `initial_state` or an earlier output; the text goes on from there.
-            tap: see `models.hooks.Tap`; the names are those of `models.rnn_trace`, and "layers.{i}.output".
+            hook: see `models.hooks.Hook`; the names are those of `models.rnn_trace`, and "layers.{i}.output".
             rows: flat indices into batch·length: only these get logits.
+
+        Raises:
+            SpecError: for a bidirectional model with a state.
         """
         if state is not None and self.spec.bidirectional:
             raise SpecError("A bidirectional model reads its whole text at once; it cannot go on from a state.")
@@ -87,16 +91,16 @@ class Recurrent(nn.Module):
             lengths = attention_mask.sum(1)
             input_ids = input_ids.gather(1, order)
         x = self.embedding(input_ids)
-        if tap is not None:
-            x = tap("embeddings", x)
-        hidden, after = self._fused(x, lengths, state) if tap is None else self._traced(x, lengths, state, tap)
+        if hook is not None:
+            x = hook("embeddings", x)
+        hidden, after = self._fused(x, lengths, state) if hook is None else self._traced(x, lengths, state, hook)
         if order is not None:
             hidden = torch.zeros_like(hidden).scatter(1, order.unsqueeze(-1).expand_as(hidden), hidden)
         if self.spec.dropout:
             hidden = F.dropout(hidden, self.spec.dropout, self.training)
-        if tap is not None:
-            hidden = tap("final", hidden)
-        return Output(self.read(hidden, rows), None if state is None else after, hidden)
+        if hook is not None:
+            hidden = hook("final", hidden)
+        return Output(self.unembed(hidden, rows), None if state is None else after, hidden)
 
     def _fused(self, x: Tensor, lengths: Tensor | None, state: RecurrentState | None) -> tuple[Tensor, RecurrentState]:
         before = None
@@ -111,14 +115,14 @@ class Recurrent(nn.Module):
         after = RecurrentState(*after) if isinstance(after, tuple) else RecurrentState(after)
         if state is not None:  # a text that has ended keeps its state
             going = (lengths > 0)[:, None]
-            cell = None if state.cell is None else torch.where(going, after.cell, state.cell)
+            cell = None if state.cell is None or after.cell is None else torch.where(going, after.cell, state.cell)
             after = RecurrentState(torch.where(going, after.hidden, state.hidden), cell)
         return hidden, after
 
     def _traced(
-        self, x: Tensor, lengths: Tensor | None, state: RecurrentState | None, tap: Tap
+        self, x: Tensor, lengths: Tensor | None, state: RecurrentState | None, hook: Hook
     ) -> tuple[Tensor, RecurrentState]:
-        """What `_fused` computes, step by step under the eyes of the tap."""
+        """What `_fused` computes, step by step, with the hook called for every gate."""
         steps = torch.arange(x.shape[1], device=x.device)
         alive = None if lengths is None else steps < lengths.clamp(min=1 if state is None else 0)[:, None]
         state = state or self._zeros(len(x))
@@ -129,15 +133,17 @@ class Recurrent(nn.Module):
                 row = self.directions * i + direction
                 before = state.hidden[row], None if state.cell is None else state.cell[row]
                 suffix = "_reverse" if direction else ""
-                weights = [
+                weight_ih, weight_hh, bias_ih, bias_hh = (
                     getattr(self.recurrent, f"{name}_l{i}{suffix}", None)
                     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-                ]
-                names = scoped(tap, f"layers.{i}.reverse." if direction else f"layers.{i}.")
+                )
+                assert weight_ih is not None and weight_hh is not None
+                weights = weight_ih, weight_hh, bias_ih, bias_hh
+                names = scoped(hook, f"layers.{i}.reverse." if direction else f"layers.{i}.")
                 output, end = trace_layer(self._kind(), weights, x, before, alive, bool(direction), names)
                 outputs.append(output)
                 ends.append(end)
-            x = tap(f"layers.{i}.output", torch.cat(outputs, dim=-1))  # [batch, length, d_model]
+            x = hook(f"layers.{i}.output", torch.cat(outputs, dim=-1))  # [batch, length, d_model]
             if i + 1 < self.spec.n_layers and self.spec.dropout:
                 x = F.dropout(x, self.spec.dropout, self.training)
         hidden, cells = zip(*ends, strict=True)
@@ -146,17 +152,12 @@ class Recurrent(nn.Module):
     def _kind(self) -> str:
         return self.spec.nonlinearity if self.spec.architecture == "rnn" else self.spec.architecture
 
-    def read(self, hidden: Tensor, rows: Tensor | None = None) -> Tensor:
-        """The head on final vectors."""
-        chosen = hidden if rows is None else hidden.flatten(0, 1)[rows]
-        return self.head(chosen, self.embedding.tokens.weight)
-
-    def lens(self, residual: Tensor) -> Tensor:
-        """What the model would say if a layer's output ``[..., d_model]`` were its last."""
-        return self.read(residual)
-
     def initial_state(self, batch: int, max_length: int | None = None) -> RecurrentState:
-        """All zeros. `max_length` is for transformers: a recurrent state never grows."""
+        """All zeros. `max_length` is for transformers: a recurrent state never grows.
+
+        Raises:
+            SpecError: for a bidirectional model.
+        """
         if self.spec.bidirectional:
             raise SpecError(
                 "A bidirectional model reads its whole text at once and has no state to continue from.",

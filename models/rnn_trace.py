@@ -1,20 +1,22 @@
-"""One recurrent layer step by step, in the equations of the textbook, with every gate in view.
+"""One recurrent layer step by step, in the equations of the textbook, with a hook on every gate.
 
-The names a tap sees, each ``[batch, length, channels]``:
+The names that a hook sees, each ``[batch, length, channels]``:
     LSTM: gates.input, gates.forget, gates.cell, gates.output, cell, hidden
     GRU: gates.reset, gates.update, gates.candidate, hidden
     RNN: hidden
-A layer that reads from right to left has "reverse." in front. Each name is seen once, in this order. Whatever
-the tap changes is held at its new value and everything that follows from it, at later steps too, is computed
-again: switch off a gate's channel and the memory changes with it. Names seen before keep the values they had.
+Before the names of a layer that reads from right to left stands "reverse.". Each name is seen once, in this order.
+What the hook changes keeps its new value, and everything that depends on it is computed again, at later steps too:
+switch off a channel of a gate, and the memory changes. Names seen before keep their values.
 """
 
 import torch
 from torch import Tensor
 
-from models.hooks import Tap
+from models.hooks import Hook
 
-Weights = list[Tensor | None]  # weight_ih [gates·h, input], weight_hh [gates·h, h], bias_ih, bias_hh [gates·h]
+Weights = tuple[
+    Tensor, Tensor, Tensor | None, Tensor | None
+]  # weight_ih [gates·h, input], weight_hh [gates·h, h], bias_ih, bias_hh [gates·h]
 Held = dict[str, tuple[Tensor, Tensor]]  # name -> (where changed, the new values), [batch, length, h] both
 
 NAMES = {
@@ -32,7 +34,7 @@ def trace_layer(
     before: tuple[Tensor, Tensor | None],
     alive: Tensor | None,
     reverse: bool,
-    tap: Tap,
+    hook: Hook,
 ) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
     """Runs one layer over a text.
 
@@ -41,10 +43,10 @@ def trace_layer(
         weights: the layer's parameters as torch names and lays them out.
         x: inputs ``[batch, length, input]``.
         before: hidden state and (LSTM) cell, ``[batch, h]``.
-        alive: ``[batch, length]``, False after the end of a text, where the state stands still; None: all
-            alive.
-        reverse: read from the last token to the first.
-        tap: called once for each name.
+        alive: ``[batch, length]``, False after the end of a text, where the state does not change; None: all
+            True.
+        reverse: go from the last token to the first.
+        hook: called once for each name.
 
     Returns:
         The hidden states ``[batch, length, h]`` (0 where not alive), and the hidden state and cell at the
@@ -53,7 +55,7 @@ def trace_layer(
     held: Held = {}
     trace, after = _run(kind, weights, x, before, alive, reverse, held)
     for name in NAMES[kind]:
-        value = tap(name, trace[name])
+        value = hook(name, trace[name])
         if value is not trace[name]:
             held[name] = (value != trace[name], value)
             trace, after = _run(kind, weights, x, before, alive, reverse, held)

@@ -1,21 +1,45 @@
 """Transformer language models: decoder, encoder, and both with cross attention between them."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from models.block import Block
 from models.embedding import Embedding
 from models.heads import LanguageModelHead
-from models.hooks import Output, Tap, scoped
-from models.kv_cache import FIRST_ROOM, DecoderState, LayerCache
-from models.masks import AttentionMask, attention_mask_of, resolve_positions
+from models.hooks import Hook, Output, scoped
+from models.kv_cache import INITIAL_CAPACITY, DecoderState, LayerCache
+from models.language_model import LanguageModel
+from models.masks import AttentionContext, SourceContext, attention_mask_of, padding_mask_of, resolve_positions
 from models.norms import norm
 from models.positions import Positions, Rotary, alibi_slopes
 from models.spec import ModelSpec, SpecError
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source text as a decoder sees it.
+
+    Attributes:
+        cross_kv: per layer its keys and values, ``[batch, kv_heads, n_source, d]``.
+        padding_mask: ``[batch, n_source]``, False for padding; None: no padding.
+    """
+
+    cross_kv: list[tuple[Tensor, Tensor]]
+    padding_mask: Tensor | None
+
+
 class Stack(nn.Module):
-    """Layers on top of each other and, pre-norm, a last norm; and the positions that act in attention."""
+    """The layers, a last norm in a pre-norm model, and the positions that act inside attention (rotary, ALiBi).
+
+    Args:
+        spec: the model.
+        causal: whether a token sees only itself and what came before.
+        cross: whether each layer also looks at a source.
+    """
 
     def __init__(self, spec: ModelSpec, causal: bool, cross: bool = False):
         super().__init__()
@@ -25,48 +49,46 @@ class Stack(nn.Module):
         rotary, alibi = spec.position == "rotary", spec.position == "alibi"
         self.rotary = Rotary(spec.head_dim, spec.rope_theta, spec.context_length) if rotary else None
         slopes = torch.tensor(alibi_slopes(spec.n_heads)) if alibi else None
+        self.slopes: Tensor | None
         self.register_buffer("slopes", slopes, persistent=False)
 
     def run(
         self,
         x: Tensor,
-        places: Positions,
-        real: Tensor | None = None,
-        key_places: Tensor | None = None,
+        positions: Positions,
         state: DecoderState | None = None,
-        crossed: list[tuple[Tensor, Tensor]] | None = None,
-        source_real: Tensor | None = None,
-        tap: Tap | None = None,
+        source: Source | None = None,
+        hook: Hook | None = None,
     ) -> Tensor:
-        """All layers on embeddings ``[batch, length, d_model]``.
+        """All layers on embeddings ``[batch, length, d_model]``; the result has the same shape.
 
         Args:
             x: the embeddings.
-            places, real, key_places: from `models.masks.situate`.
+            positions: from `models.masks.resolve_positions`.
             state: the cache, or None.
-            crossed: each layer's keys and values of the source, if there is one.
-            source_real: ``[batch, n_source]``, False for padding.
-            tap: sees "layers.{i}." and what each layer names, and "final".
+            source: what cross attention looks at, or None.
+            hook: sees the names of each layer with "layers.{i}." before them, and "final".
         """
-        view = attention_mask_of(
-            places, causal=self.causal, real=real, slopes=self.slopes, key_places=key_places, device=x.device
-        )
-        source_view = None
-        if crossed is not None:
-            source_mask = None if source_real is None else source_real[:, None, None, :]
-            source_view = AttentionMask(source_mask, fused=source_mask)
-        turns = None if self.rotary is None else self.rotary(places)
+        mask = attention_mask_of(positions, causal=self.causal, slopes=self.slopes, device=x.device)
+        rope = None if self.rotary is None else self.rotary(positions)
+        context = AttentionContext(mask, rope, positions.start)
+        source_mask = None if source is None else padding_mask_of(source.padding_mask)
         for i, layer in enumerate(self.layers):
             cache = None if state is None else state.layers[i]
-            source = None if crossed is None else crossed[i]
-            x = layer(x, view, turns, cache, places.start, source, source_view, scoped(tap, f"layers.{i}."))
+            cross = None if source is None or source_mask is None else SourceContext(*source.cross_kv[i], source_mask)
+            x = layer(x, context, cache, cross, scoped(hook, f"layers.{i}."))
         if self.norm is not None:
             x = self.norm(x)
-        return x if tap is None else tap("final", x)
+        return x if hook is None else hook("final", x)
+
+    def keys_values(self, memory: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Each layer's keys and values ``[batch, kv_heads, n_source, d]`` of a source ``[batch, n_source, d_model]``."""
+        blocks = cast("Iterable[Block]", self.layers)
+        return [block.cross.keys_values(memory) for block in blocks if block.cross is not None]
 
 
-class Transformer(Stack):
-    """A decoder, which continues text, or an encoder, which reads it both ways: they differ by the mask."""
+class Transformer(Stack, LanguageModel):
+    """A decoder, which continues text, or an encoder, which reads it in both directions: they differ by the mask."""
 
     def __init__(self, spec: ModelSpec):
         super().__init__(spec, causal=spec.architecture == "decoder")
@@ -81,7 +103,7 @@ class Transformer(Stack):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         state: DecoderState | None = None,
-        tap: Tap | None = None,
+        hook: Hook | None = None,
         rows: Tensor | None = None,
     ) -> Output:
         """Logits for every token.
@@ -90,33 +112,33 @@ class Transformer(Stack):
             input_ids: ``[batch, length]``.
             attention_mask: ``[batch, length]``, True for real tokens, padding on either side; with a state it
                 may also cover everything so far.
-            position_ids: ``[batch, length]``, where the tokens stand; by default counted over the real ones.
+            position_ids: ``[batch, length]`` or ``[length]``; by default the real tokens are counted.
             state: a cache from `initial_state` or an earlier output; the text goes on from there.
-            tap: see `models.hooks.Tap`.
+            hook: see `models.hooks.Hook`.
             rows: flat indices into batch·length: only these get logits.
+
+        Raises:
+            SpecError: when the text is longer than the learned positions.
         """
-        places, real, key_places = resolve_positions(
-            input_ids, attention_mask, position_ids, state, self.spec.context_length
-        )
-        x = self.embedding(input_ids, places)
-        if tap is not None:
-            x = tap("embeddings", x)
-        hidden = self.run(x, places, real, key_places, state, tap=tap)
+        positions = resolve_positions(input_ids, attention_mask, position_ids, state, self.spec.context_length)
+        x = self.embedding(input_ids, positions)
+        if hook is not None:
+            x = hook("embeddings", x)
+        hidden = self.run(x, positions, state, hook=hook)
         if state is not None:
-            state.length += places.length
-        return Output(self.read(hidden, rows), state, hidden)
+            state.length += positions.length
+        return Output(self.unembed(hidden, rows), state, hidden)
 
-    def read(self, hidden: Tensor, rows: Tensor | None = None) -> Tensor:
-        """The head on final vectors."""
-        chosen = hidden if rows is None else hidden.flatten(0, 1)[rows]
-        return self.head(chosen, self.embedding.tokens.weight)
-
-    def lens(self, residual: Tensor) -> Tensor:
-        """What the model would say if the residual stream ``[..., d_model]`` were its last (logit lens)."""
-        return self.read(residual if self.norm is None else self.norm(residual))
+    def logit_lens(self, residual: Tensor) -> Tensor:
+        """The logits ``[..., vocabulary]`` as if the residual stream ``[..., d_model]`` were the last (nostalgebraist 2020)."""
+        return self.unembed(residual if self.norm is None else self.norm(residual))
 
     def initial_state(self, batch: int, max_length: int | None = None) -> DecoderState:
-        """An empty cache with room for `max_length` tokens (by default the context, or its beginning; it grows when needed)."""
+        """An empty cache for `batch` texts of `max_length` tokens; it grows when needed. None: see `empty_state`.
+
+        Raises:
+            SpecError: for an encoder.
+        """
         if not self.causal:
             raise SpecError(
                 "An encoder reads its whole text at once and has no state to continue from.",
@@ -125,9 +147,8 @@ class Transformer(Stack):
         return empty_state(self.spec, batch, max_length, self.embedding.tokens.weight)
 
 
-class EncoderDecoder(nn.Module):
-    """An encoder reads the source, a decoder writes the target and looks at it (Vaswani et al. 2017, figure
-    1).
+class EncoderDecoder(LanguageModel):
+    """An encoder reads the source; a decoder writes the target and looks at the source (Vaswani et al. 2017, fig. 1).
 
     Both sides share one embedding: there is one tokenizer.
     """
@@ -140,14 +161,14 @@ class EncoderDecoder(nn.Module):
         self.decoder = Stack(spec, causal=True, cross=True)
         self.head = LanguageModelHead(spec)
 
-    def encode(self, source_ids: Tensor, source_mask: Tensor | None = None, tap: Tap | None = None) -> Tensor:
-        """The memory ``[batch, n_source, d_model]`` of a source; ids and mask are ``[batch, n_source]``."""
-        tap = scoped(tap, "encoder.")
-        places, real, key_places = resolve_positions(source_ids, source_mask, None, None, self.spec.context_length)
-        x = self.embedding(source_ids, places)
-        if tap is not None:
-            x = tap("embeddings", x)
-        return self.encoder.run(x, places, real, key_places, tap=tap)
+    def encode(self, source_ids: Tensor, source_mask: Tensor | None = None, hook: Hook | None = None) -> Tensor:
+        """The encoder's output ``[batch, n_source, d_model]``; ids and mask (True for real tokens) ``[batch, n_source]``."""
+        hook = scoped(hook, "encoder.")
+        positions = resolve_positions(source_ids, source_mask, None, None, self.spec.context_length)
+        x = self.embedding(source_ids, positions)
+        if hook is not None:
+            x = hook("embeddings", x)
+        return self.encoder.run(x, positions, hook=hook)
 
     def forward(
         self,
@@ -159,30 +180,30 @@ class EncoderDecoder(nn.Module):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         state: DecoderState | None = None,
-        tap: Tap | None = None,
+        hook: Hook | None = None,
         rows: Tensor | None = None,
     ) -> Output:
         """Logits for every token of the target; arguments as in `Transformer.forward`, and
 
         Args:
             input_ids: the decoder's input ``[batch, length]``.
-            source_ids: the source ``[batch, n_source]``; not needed with `memory`, or once the state has seen
-                it.
+            source_ids: the source ``[batch, n_source]``; not needed with `memory`, or once the state has it.
             source_mask: ``[batch, n_source]``, True for real tokens.
-            memory: what `encode` gave for the source.
+            memory: the result of `encode` for the source.
+
+        Raises:
+            SpecError: without a source, or when a text is longer than the learned positions.
         """
-        crossed, source_mask = self._source(source_ids, source_mask, memory, state, tap)
-        tap = scoped(tap, "decoder.")
-        places, real, key_places = resolve_positions(
-            input_ids, attention_mask, position_ids, state, self.spec.context_length
-        )
-        x = self.embedding(input_ids, places)
-        if tap is not None:
-            x = tap("embeddings", x)
-        hidden = self.decoder.run(x, places, real, key_places, state, crossed, source_mask, tap)
+        source = self._source(source_ids, source_mask, memory, state, hook)
+        hook = scoped(hook, "decoder.")
+        positions = resolve_positions(input_ids, attention_mask, position_ids, state, self.spec.context_length)
+        x = self.embedding(input_ids, positions)
+        if hook is not None:
+            x = hook("embeddings", x)
+        hidden = self.decoder.run(x, positions, state, source, hook)
         if state is not None:
-            state.length += places.length
-        return Output(self.read(hidden, rows), state, hidden)
+            state.length += positions.length
+        return Output(self.unembed(hidden, rows), state, hidden)
 
     def _source(
         self,
@@ -190,28 +211,27 @@ class EncoderDecoder(nn.Module):
         source_mask: Tensor | None,
         memory: Tensor | None,
         state: DecoderState | None,
-        tap: Tap | None,
-    ) -> tuple[list[tuple[Tensor, Tensor]], Tensor | None]:
-        """Each decoder layer's keys and values of the source, from the state if it has them, and its mask."""
-        if state is not None and state.crossed:
-            return state.crossed, state.source_real
+        hook: Hook | None,
+    ) -> Source:
+        """What the decoder's cross attention looks at: from the state if it has it, else computed.
+
+        Raises:
+            SpecError: without a source.
+        """
+        if state is not None and state.cross_kv:
+            return Source(state.cross_kv, state.source_padding_mask)
         if memory is None:
             if source_ids is None:
                 raise SpecError("This model answers a source text; give it one.", "Pass source_ids or memory.")
-            memory = self.encode(source_ids, source_mask, tap)
-        crossed = [layer.cross.keys_values(memory) for layer in self.decoder.layers]
+            memory = self.encode(source_ids, source_mask, hook)
+        cross_kv = self.decoder.keys_values(memory)
         if state is not None:
-            state.crossed, state.source_real = crossed, source_mask
-        return crossed, source_mask
+            state.cross_kv, state.source_padding_mask = cross_kv, source_mask
+        return Source(cross_kv, source_mask)
 
-    def read(self, hidden: Tensor, rows: Tensor | None = None) -> Tensor:
-        """The head on final vectors."""
-        chosen = hidden if rows is None else hidden.flatten(0, 1)[rows]
-        return self.head(chosen, self.embedding.tokens.weight)
-
-    def lens(self, residual: Tensor) -> Tensor:
-        """What the model would say if the decoder's residual stream ``[..., d_model]`` were its last."""
-        return self.read(residual if self.decoder.norm is None else self.decoder.norm(residual))
+    def logit_lens(self, residual: Tensor) -> Tensor:
+        """The logits ``[..., vocabulary]`` as if the decoder's residual stream ``[..., d_model]`` were the last."""
+        return self.unembed(residual if self.decoder.norm is None else self.decoder.norm(residual))
 
     def initial_state(self, batch: int, max_length: int | None = None) -> DecoderState:
         """An empty cache for the target; the source is encoded in the first pass made with it."""
@@ -219,8 +239,9 @@ class EncoderDecoder(nn.Module):
 
 
 def empty_state(spec: ModelSpec, batch: int, max_length: int | None, like: Tensor) -> DecoderState:
-    """Caches for `batch` texts of `max_length` tokens, of the type and on the device of `like`; without a length, for the
-    context, or the first `FIRST_ROOM` tokens of a longer one.
+    """Empty caches for `batch` texts of `max_length` tokens, of the type and on the device of `like`.
+
+    Without a length they have room for the context, but for no more than `INITIAL_CAPACITY` tokens.
     """
-    shape = (batch, spec.kv_heads, max_length or min(spec.context_length, FIRST_ROOM), spec.head_dim)
+    shape = (batch, spec.kv_heads, max_length or min(spec.context_length, INITIAL_CAPACITY), spec.head_dim)
     return DecoderState([LayerCache(shape, like) for _ in range(spec.n_layers)])

@@ -58,7 +58,7 @@ def attribute(labeller: Labeller, text: str, label: int, steps: int = STEPS, wor
 
     def logits(embeddings: Tensor) -> Tensor:
         put = lambda name, value: embeddings if name == "embeddings" else value
-        found = model(ids.expand(len(embeddings), -1), tap=put).logits
+        found = model(ids.expand(len(embeddings), -1), hook=put).logits
         return found if place is None else found[:, place]
 
     parts = IntegratedGradients(logits).attribute(
@@ -80,12 +80,12 @@ def _embeddings(labeller: Labeller, ids: Tensor) -> Tensor:
     """What the first layer reads ``[1, n, d_model]``."""
     found: list[Tensor] = []
 
-    def tap(name: str, value: Tensor) -> Tensor:
+    def hook(name: str, value: Tensor) -> Tensor:
         if name == "embeddings":
             found.append(value.detach())
         return value
 
-    labeller.model(ids, tap=tap)
+    labeller.model(ids, hook=hook)
     return found[0]
 
 

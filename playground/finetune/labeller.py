@@ -83,7 +83,7 @@ class Labeller:
         ids = self.tokenizer.encode(clean(text))
         if not ids:
             raise PlaygroundError("There is no text.", "Type a sentence.")
-        return np.asarray(self.tokenizer.framed(ids, self.length)), len(ids) > self.room
+        return np.asarray(self.tokenizer.with_special_tokens(ids, self.length)), len(ids) > self.room
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Of each label, for each text ``[texts, labels]`` ("classify")."""
@@ -122,7 +122,9 @@ class Labeller:
         """The words, the windows over the text with the model's frame; for each word its window and place there."""
         pieces, ids, places = self._whole(text)
         starts, before = window_starts(len(ids), self.room), len(self.tokenizer.frame[0])
-        windows = [np.asarray(self.tokenizer.framed(ids[start : start + self.room].tolist())) for start in starts]
+        windows = [
+            np.asarray(self.tokenizer.with_special_tokens(ids[start : start + self.room].tolist())) for start in starts
+        ]
         best = nearest_window(places, starts, min(self.room, len(ids)))
         return pieces, windows, [(int(w), int(before + place - starts[w])) for place, w in zip(places, best)]
 
@@ -179,12 +181,12 @@ def labeller_of(run: RunFolder, step: int | None = None, engine: Any = None, dev
     @cache
     def load() -> Any:
         from playground.generation.torch_model import placed
-        from playground.training.saving import load_model
+        from playground.training.load_model import load_model
 
         return placed(load_model(run, step), device)
 
     if engine is None:
-        from playground.training.saving import labels_of
+        from playground.training.load_model import labels_of
 
         load()
         labels = labels_of(run)
@@ -271,10 +273,10 @@ class _Texts:
 def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
     place = Path(path)
     if not is_table(path, encoding):
-        from playground.text.documents import DOCUMENTS, NOT_READ, OTHERS
+        from playground.text.documents import DOCUMENT_SUFFIXES, NOT_READ, OTHERS
         from playground.text.encodings import detect, lines, notes_on
 
-        if place.suffix.lower() in (*DOCUMENTS, *OTHERS):
+        if place.suffix.lower() in (*DOCUMENT_SUFFIXES, *OTHERS):
             raise PlaygroundError(
                 "{name} is a document; labels are given to the rows of a table, or to the lines of a text file.",
                 "Save its texts as .txt, each on a line of its own.",

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from models.generate import decode
 from playground.core.errors import PlaygroundError
-from playground.inference.decoders import drawn
 from playground.inference.engine import GeneratedToken
+from playground.inference.generator import sample_one
 from playground.inference.sampling import Sampling, choose, softmax
 from playground.training.batches import pad
 
@@ -76,7 +76,7 @@ class TorchGenerator(_InTorch):
 
         def pick(logits: Tensor) -> int:
             nonlocal last
-            last = GeneratedToken(*drawn(_numpy(logits), sampling, rng, seen))
+            last = GeneratedToken(*sample_one(_numpy(logits), sampling, rng, seen))
             return last.token
 
         for token in decode(self.model, ids, most, pick, stop, source_ids):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.hooks import Tap
+from models.hooks import Hook
 from playground.core.errors import PlaygroundError
 from playground.inspection.asking import Question, answers, losses
 from playground.inspection.capture import capture, streams
@@ -40,13 +40,13 @@ class Effect:
 
 def effect(model: nn.Module, asked: Question, changes: Mapping[str, Change]) -> Effect:
     """What changes do to a model's answers; no changes do nothing, to the bit."""
-    tap = tapped(changes)
-    before, after = answers(model, asked, tapped({}))[0], answers(model, asked, tap)[0]
+    hook = hook_of(changes)
+    before, after = answers(model, asked, hook_of({}))[0], answers(model, asked, hook)[0]
     return Effect(losses(before, asked), losses(after, asked), before.exp().numpy(), after.exp().numpy())
 
 
-def tapped(changes: Mapping[str, Change]) -> Tap:
-    """The tap that makes the changes, by the names of `models.hooks.Tap`."""
+def hook_of(changes: Mapping[str, Change]) -> Hook:
+    """The hook that makes the changes, by the names of `models.hooks.Hook`."""
     return lambda name, value: changes[name](value) if name in changes else value
 
 
@@ -151,8 +151,10 @@ def same_length(asked: Question, other: Question) -> None:
     lengths = [(len(q.inputs), len(q.source_ids or ())) for q in (asked, other)]
     if lengths[0] != lengths[1]:
         raise PlaygroundError(
-            f"The other text has {lengths[1][0]} tokens and this one {lengths[0][0]}.",
+            "The other text has {other} tokens and this one {length}.",
             "Patching needs as many: add or take away words.",
+            other=lengths[1][0],
+            length=lengths[0][0],
         )
 
 
@@ -222,7 +224,7 @@ def rank_gates(
         gates: each the names of one gate; both directions of a bidirectional layer.
         other: instead of the levels, what the gates were on this text of as many tokens ``[gates, 1]``.
     """
-    base = losses(answers(model, asked, tapped({}))[0], asked).mean()
+    base = losses(answers(model, asked, hook_of({}))[0], asked).mean()
     there = {} if other is None else recorded(model, other, *(name for names in gates for name in names))
     kinds: list[Callable[[str], Change]] = (
         [lambda name: patched(there[name])] if there else [lambda name, x=level: held_at(x) for level in levels]
@@ -230,8 +232,8 @@ def rank_gates(
     harm = np.zeros((len(gates), len(kinds)))
     for i, names in enumerate(gates):
         for j, kind in enumerate(kinds):
-            tap = tapped({name: kind(name) for name in names})
-            harm[i, j] = losses(answers(model, asked, tap)[0], asked).mean() - base
+            hook = hook_of({name: kind(name) for name in names})
+            harm[i, j] = losses(answers(model, asked, hook)[0], asked).mean() - base
     return harm
 
 
@@ -247,13 +249,13 @@ def _with(own: Tensor, at: int | slice, value: Tensor | float) -> Tensor:
 
 def _one_by_one(model: nn.Module, asked: Question, changes: Sequence[tuple[str, Replace]], most: int) -> np.ndarray:
     """What each change alone adds to the mean loss: a batch holds the text many times, each time changed otherwise."""
-    base = losses(answers(model, asked, tapped({}))[0], asked).mean()
+    base = losses(answers(model, asked, hook_of({}))[0], asked).mean()
     size = max(1, most // len(asked.inputs))
     harm = []
     for start in range(0, len(changes), size):
         piece = changes[start : start + size]
 
-        def tap(name: str, value: Tensor, piece: Sequence[tuple[str, Replace]] = piece) -> Tensor:
+        def hook(name: str, value: Tensor, piece: Sequence[tuple[str, Replace]] = piece) -> Tensor:
             mine = [(i, replace) for i, (at, replace) in enumerate(piece) if at == name]
             if mine:
                 value = value.clone()
@@ -261,6 +263,6 @@ def _one_by_one(model: nn.Module, asked: Question, changes: Sequence[tuple[str, 
                 value[i] = replace(value[i])
             return value
 
-        batch = answers(model, asked, tap, copies=len(piece))
+        batch = answers(model, asked, hook, copies=len(piece))
         harm.extend(losses(batch, asked).mean(-1) - base)
     return np.array(harm)

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.hooks import Tap
+from models.hooks import Hook
 from playground.core.errors import PlaygroundError
 from playground.inspection.capture import source
-from playground.text.masking import mask_tokens
+from playground.text.masking import apply_mlm_mask
 
 UNASKED = -100
 
@@ -57,7 +57,7 @@ def question(
     """
     ids = np.asarray(ids)
     if objective == "mlm":
-        shown, hidden = mask_tokens(ids[None], np.random.default_rng(0), 0.2, *mask)
+        shown, hidden = apply_mlm_mask(ids[None], np.random.default_rng(0), 0.2, *mask)
         asked = Question(np.where(hidden[0], mask[0], ids), np.where(hidden[0], ids, UNASKED))
     else:
         targets = np.append(ids[1:], UNASKED)
@@ -69,13 +69,13 @@ def question(
 
 
 @torch.no_grad()
-def answers(model: nn.Module, asked: Question, tap: Tap | None = None, copies: int = 1) -> Tensor:
+def answers(model: nn.Module, asked: Question, hook: Hook | None = None, copies: int = 1) -> Tensor:
     """Log-probabilities ``[copies, n, vocabulary]`` of the question, asked ``copies`` times in one batch."""
     inputs = torch.from_numpy(np.repeat(asked.inputs[None], copies, 0).astype(np.int64))
     more = source(asked.source_ids)
     if more and copies > 1:
         more = {"source_ids": more["source_ids"].expand(copies, -1)}
-    return F.log_softmax(model(inputs, tap=tap, **more).logits.float(), dim=-1)
+    return F.log_softmax(model(inputs, hook=hook, **more).logits.float(), dim=-1)
 
 
 def losses(log_probabilities: Tensor, asked: Question) -> np.ndarray:

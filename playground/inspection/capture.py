@@ -1,4 +1,4 @@
-"""Recording what a model computes: one forward pass with a tap that writes down and changes nothing."""
+"""Recording what a model computes: one forward pass with a hook that writes down and changes nothing."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,7 +16,7 @@ def capture(
     source_ids: Sequence[int] | None = None,
     keep: Callable[[str], bool] = lambda name: True,
 ) -> dict[str, np.ndarray]:
-    """Every activation of one text, by the names of `models.hooks.Tap`, and "logits".
+    """Every activation of one text, by the names of `models.hooks.Hook`, and "logits".
 
     Args:
         model: any of this house.
@@ -29,12 +29,12 @@ def capture(
     """
     held: dict[str, np.ndarray] = {}
 
-    def tap(name: str, value: Tensor) -> Tensor:
+    def hook(name: str, value: Tensor) -> Tensor:
         if keep(name):
             held[name] = value[0].float().numpy().copy()
         return value
 
-    out = model(torch.tensor([list(ids)]), tap=tap, **source(source_ids))
+    out = model(torch.tensor([list(ids)]), hook=hook, **source(source_ids))
     held["logits"] = out.logits[0].float().numpy()
     return held
 

@@ -39,12 +39,12 @@ def states_along(model: nn.Module, windows: np.ndarray, name: str) -> np.ndarray
     """One activation on many windows of text ``[windows, n]``; ``[windows, n, units]`` float32."""
     held: list[Tensor] = []
 
-    def tap(found: str, value: Tensor) -> Tensor:
+    def hook(found: str, value: Tensor) -> Tensor:
         if found == name:
             held.append(value)
         return value
 
-    model(torch.from_numpy(windows.astype(np.int64)), tap=tap)
+    model(torch.from_numpy(windows.astype(np.int64)), hook=hook)
     return held[0].float().numpy()
 
 
@@ -105,14 +105,14 @@ def gradient_by_distance(model: nn.Module, windows: np.ndarray) -> np.ndarray:
     ids = torch.from_numpy(windows.astype(np.int64))
     leaves: list[Tensor] = []
 
-    def tap(name: str, value: Tensor) -> Tensor:
+    def hook(name: str, value: Tensor) -> Tensor:
         if name == "embeddings":
             leaves.append(value.detach().requires_grad_())
             return leaves[-1]
         return value
 
     with torch.enable_grad():
-        logits = model(ids[:, :-1], tap=tap).logits[:, -1].float()
+        logits = model(ids[:, :-1], hook=hook).logits[:, -1].float()
         loss = F.cross_entropy(logits, ids[:, -1], reduction="sum")
         (gradient,) = torch.autograd.grad(loss, leaves)
     return gradient.norm(dim=-1).mean(0).flip(0).numpy()

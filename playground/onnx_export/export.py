@@ -16,7 +16,7 @@ from torch import nn
 from models.heads import ModelWithHead
 from models.spec import ModelSpec
 from playground.core.atomic import disk_errors
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError, to_json
 from playground.core.paths import umask
 from playground.inference.engine import MANIFEST, ExportManifest, graph_file
 from playground.inference.exports import REPORT, Exported, exported, folder_of  # noqa: F401 (asked for here, too)
@@ -29,7 +29,7 @@ from playground.onnx_export.layers import Weights
 from playground.onnx_export.rnn_graphs import recurrent
 from playground.runs.folder import RunFolder
 from playground.text.tokenizers import Tokenizer
-from playground.training.saving import labels_of, load_model
+from playground.training.load_model import labels_of, load_model
 
 Progress = Callable[[str, float], None]
 
@@ -84,7 +84,7 @@ def export(
             "{name} has no cache of keys and values that could be kept in 8 bits.", "Leave kv8 out.", name=run.name
         )
     target = Path(to) if to else folder_of(run)
-    with disk_errors(f"exporting {run.name}"), _beside(target) as made:
+    with disk_errors(Message("exporting {name}", name=run.name)), _beside(target) as made:
         steps = _steps(model, run, tokenizer, made, step, {"fp32", *precisions}, attentions, offline_demo)
         report: dict[str, Any] = {"run": run.id, "name": run.name, "step": step}
         for what, share, work in steps:
@@ -93,7 +93,7 @@ def export(
             progress(what, share)
             report |= work() or {}
         report["seconds"] = round(time.perf_counter() - began, 2)
-        (made / REPORT).write_text(json.dumps(report, indent=1), encoding="utf-8")
+        (made / REPORT).write_text(json.dumps(to_json(report), indent=1), encoding="utf-8")
     progress("Ready", 1.0)
     return Exported(target, report)
 

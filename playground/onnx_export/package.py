@@ -13,6 +13,7 @@ from torch import nn
 from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from models.spec import ModelSpec
 from playground.core.atomic import disk_errors, readable_json
+from playground.core.errors import Message
 from playground.core.paths import umask
 from playground.generation.cached_prediction import LONGEST_OPENING
 from playground.huggingface import export_run
@@ -85,7 +86,7 @@ def write_about(
                 "config": named_only(run.config()).to_dict(),
                 "step": step,
                 "val_loss": loss if loss is not None and math.isfinite(loss) else None,
-                "text": {name: about.get("data_info", {}).get(name) or None for name in ("provenance", "licence")},
+                "text": {name: str(about.get("data_info", {}).get(name) or "") or None for name in ("provenance", "licence")},
             },
         },
     )
@@ -320,7 +321,7 @@ def zipped(folder: Path, to: Path) -> Path:
     Raises:
         PlaygroundError: when the disk is full or may not be written to.
     """
-    with disk_errors(f"packing {to.name}"), zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+    with disk_errors(Message("packing {name}", name=to.name)), zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 packed.write(

@@ -116,8 +116,15 @@ def _texts(most: int, draw: Callable) -> Iterator[tuple[np.ndarray, np.ndarray, 
     ):
         ids, mask = draw(batch, n), np.ones((batch, n), dtype=np.int64)
         mask[0, :left] = mask[0, n - right : n] = 0
-        padding = f", padding {left} left, {right} right" if left or right else ""
-        yield ids, mask, f"batch {batch}, length {n}{padding}"
+        words = Message("batch {batch}, length {n}", batch=batch, n=n)
+        if left or right:
+            words = _padded_words(batch, n, left, right)
+        yield ids, mask, words
+
+
+def _padded_words(batch: int, n: int, left: int, right: int) -> Message:
+    words = "batch {batch}, length {n}, padding {left} left, {right} right"
+    return Message(words, batch=batch, n=n, left=left, right=right)
 
 
 def _in_pieces(session, spec: ModelSpec, ids: np.ndarray, before: int) -> np.ndarray:
@@ -166,9 +173,7 @@ def _padded(model: nn.Module, session, ids: np.ndarray, padding: int) -> Check:
     mask[0, :padding] = 0
     theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
     ours, _ = _call(session, ids, _empty(session, model.spec, len(ids)), 0, mask)
-    return compare(
-        ours[mask == 1], theirs[mask == 1], f"batch 3, length {ids.shape[1]}, padding {padding} left, 0 right"
-    )
+    return compare(ours[mask == 1], theirs[mask == 1], _padded_words(3, ids.shape[1], padding, 0))
 
 
 def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:

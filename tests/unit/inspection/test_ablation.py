@@ -14,7 +14,7 @@ from playground.inspection.attention import attention_weights
 from playground.inspection.capture import streams
 from playground.inspection.heads import induction_scores
 from playground.text.tokenizers import Tokenizer
-from playground.training.saving import load_model
+from playground.training.load_model import load_model
 from tests.unit.inspection.test_attention import IDS, SPECS, seeded
 from tests.unit.inspection.test_predictions import asked_of
 
@@ -157,12 +157,12 @@ def test_a_gate_held_open_is_what_the_equations_say():
     model = recurrent("lstm")
     held = {}
 
-    def tap(name, value):
-        value = ablation.tapped({"layers.0.gates.input": ablation.held_at(0.0)})(name, value)
+    def hook(name, value):
+        value = ablation.hook_of({"layers.0.gates.input": ablation.held_at(0.0)})(name, value)
         held[name] = value
         return value
 
-    model(torch.tensor([IDS]), tap=tap)
+    model(torch.tensor([IDS]), hook=hook)
     assert (held["layers.0.hidden"] == 0).all()
     assert np.abs(capture(model, IDS)["layers.0.hidden"]).max() > 0
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.attention import attend, mix
+from models.attention import attend, fused_attend
 from models.masks import AttentionMask, attention_mask_of, causal_mask
 from models.positions import Positions, alibi_slopes
 
@@ -47,7 +47,7 @@ def test_attend_equals_torch(n_queries, n_keys, masked, seed):
 def test_a_query_that_may_look_nowhere_gives_zeros_and_finite_gradients():
     q, k, v = (x.requires_grad_() for x in qkv())
     mask = causal_mask(6, 6) & (torch.arange(6) >= 2)  # two tokens of padding on the left
-    for mixed in (attend(q, k, v, mask)[0], mix(q, k, v, AttentionMask(mask, fused=mask))):
+    for mixed in (attend(q, k, v, mask)[0], fused_attend(q, k, v, AttentionMask(mask, fused_mask=mask))):
         assert (mixed[:, :, :2] == 0).all()
         for gradient in torch.autograd.grad(mixed.square().sum(), (q, k, v)):
             assert gradient.isfinite().all()
@@ -61,25 +61,26 @@ def test_a_query_that_may_look_nowhere_gives_zeros_and_finite_gradients():
 def test_the_fused_path_equals_the_one_that_can_be_watched(kv_heads, start, causal, padded, alibi):
     length = 5
     q, k, v = qkv(kv_heads=kv_heads, n_queries=length, n_keys=start + length)
-    real = torch.ones(2, start + length, dtype=torch.bool)
-    real[0, :2] = False
-    real[1, -2:] = False
+    padding_mask = torch.ones(2, start + length, dtype=torch.bool)
+    padding_mask[0, :2] = False
+    padding_mask[1, -2:] = False
     slopes = torch.tensor(alibi_slopes(4), dtype=torch.double) if alibi else None
-    view = attention_mask_of(Positions(start, length), causal=causal, real=real if padded else None, slopes=slopes)
+    positions = Positions(start, length, padding_mask=padding_mask if padded else None)
+    mask = attention_mask_of(positions, causal=causal, slopes=slopes)
     seen = {}
-    slow = mix(q, k, v, view, tap=lambda name, value: seen.setdefault(name, value))
-    torch.testing.assert_close(mix(q, k, v, view), slow, atol=1e-12, rtol=0)
+    slow = fused_attend(q, k, v, mask, hook=lambda name, value: seen.setdefault(name, value))
+    torch.testing.assert_close(fused_attend(q, k, v, mask), slow, atol=1e-12, rtol=0)
     weights = seen["weights"]
     for query in range(length):
         if causal:
             assert (weights[:, :, query, start + query + 1 :] == 0).all()
     if padded:
-        assert (weights.movedim(-1, 1)[~real] == 0).all()
+        assert (weights.movedim(-1, 1)[~padding_mask] == 0).all()
 
 
 def test_grouped_heads_share_their_neighbours_keys():
     q, k, v = qkv(heads=4, kv_heads=2)
-    mixed = mix(q, k, v, AttentionMask())
+    mixed = fused_attend(q, k, v, AttentionMask())
     for head in range(4):
         alone, _ = attend(q[:, head : head + 1], k[:, head // 2 : head // 2 + 1], v[:, head // 2 : head // 2 + 1])
         torch.testing.assert_close(mixed[:, head : head + 1], alone, atol=1e-12, rtol=0)
@@ -88,22 +89,25 @@ def test_grouped_heads_share_their_neighbours_keys():
 def test_alibi_biases_the_scores_by_hand():
     q = k = torch.zeros(1, 2, 3, 4)
     v = torch.randn(1, 2, 3, 4)
-    view = attention_mask_of(Positions(0, 3), causal=True, slopes=torch.tensor([0.5, 0.25]))
-    _, weights = attend(q, k, v, view.mask, view.bias)
+    mask, seen = attention_mask_of(Positions(0, 3), causal=True, slopes=torch.tensor([0.5, 0.25])), {}
+    fused_attend(q, k, v, mask, hook=lambda name, value: seen.setdefault(name, value))
+    weights = seen["weights"]
     near, far = 1.0, math.exp(-0.5)
     assert weights[0, 0, 1].tolist() == pytest.approx([far / (near + far), near / (near + far), 0.0])
 
 
-def test_a_tap_can_replace_the_weights():
+def test_a_hook_can_replace_the_weights():
     q, k, v = qkv()
     even = torch.full((2, 4, 6, 6), 1 / 6, dtype=torch.double)
-    mixed = mix(q, k, v, AttentionMask(), tap=lambda name, value: even if name == "weights" else value)
+    mixed = fused_attend(q, k, v, AttentionMask(), hook=lambda name, value: even if name == "weights" else value)
     torch.testing.assert_close(mixed, v.mean(2, keepdim=True).expand_as(mixed))
 
 
 def test_dropout_falls_on_the_weights():
     q, k, v = qkv()
     torch.manual_seed(1)
-    dropped, weights = attend(q, k, v, dropout=0.5)
+    seen = {}
+    dropped = fused_attend(q, k, v, AttentionMask(), 0.5, hook=lambda name, value: seen.setdefault(name, value))
+    weights = seen["weights"]
     assert not torch.allclose(dropped, attend(q, k, v)[0])
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 6, dtype=torch.double))

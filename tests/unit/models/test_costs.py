@@ -72,7 +72,7 @@ def test_flops_are_what_torch_counts(family):
     model = build(spec).eval()
     ids, more = tokens(spec, 1, 64), source(model, 1, 64)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(ids, tap=lambda name, value: value, **more)
+        model(ids, hook=lambda name, value: value, **more)
     assert flops_per_token(spec).forward * 64 == counter.get_total_flops()
 
 

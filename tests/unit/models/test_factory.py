@@ -51,7 +51,7 @@ def test_zero_initialised_layers_start_as_the_identity(architecture):
     spec = ModelSpec(architecture, vocab_size=9, d_model=16, zero_init=True, tie_embeddings=False)
     model = build(spec)
     seen = {}
-    logits = model(tokens(spec, 2, 5), **source(model, 2), tap=lambda name, value: seen.setdefault(name, value)).logits
+    logits = model(tokens(spec, 2, 5), **source(model, 2), hook=lambda name, value: seen.setdefault(name, value)).logits
     prefix = "decoder." if architecture == "encoder-decoder" else ""
     assert torch.equal(seen[f"{prefix}layers.3.output"], seen[f"{prefix}embeddings"])
     assert (logits == 0).all()

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import ClassificationHead, ModelSpec, build
-from models.heads import Reader
+from models.heads import ModelWithHead
 from models.lora import MATRICES, LoRALinear, adapter_tensors, add_lora, is_adapter, merge_lora
 from models.spec import SpecError
 from tests.support.small_models import lively, source, tokens, transformer_specs
@@ -128,7 +128,7 @@ def test_what_is_adapted_is_what_was_chosen(matrices):
 
 def test_a_reader_is_adapted_under_its_head():
     body = lively(ModelSpec("encoder", **SPEC)).float()
-    model = Reader(body, ClassificationHead(16, 3))
+    model = ModelWithHead(body, ClassificationHead(16, 3))
     assert all(name.startswith("body.") for name in add_lora(model, 2, 4.0, ["query"]))
     assert all(name.startswith("body.") for name in adapter_tensors(model))
 

@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.factory import build
-from models.positions import FIRST, Positions, Rotary, Sinusoidal, alibi_bias, alibi_slopes, rotate, sinusoidal
+from models.positions import (
+    INITIAL_TABLE_LENGTH,
+    Positions,
+    Rotary,
+    Sinusoidal,
+    alibi_bias,
+    alibi_slopes,
+    rotate,
+    sinusoidal,
+)
 from models.spec import ModelSpec
 
 
@@ -112,7 +121,9 @@ def test_a_long_context_takes_memory_when_a_text_is_as_long(position):
 
 
 def test_tables_reach_as_far_as_a_text():
-    places = Positions(FIRST + 3, 4, None, FIRST + 7)
-    torch.testing.assert_close(Sinusoidal(10**8, 8)(places), sinusoidal(FIRST + 7, 8)[FIRST + 3 :])
+    places = Positions(INITIAL_TABLE_LENGTH + 3, 4, None, INITIAL_TABLE_LENGTH + 7)
+    torch.testing.assert_close(
+        Sinusoidal(10**8, 8)(places), sinusoidal(INITIAL_TABLE_LENGTH + 7, 8)[INITIAL_TABLE_LENGTH + 3 :]
+    )
     cos, _ = Rotary(4, 100.0, 10**8)(places)
-    torch.testing.assert_close(cos[:, 0], (FIRST + 3 + torch.arange(4.0)).cos())
+    torch.testing.assert_close(cos[:, 0], (INITIAL_TABLE_LENGTH + 3 + torch.arange(4.0)).cos())

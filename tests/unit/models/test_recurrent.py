@@ -26,7 +26,7 @@ def spec_of(architecture, nonlinearity="tanh", **choices):
 def test_the_traced_steps_equal_the_fused_kernel(architecture, nonlinearity, bidirectional, bias, dtype, tolerance):
     model = build(spec_of(architecture, nonlinearity, bidirectional=bidirectional, bias=bias, d_model=64)).to(dtype)
     ids = tokens(model.spec, 3, 40)
-    fused, traced = model(ids), model(ids, tap=keep)
+    fused, traced = model(ids), model(ids, hook=keep)
     torch.testing.assert_close(traced.hidden, fused.hidden, atol=tolerance, rtol=0)
 
 
@@ -39,13 +39,13 @@ def test_the_model_is_torchs_own_layer_between_embedding_and_head(kernel, archit
     hidden, _ = own(model.embedding.tokens(ids))
     expected = hidden @ model.embedding.tokens.weight.T
     torch.testing.assert_close(model(ids).logits, expected, atol=1e-12, rtol=0)
-    torch.testing.assert_close(model(ids, tap=keep).logits, expected, atol=1e-10, rtol=0)
+    torch.testing.assert_close(model(ids, hook=keep).logits, expected, atol=1e-10, rtol=0)
 
 
 def test_lstm_gates_satisfy_the_textbook_equations():
     model = lively(spec_of("lstm", n_layers=1))
     seen = {}
-    model(tokens(model.spec, 2, 6), tap=lambda name, value: seen.setdefault(name, value))
+    model(tokens(model.spec, 2, 6), hook=lambda name, value: seen.setdefault(name, value))
     gate = {name: seen[f"layers.0.gates.{name}"] for name in ("input", "forget", "cell", "output")}
     cell, hidden = seen["layers.0.cell"], seen["layers.0.hidden"]
     before = torch.cat([torch.zeros_like(cell[:, :1]), cell[:, :-1]], dim=1)
@@ -56,7 +56,7 @@ def test_lstm_gates_satisfy_the_textbook_equations():
 def test_gru_gates_satisfy_the_textbook_equations():
     model = lively(spec_of("gru", n_layers=1))
     seen = {}
-    model(tokens(model.spec, 2, 6), tap=lambda name, value: seen.setdefault(name, value))
+    model(tokens(model.spec, 2, 6), hook=lambda name, value: seen.setdefault(name, value))
     update, candidate = seen["layers.0.gates.update"], seen["layers.0.gates.candidate"]
     hidden = seen["layers.0.hidden"]
     before = torch.cat([torch.zeros_like(hidden[:, :1]), hidden[:, :-1]], dim=1)
@@ -72,7 +72,7 @@ def test_text_in_pieces_equals_text_in_one(spec, pieces, traced):
     state = model.initial_state(2)
     logits = []
     for piece in ids.split(pieces, dim=1):
-        out = model(piece, state=state, tap=keep if traced else None)
+        out = model(piece, state=state, hook=keep if traced else None)
         state = out.state
         logits.append(out.logits)
     torch.testing.assert_close(torch.cat(logits, dim=1), model(ids).logits, atol=1e-10, rtol=0)
@@ -86,7 +86,7 @@ def test_padding_on_either_side_changes_nothing(spec, left, traced):
     ids = tokens(spec, 3, 6)
     mask = torch.arange(6) < torch.tensor(lengths)[:, None]
     mask = mask.flip(1) if left else mask
-    out = model(ids, attention_mask=mask, tap=keep if traced else None)
+    out = model(ids, attention_mask=mask, hook=keep if traced else None)
     for row in range(3):
         alone = model(ids[row : row + 1, mask[row]])
         torch.testing.assert_close(out.logits[row, mask[row]], alone.logits[0], atol=1e-10, rtol=0)
@@ -99,11 +99,11 @@ def test_a_state_stands_still_where_the_text_has_ended(architecture, traced):
     ids = tokens(model.spec, 2, 8)
     mask = torch.ones(2, 8, dtype=torch.bool)
     mask[1, 3:] = False
-    tap = keep if traced else None
+    hook = keep if traced else None
     state = model.initial_state(2)
     for start in (0, 4):
         piece = slice(start, start + 4)
-        state = model(ids[:, piece], attention_mask=mask[:, piece], state=state, tap=tap).state
+        state = model(ids[:, piece], attention_mask=mask[:, piece], state=state, hook=hook).state
     alone = model(ids[1:, :3], state=model.initial_state(1)).state
     torch.testing.assert_close(state.hidden[:, 1:], alone.hidden, atol=1e-12, rtol=0)
     if architecture == "lstm":
@@ -117,7 +117,7 @@ def test_an_ablated_gate_changes_the_memory_that_follows():
     def forget_everything(name, value):
         return torch.zeros_like(value) if name == "layers.0.gates.forget" else value
 
-    ablated = model(ids, tap=forget_everything).hidden
+    ablated = model(ids, hook=forget_everything).hidden
     with torch.no_grad():  # the same by surgery: a gate that is always shut
         model.recurrent.bias_ih_l0[16:32] = -1e9
     torch.testing.assert_close(ablated, model(ids).hidden, atol=1e-10, rtol=0)
@@ -134,7 +134,7 @@ def test_an_ablated_channel_is_silent_at_every_later_step_too():
         value[..., 0] = 0
         return value
 
-    ablated = model(ids, tap=silence).hidden
+    ablated = model(ids, hook=silence).hidden
     with torch.no_grad():  # the same by surgery: a unit whose outgoing recurrent weights are zero
         model.recurrent.weight_hh_l0[:, 0] = 0
     expected = model(ids).hidden.clone()

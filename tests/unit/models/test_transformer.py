@@ -28,7 +28,7 @@ def test_watching_changes_nothing(spec, padded):
     model = lively(spec)
     ids, more = tokens(spec, 2, 6), source(model, 2)
     mask = torch.tensor([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0]]).bool() if padded else None
-    fast, slow = model(ids, attention_mask=mask, **more), model(ids, attention_mask=mask, tap=keep, **more)
+    fast, slow = model(ids, attention_mask=mask, **more), model(ids, attention_mask=mask, hook=keep, **more)
     torch.testing.assert_close(slow.logits, fast.logits, **EXACT)
     assert fast.logits.isfinite().all()
 
@@ -37,7 +37,7 @@ def test_watching_changes_nothing(spec, padded):
 def test_watching_changes_nothing_in_single_precision(position):
     model = build(spec_of(position=position, d_model=64, context_length=64)).eval()
     ids = tokens(model.spec, 2, 64)
-    torch.testing.assert_close(model(ids, tap=keep).logits, model(ids).logits, atol=1e-5, rtol=0)
+    torch.testing.assert_close(model(ids, hook=keep).logits, model(ids).logits, atol=1e-5, rtol=0)
 
 
 @given(
@@ -58,7 +58,7 @@ def test_text_in_pieces_equals_text_in_one(spec, pieces, padded, watched):
     for piece in ids.split(pieces, dim=1):
         end = start + piece.shape[1]
         part = mask[:, start:end] if padded else None
-        out = model(piece, attention_mask=part, state=state, tap=keep if watched else None, **more)
+        out = model(piece, attention_mask=part, state=state, hook=keep if watched else None, **more)
         state, start, more = out.state, end, {}
         logits.append(out.logits)
     assert state.length == total
@@ -185,7 +185,7 @@ def test_a_decoder_layer_is_torchs_own_layer():
     }
     own.load_state_dict({n + k: v for n, module in pairs.items() for k, v in module.state_dict().items()})
     seen = {}
-    model(tokens(model.spec, 2, 6), tap=lambda name, value: seen.setdefault(name, value))
+    model(tokens(model.spec, 2, 6), hook=lambda name, value: seen.setdefault(name, value))
     torch.testing.assert_close(seen["layers.0.output"], own(seen["embeddings"]), **EXACT)
 
 
@@ -220,7 +220,7 @@ def test_a_cross_attending_layer_is_torchs_own_layer():
     own.load_state_dict(weights)
     seen = {}
     ids = tokens(model.spec, 2, 6)
-    model(ids, source_ids=ids[:, :4], tap=lambda name, value: seen.setdefault(name, value))
+    model(ids, source_ids=ids[:, :4], hook=lambda name, value: seen.setdefault(name, value))
     causal = torch.nn.Transformer.generate_square_subsequent_mask(6, dtype=torch.double)
     expected = own(seen["decoder.embeddings"], seen["encoder.final"], tgt_mask=causal)
     torch.testing.assert_close(seen["decoder.layers.0.output"], expected, **EXACT)
@@ -230,7 +230,7 @@ def test_the_tap_sees_every_name():
     model = lively(spec_of("encoder-decoder", n_layers=1, n_kv_heads=2))
     shapes = {}
     ids = tokens(model.spec, 2, 6)
-    model(ids, source_ids=ids[:, :5], tap=lambda n, x: (shapes.setdefault(n, list(x.shape)), x)[1])
+    model(ids, source_ids=ids[:, :5], hook=lambda n, x: (shapes.setdefault(n, list(x.shape)), x)[1])
     attention = {"q": 4, "k": 2, "v": 2}
     for prefix, queries, keys in (
         ("encoder.layers.0.attention", 5, 5),
@@ -259,20 +259,20 @@ def test_a_tap_can_ablate_a_head():
         value[:, 2] = 0
         return value
 
-    ablated = model(ids, tap=silence).logits
+    ablated = model(ids, hook=silence).logits
     with torch.no_grad():
         model.layers[0].attention.output.weight[:, 8:12] = 0
     torch.testing.assert_close(ablated, model(ids).logits, **EXACT)
 
 
-def test_the_lens_on_the_last_layer_is_the_model():
+def test_the_logit_lens_on_the_last_layer_is_the_model():
     for architecture, norm_position in (("decoder", "pre"), ("encoder", "post"), ("encoder-decoder", "pre")):
         model = lively(spec_of(architecture, norm_position=norm_position, logit_softcap=15.0))
         seen = {}
         ids = tokens(model.spec, 1, 5)
-        out = model(ids, **source(model, 1), tap=lambda name, value, seen=seen: seen.setdefault(name, value))
+        out = model(ids, **source(model, 1), hook=lambda name, value, seen=seen: seen.setdefault(name, value))
         prefix = "decoder." if architecture == "encoder-decoder" else ""
-        torch.testing.assert_close(model.lens(seen[f"{prefix}layers.1.output"]), out.logits, **EXACT)
+        torch.testing.assert_close(model.logit_lens(seen[f"{prefix}layers.1.output"]), out.logits, **EXACT)
 
 
 def test_select_reorders_the_cache():
@@ -322,8 +322,10 @@ def test_every_tensor_is_made_where_the_model_is(spec, padded):
     assert model(ids, attention_mask=mask, **more).logits.is_meta
     if spec.is_causal:
         state = model.initial_state(2)
-        for tap in (None, keep):
-            out = model(ids[:, :2], attention_mask=None if mask is None else mask[:, :2], state=state, tap=tap, **more)
+        for hook in (None, keep):
+            out = model(
+                ids[:, :2], attention_mask=None if mask is None else mask[:, :2], state=state, hook=hook, **more
+            )
         assert out.logits.is_meta
 
 
@@ -333,7 +335,7 @@ def test_mixed_precision_runs_on_every_path(spec):
     model = build(spec)
     ids, more = tokens(spec, 2, 5), source(model, 2)
     with torch.autocast("cpu", torch.bfloat16):
-        fast, slow = model(ids, **more), model(ids, tap=keep, **more)
+        fast, slow = model(ids, **more), model(ids, hook=keep, **more)
         if spec.is_causal:
             model(ids, state=model.initial_state(2), **more)
     fast.logits.float().sum().backward()
