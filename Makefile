@@ -12,7 +12,7 @@ PORT   ?= 8501
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: app setup again test bench gpu interop lint words audit lock clean
+.PHONY: app setup again test test-fast bench gpu interop lint words audit lock clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.ready
@@ -46,6 +46,10 @@ app: $(VENV)/.ready
 
 test: $(VENV)/.ready-test lint
 	$(BIN)/python -m pytest -n 2
+
+# A minute and a half: what can be tested without a browser, a server or a training run.
+test-fast: $(VENV)/.ready-test
+	$(BIN)/python -m pytest -n 2 -m 'not slow'
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .

@@ -65,8 +65,15 @@ def new_run():
     return make
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items) -> None:
-    """Those marked `gpu` run where PyTorch finds an NVIDIA GPU (`python -m playground bench gpu --parts tests` runs them)."""
+    """All that opens pages is slow. What is marked `gpu` runs where PyTorch finds an NVIDIA GPU.
+
+    (`python -m playground bench gpu --parts tests` runs these.)
+    """
+    for item in items:
+        if item.nodeid.startswith(("tests/app", "tests/browser")):
+            item.add_marker(pytest.mark.slow)
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if on_gpu and not _has_gpu():
         for item in on_gpu:
@@ -89,19 +96,34 @@ def pytest_runtest_setup(item) -> None:
         os.nice(5)
 
 
+FIRST = ("browser", "tests/unit/finetune/test_mutants.py", "tests/app/test_explore.py", "tests/app/test_errors_told.py")
+"""What takes longest, begun first: so both processes end at about the same moment."""
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Where two processes share the tests (`make test`), one begins with all those in the browser, which mostly wait.
+    """Where two processes share the tests (`make test`), each takes whole files, so that what a file shares is made once.
 
-    (xdist's own groups would say so, but pytest 9.2 does not let it.)
+    One begins with all those in the browser, which share a server. (xdist's own groups would say so, but pytest 9.2 does not
+    let it.)
     """
     from xdist.scheduler import LoadScopeScheduling
 
-    class BrowserApart(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return "browser" if nodeid.startswith("tests/browser") else nodeid
+    class ByFile(LoadScopeScheduling):
+        ordered = False
 
-    return BrowserApart(config, log)
+        def _split_scope(self, nodeid: str) -> str:
+            return "browser" if nodeid.startswith("tests/browser") else nodeid.partition("::")[0]
+
+        def _assign_work_unit(self, node) -> None:
+            if not self.ordered:
+                for scope in reversed(FIRST):
+                    if scope in self.workqueue:
+                        self.workqueue.move_to_end(scope, last=False)
+                self.ordered = True
+            super()._assign_work_unit(node)
+
+    return ByFile(config, log)
 
 
 def pytest_sessionfinish() -> None:
