@@ -65,7 +65,7 @@ def engine_of(run: RunFolder, step: int | None, options: argparse.Namespace) -> 
 
 def ran_by(model: Any) -> str:
     """What ran, such as "ONNX Runtime (CUDA, fp16, CUDA graph)"; on CUDA also why a step was not replayed as a graph."""
-    why = getattr(model, "uncaptured", "") if getattr(model, "provider", "") == "CUDA" else ""
+    why = getattr(model, "uncaptured_reason", "") if getattr(model, "provider", "") == "CUDA" else ""
     return model.ran_by + (
         f"; no CUDA graph: {why if len(why) <= LONGEST else why[: LONGEST - 1] + '…'}" if why else ""
     )

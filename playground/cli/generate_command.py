@@ -115,7 +115,7 @@ def load_tokenizer(folder: RunFolder):
 def in_torch(folder: RunFolder, options: argparse.Namespace, pad_id: int | None = None):
     """The model in PyTorch, asked as an export is: a `TorchGenerator`; with a ``pad_id`` a `TorchEncoder`, which fills in."""
     from playground.generation.torch_model import TorchEncoder, TorchGenerator, placed
-    from playground.training.saving import load_model
+    from playground.training.load_model import load_model
 
     model = placed(load_model(folder, options.step), options.device)
     return TorchGenerator(model) if pad_id is None else TorchEncoder(model, pad_id)

@@ -112,22 +112,22 @@ def train_each(
         folders: makes the runs; only the leader calls it, the others are told where each is.
         tell: what the leader says when all are finished.
     """
-    from playground.training.distributed import join_group, leave_group, part_in_peace
+    from playground.training.distributed import exit_together, join_group, leave_group
 
     group, code, done, noticed = join_group(), 0, [], set()
     try:
-        made = folders() if group.leads else None
+        made = folders() if group.is_main else None
         while path := _next_path(made, group):
             folder = RunFolder(Path(path))
-            code = train_here(folder, quiet or not group.leads, group, noticed)
-            if code or not group.share(folder.status().state == "finished" if group.leads else None):
+            code = train_here(folder, quiet or not group.is_main, group, noticed)
+            if code or not group.broadcast(folder.status().state == "finished" if group.is_main else None):
                 break
             done.append(folder)
         else:
-            if group.leads:
+            if group.is_main:
                 tell(done)
         if group.world > 1:
-            part_in_peace(group, code)
+            exit_together(group, code)
         return code
     finally:
         leave_group(group)
@@ -136,15 +136,15 @@ def train_each(
 def _next_path(made: Iterator[RunFolder] | None, group: "Group") -> str | None:
     """Where the next run is, in every process; None after the last one."""
     path, problem = None, None
-    if group.leads:
+    if group.is_main:
         try:
             folder = next(made, None)
             path = str(folder.path) if folder else None
         except (PlaygroundError, SpecError) as error:
             problem = (error.message, error.hint)
-    path, problem = group.share((path, problem))
+    path, problem = group.broadcast((path, problem))
     if problem:
-        raise PlaygroundError(*problem) if group.leads else SystemExit(2)
+        raise PlaygroundError(*problem) if group.is_main else SystemExit(2)
     return path
 
 
@@ -316,12 +316,12 @@ def train_here(folder: RunFolder, quiet: bool, group: "Group", noticed: set[str]
     def ask_to_stop(signum, frame) -> None:
         """In a thread: what the signal interrupted may be printing, or hold the very lock that a request needs."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        if group.leads:
+        if group.is_main:
             threading.Thread(target=stop).start()
 
     signal.signal(signal.SIGINT, ask_to_stop)
     signal.signal(signal.SIGTERM, ask_to_stop)
     state = work(folder, on_event=progress.on_event, in_queue=True, group=group)
-    if group.leads:
+    if group.is_main:
         progress.close(state)
     return {"finished": 0, "paused": 0, "stopped": 0}.get(state, 2)

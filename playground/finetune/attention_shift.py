@@ -42,7 +42,7 @@ def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[Read]:
         places = np.linspace(0, len(side) - 1, min(n, len(side))).astype(int)
         return [Read(tuple(side.tokens(place)[:LONGEST].tolist())) for place in places]
     pairs = config.model.architecture == "encoder-decoder"
-    sampler = Sampler(load(data_folder), config.model.context_length, config.training.seed, apart=pairs)
+    sampler = Sampler(load(data_folder), config.model.context_length, config.training.seed, separate_source=pairs)
     rows = sampler.validation_rows(np.concatenate(sampler.validation(1, n)))
     found = []
     for i, ids in enumerate(rows.ids):

@@ -86,9 +86,9 @@ def _check_pairs(tuned: FineTuneSpec, data: DataSpec, objective: str) -> None:
 def name_of(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> str:
     """A name a person would give: the text, from whom, and how."""
     if tuned.labelled:
-        text = uploads.titled(tuned.labelled.path, tuned.labelled.dataset)
+        text = uploads.text_title(tuned.labelled.path, tuned.labelled.dataset)
     else:
-        text = uploads.titled(data.path, data.corpus)
+        text = uploads.text_title(data.path, data.corpus)
     if tuned.from_scratch:
         return f"{text}, from scratch"
     share = (

@@ -39,7 +39,7 @@ def write_opening(run: RunFolder) -> None:
     """Computes and keeps it; nothing for models that do not continue a text."""
     from playground.generation.torch_model import TorchGenerator
     from playground.text.tokenizers import Tokenizer
-    from playground.training.saving import load_model
+    from playground.training.load_model import load_model
 
     about = run.about()
     if about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs":

@@ -36,7 +36,8 @@ from playground.text import legacy_tokenizers, pretrained_tokenizers
 from playground.text.catalogue import UNKNOWN
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, DataSpec, TokenizerSpec
 from playground.text.tokenizers import Tokenizer
-from playground.training.saving import LABELS, MODEL
+from playground.training.checkpoint_io import MODEL
+from playground.training.load_model import LABELS
 
 CONFIG, TOKENIZER, INDEX = "config.json", "tokenizer.json", "model.safetensors.index.json"
 NAMES = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json")

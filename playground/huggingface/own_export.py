@@ -19,7 +19,7 @@ from playground.runs import archive
 from playground.runs.config import RunConfig, relocated
 from playground.runs.old_keys import with_present_names
 from playground.text import uploads
-from playground.training.apply_finetuning import adapted
+from playground.training.apply_finetuning import apply_finetuning
 
 MOST_LABELS = 20_000
 DAMAGE = (OSError, ValueError, ArithmeticError, RecursionError, LookupError, TypeError, AttributeError)
@@ -94,7 +94,7 @@ def _read(about: Mapping[str, Any]) -> Returned:
     told, labels = about["run"], tuple(about["labels"])
     config = RunConfig.from_dict(told["config"])
     config, tuned = (
-        relocated(config, uploads.arrived),
+        relocated(config, uploads.local_path),
         config.finetune,
     )  # an export from anybody leads to no other folder
     if bool(tuned and tuned.reads_labels) != bool(labels) or about["task"] != (tuned.task if labels else ""):
@@ -146,7 +146,7 @@ def weights(made: Returned, found: families.Found, take: families.Take) -> dict[
     asked; where transformers has no place for it, it comes back as zeros.
     """
     with torch.device("meta"):
-        model = adapted(build(found.spec), made.config, len(made.labels))
+        model = apply_finetuning(build(found.spec), made.config, len(made.labels))
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     adapters = {name: torch.zeros(shape) for name, shape in shapes.items() if is_adapter(name)}
     if found.family == families.OWN:

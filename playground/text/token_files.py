@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import weakref
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -52,6 +53,10 @@ class TokenFile:
     def __len__(self) -> int:
         return self._length
 
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> np.ndarray: ...
     def __getitem__(self, place: int | slice) -> np.ndarray | int:
         """One id, or a slice as int64 ``[n]``: a copy, in memory."""
         if isinstance(place, slice):

@@ -17,7 +17,7 @@ _LAYER = re.compile(r"(?:^|\.)(?:(encoder|decoder)\.)?layers\.(\d+)\.")
 _RECURRENT = re.compile(r"(?:^|\.)recurrent\.\w+_l(\d+)")
 
 
-def adapted(model: nn.Module, config: RunConfig, n_labels: int = 0) -> nn.Module:
+def apply_finetuning(model: nn.Module, config: RunConfig, n_labels: int = 0) -> nn.Module:
     """The model as it is fine-tuned: with the task's head, and only what the method allows left to train.
 
     Args:
@@ -32,12 +32,12 @@ def adapted(model: nn.Module, config: RunConfig, n_labels: int = 0) -> nn.Module
         return model
     if tuned.reads_labels:
         model = ModelWithHead(model, _head(config.model, tuned, n_labels))
-        for parameter in model.body.head.parameters():
-            parameter.requires_grad_(False)  # not asked, so it has nothing to learn
+        unused: nn.Module = model.body.get_submodule("head")  # the language model's own: no loss reads it
+        unused.requires_grad_(False)
     if tuned.method == "lora":
         _freeze(model, lambda name: False)
         add_lora(model, tuned.rank, tuned.alpha, tuned.target_modules)
-        _allow(model, lambda name: is_adapter(name) or (tuned.reads_labels and name.startswith("head.")))
+        _unfreeze(model, lambda name: is_adapter(name) or (tuned.reads_labels and name.startswith("head.")))
     elif tuned.method == "head":
         _freeze(model, lambda name: name.startswith("head."))
         if not any(p.requires_grad for p in model.parameters()):
@@ -47,7 +47,7 @@ def adapted(model: nn.Module, config: RunConfig, n_labels: int = 0) -> nn.Module
             )
     elif tuned.method == "last":
         _check_layers(config.model, tuned)
-        least = depths(config.model) - tuned.last_layers
+        least = head_depth(config.model) - tuned.last_layers
         _freeze(model, lambda name: depth(name, config.model) >= least)
     return model
 
@@ -74,14 +74,14 @@ def _freeze(model: nn.Module, but: Callable[[str], bool]) -> None:
         parameter.requires_grad_(parameter.requires_grad and but(name))
 
 
-def _allow(model: nn.Module, which: Callable[[str], bool]) -> None:
+def _unfreeze(model: nn.Module, which: Callable[[str], bool]) -> None:
     for name, parameter in model.named_parameters():
         if which(name):
             parameter.requires_grad_(True)
 
 
 def _check_layers(spec: ModelSpec, tuned: FineTuneSpec) -> None:
-    there = depths(spec) - 1
+    there = head_depth(spec) - 1
     if tuned.last_layers > there:
         raise SpecError(
             "The last {layers} layers cannot be trained: the number of layers is {there}.",
@@ -91,7 +91,7 @@ def _check_layers(spec: ModelSpec, tuned: FineTuneSpec) -> None:
         )
 
 
-def depths(spec: ModelSpec) -> int:
+def head_depth(spec: ModelSpec) -> int:
     """Of what is above the last layer; embeddings are at 0 and layers at 1, 2, …, an encoder's below the decoder's."""
     return (2 if spec.architecture == "encoder-decoder" else 1) * spec.n_layers + 1
 
@@ -105,15 +105,15 @@ def depth(name: str, spec: ModelSpec) -> int:
         return int(found[1]) + 1
     if "encoder.norm" in name:
         return spec.n_layers
-    return 0 if "embedding." in name else depths(spec)
+    return 0 if "embedding." in name else head_depth(spec)
 
 
-def rates(config: RunConfig) -> Callable[[str], float] | None:
+def lr_multipliers(config: RunConfig) -> Callable[[str], float] | None:
     """What a parameter's learning rate is multiplied with (Howard & Ruder 2018); None where all are alike."""
     tuned = config.finetune
     if tuned is None or tuned.layer_decay == 1:
         return None
-    top = depths(config.model)
+    top = head_depth(config.model)
     return lambda name: tuned.layer_decay ** (top - depth(name, config.model))
 
 
@@ -124,6 +124,6 @@ def trained_parameters(config: RunConfig, n_labels: int = 0) -> tuple[int, int]:
         SpecError: as `adapted`.
     """
     with torch.device("meta"):
-        model = adapted(build(config.model), config, n_labels)
+        model = apply_finetuning(build(config.model), config, n_labels)
     counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
     return sum(n for n, trained in counts if trained), sum(n for n, _ in counts)

@@ -9,7 +9,7 @@ from playground.runs.config import RunConfig
 from playground.training.recipes import recipe
 
 WIDTHS = range(8, 2049, 8)
-SHARED = (
+SHARED_SETTINGS = (
     "steps",
     "batch_size",
     "gradient_accumulation_steps",
@@ -27,7 +27,7 @@ SHARED = (
 )
 
 
-def rivals(config: RunConfig) -> list[str]:
+def comparable_presets(config: RunConfig) -> list[str]:
     """The presets that can race: those trained for the same objective, in the size of the run's own."""
     size = (config.preset or "").rpartition("-")[2]
     size = size if size in ("tiny", "small") else "tiny"
@@ -38,7 +38,7 @@ def rivals(config: RunConfig) -> list[str]:
     ]
 
 
-def rival(config: RunConfig, preset: str, same_parameters: bool = True) -> RunConfig:
+def comparison_run(config: RunConfig, preset: str, same_parameters: bool = True) -> RunConfig:
     """The opponent: its own architecture and its own best-known recipe, everything else as in ``config``.
 
     Args:
@@ -54,8 +54,8 @@ def rival(config: RunConfig, preset: str, same_parameters: bool = True) -> RunCo
         )
     model = PRESETS[preset].spec.replace(context_length=config.model.context_length, vocab_size=config.model.vocab_size)
     if same_parameters:
-        model = as_large_as(model, sum(parameter_counts(config.model).values()))
-    shared = {name: getattr(config.training, name) for name in SHARED}
+        model = match_parameters(model, sum(parameter_counts(config.model).values()))
+    shared = {name: getattr(config.training, name) for name in SHARED_SETTINGS}
     training = recipe(preset, **shared, objective=config.training.objective)
     return RunConfig(
         name=f"{preset} against {config.name}",
@@ -67,7 +67,7 @@ def rival(config: RunConfig, preset: str, same_parameters: bool = True) -> RunCo
 
 
 @lru_cache(maxsize=64)
-def as_large_as(model: ModelSpec, parameters: int) -> ModelSpec:
+def match_parameters(model: ModelSpec, parameters: int) -> ModelSpec:
     """The model in the width that brings it nearest to so many parameters (its layers and heads stay)."""
     fitting = []
     for width in WIDTHS:

@@ -5,6 +5,7 @@ step 731 of an uninterrupted single process draws.
 """
 
 from dataclasses import dataclass, field, fields
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,12 +13,14 @@ from torch import Tensor
 
 from playground.core.errors import Message, PlaygroundError
 from playground.text.prepare import Prepared
+from playground.text.targets import IGNORE_INDEX
+from playground.text.token_files import PairFile, TokenFile
 from playground.training.device import Device
 
-IGNORE = -100  # the target of a place that does not count, as in torch's cross-entropy
+IGNORE_INDEX = -100  # the target of a place that does not count, as in torch's cross-entropy
 TRAIN, VALIDATION = 0, 1
-FIRST = 40  # tokens, and letters, of a question that is named
-REMEMBERED = 2**20  # tokens of pairs kept in memory: reading a pair takes as long as all else about it
+SHOWN_TOKENS = 40  # tokens, and letters, of a question that is named
+CACHED_TOKENS = 2**20  # tokens of pairs kept in memory: reading a pair takes as long as all else about it
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Batch:
 
     Attributes:
         inputs: keyword arguments of the model's ``forward``.
-        targets: token ids ``[batch, length]``, or ``[chosen places]`` where ``inputs`` holds ``rows``; IGNORE
+        targets: token ids ``[batch, length]``, or ``[chosen places]`` where ``inputs`` holds ``rows``; IGNORE_INDEX
             where nothing is asked.
         n_targets: how many targets count, known without asking the device.
         n_tokens: how many tokens the model reads.
@@ -37,13 +40,13 @@ class Batch:
     targets: Tensor
     n_targets: int
     n_tokens: int
-    whole: Tensor | None = None
+    is_complete: Tensor | None = None
 
     def to(self, device: Device) -> "Batch":
         if device.kind == "cpu":
             return self
         move = _mover(device)
-        inputs, whole = {k: move(v) for k, v in self.inputs.items()}, self.whole
+        inputs, whole = {k: move(v) for k, v in self.inputs.items()}, self.is_complete
         return Batch(inputs, move(self.targets), self.n_targets, self.n_tokens, None if whole is None else move(whole))
 
 
@@ -77,15 +80,16 @@ class Rows:
     lengths: np.ndarray | None = None
     sources: np.ndarray | None = None
     source_lengths: np.ndarray | None = None
-    whole: np.ndarray | None = None
-    shown: np.ndarray | None = None
-    hidden: np.ndarray | None = None
+    is_complete: np.ndarray | None = None
+    masked_ids: np.ndarray | None = None
+    is_masked: np.ndarray | None = None
     labels: np.ndarray | None = None
 
     def part(self, which: slice) -> "Rows":
         """Some of the sequences, for one process or one micro-batch."""
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Rows(**{name: None if array is None else array[which] for name, array in arrays.items()})
+        ids = arrays.pop("ids")[which]
+        return Rows(ids, **{name: None if array is None else array[which] for name, array in arrays.items()})
 
 
 @dataclass
@@ -102,10 +106,10 @@ class Sampler:
     prepared: Prepared
     length: int
     seed: int
-    apart: bool = False
+    separate_source: bool = False
     _sides: dict = field(default_factory=dict, init=False)
     _read: dict = field(default_factory=dict, init=False)  # pairs, by side and index
-    _room: int = field(default=REMEMBERED, init=False)
+    _room: int = field(default=CACHED_TOKENS, init=False)
 
     def __post_init__(self) -> None:
         self._sides = {TRAIN: self.prepared.train, VALIDATION: self.prepared.validation}
@@ -135,16 +139,16 @@ class Sampler:
 
     def train(self, step: int, batch_size: int) -> Rows:
         """The rows of ``step``: the global batch, of which each process then takes its part."""
-        chosen = rng(self.seed, step).integers(0, self._places(TRAIN), size=batch_size)
+        chosen = rng(self.seed, step).integers(0, self._n_choices(TRAIN), size=batch_size)
         return self._rows(TRAIN, chosen)
 
-    def _places(self, side: int) -> int:
+    def _n_choices(self, side: int) -> int:
         """How many different rows can be drawn: one a pair, or one a token that a whole window can start at."""
         return len(self._sides[side]) if self.is_pairs else len(self._sides[side]) - self.length
 
     def validation(self, n_batches: int, batch_size: int) -> list[np.ndarray]:
         """The same evenly spread places at every evaluation, as batches of indices."""
-        limit = self._places(VALIDATION)
+        limit = self._n_choices(VALIDATION)
         most = limit if self.is_pairs else max(1, limit // self.length)
         wanted = min(n_batches * batch_size, most)
         places = np.linspace(0, limit - 1, wanted).astype(np.int64)
@@ -156,7 +160,8 @@ class Sampler:
     def _rows(self, side: int, chosen: np.ndarray) -> Rows:
         if self.is_pairs:
             return self._pairs(side, chosen)
-        return Rows(self._sides[side].windows(chosen, self.length + 1))
+        stream = cast(TokenFile, self._sides[side])
+        return Rows(stream.windows(chosen, self.length + 1))
 
     def _pairs(self, side: int, chosen: np.ndarray) -> Rows:
         """``source <bos> target <eos>``; a source too long for the context loses its beginning, an answer its end.
@@ -169,7 +174,7 @@ class Sampler:
         joined, starts, sources, whole = [], [], [], []
         for source, target in pairs:
             target, source = [*target, self.eos_id], source[-self.length :]
-            asked = target[: room - (0 if self.apart else min(len(source), room // 2))]
+            asked = target[: room - (0 if self.separate_source else min(len(source), room // 2))]
             kept = source[max(0, len(source) - (room - len(asked))) :]
             joined.append([*kept, self.bos_id, *asked])
             starts.append(len(kept) + 1)
@@ -190,7 +195,7 @@ class Sampler:
         return pair
 
 
-def longer_pairs(prepared: Prepared, length: int, objective: str) -> str:
+def truncation_warning(prepared: Prepared, length: int, objective: str) -> str:
     """A sentence on the pairs that a model does not read whole; "" where it reads all.
 
     Args:
@@ -202,14 +207,15 @@ def longer_pairs(prepared: Prepared, length: int, objective: str) -> str:
     needed = {"seq2seq": np.maximum, "clm": np.add, "mlm": lambda source, target: source + target + between}[objective]
     n, total, first = 0, 0, None
     for part in (prepared.train, prepared.validation):
-        source, target = part.lengths().T
+        pairs = cast(PairFile, part)
+        source, target = pairs.lengths().T
         longer = needed(source, target + 1) > length  # with <eos>
         if first is None and longer.any():
-            first = part[int(longer.argmax())][0][:FIRST]
+            first = pairs[int(longer.argmax())][0][:SHOWN_TOKENS]
         n, total = n + int(longer.sum()), total + len(part)
     if first is None:
         return ""
-    shown = " ".join(prepared.tokenizer.decode(first.tolist()).split())[:FIRST]
+    shown = " ".join(prepared.tokenizer.decode(first.tolist()).split())[:SHOWN_TOKENS]
     return Message(
         "Pairs longer than the {length:,} tokens that the model reads: {n:,} of {total:,} (first: “{shown}”). They are cut, and a cut answer never counts as right. A longer context reads them whole.",
         length=length,

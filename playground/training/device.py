@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from playground.core.errors import PlaygroundError
 from playground.runs.config import TrainingSpec
 
-WORTH_COMPILING = 5000  # steps
+MIN_STEPS_TO_COMPILE = 5000  # steps
 REPEATABLE = (":4096:8", ":16:8")  # the workspaces with which cuBLAS, and torch, promise the same numbers
 
 
@@ -29,7 +30,7 @@ class Device:
         dtype: of the matrix products; weights and optimizer state stay float32.
         compile: whether ``torch.compile`` is used.
         graphs: whether whole steps are recorded as CUDA graphs and replayed (`playground.training.graphs`).
-        strict: whether operators that do not give the same numbers every time are refused, see `exact`.
+        strict: whether operators that do not give the same numbers every time are refused, see `deterministic`.
     """
 
     kind: str
@@ -51,7 +52,7 @@ class Device:
         return torch.autocast(self.kind, self.dtype)
 
     @contextmanager
-    def exact(self) -> Iterator[None]:
+    def deterministic(self) -> Iterator[None]:
         """Inside, training on CUDA gives the same numbers every time on one machine, so that resuming is exact.
 
         By default the backward pass of fused attention adds up with atomics, in an order that changes, and cuBLAS may
@@ -64,15 +65,16 @@ class Device:
         if self.kind != "cuda" or not self.strict:
             yield
             return
+        memory: Any = torch.utils.deterministic  # torch sets this attribute on the module at run time
         before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-        filled = torch.utils.deterministic.fill_uninitialized_memory
+        filled = memory.fill_uninitialized_memory
         torch.use_deterministic_algorithms(True)  # not warn_only: memory-efficient attention would warn, and no more
-        torch.utils.deterministic.fill_uninitialized_memory = False  # finds bugs, and costs a kernel a tensor
+        memory.fill_uninitialized_memory = False  # finds bugs, and costs a kernel a tensor
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-            torch.utils.deterministic.fill_uninitialized_memory = filled
+            memory.fill_uninitialized_memory = filled
 
     def seed(self, seed: int) -> None:
         """Seeds what dropout draws from: ``torch.manual_seed`` for this device alone, a hundred times as fast."""
@@ -106,7 +108,9 @@ def choose_device(training: TrainingSpec, local_rank: int = 0) -> Device:
                 "Start as many processes as there are GPUs, or choose device 'cpu'.",
                 gpus=torch.cuda.device_count(),
             )
-        if os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in REPEATABLE:  # see Device.exact; read when cuBLAS starts
+        if (
+            os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in REPEATABLE
+        ):  # see Device.deterministic; read when cuBLAS starts
             os.environ["CUBLAS_WORKSPACE_CONFIG"] = REPEATABLE[0]
         torch.cuda.set_device(local_rank)
         torch.set_float32_matmul_precision("high")  # TF32 for what autocast leaves in float32
@@ -145,7 +149,7 @@ def _dtype(training: TrainingSpec, kind: str) -> torch.dtype:
 def _compiles(training: TrainingSpec, kind: str) -> bool:
     """``auto`` compiles on CUDA only, and only where the run is long enough to win the half minute back."""
     if training.compile == "auto":
-        return kind == "cuda" and training.steps >= WORTH_COMPILING and _can_compile()
+        return kind == "cuda" and training.steps >= MIN_STEPS_TO_COMPILE and _can_compile()
     if training.compile == "on" and not _can_compile():
         raise PlaygroundError(
             "torch.compile needs a C compiler and Python's headers, and they are not here.",

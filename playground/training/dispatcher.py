@@ -26,7 +26,7 @@ from pathlib import Path
 
 from playground.core import locks, process
 from playground.core.atomic import disk_errors, write_json
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import on_guard
 from playground.runs import queue, submit
 from playground.runs.folder import RunFolder
@@ -165,8 +165,8 @@ class Dispatcher:
 
     def _start(self, ticket: queue.Ticket) -> bool:
         """Starts the run; False while no slot is free. A run that cannot start fails and gives way."""
-        run = RunFolder(ticket.folder)
-        slot = None
+        assert ticket.folder is not None  # the caller has left out tickets without a run
+        run, slot = RunFolder(ticket.folder), None
         try:
             slot = queue.take(ticket.device, ticket, lambda: run.update_status(state="preparing"))
             if slot is None:
@@ -178,7 +178,7 @@ class Dispatcher:
             _say(f"run {run.id} cannot begin:\n{traceback.format_exc()}")
             queue.withdraw(run.id)
             with suppress(PlaygroundError, OSError):
-                message = getattr(error, "message", f"The training could not be started: {error}.")
+                message = getattr(error, "message", Message("The training could not be started: {error}.", error=error))
                 run.update_status(state="failed", message=message, hint=getattr(error, "hint", ""))
         finally:
             if slot is not None:
@@ -236,8 +236,9 @@ def train(run: RunFolder, working_folder: str) -> int:
         with suppress(OSError):
             traceback.print_exc()
         if run.status().state in (*ACTIVE, "queued"):
-            message = getattr(error, "message", f"A bug stopped the training ({type(error).__name__}).")
-            hint = getattr(error, "hint", f"The details are in {run.path.parent.name}/{run.id}/{run.log_path.name}.")
+            bug = Message("A bug stopped the training ({kind}).", kind=type(error).__name__)
+            log = Message("The details are in {log}.", log=f"{run.path.parent.name}/{run.id}/{run.log_path.name}")
+            message, hint = getattr(error, "message", bug), getattr(error, "hint", log)
             run.update_status(state="failed", message=message, hint=hint)
         return 1
 

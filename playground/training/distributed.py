@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from torch import nn
 
 from playground.training.device import Device
 
-PATIENCE = timedelta(days=30)  # the others wait while the leader queues or prepares; torchrun ends them if it dies
+TIMEOUT = timedelta(days=30)  # the others wait while the leader queues or prepares; torchrun ends them if it dies
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Group:
     local_rank: int = 0
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """The one process that writes files, samples text and hears requests."""
         return self.rank == 0
 
@@ -37,7 +38,7 @@ class Group:
         dist.all_reduce(total)
         return total.tolist()
 
-    def share(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """The leader's value, in every process."""
         if self.world == 1:
             return value
@@ -52,6 +53,10 @@ class Group:
         ids = [device.index] if device.kind == "cuda" else None
         return nn.parallel.DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
 
+    def no_sync(self, model: nn.Module) -> AbstractContextManager:
+        """Inside, gradients are not averaged over processes yet: for all micro-batches of a step but the last."""
+        return model.no_sync() if isinstance(model, nn.parallel.DistributedDataParallel) else nullcontext()
+
 
 def under_torchrun() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
@@ -63,7 +68,7 @@ def join_group() -> Group:
         return Group()
     if not dist.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, timeout=PATIENCE)
+        dist.init_process_group(backend, timeout=TIMEOUT)
     return Group(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
 
 
@@ -72,7 +77,7 @@ def leave_group(group: Group) -> None:
         dist.destroy_process_group()
 
 
-def part_in_peace(group: Group, code: int) -> None:
+def exit_together(group: Group, code: int) -> None:
     """Ends this process once all are done, without Python's own tidying up.
 
     Nobody leaves while another still talks to it; and gloo's threads, torn down together with the interpreter, now

@@ -6,9 +6,12 @@ longer than running them. A recorded step (forward, loss, backward, clipping, op
 Runs stay exact. No step that counts is made in another way than by a replay: a recording is warmed up and made with
 weights, optimizer state and chance as they are, which are put back afterwards, so it does not matter when a shape is
 seen for the first time, or again after it was forgotten. What changes from step to step is read on the device: the
-batch (`Room`), the learning rates (`playground.training.optimizers.Rates`), what the loss is divided by, and the seed
+batch (`DeviceBuffer`), the learning rates (`playground.training.optimizers.LearningRates`), what the loss is divided by, and the seed
 of dropout, which torch hands to a graph at every replay.
 """
+
+# pyright: reportPrivateImportUsage=false
+# torch has no public names for its kernels on many tensors at once (torch._foreach_…).
 
 import contextlib
 from collections import OrderedDict
@@ -20,10 +23,10 @@ from torch import Tensor
 
 from models.spec import ModelSpec
 from playground.training.batches import Batch
-from playground.training.feeding import Courier, Room, shape_of
+from playground.training.pinned_transfer import DeviceBuffer, PinnedTransfer, shapes_of
 
 WARM_UPS = 2  # kernels are loaded, workspaces made, code compiled
-MOST = 24  # recordings kept; the one unused for longest gives way
+MAX_RECORDINGS = 24  # recordings kept; the one unused for longest gives way
 
 
 class NotRecorded(Exception):
@@ -112,8 +115,8 @@ class StepGraphs:
     ) -> None:
         self.step, self.changing, self.device = step, changing, device
         self.recorder = recorder(device)
-        self.courier = Courier(self.recorder.pinned, self.recorder.event)
-        self.known: OrderedDict[tuple, tuple[Room, Callable[[], None], Tensor]] = OrderedDict()
+        self.transfer = PinnedTransfer(self.recorder.pinned, self.recorder.event)
+        self.known: OrderedDict[tuple, tuple[DeviceBuffer, Callable[[], None], Tensor]] = OrderedDict()
 
     def run(self, batches: list[Batch], reseed: Callable[[], None]) -> Tensor:
         """One step; its numbers, on the device and in memory of their own.
@@ -125,26 +128,28 @@ class StepGraphs:
         Raises:
             NotRecorded: when its shape is new and cannot be recorded; the step has not been made.
         """
-        key = shape_of(batches)
+        key = shapes_of(batches)
         if key not in self.known:
             self.known[key] = self._recorded(batches, reseed)
-            while len(self.known) > MOST:
+            while len(self.known) > MAX_RECORDINGS:
                 self.recorder.wait()
                 self.known.popitem(last=False)
         self.known.move_to_end(key)
-        room, replay, numbers = self.known[key]
-        self.courier.bring(batches, room)
+        buffer, replay, numbers = self.known[key]
+        self.transfer.copy(batches, buffer)
         reseed()
         replay()
         return numbers.clone()  # the next replay writes over them
 
-    def _recorded(self, batches: list[Batch], reseed: Callable[[], None]) -> tuple[Room, Callable[[], None], Tensor]:
+    def _recorded(
+        self, batches: list[Batch], reseed: Callable[[], None]
+    ) -> tuple[DeviceBuffer, Callable[[], None], Tensor]:
         before: list[Tensor] = []
         try:
-            room = Room(batches, self.device)
-            self.courier.bring(batches, room)
+            buffer = DeviceBuffer(batches, self.device)
+            self.transfer.copy(batches, buffer)
             before += [tensor.detach().clone() for tensor in self.changing]
-            step = lambda: self.step(room.batches)
+            step = lambda: self.step(buffer.batches)
             for _ in range(WARM_UPS):
                 reseed()
                 self.recorder.warm(step)
@@ -159,7 +164,7 @@ class StepGraphs:
                     torch._foreach_copy_(self.changing, before)
         del before
         self.recorder.tidy()
-        return room, replay, numbers
+        return buffer, replay, numbers
 
     def close(self) -> None:
         """Forgets all recordings, and gives their memory back."""
@@ -181,8 +186,8 @@ def _reason(error: BaseException) -> str:
     """The first line of the first error; of a lack of memory, in place of torch's long account of it, just that."""
     if _is_out_of_memory(error):
         return "not enough memory beside a copy of weights and optimizer state"
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
+    while cause := error.__cause__ or error.__context__:
+        error = cause
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,13 +30,14 @@ class LabelledSampler:
 
     def __init__(self, data: LabelledSet, config: RunConfig) -> None:
         self.data, self.config, self.seed = data, config, config.training.seed
+        assert config.finetune is not None and config.finetune.labelled is not None
         self.used = chosen(len(data.train), config.finetune.labelled)
         self._orders: OrderedDict[int, np.ndarray] = OrderedDict()
         self.pad_id = data.tokenizer.pad_id
 
     def train(self, step: int, batch_size: int) -> Rows:
         places = np.arange(step * batch_size, (step + 1) * batch_size)
-        indices = [self._order(epoch)[place] for epoch, place in zip(*divmod(places, len(self.used)))]
+        indices = [self._order(int(epoch))[place] for epoch, place in zip(*divmod(places, len(self.used)))]
         return self.rows(self.data.train, np.array(indices))
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -81,18 +83,19 @@ class LabelledScore:
     def total(cls, scores: list["LabelledScore"]) -> "LabelledScore":
         """All of them added up, in their order; the device is asked once for all."""
         counted = [score.counts for score in scores if isinstance(score.counts, Tensor)]
-        counts = sum(score.counts for score in scores if not isinstance(score.counts, Tensor))
+        counts = np.asarray(sum(score.counts for score in scores if not isinstance(score.counts, Tensor)))
         if counted:
             counts = counts + torch.stack(counted).sum(0).cpu().numpy().astype(float)
         losses = fetch([score.loss for score in scores])
         return cls(sum(losses), sum(score.targets for score in scores), counts)
 
-    def as_list(self) -> list[float]:
+    def as_list(self) -> list[Any]:
+        """All sums as numbers, to add up over processes."""
         return [self.loss, self.targets, *self.counts.reshape(-1).tolist()]
 
     @classmethod
     def from_list(cls, values: list[float]) -> "LabelledScore":
-        return cls(values[0], values[1], np.array(values[2:]).reshape(3, -1))
+        return cls(values[0], int(values[1]), np.array(values[2:]).reshape(3, -1))
 
     @property
     def correct(self) -> float:
@@ -113,6 +116,7 @@ class LabelledObjective:
         self.n_labels = len(data.labels)
         self.per_token = data.task == "tag"
         self.weights = None
+        assert config.finetune is not None
         if config.finetune.class_weights == "balanced":
             self.weights = balanced_weights(np.array(data.info["counts"]["train"]))
 
@@ -122,6 +126,7 @@ class LabelledObjective:
 
     def batch(self, rows: Rows) -> Batch:
         inputs = {"input_ids": to_tensor(rows.ids)}
+        assert rows.lengths is not None and rows.labels is not None
         real = np.arange(rows.ids.shape[1]) < rows.lengths[:, None]
         if not real.all():
             inputs["attention_mask"] = to_tensor(real)
@@ -189,19 +194,20 @@ class LabelledSampleLogger:
         return {"kind": "labels", "step": step, "examples": [self._example(i, logits[i]) for i in range(len(logits))]}
 
     def _example(self, i: int, logits: Tensor) -> dict:
-        best = logits.softmax(-1).max(-1)
+        labels, best = self.rows.labels, logits.softmax(-1).max(-1)
+        assert labels is not None
         if self.data.task == "classify":
             return {
                 "text": self.texts[i],
-                "label": self.data.labels[int(self.rows.labels[i])],
+                "label": self.data.labels[int(labels[i])],
                 "said": self.data.labels[int(best.indices)],
                 "probability": round(float(best.values), 4),
             }
-        asked = np.flatnonzero(self.rows.labels[i] != IGNORE_INDEX)
+        asked = np.flatnonzero(labels[i] != IGNORE_INDEX)
         name = lambda code: self.data.labels[int(code)]
         return {
             "pieces": self.texts[i][: len(asked)],
-            "tags": [name(code) for code in self.rows.labels[i][asked]],
+            "tags": [name(code) for code in labels[i][asked]],
             "said": [name(best.indices[place]) for place in asked],
         }
 

@@ -1,11 +1,16 @@
 """AdamW, Muon + AdamW, SGD: built from a TrainingSpec, saved and restored as named tensors."""
 
+# pyright: reportPrivateImportUsage=false
+# torch has no public names for its kernels on many tensors at once (torch._foreach_…).
+
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from models.spec import ModelSpec
 from playground.runs.config import TrainingSpec
 
 
@@ -46,7 +51,13 @@ class Muon(torch.optim.Optimizer):
     A group's ``lr`` may be a tensor on the device (see `Rates`), which is then never read by the host.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "maps": 1})
 
     @torch.no_grad()
@@ -64,7 +75,7 @@ class Muon(torch.optim.Optimizer):
             state = self.state[parameter]
             if "momentum" not in state:
                 state["momentum"] = torch.zeros_like(parameter)
-        gradients = [parameter.grad for parameter in same]
+        gradients = [parameter.grad for parameter in same if parameter.grad is not None]  # all of them have one
         momenta = [self.state[parameter]["momentum"] for parameter in same]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         looking_ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
@@ -105,6 +116,7 @@ def build_optimizers(
         graphs: whether their steps are recorded as part of a CUDA graph.
     """
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    optimizers: list[torch.optim.Optimizer]
     if training.optimizer == "sgd":
         optimizers = [
             torch.optim.SGD(
@@ -123,7 +135,7 @@ def build_optimizers(
         rest = [(name, p) for name, p in named if name not in chosen]
         optimizers = [_adamw(rest, training, device_kind, scale, graphs)]
         if matrices:
-            groups = _map_groups(matrices, GATES.get(model.spec.architecture, 1), scale)
+            groups = _map_groups(matrices, GATES.get(cast(ModelSpec, model.spec).architecture, 1), scale)
             optimizers.append(Muon(groups, training.muon_lr, training.momentum, training.weight_decay))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
@@ -135,7 +147,7 @@ Scale = Callable[[str], float] | None
 
 
 def _adamw(
-    named: list[tuple[str, Tensor]],
+    named: Sequence[tuple[str, Tensor]],
     training: TrainingSpec,
     device_kind: str,
     scale: Scale = None,
@@ -151,7 +163,7 @@ def _adamw(
     )
 
 
-def _decay_groups(named: list[tuple[str, Tensor]], training: TrainingSpec, scale: Scale = None) -> list[dict]:
+def _decay_groups(named: Sequence[tuple[str, Tensor]], training: TrainingSpec, scale: Scale = None) -> list[dict]:
     """Weight decay for matrices only: biases and norm scales must be free to move. A group for each learning rate."""
     groups = defaultdict(list)
     for name, p in named:
@@ -167,7 +179,7 @@ def _is_block_matrix(name: str, parameter: Tensor) -> bool:
     return parameter.dim() == 2 and inside and "lora_" not in name  # half of a product is no map to orthogonalise
 
 
-def _map_groups(matrices: list[tuple[str, Tensor]], gates: int, scale: Scale = None) -> list[dict]:
+def _map_groups(matrices: Sequence[tuple[str, Tensor]], gates: int, scale: Scale = None) -> list[dict]:
     groups = defaultdict(list)
     for name, parameter in matrices:
         groups[stacked_maps(name, parameter, gates), scale(name) if scale else 1.0].append(parameter)
@@ -177,7 +189,7 @@ def _map_groups(matrices: list[tuple[str, Tensor]], gates: int, scale: Scale = N
     ]
 
 
-class Rates:
+class LearningRates:
     """The learning rate of every group as a number on the device, which a recorded step reads whenever it is replayed.
 
     Args:
@@ -193,12 +205,12 @@ class Rates:
         for group, rate in zip(groups, self.now):
             group["lr"] = rate
 
-    def turn(self) -> None:
+    def apply(self) -> None:
         """Makes every rate its top times the factor: the first thing in a step, so that it is recorded with it."""
         self.now.copy_(self.tops * self.factor)
 
 
-def begin(optimizers: list[torch.optim.Optimizer]) -> None:
+def init_state(optimizers: list[torch.optim.Optimizer]) -> None:
     """Makes the state that a first step would make: a recorded step needs the tensors that it changes to be there.
 
     Zero momentum gives the first step of SGD what no momentum does, bit for bit.
@@ -224,7 +236,7 @@ def _entries(optimizer: torch.optim.Optimizer, group: dict) -> tuple[str, ...]:
 
 def optimizer_tensors(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
     """All optimizer state as ``{"<optimizer>/<parameter name>/<entry>": tensor}``, ready for safetensors."""
-    names = {p: name for name, p in model.named_parameters()}
+    names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
     return {
         f"{index}/{names[parameter]}/{entry}": torch.as_tensor(value).detach().cpu().contiguous()
         for index, optimizer in enumerate(optimizers)
@@ -240,7 +252,7 @@ def restore_optimizers(model: nn.Module, optimizers: list[torch.optim.Optimizer]
         KeyError: when the tensors belong to another model or optimizer.
     """
     parameters = dict(model.named_parameters())
-    states: list[dict[Tensor, dict[str, Tensor]]] = [defaultdict(dict) for _ in optimizers]
+    states: list[dict[nn.Parameter, dict[str, Tensor]]] = [defaultdict(dict) for _ in optimizers]
     for key, tensor in tensors.items():
         index, rest = key.split("/", 1)
         name, entry = rest.rsplit("/", 1)

@@ -24,9 +24,9 @@ from playground.text.tokenizers import Tokenizer
 from playground.training.batches import IGNORE_INDEX, Sampler
 from playground.training.device import Device
 from playground.training.labelled import LabelledObjective, LabelledSampler
+from playground.training.load_model import body_of, load_parent, starts_from_parent
 from playground.training.objectives import Objective, Score
 from playground.training.run_logger import Listener
-from playground.training.saving import body_of, load_parent, starts_from_parent
 
 BATCH = 64
 SHOWN_LABELS = 100  # beyond, the confusion matrix is left to test.safetensors
@@ -132,7 +132,7 @@ def evaluation_of(predictions: dict[str, np.ndarray], labels: list[str]) -> dict
     return found
 
 
-def test_predictions(folder: RunFolder) -> dict[str, np.ndarray]:
+def load_test_predictions(folder: RunFolder) -> dict[str, np.ndarray]:
     """What `predict_side` found, as it was written.
 
     Raises:
@@ -164,6 +164,7 @@ def _check(found: dict[str, np.ndarray]) -> None:
 def forgetting(config: RunConfig, model: nn.Module, tokenizer: Tokenizer, device: Device) -> dict:
     """The loss on the text that the weights come from, before and after (nats a token); or why there is none."""
     try:
+        assert config.parent is not None
         folder = RunStore().get(config.parent["run"])
         before = folder.config()
         data = _text_of(folder, before, tokenizer)
@@ -184,6 +185,7 @@ def _named_only(message: str, config: RunConfig) -> str:
     """A sentence with a file's name where it tells its place: a report goes along when the run is given away."""
     texts = [config.data]
     with suppress(PlaygroundError, SpecError):
+        assert config.parent is not None
         texts.append(RunStore().get(config.parent["run"]).config().data)
     for path in (text.path for text in texts if text.path):
         message = message.replace(path, uploads.display_name(path))
@@ -215,4 +217,4 @@ def language_loss(model: nn.Module, config: RunConfig, data: Prepared, device: D
             scores.append(objective.score(model, objective.batch(rows).to(device)))
     score = Score.total(scores)
     model.train(was_training)
-    return score.loss / max(1, score.targets)
+    return float(score.loss) / max(1, score.targets)

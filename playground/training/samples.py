@@ -1,16 +1,20 @@
 """What the model writes while it learns, and how sure it is of one passage of the validation text."""
 
+from typing import cast
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.generate import decode
+from models.generate import LanguageModel, decode
+from models.spec import ModelSpec
 from playground.inference.sampling import Sampling, choose
 from playground.runs.config import RunConfig
-from playground.text.masking import mask_tokens
+from playground.text.masking import apply_mlm_mask
 from playground.text.prepare import Prepared
-from playground.training.batches import IGNORE, Rows, Sampler, rng, to_tensor
+from playground.text.token_files import PairFile, TokenFile
+from playground.training.batches import IGNORE_INDEX, Rows, Sampler, rng, to_tensor
 from playground.training.device import Device
 from playground.training.objectives import Objective
 
@@ -18,7 +22,7 @@ SAMPLE_STREAM = 3
 N_EXAMPLES = 3
 
 
-class Writer:
+class SampleLogger:
     """Writes a sample line at a step: a continuation, filled blanks, or answers, as the objective has it."""
 
     def __init__(self, config: RunConfig, prepared: Prepared, model: nn.Module, device: Device) -> None:
@@ -45,7 +49,7 @@ class Writer:
         ids = self.tokenizer.encode(prompt) if prompt else self._opening()
         sampling = Sampling(temperature=0.8)
         pick = lambda logits: choose(logits.float().cpu().numpy(), sampling, generator)
-        written = list(decode(self.model, ids, self.config.training.sample_max_new_tokens, pick))
+        written = list(decode(cast(LanguageModel, self.model), ids, self.config.training.sample_max_new_tokens, pick))
         return {
             "kind": "text",
             "step": step,
@@ -55,19 +59,19 @@ class Writer:
 
     def _opening(self) -> list[int]:
         """With no prompt of the person's, the validation text's first line."""
-        length = min(12, len(self.prepared.validation))
-        return self.prepared.validation[:length].tolist()
+        stream = cast(TokenFile, self.prepared.validation)
+        return stream[: min(12, len(stream))].tolist()
 
     def _answers(self, step: int) -> dict:
         """Greedy answers to the first validation questions."""
-        examples = []
-        for index in range(min(N_EXAMPLES, len(self.prepared.validation))):
-            source, target = (list(ids) for ids in self.prepared.validation[index])
+        examples, pairs = [], cast(PairFile, self.prepared.validation)
+        for index in range(min(N_EXAMPLES, len(pairs))):
+            source, target = (list(ids) for ids in pairs[index])
             examples.append(
                 {
                     "source": self.tokenizer.decode(source),
                     "target": self.tokenizer.decode(target),
-                    "answer": self.tokenizer.decode(answer(self.model, source, self.tokenizer, len(target) + 8)),
+                    "answer": self.tokenizer.decode(greedy_answer(self.model, source, self.tokenizer, len(target) + 8)),
                 }
             )
         return {"kind": "answers", "step": step, "examples": examples}
@@ -76,14 +80,15 @@ class Writer:
         """The same validation passage with the same blanks at every step, and what the model puts in them."""
         length = self.config.model.context_length
         if self.prepared.shape == "pairs":
-            source, target = self.prepared.validation[0]
+            source, target = cast(PairFile, self.prepared.validation)[0]
             text = [*source, *target]
         else:
-            text = self.prepared.validation[: min(length, len(self.prepared.validation))].tolist()
-        ids = np.array([self.tokenizer.framed(text, length)], dtype=np.int64)
+            stream = cast(TokenFile, self.prepared.validation)
+            text = stream[: min(length, len(stream))].tolist()
+        ids = np.array([self.tokenizer.with_special_tokens(text, length)], dtype=np.int64)
         generator = rng(self.config.training.seed, 0, SAMPLE_STREAM)
         mask_id, special = self.tokenizer.mask_id, self.tokenizer.special_ids
-        _, hidden = mask_tokens(ids, generator, self.config.training.mask_rate, mask_id, 0, special)
+        _, hidden = apply_mlm_mask(ids, generator, self.config.training.mask_rate, mask_id, 0, special)
         shown = np.where(hidden, mask_id, ids)
         logits = self.model(to_tensor(shown).to(self.device.torch)).logits[0].float()
         best = logits.softmax(-1).max(-1)
@@ -100,18 +105,28 @@ class Writer:
         }
 
 
-def answer(model: nn.Module, source: list[int], tokenizer, max_tokens: int) -> list[int]:
+def greedy_answer(model: nn.Module, source: list[int], tokenizer, max_new_tokens: int) -> list[int]:
     """The greedy answer to a question: after ``source <bos>`` for a decoder, from the encoder for an encoder–decoder."""
     greedy = lambda logits: int(logits.argmax())
-    if model.spec.architecture == "encoder-decoder":
-        source = source[-model.spec.context_length :]
-        written = decode(model, [tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,), source_ids=source)
+    spec = cast(ModelSpec, model.spec)
+    if spec.architecture == "encoder-decoder":
+        source = source[-spec.context_length :]
+        written = decode(
+            cast(LanguageModel, model),
+            [tokenizer.bos_id],
+            max_new_tokens,
+            greedy,
+            (tokenizer.eos_id,),
+            source_ids=source,
+        )
     else:
-        written = decode(model, [*source, tokenizer.bos_id], max_tokens, greedy, (tokenizer.eos_id,))
+        written = decode(
+            cast(LanguageModel, model), [*source, tokenizer.bos_id], max_new_tokens, greedy, (tokenizer.eos_id,)
+        )
     return [token for token in written if token != tokenizer.eos_id]
 
 
-class Probe:
+class ProbabilityTracker:
     """One fixed passage of the validation data: how likely the model finds each of its tokens, at every evaluation.
 
     Hovering a token in the app shows when it was learned.
@@ -119,9 +134,9 @@ class Probe:
 
     def __init__(self, sampler: Sampler, objective: Objective, tokenizer) -> None:
         rows: Rows = sampler.validation_rows(np.array([0]))
-        self.batch = objective.batch(objective.hide(rows, 0, stream=2))
+        self.batch = objective.batch(objective.apply_mlm_mask(rows, 0, stream=2))
         asked = self.batch.targets.flatten()
-        self.tokens = tokenizer.pieces(asked[asked != IGNORE].tolist())
+        self.tokens = tokenizer.pieces(asked[asked != IGNORE_INDEX].tolist())
 
     @torch.no_grad()
     def probabilities(self, model: nn.Module, device: Device) -> list[float]:
@@ -131,4 +146,4 @@ class Probe:
             logits = model(**batch.inputs).logits.float().flatten(0, -2)
         targets = batch.targets.flatten()
         chosen = F.softmax(logits, -1).gather(1, targets.clamp(min=0)[:, None])[:, 0]
-        return [round(value, 4) for value in chosen[targets != IGNORE].tolist()]
+        return [round(value, 4) for value in chosen[targets != IGNORE_INDEX].tolist()]

@@ -25,7 +25,7 @@ def lr_factor(training: TrainingSpec, step: int) -> float:
     return training.final_lr_fraction + (1.0 - training.final_lr_fraction) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
-def never_reached(training: TrainingSpec) -> str:
+def warmup_warning(training: TrainingSpec) -> str:
     """A sentence where the warm-up is as long as the run, so that the learning rate is never what was chosen; else ""."""
     if training.warmup_steps < training.steps:
         return ""

@@ -4,7 +4,8 @@ import contextlib
 import itertools
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,26 +19,26 @@ from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.throughput import free_memory
 from playground.text.prepare import Prepared
-from playground.training.apply_finetuning import adapted, rates
+from playground.training.apply_finetuning import apply_finetuning, lr_multipliers
 from playground.training.batches import Batch, Rows, Sampler
+from playground.training.bucketing import bucketed
+from playground.training.checkpoint_io import restore_checkpoint, save_checkpoint
 from playground.training.device import Device, peak_memory
 from playground.training.distributed import Group, mean_scale
 from playground.training.graphs import NotRecorded, StepGraphs, can_be_recorded
-from playground.training.journal import Journal, Listener
-from playground.training.labelled import LabelledObjective, LabelledProbe, LabelledSampler, LabelledWriter
-from playground.training.objectives import Objective
-from playground.training.optimizers import Rates, begin, build_optimizers
-from playground.training.samples import Probe, Writer
-from playground.training.saving import (
-    load_parent,
-    restore,
-    save,
-    starts_from_parent,
-    take_over,
-    take_over_head,
+from playground.training.labelled import (
+    LabelledObjective,
+    LabelledProbabilityTracker,
+    LabelledSampleLogger,
+    LabelledSampler,
 )
+from playground.training.load_model import copy_parent_head, copy_parent_weights, load_parent, starts_from_parent
+from playground.training.objectives import Objective
+from playground.training.optimizers import LearningRates, build_optimizers, init_state
+from playground.training.run_logger import Listener, RunLogger
+from playground.training.samples import ProbabilityTracker, SampleLogger
 from playground.training.schedule import lr_factor
-from playground.training.steady import steadied
+from playground.training.train_state import Progress, TrainState
 
 GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
 POLL_SECONDS = 0.1
@@ -47,19 +48,6 @@ SHAPES = 128  # of batches that are compiled; beyond, torch runs the model as it
 
 class Diverged(PlaygroundError):
     """The loss is no longer a number."""
-
-
-@dataclass
-class Progress:
-    """Where a run is. All of it is in every checkpoint, so that a resumed run goes on as if nothing had happened."""
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    best_loss: float = math.inf
-    best_step: int = 0
-    bad_evaluations: int = 0
-    lr_scale: float = 1.0
 
 
 class Trainer:
@@ -92,26 +80,33 @@ class Trainer:
         self._check_split()
         torch.manual_seed(self.training.seed)
         self.fresh = folder.latest_checkpoint() is None
-        self.model = self._model().to(device.torch)
-        self.progress = Progress()
-        self.optimizers = build_optimizers(self.model, self.training, device.kind, rates(config), device.graphs)
-        half = device.kind == "cuda" and device.dtype is torch.float16
-        self.scaler = torch.amp.GradScaler("cuda") if half else None
+        self.state = self._initial_state(device)
         if not self.fresh:
-            restore(self)
-        elif group.leads:
-            folder.rewind(0)  # a worker killed before its first checkpoint has left lines of steps to come
+            restore_checkpoint(folder, self.state)
+        if group.is_main:
+            # A worker that was killed after its last checkpoint has left lines of steps that are made again.
+            folder.rewind(self.state.progress.step)
+        self.model, self.optimizers = self.state.model, self.state.optimizers
+        self.scaler, self.progress = self.state.scaler, self.state.progress
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.forward = group.wrap(self._compiled() if device.compile else self.model, device)
-        self.journal = Journal(folder, device, listener)
-        self.journal.measured = self.progress.seconds
+        self.run_logger = RunLogger(folder, device, listener)
+        self.run_logger.measured_seconds = self.progress.seconds
         self._ask()
-        self.rates: Rates | None = None
+        self.rates: LearningRates | None = None
         self.graphs = self._graphs() if device.graphs else None
         self.last_checkpoint = time.monotonic()
         self.last_poll = 0.0
         self.request = GO_ON
         self.pause_at: int | None = None
+
+    def _initial_state(self, device: Device) -> TrainState:
+        """Model, optimizers and loss scaling before the first step."""
+        model = self._model().to(device.torch)
+        scale = lr_multipliers(self.config)
+        optimizers = build_optimizers(model, self.training, device.kind, scale, device.graphs)
+        half = device.kind == "cuda" and device.dtype is torch.float16
+        return TrainState(model, optimizers, torch.amp.GradScaler("cuda") if half else None, Progress())
 
     def _check_memory(self) -> None:
         """Before anything is built: this machine has room for the weights, and on a CPU for what is trained with them. (A system
@@ -139,26 +134,26 @@ class Trainer:
         model = build(self.config.model)
         parent = load_parent(self.config) if self.fresh and starts_from_parent(self.config) else None
         if parent is not None:
-            take_over(model, parent, self.config)
-        labels = self.prepared.labels if self.prepared.shape == "labelled" else ()
-        model = adapted(model, self.config, len(labels))
+            copy_parent_weights(model, parent, self.config)
+        labels = self.prepared.labels if isinstance(self.prepared, LabelledSet) else ()
+        model = apply_finetuning(model, self.config, len(labels))
         if parent is not None and labels:
-            take_over_head(model, parent)
+            copy_parent_head(model, parent)
         return model
 
     def _ask(self) -> None:
         """What is drawn from the text, what is asked of the model, and what is told of it."""
         prepared, config = self.prepared, self.config
-        if prepared.shape == "labelled":
+        if isinstance(prepared, LabelledSet):
             self.sampler, self.objective = LabelledSampler(prepared, config), LabelledObjective(prepared, config)
-            self.writer = LabelledWriter(prepared, self.sampler, self.objective, self.model, self.device)
-            self.probe = LabelledProbe(prepared, self.sampler, self.objective)
+            self.sample_logger = LabelledSampleLogger(prepared, self.sampler, self.objective, self.model, self.device)
+            self.probability_tracker = LabelledProbabilityTracker(prepared, self.sampler, self.objective)
             return
         apart = self.training.objective == "seq2seq"
         self.sampler = Sampler(prepared, config.model.context_length, self.training.seed, apart)
         self.objective = Objective(config, prepared)
-        self.writer = Writer(config, prepared, self.model, self.device)
-        self.probe = Probe(self.sampler, self.objective, prepared.tokenizer)
+        self.sample_logger = SampleLogger(config, prepared, self.model, self.device)
+        self.probability_tracker = ProbabilityTracker(self.sampler, self.objective, prepared.tokenizer)
 
     def _fitting(self, device: Device) -> Device:
         """The device without what cannot be had: graphs of what must wait for the host, code compiled for many shapes."""
@@ -173,14 +168,14 @@ class Trainer:
     def _compiled(self) -> nn.Module:
         """On CUDA each of the few shapes is compiled for itself: its numbers must not depend on those seen before."""
         if self.device.kind != "cuda":
-            return torch.compile(self.model)
+            return cast(nn.Module, torch.compile(self.model))
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, SHAPES)
-        return torch.compile(self.model, dynamic=False)
+        return cast(nn.Module, torch.compile(self.model, dynamic=False))
 
     def _graphs(self) -> StepGraphs:
         """What replays the steps, with everything on the device that changes from one to the next."""
-        begin(self.optimizers)
-        self.rates = Rates(self.optimizers, self.device.torch)
+        init_state(self.optimizers)
+        self.rates = LearningRates(self.optimizers, self.device.torch)
         self.scale = torch.ones((), device=self.device.torch)
         entries = [state.values() for optimizer in self.optimizers for state in optimizer.state.values()]
         changing = [*self.parameters, *itertools.chain(*entries)]
@@ -217,7 +212,7 @@ class Trainer:
                     return ending
                 self.after_step()
             self.checkpoint()
-            return "finished" if self.journal.diverged_at is None else self.end(DIVERGED)
+            return "finished" if self.run_logger.diverged_at is None else self.end(DIVERGED)
         finally:
             self.close()
 
@@ -236,7 +231,7 @@ class Trainer:
         step = self.progress.step
         batches = self.batches(step)
         local, read = (sum(getattr(batch, name) for batch in batches) for name in ("n_targets", "n_tokens"))
-        code, scale = (self.decide(), self.progress.lr_scale) if self.group.leads else (GO_ON, 0.0)
+        code, scale = (self.decide(), self.progress.lr_scale) if self.group.is_main else (GO_ON, 0.0)
         count, read, code, self.progress.lr_scale = self.group.sum([local, read, code, scale], self.device)
         if code:
             return self.end(int(code))
@@ -247,8 +242,8 @@ class Trainer:
         self.progress.step += 1
         self.progress.tokens += round(read)
         self.progress.seconds += time.perf_counter() - start
-        if self.group.leads:
-            self.journal.step(self.progress, loss, self.training.lr * factor, grad_norm)
+        if self.group.is_main:
+            self.run_logger.step(self.progress, loss, self.training.lr * factor, grad_norm)
         return None
 
     def seed(self) -> None:
@@ -262,7 +257,7 @@ class Trainer:
 
         The whole batch is drawn and hidden first, so any split sees the same.
         """
-        rows: Rows = self.objective.hide(self.sampler.train(step, self.training.batch_size), step)
+        rows: Rows = self.objective.apply_mlm_mask(self.sampler.train(step, self.training.batch_size), step)
         if self.group.world > 1:
             rows = rows.part(slice(self.group.rank, None, self.group.world))
         pieces = self.training.gradient_accumulation_steps
@@ -271,7 +266,7 @@ class Trainer:
         if self.rates is None and not (self.device.kind == "cuda" and self.device.compile):
             return batches
         masked = self.prepared.shape == "labelled"
-        return steadied(batches, self.config.model.context_length, masked)
+        return bucketed(batches, self.config.model.context_length, masked)
 
     def optimize(self, batches: list[Batch], factor: float, scale: float) -> tuple[Tensor, Tensor]:
         """One update of the weights, replayed or not; the loss and the norm of its gradient, still on the device.
@@ -294,13 +289,14 @@ class Trainer:
         if self.rates is None:
             self.seed()
             self.set_learning_rate(factor)
-            with self.device.exact():
+            with self.device.deterministic():
                 return self.backward([batch.to(self.device) for batch in batches], scale), self.update()
         self.rates.factor.fill_(factor)
         self.scale.fill_(scale)
         if self.graphs:
             try:
-                return self.graphs.run(batches, self.seed).unbind()
+                loss, norm = self.graphs.run(batches, self.seed).unbind()
+                return loss, norm
             except NotRecorded as error:
                 reason = str(error)
             # Out of the handler nothing holds the memory of the step that broke off any more.
@@ -308,7 +304,8 @@ class Trainer:
                 raise RuntimeError(reason)
             self._give_up_graphs(reason)
         self.seed()
-        return self.whole_step([batch.to(self.device) for batch in batches]).unbind()
+        loss, norm = self.whole_step([batch.to(self.device) for batch in batches]).unbind()
+        return loss, norm
 
     def whole_step(self, batches: list[Batch]) -> Tensor:
         """A step from batches on the device to new weights, which the host need not know anything of.
@@ -316,13 +313,14 @@ class Trainer:
         Returns:
             Loss and gradient norm, ``[2]``.
         """
-        with self.device.exact():
-            self.rates.turn()
+        assert self.rates is not None
+        with self.device.deterministic():
+            self.rates.apply()
             return torch.stack([self.backward(batches, self.scale), self.update()])
 
     def _give_up_graphs(self, reason: str) -> None:
         """From here on every step is made anew, kernel by kernel."""
-        self.graphs.close()
+        self.close()
         self.graphs = None
         self._goes_on(f"without CUDA graphs, which is slower: a step could not be recorded ({reason})", graphs=False)
 
@@ -342,7 +340,7 @@ class Trainer:
         with contextlib.suppress(OSError), open(self.folder.log_path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
         self.folder.update_status(device=self.device.describe())
-        self.journal.listener("status", {"state": "running", "message": line})
+        self.run_logger.listener("status", {"state": "running", "message": line})
 
     def set_learning_rate(self, factor: float) -> None:
         for optimizer in self.optimizers:
@@ -354,12 +352,13 @@ class Trainer:
         total: Tensor | None = None
         for index, batch in enumerate(batches):
             last = index == len(batches) - 1
-            quiet = self.forward.no_sync() if self.group.world > 1 and not last else contextlib.nullcontext()
+            quiet = contextlib.nullcontext() if last else self.group.no_sync(self.forward)
             with quiet:
                 with self.device.autocast():
                     loss = self.objective.loss_sum(self.forward, batch) * scale
                 (self.scaler.scale(loss) if self.scaler else loss).backward()
             total = loss.detach() if total is None else total + loss.detach()
+        assert total is not None  # a step has a micro-batch
         return total
 
     def update(self) -> Tensor:
@@ -384,20 +383,20 @@ class Trainer:
         step, training = self.progress.step, self.training
         last = step == training.steps
         better = (last or step % training.eval_every == 0) and self.evaluate()
-        if not self.group.leads:
+        if not self.group.is_main:
             return
         if training.sample_every and (last or step % training.sample_every == 0):
-            self.journal.flush()
-            if self.journal.diverged_at is None:  # else there is nothing to draw from
-                self.journal.sample(self.writer.write(step))
+            self.run_logger.flush()
+            if self.run_logger.diverged_at is None:  # else there is nothing to draw from
+                self.run_logger.sample(self.sample_logger.write(step))
         waited = time.monotonic() - self.last_checkpoint
         if better or step in training.keep_steps or waited > training.checkpoint_seconds:
             self.checkpoint()
-        self.journal.flush_if_due()
+        self.run_logger.flush_if_due()
 
     def evaluate(self) -> bool:
         """Scores the same validation rows each time; True when the loss is the lowest so far."""
-        self.journal.measure()  # steps that the device has still to do are no part of the evaluation
+        self.run_logger.fetch_pending()  # steps that the device has still to do are no part of the evaluation
         self.model.eval()
         scores = [self.objective.no_score()]
         training = self.training
@@ -407,12 +406,12 @@ class Trainer:
         n_batches = math.ceil(training.eval_batches * training.batch_size / batch_size)
         places = self.sampler.validation(n_batches, batch_size)
         for index in range(self.group.rank, len(places), self.group.world):
-            rows = self.objective.hide(self.sampler.validation_rows(places[index]), index, stream=2)
+            rows = self.objective.apply_mlm_mask(self.sampler.validation_rows(places[index]), index, stream=2)
             with self.device.autocast():
                 scores.append(self.objective.score(self.model, self.objective.batch(rows).to(self.device)))
-        score = type(scores[0]).total(scores)
-        score = type(score).from_list(self.group.sum(score.as_list(), self.device))
-        probe = self.probe.probabilities(self.model, self.device) if self.group.leads else None
+        kind: Any = type(scores[0])
+        score = kind.from_list(self.group.sum(kind.total(scores).as_list(), self.device))
+        probe = self.probability_tracker.probabilities(self.model, self.device) if self.group.is_main else None
         self.model.train()
         loss = score.loss / max(1, score.targets)
         progress = self.progress
@@ -421,13 +420,13 @@ class Trainer:
             progress.best_loss, progress.best_step, progress.bad_evaluations = loss, progress.step, 0
         else:
             progress.bad_evaluations += 1
-        if self.group.leads:
-            self.journal.evaluation(progress, score, probe, peak_memory(self.device))
+        if self.group.is_main:
+            self.run_logger.evaluation(progress, score, probe, peak_memory(self.device))
         return better
 
     def decide(self) -> int:
         """What the leader makes of requests and of the numbers so far."""
-        if self.journal.diverged_at is not None:
+        if self.run_logger.diverged_at is not None:
             return DIVERGED
         if self.pause_at is not None and self.progress.step >= self.pause_at:
             return PAUSE
@@ -445,16 +444,16 @@ class Trainer:
         elif request == "step":
             self.pause_at = self.progress.step + 1
         else:
-            self.request = {"pause": PAUSE, "stop": STOP}.get(request, GO_ON)
+            self.request = {"pause": PAUSE, "stop": STOP}.get(request or "", GO_ON)
 
     def end(self, code: int) -> str:
-        if self.group.leads:
-            self.journal.flush()
+        if self.group.is_main:
+            self.run_logger.flush()
         if code == DIVERGED:
             raise Diverged(
                 "The loss stopped being a number at step {diverged_at}.",
                 "Try a lower learning rate (now {lr:g}), a longer warm-up or gradient clipping at 1. Checkpoints from before are kept.",
-                diverged_at=self.journal.diverged_at,
+                diverged_at=self.run_logger.diverged_at,
                 lr=self.training.lr * self.progress.lr_scale,
             )
         self.checkpoint()
@@ -462,9 +461,9 @@ class Trainer:
 
     def checkpoint(self) -> None:
         """Saves everything that resuming needs; never weights whose loss was not a number."""
-        if not self.group.leads:
+        if not self.group.is_main:
             return
-        self.journal.flush()
-        if self.journal.diverged_at is None:
-            save(self)
+        self.run_logger.flush()
+        if self.run_logger.diverged_at is None:
+            save_checkpoint(self.folder, self.config, self.state)
             self.last_checkpoint = time.monotonic()

@@ -16,13 +16,13 @@ from playground.runs import queue, submit
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.text.prepare import Cancelled, Prepared, Progress, load, prepare
-from playground.training.batches import longer_pairs
+from playground.training.batches import truncation_warning
 from playground.training.device import choose_device
 from playground.training.distributed import Group
-from playground.training.journal import Listener
-from playground.training.results import report
-from playground.training.saving import LABELS, labels_of
-from playground.training.schedule import never_reached
+from playground.training.load_model import LABELS, labels_of
+from playground.training.results import write_report
+from playground.training.run_logger import Listener
+from playground.training.schedule import warmup_warning
 from playground.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def run(folder: RunFolder, on_event: Listener | None = None, in_queue: bool = Fa
         The state that the run ends in: "finished", "paused", "stopped" or "failed".
     """
     told = on_event or (lambda kind, value: None)
-    if not group.leads:
+    if not group.is_main:
         return _train(folder, told, group)
     with contextlib.ExitStack() as held:
         try:
@@ -80,7 +80,7 @@ def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) 
             folder,
             told,
             Message("Something went wrong inside: {error}.", error=error),
-            f"The details are in {folder.path.parent.name}/{folder.id}/{folder.log_path.name}.",
+            Message("The details are in {log}.", log=f"{folder.path.parent.name}/{folder.id}/{folder.log_path.name}"),
         )
 
 
@@ -129,18 +129,18 @@ def _turn(folder: RunFolder, in_queue: bool, told: Listener):
 
 
 def _train(folder: RunFolder, told: Listener, group: Group) -> str:
-    if group.leads:
+    if group.is_main:
         folder.update_status(state="preparing", message="")
     prepared = _prepare(folder, told, group)
     config = _complete(folder, prepared, group)
     device = choose_device(config.training, group.local_rank)
-    with _heartbeat(folder) if group.leads else contextlib.nullcontext():
+    with _heartbeat(folder) if group.is_main else contextlib.nullcontext():
         trainer = Trainer(folder, config, prepared, device, group, told)
-        if group.leads:
+        if group.is_main:
             _announce(folder, trainer, told)
         state = trainer.run()
-        if group.leads and config.finetune and state in ("finished", "stopped"):
-            report(folder, trainer, told)
+        if group.is_main and config.finetune and state in ("finished", "stopped"):
+            write_report(folder, trainer, told)
         return state
 
 
@@ -151,18 +151,18 @@ def _asked_to_end(folder: RunFolder) -> bool:
 
 def _announce(folder: RunFolder, trainer: Trainer, told: Listener) -> None:
     device, prepared, training = trainer.device.describe(), trainer.prepared, trainer.training
-    message, steps, cut = f"Training on {device}.", training.steps, ""
-    if prepared.shape == "pairs":
-        cut = longer_pairs(prepared, trainer.config.model.context_length, training.objective)
+    message, steps, cut = Message("Training on {device}.", device=device), training.steps, ""
+    if isinstance(prepared, Prepared) and prepared.shape == "pairs":
+        cut = truncation_warning(prepared, trainer.config.model.context_length, training.objective)
     folder.update_status(
         state="running",
         step=trainer.progress.step,
         steps=steps,
         device=device,
         message="",
-        note={"probe": trainer.probe.tokens, "cut": cut},
+        note={"probe": trainer.probability_tracker.tokens, "cut": cut},
     )
-    for notice in filter(None, [*prepared.info.get("notes", []), cut, never_reached(training)]):
+    for notice in filter(None, [*prepared.info.get("notes", []), cut, warmup_warning(training)]):
         told("notice", {"message": notice})
     told("status", {"state": "running", "message": message, "steps": steps})
 
@@ -178,20 +178,20 @@ def _prepare(folder: RunFolder, told: Listener, group: Group) -> Data:
         nonlocal last
         if time.monotonic() - last > TELL_SECONDS:
             last = time.monotonic()
-            message = f"{what}: {share:.0%}"
+            message = Message("{what}: {share:.0%}", what=what, share=share)
             folder.update_status(state="preparing", message=message)
             told("status", {"state": "preparing", "message": message})
 
-    if group.leads and (known := _prepared_before(folder)):
+    if group.is_main and (known := _prepared_before(folder)):
         prepared = known
-    elif group.leads:
+    elif group.is_main:
         stopped = lambda: _asked_to_end(folder)
         prepared = _tokens(folder, progress, stopped)
         if _asked_to_end(folder):
             raise Cancelled("Stopped before training.")
         prepared.tokenizer.save(folder.tokenizer_path)
-    path = group.share(prepared.folder if group.leads else None)
-    return prepared if group.leads else _load(folder, path)
+    path = group.broadcast(prepared.folder if group.is_main else None)
+    return prepared if group.is_main else _load(folder, path)
 
 
 def _tokens(folder: RunFolder, progress: Progress, stopped: Callable[[], bool]) -> Data:
@@ -200,6 +200,7 @@ def _tokens(folder: RunFolder, progress: Progress, stopped: Callable[[], bool]) 
     if not _reads_labels(config):
         return prepare(config.data, progress, stopped, tokenizer=tokenizer)
     tuned = config.finetune
+    assert tuned is not None and tuned.labelled is not None and tokenizer is not None  # a fine-tuned run has a parent
     data = prepare_labelled(tuned.labelled, tuned.task, tokenizer, config.model.context_length, progress, stopped)
     _write_labels(folder, data)
     return data
@@ -267,7 +268,7 @@ def _complete(folder: RunFolder, prepared: Data, group: Group) -> RunConfig:
             name=folder.tokenizer_path.name,
         )
     config = config.replace(model=config.model.replace(vocab_size=size))
-    if group.leads:
+    if group.is_main:
         folder.write_config(
             config, data_shape=prepared.shape, data_info=prepared.info, data_folder=str(prepared.folder)
         )

@@ -109,7 +109,7 @@ def latest_step(run: RunFolder) -> int:
     """
     steps = run.checkpoints()
     if not steps:
-        raise PlaygroundError(f"{run.name} has no checkpoint yet.", "Let it train for a few seconds first.")
+        raise PlaygroundError("{name} has no checkpoint yet.", "Let it train for a few seconds first.", name=run.name)
     return steps[-1]
 
 
@@ -129,7 +129,7 @@ def tokenizer(run: RunFolder) -> Any:
     """
     if not run.tokenizer_path.exists():
         raise PlaygroundError(
-            f"{run.name} has no tokenizer yet.", "Train it first: the tokenizer is learnt from its text."
+            "{name} has no tokenizer yet.", "Train it first: the tokenizer is learnt from its text.", name=run.name
         )
     return _tokenizer(str(run.tokenizer_path), run.tokenizer_path.stat().st_mtime_ns)
 

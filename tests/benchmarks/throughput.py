@@ -13,7 +13,7 @@ from playground.runs.config import RunConfig
 from playground.runs.store import RunStore
 from playground.text.prepare import prepare
 from playground.text.spec import DataSpec
-from playground.training.batches import IGNORE
+from playground.training.batches import IGNORE_INDEX
 from playground.training.device import choose_device
 from playground.training.optimizers import build_optimizers
 from playground.training.recipes import recipe
@@ -103,7 +103,7 @@ def _bare_loop(trainer: Trainer, preset: str):
         tokens = 0
         for _ in range(STEPS):
             inputs, targets, n_tokens = batch()
-            loss = F.cross_entropy(model(*inputs).flatten(0, -2), targets.flatten(), ignore_index=IGNORE)
+            loss = F.cross_entropy(model(*inputs).flatten(0, -2), targets.flatten(), ignore_index=IGNORE_INDEX)
             loss.backward()
             if training.grad_clip:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), training.grad_clip)

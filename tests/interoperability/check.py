@@ -111,8 +111,8 @@ def exported(name: str, objective: str, home: Path) -> list[int]:
     from playground.text.spec import DataSpec
     from playground.text.tokenizers import Tokenizer
     from playground.training import worker
+    from playground.training.load_model import load_model
     from playground.training.recipes import recipe
-    from playground.training.saving import load_model
 
     training = recipe(f"{name}-tiny", steps=60, objective=objective, sample_every=0)
     run = RunStore().create(RunConfig(name, PRESETS[f"{name}-tiny"].spec, DataSpec("python-docs"), training))
@@ -131,7 +131,7 @@ def dates(home: Path) -> list[int]:
     from playground.onnx_export.export import export
     from playground.runs import gallery
     from playground.text.tokenizers import Tokenizer
-    from playground.training.saving import load_model
+    from playground.training.load_model import load_model
 
     run = gallery.get("dates")
     export(run, to=home / "dates", offline_demo=bool(shutil.which("npm")))
@@ -150,7 +150,7 @@ def tuned(home: Path, task: str) -> list[int]:
     from playground.runs.store import RunStore
     from playground.text.tokenizers import Tokenizer
     from playground.training import worker
-    from playground.training.saving import load_model
+    from playground.training.load_model import load_model
 
     rows = [{"words": ["a", word, "returns"], "tags": ["DET", "NOUN", "VERB"]} for word in PROMPT.split()] * 3
     if task == "classify":

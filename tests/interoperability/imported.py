@@ -14,7 +14,7 @@ def imported(transformers: Tool | None, home: Path) -> int:
     from safetensors.torch import load_file
 
     from playground.huggingface.import_run import import_folder
-    from playground.training.saving import load_model
+    from playground.training.load_model import load_model
 
     if transformers is None:
         print("import: not checked, transformers could not be installed here")

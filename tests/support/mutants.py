@@ -245,7 +245,7 @@ class Doorkeeper:
 
     def opened(self, path: Path, work: Path) -> dict[str, Any]:
         """As `called`, of a file that is opened as one from elsewhere."""
-        return self.called("playground.finetune.arrival:_open", str(path), str(work), None, None)
+        return self.called("playground.finetune.sandboxed_import:_open", str(path), str(work), None, None)
 
     def called(self, target: str, *args: Any) -> dict[str, Any]:
         """What a child tells of a call, with ``seconds``, ``memory`` (the most it held, bytes) and the ``status`` of its exit."""
@@ -267,7 +267,7 @@ def main() -> None:
     import torch
 
     import playground.huggingface.import_run
-    import playground.training.saving  # noqa: F401
+    import playground.training.load_model  # noqa: F401
     from playground.core import limited_process
 
     torch.set_num_threads(1)
@@ -294,10 +294,10 @@ def main() -> None:
 
 
 def forking(keeper: Doorkeeper) -> type:
-    """An `Opening` for `playground.core.limited_process` that is done at once, by a child of the doorkeeper's."""
+    """A `LimitedProcess` for `playground.core.limited_process` that is done at once, by a child of the doorkeeper's."""
     from playground.core import limited_process
 
-    class Forked(limited_process.Opening):
+    class Forked(limited_process.LimitedProcess):
         def __init__(self, target: str, *args: Any, what: str, memory: int, seconds: float) -> None:
             self.what, self.memory, self.seconds, self.stage, self.stopped = what, memory, seconds, "", False
             self.error, self._too_much = None, ""

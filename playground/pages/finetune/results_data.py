@@ -64,7 +64,7 @@ def predictions_of(run: RunFolder) -> dict[str, Any]:
     else:
         fits &= len(found["true"]) <= n
     if not fits:
-        raise PlaygroundError(f"{run.name} has no test results that can be read.", "Let it train to its end.")
+        raise PlaygroundError("{name} has no test results that can be read.", "Let it train to its end.", name=run.name)
     return found
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from playground.training.batches import IGNORE
+from playground.training.batches import IGNORE_INDEX
 from playground.training.optimizers import build_optimizers
 from playground.training.trainer import Trainer
 from tests.benchmarks import bare
@@ -37,7 +37,7 @@ class Asked(nn.Module):
 
     def forward(self, inputs: tuple[Tensor, ...], targets: Tensor) -> Tensor:
         logits = self.model(*inputs)
-        return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORE)
+        return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORE_INDEX)
 
 
 def optimizers_of(model: nn.Module, trainer: Trainer) -> list[torch.optim.Optimizer]:

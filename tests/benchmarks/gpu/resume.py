@@ -10,8 +10,8 @@ from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text.prepare import Prepared, prepare
+from playground.training.checkpoint_io import MODEL, OPTIMIZER
 from playground.training.device import choose_device
-from playground.training.saving import MODEL, OPTIMIZER
 from playground.training.trainer import Trainer
 from tests.benchmarks.gpu.rows import Row, Setting, attempt, skipped
 from tests.benchmarks.text import characters

@@ -16,7 +16,7 @@ from playground.runs import gallery
 from playground.runs.config import TrainingSpec
 from playground.runs.settings import parse_settings
 from playground.runs.store import RunStore
-from playground.training.reproduce import command_line
+from playground.training.config_to_command import command_line
 
 SMALL = [
     "--tokenizer",

@@ -125,7 +125,7 @@ def test_why_a_step_is_no_cuda_graph_is_said_on_a_gpu_alone(capsys):
         ("CUDA", "", ""),
         ("CPU", "not on a GPU", ""),
     ):
-        assert ran_by(SimpleNamespace(ran_by="it", provider=provider, uncaptured=why)) == f"it{more}"
+        assert ran_by(SimpleNamespace(ran_by="it", provider=provider, uncaptured_reason=why)) == f"it{more}"
     assert ran_by(SimpleNamespace(ran_by="PyTorch (CUDA)", provider="CUDA")) == "PyTorch (CUDA)"
 
 

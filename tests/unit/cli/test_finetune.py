@@ -7,14 +7,14 @@ import re
 import pytest
 
 from playground.cli import main
-from playground.finetune import arrival
+from playground.finetune import sandboxed_import
 from playground.generation.predict import open_prompt
 from playground.runs.store import RunStore
 from playground.text.prepare import load
 from playground.text.tokenizers import Tokenizer
-from playground.training.batches import IGNORE, Sampler
+from playground.training.batches import IGNORE_INDEX, Sampler
+from playground.training.load_model import labels_of, load_model
 from playground.training.objectives import Objective
-from playground.training.saving import labels_of, load_model
 
 SMALL = [
     "--tokenizer",
@@ -138,7 +138,7 @@ def test_ways_are_compared_over_seeds(parents, toy, capsys):
 
 def test_packed_copied_and_brought_back_it_still_labels(tuned, tmp_path):
     store = RunStore()
-    back = arrival.bring(store.export_zip(tuned.id, tmp_path / "run.zip"), store)
+    back = sandboxed_import.bring(store.export_zip(tuned.id, tmp_path / "run.zip"), store)
     copy = store.duplicate(tuned.id, weights=True)
     for run in (back, copy):
         assert json.loads((run.path / "labels.json").read_text()) == ["bad", "good"]
@@ -170,7 +170,7 @@ def test_answers_are_learnt_alone_and_asked_for_with_the_template(parents, tmp_p
     rows = Sampler(prepared, config.model.context_length, 0).train(0, 4)
     batch = Objective(config, prepared).batch(rows)
     for ids, targets in zip(batch.inputs["input_ids"], batch.targets):
-        asked = targets[targets != IGNORE].tolist()
+        asked = targets[targets != IGNORE_INDEX].tolist()
         read = tokenizer.decode(ids.tolist())
         number = re.match(r"Q: say (\d+) A:", read)[1]
         assert tokenizer.decode(asked[:-1]) == f"{number}!" and asked[-1] == tokenizer.eos_id

@@ -22,7 +22,7 @@ from playground.onnx_export.export import export
 from playground.runs import gallery
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
-from playground.training.saving import load_model
+from playground.training.load_model import load_model
 from playground.ui.live_runs import first_text
 from tests.support.mutants import Doorkeeper, files_of, forking
 

@@ -7,7 +7,7 @@ from playground.generation.torch_model import TorchGenerator
 from playground.runs import gallery
 from playground.text.tokenizers import Tokenizer
 from playground.training import worker
-from playground.training.saving import load_model
+from playground.training.load_model import load_model
 
 WRITERS = [
     run

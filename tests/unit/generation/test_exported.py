@@ -13,7 +13,7 @@ from playground.inference.engine import Engine
 from playground.inference.sampling import Sampling, softmax
 from playground.onnx_export.export import export
 from playground.text.tokenizers import Tokenizer
-from playground.training.saving import load_model
+from playground.training.load_model import load_model
 from tests.support.gpu_double import gpu  # noqa: F401
 
 ASKED = {"bible-decoder": "And God said", "bible-lstm": "And God said", "dates": "3 May 2020"}

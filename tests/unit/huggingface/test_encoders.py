@@ -19,7 +19,7 @@ from playground.core.errors import PlaygroundError
 from playground.huggingface.import_run import import_folder, import_zip
 from playground.runs.store import RunStore
 from playground.text.tokenizers import Tokenizer
-from playground.training.saving import load_model
+from playground.training.load_model import load_model
 
 V, D, N, HIDDEN, LAYERS, ROWS = 60, 24, 4, 40, 2, 16
 BODY = (

@@ -27,7 +27,7 @@ from playground.runs import gallery
 from playground.runs.store import RunStore
 from playground.text.prepare import prepare
 from playground.text.tokenizers import Tokenizer
-from playground.training.saving import load_model
+from playground.training.load_model import load_model
 
 SMALL = {"vocab_size": 300, "d_model": 48, "n_layers": 2, "n_heads": 4, "context_length": 24}
 TEXT = "the cat sat on the mat, it's a naïve 汉字 cat.\n  two"

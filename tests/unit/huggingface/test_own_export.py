@@ -29,7 +29,7 @@ from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.text.tokenizers import Tokenizer
 from playground.text.vocabulary import learn
-from playground.training.saving import load_model
+from playground.training.load_model import load_model
 from playground.training.worker import run as train
 
 WORDS = ["the cat sat on the mat", "a dog ran in the sun", "two birds sing at dawn"] * 6

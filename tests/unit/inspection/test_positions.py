@@ -9,22 +9,22 @@ import torch
 from models.factory import build
 from models.positions import rotate
 from models.spec import ModelSpec
-from playground.inspection.asking import answers, losses, question
 from playground.inspection.capture import capture
 from playground.inspection.positions import (
     alibi_table,
     angles,
-    apart,
     by_distance,
     cosines,
     last_of_shuffled,
     loss_by_position,
     rotary_match,
+    sinusoidal_formula,
+    sinusoidal_table,
+    total_variation,
     untrained,
-    wave_formula,
-    waves,
     without_positions,
 )
+from playground.inspection.prediction_task import log_probabilities, losses, prediction_task
 from tests.unit.inspection.test_attention import IDS, SMALL
 
 
@@ -33,9 +33,9 @@ def test_a_cell_and_its_formula(position, dimension):
     pair = dimension // 2 * 2
     angle = position / 10000 ** (pair / 32)
     value = math.sin(angle) if dimension % 2 == 0 else math.cos(angle)
-    equation, told = wave_formula(position, dimension, 32)
+    equation, told = sinusoidal_formula(position, dimension, 32)
     assert told == pytest.approx(value) and f"{value:.4f}" in equation
-    assert waves(64, 32)[position, dimension] == pytest.approx(value, abs=1e-6)
+    assert sinusoidal_table(64, 32)[position, dimension] == pytest.approx(value, abs=1e-6)
 
 
 def test_rotary_match_is_the_product_of_rotated_vectors():
@@ -44,8 +44,8 @@ def test_rotary_match_is_the_product_of_rotated_vectors():
     turn = Rotary(8, 10_000.0, 32)
     cos, sin = turn(Positions(0, 20, None, 20))
     x = torch.ones(1, 1, 20, 8)
-    turned = rotate(x, cos, sin)[0, 0]
-    products = (turned[0] @ turned.T / 8).numpy()
+    rotated = rotate(x, cos, sin)[0, 0]
+    products = (rotated[0] @ rotated.T / 8).numpy()
     assert rotary_match(20, 8, 10_000.0) == pytest.approx(products, abs=1e-5)
     assert angles(20, 8, 10_000.0)[3, 1] == pytest.approx(3 * 10_000 ** (-2 / 8))
 
@@ -66,10 +66,10 @@ def test_an_encoder_not_told_positions_cannot_tell_an_order(position):
     model = build(ModelSpec("encoder", **SMALL, position=position)).eval()
     straight, other, mixed = last_of_shuffled(without_positions(model), IDS)
     assert sorted(mixed) == sorted(IDS) and mixed[-1] == IDS[-1] and mixed != IDS
-    assert apart(straight, other) < 1e-5
+    assert total_variation(straight, other) < 1e-5
     if position != "none":
         straight, other, _ = last_of_shuffled(model, IDS)
-        assert apart(straight, other) > 1e-4
+        assert total_variation(straight, other) > 1e-4
 
 
 def test_the_model_itself_keeps_its_positions():
@@ -94,5 +94,8 @@ def test_loss_by_position_is_the_mean_of_each_texts():
     model = build(ModelSpec("decoder", **SMALL, position="rotary")).eval()
     windows = np.random.default_rng(0).integers(4, 40, size=(5, 24))
     found = loss_by_position(model, windows, piece=2)
-    one_by_one = [losses(answers(model, asked)[0], asked).mean() for asked in (question(row, "clm") for row in windows)]
+    one_by_one = [
+        losses(log_probabilities(model, task)[0], task).mean()
+        for task in (prediction_task(row, "clm") for row in windows)
+    ]
     assert found.shape == (23,) and found.mean() == pytest.approx(np.mean(one_by_one), rel=1e-5)

@@ -6,51 +6,53 @@ import torch
 import torch.nn.functional as F
 
 from playground.core.errors import PlaygroundError
-from playground.inspection.asking import answers, losses, one_at_a_time, question
-from playground.inspection.embeddings import flat, neighbours
-from playground.inspection.predictions import lens, told, told_masked
-from playground.inspection.weights import spreads
+from playground.inspection.embeddings import neighbours, project
+from playground.inspection.prediction_task import log_probabilities, losses, prediction_task, pseudo_log_likelihood
+from playground.inspection.predictions import logit_lens, predict_causal, predict_masked
+from playground.inspection.weights import parameter_stats
 from tests.unit.inspection.test_attention import IDS, SPECS, seeded, source_of
 
 
 def asked_of(name: str):
     objective = {"bert": "mlm", "pairs": "seq2seq"}.get(name, "clm")
-    return question(IDS, objective, source_of(name), mask=(3, 40))
+    return prediction_task(IDS, objective, source_of(name), mask=(3, 40))
 
 
 @pytest.mark.parametrize("name", ["gpt2", "pairs"])
 def test_probabilities_are_those_of_the_tokens_that_follow(name):
-    model, asked = seeded(name), asked_of(name)
+    model, task = seeded(name), asked_of(name)
     more = {"source_ids": torch.tensor([source_of(name)])} if name == "pairs" else {}
     with torch.no_grad():
         p = model(torch.tensor([IDS]), **more).logits[0].softmax(-1).numpy()
-    found = told(model, asked)
+    found = predict_causal(model, task)
     assert np.isnan(found.p[0]), "nothing comes before the first"
     assert found.p[1:].tolist() == pytest.approx([p[i, token] for i, token in enumerate(IDS[1:])], rel=1e-4)
     expected = F.cross_entropy(torch.from_numpy(p[:-1]).log(), torch.tensor(IDS[1:])).item()
     assert found.loss() == pytest.approx(expected, rel=1e-4)
-    assert losses(answers(model, asked)[0], asked).mean() == pytest.approx(expected, rel=1e-4)
+    assert losses(log_probabilities(model, task)[0], task).mean() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_masked_model_never_sees_what_it_is_asked():
     """Changing a token does not change what is told about its own place."""
     model, other = seeded("bert"), IDS.copy()
     other[3] = 33
-    one, two = one_at_a_time(model, IDS, 3), one_at_a_time(model, other, 3)
+    one, two = pseudo_log_likelihood(model, IDS, 3), pseudo_log_likelihood(model, other, 3)
     assert torch.allclose(one[3], two[3], atol=1e-6)
     assert not torch.allclose(one[2], two[2], atol=1e-6), "its neighbours do see it"
-    assert told_masked(model, IDS, 3).p.shape == (len(IDS),)
+    assert predict_masked(model, IDS, 3).p.shape == (len(IDS),)
 
 
 def test_pieces_of_the_batch_do_not_matter():
     model = seeded("bert")
-    assert torch.allclose(one_at_a_time(model, IDS, 3, piece=2), one_at_a_time(model, IDS, 3), atol=1e-5)
+    assert torch.allclose(
+        pseudo_log_likelihood(model, IDS, 3, piece=2), pseudo_log_likelihood(model, IDS, 3), atol=1e-5
+    )
 
 
 def test_a_long_text_is_read_in_parts():
     model = seeded("bert")
     ids = np.random.default_rng(0).integers(4, 40, 37).tolist()  # parts of 16: the last is read from 21 on
-    found = told_masked(model, ids, 3)
+    found = predict_masked(model, ids, 3)
     for place in (0, 15, 16, 31, 32, 36):
         first = min(place // 16 * 16, 37 - 16)
         part = ids[first : first + 16]
@@ -62,9 +64,9 @@ def test_a_long_text_is_read_in_parts():
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_last_layers_lens_is_the_models_answer(name):
-    model, asked = seeded(name), asked_of(name)
-    found = lens(model, asked, k=3)
-    rows = answers(model, asked)[0].exp()
+    model, task = seeded(name), asked_of(name)
+    found = logit_lens(model, task, k=3)
+    rows = log_probabilities(model, task)[0].exp()
     assert found.top[-1].tolist() == rows.topk(3).indices.tolist()
     assert np.abs(found.top_p[-1] - rows.topk(3).values.numpy()).max() < 1e-5
     assert len(found.names) == 3 and found.names[0] == "embeddings"
@@ -73,14 +75,14 @@ def test_the_last_layers_lens_is_the_models_answer(name):
 def test_the_lens_of_a_recurrent_model():
     from tests.unit.inspection.test_recurrence import seeded as recurrent
 
-    model, asked = recurrent("lstm", bidirectional=True), question(IDS, "mlm", mask=(3, 40))
-    found = lens(model, asked, k=1)
-    assert found.top[-1, :, 0].tolist() == answers(model, asked)[0].argmax(-1).tolist()
+    model, task = recurrent("lstm", bidirectional=True), prediction_task(IDS, "mlm", mask=(3, 40))
+    found = logit_lens(model, task, k=1)
+    assert found.top[-1, :, 0].tolist() == log_probabilities(model, task)[0].argmax(-1).tolist()
 
 
 def test_gradients_are_autograds():
-    model, asked = seeded("gpt2"), asked_of("gpt2")
-    found = {spread.name: spread for spread in spreads(model, asked)}
+    model, task = seeded("gpt2"), asked_of("gpt2")
+    found = {spread.name: spread for spread in parameter_stats(model, task)}
     assert all(p.grad is None for p in model.parameters()), "the model stays as it is"
     logits = model(torch.tensor([IDS])).logits[0, :-1]
     F.cross_entropy(logits, torch.tensor(IDS[1:])).backward()
@@ -101,12 +103,12 @@ def test_pca_keeps_the_directions_that_differ_most():
     plane = rng.normal(size=(30, 2)) * [5, 3]
     table = plane @ np.linalg.qr(rng.normal(size=(6, 2)))[0].T
     apart = lambda x: np.linalg.norm(x[:, None] - x[None], axis=-1)
-    assert np.abs(apart(flat(table, "pca")) - apart(plane)).max() < 1e-6
-    assert flat(table, "tsne").shape == (30, 2)
+    assert np.abs(apart(project(table, "pca")) - apart(plane)).max() < 1e-6
+    assert project(table, "tsne").shape == (30, 2)
     with pytest.raises(PlaygroundError):
-        flat(table[:3], "pca")
+        project(table[:3], "pca")
 
 
 def test_one_token_is_no_question():
     with pytest.raises(PlaygroundError):
-        question([5], "clm")
+        prediction_task([5], "clm")

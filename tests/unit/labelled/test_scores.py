@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_
 from sklearn.utils.class_weight import compute_class_weight
 
 from playground.labelled.scores import by_label, calibration, confusion, macro_f1
-from playground.training.labelled import LabelledScore, balanced
+from playground.training.labelled import LabelledScore, balanced_weights
 
 PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=80).map(
     lambda pairs: tuple(map(np.array, zip(*pairs)))
@@ -36,8 +36,8 @@ def test_what_is_added_up_while_training_is_the_same_macro_f1(batches):
         counts = np.stack([count(true[true == said]), count(said), count(true)]).astype(float)
         total = total + LabelledScore.from_list(LabelledScore(1.0, len(true), counts).as_list())
     true, said = (np.concatenate(side) for side in zip(*batches))
-    assert total.extra()["val_f1"] == pytest.approx(f1_score(true, said, average="macro", zero_division=0))
-    assert total.right == (true == said).sum() and total.targets == len(true)
+    assert total.extra_metrics()["val_f1"] == pytest.approx(f1_score(true, said, average="macro", zero_division=0))
+    assert total.correct == (true == said).sum() and total.targets == len(true)
 
 
 def test_calibration_by_hand():
@@ -54,6 +54,6 @@ def test_calibration_by_hand():
 def test_balanced_weights_are_those_of_scikit_learn(codes):
     present = np.unique(codes)
     expected = compute_class_weight("balanced", classes=present, y=np.array(codes))
-    found = balanced(np.bincount(codes, minlength=5))
+    found = balanced_weights(np.bincount(codes, minlength=5))
     torch.testing.assert_close(found[torch.from_numpy(present)], torch.from_numpy(expected).float())
     assert found.sum() == pytest.approx(expected.sum(), rel=1e-5)  # 0 for what is not there

@@ -28,7 +28,7 @@ from playground.onnx_export.inspect_graph import describe
 from playground.onnx_export.verify import longest
 from playground.text.tokenizers import Tokenizer
 from playground.training import worker
-from playground.training.saving import load_model
+from playground.training.load_model import load_model
 
 RUNS = ("bible-decoder", "bible-lstm", "bible-encoder", "dates", "induction")
 

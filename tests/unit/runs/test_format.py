@@ -10,7 +10,7 @@ from playground.runs import throughput
 from playground.runs.config import FORMAT, LONGEST_NAME, RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
-from playground.training import saving
+from playground.training import load_model
 from playground.training.trainer import Trainer  # noqa: F401 (the worker's)
 
 
@@ -58,19 +58,19 @@ def test_weights_are_counted_before_anything_is_built(store, config, checkpoint_
         config.replace(model=ModelSpec("decoder", vocab_size=1000, d_model=4096, n_layers=400, n_heads=8))
     )
     run.save_checkpoint(5, checkpoint_files)
-    monkeypatch.setattr(saving, "build", lambda spec: pytest.fail("built"))
+    monkeypatch.setattr(load_model, "build", lambda spec: pytest.fail("built"))
     with pytest.raises(PlaygroundError, match="do not belong to this model"):
-        saving.load_model(run)
+        load_model.load_model(run)
 
 
 def test_a_model_that_memory_has_no_room_for_is_told(store, config, checkpoint_files, monkeypatch):
     run = store.create(config.replace(model=ModelSpec("lstm", vocab_size=0, d_model=1, n_layers=1)))
-    monkeypatch.setattr(saving, "parameter_counts", lambda spec: {"all": 2})
+    monkeypatch.setattr(load_model, "parameter_counts", lambda spec: {"all": 2})
     monkeypatch.setattr(throughput, "free_memory", lambda: 15)
-    monkeypatch.setattr(saving, "build", lambda spec: pytest.fail("built"))
+    monkeypatch.setattr(load_model, "build", lambda spec: pytest.fail("built"))
     run.save_checkpoint(5, checkpoint_files)
     with pytest.raises(PlaygroundError, match="of memory"):
-        saving.load_model(run)
+        load_model.load_model(run)
 
 
 def test_the_most_parameters_are_bounded():

@@ -105,7 +105,7 @@ def written(folder, predictions) -> RunFolder:
 
 
 def test_predictions_come_back(tmp_path):
-    found = results.test_predictions(written(tmp_path, PREDICTIONS))
+    found = results.load_test_predictions(written(tmp_path, PREDICTIONS))
     assert all((found[name] == values).all() for name, values in PREDICTIONS.items())
 
 
@@ -126,6 +126,6 @@ def test_predictions_come_back(tmp_path):
 def test_predictions_that_are_none_are_told(tmp_path, name, values):
     found = {**PREDICTIONS, name: values}
     with pytest.raises(PlaygroundError, match="no test results that can be read"):
-        results.test_predictions(
+        results.load_test_predictions(
             written(tmp_path, {name: values for name, values in found.items() if values is not None})
         )

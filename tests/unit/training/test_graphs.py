@@ -538,7 +538,7 @@ def test_no_step_waits_for_the_device(new_run, doubled, monkeypatch):
         for _ in range(20):
             assert trainer.one_step() is None
     trainer.close()
-    trainer.journal.flush()
+    trainer.run_logger.flush()
     assert len(losses(run)) == 25 and not trainer.graphs.known
 
 
@@ -583,7 +583,7 @@ def test_a_device_says_what_really_runs():
 
 def test_exact_arithmetic_is_asked_for_inside_and_not_beyond():
     device = Device("cuda", 0, "NVIDIA H100", torch.bfloat16, False)
-    with device.exact():
+    with device.deterministic():
         assert torch.are_deterministic_algorithms_enabled()
         assert not torch.is_deterministic_algorithms_warn_only_enabled()
     assert not torch.are_deterministic_algorithms_enabled()

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playground.runs.config import TrainingSpec
-from playground.text.masking import N_SPECIAL, mask_tokens
-from playground.training.batches import IGNORE, Rows, Sampler, longer_pairs, rng
+from playground.text.masking import N_SPECIAL, apply_mlm_mask
+from playground.training.batches import IGNORE_INDEX, Rows, Sampler, rng, truncation_warning
 from playground.training.objectives import Objective, causal, masked, sequence_to_sequence
 
 PAD, BOS, EOS, MASK = range(4)
@@ -37,20 +37,23 @@ def test_causal_targets_are_the_next_tokens():
 
 def test_causal_pairs_never_ask_for_padding():
     batch = causal(pair_rows())
-    assert batch.targets.tolist() == [[6, BOS, 7, 8, EOS], [BOS, 5, EOS, IGNORE, IGNORE]]
+    assert batch.targets.tolist() == [[6, BOS, 7, 8, EOS], [BOS, 5, EOS, IGNORE_INDEX, IGNORE_INDEX]]
     assert batch.n_targets == 8
 
 
 def test_answer_only_asks_for_the_answer_and_its_end():
     batch = causal(pair_rows(), loss_on="completion")
-    assert batch.targets.tolist() == [[IGNORE, IGNORE, 7, 8, EOS], [IGNORE, 5, EOS, IGNORE, IGNORE]]
+    assert batch.targets.tolist() == [
+        [IGNORE_INDEX, IGNORE_INDEX, 7, 8, EOS],
+        [IGNORE_INDEX, 5, EOS, IGNORE_INDEX, IGNORE_INDEX],
+    ]
     assert batch.n_targets == 5
 
 
 def test_teacher_forcing_shows_the_answer_shifted_by_one():
     batch = sequence_to_sequence(pair_rows(), BOS, context_length=16)
     assert batch.inputs["input_ids"].tolist() == [[BOS, 7, 8], [BOS, 5, EOS]]
-    assert batch.targets.tolist() == [[7, 8, EOS], [5, EOS, IGNORE]]
+    assert batch.targets.tolist() == [[7, 8, EOS], [5, EOS, IGNORE_INDEX]]
     assert batch.inputs["source_mask"].tolist() == [[True, True], [True, False]]
     assert batch.n_targets == 5
 
@@ -59,7 +62,7 @@ def test_masking_has_berts_shares():
     """15 % chosen; of those 80 % <mask>, 10 % random, 10 % as they were (Devlin et al. 2019, §3.1)."""
     vocab = 1000
     ids = np.random.default_rng(0).integers(N_SPECIAL, vocab, size=(400, 500))
-    shown, hidden = mask_tokens(ids, np.random.default_rng(1), 0.15, MASK, vocab)
+    shown, hidden = apply_mlm_mask(ids, np.random.default_rng(1), 0.15, MASK, vocab)
     assert hidden.mean() == pytest.approx(0.15, abs=0.005)
     of_hidden = shown[hidden]
     assert (of_hidden == MASK).mean() == pytest.approx(0.8, abs=0.01)
@@ -71,7 +74,7 @@ def test_masking_has_berts_shares():
 @given(st.integers(1, 6), st.integers(1, 40), st.floats(0.01, 0.95), st.integers(0, 2**31))
 def test_masking_never_touches_special_tokens_and_always_asks_something(rows, length, rate, seed):
     ids = np.random.default_rng(seed).integers(0, 30, size=(rows, length))
-    shown, hidden = mask_tokens(ids, np.random.default_rng(seed + 1), rate, MASK, 30)
+    shown, hidden = apply_mlm_mask(ids, np.random.default_rng(seed + 1), rate, MASK, 30)
     special = ids < N_SPECIAL
     assert not (hidden & special).any()
     assert (shown[special] == ids[special]).all()
@@ -82,15 +85,15 @@ def test_masking_never_touches_special_tokens_and_always_asks_something(rows, le
 
 def test_masks_differ_between_steps_and_repeat_with_the_seed():
     ids = np.full((8, 64), 9)
-    first, again, later = (mask_tokens(ids, rng(3, step, 1), 0.15, MASK, 30)[1] for step in (5, 5, 6))
+    first, again, later = (apply_mlm_mask(ids, rng(3, step, 1), 0.15, MASK, 30)[1] for step in (5, 5, 6))
     assert (first == again).all()
     assert (first != later).any()
 
 
 def test_masked_asks_for_the_original_tokens_in_order():
     rows = Rows(np.array([[5, 6, 7], [8, 9, 10]]))
-    rows.shown = np.array([[5, MASK, 7], [MASK, 9, 10]])
-    rows.hidden = np.array([[False, True, False], [True, False, True]])
+    rows.masked_ids = np.array([[5, MASK, 7], [MASK, 9, 10]])
+    rows.is_masked = np.array([[False, True, False], [True, False, True]])
     batch = masked(rows)
     assert batch.inputs["rows"].tolist() == [1, 3, 5]
     assert batch.targets.tolist() == [6, 8, 10]
@@ -102,10 +105,12 @@ def test_parts_of_a_batch_add_up_to_its_loss():
     logits = torch.randn(2, 5, 12)
     rows = pair_rows()
     whole = causal(rows, "completion").targets
-    mean = F.cross_entropy(logits.flatten(0, 1), whole.flatten(), ignore_index=IGNORE)
+    mean = F.cross_entropy(logits.flatten(0, 1), whole.flatten(), ignore_index=IGNORE_INDEX)
     parts = [causal(rows.part(slice(i, None, 2)), "completion") for i in range(2)]
     total = sum(
-        F.cross_entropy(logits[i : i + 1].flatten(0, 1), part.targets.flatten(), ignore_index=IGNORE, reduction="sum")
+        F.cross_entropy(
+            logits[i : i + 1].flatten(0, 1), part.targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum"
+        )
         for i, part in enumerate(parts)
     )
     assert total / sum(part.n_targets for part in parts) == pytest.approx(float(mean), rel=1e-6)
@@ -129,7 +134,7 @@ def test_a_pair_too_long_keeps_the_beginning_of_its_answer_and_does_not_end_it(t
     """An answer that was cut is not over: an ``<eos>`` there would teach the model to stop in the middle."""
     rows = Sampler(OnePair([9, 10, 11], target), length=5, seed=0).train(0, 1)
     assert rows.ids.tolist() == [row]
-    assert rows.whole.tolist() == [len(target) == 2]
+    assert rows.is_complete.tolist() == [len(target) == 2]
 
 
 @given(st.integers(1, 12), st.integers(0, 20), st.integers(0, 20), st.booleans())
@@ -142,7 +147,7 @@ def test_a_question_keeps_half_of_the_room_and_an_answer_the_rest(length, n_sour
     ended = [*target, EOS]
     assert ids[start - 1] == BOS and len(ids) <= length + 1
     assert kept == source[len(source) - len(kept) :] and asked == ended[: len(asked)] and asked
-    assert rows.whole.tolist() == [asked == ended]
+    assert rows.is_complete.tolist() == [asked == ended]
     if apart:
         assert asked == ended[:length]
     elif n_source + n_target + 1 <= length:
@@ -176,7 +181,7 @@ def test_an_answer_that_was_cut_is_not_right_from_end_to_end(objective, length, 
     asked = Objective(config, data)
     batch = asked.batch(Sampler(data, length, 0, objective == "seq2seq").train(0, 1))
     score = asked.score(parrot([*target, EOS]), batch)
-    assert score.right == score.targets > 0 and (int(score.exact), score.sequences) == (exact, 1)
+    assert score.correct == score.targets > 0 and (int(score.exact_matches), score.sequences) == (exact, 1)
 
 
 class Pairs(list):
@@ -203,7 +208,7 @@ def test_pairs_that_are_not_read_whole_are_counted(objective):
     def is_cut(side, i):
         rows, (source, target) = sampler._rows(side, np.array([i])), (data.train, data.validation)[side][i]
         if objective == "seq2seq":
-            return not rows.whole[0] or rows.source_lengths[0] < len(source)
+            return not rows.is_complete[0] or rows.source_lengths[0] < len(source)
         most = length if objective == "mlm" else length + 1
         return len(source) + 1 + len(target) + 1 > min(rows.lengths[0], most)
 
@@ -213,7 +218,7 @@ def test_pairs_that_are_not_read_whole_are_counted(objective):
         for i in range(len(part))
         if is_cut(side, i)
     ]
-    said = longer_pairs(data, length, objective)
+    said = truncation_warning(data, length, objective)
     first = len((data.train, data.validation)[cut[0][0]][cut[0][1]][0])
     assert f"reads: {len(cut)} of 200 (first: “q{first}”)" in said
-    assert longer_pairs(data, 20, objective) == ""
+    assert truncation_warning(data, 20, objective) == ""

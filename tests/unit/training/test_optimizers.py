@@ -6,10 +6,10 @@ from models.factory import build
 from models.spec import ModelSpec
 from playground.runs.config import TrainingSpec
 from playground.training.optimizers import (
+    LearningRates,
     Muon,
-    Rates,
-    begin,
     build_optimizers,
+    init_state,
     optimizer_tensors,
     orthogonalize,
     restore_optimizers,
@@ -118,15 +118,15 @@ def test_rates_on_the_device_and_state_made_beforehand_give_the_same_steps(kind,
         torch.manual_seed(0)
         model = build(SPEC.replace(bias=False))  # a bias of keys has no gradient but noise
         optimizers = build_optimizers(model, training, "cpu", graphs=graphs)
-        dials = Rates(optimizers, torch.device("cpu")) if graphs else None
+        dials = LearningRates(optimizers, torch.device("cpu")) if graphs else None
         if graphs:
-            begin(optimizers)
+            init_state(optimizers)
         for step in range(4):
             model(torch.randint(4, 50, (2, 8))).logits.square().mean().backward()
             factor = 1 / (step + 1)
             if dials:
                 dials.factor.fill_(factor)
-                dials.turn()
+                dials.apply()
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = group["lr"] if graphs else group["base_lr"] * factor

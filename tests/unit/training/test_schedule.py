@@ -10,7 +10,7 @@ from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.text.spec import DataSpec
 from playground.training import finetune_recipes
 from playground.training.recipes import RECIPES, recipe, warmup_for
-from playground.training.schedule import lr_curve, lr_factor, never_reached
+from playground.training.schedule import lr_curve, lr_factor, warmup_warning
 
 PRESETS = [f"{family}-{size}" for family in RECIPES for size in ("tiny", "small")]
 
@@ -67,7 +67,7 @@ def highest(training: TrainingSpec) -> float:
 @settings(deadline=None)
 def test_a_run_of_any_length_reaches_its_learning_rate(preset, steps):
     training, usual = recipe(preset, steps=steps), recipe(preset)
-    assert highest(training) == 1 and not never_reached(training)
+    assert highest(training) == 1 and not warmup_warning(training)
     assert training.warmup_steps == (
         usual.warmup_steps if steps >= usual.steps else min(usual.warmup_steps, steps // 10)
     )
@@ -85,9 +85,9 @@ def test_fine_tuning_of_any_length_reaches_its_learning_rate(task, steps):
 def test_a_warm_up_that_somebody_chose_is_theirs_and_is_told_where_it_is_too_long():
     training = recipe("bert-tiny", steps=20, warmup_steps=200)
     assert training.warmup_steps == 200 and highest(training) < 0.1
-    assert "warm-up (200) is not shorter than the run (20)" in never_reached(training)
-    assert "never reached" in never_reached(training.replace(warmup_steps=20))
-    assert not never_reached(training.replace(warmup_steps=19)) and highest(training.replace(warmup_steps=19)) == 1
+    assert "warm-up (200) is not shorter than the run (20)" in warmup_warning(training)
+    assert "never reached" in warmup_warning(training.replace(warmup_steps=20))
+    assert not warmup_warning(training.replace(warmup_steps=19)) and highest(training.replace(warmup_steps=19)) == 1
     assert TrainingSpec.from_dict(training.to_dict()) == training, "what a run has begun with it goes on with"
 
 

@@ -18,8 +18,8 @@ from playground.training import trainer as trainer_module
 from playground.training import worker
 from playground.training.device import Device, choose_device
 from playground.training.distributed import Group
+from playground.training.load_model import load_model
 from playground.training.recipes import recipe
-from playground.training.saving import load_model
 
 
 def losses(folder) -> dict[int, float]:
@@ -112,7 +112,7 @@ def test_steps_after_the_checkpoint_are_forgotten_on_resuming(new_run, monkeypat
 
     def die(self):
         if self.progress.step == 9:
-            self.journal.flush()
+            self.run_logger.flush()
             raise RuntimeError("killed")
         return original(self)
 
@@ -177,7 +177,7 @@ def test_nan_stops_the_run_with_a_reason_and_keeps_the_good_checkpoint(new_run):
 @pytest.mark.parametrize("training", [{}, {"sample_every": 2, "eval_every": 2}])
 def test_nan_just_before_the_end_is_no_success(new_run, monkeypatch, training):
     """The numbers are looked at a few times a second; a run that ends before the next look has not learnt all the same."""
-    monkeypatch.setattr("playground.training.journal.FLUSH_SECONDS", 1e6)
+    monkeypatch.setattr("playground.training.run_logger.FLUSH_SECONDS", 1e6)
     quiet = {"sample_every": 0, "eval_every": 1000}
     spoilt = {"optimizer": "sgd", "lr": 100.0, "grad_clip": 0.0, "warmup_steps": 0, "weight_decay": 10.0}
     folder = new_run(training={**quiet, **spoilt, "steps": 60, **training})

@@ -6,7 +6,7 @@ import torch
 from models.factory import build
 from models.spec import ModelSpec
 from playground.runs.config import RunConfig, TrainingSpec
-from playground.runs.unused_settings import unread
+from playground.runs.unused_settings import unused_settings
 from playground.text.spec import DataSpec
 from playground.training import worker
 
@@ -78,7 +78,9 @@ def test_a_choice_of_the_model_is_told_as_unread_where_it_changes_nothing(kind, 
     spec = ModelSpec(**SMALL | KINDS[kind])
     value = OTHERS[field] if getattr(spec, field) != OTHERS[field] else not OTHERS[field]
     objective = spec.objectives()[0]
-    is_unread = f"model.{field}" in unread(RunConfig("a run", spec, DataSpec("python-docs"), TrainingSpec(objective)))
+    is_unread = f"model.{field}" in unused_settings(
+        RunConfig("a run", spec, DataSpec("python-docs"), TrainingSpec(objective))
+    )
     assert alike(seen(spec), seen(spec.replace(**{field: value}))) == is_unread
 
 
@@ -100,7 +102,7 @@ def test_a_choice_of_the_training_is_told_as_unread_where_it_changes_nothing(kin
             {"architecture": "decoder" if objective == "clm" else "encoder"}, usual | TRAININGS[kind] | changes
         )
         assert worker.run(run) == "finished"
-        told.update(unread(run.config()))
+        told.update(unused_settings(run.config()))
         losses = [row.get("loss", row.get("val_loss")) for row in run.metrics()[0] if row["kind"] in ("train", "eval")]
         return [losses, [{**sample, "time": 0} for sample in run.samples()]]
 

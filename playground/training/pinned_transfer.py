@@ -20,7 +20,7 @@ ALIGNED = 16  # bytes
 Shape = tuple[tuple[str, torch.Size, torch.dtype], ...]
 
 
-def shape_of(batches: list[Batch]) -> tuple[Shape, ...]:
+def shapes_of(batches: list[Batch]) -> tuple[Shape, ...]:
     """What tells batches of one shape from those of another: names, shapes and types of all tensors."""
     return tuple(tuple((name, t.shape, t.dtype) for name, t in _tensors(batch)) for batch in batches)
 
@@ -29,7 +29,7 @@ def _tensors(batch: Batch) -> list[tuple[str, Tensor]]:
     return [*batch.inputs.items(), ("targets", batch.targets)]
 
 
-class Room:
+class DeviceBuffer:
     """The place of all batches of one shape on the device: one block of memory, so that one copy fills it.
 
     Attributes:
@@ -55,7 +55,7 @@ class Room:
         return Batch(dict(zip(batch.inputs, views)), views[-1], batch.n_targets, batch.n_tokens)
 
 
-class Courier:
+class PinnedTransfer:
     """Copies batches to the device through pinned memory, a few buffers in turn; nobody waits for a copy to be done.
 
     Args:
@@ -69,18 +69,18 @@ class Courier:
         self.done = [event() for _ in range(SLOTS)]
         self.turn = 0
 
-    def bring(self, batches: list[Batch], room: Room) -> None:
-        """Fills ``room`` with batches of its shape, in the order of the device's work."""
+    def copy(self, batches: list[Batch], target: DeviceBuffer) -> None:
+        """Fills ``target`` with batches of its shape, in the order of the device's work."""
         turn, self.turn = self.turn, (self.turn + 1) % SLOTS
         self.done[turn].synchronize()  # four copies ago: done long since, unless the device is far behind
-        size = room.block.numel()
+        size = target.block.numel()
         if self.buffers[turn].numel() < size:
             self.buffers[turn] = self.pinned(size)
         buffer = self.buffers[turn][:size]
-        packed, places = buffer.numpy(), iter(room.places)
+        packed, places = buffer.numpy(), iter(target.places)
         for batch in batches:
             for _, tensor in _tensors(batch):
                 start, end = next(places)
                 packed[start:end] = np.ascontiguousarray(tensor.numpy()).reshape(-1).view(np.uint8)
-        room.block.copy_(buffer, non_blocking=True)
+        target.block.copy_(buffer, non_blocking=True)
         self.done[turn].record()

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from playground.runs.folder import RunFolder
 from playground.training.device import Device
+from playground.training.train_state import Progress
 
 FLUSH_SECONDS = 0.25
 Listener = Callable[[str, Any], None]  # ("status", fields), ("notice", fields), ("metrics", lines), ("sample", line)
 
 
-class Journal:
+class RunLogger:
     """Keeps the numbers of each step as tensors until the next flush, so that a GPU is not waited for at every step.
 
     Attributes:
@@ -27,25 +28,25 @@ class Journal:
     def __init__(self, folder: RunFolder, device: Device, listener: Listener | None = None) -> None:
         self.folder = folder
         self.listener = listener or (lambda kind, value: None)
-        self.waiting: list[tuple] = []
+        self.pending: list[tuple] = []
         self.lines: list[dict] = []
         self.diverged_at: int | None = None
         self.last_flush = -math.inf
-        self.pace: deque[tuple[int, float]] = deque(maxlen=64)
+        self.speed_window: deque[tuple[int, float]] = deque(maxlen=64)
         self.checks_gradient = device.dtype is not torch.float16
         self.runs_behind = device.kind != "cpu"
-        self.progress = None
-        self.measured = 0.0
+        self.progress: Progress | None = None
+        self.measured_seconds = 0.0
 
-    def step(self, progress, loss: Tensor, lr: float, grad_norm: Tensor) -> None:
-        """Notes a step; ``progress`` (`playground.training.trainer.Progress`) has counted it already."""
+    def step(self, progress: Progress, loss: Tensor, lr: float, grad_norm: Tensor) -> None:
+        """Notes a step; ``progress`` (`playground.training.train_state.Progress`) has counted it already."""
         self.progress = progress
-        self.waiting.append((progress.step, loss, lr, grad_norm, progress.tokens, progress.seconds))
+        self.pending.append((progress.step, loss, lr, grad_norm, progress.tokens, progress.seconds))
 
-    def evaluation(self, progress, score, probe: list[float] | None, memory: int) -> None:
+    def evaluation(self, progress: Progress, score, probe: list[float] | None, memory: int) -> None:
         """One line for the curves: mean validation loss (nats a token) and its perplexity, shares that were right."""
         targets = max(1, score.targets)
-        self.measure()
+        self.fetch_pending()
         if not math.isfinite(score.loss):
             self.diverged_at = self.diverged_at or progress.step
             return
@@ -55,9 +56,9 @@ class Journal:
             "tokens": progress.tokens,
             "seconds": round(progress.seconds, 4),
             "val_loss": score.loss / targets,
-            "val_accuracy": score.right / targets,
+            "val_accuracy": score.correct / targets,
             "memory_bytes": memory,
-            **score.extra(),
+            **score.extra_metrics(),
         }
         if probe is not None:
             line["probe"] = probe
@@ -73,15 +74,15 @@ class Journal:
 
     def flush(self) -> None:
         """Writes what has gathered, and the heartbeat."""
-        self.measure()
+        self.fetch_pending()
         lines, self.lines = self.lines, []
         if lines:
             self.folder.append_metrics(*lines)
             self.listener("metrics", lines)
-            self.folder.update_status(**self._standing(lines))
+            self.folder.update_status(**self._latest_values(lines))
         self.last_flush = time.monotonic()
 
-    def _standing(self, lines: list[dict]) -> dict:
+    def _latest_values(self, lines: list[dict]) -> dict:
         """What the status says: the newest numbers, for lists of runs that do not read every line."""
         found = {"step": max(line["step"] for line in lines)}
         for line in lines:
@@ -91,20 +92,20 @@ class Journal:
                 found["val_loss"] = line["val_loss"]
         return found
 
-    def measure(self) -> None:
+    def fetch_pending(self) -> None:
         """Turns the waiting tensors into lines: one wait for the device however many steps there are."""
-        waiting, self.waiting = self.waiting, []
-        if not waiting:
+        pending, self.pending = self.pending, []
+        if not pending:
             return
         began = time.perf_counter()
-        losses = torch.stack([entry[1].float().reshape(()) for entry in waiting]).tolist()
-        norms = torch.stack([entry[3].float().reshape(()) for entry in waiting]).tolist()
-        times = self._times([entry[5] for entry in waiting], time.perf_counter() - began)
-        for (step, _, lr, _, tokens, _), seconds, loss, norm in zip(waiting, times, losses, norms):
+        losses = torch.stack([entry[1].float().reshape(()) for entry in pending]).tolist()
+        norms = torch.stack([entry[3].float().reshape(()) for entry in pending]).tolist()
+        times = self._step_times([entry[5] for entry in pending], time.perf_counter() - began)
+        for (step, _, lr, _, tokens, _), seconds, loss, norm in zip(pending, times, losses, norms):
             finite = math.isfinite(loss) and (math.isfinite(norm) or not self.checks_gradient)
             if not finite and self.diverged_at is None:
                 self.diverged_at = step
-            self.pace.append((tokens, seconds))
+            self.speed_window.append((tokens, seconds))
             self.lines.append(
                 {
                     "kind": "train",
@@ -118,7 +119,7 @@ class Journal:
                 }
             )
 
-    def _times(self, started: list[float], waited: float) -> list[float]:
+    def _step_times(self, started: list[float], waited: float) -> list[float]:
         """When each step was done, in seconds of training.
 
         A GPU works behind the loop, which has counted only the starting of its steps: waiting for them now is time of
@@ -126,15 +127,16 @@ class Journal:
         """
         if not self.runs_behind:
             return started
-        before, counted = self.measured, started[-1] - self.measured
+        before, counted = self.measured_seconds, started[-1] - self.measured_seconds
+        assert self.progress is not None  # a step was noted
         self.progress.seconds += waited
-        self.measured = started[-1] + waited
+        self.measured_seconds = started[-1] + waited
         stretch = (counted + waited) / counted if counted > 0 else 1.0
         return [before + (seconds - before) * stretch for seconds in started]
 
     def _tokens_per_second(self) -> float | None:
         """Over the last 64 steps, of training time alone (evaluation, sampling and saving are left out)."""
-        (first_tokens, first_seconds), (tokens, seconds) = self.pace[0], self.pace[-1]
+        (first_tokens, first_seconds), (tokens, seconds) = self.speed_window[0], self.speed_window[-1]
         if seconds <= first_seconds:
             return None
         return round((tokens - first_tokens) / (seconds - first_seconds), 1)

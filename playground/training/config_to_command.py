@@ -12,7 +12,7 @@ from playground.core.paths import is_upload
 from playground.runs.config import RunConfig
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
-from playground.runs.unused_settings import unread
+from playground.runs.unused_settings import unused_settings
 from playground.text.catalogue import CORPORA, UNKNOWN
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 
@@ -70,6 +70,7 @@ def _finetuned(config: RunConfig, tuned: FineTuneSpec) -> str:
     """The line of a fine-tuned run."""
     from playground.training.finetune_recipes import DROPOUT, recipe
 
+    assert config.parent is not None
     step, parent = config.parent.get("step"), _parent(config)
     run = config.parent["run"] + (f"@{step}" if step is not None else "")
     words = [run, "--task", tuned.task]
@@ -104,6 +105,7 @@ def _finetuned(config: RunConfig, tuned: FineTuneSpec) -> str:
 
 def _parent(config: RunConfig) -> RunConfig:
     """What the parent was trained with; where it is gone, the run itself has to stand in for it."""
+    assert config.parent is not None
     try:
         return RunStore().get(config.parent["run"]).config()
     except (PlaygroundError, SpecError):
@@ -126,6 +128,7 @@ def _labelled(spec: LabelledSpec) -> tuple[list[str], list[str]]:
 
 def _branched(config: RunConfig, words: list[str], model: ModelSpec) -> tuple[ModelSpec, list[str]]:
     parent = config.parent
+    assert parent is not None
     step = parent.get("step")
     words = [*words, "--branch-from", parent["run"] + (f"@{step}" if step is not None else "")]
     try:
@@ -182,7 +185,7 @@ def _settings(group: str, spec: Any, plain: Any, skip: tuple[str, ...]) -> list[
 
 def _set(settings: list[str], config: RunConfig) -> list[str]:
     """The settings as words; those that nothing of this run reads change nothing, and the command would refuse them."""
-    useless = unread(config)
+    useless = unused_settings(config)
     kept = [setting for setting in settings if setting.partition("=")[0] not in useless]
     return ["--set", *kept] if kept else []
 
@@ -231,7 +234,7 @@ def _named(config: RunConfig) -> str:
 _IMPORTING = """\
 from pathlib import Path
 
-from playground.finetune.arrival import bring
+from playground.finetune.sandboxed_import import bring
 
 print(bring(Path("FOLDER"), name={name!r}).id)
 """

@@ -2,9 +2,9 @@
 
 import torch
 
-from playground.training import feeding
+from playground.training import pinned_transfer
 from playground.training.batches import Batch
-from playground.training.feeding import SLOTS, Courier, Room, shape_of
+from playground.training.pinned_transfer import SLOTS, DeviceBuffer, PinnedTransfer, shapes_of
 
 
 def batch(seed: int, length: int = 5) -> Batch:
@@ -15,10 +15,13 @@ def batch(seed: int, length: int = 5) -> Batch:
 
 def test_a_room_holds_batches_of_its_shape_in_one_block():
     one, other = [batch(0), batch(1, 7)], [batch(2), batch(3, 7)]
-    room, courier = Room(one, torch.device("cpu")), Courier(lambda n: torch.empty(n, dtype=torch.uint8), Slow)
+    room, transfer = (
+        DeviceBuffer(one, torch.device("cpu")),
+        PinnedTransfer(lambda n: torch.empty(n, dtype=torch.uint8), Slow),
+    )
     for batches in (one, other):
-        courier.bring(batches, room)
-        assert shape_of(room.batches) == shape_of(batches)
+        transfer.copy(batches, room)
+        assert shapes_of(room.batches) == shapes_of(batches)
         for there, here in zip(room.batches, batches, strict=True):
             assert torch.equal(there.targets, here.targets)
             for name, tensor in here.inputs.items():
@@ -27,14 +30,14 @@ def test_a_room_holds_batches_of_its_shape_in_one_block():
 
 
 def test_shapes_differ_by_what_a_recorded_step_would_read_otherwise():
-    assert shape_of([batch(0)]) == shape_of([batch(1)])
+    assert shapes_of([batch(0)]) == shapes_of([batch(1)])
     without = batch(0)
     del without.inputs["attention_mask"]
     narrow, scored = batch(0), batch(0)
     narrow.inputs["input_ids"] = narrow.inputs["input_ids"].int()
     scored.targets = scored.targets.float()
     others = [batch(0, 6)], [without], [narrow], [scored], [batch(0), batch(0)]
-    assert len({shape_of(batches) for batches in ([batch(0)], *others)}) == 6
+    assert len({shapes_of(batches) for batches in ([batch(0)], *others)}) == 6
 
 
 class Slow:
@@ -57,7 +60,7 @@ class Slow:
 def test_a_buffer_is_filled_again_only_when_its_copy_is_done(monkeypatch):
     """With a device that copies as late as it may, every batch arrives all the same."""
     arrived, size = [], 10
-    room = Room([batch(0)], torch.device("cpu"))
+    room = DeviceBuffer([batch(0)], torch.device("cpu"))
 
     class Block:
         def numel(self) -> int:
@@ -69,16 +72,19 @@ def test_a_buffer_is_filled_again_only_when_its_copy_is_done(monkeypatch):
 
     room.block, block = Block(), room.block
     room.block.numel = block.numel
-    courier = Courier(lambda n: torch.empty(n, dtype=torch.uint8), Slow)
+    transfer = PinnedTransfer(lambda n: torch.empty(n, dtype=torch.uint8), Slow)
     for seed in range(size):
-        courier.bring([batch(seed)], room)
+        transfer.copy([batch(seed)], room)
     assert len(arrived) == size - SLOTS
     for seed, buffer in enumerate(arrived):
-        plain = Room([batch(seed)], torch.device("cpu"))
-        Courier(lambda n: torch.empty(n, dtype=torch.uint8), Slow).bring([batch(seed)], plain)
+        plain = DeviceBuffer([batch(seed)], torch.device("cpu"))
+        PinnedTransfer(lambda n: torch.empty(n, dtype=torch.uint8), Slow).copy([batch(seed)], plain)
         start, end = plain.places[0]
         assert torch.equal(buffer[start:end], plain.block[start:end])
 
 
 def test_alignment_suits_every_type():
-    assert all(start % feeding.ALIGNED == 0 for start, _ in Room([batch(0, 3), batch(1)], torch.device("cpu")).places)
+    assert all(
+        start % pinned_transfer.ALIGNED == 0
+        for start, _ in DeviceBuffer([batch(0, 3), batch(1)], torch.device("cpu")).places
+    )

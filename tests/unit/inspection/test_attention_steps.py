@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from playground.inspection.arithmetic import EXAMPLE, EXAMPLE_QUERY, run_steps, worked
+from playground.inspection.attention_steps import EXAMPLE, EXAMPLE_QUERY, run_steps, worked_example
 from playground.inspection.capture import capture
 from tests.unit.inspection.test_attention import IDS, SPECS, seeded, source_of
 
@@ -21,7 +21,7 @@ def test_the_sentence():
 
 
 def test_the_worked_example_by_hand():
-    steps = worked(VECTORS, EXAMPLE_QUERY, causal=False, scaling=True)
+    steps = worked_example(VECTORS, EXAMPLE_QUERY, causal=False, scaling=True)
     assert steps.products.tolist() == pytest.approx(PRODUCTS)
     scaled = [product / 1.7320508 for product in PRODUCTS]  # √3
     assert steps.scaled.tolist() == pytest.approx(scaled, abs=1e-6)
@@ -38,16 +38,16 @@ def test_the_worked_example_by_hand():
 
 
 def test_the_mask_leaves_three_words():
-    steps = worked(VECTORS, EXAMPLE_QUERY, causal=True, scaling=True)
+    steps = worked_example(VECTORS, EXAMPLE_QUERY, causal=True, scaling=True)
     powers = [math.exp(product / math.sqrt(3)) for product in PRODUCTS[:3]]
     assert steps.weights[:3].tolist() == pytest.approx([power / sum(powers) for power in powers])
     assert (steps.weights[3:] == 0).all() and steps.weights.sum() == pytest.approx(1)
 
 
 def test_without_scaling_the_largest_takes_more():
-    plain = worked(VECTORS, EXAMPLE_QUERY, causal=False, scaling=False)
+    plain = worked_example(VECTORS, EXAMPLE_QUERY, causal=False, scaling=False)
     assert plain.weights[2] == pytest.approx(math.exp(1.94) / sum(math.exp(p) for p in PRODUCTS))
-    assert plain.weights[2] > worked(VECTORS, EXAMPLE_QUERY, causal=False, scaling=True).weights[2]
+    assert plain.weights[2] > worked_example(VECTORS, EXAMPLE_QUERY, causal=False, scaling=True).weights[2]
 
 
 @pytest.mark.parametrize("name", SPECS)

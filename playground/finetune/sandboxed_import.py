@@ -64,7 +64,7 @@ class Arrival:
         self.what = safe_name(str(source if isinstance(source, Path) else getattr(source, "name", "") or "model.zip"))
         memory = int(min(limited_process.MEMORY + HOLDING * size, max(limited_process.MEMORY, 0.8 * free_memory())))
         self._limits = {"what": self.what, "memory": memory, "seconds": limited_process.SECONDS + size / READING}
-        self._opening = limited_process.Opening(
+        self._opening = limited_process.LimitedProcess(
             f"{__name__}:_open", str(self._path), str(self._work), name, context, **self._limits
         )
 
@@ -91,7 +91,9 @@ class Arrival:
             found = self._opening.result()
             made = RunFolder(self._work / "runs" / _id(found["id"]))
             if brought := found.get("export"):
-                self._opening = limited_process.Opening(f"{__name__}:_export", str(made.path), brought, **self._limits)
+                self._opening = limited_process.LimitedProcess(
+                    f"{__name__}:_export", str(made.path), brought, **self._limits
+                )
                 if self._stopped:  # while the one before it had ended already
                     self._opening.stop()
                 with suppress(PlaygroundError):  # it can be exported again whenever somebody wants it
@@ -233,8 +235,12 @@ def _in_words() -> Iterator[None]:
         if isinstance(error, SpecError) or limited_process.is_memory(error):
             raise
         reason = (str(error).strip() or "?").splitlines()[0][:200].rstrip(".")
-        message = f"What is in this file does not fit together ({type(error).__name__}: {reason})."
-        raise PlaygroundError(message, "Get it again from where it comes from.") from error
+        raise PlaygroundError(
+            "What is in this file does not fit together ({kind}: {reason}).",
+            "Get it again from where it comes from.",
+            kind=type(error).__name__,
+            reason=reason,
+        ) from error
 
 
 def prove(run: RunFolder) -> None:
@@ -244,9 +250,9 @@ def prove(run: RunFolder) -> None:
         PlaygroundError: for what cannot be opened, or does not answer.
     """
     from playground.runs import checkpoints
-    from playground.runs.integrity import problem_inside
+    from playground.runs.integrity import problem_in_contents
 
-    if wrong := problem_inside(run):
+    if wrong := problem_in_contents(run):
         raise PlaygroundError(*wrong)
     for name, most in LARGEST.items():
         if (run.path / name).exists() and (run.path / name).stat().st_size > most:
@@ -293,11 +299,13 @@ def _prove_answer(run: RunFolder) -> None:
     import torch
 
     from playground.text.tokenizers import Tokenizer
-    from playground.training.saving import body_of, load_model
+    from playground.training.load_model import body_of, load_model
 
     model, tokenizer = load_model(run), Tokenizer.load(run.tokenizer_path)
     spec = run.config().model
-    ids = torch.tensor([tokenizer.framed(tokenizer.encode("a b")[:4] or [tokenizer.eos_id], most=spec.context_length)])
+    ids = torch.tensor(
+        [tokenizer.with_special_tokens(tokenizer.encode("a b")[:4] or [tokenizer.eos_id], most=spec.context_length)]
+    )
     with torch.inference_mode():
         if spec.architecture == "encoder-decoder":
             logits = model(ids, memory=body_of(model).encode(ids)).logits

@@ -15,10 +15,10 @@ from playground.finetune.plan import plan, rival
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
-from playground.runs.unused_settings import unread
+from playground.runs.unused_settings import unused_settings
 from playground.text.spec import DataSpec, TokenizerSpec
+from playground.training.config_to_command import command_line, nearest_preset, python_code
 from playground.training.recipes import recipe
-from playground.training.reproduce import command_line, nearest_preset, python_code
 from tests.support.run_weights import with_weights
 
 
@@ -31,7 +31,7 @@ def read_back(line: str) -> RunConfig:
 def same(read: RunConfig, config: RunConfig) -> bool:
     """Whether a run came back, but for the settings that nothing of it reads: no command tells those."""
     changed: dict[str, dict] = {}
-    for name in unread(config):
+    for name in unused_settings(config):
         group, field = name.split(".")
         spec = read.finetune.labelled if group == "labelled" else getattr(read, group)
         changed.setdefault(group, {})[field] = getattr(spec, field)
@@ -243,7 +243,7 @@ def test_a_persons_tables_and_their_columns_survive_it(a_parent, tmp_path):
 def test_a_fine_tuned_run_is_told_briefly(a_parent):
     config = plan(a_parent, FineTuneSpec("classify", LabelledSpec("bible-unread"), method="lora", rank=4), name="mine")
     assert command_line(config) == (
-        f"python -m playground finetune {a_parent.id}@7 --task classify --data bible-unread --method lora "
+        f"python -m playground finetune {a_parent.id}@7 --task classify --data bible-unused_settings --method lora "
         "--name mine --rank 4"
     )
 

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from playground.training.batches import IGNORE, Batch
+from playground.training.batches import IGNORE_INDEX, Batch
 
-LENGTHS, PLACES = 8, 32  # sizes that a text's length, and the number of hidden places, may have
-LEAST = 8  # how far sizes are apart: below, padding costs nothing
+LENGTH_BUCKETS, MASK_BUCKETS = 8, 32  # sizes that a text's length, and the number of hidden places, may have
+MIN_BUCKET = 8  # how far sizes are apart: below, padding costs nothing
 
 
-def steadied(batches: list[Batch], context_length: int, masked: bool) -> list[Batch]:
+def bucketed(batches: list[Batch], context_length: int, masked: bool) -> list[Batch]:
     """The same questions with their lengths rounded up; each loss is the same sum over the same targets.
 
     The micro-batches of a step get one shape, that of the largest: of shapes of their own there would be nearly as many
@@ -29,18 +29,18 @@ def steadied(batches: list[Batch], context_length: int, masked: bool) -> list[Ba
     """
     first = batches[0].inputs
     largest = lambda name: max(batch.inputs[name].shape[-1] for batch in batches)
-    wide = _rounded(largest("input_ids"), context_length, LENGTHS)
+    wide = _rounded(largest("input_ids"), context_length, LENGTH_BUCKETS)
     sizes = {"input_ids": wide}
     if masked or any("attention_mask" in batch.inputs for batch in batches):
         sizes["attention_mask"] = wide
     if "rows" in first:
-        sizes["rows"] = _rounded(largest("rows"), len(first["input_ids"]) * wide, PLACES)
+        sizes["rows"] = _rounded(largest("rows"), len(first["input_ids"]) * wide, MASK_BUCKETS)
     if "source_ids" in first:
-        sizes["source_ids"] = sizes["source_mask"] = _rounded(largest("source_ids"), context_length, LENGTHS)
-    return [_filled_up(batch, sizes) for batch in batches]
+        sizes["source_ids"] = sizes["source_mask"] = _rounded(largest("source_ids"), context_length, LENGTH_BUCKETS)
+    return [_padded_batch(batch, sizes) for batch in batches]
 
 
-def _filled_up(batch: Batch, sizes: dict[str, int]) -> Batch:
+def _padded_batch(batch: Batch, sizes: dict[str, int]) -> Batch:
     """With inputs of these sizes and no others; masks that are missing are made."""
     inputs, targets = dict(batch.inputs), batch.targets
     length, wide = inputs["input_ids"].shape[1], sizes["input_ids"]
@@ -52,20 +52,20 @@ def _filled_up(batch: Batch, sizes: dict[str, int]) -> Batch:
         other = torch.arange(
             sizes["rows"] - len(rows)
         )  # each once: gradients of one place many times over add up slowly
-        inputs["rows"], targets = torch.cat([rows, other]), _filled(targets, sizes["rows"], IGNORE)
+        inputs["rows"], targets = torch.cat([rows, other]), _padded(targets, sizes["rows"], IGNORE_INDEX)
     elif targets.dim() == 2:
-        targets = _filled(targets, wide, IGNORE)
-    inputs = {name: tensor if name == "rows" else _filled(tensor, sizes[name], 0) for name, tensor in inputs.items()}
+        targets = _padded(targets, wide, IGNORE_INDEX)
+    inputs = {name: tensor if name == "rows" else _padded(tensor, sizes[name], 0) for name, tensor in inputs.items()}
     return Batch(inputs, targets, batch.n_targets, batch.n_tokens)
 
 
 def _rounded(size: int, most: int, sizes: int) -> int:
     """The next of at most ``sizes`` sizes up to ``most``; what is larger already stays."""
-    unit = max(LEAST, -(-most // sizes))
+    unit = max(MIN_BUCKET, -(-most // sizes))
     return max(size, min(-(-max(size, 1) // unit) * unit, most))
 
 
-def _filled(tensor: Tensor, size: int, value: int) -> Tensor:
+def _padded(tensor: Tensor, size: int, value: int) -> Tensor:
     """``[..., size]``, filled up on the right."""
     missing = size - tensor.shape[-1]
     return F.pad(tensor, (0, missing), value=value) if missing else tensor

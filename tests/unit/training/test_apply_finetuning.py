@@ -16,9 +16,9 @@ from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training import worker
-from playground.training.apply_finetuning import adapted, depth, rates, trained_parameters
+from playground.training.apply_finetuning import apply_finetuning, depth, lr_multipliers, trained_parameters
+from playground.training.load_model import load_model
 from playground.training.optimizers import build_optimizers
-from playground.training.saving import load_model
 
 QUICK = {"steps": 8, "batch_size": 8, "eval_every": 4, "eval_batches": 1, "sample_every": 8, "sample_max_new_tokens": 4}
 PARENTS = {
@@ -167,7 +167,7 @@ def test_a_killed_run_goes_on_the_same(parents, tables, monkeypatch):
 
     def die(self):
         if self.progress.step == 7:
-            self.journal.flush()
+            self.run_logger.flush()
             raise RuntimeError("killed")
         return original(self)
 
@@ -181,11 +181,11 @@ def test_a_killed_run_goes_on_the_same(parents, tables, monkeypatch):
 def test_lower_layers_learn_more_slowly(parents, tables):
     """0.5 a layer: the head with 0.1, the second layer 0.05, the first 0.025, the embeddings 0.0125."""
     config = plan(parents["encoder"], FineTuneSpec("classify", tables("classify"), layer_decay=0.5), lr=0.1)
-    model = adapted(build(config.model), config, 2)
+    model = apply_finetuning(build(config.model), config, 2)
     names = {parameter: name for name, parameter in model.named_parameters()}
     seen = {
         names[parameter]: group["base_lr"]
-        for optimizer in build_optimizers(model, config.training, "cpu", rates(config))
+        for optimizer in build_optimizers(model, config.training, "cpu", lr_multipliers(config))
         for group in optimizer.param_groups
         for parameter in group["params"]
     }
@@ -196,7 +196,7 @@ def test_lower_layers_learn_more_slowly(parents, tables):
             layer = 0
         assert rate == pytest.approx(0.1 * 0.5 ** (3 - layer)), name
     assert len(set(seen.values())) == 4
-    assert rates(config.replace(finetune=config.finetune.replace(layer_decay=1.0))) is None
+    assert lr_multipliers(config.replace(finetune=config.finetune.replace(layer_decay=1.0))) is None
 
 
 def test_the_encoder_is_below_the_decoder():

@@ -1,0 +1,83 @@
+"""Writes a training state into a checkpoint and reads it back: safetensors and JSON, never pickle."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from models.lora import adapter_tensors
+from playground.core.errors import PlaygroundError
+from playground.runs import checkpoints
+from playground.runs.config import RunConfig
+from playground.runs.folder import RunFolder
+from playground.training.optimizers import optimizer_tensors, restore_optimizers
+from playground.training.train_state import Progress, TrainState
+
+MODEL, OPTIMIZER, PROGRESS = "model.safetensors", "optimizer.safetensors", "trainer.json"
+ADAPTER = "adapter.safetensors"
+
+
+def model_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The weights by name, on the CPU, each once (a tied matrix is one parameter)."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+
+
+def save_checkpoint(folder: RunFolder, config: RunConfig, state: TrainState) -> None:
+    """Writes the checkpoint of the step reached. The best one and those asked for are kept, older ones go.
+
+    Low-rank adapters are written into a file of their own as well: it is all that the parent's weights need.
+
+    Raises:
+        PlaygroundError: when it cannot be written (a full disk).
+    """
+    progress = asdict(state.progress)
+    progress["best_loss"] = progress["best_loss"] if math.isfinite(progress["best_loss"]) else None
+    if state.scaler:
+        progress["scaler"] = state.scaler.state_dict()
+    weights = model_tensors(state.model)
+    moments = optimizer_tensors(state.model, state.optimizers)
+    files: dict[str, str | Callable[[Path], None]] = {
+        MODEL: lambda path: save_file(weights, path),
+        OPTIMIZER: lambda path: save_file(moments, path),
+        PROGRESS: json.dumps(progress),
+    }
+    if config.finetune and (adapter := adapter_tensors(state.model)):
+        about = {"rank": str(config.finetune.rank), "alpha": str(config.finetune.alpha)}
+        files[ADAPTER] = lambda path: save_file(adapter, path, metadata=about)
+    folder.save_checkpoint(state.progress.step, files, keep={*config.training.keep_steps, state.progress.best_step})
+
+
+def restore_checkpoint(folder: RunFolder, state: TrainState) -> None:
+    """Fills ``state`` in place from the latest whole checkpoint.
+
+    Raises:
+        PlaygroundError: when the run has no checkpoint, or the checkpoint does not fit the run.
+    """
+    path = folder.latest_checkpoint()
+    if path is None:
+        raise PlaygroundError(
+            "{name} has no checkpoint yet.", "Let it train for a few seconds first.", name=folder.name
+        )
+    try:
+        checkpoints.check_sums(path, MODEL, OPTIMIZER)
+        progress = json.loads((path / PROGRESS).read_text())
+        scaler = progress.pop("scaler", None)
+        if progress["best_loss"] is None:
+            progress["best_loss"] = math.inf
+        state.model.load_state_dict(load_file(path / MODEL))
+        restore_optimizers(state.model, state.optimizers, load_file(path / OPTIMIZER))
+        state.progress = Progress(**progress)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise PlaygroundError(
+            "The checkpoint {checkpoint} of {name} cannot be used: {reason}.",
+            "Delete that folder to go on from an earlier one, or start the run again.",
+            checkpoint=path.name,
+            name=folder.id,
+            reason=str(error).splitlines()[0],
+        ) from error
+    if scaler and state.scaler:
+        state.scaler.load_state_dict(scaler)
