@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError, to_json
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         PlaygroundError: when the disk is full or the folder may not be written to.
     """
     path = Path(path)
-    with disk_errors(f"writing {path.name}"):
+    with disk_errors(Message("writing {file}", file=path.name)):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -105,6 +105,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def readable_json(value: Any) -> str:
     """JSON on many lines with letters as they are; escaped where a file's name is not UTF-8, to come back as it was."""
+    value = to_json(value)
     text = json.dumps(value, indent=2, ensure_ascii=False)
     try:
         text.encode()

@@ -4,9 +4,20 @@ import difflib
 import itertools
 from collections.abc import Iterable
 
-from models.message import LONGEST, Message, UserError, from_json, shortened, to_json
+from models.message import LONGEST, Message, UserError, from_json, sentences, shortened, to_json
 
-__all__ = ["LONGEST", "Message", "PlaygroundError", "UserError", "from_json", "meant", "plain", "shortened", "to_json"]
+__all__ = [
+    "LONGEST",
+    "Message",
+    "PlaygroundError",
+    "UserError",
+    "from_json",
+    "meant",
+    "plain",
+    "sentences",
+    "shortened",
+    "to_json",
+]
 
 NAME = 100
 """Characters of a name that somebody mistyped."""
@@ -26,7 +37,7 @@ def plain(value: float) -> str:
 
 
 def meant(names: Iterable[str], known: Iterable[str]) -> str:
-    """Which of the known names a mistyped one is near, as the beginning of a hint; "" where there is none.
+    """Which of the known names a mistyped one is near, as the first sentence of a hint; "" where there is none.
 
     Only names as people type them are compared, ten with a thousand: the time grows with their product, and a
     table of a stranger may have any number of columns, of any length.
@@ -34,4 +45,4 @@ def meant(names: Iterable[str], known: Iterable[str]) -> str:
     typed = [str(name)[:NAME] for name in itertools.islice(names, 10)]
     known = [name for name in itertools.islice(known, 1000) if len(name) <= NAME]
     close = dict.fromkeys(match for name in typed for match in difflib.get_close_matches(name, known, n=1))
-    return f"Did you mean {', '.join(close)}? " if close else ""
+    return Message("Did you mean {close}?", close=", ".join(close)) if close else ""

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from playground.core.atomic import disk_errors, replacing
+from playground.core.errors import Message
 
 Row = dict[str, Any]
 PART = 1 << 20  # bytes read at once: with what is made of them, they fit into a processor's cache
@@ -28,7 +29,7 @@ def append(path: Path, *rows: Row) -> None:
         PlaygroundError: when the disk is full.
     """
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-    with disk_errors(f"writing {path.name}"):
+    with disk_errors(Message("writing {file}", file=path.name)):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(handle).st_size

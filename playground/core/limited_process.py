@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, from_json, to_json
 from playground.core.paths import code_path
 
 MEMORY = 768 * 2**20  # bytes of data that a child may hold; with the libraries' code it stays below 1 GB
@@ -47,7 +47,7 @@ _QUIET = {
 log = logging.getLogger("playground")
 
 
-class Opening:
+class LimitedProcess:
     """Something from elsewhere while it is being opened, in a process of its own.
 
     Args:
@@ -129,7 +129,7 @@ class Opening:
     def _listen(self) -> None:
         while line := self._process.stdout.readline(_LONGEST_LINE):
             with contextlib.suppress(ValueError, RecursionError):
-                said = json.loads(line)
+                said = from_json(json.loads(line))
                 if isinstance(said, dict):
                     self._last = said
                     self.stage = str(said.get("stage", self.stage))
@@ -144,7 +144,8 @@ class Opening:
         if self.stopped:
             return PlaygroundError("Opening {what} was stopped.", "Nothing of it was kept.", what=self.what)
         if "message" in self._last:
-            return PlaygroundError(str(self._last["message"]), str(self._last.get("hint", "")))
+            texts = (self._last["message"], self._last.get("hint", ""))
+            return PlaygroundError(*(text if isinstance(text, str) else str(text) for text in texts))
         if "bug" in self._last:
             log.error("Opening %s failed:\n%s", self.what, self._last["bug"])
             return PlaygroundError(
@@ -170,12 +171,12 @@ class Opening:
 
 
 def in_child(target: str, *args: Any, what: str, memory: int = MEMORY, seconds: float = SECONDS) -> Any:
-    """Calls a function in a process of its own, see `Opening`, and waits for what it gives.
+    """Calls a function in a process of its own, see `LimitedProcess`, and waits for what it gives.
 
     Raises:
-        PlaygroundError: as `Opening.result`.
+        PlaygroundError: as `LimitedProcess.result`.
     """
-    return Opening(target, *args, what=what, memory=memory, seconds=seconds).result()
+    return LimitedProcess(target, *args, what=what, memory=memory, seconds=seconds).result()
 
 
 def environment() -> dict[str, str]:
@@ -204,7 +205,7 @@ def stage(text: str) -> None:
 
 def _say(**what: Any) -> None:
     if _out is not None:
-        _out.write(json.dumps(what).encode() + b"\n")
+        _out.write(json.dumps(to_json(what)).encode() + b"\n")
         _out.flush()
 
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from playground.core import atomic
-from playground.core.errors import Message, PlaygroundError
+from playground.core.errors import Message, PlaygroundError, from_json
 from playground.core.paths import home
 from playground.labelled import builtin_datasets
 from playground.labelled.examples import Labelled, Tagged
@@ -27,10 +27,10 @@ from playground.runs.finetuning import LabelledSpec
 from playground.text import files
 from playground.text.prepare import Progress, Watch, once, to_disk
 from playground.text.spec import DataSpec
+from playground.text.targets import IGNORE_INDEX
 from playground.text.tokenizers import Tokenizer, clean
 
 FORMAT = 1
-UNASKED = -100  # the label of a token that is not asked about
 MOST_LABELS = 20_000
 LONGEST_LABEL = 1_000  # characters
 BATCH = 2000  # rows read and tokenized at a time
@@ -149,7 +149,7 @@ def load_labelled(folder: Path | str) -> LabelledSet:
     """
     folder = Path(folder)
     try:
-        info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+        info = from_json(json.loads((folder / "info.json").read_text(encoding="utf-8")))
         sides = [_open_side(folder, name) for name in SIDES]
         tokenizer = Tokenizer.load(folder / "tokenizer.json")
     except (OSError, ValueError, KeyError) as error:
@@ -411,7 +411,7 @@ class _Writer:
         if self.task == "classify":
             for (number, row), ids in zip(rows, self.tokenizer.encode_many([clean(row.text) for _, row in rows])):
                 code = self.codes[row.label]
-                self._add(number, ids, self.tokenizer.framed(ids.tolist(), self.length), row.text)
+                self._add(number, ids, self.tokenizer.with_special_tokens(ids.tolist(), self.length), row.text)
                 self.labels.append(code)
                 self.counts[code] += 1
             return
@@ -453,7 +453,7 @@ def tagged_tokens(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The tokens of all pieces, and for the last token of each the code of its tag: by then the word has been read."""
     ids = [tokens(piece) for piece in row.pieces]
-    labels = [np.full(len(part), UNASKED) for part in ids]
+    labels = [np.full(len(part), IGNORE_INDEX) for part in ids]
     for part, tag in zip(labels, row.tags):
         if len(part) and tag:
             part[-1] = codes[tag]
@@ -464,10 +464,10 @@ def framed_tags(
     tokenizer: Tokenizer, ids: np.ndarray, labels: np.ndarray, length: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The tokens of a text within the model's frame, at most ``length``, and their labels: the frame has none."""
-    nothing = [[UNASKED] * len(part) for part in tokenizer.frame]
+    nothing = [[IGNORE_INDEX] * len(part) for part in tokenizer.frame]
     room = max(0, length - sum(map(len, nothing)))
     framed = [*nothing[0], *labels[:room], *nothing[1]][:length]
-    return np.asarray(tokenizer.framed(ids.tolist(), length)), np.asarray(framed)
+    return np.asarray(tokenizer.with_special_tokens(ids.tolist(), length)), np.asarray(framed)
 
 
 def _notes(read: _Read, divided: Split, info: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from playground.text.fasttext import is_marked
 from playground.text.json_tables import Row
 from playground.text.size_limits import LONGEST_RECORD, weight
 from playground.text.spec import DataSpec
-from playground.text.tables import KINDS, Table, is_id, listed
+from playground.text.tables import TABLE_SUFFIXES, Table, is_id, listed
 
 TEXT_NAMES = (
     *tables.TEXT_NAMES,
@@ -56,7 +56,7 @@ LABEL_NAMES = (
 def is_table(path: str, encoding: str | None = None) -> bool:
     """Whether a file holds rows with columns: by its ending, or as plain text with words and tags, or labels and texts."""
     place = readable(path)
-    if place.suffix.lower() in KINDS:
+    if place.suffix.lower() in TABLE_SUFFIXES:
         return True
     if place.suffix.lower() not in files.PLAIN or not place.is_file() or not place.stat().st_size:
         return False

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from models.spec import SpecError
 from playground.core.atomic import disk_errors, is_damaged_zip, readable_json, write_json
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import umask
 from playground.runs import checkpoints, naming
 from playground.runs.config import RunConfig, relocated
@@ -46,7 +46,7 @@ def pack(run: RunFolder, path: Path, export: bool = True) -> Path:
     Raises:
         PlaygroundError: when the disk is full.
     """
-    with disk_errors(f"packing {run.id}"):
+    with disk_errors(Message("packing {name}", name=run.id)):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
         try:
@@ -87,7 +87,7 @@ def _write(run: RunFolder, path: Path, export: bool) -> None:
 def _portable(run: RunFolder) -> dict[str, Any]:
     """What run.json says, without places of this machine."""
     config = run.config()
-    return {**run.about(), **relocated(config, uploads.portable).to_dict(), "data_folder": None}
+    return {**run.about(), **relocated(config, uploads.portable_path).to_dict(), "data_folder": None}
 
 
 def export_in(source: Path | str | BinaryIO) -> dict[str, Any] | None:
@@ -114,7 +114,7 @@ def unpack(source: Path | str | BinaryIO, root: Path, limit: int = LIMIT) -> Run
     """Unpacks a zip file into a new run folder under ``root``, all but its export.
 
     Nothing is visible as a run before all of it has been checked. Called in the gate's child alone: see
-    `playground.finetune.arrival`.
+    `playground.finetune.sandboxed_import`.
 
     Raises:
         PlaygroundError: with the reason, when it is no zip file, no run, or is not to be trusted.
@@ -147,7 +147,7 @@ def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
     entries = [info for info in packed.infolist() if not info.is_dir()]
     entries = [info for info in entries if not IGNORED.fullmatch(info.filename)]
     if len(entries) > MOST_FILES:
-        raise _refused(f"it holds {len(entries):,} files")
+        raise _refused(Message("it holds {n:,} files", n=len(entries)))
     for info in entries:
         check_entry(info)
     prefix = _common_folder([info.filename for info in entries])
@@ -155,17 +155,17 @@ def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
     for info in entries:
         name = info.filename.removeprefix(prefix)
         if not _KNOWN.fullmatch(name):
-            raise _refused(f"it holds {info.filename[:120]!r}, which no run has")
+            raise _refused(Message("it holds {name!r}, which no run has", name=info.filename[:120]))
         if name.lower() in (other.lower() for other in files):
-            raise _refused(f"it holds {name!r} twice")
+            raise _refused(Message("it holds {name!r} twice", name=name))
         if name.endswith((".json", ".jsonl")) and info.file_size > SMALL * (16 if name.endswith("l") else 1):
-            raise _refused(f"{name} is too large")
+            raise _refused(Message("{name} is too large", name=name))
         files[name] = info
     if "run.json" not in files:
         raise PlaygroundError("This zip file is not a run: it has no run.json.", "Export one on the Runs page.")
     total = sum(info.file_size for info in entries)
     if total > limit or total > max(2**22, _RATIO * packed.fp.seek(0, os.SEEK_END)):  # entries may overlap
-        raise _refused(f"it unpacks to {total / 2**30:.2f} GiB")
+        raise _refused(Message("it unpacks to {total:.2f} GiB", total=total / 2**30))
     return files
 
 
@@ -180,14 +180,20 @@ def check_entry(info: zipfile.ZipInfo) -> None:
     parts = PurePosixPath(name).parts
     bad = "\\" in name or "\0" in name or name.startswith("/") or ".." in parts or ":" in name
     if bad or len(name) > 300:
-        raise _refused(f"it holds the path {name[:120]!r}")
+        raise _refused(Message("it holds the path {path!r}", path=name[:120]))
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        raise _refused(f"{name!r} is a link or a device, not a file")
+        raise _refused(Message("{name!r} is a link or a device, not a file", name=name))
     if info.flag_bits & 1:
         raise _refused("it is encrypted")
     if info.file_size > 2**20 and info.file_size > _RATIO * max(1, info.compress_size):
-        raise _refused(f"{name!r} unpacks to {info.file_size / max(1, info.compress_size):,.0f} times its size")
+        raise _refused(
+            Message(
+                "{name!r} unpacks to {times:,.0f} times its size",
+                name=name,
+                times=info.file_size / max(1, info.compress_size),
+            )
+        )
 
 
 def _common_folder(names: list[str]) -> str:
@@ -209,7 +215,7 @@ def extract(packed: zipfile.ZipFile, files: dict[str, zipfile.ZipInfo], target: 
             while chunk := source.read(2**20):
                 written += len(chunk)
                 if written > info.file_size:
-                    raise _refused(f"{name} is longer than it says")
+                    raise _refused(Message("{name} is longer than it says", name=name))
                 file.write(chunk)
 
 
@@ -246,7 +252,7 @@ def _settle(temporary: Path, root: Path, config: RunConfig) -> RunFolder:
     arriving = RunFolder(temporary)
     about = arriving.about()
     (temporary / "run.json").unlink()  # what it says besides the config does not get through, but for a little
-    arriving.write_config(relocated(config, uploads.arrived), **_told(about), imported=time.time())
+    arriving.write_config(relocated(config, uploads.local_path), **_told(about), imported=time.time())
     steps = arriving.checkpoints()
     state = said.get("state") if said.get("state") in ("finished", "stopped", "paused") else "paused"
     if steps:
@@ -280,7 +286,10 @@ def _told(about: dict[str, Any]) -> dict[str, Any]:
         told["data_shape"] = about["data_shape"]
     if isinstance(info, dict):
         texts = {name: info[name] for name in ("provenance", "licence") if isinstance(info.get(name), str)}
-        told["data_info"] = {name: clean(text)[:2000] for name, text in texts.items()}
+        shown = lambda text: clean(text)[:2000]
+        told["data_info"] = {
+            n: text.mapped(shown) if isinstance(text, Message) else shown(text) for n, text in texts.items()
+        }
     return told
 
 

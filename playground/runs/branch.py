@@ -4,7 +4,7 @@ from playground.core.errors import PlaygroundError
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 
-CALMER = 3.0
+LR_DIVISOR = 3.0
 
 
 def branch(run: RunFolder, step: int | None = None, name: str | None = None) -> RunConfig:
@@ -26,7 +26,7 @@ def branch(run: RunFolder, step: int | None = None, name: str | None = None) -> 
     return config.replace(name=name or f"{config.name}, from step {step:,}", parent={"run": run.id, "step": step})
 
 
-def calmer(run: RunFolder) -> RunConfig:
+def with_lower_lr(run: RunFolder) -> RunConfig:
     """A copy that learns at a third of the learning rate, with clipped gradients, from the last good weights.
 
     Good are those of the best evaluation; the newest may be spoilt already though they are still numbers.
@@ -34,17 +34,17 @@ def calmer(run: RunFolder) -> RunConfig:
     """
     config = run.config()
     training = config.training.replace(
-        lr=config.training.lr / CALMER,
-        muon_lr=config.training.muon_lr / CALMER,
+        lr=config.training.lr / LR_DIVISOR,
+        muon_lr=config.training.muon_lr / LR_DIVISOR,
         grad_clip=config.training.grad_clip or 1.0,
         warmup_steps=max(config.training.warmup_steps, min(20, config.training.steps // 10)),
     )
-    step = last_good(run)
+    step = best_checkpoint(run)
     parent = {"run": run.id, "step": step} if step is not None else config.parent
     return config.replace(name=f"{config.name}, learning rate ÷ 3", training=training, parent=parent)
 
 
-def lighter(run: RunFolder) -> RunConfig | None:
+def with_smaller_micro_batches(run: RunFolder) -> RunConfig | None:
     """A copy that holds half as many sequences in memory at once and learns the same; None when one is left."""
     config = run.config()
     batch, pieces = config.training.batch_size, config.training.gradient_accumulation_steps * 2
@@ -57,7 +57,7 @@ def lighter(run: RunFolder) -> RunConfig | None:
     )
 
 
-def last_good(run: RunFolder) -> int | None:
+def best_checkpoint(run: RunFolder) -> int | None:
     """The step of the checkpoint to go back to: the best evaluation's, else the newest one."""
     steps = run.checkpoints()
     rows = run.each_metric() if steps else ()

@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from playground.core.atomic import disk_errors
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 
 Writer = bytes | str | Callable[[Path], object]
 """What goes into a file: its bytes, its text, or a function that writes to the path it is given."""
@@ -212,7 +212,7 @@ def save(run: Path, step: int, files: Mapping[str, Writer], keep: Iterable[int] 
         PlaygroundError: when the disk is full or read-only; the checkpoints before are untouched.
     """
     parent, target = folder_of(run), path_of(run, step)
-    with disk_errors(f"saving the checkpoint of step {step}"), _rust_disk_errors():
+    with disk_errors(Message("saving the checkpoint of step {step}", step=step)), _rust_disk_errors():
         parent.mkdir(exist_ok=True)
         tidy(run)
         temporary = Path(tempfile.mkdtemp(dir=parent, prefix=".tmp-"))

@@ -12,7 +12,7 @@ from msgspec import structs
 from playground.core import jsonl
 from playground.core.jsonl import Row
 from playground.runs import rows
-from playground.runs.downsampled import Kept, spread
+from playground.runs.downsampled import EvenSample, evenly_spaced
 from playground.runs.folder import RunFolder
 from playground.runs.rows import Metric
 
@@ -26,7 +26,7 @@ HEAVIEST = 1_000_000  # numbers of all probes that are kept
 FEW = 32  # rows that are added one by one: quicker than as columns
 
 
-class Thinned:
+class Downsampled:
     """Rows gathered in bins of 1, 2, 4, 8 … steps, at most ``limit`` of them; a row costs a few µs.
 
     A bin that is full never changes, until all bins are merged in pairs: so a growing curve stands still
@@ -129,7 +129,7 @@ class Thinned:
 def _measure(bins: list[list[Any]], name: str, values: np.ndarray, places: np.ndarray, firsts: np.ndarray) -> None:
     """Adds a column to bins: ``values`` ``[n]``, NaN where there is none, each of the bin ``places`` ``[n]``.
 
-    Sums are taken in the order of the rows, as `Thinned.add` takes them: so does `numpy.bincount`.
+    Sums are taken in the order of the rows, as `Downsampled.add` takes them: so does `numpy.bincount`.
     """
     there = np.isfinite(values)
     total, count, low, high = bins[0][2].get(name, (0.0, 0, np.inf, -np.inf))
@@ -167,9 +167,9 @@ class RunCurves:
         self._forget()
 
     def _forget(self) -> None:
-        self._train = Thinned(TRAIN)
-        self._evaluations = Kept(2 * EVALUATIONS, shape=_without_probe)
-        self._probes = Kept(2 * PROBES, HEAVIEST, weigh=lambda probe: len(probe[1]), shape=_probe_of)
+        self._train = Downsampled(TRAIN)
+        self._evaluations = EvenSample(2 * EVALUATIONS, shape=_without_probe)
+        self._probes = EvenSample(2 * PROBES, HEAVIEST, weigh=lambda probe: len(probe[1]), shape=_probe_of)
         self._probed: int | None = None  # tokens
         self._best: Metric | None = None
         self._table: dict[str, Any] | None = None
@@ -241,7 +241,7 @@ class RunCurves:
         """``{"train": …, "validation": …, "probe": {"step": …, "rows": probabilities of each token}}``."""
         with self._lock:
             if self._table is None:
-                probed = spread(self._probes.items(), PROBES)
+                probed = evenly_spaced(self._probes.items(), PROBES)
                 self._table = {
                     "train": self._train.table(),
                     "validation": _columns(self._shown_evaluations()),
@@ -257,7 +257,7 @@ class RunCurves:
         kept = self._evaluations.items()
         if len(kept) <= EVALUATIONS and (self._best is None or self._best in kept):
             return kept
-        chosen = spread(kept, EVALUATIONS - 1)
+        chosen = evenly_spaced(kept, EVALUATIONS - 1)
         if self._best is not None and self._best not in chosen:
             chosen.insert(sum(row.step <= self._best.step for row in chosen[:-1]), self._best)
         return chosen

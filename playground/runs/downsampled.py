@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 
-class Kept:
+class EvenSample:
     """Every one of the items at first, then every second, fourth, eighth …: bounded, however many are added.
 
     Up to ``limit`` items are kept; the newest of all is known besides.
@@ -63,7 +63,7 @@ class Kept:
         return found
 
 
-def spread(items: list[Any], limit: int) -> list[Any]:
+def evenly_spaced(items: list[Any], limit: int) -> list[Any]:
     """At most ``limit`` of the items, evenly over the whole list, the first and the last among them."""
     if len(items) <= limit:
         return list(items)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from models.spec import SpecError
-from playground.core.errors import Message, meant, plain
+from playground.core.errors import Message, meant, plain, sentences
 from playground.text.encodings import check_encoding
 
 TASKS = {
@@ -33,7 +33,7 @@ def known_fields(kind: type, values: Mapping[str, Any], what: str) -> dict[str, 
             "{what} is described by names and values.", "It has: {names}.", what=what, names=", ".join(names)
         )
     if unknown := sorted(map(str, set(values) - set(names))):
-        hint = meant(unknown, names) + Message("It has: {names}.", names=", ".join(names))
+        hint = sentences(meant(unknown, names), Message("It has: {names}.", names=", ".join(names)))
         raise SpecError("{what} has no setting called {unknown}.", hint, what=what, unknown=", ".join(unknown))
     return dict(values)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from playground.core import jsonl, locks, paths
 from playground.core.atomic import write_json
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, from_json, to_json
 from playground.runs import checkpoints, queue, rows
 from playground.runs.config import FORMAT, RunConfig, relocated, shown_name
 from playground.runs.old_keys import with_present_groups
@@ -65,10 +65,9 @@ class RunFolder:
             PlaygroundError: when the run is gone, the file is damaged, or of a newer version of the app.
         """
         try:
-            about = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            about = from_json(json.loads((self.path / "run.json").read_text(encoding="utf-8")))
         except FileNotFoundError as error:
-            message = f"There is no run {self.id} any more."
-            raise PlaygroundError(message, "It may be in the trash.") from error
+            raise PlaygroundError("There is no run {id} any more.", "It may be in the trash.", id=self.id) from error
         except OSError as error:
             raise PlaygroundError(
                 "The file run.json of {name} cannot be read: {reason}.", _LOST, name=self.id, reason=error.strerror
@@ -152,7 +151,7 @@ class RunFolder:
         if "state" in changes:
             changes = {**signature(changes["state"], before), **changes}
         status = replace(before, **changes)
-        stored = {name: value for name, value in asdict(status).items() if name in STORED}
+        stored = {name: to_json(value) for name, value in asdict(status).items() if name in STORED}
         if status.state == before.state:
             self._write_unflushed("status.json", stored)
             return replace(status, heartbeat=time.time())

@@ -29,21 +29,21 @@ def problem(run: RunFolder) -> Problem | None:
 
     Costs a few stats where nothing has changed since the last look, and some tenths of a millisecond else.
     """
-    return _looked(str(run.path), tuple(_stamp(run.path / name) for name in _WATCHED))
+    return _cached_check(str(run.path), tuple(_stamp(run.path / name) for name in _WATCHED))
 
 
-def problem_inside(run: RunFolder) -> Problem | None:
+def problem_in_contents(run: RunFolder) -> Problem | None:
     """As `problem`, and what only reading all of it tells: the tokenizer, and the newest weights against their checksum."""
     if wrong := problem(run):
         return wrong
     newest = run.latest_checkpoint()
     stamps = [_stamp(newest / name) for name in (WEIGHTS, checkpoints.SUMS)] if newest else []
-    return _read_through(str(run.path), (_stamp(run.tokenizer_path), *stamps))
+    return _cached_contents_check(str(run.path), (_stamp(run.tokenizer_path), *stamps))
 
 
-def first_sound(runs: Iterable[RunFolder]) -> RunFolder | None:
+def first_intact(runs: Iterable[RunFolder]) -> RunFolder | None:
     """The first of the runs that opens; those that ship with the app do."""
-    return next((run for run in runs if gallery.holds(run) or problem_inside(run) is None), None)
+    return next((run for run in runs if gallery.holds(run) or problem_in_contents(run) is None), None)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
@@ -55,16 +55,18 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 @lru_cache(maxsize=4096)
-def _looked(path: str, stamps: tuple) -> Problem | None:
-    return _first_wrong(RunFolder(Path(path)), (_settings, _making, _labels, _tokenizer, _weights))
+def _cached_check(path: str, stamps: tuple) -> Problem | None:
+    return _first_problem(
+        RunFolder(Path(path)), (_check_settings, _check_about, _check_labels, _check_tokenizer, _check_weights)
+    )
 
 
 @lru_cache(maxsize=1024)
-def _read_through(path: str, stamps: tuple) -> Problem | None:
-    return _first_wrong(RunFolder(Path(path)), (_tokenizer_inside, _weights_inside))
+def _cached_contents_check(path: str, stamps: tuple) -> Problem | None:
+    return _first_problem(RunFolder(Path(path)), (_check_tokenizer_contents, _check_weights_contents))
 
 
-def _first_wrong(run: RunFolder, looks: Iterable[Callable[[RunFolder], None]]) -> Problem | None:
+def _first_problem(run: RunFolder, looks: Iterable[Callable[[RunFolder], None]]) -> Problem | None:
     try:
         for look in looks:
             look(run)
@@ -77,7 +79,7 @@ def _first_wrong(run: RunFolder, looks: Iterable[Callable[[RunFolder], None]]) -
     return None
 
 
-def _settings(run: RunFolder) -> None:
+def _check_settings(run: RunFolder) -> None:
     if not run.exists:
         raise PlaygroundError("The folder {id} holds no run: its run.json is gone.", _DELETE, id=run.id)
     if (run.path / "run.json").stat().st_size > LARGEST:
@@ -91,7 +93,7 @@ def _settings(run: RunFolder) -> None:
         ) from error
 
 
-def _making(run: RunFolder) -> None:
+def _check_about(run: RunFolder) -> None:
     """What run.json says besides the config."""
     about = run.about()
     kinds: dict[str, Callable[[Any], bool]] = {
@@ -122,7 +124,7 @@ def _texts(said: Any) -> bool:
     return isinstance(said, dict) and all(isinstance(each, str) for each in said.values())
 
 
-def _labels(run: RunFolder) -> None:
+def _check_labels(run: RunFolder) -> None:
     path = run.path / "labels.json"
     if path.exists():
         labels = _json(path, run)
@@ -139,7 +141,7 @@ def _json(path: Path, run: RunFolder) -> Any:
         raise PlaygroundError("The file {file} of {name} is damaged.", _DELETE, file=path.name, name=run.id) from error
 
 
-def _tokenizer(run: RunFolder) -> None:
+def _check_tokenizer(run: RunFolder) -> None:
     """Its ends alone, which tell a file that broke off, or that a power cut left as zeros."""
     path = run.tokenizer_path
     if not path.exists():
@@ -156,7 +158,7 @@ def _tokenizer(run: RunFolder) -> None:
             raise PlaygroundError("The tokenizer of {name} is damaged.", _DELETE, name=run.name)
 
 
-def _weights(run: RunFolder) -> None:
+def _check_weights(run: RunFolder) -> None:
     """A checkpoint is whole, and the newest holds as many numbers as the model has; more, where it was fine-tuned."""
     from models.parameter_counts import parameter_counts
 
@@ -187,7 +189,7 @@ def _weights(run: RunFolder) -> None:
             )
 
 
-def _tokenizer_inside(run: RunFolder) -> None:
+def _check_tokenizer_contents(run: RunFolder) -> None:
     from playground.text.tokenizers import Tokenizer
 
     if run.tokenizer_path.exists():
@@ -208,7 +210,7 @@ def _tokenizer_inside(run: RunFolder) -> None:
             )
 
 
-def _weights_inside(run: RunFolder) -> None:
+def _check_weights_contents(run: RunFolder) -> None:
     steps = run.checkpoints()
     if not steps:
         return

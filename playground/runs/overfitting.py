@@ -16,7 +16,7 @@ SIGMAS = 3.0
 
 
 @dataclass(frozen=True)
-class Gap:
+class GeneralizationGap:
     """How much better a run knows the text that it learns from.
 
     Attributes:
@@ -28,7 +28,7 @@ class Gap:
     grows: bool
 
 
-def by_heart(train: dict[str, Any], validation: dict[str, Any]) -> Gap | None:
+def generalization_gap(train: dict[str, Any], validation: dict[str, Any]) -> GeneralizationGap | None:
     """The gap of a run that has begun to learn by heart; None where there is none to speak of.
 
     There is one when it has become clearly larger, beyond the noise of the evaluations, than the smallest that it was:
@@ -38,7 +38,7 @@ def by_heart(train: dict[str, Any], validation: dict[str, Any]) -> Gap | None:
         train: columns "step" and "loss"; as many points as there happen to be, None for those that are no numbers.
         validation: columns "step" and "val_loss".
     """
-    gaps, losses = gaps_of(train, validation)
+    gaps, losses = loss_gaps(train, validation)
     if len(gaps) < LEAST_EVALUATIONS:
         return None
     width = max(1, min(5, len(gaps) // 4))
@@ -48,10 +48,10 @@ def by_heart(train: dict[str, Any], validation: dict[str, Any]) -> Gap | None:
     if now - least < max(SHARE * losses[-width:].mean(), LEAST_NATS, SIGMAS * noise):
         return None
     earlier = means[-1 - max(1, len(means) // 4)]
-    return Gap(float(gaps[-1]), bool(now - earlier > max(SIGMAS * noise, 0.02 * now)))
+    return GeneralizationGap(float(gaps[-1]), bool(now - earlier > max(SIGMAS * noise, 0.02 * now)))
 
 
-def gaps_of(train: dict[str, Any], validation: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def loss_gaps(train: dict[str, Any], validation: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """At each evaluation, the validation loss minus the mean training loss around it; and the validation losses."""
     steps, losses = _finite(train.get("step", ()), train.get("loss", ()))
     at, told = _finite(validation.get("step", ()), validation.get("val_loss", ()))
@@ -67,7 +67,7 @@ def gaps_of(train: dict[str, Any], validation: dict[str, Any]) -> tuple[np.ndarr
 
 
 @dataclass(frozen=True)
-class Turn:
+class TurningPoint:
     """The evaluation since which the validation loss rises.
 
     Attributes:
@@ -77,12 +77,12 @@ class Turn:
 
     step: int
     loss: float
-    alone: bool
+    train_loss_falls: bool
 
 
-def turned(train: dict[str, Any], validation: dict[str, Any]) -> Turn | None:
+def turning_point(train: dict[str, Any], validation: dict[str, Any]) -> TurningPoint | None:
     """Where the validation loss turned; None where it has not risen by more than its noise. Columns as in `by_heart`."""
-    gaps, losses = gaps_of(train, validation)
+    gaps, losses = loss_gaps(train, validation)
     if len(gaps) < 2:
         return None
     best = int(losses.argmin())
@@ -90,7 +90,7 @@ def turned(train: dict[str, Any], validation: dict[str, Any]) -> Turn | None:
         return None
     alone = gaps[-1] - gaps[best] > (losses[-1] - losses[best]) / 2
     at = _finite(validation["step"], validation["val_loss"])[0]
-    return Turn(int(at[best]), float(losses[best]), bool(alone))
+    return TurningPoint(int(at[best]), float(losses[best]), bool(alone))
 
 
 def noise_of(values: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from playground.core.errors import PlaygroundError
 from playground.runs import gallery
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
-from playground.runs.integrity import problem_inside
+from playground.runs.integrity import problem_in_contents
 from playground.runs.naming import flat
 from playground.runs.store import Damaged
 from playground.text import uploads
@@ -52,7 +52,9 @@ def summaries(runs: Iterable[RunFolder]) -> list[Summary]:
     return found
 
 
-def looked_into(rows: Iterable[Summary], runs: Mapping[str, RunFolder], seconds: float = 0.3) -> list[Summary]:
+def with_contents_checked(
+    rows: Iterable[Summary], runs: Mapping[str, RunFolder], seconds: float = 0.3
+) -> list[Summary]:
     """The rows, with what is wrong inside a run's tokenizer or weights.
 
     A run is read through once, and again only when its files change. What is not reached in ``seconds`` stays as it is: the
@@ -62,7 +64,7 @@ def looked_into(rows: Iterable[Summary], runs: Mapping[str, RunFolder], seconds:
     for row in rows:
         wrong = None
         if not gallery.holds(runs[row.id]) and time.monotonic() < end:
-            wrong = problem_inside(runs[row.id])
+            wrong = problem_in_contents(runs[row.id])
         found.append(replace(row, state="damaged", problem=wrong[0]) if wrong else row)
     return found
 
@@ -109,8 +111,8 @@ def _text(about: Mapping[str, Any]) -> str:
     """What the text is called that a run learns from: the one with the labels, where it learns labels."""
     labelled = (about.get("finetune") or {}).get("labelled")
     if labelled:
-        return uploads.titled(labelled.get("path"), labelled["dataset"])
-    return uploads.titled(about["data"].get("path"), about["data"]["corpus"])
+        return uploads.text_title(labelled.get("path"), labelled["dataset"])
+    return uploads.text_title(about["data"].get("path"), about["data"]["corpus"])
 
 
 def matches(summary: Summary, words: str) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 
 from playground.core import jsonl
 from playground.runs import rows
-from playground.runs.downsampled import Kept
+from playground.runs.downsampled import EvenSample
 
 MOST = 600
 HEAVIEST = 4 << 20  # bytes of all lines that are kept
@@ -24,7 +24,7 @@ class RunSamples:
         self._rows: list[jsonl.Row] = []
 
     def _forget(self) -> None:
-        self._kept = Kept(MOST, HEAVIEST, weigh=itemgetter(1))  # (sample, bytes)
+        self._kept = EvenSample(MOST, HEAVIEST, weigh=itemgetter(1))  # (sample, bytes)
 
     def update(self) -> bool:
         """Reads what is new; says whether anything is. A run resumed from an earlier step is read again."""

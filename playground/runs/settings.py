@@ -8,10 +8,10 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from models.spec import SpecError
-from playground.core.errors import Message, meant
+from playground.core.errors import Message, meant, sentences
 from playground.runs.config import RunConfig
 from playground.runs.old_keys import present_name, present_value
-from playground.runs.unused_settings import unread
+from playground.runs.unused_settings import unused_settings
 
 
 def parse_settings(pairs: list[str], specs: dict[str, type]) -> dict[str, dict[str, Any]]:
@@ -29,11 +29,11 @@ def parse_settings(pairs: list[str], specs: dict[str, type]) -> dict[str, dict[s
         name, equals, text = pair.partition("=")
         group, _, field = name.partition(".")
         if not equals or group not in specs:
-            hint = f"Write GROUP.NAME=VALUE with GROUP one of: {', '.join(specs)}."
-            raise SpecError("'{pair}' is not a setting.", _near(name, specs) + hint, pair=pair)
+            hint = Message("Write GROUP.NAME=VALUE with GROUP one of: {groups}.", groups=", ".join(specs))
+            raise SpecError("'{pair}' is not a setting.", sentences(_near(name, specs), hint), pair=pair)
         hints, field = known_of(specs[group]), present_name(group, field)
         if field not in hints:
-            hint = _near(name, specs) + Message("It has: {names}.", names=", ".join(hints))
+            hint = sentences(_near(name, specs), Message("It has: {names}.", names=", ".join(hints)))
             raise SpecError("{group} has no setting called {field!r}.", hint, group=group, field=field)
         if field in result[group]:
             raise SpecError("--set says {name} twice.", "Say it once.", name=name)
@@ -52,7 +52,7 @@ def _near(name: str, specs: dict[str, type]) -> str:
     """The beginning of a hint: the same field of another group, else the nearest name of all."""
     known = [f"{group}.{field}" for group, spec in specs.items() for field in known_of(spec)]
     same = [full for full in known if full.partition(".")[2] == name.rpartition(".")[2]]
-    return f"Did you mean {' or '.join(same)}? " if same else meant([name], known)
+    return Message("Did you mean {close}?", close=" or ".join(same)) if same else meant([name], known)
 
 
 def check_read(changes: dict[str, dict[str, Any]], config: RunConfig, rivals: Collection[str] = ()) -> None:
@@ -65,7 +65,7 @@ def check_read(changes: dict[str, dict[str, Any]], config: RunConfig, rivals: Co
         SpecError: with the names, and where they are read.
     """
     said = {f"{group}.{field}" for group, values in changes.items() for field in values}
-    if found := {name: where for name, where in unread(config, rivals).items() if name in said}:
+    if found := {name: where for name, where in unused_settings(config, rivals).items() if name in said}:
         told = "; ".join(f"{name} is read {where}" for name, where in found.items())
         raise SpecError("Nothing here reads {found}.", "Leave it out: {options}.", found=", ".join(found), options=told)
 

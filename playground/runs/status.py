@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from playground.core import process
+from playground.core.errors import from_json
 
 STATES = ("created", "queued", "preparing", "running", "paused", "stopped", "finished", "failed", "interrupted")
 WRITTEN = STATES[:-1]  # "interrupted" is found out
@@ -64,6 +65,7 @@ def stored(said: Any) -> Status:
     """
     if not isinstance(said, dict) or said.get("state", "created") not in WRITTEN:
         raise ValueError("no status")
+    said = from_json(said)
     return Status(**{name: said[name] for name in STORED if name in said and _can_be(name, said[name])})
 
 

@@ -236,5 +236,5 @@ class RunStore:
         return len(doomed)
 
     def export_zip(self, which: str, path: Path, export: bool = True) -> Path:
-        """Packs a run, with its newest and kept checkpoints, into a zip file, which `playground.finetune.arrival.bring` reads."""
+        """Packs a run, with its newest and kept checkpoints, into a zip file, which `playground.finetune.sandboxed_import.bring` reads."""
         return archive.pack(self.get(which), Path(path), export=export)

@@ -16,12 +16,12 @@ def rewrite(text: str, before: Path | None = None) -> uploads.Upload:
         PlaygroundError: as `uploads.write`; the version before stays then.
     """
     upload = uploads.write(text)
-    if before is not None and before != upload.path and not is_named(before):
+    if before is not None and before != upload.path and not is_used_by_a_run(before):
         uploads.discard(before)
     return upload
 
 
-def is_named(path: Path) -> bool:
+def is_used_by_a_run(path: Path) -> bool:
     """Whether a run, also one in the trash, names a kept file. Its folder is called by its content, which no other file is."""
     for place in ("runs", "trash"):
         for about in (home() / place).glob("*/run.json"):

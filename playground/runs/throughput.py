@@ -16,7 +16,7 @@ ALIKE = 8.0  # a run with up to so many times more or less arithmetic a token te
 
 
 @dataclass(frozen=True)
-class Pace:
+class Throughput:
     """What one run achieved here.
 
     Args:
@@ -32,7 +32,7 @@ class Pace:
     tokens_per_second: float
 
 
-def measured(runs: list[RunFolder]) -> list[Pace]:
+def measured(runs: list[RunFolder]) -> list[Throughput]:
     """The pace of every run that was trained on this machine."""
     paces = []
     for run in runs:
@@ -43,11 +43,11 @@ def measured(runs: list[RunFolder]) -> list[Pace]:
         except (PlaygroundError, SpecError, KeyError):
             continue
         if speed and spec.vocab_size:
-            paces.append(Pace(run.name, spec.architecture, flops_per_token(spec).training, speed))
+            paces.append(Throughput(run.name, spec.architecture, flops_per_token(spec).training, speed))
     return paces
 
 
-def expected(spec: ModelSpec, training: TrainingSpec, paces: list[Pace]) -> tuple[float, Pace] | None:
+def expected(spec: ModelSpec, training: TrainingSpec, paces: list[Throughput]) -> tuple[float, Throughput] | None:
     """Seconds that training should take, and the run of the same architecture that tells; None without one.
 
     Args:

@@ -119,13 +119,13 @@ _TUNING: tuple[Rule, ...] = (
 )
 
 
-def unread(config: RunConfig, rivals: Collection[str] = ()) -> dict[str, str]:
+def unused_settings(config: RunConfig, other_methods: Collection[str] = ()) -> dict[str, str]:
     """Names such as "training.muon_lr" that change nothing of this run, and where they are read, in words.
 
     Args:
         rivals: other methods, or "scratch", that are trained beside it with the same settings.
     """
-    ways, found = set(rivals), {}
+    ways, found = set(other_methods), {}
     rules = _MODEL + _TRAINING + _TEXT
     if config.finetune:
         ways.add(config.finetune.method)

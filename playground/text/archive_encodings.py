@@ -12,38 +12,39 @@ from collections import Counter
 from pathlib import Path
 
 from playground.core.atomic import disk_errors
+from playground.core.errors import Message
 from playground.core.paths import is_upload
 from playground.text.encodings import CHUNK
 from playground.text.uploads import KEPT, MEMBERS
 from playground.text.zip_archives import unpack
 
-READ = ".read"  # beside the texts of an archive: a folder for each encoding that was chosen
+REREAD = ".read"  # beside the texts of an archive: a folder for each encoding that was chosen
 NOTES = ".notes.json"
 
 
-def is_packed(path: Path | str) -> bool:
+def has_older_encodings(path: Path | str) -> bool:
     """Whether a file holds the texts of an archive, some of which are not Unicode."""
     return is_upload(path) and (Path(path).parent / KEPT / MEMBERS).is_file()
 
 
-def guessed(path: Path | str) -> dict[str, str]:
+def guessed_encodings(path: Path | str) -> dict[str, str]:
     """The files of an archive that are not Unicode, each with the encoding that was guessed."""
     return json.loads((Path(path).parent / KEPT / MEMBERS).read_text(encoding="utf-8"))
 
 
-def likeliest(path: Path | str) -> list[str]:
+def most_frequent_guesses(path: Path | str) -> list[str]:
     """The encodings that were guessed, the most frequent first."""
-    return [encoding for encoding, _ in Counter(guessed(path).values()).most_common()]
+    return [encoding for encoding, _ in Counter(guessed_encodings(path).values()).most_common()]
 
 
-def beginning(path: Path | str, encoding: str | None) -> str:
+def first_characters(path: Path | str, encoding: str | None) -> str:
     """How the first file that is not Unicode begins, read in an encoding; None takes the one that was guessed."""
-    name, found = next(iter(guessed(path).items()))
+    name, found = next(iter(guessed_encodings(path).items()))
     with zipfile.ZipFile(_archive(Path(path))) as files, files.open(name) as packed:
         return packed.read(CHUNK).decode(encoding or found, "replace")
 
 
-def reading(path: Path, encoding: str | None) -> Path:
+def texts_in_encoding(path: Path, encoding: str | None) -> Path:
     """The texts of an archive, with the files that are not Unicode read in ``encoding``; made when first asked for.
 
     Any other file, and every file when no encoding is chosen, is read as it is: ``path``.
@@ -51,11 +52,11 @@ def reading(path: Path, encoding: str | None) -> Path:
     Raises:
         PlaygroundError: where a file of the archive is not in this encoding.
     """
-    if encoding is None or not is_packed(path):
+    if encoding is None or not has_older_encodings(path):
         return path
-    place = path.parent / READ / codecs.lookup(encoding).name
+    place = path.parent / REREAD / codecs.lookup(encoding).name
     if not (place / path.name).is_file():
-        with disk_errors(f"reading {path.name}"):
+        with disk_errors(Message("reading {file}", file=path.name)):
             place.parent.mkdir(exist_ok=True)
             work = Path(tempfile.mkdtemp(prefix=".part-", dir=place.parent))
             try:
@@ -70,7 +71,7 @@ def reading(path: Path, encoding: str | None) -> Path:
 
 
 def notes_on(path: Path) -> list[str]:
-    """What is to be told of a `reading`."""
+    """What is to be told of `texts_in_encoding`."""
     place = path.with_name(NOTES)
     return json.loads(place.read_text(encoding="utf-8")) if place.is_file() else []
 

@@ -15,7 +15,7 @@ import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError, sentences
 from playground.text import catalogue
 from playground.text.sources import Source
 
@@ -59,7 +59,7 @@ def open_package(name: str) -> Source:
         fingerprint=f"{name} of {made_of}",
         size=corpus.size,
         licence=corpus.licence,
-        provenance=f"{corpus.provenance} Read from {made_of}.",
+        provenance=sentences(corpus.provenance, Message("Read from {source}.", source=made_of)),
     )
 
 

@@ -22,7 +22,9 @@ def open_source(spec: DataSpec) -> Source:
         raise PlaygroundError(
             "A template is for questions and answers, and this text has none.", "Choose two columns, or leave it out."
         )
-    asked = lambda question: spec.asked(question) if question.strip() else ""  # an empty one is left out, and told
+    asked = lambda question: (
+        spec.fill_template(question) if question.strip() else ""
+    )  # an empty one is left out, and told
     put = lambda: ((asked(question), answer) for question, answer in source.documents())
     return replace(source, documents=put)
 

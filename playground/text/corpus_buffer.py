@@ -27,7 +27,7 @@ SHORT = 4  # times less than was asked for is too little to validate on
 FEW = 1 << 12  # documents up to which the split is balanced by their bytes
 
 
-class Spool:
+class CorpusBuffer:
     """The text of a source, copied to disk and split.
 
     Args:

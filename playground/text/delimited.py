@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from playground.core.errors import Message, PlaygroundError
+from playground.core.errors import Message, PlaygroundError, sentences
 from playground.text.encodings import decoded, lines
 from playground.text.size_limits import (
     LONGEST_RECORD,
@@ -71,18 +71,26 @@ class Tally:
         self.found[what] = (times + 1, first)
 
     def notes(self, name: str) -> list[str]:
-        said = {
-            "short": "Rows of {name} with fewer cells than columns: {n} (first: line {line}); what is missing is empty.",
-            "long": "Rows of {name} with empty cells after the last column, left out: {n} (first: line {line}).",
-            "again": "Rows of {name} that say the names of the columns again, left out: {n} (first: line {line}).",
-            "spread": "Rows of {name} that run over lines which look like rows of their own: {n} (first: line {line}). "
-            'Look for a quote " that is not closed.',
-        }
-        return [
-            words.format(n=f"{self.found[what][0]:,}", name=name, line=f"{self.found[what][1]:,}")
-            for what, words in said.items()
-            if what in self.found
-        ]
+        found = {what: {"name": name, "n": n, "line": line} for what, (n, line) in self.found.items()}
+        notes = []
+        if "short" in found:
+            few = (
+                "Rows of {name} with fewer cells than columns: {n:,} (first: line {line:,}); what is missing is empty."
+            )
+            notes.append(Message(few, **found["short"]))
+        if "long" in found:
+            many = "Rows of {name} with empty cells after the last column, left out: {n:,} (first: line {line:,})."
+            notes.append(Message(many, **found["long"]))
+        if "again" in found:
+            again = "Rows of {name} that say the names of the columns again, left out: {n:,} (first: line {line:,})."
+            notes.append(Message(again, **found["again"]))
+        if "spread" in found:
+            spread = (
+                "Rows of {name} that run over lines which look like rows of their own: {n:,} (first: line {line:,})."
+            )
+            unclosed = Message('Look for a quote " that is not closed.')
+            notes.append(sentences(Message(spread, **found["spread"]), unclosed))
+        return notes
 
 
 def dialect_of(path: Path, encoding: str) -> Dialect:

@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from playground.core.errors import Message, PlaygroundError
+from playground.core.errors import Message, PlaygroundError, from_json, to_json
 from playground.text.byte_alphabet import clean
 from playground.text.sources import Source
 
@@ -56,7 +56,7 @@ CUT = re.compile(
 UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\xad\ufffe\uffff\ud800-\udfff]")
 
 
-class Reading:
+class DocumentReader:
     """The text of one document, in parts; ``done()`` tells how much of it was read, 0 to 1."""
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -69,7 +69,7 @@ class Reading:
     def __iter__(self) -> Iterator[str]:
         self._pages = self._read = 0
         written = False
-        for said in _told(self._path, self._name):
+        for said in _messages_of_reader(self._path, self._name):
             self._pages = said.get("pages", self._pages)
             if text := said.get("text"):
                 written |= not text.isspace()
@@ -81,7 +81,7 @@ class Reading:
 
 def open_document(path: Path, fingerprint: str) -> Source:
     """A PDF or a Word document as a source: one long text. What is wrong inside is found while reading."""
-    reading = Reading(path)
+    reading = DocumentReader(path)
     return Source(
         documents=lambda: iter(reading),
         shape="stream",
@@ -98,7 +98,7 @@ def check(path: Path, name: str = "") -> None:
     Raises:
         PlaygroundError: when it is too large, damaged, locked, not what its name says, or without text.
     """
-    for _ in _told(path, name or path.name, "--check"):
+    for _ in _messages_of_reader(path, name or path.name, "--check"):
         pass
 
 
@@ -110,7 +110,7 @@ def no_text(name: str) -> PlaygroundError:
     )
 
 
-def _told(path: Path, name: str, *options: str) -> Iterator[dict]:
+def _messages_of_reader(path: Path, name: str, *options: str) -> Iterator[dict]:
     """What the reading process says, line by line; what is wrong is raised."""
     if path.stat().st_size > LARGEST:
         raise PlaygroundError(
@@ -136,7 +136,7 @@ def _told(path: Path, name: str, *options: str) -> Iterator[dict]:
         for line in process.stdout:
             said = json.loads(line)
             if "message" in said:
-                raise PlaygroundError(said["message"], said["hint"])
+                raise PlaygroundError(from_json(said["message"]), from_json(said["hint"]))
             ended = "end" in said
             yield said
     except ValueError:  # half a line: it was ended while it wrote
@@ -188,7 +188,7 @@ def pdf_pages(path: Path, name: str) -> Iterator[dict]:
         try:
             page = document[number]
             text = page.get_textpage()
-            yield {"text": tidied(text.get_text_range()) + "\n"}
+            yield {"text": clean_pdf_text(text.get_text_range()) + "\n"}
             text.close()
             page.close()
         except pypdfium2.PdfiumError:
@@ -200,7 +200,7 @@ def pdf_pages(path: Path, name: str) -> Iterator[dict]:
             ) from None
 
 
-def tidied(text: str) -> str:
+def clean_pdf_text(text: str) -> str:
     """A page's text with line ends as ``\\n``, words joined that a line's end had cut, and no signs but letters."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     for _ in range(MOST_CUTS):
@@ -287,7 +287,7 @@ def _pieces(element) -> Iterator[str]:
 
 
 READERS: dict[str, Callable[[Path, str], Iterator[dict]]] = {".pdf": pdf_pages, ".docx": word_parts}
-DOCUMENTS = tuple(READERS)
+DOCUMENT_SUFFIXES = tuple(READERS)
 
 
 def main(path: str, name: str, *options: str) -> None:
@@ -295,12 +295,12 @@ def main(path: str, name: str, *options: str) -> None:
     _limit()
 
     def say(**what: object) -> None:
-        print(json.dumps(what), flush=True)
+        print(json.dumps(to_json(what)), flush=True)
 
     try:
         found = READERS[Path(path).suffix.lower()](Path(path), name)
         if "--check" in options:
-            _look(found, name)
+            _check_for_text(found, name)
         else:
             for each in found:
                 say(**each)
@@ -313,7 +313,7 @@ def main(path: str, name: str, *options: str) -> None:
         )
 
 
-def _look(found: Iterator[dict], name: str) -> None:
+def _check_for_text(found: Iterator[dict], name: str) -> None:
     """Reads until there is text; a document of few pages without any is refused."""
     pages = next(found)["pages"]
     for number, each in enumerate(found, 1):

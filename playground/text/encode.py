@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from playground.text.corpus_buffer import Spool
+from playground.text.corpus_buffer import CorpusBuffer
 from playground.text.tokenizers import Tokenizer
 
 BATCH = 1 << 18  # characters encoded at once: bounds the memory, and is enough for every core
@@ -17,7 +17,7 @@ Counts = dict[str, int]
 
 
 def encode_stream(
-    spool: Spool, tokenizer: Tokenizer, paths: list[Path], dtype: np.dtype, step: Callable[[int], None]
+    spool: CorpusBuffer, tokenizer: Tokenizer, paths: list[Path], dtype: np.dtype, step: Callable[[int], None]
 ) -> list[Counts]:
     """Writes the ids of each side, with ``<eos>`` after every document.
 
@@ -65,7 +65,7 @@ def encode_stream(
 
 
 def encode_pairs(
-    spool: Spool, tokenizer: Tokenizer, paths: list[Path], dtype: np.dtype, step: Callable[[int], None]
+    spool: CorpusBuffer, tokenizer: Tokenizer, paths: list[Path], dtype: np.dtype, step: Callable[[int], None]
 ) -> list[Counts]:
     """Writes the ids of each side's pairs, and where each begins; otherwise as ``encode_stream``."""
     counts = [dict.fromkeys(("bytes", "tokens", "documents"), 0) for _ in paths]

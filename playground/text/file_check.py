@@ -24,22 +24,22 @@ def check(path: Path) -> None:
     Raises:
         PlaygroundError: when it cannot be read, or only with too much memory or time.
     """
-    limited_process.in_child("playground.text.file_check:look", str(path), what=path.name, memory=MEMORY)
+    limited_process.in_child("playground.text.file_check:check_here", str(path), what=path.name, memory=MEMORY)
 
 
-def look(path: str) -> None:
+def check_here(path: str) -> None:
     """What the child does; raises as `check`."""
     place = Path(path)
     if place.suffix.lower() == ".zip":
-        _look_at_names(place)
-    elif place.suffix.lower() in PARQUET or _is_told_right(place):
+        _check_member_count(place)
+    elif place.suffix.lower() in PARQUET or _is_surely_unicode(place):
         _ = open_rows(place, None).columns
     else:
         with suppress(PlaygroundError):  # what is wrong may be the guess: on the page, another encoding can be chosen
             _ = open_rows(place, None).columns
 
 
-def _is_told_right(path: Path) -> bool:
+def _is_surely_unicode(path: Path) -> bool:
     """Whether a file is Unicode without doubt."""
     encoding = detect(path)
     try:
@@ -50,7 +50,7 @@ def _is_told_right(path: Path) -> bool:
     return encoding.startswith("utf")
 
 
-def _look_at_names(path: Path) -> None:
+def _check_member_count(path: Path) -> None:
     """Lists the files of an archive, which may say that they are millions; what is wrong is told when it is unpacked."""
     try:
         with zipfile.ZipFile(path) as files:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playground.core.errors import Message, PlaygroundError
+from playground.core.errors import Message, PlaygroundError, sentences
 from playground.core.paths import readable
 from playground.text import archive_encodings, uploads
 from playground.text.byte_alphabet import clean
 from playground.text.conll import is_tagged
-from playground.text.documents import DOCUMENTS, NOT_READ, open_document
+from playground.text.documents import DOCUMENT_SUFFIXES, NOT_READ, open_document
 from playground.text.encodings import decoded, detect, no_encoding, notes_on
 from playground.text.sources import Source
-from playground.text.tables import KINDS, Table, open_rows, text_column
+from playground.text.tables import TABLE_SUFFIXES, Table, open_rows, text_column
 
 if TYPE_CHECKING:
     from playground.text.spec import DataSpec
@@ -50,7 +50,7 @@ def open_file(spec: DataSpec) -> Source:
     if not size:
         raise PlaygroundError("{name} is empty.", "Choose a file with text in it.", name=path.name)
     suffix, notes = path.suffix.lower(), list
-    if suffix in DOCUMENTS:
+    if suffix in DOCUMENT_SUFFIXES:
         _no_columns(spec, path)
         no_encoding(path, spec.encoding)
         return open_document(path, fingerprint)
@@ -60,7 +60,7 @@ def open_file(spec: DataSpec) -> Source:
         fingerprint += "" if encoding.startswith("utf") else encoding  # a better guess prepares the text again
         documents, shape = (lambda: decoded(path, encoding)), "stream"
         notes = lambda: [*notes_on(path, encoding, guessed=not spec.encoding), *_told_of_tags(path, encoding)]
-    elif suffix in KINDS:
+    elif suffix in TABLE_SUFFIXES:
         table = open_table(spec)
         if not (spec.text_column or spec.reads_pairs):  # Parquet is then read by this column alone
             spec = spec.replace(text_column=text_column(table))
@@ -86,7 +86,7 @@ def open_file(spec: DataSpec) -> Source:
 
 
 def _provenance(path: str) -> str:
-    name = clean(uploads.named(path))
+    name = clean(uploads.display_name(path))
     return (
         Message("Written in the app: “{beginning}”.", beginning=name)
         if uploads.is_written(path)
@@ -99,15 +99,17 @@ def _told_of_tags(path: Path, encoding: str) -> list[str]:
     if not is_tagged(path, encoding):
         return []
     return [
-        f"{path.name} has a word with tags on each line, and is read as it stands."
-        " To read its words as sentences, let its name end in .conll."
+        sentences(
+            Message("{name} has a word with tags on each line, and is read as it stands.", name=path.name),
+            Message("To read its words as sentences, let its name end in .conll."),
+        )
     ]
 
 
 def _as_chosen(spec: DataSpec) -> tuple[DataSpec, list[str]]:
     """The spec of the texts of an archive in the encoding that was chosen for them, with what is to be told; others stay."""
     path = readable(spec.path)
-    read = archive_encodings.reading(path, spec.encoding)
+    read = archive_encodings.texts_in_encoding(path, spec.encoding)
     return (
         (spec, []) if read == path else (spec.replace(path=str(read), encoding=None), archive_encodings.notes_on(read))
     )
@@ -134,7 +136,7 @@ def columns(spec: DataSpec) -> list[str]:
         PlaygroundError: as ``open_file``.
     """
     path = readable(spec.path)
-    if path.suffix.lower() not in KINDS or uploads.is_unpacked(path):
+    if path.suffix.lower() not in TABLE_SUFFIXES or uploads.is_unpacked(path):
         return []
     return list(open_table(spec.replace(text_column=None, source_column=None, target_column=None)).columns)
 
@@ -143,7 +145,7 @@ def _fingerprint(path: Path) -> str:
     """Of the content, without reading it all: size, time, and 32 places between the ends."""
     status = path.stat()
     digest = hashlib.sha256(f"{status.st_size} {status.st_mtime_ns}".encode())
-    if path.suffix.lower() in KINDS:
+    if path.suffix.lower() in TABLE_SUFFIXES:
         digest.update(READING)
     with open(path, "rb") as file:
         for part in range(33):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.files import choose
 from playground.text.sources import Source
 from playground.text.tables import Table
@@ -54,7 +54,7 @@ def open_dataset(spec: DataSpec) -> Source:
         fingerprint=" ".join(map(str, (name, config, split, *_release(info)))),
         size=spec.max_bytes or DEFAULT_BYTES,
         licence=str(getattr(info, "license", "") or "") or "See its page on the hub.",
-        provenance=f"https://huggingface.co/datasets/{name}, split {split}.",
+        provenance=Message("https://huggingface.co/datasets/{name}, split {split}.", name=name, split=split),
         limit=DEFAULT_BYTES,
     )
 

@@ -10,7 +10,7 @@ from playground.text.spec import SPECIALS
 N_SPECIAL = len(SPECIALS)
 
 
-def mask_tokens(
+def apply_mlm_mask(
     ids: np.ndarray,
     generator: np.random.Generator,
     rate: float,

@@ -36,10 +36,10 @@ class Option:
             if value not in self.choices:
                 raise PlaygroundError(
                     "{name} cannot be {value!r}.",
-                    "Choose one of {slots}.",
+                    "Choose one of {known}.",
                     name=self.name,
                     value=value,
-                    slots=", ".join(self.choices),
+                    known=", ".join(self.choices),
                 )
             return value
         if isinstance(value, bool) or not isinstance(value, int) or not self.minimum <= value <= self.maximum:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from playground.core import limited_process
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, from_json, to_json
 from playground.text.json_tables import Row
 from playground.text.size_limits import (
     LONGEST_RECORD,
@@ -145,7 +145,7 @@ def _hear(out: BinaryIO) -> None:
     """Raises what the reading process says is wrong; ValueError where it says nothing."""
     said = json.loads(out.readline(LONGEST_WORD))
     if said is not None:
-        raise PlaygroundError(str(said["message"]), str(said["hint"]))
+        raise PlaygroundError(from_json(said["message"]), from_json(said["hint"]))
 
 
 # The reading process
@@ -160,7 +160,7 @@ def main(path: str, *wanted: str) -> None:
         said = None
     except PlaygroundError as error:
         said = {"message": error.message, "hint": error.hint}
-    out.write(json.dumps(said).encode() + b"\n")
+    out.write(json.dumps(to_json(said)).encode() + b"\n")
     out.flush()
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from playground.core import atomic
-from playground.core.errors import Message, PlaygroundError
+from playground.core.errors import Message, PlaygroundError, from_json
 from playground.core.paths import home
 from playground.text.corpora import open_source
-from playground.text.corpus_buffer import Spool
+from playground.text.corpus_buffer import CorpusBuffer
 from playground.text.encode import encode_pairs, encode_stream
 from playground.text.sources import Source
 from playground.text.spec import DataSpec
@@ -127,7 +127,7 @@ def load(folder: Path | str) -> Prepared:
     """
     folder = Path(folder)
     try:
-        info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+        info = from_json(json.loads((folder / "info.json").read_text(encoding="utf-8")))
         spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PlaygroundError("{folder} is not prepared data.", "Prepare the data again.", folder=folder) from error
@@ -231,7 +231,7 @@ def _fill(
         watch("Reading the text", 0.25 * (max(source.done(), size / limit if limit else 0) if source.done else share))
 
     watch("Reading the text", 0.0)
-    spool = Spool(work, source, spec.seed, spec.validation_fraction, limit, reading)
+    spool = CorpusBuffer(work, source, spec.seed, spec.validation_fraction, limit, reading)
     if tokenizer is None:
         watch("Learning the vocabulary", 0.25)
         tokenizer = learn(spec.tokenizer, spool.training_text, lambda: spool.sample(SAMPLE_BYTES))
@@ -269,7 +269,7 @@ def _fill(
     }
 
 
-def _left_out(spool: Spool) -> list[str]:
+def _left_out(spool: CorpusBuffer) -> list[str]:
     """A sentence on the rows without text, if there are any."""
     if not spool.skipped:
         return []

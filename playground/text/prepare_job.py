@@ -16,7 +16,7 @@ import threading
 import psutil
 
 from playground.core import limited_process
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, from_json, to_json
 from playground.text.spec import DataSpec
 
 SHARE = 0.75  # of the memory that is free, for one preparation
@@ -65,7 +65,7 @@ class Job:
         last: dict = {}
         for line in self._process.stdout:
             try:
-                last = json.loads(line)
+                last = from_json(json.loads(line))
             except ValueError:
                 continue
             self.stage, self.fraction = last.get("stage", self.stage), last.get("fraction", self.fraction)
@@ -123,7 +123,7 @@ def main() -> None:
     )  # where memory is short, this process ends, and not the server
 
     def say(**what: object) -> None:
-        print(json.dumps(what, ensure_ascii=False), flush=True)
+        print(json.dumps(to_json(what), ensure_ascii=False), flush=True)
 
     told: list[object] = [None, -1.0]
 

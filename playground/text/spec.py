@@ -38,7 +38,7 @@ class TokenizerSpec:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PlaygroundError(
-                "There is no tokenizer {kind!r}.", "Choose one of {known}.", kind=self.kind, slots=", ".join(KINDS)
+                "There is no tokenizer {kind!r}.", "Choose one of {known}.", kind=self.kind, known=", ".join(KINDS)
             )
         if self.kind == "byte":
             object.__setattr__(self, "vocab_size", BASE_SIZE)

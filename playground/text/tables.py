@@ -18,7 +18,7 @@ from playground.text.parquet import parquet_rows
 from playground.text.size_limits import check_columns, listed, weight
 
 DELIMITED, RECORDS, PARQUET = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".parquet",)
-KINDS = (*DELIMITED, *RECORDS, *PARQUET, *conll.SUFFIXES)
+TABLE_SUFFIXES = (*DELIMITED, *RECORDS, *PARQUET, *conll.SUFFIXES)
 LOOKED_AT = 500  # rows read to learn the columns
 LONGEST_LOOK = 1 << 23  # characters, and eight for each value, after which no further row is looked at
 TEXT_NAMES = (
@@ -144,7 +144,7 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
     """A file as a table.
 
     Args:
-        path: ends in one of ``KINDS``, or is plain text with a word and its tags, or a label and its text, on each line.
+        path: ends in one of ``TABLE_SUFFIXES``, or is plain text with a word and its tags, or a label and its text, on each line.
         encoding: None detects it.
         wanted: columns that are enough, where a file can be read by columns.
 
@@ -160,7 +160,7 @@ def open_rows(path: Path, encoding: str | None, wanted: tuple[str, ...] = ()) ->
     if suffix in RECORDS:
         told: list[str] = []
         return Table(path.name, json_rows(path, encoding, told), lambda: [*of_letters(), *told], grows=True)
-    if suffix not in KINDS and fasttext.is_marked(path, encoding):
+    if suffix not in TABLE_SUFFIXES and fasttext.is_marked(path, encoding):
         said = Message(
             "{name} is read with the label that each line begins with, {mark} and its name.",
             name=path.name,

@@ -127,7 +127,7 @@ class Tokenizer:
         """
         text = clean(text)
         if not specials:
-            with told_panics():
+            with panics_as_errors():
                 return self._inner.encode(text, add_special_tokens=False).ids
         if self.is_foreign:
             return self._encode_named(text)
@@ -142,7 +142,7 @@ class Tokenizer:
         """As other programs read it, whose special tokens may take the spaces around them; our names stand for theirs."""
         for name, i in zip(SPECIALS, (self.pad_id, self.bos_id, self.eos_id, self.mask_id), strict=True):
             text = text.replace(name, self._bytes[i].decode("utf-8", "replace"))
-        with told_panics():
+        with panics_as_errors():
             return self._named.encode(text, add_special_tokens=False).ids
 
     @functools.cached_property
@@ -156,7 +156,7 @@ class Tokenizer:
         inner.add_special_tokens([name for name in there if name is not None and name not in listed])
         return inner
 
-    def framed(self, ids: Sequence[int], most: int | None = None) -> list[int]:
+    def with_special_tokens(self, ids: Sequence[int], most: int | None = None) -> list[int]:
         """The ids within the model's `frame`; of a text that is too long the beginning stays, and the frame whole.
 
         Args:
@@ -176,7 +176,7 @@ class Tokenizer:
             return [self._of_byte[np.frombuffer(text.encode(), np.uint8)] for text in texts]
         if self.kind == "char":
             return [self._encode_characters(text) for text in texts]
-        with told_panics():
+        with panics_as_errors():
             encodings = self._inner.encode_batch_fast(texts, add_special_tokens=False)
         return [np.array(encoding.ids, np.int32) for encoding in encodings]
 
@@ -225,7 +225,7 @@ class Tokenizer:
 
         name = Path(path).name
         try:
-            with told_panics(of_a_text=False):
+            with panics_as_errors(of_a_text=False):
                 text = Path(path).read_text(encoding="utf-8")
                 tokenizer_steps.check(json.loads(text))
                 return cls(Inner.from_str(text))
@@ -280,7 +280,7 @@ class Tokenizer:
 
 
 @contextlib.contextmanager
-def told_panics(of_a_text: bool = True) -> Iterator[None]:
+def panics_as_errors(of_a_text: bool = True) -> Iterator[None]:
     """What the tokenizers library panics over, in a sentence: its panics are no Exceptions, and would end more than a page.
 
     Args:

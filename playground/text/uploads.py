@@ -20,10 +20,10 @@ from playground.core.errors import Message, PlaygroundError
 from playground.core.terminal import TURNING
 from playground.text import file_check
 from playground.text.byte_alphabet import clean
-from playground.text.documents import DOCUMENTS, NOT_READ, check
+from playground.text.documents import DOCUMENT_SUFFIXES, NOT_READ, check
 from playground.text.encodings import detect
-from playground.text.tables import KINDS as TABLES
-from playground.text.zip_archives import TEXTS, unpack
+from playground.text.tables import TABLE_SUFFIXES as TABLES
+from playground.text.zip_archives import TEXT_SUFFIXES, unpack
 
 PART = 1 << 20  # bytes copied at once
 MOST_NOTES = 5
@@ -55,7 +55,7 @@ class Upload:
 
     @property
     def name(self) -> str:
-        return named(self.path)
+        return display_name(self.path)
 
 
 def is_written(path: Path | str) -> bool:
@@ -68,7 +68,7 @@ def is_unpacked(path: Path | str) -> bool:
     return paths.is_upload(path) and (Path(path).parent / UNPACKED).exists()
 
 
-def named(path: Path | str) -> str:
+def display_name(path: Path | str) -> str:
     """What a file is called: its name, that of the archive it comes from, or the first words of a text written here."""
     path = Path(path)
     if is_unpacked(path):
@@ -77,18 +77,18 @@ def named(path: Path | str) -> str:
     return path.stem if is_written(path) else path.name
 
 
-def titled(path: str | None, corpus: str) -> str:
+def text_title(path: str | None, corpus: str) -> str:
     """What a text is called: as its file, or by the last part of the name of a corpus or dataset."""
-    return named(path) if path else corpus.rpartition("/")[2]
+    return display_name(path) if path else corpus.rpartition("/")[2]
 
 
-def portable(path: str) -> str:
+def portable_path(path: str) -> str:
     """A path as it may leave this machine: of an upload, from the folder of uploads on; of any other file, its name."""
     parts = re.split(r"[/\\]", path)
     return "/".join(["uploads", *parts[-2:]]) if _is_digest(parts) else parts[-1][:LONGEST_NAME] or "file"
 
 
-def arrived(path: str) -> str:
+def local_path(path: str) -> str:
     """The path that a run from elsewhere names, as one of this machine: of the upload with that content, else a bare name, which
     is never read (`playground.core.paths.readable`)."""
     parts = re.split(r"[/\\]", path)
@@ -137,14 +137,14 @@ def keep(file: BinaryIO, name: str) -> Upload:
     """
     name = safe_name(name)
     suffix = Path(name).suffix.lower()
-    if suffix not in (*TEXTS, *TABLES, *DOCUMENTS, ".zip", ".log", ""):
+    if suffix not in (*TEXT_SUFFIXES, *TABLES, *DOCUMENT_SUFFIXES, ".zip", ".log", ""):
         raise PlaygroundError(
             "{name}: files ending in {suffix} are not read.",
             NOT_READ.get(suffix, "Save it as .txt, .docx or PDF, or a table as .csv, .jsonl or .parquet."),
             name=name,
             suffix=suffix,
         )
-    with disk_errors(f"keeping {name}"):
+    with disk_errors(Message("keeping {file}", file=name)):
         folder().mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".part-", dir=folder()))
         try:
@@ -158,7 +158,7 @@ def keep(file: BinaryIO, name: str) -> Upload:
                 file_check.check(copy)
             if suffix == ".zip":
                 archive, copy = copy, unpack(copy, work / f"{Path(name).stem}.jsonl", notes, guessed)
-            elif suffix in DOCUMENTS:
+            elif suffix in DOCUMENT_SUFFIXES:
                 check(copy)
             elif suffix not in TABLES:
                 detect(copy)  # a picture named .txt is told now, not when it is read
@@ -235,7 +235,7 @@ def discard(path: Path) -> None:
         or {each.name for each in place.iterdir()} != {path.name, WRITTEN}
     ):
         return
-    with disk_errors(f"removing {path.name}"):
+    with disk_errors(Message("removing {file}", file=path.name)):
         gone = Path(tempfile.mkdtemp(prefix=".part-", dir=folder()))
         try:
             os.replace(place, gone / place.name)  # nobody sees it half gone

@@ -11,11 +11,11 @@ from typing import TextIO
 
 from playground.core.atomic import is_damaged_zip
 from playground.core.errors import Message, PlaygroundError
-from playground.text.documents import DOCUMENTS, Reading
+from playground.text.documents import DOCUMENT_SUFFIXES, DocumentReader
 from playground.text.encodings import decoded, detect, notes_on
-from playground.text.tables import KINDS as TABLES
+from playground.text.tables import TABLE_SUFFIXES as TABLES
 
-TEXTS = (".txt", ".text", ".md")
+TEXT_SUFFIXES = (".txt", ".text", ".md")
 PART = 1 << 20  # bytes copied at once
 LARGEST_ARCHIVE = 2_000_000_000  # bytes of text that an archive may hold
 MOST_FILES = 100_000
@@ -83,7 +83,7 @@ def _members(files: zipfile.ZipFile, name: str, notes: list[str]) -> list[zipfil
             )
     hidden = lambda m: m.filename.startswith("__MACOSX") or PurePosixPath(m.filename).name.startswith(".")
     meant = [m for m in everything if not m.is_dir() and not hidden(m)]
-    is_text = lambda m: m.file_size and PurePosixPath(m.filename).suffix.lower() in (*TEXTS, *DOCUMENTS)
+    is_text = lambda m: m.file_size and PurePosixPath(m.filename).suffix.lower() in (*TEXT_SUFFIXES, *DOCUMENT_SUFFIXES)
     texts, others = list(filter(is_text, meant)), [m.filename for m in meant if not is_text(m)]
     if not texts:
         is_table = any(PurePosixPath(other).suffix.lower() in TABLES for other in others)
@@ -115,7 +115,7 @@ def _document(
     """Writes one file of the archive as a line; returns its bytes, counted while reading."""
     taken = 0
     suffix = PurePosixPath(member.filename).suffix.lower()
-    part = work / f".member{suffix if suffix in DOCUMENTS else '.txt'}"
+    part = work / f".member{suffix if suffix in DOCUMENT_SUFFIXES else '.txt'}"
     with files.open(member) as packed, open(part, "wb") as copy:
         while data := packed.read(PART):
             taken += len(data)
@@ -128,8 +128,8 @@ def _document(
                 )
             copy.write(data)
     try:
-        if suffix in DOCUMENTS:
-            texts: Iterable[str] = Reading(part)
+        if suffix in DOCUMENT_SUFFIXES:
+            texts: Iterable[str] = DocumentReader(part)
         else:
             encoding = detect(part)
             if not encoding.startswith("utf"):
@@ -142,6 +142,6 @@ def _document(
             lines.write(json.dumps(text, ensure_ascii=False)[1:-1])
         lines.write('"}\n')
     except PlaygroundError as error:
-        message = error.message.replace(part.name, f"{member.filename} in {name}")
+        message = error.message.mapped(lambda text: text.replace(part.name, f"{member.filename} in {name}"))
         raise PlaygroundError(message, error.hint) from error
     return taken

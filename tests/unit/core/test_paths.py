@@ -106,9 +106,11 @@ def test_every_reader_asks(home, secret):
     (secret.parent / uploads.KEPT).mkdir()
     (secret.parent / uploads.KEPT / uploads.MEMBERS).write_text("{}")
     assert (
-        not uploads.is_written(secret) and not uploads.is_unpacked(secret) and not archive_encodings.is_packed(secret)
+        not uploads.is_written(secret)
+        and not uploads.is_unpacked(secret)
+        and not archive_encodings.has_older_encodings(secret)
     )
-    assert uploads.named(secret) == "id_rsa"
+    assert uploads.display_name(secret) == "id_rsa"
     assert LabelledSpec("file", path=str(table)).path == str(table), "a spec is only words"
 
 
@@ -173,7 +175,7 @@ def test_the_command_line_grants_what_is_named_there(home, secret, capsys):
 
 def test_a_run_from_elsewhere_leads_to_no_file_of_this_machine(home, secret, brought, tmp_path):
     """It read /etc/passwd word for word: its text was trained on, and stood in its samples."""
-    from playground.finetune.arrival import bring
+    from playground.finetune.sandboxed_import import bring
     from playground.runs import gallery
     from playground.runs.store import RunStore
 

@@ -48,7 +48,7 @@ def keeper(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def by_the_doorkeeper(request, keeper, monkeypatch):
     if request.node.originalname not in REALLY:
-        monkeypatch.setattr(limited_process, "Opening", forking(keeper))
+        monkeypatch.setattr(limited_process, "LimitedProcess", forking(keeper))
 
 
 @pytest.fixture(scope="module")

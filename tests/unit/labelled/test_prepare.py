@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from playground.core.errors import PlaygroundError
-from playground.labelled.prepare import UNASKED, load_labelled, prepare_labelled
+from playground.labelled.prepare import load_labelled, prepare_labelled
 from playground.labelled.split import SIDES
 from playground.runs.finetuning import LabelledSpec
 from playground.text.prepare import Cancelled
+from playground.text.targets import IGNORE_INDEX
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_tags_are_on_the_last_token_of_each_word(table, prepared, tokenizer):
     ids, tags = side.tokens(0), side.tags(0)
     assert "".join(pieces) == tokenizer.decode(ids) and pieces[:2] == ["Anna", " lives"]
     ends = np.cumsum([len(tokenizer.encode(piece)) for piece in pieces]) - 1
-    assert np.flatnonzero(tags != UNASKED).tolist() == ends.tolist()
+    assert np.flatnonzero(tags != IGNORE_INDEX).tolist() == ends.tolist()
     assert [data.labels[code] for code in tags[ends]] == ["P", "O", "O", "L"]
     assert sum(map(sum, data.info["counts"].values())) == 120
 
@@ -158,7 +159,7 @@ def test_words_that_are_not_asked_about_do_not_shift_the_others(table, prepared)
     data = prepared(table(rows, "t.jsonl"), "tag")
     (pieces,) = data.train.texts([0])
     asked = data.train.tags(0)
-    codes = asked[asked != UNASKED]
+    codes = asked[asked != IGNORE_INDEX]
     said = [(piece[:4], data.labels[code]) for piece, code in zip(pieces, codes)]
     assert said == [("skip", "X"), (" one", "A"), (" mid", "B")] and pieces[2:] == [" mid two", " end"]
 

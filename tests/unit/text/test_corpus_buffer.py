@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from playground.text.corpus_buffer import TRAIN, Spool
+from playground.text.corpus_buffer import TRAIN, CorpusBuffer
 from playground.text.sources import Source
 
 PARTS = st.lists(
@@ -20,7 +20,7 @@ PARTS = st.lists(
 def sides(text: str, fraction: float) -> tuple[str, str]:
     source = Source(documents=lambda: iter([text]), shape="stream", fingerprint="", whole=True)
     with tempfile.TemporaryDirectory() as folder:
-        spool = Spool(Path(folder), source, 0, fraction, None, lambda size: None)
+        spool = CorpusBuffer(Path(folder), source, 0, fraction, None, lambda size: None)
         pieces = list(spool.pieces())
     train = "".join(piece for side, piece, _ in pieces if side == TRAIN)
     return train, "".join(piece for side, piece, _ in pieces if side != TRAIN)
@@ -71,7 +71,7 @@ def test_a_line_end_that_is_near_is_taken_and_one_that_is_far_is_not():
 @pytest.mark.parametrize("seed", range(3))
 def test_a_few_documents_of_any_size_leave_both_sides_a_part(tmp_path, sizes, fraction, seed):
     texts = [f"{i:03} "[:size] + "x" * (size - 4) for i, size in enumerate(sizes)]
-    spool = Spool(
+    spool = CorpusBuffer(
         tmp_path,
         Source(documents=lambda: iter(texts), shape="stream", fingerprint=""),
         seed,

@@ -99,7 +99,10 @@ def test_words_that_a_line_has_cut_are_joined(lines, text):
 
 
 def test_no_sign_that_is_no_text_is_left():
-    assert documents.tidied("ﬁve ﬂags\r\nof\x00 one\ud800 co\xadlour\rand so") == "five flags\nof one colour\nand so"
+    assert (
+        documents.clean_pdf_text("ﬁve ﬂags\r\nof\x00 one\ud800 co\xadlour\rand so")
+        == "five flags\nof one colour\nand so"
+    )
 
 
 def test_a_word_document_is_read_in_its_order():
@@ -212,7 +215,7 @@ def test_who_reads_no_further_ends_the_reader(tmp_path, monkeypatch):
     path.write_bytes(pdf([["a page of words"]] * 300))
     started, popen = [], documents.subprocess.Popen
     monkeypatch.setattr(documents.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0])
-    pages = iter(documents.Reading(path))
+    pages = iter(documents.DocumentReader(path))
     assert next(pages) == "a page of words\n"
     pages.close()
     assert started[0].poll() is not None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from playground.core.errors import PlaygroundError
 from playground.text import Cancelled, DataSpec, PairFile, TokenFile, TokenizerSpec, load, prepare
-from playground.text.corpus_buffer import TRAIN, VALIDATION, Spool
+from playground.text.corpus_buffer import TRAIN, VALIDATION, CorpusBuffer
 from playground.text.sources import Source
 from playground.text.spec import KINDS
 
@@ -102,7 +102,7 @@ def test_no_document_is_on_both_sides(tmp_path_factory, rows, seed, fraction):
     folder = tmp_path_factory.mktemp("spool")
     if len(texts) < 2:
         return
-    spool = Spool(folder, source, seed, fraction, None, lambda size: None)
+    spool = CorpusBuffer(folder, source, seed, fraction, None, lambda size: None)
     sides = {TRAIN: set(), VALIDATION: set()}
     for side, text, _ in spool.pieces():
         sides[side].add(text.encode().strip())
@@ -153,7 +153,7 @@ def test_the_vocabulary_is_learnt_on_the_training_side_alone(tmp_path):
 def test_the_sample_is_drawn_evenly(tmp_path):
     rows = [f"{i:05d} " + "x" * 994 for i in range(3000)]  # 3 MB
     source = Source(documents=lambda: iter(rows), shape="stream", fingerprint="")
-    spool = Spool(tmp_path, source, 0, 0.1, None, lambda size: None)
+    spool = CorpusBuffer(tmp_path, source, 0, 0.1, None, lambda size: None)
     training = [text[:5] for side, text, _ in spool.pieces() if side == TRAIN]
     sample = "".join(spool.sample(600_000))
     assert 500_000 < len(sample) < 700_000

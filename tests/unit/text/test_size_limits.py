@@ -20,7 +20,7 @@ from pyarrow import parquet
 from playground.core.errors import PlaygroundError
 from playground.text import cell_values, delimited, size_limits, uploads
 from playground.text import parquet as tables_of_parquet
-from playground.text.documents import tidied
+from playground.text.documents import clean_pdf_text
 from playground.text.encodings import decoded
 from playground.text.fasttext import marked_rows
 from playground.text.tables import open_rows
@@ -248,7 +248,7 @@ def test_an_archive_says_itself_how_much_memory_lzma_needs_and_is_refused(home):
 
 
 def test_a_page_of_one_endless_word_is_tidied():
-    code = "from playground.text.documents import tidied; print(len(tidied({})))"
+    code = "from playground.text.documents import clean_pdf_text; print(len(clean_pdf_text({})))"
     for text in ("'a' * 400_000", "'a\\x02' * 200_000", "'a-\\n\\xad' * 100_000"):
         done = subprocess.run(
             [
@@ -260,7 +260,7 @@ def test_a_page_of_one_endless_word_is_tidied():
             text=True,
         )
         assert done.returncode == 0 and int(done.stdout) > 100_000, done.stderr[-500:]
-    assert tidied("ex\xad\nam\x02ple and state-of-\u2010\nthe") == "example and state-of--the"
+    assert clean_pdf_text("ex\xad\nam\x02ple and state-of-\u2010\nthe") == "example and state-of--the"
 
 
 VALUES = st.recursive(

@@ -193,7 +193,9 @@ TURKISH = "Yaşlı adam güneş doğmadan önce bahçedeki ağaçları suladı. 
 def test_a_chosen_encoding_is_that_of_all_files_of_a_zip_that_are_not_unicode(home):
     files = {"a.txt": TURKISH.encode("cp1254"), "b.txt": "çağ".encode("cp1254"), "c.txt": CHINESE.encode()}
     upload = keep(zipped(files), "letters.zip")
-    assert archive_encodings.is_packed(upload.path) and list(archive_encodings.guessed(upload.path)) == [
+    assert archive_encodings.has_older_encodings(upload.path) and list(
+        archive_encodings.guessed_encodings(upload.path)
+    ) == [
         "a.txt",
         "b.txt",
     ]
@@ -201,7 +203,7 @@ def test_a_chosen_encoding_is_that_of_all_files_of_a_zip_that_are_not_unicode(ho
     assert documents(None)[2] == CHINESE
     assert documents("cp1254") == [TURKISH, "çağ", CHINESE] == documents("windows-1254")
     assert documents("cp1251") == [files["a.txt"].decode("cp1251"), files["b.txt"].decode("cp1251"), CHINESE]
-    assert archive_encodings.beginning(upload.path, "cp1254") == TURKISH
+    assert archive_encodings.first_characters(upload.path, "cp1254") == TURKISH
     assert [each.path for each in uploads()] == [upload.path]  # what was read again is no other upload
     opened = [open_file(DataSpec("file", path=str(upload.path), encoding=each)) for each in (None, "cp1254", "cp1251")]
     assert len({source.fingerprint for source in opened}) == 3
@@ -224,7 +226,7 @@ def test_damage_in_the_chosen_encoding_is_told(home):
 
 def test_an_archive_of_unicode_alone_is_not_kept_twice(home):
     upload = keep(zipped({"a.txt": CHINESE.encode()}), "letters.zip")
-    assert not archive_encodings.is_packed(upload.path)
+    assert not archive_encodings.has_older_encodings(upload.path)
     assert sorted(each.name for each in upload.path.parent.iterdir()) == [".unpacked", "letters.jsonl"]
 
 
