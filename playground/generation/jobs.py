@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.spec import SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import UserError
 from playground.generation.predict import Prompt, TextGenerator, after_one_more, all_logits, context
 from playground.inference.sampling import Sampling, softmax
 
@@ -88,7 +87,7 @@ class _Job:
             self._work()
         except Cancelled:
             self.ended = "cancelled"
-        except (PlaygroundError, SpecError) as error:  # shown by whoever watches
+        except UserError as error:  # shown by whoever watches
             self.error, self.ended = error, "failed"
         except Exception as error:
             log.exception("Text generation failed")

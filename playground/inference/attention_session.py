@@ -1,4 +1,4 @@
-"""Attention weights from an export that gives them out, without torch."""
+"""Attention weights of an exported transformer, without torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,17 +11,22 @@ from playground.inference.export_manifest import ExportManifest
 from playground.inference.open_model import open_and_try
 from playground.inference.session import open_session, running_on
 
-GIVEN = "attentions."
+OUTPUT = "attentions."  # prefix of the outputs with attention weights
 
 
 class AttentionSession:
-    """An exported transformer whose attention is looked at.
+    """An exported transformer that outputs its attention weights.
 
     Args:
-        folder: of the export, made with ``attentions``.
+        folder: of an export that was made with attention weights as outputs.
+        device: "auto", "cuda" or "cpu".
+
+    Attributes:
+        about: what is known of the model.
+        provider: what really runs it: "CPU" or "CUDA".
 
     Raises:
-        PlaygroundError: when the folder cannot be used, or gives no attention weights.
+        PlaygroundError: when the folder cannot be used, or its graphs do not output attention weights.
     """
 
     def __init__(self, folder: Path | str, device: str = "auto") -> None:
@@ -31,32 +36,44 @@ class AttentionSession:
         names = ("encoder_model", "decoder_model") if self.pairs else ("model",)
         self.sessions = open_and_try(
             lambda where: [open_session(folder / f"{name}.onnx", where) for name in names],
-            lambda sessions: self._weights(sessions, [0], [0]) if self._outputs(sessions[-1], GIVEN) else None,
+            lambda sessions: self._weights(sessions, [0], [0]) if self._outputs(sessions[-1], OUTPUT) else None,
             device,
         )
         self.provider = running_on(self.sessions[0])
-        if not self._outputs(self.sessions[-1], GIVEN):
+        if not self._outputs(self.sessions[-1], OUTPUT):
             raise PlaygroundError(
                 "This export gives out no attention weights.", "Export it again with the attention weights."
             )
 
     def weights(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> dict[str, np.ndarray]:
-        """As `inspection.attention.attention_weights`: by part, float32 ``[layers, heads, queries, keys]``."""
+        """Attention weights of one text, as `inspection.attention.attention_weights` gives them.
+
+        Args:
+            ids: the text (of an encoder–decoder, the answer so far).
+            source_ids: encoder–decoder: the source text.
+
+        Returns:
+            By part ("self"; of an encoder–decoder "encoder", "decoder" and "cross"), float32
+            ``[layers, heads, queries, keys]``. Rows sum to 1.
+
+        Raises:
+            RunFailed: when ONNX Runtime cannot run it, as for a text longer than learned positions.
+        """
         return self._weights(self.sessions, ids, source_ids)
 
     def _weights(self, sessions: list, ids: Sequence[int], source_ids: Sequence[int] | None) -> dict[str, np.ndarray]:
-        if not self.pairs:
+        if not self.pairs or source_ids is None:
             made = self._run(sessions[0], ids)
             return {"self": self._stacked(made, "layers.{}.attention")}
-        reader, writer = sessions
-        read = self._run(reader, source_ids)
-        cross = {name: value for name, value in read.items() if name.startswith("cross.")}
+        encoder, decoder = sessions
+        encoded = self._run(encoder, source_ids)
+        cross = {name: value for name, value in encoded.items() if name.startswith("cross.")}
         cross["encoder_attention_mask"] = np.ones((1, len(source_ids)), dtype=np.int64)
-        made = self._run(writer, ids, cross)
+        made = self._run(decoder, ids, cross)
         return {
             "cross": self._stacked(made, "decoder.layers.{}.cross"),
             "decoder": self._stacked(made, "decoder.layers.{}.attention"),
-            "encoder": self._stacked(read, "encoder.layers.{}.attention"),
+            "encoder": self._stacked(encoded, "encoder.layers.{}.attention"),
         }
 
     def _run(self, session, ids: Sequence[int], more: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
@@ -69,11 +86,11 @@ class AttentionSession:
                 feed[value.name] = np.arange(n, dtype=np.int64)[None]
             elif value.name.startswith("past_key_values"):
                 feed[value.name] = np.zeros((1, about.n_kv_heads, 0, about.head_dim), dtype=np.float32)
-        names = [name for kind in (GIVEN, "cross.") for name in self._outputs(session, kind)]
+        names = [name for kind in (OUTPUT, "cross.") for name in self._outputs(session, kind)]
         return dict(zip(names, run_once(session, names, feed), strict=True))
 
     def _stacked(self, made: dict[str, np.ndarray], name: str) -> np.ndarray:
-        return np.stack([made[GIVEN + name.format(i)][0] for i in range(self.about.n_layers)])
+        return np.stack([made[OUTPUT + name.format(i)][0] for i in range(self.about.n_layers)])
 
     @staticmethod
     def _outputs(session, kind: str) -> list[str]:

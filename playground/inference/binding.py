@@ -1,14 +1,15 @@
-"""Tying memory to a session: every input lies where its kernels read it, and what changes is seen at every run.
+"""Binding memory to a session: every input lies where its kernels read it, and changes are seen at every run.
 
-ONNX Runtime copies an input that is bound in the wrong memory to the right one, once, when it is bound; what is written
-into the array afterwards is never seen. And what a CUDA graph has captured reads and writes fixed addresses, whatever is
-bound later. So: an input that changes is made in the memory that its kernels read, and written to in place.
+ONNX Runtime copies an input that is bound in the wrong memory to the right one only once, when it is bound; later writes to
+the array are never seen. And a captured CUDA graph reads and writes fixed addresses, whatever is bound later. So an input that
+changes is created in the memory that its kernels read, and is written to in place.
 """
 
 import itertools
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -17,13 +18,13 @@ from playground.core.errors import PlaygroundError
 from playground.inference.gpu_thread import on_gpu
 from playground.inference.session import running_on
 
-NO_GRAPH_ID = "-1"  # the graph id for runs that neither capture nor replay
-_ids = itertools.count(1)  # of captured graphs, unlike in the whole process: a graph never answers for another binding
-_unneeded: deque[tuple[ort.InferenceSession, int]] = deque()  # graphs whose binding is gone, to be given back
+NOT_CAPTURED = -1  # graph id of runs that neither capture nor replay
+_ids = itertools.count(1)  # of captured graphs, unique in the process, so that no binding replays another one's graph
+_unneeded: deque[tuple[ort.InferenceSession, int]] = deque()  # graphs whose binding is gone, to be released
 
 
 def input_memory(session: ort.InferenceSession) -> dict[str, str]:
-    """In which memory the kernels read each input: "cpu" or "cuda"."""
+    """The memory in which the kernels read each input, by input name: "cpu" or "cuda"."""
     names = [value.name for value in session.get_inputs()]
     if running_on(session) != "CUDA":
         return dict.fromkeys(names, "cpu")
@@ -31,45 +32,45 @@ def input_memory(session: ort.InferenceSession) -> dict[str, str]:
 
 
 def _memory(info) -> str:
-    """Pinned memory ("CudaPinned") belongs to the CPU."""
+    """The memory of one input; pinned memory ("CudaPinned") belongs to the CPU."""
     return "cuda" if info.name.lower() == "cuda" else "cpu"
 
 
 def state_memory(session: ort.InferenceSession) -> str:
-    """In which memory lies what goes from one run to the next, as ONNX Runtime names it."""
+    """The memory for what goes from one run to the next (cache, state), as ONNX Runtime names it: "cpu" or "cuda"."""
     return "cuda" if running_on(session) == "CUDA" else "cpu"
 
 
 def buffer_of(array: np.ndarray, memory: str) -> ort.OrtValue:
-    """A buffer that begins with these numbers; in "cpu" memory it is the array itself."""
+    """A buffer with a copy of these numbers in "cuda" memory; in "cpu" memory it is the array itself, if contiguous."""
     make = ort.OrtValue.ortvalue_from_numpy
     array = np.ascontiguousarray(array)
     return make(array, "cpu", 0) if memory == "cpu" else on_gpu(make, array, memory, 0)
 
 
 def write_buffer(value: ort.OrtValue, array: np.ndarray) -> None:
-    """Writes into a buffer on a GPU."""
+    """Overwrites a buffer on a GPU; shape and type must be the same."""
     on_gpu(value.update_inplace, np.ascontiguousarray(array))
 
 
 def read_buffer(value: ort.OrtValue) -> np.ndarray:
-    """What a buffer holds; of one on a GPU, a copy."""
+    """The numbers in a buffer: of one on a GPU, a copy; of one on a CPU, the memory itself."""
     return value.numpy() if value.device_name() == "cpu" else on_gpu(value.numpy)
 
 
 class RunFailed(PlaygroundError):
-    """ONNX Runtime could not do a run; ``reason`` is what it says, in one line."""
+    """ONNX Runtime could not run a model; ``reason`` is its own message, in one line."""
 
     reason = ""
 
 
 def reason_of(error: Exception) -> str:
-    """What ONNX Runtime says, in one line."""
+    """The message of an error of ONNX Runtime, cut to one line."""
     return getattr(error, "reason", "") or (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def run_failed(error: Exception, on_a_gpu: bool) -> RunFailed:
-    """What ONNX Runtime raised, in words."""
+    """The error to raise instead of one of ONNX Runtime's own."""
     reason = reason_of(error).rstrip(".")
     if on_a_gpu:
         hint = "Try fewer or shorter texts at once, or choose device 'cpu'."
@@ -81,28 +82,36 @@ def run_failed(error: Exception, on_a_gpu: bool) -> RunFailed:
 
 
 def run_once(session: ort.InferenceSession, names: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Outputs of a single run.
+    """Runs a session once on arrays.
+
+    Args:
+        names: outputs to return.
+        feed: arrays by input name.
+
+    Returns:
+        The outputs as arrays, in the order of ``names``.
 
     Raises:
-        RunFailed: when it cannot be done.
+        RunFailed: when ONNX Runtime cannot run it.
     """
     on_a_gpu = running_on(session) == "CUDA"
     try:
-        run = lambda: session.run(names, dict(feed))
+        run: Any = lambda: session.run(names, dict(feed))
         return on_gpu(run) if on_a_gpu else run()
     except Exception as error:  # ONNX Runtime raises its own kinds
         raise run_failed(error, on_a_gpu) from error
 
 
 class BoundRun:
-    """One way of running a session, as often as wanted.
+    """A session with its inputs and outputs bound, to be run as often as wanted.
 
     Args:
         session: what is run.
-        inputs: an array, which is read anew at every run, or a buffer that lies where it is needed.
-        outputs: an array or a buffer to write into; "cpu" or "cuda" lets ONNX Runtime make one there, see :meth:`made`.
-        capture: replay all its kernels as one CUDA graph; all outputs must then be buffers on the device, and what
-            kernels read in CPU memory stays as it was at the first run.
+        inputs: by name, an array, which is read anew at every run, or a buffer that lies where it is needed.
+        outputs: by name, an array or a buffer to write into; "cpu" or "cuda" lets ONNX Runtime make one there, see
+            :meth:`made`.
+        capture: replay all kernels as one CUDA graph. All outputs must then be buffers on the device, and what kernels read
+            in CPU memory stays as it was at the first run.
 
     Raises:
         PlaygroundError: when the graph has no such input.
@@ -149,7 +158,7 @@ class BoundRun:
 
     @staticmethod
     def _moved(value: ort.OrtValue, memory: str) -> ort.OrtValue:
-        """A buffer of another session may lie where this one cannot read it."""
+        """A buffer in the memory where this session reads it: the same one, or a copy."""
         return value if value.device_name() == memory else buffer_of(read_buffer(value), memory)
 
     def _input(self, array: np.ndarray, memory: str) -> ort.OrtValue:
@@ -161,27 +170,29 @@ class BoundRun:
         return value
 
     def _run_options(self, capture: bool) -> tuple[ort.RunOptions | None, ort.RunOptions | None]:
-        """For runs that are waited for, and for those that are not."""
+        """Options for runs that are waited for, and for runs that are not; None on a CPU."""
         if not self._on_gpu:
             return None, None
-        number = next(_ids) if capture else None
+        number = next(_ids) if capture else NOT_CAPTURED
         both = ort.RunOptions(), ort.RunOptions()
         for options, unwaited in zip(both, "01", strict=True):
-            options.add_run_config_entry("gpu_graph_id", str(number) if capture else NO_GRAPH_ID)
+            options.add_run_config_entry("gpu_graph_id", str(number))
             options.add_run_config_entry("disable_synchronize_execution_providers", unwaited)
         if capture:
-            weakref.finalize(self, _unneeded.append, (self.session, number))  # called anywhere: nothing may wait there
+            weakref.finalize(
+                self, _unneeded.append, (self.session, number)
+            )  # called in any thread at any time: it must not wait
         return both
 
     def run(self, wait: bool = True) -> None:
-        """Runs it on what the inputs hold now.
+        """Runs the session on what the inputs hold now.
 
         Args:
-            wait: until it is done. Where several runs of a session follow each other, only the last has to be waited for;
-                before, nothing may be read or written.
+            wait: until it is done. If several runs of a session follow each other, only the last must be waited for; before
+                that, nothing may be read or written.
 
         Raises:
-            RunFailed: when it cannot be done.
+            RunFailed: when ONNX Runtime cannot run it.
         """
         try:
             if not self._on_gpu:

@@ -1,4 +1,4 @@
-"""Drawing the next token on the device that made the logits, so that they need not leave it."""
+"""Sampling the next token on the GPU that computed the logits, so that these need not be copied to the CPU."""
 
 from functools import cache
 
@@ -11,23 +11,23 @@ from playground.inference.open_model import OpenedModel, cannot_run_on_gpu
 from playground.inference.sampling import Sampling
 from playground.inference.session import open_capturing, open_session, running_on
 
-BLOCK = 256  # tokens that are added up first: a GPU's running sum over a whole vocabulary is slow
-PAYS = 4096  # tokens of a vocabulary from which on the draw stays on the device: numpy takes some 50 µs for fewer
-SHARPEST = 1e30  # instead of 1/temperature of the smallest temperatures: infinity times zero is no number
+BLOCK = 256  # tokens that are summed first: a cumulative sum over a whole vocabulary is slow on a GPU
+MIN_VOCABULARY = 4096  # tokens; below, numpy samples faster (some 50 µs) than a GPU answers
+MAX_SHARPNESS = 1e30  # upper limit of 1/temperature: infinity times zero is not a number
 
-# Softmax, temperature and min-p, then a draw by the inverse of the cumulative distribution as in `sampling.choose`: the
-# token at which the running sum passes uniform · total. First the block of tokens where that happens, then the token in
-# it; neither is ever beyond the last that adds anything, or rounding would end on a token that was ruled out.
+# Softmax, temperature and min-p, then inverse transform sampling as in `sampling.choose`: the first token whose
+# cumulative probability exceeds uniform · total. The graph finds the block of tokens first, then the token in the block.
+# Both are limited to the last one with a probability above 0; otherwise rounding could choose a token that min-p removed.
 TEXT = """
 <ir_version: 10, opset_import: ["" : 17]>
-draw (float[{shape}] scores, float[batch, 3] knobs) => (int64[batch, 1] token, float[batch, 3] told)
+draw (float[{shape}] scores, float[batch, 3] parameters) => (int64[batch, 1] token, float[batch, 3] result)
 <int64[3] thirds = {{1, 1, 1}}, float[1] none = {{0.0}}, float[1] width = {{{block}.0}},
  int64[4] pads = {{0, 0, 0, {padding}}}, int64[2] flat = {{-1, {vocabulary}}}, int64[3] shape = {{-1, {blocks}, {block}}},
  int64[1] first = {{1}}, int64[1] second = {{2}}, int64[1] axis = {{1}},
  int64[1] last_block = {{{last_block}}}, int64[1] last_token = {{{last_token}}}>
 {{
     logits = Reshape (scores, flat)
-    sharpness, min_p, uniform = Split <axis = 1> (knobs, thirds)
+    sharpness, min_p, uniform = Split <axis = 1> (parameters, thirds)
     own = Softmax <axis = 1> (logits)
     highest = ReduceMax <axes = [1]> (logits)
     below = Sub (logits, highest)
@@ -71,33 +71,51 @@ draw (float[{shape}] scores, float[batch, 3] knobs) => (int64[batch, 1] token, f
     probability = GatherElements <axis = 1> (own, token)
     share = GatherElements <axis = 1> (kept, token)
     drawn = Div (share, total)
-    told = Concat <axis = 1> (number, probability, drawn)
+    result = Concat <axis = 1> (number, probability, drawn)
 }}
 """
 
 
-def can_draw(sampling: Sampling, vocab_size: int) -> bool:
-    """Whether a draw is made on the device: temperature and min-p are, for vocabularies that are large enough to gain by it.
-    The other steps sort, or look at the whole text.
+def can_sample(sampling: Sampling, vocab_size: int) -> bool:
+    """Whether the device samples with these settings.
+
+    It applies temperature and min-p, for vocabularies that are large enough to gain by it. Top-k and top-p need sorting,
+    and the repetition penalty needs the whole text: these are left to the CPU.
+
+    Args:
+        vocab_size: tokens in the vocabulary.
     """
     plain = sampling.top_k == 0 and sampling.top_p == 1.0 and sampling.repetition_penalty == 1.0
-    return plain and vocab_size >= PAYS
+    return plain and vocab_size >= MIN_VOCABULARY
 
 
-def knobs_of(sampling: Sampling, uniforms: np.ndarray) -> np.ndarray:
-    """What the graph takes for each text, float32 ``[batch, 3]``: 1/temperature, min-p, and a number from [0, 1) that decides."""
-    if sampling.temperature == 0:  # the likeliest alone are at least as likely as the likeliest; the first of them
+def parameters_of(sampling: Sampling, uniforms: np.ndarray) -> np.ndarray:
+    """The graph's parameters for each text.
+
+    Args:
+        uniforms: a random number from [0, 1) for each text ``[batch]``.
+
+    Returns:
+        float32 ``[batch, 3]``: 1/temperature, min-p and the random number.
+    """
+    if sampling.temperature == 0:  # min-p 1 keeps the most likely tokens alone; uniform 0 takes the first
         return np.tile(np.array([1.0, 1.0, 0.0], dtype=np.float32), (len(uniforms), 1))
-    sharpness = min(SHARPEST, 1 / max(sampling.temperature, 1 / SHARPEST))
+    sharpness = min(MAX_SHARPNESS, 1 / max(sampling.temperature, 1 / MAX_SHARPNESS))
     return np.stack([np.full_like(uniforms, sharpness), np.full_like(uniforms, sampling.min_p), uniforms], 1).astype(
         np.float32
     )
 
 
-def draw_graph(vocab_size: int, is_sequence: bool = False) -> bytes:
-    """The graph that draws: ``scores``, which are logits [batch, vocabulary] (or [batch, 1, vocabulary]), and ``knobs`` in;
-    ``token`` int64 [batch, 1] and ``told`` [batch, 3] out: the token again, its probability under the logits, and that with
-    which it was drawn.
+def sampling_graph(vocab_size: int, is_sequence: bool = False) -> bytes:
+    """The sampling graph as a serialized ONNX model.
+
+    Inputs: ``scores`` float32 ``[batch, vocabulary]``, which are logits, and ``parameters`` float32 ``[batch, 3]``, see
+    `parameters_of`. Outputs: ``token`` int64 ``[batch, 1]`` and ``result`` float32 ``[batch, 3]``: the token again, its
+    probability under the model, and its probability after temperature and min-p.
+
+    Args:
+        vocab_size: tokens in the vocabulary.
+        is_sequence: ``scores`` are ``[batch, 1, vocabulary]``.
     """
     from onnx import parser
 
@@ -116,8 +134,8 @@ def draw_graph(vocab_size: int, is_sequence: bool = False) -> bytes:
 
 @cache
 def _opened(vocab_size: int, is_sequence: bool) -> OpenedModel:
-    """One session for all who draw from so many tokens."""
-    graph = draw_graph(vocab_size, is_sequence)
+    """One session for all who sample from a vocabulary of this size."""
+    graph = sampling_graph(vocab_size, is_sequence)
     opened = OpenedModel(*open_capturing(graph), lambda: open_session(graph))
     if running_on(opened.session) != "CUDA":
         raise cannot_run_on_gpu(opened.uncaptured_reason)
@@ -125,11 +143,11 @@ def _opened(vocab_size: int, is_sequence: bool) -> OpenedModel:
 
 
 class DeviceSampler:
-    """Draws from logits that lie on the device and puts the token where the next step reads it.
+    """Samples from logits that lie on the device and puts the token where the next step reads it.
 
     Args:
-        scores: the logits' buffer ``[batch, vocabulary]`` or ``[batch, 1, vocabulary]``.
-        tokens: where the drawn tokens go ``[batch, 1]``: each of the buffers that a step may read; they are written over.
+        scores: the buffer of the logits, float32 ``[batch, vocabulary]`` or ``[batch, 1, vocabulary]``.
+        tokens: the buffers int64 ``[batch, 1]`` that a step may read; sampled tokens are written into one of them.
 
     Raises:
         PlaygroundError: when the device cannot do it.
@@ -137,24 +155,36 @@ class DeviceSampler:
 
     def __init__(self, scores: ort.OrtValue, tokens: list[ort.OrtValue]) -> None:
         batch, *more, vocab_size = scores.shape()
-        self._knobs = np.zeros((batch, 3), dtype=np.float32)
-        self._told = buffer_of(np.zeros((batch, 3), dtype=np.float32), "cuda")
-        inputs, opened = {"scores": scores, "knobs": self._knobs}, _opened(vocab_size, bool(more))
+        self._parameters = np.zeros((batch, 3), dtype=np.float32)
+        self._result = buffer_of(np.zeros((batch, 3), dtype=np.float32), "cuda")
+        inputs, opened = {"scores": scores, "parameters": self._parameters}, _opened(vocab_size, bool(more))
         while True:
             session, capture = opened.session, not opened.uncaptured_reason
             try:
-                self._ways = [BoundRun(session, inputs, {"token": to, "told": self._told}, capture) for to in tokens]
-                for way in self._ways:
-                    way.run()
+                self._runs = [
+                    BoundRun(session, inputs, {"token": to, "result": self._result}, capture) for to in tokens
+                ]
+                for run in self._runs:
+                    run.run()
                 return
             except PlaygroundError as error:
                 opened.fall_back(session, error)
 
-    def draw(self, which: int, sampling: Sampling, uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draws into one of the buffers: tokens, their probabilities under the logits, and those with which they were drawn,
-        each ``[batch]``.
+    def sample(self, which: int, sampling: Sampling, uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Samples one token for each text into a buffer.
+
+        Args:
+            which: index of the buffer.
+            uniforms: a random number from [0, 1) for each text ``[batch]``.
+
+        Returns:
+            Tokens int64, their probabilities under the model, and their probabilities after temperature and min-p,
+            float32; each ``[batch]``.
+
+        Raises:
+            RunFailed: when ONNX Runtime cannot run it.
         """
-        self._knobs[:] = knobs_of(sampling, uniforms)
-        self._ways[which].run()
-        told = read_buffer(self._told)
-        return told[:, 0].astype(np.int64), told[:, 1], told[:, 2]
+        self._parameters[:] = parameters_of(sampling, uniforms)
+        self._runs[which].run()
+        result = read_buffer(self._result)
+        return result[:, 0].astype(np.int64), result[:, 1], result[:, 2]

@@ -71,7 +71,9 @@ class DeviceStep:
         self._may_sample = True  # until the device has refused
         self.count = 0
         self.next = 0
-        where = input_memory(session)  # an array that kernels read in CPU memory stays one: what is written there is seen
+        where = input_memory(
+            session
+        )  # an array that kernels read in CPU memory stays one: what is written there is seen
         placed = lambda name, given: (
             buffer_of(given, "cuda") if isinstance(given, np.ndarray) and where[name] == "cuda" else given
         )

@@ -1,4 +1,4 @@
-"""Writing with an exported model: no torch, a cache in place, one token at a time or many texts at once."""
+"""Generating text with an exported model, without torch: one token at a time, or many texts at once."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from playground.core.errors import PlaygroundError
-from playground.inference.decoders import FusedDecoder, FusedEncoderDecoder, Generator, RnnDecoder, StandardDecoder
 from playground.inference.export_manifest import MANIFEST, RECURRENT, ExportManifest, graph_file, precisions_of, ran_by
+from playground.inference.fused_decoder import FusedDecoder, FusedEncoderDecoder
+from playground.inference.generator import Generator
+from playground.inference.rnn_decoder import RnnDecoder
 from playground.inference.sampling import Sampling
+from playground.inference.standard_decoder import StandardDecoder
 
 __all__ = [
     "MANIFEST",
@@ -27,17 +30,17 @@ __all__ = [
     "precisions_of",
     "ran_by",
 ]
-FULL_PRECISION = ("fp32", "kv8")  # the precisions whose products stay in 32 bits, also on CUDA
+FULL_PRECISION = ("fp32", "kv8")  # precisions that compute in 32 bits on CUDA, too
 
 
 @dataclass(frozen=True)
 class GeneratedToken:
-    """One token that was written.
+    """One generated token.
 
     Attributes:
         token: its id.
-        probability: what the model gave it, before sampling changed anything.
-        drawn: what it had when it was drawn, after every step of sampling.
+        probability: its probability under the model, before any step of sampling.
+        drawn: its probability when it was sampled, after every step of sampling.
     """
 
     token: int
@@ -46,13 +49,20 @@ class GeneratedToken:
 
 
 class Engine:
-    """An exported model that writes.
+    """An exported model that generates text.
 
     Args:
         folder: of the export.
         precision: which of its files: "fp32", "int8" …; "auto" takes fp32 on a CPU, and on CUDA the same weights in 16 bits
             where the graph is a fused one.
-        batch: texts at once.
+        batch: number of texts that are generated at once.
+        device: "auto", "cuda" or "cpu".
+        threads: of the CPU; 0 chooses by the size of the model.
+
+    Attributes:
+        about: what is known of the model.
+        model: the decoder that runs it.
+        fused: whether the export has a fused graph.
 
     Raises:
         PlaygroundError: when the folder or a file of it cannot be used.
@@ -75,11 +85,11 @@ class Engine:
         file = "fp32" if precision == "auto" else precision
         fused = folder / f"fused.{file}.onnx"
         self.fused = fused.exists()
-        self.model: FusedDecoder | RnnDecoder | StandardDecoder
+        self.model: Generator
         if self.fused and self.about.architecture == "encoder-decoder":
-            reader = graph_file(folder, "encoder_model", file)
+            encoder = graph_file(folder, "encoder_model", file)
             self.model = FusedEncoderDecoder(
-                reader, fused, self.about, batch, device, threads, precision not in FULL_PRECISION
+                encoder, fused, self.about, batch, device, threads, precision not in FULL_PRECISION
             )
         elif self.fused:
             self.model = FusedDecoder(fused, self.about, batch, 0, device, threads, precision not in FULL_PRECISION)
@@ -102,7 +112,7 @@ class Engine:
 
     @property
     def uncaptured_reason(self) -> str:
-        """Why a step is not replayed as one CUDA graph; "" where it is."""
+        """Why a decoding step is not replayed as one CUDA graph; "" where it is."""
         return self.model.uncaptured_reason
 
     @property
@@ -111,7 +121,7 @@ class Engine:
         return ran_by(self.provider, self.precision, not self.uncaptured_reason)
 
     def clone(self) -> "Engine":
-        """The same weights with a cache of its own: for somebody else, at the same time."""
+        """The same weights with a cache of its own, so that two can generate at the same time."""
         made = copy.copy(self)
         made.model = self.model.clone()
         return made
@@ -140,7 +150,7 @@ class Engine:
         elif sampling.temperature == 0 and sampling.repetition_penalty == 1.0:
             yield from self._greedy(ids, max_new_tokens, stop, source_ids, cancelled)
         else:
-            drawn = lambda written: int(model.draw(sampling, rng, [written])[0][0])
+            drawn = lambda written: int(model.sample(sampling, rng, [written])[0][0])
             yield from self._follow(ids, max_new_tokens, drawn, stop, source_ids, cancelled)
 
     def write(
@@ -153,11 +163,11 @@ class Engine:
         source_ids: Sequence[int] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[GeneratedToken]:
-        """As :meth:`generate`, with what the model gave each token; on a GPU the logits stay there where they can."""
+        """As :meth:`generate`, with the probabilities of each token; where possible the logits stay on the GPU."""
         told: list[GeneratedToken] = []
 
         def pick(written: list[int]) -> int:
-            tokens, probabilities, drawn = self.model.draw(sampling, rng, [written])
+            tokens, probabilities, drawn = self.model.sample(sampling, rng, [written])
             told[:] = [GeneratedToken(int(tokens[0]), float(probabilities[0]), float(drawn[0]))]
             return told[0].token
 
@@ -174,7 +184,7 @@ class Engine:
         cancelled: Callable[[], bool],
         own: bool = False,
     ) -> Iterator[int]:
-        """Token after token; ``own``: ``pick`` chooses without the model, which must be told what."""
+        """Token after token; ``own``: ``pick`` chose the token itself, so the model must be given it."""
         model, written, max_length = self.model, list(ids), self._begin(ids, max_new_tokens, source_ids)
         for i in range(max_new_tokens):
             token = pick(written)
@@ -197,7 +207,7 @@ class Engine:
         source_ids: Sequence[int] | None,
         cancelled: Callable[[], bool],
     ) -> Iterator[int]:
-        """The likeliest tokens: one by one on a CPU; on a GPU, which would wait for every question, some at a time."""
+        """Greedy decoding: token by token on a CPU, in blocks on a GPU, where fetching each token would make it wait."""
         model, written, max_length = self.model, list(ids), self._begin(ids, max_new_tokens, source_ids)
         left = max_new_tokens
         while left > 0:
@@ -214,7 +224,7 @@ class Engine:
                 model.advance()
 
     def _begin(self, ids: Sequence[int], max_new_tokens: int, source_ids: Sequence[int] | None) -> int:
-        """Reads a prompt; how many tokens are seen at the most."""
+        """Reads a prompt; returns how many tokens the model can see."""
         if source_ids is not None:
             self.model.encode_source(source_ids)
         max_length = len(ids) + max_new_tokens if self.about.architecture in RECURRENT else self.about.context_length
@@ -222,7 +232,9 @@ class Engine:
         return max_length
 
     def all_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """Scores of what follows each token of a text, float32 ``[length, vocabulary]``. What is being written stays.
+        """Logits of the token after each token of a text, float32 ``[length, vocabulary]``.
+
+        A text that is being generated is not touched.
 
         Raises:
             PlaygroundError: when the text is empty, or longer than the context.
@@ -230,7 +242,11 @@ class Engine:
         return self.model.all_logits(ids, 0, source_ids)
 
     def next_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """Scores of what follows a text, or what fits the context of it, float32 ``[vocabulary]``."""
+        """Logits of the token after a text, float32 ``[vocabulary]``; what exceeds the context is cut on the left.
+
+        Raises:
+            PlaygroundError: when the text is empty, or a source is missing.
+        """
         ids = list(ids) if self.about.architecture in RECURRENT else list(ids)[-self.about.context_length :]
         return self.model.all_logits(ids, len(ids) - 1, source_ids)[0]
 

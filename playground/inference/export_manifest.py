@@ -1,13 +1,13 @@
-"""What has to be known of an exported model to run it, and which of its files there are."""
+"""The manifest of an export: what must be known of the model to run it, and which files there are."""
 
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from playground.core.errors import PlaygroundError
 
 MANIFEST = "playground.json"
-RECURRENT = ("rnn", "lstm", "gru")
 STEMS = ("model", "decoder_model")
 LARGEST_SIZES = {
     "n_layers": 10_000,
@@ -17,21 +17,22 @@ LARGEST_SIZES = {
     "vocab_size": 10_000_000,
     "context_length": 100_000_000,
 }
-"""More than any model has: what says more is damaged, and would ask for memory that no machine has."""
+"""Larger than any model: a manifest with a larger size is damaged, and would request memory that no machine has."""
 
 
 @dataclass(frozen=True)
 class ExportManifest:
-    """What an engine has to know of a model, kept beside it in ``playground.json``.
+    """What must be known of an exported model to run it; stored beside it in ``playground.json``.
 
     Attributes:
         architecture: as in `models.spec`.
-        n_layers, n_kv_heads, head_dim, d_model, vocab_size, context_length: its sizes.
-        position: "learned", "rotary" …
+        n_layers, n_kv_heads, head_dim, d_model, vocab_size: its sizes, as in `models.spec`.
+        context_length: tokens that it reads at once; of a recurrent model, as many as it was trained with.
+        position: how it tells positions: "learned", "sinusoidal", "rotary", "alibi" or "none".
         objective: "clm", "mlm" or "seq2seq".
-        pairs: whether a text is answered (source, <bos>, answer).
-        ids: of <pad>, <bos>, <eos> and <mask>.
-        task: "classify" or "tag" for a fine-tuned reader; else "".
+        pairs: whether it answers a text (source, <bos>, answer) instead of continuing it.
+        ids: token ids of <pad>, <bos>, <eos> and <mask>.
+        task: "classify" or "tag" for a model that was fine-tuned to label texts; else "".
         labels: the names of its labels, in the order of its logits.
     """
 
@@ -51,14 +52,16 @@ class ExportManifest:
 
     @classmethod
     def read(cls, folder: Path) -> "ExportManifest":
-        """
+        """Reads ``playground.json`` of an export's folder. Keys that are not known are ignored.
+
         Raises:
-            PlaygroundError: when the folder is no export of the playground, or of a size that cannot be.
+            PlaygroundError: when the folder is no export of the playground, or a size in it is impossible.
         """
         try:
             about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            known = {name: about[name] for name in cls.__dataclass_fields__ if name in about}
-            made = cls(**known | {name: tuple(known[name]) for name in ("ids", "labels") if name in known})
+            known: dict[str, Any] = {name: about[name] for name in cls.__dataclass_fields__ if name in about}
+            known |= {name: tuple(known[name]) for name in ("ids", "labels") if name in known}
+            made = cls(**known)
             made._check()
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise PlaygroundError(
@@ -68,21 +71,25 @@ class ExportManifest:
         return made
 
     def _check(self) -> None:
-        """
+        """Checks the types, which JSON does not.
+
         Raises:
-            TypeError: where a value is of another kind.
+            TypeError: when a value has another type.
         """
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type in (int, str, bool) and (type(value) is not field.type or (field.type is int and value < 0)):
+            if field.type in (int, str, bool) and type(value) is not field.type:
+                raise TypeError(f"{field.name} is {value!r}")
+            if type(value) is int and value < 0:
                 raise TypeError(f"{field.name} is {value!r}")
         if [type(each) for each in self.ids] != [int] * 4 or not all(isinstance(each, str) for each in self.labels):
             raise TypeError(f"{self.ids} and {self.labels} are no ids and labels")
 
     def _check_sizes(self, folder: Path) -> None:
-        """
+        """Checks the sizes.
+
         Raises:
-            PlaygroundError: where one is larger than any model's.
+            PlaygroundError: when one is larger than any model's.
         """
         for name, most in LARGEST_SIZES.items():
             if getattr(self, name) > most:
@@ -97,17 +104,27 @@ class ExportManifest:
 
 
 def graph_file(folder: Path, stem: str, precision: str) -> Path:
-    """Where a graph of standard operators is: model.onnx, model.int8.onnx …"""
+    """Path of a graph of standard operators: ``model.onnx``, ``model.int8.onnx`` …
+
+    Args:
+        stem: "model", "encoder_model" or "decoder_model".
+        precision: "fp32", "fp16", "int8" …
+    """
     return folder / (f"{stem}.onnx" if precision == "fp32" else f"{stem}.{precision}.onnx")
 
 
 def precisions_of(folder: Path) -> list[str]:
-    """Which precisions an export has, the largest first."""
+    """The precisions of which an export has files, from the largest to the smallest."""
     files = lambda name: [folder / f"fused.{name}.onnx", *(graph_file(folder, stem, name) for stem in STEMS)]
     return [name for name in ("fp32", "kv8", "fp16", "int8", "int4") if any(path.exists() for path in files(name))]
 
 
 def ran_by(provider: str, precision: str = "fp32", captured: bool = False) -> str:
-    """What really runs, such as "ONNX Runtime (CUDA, fp16, CUDA graph)"."""
+    """What really runs, in words, such as "ONNX Runtime (CUDA, fp16, CUDA graph)".
+
+    Args:
+        provider: "CPU" or "CUDA".
+        captured: whether a step is replayed as one CUDA graph.
+    """
     more = [precision] if precision != "fp32" or provider != "CPU" else []
     return f"ONNX Runtime ({', '.join([provider, *more, *(['CUDA graph'] if captured else [])])})"

@@ -1,4 +1,4 @@
-"""Where a run's export is, whether it is of the step that is asked for, and what runs it: all without torch."""
+"""Finding the export of a run, checking that it is of the wanted step, and opening it: all without torch."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, from_json
 from playground.core.paths import home
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
@@ -16,16 +16,16 @@ from playground.runs.gallery import holds
 log = logging.getLogger("playground")
 REPORT = "report.json"
 DAMAGE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
-"""What opening files that do not fit together ends with, besides what is told in a sentence already."""
+"""Errors of opening files that do not fit together, besides those that are PlaygroundErrors already."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """An export that agrees with torch.
+    """An export, which was compared with torch when it was made.
 
     Attributes:
         folder: where it is.
-        report: what was proved and how large everything is, as in its ``report.json``.
+        report: results of the comparison and sizes of the files, as in its ``report.json``.
     """
 
     folder: Path
@@ -33,17 +33,17 @@ class Exported:
 
 
 def folder_of(run: RunFolder) -> Path:
-    """Where a run's export belongs: in its folder; of a run that ships with the app, in the person's home."""
+    """The folder of a run's export: inside the run, or in the user's home for a run that ships with the app."""
     return home() / "exports" / run.id if holds(run) else run.export_path
 
 
 def exported(run: RunFolder) -> Exported | None:
-    """The export that is there already, or None; also where its report is damaged."""
+    """The export of a run; None if there is none or its report is damaged."""
     folder = folder_of(run)
     try:
         if _came_with_it(run, folder / REPORT):
             return None
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        report = from_json(json.loads((folder / REPORT).read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, PlaygroundError):
         return None
     return Exported(folder, report) if is_report(report) else None
@@ -86,7 +86,7 @@ def exported_at(run: RunFolder, step: int | None) -> Exported | None:
 
 
 def opened(folder: Path | str, device: str = "auto") -> Any:
-    """What runs an export: an `Engine` of what writes, a `Reader` of what reads.
+    """What runs an export: an `Engine` for a model that generates, an `OnnxEncoder` for one that reads whole texts.
 
     Args:
         device: "auto", "cuda" or "cpu".

@@ -1,4 +1,4 @@
-"""A graph in 16-bit floats: half the bytes to read, on GPUs and in browsers."""
+"""Converting a graph to 16-bit floats: half the bytes to read, on GPUs and in browsers."""
 
 import numpy as np
 import onnx
@@ -9,12 +9,16 @@ HIGHEST = float(np.finfo(np.float16).max)
 WHOLE, LENGTHS = (
     ("RNN", "LSTM", "GRU"),
     4,
-)  # ONNX Runtime has them for 32-bit floats; which input tells the lengths of texts
+)  # operators that ONNX Runtime has for 32-bit floats only; their input with the lengths of texts
 CACHE = ("past_key_values", "present.")
 
 
 def halve(graph: onnx.GraphProto) -> None:
-    """16-bit floats inside. What goes in and comes out keeps its type, except a cache, which stays where it is."""
+    """Converts all floats inside a graph to 16 bits, in place.
+
+    Inputs and outputs keep their types, except a key–value cache, which becomes 16-bit as well. Values beyond the range of
+    16 bits are cut.
+    """
     angles = _angles(graph)
     kept = {name for node in graph.node if node.name in angles for name in node.input}
     for tensor in graph.initializer:
@@ -37,12 +41,12 @@ def halve(graph: onnx.GraphProto) -> None:
 
 
 def cast(name: str, made: str, to: int) -> onnx.NodeProto:
-    """A node that makes another type of a tensor."""
+    """A node that converts the tensor ``name`` to the type ``to``, as ``made``."""
     return helper.make_node("Cast", [name], [made], name=f"{made}.cast", to=to)
 
 
 def _halved(node: onnx.NodeProto, angles: set[str], renamed: dict[str, str]) -> list[onnx.NodeProto]:
-    """What stands in a node's place."""
+    """The nodes that replace a node."""
     if node.name in angles:
         if node.op_type not in ("Sin", "Cos"):
             return [node]
@@ -76,7 +80,7 @@ def _in_full(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 
 
 def _angles(graph: onnx.GraphProto) -> set[str]:
-    """The nodes that compute the angles of positions, which 16 bits would round to other places."""
+    """Names of the nodes that compute the angles of positions, which 16 bits would round to other positions."""
     makers = {output: node for node in graph.node for output in node.output}
     todo, found = [node for node in graph.node if node.op_type in ("Sin", "Cos")], set()
     while todo:

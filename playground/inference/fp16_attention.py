@@ -1,4 +1,4 @@
-"""A fused decoder for CUDA: ONNX Runtime's attention operator takes 16-bit floats alone there, and would go to the CPU."""
+"""A fused decoder for CUDA, where ONNX Runtime's attention operator takes 16-bit floats only; otherwise the CPU runs it."""
 
 import numpy as np
 import onnx
@@ -7,15 +7,15 @@ from onnx import numpy_helper
 from playground.inference.fp16 import CACHE, FLOAT, HALF, cast
 
 ATTENTION = "GroupQueryAttention"
-PACKED, PAST, ROTARY, BIAS = 0, (3, 4), (7, 8), 10  # its inputs
+PACKED, PAST, ROTARY, BIAS = 0, (3, 4), (7, 8), 10  # indices of its inputs
 EIGHT_BITS = ("kv_cache_bit_width", "k_quant_type", "v_quant_type")  # its attributes for a cache in 8 bits
 
 
 def whole_cache(graph: onnx.GraphProto) -> None:
-    """Keys and values that were kept in 8 bits are declared as floats, in 16 bits; other caches stay as they are."""
+    """Turns a key–value cache of 8-bit integers into 16-bit floats, in place; other caches stay as they are."""
     for node in graph.node:
         if node.op_type == ATTENTION:
-            del node.input[BIAS + 1 :]  # a sink, which we have not, and the scales of 8 bits
+            del node.input[BIAS + 1 :]  # the attention sink, which is not used here, and the scales of 8 bits
             kept = [attribute for attribute in node.attribute if attribute.name not in EIGHT_BITS]
             del node.attribute[:]
             node.attribute.extend(kept)
@@ -25,7 +25,7 @@ def whole_cache(graph: onnx.GraphProto) -> None:
 
 
 def with_half_attention(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with attention and its cache in 16 bits, whatever they were in; everything else stays.
+    """The same graph with attention and its cache in 16 bits, whatever their types were; everything else stays.
 
     Args:
         model: of `onnx_export.fused`; it is changed.

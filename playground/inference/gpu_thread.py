@@ -1,9 +1,9 @@
-"""One thread for all that ONNX Runtime does on a GPU.
+"""One thread for everything that ONNX Runtime does on a GPU.
 
-It keeps a stream, library handles and captured CUDA graphs for every thread that runs a session, and where graphs are captured
-it never gives them back: a server, which answers each visitor in new threads, would fill the card. And while one thread
-captures, what another does on the card would spoil it. So everybody hands their work to this thread, as much of it at once as
-they can: handing over takes some tens of microseconds.
+ONNX Runtime keeps a stream, library handles and captured CUDA graphs for every thread that runs a session, and it never
+releases them where graphs are captured: a server that answers each visitor in new threads would fill the GPU's memory. Also,
+work of another thread would break a capture in progress. So all work goes to this thread, in large pieces: handing over takes
+some tens of microseconds.
 """
 
 import os
@@ -18,12 +18,12 @@ _executor: ThreadPoolExecutor | None = None
 
 
 def is_here() -> bool:
-    """Whether this is that thread."""
+    """Whether the caller runs in the GPU thread."""
     return getattr(_here, "is_it", False)
 
 
 def on_gpu(work: Callable[..., Any], *arguments: Any) -> Any:
-    """Does the work there and waits for it; gives what it gives, and raises what it raises."""
+    """Calls ``work(*arguments)`` in the GPU thread and waits; returns its result, or raises what it raises."""
     if is_here():
         return work(*arguments)
     return _thread().submit(work, *arguments).result()
@@ -38,7 +38,7 @@ def _thread() -> ThreadPoolExecutor:
 
 
 def _forget() -> None:
-    """A forked process has not got the thread, nor who held the lock."""
+    """Starts anew in a forked process, which has neither the thread nor the holder of the lock."""
     global _executor, _making
     _executor, _making = None, threading.Lock()
 

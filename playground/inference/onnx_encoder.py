@@ -1,4 +1,4 @@
-"""Reading with an exported model, without torch: filling in hidden words, and a fine-tuned model's classes and tags."""
+"""Exported models that read whole texts, without torch: masked language models, text classifiers and taggers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,22 +13,22 @@ from playground.inference.open_model import open_and_try, open_encoder
 from playground.inference.sampling import softmax
 from playground.inference.session import running_on
 
-ONE = np.ones((1, 1), dtype=np.int64)  # a text of one token, to see whether a session runs
+ONE = np.ones((1, 1), dtype=np.int64)  # a text of one token, for a trial run
 
 
 class OnnxEncoder:
-    """An exported model that reads whole texts.
+    """An exported model that reads whole texts instead of continuing them.
 
     Args:
         folder: of the export.
         precision: which of its files: "fp32", "int8" …; "auto" takes fp32 on a CPU, and on CUDA the same weights in 16 bits.
         device: "auto", "cuda" or "cpu".
-        threads: of the CPU; 0 chooses.
+        threads: of the CPU; 0 chooses by the size of the model.
 
     Attributes:
-        about: its sizes, its task and its labels.
-        precision: what really runs.
-        provider: where: "CPU" or "CUDA".
+        about: what is known of the model.
+        precision: the precision that really runs.
+        provider: what really runs it: "CPU" or "CUDA".
 
     Raises:
         PlaygroundError: when the folder or a file of it cannot be used, or the model continues text.
@@ -47,22 +47,27 @@ class OnnxEncoder:
 
     @property
     def ran_by(self) -> str:
-        """What really runs, such as "ONNX Runtime (CUDA, fp16)"."""
+        """What really runs, in words, such as "ONNX Runtime (CUDA, fp16)"."""
         return ran_by(self.provider, self.precision)
 
     def logits(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
-        """``[texts, labels]`` of a classifier, ``[texts, longest, labels]`` of a tagger (of what fills in: the
-        vocabulary), where the places after a text's end mean nothing.
+        """Logits of several texts, which may differ in length.
 
         Args:
-            texts: token ids, each text at least one and at most the model's context.
+            texts: token ids, each text at least one token and at most the model's context.
+
+        Returns:
+            float32: of a classifier ``[texts, classes]``, of a tagger ``[texts, longest, tags]``, of a masked language
+            model ``[texts, longest, vocabulary]``; values at positions after a text's end mean nothing.
+
+        Raises:
+            PlaygroundError: when a text is empty or longer than the context.
+            RunFailed: when ONNX Runtime cannot run it.
         """
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
         most = self.about.context_length if self.about.architecture not in RECURRENT else 2**31
         if not len(texts) or lengths.min() < 1 or lengths.max() > most:
-            raise PlaygroundError(
-                "A text must have 1 to {most:,} tokens.", "Cut it, or give one.", most=most
-            )
+            raise PlaygroundError("A text must have 1 to {most:,} tokens.", "Cut it, or give one.", most=most)
         ids = np.full((len(texts), lengths.max()), self.about.ids[0], dtype=np.int64)
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text
@@ -74,5 +79,5 @@ class OnnxEncoder:
         return run_once(session, ["logits"], {"input_ids": ids, "attention_mask": mask})[0]
 
     def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
-        """As :meth:`logits`, as probabilities of the labels."""
+        """Softmax of :meth:`logits`, float64 of the same shape."""
         return softmax(self.logits(texts).astype(np.float64))

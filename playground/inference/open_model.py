@@ -1,4 +1,4 @@
-"""Opening what writes: on a GPU its graph is rewritten for CUDA first, and a step is captured where the provider allows."""
+"""Opening exported models: for a GPU the graph is rewritten first, and steps are captured as CUDA graphs where possible."""
 
 import logging
 from collections import deque
@@ -14,23 +14,23 @@ from playground.inference.binding import reason_of
 from playground.inference.session import CUDA, NOT_ON_GPU, open_capturing, open_session, running_on, wanted
 
 log = logging.getLogger("playground")
-EVERY_SOURCE = "every source has a shape of its own"
-MAX_REUSABLE = 8  # writers whose buffers are kept for others
+VARYING_SHAPES = "every source has a shape of its own"
+MAX_REUSABLE = 8  # generators whose buffers are kept for others
 T = TypeVar("T")
 BIASED = "what ALiBi adds depends on the length of the text"
 
 
 @dataclass
 class OpenedModel:
-    """A session, what it can do, and what is tried next where a card refuses.
+    """A model's session, and what to try next when a GPU refuses to run it.
 
     Attributes:
         session: what runs.
-        uncaptured_reason: why a step of it is not replayed as one CUDA graph; "" where it is.
-        again: opens it anew to run kernel by kernel.
-        on_cpu: opens what runs on a CPU instead; None where a GPU was asked for by name.
-        spare: buffers, and graphs captured on them, whose writer is gone: the next one takes them over, since a graph
-            costs time to capture and is never quite given back.
+        uncaptured_reason: why a step is not replayed as one CUDA graph; "" where it is.
+        reopen: opens it anew to run kernel by kernel.
+        reopen_on_cpu: opens it on the CPU instead; None where a GPU was asked for by name.
+        reusable: buffers, with graphs captured on them, whose generator is gone. The next generator takes them over: a
+            graph takes time to capture, and its memory is never released completely.
     """
 
     session: ort.InferenceSession
@@ -40,10 +40,11 @@ class OpenedModel:
     reusable: deque = field(default_factory=lambda: deque(maxlen=MAX_REUSABLE))
 
     def fall_back(self, failed: ort.InferenceSession, error: Exception) -> None:
-        """What comes after a failure: a CUDA graph, then kernel by kernel, then the CPU.
+        """Chooses the next way to run after a failure: from a CUDA graph to kernel by kernel, then to the CPU.
 
         Args:
-            failed: what has failed; another writer of the same model may have stepped down already.
+            failed: the session that failed; another generator of the same model may have fallen back already.
+            error: what it raised.
 
         Raises:
             PlaygroundError: when nothing is left.
@@ -51,7 +52,7 @@ class OpenedModel:
         if failed is not self.session:
             return
         reason = reason_of(error)
-        if not self.uncaptured_reason:
+        if not self.uncaptured_reason and self.reopen:
             self.session, self.uncaptured_reason = self.reopen(), reason
         elif self.reopen_on_cpu:
             log.warning("ONNX Runtime goes on with the CPU: %s", reason)
@@ -60,7 +61,7 @@ class OpenedModel:
             raise cannot_run_on_gpu(reason) from error
 
     def take_reusable(self, sizes: tuple[int, ...]) -> Any:
-        """What a writer of these sizes has left; None where there is nothing."""
+        """Buffers that a generator of these sizes (batch, max_length) has left; None where there are none."""
         others, found = [], None
         while self.reusable and found is None:
             session, of, left = self.reusable.popleft()
@@ -73,7 +74,7 @@ class OpenedModel:
 
 
 def cannot_run_on_gpu(reason: str) -> PlaygroundError:
-    """What is said where a GPU was asked for by name."""
+    """The error for a GPU that was asked for by name and cannot run a model."""
     return PlaygroundError(
         "ONNX Runtime cannot run this model on the GPU: {reason}.",
         "Choose device 'auto' or 'cpu'.",
@@ -82,11 +83,12 @@ def cannot_run_on_gpu(reason: str) -> PlaygroundError:
 
 
 def open_and_try(open_: Callable[[str], T], try_: Callable[[T], Any], device: str) -> T:
-    """What is opened for a device, if a trial shows that it runs there; else what is opened for the CPU.
+    """Opens something for a device if a trial run works there, otherwise for the CPU.
 
     Args:
-        open_: given "auto", "cuda" or "cpu".
-        try_: a small run of it.
+        open_: opens it; takes "auto", "cuda" or "cpu".
+        try_: runs it once on little; what it raises means that it does not work.
+        device: "auto", "cuda" or "cpu".
 
     Raises:
         PlaygroundError: when a GPU was asked for by name, and cannot run it.
@@ -112,11 +114,15 @@ def open_fused(
     half: bool = False,
     capture: bool = True,
 ) -> OpenedModel:
-    """A fused decoder (`onnx_export.fused`).
+    """Opens a fused decoder (`onnx_export.fused`).
 
     Args:
-        half: on CUDA, all floats in 16 bits; on a CPU the graph is taken as it is.
-        capture: whether steps may be captured.
+        model: the file of the graph, or its bytes.
+        device: "auto", "cuda" or "cpu".
+        threads: of the CPU; 0 chooses by the size of the model.
+        batch: number of texts.
+        half: on CUDA, compute with all floats in 16 bits; on a CPU the graph is used as it is.
+        capture: whether steps may be captured as CUDA graphs.
 
     Raises:
         PlaygroundError: as `session.open_session`.
@@ -126,16 +132,24 @@ def open_fused(
         return OpenedModel(open_session(model, device, threads, batch))
     from playground.inference.rewrite_for_cuda import for_cuda, has_bias
 
-    uncaptured_reason = BIASED if has_bias(graph) else "" if capture else EVERY_SOURCE
+    uncaptured_reason = BIASED if has_bias(graph) else "" if capture else VARYING_SHAPES
     return _on_cuda(for_cuda(graph, half).SerializeToString(), model, device, threads, batch, uncaptured_reason)
 
 
 def open_recurrent(
     model: Path | bytes | ort.InferenceSession, device: str = "auto", threads: int = 0, batch: int = 1
 ) -> OpenedModel:
-    """A recurrent writer (`onnx_export.recurrent`), or a session of one that runs on a CPU."""
+    """Opens a recurrent decoder (`onnx_export.rnn_graphs`).
+
+    Args:
+        model: the file of the graph, its bytes, or an open session that runs on a CPU.
+        device, threads, batch: as in :func:`open_fused`.
+
+    Raises:
+        PlaygroundError: as `session.open_session`.
+    """
     graph = None if isinstance(model, ort.InferenceSession) else _for_a_gpu(model, device)
-    if graph is None:
+    if graph is None or isinstance(model, ort.InferenceSession):
         return OpenedModel(open_session(model, device, threads, batch))
     from playground.inference.rewrite_for_cuda import with_next_step
 
@@ -143,7 +157,15 @@ def open_recurrent(
 
 
 def open_encoder(model: Path, device: str = "auto", threads: int = 0, half: bool = False) -> ort.InferenceSession:
-    """What reads whole texts; ``half``: on CUDA, all floats in 16 bits."""
+    """Opens a model that reads whole texts.
+
+    Args:
+        device, threads: as in :func:`open_fused`.
+        half: on CUDA, compute with all floats in 16 bits.
+
+    Raises:
+        PlaygroundError: as `session.open_session`.
+    """
     if half and (graph := _for_a_gpu(model, device)) is not None:
         from playground.inference.fp16 import halve
 
@@ -157,7 +179,7 @@ def open_encoder(model: Path, device: str = "auto", threads: int = 0, half: bool
 def _on_cuda(
     rewritten: bytes, model: Path | bytes, device: str, threads: int, batch: int, uncaptured_reason: str
 ) -> OpenedModel:
-    """Opens a graph that was rewritten; where CUDA cannot be loaded after all, the one before, on the CPU."""
+    """Opens a rewritten graph; if CUDA cannot be loaded after all, the original one on the CPU."""
     again = lambda: open_session(rewritten, device, threads, batch)
     session, reason = (
         (again(), uncaptured_reason) if uncaptured_reason else open_capturing(rewritten, device, threads, batch)
@@ -169,12 +191,12 @@ def _on_cuda(
 
 
 def _for_a_gpu(model: Path | bytes, device: str):
-    """The graph, where CUDA shall run it; None elsewhere, and where it is missing or damaged."""
+    """The graph if CUDA is to run it; None otherwise, and if it is missing or damaged."""
     if CUDA not in wanted(device):
         return None
     import onnx
 
     try:
         return onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
-    except Exception:  # what is wrong is told by ONNX Runtime, in words
+    except Exception:  # ONNX Runtime then says what is wrong
         return None

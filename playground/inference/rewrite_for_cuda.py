@@ -1,10 +1,12 @@
-"""A graph as CUDA wants it: attention in 16 bits, few kernels, and the next step's inputs among its outputs."""
+"""Rewriting a graph for CUDA: attention in 16 bits, fewer kernels, and the next step's inputs among its outputs."""
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from playground.inference.device_step import (
+from playground.inference.fp16 import HALF, halve
+from playground.inference.fp16_attention import ATTENTION, BIAS, whole_cache, with_half_attention
+from playground.inference.step_names import (
     BLOCK,
     GREEDY_TOKEN,
     GREEDY_TOKENS,
@@ -12,8 +14,6 @@ from playground.inference.device_step import (
     NEXT_LENGTHS,
     NEXT_POSITIONS,
 )
-from playground.inference.fp16 import HALF, halve
-from playground.inference.fp16_attention import ATTENTION, BIAS, whole_cache, with_half_attention
 
 MICROSOFT = "com.microsoft"
 NORMS = {
@@ -23,25 +23,32 @@ NORMS = {
 
 
 def has_bias(model: onnx.ModelProto) -> bool:
-    """Whether attention adds a bias, as ALiBi does. It is counted from the end of the longest text: in 16 bits it would be
-    too coarse if that were said to be longer than it is, as a captured step has to (`writers.Decoder`).
+    """Whether attention adds a bias, as ALiBi does.
+
+    The bias is counted from the end of the longest text. A captured step must give the largest possible length there
+    (`fused_decoder.FusedDecoder`), and the bias would then be too coarse in 16 bits.
     """
     return any(node.op_type == ATTENTION and len(node.input) > BIAS and node.input[BIAS] for node in model.graph.node)
 
 
 def for_cuda(model: onnx.ModelProto, half: bool) -> onnx.ModelProto:
-    """A fused decoder (`onnx_export.fused`) that CUDA runs alone, so that one CUDA graph can hold a whole step: :func:`lean`,
-    :func:`with_next_step`.
+    """A fused decoder (`onnx_export.fused`) all of whose nodes run on CUDA, so that one CUDA graph can hold a whole step.
+
+    It is :func:`lean`, then :func:`with_next_step`.
+
+    Args:
+        model: it is changed.
+        half: all floats in 16 bits, not only attention.
     """
     return with_next_step(lean(model, half))
 
 
 def lean(model: onnx.ModelProto, half: bool) -> onnx.ModelProto:
-    """The same arithmetic as CUDA has kernels for it, in as few as can be.
+    """The same computation in the operators for which CUDA has kernels, and in few of them.
 
     Args:
         model: it is changed. Keys and values in 8 bits become 16-bit floats.
-        half: all floats in 16 bits; else attention and its cache alone, which there are no others of.
+        half: all floats in 16 bits; else attention and its cache alone, for which CUDA has 16-bit kernels only.
     """
     is_half = any(value.type.tensor_type.elem_type == HALF for value in model.graph.input)
     if half and not is_half:
@@ -54,12 +61,17 @@ def lean(model: onnx.ModelProto, half: bool) -> onnx.ModelProto:
 
 
 def with_next_step(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Adds what a step hands to the next: ``likeliest``, the likeliest next token of each text ``[batch, 1]``, and of a fused
-    decoder ``seqlens_after`` and, with positions that are added, ``positions_after``. These go to other memory than they come
-    from: a captured step is run several times before its graph is ready, which must change nothing.
+    """Adds the outputs that feed the next decoding step (names in `step_names`).
 
-    Also ``said`` ``[batch, BLOCK]``, written in place: the tokens of the last steps, each where ``count`` ``[batch, 1]`` says,
-    which goes round.
+    These are GREEDY_TOKEN, the most likely next token of each text ``[batch, 1]``, and for a fused decoder NEXT_LENGTHS and,
+    with positions that are added, NEXT_POSITIONS. They are written to other memory than they are read from: a step is run
+    several times before its CUDA graph is ready, and the repeated runs must not change anything.
+
+    Also GREEDY_TOKENS ``[batch, BLOCK]``, a ring buffer that is written in place: the tokens of the last steps, each at the
+    index ``count`` ``[batch, 1]``, which starts again at 0 after BLOCK - 1.
+
+    Args:
+        model: it is changed, and returned.
     """
     graph = model.graph
     logits, scores = next(value for value in graph.output if value.name == "logits"), "logits"
@@ -93,7 +105,7 @@ def with_next_step(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _one_more(graph: onnx.GraphProto, given: onnx.ValueInfoProto, after: str, around: int = 0) -> None:
-    """An output that is an input plus one; ``around``: and begins anew at 0 there."""
+    """Adds an output that is an input plus one; with ``around``, modulo that number."""
     dtype = helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type)
     number = lambda name, value: graph.initializer.append(numpy_helper.from_array(np.array([value], dtype=dtype), name))
     number(f"{after}.one", 1)
@@ -108,9 +120,9 @@ def _one_more(graph: onnx.GraphProto, given: onnx.ValueInfoProto, after: str, ar
 
 
 def join_norms(model: onnx.ModelProto) -> None:
-    """x + update, then its norm, as one kernel; with the bias of the linear layer that made the update, where there is one.
+    """Fuses x + update and the following norm into one kernel, with the bias of the linear layer before, if there is one.
 
-    On a GPU a small step is as long as its kernels are many. (On a CPU the two nodes are the faster.)
+    On a GPU, the time of a small step is proportional to its number of kernels. (On a CPU the separate nodes are faster.)
     """
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output}
@@ -136,7 +148,7 @@ def join_norms(model: onnx.ModelProto) -> None:
 
 
 def _join(norm: onnx.NodeProto, x: str, update: str, bias: str, total: str) -> None:
-    """The norm's node becomes the joint one, which also gives the sum; what is left out at the end of its inputs is dropped."""
+    """Turns the norm's node into the fused one, which also outputs the sum; trailing empty inputs are dropped."""
     scale, *shift = norm.input[1:]
     epsilon = next((attribute.f for attribute in norm.attribute if attribute.name == "epsilon"), 1e-5)
     inputs = [x, update, scale, *([(shift or [""])[0]] if norm.op_type == "LayerNormalization" else []), bias]
@@ -147,7 +159,7 @@ def _join(norm: onnx.NodeProto, x: str, update: str, bias: str, total: str) -> N
 
 
 def _in_order(nodes: list[onnx.NodeProto], known: set[str]) -> list[onnx.NodeProto]:
-    """Every node after those that make its inputs: a sum is made later now, by the norm that follows it."""
+    """Sorts nodes topologically: a sum is now computed later, by the norm that follows it."""
     ordered, waiting = [], list(nodes)
     while waiting:
         ready = [node for node in waiting if all(not name or name in known for name in node.input)]

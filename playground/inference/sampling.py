@@ -1,4 +1,4 @@
-"""From logits to the next token, one visible step after another (numpy only)."""
+"""Sampling: from logits to the next token in visible steps (numpy only)."""
 
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ class Sampling:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis; tokens at -inf get exactly 0."""
+    """Probabilities along the last axis, of the same shape; logits of -inf give exactly 0."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
@@ -114,7 +114,11 @@ def _min_p(probabilities: np.ndarray, sampling: Sampling) -> np.ndarray | None:
 def choose(
     logits: np.ndarray, sampling: Sampling, generator: np.random.Generator, seen: list[int] | None = None
 ) -> int:
-    """Draws the next token id. Accepts a torch tensor on the CPU as well as an array."""
+    """Samples the next token id from logits ``[vocab]``, an array or a torch tensor on the CPU.
+
+    Args:
+        seen: token ids so far, for the repetition penalty.
+    """
     scores = np.asarray(logits, dtype=np.float64)
     if sampling.temperature == 0 and sampling.repetition_penalty == 1.0:
         return int(scores.argmax())
@@ -122,7 +126,7 @@ def choose(
 
 
 def pick(probabilities: np.ndarray, generator: np.random.Generator) -> int:
-    """Draws a token id from probabilities ``[vocab]`` by one number of the generator."""
+    """Samples a token id from probabilities ``[vocab]`` by inverse transform sampling, with one random number."""
     reached = np.cumsum(probabilities)
     # Scaled by the rounded total, so that the draw never falls past the last possible token.
     return int(np.searchsorted(reached, generator.random() * reached[-1], side="right"))

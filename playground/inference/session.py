@@ -1,4 +1,4 @@
-"""Opening an ONNX model: on which device, with how many threads, and what went wrong in plain words."""
+"""Opening an ONNX Runtime session: device, number of threads, and errors in plain words."""
 
 import importlib.util
 import io
@@ -16,7 +16,7 @@ from playground.torch_build import driver
 
 CUDA = "CUDAExecutionProvider"
 NOT_ON_GPU = "it does not run on a GPU"
-SMALL = 2_000_000  # bytes of weights: below, for one text, a second thread costs more than it helps
+SMALL = 2_000_000  # bytes; a smaller model runs a single text faster on one thread
 ort.set_default_logger_severity(3)
 
 
@@ -27,17 +27,17 @@ def open_session(
     batch: int = 1,
     capture: bool = False,
 ) -> ort.InferenceSession:
-    """A session on the GPU where there is one that works, else on the CPU.
+    """Opens a session on the GPU if there is one that works, otherwise on the CPU.
 
     Args:
-        model: a file, or its bytes; a session that is open already is given back.
+        model: a file, or its bytes; an open session is returned as it is.
         device: "auto", "cuda" or "cpu".
         threads: of the CPU; 0 chooses by the size of the model.
         batch: how many texts will be run at once.
-        capture: let runs on CUDA be kept and replayed as CUDA graphs, see :func:`open_capturing`.
+        capture: capture runs on CUDA as CUDA graphs and replay them, see :func:`open_capturing`.
 
     Raises:
-        PlaygroundError: when it is no ONNX model, or none that this ONNX Runtime can run.
+        PlaygroundError: when it is no ONNX model, or this ONNX Runtime cannot run it, or there is no such device.
     """
     if isinstance(model, ort.InferenceSession):
         return model
@@ -63,7 +63,7 @@ def open_session(
 def open_capturing(
     model: Path | bytes, device: str = "auto", threads: int = 0, batch: int = 1
 ) -> tuple[ort.InferenceSession, str]:
-    """As :func:`open_session`, for a step that is run again and again: where CUDA runs it, as one CUDA graph.
+    """As :func:`open_session`, for a step that is run again and again: on CUDA, as one CUDA graph.
 
     Returns:
         The session, and why its runs cannot be captured; "" where they can.
@@ -80,13 +80,18 @@ def open_capturing(
 
 
 def _cuda_options(capture: bool) -> dict[str, str]:
-    """32-bit products stay 32-bit ones (by default a card rounds their factors to TF32's 10 bits)."""
+    """Options for CUDA. Products of 32-bit floats stay so (by default a GPU rounds their factors to TF32's 10 bits)."""
     return {"use_tf32": "0", "enable_cuda_graph": "1" if capture else "0"}
 
 
 def wanted(device: str) -> list[str]:
-    """The providers to try, the best first. What runs in the end is told by ``session.get_providers()`` alone: the list
-    of available ones names CUDA where it cannot be loaded.
+    """The ONNX Runtime providers to try, the best first.
+
+    Only ``session.get_providers()`` says what really runs: the list of available providers contains CUDA even where it
+    cannot be loaded.
+
+    Raises:
+        PlaygroundError: when device is "cuda" and there is no GPU, or its libraries do not fit.
     """
     if device != "cpu" and has_cuda():
         if device == "cuda" and (mismatch := cuda_mismatch()):
@@ -99,7 +104,7 @@ def wanted(device: str) -> list[str]:
 
 
 def has_cuda() -> bool:
-    """Whether there is a driver of an NVIDIA GPU, and a build of ONNX Runtime for it."""
+    """Whether there is an NVIDIA driver, and an ONNX Runtime built for CUDA."""
     return CUDA in ort.get_available_providers() and bool(_driver())
 
 
@@ -108,9 +113,9 @@ _driver = cache(driver)
 
 @cache
 def preload() -> None:
-    """Loads CUDA's and cuDNN's libraries out of torch's or nvidia's wheels, which may lie elsewhere than ONNX Runtime's own.
+    """Loads the libraries of CUDA and cuDNN from the wheels of torch or nvidia, wherever they are installed.
 
-    Where one is missing, ONNX Runtime itself says so and works on the CPU; `running_on` tells.
+    If one is missing, ONNX Runtime logs it and works on the CPU; `running_on` tells.
     """
     if not hasattr(ort, "preload_dlls"):
         return
@@ -127,8 +132,9 @@ def preload() -> None:
 
 
 def cuda_mismatch() -> tuple[str, str] | None:
-    """Why ONNX Runtime cannot use CUDA's libraries out of torch's wheels, and what helps; None where they match, or
-    where one of the two needs no CUDA.
+    """Why ONNX Runtime cannot use the CUDA libraries of torch's wheels: a message and a hint.
+
+    None if the versions match, or if one of the two has no CUDA.
     """
     ours, theirs = runtime_cuda(), torch_cuda()
     if not ours or not theirs or ours.split(".")[0] == theirs.split(".")[0]:
@@ -149,7 +155,7 @@ def cuda_mismatch() -> tuple[str, str] | None:
 
 
 def runtime_cuda() -> str:
-    """The CUDA version that ONNX Runtime was built for; "" for none."""
+    """The CUDA version for which ONNX Runtime was built, such as "12.8"; "" for none."""
     try:
         from onnxruntime.capi.build_and_package_info import cuda_version
     except ImportError:  # the package for CPUs alone
@@ -158,7 +164,7 @@ def runtime_cuda() -> str:
 
 
 def torch_cuda() -> str:
-    """The CUDA version that the installed torch brings, read without importing it; "" for none."""
+    """The CUDA version of the installed torch, such as "12.8", read without importing it; "" for none."""
     found = importlib.util.find_spec("torch")
     if found is None or not found.submodule_search_locations:
         return ""
@@ -171,7 +177,7 @@ def torch_cuda() -> str:
 
 
 def running_on(session: ort.InferenceSession) -> str:
-    """Which provider really runs: "CUDA" or "CPU"."""
+    """The provider that really runs a session: "CUDA" or "CPU"."""
     return session.get_providers()[0].removesuffix("ExecutionProvider")
 
 

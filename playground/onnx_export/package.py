@@ -86,7 +86,9 @@ def write_about(
                 "config": named_only(run.config()).to_dict(),
                 "step": step,
                 "val_loss": loss if loss is not None and math.isfinite(loss) else None,
-                "text": {name: str(about.get("data_info", {}).get(name) or "") or None for name in ("provenance", "licence")},
+                "text": {
+                    name: str(about.get("data_info", {}).get(name) or "") or None for name in ("provenance", "licence")
+                },
             },
         },
     )
@@ -321,7 +323,10 @@ def zipped(folder: Path, to: Path) -> Path:
     Raises:
         PlaygroundError: when the disk is full or may not be written to.
     """
-    with disk_errors(Message("packing {name}", name=to.name)), zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+    with (
+        disk_errors(Message("packing {name}", name=to.name)),
+        zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
+    ):
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 packed.write(

@@ -15,7 +15,7 @@ from playground.core.errors import PlaygroundError
 from playground.generation.torch_model import TorchGenerator
 from playground.inference.engine import Engine
 from playground.inference.exports import exported
-from playground.inference.open_model import BIASED, EVERY_SOURCE
+from playground.inference.open_model import BIASED, VARYING_SHAPES
 from playground.inference.sampling import Sampling
 from playground.inference.session import NOT_ON_GPU
 from playground.inference.standard_decoder import StandardDecoder
@@ -176,16 +176,16 @@ def test_an_export_of_another_step_is_left_alone(open_page, tmp_path, monkeypatc
     ("model", "said"),
     [
         (SimpleNamespace(provider="CUDA", precision="fp16"), "ONNX Runtime on CUDA (fp16)"),
-        (SimpleNamespace(provider="CUDA", precision="fp16", uncaptured=""), "ONNX Runtime on CUDA (fp16)"),
+        (SimpleNamespace(provider="CUDA", precision="fp16", uncaptured_reason=""), "ONNX Runtime on CUDA (fp16)"),
         (
-            SimpleNamespace(provider="CUDA", precision="fp32", uncaptured=EVERY_SOURCE),
+            SimpleNamespace(provider="CUDA", precision="fp32", uncaptured_reason=VARYING_SHAPES),
             "ONNX Runtime on CUDA (fp32; no CUDA graph: every source has a shape of its own)",
         ),
         (
-            SimpleNamespace(provider="CUDA", precision="fp32", uncaptured="x" * 300),
+            SimpleNamespace(provider="CUDA", precision="fp32", uncaptured_reason="x" * 300),
             f"ONNX Runtime on CUDA (fp32; no CUDA graph: {'x' * 79}…)",
         ),
-        (SimpleNamespace(provider="CPU", precision="fp32", uncaptured=NOT_ON_GPU), "ONNX Runtime on the CPU"),
+        (SimpleNamespace(provider="CPU", precision="fp32", uncaptured_reason=NOT_ON_GPU), "ONNX Runtime on the CPU"),
         (SimpleNamespace(provider="CPU", precision="fp32"), "ONNX Runtime on the CPU"),
         (SimpleNamespace(provider="CPU"), "PyTorch on the CPU with one thread"),
     ],
@@ -194,10 +194,10 @@ def test_what_ran_is_said_plainly(model, said):
     assert page.ran_by(model) == said
 
 
-@pytest.mark.parametrize("why", [EVERY_SOURCE, BIASED, StandardDecoder.uncaptured])
+@pytest.mark.parametrize("why", [VARYING_SHAPES, BIASED, StandardDecoder.uncaptured_reason])
 def test_why_there_is_no_cuda_graph_is_said_in_chinese(why, monkeypatch):
     monkeypatch.setattr(language, "language", lambda: "zh")
-    said = page.ran_by(SimpleNamespace(provider="CUDA", precision="fp16", uncaptured=why))
+    said = page.ran_by(SimpleNamespace(provider="CUDA", precision="fp16", uncaptured_reason=why))
     assert "没有使用 CUDA 图：" in said and why not in said
 
 

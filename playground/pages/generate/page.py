@@ -4,8 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from models.spec import SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, UserError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, url_state
 from playground.ui.colours import ARCHITECTURE
@@ -102,7 +101,7 @@ def work(run: RunFolder, desk: Any) -> None:
     order = [] if logits is None else (-logits).argsort(kind="stable")[:N_ORDER].tolist()
     pieces = desk.tokenizer.pieces([token.id for token in shown])
     for error in (st.session_state.pop("generate.error", None), desk.job and desk.job.error):
-        if isinstance(error, (PlaygroundError, SpecError)):
+        if isinstance(error, UserError):
             show(error)
     writer(
         WRITER,
@@ -172,7 +171,7 @@ def act() -> None:
         return
     try:
         do(known[1], asked)
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         st.session_state["generate.error"] = error
 
 
@@ -250,7 +249,7 @@ def status(desk: Any) -> str:
     job = desk.job
     if job is None:
         return t("{n:,} tokens.", n=len(desk.shown)) if len(desk.shown) != 1 else t("1 token.")
-    if isinstance(job.error, (PlaygroundError, SpecError)):
+    if isinstance(job.error, UserError):
         return ""  # it is shown above
     if job.error:
         return t("Something went wrong: a bug of the app. The log has the details.")
@@ -287,7 +286,7 @@ def ran_by(model: Any) -> str:
         return in_torch()
     provider = t("the CPU")
     if model.provider == "CUDA":
-        why = told(getattr(model, "uncaptured", ""))
+        why = told(getattr(model, "uncaptured_reason", ""))
         why = why if len(why) <= LONGEST else why[: LONGEST - 1] + "…"
         provider = (
             f"CUDA ({model.precision}; {t('no CUDA graph: {why}', why=why)})" if why else f"CUDA ({model.precision})"

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from models.generate import decode
-from models.spec import SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, UserError
 from playground.generation.generation_session import GenerationSession
 from playground.generation.jobs import BeamSearch, GenerationJob, read
 from playground.generation.predict import all_logits, likeliest, open_prompt
@@ -182,7 +181,7 @@ def test_models_that_answer_start_after_the_question(models, tokenizer):
 
 
 def test_models_that_fill_in_do_not_write(models, tokenizer):
-    with pytest.raises((PlaygroundError, SpecError)):
+    with pytest.raises(UserError):
         open_prompt(models["encoder"].spec, tokenizer, "ab", answers=False)
 
 

@@ -14,9 +14,8 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from models.factory import build
 from models.presets import PRESETS
-from models.spec import SpecError
 from playground.cli.main import main
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, UserError
 from playground.generation.fill_mask import fill
 from playground.generation.torch_model import TorchEncoder
 from playground.huggingface import export_run
@@ -367,7 +366,7 @@ def test_it_is_exported_as_what_it_was(tmp_path, store):
 
 
 def refused(folder: Path, store: RunStore, said: str, **more) -> None:
-    with pytest.raises((PlaygroundError, SpecError)) as caught:
+    with pytest.raises(UserError) as caught:
         import_folder(folder, store, **more)
     assert said in caught.value.message and (caught.value.hint or "; try" in caught.value.message)
     assert not list(store.root.iterdir()), "nothing is left of it"

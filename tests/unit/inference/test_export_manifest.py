@@ -45,16 +45,16 @@ def test_a_size_that_no_model_has_is_told_by_name(kind, name, size, made, tmp_pa
 
 def test_a_cache_larger_than_the_machine_is_told_with_its_size(made, tmp_path, monkeypatch):
     """2 (keys and values) × 2 layers × 2 heads × 16 channels × 4 bytes × 90,000,000 tokens = 46 GB."""
-    from playground.inference import decoders
+    from playground.inference import fused_decoder
 
     class Memory:
         total = 8_000_000_000
 
-    monkeypatch.setattr(decoders.psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(fused_decoder.psutil, "virtual_memory", Memory)
     asked = []
-    zeros = decoders.np.zeros
+    zeros = fused_decoder.np.zeros
     monkeypatch.setattr(
-        decoders.np, "zeros", lambda shape, *args, **kwargs: asked.append(shape) or zeros(shape, *args, **kwargs)
+        fused_decoder.np, "zeros", lambda shape, *args, **kwargs: asked.append(shape) or zeros(shape, *args, **kwargs)
     )
     with pytest.raises(PlaygroundError, match="A cache for 90,000,000 tokens takes 46 GB, and this machine has 8 GB"):
         Engine(told(made["decoder"], tmp_path, context_length=90_000_000), device="cpu")

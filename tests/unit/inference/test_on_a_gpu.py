@@ -17,16 +17,16 @@ from playground.inference import device_sampling, open_model
 from playground.inference import session as sessions
 from playground.inference.attention_session import AttentionSession
 from playground.inference.binding import buffer_of, read_buffer, write_buffer
-from playground.inference.decoders import FusedDecoder
 from playground.inference.device_sampling import DeviceSampler
-from playground.inference.device_step import BLOCK
 from playground.inference.engine import Engine
 from playground.inference.export_manifest import MANIFEST
+from playground.inference.fused_decoder import FusedDecoder
 from playground.inference.gpu_thread import is_here, on_gpu
 from playground.inference.onnx_encoder import OnnxEncoder
 from playground.inference.rewrite_for_cuda import lean
 from playground.inference.sampling import Sampling, steps
 from playground.inference.session import running_on
+from playground.inference.step_names import BLOCK
 from tests.support import gpu_double
 from tests.support.gpu_double import gpu  # noqa: F401
 from tests.support.made_exports import SMALL, lively, write_export
@@ -180,7 +180,7 @@ def test_an_encoder_on_the_gpu_and_a_decoder_on_the_cpu_understand_each_other(ex
     engine = Engine(folder)
     monkeypatch.setattr(engine.model, "opened", open_model.open_fused(folder / "fused.fp32.onnx", "cpu"))
     engine.model.encode_source([7, 9, 30])
-    assert running_on(engine.model.reader) == "CUDA" and engine.provider == "CPU"
+    assert running_on(engine.model.encoder) == "CUDA" and engine.provider == "CPU"
     close_to_torch(model, engine.model, prompts(1, 5), 1e-4, source=[7, 9, 30])
 
 
@@ -438,21 +438,21 @@ class TestDrawing:
         engine = Engine(folder)
         draw(engine, [7, 9, 30])
         assert draw(engine, [5, 44]) == draw(Engine(folder), [5, 44])
-        assert engine.model.device_step.chooser is not None
+        assert engine.model.device_step.sampler is not None
 
     @pytest.mark.parametrize("kind", ["refuses_capture", "breaks_capture", "breaks"])
     def test_where_a_card_refuses_it_is_drawn_kernel_by_kernel_or_on_the_cpu(self, kind, exports, gpu, monkeypatch):  # noqa: F811
         _, folder = exports(self.LSTM)
         right = list(Engine(folder, device="cpu").generate([5, 9], 20, Sampling(0.9), seed=2))
         engine, twin = Engine(folder), None
-        if kind == "breaks":  # later than the laps were captured: of the chooser's graph alone
+        if kind == "breaks":  # later than the laps were captured: of the sampler's graph alone
             monkeypatch.setattr(device_sampling, "_opened", broken)
         else:
             monkeypatch.setattr(gpu, kind, True)
             twin = engine.clone()
         for each in filter(None, (engine, twin)):
             assert list(each.generate([5, 9], 20, Sampling(0.9), seed=2)) == right
-        assert (engine.model.device_step.chooser is None) == (kind == "breaks")
+        assert (engine.model.device_step.sampler is None) == (kind == "breaks")
 
     def test_all_who_draw_share_a_session(self, exports, gpu):  # noqa: F811
         _, folder = exports(self.LSTM)
@@ -460,7 +460,7 @@ class TestDrawing:
         twins = [engine.clone() for _ in range(3)]
         for each in twins:
             list(each.generate([5, 9], 3, Sampling(0.9)))
-        assert len({id(way.session) for each in twins for way in each.model.device_step.chooser._ways}) == 1
+        assert len({id(way.session) for each in twins for way in each.model.device_step.sampler._runs}) == 1
 
     SPEC = WRITERS["gpt2"].replace(vocab_size=5000)
 
@@ -473,7 +473,7 @@ class TestDrawing:
         ours, theirs = (
             list(engine.write([5, 9], 40, sampling, np.random.default_rng(7))) for engine in (on_gpu, on_cpu)
         )
-        assert on_gpu.model.device_step.chooser is not None, "it was drawn on the device"
+        assert on_gpu.model.device_step.sampler is not None, "it was drawn on the device"
         assert [each.token for each in ours] == [each.token for each in theirs]
         for name in ("probability", "drawn"):
             a, b = (np.array([getattr(each, name) for each in said]) for said in (ours, theirs))
@@ -490,14 +490,14 @@ class TestDrawing:
             buffer_of(np.zeros((4, vocab_size), np.float32), "cuda"),
             buffer_of(np.zeros((4, 1), np.int64), "cuda"),
         )
-        chooser = DeviceSampler(scores, [tokens])
+        sampler = DeviceSampler(scores, [tokens])
         for round_ in range(60):
             sampling = Sampling([0.0, 0.3, 1.0, 2.5, 1e-5][round_ % 5], min_p=[0.0, 0.02, 0.5][round_ % 3])
             logits = rng.normal(0, rng.choice([0.1, 3, 20]), (4, vocab_size)).astype(np.float32)
             uniforms = rng.random(4)
             uniforms[round_ % 4] = [0.0, 1 - 1e-9][round_ % 2]
             write_buffer(scores, logits)
-            drawn, probabilities, shares = chooser.draw(0, sampling, uniforms)
+            drawn, probabilities, shares = sampler.sample(0, sampling, uniforms)
             assert drawn.tolist() == read_buffer(tokens)[:, 0].tolist()
             for row, token, uniform, p, share in zip(logits, drawn, uniforms, probabilities, shares, strict=True):
                 history = steps(row, sampling)
@@ -520,7 +520,7 @@ class TestDrawing:
         list(engine.write([5, 9], 12, Sampling(0.8), np.random.default_rng(7)))
         list(engine.generate([5, 9], 12))
         assert read and all(np.prod(shape) <= BLOCK for shape in read)
-        assert engine.model.device_step.chooser is not None
+        assert engine.model.device_step.sampler is not None
 
     def test_steps_that_sort_or_look_back_are_drawn_on_the_cpu(self, exports, gpu):  # noqa: F811
         _, folder = exports(self.LSTM)
@@ -530,7 +530,7 @@ class TestDrawing:
                 [each.token for each in engine.write([5, 9], 25, sampling, np.random.default_rng(7))]
                 for engine in (on_gpu, on_cpu)
             )
-            assert on_gpu.model.device_step.chooser is None and ours == theirs
+            assert on_gpu.model.device_step.sampler is None and ours == theirs
 
 
 def test_the_double_shows_what_a_stale_input_does(exports, gpu):  # noqa: F811
