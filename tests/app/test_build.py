@@ -39,7 +39,7 @@ def test_every_preset_opens(open_page, shown, preset):
 def test_an_optimizer_is_named_as_on_train(open_page, shown):
     open_page("build", preset="modern-tiny")
     assert [note for name, _, note in shown[-1][2] if name == "Training memory"] == [
-        "12 texts of 64 tokens, Muon + AdamW"
+        "12 sequences of 64 tokens, Muon + AdamW"
     ]
 
 

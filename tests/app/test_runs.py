@@ -27,7 +27,7 @@ def test_the_table_lists_every_run(open_page):
 def test_one_run_alone_is_compared_with_nothing(open_page):
     store = emptied()
     runs = [make_run(store.root.parent, f"run {n}", seed=n).id for n in range(2)]
-    compares = lambda app: any("not the same work" in each.value for each in app.caption)
+    compares = lambda app: any("not the same amount of work" in each.value for each in app.caption)
     assert not compares(open_page("runs", runs=runs[0]))
     assert compares(open_page("runs", runs=",".join(runs)))
 
@@ -40,7 +40,7 @@ def test_search_narrows_it(open_page):
     app.text_input(key="runs.search").set_value("needle lstm").run()
     assert list(app.dataframe[0].value["name"]) == ["needle"]
     app.text_input(key="runs.search").set_value("nowhere").run()
-    assert not app.dataframe and any("No run fits" in each.value for each in app.caption)
+    assert not app.dataframe and any("No run matches" in each.value for each in app.caption)
 
 
 def test_a_deleted_run_comes_back(open_page):

@@ -181,7 +181,7 @@ def test_no_dashed_line_is_spoken_of_before_there_is_one(tmp_path):
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     curves = RunCurves(RunFolder(tmp_path))
     curves.update()
-    assert "from the first evaluation on" in notice(None, curves)
+    assert "From the first evaluation on" in notice(None, curves)
     falling = lambda step: 5 - step / 1000
     assert "the dashed one with points" in notice(None, measured(tmp_path / ".", falling, falling))
 
