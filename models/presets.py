@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from models.hyperparameters import RECURRENT
 from models.spec import ModelSpec
 
 
@@ -96,7 +97,7 @@ _FAMILIES = {
 def _preset(family: str, size: str) -> Preset:
     title, summary, choices = _FAMILIES[family]
     shape = dict(_SIZES[size])
-    if choices["architecture"] in ("rnn", "lstm", "gru"):
+    if choices["architecture"] in RECURRENT:
         shape["n_layers"] = _RECURRENT_LAYERS[size]
     return Preset(f"{family}-{size}", f"{title}, {size}", summary, ModelSpec(**shape, **choices))
 

@@ -15,7 +15,7 @@ from models.hyperparameters import (
     POSITIONS,
     Hyperparameters,
 )
-from models.message import Message, UserError
+from models.message import Message, UserError, sentences
 from models.parameter_counts import parameter_counts
 
 _CHOICES = {
@@ -93,12 +93,11 @@ class ModelSpec(Hyperparameters):
         unknown = [str(name) for name in data if name not in known]
         if unknown:
             close = [match for name in unknown[:10] for match in difflib.get_close_matches(name[:100], known, n=1)]
-            hint = (f"Did you mean {', '.join(close)}? " if close else "") + Message(
-                "Known are {known}.", known=", ".join(known)
-            )
+            near = Message("Did you mean {close}?", close=", ".join(close)) if close else ""
+            hint = sentences(near, Message("Known are {known}.", known=", ".join(known)))
             raise SpecError("A model has no setting called {unknown}.", hint, unknown=", ".join(unknown))
         if "architecture" not in data:
-            raise SpecError("A model needs an architecture.", "Choose one of {slots}.", slots=", ".join(ARCHITECTURES))
+            raise SpecError("A model needs an architecture.", "Choose one of {known}.", known=", ".join(ARCHITECTURES))
         return cls(**data)
 
     def replace(self, **changes: Any) -> "ModelSpec":
@@ -114,7 +113,7 @@ def _check_types(spec: ModelSpec) -> None:
             hint = (
                 Message("Did you mean {close}?", close=close[0])
                 if close
-                else Message("Choose one of {slots}.", slots=", ".join(choices))
+                else Message("Choose one of {known}.", known=", ".join(choices))
             )
             raise SpecError(
                 "{value!r} is not a choice for {name}; known are {choices}.",

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from playground.core.errors import PlaygroundError, from_json, to_json
+from playground.core.errors import PlaygroundError, UserError, from_json, to_json
 from playground.core.paths import code_path
 
 MEMORY = 768 * 2**20  # bytes of data that a child may hold; with the libraries' code it stays below 1 GB
@@ -234,12 +234,11 @@ def limit(memory: int, seconds: float | None, nice: int = 5, first: int = 900) -
 
 def serve(order: dict[str, Any]) -> None:
     """Does what was ordered and tells how it ended, whatever happens."""
-    from models.spec import SpecError
 
     try:
         module, _, function = order["target"].partition(":")
         _say(result=getattr(importlib.import_module(module), function)(*order["args"]))
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         _say(message=error.message, hint=error.hint)
     except MemoryError:
         _say(memory=True)

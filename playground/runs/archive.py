@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from models.spec import SpecError
 from playground.core.atomic import disk_errors, is_damaged_zip, readable_json, write_json
-from playground.core.errors import Message, PlaygroundError
+from playground.core.errors import Message, PlaygroundError, UserError
 from playground.core.paths import umask
 from playground.runs import checkpoints, naming
 from playground.runs.config import RunConfig, relocated
@@ -223,7 +222,7 @@ def _check_contents(folder: Path) -> RunConfig:
     about = _read_object(folder / "run.json")
     try:
         config = RunConfig.from_dict(about)
-    except (SpecError, PlaygroundError) as error:
+    except UserError as error:
         raise PlaygroundError("The run's settings are not valid: {why}", error.hint, why=error.message) from error
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise PlaygroundError("The run's settings are not valid: {error}.", error=error) from error

@@ -8,8 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from models.spec import SpecError
-from playground.core.errors import Message, PlaygroundError
+from playground.core.errors import Message, PlaygroundError, UserError
 from playground.runs import checkpoints, gallery
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
@@ -70,7 +69,7 @@ def _first_problem(run: RunFolder, looks: Iterable[Callable[[RunFolder], None]])
     try:
         for look in looks:
             look(run)
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         return error.message, error.hint or _DELETE
     except OSError as error:
         return Message("A file of {name} cannot be read: {reason}.", name=run.id, reason=error.strerror), _DELETE
@@ -87,7 +86,7 @@ def _check_settings(run: RunFolder) -> None:
     about = run.about()
     try:
         RunConfig.from_dict(about)
-    except (SpecError, PlaygroundError) as error:  # their hints help who chooses settings, and not who reads a file
+    except UserError as error:  # their hints help who chooses settings, and not who reads a file
         raise PlaygroundError(
             error.message, "The file run.json is damaged. {what_to_do}", what_to_do=_DELETE
         ) from error

@@ -16,7 +16,7 @@ import threading
 import psutil
 
 from playground.core import limited_process
-from playground.core.errors import PlaygroundError, from_json, to_json
+from playground.core.errors import PlaygroundError, UserError, from_json, to_json
 from playground.text.spec import DataSpec
 
 SHARE = 0.75  # of the memory that is free, for one preparation
@@ -114,7 +114,6 @@ def leave(job: Job, watcher: str) -> None:
 
 def main() -> None:
     """Prepares what standard input describes."""
-    from models.spec import SpecError
     from playground.text.prepare import prepare
 
     memory = max(LEAST_MEMORY, int(SHARE * psutil.virtual_memory().available))
@@ -135,7 +134,7 @@ def main() -> None:
     try:
         spec = DataSpec.from_dict(json.load(sys.stdin))
         say(folder=str(prepare(spec, progress).folder))
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         say(message=error.message, hint=error.hint)
     except Exception as error:
         if not limited_process.is_memory(error):

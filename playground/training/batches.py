@@ -13,11 +13,9 @@ from torch import Tensor
 
 from playground.core.errors import Message, PlaygroundError
 from playground.text.prepare import Prepared
-from playground.text.targets import IGNORE_INDEX
 from playground.text.token_files import PairFile, TokenFile
 from playground.training.device import Device
 
-IGNORE_INDEX = -100  # the target of a place that does not count, as in torch's cross-entropy
 TRAIN, VALIDATION = 0, 1
 SHOWN_TOKENS = 40  # tokens, and letters, of a question that is named
 CACHED_TOKENS = 2**20  # tokens of pairs kept in memory: reading a pair takes as long as all else about it

@@ -7,10 +7,9 @@ import time
 import traceback
 from collections.abc import Callable
 
-from models.spec import SpecError
 from playground.core import limited_process
 from playground.core.atomic import is_full_disk, write_json
-from playground.core.errors import Message, PlaygroundError
+from playground.core.errors import Message, PlaygroundError, UserError
 from playground.labelled.prepare import LabelledSet, load_labelled, prepare_labelled
 from playground.runs import queue, submit
 from playground.runs.config import RunConfig
@@ -64,7 +63,7 @@ def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) 
         folder.clear_requests()
         folder.update_status(state="stopped")
         return "stopped"
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         return _fail(folder, told, error.message, error.hint)
     except MemoryError:
         return _fail(folder, told, *OUT_OF_MEMORY)

@@ -1,7 +1,8 @@
 """What is slow to load and the same for everybody: models, tokenizers, prepared text. Bounded."""
 
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 import streamlit as st
 
@@ -9,8 +10,17 @@ from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.text.spec import DataSpec
 
+if TYPE_CHECKING:  # each of these is slow to import, and a page imports what it needs
+    from models.language_model import LanguageModel
+    from playground.generation.torch_model import TorchEncoder, TorchGenerator
+    from playground.inference.attention_session import AttentionSession
+    from playground.inference.engine import Engine
+    from playground.inference.onnx_encoder import OnnxEncoder
+    from playground.text.prepare import Prepared
+    from playground.text.tokenizers import Tokenizer
 
-def torch_ready() -> Any:
+
+def torch_ready() -> ModuleType:
     """torch, imported, with one thread: the server answers many people and leaves the cores to training."""
     import torch
 
@@ -19,7 +29,7 @@ def torch_ready() -> Any:
     return torch
 
 
-def model(run: RunFolder, step: int | None = None) -> Any:
+def model(run: RunFolder, step: int | None = None) -> "LanguageModel":
     """The run's language model, ready to use on the CPU. Shared: do not change its weights.
 
     Of a run that gives labels it is what the head for the labels reads from.
@@ -35,9 +45,9 @@ def model(run: RunFolder, step: int | None = None) -> Any:
     return _model(str(run.path), step)
 
 
-def at_work(run: RunFolder, step: int) -> Any:
-    """What continues, answers or fills in: the run's export where this step has one, else the model in PyTorch, which is
-    asked in the same way. Shared: `clone()` is a writer of one's own.
+def at_work(run: RunFolder, step: int) -> "Engine | OnnxEncoder | TorchGenerator | TorchEncoder":
+    """What continues, answers or fills in: the run's export where this step has one, else the model in PyTorch; both have
+    the same methods. Shared: call `clone()` for a generator with a state of its own.
 
     Raises:
         PlaygroundError: when there is no such checkpoint.
@@ -45,7 +55,7 @@ def at_work(run: RunFolder, step: int) -> Any:
     return engine(run, step) or in_torch(run, step)
 
 
-def in_torch(run: RunFolder, step: int) -> Any:
+def in_torch(run: RunFolder, step: int) -> "TorchGenerator | TorchEncoder":
     """The run's model in PyTorch, asked as an export is: a `TorchGenerator`, or a `TorchEncoder` of what fills in."""
     found = model(run, step)
     from playground.generation.torch_model import TorchEncoder, TorchGenerator
@@ -57,9 +67,9 @@ def in_torch(run: RunFolder, step: int) -> Any:
     )
 
 
-def engine(run: RunFolder, step: int) -> Any:
-    """The run's export for ONNX Runtime: an `Engine` of what writes, a `Reader` of what reads; None where this step is
-    not exported, or its files are gone. Shared: `clone()` is a writer of one's own.
+def engine(run: RunFolder, step: int) -> "Engine | OnnxEncoder | None":
+    """The run's export for ONNX Runtime: an `Engine` of a model that writes, an `OnnxEncoder` of one that fills in. None where
+    this step is not exported, or its files are damaged. Shared: call `clone()` for a generator with a state of its own.
     """
     from playground.inference.exports import exported_at
 
@@ -72,21 +82,21 @@ def engine(run: RunFolder, step: int) -> Any:
         return None
 
 
-def watcher(run: RunFolder, step: int) -> Any:
-    """What tells attention weights by ONNX Runtime; None where this step is not exported with them."""
+def attention_session(run: RunFolder, step: int) -> "AttentionSession | None":
+    """Attention weights by ONNX Runtime; None where this step is not exported with them."""
     from playground.inference.exports import exported_at
 
     made = exported_at(run, step)
     if made is None or not made.report.get("attentions"):
         return None
     try:
-        return _watcher(str(made.folder), (made.folder / "report.json").stat().st_mtime_ns)
+        return _attention_session(str(made.folder), (made.folder / "report.json").stat().st_mtime_ns)
     except (OSError, PlaygroundError):
         return None
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _watcher(folder: str, changed: int) -> Any:
+def _attention_session(folder: str, changed: int) -> "AttentionSession":
     from playground.inference.attention_session import AttentionSession
     from playground.inference.exports import fitting
 
@@ -95,7 +105,7 @@ def _watcher(folder: str, changed: int) -> Any:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _engine(folder: str, changed: int) -> Any:
+def _engine(folder: str, changed: int) -> "Engine | OnnxEncoder":
     from playground.inference.exports import opened
 
     return opened(folder)
@@ -114,14 +124,14 @@ def latest_step(run: RunFolder) -> int:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _model(path: str, step: int) -> Any:
+def _model(path: str, step: int) -> "LanguageModel":
     from playground.training.load_model import body_of, load_model
 
     torch_ready()
-    return body_of(load_model(RunFolder(path), step))
+    return cast("LanguageModel", body_of(load_model(RunFolder(Path(path)), step)))
 
 
-def tokenizer(run: RunFolder) -> Any:
+def tokenizer(run: RunFolder) -> "Tokenizer":
     """The run's tokenizer.
 
     Raises:
@@ -135,14 +145,14 @@ def tokenizer(run: RunFolder) -> Any:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _tokenizer(path: str, changed: int) -> Any:
+def _tokenizer(path: str, changed: int) -> "Tokenizer":
     from playground.text.tokenizers import Tokenizer
 
     return Tokenizer.load(path)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={DataSpec: lambda spec: repr(spec.to_dict())})
-def prepared(spec: DataSpec) -> Any:
+def prepared(spec: DataSpec) -> "Prepared":
     """The text of a spec, read, split and cut into tokens: seconds the first time, then from the disk.
 
     Raises:

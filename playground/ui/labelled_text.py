@@ -29,12 +29,16 @@ def data_folder_of(run: RunFolder) -> str:
     if folder := run.data_folder():
         return folder
     if not run.config().finetune.reads_labels:
-        raise PlaygroundError(f"The text of {run.name} is not on this machine.", "Try the model on texts of your own.")
+        raise PlaygroundError(
+            "The text of {name} is not on this machine.", "Try the model on texts of your own.", name=run.name
+        )
     if run.about().get("imported"):
         raise PlaygroundError(
-            f"The labelled text of {run.name} is not on this machine.", "Try the model on texts of your own."
+            "The labelled text of {name} is not on this machine.", "Try the model on texts of your own.", name=run.name
         )
-    raise PlaygroundError(f"The labelled text of {run.name} is not prepared yet.", "Let it train for a few seconds.")
+    raise PlaygroundError(
+        "The labelled text of {name} is not prepared yet.", "Let it train for a few seconds.", name=run.name
+    )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

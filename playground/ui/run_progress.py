@@ -1,5 +1,7 @@
 """What the Train and the Fine-tune page both show of a run while it trains: its state, its numbers, what to notice."""
 
+import re
+
 import streamlit as st
 
 from playground.runs import branch, queue, rows
@@ -52,7 +54,13 @@ def heading(run: RunFolder, status: Status) -> None:
 
 def in_words(device: str) -> str:
     """Where a run trains and how, as its process told it: "a chip CPU, 2 threads, float32"."""
-    return t(", ").join(told(part) for part in device.split(", "))
+    return t(", ").join(_part_in_words(part) for part in device.split(", "))
+
+
+def _part_in_words(part: str) -> str:
+    if found := re.fullmatch(r"(\d{1,4}) threads?", part):
+        return t("1 thread") if found[1] == "1" else t("{n} threads", n=found[1])
+    return told(part)
 
 
 def explain(run: RunFolder, status: Status) -> None:

@@ -49,9 +49,8 @@ def test_what_is_compiled_is_what_is_written():
 
 def test_names_that_are_looked_up_are_translated(words):
     """Titles and states are translated by their value, which no literal shows."""
-    from playground.ui.choose import STATES
-
-    from playground.ui.colours import TITLES
+    from playground.ui.run_picker import STATES
+    from playground.ui.titles import TITLES
 
     titles = re.findall(r'^    "\w+": \("(\w+)", ":material', (ROOT / "app.py").read_text(), re.MULTILINE)
     assert len(titles) >= 6

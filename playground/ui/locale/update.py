@@ -27,6 +27,7 @@ msgstr ""
 "Content-Type: text/plain; charset=utf-8\\n"
 "Content-Transfer-Encoding: 8bit\\n"
 """
+ERRORS = {"UserError", "PlaygroundError", "SpecError", "Cancelled", "Diverged", "Stopped"}
 
 
 def sources() -> list[Path]:
@@ -37,13 +38,31 @@ def sources() -> list[Path]:
 
 def sentences(path: Path) -> list[tuple[str, int]]:
     """Every sentence of a file that is translated, and its line; of a conditional expression both."""
+    return [each for argument in _arguments(path) for each in _literals(argument)]
+
+
+def finished(path: Path) -> list[int]:
+    """The lines of a file where a sentence is an f-string, which cannot be looked up."""
+    return [part.lineno for argument in _arguments(path) for part in ast.walk(argument) if _is_finished(part)]
+
+
+def _is_finished(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr) and any(isinstance(part, ast.Constant) for part in node.values)
+
+
+def _arguments(path: Path) -> list[ast.expr]:
+    """What is given to ``t``, to ``Message`` and to errors as a sentence."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    found: list[tuple[str, int]] = []
+    errors = ERRORS | {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") in ERRORS for base in node.bases)
+    }
+    found: list[ast.expr] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", "")
-            arguments = node.args[:1] if name in {"t", "Message"} else []
-            found += [each for argument in arguments for each in _literals(argument)]
+            found += node.args if name in errors else node.args[:1] if name in {"t", "Message"} else []
     return found
 
 
