@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from models.hooks import Hook
 from playground.core.errors import PlaygroundError
-from playground.inspection.asking import Question, answers, losses
-from playground.inspection.capture import capture, streams
+from playground.inspection.capture import capture, residual_streams
+from playground.inspection.prediction_task import PredictionTask, log_probabilities, losses
 
 Change = Callable[[Tensor], Tensor]
 """What is put in the place of an activation ``[batch, ...]``."""
-MOST = 2048
+MAX_BATCH_TOKENS = 2048
 """Tokens in a batch: more gains no speed on a CPU, and the weights of long texts take their memory."""
 
 
@@ -33,16 +33,16 @@ class Effect:
     rows_after: np.ndarray
 
     @property
-    def harm(self) -> float:
+    def loss_increase(self) -> float:
         """How much the mean loss grew (nats a token)."""
         return float(self.after.mean() - self.before.mean())
 
 
-def effect(model: nn.Module, asked: Question, changes: Mapping[str, Change]) -> Effect:
+def effect(model: nn.Module, task: PredictionTask, changes: Mapping[str, Change]) -> Effect:
     """What changes do to a model's answers; no changes do nothing, to the bit."""
     hook = hook_of(changes)
-    before, after = answers(model, asked, hook_of({}))[0], answers(model, asked, hook)[0]
-    return Effect(losses(before, asked), losses(after, asked), before.exp().numpy(), after.exp().numpy())
+    before, after = log_probabilities(model, task, hook_of({}))[0], log_probabilities(model, task, hook)[0]
+    return Effect(losses(before, task), losses(after, task), before.exp().numpy(), after.exp().numpy())
 
 
 def hook_of(changes: Mapping[str, Change]) -> Hook:
@@ -121,7 +121,7 @@ def patched(other: np.ndarray, units: Sequence[int] | None = None) -> Change:
     return change
 
 
-def patched_places(other: np.ndarray, places: Iterable[int]) -> Change:
+def patched_positions(other: np.ndarray, places: Iterable[int]) -> Change:
     """The residual stream, at some places, as it was on another text.
 
     From there on the model goes on with what it knew of that text: what then changes in its answer was carried by these
@@ -133,22 +133,22 @@ def patched_places(other: np.ndarray, places: Iterable[int]) -> Change:
     return _rows_of(other, places)
 
 
-def recorded(model: nn.Module, asked: Question, *ends: str) -> dict[str, np.ndarray]:
+def recorded(model: nn.Module, task: PredictionTask, *ends: str) -> dict[str, np.ndarray]:
     """What a model computes on a text, by name, to be patched into another one.
 
     Args:
         ends: how the names end, such as ".heads".
     """
-    return capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name.endswith(ends))
+    return capture(model, task.inputs.tolist(), task.source_ids, keep=lambda name: name.endswith(ends))
 
 
-def same_length(asked: Question, other: Question) -> None:
+def same_length(task: PredictionTask, other: PredictionTask) -> None:
     """Patching puts place on place.
 
     Raises:
         PlaygroundError: when the texts have different numbers of tokens.
     """
-    lengths = [(len(q.inputs), len(q.source_ids or ())) for q in (asked, other)]
+    lengths = [(len(q.inputs), len(q.source_ids or ())) for q in (task, other)]
     if lengths[0] != lengths[1]:
         raise PlaygroundError(
             "The other text has {other} tokens and this one {length}.",
@@ -160,11 +160,11 @@ def same_length(asked: Question, other: Question) -> None:
 
 def rank_heads(
     model: nn.Module,
-    asked: Question,
+    task: PredictionTask,
     part: str = "self",
     mean: bool = False,
-    other: Question | None = None,
-    most: int = MOST,
+    other: PredictionTask | None = None,
+    max_tokens: int = MAX_BATCH_TOKENS,
 ) -> np.ndarray:
     """How much removing each head, alone, hurts (nats a token) ``[layers, heads]``.
 
@@ -172,7 +172,7 @@ def rank_heads(
         part: whose heads, as in `inspection.attention`.
         mean: their mean over the text takes their place, instead of nothing.
         other: what they gave on this text of as many tokens takes their place.
-        most: tokens in one batch.
+        max_tokens: tokens in one batch.
     """
     spec = model.spec
     there = {} if other is None else recorded(model, other, ".heads")
@@ -187,36 +187,38 @@ def rank_heads(
         return name, lambda own: _with(own, head, instead(name, own, head))
 
     pairs = [(layer, head) for layer in range(spec.n_layers) for head in range(spec.n_heads)]
-    harm = _one_by_one(model, asked, [remove(*pair) for pair in pairs], most)
-    return harm.reshape(spec.n_layers, spec.n_heads)
+    loss_increase = _one_by_one(model, task, [remove(*pair) for pair in pairs], max_tokens)
+    return loss_increase.reshape(spec.n_layers, spec.n_heads)
 
 
-def rank_places(model: nn.Module, asked: Question, other: Question, width: int = 1, most: int = MOST) -> np.ndarray:
+def causal_trace(
+    model: nn.Module, task: PredictionTask, other: PredictionTask, width: int = 1, max_tokens: int = MAX_BATCH_TOKENS
+) -> np.ndarray:
     """How much the loss grows when a place of the residual stream comes from another text ``[depths, n / width]``.
 
     Args:
         other: a text of as many tokens.
         width: so many places beside each other are patched together.
-        most: tokens in one batch.
+        max_tokens: tokens in one batch.
     """
     held = recorded(model, other, "embeddings", ".output")
-    there = {name: torch.from_numpy(held[name]) for name in streams(model.spec)}
-    n = len(asked.inputs)
+    there = {name: torch.from_numpy(held[name]) for name in residual_streams(model.spec)}
+    n = len(task.inputs)
 
     def put(name: str, place: int) -> tuple[str, Replace]:
         part = slice(place, place + width)
         return name, lambda own: _with(own, part, there[name][part])
 
     changes = [put(name, place) for name in there for place in range(0, n, width)]
-    return _one_by_one(model, asked, changes, most).reshape(len(there), -1)
+    return _one_by_one(model, task, changes, max_tokens).reshape(len(there), -1)
 
 
 def rank_gates(
     model: nn.Module,
-    asked: Question,
+    task: PredictionTask,
     gates: Sequence[Sequence[str]],
     levels: Sequence[float] = (0.0, 1.0),
-    other: Question | None = None,
+    other: PredictionTask | None = None,
 ) -> np.ndarray:
     """How much holding each gate at a level, all its units, hurts (nats a token) ``[gates, levels]``.
 
@@ -224,17 +226,17 @@ def rank_gates(
         gates: each the names of one gate; both directions of a bidirectional layer.
         other: instead of the levels, what the gates were on this text of as many tokens ``[gates, 1]``.
     """
-    base = losses(answers(model, asked, hook_of({}))[0], asked).mean()
+    base = losses(log_probabilities(model, task, hook_of({}))[0], task).mean()
     there = {} if other is None else recorded(model, other, *(name for names in gates for name in names))
     kinds: list[Callable[[str], Change]] = (
         [lambda name: patched(there[name])] if there else [lambda name, x=level: held_at(x) for level in levels]
     )
-    harm = np.zeros((len(gates), len(kinds)))
+    loss_increase = np.zeros((len(gates), len(kinds)))
     for i, names in enumerate(gates):
         for j, kind in enumerate(kinds):
             hook = hook_of({name: kind(name) for name in names})
-            harm[i, j] = losses(answers(model, asked, hook)[0], asked).mean() - base
-    return harm
+            loss_increase[i, j] = losses(log_probabilities(model, task, hook)[0], task).mean() - base
+    return loss_increase
 
 
 Replace = Callable[[Tensor], Tensor]
@@ -247,11 +249,13 @@ def _with(own: Tensor, at: int | slice, value: Tensor | float) -> Tensor:
     return own
 
 
-def _one_by_one(model: nn.Module, asked: Question, changes: Sequence[tuple[str, Replace]], most: int) -> np.ndarray:
+def _one_by_one(
+    model: nn.Module, task: PredictionTask, changes: Sequence[tuple[str, Replace]], max_tokens: int
+) -> np.ndarray:
     """What each change alone adds to the mean loss: a batch holds the text many times, each time changed otherwise."""
-    base = losses(answers(model, asked, hook_of({}))[0], asked).mean()
-    size = max(1, most // len(asked.inputs))
-    harm = []
+    base = losses(log_probabilities(model, task, hook_of({}))[0], task).mean()
+    size = max(1, max_tokens // len(task.inputs))
+    loss_increase = []
     for start in range(0, len(changes), size):
         piece = changes[start : start + size]
 
@@ -263,6 +267,6 @@ def _one_by_one(model: nn.Module, asked: Question, changes: Sequence[tuple[str, 
                 value[i] = replace(value[i])
             return value
 
-        batch = answers(model, asked, hook, copies=len(piece))
-        harm.extend(losses(batch, asked).mean(-1) - base)
-    return np.array(harm)
+        batch = log_probabilities(model, task, hook, copies=len(piece))
+        loss_increase.extend(losses(batch, task).mean(-1) - base)
+    return np.array(loss_increase)

@@ -39,7 +39,7 @@ def capture(
     return held
 
 
-def streams(spec: ModelSpec) -> list[str]:
+def residual_streams(spec: ModelSpec) -> list[str]:
     """The names of the residual stream: before the first layer and after each; of recurrent models each layer's output.
 
     Of an encoder–decoder, the decoder's.

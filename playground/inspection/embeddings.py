@@ -13,12 +13,12 @@ def token_table(model: nn.Module) -> np.ndarray:
     return model.embedding.tokens.weight.detach().float().numpy()
 
 
-def flat(table: np.ndarray, way: str, seed: int = 0) -> np.ndarray:
+def project(table: np.ndarray, way: str, seed: int = 0) -> np.ndarray:
     """Vectors as points ``[n, 2]``.
 
     Args:
         table: ``[n, channels]``.
-        way: "pca" (the two directions in which they differ most) or "tsne" (neighbours stay neighbours, distances do
+        way: "pca" (the two directions in which they differ max_tokens) or "tsne" (neighbours stay neighbours, distances do
             not; van der Maaten & Hinton 2008), by cosine.
 
     Raises:

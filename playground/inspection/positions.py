@@ -12,15 +12,15 @@ from models.factory import build
 from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
 
-MOST_NUMBERS = 2**27  # of logits and of attention weights of one layer, at once
+MAX_VALUES = 2**27  # of logits and of attention weights of one layer, at once
 
 
-def waves(n: int, d_model: int) -> np.ndarray:
+def sinusoidal_table(n: int, d_model: int) -> np.ndarray:
     """The sinusoidal table ``[n, d_model]`` (Vaswani et al. 2017, section 3.5)."""
     return sinusoidal(n, d_model).numpy()
 
 
-def wave_formula(position: int, dimension: int, d_model: int) -> tuple[str, float]:
+def sinusoidal_formula(position: int, dimension: int, d_model: int) -> tuple[str, float]:
     """One cell of the sinusoidal table: its formula with the numbers filled in (LaTeX), and its value."""
     pair = dimension - dimension % 2
     angle = position / 10000 ** (pair / d_model)
@@ -74,7 +74,7 @@ def without_positions(model: nn.Module) -> nn.Module:
     if spec.position == "learned":
         torch.nn.init.zeros_(blind.embedding.positions.weight)
     elif spec.position == "sinusoidal":
-        blind.embedding.waves.table.zero_()
+        blind.embedding.sinusoidal.table.zero_()
     elif spec.position in ("rotary", "alibi"):
         blind = build(spec.replace(position="none")).eval()
         blind.load_state_dict(model.state_dict())
@@ -97,7 +97,7 @@ def last_of_shuffled(model: nn.Module, ids: Sequence[int], seed: int = 0) -> tup
     return straight, other, mixed
 
 
-def apart(p: np.ndarray, q: np.ndarray) -> float:
+def total_variation(p: np.ndarray, q: np.ndarray) -> float:
     """How far two distributions are apart: total variation, 0 the same to 1 nothing in common."""
     return float(0.5 * np.abs(p - q).sum())
 
@@ -106,7 +106,7 @@ def apart(p: np.ndarray, q: np.ndarray) -> float:
 def loss_by_position(model: nn.Module, windows: np.ndarray, piece: int = 16) -> np.ndarray:
     """−ln p of the token at each place, the mean over windows of text ``[windows, n + 1]``; ``[n]`` (nats)."""
     n, heads = windows.shape[1] - 1, 0 if model.spec.is_recurrent else model.spec.n_heads
-    piece = max(1, min(piece, MOST_NUMBERS // (n * (model.spec.vocab_size + heads * n))))  # windows at once
+    piece = max(1, min(piece, MAX_VALUES // (n * (model.spec.vocab_size + heads * n))))  # windows at once
     total = np.zeros(n)
     for start in range(0, len(windows), piece):
         ids = torch.from_numpy(windows[start : start + piece].astype(np.int64))

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from playground.inspection.asking import UNASKED, Question, answers, one_at_a_time
-from playground.inspection.capture import capture, streams
+from playground.inspection.capture import capture, residual_streams
+from playground.inspection.prediction_task import PredictionTask, log_probabilities, pseudo_log_likelihood
+from playground.text.targets import IGNORE_INDEX
 
 
 @dataclass(frozen=True)
-class Told:
+class TokenPredictions:
     """What a model says of a text, place by place.
 
     Attributes:
@@ -33,17 +34,17 @@ class Told:
         return float(-np.log(self.p[~np.isnan(self.p)]).mean())
 
 
-def told(model: nn.Module, asked: Question, k: int = 5) -> Told:
+def predict_causal(model: nn.Module, task: PredictionTask, k: int = 5) -> TokenPredictions:
     """Every token as it was expected from those before it; each stands where it is in the text."""
-    rows = answers(model, asked)[0]
-    n = len(asked.inputs)
-    truth = np.full(n, UNASKED)
-    truth[1:] = asked.targets[:-1]  # what is said at a place is about the next one
+    rows = log_probabilities(model, task)[0]
+    n = len(task.inputs)
+    truth = np.full(n, IGNORE_INDEX)
+    truth[1:] = task.targets[:-1]  # what is said at a place is about the next one
     moved = torch.cat([torch.full_like(rows[:1], float("nan")), rows[:-1]])
-    return _told(moved, truth, k)
+    return _predictions_of(moved, truth, k)
 
 
-def told_masked(model: nn.Module, ids: Sequence[int], mask_id: int, k: int = 5) -> Told:
+def predict_masked(model: nn.Module, ids: Sequence[int], mask_id: int, k: int = 5) -> TokenPredictions:
     """Every token as a masked model tells it from both sides, each hidden alone.
 
     A text longer than any that training showed is read in parts of that length.
@@ -52,22 +53,22 @@ def told_masked(model: nn.Module, ids: Sequence[int], mask_id: int, k: int = 5) 
     rows = []
     for start in range(0, n, length):
         first = min(start, max(0, n - length))  # the last part is as long as the others
-        rows.append(one_at_a_time(model, ids[first : first + length], mask_id)[start - first :])
-    return _told(torch.cat(rows), np.asarray(ids), k)
+        rows.append(pseudo_log_likelihood(model, ids[first : first + length], mask_id)[start - first :])
+    return _predictions_of(torch.cat(rows), np.asarray(ids), k)
 
 
-def _told(rows: torch.Tensor, truth: np.ndarray, k: int) -> Told:
-    asked = truth != UNASKED
-    safe = torch.from_numpy(np.where(asked, truth, 0).astype(np.int64))
+def _predictions_of(rows: torch.Tensor, truth: np.ndarray, k: int) -> TokenPredictions:
+    task = truth != IGNORE_INDEX
+    safe = torch.from_numpy(np.where(task, truth, 0).astype(np.int64))
     of_truth = rows.gather(1, safe[:, None])
     rank = (rows > of_truth).sum(1).numpy()
     top = rows.nan_to_num(-torch.inf).topk(min(k, rows.shape[1]), dim=1)
-    p = np.where(asked, of_truth[:, 0].exp().numpy(), np.nan)
-    return Told(p, np.where(asked, rank, -1), top.indices.numpy(), top.values.exp().numpy())
+    p = np.where(task, of_truth[:, 0].exp().numpy(), np.nan)
+    return TokenPredictions(p, np.where(task, rank, -1), top.indices.numpy(), top.values.exp().numpy())
 
 
 @dataclass(frozen=True)
-class Lens:
+class LogitLens:
     """What each layer would say if it were the last (logit lens, nostalgebraist 2020).
 
     Attributes:
@@ -87,16 +88,16 @@ class Lens:
 
 
 @torch.no_grad()
-def lens(model: nn.Module, asked: Question, k: int = 5) -> Lens:
+def logit_lens(model: nn.Module, task: PredictionTask, k: int = 5) -> LogitLens:
     """The head on every layer's residual stream."""
-    names = streams(model.spec)
-    held = capture(model, asked.inputs.tolist(), asked.source_ids, keep=lambda name: name in names)
-    truth = asked.targets
+    names = residual_streams(model.spec)
+    held = capture(model, task.inputs.tolist(), task.source_ids, keep=lambda name: name in names)
+    truth = task.targets
     found = []
     for name in names:
-        rows = F.log_softmax(model.lens(torch.from_numpy(held[name])).float(), dim=-1)
+        rows = F.log_softmax(model.logit_lens(torch.from_numpy(held[name])).float(), dim=-1)
         entropy = -(rows.exp() * rows.nan_to_num(neginf=0.0)).sum(-1).numpy()
-        found.append((_told(rows, truth, k), entropy))
+        found.append((_predictions_of(rows, truth, k), entropy))
     stack = lambda name: np.stack([getattr(layer, name) for layer, _ in found])
     names = [name.removeprefix("decoder.").replace("layers.", "layer ").split(".")[0] for name in names]
-    return Lens(names, stack("top"), stack("top_p"), stack("p"), stack("rank"), np.stack([e for _, e in found]))
+    return LogitLens(names, stack("top"), stack("top_p"), stack("p"), stack("rank"), np.stack([e for _, e in found]))

@@ -7,14 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from playground.inspection.asking import UNASKED, Question
 from playground.inspection.capture import source
+from playground.inspection.prediction_task import PredictionTask
+from playground.text.targets import IGNORE_INDEX
 
 BINS = 41
 
 
 @dataclass(frozen=True)
-class Spread:
+class ParameterStats:
     """One parameter.
 
     Attributes:
@@ -37,22 +38,22 @@ class Spread:
     gradient_counts: np.ndarray
 
 
-def spreads(model: nn.Module, asked: Question) -> list[Spread]:
+def parameter_stats(model: nn.Module, task: PredictionTask) -> list[ParameterStats]:
     """Every parameter's weights, and the gradient of the mean loss of one text; the model stays as it is."""
     named = {name: p for name, p in model.named_parameters()}
-    inputs = torch.from_numpy(asked.inputs[None].astype(np.int64))
-    targets = torch.from_numpy(asked.targets.astype(np.int64))
+    inputs = torch.from_numpy(task.inputs[None].astype(np.int64))
+    targets = torch.from_numpy(task.targets.astype(np.int64))
     with torch.enable_grad():
-        logits = model(inputs, **source(asked.source_ids)).logits[0].float()
-        loss = F.cross_entropy(logits, targets, ignore_index=UNASKED)
+        logits = model(inputs, **source(task.source_ids)).logits[0].float()
+        loss = F.cross_entropy(logits, targets, ignore_index=IGNORE_INDEX)
         gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-    return [_spread(name, p, gradient) for (name, p), gradient in zip(named.items(), gradients, strict=True)]
+    return [_stats_of(name, p, gradient) for (name, p), gradient in zip(named.items(), gradients, strict=True)]
 
 
-def _spread(name: str, parameter: torch.Tensor, gradient: torch.Tensor | None) -> Spread:
+def _stats_of(name: str, parameter: torch.Tensor, gradient: torch.Tensor | None) -> ParameterStats:
     values = parameter.detach().float().flatten().numpy()
     slopes = np.zeros_like(values) if gradient is None else gradient.float().flatten().numpy()
     counts, edges = np.histogram(values, BINS)
     slope_counts, slope_edges = np.histogram(slopes, BINS)
     norms = float(np.linalg.norm(values)), float(np.linalg.norm(slopes))
-    return Spread(name, values.size, float(values.std()), *norms, edges, counts, slope_edges, slope_counts)
+    return ParameterStats(name, values.size, float(values.std()), *norms, edges, counts, slope_edges, slope_counts)

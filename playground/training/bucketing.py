@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from playground.training.batches import IGNORE_INDEX, Batch
+from playground.text.targets import IGNORE_INDEX
+from playground.training.batches import Batch
 
 LENGTH_BUCKETS, MASK_BUCKETS = 8, 32  # sizes that a text's length, and the number of hidden places, may have
 MIN_BUCKET = 8  # how far sizes are apart: below, padding costs nothing

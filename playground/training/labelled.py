@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from playground.labelled.prepare import LabelledSet, Side
 from playground.labelled.split import chosen
 from playground.runs.config import RunConfig
-from playground.training.batches import IGNORE_INDEX, Batch, Rows, pad, rng, to_tensor
+from playground.text.targets import IGNORE_INDEX
+from playground.training.batches import Batch, Rows, pad, rng, to_tensor
 from playground.training.device import Device
 from playground.training.objectives import fetch
 from playground.training.samples import ProbabilityTracker

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from playground.runs.config import RunConfig
 from playground.text.masking import apply_mlm_mask
 from playground.text.prepare import Prepared
-from playground.training.batches import IGNORE_INDEX, Batch, Rows, pad, rng, to_tensor
+from playground.text.targets import IGNORE_INDEX
+from playground.training.batches import Batch, Rows, pad, rng, to_tensor
 
 
 def causal(rows: Rows, loss_on: str = "all") -> Batch:

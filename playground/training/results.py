@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
-from models.spec import SpecError
 from playground.core import atomic
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, UserError
 from playground.labelled.prepare import LabelledSet
 from playground.labelled.scores import by_label, calibration, confusion, macro_f1
 from playground.runs.config import RunConfig
@@ -20,8 +19,9 @@ from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text import uploads
 from playground.text.prepare import Prepared, load, prepare
+from playground.text.targets import IGNORE_INDEX
 from playground.text.tokenizers import Tokenizer
-from playground.training.batches import IGNORE_INDEX, Sampler
+from playground.training.batches import Sampler
 from playground.training.device import Device
 from playground.training.labelled import LabelledObjective, LabelledSampler
 from playground.training.load_model import body_of, load_parent, starts_from_parent
@@ -177,14 +177,14 @@ def forgetting(config: RunConfig, model: nn.Module, tokenizer: Tokenizer, device
             "before": language_loss(parent, before, data, device),
             "after": language_loss(model, before, data, device),
         }
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         return {"missing": _named_only(error.message, config)}
 
 
 def _named_only(message: str, config: RunConfig) -> str:
     """A sentence with a file's name where it tells its place: a report goes along when the run is given away."""
     texts = [config.data]
-    with suppress(PlaygroundError, SpecError):
+    with suppress(UserError):
         assert config.parent is not None
         texts.append(RunStore().get(config.parent["run"]).config().data)
     for path in (text.path for text in texts if text.path):

@@ -13,8 +13,9 @@ from playground.inference.sampling import Sampling, choose
 from playground.runs.config import RunConfig
 from playground.text.masking import apply_mlm_mask
 from playground.text.prepare import Prepared
+from playground.text.targets import IGNORE_INDEX
 from playground.text.token_files import PairFile, TokenFile
-from playground.training.batches import IGNORE_INDEX, Rows, Sampler, rng, to_tensor
+from playground.training.batches import Rows, Sampler, rng, to_tensor
 from playground.training.device import Device
 from playground.training.objectives import Objective
 

@@ -13,7 +13,7 @@ from playground.runs.config import RunConfig
 from playground.runs.store import RunStore
 from playground.text.prepare import prepare
 from playground.text.spec import DataSpec
-from playground.training.batches import IGNORE_INDEX
+from playground.text.targets import IGNORE_INDEX
 from playground.training.device import choose_device
 from playground.training.optimizers import build_optimizers
 from playground.training.recipes import recipe

@@ -38,10 +38,10 @@ def show(scene: Scene) -> None:
     if scene.gives_labels:
         only_labels()
         return
-    asked = asked_of(scene)
-    changes, said = gates(scene, asked) if scene.is_recurrent else parts(scene, asked)
+    task = asked_of(scene)
+    changes, said = gates(scene, task) if scene.is_recurrent else parts(scene, task)
     if changes:
-        outcome(scene, asked, changes, said)
+        outcome(scene, task, changes, said)
     else:
         st.info(
             t("Nothing is changed yet. Choose what to switch off; its effect appears below."),
@@ -53,13 +53,13 @@ def show(scene: Scene) -> None:
 # Transformers: heads, MLPs, and places of the residual stream
 
 
-def parts(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
+def parts(scene: Scene, task: Any) -> tuple[dict[str, Any], str]:
     """What the person changes, as named changes and in words."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         part = choose(VIEW, "part", t("Heads of"), PART_NAMES, box=True) if scene.has_source else "self"
         how = choose(VIEW, "how", t("Replace their output by"), HOW)
-    other = second_text(scene, asked) if how == "patch" else None
-    harm = harm_of((key_of(scene), part, how, other and key_of(other)), scene, asked, part, how, other)
+    other = second_text(scene, task) if how == "patch" else None
+    harm = harm_of((key_of(scene), part, how, other and key_of(other)), scene, task, part, how, other)
     left, right = st.columns([2, 3], gap="medium")
     with left:
         chosen = choose_heads(harm, part, how)
@@ -73,7 +73,7 @@ def parts(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
         )
     with right:
         ranking(harm, part, how)
-    places = choose_places(scene, asked, other) if other else []
+    places = choose_places(scene, task, other) if other else []
     names = [f"{layer}.{head}" for layer, head in chosen] + [t("MLP {layer}", layer=layer) for layer in mlps]
     names += [
         t("position {place} after {depth}", place=place, depth=depth_name(scene, depth)) for depth, place in places
@@ -93,7 +93,7 @@ def changes_of(
 ) -> dict[str, Any]:
     """The changes by the names of the activations."""
     from playground.inspection import ablation
-    from playground.inspection.capture import streams
+    from playground.inspection.capture import residual_streams
 
     heads: dict[int, list[int]] = {}
     for layer, head in chosen:
@@ -111,10 +111,10 @@ def changes_of(
     there = there_of(key_of(other), other)
     changes = {at[layer]: ablation.patched_heads(there[at[layer]], heads[layer]) for layer in heads}
     changes |= {name: ablation.patched(there[name]) for name in outputs}
-    names = streams(scene.model().spec)
+    names = residual_streams(scene.model().spec)
     for depth in sorted({depth for depth, _ in places}):
         mine = [place for at_depth, place in places if at_depth == depth]
-        changes[names[depth]] = ablation.patched_places(there[names[depth]], mine)
+        changes[names[depth]] = ablation.patched_positions(there[names[depth]], mine)
     return changes
 
 
@@ -240,7 +240,7 @@ def harm_of(key: tuple, _scene: Scene, _asked: Any, part: str, how: str, _other:
 # Another text
 
 
-def second_text(scene: Scene, asked: Any) -> Scene:
+def second_text(scene: Scene, task: Any) -> Scene:
     """The text that is patched in: at first this one with two of its words or letters in each other's place."""
     from playground.inspection.ablation import same_length
 
@@ -253,7 +253,7 @@ def second_text(scene: Scene, asked: Any) -> Scene:
         with columns[1]:
             target = typed(VIEW, "other_target", t("What is written there"), first, scene.run.id)
     other = Scene(scene.run, scene.step, text, target)
-    same_length(asked, asked_of(other))
+    same_length(task, asked_of(other))
     return other
 
 
@@ -273,13 +273,13 @@ def exchanged(scene: Scene) -> str:
     return text
 
 
-def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int]]:
+def choose_places(scene: Scene, task: Any, other: Scene) -> list[tuple[int, int]]:
     """Where the difference between both texts travels: places of the residual stream, each patched alone."""
     import numpy as np
 
-    width = 1 if len(asked.inputs) <= 64 else -(-len(asked.inputs) // 32)
+    width = 1 if len(task.inputs) <= 64 else -(-len(task.inputs) // 32)
     with st.spinner(t("Patching every position …")):
-        table = places_of((key_of(scene), key_of(other), width), scene, asked, other, width)
+        table = places_of((key_of(scene), key_of(other), width), scene, task, other, width)
     n_depths, n = table.shape
     chosen = pairs("places", n_depths, n)
 
@@ -287,7 +287,7 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
         tokens = [visible(token) for token in scene.tokenizer().pieces(inputs.tolist())]
         return ["".join(tokens[i : i + width]) for i in range(0, len(tokens), width)]
 
-    tokens, there = parts_of(asked.inputs), parts_of(asked_of(other).inputs)
+    tokens, there = parts_of(task.inputs), parts_of(asked_of(other).inputs)
     marked = [depth_name(scene, i) for i in range(n_depths)]
     notes = [
         [(t("patched") + " · " if (i, j) in chosen else "") + t("there: {token}", token=there[j]) for j in range(n)]
@@ -321,7 +321,7 @@ def choose_places(scene: Scene, asked: Any, other: Scene) -> list[tuple[int, int
         )
     )
     downloads("explore-intervene-places", {"places": table})
-    return [(i, place) for i, j in chosen for place in range(j * width, min((j + 1) * width, len(asked.inputs)))]
+    return [(i, place) for i, j in chosen for place in range(j * width, min((j + 1) * width, len(task.inputs)))]
 
 
 def depth_name(scene: Scene, depth: int) -> str:
@@ -330,21 +330,21 @@ def depth_name(scene: Scene, depth: int) -> str:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def places_of(key: tuple, _scene: Scene, _asked: Any, _other: Scene, width: int) -> Any:
-    from playground.inspection.ablation import rank_places
+    from playground.inspection.ablation import causal_trace
 
-    return rank_places(_scene.model(), _asked, asked_of(_other), width)
+    return causal_trace(_scene.model(), _asked, asked_of(_other), width)
 
 
 # Recurrent models: gates
 
 
-def gates(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
+def gates(scene: Scene, task: Any) -> tuple[dict[str, Any], str]:
     """A gate held at a level or taken from another text, all its units or some."""
     from playground.inspection import ablation
 
     spec, names = scene.model().spec, GATES[scene.architecture]
     how = choose(VIEW, "how", t("A gate is"), HOW_GATES)
-    other = second_text(scene, asked) if how == "patch" else None
+    other = second_text(scene, task) if how == "patch" else None
     left, right = st.columns([2, 3], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -362,7 +362,7 @@ def gates(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
         on = switch(VIEW, "on", t("Change it"))
     sides = ("", "reverse.") if spec.bidirectional else ("",)
     with right:
-        rank_of_gates(scene, asked, names, sides, other)
+        rank_of_gates(scene, task, names, sides, other)
     if not on:
         return {}, ""
     at = [f"layers.{layer}.{side}{gate}" for side in sides]
@@ -375,13 +375,13 @@ def gates(scene: Scene, asked: Any) -> tuple[dict[str, Any], str]:
     return changes, t("{gate} of layer {layer} as on the other text", **said)
 
 
-def rank_of_gates(scene: Scene, asked: Any, names: dict[str, str], sides: tuple[str, ...], other: Scene | None) -> None:
+def rank_of_gates(scene: Scene, task: Any, names: dict[str, str], sides: tuple[str, ...], other: Scene | None) -> None:
     """What changing each gate alone does."""
     import pandas as pd
 
     found = [(layer, gate) for layer in range(scene.model().spec.n_layers) for gate in names]
     at = tuple(tuple(f"layers.{layer}.{side}{gate}" for side in sides) for layer, gate in found)
-    harm = gates_of((key_of(scene), other and key_of(other)), scene, asked, at, other)
+    harm = gates_of((key_of(scene), other and key_of(other)), scene, task, at, other)
     levels = [t("as on the other text")] if other else [t("held at {level:g}", level=level) for level in (0, 1)]
     rows = sorted(
         (
@@ -430,27 +430,29 @@ def gates_of(key: tuple, _scene: Scene, _asked: Any, names: tuple, _other: Scene
 # What it did
 
 
-def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> None:
+def outcome(scene: Scene, task: Any, changes: dict[str, Any], said: str) -> None:
     import numpy as np
     import pandas as pd
 
     from playground.inspection.ablation import effect
 
-    found = effect(scene.model(), asked, changes)
+    found = effect(scene.model(), task, changes)
     st.subheader(said, anchor=False)
     with st.container(horizontal=True, gap="large"):
         st.metric(
             t("Loss (nats per token)"),
             f"{found.after.mean():.3f}",
-            f"{found.harm:+.3f}",
+            f"{found.loss_increase:+.3f}",
             delta_color="inverse",
             width="content",
         )
         st.metric(t("Before"), f"{found.before.mean():.3f}", width="content")
-        same = np.mean(found.rows_before.argmax(1)[asked.asked] == found.rows_after.argmax(1)[asked.asked])
+        same = np.mean(
+            found.rows_before.argmax(1)[task.target_positions] == found.rows_after.argmax(1)[task.target_positions]
+        )
         st.metric(t("Same top-1 prediction"), share(same), width="content")
-    tokens = scene.tokenizer().pieces(asked.inputs.tolist())
-    deltas = dict(zip(asked.asked.tolist(), (found.after - found.before).tolist(), strict=True))
+    tokens = scene.tokenizer().pieces(task.inputs.tolist())
+    deltas = dict(zip(task.target_positions.tolist(), (found.after - found.before).tolist(), strict=True))
     shift = 0 if scene.objective == "mlm" else 1  # the answer about the next token is shown on that token
     boxes = []
     for place, token in enumerate(tokens):
@@ -467,7 +469,9 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
                     "colour": (ACCENT if delta > 0 else ABOVE) if abs(delta) >= UNCHANGED else None,
                 }
             )
-    place = min(place_of(scene, int(asked.asked[np.abs(found.after - found.before).argmax()])), len(tokens) - 1)
+    place = min(
+        place_of(scene, int(task.target_positions[np.abs(found.after - found.before).argmax()])), len(tokens) - 1
+    )
     clicked = token_strip(boxes, key=f"{VIEW}.strip", selected=[place + shift], tools=True)
     st.caption(
         t(
@@ -477,7 +481,7 @@ def outcome(scene: Scene, asked: Any, changes: dict[str, Any], said: str) -> Non
     if clicked is not None:
         url_state.remember("explore", place=max(0, clicked - shift))
         st.rerun(scope="fragment")
-    table = pd.DataFrame({"place": asked.asked, "before": found.before, "after": found.after})
+    table = pd.DataFrame({"place": task.target_positions, "before": found.before, "after": found.after})
     downloads("explore-intervene", {"before": found.before, "after": found.after}, table)
     differences(scene, found, tokens, place)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from models.hyperparameters import RECURRENT
 from playground.pages.explore.scene_task import likely
 from playground.pages.explore.url_widgets import choose, number, pairs, seeded, several, slide
 from playground.runs.folder import RunFolder
@@ -105,10 +106,10 @@ def lines(
 
 
 def sinusoidal(scene: Scene) -> None:
-    from playground.inspection.positions import by_distance, wave_formula, waves
+    from playground.inspection.positions import by_distance, sinusoidal_formula, sinusoidal_table
 
     n, d = sizes(scene, "waves")
-    table = waves(n, d)
+    table = sinusoidal_table(n, d)
     st.latex(r"PE_{p,2i} = \sin\frac{p}{10000^{2i/d}} \qquad PE_{p,2i+1} = \cos\frac{p}{10000^{2i/d}}")
     notes = [
         [f"{name}({i} / 10000^({j - j % 2}/{d}))" for j in range(d) for name in [("sin", "cos")[j % 2]]]
@@ -129,7 +130,7 @@ def sinusoidal(scene: Scene) -> None:
     if clicked:
         url_state.remember("explore", cell=f"{clicked[0]}.{clicked[1]}")
     p, c = next(iter(pairs("cell", n, d)), (5, 4))
-    st.latex(rf"PE_{{{min(p, n - 1)},{min(c, d - 1)}}} = " + wave_formula(min(p, n - 1), min(c, d - 1), d)[0])
+    st.latex(rf"PE_{{{min(p, n - 1)},{min(c, d - 1)}}} = " + sinusoidal_formula(min(p, n - 1), min(c, d - 1), d)[0])
     st.caption(
         t(
             "Left channels oscillate fast, right ones slowly, like the hands of a clock. Point at a cell for its formula; click to write it out."
@@ -237,7 +238,7 @@ def learned_run(scene: Scene) -> RunFolder | None:
 
 def has_table(run: RunFolder) -> bool:
     model = run.about()["model"]
-    return model.get("position") == "learned" and model["architecture"] not in ("rnn", "lstm", "gru")
+    return model.get("position") == "learned" and model["architecture"] not in RECURRENT
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -361,12 +362,19 @@ def alibi(scene: Scene) -> None:
 def side_by_side(scene: Scene) -> None:
     import numpy as np
 
-    from playground.inspection.positions import alibi_table, angles, by_distance, cosines, rotary_match, waves
+    from playground.inspection.positions import (
+        alibi_table,
+        angles,
+        by_distance,
+        cosines,
+        rotary_match,
+        sinusoidal_table,
+    )
 
-    n, table = 64, waves(64, 64)
+    n, table = 64, sinusoidal_table(64, 64)
     run = learned_run(scene)
     curves = {
-        t("Sinusoidal") + ": " + t("cosine"): (by_distance(cosines(waves(n, 128))), SPARE[0]),
+        t("Sinusoidal") + ": " + t("cosine"): (by_distance(cosines(sinusoidal_table(n, 128))), SPARE[0]),
         t("Rotary") + ": q·k": (rotary_match(n, 32, 10_000.0), SPARE[1]),
         "ALiBi: " + t("share of the weight, head 0 of 4"): (np.exp(alibi_table(n, 4)[0]), SPARE[2]),
     }
@@ -495,12 +503,12 @@ def top(scene: Scene, p: Any) -> str:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def shuffled(path: str, step: int, ids: tuple[int, ...], seed: int) -> dict[str, Any]:
-    from playground.inspection.positions import apart, last_of_shuffled
+    from playground.inspection.positions import last_of_shuffled, total_variation
 
     found: dict[str, Any] = {"models": {}}
     for name, model in (("with", cached.model(RunFolder(path), step)), ("without", blind_model(path, step))):
         straight, other, found["mixed"] = last_of_shuffled(model, ids, seed)
-        found["models"][name] = straight, other, apart(straight, other)
+        found["models"][name] = straight, other, total_variation(straight, other)
     return found
 
 

@@ -145,11 +145,11 @@ def expected_tokens(found: Any, place: int, truth: int) -> tuple[list[int], list
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def told_of(key: tuple, _scene: Scene) -> Any:
-    from playground.inspection.predictions import told, told_masked
+    from playground.inspection.predictions import predict_causal, predict_masked
 
     if _scene.objective == "mlm":
-        return told_masked(_scene.model(), _scene.ids(), _scene.tokenizer().mask_id)
-    return told(_scene.model(), asked_of(_scene, whole=True))
+        return predict_masked(_scene.model(), _scene.ids(), _scene.tokenizer().mask_id)
+    return predict_causal(_scene.model(), asked_of(_scene, whole=True))
 
 
 # Layer by layer
@@ -244,9 +244,9 @@ def table_at(scene: Scene, found: Any, names: list[str]) -> None:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def lens_of(key: tuple, _scene: Scene) -> Any:
-    from playground.inspection.predictions import lens
+    from playground.inspection.predictions import logit_lens
 
-    return lens(_scene.model(), asked_of(_scene, whole=True))
+    return logit_lens(_scene.model(), asked_of(_scene, whole=True))
 
 
 # The map of tokens
@@ -304,9 +304,9 @@ def shown_tokens(scene: Scene, n: int) -> list[int]:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def map_of(path: str, step: int, among: tuple[int, ...], way: str) -> Any:
-    from playground.inspection.embeddings import flat, token_table
+    from playground.inspection.embeddings import project, token_table
 
-    return flat(token_table(cached.model(RunFolder(path), step))[list(among)], way)
+    return project(token_table(cached.model(RunFolder(path), step))[list(among)], way)
 
 
 def nearest(scene: Scene, among: list[int], names: list[str]) -> None:
@@ -417,6 +417,6 @@ def histograms(spreads: list[Any], what: str, caption: str) -> None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def spreads_of(key: tuple, _scene: Scene) -> Any:
-    from playground.inspection.weights import spreads
+    from playground.inspection.weights import parameter_stats
 
-    return spreads(_scene.model(), asked_of(_scene))
+    return parameter_stats(_scene.model(), asked_of(_scene))

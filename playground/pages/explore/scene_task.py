@@ -14,13 +14,13 @@ def asked_of(scene: Scene, whole: bool = False) -> Any:
     Args:
         whole: pairs that a decoder reads in a row: also the source, where training asked about it.
     """
-    from playground.inspection.asking import question
+    from playground.inspection.prediction_task import prediction_task
 
     tokenizer = scene.tokenizer()
     source = scene.source_ids() if scene.has_source else None
     starts = 0 if whole and asks_all(scene) else answer_starts(scene)
     mask = (tokenizer.mask_id, tokenizer.size, tokenizer.special_ids)
-    return question(scene.ids(), scene.objective, source, starts, mask)
+    return prediction_task(scene.ids(), scene.objective, source, starts, mask)
 
 
 def answer_starts(scene: Scene) -> int:

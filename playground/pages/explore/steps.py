@@ -41,7 +41,7 @@ def show(scene: Scene) -> None:
 def example() -> None:
     import numpy as np
 
-    from playground.inspection.arithmetic import worked
+    from playground.inspection.attention_steps import worked_example
 
     st.markdown(
         t(
@@ -55,7 +55,7 @@ def example() -> None:
         query = ask_query(tokens, "example")
         scaling = switch(VIEW, "scaling", t("Divide by √d_k"), True)
         causal = switch(VIEW, "causal", t("Causal mask: look only at what came before"))
-    steps = worked(np.array(vectors), query, causal, scaling)
+    steps = worked_example(np.array(vectors), query, causal, scaling)
     draw_head(steps, tokens, tokens[query], "example", digits=3)
     downloads("explore-steps-example", arrays(steps))
 
@@ -64,7 +64,7 @@ def edited() -> tuple[list[str], Any]:
     """The table of words and numbers, as the person has changed it."""
     import pandas as pd
 
-    from playground.inspection.arithmetic import EXAMPLE
+    from playground.inspection.attention_steps import EXAMPLE
 
     first = pd.DataFrame([(word, *vector) for word, vector in EXAMPLE.items()], columns=["token", "1", "2", "3"])
     if f"{VIEW}.given" not in st.session_state:
@@ -101,7 +101,7 @@ def told_table(said: str, first: Any) -> Any:
 
 def ask_query(tokens: list[str], name: str) -> int:
     """Which token asks, or to write which one (cross-attention); for a run the last one unless told."""
-    from playground.inspection.arithmetic import EXAMPLE_QUERY
+    from playground.inspection.attention_steps import EXAMPLE_QUERY
 
     first = EXAMPLE_QUERY if name == "example" else len(tokens) - 1
     return one_of(
@@ -164,7 +164,7 @@ def computed(scene: Scene, layer: int, head: int, query: int, part: str) -> Any:
 def _computed(
     path: str, step: int, ids: tuple, source: tuple | None, layer: int, head: int, query: int, part: str
 ) -> Any:
-    from playground.inspection.arithmetic import run_steps
+    from playground.inspection.attention_steps import run_steps
 
     return run_steps(cached.model(RunFolder(path), step), ids, layer, head, query, part, source)
 
@@ -216,7 +216,7 @@ def draw_inputs(steps: Any, keys: list[str], asker: str) -> None:
     notes = []
     if steps.normed:
         notes.append(t("q and k are divided by their root mean square (QK-norm)."))
-    if steps.turned:
+    if steps.rotated:
         notes.append(t("q and k below are already rotated by their positions (RoPE)."))
     alt = t("The input vector of the layer at the query")
     strip(steps.x, "run.x", [visible(asker)], numbered("x", len(steps.x)), "x", alt, diverging=True)

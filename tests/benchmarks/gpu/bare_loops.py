@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from playground.training.batches import IGNORE_INDEX
+from playground.text.targets import IGNORE_INDEX
 from playground.training.optimizers import build_optimizers
 from playground.training.trainer import Trainer
 from tests.benchmarks import bare

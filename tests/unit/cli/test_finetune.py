@@ -11,8 +11,9 @@ from playground.finetune import sandboxed_import
 from playground.generation.predict import open_prompt
 from playground.runs.store import RunStore
 from playground.text.prepare import load
+from playground.text.targets import IGNORE_INDEX
 from playground.text.tokenizers import Tokenizer
-from playground.training.batches import IGNORE_INDEX, Sampler
+from playground.training.batches import Sampler
 from playground.training.load_model import labels_of, load_model
 from playground.training.objectives import Objective
 

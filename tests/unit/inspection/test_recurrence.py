@@ -58,7 +58,7 @@ def test_gradient_norms_are_autograds(kind):
     norms = []
     for row in windows:
         x = model.embedding.tokens(torch.tensor(row[None, :-1])).detach().requires_grad_()
-        logits = model.read(model.recurrent(x)[0])[0, -1]
+        logits = model.unembed(model.recurrent(x)[0])[0, -1]
         F.cross_entropy(logits[None], torch.tensor(row[-1:])).backward()
         norms.append(x.grad[0].norm(dim=-1).numpy()[::-1])
     assert found == pytest.approx(np.mean(norms, axis=0), rel=1e-4)

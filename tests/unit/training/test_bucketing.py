@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from models.factory import build
 from models.spec import ModelSpec
-from playground.training.batches import IGNORE_INDEX, Batch, Rows, pad
+from playground.text.targets import IGNORE_INDEX
+from playground.training.batches import Batch, Rows, pad
 from playground.training.bucketing import bucketed
 from playground.training.objectives import causal, masked, sequence_to_sequence
 from playground.training.pinned_transfer import shapes_of

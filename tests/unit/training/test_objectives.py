@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from playground.runs.config import TrainingSpec
 from playground.text.masking import N_SPECIAL, apply_mlm_mask
-from playground.training.batches import IGNORE_INDEX, Rows, Sampler, rng, truncation_warning
+from playground.text.targets import IGNORE_INDEX
+from playground.training.batches import Rows, Sampler, rng, truncation_warning
 from playground.training.objectives import Objective, causal, masked, sequence_to_sequence
 
 PAD, BOS, EOS, MASK = range(4)

@@ -80,7 +80,7 @@ EXAMPLE_QUERY = 2
 """“The cat sat on the mat”, asked by “sat”; queries, keys and values are the vectors themselves."""
 
 
-def worked(vectors: np.ndarray, query: int, causal: bool, scaling: bool) -> HeadSteps:
+def worked_example(vectors: np.ndarray, query: int, causal: bool, scaling: bool) -> HeadSteps:
     """The worked example: each token's vector ``[tokens, d]`` is its query, its key and its value."""
     vectors = np.asarray(vectors, dtype=np.float64)
     allowed = np.arange(len(vectors)) <= query if causal else np.ones(len(vectors), dtype=bool)
@@ -96,7 +96,7 @@ class RunSteps:
         head: the arithmetic.
         heads: what every head mixes at this query ``[heads, d_k]``; one after another they are the concatenation.
         output: the concatenation times the output matrix ``[d_model]``.
-        turned: whether q and k were rotated by their positions before they met.
+        rotated: whether q and k were rotated by their positions before they met.
         normed: whether q and k were divided by their size (QK-norm).
     """
 
@@ -105,7 +105,7 @@ class RunSteps:
     head: HeadSteps
     heads: np.ndarray
     output: np.ndarray
-    turned: bool
+    rotated: bool
     normed: bool
 
 
