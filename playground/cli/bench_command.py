@@ -15,7 +15,7 @@ BUDGET = 480  # seconds for all of `bench gpu`
 def add(commands) -> None:
     parser = commands.add_parser(
         "bench",
-        help="measure this machine: a table, all rows in one run",
+        help="run the benchmarks on this machine and print a table",
         description="Measures this machine. 'bench gpu' proves the path on an NVIDIA GPU: tests, training, start, "
         "decoding, exports, resuming.",
     )
@@ -23,10 +23,16 @@ def add(commands) -> None:
     gpu = parser.add_argument_group("bench gpu")
     gpu.add_argument("--parts", help="which of tests,training,start,decoding,proof,resume (default: all)")
     gpu.add_argument(
-        "--budget", type=float, default=BUDGET, metavar="SECONDS", help="for all together (default: %(default)s)"
+        "--budget",
+        type=float,
+        default=BUDGET,
+        metavar="SECONDS",
+        help="time limit of all parts together (default: %(default)s)",
     )
-    gpu.add_argument("--json", type=Path, metavar="FILE", help="keep every row here as soon as it is there")
-    gpu.add_argument("--rehearse", action="store_true", help="every part on the CPU, tiny: shows that all of it runs")
+    gpu.add_argument("--json", type=Path, metavar="FILE", help="write every row here as soon as it is measured")
+    gpu.add_argument(
+        "--rehearse", action="store_true", help="run a tiny version of every part on the CPU, to show that it works"
+    )
     parser.set_defaults(run=run)
 
 

@@ -17,13 +17,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         dest="engine",
         choices=("auto", "onnx", "torch"),
         default="auto",
-        help="what runs the model: its export (onnx) or PyTorch (torch); auto takes the export where this step has one",
+        help="what runs the model: its export (onnx) or PyTorch (torch); auto takes the export if this step has one",
     )
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="auto",
-        help="where it runs; auto takes a GPU where it finds one",
+        help="device; auto takes a GPU if there is one",
     )
 
 

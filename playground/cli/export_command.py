@@ -13,17 +13,20 @@ from playground.runs.store import RunStore
 
 def add(commands) -> None:
     parser = commands.add_parser("export", help="write a run as ONNX, prove it, and pack it for other software")
-    parser.add_argument("target", metavar="RUN", help="its id, the beginning of it, its name, or latest")
-    parser.add_argument("--step", type=int, help="which checkpoint (default: the latest)")
-    parser.add_argument("--to", metavar="FOLDER", help="where (default: the run's own folder)")
+    parser.add_argument("target", metavar="RUN", help="a run's id, the beginning of its id, its name, or latest")
+    parser.add_argument("--step", type=int, help="step of the checkpoint (default: the latest)")
+    parser.add_argument("--to", metavar="FOLDER", help="output folder (default: the run's own folder)")
     parser.add_argument(
-        "--precision", default="fp32", metavar="P[,P…]", help="of the fast graph: fp32, kv8, fp16, int8, int4"
+        "--precision",
+        default="fp32",
+        metavar="P[,P…]",
+        help="precisions of the fast graph: fp32, kv8, fp16, int8, int4",
     )
-    parser.add_argument("--attentions", action="store_true", help="give out the attention weights too")
+    parser.add_argument("--attentions", action="store_true", help="include the attention weights as outputs")
     parser.add_argument(
-        "--offline-demo", action="store_true", help="put ONNX Runtime into demo.html (fetched from npm, 19 MB more)"
+        "--offline-demo", action="store_true", help="include ONNX Runtime in demo.html (fetched from npm, 19 MB more)"
     )
-    parser.add_argument("--zip", action="store_true", help="and as one .zip beside it")
+    parser.add_argument("--zip", action="store_true", help="also write everything as one .zip file")
     parser.set_defaults(run=run)
 
 

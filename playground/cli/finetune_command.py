@@ -59,7 +59,7 @@ UNREAD = {  # columns that a task has no use for
 def add(commands) -> None:
     parser = commands.add_parser(
         "finetune",
-        help="go on from a trained run to a task",
+        help="fine-tune a trained run on a task",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -67,25 +67,32 @@ def add(commands) -> None:
     parser.add_argument(
         "--task", choices=TASKS, default="classify", help="; ".join(f"{k}: {v}" for k, v in TASKS.items())
     )
-    parser.add_argument("--data", required=True, metavar="NAME|FILE", help="labelled text, or a corpus to go on with")
+    parser.add_argument(
+        "--data", required=True, metavar="NAME|FILE", help="labelled text, or a corpus to continue with"
+    )
     for name in ("text", "label", "source", "target"):
         parser.add_argument(f"--{name}-column", metavar="COLUMN")
-    parser.add_argument("--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)")
+    parser.add_argument("--encoding", metavar="NAME", help="encoding of the file, such as cp1254 (default: detected)")
     parser.add_argument(
-        "--option", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="a generated task's difficulty"
+        "--option",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="options of a generated task, such as its difficulty",
     )
-    parser.add_argument("--template", help='for answer: how it is asked, as "Q: {question} A:"')
+    parser.add_argument("--template", help='for answer: the prompt template, such as "Q: {question} A:"')
     parser.add_argument(
         "--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items())
     )
-    parser.add_argument("--rank", type=int, help="of LoRA (default 8)")
+    parser.add_argument("--rank", type=int, help="rank of LoRA (default 8)")
     parser.add_argument(
         "--target-modules",
         metavar="NAME[,NAME…]",
         help="the matrices that LoRA adapts: query,key,value,output,up,down (default all)",
     )
     add_old_flag(parser, "--matrices", "--target-modules")
-    parser.add_argument("--last-layers", type=int, help="for --method last")
+    parser.add_argument("--last-layers", type=int, help="number of layers for --method last")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--lr", type=float)
     parser.add_argument("--batch-size", type=int)
@@ -98,15 +105,15 @@ def add(commands) -> None:
         action="extend",
         default=[],
         metavar="GROUP.NAME=VALUE",
-        help="any of finetune, labelled, training, model, data",
+        help="any setting of finetune, labelled, training, model or data",
     )
-    parser.add_argument("--compare", metavar="WAYS", help="train these beside it: scratch,all,head,last,lora")
-    parser.add_argument("--seeds", type=int, default=1, help="how many seeds each (default 1)")
+    parser.add_argument("--compare", metavar="WAYS", help="baselines to train as well: scratch,all,head,last,lora")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds per method (default 1)")
     parser.add_argument(
         "--train-fractions", metavar="F[,F…]", help="train once for each fraction of the labels: 0.1,0.3,1"
     )
     add_old_flag(parser, "--shares", "--train-fractions")
-    parser.add_argument("--name", help="what to call the run")
+    parser.add_argument("--name", help="name of the run")
     parser.add_argument("--detach", action="store_true", help="train in the background")
     parser.add_argument("--quiet", action="store_true", help="print the result only")
     parser.set_defaults(run=run)
@@ -281,7 +288,7 @@ def _tell_baseline(folder: RunFolder) -> None:
 def _tell_forgetting(report: dict) -> None:
     told = report.get("forgetting", {})
     if "before" in told:
-        print(f"loss on {told['text']}, learnt before: {told['before']:.3f} → {told['after']:.3f} nats a token")
+        print(f"loss on {told['text']}, learnt before: {told['before']:.3f} → {told['after']:.3f} nats per token")
 
 
 def _tell_language(done: list[RunFolder], reports: list[tuple[RunConfig, dict]]) -> None:

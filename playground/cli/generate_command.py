@@ -18,27 +18,29 @@ CHANCE = ("temperature", "top_k", "top_p", "min_p")  # options that have no mean
 
 def add(commands) -> None:
     parser = commands.add_parser("generate", help="let a trained model write, answer or fill in")
-    parser.add_argument("target", metavar="RUN", help="a run's id, its beginning, its name, or 'latest'")
+    parser.add_argument("target", metavar="RUN", help="a run's id, the beginning of its id, its name, or latest")
     parser.add_argument(
-        "--prompt", default="", help=f"what to continue or to answer; with {MASK} places for MLM models"
+        "--prompt", default="", help=f"what to continue or to answer; with {MASK} where an MLM model fills in"
     )
     parser.add_argument(
         "--max-new-tokens", type=int, help=f"how many tokens to write at most (default {MAX_NEW_TOKENS})"
     )
     add_old_flag(parser, "--tokens", "--max-new-tokens", type=int)
     parser.add_argument("--temperature", type=float, help="0 is greedy (default 0.8; 0 for models that answer)")
-    parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens")
+    parser.add_argument("--top-k", type=int, help="sample from the k most likely tokens")
     parser.add_argument(
-        "--top-p", type=float, help="draw from the likeliest tokens that reach this probability together"
+        "--top-p", type=float, help="sample from the most likely tokens whose probabilities add up to this value"
     )
-    parser.add_argument("--min-p", type=float, help="draw from tokens at least this share as likely as the likeliest")
     parser.add_argument(
-        "--repetition-penalty", type=float, help="above 1: tokens that stand in the text become less likely"
+        "--min-p", type=float, help="sample from tokens with at least this fraction of the highest probability"
+    )
+    parser.add_argument(
+        "--repetition-penalty", type=float, help="above 1: tokens that already occur in the text become less likely"
     )
     parser.add_argument("--greedy", action="store_true", help="always the most likely token")
-    parser.add_argument("--beams", type=int, help="beam search with so many beams; 1 is greedy")
+    parser.add_argument("--beams", type=int, help="number of beams for beam search; 1 is greedy")
     parser.add_argument("--seed", type=int, help="the same seed writes the same text")
-    parser.add_argument("--step", type=int, help="which checkpoint; without it, the latest")
+    parser.add_argument("--step", type=int, help="step of the checkpoint (default: the latest)")
     engine.add(parser)
     parser.set_defaults(run=run)
 

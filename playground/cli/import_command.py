@@ -7,17 +7,17 @@ from pathlib import Path
 def add(commands) -> None:
     parser = commands.add_parser(
         "import",
-        help="make a run of a Hugging Face folder or a zip file of it",
+        help="import a Hugging Face folder, or a zip file of it, as a run",
         description="Reads config.json, safetensors, and tokenizer.json or vocab.txt of a Llama, Mistral, Qwen2, GPT-2, BERT, "
         "DistilBERT, RoBERTa or ELECTRA model, or an export of LM Playground. Packed runs (runs pack) are unpacked.",
     )
     parser.add_argument("path", type=Path, metavar="FOLDER_OR_ZIP")
-    parser.add_argument("--name", help="of the run; by default the folder's")
+    parser.add_argument("--name", help="name of the run (default: that of the folder)")
     parser.add_argument(
         "--context",
         type=int,
         metavar="TOKENS",
-        help="read at once; by default as many as it can, up to 2048 where positions are rotary",
+        help="context length (default: that of the model, at most 2048 where positions are rotary)",
     )
     parser.set_defaults(run=bring)
 
@@ -40,4 +40,4 @@ def bring(options: argparse.Namespace) -> None:
     )
     for note in about["notes"]:
         print(note)
-    print(f"The run is {run.id}. Go on with it: python -m playground finetune {run.id} --task classify --data NAME")
+    print(f"The run is {run.id}. Fine-tune it: python -m playground finetune {run.id} --task classify --data NAME")

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 def add(commands) -> None:
     parser = commands.add_parser("label", help="let a fine-tuned run label a text or a file")
-    parser.add_argument("target", metavar="RUN", help="its id, the beginning of it, its name, or latest")
-    parser.add_argument("what", nargs="?", metavar="FILE", help="a table, or a text file with a text on each line")
+    parser.add_argument("target", metavar="RUN", help="a run's id, the beginning of its id, its name, or latest")
+    parser.add_argument("what", nargs="?", metavar="FILE", help="a table, or a text file with one text per line")
     parser.add_argument("--text", help="one text, instead of a file")
-    parser.add_argument("--text-column", metavar="COLUMN", help="of the table")
-    parser.add_argument("--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)")
-    parser.add_argument("--to", metavar="FILE", help="where the answers go, as CSV (default: FILE-labelled.csv)")
+    parser.add_argument("--text-column", metavar="COLUMN", help="the column with the texts")
+    parser.add_argument("--encoding", metavar="NAME", help="encoding of the file, such as cp1254 (default: detected)")
+    parser.add_argument("--to", metavar="FILE", help="output file, as CSV (default: FILE-labelled.csv)")
     engine.add(parser)
     parser.set_defaults(run=run)
 

@@ -3,7 +3,6 @@
 import argparse
 import sys
 
-from models.spec import SpecError
 from playground.cli import (
     bench_command,
     data_command,
@@ -16,7 +15,7 @@ from playground.cli import (
     train_command,
 )
 from playground.cli.progress import in_terminal, nobody_reads
-from playground.core.errors import PlaygroundError
+from playground.core.errors import UserError
 from playground.core.paths import on_guard
 from playground.core.terminal import letters_only
 
@@ -47,7 +46,7 @@ def _run(arguments: list[str] | None) -> int:
     on_guard()
     try:
         return options.run(options) or 0
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         print(f"\n{error.message}", file=sys.stderr)
         if error.hint:
             print(in_terminal(error.hint), file=sys.stderr)

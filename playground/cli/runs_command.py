@@ -35,7 +35,7 @@ def add(commands) -> None:
 def _action(actions, name: str, function, help_text: str, run: bool = False) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=help_text)
     if run:
-        parser.add_argument("target", metavar="RUN", help="a run's id, its beginning, its name, or 'latest'")
+        parser.add_argument("target", metavar="RUN", help="a run's id, the beginning of its id, its name, or latest")
     parser.set_defaults(run=function)
     return parser
 
@@ -70,7 +70,7 @@ def resume(options: argparse.Namespace) -> None:
 
     folder = RunStore().own(options.target)
     submit(folder)
-    print(f"{folder.id} goes on in the background; follow it with: python -m playground runs watch {folder.id}")
+    print(f"{folder.id} continues in the background; follow it with: python -m playground runs watch {folder.id}")
 
 
 def watch(options: argparse.Namespace) -> int:

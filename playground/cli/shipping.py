@@ -90,6 +90,6 @@ Made with:
 
     {command_line(run.config())}
 
-Validation loss {status.val_loss:.4f} nats a token after {status.step:,} steps. Text: {info.get("provenance", "generated")}
+Validation loss {status.val_loss:.4f} nats per token after {status.step:,} steps. Text: {info.get("provenance", "generated")}
 ({info.get("licence", "")}). Weights are stored in float16; versions: {json.dumps(about.get("versions", {}))}.
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, UserError
 from playground.core.paths import grant
 from playground.runs.branch import branch
 from playground.runs.config import RunConfig, TrainingSpec
@@ -51,11 +51,16 @@ def add(commands) -> None:
     parser.add_argument("--preset", metavar="NAME", help=f"the model (default {PRESET}): {', '.join(PRESETS)}")
     parser.add_argument("--data", metavar="NAME|FILE|hf:NAME", help=f"a corpus, a task or a file (default {DATA})")
     parser.add_argument("--text-column", metavar="COLUMN", help="which column of a table holds the text")
-    parser.add_argument("--source-column", metavar="COLUMN", help="for pairs: which column is read")
-    parser.add_argument("--target-column", metavar="COLUMN", help="for pairs: which column is to be written")
-    parser.add_argument("--encoding", metavar="NAME", help="of the file, such as cp1254 (default: it is guessed)")
+    parser.add_argument("--source-column", metavar="COLUMN", help="for pairs: the column of the input")
+    parser.add_argument("--target-column", metavar="COLUMN", help="for pairs: the column of the output")
+    parser.add_argument("--encoding", metavar="NAME", help="encoding of the file, such as cp1254 (default: detected)")
     parser.add_argument(
-        "--option", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="a task's difficulty"
+        "--option",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="options of a generated task, such as its difficulty",
     )
     parser.add_argument("--tokenizer", metavar="KIND[:SIZE]", help="char, byte, bpe or word, and the vocabulary's size")
     parser.add_argument("--objective", choices=("clm", "mlm", "seq2seq"))
@@ -72,13 +77,13 @@ def add(commands) -> None:
         metavar="GROUP.NAME=VALUE",
         help="any setting of model, training or data",
     )
-    parser.add_argument("--name", help="what to call the run")
+    parser.add_argument("--name", help="name of the run")
     parser.add_argument(
         "--branch-from",
         metavar="RUN[@STEP]",
-        help="start from the weights of another run (and go on with its text, unless --data is given)",
+        help="start from the weights of another run (and continue with its text, unless --data is given)",
     )
-    parser.add_argument("--resume", metavar="RUN", help="go on with a paused, stopped or interrupted run")
+    parser.add_argument("--resume", metavar="RUN", help="continue a paused, stopped or interrupted run")
     parser.add_argument("--detach", action="store_true", help="train in the background, in the queue that the app uses")
     parser.add_argument("--quiet", action="store_true", help="print the result only")
     parser.set_defaults(run=run)
@@ -140,7 +145,7 @@ def _next_path(made: Iterator[RunFolder] | None, group: "Group") -> str | None:
         try:
             folder = next(made, None)
             path = str(folder.path) if folder else None
-        except (PlaygroundError, SpecError) as error:
+        except UserError as error:
             problem = (error.message, error.hint)
     path, problem = group.broadcast((path, problem))
     if problem:

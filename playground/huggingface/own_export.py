@@ -33,7 +33,7 @@ class Returned:
         config: its settings; files are known by their names alone.
         pairs: whether it learnt to answer one text with another.
         step: of its weights.
-        val_loss: at that step (nats a token, or an example); None where it was not measured.
+        val_loss: at that step (nats per token, or an example); None where it was not measured.
         text: provenance and licence of what it learnt from.
         labels: that its head tells apart; none for a language model.
     """

@@ -34,7 +34,7 @@ class Effect:
 
     @property
     def loss_increase(self) -> float:
-        """How much the mean loss grew (nats a token)."""
+        """How much the mean loss grew (nats per token)."""
         return float(self.after.mean() - self.before.mean())
 
 
@@ -166,7 +166,7 @@ def rank_heads(
     other: PredictionTask | None = None,
     max_tokens: int = MAX_BATCH_TOKENS,
 ) -> np.ndarray:
-    """How much removing each head, alone, hurts (nats a token) ``[layers, heads]``.
+    """How much removing each head, alone, hurts (nats per token) ``[layers, heads]``.
 
     Args:
         part: whose heads, as in `inspection.attention`.
@@ -220,7 +220,7 @@ def rank_gates(
     levels: Sequence[float] = (0.0, 1.0),
     other: PredictionTask | None = None,
 ) -> np.ndarray:
-    """How much holding each gate at a level, all its units, hurts (nats a token) ``[gates, levels]``.
+    """How much holding each gate at a level, all its units, hurts (nats per token) ``[gates, levels]``.
 
     Args:
         gates: each the names of one gate; both directions of a bidirectional layer.

@@ -30,7 +30,7 @@ class TokenPredictions:
     top_p: np.ndarray
 
     def loss(self) -> float:
-        """The mean of −ln p (nats a token)."""
+        """The mean of −ln p (nats per token)."""
         return float(-np.log(self.p[~np.isnan(self.p)]).mean())
 
 

@@ -238,7 +238,7 @@ def curve(run: RunFolder, width: int = 640, height: int = 240) -> str:
     words = (
         f'<text x="4" y="24">{high:.2f}</text><text x="4" y="{height - 40}">{low:.2f}</text>'
         f'<text x="{width - 70}" y="{height - 8}">{last:,}</text><text x="50" y="{height - 8}">step</text>'
-        f'<text x="{width - 300}" y="14">loss (nats a token): <tspan fill="#5a9fd0">training</tspan>, '
+        f'<text x="{width - 300}" y="14">loss (nats per token): <tspan fill="#5a9fd0">training</tspan>, '
         '<tspan fill="#d55e00">validation</tspan></text>'
     )
     return (

@@ -42,7 +42,7 @@ class Calibration(Struct):
 
 
 class Forgetting(Struct, omit_defaults=True):
-    """The loss on the text before (nats a token), or why it is ``missing``."""
+    """The loss on the text before (nats per token), or why it is ``missing``."""
 
     missing: Text | None = None
     text: Text | None = None

@@ -162,7 +162,7 @@ def _check(found: dict[str, np.ndarray]) -> None:
 
 
 def forgetting(config: RunConfig, model: nn.Module, tokenizer: Tokenizer, device: Device) -> dict:
-    """The loss on the text that the weights come from, before and after (nats a token); or why there is none."""
+    """The loss on the text that the weights come from, before and after (nats per token); or why there is none."""
     try:
         assert config.parent is not None
         folder = RunStore().get(config.parent["run"])

@@ -44,7 +44,7 @@ class RunLogger:
         self.pending.append((progress.step, loss, lr, grad_norm, progress.tokens, progress.seconds))
 
     def evaluation(self, progress: Progress, score, probe: list[float] | None, memory: int) -> None:
-        """One line for the curves: mean validation loss (nats a token) and its perplexity, shares that were right."""
+        """One line for the curves: mean validation loss (nats per token) and its perplexity, shares that were right."""
         targets = max(1, score.targets)
         self.fetch_pending()
         if not math.isfinite(score.loss):

@@ -20,7 +20,7 @@ from playground.ui.scene import Scene, answer_to, only_labels
 VIEW = "explore.intervene"
 PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
 UNCHANGED = 0.01  # nats: a token whose loss moves by less keeps its colour
-FLOOR = 0.1  # nats a token: the fullest colour, and the end of an axis, stand for at least so much
+FLOOR = 0.1  # nats per token: the fullest colour, and the end of an axis, stand for at least so much
 HOW = {
     "zero": "nothing",
     "mean": "their mean over the text",
