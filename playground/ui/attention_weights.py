@@ -16,8 +16,8 @@ def weights_on(path: str, step: int | None, ids: tuple[int, ...], source: tuple[
     """Every head's weights on tokens, part by part; by ONNX Runtime where the step is exported with them."""
     from playground.inspection.attention import attention_weights
 
-    if watcher := cached.watcher(RunFolder(path), step):
-        return watcher.weights(ids, source)
+    if session := cached.attention_session(RunFolder(path), step):
+        return session.weights(ids, source)
     return attention_weights(cached.model(RunFolder(path), step), ids, source)
 
 

@@ -11,7 +11,7 @@ from playground.text.spec import BASE_SIZE, SPECIALS, TokenizerSpec
 from playground.text.statistics import Statistics, learn_from, packing, sample, statistics, text_of
 from playground.text.tokenizers import Tokenizer
 from playground.text.visible import visible
-from playground.ui.colours import ACCENT, ARCHITECTURE
+from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import literal
 from playground.ui.language import t, told
@@ -20,7 +20,7 @@ from playground.ui.number_format import bytes_of, large
 from playground.ui.select import select_several
 from playground.ui.titles import KIND_NAMES
 
-PALETTE = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#3f9bd6")
+PALETTE = (*SPARE[:5], ARCHITECTURE["encoder-decoder"])
 MOST_BOXES = 400
 TRY = {
     "zh": "话说天下大势，分久必合，合久必分。",

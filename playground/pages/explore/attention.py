@@ -489,8 +489,8 @@ def told(scene: Scene, step: int, part: str, weights: Any) -> None:
             data[f"{name}.rows"], data[f"{name}.columns"] = tokens_of(scene, name, step)
         downloads("explore-attention", data, table)
     st.caption(Scene(scene.run, step, scene.text, scene.target).said())
-    if watcher := cached.watcher(scene.run, step):
-        where = "CUDA" if watcher.provider == "CUDA" else t("the CPU")
+    if session := cached.attention_session(scene.run, step):
+        where = "CUDA" if session.provider == "CUDA" else t("the CPU")
         st.caption(t("Attention computed by ONNX Runtime on {provider}.", provider=where))
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links, url_state
-from playground.ui.colours import ARCHITECTURE, BAD, GOOD
+from playground.ui.colours import ARCHITECTURE, BAD, GOOD, SPARE
 from playground.ui.components.bars import bars
 from playground.ui.components.live_text import live_text
 from playground.ui.components.token_strip import token_strip
@@ -160,7 +160,7 @@ def attribution(labeller: Any, text: str, label: int, word: int | None = None) -
 def word_labels(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
     """Each word with its label; the commonest label stays without colour."""
     codes = [int(likely.argmax()) for _, likely in found]
-    palette = ["#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#56b4e9", "#8a5a00", "#7a8794"]
+    palette = SPARE
     plain_code = 0  # the labels are in the order of how often they occur
     tokens = []
     for (piece, likely), code in zip(found, codes):
