@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from models.spec import SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, UserError
 from playground.runs.config import RunConfig
 from playground.runs.finetuning import LABELLED_TASKS, FineTuneSpec
 from playground.runs.folder import RunFolder
@@ -14,7 +14,7 @@ from playground.text.spec import DataSpec
 from playground.training.finetune_recipes import DROPOUT, LR, recipe
 from playground.training.finetune_recipes import STEPS as STEPS
 
-RIVALS = ("scratch", *LR)
+BASELINES = ("scratch", *LR)
 
 
 def plan(
@@ -62,7 +62,7 @@ def plan(
         data = data.replace(tokenizer=config.data.tokenizer)  # the weights know no other tokens
     dropout = {"dropout": DROPOUT} if labelled and not config.model.dropout else {}
     return RunConfig(
-        name=name or name_of(tuned, data, config),
+        name=name or run_name(tuned, data, config),
         model=config.model.replace(**{**dropout, **(model or {})}),
         data=config.data if labelled else data,
         training=chosen,
@@ -83,7 +83,7 @@ def _check_pairs(tuned: FineTuneSpec, data: DataSpec, objective: str) -> None:
         )
 
 
-def name_of(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> str:
+def run_name(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> str:
     """A name a person would give: the text, from whom, and how."""
     if tuned.labelled:
         text = uploads.text_title(tuned.labelled.path, tuned.labelled.dataset)
@@ -100,7 +100,7 @@ def name_of(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> st
     return f"{text} ← {parent.name}{how[tuned.method]}{share}"
 
 
-def rival(config: RunConfig, which: str, parent: RunConfig) -> RunConfig:
+def baseline_run(config: RunConfig, which: str, parent: RunConfig) -> RunConfig:
     """The same task and budget another way: "scratch", or another method.
 
     From scratch, every weight is trained, from fresh ones; the learning rate is that of the method's recipe.
@@ -115,18 +115,18 @@ def rival(config: RunConfig, which: str, parent: RunConfig) -> RunConfig:
             "There is nothing to compare called {which!r}.",
             "Choose among {rivals}.",
             which=which,
-            rivals=", ".join(RIVALS),
+            rivals=", ".join(BASELINES),
         )
     training = config.training
     if tuned.method != config.finetune.method:
         training = training.replace(lr=LR[tuned.method])
-    return config.replace(name=name_of(tuned, config.data, parent), finetune=tuned, training=training)
+    return config.replace(name=run_name(tuned, config.data, parent), finetune=tuned, training=training)
 
 
-def with_share(config: RunConfig, share: float, parent: RunConfig) -> RunConfig:
+def with_train_fraction(config: RunConfig, fraction: float, parent: RunConfig) -> RunConfig:
     """The same with a share of the labels, for a data-efficiency curve; the test stays the same."""
-    tuned = config.finetune.replace(labelled=config.finetune.labelled.replace(train_fraction=share))
-    return config.replace(name=name_of(tuned, config.data, parent), finetune=tuned)
+    tuned = config.finetune.replace(labelled=config.finetune.labelled.replace(train_fraction=fraction))
+    return config.replace(name=run_name(tuned, config.data, parent), finetune=tuned)
 
 
 def with_seed(config: RunConfig, seed: int) -> RunConfig:
@@ -134,13 +134,13 @@ def with_seed(config: RunConfig, seed: int) -> RunConfig:
     return config.replace(name=f"{config.name}, seed {seed}", training=config.training.replace(seed=seed))
 
 
-def family(config: RunConfig, runs: Sequence[RunFolder]) -> list[tuple[RunFolder, RunConfig]]:
+def comparable_runs(config: RunConfig, runs: Sequence[RunFolder]) -> list[tuple[RunFolder, RunConfig]]:
     """The runs that answer the same question: the same task, text, split and parent, whatever the method and share."""
     asked, found = _question(config), []
     for run in runs:
         try:
             other = run.config()
-        except (PlaygroundError, SpecError):
+        except UserError:
             continue
         if other.finetune and _question(other) == asked:
             found.append((run, other))

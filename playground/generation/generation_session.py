@@ -77,29 +77,29 @@ class GenerationSession:
 
     @property
     def is_working(self) -> bool:
-        return bool(self.job and self.job.is_running)
+        return bool(self.job and not self.job.is_over)
 
-    def write(self, sampling: Sampling, n_tokens: int, **choices) -> GenerationJob:
+    def write(self, sampling: Sampling, max_new_tokens: int, **choices) -> GenerationJob:
         """Goes on with the text in the background; ``choices`` are those of `GenerationJob`."""
         self.stop()
-        room = LONGEST - len(self.tokens)
-        if room <= 0:
+        left = LONGEST - len(self.tokens)
+        if left <= 0:
             raise PlaygroundError(
                 "The text has {tokens:,} tokens, which is enough.", "Start again, or cut it.", tokens=LONGEST
             )
         self._remember()
         prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
         self._taken = 0
-        self.job = GenerationJob(self.model, self.tokenizer, prompt, sampling, min(n_tokens, room), **choices)
+        self.job = GenerationJob(self.model, self.tokenizer, prompt, sampling, min(max_new_tokens, left), **choices)
         self.job.start()
         return self.job
 
-    def search(self, n_tokens: int, width: int, stop_at_end: bool = True) -> BeamSearch:
+    def search(self, max_new_tokens: int, width: int, stop_at_end: bool = True) -> BeamSearch:
         """Looks for the likeliest continuations in the background; `take` chooses one."""
         self.stop()
         stop = (self.tokenizer.eos_id,) if stop_at_end else ()
         prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
-        self.job = BeamSearch(self._load, prompt, n_tokens, width, stop)
+        self.job = BeamSearch(self._load, prompt, max_new_tokens, width, stop)
         self.job.start()
         return self.job
 
@@ -124,7 +124,7 @@ class GenerationSession:
     def stop(self) -> None:
         """Ends what is being computed; what was written stays."""
         if self.job:
-            self.job.cancel()
+            self.job.stop()
             self.job.wait(5 if isinstance(self.job, BeamSearch) else None)  # who writes has the cache until it ended
             self.collect()
 

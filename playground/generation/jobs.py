@@ -1,7 +1,6 @@
 """A text being written, in a thread of its own: who watches may come and go, and can stop it."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from playground.core.background_job import BackgroundJob
 from playground.core.errors import UserError
 from playground.generation.predict import Prompt, TextGenerator, after_one_more, all_logits, context
 from playground.inference.sampling import Sampling, softmax
@@ -55,36 +55,19 @@ class Cancelled(Exception):
     """Raised inside the thread when the person stopped it."""
 
 
-class _Job:
-    """Work in a thread, that says how it stands and can be stopped."""
+class _Job(BackgroundJob):
+    """Generation in a thread: it ends within one token when it is stopped, and says why it ended."""
 
     def __init__(self) -> None:
-        self.error: Exception | None = None
+        super().__init__("generation")
         self.ended = ""
         self.seconds = 0.0
         self._began = 0.0
-        self._cancel = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="writing", daemon=True)
-
-    def start(self) -> "_Job":
-        self._thread.start()
-        return self
-
-    def cancel(self) -> None:
-        """Stops within one token."""
-        self._cancel.set()
-
-    def wait(self, seconds: float | None = None) -> None:
-        self._thread.join(seconds)
-
-    @property
-    def is_running(self) -> bool:
-        return self._thread.is_alive()
 
     def _run(self) -> None:
         self._began = time.perf_counter()
         try:
-            self._work()
+            self.work()
         except Cancelled:
             self.ended = "cancelled"
         except UserError as error:  # shown by whoever watches
@@ -94,11 +77,11 @@ class _Job:
             self.error, self.ended = error, "failed"
         self.seconds = time.perf_counter() - self._began
 
-    def _work(self) -> None:
+    def work(self) -> None:
         raise NotImplementedError
 
     def _go_on(self) -> None:
-        if self._cancel.is_set():
+        if self._stop.is_set():
             raise Cancelled
 
 
@@ -110,7 +93,7 @@ class GenerationJob(_Job):
         tokenizer: from the same run.
         prompt: its ids are all that stands before the first new token.
         sampling: how each token is drawn.
-        n_tokens: how many at most.
+        max_new_tokens: how many at most.
         stop_at_end: end where the model writes ``<eos>``.
         stop_text: end as soon as this has been written; empty: never.
         seed: the same seed writes the same text.
@@ -126,33 +109,33 @@ class GenerationJob(_Job):
         tokenizer: "Tokenizer",
         prompt: Prompt,
         sampling: Sampling,
-        n_tokens: int,
+        max_new_tokens: int,
         stop_at_end: bool = True,
         stop_text: str = "",
         seed: int | None = None,
     ) -> None:
         super().__init__()
         self.model, self.tokenizer, self.prompt = model, tokenizer, prompt
-        self.sampling, self.n_tokens = sampling, n_tokens
+        self.sampling, self.max_new_tokens = sampling, max_new_tokens
         self.stop_at_end, self.stop_text = stop_at_end, stop_text
         self.tokens: list[Token] = []
-        self.speed = 0.0  # tokens a second, reading the prompt included
+        self.speed = 0.0  # tokens per second, reading the prompt included
         self._generator = np.random.default_rng(seed)
 
-    def _work(self) -> None:
+    def work(self) -> None:
         self._go_on()
         limit, window = context(self.model.about), len(self.prompt.ids)
         window = min(window, limit or window)
         stop = (self.tokenizer.eos_id,) if self.stop_at_end else ()
         reason = "end"
         for said in self.model.write(
-            self.prompt.ids, self.n_tokens, self.sampling, self._generator, stop, self.prompt.source
+            self.prompt.ids, self.max_new_tokens, self.sampling, self._generator, stop, self.prompt.source
         ):
             self._go_on()
             self.tokens.append(Token(said.token, said.probability, said.drawn, window))
             self.speed = len(self.tokens) / (time.perf_counter() - self._began)
             window = after_one_more(window, limit)
-            if len(self.tokens) == self.n_tokens:
+            if len(self.tokens) == self.max_new_tokens:
                 reason = "length"
                 break  # before the model reads the last one
             if self.stop_text and self._has_stopped():
@@ -170,7 +153,7 @@ class BeamSearch(_Job):
 
     Args:
         load: gives the model in PyTorch; called in the thread, as it may take seconds.
-        prompt, n_tokens, width, stop_ids: as of `models.generate.beam`.
+        prompt, max_new_tokens, width, stop_ids: as of `models.generate.beam`.
 
     Attributes:
         is_loading: whether the model is still being loaded.
@@ -179,21 +162,27 @@ class BeamSearch(_Job):
     """
 
     def __init__(
-        self, load: Callable[[], Any], prompt: Prompt, n_tokens: int, width: int, stop_ids: Sequence[int] = ()
+        self, load: Callable[[], Any], prompt: Prompt, max_new_tokens: int, width: int, stop_ids: Sequence[int] = ()
     ) -> None:
         super().__init__()
-        self.prompt, self.n_tokens, self.width, self.stop_ids = prompt, n_tokens, width, tuple(stop_ids)
+        self.prompt, self.max_new_tokens, self.width, self.stop_ids = prompt, max_new_tokens, width, tuple(stop_ids)
         self.is_loading, self.step = True, 0
         self.found: list[tuple[list[int], float]] = []
         self._load = load
 
-    def _work(self) -> None:
+    def work(self) -> None:
         from models.generate import beam
 
         model, self.is_loading = self._load(), False
         self._began = time.perf_counter()
         self.found = beam(
-            model, self.prompt.ids, self.n_tokens, self.width, self.stop_ids, self.prompt.source, watch=self._watch
+            model,
+            self.prompt.ids,
+            self.max_new_tokens,
+            self.width,
+            self.stop_ids,
+            self.prompt.source,
+            watch=self._watch,
         )
         self.ended = "length"
 

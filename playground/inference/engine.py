@@ -77,7 +77,7 @@ class Engine:
         threads: int = 0,
     ) -> None:
         folder = Path(folder)
-        self.about = ExportManifest.read(folder)
+        self.about = ExportManifest.load(folder)
         if self.about.task or self.about.objective == "mlm":
             raise PlaygroundError(
                 "This model reads text; it does not continue it.", "Use playground.inference.onnx_encoder."
@@ -137,10 +137,23 @@ class Engine:
         cancelled: Callable[[], bool] = lambda: False,
         choose: Callable[[np.ndarray], int] | None = None,
     ) -> Iterator[int]:
-        """The tokens that follow a prompt, one by one; ends at a stop token, after ``most``, or when cancelled.
+        """The tokens that follow a prompt, one by one.
 
-        ``choose`` picks a token from logits ``[vocabulary]`` in the place of ``sampling``. A full context is halved and
-        read anew, as in `models.generate`.
+        When the context is full, its last half is read anew, as in `models.generate`.
+
+        Args:
+            ids: the prompt, at least one token; what exceeds the context is cut on the left.
+            max_new_tokens: tokens to generate at most.
+            sampling: how tokens are sampled; greedy decoding by default.
+            seed: the same seed gives the same text; None: a random one.
+            stop: tokens that end the text and are not yielded.
+            source_ids: encoder–decoder: the source text.
+            cancelled: asked after each token; True ends the text.
+            choose: picks a token from logits ``[vocabulary]`` instead of ``sampling``.
+
+        Raises:
+            PlaygroundError: when the prompt is empty, or a source is missing.
+            RunFailed: when ONNX Runtime cannot run the model.
         """
         model, rng = self.model, np.random.default_rng(seed)
         if choose:
@@ -251,7 +264,14 @@ class Engine:
         return self.model.all_logits(ids, len(ids) - 1, source_ids)[0]
 
     def batched(self, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:
-        """Greedy continuations of several prompts at once, each ``most`` tokens or to the end of the context."""
+        """Greedy continuations of several prompts at once, each of ``max_new_tokens`` or to the end of the context.
+
+        Args:
+            prompts: as many as the engine's ``batch``.
+
+        Raises:
+            PlaygroundError: when a prompt is empty or longer than the context.
+        """
         self.model.start(prompts)
         max_new_tokens = min(max_new_tokens, self.model.max_length - int(self.model.length.max()))
         said = []

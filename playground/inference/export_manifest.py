@@ -7,6 +7,7 @@ from typing import Any
 
 from playground.core.errors import PlaygroundError
 
+RECURRENT = ("rnn", "lstm", "gru")  # as models.hyperparameters has it, which an export runs without
 MANIFEST = "playground.json"
 STEMS = ("model", "decoder_model")
 LARGEST_SIZES = {
@@ -51,7 +52,7 @@ class ExportManifest:
     labels: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path) -> "ExportManifest":
+    def load(cls, folder: Path) -> "ExportManifest":
         """Reads ``playground.json`` of an export's folder. Keys that are not known are ignored.
 
         Raises:
@@ -91,15 +92,15 @@ class ExportManifest:
         Raises:
             PlaygroundError: when one is larger than any model's.
         """
-        for name, most in LARGEST_SIZES.items():
-            if getattr(self, name) > most:
+        for name, limit in LARGEST_SIZES.items():
+            if getattr(self, name) > limit:
                 raise PlaygroundError(
-                    "The file {file} of {name} tells a {what} of more than {most:,}, which no model has.",
+                    "The file {file} of {name} tells a {what} of more than {limit:,}, which no model has.",
                     "Export the run again.",
                     file=MANIFEST,
                     name=folder.name,
                     what=name,
-                    most=most,
+                    limit=limit,
                 )
 
 

@@ -36,7 +36,7 @@ class OnnxEncoder:
 
     def __init__(self, folder: Path | str, precision: str = "auto", device: str = "auto", threads: int = 0) -> None:
         folder = Path(folder)
-        self.about = ExportManifest.read(folder)
+        self.about = ExportManifest.load(folder)
         if not self.about.task and self.about.objective != "mlm":
             raise PlaygroundError("This model continues text.", "Use playground.inference.engine.")
         file, half = ("fp32", True) if precision == "auto" else (precision, False)
@@ -65,9 +65,11 @@ class OnnxEncoder:
             RunFailed: when ONNX Runtime cannot run it.
         """
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
-        most = self.about.context_length if self.about.architecture not in RECURRENT else 2**31
-        if not len(texts) or lengths.min() < 1 or lengths.max() > most:
-            raise PlaygroundError("A text must have 1 to {most:,} tokens.", "Cut it, or give one.", most=most)
+        max_length = self.about.context_length if self.about.architecture not in RECURRENT else 2**31
+        if not len(texts) or lengths.min() < 1 or lengths.max() > max_length:
+            raise PlaygroundError(
+                "A text must have 1 to {max_length:,} tokens.", "Cut it, or give one.", max_length=max_length
+            )
         ids = np.full((len(texts), lengths.max()), self.about.ids[0], dtype=np.int64)
         for row, text in zip(ids, texts, strict=True):
             row[: len(text)] = text

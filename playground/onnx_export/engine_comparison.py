@@ -3,7 +3,6 @@ its good and bad times, and whoever writes faster gets ahead.
 """
 
 import copy
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from playground.core.background_job import BackgroundJob
 from playground.generation.torch_model import placed
 from playground.inference.engine import Engine, precisions_of
 from playground.inference.gpu_thread import on_gpu
@@ -46,7 +46,7 @@ class EngineRun:
 
 
 def engines_of(
-    model: nn.Module, folder: Path, prompt: list[int], most: int, source: list[int] | None = None
+    model: nn.Module, folder: Path, prompt: list[int], max_new_tokens: int, source: list[int] | None = None
 ) -> dict[str, tuple[str, Callable[[], Iterator[int]]]]:
     """Every way there is: name → (provider, what writes the tokens). Where there is a GPU, both use it."""
     has_gpu = torch.cuda.is_available()
@@ -55,7 +55,7 @@ def engines_of(
     def torch_way(use_cache: bool) -> Iterator[int]:
         from models.generate import decode
 
-        tokens = decode(model, prompt, most, source_ids=source, use_cache=use_cache)
+        tokens = decode(model, prompt, max_new_tokens, source_ids=source, use_cache=use_cache)
         return _one_by_one(tokens) if has_gpu else tokens
 
     there = "CUDA" if has_gpu else "CPU"
@@ -65,7 +65,7 @@ def engines_of(
     }
     for precision in precisions_of(folder):
         engine = Engine(folder, precision, threads=torch.get_num_threads())  # as many as torch has
-        write = lambda engine=engine: engine.generate(prompt, most, source_ids=source)
+        write = lambda engine=engine: engine.generate(prompt, max_new_tokens, source_ids=source)
         found[f"ONNX {precision}"] = engine.provider, write
     return found
 
@@ -76,41 +76,30 @@ def _one_by_one(tokens: Iterator[int]) -> Iterator[int]:
         yield token
 
 
-class EngineComparison:
+class EngineComparison(BackgroundJob):
     """All engines in turn, in a thread; look at ``runners`` while it goes on.
 
     Args:
         model, folder: the run in torch and its export.
         prompt: at least one token.
-        most: tokens that each writes.
+        max_new_tokens: tokens that each writes.
         source: of an encoder–decoder, what all answer.
     """
 
     def __init__(
-        self, model: nn.Module, folder: Path, prompt: list[int], most: int = 128, source: list[int] | None = None
+        self,
+        model: nn.Module,
+        folder: Path,
+        prompt: list[int],
+        max_new_tokens: int = 128,
+        source: list[int] | None = None,
     ) -> None:
-        self.most = most
-        self._ways = engines_of(model, folder, prompt, most, source)
+        self.max_new_tokens = max_new_tokens
+        self._ways = engines_of(model, folder, prompt, max_new_tokens, source)
         self.runners = [EngineRun(name, provider, text=[]) for name, (provider, _) in self._ways.items()]
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="race", daemon=True)
+        super().__init__("engines")
 
-    def start(self) -> "EngineComparison":
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Ends it within one token."""
-        self._stop.set()
-
-    @property
-    def is_over(self) -> bool:
-        return not self._thread.is_alive()
-
-    def wait(self) -> None:
-        self._thread.join()
-
-    def _run(self) -> None:
+    def work(self) -> None:
         going = {runner.name: self._ways[runner.name][1]() for runner in self.runners}
         while going and not self._stop.is_set():
             for runner in self.runners:

@@ -6,8 +6,8 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from models.presets import PRESETS
-from models.spec import ModelSpec, SpecError
-from playground.core.errors import PlaygroundError
+from models.spec import ModelSpec
+from playground.core.errors import UserError
 from playground.core.paths import is_upload
 from playground.runs.config import RunConfig
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
@@ -108,7 +108,7 @@ def _parent(config: RunConfig) -> RunConfig:
     assert config.parent is not None
     try:
         return RunStore().get(config.parent["run"]).config()
-    except (PlaygroundError, SpecError):
+    except UserError:
         return config
 
 
@@ -133,7 +133,7 @@ def _branched(config: RunConfig, words: list[str], model: ModelSpec) -> tuple[Mo
     words = [*words, "--branch-from", parent["run"] + (f"@{step}" if step is not None else "")]
     try:
         return RunStore().get(parent["run"]).config().model, words
-    except (PlaygroundError, SpecError):  # gone: the line tells the truth, and fails with a sentence
+    except UserError:  # gone: the line tells the truth, and fails with a sentence
         return model, words
 
 
@@ -234,9 +234,9 @@ def _named(config: RunConfig) -> str:
 _IMPORTING = """\
 from pathlib import Path
 
-from playground.finetune.sandboxed_import import bring
+from playground.finetune.sandboxed_import import import_sandboxed
 
-print(bring(Path("FOLDER"), name={name!r}).id)
+print(import_sandboxed(Path("FOLDER"), name={name!r}).id)
 """
 _SCRIPT = """\
 from models.spec import ModelSpec

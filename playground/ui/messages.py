@@ -9,8 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from models.spec import SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import UserError
 from playground.core.terminal import TURNING
 from playground.ui import links
 from playground.ui.language import t, told
@@ -21,7 +20,7 @@ def shown_errors() -> Iterator[None]:
     """Errors a person can put right appear as a sentence with its hint; the rest of the block is left out."""
     try:
         yield
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         show(error)
 
 
@@ -52,7 +51,7 @@ def fragment(
     return st.fragment(telling, run_every=run_every, key=key)
 
 
-def show(error: PlaygroundError | SpecError) -> None:
+def show(error: UserError) -> None:
     said = [plain(told(part)) for part in (error.message, error.hint) if part]
     st.error("\n\n".join(said), icon=":material/error:")
 

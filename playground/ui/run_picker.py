@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from models.spec import SpecError
 from playground import gallery as shipped
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, UserError
 from playground.runs.folder import RunFolder
 from playground.runs.integrity import first_intact, problem, problem_in_contents
 from playground.runs.store import RunStore
@@ -145,7 +144,7 @@ def name_of(run: RunFolder) -> str:
 def _fits(run: RunFolder, where: Callable[[RunFolder], bool]) -> bool:
     try:
         return where(run)
-    except (PlaygroundError, SpecError):
+    except UserError:
         return False
 
 

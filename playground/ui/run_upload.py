@@ -4,22 +4,23 @@ from typing import Any
 
 import streamlit as st
 
+from playground.core.background_job import BackgroundJob
 from playground.runs.folder import RunFolder
-from playground.ui.background_job import Job
 from playground.ui.language import t
 from playground.ui.messages import fragment, show
 from playground.ui.uploaded_file import take
 
 
-class Loading(Job):
+class Loading(BackgroundJob):
     """A file on its way to a run; ``found`` is the run at the end."""
 
     def __init__(self, brought: Any) -> None:
-        from playground.finetune.sandboxed_import import Arrival
+        from playground.finetune.sandboxed_import import SandboxedImport
 
         self.found: RunFolder | None = None
-        self.arrival = Arrival(brought)
+        self.arrival = SandboxedImport(brought)
         super().__init__()
+        self.start()
 
     def work(self) -> None:
         self.found = self.arrival.run()

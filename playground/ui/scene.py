@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from models.hyperparameters import RECURRENT
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
@@ -43,7 +44,7 @@ class Scene:
 
     @property
     def is_recurrent(self) -> bool:
-        return self.architecture in ("rnn", "lstm", "gru")
+        return self.architecture in RECURRENT
 
     @property
     def has_source(self) -> bool:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from models.spec import SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import UserError
 from playground.pages.data import own_text, text_views
 from playground.pages.data.text_choice import HUB, choose_text
 from playground.text import prepare_job
@@ -134,7 +133,7 @@ def look(prepared: Prepared) -> None:
             text_views.show_comparison(prepared, corpus.language if corpus else "")
         else:
             text_views.show_sample(prepared)
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         show(error)
 
 

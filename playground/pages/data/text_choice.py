@@ -9,8 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from models.spec import SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, UserError
 from playground.pages.data import own_text
 from playground.text import uploads
 from playground.text.catalogue import CORPORA, Corpus
@@ -54,7 +53,7 @@ def choose_text() -> DataSpec | None:
         name = _pick(t("Text"), names, "data.corpus", _title, on_change=_corpus_changed)
     try:
         spec = _described(name)
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         show(error)
         return None
     if spec is None and own_text.is_open():
@@ -106,7 +105,7 @@ def _from_address(wanted: str) -> dict[str, Any]:
     """What a link asks for; a sentence where there is no such text."""
     try:
         return text_address.asked("data", wanted)
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         show(error)
         return DataSpec("python-docs").to_dict()
 

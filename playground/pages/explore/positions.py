@@ -142,7 +142,7 @@ def sinusoidal(scene: Scene) -> None:
         caption = t("Every channel is a sine wave; together, their values differ at every position.")
         lines(curves, t("Position"), t("Value"), t("position"), f"{VIEW}.waves.curves", caption)
     match = by_distance(table @ table.T) / (d / 2)
-    caption = t("The dot product of two positions depends on their distance alone: near ones are alike.")
+    caption = t("The dot product of two positions depends on their distance alone: near ones are similar.")
     lines(
         {t("dot product"): (match, ARCHITECTURE["decoder"])},
         t("Distance (tokens)"),
@@ -376,7 +376,7 @@ def side_by_side(scene: Scene) -> None:
     curves = {
         t("Sinusoidal") + ": " + t("cosine"): (by_distance(cosines(sinusoidal_table(n, 128))), SPARE[0]),
         t("Rotary") + ": q·k": (rotary_match(n, 32, 10_000.0), SPARE[1]),
-        "ALiBi: " + t("share of the weight, head 0 of 4"): (np.exp(alibi_table(n, 4)[0]), SPARE[2]),
+        "ALiBi: " + t("attention weight, head 0 of 4"): (np.exp(alibi_table(n, 4)[0]), SPARE[2]),
     }
     position, channel = t("position"), t("channel")
     pictures = [

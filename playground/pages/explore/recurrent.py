@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from models.hyperparameters import RECURRENT
 from playground.pages.explore.url_widgets import choose, number, several, switch
 from playground.runs.folder import RunFolder
 from playground.text.visible import visible
@@ -380,7 +381,7 @@ def gradient(scene: Scene) -> None:
         name = f"{name_of(run)} ({TITLES[kind]})"
         curves[name if name not in curves else f"{name} {run.id}"] = kind, by_distance(str(run.path), step, own)
     if untrained := switch(VIEW, "untrained", t("Also untrained models of the same shape"), True):
-        for kind in ("rnn", "lstm", "gru"):
+        for kind in RECURRENT:
             curves[t("{kind}, untrained", kind=TITLES[kind])] = (
                 kind,
                 untrained_by_distance(str(scene.run.path), kind, windows),
@@ -409,11 +410,7 @@ def gradient(scene: Scene) -> None:
 
 def chosen_runs(scene: Scene) -> list[RunFolder]:
     """This run, and others that the person adds."""
-    others = {
-        run.id: run
-        for run in known_runs()
-        if speaks(run) and run.about()["model"]["architecture"] in ("rnn", "lstm", "gru")
-    }
+    others = {run.id: run for run in known_runs() if speaks(run) and run.about()["model"]["architecture"] in RECURRENT}
     if set(others) <= {scene.run.id}:
         st.caption(t("Train an RNN, an LSTM and a GRU on the same text to compare their curves here."))
         return [scene.run]

@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
+from playground.core.background_job import BackgroundJob
 from playground.pages.export.onnx_views import choose_view, draw
 from playground.runs.folder import RunFolder
 from playground.ui import links
-from playground.ui.background_job import Job
 from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t, told
@@ -16,13 +16,14 @@ from playground.ui.messages import fragment, no_model_yet, plain, show, shown_er
 from playground.ui.run_picker import choose_run, choose_step, gives_labels, speaks
 
 
-class Export(Job):
+class Export(BackgroundJob):
     """A run being exported."""
 
     def __init__(self, run: RunFolder, step: int, precisions: list[str], attentions: bool, offline: bool) -> None:
         self.run, self.step, self.what, self.share = run, step, "Loading the model", 0.0
         self.precisions, self.attentions, self.offline = precisions, attentions, offline
         super().__init__()
+        self.start()
 
     def work(self) -> None:
         from playground.onnx_export.export import export

@@ -6,9 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from models.spec import SpecError
-from playground.core.errors import PlaygroundError
-from playground.finetune.plan import LR, STEPS, plan, rival, with_share
+from playground.core.errors import PlaygroundError, UserError
+from playground.finetune.plan import LR, STEPS, baseline_run, plan, with_train_fraction
 from playground.labelled.builtin_datasets import DATASETS
 from playground.pages.finetune.own_files import choose_file, import_model
 from playground.runs.config import RunConfig, TrainingSpec
@@ -112,7 +111,7 @@ def choose_parent() -> RunFolder | None:
 def usable(run: RunFolder) -> bool:
     try:
         return speaks(run)
-    except (PlaygroundError, SpecError):
+    except UserError:
         return False
 
 
@@ -163,7 +162,7 @@ def choose_labelled(task: str) -> LabelledSpec | None:
     if spec is not None:
         try:
             show_labelled(spec, task)
-        except (PlaygroundError, SpecError) as error:
+        except UserError as error:
             show(error)
             return None
     return spec
@@ -177,11 +176,10 @@ def table_spec(task: str) -> LabelledSpec | None:
     path = choose_file("finetune.table", TABLES, also=(".txt",))
     if path is None:
         st.info(
-            t("Bring a table with a column of texts and a column of labels: .csv, .tsv, .jsonl or .parquet.")
+            t("Upload a table with a column of texts and a column of labels: .csv, .tsv, .jsonl or .parquet.")
             if task == "classify"
             else t(
-                "Bring a file with a word and its tag on each line (.conll, .iob, .bio or .txt), or a table with a column of "
-                "words and a column of tags (.csv, .tsv, .jsonl or .parquet)."
+                "Upload a file with one word and its tag per line (.conll, .iob, .bio or .txt), or a table with a column of words and a column of tags (.csv, .tsv, .jsonl or .parquet)."
             )
         )
         return None
@@ -301,9 +299,9 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
         path = choose_file(f"finetune.{task}", TABLES if pairs else (*TEXT_SUFFIXES, *TABLES, *DOCUMENT_SUFFIXES))
         if path is None:
             st.info(
-                t("Bring a table with a column of questions and a column of answers.")
+                t("Upload a table with a column of questions and a column of answers.")
                 if pairs
-                else t("Bring a file with text.")
+                else t("Upload a file with text.")
             )
             return None
         values["path"] = path
@@ -449,11 +447,11 @@ def choose_budget(
                 key=f"finetune.beside.{tuned.method}",
                 help=t("“From scratch” shows what pre-training is worth."),
             )
-        plans += [rival(main, which, config) for which in beside]
+        plans += [baseline_run(main, which, config) for which in beside]
         with control("finetune", "shares"):
             fewer = st.toggle(t("Also with 10 % and 30 % of the labels"), key="finetune.shares")
         if fewer:
-            plans += [with_share(each, share, config) for each in list(plans) for share in SHARES]
+            plans += [with_train_fraction(each, share, config) for each in list(plans) for share in SHARES]
     if len(plans) > 1:
         st.caption(t("{n} runs, one after another; the first is shown.", n=len(plans)))
     return plans, st.container()

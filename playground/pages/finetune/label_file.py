@@ -6,18 +6,18 @@ from typing import Any
 
 import streamlit as st
 
+from playground.core.background_job import BackgroundJob
 from playground.pages.finetune.own_files import choose_file
 from playground.pages.finetune.try_text import labeller_now
 from playground.runs.folder import RunFolder
 from playground.text.tables import TABLE_SUFFIXES as TABLES
-from playground.ui.background_job import Job
 from playground.ui.encoding_choice import choose_encoding
 from playground.ui.language import t
 from playground.ui.messages import fragment, show, show_notes
 from playground.ui.table_columns import offered, tell_of_more
 
 
-class Labelling(Job):
+class Labelling(BackgroundJob):
     """A file being labelled."""
 
     def __init__(self, run: RunFolder, path: str, column: str | None, encoding: str | None) -> None:
@@ -25,6 +25,7 @@ class Labelling(Job):
         self.notes: list[str] = []
         self.target = Path(tempfile.mkdtemp(prefix="labels-")) / f"{Path(path).stem}-labelled.csv"
         super().__init__()
+        self.start()
 
     def work(self) -> None:
         from playground.finetune.labeller import label_table
@@ -48,7 +49,7 @@ def label_file(run: RunFolder, report: dict[str, Any]) -> None:
     """Every row of a table, or every line of a text, gets its label; the answers are there to download."""
     path = choose_file("finetune.batch", (*TABLES, ".txt"))
     if path is None:
-        st.info(t("Bring a table with a column of texts, or a text file with a text on each line."))
+        st.info(t("Upload a table with a column of texts, or a text file with one text per line."))
         return
     encoding = choose_encoding(path, "finetune.batch.")
     column = None

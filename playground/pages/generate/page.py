@@ -254,10 +254,10 @@ def status(desk: Any) -> str:
     if job.error:
         return t("Something went wrong: a bug of the app. The log has the details.")
     if hasattr(job, "found"):
-        if job.is_running and job.is_loading:
+        if not job.is_over and job.is_loading:
             return t("Loading the model …")
-        if job.is_running:
-            return t("Beam search, {step} of {n} tokens …", step=job.step, n=job.n_tokens)
+        if not job.is_over:
+            return t("Beam search, {step} of {n} tokens …", step=job.step, n=job.max_new_tokens)
         return t(
             "Beam search took {seconds:.2f} s, by {engine}. Click a text to take it.",
             seconds=job.seconds,
@@ -301,7 +301,7 @@ def in_torch() -> str:
 def found(desk: Any) -> list[dict[str, str]]:
     """The continuations that beam search found, for the list."""
     job = desk.job
-    if job is None or job.is_running or not getattr(job, "found", None):
+    if job is None or not job.is_over or not getattr(job, "found", None):
         return []
     return [
         {

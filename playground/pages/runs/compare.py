@@ -116,7 +116,7 @@ def prompt(runs: list[RunFolder]) -> None:
         st.session_state["runs.jobs"] = {run.id: begin(run, text, heat) for run in runs}
     jobs = st.session_state.get("runs.jobs") or {}
     if any(run.id in jobs for run in runs):
-        working = any(getattr(job, "is_running", False) for job in jobs.values())
+        working = any(not getattr(job, "is_over", True) for job in jobs.values())
         fragment(written, run_every=0.3 if working else None)(runs, working)
 
 
@@ -160,7 +160,7 @@ def written(runs: list[RunFolder], working: bool) -> None:
             with column, st.container(border=True, height="stretch"):
                 st.html(f'<b><span style="color:{colours[run.id]}">●</span> {escape(run.name)}</b>')
                 show_job(jobs.get(run.id))
-    still = any(getattr(job, "is_running", False) for job in jobs.values())
+    still = any(not getattr(job, "is_over", True) for job in jobs.values())
     if still and st.button(t("Stop writing"), icon=":material/stop:", key="runs.prompt.stop"):
         stop_writing()
     if working and not still:
@@ -189,8 +189,8 @@ def show_job(job) -> None:
 
 def stop_writing() -> None:
     for job in (st.session_state.get("runs.jobs") or {}).values():
-        if hasattr(job, "cancel"):
-            job.cancel()
+        if hasattr(job, "stop"):
+            job.stop()
 
 
 # The way to make it again

@@ -7,8 +7,8 @@ import streamlit as st
 
 from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
-from models.spec import ModelSpec, SpecError
-from playground.core.errors import PlaygroundError
+from models.spec import ModelSpec
+from playground.core.errors import UserError
 from playground.pages.train import training_address
 from playground.pages.train.training_address import KEEP, began, begun_with
 from playground.runs import branch, naming
@@ -205,7 +205,7 @@ def take_text(corpus: str) -> None:
     """The text of the address: a corpus as it is, or one cut in another way, which stands as the text from Data."""
     try:
         data = DataSpec.from_dict(text_address.asked("train", corpus))
-    except (PlaygroundError, SpecError) as error:
+    except UserError as error:
         show(error)
         return
     plain_corpus = data.corpus in CORPORA and data == text_address.usual(data.corpus)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from models.spec import ModelSpec, SpecError
-from playground.core.errors import PlaygroundError
-from playground.finetune.plan import family, plan, rival, with_seed, with_share
+from models.spec import ModelSpec
+from playground.core.errors import PlaygroundError, UserError
+from playground.finetune.plan import baseline_run, comparable_runs, plan, with_seed, with_train_fraction
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
@@ -40,7 +40,7 @@ def parent(architecture: str, objective: str, trained: bool = True):
     ],
 )
 def test_what_does_not_go_together_is_said(which, tuned, data, words):
-    with pytest.raises((SpecError, PlaygroundError), match=words) as caught:
+    with pytest.raises(UserError, match=words) as caught:
         plan(parent(*which), tuned, data)
     assert caught.value.hint
 
@@ -66,14 +66,14 @@ def test_what_a_plan_takes_from_its_parent():
 def test_twins_differ_in_one_thing():
     run = parent("encoder", "mlm")
     config = plan(run, VERSES.replace(method="lora", layer_decay=0.8), batch_size=7)
-    scratch = rival(config, "scratch", run.config())
+    scratch = baseline_run(config, "scratch", run.config())
     assert scratch.finetune == config.finetune.replace(method="all", layer_decay=1.0, from_scratch=True)
     assert scratch.training == config.training.replace(lr=1e-3) and scratch.parent == config.parent
-    head = rival(scratch, "head", run.config())
+    head = baseline_run(scratch, "head", run.config())
     assert head.finetune.method == "head" and not head.finetune.from_scratch and head.training.lr == 1e-2
     with pytest.raises(PlaygroundError, match="nothing to compare called 'magic'"):
-        rival(config, "magic", run.config())
-    tenth = with_share(config, 0.1, run.config())
+        baseline_run(config, "magic", run.config())
+    tenth = with_train_fraction(config, 0.1, run.config())
     assert tenth.finetune == config.finetune.replace(labelled=config.finetune.labelled.replace(train_fraction=0.1))
     assert tenth.training == config.training and "10%" in tenth.name
     other = with_seed(config, 5)
@@ -85,7 +85,12 @@ def test_twins_differ_in_one_thing():
 def test_a_family_answers_the_same_question():
     run = parent("encoder", "mlm")
     config = plan(run, VERSES)
-    same = [config, rival(config, "scratch", run.config()), with_share(config, 0.3, run.config()), with_seed(config, 2)]
+    same = [
+        config,
+        baseline_run(config, "scratch", run.config()),
+        with_train_fraction(config, 0.3, run.config()),
+        with_seed(config, 2),
+    ]
     others = [
         plan(parent("encoder", "mlm"), VERSES),
         plan(run, VERSES.replace(labelled=LabelledSpec("bible-sections"))),
@@ -93,4 +98,4 @@ def test_a_family_answers_the_same_question():
         plan(run, FineTuneSpec("language"), DataSpec("python-code")),
     ]
     runs = [RunStore().create(each) for each in (*same, *others)]
-    assert [found.id for found, _ in family(config, [run, *runs])] == [each.id for each in runs[:4]]
+    assert [found.id for found, _ in comparable_runs(config, [run, *runs])] == [each.id for each in runs[:4]]

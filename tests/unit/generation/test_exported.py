@@ -87,7 +87,7 @@ def test_two_desks_on_one_export_do_not_disturb_each_other(both):
     jobs = [desk.write(Sampling(), 120, seed=seed, stop_at_end=False) for desk, seed in zip(desks, (1, 2))]
     third, fresh = desk_of(both, "bible-decoder"), both["bible-decoder"][1]
     expected = softmax(next_logits(fresh, third.prompt.ids).astype(np.float64))
-    while any(job.is_running for job in jobs):
+    while any(not job.is_over for job in jobs):
         third._scores.clear()
         np.testing.assert_allclose(softmax(third.logits(len(third.tokens)).astype(np.float64)), expected, atol=1e-5)
     for job, tokens in zip(jobs, alone):
@@ -100,7 +100,7 @@ def test_writing_is_stopped_within_a_token(both):
     while not job.tokens:
         time.sleep(0.0005)
     desk.stop()
-    assert job.ended == "cancelled" and not job.is_running
+    assert job.ended == "cancelled" and job.is_over
     assert 0 < len(job.tokens) < 3900 and len(desk.tokens) == len(desk.prompt.ids) + len(job.tokens)
     before = list(desk.tokens)
     desk.pick(len(before), before[-1].id)
@@ -149,7 +149,7 @@ def test_on_a_gpu_two_desks_write_at_once_what_the_cpu_writes(both, folders, nam
     for desk in desks:
         desk.open(ASKED[name])
     jobs = [desk.write(Sampling(temperature=0.5), n, seed=i, stop_at_end=False) for i, desk in enumerate(desks[:2])]
-    while any(job.is_running for job in jobs):
+    while any(not job.is_over for job in jobs):
         desks[2]._scores.clear()
         first = desks[2].logits(len(desks[2].tokens))
     theirs = GenerationSession(in_torch, tokenizer, name == "dates")

@@ -155,7 +155,7 @@ def test_a_beam_goes_past_the_context_and_its_tokens_show_what_it_was_found_with
 def test_a_beam_is_stopped(models, tokenizer):
     desk = desk_of(models, tokenizer, "decoder")
     search = BeamSearch(lambda: models["decoder"], desk.prompt, 10_000, 4)
-    search.cancel()
+    search.stop()
     search.start().wait(30)
     assert search.ended == "cancelled" and search.step == 1
 
