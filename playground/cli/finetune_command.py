@@ -225,11 +225,11 @@ def _labelled(options: argparse.Namespace) -> LabelledSpec:
 
 def _plans(config: RunConfig, options: argparse.Namespace, store: RunStore) -> list[RunConfig]:
     """Every run to train: rivals × fractions of the labels × seeds."""
-    from playground.finetune.plan import parent_of, rival, with_seed, with_share
+    from playground.finetune.plan import baseline_run, parent_of, with_seed, with_train_fraction
 
     parent = parent_of(config).config()
     rivals = [word.strip() for word in (options.compare or "").split(",") if word.strip()]
-    plans = [config, *(rival(config, which, parent) for which in rivals)]
+    plans = [config, *(baseline_run(config, which, parent) for which in rivals)]
     if options.train_fractions:
         if config.finetune.labelled is None:
             raise SpecError("--train-fractions is for tasks with labels.")
@@ -240,7 +240,7 @@ def _plans(config: RunConfig, options: argparse.Namespace, store: RunStore) -> l
                 f"{options.train_fractions!r} is no list of fractions.",
                 "Write for example --train-fractions 0.1,0.3,1.",
             ) from None
-        plans = [with_share(plan, fraction, parent) for plan in plans for fraction in fractions]
+        plans = [with_train_fraction(plan, fraction, parent) for plan in plans for fraction in fractions]
     if options.seeds > 1:
         first = config.training.seed
         plans = [with_seed(plan, first + seed) for plan in plans for seed in range(options.seeds)]

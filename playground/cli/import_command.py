@@ -19,18 +19,18 @@ def add(commands) -> None:
         metavar="TOKENS",
         help="context length (default: that of the model, at most 2048 where positions are rotary)",
     )
-    parser.set_defaults(run=bring)
+    parser.set_defaults(run=run)
 
 
-def bring(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     from models.parameter_counts import parameter_counts
-    from playground.finetune.sandboxed_import import bring as bring_in
+    from playground.finetune.sandboxed_import import import_sandboxed
     from playground.runs.overview import summary
 
-    run = bring_in(options.path.expanduser(), name=options.name, context=options.context)
-    about, model = run.about(), run.config().model
+    imported = import_sandboxed(options.path.expanduser(), name=options.name, context=options.context)
+    about, model = imported.about(), imported.config().model
     if "source" not in about:  # a packed run, whose model came from here
-        print(f"This is a packed run; it is {run.id} here ({summary(run).state}).")
+        print(f"This is a packed run; it is {imported.id} here ({summary(imported).state}).")
         return
     shape = f"layers: {model.n_layers}, channels: {model.d_model:,}"
     heads = "" if model.is_recurrent else f", heads: {model.n_heads}"
@@ -40,4 +40,4 @@ def bring(options: argparse.Namespace) -> None:
     )
     for note in about["notes"]:
         print(note)
-    print(f"The run is {run.id}. Fine-tune it: python -m playground finetune {run.id} --task classify --data NAME")
+    print(f"The run is {imported.id}. Fine-tune it: python -m playground finetune {imported.id} --task classify --data NAME")

@@ -1,4 +1,4 @@
-"""One live line: step, loss, perplexity, tokens a second, time to go."""
+"""One live line: step, loss, perplexity, tokens per second, time to go."""
 
 import math
 import os

@@ -119,7 +119,7 @@ def delete(options: argparse.Namespace) -> None:
     damaged = [each.run.id for each in store.damaged()]
     id = options.target if options.target in damaged else store.get(options.target).id
     store.delete(id)
-    print(f"{id} is in the trash; bring it back with: python -m playground runs undelete {id}")
+    print(f"{id} is in the trash; import_sandboxed it back with: python -m playground runs undelete {id}")
 
 
 def undelete(options: argparse.Namespace) -> None:
@@ -148,8 +148,8 @@ def ship(options: argparse.Namespace) -> None:
 
 
 def unpack(options: argparse.Namespace) -> None:
-    from playground.finetune.sandboxed_import import bring
+    from playground.finetune.sandboxed_import import import_sandboxed
 
     if not options.path.is_file():
         raise PlaygroundError(f"There is no file {options.path}.")
-    print(f"The run is {bring(options.path).id}.")
+    print(f"The run is {import_sandboxed(options.path).id}.")

@@ -17,7 +17,7 @@ LONGEST = 48  # tokens of a text: of longer ones the beginning is compared
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadText:
     """What a model is shown.
 
     Attributes:
@@ -31,7 +31,7 @@ class Read:
     then: int | None = None
 
 
-def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[Read]:
+def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[ReadText]:
     """Texts that a fine-tuned run has not learnt from, spread evenly: of its test, or of the validation part.
 
     Raises:
@@ -40,7 +40,7 @@ def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[Read]:
     if config.finetune.reads_labels:
         side = load_labelled(data_folder).test
         places = np.linspace(0, len(side) - 1, min(n, len(side))).astype(int)
-        return [Read(tuple(side.tokens(place)[:LONGEST].tolist())) for place in places]
+        return [ReadText(tuple(side.tokens(place)[:LONGEST].tolist())) for place in places]
     pairs = config.model.architecture == "encoder-decoder"
     sampler = Sampler(load(data_folder), config.model.context_length, config.training.seed, separate_source=pairs)
     rows = sampler.validation_rows(np.concatenate(sampler.validation(1, n)))
@@ -51,13 +51,13 @@ def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[Read]:
             source = tuple(rows.sources[i][: rows.source_lengths[i]][:LONGEST].tolist())
             answer = real[rows.starts[i] - 1 :].tolist()  # <bos> … <eos>
             n = min(len(answer) - 1, LONGEST)
-            found.append(Read(tuple(answer[:n]), source, answer[n]))
+            found.append(ReadText(tuple(answer[:n]), source, answer[n]))
         else:
-            found.append(Read(tuple(real[:-1][:LONGEST].tolist())))
+            found.append(ReadText(tuple(real[:-1][:LONGEST].tolist())))
     return found
 
 
-def refocused(before: nn.Module, after: nn.Module, texts: Sequence[Read]) -> dict[str, np.ndarray]:
+def attention_shift(before: nn.Module, after: nn.Module, texts: Sequence[ReadText]) -> dict[str, np.ndarray]:
     """How far every head's attention moved on every text.
 
     Args:

@@ -76,23 +76,23 @@ class Labeller:
 
     def cuts(self, text: str) -> bool:
         """Whether a text is longer than the model reads."""
-        return len(self.tokenizer.encode(clean(text))) > self.room
+        return len(self.tokenizer.encode(clean(text))) > self.max_length
 
     def read(self, text: str) -> tuple[np.ndarray, bool]:
         """What `tokens` and `cuts` say of a text, which is encoded once. Raises as `tokens`."""
         ids = self.tokenizer.encode(clean(text))
         if not ids:
             raise PlaygroundError("There is no text.", "Type a sentence.")
-        return np.asarray(self.tokenizer.with_special_tokens(ids, self.length)), len(ids) > self.room
+        return np.asarray(self.tokenizer.with_special_tokens(ids, self.length)), len(ids) > self.max_length
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Of each label, for each text ``[texts, labels]`` ("classify")."""
         found = [np.zeros((0, len(self.labels)), np.float32)]
         for start in range(0, len(texts), BATCH):
-            found.append(self.likely([self.tokens(text) for text in texts[start : start + BATCH]]))
+            found.append(self.class_probabilities([self.tokens(text) for text in texts[start : start + BATCH]]))
         return np.concatenate(found)
 
-    def likely(self, texts: Sequence[np.ndarray]) -> np.ndarray:
+    def class_probabilities(self, texts: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities of the labels for token ids ``[texts, labels]``, or ``[texts, longest, labels]`` ("tag")."""
         return self.reader.probabilities(texts).astype(np.float32)
 
@@ -105,7 +105,9 @@ class Labeller:
         the window that shows most of what is around it.
         """
         pieces, windows, found = self._windowed(text)
-        likely = [each for i in range(0, len(windows), BATCH) for each in self.likely(windows[i : i + BATCH])]
+        likely = [
+            each for i in range(0, len(windows), BATCH) for each in self.class_probabilities(windows[i : i + BATCH])
+        ]
         return [(piece, likely[window][place]) for piece, (window, place) in zip(pieces, found)]
 
     def window(self, text: str, word: int) -> tuple[np.ndarray, int]:
@@ -121,15 +123,16 @@ class Labeller:
     def _windowed(self, text: str | Sequence[str]) -> tuple[list[str], list[np.ndarray], list[tuple[int, int]]]:
         """The words, the windows over the text with the model's frame; for each word its window and place there."""
         pieces, ids, places = self._whole(text)
-        starts, before = window_starts(len(ids), self.room), len(self.tokenizer.frame[0])
+        starts, before = window_starts(len(ids), self.max_length), len(self.tokenizer.frame[0])
         windows = [
-            np.asarray(self.tokenizer.with_special_tokens(ids[start : start + self.room].tolist())) for start in starts
+            np.asarray(self.tokenizer.with_special_tokens(ids[start : start + self.max_length].tolist()))
+            for start in starts
         ]
-        best = nearest_window(places, starts, min(self.room, len(ids)))
+        best = nearest_window(places, starts, min(self.max_length, len(ids)))
         return pieces, windows, [(int(w), int(before + place - starts[w])) for place, w in zip(places, best)]
 
     @property
-    def room(self) -> int:
+    def max_length(self) -> int:
         """How many tokens of a text the model reads at once: its length without the frame."""
         return max(1, self.length - sum(map(len, self.tokenizer.frame)))
 
@@ -223,7 +226,7 @@ def label_table(
     """
     texts = _texts(path, column, encoding)
     added = ["label", "probability"] if labeller.task == "classify" else ["words", "tags"]
-    header = lambda names: [*names, *(_free(name, names) for name in added)]
+    header = lambda names: [*names, *(_unused_name(name, names) for name in added)]
     late: list[str] = []  # columns that the first rows do not have, as in JSON
     done, part, rows = 0, target.with_name(f".{target.name}.part"), texts.rows()
     empty, cut = Counted(), Counted()
@@ -244,7 +247,7 @@ def label_table(
                     done += len(batch)
                     progress(done)
             if late:
-                _widen(part, len(texts.columns), header([*texts.columns, *late]))
+                _write_columns(part, len(texts.columns), header([*texts.columns, *late]))
         part.replace(target)
         tell([*texts.notes(), *_left_out(labeller, done, empty, cut)])
         return done
@@ -308,7 +311,7 @@ def _cells(row: Row, columns: Sequence[str]) -> list[str]:
     return [written(row.get(name)) for name in columns]
 
 
-def _widen(part: Path, n: int, header: list[str]) -> None:
+def _write_columns(part: Path, n: int, header: list[str]) -> None:
     """Writes answers anew whose rows got more columns on the way.
 
     Args:
@@ -351,7 +354,7 @@ def _answers(
     for i, (_, is_cut) in zip(asked, read):
         if is_cut:
             cut.add(before + i + 1)
-    for i, likely in zip(asked, labeller.likely([ids for ids, _ in read]) if asked else ()):
+    for i, likely in zip(asked, labeller.class_probabilities([ids for ids, _ in read]) if asked else ()):
         best = int(likely.argmax())
         answers[i] = [labeller.labels[best], f"{likely[best]:.4f}"]
     return answers
@@ -388,7 +391,7 @@ def _left_out(labeller: Labeller, rows: int, empty: Counted, cut: Counted) -> li
     return said
 
 
-def _free(name: str, taken: Sequence[str]) -> str:
+def _unused_name(name: str, taken: Sequence[str]) -> str:
     """The name, or "label (model)", "label (model 2)", … where the table has such a column."""
     others = (f"{name} (model{f' {i}' if i > 1 else ''})" for i in count(1))
     return name if name not in taken else next(other for other in others if other not in taken)

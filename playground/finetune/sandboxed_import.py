@@ -24,15 +24,15 @@ from playground.runs.throughput import free_memory
 from playground.text.uploads import safe_name
 
 PART = 1 << 20  # bytes copied at once
-HOLDING = (
+MEMORY_PER_BYTE = (
     6  # bytes of memory for each byte that was brought: weights as they are, as floats, in the model, on their way out
 )
-READING = 4_000_000  # bytes a second that are read, checked and written at the least
+BYTES_PER_SECOND = 4_000_000  # bytes a second that are read, checked and written at the least
 _LEFT = ".import-"  # what a folder is called in which something is being opened
 _OLD = 86_400.0  # seconds after which such a folder was left behind
 
 
-class Arrival:
+class SandboxedImport:
     """Something from elsewhere on its way to a run.
 
     Args:
@@ -62,8 +62,14 @@ class Arrival:
             self._clear()
             raise
         self.what = safe_name(str(source if isinstance(source, Path) else getattr(source, "name", "") or "model.zip"))
-        memory = int(min(limited_process.MEMORY + HOLDING * size, max(limited_process.MEMORY, 0.8 * free_memory())))
-        self._limits = {"what": self.what, "memory": memory, "seconds": limited_process.SECONDS + size / READING}
+        memory = int(
+            min(limited_process.MEMORY + MEMORY_PER_BYTE * size, max(limited_process.MEMORY, 0.8 * free_memory()))
+        )
+        self._limits = {
+            "what": self.what,
+            "memory": memory,
+            "seconds": limited_process.SECONDS + size / BYTES_PER_SECOND,
+        }
         self._opening = limited_process.LimitedProcess(
             f"{__name__}:_open", str(self._path), str(self._work), name, context, **self._limits
         )
@@ -124,7 +130,7 @@ class Arrival:
         shutil.rmtree(self._work, ignore_errors=True)
 
 
-def bring(
+def import_sandboxed(
     source: Path | BinaryIO,
     store: RunStore | None = None,
     name: str | None = None,
@@ -135,7 +141,7 @@ def bring(
     Raises:
         PlaygroundError: why it was not taken.
     """
-    return Arrival(source, store, name, context).run()
+    return SandboxedImport(source, store, name, context).run()
 
 
 def _copied(source: Path | BinaryIO, work: Path) -> Path:
@@ -196,7 +202,7 @@ def _open(path: str, work: str, name: str | None, context: int | None) -> dict[s
 
             run = import_folder(Path(path), store, name, context)
         limited_process.stage("Checking")
-        prove(run)
+        check_run(run)
         return {
             "id": run.id,
             "export": archive.export_in(path) if is_zip and "source" not in run.about() else None,
@@ -243,7 +249,7 @@ def _in_words() -> Iterator[None]:
         ) from error
 
 
-def prove(run: RunFolder) -> None:
+def check_run(run: RunFolder) -> None:
     """Opens all of a run as the app will: its small files, tokenizer, every checkpoint; and asks the newest one for a token.
 
     Raises:
@@ -272,11 +278,11 @@ def prove(run: RunFolder) -> None:
         )
     if not run.checkpoints():
         return
-    _prove_tokenizer(run)
+    _check_tokenizer(run)
     for step in run.checkpoints():
         checkpoints.check_sums(run.checkpoint(step))
         checkpoints.write_sums(run.checkpoint(step))
-    _prove_answer(run)
+    _check_forward(run)
 
 
 LARGEST = {"run.json": 2**18, "labels.json": 2**20}  # bytes of what every page reads
@@ -284,7 +290,7 @@ MOST_HEADS = 1024  # of all layers, as many as a Llama of 8 billion parameters h
 PROBES = ("a", " ", "\n", "1", ".", "é", "中", "a b", "ab1. ")
 
 
-def _prove_tokenizer(run: RunFolder) -> None:
+def _check_tokenizer(run: RunFolder) -> None:
     """Cuts the texts that patterns stumble over; a pattern that takes for ever runs into the limit of time here."""
     from playground.text.tokenizers import Tokenizer
 
@@ -295,7 +301,7 @@ def _prove_tokenizer(run: RunFolder) -> None:
     tokenizer.pieces(range(tokenizer.size))
 
 
-def _prove_answer(run: RunFolder) -> None:
+def _check_forward(run: RunFolder) -> None:
     import torch
 
     from playground.text.tokenizers import Tokenizer

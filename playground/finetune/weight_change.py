@@ -12,7 +12,7 @@ _RECURRENT = re.compile(r"^recurrent\.\w+_l(\d+)")
 
 
 @dataclass(frozen=True)
-class Moved:
+class WeightChange:
     """One part of a model.
 
     Attributes:
@@ -26,7 +26,7 @@ class Moved:
     parameters: int
 
 
-def moved(before: nn.Module, after: nn.Module) -> list[Moved]:
+def weight_changes(before: nn.Module, after: nn.Module) -> list[WeightChange]:
     """How far each part of a language model moved, from its input to its output.
 
     Args:
@@ -40,7 +40,11 @@ def moved(before: nn.Module, after: nn.Module) -> list[Moved]:
         entry[1] += float(old[name].float().square().sum())
         entry[2] += new.numel()
     order = sorted(sums, key=_place)
-    return [Moved(part, math.sqrt(d / n) if n else math.sqrt(d), size) for part in order for d, n, size in [sums[part]]]
+    return [
+        WeightChange(part, math.sqrt(d / n) if n else math.sqrt(d), size)
+        for part in order
+        for d, n, size in [sums[part]]
+    ]
 
 
 def part_of(name: str) -> str:

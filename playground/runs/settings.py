@@ -55,17 +55,17 @@ def _near(name: str, specs: dict[str, type]) -> str:
     return Message("Did you mean {close}?", close=" or ".join(same)) if same else meant([name], known)
 
 
-def check_read(changes: dict[str, dict[str, Any]], config: RunConfig, rivals: Collection[str] = ()) -> None:
+def check_read(changes: dict[str, dict[str, Any]], config: RunConfig, methods: Collection[str] = ()) -> None:
     """Refuses what ``--set`` says and this run would pass over in silence.
 
     Args:
-        rivals: other ways that are trained beside it.
+        methods: other ways that are trained beside it.
 
     Raises:
         SpecError: with the names, and where they are read.
     """
     said = {f"{group}.{field}" for group, values in changes.items() for field in values}
-    if found := {name: where for name, where in unused_settings(config, rivals).items() if name in said}:
+    if found := {name: where for name, where in unused_settings(config, methods).items() if name in said}:
         told = "; ".join(f"{name} is read {where}" for name, where in found.items())
         raise SpecError("Nothing here reads {found}.", "Leave it out: {options}.", found=", ".join(found), options=told)
 

@@ -123,7 +123,7 @@ def unused_settings(config: RunConfig, other_methods: Collection[str] = ()) -> d
     """Names such as "training.muon_lr" that change nothing of this run, and where they are read, in words.
 
     Args:
-        rivals: other methods, or "scratch", that are trained beside it with the same settings.
+        methods: other methods, or "scratch", that are trained beside it with the same settings.
     """
     ways, found = set(other_methods), {}
     rules = _MODEL + _TRAINING + _TEXT

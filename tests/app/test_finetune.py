@@ -150,14 +150,14 @@ def test_every_view_opens_by_its_link(open_page, at_home, view):
 
 
 def test_attention_moved_is_told_with_the_head_that_moved_most(open_page, at_home):
-    from playground.finetune.attention_shift import examples, refocused
+    from playground.finetune.attention_shift import attention_shift, examples
     from playground.training.load_model import body_of, load_model
 
     app = open_page("finetune", run=at_home.id, view="gained")
     config = at_home.config()
     texts = examples(config, at_home.about()["data_folder"], 24)
     before = body_of(load_model(RunStore().get(config.parent["run"]), config.parent["step"]))
-    moved = refocused(before, body_of(load_model(at_home)), texts)["self"]
+    moved = attention_shift(before, body_of(load_model(at_home)), texts)["self"]
     layer, head = divmod(int(moved.mean(0).argmax()), moved.shape[2])
     chosen = next(box for box in app.selectbox if "on the text" in box.label)
     assert chosen.label == f"Layer {layer}, head {head}, on the text"
@@ -223,7 +223,9 @@ def test_an_export_with_labels_that_came_back_is_tried_at_once(at_home, open_pag
 def test_what_differs_from_the_model_that_was_brought_stands_below_it(open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "home"))
     store = RunStore()
-    run = sandboxed_import.bring(store.export_zip("bible-encoder", tmp_path / "run.zip", export=False), store)
+    run = sandboxed_import.import_sandboxed(
+        store.export_zip("bible-encoder", tmp_path / "run.zip", export=False), store
+    )
     kept = json.loads((run.path / "run.json").read_text())
     note = "It came without the head that fills in words. A new one is there, which knows nothing before it is trained."
     (run.path / "run.json").write_text(json.dumps(kept | {"notes": [note]}))

@@ -139,9 +139,9 @@ def before_and_after(
 @st.cache_data(max_entries=32, show_spinner=False)
 def measured_shifts(path: str, step: int, parent: str, parent_step: int | None) -> dict[str, Any]:
     """The texts, and how far every head moved on each of them."""
-    from playground.finetune.attention_shift import examples, refocused
+    from playground.finetune.attention_shift import attention_shift, examples
 
     run = RunFolder(Path(path))
     texts = examples(run.config(), data_folder_of(run), TEXTS)
     before = cached.model(RunStore().get(parent), parent_step)
-    return {"texts": texts, "shifts": refocused(before, cached.model(run, step), texts)}
+    return {"texts": texts, "shifts": attention_shift(before, cached.model(run, step), texts)}

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from playground.finetune.plan import family
+from playground.finetune.plan import comparable_runs
 from playground.pages.finetune.form import METHOD_TITLES
 from playground.pages.finetune.results_data import baseline_of, predictions_of, report_or_none
 from playground.runs.folder import RunFolder
@@ -95,7 +95,7 @@ def related_runs(run: RunFolder) -> None:
     import pandas as pd
 
     rows = []
-    for other, config in family(run.config(), RunStore().list()):
+    for other, config in comparable_runs(run.config(), RunStore().list()):
         report = report_or_none(other)
         if report is None or "test" not in report:
             continue
@@ -149,7 +149,7 @@ def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) 
         "finetune.confusion",
         labels,
         labels,
-        (t("true label"), t("predicted"), t("share of the row")),
+        (t("true label"), t("predicted"), t("fraction of the row")),
         t("Rows: true labels. Columns: predicted labels. The diagonal is correct."),
         span=(0.0, 1.0),
         selected=chosen,

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from playground.finetune.plan import family, parent_of, rival, with_share
+from playground.finetune.plan import baseline_run, comparable_runs, parent_of, with_train_fraction
 from playground.pages.finetune.attention_shift import show_attention_shift
 from playground.pages.finetune.form import METHOD_TITLES, SHARES
 from playground.pages.finetune.results_data import report_or_none
@@ -39,7 +39,7 @@ def label_efficiency(run: RunFolder, config: RunConfig) -> None:
     import plotly.graph_objects as go
 
     st.subheader(t("Learning curve over the number of labels"), anchor=False)
-    rows, waiting, relatives = [], 0, family(config, RunStore().list())
+    rows, waiting, relatives = [], 0, comparable_runs(config, RunStore().list())
     for other, its in relatives:
         found, tuned = report_or_none(other), its.finetune
         if found is None or "test" not in found:
@@ -107,8 +107,8 @@ def label_efficiency(run: RunFolder, config: RunConfig) -> None:
 def wanted_runs(config: RunConfig) -> list[RunConfig]:
     """This way and from scratch, each with a tenth, three tenths and all of the labels."""
     parent = parent_of(config).config()
-    ways = [config] if config.finetune.from_scratch else [config, rival(config, "scratch", parent)]
-    return [with_share(way, share, parent) for way in ways for share in ALL_SHARES]
+    ways = [config] if config.finetune.from_scratch else [config, baseline_run(config, "scratch", parent)]
+    return [with_train_fraction(way, share, parent) for way in ways for share in ALL_SHARES]
 
 
 def way_of(config: RunConfig) -> tuple[bool, str, float]:
@@ -179,7 +179,7 @@ def part_title(part: str) -> str:
 def weight_changes(path: str, step: int, parent: str, parent_step: int | None) -> list:
     from pathlib import Path
 
-    from playground.finetune.weight_change import moved
+    from playground.finetune.weight_change import weight_changes
 
     before = RunStore().get(parent)
-    return moved(cached.model(before, parent_step), cached.model(RunFolder(Path(path)), step))
+    return weight_changes(cached.model(before, parent_step), cached.model(RunFolder(Path(path)), step))

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from playground.core.errors import PlaygroundError
-from playground.finetune.plan import family, parent_of
+from playground.finetune.plan import comparable_runs, parent_of
 from playground.pages.finetune.form import METHOD_TITLES, TASK_TITLES
 from playground.runs import rows
 from playground.runs.config import RunConfig
@@ -96,8 +96,8 @@ def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
 
 
 def related_runs(run: RunFolder, config: RunConfig) -> list[RunFolder]:
-    """The others of its family, those made last first."""
-    found = [other for other, _ in family(config, RunStore().list()) if other.id != run.id]
+    """The comparable runs, those made last first."""
+    found = [other for other, _ in comparable_runs(config, RunStore().list()) if other.id != run.id]
     return found[:MOST]
 
 

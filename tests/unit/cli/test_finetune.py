@@ -139,7 +139,7 @@ def test_ways_are_compared_over_seeds(parents, toy, capsys):
 
 def test_packed_copied_and_brought_back_it_still_labels(tuned, tmp_path):
     store = RunStore()
-    back = sandboxed_import.bring(store.export_zip(tuned.id, tmp_path / "run.zip"), store)
+    back = sandboxed_import.import_sandboxed(store.export_zip(tuned.id, tmp_path / "run.zip"), store)
     copy = store.duplicate(tuned.id, weights=True)
     for run in (back, copy):
         assert json.loads((run.path / "labels.json").read_text()) == ["bad", "good"]

@@ -175,7 +175,7 @@ def test_the_command_line_grants_what_is_named_there(home, secret, capsys):
 
 def test_a_run_from_elsewhere_leads_to_no_file_of_this_machine(home, secret, brought, tmp_path):
     """It read /etc/passwd word for word: its text was trained on, and stood in its samples."""
-    from playground.finetune.sandboxed_import import bring
+    from playground.finetune.sandboxed_import import import_sandboxed
     from playground.runs import gallery
     from playground.runs.store import RunStore
 
@@ -186,7 +186,7 @@ def test_a_run_from_elsewhere_leads_to_no_file_of_this_machine(home, secret, bro
         "upload": f"/home/somebody/.lm-playground/uploads/{brought.parent.name}/mine.txt",
     }
     for way, text in named.items():
-        run = bring(
+        run = import_sandboxed(
             changed(path, tmp_path / f"{way}.zip", data={"corpus": "file", "path": text, "options": {}}),
             store,
         )

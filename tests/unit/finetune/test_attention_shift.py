@@ -8,7 +8,7 @@ import torch
 
 from models.factory import build
 from models.presets import PRESETS
-from playground.finetune.attention_shift import Read, examples, refocused, shift
+from playground.finetune.attention_shift import ReadText, attention_shift, examples, shift
 
 
 def test_a_shift_is_the_share_that_looks_elsewhere():
@@ -32,8 +32,11 @@ def test_only_the_changed_head_moves_before_the_last_layer(preset):
     ]  # queries, keys, values, each heads·d
     with torch.no_grad():
         weights[8:12] = 2 * torch.randn(4, 16)  # the queries of head 2
-    texts = [Read((1, 5, 6, 7), (8, 9) if pairs else None), Read((1, 9, 4, 7, 11), (5, 6, 7) if pairs else None)]
-    found = refocused(before, after, texts)
+    texts = [
+        ReadText((1, 5, 6, 7), (8, 9) if pairs else None),
+        ReadText((1, 9, 4, 7, 11), (5, 6, 7) if pairs else None),
+    ]
+    found = attention_shift(before, after, texts)
     moved = found["decoder" if pairs else "self"]
     assert moved.shape == (2, 2, 4)
     assert (moved[:, 1, 2] > 0.01).all()

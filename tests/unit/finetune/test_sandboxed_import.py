@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from playground.core import limited_process
 from playground.core.errors import PlaygroundError
 from playground.finetune import sandboxed_import
-from playground.finetune.sandboxed_import import Arrival, bring
+from playground.finetune.sandboxed_import import SandboxedImport, import_sandboxed
 from playground.generation.cached_prediction import opening_text
 from playground.inference.exports import exported, opened
 from playground.onnx_export.export import export
@@ -24,7 +24,7 @@ from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.training.load_model import load_model
 from playground.ui.live_runs import first_text
-from tests.support.mutants import Doorkeeper, files_of, forking
+from tests.support.mutants import files_of, forking
 
 PREFIX = "bible-lstm"
 REALLY = (
@@ -38,17 +38,10 @@ REALLY = (
 """Tests that start processes as the app does; the others get theirs from a doorkeeper, each in a tenth of the time."""
 
 
-@pytest.fixture(scope="module")
-def keeper(tmp_path_factory):
-    made = Doorkeeper(tmp_path_factory.mktemp("keeper"))
-    yield made
-    made.close()
-
-
 @pytest.fixture(autouse=True)
-def by_the_doorkeeper(request, keeper, monkeypatch):
+def by_the_doorkeeper(request, doorkeeper, monkeypatch):
     if request.node.originalname not in REALLY:
-        monkeypatch.setattr(limited_process, "LimitedProcess", forking(keeper))
+        monkeypatch.setattr(limited_process, "LimitedProcess", forking(doorkeeper))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +77,7 @@ def run_json(good: dict[str, bytes], **changes) -> dict[str, bytes]:
 
 def refused(store: RunStore, files: dict[str, bytes], said: str) -> None:
     with pytest.raises(PlaygroundError) as caught:
-        bring(zipped(files), store)
+        import_sandboxed(zipped(files), store)
     assert said in caught.value.message, caught.value
     assert list(store.root.iterdir()) == [], "nothing of it is left"
 
@@ -94,7 +87,7 @@ def newest(good: dict[str, bytes]) -> str:
 
 
 def test_a_good_run_arrives_whole(store, good):
-    opening = Arrival(zipped(good), store)
+    opening = SandboxedImport(zipped(good), store)
     run = opening.run()
     shipped = gallery.get(PREFIX)
     assert run.config() == shipped.config() and run.checkpoints() == shipped.checkpoints()
@@ -143,7 +136,7 @@ def test_settings_of_other_kinds_are_refused_or_left_out(store, good, changes, s
     if said:
         refused(store, run_json(good, **changes), said)
     else:
-        about = bring(zipped(run_json(good, **changes)), store).about()
+        about = import_sandboxed(zipped(run_json(good, **changes)), store).about()
         assert isinstance(about["name"], str) and about["created"] > 0 and isinstance(about["versions"], dict)
         assert not {"notes", "data_folder"} & set(about)
 
@@ -167,7 +160,7 @@ def test_a_header_of_blanks_is_refused(store, good):
     header = b'{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}' + b" " * 300 * 2**20
     hostile = {**good, name: struct.pack("<Q", len(header)) + header}
     with pytest.raises(PlaygroundError) as caught:
-        bring(zipped(hostile), store)
+        import_sandboxed(zipped(hostile), store)
     assert caught.value.hint and list(store.root.iterdir()) == []
 
 
@@ -177,7 +170,7 @@ def test_weights_that_are_not_the_runs_are_refused(store, good, damage):
     data = good[name]
     (length,) = struct.unpack("<Q", data[:8])
     if damage == "zeros":  # of the right length, as after a power cut
-        run = bring(zipped(good), store)
+        run = import_sandboxed(zipped(good), store)
         packed = {
             n.partition("/")[2]: d for n, d in files_of(store.export_zip(run.id, store.root.parent / "x.zip")).items()
         }
@@ -228,7 +221,7 @@ def test_an_export_that_comes_with_a_run_is_made_anew(store, good, tmp_path, mon
     made = export(gallery.get(PREFIX), to=tmp_path / "export", precisions=["int8"]).folder
     theirs = {f"export/{path.name}": path.read_bytes() for path in made.iterdir() if path.suffix in (".onnx", ".json")}
     hostile = {name: endless() if name.endswith(".onnx") else data for name, data in theirs.items()}
-    run = bring(zipped({**good, **hostile}), store)
+    run = import_sandboxed(zipped({**good, **hostile}), store)
     ours = exported(run)
     assert ours is not None and set(ours.report["sizes"]) == {"fp32", "int8"} and ours.report["worst"] < 1e-3
     assert "Loop" not in {node.op_type for node in onnx.load(ours.folder / "model.onnx").graph.node}
@@ -245,7 +238,7 @@ def test_an_export_that_cannot_be_made_anew_is_left_out_and_told(store, good, mo
         "export/report.json": report,
         "export/model.kv8.onnx": endless(),
     }  # an LSTM has no such cache
-    run = bring(zipped(hostile), store)
+    run = import_sandboxed(zipped(hostile), store)
     assert exported(run) is None and "left out" in run.about()["notes"][-1] and seconds == limited_process.SECONDS
 
 
@@ -253,7 +246,7 @@ def test_an_export_that_an_earlier_version_took_over_is_not_run(store, good, tmp
     """Homes of before the gate hold exports of loaded runs as they came."""
     import os
 
-    run = bring(zipped(good), store)
+    run = import_sandboxed(zipped(good), store)
     made = export(gallery.get(PREFIX), to=tmp_path / "export").folder
     shutil.copytree(made, run.export_path)
     arrived = run.about()["imported"]
@@ -279,7 +272,7 @@ def test_what_a_killed_server_left_is_removed(store, good):
     for folder in (old, new):
         folder.mkdir()
     os.utime(old, (1, 1))
-    bring(zipped(good), store)
+    import_sandboxed(zipped(good), store)
     assert not old.exists() and new.exists(), "another server may be opening something there now"
 
 
@@ -288,20 +281,20 @@ def test_what_a_killed_server_left_is_removed(store, good):
 )
 def test_the_name_of_a_file_leads_nowhere(store, good, name):
     source = zipped(good, name)
-    run = bring(source, store)
+    run = import_sandboxed(source, store)
     assert run.path.parent == store.root and not list(store.root.parent.rglob("evil*"))
 
 
 def test_a_folder_is_taken_through_the_same_gate(store, tmp_path):
     made = export(gallery.get("bible-decoder"), to=tmp_path / "a model").folder
-    run = bring(made, store, name="from a folder")
+    run = import_sandboxed(made, store, name="from a folder")
     assert run.name == "from a folder" and run.config().model == gallery.get("bible-decoder").config().model
     (made / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(PlaygroundError, match="cannot be read"):
-        bring(made, store)
+        import_sandboxed(made, store)
     assert store.list() == [run]
     with pytest.raises(PlaygroundError, match="There is no file"):
-        bring(Path(tmp_path / "nothing"), store)
+        import_sandboxed(Path(tmp_path / "nothing"), store)
 
 
 def test_a_run_of_an_earlier_version_is_taken(store, good):
@@ -311,13 +304,13 @@ def test_a_run_of_an_earlier_version_is_taken(store, good):
     old = {name: data for name, data in good.items() if not name.endswith("sha256.json")} | {
         "run.json": json.dumps(about).encode()
     }
-    run = bring(zipped(old), store)
+    run = import_sandboxed(zipped(old), store)
     assert run.about()["format"] == 1 and json.loads((run.latest_checkpoint() / "sha256.json").read_bytes())
 
 
 def test_an_answer_of_a_pair_stays_one(store):
     """What the run was made of is kept, where it can be: a model that answers is asked as one that answers."""
-    run = bring(store.export_zip("dates", store.root.parent / "dates.zip"), store)
+    run = import_sandboxed(store.export_zip("dates", store.root.parent / "dates.zip"), store)
     assert (
         isinstance(run, RunFolder)
         and run.about()["data_shape"] == gallery.get("dates").about()["data_shape"] == "pairs"
@@ -328,10 +321,10 @@ def test_a_model_of_more_heads_than_can_be_looked_at_is_refused(tmp_path, monkey
     """All heads are drawn, and the weights of all of them are kept: 6,400 took 3.5 GB and two minutes."""
     copy = RunFolder(shutil.copytree(gallery.get("bible-decoder").path, tmp_path / "bible-decoder"))
     model = copy.config().model
-    sandboxed_import.prove(copy)
+    sandboxed_import.check_run(copy)
     monkeypatch.setattr(sandboxed_import, "MOST_HEADS", model.n_layers * model.n_heads - 1)
     with pytest.raises(PlaygroundError, match="heads, and at most"):
-        sandboxed_import.prove(copy)
+        sandboxed_import.check_run(copy)
 
 
 def test_settings_that_every_page_would_read_for_seconds_are_refused(store, good):
@@ -353,7 +346,7 @@ def test_a_step_has_one_checkpoint(store, good):
 def test_a_long_opening_is_cut(store, good):
     """It is what every page that opens on the run cuts into tokens."""
     said = json.dumps({"step": 1, "prompt": "".join(f"{i} " for i in range(100_000)), "text": "x"})
-    run = bring(zipped({**good, "samples.jsonl": said.encode() + b"\n"}), store)
+    run = import_sandboxed(zipped({**good, "samples.jsonl": said.encode() + b"\n"}), store)
     assert opening_text(run) == "".join(f"{i} " for i in range(1000))[: len(opening_text(run))]
     assert 1000 < len(opening_text(run)) <= 2000 and len(first_text(run)) <= 2000
 
@@ -362,7 +355,7 @@ def test_stop_counts_also_between_the_two_openings(store, good, monkeypatch):
     """The first child has ended, and the one that makes the export anew has not begun: nobody would hear of it."""
     step = gallery.get(PREFIX).checkpoints()[-1]
     export_too = {**good, "export/report.json": json.dumps({"step": step}).encode()}
-    coming, usual = Arrival(zipped(export_too), store), limited_process.LimitedProcess
+    coming, usual = SandboxedImport(zipped(export_too), store), limited_process.LimitedProcess
 
     def stopped_first(*args, **more):
         coming.stop()

@@ -11,7 +11,7 @@ from models.spec import ModelSpec
 from playground.cli.finetune_command import config_from as finetuned_from
 from playground.cli.main import parser
 from playground.cli.train_command import config_from
-from playground.finetune.plan import plan, rival
+from playground.finetune.plan import baseline_run, plan
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
@@ -235,7 +235,12 @@ def test_a_persons_tables_and_their_columns_survive_it(a_parent, tmp_path):
     pairs = DataSpec("file", path=str(file), source_column="text", target_column="answer", template="{question} =")
     plain = plan(a_parent, FineTuneSpec("tag", labelled))
     answer = plan(a_parent, FineTuneSpec("answer"), pairs, name="--set 'x' \"y\"\n$(true)")
-    for config in (plain, answer, rival(plain, "scratch", a_parent.config()), rival(plain, "lora", a_parent.config())):
+    for config in (
+        plain,
+        answer,
+        baseline_run(plain, "scratch", a_parent.config()),
+        baseline_run(plain, "lora", a_parent.config()),
+    ):
         assert same(tuned_back(command_line(config)), config)
         assert executed(python_code(config)) == config
 
