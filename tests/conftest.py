@@ -65,6 +65,16 @@ def new_run():
     return make
 
 
+@pytest.fixture(scope="session")
+def doorkeeper(tmp_path_factory):
+    """A process that forks the children which open what was brought: it has loaded what they need."""
+    from tests.support.mutants import Doorkeeper
+
+    made = Doorkeeper(tmp_path_factory.mktemp("doorkeeper"))
+    yield made
+    made.close()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items) -> None:
     """All that opens pages is slow. What is marked `gpu` runs where PyTorch finds an NVIDIA GPU.

@@ -3,7 +3,6 @@
 import ast
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from playground.core import limited_process
 from playground.onnx_export.export import export
 from playground.runs import gallery
 from playground.runs.store import RunStore
-from tests.support.mutants import Doorkeeper, forking
+from tests.support.mutants import forking
 
 PACKAGE = Path(playground.__file__).parent
 
@@ -74,12 +73,9 @@ def at_home(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def by_a_doorkeeper(tmp_path, monkeypatch) -> Iterator[None]:
+def by_a_doorkeeper(doorkeeper, monkeypatch) -> None:
     """Children that open what was brought are forks of one process, each in a tenth of the time."""
-    keeper = Doorkeeper(tmp_path)
-    monkeypatch.setattr(limited_process, "LimitedProcess", forking(keeper))
-    yield
-    keeper.close()
+    monkeypatch.setattr(limited_process, "LimitedProcess", forking(doorkeeper))
 
 
 def packed(folder: Path) -> bytes:

@@ -32,11 +32,19 @@ def test_no_serious_violation(new_page, trained, tuned, path):
     assert not found, "\n".join(found)
 
 
+MOVING = """() => {
+    const roots = [document, ...[...document.querySelectorAll("*")].map((each) => each.shadowRoot).filter(Boolean)];
+    return roots.some((root) => root.getAnimations().some(
+        (each) => each.playState === "running" && each.effect.getComputedTiming().endTime !== Infinity
+    ));
+}"""
+"""Whether a colour or a size is still on its way, as after a change of the theme."""
+
+
 def settle(page) -> None:
-    page.wait_for_timeout(700)
     wait_idle(page)
     page.wait_for_function("() => !document.querySelector('[data-stale=true]')")  # faded while they are drawn anew
-    page.wait_for_timeout(300)
+    page.wait_for_function(f"() => !({MOVING})()", polling=100)
 
 
 def violations(page) -> list[str]:
