@@ -20,6 +20,7 @@ from playground.generation.cached_prediction import opening_text
 from playground.inference.exports import exported, opened
 from playground.onnx_export.export import export
 from playground.runs import gallery
+from playground.runs.config import FORMAT
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.training.load_model import load_model
@@ -305,7 +306,7 @@ def test_a_run_of_an_earlier_version_is_taken(store, good):
         "run.json": json.dumps(about).encode()
     }
     run = import_sandboxed(zipped(old), store)
-    assert run.about()["format"] == 1 and json.loads((run.latest_checkpoint() / "sha256.json").read_bytes())
+    assert run.about()["format"] == FORMAT and json.loads((run.latest_checkpoint() / "sha256.json").read_bytes())
 
 
 def test_an_answer_of_a_pair_stays_one(store):
