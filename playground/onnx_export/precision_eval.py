@@ -14,7 +14,7 @@ HIDE_EVERY = 7  # tokens, of what fills in hidden words
 N_TIMED, ROUNDS = 32, 5
 AT_ONCE = 32  # texts that a reader gets
 
-Told = tuple[float, np.ndarray, float | None]
+Scores = tuple[float, np.ndarray, float | None]
 """Loss, likeliest tokens or labels, and the share that is right."""
 
 
@@ -26,7 +26,7 @@ class PrecisionResult:
         loss: the mean −ln p (nats) of the tokens or labels that were asked.
         best: the likeliest at each of them.
         right: the share of answers that are right from the first token to the last, or of labels; None for running text.
-        speed: tokens a second, one text at a time: written, or read by a model that reads both ways.
+        speed: tokens per second, one text at a time: written, or read by a model that reads both ways.
     """
 
     loss: float
@@ -47,7 +47,7 @@ def costs_of(
     Args:
         windows: texts ``[batch, n]``, no longer than the context, or of two tokens.
     """
-    reads = ExportManifest.read(folder).objective == "mlm"
+    reads = ExportManifest.load(folder).objective == "mlm"
     told, timed = (_reading, _reads) if reads else (_writing, _writes)
     return _costs(
         precisions,
@@ -92,7 +92,7 @@ def costs_of_labels(
 
 
 def _costs(
-    precisions: Sequence[str], told: Callable[[str], Told], timed: Callable[[str], Callable[[], int]]
+    precisions: Sequence[str], told: Callable[[str], Scores], timed: Callable[[str], Callable[[], int]]
 ) -> dict[str, PrecisionResult]:
     """Their speeds are taken in turn, several times, and the best of each kept: a busy machine must not favour one."""
     measured = {name: told(name) for name in precisions}
@@ -121,7 +121,7 @@ def _forced(model: Generator, logits: np.ndarray, tokens: np.ndarray) -> tuple[n
     return np.stack(losses, axis=1), np.stack(best, axis=1)
 
 
-def _writing(folder: Path, precision: str, windows: np.ndarray, device: str) -> Told:
+def _writing(folder: Path, precision: str, windows: np.ndarray, device: str) -> Scores:
     """Every token after the first, told token by token through the engine."""
     model = Engine(folder, precision, batch=len(windows), device=device).model
     losses, best = _forced(model, model.prefill(windows[:, :1]), windows[:, 1:])
@@ -141,7 +141,7 @@ def _writes(folder: Path, precision: str, text: np.ndarray, device: str) -> Call
     return once
 
 
-def _reading(folder: Path, precision: str, windows: np.ndarray, device: str) -> Told:
+def _reading(folder: Path, precision: str, windows: np.ndarray, device: str) -> Scores:
     """Every seventh token, hidden."""
     reader = OnnxEncoder(folder, precision, device)
     hidden = np.arange(min(HIDE_EVERY, windows.shape[1]) // 2, windows.shape[1], HIDE_EVERY)
@@ -172,7 +172,7 @@ def _begun(engine: Engine, source: Sequence[int]) -> np.ndarray:
     return engine.model.prefill([[*source, bos]])
 
 
-def _answering(folder: Path, precision: str, pairs: Sequence[tuple[list[int], list[int]]], device: str) -> Told:
+def _answering(folder: Path, precision: str, pairs: Sequence[tuple[list[int], list[int]]], device: str) -> Scores:
     """Every token of the right answers. Where all are the likeliest, it is what would be written."""
     engine, losses, best, right = Engine(folder, precision, device=device), [], [], 0
     for source, answer in pairs:
@@ -200,7 +200,7 @@ def _answers(folder: Path, precision: str, pair: tuple[list[int], list[int]], de
 
 def _labelling(
     folder: Path, precision: str, texts: Sequence[np.ndarray], labels: Sequence[np.ndarray], device: str
-) -> Told:
+) -> Scores:
     """The labels of whole texts, or of their tokens."""
     reader, losses, best, right = OnnxEncoder(folder, precision, device), [], [], []
     for start in range(0, len(texts), AT_ONCE):

@@ -86,9 +86,9 @@ def pace(run: RunFolder, status: Status) -> str:
 
 
 def state_text(status: Status) -> str:
-    """ "waiting, place 2", "training" …"""
+    """ "queued, position 2", "training" …"""
     if status.state == "queued" and status.queue_place:
-        return t("waiting, place {place}", place=status.queue_place)
+        return t("queued, position {place}", place=status.queue_place)
     return state_name(status.state)
 
 

@@ -1,4 +1,4 @@
-"""(b) Training tokens a second: the whole of a run (folder, journal, evaluation aside) against bare torch modules in the
+"""(b) Training tokens per second: the whole of a run (folder, journal, evaluation aside) against bare torch modules in the
 smallest possible loop, alternating in short turns so that both meet the same machine."""
 
 import statistics

@@ -49,15 +49,15 @@ def test_ten_people_three_of_them_training(crowd):
         trainers.append(page)
     first, second, third = trainers
     first.wait_for_function(NUMBERS)
-    second.get_by_text("waiting, place 1").first.wait_for()
-    third.get_by_text("waiting, place 2").first.wait_for()
+    second.get_by_text("queued, position 1").first.wait_for()
+    third.get_by_text("queued, position 2").first.wait_for()
     others = [visit(path) for path in VISITS]
     for page in [*others, *trainers]:
         page.locator("h1").first.wait_for()
         no_error(page)
     first.get_by_role("button", name="Stop").click()
     second.wait_for_function(NUMBERS)
-    third.get_by_text("waiting, place 1").first.wait_for()
+    third.get_by_text("queued, position 1").first.wait_for()
     for page in (third, second):
         page.get_by_role("button", name="Stop").click()
     for page in [*others, *trainers]:

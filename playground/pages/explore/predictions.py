@@ -258,7 +258,9 @@ def token_map(scene: Scene) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         way = choose(VIEW, "way", t("Laid out by"), {"pca": "PCA", "tsne": "t-SNE"})
-        n = slide(VIEW, "n", t("Tokens shown, the earliest learnt first"), [100, 200, 400, 800], 200, width=320)
+        n = slide(
+            VIEW, "n", t("Number of tokens shown, in the order of the vocabulary"), [100, 200, 400, 800], 200, width=320
+        )
     among = shown_tokens(scene, n)
     with st.spinner(t("Laying out the map …")):
         points = map_of(str(scene.run.path), scene.step, tuple(among), way)

@@ -141,9 +141,7 @@ def running() -> None:
         by = lambda onnx: ", ".join(sorted({each.provider for each in race.runners if ("ONNX" in each.name) == onnx}))
         st.caption(
             t(
-                "Now the bars are speeds. They took turns of {ms} ms, so that all had the same machine; × is against torch with "
-                "a cache. PyTorch ran on: {torch}; ONNX Runtime on: {providers}. Greedy text the same as torch's, from the "
-                "beginning: {same}.",
+                "The bars show tokens per second. The engines took turns of {ms} ms, so that conditions are equal; × is relative to torch with a KV cache. PyTorch ran on: {torch}; ONNX Runtime on: {providers}. Greedy tokens equal to torch's: {same}.",
                 torch=by(False),
                 providers=by(True),
                 same=same,

@@ -79,9 +79,7 @@ def import_model() -> None:
         st.rerun()
     if loaded := state.pop("finetune.model.loaded", None):
         st.toast(t("Loaded: {name}", name=plain(loaded)), icon=":material/check:")
-    with st.popover(
-        t("Bring a model from elsewhere"), icon=":material/upload:", key="finetune.model", on_change="rerun"
-    ):
+    with st.popover(t("Import a model"), icon=":material/upload:", key="finetune.model", on_change="rerun"):
         st.write(
             t(
                 "A Hugging Face folder of a Llama, GPT-2, BERT, DistilBERT, RoBERTa or ELECTRA model: "

@@ -13,7 +13,7 @@ class Series:
     """The curves of one run.
 
     Args:
-        id, name: of the run; ``note`` is said after the name ("waiting, place 2").
+        id, name: of the run; ``note`` is said after the name ("queued, position 2").
         colour: "#rrggbb"; ``main`` runs are drawn strong, others pale, for comparison.
         train, validation: columns of equal length, ``step``, ``tokens`` and ``seconds`` among them
             (see :meth:`playground.runs.curves.RunCurves.table`).
@@ -126,7 +126,7 @@ def words() -> dict[str, str]:
         "perplexity": t("perplexity"),
         "perplexity_title": t("Perplexity, exp(loss)"),
         "smoothing": t("smoothing"),
-        "smoothing_help": t("A trailing average over this share of the curve; the band keeps every step's value."),
+        "smoothing_help": t("Moving average over this fraction of the curve; the band shows the value of every step."),
         "reset": t("whole curve"),
         "training": t("Training"),
         "validation": t("Validation"),

@@ -89,7 +89,7 @@ def words() -> dict[str, str]:
         "unseen": t("The first token: nothing to predict it from"),
         "drawn": t("when it was drawn"),
         "click": t("Click for alternatives"),
-        "pick": t("Put this token here and go on from it"),
+        "pick": t("Put this token here and continue from it"),
         "take": t("Take this continuation"),
         "left": t("left"),
         "off": t("off"),

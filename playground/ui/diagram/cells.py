@@ -55,7 +55,7 @@ def _rnn(canvas: Canvas, spec: ModelSpec) -> None:
         bend,
         kind="squash",
         key="bend",
-        tip=Tip(bend, t("Keeps the state in bounds.") if bend == "tanh" else t("Lets through what is above zero.")),
+        tip=Tip(bend, t("Keeps the state in bounds.") if bend == "tanh" else t("Negative values become 0.")),
     )
     canvas.line((330, 122), (422, 122), kind="state")
     canvas.text(452, 122, "hₜ", "name end")
@@ -85,7 +85,7 @@ def _lstm(canvas: Canvas, spec: ModelSpec) -> None:
     tips = {
         "f": Tip(
             t("Forget gate"),
-            t("How much of each channel of the cell stays: 0 forgets, 1 keeps."),
+            t("How much of each cell channel is kept: 0 forgets, 1 keeps."),
             "f = σ(W_f xₜ + U_f hₜ₋₁ + b_f)",
         ),
         "i": Tip(

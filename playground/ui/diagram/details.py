@@ -55,7 +55,7 @@ def attention(spec: ModelSpec, causal: bool, length: str = "T", keys: str = "") 
         canvas.box(x - 56, y, 112, 48, name, words, kind="strong", copies=min(heads - 1, 2))
         canvas.text(x, y + 62, shape("B", heads, length if name == "Q" else keys, d), "shape middle")
     y += 72
-    for name in [t("divide by size (QK-norm)")] * spec.qk_norm + [t("rotate by position (RoPE)")] * (
+    for name in [t("divide by RMS (QK-norm)")] * spec.qk_norm + [t("rotate by position (RoPE)")] * (
         spec.position == "rotary" and not cross
     ):
         for x in xs[:2]:
@@ -65,7 +65,7 @@ def attention(spec: ModelSpec, causal: bool, length: str = "T", keys: str = "") 
     score = y + 26
     for x, end in zip(xs[:2], (130, 184), strict=True):
         canvas.line((x, y), (x, y + 10), (end, y + 10), (end, score))
-    canvas.box(72, score, 170, 44, f"Q Kᵀ / √{d}", t("how well they agree"), kind="soft", copies=min(h - 1, 2))
+    canvas.box(72, score, 170, 44, f"Q Kᵀ / √{d}", t("similarity"), kind="soft", copies=min(h - 1, 2))
     y = score + 44
     grid = 96
     _weights(canvas, 322, score - 4, grid, spec, causal, cross)
@@ -82,7 +82,7 @@ def _weights(canvas: Canvas, x: float, y: float, size: float, spec: ModelSpec, c
         return 0.75 if spec.position != "alibi" or cross else math.exp(-slope * abs(i - j))
 
     canvas.cells(x, y, size, [[weight(i, j) for j in range(n)] for i in range(n)])
-    words = t("only what came before") if causal else t("the whole source") if cross else t("all tokens")
+    words = t("causal: only earlier tokens") if causal else t("the whole source") if cross else t("all tokens")
     canvas.text(x + size / 2 - 1, y + size + 9, words, "sub middle")
     if spec.position == "alibi" and not cross:
         canvas.text(x + size / 2 - 1, y + size + 24, t("scores fall with distance"), "sub middle")
@@ -191,7 +191,7 @@ def norm(spec: ModelSpec) -> Canvas:
     canvas.text(
         MIDDLE,
         334,
-        t("every token's vector now has the same size") if rms else t("mean 0, variance 1, for every token"),
+        t("every token's vector now has the same RMS") if rms else t("mean 0, variance 1, for every token"),
         "sub middle",
     )
     canvas.line((MIDDLE, 346), (MIDDLE, 368))
@@ -283,7 +283,7 @@ def head(spec: ModelSpec) -> Canvas:
             canvas.box(MIDDLE - 100, y + 22, 200, 32, name, kind="norm")
             y += 54
     canvas.line((MIDDLE, y), (MIDDLE, y + 26))
-    tied = t("the token table, used backwards") if spec.tie_embeddings else t("a matrix of its own")
+    tied = t("the token table, transposed") if spec.tie_embeddings else t("a matrix of its own")
     canvas.box(MIDDLE - 150, y + 26, 300, 54, f"{spec.d_model} → {count(spec.vocab_size)}", tied, kind="strong")
     y += 80
     if spec.logit_softcap:

@@ -179,7 +179,7 @@ def _cross_over(canvas: Canvas, memory: tuple[float, float], x: float, y: float,
     """The encoder's vectors, from the foot of its column to the decoder's cross-attention."""
     turn = COLUMN + 14
     canvas.line(memory, (memory[0], memory[1] + 18), (turn, memory[1] + 18), (turn, y), (x, y), kind="state")
-    canvas.text(memory[0] + 14, memory[1] + 33, t("read by every decoder layer"), "sub start")
+    canvas.text(memory[0] + 14, memory[1] + 33, t("input to every decoder layer"), "sub start")
 
 
 def _embedding_words(spec: ModelSpec) -> str:
@@ -189,7 +189,7 @@ def _embedding_words(spec: ModelSpec) -> str:
 
 def _heads_words(spec: ModelSpec, what: str, side: str) -> str:
     heads = t("{n} heads", n=spec.n_heads) if spec.n_heads > 1 else t("1 head")
-    sees = t("sees the source") if what == "cross" else t("looks back") if _causal(spec, side) else t("sees all")
+    sees = t("attends to the source") if what == "cross" else t("causal") if _causal(spec, side) else t("bidirectional")
     return f"{heads} · {sees}"
 
 

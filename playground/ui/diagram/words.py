@@ -76,7 +76,7 @@ def embedding_tip(spec: ModelSpec, side: str = "") -> Tip:
 
 def norm_tip(spec: ModelSpec, title: str = "") -> Tip:
     if spec.norm == "rmsnorm":
-        text = t("Divides each token's vector by its size, then scales each channel by a learned weight.")
+        text = t("Divides each token's vector by its root mean square, then scales each channel by a learned weight.")
         formula = f"x / √(mean(x²) + {spec.norm_eps:g}) · g"
     else:
         text = t("Brings each token's vector to mean 0 and variance 1, then scales and shifts each channel.")
@@ -87,14 +87,16 @@ def norm_tip(spec: ModelSpec, title: str = "") -> Tip:
 
 def attention_tip(spec: ModelSpec, what: str = "attention", side: str = "") -> Tip:
     if what == "cross":
-        text = t("Every target token asks the source: queries come from the decoder, keys and values from the encoder.")
+        text = t(
+            "Every target token attends to the source: queries come from the decoder, keys and values from the encoder."
+        )
     elif spec.architecture == "decoder" or side == "decoder":
         text = t(
-            "Every token gathers what it needs from itself and the tokens before it, weighed by how well query and key agree."
+            "Every token collects the values of itself and the tokens before it, weighted by the similarity of query and key."
         )
     else:
         text = t(
-            "Every token gathers what it needs from all tokens, before and after, weighed by how well query and key agree."
+            "Every token collects the values of all tokens, before and after, weighted by the similarity of query and key."
         )
     component = "cross attention" if what == "cross" else "attention"
     n = spec.kv_heads
@@ -123,7 +125,7 @@ MLP_FORMULAS = {
 def mlp_tip(spec: ModelSpec) -> Tip:
     return Tip(
         t("MLP"),
-        t("Works on each token alone: widens its vector, bends it with a non-linear function, and narrows it again."),
+        t("Works on each token separately: widens its vector, applies a non-linear activation, and narrows it again."),
         MLP_FORMULAS[spec.mlp],
         _facts(
             (t("channels"), f"{spec.d_model} → {spec.mlp_width} → {spec.d_model}"),
@@ -136,7 +138,7 @@ def plus_tip() -> Tip:
     return Tip(
         t("Residual"),
         t(
-            "What went in is added to what came out, so that a layer only learns a change and gradients reach the first."
+            "Residual connection: the input is added to the output, so that a layer only learns a change and gradients reach the first layer."
         ),
         "x + f(x)",
     )
@@ -151,7 +153,7 @@ def head_tip(spec: ModelSpec) -> Tip:
     if spec.tie_embeddings:
         text += " " + t("The matrix is the token table itself, so it costs no parameters of its own.")
     if spec.logit_softcap:
-        text += " " + t("Logits are bent so that none goes beyond ±{cap}.", cap=f"{spec.logit_softcap:g}")
+        text += " " + t("Softcap: the logits are limited smoothly to ±{cap}.", cap=f"{spec.logit_softcap:g}")
     counts = parameter_counts(spec)
     formula = "E x" if spec.tie_embeddings else "W x"
     if spec.logit_softcap:
@@ -178,11 +180,13 @@ def logits_tip(spec: ModelSpec) -> Tip:
 
 def cell_tip(spec: ModelSpec) -> Tip:
     texts = {
-        "rnn": t("Mixes the new token with the one state it has, which is overwritten at every step."),
+        "rnn": t("Combines the new token with the state; the state is overwritten at every step."),
         "lstm": t(
-            "Keeps a long-term cell beside its state. Three gates decide what the cell forgets, takes in and shows."
+            "Keeps a long-term cell beside its state. Three gates decide what the cell forgets, writes and outputs."
         ),
-        "gru": t("One gate decides how much of the old state stays, another how much of it the new candidate sees."),
+        "gru": t(
+            "The update gate decides how much of the old state stays; the reset gate, how much of it the new candidate sees."
+        ),
     }
     formulas = {
         "rnn": "hₜ = {f}(W xₜ + U hₜ₋₁ + b)".replace("{f}", "max(0, ·)" if spec.nonlinearity == "relu" else "tanh"),

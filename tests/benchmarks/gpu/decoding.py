@@ -1,4 +1,4 @@
-"""Greedy decoding, tokens a second: torch without and with a cache and compiled with a static one, and this engine in each
+"""Greedy decoding, tokens per second: torch without and with a cache and compiled with a static one, and this engine in each
 precision; how near each comes to the time that reading the weights takes, and whether the tokens are the CPU's.
 
 What is compared takes turns of a whole text. Reading the prompt is not counted: the limit is one of single steps.

@@ -1,4 +1,4 @@
-"""Training tokens a second through the real trainer, beside a bare torch loop, eager and compiled; in short turns, so that
+"""Training tokens per second through the real trainer, beside a bare torch loop, eager and compiled; in short turns, so that
 all meet the same card. The tiny presets, GPT-2's 124 M, the small ones, and then some of them compiled, while there is time."""
 
 import contextlib
@@ -123,7 +123,7 @@ class Memory:
 
 
 def share(setting: Setting, trainer: Trainer, speed: float) -> tuple[float, str]:
-    """Which part of the card's bfloat16 peak so many tokens a second are: of the measured one, and in words of both."""
+    """Which part of the card's bfloat16 peak so many tokens per second are: of the measured one, and in words of both."""
     rates = speed * flops(trainer) / 1e12
     peak, sheet = (setting.card.get(name) for name in ("bf16_tflops", "sheet_tflops"))
     told = f"{rates:,.2f} TFLOP/s"

@@ -78,7 +78,7 @@ def test_gates_are_named():
 
 def test_two_sides_are_drawn_and_joined():
     drawn = words(diagram.draw(PRESETS["seq2seq-tiny"].spec.replace(vocab_size=500)).main.svg())
-    assert {"Encoder", "Decoder", "Cross-attention", "read by every decoder layer", "[B, S, 128]"} <= set(drawn)
+    assert {"Encoder", "Decoder", "Cross-attention", "input to every decoder layer", "[B, S, 128]"} <= set(drawn)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=range(len(SPECS)))

@@ -183,7 +183,7 @@ def test_no_dashed_line_is_spoken_of_before_there_is_one(tmp_path):
     curves.update()
     assert "From the first evaluation on" in notice(None, curves)
     falling = lambda step: 5 - step / 1000
-    assert "the dashed one with points" in notice(None, measured(tmp_path / ".", falling, falling))
+    assert "The dashed line with points" in notice(None, measured(tmp_path / ".", falling, falling))
 
 
 def test_two_losses_that_rise_are_told_as_too_high_a_rate(tmp_path):
