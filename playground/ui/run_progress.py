@@ -134,7 +134,7 @@ def lighten(run: RunFolder) -> None:
     config = branch.with_smaller_micro_batches(run)
     if config is None:
         return
-    label = t("Try again with {n} micro-batches per step", n=config.training.accumulate)
+    label = t("Try again with {n} micro-batches per step", n=config.training.gradient_accumulation_steps)
     if st.button(label, type="primary", icon=":material/healing:", key="train.lighten"):
         copy = RunStore().create(config)
         submit(copy)

@@ -5,14 +5,14 @@ export default register(function ({ data, parentElement }) {
   const open = opened.get(root);
   root.style.setProperty("--accent", data.colour);
   root.replaceChildren(costs(data), panes(data));
-  const tip = element("div", "tip");
+  const tip = htmlElement("div", "tip");
   tip.setAttribute("role", "tooltip");
   root.append(tip);
   show(root, data, data.details[open] ? open : data.first, false);
   listen(root, data, tip);
 });
 
-function element(tag, name, text) {
+function htmlElement(tag, name, text) {
   const made = document.createElement(tag);
   made.className = name;
   if (text !== undefined) made.textContent = text;
@@ -22,32 +22,32 @@ function element(tag, name, text) {
 const LOW = { ₜ: "t", "₋": "−", "₊": "+", "₀": "0", "₁": "1", "₂": "2" };
 
 function formula(name, text) {
-  const made = element("code", name);
+  const made = htmlElement("code", name);
   for (const part of text.split(/([ₜ₋₊₀₁₂]+|_[A-Za-z]+)/)) {
     if (/^[ₜ₋₊₀₁₂_]/.test(part))
-      made.append(element("sub", "", [...part.replace("_", "")].map((c) => LOW[c] ?? c).join("")));
+      made.append(htmlElement("sub", "", [...part.replace("_", "")].map((c) => LOW[c] ?? c).join("")));
     else made.append(part);
   }
   return made;
 }
 
 function costs(data) {
-  const box = element("div", "costs");
-  const figures = element("div", "figures");
+  const box = htmlElement("div", "costs");
+  const figures = htmlElement("div", "figures");
   for (const [name, value, note] of data.figures) {
-    const figure = element("div", "figure");
-    figure.append(element("span", "name", name), element("span", "value", value), element("span", "note", note));
+    const figure = htmlElement("div", "figure");
+    figure.append(htmlElement("span", "name", name), htmlElement("span", "value", value), htmlElement("span", "note", note));
     figures.append(figure);
   }
-  const bar = element("div", "parts");
-  const legend = element("div", "legend");
+  const bar = htmlElement("div", "parts");
+  const legend = htmlElement("div", "legend");
   data.parts.forEach((part, i) => {
     const strength = `${Math.max(22, 100 - i * 17)}%`;
-    const piece = element("span", "piece");
+    const piece = htmlElement("span", "piece");
     piece.style.cssText = `flex-grow:${part.share};--strength:${strength}`;
-    const label = element("span", "part");
+    const label = htmlElement("span", "part");
     label.style.setProperty("--strength", strength);
-    label.append(element("i", "dot"), element("span", "", part.name), element("b", "", part.text));
+    label.append(htmlElement("i", "dot"), htmlElement("span", "", part.name), htmlElement("b", "", part.text));
     for (const each of [piece, label]) each.dataset.block = part.block;
     bar.append(piece);
     legend.append(label);
@@ -62,10 +62,10 @@ function costs(data) {
 }
 
 function panes(data) {
-  const box = element("div", data.wide > 700 ? "panes wide" : data.wide > 500 ? "panes middle" : "panes");
-  const main = element("div", "main");
+  const box = htmlElement("div", data.wide > 700 ? "panes wide" : data.wide > 500 ? "panes middle" : "panes");
+  const main = htmlElement("div", "main");
   main.innerHTML = data.main;
-  const inside = element("div", "inside");
+  const inside = htmlElement("div", "inside");
   inside.setAttribute("aria-live", "polite");
   box.append(main, inside);
   return box;
@@ -75,10 +75,10 @@ function show(root, data, key, chosen) {
   opened.set(root, key);
   const inside = root.querySelector(".inside");
   const tip = data.tips[key];
-  const head = element("div", "head");
-  head.append(element("span", "kicker", data.words.inside), element("h3", "", tip.title), element("p", "", tip.text));
+  const head = htmlElement("div", "head");
+  head.append(htmlElement("span", "kicker", data.words.inside), htmlElement("h3", "", tip.title), htmlElement("p", "", tip.text));
   if (tip.formula) head.append(formula("formula", tip.formula));
-  const picture = element("div", "picture");
+  const picture = htmlElement("div", "picture");
   picture.innerHTML = data.details[key];
   picture.dataset.inside = key;
   inside.replaceChildren(head, picture);
@@ -130,14 +130,14 @@ function listen(root, data, tip) {
 }
 
 function explain(tip, words, hint) {
-  tip.replaceChildren(element("b", "", words.title), element("p", "", words.text));
+  tip.replaceChildren(htmlElement("b", "", words.title), htmlElement("p", "", words.text));
   if (words.formula) tip.append(formula("", words.formula));
   if (words.facts.length) {
-    const facts = element("dl", "");
-    for (const [name, value] of words.facts) facts.append(element("dt", "", name), element("dd", "", value));
+    const facts = htmlElement("dl", "");
+    for (const [name, value] of words.facts) facts.append(htmlElement("dt", "", name), htmlElement("dd", "", value));
     tip.append(facts);
   }
-  if (hint) tip.append(element("em", "", hint));
+  if (hint) tip.append(htmlElement("em", "", hint));
 }
 
 function place(root, tip, block) {
