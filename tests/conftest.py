@@ -34,6 +34,42 @@ QUICK = {
 }
 
 
+SLOW = (
+    "tests/app/",
+    "tests/browser/",
+    *(
+        f"tests/unit/{name}"
+        for name in (
+            "benchmarks/",
+            "cli/",
+            "core/test_limited_process.py",
+            "finetune/test_mutants.py",
+            "finetune/test_sandboxed_import.py",
+            "generation/test_exported.py",
+            "huggingface/",
+            "inference/test_on_a_gpu.py",
+            "onnx_export/",
+            "runs/test_dispatcher.py",
+            "test_torch_build.py",
+            "text/test_documents.py",
+            "text/test_prepare_job.py",
+            "text/test_size_limits.py",
+            "training/test_apply_finetuning.py",
+            "training/test_architecture_comparison.py",
+            "training/test_dispatcher.py",
+            "training/test_distributed.py",
+            "training/test_graphs.py",
+            "training/test_trainer.py",
+            "training/test_worker_",
+        )
+    ),
+)
+"""Folders and files that `make test-fast` leaves out: they open pages, train, export or start processes for seconds.
+
+A single slow test elsewhere is marked by itself: ``@pytest.mark.slow``.
+"""
+
+
 @pytest.fixture(autouse=True)
 def on_guard(monkeypatch):
     """As in the app's processes; the command line changes it for the whole process."""
@@ -77,12 +113,12 @@ def doorkeeper(tmp_path_factory):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items) -> None:
-    """All that opens pages is slow. What is marked `gpu` runs where PyTorch finds an NVIDIA GPU.
+    """What is in `SLOW` is marked `slow`. What is marked `gpu` runs where PyTorch finds an NVIDIA GPU.
 
     (`python -m playground bench gpu --parts tests` runs these.)
     """
     for item in items:
-        if item.nodeid.startswith(("tests/app", "tests/browser")):
+        if item.nodeid.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if on_gpu and not _has_gpu():
