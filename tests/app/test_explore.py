@@ -87,12 +87,12 @@ def test_the_worked_example_follows_its_switches(open_page):
     shown = " ".join(element.value for element in app.latex)
     assert "3 of 6 keys are hidden" in texts(app) and "= 0.477" in shown  # e^1.12 / (e^0.289 + e^0.704 + e^1.12)
     app.toggle(key="explore.steps.scaling").set_value(False).run()
-    assert "Not divided" in texts(app)
+    assert "Not scaled" in texts(app)
 
 
 def test_without_its_induction_head_the_copier_is_lost(open_page):
     app = open_page("explore", run="induction", view="intervene", off="1.3")
-    assert "Without 1.3" in texts(app) and "The most needed is layer 1, head 3" in texts(app)
+    assert "Without 1.3" in texts(app) and "The most important is layer 1, head 3" in texts(app)
     loss = app.metric[0]
     assert float(loss.value) > 3 and float(loss.delta) > 3
 
@@ -100,7 +100,7 @@ def test_without_its_induction_head_the_copier_is_lost(open_page):
 def test_a_gate_can_be_held(open_page):
     app = open_page("explore", run="bible-lstm", view="intervene")
     assert "Nothing is changed yet" in texts(app)
-    assert "The most needed is that of layer" in texts(app)
+    assert "The most important is in layer" in texts(app)
     app.toggle(key="explore.intervene.on").set_value(True).run()
     assert not app.exception and float(app.metric[0].delta) > 0.5
     app = open_page("explore", run="bible-lstm", view="intervene", how="patch", on="1")
@@ -112,9 +112,9 @@ def test_learned_positions_before_and_after(open_page, new_run):
     folder = new_run(spec.to_dict(), {"objective": "clm"}, {"corpus": "python-docs"})
     assert worker.run(folder) == "finished"
     app = open_page("explore", run=folder.id, view="positions", look="learned")
-    assert not app.error and "How alike positions are" in texts(app)
+    assert not app.error and "Similarity of positions" in texts(app)
     app = open_page("explore", run=folder.id, view="attention", text="word " * 200)
-    assert "first 32 tokens" in texts(app) and "learned positions end there" in texts(app)
+    assert "first 32 tokens" in texts(app) and "has no learned positions beyond them" in texts(app)
 
 
 @pytest.mark.parametrize(
@@ -337,9 +337,9 @@ def test_captions_speak_of_what_this_model_has(open_page):
     decoder, encoder = (
         texts(open_page("explore", run=run, view="attention")) for run in ("bible-decoder", "bible-encoder")
     )
-    assert "induction" in decoder and "Hatched paper" in decoder
-    assert "induction" not in encoder and "Hatched paper" not in encoder and "before or after" in encoder
-    assert "named by the token that is written there" in texts(open_page("explore", run="dates", view="attention"))
+    assert "induction" in decoder and "Hatched: the causal mask" in decoder
+    assert "induction" not in encoder and "Hatched: the causal mask" not in encoder and "before or after" in encoder
+    assert "named by the token written there" in texts(open_page("explore", run="dates", view="attention"))
     lines = texts(open_page("explore", run="bible-decoder", view="attention", draw="lines"))
     assert "bright first column" not in lines and "lines one step up" in lines
 
@@ -347,13 +347,13 @@ def test_captions_speak_of_what_this_model_has(open_page):
 def test_a_short_text_says_why_no_head_has_a_name(open_page):
     short = texts(open_page("explore", run="bible-decoder", view="attention", text="The cat sat on the mat"))
     assert "Heads have no names here: the text is too short" in short
-    assert "A head is named where" in texts(open_page("explore", run="bible-decoder", view="attention"))
+    assert "A head gets a name where" in texts(open_page("explore", run="bible-decoder", view="attention"))
 
 
 def test_a_text_that_is_too_easy_to_miss_a_head_names_none(open_page):
     easy = texts(open_page("explore", run="dates", view="intervene"))
-    assert "this text is too easy, or too short, to miss a part" in easy and "The most needed is" not in easy
-    assert "The most needed is layer" in texts(open_page("explore", run="bible-decoder", view="intervene"))
+    assert "this text is too easy or too short to need any one part" in easy and "The most important is" not in easy
+    assert "The most important is layer" in texts(open_page("explore", run="bible-decoder", view="intervene"))
 
 
 def test_no_axis_counts_in_millionths(open_page):
@@ -370,7 +370,7 @@ def test_what_stands_there_has_a_bar(open_page):
     app = open_page("explore", run="bible-decoder", view="predictions", text="In the beginning xyz", place="7")
     bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
     assert len(bars["y"]) == 6 and bars["y"][0].split(".")[0].replace(",", "").isdecimal()
-    assert "guess number" in texts(app)
+    assert "rank" in texts(app)
 
 
 def test_the_lens_of_an_encoder_opens_where_a_token_is_hidden(open_page):
@@ -380,5 +380,5 @@ def test_the_lens_of_an_encoder_opens_where_a_token_is_hidden(open_page):
 
     text, run = "In the beginning God created the heavens and the earth.", RunStore().get("bible-encoder")
     said = texts(open_page("explore", run=run.id, view="predictions", look="lens", text=text))
-    place = int(said.partition("The likeliest tokens in the place of")[2].partition("(place ")[2].partition(")")[0])
+    place = int(said.partition("The most likely tokens instead of")[2].partition("(place ")[2].partition(")")[0])
     assert place in asked_of(Scene(run, run.checkpoints()[-1], text), whole=True).asked

@@ -54,7 +54,7 @@ def test_who_can_load_it_is_said(open_page):
     export(gallery.get("bible-decoder"))
     export(gallery.get("bible-lstm"))
     assert "LlamaForCausalLM" in texts(open_page("export", run="bible-decoder"))
-    assert "transformers does not know it" in texts(open_page("export", run="bible-lstm"))
+    assert "Not an architecture of transformers" in texts(open_page("export", run="bible-lstm"))
 
 
 def test_shrinking_is_shown_with_its_cost(open_page, all_exports, monkeypatch):

@@ -168,7 +168,7 @@ def test_completing_the_picture_plans_what_is_missing(open_page, at_home, monkey
     submitted = []
     monkeypatch.setattr("playground.pages.finetune.pretraining_gain.submit", submitted.append)
     app = open_page("finetune", run=at_home.id, view="gained")
-    next(button for button in app.button if "Complete the picture" in button.label).click().run()
+    next(button for button in app.button if "Complete the comparison" in button.label).click().run()
     assert not app.exception
     shares = sorted((r.config().finetune.from_scratch, r.config().finetune.labelled.train_fraction) for r in submitted)
     assert shares == [(False, 0.1), (False, 0.3), (True, 0.1), (True, 0.3), (True, 1.0)]
@@ -201,11 +201,11 @@ def test_a_word_tells_what_moved_its_label(open_page, tmp_path, monkeypatch):
     run = RunStore().create(config)
     assert train(run) == "finished"
     app = open_page("finetune", run=run.id, view="try", text="and god said unto them")
-    assert any("click it to see what moved its label" in caption.value for caption in app.caption)
+    assert any("click it to see its attributions" in caption.value for caption in app.caption)
     app.session_state["finetune.word"] = 1
     app.run()
     assert not app.exception and not app.error
-    assert any("What speaks for" in text.value for text in app.markdown)
+    assert any("Attribution to" in text.value for text in app.markdown)
 
 
 def test_an_export_with_labels_that_came_back_is_tried_at_once(at_home, open_page, tmp_path):

@@ -44,7 +44,7 @@ def test_a_text_is_seen_as_tokens(new_page):
     page.locator(".token").nth(3).hover()
     page.get_by_text("token ", exact=False).first.wait_for()
     page.get_by_text("Compare tokenizers").click()
-    page.get_by_text("characters a token on unseen text").nth(2).wait_for(timeout=60_000)
+    page.get_by_text("characters per token on held-out text").nth(2).wait_for(timeout=60_000)
     page.wait_for_url("**view=compare**")
 
 

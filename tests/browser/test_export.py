@@ -16,7 +16,7 @@ def test_export_race_and_download(new_page, home):
     page.get_by_text("Agrees with PyTorch over").wait_for()
     page.get_by_text("Race", exact=True).click()
     page.get_by_role("button", name="Start the comparison").click()
-    page.get_by_text("They took turns").wait_for(timeout=90_000)
+    page.get_by_text("took turns").wait_for(timeout=90_000)
     told = page.locator(".row .told").all_inner_texts()
     kinds = 2 + len(PRECISIONS)  # torch without and with its cache, and each kind exported
     assert len(told) == kinds and all(re.match(r"[\d,]+ tokens/s", text) for text in told)

@@ -90,7 +90,7 @@ def test_writing_is_stopped(new_page, trained):
     page = open_writer(new_page, trained["clm"])
     given = n_tokens(page)
     page.get_by_text("Stop condition").click()
-    page.get_by_text("At the end of a text").click()
+    page.get_by_text("At the end of the text").click()
     wait_idle(page)
     page.get_by_role("spinbutton", name="How many tokens").fill("1000")
     for _ in range(4):  # this small model may have written it all before the click arrives

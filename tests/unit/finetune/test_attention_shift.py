@@ -1,4 +1,4 @@
-"""Where attention moved: by hand on small matrices, and only in the heads that were changed."""
+"""Attention shift: by hand on small matrices, and only in the heads that were changed."""
 
 import copy
 
