@@ -37,7 +37,7 @@ class TextGenerator(Protocol):
     def generate(
         self,
         ids: Sequence[int],
-        most: int,
+        max_new_tokens: int,
         sampling: "Sampling" = ...,
         seed: int | None = 0,
         stop: Sequence[int] = (),
@@ -48,7 +48,7 @@ class TextGenerator(Protocol):
     def write(
         self,
         ids: Sequence[int],
-        most: int,
+        max_new_tokens: int,
         sampling: "Sampling",
         rng: np.random.Generator,
         stop: Sequence[int] = (),

@@ -48,7 +48,7 @@ class TorchGenerator(_InTorch):
     def generate(
         self,
         ids: Sequence[int],
-        most: int,
+        max_new_tokens: int,
         sampling: Sampling = Sampling(temperature=0),
         seed: int | None = 0,
         stop: Sequence[int] = (),
@@ -57,7 +57,7 @@ class TorchGenerator(_InTorch):
         """As `predict.Author.generate`."""
         seen, rng = list(ids), np.random.default_rng(seed)
         pick = lambda logits: choose(_numpy(logits), sampling, rng, seen)
-        for token in decode(self.model, ids, most, pick, stop, source_ids):
+        for token in decode(self.model, ids, max_new_tokens, pick, stop, source_ids):
             seen.append(token)
             yield token
 
@@ -65,7 +65,7 @@ class TorchGenerator(_InTorch):
     def write(
         self,
         ids: Sequence[int],
-        most: int,
+        max_new_tokens: int,
         sampling: Sampling,
         rng: np.random.Generator,
         stop: Sequence[int] = (),
@@ -79,7 +79,7 @@ class TorchGenerator(_InTorch):
             last = GeneratedToken(*sample_one(_numpy(logits), sampling, rng, seen))
             return last.token
 
-        for token in decode(self.model, ids, most, pick, stop, source_ids):
+        for token in decode(self.model, ids, max_new_tokens, pick, stop, source_ids):
             seen.append(token)
             yield last
 
@@ -114,8 +114,8 @@ class TorchEncoder(_InTorch):
     def logits(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
         """``[texts, labels]`` of a classifier, ``[texts, longest, labels]`` of a tagger (of what fills in: the vocabulary)."""
         ids, lengths = pad(texts, self.pad_id)
-        real = torch.from_numpy(np.arange(ids.shape[1]) < lengths[:, None]).to(self.device)
-        mask = None if lengths.min() == lengths.max() else real
+        padding_mask = torch.from_numpy(np.arange(ids.shape[1]) < lengths[:, None]).to(self.device)
+        mask = None if lengths.min() == lengths.max() else padding_mask
         return _numpy(self.model(self._ids(ids), attention_mask=mask).logits)
 
     def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:

@@ -31,7 +31,7 @@ class AttentionSession:
 
     def __init__(self, folder: Path | str, device: str = "auto") -> None:
         folder = Path(folder)
-        self.about = ExportManifest.read(folder)
+        self.about = ExportManifest.load(folder)
         self.pairs = self.about.architecture == "encoder-decoder"
         names = ("encoder_model", "decoder_model") if self.pairs else ("model",)
         self.sessions = open_and_try(

@@ -47,28 +47,28 @@ class DeviceGenerator(Generator):
 
     def sample(self, sampling: Sampling, rng: np.random.Generator, seen: Sequence[Sequence[int]] = ()) -> Samples:
         """See `Generator.sample`; where the device can sample, the logits are not copied."""
-        step = self.device_step
-        if step is not None and can_sample(sampling, self.about.vocab_size) and step.can_sample():
-            found = step.sample(sampling, rng.random(self.batch))
+        device_step = self.device_step
+        if device_step is not None and can_sample(sampling, self.about.vocab_size) and device_step.can_sample():
+            found = device_step.sample(sampling, rng.random(self.batch))
             self.last = found[0]
             return found
         found = super().sample(sampling, rng, seen)
-        if step is not None:
-            step.put("input_ids", found[0][:, None].astype(np.int64))
+        if device_step is not None:
+            device_step.put("input_ids", found[0][:, None].astype(np.int64))
         return found
 
     def greedy_block(self, n: int) -> np.ndarray:
         """See `Generator.greedy_block`; from a GPU, BLOCK tokens are fetched at once."""
-        step = self.device_step
-        return super().greedy_block(n) if step is None else on_gpu(self._device_greedy_block, step, n)
+        device_step = self.device_step
+        return super().greedy_block(n) if device_step is None else on_gpu(self._device_greedy_block, device_step, n)
 
-    def _device_greedy_block(self, step: DeviceStep, n: int) -> np.ndarray:
+    def _device_greedy_block(self, device_step: DeviceStep, n: int) -> np.ndarray:
         tokens = [self.pick_greedy()[:, None]]
         for start in range(1, n, BLOCK):
             steps = min(BLOCK, n - start)
             for i in range(steps):
-                self._device_advance(step, None, wait=i + 1 == steps)
-            tokens.append(step.latest(steps))
+                self._device_advance(device_step, None, wait=i + 1 == steps)
+            tokens.append(device_step.latest(steps))
         self.last = tokens[-1][:, -1]
         return np.concatenate(tokens, axis=1)
 
@@ -87,7 +87,7 @@ class DeviceGenerator(Generator):
         """A step on the CPU with the tokens ``[batch]``."""
         raise NotImplementedError
 
-    def _device_advance(self, step: DeviceStep, tokens: np.ndarray | None, wait: bool = True) -> None:
+    def _device_advance(self, device_step: DeviceStep, tokens: np.ndarray | None, wait: bool = True) -> None:
         """A step on the device.
 
         Raises:
@@ -95,16 +95,16 @@ class DeviceGenerator(Generator):
         """
         if tokens is not None:
             self.last = tokens
-            step.put("input_ids", np.ascontiguousarray(tokens, dtype=np.int64).reshape(-1, 1))
+            device_step.put("input_ids", np.ascontiguousarray(tokens, dtype=np.int64).reshape(-1, 1))
         self._before_step()
-        step.run(wait)
+        device_step.run(wait)
         self.length += 1
 
     def _before_step(self) -> None:
         """Checks that a step is possible and sets what it needs."""
 
     def _open(self) -> None:
-        """Binds the memory. On a GPU the step is tried, which captures it; where a card refuses, the next way is tried."""
+        """Binds the memory. On a GPU the device_step is tried, which captures it; where a card refuses, the next way is tried."""
         if running_on(self.opened.session) == "CUDA":
             on_gpu(self._open_here)  # as one piece: others may open the same model
         else:

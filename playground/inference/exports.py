@@ -79,10 +79,10 @@ def is_report(report: Any) -> bool:
     return all(name in said and fits(said[name]) for name, fits in kinds.items())
 
 
-def exported_at(run: RunFolder, step: int | None) -> Exported | None:
+def exported_at(run: RunFolder, at_step: int | None) -> Exported | None:
     """The export of this step, or None: one of another step is of other weights."""
     made = exported(run)
-    return made if made is not None and made.report.get("step") == step else None
+    return made if made is not None and made.report.get("step") == at_step else None
 
 
 def opened(folder: Path | str, device: str = "auto") -> Any:
@@ -98,7 +98,7 @@ def opened(folder: Path | str, device: str = "auto") -> Any:
     from playground.inference.export_manifest import ExportManifest
     from playground.inference.onnx_encoder import OnnxEncoder
 
-    about = ExportManifest.read(Path(folder))
+    about = ExportManifest.load(Path(folder))
     with fitting(Path(folder)):
         made = (OnnxEncoder if about.task or about.objective == "mlm" else Engine)(folder, device=device)
     if device == "cuda" and made.provider != "CUDA":  # ONNX Runtime goes to the CPU by itself, and says so in a log

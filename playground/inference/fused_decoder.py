@@ -159,13 +159,13 @@ class FusedDecoder(DeviceGenerator):
         if self.device_step is not None:
             self._hand_over(self.device_step, lengths)
 
-    def _hand_over(self, step: DeviceStep, lengths: np.ndarray) -> None:
+    def _hand_over(self, device_step: DeviceStep, lengths: np.ndarray) -> None:
         """Gives the first step after a prefill the logits, the most likely tokens and their positions."""
-        write_buffer(step.scores, self._logits)
-        step.put("input_ids", self._logits.argmax(-1)[:, None])
-        step.put("seqlens_k", lengths)
+        write_buffer(device_step.scores, self._logits)
+        device_step.put("input_ids", self._logits.argmax(-1)[:, None])
+        device_step.put("seqlens_k", lengths)
         if self._adds_positions:
-            step.put("position_ids", lengths[:, None].astype(np.int64))
+            device_step.put("position_ids", lengths[:, None].astype(np.int64))
 
     def _before_step(self) -> None:
         longest = int(self.length.max())

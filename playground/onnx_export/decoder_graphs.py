@@ -23,13 +23,13 @@ def decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx
     ids = g.input("input_ids", "int64", ["batch", "sequence"])
     mask = g.input("attention_mask", "int64", ["batch", "past + sequence"])
     placed = spec.position != "none"
-    places = g.input("position_ids", "int64", ["batch", "sequence"]) if placed else ""
+    positions = g.input("position_ids", "int64", ["batch", "sequence"]) if placed else ""
     past = past_inputs(g, spec, "past_key_values", "past")
-    x = net.embed(ids, places)
-    bias = causal_bias(net, ids, mask, past[0][0], places)
-    turns = net.turns(places) if placed else None
+    x = net.embed(ids, positions)
+    bias = causal_bias(net, ids, mask, past[0][0], positions)
+    rope = net.rope(positions) if placed else None
     for i in range(spec.n_layers):
-        x = self_attention(net, x, f"layers.{i}.", turns, past[i], bias, f"present.{i}", attentions)
+        x = self_attention(net, x, f"layers.{i}.", rope, past[i], bias, f"present.{i}", attentions)
         x = net.residual(x, f"layers.{i}.mlp_norm", lambda h, i=i: net.mlp(h, f"layers.{i}.mlp"))
     if spec.norm_position == "pre":
         x = net.norm(x, "norm")
@@ -46,13 +46,13 @@ def past_inputs(g: Graph, spec: ModelSpec, name: str, length: str) -> list[tuple
 
 
 def self_attention(
-    net: Layers, x: str, at: str, turns, past: tuple[str, str], bias: str, present: str, attentions: bool
+    net: Layers, x: str, at: str, rope, past: tuple[str, str], bias: str, present: str, attentions: bool
 ) -> str:
     """One causal layer's attention; the keys and values so far come in and go out."""
     g, spec = net.g, net.spec
 
     def sublayer(h: str) -> str:
-        q, k, v = net.qkv(h, f"{at}attention", turns)
+        q, k, v = net.qkv(h, f"{at}attention", rope)
         k, v = (g("Concat", before, now, axis=2) for before, now in zip(past, (k, v), strict=True))
         shape = ["batch", spec.kv_heads, "past + sequence", spec.head_dim]
         g.output(f"{present}.key", "float", shape, k)
@@ -62,10 +62,10 @@ def self_attention(
     return net.residual(x, f"{at}attention_norm", sublayer)
 
 
-def causal_bias(net: Layers, ids: str, mask: str, past_key: str, places: str) -> str:
+def causal_bias(net: Layers, ids: str, mask: str, past_key: str, positions: str) -> str:
     """What is added to the scores: the causal triangle, padding, and ALiBi ``[B, 1 or heads, S, P + S]``.
 
-    ALiBi takes where the queries stand from ``places``: cutting them out of the mask trips ONNX Runtime's optimizer.
+    ALiBi takes where the queries stand from ``positions``: cutting them out of the mask trips ONNX Runtime's optimizer.
     """
     g = net.g
     size = lambda name, axis: g("Gather", g("Shape", name), g.const(axis))
@@ -73,10 +73,10 @@ def causal_bias(net: Layers, ids: str, mask: str, past_key: str, places: str) ->
     queries = g("Unsqueeze", g("Range", before, g("Add", before, n), g.const(1)), g.const([1]))
     keys = g("Unsqueeze", g("Range", g.const(0), total, g.const(1)), g.const([0]))
     seen = g("GreaterOrEqual", queries, keys)  # [S, P + S]
-    real = g("Unsqueeze", g("Cast", mask, to=9), g.const([1, 2]))  # [B, 1, 1, P + S]
-    bias = net.hide(g("And", seen, real))
+    padding_mask = g("Unsqueeze", g("Cast", mask, to=9), g.const([1, 2]))  # [B, 1, 1, P + S]
+    bias = net.hide(g("And", seen, padding_mask))
     if net.spec.position == "alibi":
-        bias = g("Add", bias, net.alibi(places, net.places_of(mask)))
+        bias = g("Add", bias, net.alibi(positions, net.positions_of(mask)))
     return bias
 
 
@@ -93,8 +93,8 @@ def encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx
 def read(net: Layers, ids: str, mask: str, side: str, attentions: bool = False, causal: bool = False) -> str:
     """All layers on a whole text at once ``[B, S, d_model]``; ``causal``: each token sees what came before alone."""
     g, spec = net.g, net.spec
-    places = net.places_of(mask)
-    x = net.embed(ids, places)
+    positions = net.positions_of(mask)
+    x = net.embed(ids, positions)
     allowed = g("Unsqueeze", g("Cast", mask, to=9), g.const([1, 2]))
     if causal:
         order = g("Range", g.const(0), g("Gather", g("Shape", ids), g.const(1)), g.const(1))
@@ -102,11 +102,11 @@ def read(net: Layers, ids: str, mask: str, side: str, attentions: bool = False, 
         allowed = g("And", seen, allowed)
     bias = net.hide(allowed)
     if spec.position == "alibi":
-        bias = g("Add", bias, net.alibi(places, places))
-    turns = net.turns(places)
+        bias = g("Add", bias, net.alibi(positions, positions))
+    rope = net.rope(positions)
     for i in range(spec.n_layers):
         at = f"{side}layers.{i}."
-        attend = lambda h, at=at: net.attend(*net.qkv(h, f"{at}attention", turns), bias, f"{at}attention", attentions)
+        attend = lambda h, at=at: net.attend(*net.qkv(h, f"{at}attention", rope), bias, f"{at}attention", attentions)
         x = net.residual(x, f"{at}attention_norm", attend)
         x = net.residual(x, f"{at}mlp_norm", lambda h, at=at: net.mlp(h, f"{at}mlp"))
     return net.norm(x, f"{side}norm") if spec.norm_position == "pre" else x
@@ -138,15 +138,15 @@ def target_decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) 
     mask = g.input("attention_mask", "int64", ["batch", "past + sequence"])
     source_mask = g.input("encoder_attention_mask", "int64", ["batch", "source"])
     placed = spec.position != "none"
-    places = g.input("position_ids", "int64", ["batch", "sequence"]) if placed else ""
+    positions = g.input("position_ids", "int64", ["batch", "sequence"]) if placed else ""
     past, cross = past_inputs(g, spec, "past_key_values", "past"), past_inputs(g, spec, "cross", "source")
-    x = net.embed(ids, places)
-    bias = causal_bias(net, ids, mask, past[0][0], places)
+    x = net.embed(ids, positions)
+    bias = causal_bias(net, ids, mask, past[0][0], positions)
     source_bias = net.hide(g("Unsqueeze", g("Cast", source_mask, to=9), g.const([1, 2])))
-    turns = net.turns(places) if placed else None
+    rope = net.rope(positions) if placed else None
     for i in range(spec.n_layers):
         at = f"decoder.layers.{i}."
-        x = self_attention(net, x, at, turns, past[i], bias, f"present.{i}", attentions)
+        x = self_attention(net, x, at, rope, past[i], bias, f"present.{i}", attentions)
 
         def look(h: str, at: str = at, i: int = i) -> str:
             q = net.heads(net.linear(h, f"{at}cross.q"), spec.n_heads)

@@ -122,7 +122,7 @@ def _steps(
             for name, graph in (graphs_of(model, weights, native=False) if cells else whole).items():
                 if is_fused(model) and precision != "fp32" and name != "encoder_model":
                     continue  # the fast graph has them
-                size = quantize.save(quantize.shrink(graph, precision), graph_file(made, name, precision))
+                size = quantize.save(quantize.quantize_weights(graph, precision), graph_file(made, name, precision))
                 sizes[precision] = sizes.get(precision, 0) + size
         package.write_about(made, run, model, tokenizer, step, labels)
         return {"sizes": sizes, "fused": is_fused(model), "attentions": attentions and not spec.is_recurrent}
@@ -143,7 +143,7 @@ def _steps(
             checks += list(verify.check_fused(model, made))
         greedy = verify.check_greedy(model, made) if spec.is_causal and not reads else None
         verify.disagree(checks, greedy)
-        small = {name: verify.check_shrunk(model, made, name) for name in ordered if name != "fp32"}
+        small = {name: verify.check_quantized(model, made, name) for name in ordered if name != "fp32"}
         return {
             "shrunk": {name: {"error": check.error, "scale": check.scale} for name, check in small.items()},
             "checks": [asdict(check) for check in checks],
@@ -170,9 +170,11 @@ def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: lis
     for precision in [name for name in precisions if name != "fp32"]:
         graph = whole
         if precision in quantize.SMALL_CACHE and can_keep_8_bits(spec):
-            scales = scales or cache_scales(fp32, ExportManifest.read(folder))
+            scales = scales or cache_scales(fp32, ExportManifest.load(folder))
             graph = fused_decoder(spec, weights, scales)
-        sizes[precision] = quantize.save(quantize.shrink(graph, precision), folder / f"fused.{precision}.onnx")
+        sizes[precision] = quantize.save(
+            quantize.quantize_weights(graph, precision), folder / f"fused.{precision}.onnx"
+        )
     return sizes
 
 

@@ -41,9 +41,11 @@ def reader(model: ModelWithHead, weights: Weights, attentions: bool = False, nat
 def pooled(g: Graph, hidden: str, mask: str, pooling: str) -> str:
     """One vector a text ``[B, d_model]``: the mean of its real tokens, or the first or last of them."""
     if pooling == "mean":
-        real = g("Unsqueeze", g("Cast", mask, to=1), g.const([-1]))  # [B, S, 1]
-        total = g("ReduceSum", g("Mul", hidden, real), g.const([1]), keepdims=0)
-        return g("Div", total, g("Max", g("ReduceSum", real, g.const([1]), keepdims=0), g.const(1.0, np.float32)))
+        padding_mask = g("Unsqueeze", g("Cast", mask, to=1), g.const([-1]))  # [B, S, 1]
+        total = g("ReduceSum", g("Mul", hidden, padding_mask), g.const([1]), keepdims=0)
+        return g(
+            "Div", total, g("Max", g("ReduceSum", padding_mask, g.const([1]), keepdims=0), g.const(1.0, np.float32))
+        )
     order = mask
     if pooling == "last":
         n = g("Gather", g("Shape", mask), g.const(1))

@@ -10,7 +10,9 @@ from playground.onnx_export.graph import MICROSOFT, Graph
 from playground.onnx_export.kv_cache_calibration import Scales
 from playground.onnx_export.layers import Layers, Weights
 
-MOST_POSITIONS = 8192  # of the tables of places, which are written down: for rotary ones 2 × 8192 × head_dim/2 floats
+MOST_POSITIONS = (
+    8192  # of the tables of positions, which are written down: for rotary ones 2 × 8192 × head_dim/2 floats
+)
 
 MOST_KEPT = 2**26  # numbers in the cache of a text
 
@@ -62,8 +64,8 @@ class _Fused(Layers):
         self.lengths = g.input("seqlens_k", "int32", ["batch"])
         self.total = g.input("total_sequence_length", "int32", [1])
         added = spec.position in ("learned", "sinusoidal")
-        places = g.input("position_ids", "int64", ["batch", "sequence"]) if added else ""
-        x = g("Reshape", self.embed(ids, places), g.const([-1, spec.d_model]))  # [B·S, d]
+        positions = g.input("position_ids", "int64", ["batch", "sequence"]) if added else ""
+        x = g("Reshape", self.embed(ids, positions), g.const([-1, spec.d_model]))  # [B·S, d]
         self.shape = g("Concat", g("Shape", ids), g.const([-1]), axis=0)  # [B, S, -1]
         self.bias = self.alibi_bias(ids) if spec.position == "alibi" else ""
         if self.pairs:
@@ -198,10 +200,10 @@ class _Fused(Layers):
         qk = g("SimplifiedLayerNormalization", g("Reshape", qk, g.const([-1, d])), ones, axis=-1, epsilon=eps)
         return g("Concat", g("Reshape", qk, g.const([-1, both])), v, axis=-1)
 
-    def waves(self, places: str) -> str:
+    def sinusoidal(self, positions: str) -> str:
         """The sinusoidal table's rows, looked up."""
         table = sinusoidal(self.spec.context_length, self.spec.d_model).numpy()
-        return self.g("Gather", self.g.weight("waves", table), places)
+        return self.g("Gather", self.g.weight("waves", table), positions)
 
     def tables(self) -> tuple[str, str]:
         """Cosines and sines of rotary positions ``[positions, d/2]``."""

@@ -59,22 +59,22 @@ class Layers:
         x = self.g("Relu", x)
         return self.g("Mul", x, x) if kind == "relu2" else x
 
-    def embed(self, ids: str, places: str) -> str:
-        """Token vectors and positions that are added to them ``[B, S, d_model]``; ``places`` are int64 ``[B, S]``."""
+    def embed(self, ids: str, positions: str) -> str:
+        """Token vectors and positions that are added to them ``[B, S, d_model]``; ``positions`` are int64 ``[B, S]``."""
         g, spec = self.g, self.spec
         x = g("Gather", self.param("embedding.tokens.weight"), ids)
         if spec.position == "learned":
-            x = g("Add", x, g("Gather", self.param("embedding.positions.weight"), places))
+            x = g("Add", x, g("Gather", self.param("embedding.positions.weight"), positions))
         elif spec.position == "sinusoidal":
             x = g("Mul", x, g.const(spec.d_model**0.5, np.float32))
-            x = g("Add", x, self.waves(places))
+            x = g("Add", x, self.sinusoidal(positions))
         return self.norm(x, "embedding.norm") if spec.embedding_norm else x
 
-    def waves(self, places: str) -> str:
+    def sinusoidal(self, positions: str) -> str:
         """The sinusoidal table's rows ``[B, S, d_model]``."""
         g, d = self.g, self.spec.d_model
         frequencies = 10000.0 ** (-np.arange(0, d, 2, dtype=np.float64) / d)
-        angles = g("Mul", self.as_float(places), g.weight("wave_frequencies", frequencies.astype(np.float32)))
+        angles = g("Mul", self.as_float(positions), g.weight("wave_frequencies", frequencies.astype(np.float32)))
         both = g(
             "Concat",
             g("Unsqueeze", g("Sin", angles), g.const([-1])),
@@ -84,11 +84,11 @@ class Layers:
         table = g("Reshape", both, g.const([0, 0, -1]))
         return table if d % 2 == 0 else g("Slice", table, g.const([0]), g.const([d]), g.const([2]))
 
-    def as_float(self, places: str) -> str:
+    def as_float(self, positions: str) -> str:
         """``[B, S]`` int64 to ``[B, S, 1]`` float."""
-        return self.g("Unsqueeze", self.g("Cast", places, to=1), self.g.const([-1]))
+        return self.g("Unsqueeze", self.g("Cast", positions, to=1), self.g.const([-1]))
 
-    def turns(self, places: str) -> tuple[str, str] | None:
+    def rope(self, positions: str) -> tuple[str, str] | None:
         """Cosines and signed sines ``[B, 1, S, head_dim]`` of rotary positions; None without."""
         if self.spec.position != "rotary":
             return None
@@ -98,32 +98,32 @@ class Layers:
         )
         angles = g(
             "Unsqueeze",
-            g("Mul", self.as_float(places), g.weight("rotary_frequencies", frequencies)),
+            g("Mul", self.as_float(positions), g.weight("rotary_frequencies", frequencies)),
             g.const([1]),
         )
         cos, sin = g("Cos", angles), g("Sin", angles)
         return g("Concat", cos, cos, axis=-1), g("Concat", g("Neg", sin), sin, axis=-1)
 
-    def rotate(self, x: str, turns: tuple[str, str] | None) -> str:
+    def rotate(self, x: str, rope: tuple[str, str] | None) -> str:
         """Turns each pair (x₁, x₂) of ``[B, heads, S, d]``."""
-        if turns is None:
+        if rope is None:
             return x
         first, second = self.g("Split", x, n=2, axis=-1, num_outputs=2)
         swapped = self.g("Concat", second, first, axis=-1)
-        return self.g("Add", self.g("Mul", x, turns[0]), self.g("Mul", swapped, turns[1]))
+        return self.g("Add", self.g("Mul", x, rope[0]), self.g("Mul", swapped, rope[1]))
 
     def heads(self, x: str, n: int) -> str:
         """``[B, S, n·d]`` to ``[B, n, S, d]``."""
         return self.g("Transpose", self.g("Reshape", x, self.g.const([0, 0, n, -1])), perm=[0, 2, 1, 3])
 
-    def qkv(self, x: str, name: str, turns: tuple[str, str] | None) -> tuple[str, str, str]:
-        """Queries, keys and values ``[B, heads, S, d]``, normed and turned."""
+    def qkv(self, x: str, name: str, rope: tuple[str, str] | None) -> tuple[str, str, str]:
+        """Queries, keys and values ``[B, heads, S, d]``, normed and rotated."""
         h, kv, d = self.spec.n_heads, self.spec.kv_heads, self.spec.head_dim
         q, k, v = self.g("Split", self.linear(x, f"{name}.qkv"), self.g.const([h * d, kv * d, kv * d]), n=3, axis=-1)
         q, k, v = self.heads(q, h), self.heads(k, kv), self.heads(v, kv)
         if self.spec.qk_norm:
             q, k = self.qk_norm(q), self.qk_norm(k)
-        return self.rotate(q, turns), self.rotate(k, turns), v
+        return self.rotate(q, rope), self.rotate(k, rope), v
 
     def qk_norm(self, x: str) -> str:
         return self.rms(x, float(np.finfo(np.float32).eps))
@@ -152,11 +152,11 @@ class Layers:
         values = np.array(alibi_slopes(self.spec.n_heads), dtype=np.float32)
         return self.g.weight("alibi_slopes", values.reshape(1, -1, 1, 1))
 
-    def alibi(self, query_places: str, key_places: str) -> str:
+    def alibi(self, query_positions: str, key_positions: str) -> str:
         """−slope·|i − j| ``[B, heads, S, keys]``."""
         g = self.g
-        there = lambda places, axis: g("Unsqueeze", g("Cast", places, to=1), g.const([1, axis]))
-        apart = g("Abs", g("Sub", there(query_places, 3), there(key_places, 2)))
+        there = lambda positions, axis: g("Unsqueeze", g("Cast", positions, to=1), g.const([1, axis]))
+        apart = g("Abs", g("Sub", there(query_positions, 3), there(key_positions, 2)))
         return g("Neg", g("Mul", apart, self.slopes()))
 
     def hide(self, allowed: str) -> str:
@@ -185,8 +185,8 @@ class Layers:
             logits = g("Mul", g("Tanh", g("Div", logits, cap)), cap)
         return logits
 
-    def places_of(self, mask: str) -> str:
-        """Where tokens stand by their mask ``[B, n]``: counted over the real ones."""
+    def positions_of(self, mask: str) -> str:
+        """Positions of tokens by their mask int64 ``[B, n]``: counted over the real ones."""
         g = self.g
         counted = g("Sub", g("CumSum", mask, g.const(1)), g.const(1))
         return g("Max", counted, g.const(0))

@@ -23,7 +23,7 @@ TOKENS = "embedding.tokens.weight"
 BLOCKS = {8: 128, 4: 64}  # of 32, 64, 128 and 256 the fastest on a CPU; small ones keep 4 bits closer
 
 
-def shrink(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
+def quantize_weights(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
     """The model with its matrices in fewer bits; the rest stays as it is.
 
     Args:

@@ -53,11 +53,13 @@ def whole(net: Layers, ids: str, mask: str, native: bool = True) -> str:
     lengths = g("ReduceSum", mask, g.const([1]), keepdims=1)  # [B, 1]
     counted = lambda marks: g("Sub", g("CumSum", marks, g.const(1)), g.const(1))
     gap = g("Sub", g.const(1), mask)
-    real = g("Cast", mask, to=9)
-    places = g("Where", real, counted(mask), g("Add", lengths, counted(gap)))  # [B, S]: where each token goes
-    ids = g("ScatterElements", ids, places, ids, axis=1)
+    padding_mask = g("Cast", mask, to=9)
+    positions = g(
+        "Where", padding_mask, counted(mask), g("Add", lengths, counted(gap))
+    )  # [B, S]: where each token goes
+    ids = g("ScatterElements", ids, positions, ids, axis=1)
     x, _ = layers(net, ids, g("Cast", g("Squeeze", lengths, g.const([1])), to=6), [], native)
-    return g("GatherND", x, g("Unsqueeze", places, g.const([2])), batch_dims=1)
+    return g("GatherND", x, g("Unsqueeze", positions, g.const([2])), batch_dims=1)
 
 
 def layers(

@@ -256,7 +256,7 @@ def check_reader(model: nn.Module, folder: Path) -> Iterator[Check]:
 
 
 @torch.no_grad()
-def check_shrunk(model: nn.Module, folder: Path, precision: str) -> Check:
+def check_quantized(model: nn.Module, folder: Path, precision: str) -> Check:
     """That a smaller file runs, and how far its logits are from torch's: that is what shrinking costs, no mistake.
 
     Raises:

@@ -14,7 +14,7 @@ import gc, json, sys, time
 from pathlib import Path
 import numpy, psutil
 from playground.runs import lines
-from playground.runs.curves import TRAIN, RunCurves, Thinned
+from playground.runs.curves import TRAIN, RunCurves, Downsampled
 from playground.runs.folder import RunFolder
 from tests.benchmarks.curves import row
 folder, process = RunFolder(Path(sys.argv[1])), psutil.Process()
@@ -27,7 +27,7 @@ if sys.argv[2] == "in parts":
     curves.update()
     table = curves.table()["train"]
 else:
-    curves = Thinned(TRAIN)
+    curves = Downsampled(TRAIN)
     with open(folder.path / "metrics.jsonl") as file:
         rows = [json.loads(line) for line in file]
     for each in rows:

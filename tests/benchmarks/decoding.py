@@ -110,7 +110,9 @@ def write(model, folder: Path) -> None:
     if spec.is_recurrent:
         quantize.save(recurrent(spec, weights), folder / "model.onnx")
         for name in quantize.BITS:
-            quantize.save(quantize.shrink(recurrent(spec, weights, native=False), name), folder / f"model.{name}.onnx")
+            quantize.save(
+                quantize.quantize_weights(recurrent(spec, weights, native=False), name), folder / f"model.{name}.onnx"
+            )
         return
     quantize.save(decoder(spec, weights), folder / "model.onnx")
     write_fused(spec, weights, folder, PRECISIONS)

@@ -120,7 +120,7 @@ def running() -> None:
 
     _, race = st.session_state["export.race"]
     slow = next((runner for runner in race.runners if runner.name == "torch, cache"), race.runners[0])
-    rows, most = [], max(runner.speed for runner in race.runners) if race.is_over else race.most
+    rows, most = [], max(runner.speed for runner in race.runners) if race.is_over else race.max_new_tokens
     for index, runner in enumerate(race.runners):
         said = told(runner.error) or (f"{runner.speed:,.0f} " + t("tokens/s"))
         if slow.speed and runner.speed and runner is not slow and not runner.error:

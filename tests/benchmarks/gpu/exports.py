@@ -67,7 +67,7 @@ def write_decoder(model: nn.Module, folder: Path, precisions: list[str]) -> None
         return
     whole = fused_decoder(spec, weights)
     for precision in precisions:
-        quantize.save(quantize.shrink(whole, precision), folder / f"fused.{precision}.onnx")
+        quantize.save(quantize.quantize_weights(whole, precision), folder / f"fused.{precision}.onnx")
 
 
 def write_all(model: nn.Module, folder: Path, precisions: list[str], labels: int = 0, attentions: bool = False) -> None:
@@ -77,6 +77,6 @@ def write_all(model: nn.Module, folder: Path, precisions: list[str], labels: int
     for precision in precisions:
         native = not (model.spec.is_recurrent and precision in quantize.BITS)
         for name, graph in graphs_of(model, weights, attentions, native).items():
-            quantize.save(quantize.shrink(graph, precision), graph_file(folder, name, precision))
+            quantize.save(quantize.quantize_weights(graph, precision), graph_file(folder, name, precision))
     if is_fused(model) and not isinstance(model, ModelWithHead):
         write_fused(model.spec, weights, folder, precisions)

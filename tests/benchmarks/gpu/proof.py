@@ -80,9 +80,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 def told_of(what: str, ran: str, checks: list[Check], tolerance: float, greedy: str = "") -> Row:
     worst = max(checks, key=lambda check: check.error / check.scale)
     share = worst.error / worst.scale
-    told = (
-        f"{share:.1e} of the largest logit at max_new_tokens, {len(checks)} shapes (worst: {worst.what}); {greedy}{ran}"
-    )
+    told = f"{share:.1e} of the largest logit at most, {len(checks)} shapes (worst: {worst.what}); {greedy}{ran}"
     return Row(what, told, f"≤ {tolerance:.0e}", share <= tolerance, figures={"share": share, "shapes": len(checks)})
 
 
@@ -130,17 +128,17 @@ def in_steps(model: nn.Module, engine: Engine, batch: int) -> Check:
     since a second text meets what the first one left.
     """
     spec, rng = model.spec, np.random.default_rng(batch)
-    max_new_tokens, ours, right = spec.context_length, [], []
+    most, ours, right = spec.context_length, [], []
     varied = engine.fused
     for _ in range(2):
         more = {}
         if spec.architecture == "encoder-decoder":
-            source = rng.integers(4, spec.vocab_size, rng.integers(2, max_new_tokens))
+            source = rng.integers(4, spec.vocab_size, rng.integers(2, most))
             engine.model.encode_source(source)
             more = {"source_ids": torch.from_numpy(source).expand(batch, -1)}
-        ids = rng.integers(4, spec.vocab_size, (batch, max_new_tokens))
+        ids = rng.integers(4, spec.vocab_size, (batch, most))
         theirs = model(torch.from_numpy(ids), **more).logits.numpy()
-        lengths = rng.integers(1, max_new_tokens - 8, batch) if varied else np.full(batch, most // 2)
+        lengths = rng.integers(1, most - 8, batch) if varied else np.full(batch, most // 2)
         ours.append(engine.model.prefill([text[:n] for text, n in zip(ids, lengths, strict=True)]).copy())
         ours += [engine.model.decode_step(ids[np.arange(batch), lengths + i]).copy() for i in range(7)]
         right += [theirs[np.arange(batch), lengths - 1 + i] for i in range(8)]
@@ -170,9 +168,9 @@ def greedy(model: nn.Module, engine: Engine) -> str:
     ours = list(engine.generate(prompt, max_new_tokens, source_ids=source))
     at = first_difference(ours, theirs)
     return (
-        f"{most} greedy tokens as torch's; "
+        f"{max_new_tokens} greedy tokens as torch's; "
         if at is None
-        else f"greedy tokens as torch's up to number {at} of {most}; "
+        else f"greedy tokens as torch's up to number {at} of {max_new_tokens}; "
     )
 
 

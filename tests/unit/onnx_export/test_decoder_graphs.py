@@ -195,7 +195,7 @@ def test_a_shrunk_recurrent_model_is_that_with_rounded_weights(kind, bidirection
     spec = recurrent_spec(kind, bidirectional, bias=False).replace(tie_embeddings=False)
     model = made(spec)
     graph = recurrent(spec, state_of(model), native=precision == "fp16")
-    quantize.save(quantize.shrink(graph, precision), tmp_path / "model.onnx")
+    quantize.save(quantize.quantize_weights(graph, precision), tmp_path / "model.onnx")
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if precision == "fp16":
@@ -219,7 +219,7 @@ def rounded(rows: np.ndarray, bits: int) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_every_matrix_of_a_recurrent_model_is_shrunk(kind, precision):
     model = made(recurrent_spec(kind, bidirectional=False, bias=True).replace(d_model=128))
-    graph = quantize.shrink(recurrent(model.spec, state_of(model), native=False), precision).graph
+    graph = quantize.quantize_weights(recurrent(model.spec, state_of(model), native=False), precision).graph
     large = [
         tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 1
     ]
@@ -232,7 +232,7 @@ def test_token_vectors_are_looked_up_in_few_bits(bits, tied):
     """Against torch with its weights rounded by hand; a table that is the output matrix too is in the file once."""
     spec = PRESETS["lstm-tiny"].spec.replace(vocab_size=300, tie_embeddings=tied, n_layers=1)
     model = made(spec)
-    graph = quantize.shrink(recurrent(spec, state_of(model), native=False), f"int{bits}")
+    graph = quantize.quantize_weights(recurrent(spec, state_of(model), native=False), f"int{bits}")
     tables = [tensor for tensor in graph.graph.initializer if tensor.dims[0] == 300 and "bit" in tensor.name]
     assert len(tables) == (1 if tied else 2)
     with torch.no_grad():
@@ -314,7 +314,7 @@ def test_smaller_weights_are_smaller_and_still_close(precision):
     spec = PRESETS["llama-tiny"].spec.replace(vocab_size=300)
     model = made(spec)
     whole = fused_decoder(spec, state_of(model))
-    small = quantize.shrink(fused_decoder(spec, state_of(model)), precision)
+    small = quantize.quantize_weights(fused_decoder(spec, state_of(model)), precision)
     share = small.ByteSize() / whole.ByteSize()
     assert share < {"fp16": 0.55, "int8": 0.45, "int4": 0.35}[precision]
     ids = list(range(10, 30))
