@@ -87,7 +87,7 @@ def add_lora(model: nn.Module, rank: int, alpha: float, matrices: Iterable[str])
     """
     chosen, adapted = set(matrices), []
     for name, module in list(model.named_modules()):
-        for child, rows in _places(module, chosen):
+        for child, rows in _adapted_maps(module, chosen):
             linear = getattr(module, child)
             outputs = min(end - start for start, end in rows)
             if rank >= min(linear.in_features, outputs):
@@ -109,7 +109,7 @@ def add_lora(model: nn.Module, rank: int, alpha: float, matrices: Iterable[str])
     return adapted
 
 
-def _places(module: nn.Module, chosen: set[str]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+def _adapted_maps(module: nn.Module, chosen: set[str]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
     """The matrices of one module to adapt, and which of their output rows."""
     if isinstance(module, SelfAttention):
         q, kv = module.heads * module.head_dim, module.kv_heads * module.head_dim

@@ -133,7 +133,7 @@ def alibi_bias(slopes: Tensor, query_positions: Tensor, key_positions: Tensor) -
 
     Args:
         slopes: ``[heads]``.
-        query_places, key_places: ``[n_queries]`` and ``[n_keys]``, or both with a batch in front.
+        query_positions, key_positions: ``[n_queries]`` and ``[n_keys]``, or both with a batch in front.
 
     Returns:
         What is added to the scores, ``[heads, n_queries, n_keys]``, or ``[batch, heads, n_queries, n_keys]``.

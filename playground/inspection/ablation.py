@@ -1,13 +1,14 @@
-"""Switch a part of a model off, or put in what it computed on another text, and see what changes."""
+"""Ablation and activation patching: remove or replace a part of the computation, and measure the loss."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.hooks import Hook
+from models.language_model import LanguageModel
 from playground.core.errors import PlaygroundError
 from playground.inspection.capture import capture, residual_streams
 from playground.inspection.prediction_task import PredictionTask, log_probabilities, losses
@@ -20,11 +21,11 @@ MAX_BATCH_TOKENS = 2048
 
 @dataclass(frozen=True)
 class Effect:
-    """A text as the model and the changed model tell it.
+    """The predictions of the model and of the changed model for a text.
 
     Attributes:
-        before, after: −ln p of each token asked about (nats) ``[n asked]``.
-        rows_before, rows_after: probabilities at every place ``[n, vocabulary]``.
+        before, after: −ln p of each target (nats) ``[n_targets]``.
+        rows_before, rows_after: probabilities at every position ``[n, vocabulary]``.
     """
 
     before: np.ndarray
@@ -38,8 +39,8 @@ class Effect:
         return float(self.after.mean() - self.before.mean())
 
 
-def effect(model: nn.Module, task: PredictionTask, changes: Mapping[str, Change]) -> Effect:
-    """What changes do to a model's answers; no changes do nothing, to the bit."""
+def effect(model: LanguageModel, task: PredictionTask, changes: Mapping[str, Change]) -> Effect:
+    """The effect of changes on a model's predictions; with no changes both are equal to the bit."""
     hook = hook_of(changes)
     before, after = log_probabilities(model, task, hook_of({}))[0], log_probabilities(model, task, hook)[0]
     return Effect(losses(before, task), losses(after, task), before.exp().numpy(), after.exp().numpy())
@@ -57,7 +58,7 @@ def heads_name(part: str, layer: int) -> str:
 
 
 def without_heads(heads: Iterable[int], mean: bool = False) -> Change:
-    """Heads that give nothing, or always their mean over the text."""
+    """Zero ablation of heads ``[batch, heads, n, d]``, or mean ablation: their mean over the text."""
     chosen = list(heads)
 
     def change(value: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ def without_heads(heads: Iterable[int], mean: bool = False) -> Change:
 
 
 def without(mean: bool = False) -> Change:
-    """A sub-layer (such as an MLP's output ``[batch, n, d]``) that gives nothing, or its mean over the text."""
+    """Zero ablation of a sublayer (such as an MLP's output ``[batch, n, d]``), or mean ablation."""
     return lambda value: value.mean(1, keepdim=True).expand_as(value) if mean else torch.zeros_like(value)
 
 
@@ -121,19 +122,19 @@ def patched(other: np.ndarray, units: Sequence[int] | None = None) -> Change:
     return change
 
 
-def patched_positions(other: np.ndarray, places: Iterable[int]) -> Change:
-    """The residual stream, at some places, as it was on another text.
+def patched_positions(other: np.ndarray, positions: Iterable[int]) -> Change:
+    """The residual stream, at some positions, as it was on another text.
 
     From there on the model goes on with what it knew of that text: what then changes in its answer was carried by these
-    places at this depth (Wang et al. 2022; Meng et al. 2022, "causal tracing").
+    positions at this depth (Wang et al. 2022; Meng et al. 2022, "causal tracing").
 
     Args:
         other: the stream there ``[n, d_model]``, of as many tokens.
     """
-    return _rows_of(other, places)
+    return _rows_of(other, positions)
 
 
-def recorded(model: nn.Module, task: PredictionTask, *ends: str) -> dict[str, np.ndarray]:
+def recorded(model: LanguageModel, task: PredictionTask, *ends: str) -> dict[str, np.ndarray]:
     """What a model computes on a text, by name, to be patched into another one.
 
     Args:
@@ -143,7 +144,7 @@ def recorded(model: nn.Module, task: PredictionTask, *ends: str) -> dict[str, np
 
 
 def same_length(task: PredictionTask, other: PredictionTask) -> None:
-    """Patching puts place on place.
+    """Checks that two texts can be patched into each other, position by position.
 
     Raises:
         PlaygroundError: when the texts have different numbers of tokens.
@@ -159,7 +160,7 @@ def same_length(task: PredictionTask, other: PredictionTask) -> None:
 
 
 def rank_heads(
-    model: nn.Module,
+    model: LanguageModel,
     task: PredictionTask,
     part: str = "self",
     mean: bool = False,
@@ -192,13 +193,17 @@ def rank_heads(
 
 
 def causal_trace(
-    model: nn.Module, task: PredictionTask, other: PredictionTask, width: int = 1, max_tokens: int = MAX_BATCH_TOKENS
+    model: LanguageModel,
+    task: PredictionTask,
+    other: PredictionTask,
+    width: int = 1,
+    max_tokens: int = MAX_BATCH_TOKENS,
 ) -> np.ndarray:
-    """How much the loss grows when a place of the residual stream comes from another text ``[depths, n / width]``.
+    """How much the loss grows when a position of the residual stream comes from another text ``[depths, n / width]``.
 
     Args:
         other: a text of as many tokens.
-        width: so many places beside each other are patched together.
+        width: how many neighbouring positions are patched together.
         max_tokens: tokens in one batch.
     """
     held = recorded(model, other, "embeddings", ".output")
@@ -214,7 +219,7 @@ def causal_trace(
 
 
 def rank_gates(
-    model: nn.Module,
+    model: LanguageModel,
     task: PredictionTask,
     gates: Sequence[Sequence[str]],
     levels: Sequence[float] = (0.0, 1.0),
@@ -250,7 +255,7 @@ def _with(own: Tensor, at: int | slice, value: Tensor | float) -> Tensor:
 
 
 def _one_by_one(
-    model: nn.Module, task: PredictionTask, changes: Sequence[tuple[str, Replace]], max_tokens: int
+    model: LanguageModel, task: PredictionTask, changes: Sequence[tuple[str, Replace]], max_tokens: int
 ) -> np.ndarray:
     """What each change alone adds to the mean loss: a batch holds the text many times, each time changed otherwise."""
     base = losses(log_probabilities(model, task, hook_of({}))[0], task).mean()

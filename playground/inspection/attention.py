@@ -1,10 +1,10 @@
-"""Who looks at whom: the attention weights of every head, and what can be told of them."""
+"""The attention weights of every head, and statistics of them."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from torch import nn
 
+from models.language_model import LanguageModel
 from playground.inspection.capture import capture
 
 PARTS = {"self": "layers.{}.attention.weights"}
@@ -16,7 +16,7 @@ PARTS_OF_PAIRS = {
 
 
 def attention_weights(
-    model: nn.Module, ids: Sequence[int], source_ids: Sequence[int] | None = None
+    model: LanguageModel, ids: Sequence[int], source_ids: Sequence[int] | None = None
 ) -> dict[str, np.ndarray]:
     """The weights of one text.
 
@@ -45,22 +45,22 @@ def may_look(part: str, causal: bool, n_queries: int, n_keys: int) -> np.ndarray
 
 
 def entropy(weights: np.ndarray) -> np.ndarray:
-    """How widely a head looks: −Σ w ln w (nats), the mean over queries; ``[..., queries, keys]`` to ``[...]``.
+    """The entropy of a head's attention: −Σ w ln w (nats), the mean over queries; ``[..., queries, keys]`` to ``[...]``.
 
-    0 is one token only; ln(n) is all n tokens alike.
+    0: all attention on one token; ln(n): the same weight on all n tokens.
     """
     return -(weights * np.log(np.maximum(weights, 1e-30))).sum(-1).mean(-1)
 
 
 def distance(weights: np.ndarray) -> np.ndarray:
-    """How far a head looks (tokens): Σ w·|query − key|, the mean over queries; ``[..., n, n]`` to ``[...]``."""
+    """The mean distance of attention (tokens): Σ w·|query − key|, the mean over queries; ``[..., n, n]`` to ``[...]``."""
     queries, keys = weights.shape[-2:]
-    apart = np.abs(np.arange(queries)[:, None] - np.arange(keys)[None])
-    return (weights * apart).sum(-1).mean(-1)
+    distances = np.abs(np.arange(queries)[:, None] - np.arange(keys)[None])
+    return (weights * distances).sum(-1).mean(-1)
 
 
 def rollout(weights: np.ndarray) -> np.ndarray:
-    """Which input tokens reach a place after each layer (attention rollout, Abnar & Zuidema 2020, eq. 1).
+    """How much of each input token reaches each position after each layer (attention rollout, Abnar & Zuidema 2020, eq. 1).
 
     Each layer is half its heads' mean and half the residual connection; the layers are multiplied.
 
@@ -79,7 +79,7 @@ def rollout(weights: np.ndarray) -> np.ndarray:
 
 
 def pooled(weights: np.ndarray, largest: int) -> np.ndarray:
-    """A small picture: the largest weight of each square, so that a thin line stays to be seen.
+    """Smaller matrices by max pooling, so that a thin line stays visible.
 
     Args:
         weights: ``[..., queries, keys]``; NaN, such as where a query may not look, stays only where a square has no other.

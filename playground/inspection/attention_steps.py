@@ -1,13 +1,16 @@
-"""Attention as it is done by hand: one head, one query, every number on the way."""
+"""Attention computed by hand: one head, one query, and every intermediate value."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
-from torch import nn
 
+from models.block import Block
+from models.language_model import LanguageModel
+from models.transformer import Stack
 from playground.inspection.capture import capture
 
 
@@ -49,7 +52,7 @@ def attention_steps(
     scaling: bool = True,
     bias: np.ndarray | None = None,
 ) -> HeadSteps:
-    """The arithmetic, in float64.
+    """Attention of one query, in float64 (Vaswani et al. 2017, eq. 1).
 
     Args:
         q: ``[d_k]``.
@@ -110,7 +113,7 @@ class RunSteps:
 
 
 def run_steps(
-    model: nn.Module,
+    model: LanguageModel,
     ids: Sequence[int],
     layer: int,
     head: int,
@@ -118,24 +121,28 @@ def run_steps(
     part: str = "self",
     source_ids: Sequence[int] | None = None,
 ) -> RunSteps:
-    """The real numbers of a run.
+    """The values of one head of a trained model on a text.
 
     Args:
+        model: a transformer, on the CPU.
+        ids: the tokens of the text; of an encoder–decoder the target.
+        layer, head, query: which head of which layer, and the position of the query.
         part: "self"; for an encoder–decoder "cross", "decoder" or "encoder".
+        source_ids: the source text of an encoder–decoder.
     """
     spec = model.spec
     held = capture(model, ids, source_ids)
     side = {"self": "", "encoder": "encoder."}.get(part, "decoder.")
     name = f"{side}layers.{layer}.{'cross' if part == 'cross' else 'attention'}."
-    stack = {"self": model, "encoder": getattr(model, "encoder", None)}.get(part, getattr(model, "decoder", None))
+    stack = cast("Stack", model if part == "self" else getattr(model, "encoder" if part == "encoder" else "decoder"))
     group = spec.n_heads // spec.kv_heads
     q, k, v = held[name + "q"][head, query], held[name + "k"][head // group], held[name + "v"][head // group]
     bias = None
-    if spec.position == "alibi" and part != "cross":
+    if stack.slopes is not None and part != "cross":
         bias = -float(stack.slopes[head]) * np.abs(np.arange(len(k)) - query)
     causal = spec.is_causal and part in ("self", "decoder")
     allowed = np.arange(len(k)) <= query if causal else np.ones(len(k), dtype=bool)
-    x = _read(stack.layers[layer], held, side, layer, part)
+    x = _attention_input(cast("Block", stack.layers[layer]), held, side, layer, part)
     x_keys = held["encoder.final"] if part == "cross" else x
     return RunSteps(
         x[query],
@@ -149,11 +156,11 @@ def run_steps(
 
 
 @torch.no_grad()
-def _read(block: nn.Module, held: dict[str, np.ndarray], side: str, layer: int, part: str) -> np.ndarray:
+def _attention_input(block: Block, held: dict[str, np.ndarray], side: str, layer: int, part: str) -> np.ndarray:
     """What a layer's attention reads ``[length, d_model]``: the residual stream, normed first in a pre-norm model."""
     residual = held[f"{side}layers.{layer - 1}.output" if layer else f"{side}embeddings"]
     stream = torch.from_numpy(residual)
-    if part == "cross":
+    if part == "cross" and block.cross_norm is not None:
         stream = stream + torch.from_numpy(held[f"{side}layers.{layer}.attention.output"])
         return (block.attention_norm(stream) if block.post else block.cross_norm(stream)).numpy()
     return (stream if block.post else block.attention_norm(stream)).numpy()

@@ -1,17 +1,18 @@
-"""Recording what a model computes: one forward pass with a hook that writes down and changes nothing."""
+"""Recording activations: one forward pass with a hook that copies and changes nothing."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from models.language_model import LanguageModel
 from models.spec import ModelSpec
 
 
 @torch.no_grad()
 def capture(
-    model: nn.Module,
+    model: LanguageModel,
     ids: Sequence[int],
     source_ids: Sequence[int] | None = None,
     keep: Callable[[str], bool] = lambda name: True,
@@ -19,13 +20,13 @@ def capture(
     """Every activation of one text, by the names of `models.hooks.Hook`, and "logits".
 
     Args:
-        model: any of this house.
-        ids: the text; an encoder–decoder's target.
-        source_ids: encoder–decoder only.
-        keep: which names to write down.
+        model: any language model, on the CPU.
+        ids: the ``n`` tokens of the text; of an encoder–decoder the target.
+        source_ids: the source text of an encoder–decoder; None for other models.
+        keep: which names to record.
 
     Returns:
-        float32 arrays without the batch axis; what the encoder computes is named "encoder....".
+        Name → float32 array without the batch axis. The names of an encoder's activations begin with "encoder.".
     """
     held: dict[str, np.ndarray] = {}
 
@@ -34,13 +35,13 @@ def capture(
             held[name] = value[0].float().numpy().copy()
         return value
 
-    out = model(torch.tensor([list(ids)]), hook=hook, **source(source_ids))
+    out = model(torch.tensor([list(ids)]), hook=hook, **source_inputs(source_ids))
     held["logits"] = out.logits[0].float().numpy()
     return held
 
 
 def residual_streams(spec: ModelSpec) -> list[str]:
-    """The names of the residual stream: before the first layer and after each; of recurrent models each layer's output.
+    """The names of the residual stream: before the first layer and after each. In a recurrent model: each layer's output.
 
     Of an encoder–decoder, the decoder's.
     """
@@ -49,6 +50,6 @@ def residual_streams(spec: ModelSpec) -> list[str]:
     return layers if spec.is_recurrent else [f"{side}embeddings", *layers]
 
 
-def source(ids: Sequence[int] | None) -> dict[str, Tensor]:
-    """What an encoder–decoder is called with besides; nothing for the others."""
+def source_inputs(ids: Sequence[int] | None) -> dict[str, Tensor]:
+    """The arguments that an encoder–decoder needs besides the target: ``source_ids [1, n_source]``; none for None."""
     return {} if ids is None else {"source_ids": torch.tensor([list(ids)])}

@@ -1,20 +1,20 @@
-"""The token table as a map: which tokens a model has come to treat alike."""
+"""The token embeddings: a projection onto a plane, and the nearest neighbours of a token."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from torch import nn
 
+from models.language_model import LanguageModel
 from playground.core.errors import PlaygroundError
 
 
-def token_table(model: nn.Module) -> np.ndarray:
+def token_table(model: LanguageModel) -> np.ndarray:
     """The vectors of all tokens, float32 ``[vocabulary, d_model]``."""
     return model.embedding.tokens.weight.detach().float().numpy()
 
 
 def project(table: np.ndarray, way: str, seed: int = 0) -> np.ndarray:
-    """Vectors as points ``[n, 2]``.
+    """Vectors projected onto a plane, ``[n, 2]``.
 
     Args:
         table: ``[n, channels]``.
@@ -22,7 +22,7 @@ def project(table: np.ndarray, way: str, seed: int = 0) -> np.ndarray:
             not; van der Maaten & Hinton 2008), by cosine.
 
     Raises:
-        PlaygroundError: when there are too few for a map.
+        PlaygroundError: for fewer than five vectors.
     """
     if len(table) < 5:
         raise PlaygroundError("A map needs at least five tokens.", "Show more tokens.")
@@ -37,9 +37,16 @@ def project(table: np.ndarray, way: str, seed: int = 0) -> np.ndarray:
 
 
 def neighbours(table: np.ndarray, token: int, among: Sequence[int], k: int = 10) -> list[tuple[int, float]]:
-    """The tokens most like one, by cosine, the nearest first: (token, similarity)."""
-    among = np.asarray([other for other in among if other != token])
+    """The ``k`` tokens nearest to one by cosine similarity, the nearest first: (token id, similarity).
+
+    Args:
+        table: ``[vocabulary, d_model]``.
+        token: the id of the token; it is not its own neighbour.
+        among: ids of the tokens to compare with.
+        k: how many to return at most.
+    """
+    others = np.asarray([other for other in among if other != token])
     vectors = table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12)
-    alike = vectors[among] @ vectors[token]
+    alike = vectors[others] @ vectors[token]
     order = np.argsort(-alike)[:k]
-    return [(int(among[i]), float(alike[i])) for i in order]
+    return [(int(others[i]), float(alike[i])) for i in order]

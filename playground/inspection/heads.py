@@ -1,11 +1,11 @@
-"""Heads that do something with a name, such as to look at the token before or to copy; told only where chance cannot."""
+"""Known kinds of attention heads, such as previous-token and induction heads, found by score and significance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
 
+from models.language_model import LanguageModel
 from playground.core.errors import PlaygroundError
 from playground.inspection.attention import attention_weights, may_look
 from playground.text.masking import N_SPECIAL
@@ -22,15 +22,15 @@ SIGMAS = 6.0
 """And so many standard deviations above that of a head which looks as sharply, but anywhere: some hundred heads times six
 kinds are judged at once, and few queries make long tails."""
 LEAST_TOKENS, LEAST_QUERIES = 20, 6
-"""Shorter texts, and places that fewer tokens have, tell no head by."""
+"""Shorter texts, and positions that fewer tokens have, are too few to name a head."""
 
 
 @dataclass(frozen=True)
 class HeadScores:
-    """How much of each head's attention goes where its name says, 0 to 1.
+    """How much of each head's attention goes where each kind of head looks, 0 to 1.
 
     Attributes:
-        scores: kind → ``[layers, heads]``; NaN where the text has no place to tell by.
+        scores: kind → ``[layers, heads]``; NaN where the text has no such position.
         sigmas: kind → how many standard deviations that is above chance; -inf where too few queries can tell.
         n: tokens of the text.
     """
@@ -64,7 +64,7 @@ class HeadScores:
 def score_heads(weights: np.ndarray, ids: Sequence[int], causal: bool = True) -> HeadScores:
     """What the heads do on one text.
 
-    The mean, over the queries where it can be told, of the attention to: the token before ("previous") or after
+    The mean, over the queries where the text can decide it, of the attention to: the token before ("previous") or after
     ("next"); the first or the last token, for queries that are none of the two nor beside it; the query "itself"; other
     tokens equal to it that it may see ("same"); the tokens that came after those ("induction", Elhage et al. 2021).
 
@@ -74,14 +74,14 @@ def score_heads(weights: np.ndarray, ids: Sequence[int], causal: bool = True) ->
         causal: whether a query sees only itself and what came before.
     """
     n, seen = len(ids), may_look("self", causal, len(ids), len(ids))
-    places = places_of(np.asarray(ids))
+    positions = positions_of(np.asarray(ids))
     scores, sigmas = {}, {}
     for kind in CAUSAL if causal else BOTH_WAYS:
-        scores[kind], sigmas[kind] = _share(weights, places[kind] & seen, seen)
+        scores[kind], sigmas[kind] = _share(weights, positions[kind] & seen, seen)
     return HeadScores(scores, sigmas, n)
 
 
-def places_of(ids: np.ndarray) -> dict[str, np.ndarray]:
+def positions_of(ids: np.ndarray) -> dict[str, np.ndarray]:
     """Where each kind of head looks, ``[query, key]``, were every key to be seen."""
     n = len(ids)
     same = (ids[:, None] == ids[None]) & ~np.eye(n, dtype=bool)
@@ -102,27 +102,27 @@ def places_of(ids: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _share(weights: np.ndarray, places: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean attention that goes to ``places [query, key]``, and its distance from chance; ``[layers, heads]`` both.
+def _share(weights: np.ndarray, positions: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean attention that goes to ``positions [query, key]``, and its distance from chance; ``[layers, heads]`` both.
 
     The mean is over the queries that have such a place and others besides. Chance is a permutation test whose moments
-    are known: each query's own weights, dealt out anew among the keys that it sees, put on average the places' share of
+    are known: each query's own weights, dealt out anew among the keys that it sees, put on average the positions' share of
     the keys there.
     """
-    n_places, n_seen = places.sum(-1), seen.sum(-1)
-    told = (n_places > 0) & (n_places < n_seen)
-    if not told.any():
+    n_positions, n_seen = positions.sum(-1), seen.sum(-1)
+    decisive = (n_positions > 0) & (n_positions < n_seen)
+    if not decisive.any():
         return np.full(weights.shape[:2], np.nan), np.full(weights.shape[:2], -np.inf)
-    w, k, m = weights[..., told, :].astype(np.float64), n_places[told], n_seen[told]
-    share = (w * places[told]).sum(-1)
+    w, k, m = weights[..., decisive, :].astype(np.float64), n_positions[decisive], n_seen[decisive]
+    share = (w * positions[decisive]).sum(-1)
     mean = w.sum(-1) / m
     spread = np.maximum((w**2).sum(-1) / m - mean**2, 0)  # of a query's weights among the keys that it sees
     surprise = (share - k * mean).sum(-1) / np.sqrt((k * (m - k) / np.maximum(m - 1, 1) * spread).sum(-1) + 1e-12)
-    return share.mean(-1), surprise if told.sum() >= LEAST_QUERIES else np.full(weights.shape[:2], -np.inf)
+    return share.mean(-1), surprise if decisive.sum() >= LEAST_QUERIES else np.full(weights.shape[:2], -np.inf)
 
 
 def induction_scores(
-    model: nn.Module,
+    model: LanguageModel,
     candidates: Sequence[int],
     n_sequences: int = 8,
     seed: int = 0,

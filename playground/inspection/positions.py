@@ -1,4 +1,4 @@
-"""How a model knows where a token stands: the four ways side by side, and what happens without."""
+"""Position encodings: the four kinds side by side, and what happens without them."""
 
 import copy
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from models.factory import build
+from models.language_model import LanguageModel
 from models.positions import alibi_slopes, sinusoidal
 from models.spec import ModelSpec
 
-MAX_VALUES = 2**27  # of logits and of attention weights of one layer, at once
+MAX_VALUES = 2**27  # logits and attention weights of one layer that are held at once
 
 
 def sinusoidal_table(n: int, d_model: int) -> np.ndarray:
@@ -32,12 +32,12 @@ def sinusoidal_formula(position: int, dimension: int, d_model: int) -> tuple[str
 
 
 def angles(n: int, head_dim: int, theta: float) -> np.ndarray:
-    """How far rotary positions turn each pair of channels (radians) ``[n, head_dim / 2]`` (Su et al. 2021)."""
+    """The rotation of each pair of channels at each position (radians) ``[n, head_dim / 2]`` (Su et al. 2021, eq. 15)."""
     return np.arange(n)[:, None] * theta ** (-np.arange(0, head_dim, 2) / head_dim)
 
 
 def rotary_match(n: int, head_dim: int, theta: float) -> np.ndarray:
-    """q·k of two equal vectors by distance, 1 at distance 0: the mean of cos over the pairs ``[n]``."""
+    """q·k of two equal unit vectors by distance after rotation, 1 at distance 0: the mean cosine over the pairs ``[n]``."""
     return np.cos(angles(n, head_dim, theta)).mean(1)
 
 
@@ -47,7 +47,7 @@ def alibi_table(n: int, n_heads: int) -> np.ndarray:
 
 
 def cosines(table: np.ndarray) -> np.ndarray:
-    """How alike the positions of a table ``[n, channels]`` are ``[n, n]``."""
+    """The cosine similarity of each pair of rows of a table: ``[n, channels]`` to ``[n, n]``."""
     unit = table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12)
     return unit @ unit.T
 
@@ -57,8 +57,8 @@ def by_distance(similarity: np.ndarray) -> np.ndarray:
     return np.array([np.diagonal(similarity, d).mean() for d in range(len(similarity))])
 
 
-def untrained(spec: ModelSpec, seed: int) -> nn.Module:
-    """The model as training began with it: the same seed draws the same weights."""
+def untrained(spec: ModelSpec, seed: int) -> LanguageModel:
+    """The model with the weights that training began with: the same seed gives the same random numbers."""
     state = torch.get_rng_state()
     try:
         torch.manual_seed(seed)
@@ -67,14 +67,15 @@ def untrained(spec: ModelSpec, seed: int) -> nn.Module:
         torch.set_rng_state(state)
 
 
-def without_positions(model: nn.Module) -> nn.Module:
-    """A copy with the same weights that is not told where tokens stand. (The causal mask still tells a decoder some.)"""
+def without_positions(model: LanguageModel) -> LanguageModel:
+    """A copy with the same weights and no position encoding. (A decoder can still infer positions from the causal mask.)"""
     spec = model.spec
     blind = copy.deepcopy(model)
-    if spec.position == "learned":
-        torch.nn.init.zeros_(blind.embedding.positions.weight)
-    elif spec.position == "sinusoidal":
-        blind.embedding.sinusoidal.table.zero_()
+    embedding = blind.embedding
+    if embedding.positions is not None:
+        torch.nn.init.zeros_(embedding.positions.weight)
+    elif embedding.sinusoidal is not None:
+        embedding.sinusoidal.table.zero_()
     elif spec.position in ("rotary", "alibi"):
         blind = build(spec.replace(position="none")).eval()
         blind.load_state_dict(model.state_dict())
@@ -82,12 +83,14 @@ def without_positions(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def last_of_shuffled(model: nn.Module, ids: Sequence[int], seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """The prediction after a text, and after the same tokens in another order that keeps the last one in its place.
+def last_of_shuffled(
+    model: LanguageModel, ids: Sequence[int], seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """The prediction after a text, and after the same tokens shuffled, all but the last.
 
     Returns:
-        Both distributions ``[vocabulary]``, and the tokens as shuffled. For a model that reads both ways the
-        prediction is that of the last place.
+        Both probability distributions ``[vocabulary]``, and the shuffled tokens. For a bidirectional model the
+        prediction is that at the last position.
     """
     order = np.random.default_rng(seed).permutation(len(ids) - 1).tolist()
     mixed = [ids[i] for i in order] + [ids[-1]]
@@ -98,13 +101,16 @@ def last_of_shuffled(model: nn.Module, ids: Sequence[int], seed: int = 0) -> tup
 
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> float:
-    """How far two distributions are apart: total variation, 0 the same to 1 nothing in common."""
+    """The total variation distance of two distributions, ½ Σ|p − q|: 0 for equal ones, 1 for disjoint ones."""
     return float(0.5 * np.abs(p - q).sum())
 
 
 @torch.no_grad()
-def loss_by_position(model: nn.Module, windows: np.ndarray, piece: int = 16) -> np.ndarray:
-    """−ln p of the token at each place, the mean over windows of text ``[windows, n + 1]``; ``[n]`` (nats)."""
+def loss_by_position(model: LanguageModel, windows: np.ndarray, piece: int = 16) -> np.ndarray:
+    """The mean loss at each position over windows of text: ``[windows, n + 1]`` to ``[n]`` (nats).
+
+    ``piece`` is the largest batch; it is made smaller where memory asks for it.
+    """
     n, heads = windows.shape[1] - 1, 0 if model.spec.is_recurrent else model.spec.n_heads
     piece = max(1, min(piece, MAX_VALUES // (n * (model.spec.vocab_size + heads * n))))  # windows at once
     total = np.zeros(n)

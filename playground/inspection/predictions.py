@@ -1,4 +1,4 @@
-"""How sure a model is of every token of a text, and how that certainty grows from layer to layer."""
+"""The probability that a model gives to every token of a text, and how it grows from layer to layer (logit lens)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
+from models.language_model import LanguageModel
 from playground.inspection.capture import capture, residual_streams
 from playground.inspection.prediction_task import PredictionTask, log_probabilities, pseudo_log_likelihood
 from playground.text.targets import IGNORE_INDEX
@@ -15,13 +15,13 @@ from playground.text.targets import IGNORE_INDEX
 
 @dataclass(frozen=True)
 class TokenPredictions:
-    """What a model says of a text, place by place.
+    """The predictions of a model for the ``n`` tokens of a text.
 
     Attributes:
-        p: the probability of the token that stands there; NaN where none was asked ``[n]``.
-        rank: how many tokens it thought likelier; -1 where none was asked ``[n]``.
-        top: the likeliest tokens ``[n, k]`` and their probabilities.
-        top_p: ``[n, k]``.
+        p: the probability of the actual token; NaN where none was predicted ``[n]``.
+        rank: how many tokens had a higher probability; -1 where none was predicted ``[n]``.
+        top: the ids of the most probable tokens ``[n, k]``.
+        top_p: their probabilities ``[n, k]``.
     """
 
     p: np.ndarray
@@ -34,20 +34,20 @@ class TokenPredictions:
         return float(-np.log(self.p[~np.isnan(self.p)]).mean())
 
 
-def predict_causal(model: nn.Module, task: PredictionTask, k: int = 5) -> TokenPredictions:
-    """Every token as it was expected from those before it; each stands where it is in the text."""
+def predict_causal(model: LanguageModel, task: PredictionTask, k: int = 5) -> TokenPredictions:
+    """Predictions of every token from those before it; index i is about token i, so index 0 has none."""
     rows = log_probabilities(model, task)[0]
     n = len(task.inputs)
     truth = np.full(n, IGNORE_INDEX)
-    truth[1:] = task.targets[:-1]  # what is said at a place is about the next one
-    moved = torch.cat([torch.full_like(rows[:1], float("nan")), rows[:-1]])
-    return _predictions_of(moved, truth, k)
+    truth[1:] = task.targets[:-1]  # the output at a position is about the next one
+    shifted = torch.cat([torch.full_like(rows[:1], float("nan")), rows[:-1]])
+    return _predictions_of(shifted, truth, k)
 
 
-def predict_masked(model: nn.Module, ids: Sequence[int], mask_id: int, k: int = 5) -> TokenPredictions:
-    """Every token as a masked model tells it from both sides, each hidden alone.
+def predict_masked(model: LanguageModel, ids: Sequence[int], mask_id: int, k: int = 5) -> TokenPredictions:
+    """Predictions of every token from both sides, while it alone is masked.
 
-    A text longer than any that training showed is read in parts of that length.
+    A text longer than the training context is read in parts of that length.
     """
     n, length = len(ids), model.spec.context_length
     rows = []
@@ -69,13 +69,13 @@ def _predictions_of(rows: torch.Tensor, truth: np.ndarray, k: int) -> TokenPredi
 
 @dataclass(frozen=True)
 class LogitLens:
-    """What each layer would say if it were the last (logit lens, nostalgebraist 2020).
+    """The predictions as if each layer were the last (logit lens, nostalgebraist 2020).
 
     Attributes:
         names: "embeddings", "layer 0" … ``[depths]``.
-        top: the likeliest token ``[depths, n, k]``, with its probability ``top_p``.
-        p: of the token that really comes next; NaN where there is none ``[depths, n]``.
-        rank: of that token, 0 the likeliest; -1 where there is none.
+        top: the most probable tokens ``[depths, n, k]``, with their probabilities ``top_p``.
+        p: the probability of the target; NaN where there is none ``[depths, n]``.
+        rank: of the target, 0 the most probable; -1 where there is none ``[depths, n]``.
         entropy: of each distribution (nats) ``[depths, n]``.
     """
 
@@ -88,8 +88,8 @@ class LogitLens:
 
 
 @torch.no_grad()
-def logit_lens(model: nn.Module, task: PredictionTask, k: int = 5) -> LogitLens:
-    """The head on every layer's residual stream."""
+def logit_lens(model: LanguageModel, task: PredictionTask, k: int = 5) -> LogitLens:
+    """The last norm and the head applied to the residual stream after every layer; ``k`` tokens each."""
     names = residual_streams(model.spec)
     held = capture(model, task.inputs.tolist(), task.source_ids, keep=lambda name: name in names)
     truth = task.targets

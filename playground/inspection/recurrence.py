@@ -1,32 +1,36 @@
-"""What a recurrent model keeps in its state: gates over time, what units answer to, how fast memory and gradient fade."""
+"""Recurrent models: gates over time, what units respond to, and how fast memory and gradients decay."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from models.language_model import LanguageModel
 from playground.inspection.capture import capture
 
 
-def trace(model: nn.Module, ids: Sequence[int]) -> dict[str, np.ndarray]:
+def trace(model: LanguageModel, ids: Sequence[int]) -> dict[str, np.ndarray]:
     """Every gate and state of one text, by name ("layers.0.gates.forget", "layers.1.hidden" …), ``[n, units]``."""
     held = capture(model, ids, keep=lambda name: ".gates." in name or name.endswith((".hidden", ".cell")))
     return {name: value for name, value in held.items() if name != "logits"}
 
 
 def selectivity(values: np.ndarray) -> np.ndarray:
-    """How much a unit singles out a few tokens: (max − mean) / std over the text ``[n, units]``; ``[units]``.
+    """How strongly a unit responds to a few tokens only: (max − mean) / std over the text ``[n, units]``; ``[units]``.
 
-    A unit that is high at one token of n has √(n−1); one that swings evenly about 1.
+    A unit that is high at one token of n has √(n−1); a sine has about 1.
     """
     size = np.abs(values)
     return (size.max(0) - size.mean(0)) / np.maximum(size.std(0), 1e-9)
 
 
 def contrast(values: np.ndarray, start: int, end: int) -> np.ndarray:
-    """How much higher each unit is inside a span than outside, in standard deviations; ``[n, units]`` to ``[units]``."""
+    """How much higher each unit is inside the tokens ``[start, end)`` than outside, in standard deviations.
+
+    ``[n, units]`` to ``[units]``; 0 where the span is empty or everything.
+    """
     inside = np.zeros(len(values), dtype=bool)
     inside[start:end] = True
     if inside.all() or not inside.any():
@@ -35,7 +39,7 @@ def contrast(values: np.ndarray, start: int, end: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def states_along(model: nn.Module, windows: np.ndarray, name: str) -> np.ndarray:
+def states_along(model: LanguageModel, windows: np.ndarray, name: str) -> np.ndarray:
     """One activation on many windows of text ``[windows, n]``; ``[windows, n, units]`` float32."""
     held: list[Tensor] = []
 
@@ -51,7 +55,7 @@ def states_along(model: nn.Module, windows: np.ndarray, name: str) -> np.ndarray
 def passages(
     states: np.ndarray, units: Sequence[int], signs: Sequence[float], width: int, k: int = 8
 ) -> list[tuple[int, int, float]]:
-    """Where the given units are high together: (window, place, score), the best first, none overlapping.
+    """Where the given units are high together: (window, position, score), the best first, none overlapping.
 
     Args:
         states: ``[windows, n, units]``.
@@ -65,36 +69,36 @@ def passages(
     sums = np.cumsum(np.pad(score, ((0, 0), (1, 0))), axis=1)
     means = (sums[:, width:] - sums[:, :-width]) / width  # [windows, n - width + 1]
     found: list[tuple[int, int, float]] = []
-    for flat in np.argsort(-means, axis=None):
-        window, place = divmod(int(flat), means.shape[1])
-        if all(window != other or abs(place - at) >= width for other, at, _ in found):
-            found.append((window, place, float(means[window, place])))
+    for index in np.argsort(-means, axis=None):
+        window, position = divmod(int(index), means.shape[1])
+        if all(window != other or abs(position - at) >= width for other, at, _ in found):
+            found.append((window, position, float(means[window, position])))
         if len(found) == k:
             break
     return found
 
 
 @torch.no_grad()
-def influence(model: nn.Module, ids: Sequence[int], seed: int = 0) -> np.ndarray:
-    """How much of a token is still in the state later: the last layer's change when that token is another one.
+def influence(model: LanguageModel, ids: Sequence[int], seed: int = 0) -> np.ndarray:
+    """How long a token is remembered: the change of the last layer's state when that token is replaced.
 
     Returns:
-        ``[n changed, n places]``: ‖h′_t − h_t‖ / ‖h_t‖, 0 before the change.
+        ``[n replaced, n positions]``: ‖h′_t − h_t‖ / ‖h_t‖, 0 before the replaced token.
     """
-    ids = torch.tensor(list(ids))
-    n = len(ids)
-    others = torch.from_numpy(np.random.default_rng(seed).permutation(ids.numpy()))
-    if len(set(ids.tolist())) > 1:  # another token than its own, from the same text
-        while (others == ids).any():
-            others = torch.where(others == ids, others.roll(1), others)
-    changed = ids.repeat(n, 1)
+    text = torch.tensor(list(ids))
+    n = len(text)
+    others = torch.from_numpy(np.random.default_rng(seed).permutation(text.numpy()))
+    if len(set(text.tolist())) > 1:  # another token than its own, from the same text
+        while (others == text).any():
+            others = torch.where(others == text, others.roll(1), others)
+    changed = text.repeat(n, 1)
     changed[torch.arange(n), torch.arange(n)] = others
-    base, moved = model(ids[None]).hidden, model(changed).hidden
-    return ((moved - base).norm(dim=-1) / base.norm(dim=-1).clamp(min=1e-9)).numpy()
+    base, after = model(text[None]).hidden, model(changed).hidden
+    return ((after - base).norm(dim=-1) / base.norm(dim=-1).clamp(min=1e-9)).numpy()
 
 
-def gradient_by_distance(model: nn.Module, windows: np.ndarray) -> np.ndarray:
-    """How much the last prediction's loss would change with a token so far back (Pascanu et al. 2013).
+def gradient_by_distance(model: LanguageModel, windows: np.ndarray) -> np.ndarray:
+    """The gradient of the last prediction's loss with respect to each token, by distance (Pascanu et al. 2013).
 
     Args:
         windows: texts ``[windows, n + 1]``; the last token of each is the one predicted.

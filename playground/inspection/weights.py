@@ -1,4 +1,4 @@
-"""Weights and gradients, layer by layer: how large they are and how they are spread."""
+"""Weights and gradients of each parameter: norms and histograms."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from playground.inspection.capture import source
+from playground.inspection.capture import source_inputs
 from playground.inspection.prediction_task import PredictionTask
 from playground.text.targets import IGNORE_INDEX
 
@@ -16,11 +16,11 @@ BINS = 41
 
 @dataclass(frozen=True)
 class ParameterStats:
-    """One parameter.
+    """Statistics of one parameter.
 
     Attributes:
         name: as in the state dict.
-        n: how many numbers.
+        n: its number of values.
         std, norm: of the weights; the norm is Euclidean.
         gradient_norm: of the gradient of the mean loss of the text.
         edges, counts: a histogram of the weights; ``[BINS + 1]``, ``[BINS]``.
@@ -39,12 +39,12 @@ class ParameterStats:
 
 
 def parameter_stats(model: nn.Module, task: PredictionTask) -> list[ParameterStats]:
-    """Every parameter's weights, and the gradient of the mean loss of one text; the model stays as it is."""
+    """Statistics of every parameter and of its gradient of the mean loss of one text; the model does not change."""
     named = {name: p for name, p in model.named_parameters()}
     inputs = torch.from_numpy(task.inputs[None].astype(np.int64))
     targets = torch.from_numpy(task.targets.astype(np.int64))
     with torch.enable_grad():
-        logits = model(inputs, **source(task.source_ids)).logits[0].float()
+        logits = model(inputs, **source_inputs(task.source_ids)).logits[0].float()
         loss = F.cross_entropy(logits, targets, ignore_index=IGNORE_INDEX)
         gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
     return [_stats_of(name, p, gradient) for (name, p), gradient in zip(named.items(), gradients, strict=True)]
