@@ -85,7 +85,7 @@ def test_the_worked_example_follows_its_switches(open_page):
     assert r"\frac{e^{1.120}}{11.613} = 0.264" in " ".join(element.value for element in app.latex)
     app.toggle(key="explore.steps.causal").set_value(True).run()
     shown = " ".join(element.value for element in app.latex)
-    assert "3 of 6 keys are hidden" in texts(app) and "= 0.477" in shown  # e^1.12 / (e^0.289 + e^0.704 + e^1.12)
+    assert "3 of 6 keys are masked" in texts(app) and "= 0.477" in shown  # e^1.12 / (e^0.289 + e^0.704 + e^1.12)
     app.toggle(key="explore.steps.scaling").set_value(False).run()
     assert "Not scaled" in texts(app)
 
@@ -236,7 +236,7 @@ def test_several_texts_side_by_side(open_page):
 def test_another_text_is_patched_in(open_page):
     """Two symbols exchanged: the induction head carries the difference."""
     app = open_page("explore", run="induction", view="intervene", how="patch", off="1.3")
-    assert "carries most of the difference is layer 1, head 3" in texts(app)
+    assert "largest effect has layer 1, head 3" in texts(app)
     assert "With 1.3 from the other text" in texts(app) and float(app.metric[0].delta) > 1
     app = open_page("explore", run="induction", view="intervene", how="patch", other="abc")
     assert "The other text has" in texts(app), "too short: said, not thrown"

@@ -87,11 +87,11 @@ def test_lines_and_tokens_that_are_kept(new_page):
 
 def test_the_worked_example_is_changed_by_hand(new_page):
     page = new_page("/explore?view=steps&run=bible-decoder")
-    page.get_by_text("1. How well does each key match").wait_for()
+    page.get_by_text("1. Scores: the dot product of the query with each key").wait_for()
     wait_for_shape(page, "1 × 6")
     page.locator(".katex", has_text="11.613").first.wait_for()
     page.get_by_text("Causal mask").click()
-    page.get_by_text("3 of 6 keys are hidden").wait_for()
+    page.get_by_text("3 of 6 keys are masked").wait_for()
     page.locator(".katex", has_text="11.613").first.wait_for(state="detached")
 
 
