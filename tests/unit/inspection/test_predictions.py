@@ -5,11 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from playground.core.errors import PlaygroundError
-from playground.inspection.embeddings import neighbours, project
 from playground.inspection.prediction_task import log_probabilities, losses, prediction_task, pseudo_log_likelihood
 from playground.inspection.predictions import logit_lens, predict_causal, predict_masked
-from playground.inspection.weights import parameter_stats
 from tests.unit.inspection.test_attention import IDS, SPECS, seeded, source_of
 
 
@@ -42,13 +39,6 @@ def test_a_masked_model_never_sees_what_it_is_asked():
     assert predict_masked(model, IDS, 3).p.shape == (len(IDS),)
 
 
-def test_pieces_of_the_batch_do_not_matter():
-    model = seeded("bert")
-    assert torch.allclose(
-        pseudo_log_likelihood(model, IDS, 3, piece=2), pseudo_log_likelihood(model, IDS, 3), atol=1e-5
-    )
-
-
 def test_a_long_text_is_read_in_parts():
     model = seeded("bert")
     ids = np.random.default_rng(0).integers(4, 40, 37).tolist()  # parts of 16: the last is read from 21 on
@@ -78,37 +68,3 @@ def test_the_lens_of_a_recurrent_model():
     model, task = recurrent("lstm", bidirectional=True), prediction_task(IDS, "mlm", mask=(3, 40))
     found = logit_lens(model, task, k=1)
     assert found.top[-1, :, 0].tolist() == log_probabilities(model, task)[0].argmax(-1).tolist()
-
-
-def test_gradients_are_autograds():
-    model, task = seeded("gpt2"), asked_of("gpt2")
-    found = {spread.name: spread for spread in parameter_stats(model, task)}
-    assert all(p.grad is None for p in model.parameters()), "the model stays as it is"
-    logits = model(torch.tensor([IDS])).logits[0, :-1]
-    F.cross_entropy(logits, torch.tensor(IDS[1:])).backward()
-    for name, p in model.named_parameters():
-        assert found[name].gradient_norm == pytest.approx(p.grad.norm().item(), rel=1e-4, abs=1e-7), name
-        assert found[name].norm == pytest.approx(p.detach().norm().item(), rel=1e-5)
-        assert found[name].counts.sum() == p.numel()
-
-
-def test_neighbours_by_hand():
-    table = np.array([[1.0, 0], [0.9, 0.1], [0, 1], [-1, 0]])
-    assert [token for token, _ in neighbours(table, 0, range(4))] == [1, 2, 3]
-    assert neighbours(table, 0, range(4))[-1][1] == pytest.approx(-1)
-
-
-def test_pca_keeps_the_directions_that_differ_most():
-    rng = np.random.default_rng(0)
-    plane = rng.normal(size=(30, 2)) * [5, 3]
-    table = plane @ np.linalg.qr(rng.normal(size=(6, 2)))[0].T
-    apart = lambda x: np.linalg.norm(x[:, None] - x[None], axis=-1)
-    assert np.abs(apart(project(table, "pca")) - apart(plane)).max() < 1e-6
-    assert project(table, "tsne").shape == (30, 2)
-    with pytest.raises(PlaygroundError):
-        project(table[:3], "pca")
-
-
-def test_one_token_is_no_question():
-    with pytest.raises(PlaygroundError):
-        prediction_task([5], "clm")
