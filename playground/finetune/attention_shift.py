@@ -71,7 +71,7 @@ def attention_shift(before: nn.Module, after: nn.Module, texts: Sequence[ReadTex
         old, new = (attention_weights(model, text.ids, text.source) for model in (before, after))
         for part, weights in new.items():
             found.setdefault(part, []).append(shift(old[part], weights))
-    return {part: np.stack(moved) for part, moved in found.items()}
+    return {part: np.stack(shifts) for part, shifts in found.items()}
 
 
 def shift(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from pathlib import Path
 from playground.core.atomic import disk_errors
 from playground.core.errors import Message, PlaygroundError
 
-Writer = bytes | str | Callable[[Path], object]
+FileContent = bytes | str | Callable[[Path], object]
 """What goes into a file: its bytes, its text, or a function that writes to the path it is given."""
 
 SUMS = "sha256.json"  # in a checkpoint: the SHA-256 of each of its safetensors files
@@ -197,7 +197,7 @@ def digest_of(file: Path) -> str:
         return ""
 
 
-def save(run: Path, step: int, files: Mapping[str, Writer], keep: Iterable[int] = (), last: int = 1) -> Path:
+def save(run: Path, step: int, files: Mapping[str, FileContent], keep: Iterable[int] = (), last: int = 1) -> Path:
     """Writes the checkpoint of ``step``, then removes older ones.
 
     Args:
@@ -231,7 +231,7 @@ def save(run: Path, step: int, files: Mapping[str, Writer], keep: Iterable[int] 
     return target
 
 
-def _write(folder: Path, name: str, writer: Writer) -> None:
+def _write(folder: Path, name: str, writer: FileContent) -> None:
     if name != Path(name).name or name.startswith("."):
         raise ValueError(f"not a file name: {name!r}")
     path = folder / name

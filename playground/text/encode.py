@@ -17,12 +17,12 @@ Counts = dict[str, int]
 
 
 def encode_stream(
-    spool: CorpusBuffer, tokenizer: Tokenizer, paths: list[Path], dtype: np.dtype, step: Callable[[int], None]
+    buffer: CorpusBuffer, tokenizer: Tokenizer, paths: list[Path], dtype: np.dtype, step: Callable[[int], None]
 ) -> list[Counts]:
     """Writes the ids of each side, with ``<eos>`` after every document.
 
     Args:
-        spool: the text.
+        buffer: the text.
         tokenizer: cuts it.
         paths: the token file of each side.
         dtype: of the ids written.
@@ -31,7 +31,7 @@ def encode_stream(
     Returns:
         ``bytes``, ``tokens`` and ``documents`` of each side.
     """
-    counts = [dict.fromkeys(("bytes", "tokens", "documents"), 0) for _ in paths]
+    counts: list[Counts] = [dict.fromkeys(("bytes", "tokens", "documents"), 0) for _ in paths]
     end = np.array([tokenizer.eos_id], dtype)
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(open(path, "wb", buffering=1 << 20)) for path in paths]
@@ -51,24 +51,24 @@ def encode_stream(
 
         batch: list[tuple[int, str, bool]] = []
         waiting = 0
-        for piece in spool.pieces():
+        for piece in buffer.pieces():
             batch.append(piece)
             waiting += len(piece[1])
             if waiting >= BATCH:
                 flush()
                 waiting = 0
         flush()
-    if spool.whole:
+    if buffer.whole:
         for count in counts:
             count["documents"] = 1
     return counts
 
 
 def encode_pairs(
-    spool: CorpusBuffer, tokenizer: Tokenizer, paths: list[Path], dtype: np.dtype, step: Callable[[int], None]
+    buffer: CorpusBuffer, tokenizer: Tokenizer, paths: list[Path], dtype: np.dtype, step: Callable[[int], None]
 ) -> list[Counts]:
     """Writes the ids of each side's pairs, and where each begins; otherwise as ``encode_stream``."""
-    counts = [dict.fromkeys(("bytes", "tokens", "documents"), 0) for _ in paths]
+    counts: list[Counts] = [dict.fromkeys(("bytes", "tokens", "documents"), 0) for _ in paths]
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(open(path, "wb", buffering=1 << 20)) for path in paths]
         offsets = [stack.enter_context(open(path.with_suffix(".offsets"), "wb", buffering=1 << 20)) for path in paths]
@@ -87,7 +87,7 @@ def encode_pairs(
 
         batch: list[tuple[int, str, str]] = []
         waiting = 0
-        for pair in spool.pairs():
+        for pair in buffer.pairs():
             batch.append(pair)
             waiting += len(pair[1]) + len(pair[2])
             if waiting >= BATCH:

@@ -231,19 +231,19 @@ def _fill(
         watch("Reading the text", 0.25 * (max(source.done(), size / limit if limit else 0) if source.done else share))
 
     watch("Reading the text", 0.0)
-    spool = CorpusBuffer(work, source, spec.seed, spec.validation_fraction, limit, reading)
+    buffer = CorpusBuffer(work, source, spec.seed, spec.validation_fraction, limit, reading)
     if tokenizer is None:
         watch("Learning the vocabulary", 0.25)
-        tokenizer = learn(spec.tokenizer, spool.training_text, lambda: spool.sample(SAMPLE_BYTES))
+        tokenizer = learn(spec.tokenizer, buffer.training_text, lambda: buffer.sample(SAMPLE_BYTES))
     tokenizer.save(done / "tokenizer.json")
     dtype = dtype_for(tokenizer.size)
 
     def tokenizing(size: int) -> None:
-        watch("Tokenizing", 0.35 + 0.63 * size / spool.size)
+        watch("Tokenizing", 0.35 + 0.63 * size / buffer.size)
 
     tokenizing(0)
     encode = encode_pairs if source.shape == "pairs" else encode_stream
-    counts = encode(spool, tokenizer, [done / f"{side}.tokens" for side in SIDES], dtype, tokenizing)
+    counts = encode(buffer, tokenizer, [done / f"{side}.tokens" for side in SIDES], dtype, tokenizing)
     for side, count in zip(SIDES, counts, strict=True):
         if count["tokens"] < 2:
             raise PlaygroundError(
@@ -256,12 +256,12 @@ def _fill(
         "shape": source.shape,
         "dtype": dtype.str,
         **{key: sum(count[key] for count in counts) for key in ("bytes", "tokens")},
-        "documents": spool.documents,  # one long text is one, though both sides have a part of it
+        "documents": buffer.documents,  # one long text is one, though both sides have a part of it
         "train": counts[0],
         "validation": counts[1],
         "vocab_size": tokenizer.size,
-        "skipped": spool.skipped,
-        "notes": [*source.notes(), *_left_out(spool)],
+        "skipped": buffer.skipped,
+        "notes": [*source.notes(), *_left_out(buffer)],
         "licence": source.licence,
         "provenance": source.provenance,
         "fingerprint": source.fingerprint,
@@ -269,22 +269,22 @@ def _fill(
     }
 
 
-def _left_out(spool: CorpusBuffer) -> list[str]:
+def _left_out(buffer: CorpusBuffer) -> list[str]:
     """A sentence on the rows without text, if there are any."""
-    if not spool.skipped:
+    if not buffer.skipped:
         return []
-    if spool.shape == "pairs":
+    if buffer.shape == "pairs":
         return [
             Message(
                 "Pairs left out, since the question or the answer is empty: {skipped:,} (first: row {first_skipped:,}).",
-                skipped=spool.skipped,
-                first_skipped=spool.first_skipped,
+                skipped=buffer.skipped,
+                first_skipped=buffer.first_skipped,
             )
         ]
     return [
         Message(
             "Rows left out, since they have no text: {skipped:,} (first: row {first_skipped:,}).",
-            skipped=spool.skipped,
-            first_skipped=spool.first_skipped,
+            skipped=buffer.skipped,
+            first_skipped=buffer.first_skipped,
         )
     ]

@@ -16,17 +16,19 @@ FILES = modules()
 # read stand in tables, as strings: no name is read here from a string.
 REPLACED = {
     "": "Places situate View view_of source_real crossed lens Tap tap Reader Writer Portable Watcher About waves Question "
-    "UNASKED IGNORE one_at_a_time Told harm rank_places Spread refocused rival adapting Desk spool shrink Thinned calmer "
+    "UNASKED IGNORE one_at_a_time Told rank_places Spread refocused rival adapting Desk spool shrink Thinned calmer "
     "lighter leads final_lr early_stop memory_span",
     "models": "key_places real turns mix read",
     "playground.onnx_export": "key_places real turns",
     "playground.inference": "Decoder Recurrent twin room read step most",
     "playground.generation": "twin room most n_tokens real",
-    "playground.inspection": "asked told apart flat moved",
+    "playground.inspection": "asked told apart flat moved harm",
     "playground.finetune": "moved",
-    "playground.training": "race tuning hide hold accumulate matrices share",
-    "playground.runs": "pace hide hold accumulate matrices share",
-    "playground.cli": "most n_tokens",
+    "playground.training": "race hide accumulate",
+    "playground.runs": "pace hide",
+    "playground.runs.config": "hold accumulate",
+    "playground.runs.finetuning": "matrices share",
+    "playground.cli": "n_tokens",
 }
 MODULES = (
     "models: build decode output cache trace",
@@ -110,7 +112,7 @@ def test_no_replaced_name_is_used():
         "from x import Tap as T",
         "from x.shrink import y",
         "waves = 3",
-        "async def harm(): pass",
+        "async def spool(): pass",
     ],
 )
 def test_a_replaced_name_is_found_however_it_is_given(tmp_path, line):

@@ -226,14 +226,14 @@ def embedding(spec: ModelSpec) -> Canvas:
     y = 216
     if added:
         canvas.text(338, 12, added, "name middle")
-        waves = spec.position == "sinusoidal"
-        if waves:
+        sinusoidal = spec.position == "sinusoidal"
+        if sinusoidal:
             canvas.cells(278, 28, 120, _waves(spec.d_model))
         else:
             _table(canvas, 338, 28, 2)
         canvas.text(338, 158, shape(spec.context_length, spec.d_model), "shape middle")
         canvas.line((x, 168), (x, y), (MIDDLE - 12, y))
-        if waves:
+        if sinusoidal:
             canvas.text(x + 10, 192, f"× √{spec.d_model}", "shape start")
         canvas.line((338, 168), (338, y), (MIDDLE + 12, y))
         canvas.plus(MIDDLE, y)
