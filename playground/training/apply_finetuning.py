@@ -66,6 +66,7 @@ def pooling_of(spec: ModelSpec, tuned: FineTuneSpec) -> str:
 
 
 def reads_both_ways(spec: ModelSpec) -> bool:
+    """Whether a position sees what comes after it (encoders and bidirectional recurrent models)."""
     return spec.architecture == "encoder" or spec.bidirectional
 
 
@@ -92,7 +93,7 @@ def _check_layers(spec: ModelSpec, tuned: FineTuneSpec) -> None:
 
 
 def head_depth(spec: ModelSpec) -> int:
-    """Of what is above the last layer; embeddings are at 0 and layers at 1, 2, …, an encoder's below the decoder's."""
+    """The depth of the head. Embeddings have depth 0, layers 1, 2, …; an encoder's layers are below the decoder's."""
     return (2 if spec.architecture == "encoder-decoder" else 1) * spec.n_layers + 1
 
 
@@ -109,7 +110,7 @@ def depth(name: str, spec: ModelSpec) -> int:
 
 
 def lr_multipliers(config: RunConfig) -> Callable[[str], float] | None:
-    """What a parameter's learning rate is multiplied with (Howard & Ruder 2018); None where all are alike."""
+    """Discriminative learning rates (Howard & Ruder 2018): a parameter's factor by its name; None where all are 1."""
     tuned = config.finetune
     if tuned is None or tuned.layer_decay == 1:
         return None

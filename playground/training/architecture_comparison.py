@@ -1,4 +1,4 @@
-"""A race: another architecture with the same text, seed and budget, and as many parameters."""
+"""Comparison of architectures: another one with the same text, seed and budget, and about as many parameters."""
 
 from functools import lru_cache
 
@@ -28,7 +28,7 @@ SHARED_SETTINGS = (
 
 
 def comparable_presets(config: RunConfig) -> list[str]:
-    """The presets that can race: those trained for the same objective, in the size of the run's own."""
+    """The presets a run can be compared with: those for the same objective, in the size of the run's own."""
     size = (config.preset or "").rpartition("-")[2]
     size = size if size in ("tiny", "small") else "tiny"
     return [
@@ -39,14 +39,14 @@ def comparable_presets(config: RunConfig) -> list[str]:
 
 
 def comparison_run(config: RunConfig, preset: str, same_parameters: bool = True) -> RunConfig:
-    """The opponent: its own architecture and its own best-known recipe, everything else as in ``config``.
+    """The run to compare with: another architecture with its own recipe; everything else is as in ``config``.
 
     Args:
-        preset: the name of the opponent, one of ``rivals(config)``.
-        same_parameters: choose its width so that it has about as many parameters.
+        preset: one of ``comparable_presets(config)``.
+        same_parameters: choose its width (d_model) so that it has about as many parameters.
 
     Raises:
-        SpecError: when the opponent cannot be trained for this objective.
+        SpecError: when there is no such preset, or it cannot be trained for this objective.
     """
     if preset not in PRESETS:
         raise SpecError(

@@ -41,6 +41,7 @@ class Batch:
     is_complete: Tensor | None = None
 
     def to(self, device: Device) -> "Batch":
+        """The same batch on a device; on CUDA the copy goes through pinned memory and is not waited for."""
         if device.kind == "cpu":
             return self
         move = _mover(device)
@@ -133,6 +134,7 @@ class Sampler:
 
     @property
     def is_pairs(self) -> bool:
+        """Whether the data are (question, answer) pairs; else they are one stream of tokens."""
         return self.prepared.shape == "pairs"
 
     def train(self, step: int, batch_size: int) -> Rows:
@@ -153,6 +155,7 @@ class Sampler:
         return [places[i : i + batch_size] for i in range(0, wanted, batch_size)]
 
     def validation_rows(self, places: np.ndarray) -> Rows:
+        """The validation rows at these places, from `validation`."""
         return self._rows(VALIDATION, places)
 
     def _rows(self, side: int, chosen: np.ndarray) -> Rows:
@@ -233,4 +236,5 @@ def pad(rows: list, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def to_tensor(array: np.ndarray) -> Tensor:
+    """The array as a CPU tensor of the same shape and type, sharing memory where it can."""
     return torch.from_numpy(np.ascontiguousarray(array))

@@ -1,4 +1,4 @@
-"""Batches in few shapes, for steps that are recorded: every new shape costs a recording, and memory.
+"""Bucketing: batches padded to a few shapes, for steps that are recorded or compiled once per shape.
 
 Texts of different lengths and places hidden at random would give nearly every batch a shape of its own. Filled up to
 the next of a few sizes, with what counts for nothing, they have a handful; windows of a text have one already.
@@ -16,7 +16,7 @@ MIN_BUCKET = 8  # how far sizes are apart: below, padding costs nothing
 
 
 def bucketed(batches: list[Batch], context_length: int, masked: bool) -> list[Batch]:
-    """The same questions with their lengths rounded up; each loss is the same sum over the same targets.
+    """The same batches with lengths rounded up to a bucket; each loss is the same sum over the same targets.
 
     The micro-batches of a step get one shape, that of the largest: of shapes of their own there would be nearly as many
     combinations as steps.

@@ -1,4 +1,4 @@
-"""A run as the command line, or the Python code, that makes it again: the inverse of ``train``."""
+"""Turns a run's settings into the command line, or the Python code, that makes the run again."""
 
 import os
 import shlex

@@ -43,6 +43,7 @@ class Device:
 
     @property
     def torch(self) -> torch.device:
+        """The device as torch names it."""
         return torch.device(self.kind, self.index) if self.kind == "cuda" else torch.device(self.kind)
 
     def autocast(self) -> AbstractContextManager:

@@ -278,6 +278,14 @@ def _say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Runs as the dispatcher process.
+
+    Args:
+        arguments: of the command line.
+
+    Returns:
+        The exit code.
+    """
     on_guard()
     if not submit.SETTINGS.keys() <= os.environ.keys():  # started by hand
         os.execve(sys.executable, [sys.executable, "-m", submit.DISPATCHER, *arguments], submit.environment())

@@ -59,6 +59,7 @@ class Group:
 
 
 def under_torchrun() -> bool:
+    """Whether torchrun started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
@@ -73,6 +74,7 @@ def join_group() -> Group:
 
 
 def leave_group(group: Group) -> None:
+    """Ends the communication among the processes; nothing for a single one."""
     if group.world > 1 and dist.is_initialized():
         dist.destroy_process_group()
 

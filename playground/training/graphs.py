@@ -36,12 +36,29 @@ class NotRecorded(Exception):
 class Recorder(Protocol):
     """What records and replays; `Cuda`, or a double of it in the tests."""
 
-    def warm(self, step: Callable[[], Any]) -> None: ...
-    def record(self, step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]: ...
-    def pinned(self, size: int) -> Tensor: ...
-    def event(self) -> Any: ...
-    def wait(self) -> None: ...
-    def tidy(self) -> None: ...
+    def warm(self, step: Callable[[], Any]) -> None:
+        """Runs a step once, as preparation for recording it."""
+        ...
+
+    def record(self, step: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+        """Records a step without running it; returns what replays it, and the tensor that its results are written to."""
+        ...
+
+    def pinned(self, size: int) -> Tensor:
+        """``size`` bytes of page-locked memory, uint8 ``[size]``."""
+        ...
+
+    def event(self) -> Any:
+        """Something to ``record`` after a copy and to ``synchronize`` with later."""
+        ...
+
+    def wait(self) -> None:
+        """Waits until the device has done all that was started."""
+        ...
+
+    def tidy(self) -> None:
+        """Gives back memory that only recording needed."""
+        ...
 
 
 class Cuda:
@@ -80,9 +97,11 @@ class Cuda:
             torch.cuda.default_generators[self.device.index].graphsafe_set_state(fresh)
 
     def pinned(self, size: int) -> Tensor:
+        """``size`` bytes of page-locked memory, uint8 ``[size]``."""
         return torch.empty(size, dtype=torch.uint8, pin_memory=True)
 
     def event(self) -> torch.cuda.Event:
+        """A CUDA event; a thread that waits for it sleeps."""
         return torch.cuda.Event(blocking=True)  # whoever waits sleeps, and leaves the core to the app
 
     def wait(self) -> None:

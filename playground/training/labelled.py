@@ -37,6 +37,7 @@ class LabelledSampler:
         self.pad_id = data.tokenizer.pad_id
 
     def train(self, step: int, batch_size: int) -> Rows:
+        """The rows of ``step``: the global batch, of which each process then takes its part."""
         places = np.arange(step * batch_size, (step + 1) * batch_size)
         indices = [self._order(int(epoch))[place] for epoch, place in zip(*divmod(places, len(self.used)))]
         return self.rows(self.data.train, np.array(indices))
@@ -56,9 +57,11 @@ class LabelledSampler:
         return [places[i : i + batch_size] for i in range(0, wanted, batch_size)]
 
     def validation_rows(self, places: np.ndarray) -> Rows:
+        """The validation rows at these places, from `validation`."""
         return self.rows(self.data.validation, places)
 
     def rows(self, side: Side, indices: np.ndarray) -> Rows:
+        """Examples of a side as padded rows: ids ``[batch, length]``; labels ``[batch]``, or ``[batch, length]`` for tags."""
         ids, lengths = pad([side.tokens(i) for i in indices], self.pad_id)
         if self.data.task == "classify":
             return Rows(ids, lengths=lengths, labels=np.asarray(side.labels)[indices].astype(np.int64))
@@ -96,10 +99,12 @@ class LabelledScore:
 
     @classmethod
     def from_list(cls, values: list[float]) -> "LabelledScore":
+        """The inverse of `as_list`."""
         return cls(values[0], int(values[1]), np.array(values[2:]).reshape(3, -1))
 
     @property
     def correct(self) -> float:
+        """How many targets were predicted correctly."""
         return float(self.counts[0].sum())
 
     def extra_metrics(self) -> dict[str, float]:
@@ -126,6 +131,7 @@ class LabelledObjective:
         return rows
 
     def batch(self, rows: Rows) -> Batch:
+        """Inputs ``[batch, length]`` with a padding mask where one is needed, and the labels as targets."""
         inputs = {"input_ids": to_tensor(rows.ids)}
         assert rows.lengths is not None and rows.labels is not None
         real = np.arange(rows.ids.shape[1]) < rows.lengths[:, None]
@@ -145,6 +151,7 @@ class LabelledObjective:
         )
 
     def no_score(self) -> LabelledScore:
+        """A score of nothing, to add others to."""
         return LabelledScore(counts=np.zeros((3, self.n_labels)))
 
     @torch.no_grad()
@@ -185,6 +192,7 @@ class LabelledSampleLogger:
         self.texts = data.validation.texts(places.tolist())
 
     def write(self, step: int) -> dict:
+        """One object for ``samples.jsonl``: ``kind``, ``step`` and the examples with true and predicted labels."""
         was_training = self.model.training
         self.model.eval()
         try:

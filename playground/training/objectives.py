@@ -128,6 +128,7 @@ class Score:
 
     @classmethod
     def from_list(cls, values: list[float]) -> "Score":
+        """The inverse of `as_list`."""
         return cls(*values)
 
     def extra_metrics(self) -> dict[str, float]:
@@ -168,6 +169,7 @@ class Objective:
         return replace(rows, masked_ids=shown, is_masked=hidden)
 
     def batch(self, rows: Rows) -> Batch:
+        """Inputs and targets of the objective: see `causal`, `masked` and `sequence_to_sequence`."""
         if self.training.objective == "clm":
             return causal(rows, self.training.loss_on)
         if self.training.objective == "seq2seq":
@@ -182,6 +184,7 @@ class Objective:
         )
 
     def no_score(self) -> Score:
+        """A score of nothing, to add others to."""
         return Score()
 
     @torch.no_grad()

@@ -62,6 +62,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
+        """Updates every parameter that has a gradient; ``closure`` is not used."""
         for group in self.param_groups:
             by_shape = defaultdict(list)
             for parameter in group["params"]:

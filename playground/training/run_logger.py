@@ -1,4 +1,4 @@
-"""What a run tells: losses, scores and samples, gathered cheaply and written a few times a second."""
+"""Logs a run: losses, scores and samples, gathered without waiting for the device, written a few times per second."""
 
 import math
 import time
@@ -65,10 +65,12 @@ class RunLogger:
         self.lines.append(line)
 
     def sample(self, line: dict) -> None:
+        """Appends a sample to the run and tells it to the listener."""
         self.folder.append_sample(line)
         self.listener("sample", line)
 
     def flush_if_due(self) -> None:
+        """Flushes if the last flush is longer ago than FLUSH_SECONDS."""
         if time.monotonic() - self.last_flush >= FLUSH_SECONDS:
             self.flush()
 

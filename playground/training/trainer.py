@@ -343,6 +343,7 @@ class Trainer:
         self.run_logger.listener("status", {"state": "running", "message": line})
 
     def set_learning_rate(self, factor: float) -> None:
+        """Sets every learning rate to its highest value times ``factor``."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
@@ -447,6 +448,14 @@ class Trainer:
             self.request = {"pause": PAUSE, "stop": STOP}.get(request or "", GO_ON)
 
     def end(self, code: int) -> str:
+        """Ends the run early, as a request or the loss has it.
+
+        Returns:
+            The state to show: "paused" or "stopped".
+
+        Raises:
+            Diverged: when the loss is no longer a number.
+        """
         if self.group.is_main:
             self.run_logger.flush()
         if code == DIVERGED:
