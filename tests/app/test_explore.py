@@ -246,7 +246,7 @@ def test_another_text_is_patched_in(open_page):
 def test_a_place_is_patched(open_page, run):
     app = open_page("explore", run=run, view="intervene", how="patch", places="1.3")
     assert not app.error and not app.exception
-    assert "With place 3 after layer 0 from the other text" in texts(app)
+    assert "With position 3 after layer 0 from the other text" in texts(app)
 
 
 def test_an_empty_text_is_no_error(open_page):
