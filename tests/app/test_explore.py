@@ -381,4 +381,4 @@ def test_the_lens_of_an_encoder_opens_where_a_token_is_hidden(open_page):
     text, run = "In the beginning God created the heavens and the earth.", RunStore().get("bible-encoder")
     said = texts(open_page("explore", run=run.id, view="predictions", look="lens", text=text))
     place = int(said.partition("The most likely tokens instead of")[2].partition("(position ")[2].partition(")")[0])
-    assert place in asked_of(Scene(run, run.checkpoints()[-1], text), whole=True).asked
+    assert place in asked_of(Scene(run, run.checkpoints()[-1], text), whole=True).target_positions
