@@ -126,8 +126,8 @@ def _message(value: dict, deepest: int) -> Message | None:
         inner = _message(each, deepest - 1) if isinstance(each, dict) and deepest else None
         if inner is None and not isinstance(each, str):
             return None
-        texts[name] = shortened(each if inner is None else inner)
-    return shortened(_made(text, shortened(template), texts))
+        texts[name] = shortened(str(each) if inner is None else inner)
+    return _made(shortened(text), shortened(template), texts)
 
 
 class UserError(Exception):
