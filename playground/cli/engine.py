@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def engine_of(run: RunFolder, step: int | None, options: argparse.Namespace) -> Any:
-    """The export that shall run, an `Engine` or a `Reader`; None: PyTorch does the work.
+    """The export that shall run, an `Engine` or an `OnnxEncoder`; None: PyTorch does the work.
 
     Args:
         step: which checkpoint; None takes the latest.

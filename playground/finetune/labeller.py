@@ -32,7 +32,7 @@ class Labeller:
         load: gives the model in PyTorch, a `models.heads.ModelWithHead`; asked for only where it is needed.
         tokenizer, labels, task: of the same run.
         length: how many tokens of a text the model reads.
-        engine: its export, a `playground.inference.onnx_encoder.Reader`, which then does the work; else PyTorch does.
+        engine: its export, a `playground.inference.onnx_encoder.OnnxEncoder`, which then does the work; else PyTorch does.
     """
 
     def __init__(

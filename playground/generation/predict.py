@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class TextGenerator(Protocol):
     """What continues a text: an export (`playground.inference.engine.Engine`), or the model in PyTorch
-    (`playground.generation.torch_model.TorchWriter`).
+    (`playground.generation.torch_model.TorchGenerator`).
 
     Attributes:
         about: what the model is.

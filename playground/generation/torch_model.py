@@ -54,7 +54,7 @@ class TorchGenerator(_InTorch):
         stop: Sequence[int] = (),
         source_ids: Sequence[int] | None = None,
     ) -> Iterator[int]:
-        """As `predict.Author.generate`."""
+        """As `predict.TextGenerator.generate`."""
         seen, rng = list(ids), np.random.default_rng(seed)
         pick = lambda logits: choose(_numpy(logits), sampling, rng, seen)
         for token in decode(self.model, ids, max_new_tokens, pick, stop, source_ids):
@@ -71,7 +71,7 @@ class TorchGenerator(_InTorch):
         stop: Sequence[int] = (),
         source_ids: Sequence[int] | None = None,
     ) -> Iterator[GeneratedToken]:
-        """As `predict.Author.write`."""
+        """As `predict.TextGenerator.write`."""
         seen, last = list(ids), None
 
         def pick(logits: Tensor) -> int:
@@ -85,13 +85,13 @@ class TorchGenerator(_InTorch):
 
     @torch.inference_mode()
     def next_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """As `predict.Author.next_logits`."""
+        """As `predict.TextGenerator.next_logits`."""
         last = torch.tensor([len(ids) - 1], device=self.device)
         return _numpy(self.model(self._ids([ids]), rows=last, **self._source(source_ids)).logits[0])
 
     @torch.inference_mode()
     def all_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """As `predict.Author.all_logits`."""
+        """As `predict.TextGenerator.all_logits`."""
         return _numpy(self.model(self._ids([ids]), **self._source(source_ids)).logits[0])
 
     def _source(self, ids: Sequence[int] | None) -> dict[str, Tensor]:
@@ -99,7 +99,7 @@ class TorchGenerator(_InTorch):
 
 
 class TorchEncoder(_InTorch):
-    """A model that reads whole texts; the calls are those of `playground.inference.onnx_encoder.Reader`.
+    """A model that reads whole texts; the calls are those of `playground.inference.onnx_encoder.OnnxEncoder`.
 
     Args:
         model: what fills in, or a `models.heads.ModelWithHead`.

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from models.spec import ModelSpec
+from playground.huggingface.names import BERT_LAYER, BERT_QKV
 
 Take = Callable[..., Tensor]
 """``take(name, *shape)``: one tensor in float32; refuses one that is missing or of another shape."""
@@ -42,16 +43,8 @@ class Kin:
     brand: str
     prefix: str
     layers: str = "encoder.layer."
-    qkv: tuple[str, str, str] = ("attention.self.query", "attention.self.key", "attention.self.value")
-    parts: dict[str, str] = field(
-        default_factory=lambda: {
-            "attention.output": "attention.output.dense",
-            "attention_norm": "attention.output.LayerNorm",
-            "mlp.up": "intermediate.dense",
-            "mlp.down": "output.dense",
-            "mlp_norm": "output.LayerNorm",
-        }
-    )
+    qkv: tuple[str, str, str] = BERT_QKV
+    parts: dict[str, str] = field(default_factory=lambda: dict(BERT_LAYER))
     types: bool = True
     head: dict[str, str] = field(default_factory=dict)
     head_bias: tuple[str, ...] = ()

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from models.spec import ModelSpec
-
-Weights = dict[str, np.ndarray]
+from playground.huggingface.names import BERT_LAYER, BERT_QKV, GPT2_MATRICES, GPT2_NORMS, TAG_HEADS, Weights
 
 PLAIN = {"qk_norm": False, "logit_softcap": None, "head_activation": "gelu"}
 FAMILIES = {
@@ -136,7 +135,7 @@ def renamed(spec: ModelSpec, weights: Weights, family: str, task: str = "") -> W
         return to(spec, weights)
     body = {name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")}
     made = {name: value for name, value in to(spec, body).items() if not name.startswith(("lm_head.", "cls."))}
-    head = {"llama": "score", "gpt2": "classifier", "bert": "classifier"}[family]
+    head = TAG_HEADS[family]
     return made | {f"{head}.{kind}": weights[f"head.tags.{kind}"] for kind in ("weight", "bias")}
 
 
@@ -168,16 +167,8 @@ def _gpt2(spec: ModelSpec, w: Weights) -> Weights:
         "transformer.wte.weight": w["embedding.tokens.weight"],
         "transformer.wpe.weight": w["embedding.positions.weight"],
     }
-    names = {
-        "attention_norm": "ln_1",
-        "mlp_norm": "ln_2",
-        "attention.qkv": "attn.c_attn",
-        "attention.output": "attn.c_proj",
-        "mlp.up": "mlp.c_fc",
-        "mlp.down": "mlp.c_proj",
-    }
     for i in range(spec.n_layers):
-        for ours, theirs in names.items():
+        for ours, theirs in (GPT2_NORMS | GPT2_MATRICES).items():
             weight = w[f"layers.{i}.{ours}.weight"]
             made[f"transformer.h.{i}.{theirs}.weight"] = weight.T if weight.ndim == 2 else weight
             made[f"transformer.h.{i}.{theirs}.bias"] = w[f"layers.{i}.{ours}.bias"]
@@ -196,19 +187,10 @@ def _bert(spec: ModelSpec, w: Weights) -> Weights:
         made[f"{e}LayerNorm.{kind}"] = w[f"embedding.norm.{kind}"]
         made[f"{t}dense.{kind}"] = w[f"head.dense.{kind}"]
         made[f"{t}LayerNorm.{kind}"] = w[f"head.norm.{kind}"]
-    names = {
-        "attention.output": "attention.output.dense",
-        "attention_norm": "attention.output.LayerNorm",
-        "mlp.up": "intermediate.dense",
-        "mlp.down": "output.dense",
-        "mlp_norm": "output.LayerNorm",
-    }
     for i in range(spec.n_layers):
         for kind in ("weight", "bias"):
-            for name, part in zip(
-                ("query", "key", "value"), _split(spec, w[f"layers.{i}.attention.qkv.{kind}"]), strict=True
-            ):
-                made[f"bert.encoder.layer.{i}.attention.self.{name}.{kind}"] = part
-            for ours, theirs in names.items():
+            for name, part in zip(BERT_QKV, _split(spec, w[f"layers.{i}.attention.qkv.{kind}"]), strict=True):
+                made[f"bert.encoder.layer.{i}.{name}.{kind}"] = part
+            for ours, theirs in BERT_LAYER.items():
                 made[f"bert.encoder.layer.{i}.{theirs}.{kind}"] = w[f"layers.{i}.{ours}.{kind}"]
     return made

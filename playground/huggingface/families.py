@@ -14,6 +14,7 @@ from models.spec import ModelSpec
 from playground.core.errors import Message, PlaygroundError
 from playground.huggingface import encoders
 from playground.huggingface.encoders import Take, pair
+from playground.huggingface.names import GPT2_MATRICES, GPT2_NORMS
 from playground.runs.old_keys import with_present_names
 
 Config = Mapping[str, Any]
@@ -464,15 +465,17 @@ def _gpt2_weights(found: Found, take: Take) -> dict[str, Tensor]:
         made["head.weight"] = take("lm_head.weight", spec.vocab_size, d)
     for i in range(spec.n_layers):
         at, to = f"h.{i}.", f"layers.{i}."
-        for ours, theirs, rows, columns in (
-            ("attention.qkv", "attn.c_attn", d, 3 * d),
-            ("attention.output", "attn.c_proj", d, d),
-            ("mlp.up", "mlp.c_fc", d, hidden),
-            ("mlp.down", "mlp.c_proj", hidden, d),
-        ):
+        sizes = {
+            "attention.qkv": (d, 3 * d),
+            "attention.output": (d, d),
+            "mlp.up": (d, hidden),
+            "mlp.down": (hidden, d),
+        }
+        for ours, theirs in GPT2_MATRICES.items():
+            rows, columns = sizes[ours]
             made[f"{to}{ours}.weight"] = take(f"{at}{theirs}.weight", rows, columns).T.contiguous()
             made[f"{to}{ours}.bias"] = take(f"{at}{theirs}.bias", columns)
-        for ours, theirs in (("attention_norm", "ln_1"), ("mlp_norm", "ln_2")):
+        for ours, theirs in GPT2_NORMS.items():
             made |= pair(take, f"{to}{ours}", f"{at}{theirs}", d)
     return made | pair(take, "norm", "ln_f", d)
 

@@ -14,6 +14,7 @@ from models.lora import is_adapter
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import PlaygroundError
 from playground.huggingface import export_run, families
+from playground.huggingface.names import TAG_HEADS
 from playground.inference.export_manifest import MANIFEST
 from playground.runs import archive
 from playground.runs.config import RunConfig, relocated
@@ -153,7 +154,7 @@ def weights(made: Returned, found: families.Found, take: families.Take) -> dict[
         return {name: take(name, *shape) for name, shape in shapes.items() if name not in adapters} | adapters
     if not made.labels:
         return families.renamed(found, take) | adapters
-    theirs = {"llama": "score", "gpt2": "classifier", "bert": "classifier"}[found.family]
+    theirs = TAG_HEADS[found.family]
     unasked = ("lm_head.", "cls.predictions.")
     rest = lambda name, *shape: torch.zeros(shape) if name.startswith(unasked) else take(name, *shape)
     body = {f"body.{name}": value for name, value in families.renamed(found, rest).items()}

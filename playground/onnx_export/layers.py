@@ -4,10 +4,9 @@ import numpy as np
 
 from models.positions import alibi_slopes
 from models.spec import ModelSpec
+from playground.huggingface.names import Weights
 from playground.onnx_export.graph import Graph
 
-Weights = dict[str, np.ndarray]
-"""A model's state dict as float32 arrays."""
 LOWEST = float(np.finfo(np.float32).min)  # instead of -inf: a row that may look nowhere must not become NaN
 
 

@@ -1,0 +1,26 @@
+"""Names of weights in transformers beside ours: one table, read by export (ours to theirs) and import (theirs to ours)."""
+
+import numpy as np
+
+Weights = dict[str, np.ndarray]
+"""A model's state dict as float32 arrays."""
+
+GPT2_NORMS = {"attention_norm": "ln_1", "mlp_norm": "ln_2"}
+GPT2_MATRICES = {
+    "attention.qkv": "attn.c_attn",
+    "attention.output": "attn.c_proj",
+    "mlp.up": "mlp.c_fc",
+    "mlp.down": "mlp.c_proj",
+}
+"""Parts of a GPT-2 layer, ours to theirs; GPT-2 stores its matrices transposed, ``[inputs, outputs]``."""
+BERT_LAYER = {
+    "attention.output": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "mlp.up": "intermediate.dense",
+    "mlp.down": "output.dense",
+    "mlp_norm": "output.LayerNorm",
+}
+"""Parts of a BERT layer, ours to theirs."""
+BERT_QKV = ("attention.self.query", "attention.self.key", "attention.self.value")
+TAG_HEADS = {"llama": "score", "gpt2": "classifier", "bert": "classifier"}
+"""What each family calls the matrix that gives tags."""
