@@ -43,12 +43,15 @@ SLOW = (
             "benchmarks/",
             "cli/",
             "core/test_limited_process.py",
+            "core/test_paths.py",
+            "core/test_terminal.py::test_a_training_on_a_terminal",
             "finetune/test_mutants.py",
             "finetune/test_sandboxed_import.py",
             "generation/test_exported.py",
             "huggingface/",
             "inference/test_on_a_gpu.py",
             "onnx_export/",
+            "runs/test_curves.py::test_many_rows_at_once",
             "runs/test_dispatcher.py",
             "test_torch_build.py",
             "text/test_documents.py",
@@ -64,7 +67,7 @@ SLOW = (
         )
     ),
 )
-"""Folders and files that `make test-fast` leaves out: they open pages, train, export or start processes for seconds.
+"""Folders, files and tests that `make test-fast` leaves out: they open pages, train, export or start processes for seconds.
 
 A single slow test elsewhere is marked by itself: ``@pytest.mark.slow``.
 """
