@@ -83,6 +83,7 @@ class LimitedProcess:
         )
         order = {"target": target, "args": args, "memory": memory, "seconds": seconds}
         with contextlib.suppress(BrokenPipeError):
+            assert self._process.stdin
             self._process.stdin.write(json.dumps(order).encode())
             self._process.stdin.close()
         for work in (self._listen, self._watch):
@@ -127,6 +128,7 @@ class LimitedProcess:
                 return
 
     def _listen(self) -> None:
+        assert self._process.stdout
         while line := self._process.stdout.readline(_LONGEST_LINE):
             with contextlib.suppress(ValueError, RecursionError):
                 said = from_json(json.loads(line))

@@ -38,7 +38,9 @@ class Letters:
 @contextlib.contextmanager
 def letters_only() -> Iterator[None]:
     """Inside, whatever is printed is letters; but for `restart_line`."""
-    with contextlib.redirect_stdout(Letters(sys.stdout)), contextlib.redirect_stderr(Letters(sys.stderr)):
+    out: Any = Letters(sys.stdout)  # Any: it passes on what else a stream can do
+    err: Any = Letters(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         yield
 
 

@@ -163,7 +163,8 @@ def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
     if "run.json" not in files:
         raise PlaygroundError("This zip file is not a run: it has no run.json.", "Export one on the Runs page.")
     total = sum(info.file_size for info in entries)
-    if total > limit or total > max(2**22, _RATIO * packed.fp.seek(0, os.SEEK_END)):  # entries may overlap
+    packed_size = packed.fp.seek(0, os.SEEK_END) if packed.fp else 0
+    if total > limit or total > max(2**22, _RATIO * packed_size):  # entries may overlap
         raise _refused(Message("it unpacks to {total:.2f} GiB", total=total / 2**30))
     return files
 
@@ -278,7 +279,7 @@ def _told(about: dict[str, Any]) -> dict[str, Any]:
     """What run.json may say besides the config: when and with what the run was made, and how its text is shaped."""
     created, versions, info = about.get("created"), about.get("versions"), about.get("data_info")
     told: dict[str, Any] = {
-        "created": created if type(created) in (int, float) and 0 < created < time.time() else time.time(),
+        "created": created if isinstance(created, int | float) and 0 < created < time.time() else time.time(),
         "versions": {str(k)[:40]: str(v)[:40] for k, v in versions.items()} if isinstance(versions, dict) else {},
     }
     if about.get("data_shape") in SHAPES:

@@ -61,6 +61,7 @@ def best_checkpoint(run: RunFolder) -> int | None:
     """The step of the checkpoint to go back to: the best evaluation's, else the newest one."""
     steps = run.checkpoints()
     rows = run.each_metric() if steps else ()
-    scored = (row for row in rows if row.kind == "eval" and row.val_loss is not None and row.step in steps)
-    best = min(scored, key=lambda row: row.val_loss, default=None)
-    return best.step if best else steps[-1] if steps else None
+    losses = ((row.val_loss, row.step) for row in rows if row.kind == "eval" and row.step in steps)
+    scored = ((loss, step) for loss, step in losses if loss is not None)
+    best = min(scored, key=lambda pair: pair[0], default=None)
+    return best[1] if best else steps[-1] if steps else None

@@ -290,6 +290,6 @@ def relocated(config: RunConfig, path: Callable[[str], str]) -> RunConfig:
     if config.data.path and (there := path(config.data.path)) != config.data.path:
         changes["data"] = config.data.replace(path=there)
     labelled = config.finetune.labelled if config.finetune else None
-    if labelled and labelled.path and (there := path(labelled.path)) != labelled.path:
+    if config.finetune and labelled and labelled.path and (there := path(labelled.path)) != labelled.path:
         changes["finetune"] = config.finetune.replace(labelled=labelled.replace(path=there))
     return config.replace(**changes) if changes else config

@@ -219,15 +219,17 @@ class RunCurves:
                 return
 
     def _look_at_probes(self, evaluations: list[Metric]) -> None:
-        probed = [row for row in evaluations if row.probe]
-        if probed and self._probed is None:
-            self._probed = len(probed[0].probe)
-        self._probes.add_all([row for row in probed if len(row.probe) == self._probed])
+        sizes = [len(row.probe) for row in evaluations if row.probe]
+        if sizes and self._probed is None:
+            self._probed = sizes[0]
+        self._probes.add_all([row for row in evaluations if row.probe and len(row.probe) == self._probed])
 
     def _look_for_best(self, evaluations: list[Metric]) -> None:
         told = [row for row in evaluations if row.val_loss is not None]
         best = min(told, key=attrgetter("val_loss"), default=None)
-        if best is not None and (self.best is None or best.val_loss < self.best[1]):
+        if best is None or best.val_loss is None:
+            return
+        if self.best is None or best.val_loss < self.best[1]:
             self.best, self._best = (best.step, best.val_loss), _without_probe(best)
 
     def seconds_left(self, steps: int) -> float | None:
@@ -269,7 +271,7 @@ def _without_probe(row: Metric) -> Metric:
 
 def _probe_of(row: Metric) -> tuple[int, array]:
     """(step, the probability of each token)."""
-    return row.step, array("d", row.probe)
+    return row.step, array("d", row.probe or ())
 
 
 def _columns(found: list[Metric]) -> dict[str, list[float | None]]:

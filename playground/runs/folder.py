@@ -257,7 +257,9 @@ class RunFolder:
             )
         return path
 
-    def save_checkpoint(self, step: int, files: Mapping[str, "checkpoints.Writer"], keep: Iterable[int] = ()) -> Path:
+    def save_checkpoint(
+        self, step: int, files: Mapping[str, "checkpoints.FileContent"], keep: Iterable[int] = ()
+    ) -> Path:
         return checkpoints.save(self.path, step, files, keep)
 
     # What is asked of it: control.json

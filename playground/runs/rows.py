@@ -97,8 +97,9 @@ class Sample(Struct, omit_defaults=True):
             return self.text is not None
         if self.kind in ("answers", "labels"):
             return self.examples is not None and all(each.is_of(self.kind) for each in self.examples)
-        parts = (self.tokens, self.filled, self.blanks, self.probabilities)
-        if self.kind != "blanks" or any(part is None for part in parts):
+        if self.kind != "blanks":
+            return False
+        if self.tokens is None or self.filled is None or self.blanks is None or self.probabilities is None:
             return False
         n = len(self.tokens)
         fits = n == len(self.filled) and len(self.blanks) == len(self.probabilities)

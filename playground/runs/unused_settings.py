@@ -12,6 +12,11 @@ def _labels(config: RunConfig) -> bool:
     return config.finetune is not None and config.finetune.reads_labels
 
 
+def _reads_labelled_file(config: RunConfig) -> bool:
+    labelled = config.finetune.labelled if config.finetune else None
+    return labelled is not None and labelled.dataset == "file"
+
+
 def _starts_fresh(config: RunConfig, ways: Collection[str]) -> bool:
     return config.parent is None or "scratch" in ways or (config.finetune is not None and config.finetune.from_scratch)
 
@@ -106,7 +111,7 @@ _TEXT: tuple[Rule, ...] = (
     (
         "labelled",
         ("text_column", "label_column", "encoding"),
-        lambda run, ways: run.finetune.labelled.dataset == "file",
+        lambda run, ways: _reads_labelled_file(run),
         "where the text is a file",
     ),
 )
@@ -114,7 +119,12 @@ _TUNING: tuple[Rule, ...] = (
     ("finetune", ("rank", "alpha", "target_modules"), lambda run, ways: "lora" in ways, "by the method lora"),
     ("finetune", ("last_layers",), lambda run, ways: "last" in ways, "by the method last"),
     ("finetune", ("layer_decay",), lambda run, ways: set(ways) != {"head"}, "by the methods all, last and lora"),
-    ("finetune", ("pooling",), lambda run, ways: run.finetune.task == "classify", "by the task classify"),
+    (
+        "finetune",
+        ("pooling",),
+        lambda run, ways: run.finetune is not None and run.finetune.task == "classify",
+        "by the task classify",
+    ),
     ("finetune", ("class_weights", "head_dropout"), lambda run, ways: _labels(run), "by the tasks classify and tag"),
 )
 

@@ -28,7 +28,8 @@ NOT_LIBRARY = {
 def _file(module: str, *parts: str) -> Path:
     """A file or folder inside a module, found without importing it."""
     found = importlib.util.find_spec(module)
-    path = Path(next(iter(found.submodule_search_locations)), *parts) if found else Path(module)
+    places = found.submodule_search_locations if found else None
+    path = Path(next(iter(places)), *parts) if places else Path(module)
     if not path.exists():
         raise PlaygroundError(
             "The text {name} of {package} is not there.",

@@ -76,8 +76,9 @@ def plain(value: object) -> str:
         raise NoText("bytes")
     if isinstance(value, (date, time, timedelta, UUID)):  # a datetime is a date
         return str(value) if value == value else ""  # pandas' NaT is not itself
-    if hasattr(value, "item") and not getattr(value, "shape", ()):  # a number of NumPy
-        return plain(value.item())
+    item = getattr(value, "item", None)
+    if item is not None and not getattr(value, "shape", ()):  # a number of NumPy
+        return plain(item())
     raise NoText("list" if isinstance(value, Iterable) and not isinstance(value, Mapping) else "object")
 
 
@@ -119,12 +120,13 @@ def _message(value: object) -> str | None:
     said = value[key]
     if isinstance(said, (list, tuple)):  # the parts of a message that may hold pictures too
         parts = [each.get("text") if isinstance(each, Mapping) else each for each in said]
-        if not all(isinstance(part, str) for part in parts):
+        texts = [part for part in parts if isinstance(part, str)]
+        if len(texts) < len(parts):
             return None
-        said = "\n".join(parts)
+        said = "\n".join(texts)
     if said is not None and not isinstance(said, str):
         return None
-    return f"{clean(SPEAKERS.get(who, who))}: {clean(said)}" if said and said.strip() else ""
+    return f"{clean(SPEAKERS.get(str(who), str(who)))}: {clean(said)}" if said and said.strip() else ""
 
 
 def label_of(value: object) -> str:
@@ -207,7 +209,10 @@ def written_value(text: object) -> list[Any] | dict | bytes | None:
     """
     if not isinstance(text, str) or len(text) > LONGEST_LIST:
         return None
-    text = text.strip()
+    return _parsed(text.strip())
+
+
+def _parsed(text: str) -> list[Any] | dict | bytes | None:
     if array := _ARRAY.fullmatch(text):
         text = array[1]
     if not _WRITTEN.fullmatch(text):

@@ -246,7 +246,7 @@ class Reading:
 
     def notes(self) -> list[str]:
         name, places, n = self._path.name, self._layout.places, self._short
-        said = [
+        said: list[str] = [
             Message(
                 "{name} is read as sentences, with a word on each line: column {places} has the words, column {tags} the tags.",
                 name=name,

@@ -88,9 +88,9 @@ class CorpusBuffer:
             self._validates = lambda hashes: hashes < np.uint64(int(fraction * 2**64))
 
     def _record(self, document: str | tuple[str, str]) -> tuple[tuple[int, int, int], bytes]:
+        parts = (document, "") if isinstance(document, str) else document
         if self.whole:
-            return (0, 0, 0), clean(document).encode()
-        parts = document if self.shape == "pairs" else (document, "")
+            return (0, 0, 0), clean(parts[0]).encode()
         source, target = (clean(part).encode() for part in parts)
         digest = hashlib.blake2b(source.strip(), digest_size=8, key=self._key).digest()
         return (int.from_bytes(digest, "little"), len(source), len(target)), source + target

@@ -293,7 +293,9 @@ def _is_quoted(sample: list[str], separator: str, whole: bool) -> bool:
     tabs = separator == "\t"
     counts = Counter(line.count(separator) for line in sample[1:])
     width = sample[0].count(separator)
-    width = width if counts[width] or not counts else max(counts, key=counts.get)  # rows may end with one more
+    width = (
+        width if counts[width] or not counts else max(counts, key=lambda width: counts[width])
+    )  # rows may end with one more
     whole_row = lambda line: 0 < width == line.count(separator)
     swallowing = spanning = 0
     for record, error in _records(sample, separator):
@@ -358,7 +360,7 @@ def _names(sample: list[str], dialect: Dialect, file: str) -> tuple[tuple[str | 
         filled = {i for row in with_error_later for i, cell in enumerate(row) if cell.strip() and i >= numbers}
     names = _unlike(given, [name or (f"column {i + 1}" if i in filled else None) for i, name in enumerate(given)])
     check_columns([name for name in names if name], file)
-    notes = (
+    notes: list[str] = (
         [Message("The first column of {file} numbers the rows, and has no name; it is left out.", file=file)]
         if numbers
         else []

@@ -133,6 +133,7 @@ def _messages_of_reader(path: Path, name: str, *options: str) -> Iterator[dict]:
     alarm.start()
     ended = False
     try:
+        assert process.stdout
         for line in process.stdout:
             said = json.loads(line)
             if "message" in said:
@@ -144,7 +145,8 @@ def _messages_of_reader(path: Path, name: str, *options: str) -> Iterator[dict]:
     finally:
         alarm.cancel()
         process.kill()
-        process.stdout.close()
+        if process.stdout:
+            process.stdout.close()
         process.wait()
     if late.is_set():
         raise PlaygroundError(
@@ -245,7 +247,7 @@ def _body(path: Path, name: str):
                     name=name,
                     largest_unpacked=LARGEST_UNPACKED / 1000000000.0,
                 )
-        return docx.Document(path).element.body
+        return docx.Document(str(path)).element.body
     except (PlaygroundError, MemoryError):
         raise
     except Exception as error:  # zipfile, lxml and python-docx each have their own for what is damaged

@@ -336,6 +336,7 @@ _seen = threading.local()
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
     """Notes how many bytes before the end of what was read the first fault is."""
+    assert isinstance(error, UnicodeDecodeError)
     if _seen.back is None:
         _seen.back = len(error.object) - error.start
     end = _end(error)
@@ -344,10 +345,11 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
     return "\ufffd", _end(error)
 
 
-def _end(error: UnicodeError) -> int:
+def _end(error: UnicodeDecodeError) -> int:
     """Where to go on after a fault: half an emoji is one, not three."""
     half = error.encoding == "utf-8" and HALF.match(error.object, error.start)
     return half.end() if half else error.end
@@ -371,7 +373,7 @@ def _faults(path: Path, encoding: str, size: int, changed: int, kept: bytes) -> 
             _check_waiting(path, encoding, read, decoder.getstate())
             text = translate.decode(decoder.decode(chunk, not chunk and len(decoder.getstate()[0]) > CUT), not chunk)
             if not first and MARK in text:
-                offset, first = read - _seen.back, line + text[: text.index(MARK)].count("\n")
+                offset, first = read - (_seen.back or 0), line + text[: text.index(MARK)].count("\n")
             wrong = text.count(MARK)
             fit = len(text) if wide else _beyond_ascii(text)  # in UTF-16 a letter of ASCII is a sign of it too
             count, good, line = count + wrong, good + fit - wrong, line + text.count("\n")

@@ -31,10 +31,10 @@ def open_file(spec: DataSpec) -> Source:
         PlaygroundError: when it may not be read, is missing, empty, not text, of an unknown kind, or lacks a column. What
             is wrong further down is found while reading: ``documents()`` raises it with its place.
     """
-    readable(spec.path)
-    provenance = _provenance(spec.path)
+    readable(spec.path or "")
+    provenance = _provenance(spec.path or "")
     spec, told = _as_chosen(spec)
-    path = readable(spec.path)
+    path = readable(spec.path or "")
     if not path.is_file():
         raise PlaygroundError(
             Message("{path} is a folder.", path=path)
@@ -108,7 +108,7 @@ def _told_of_tags(path: Path, encoding: str) -> list[str]:
 
 def _as_chosen(spec: DataSpec) -> tuple[DataSpec, list[str]]:
     """The spec of the texts of an archive in the encoding that was chosen for them, with what is to be told; others stay."""
-    path = readable(spec.path)
+    path = readable(spec.path or "")
     read = archive_encodings.texts_in_encoding(path, spec.encoding)
     return (
         (spec, []) if read == path else (spec.replace(path=str(read), encoding=None), archive_encodings.notes_on(read))
@@ -122,11 +122,12 @@ def open_table(spec: DataSpec) -> Table:
         PlaygroundError: as ``open_file``.
     """
     spec, _ = _as_chosen(spec)
-    path = readable(spec.path)
+    path = readable(spec.path or "")
     if not path.is_file() or not path.stat().st_size:
         open_file(spec)
-    wanted = (spec.source_column, spec.target_column) if spec.reads_pairs else (spec.text_column,)
-    return open_rows(path, spec.encoding, tuple(wanted) if all(wanted) else ())
+    named = (spec.source_column, spec.target_column) if spec.reads_pairs else (spec.text_column,)
+    wanted = tuple(column for column in named if column)
+    return open_rows(path, spec.encoding, wanted if len(wanted) == len(named) else ())
 
 
 def columns(spec: DataSpec) -> list[str]:
@@ -135,7 +136,7 @@ def columns(spec: DataSpec) -> list[str]:
     Raises:
         PlaygroundError: as ``open_file``.
     """
-    path = readable(spec.path)
+    path = readable(spec.path or "")
     if path.suffix.lower() not in TABLE_SUFFIXES or uploads.is_unpacked(path):
         return []
     return list(open_table(spec.replace(text_column=None, source_column=None, target_column=None)).columns)
@@ -177,7 +178,7 @@ def choose(table: Table, spec: DataSpec) -> tuple[Callable[[], Iterator], str]:
     for column in (spec.text_column, spec.source_column, spec.target_column):
         if column is not None:
             table.check(column)
-    if spec.reads_pairs:
+    if spec.source_column is not None and spec.target_column is not None:
         source, target = table.texts(spec.source_column), table.texts(spec.target_column)
         return (lambda: ((source(i, row), target(i, row)) for i, row in enumerate(table.rows(), 1))), "pairs"
     text = table.texts(spec.text_column or text_column(table))

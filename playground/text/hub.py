@@ -24,7 +24,7 @@ def open_dataset(spec: DataSpec) -> Source:
     """
     name, _, config = spec.corpus.removeprefix("hf:").partition(":")
     try:
-        import datasets
+        import datasets  # pyright: ignore[reportMissingImports] (optional)
     except ImportError:
         raise PlaygroundError(
             "Datasets of the Hugging Face hub need the package datasets, which is not installed.",

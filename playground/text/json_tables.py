@@ -111,16 +111,22 @@ def _record(line: str, number: int, path: Path) -> Row:
     return row
 
 
+def _after_blanks(text: str, start: int) -> int:
+    """Where the first sign after white space is."""
+    found = BLANK.match(text, start)
+    return found.end() if found else start
+
+
 def _whole(text: str) -> object:
     """The value of a whole file; objects or lists that follow one another without being one list are a list too."""
     values: list[object] = []
-    start = BLANK.match(text).end()
+    start = _after_blanks(text, 0)
     while start < len(text) or not values:
         if values and not isinstance(values[0], (dict, list)):
             raise json.JSONDecodeError("Extra data", text, start)
         value, end = DECODER.raw_decode(text, start)
         values.append(value)
-        start = BLANK.match(text, end).end()
+        start = _after_blanks(text, end)
     return values if len(values) > 1 else values[0]
 
 

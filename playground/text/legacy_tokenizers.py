@@ -62,7 +62,9 @@ def assemble(folder: Path, named: Said, usual: str) -> "tokenizers.Tokenizer":
 def _wordpiece(folder: Path, named: Said, kind: str) -> "tokenizers.Tokenizer":
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    flag = lambda name, default: _flag(named, name, default)
+    def flag(name: str, default: bool | None) -> Any:
+        return _flag(named, name, default)
+
     if not flag("do_basic_tokenize", True):
         raise PlaygroundError(
             "This tokenizer has do_basic_tokenize = False, which is not read from vocab.txt.",
@@ -95,14 +97,14 @@ def _byte_level(folder: Path, named: Said, kind: str) -> "tokenizers.Tokenizer":
     lines = _text(folder / MERGES).split("\n")
     if lines[0].startswith("#version"):  # any other line may begin with the sign, which is a token
         lines = lines[1:]
-    merges = [tuple(line.split(" ")) for line in lines if line.strip()]
+    merges: list[Any] = [tuple(line.split(" ")) for line in lines if line.strip()]
     try:
         made = Tokenizer(
             models.BPE(letters, merges, continuing_subword_prefix="", end_of_word_suffix="", fuse_unk=False)
         )
     except Exception as error:  # the tokenizers library raises bare Exception
         raise _damaged(f"{LETTERS} and {MERGES}") from error
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=_flag(named, "add_prefix_space", False))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=bool(_flag(named, "add_prefix_space", False)))
     made.decoder = decoders.ByteLevel()
     return made
 
@@ -146,14 +148,21 @@ def _frame(made: "tokenizers.Tokenizer", named: Said, kind: str) -> "tokenizers.
     if kind == GPT2:
         made.post_processor = processors.ByteLevel(trim_offsets=False)
         return made
-    ends = [(name, made.token_to_id(name)) for name in (_name(named, role, usual) for role in ("sep", "cls"))]
+    sep, cls = [(name, _id_of(made, name)) for name in (_name(named, role, usual) for role in ("sep", "cls"))]
     if kind == ROBERTA:
         made.post_processor = processors.RobertaProcessing(
-            *ends, add_prefix_space=_flag(named, "add_prefix_space", False)
+            sep, cls, add_prefix_space=bool(_flag(named, "add_prefix_space", False))
         )
     else:
-        made.post_processor = processors.BertProcessing(*ends)
+        made.post_processor = processors.BertProcessing(sep, cls)
     return made
+
+
+def _id_of(made: "tokenizers.Tokenizer", name: str) -> int:
+    """The id of a token that was added before."""
+    found = made.token_to_id(name)
+    assert found is not None
+    return found
 
 
 def _first(named: Said, key: str, usual: Any) -> Any:

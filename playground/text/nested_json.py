@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from playground.core.errors import Message, PlaygroundError
@@ -181,8 +181,9 @@ def _nested(value: Mapping[str, Any], name: str) -> Found | None:
     if inner and len(inner) == len(value):
         if all(key.lower() in (*SPLITS, *NAMES) for key in inner):
             found = {key: rows_in(each, name) for key, each in inner.items()}
-            if all(found.values()):
-                lists = {key: rows for key, (rows, _) in found.items()}
+            whole = {key: each for key, each in found.items() if each}
+            if len(whole) == len(found):
+                lists = {key: rows for key, (rows, _) in whole.items()}
                 return [row for rows in lists.values() for row in rows], _said(lists, name)
         if len(inner) > 1 and _are_alike({key: [each] for key, each in inner.items()}):
             return list(inner.values()), Message("Each entry of {name} is read as a row.", name=name)
@@ -195,6 +196,6 @@ def _all(value: Any, kind: type) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(each, kind) for each in value)
 
 
-def _counted(lists: Mapping[str, Iterable]) -> str:
+def _counted(lists: Mapping[str, Collection]) -> str:
     """Names with how many each has, such as "train (80), test (20)"."""
     return listed([f"{key} ({len(each):,})" for key, each in lists.items()])

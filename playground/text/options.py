@@ -42,7 +42,8 @@ class Option:
                     known=", ".join(self.choices),
                 )
             return value
-        if isinstance(value, bool) or not isinstance(value, int) or not self.minimum <= value <= self.maximum:
+        low, high = self.minimum or 0, self.maximum or 0
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise PlaygroundError(
                 "{name} cannot be {value!r}.",
                 "Choose a whole number from {minimum} to {maximum}.",

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -113,6 +114,7 @@ def _told(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
         cwd="/",
     )
     try:
+        assert isinstance(process.stdout, BufferedReader)
         arrow = _arrow()  # while the other process starts
         _hear(process.stdout)
         with arrow.ipc.open_stream(process.stdout) as batches:
@@ -124,7 +126,8 @@ def _told(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
         pass  # it fell while it told something; or Python has no such date or time zone
     finally:
         process.kill()
-        process.stdout.close()
+        if process.stdout:
+            process.stdout.close()
         process.wait()
     raise PlaygroundError(
         "{name} could not be read to its end.",
@@ -287,7 +290,10 @@ def _measured(arrays: list[Any]) -> tuple[int, int]:
 
 def _longest(values: Any) -> int:
     """Bytes of the longest of some values, at most."""
-    from pyarrow import compute, types
+    from pyarrow import compute as functions
+    from pyarrow import types
+
+    compute: Any = functions  # made when it is imported, so that no type checker knows them
 
     if types.is_primitive(values.type):
         return 8

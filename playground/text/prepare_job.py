@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import psutil
 
@@ -51,6 +52,7 @@ class Job:
             encoding="utf-8",
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )
+        assert self._process.stdin
         self._process.stdin.write(json.dumps(spec.to_dict()))
         self._process.stdin.close()
         threading.Thread(target=self._listen, name="preparing", daemon=True).start()
@@ -63,6 +65,7 @@ class Job:
 
     def _listen(self) -> None:
         last: dict = {}
+        assert self._process.stdout
         for line in self._process.stdout:
             try:
                 last = from_json(json.loads(line))
@@ -124,7 +127,7 @@ def main() -> None:
     def say(**what: object) -> None:
         print(json.dumps(to_json(what), ensure_ascii=False), flush=True)
 
-    told: list[object] = [None, -1.0]
+    told: list[Any] = [None, -1.0]
 
     def progress(stage: str, fraction: float) -> None:
         if stage != told[0] or fraction - told[1] > 0.005:

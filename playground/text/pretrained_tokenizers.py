@@ -75,7 +75,7 @@ def adopt(text: str, named: Sequence[Mapping[str, Any]], size: int, hides: bool)
             'Name one as "mask_token" in tokenizer_config.json.',
         )
     processor = _framed(inner, named) if hides else state["post_processor"]
-    marks = [ids[role] if ids[role] is not None else ids["pad"] for role in ROLES] + [size]
+    marks: list[Any] = [ids[role] if ids[role] is not None else ids["pad"] for role in ROLES] + [size]
     return json.dumps(state | {"post_processor": _marked(processor, marks)}, ensure_ascii=False)
 
 

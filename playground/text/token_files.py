@@ -94,7 +94,7 @@ class TokenFile:
 
     def _fill(self, row: np.ndarray, start: int) -> None:
         """Fills ``row`` with the ids from ``start`` on."""
-        rest = memoryview(row).cast("B")
+        rest = memoryview(row.data).cast("B")
         offset = start * self.dtype.itemsize
         while len(rest):
             count = _read_at(self._file, rest, offset)

@@ -295,7 +295,7 @@ def _ways(pattern: str) -> float:
         is_repeated = False
         if letter == "(":
             found = _BEGINS.match(pattern, start)
-            if pattern.startswith("(?", start) and found.end() == place:
+            if found is None or (pattern.startswith("(?", start) and found.end() == place):
                 return math.inf
             groups.append(_Group(found[0]))
             place, is_repeated = found.end(), True

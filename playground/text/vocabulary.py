@@ -82,7 +82,7 @@ def _words(sample: Iterable[str], most: int) -> list[str]:
     )
     ranks = inner.get_vocab()
     alphabet = set(byte_letters())
-    return [word for word in sorted(ranks, key=ranks.get) if word not in alphabet][:most]
+    return [word for word in sorted(ranks, key=lambda word: ranks[word]) if word not in alphabet][:most]
 
 
 def _assemble(kind: str, vocabulary: dict[str, int]) -> Tokenizer:

@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import TextIO
+from typing import TextIO, cast
 
 from playground.core.atomic import is_damaged_zip
 from playground.core.errors import Message, PlaygroundError
@@ -142,6 +142,8 @@ def _document(
             lines.write(json.dumps(text, ensure_ascii=False)[1:-1])
         lines.write('"}\n')
     except PlaygroundError as error:
-        message = error.message.mapped(lambda text: text.replace(part.name, f"{member.filename} in {name}"))
+        message = cast(Message, error.message).mapped(
+            lambda text: text.replace(part.name, f"{member.filename} in {name}")
+        )
         raise PlaygroundError(message, error.hint) from error
     return taken
