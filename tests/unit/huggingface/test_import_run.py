@@ -609,9 +609,9 @@ def test_continued_training_and_validation_read_framed_rows(tmp_path):
     for rows in (sampler.train(0, 8), sampler.validation_rows(sampler.validation(1, 8)[0])):
         asked = objective.apply_mlm_mask(rows, 0)
         assert asked.ids.shape == (8, 24)
-        assert (asked.shown[:, 0] == 2).all() and (asked.shown[:, -1] == 3).all()
+        assert (asked.masked_ids[:, 0] == 2).all() and (asked.masked_ids[:, -1] == 3).all()
         assert (asked.ids[:, 1:-1] == rows.ids[:, :22]).all(), "what is read is the text from its beginning"
-        assert not asked.hidden[:, [0, -1]].any() and asked.hidden.any()
+        assert not asked.is_masked[:, [0, -1]].any() and asked.is_masked.any()
 
 
 def test_pairs_are_framed_as_two_texts(tmp_path, store):
