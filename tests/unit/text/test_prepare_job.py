@@ -77,9 +77,9 @@ def test_it_may_take_a_part_of_the_memory_that_is_free():
 
 def test_what_a_library_says_of_memory_is_told_in_a_sentence(spec):
     code = (
-        "import sys; from playground.text import background\n"
+        "import sys; from playground.text import prepare_job\n"
         "def prepare(*args): raise RuntimeError('std::bad_alloc')\n"
-        "sys.modules['playground.text.prepare'].prepare = prepare; background.main()"
+        "sys.modules['playground.text.prepare'].prepare = prepare; prepare_job.main()"
     )
     order = json.dumps(spec.to_dict())
     done = subprocess.run([sys.executable, "-c", code], input=order, capture_output=True, text=True)
