@@ -263,7 +263,7 @@ def test_the_server_is_on_guard(home, monkeypatch):
     monkeypatch.delenv(paths.GUARDED)
     monkeypatch.setattr(submit, "keep_warm", lambda: None)
     for part in (download_lifetime, rerun_widgets, unsent_fragments):  # they change Streamlit for good
-        monkeypatch.setattr(part, "keep", lambda: None)
+        monkeypatch.setattr(part, "apply", lambda: None)
     monkeypatch.setattr(server_start, "FIRST_PAGE", 3600.0)
     server_start.server.clear()
     server_start.server()
