@@ -8,7 +8,7 @@ import streamlit as st
 
 from models.presets import PRESETS
 from models.spec import ModelSpec, SpecError
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.spec import DataSpec
 from playground.ui import url_state
 from playground.ui.messages import show
@@ -47,8 +47,8 @@ def _begin_with(query: dict[str, str]) -> None:
     state["build.told"] = None
     take_preset(preset if preset in PRESETS else START, values)
     if query.get("preset", START) not in PRESETS:
-        message = f"There is no preset {query['preset']!r}."
-        state["build.told"] = PlaygroundError(message, f"There are {', '.join(PRESETS)}.")
+        message = Message("There is no preset {preset!r}.", preset=query["preset"])
+        state["build.told"] = PlaygroundError(message, "There are {presets}.", presets=", ".join(PRESETS))
     _apply(query)
 
 

@@ -158,7 +158,9 @@ def test_other_peoples_tokenizers_cut_as_in_their_own_library(browser, tmp_path,
         ids = page.evaluate("text => demo.encode(text)", text)
         assert ids == inner.encode(text, add_special_tokens=False).ids, text
         assert page.evaluate("ids => demo.decode(ids)", ids) == tokenizer.decode(ids), text
-        assert page.evaluate("ids => demo.framed(ids)", ids) == tokenizer.with_special_tokens(ids, 12), "cut, but within its frame"
+        assert page.evaluate("ids => demo.framed(ids)", ids) == tokenizer.with_special_tokens(ids, 12), (
+            "cut, but within its frame"
+        )
     if kind == "wordpiece":
         assert page.evaluate("ids => demo.framed(ids)", [9] * 20) == [2, *[9] * 10, 3]
         for text in MASKED:

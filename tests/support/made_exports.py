@@ -49,7 +49,7 @@ def write_export(
     for precision in precisions:
         native = not (spec.is_recurrent and precision in quantize.BITS)
         for name, graph in graphs_of(model, weights, attentions=precision == "fp32", native=native).items():
-            quantize.save(quantize.shrink(graph, precision), graph_file(folder, name, precision))
+            quantize.save(quantize.quantize_weights(graph, precision), graph_file(folder, name, precision))
     if fused and can_be_fused(spec):
         write_fused(spec, weights, folder, list(precisions))
     return folder
