@@ -40,4 +40,6 @@ def run(options: argparse.Namespace) -> None:
     )
     for note in about["notes"]:
         print(note)
-    print(f"The run is {imported.id}. Fine-tune it: python -m playground finetune {imported.id} --task classify --data NAME")
+    print(
+        f"The run is {imported.id}. Fine-tune it: python -m playground finetune {imported.id} --task classify --data NAME"
+    )
