@@ -36,7 +36,11 @@ function costs(data) {
   const figures = htmlElement("div", "figures");
   for (const [name, value, note] of data.figures) {
     const figure = htmlElement("div", "figure");
-    figure.append(htmlElement("span", "name", name), htmlElement("span", "value", value), htmlElement("span", "note", note));
+    figure.append(
+      htmlElement("span", "name", name),
+      htmlElement("span", "value", value),
+      htmlElement("span", "note", note),
+    );
     figures.append(figure);
   }
   const bar = htmlElement("div", "parts");
@@ -76,7 +80,11 @@ function show(root, data, key, chosen) {
   const inside = root.querySelector(".inside");
   const tip = data.tips[key];
   const head = htmlElement("div", "head");
-  head.append(htmlElement("span", "kicker", data.words.inside), htmlElement("h3", "", tip.title), htmlElement("p", "", tip.text));
+  head.append(
+    htmlElement("span", "kicker", data.words.inside),
+    htmlElement("h3", "", tip.title),
+    htmlElement("p", "", tip.text),
+  );
   if (tip.formula) head.append(formula("formula", tip.formula));
   const picture = htmlElement("div", "picture");
   picture.innerHTML = data.details[key];
