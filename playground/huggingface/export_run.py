@@ -5,7 +5,17 @@ from typing import Any
 import numpy as np
 
 from models.spec import ModelSpec
-from playground.huggingface.names import BERT_LAYER, BERT_QKV, GPT2_MATRICES, GPT2_NORMS, TAG_HEADS, Weights
+from playground.huggingface.names import (
+    BERT_LAYER,
+    BERT_QKV,
+    GPT2_MATRICES,
+    GPT2_NORMS,
+    LLAMA_MATRICES,
+    LLAMA_NORMS,
+    LLAMA_TOP,
+    TAG_HEADS,
+    Weights,
+)
 
 PLAIN = {"qk_norm": False, "logit_softcap": None, "head_activation": "gelu"}
 FAMILIES = {
@@ -145,19 +155,17 @@ def _split(spec: ModelSpec, qkv: np.ndarray) -> list[np.ndarray]:
 
 
 def _llama(spec: ModelSpec, w: Weights) -> Weights:
-    made = {"model.embed_tokens.weight": w["embedding.tokens.weight"], "model.norm.weight": w["norm.weight"]}
+    made = {f"model.{theirs}.weight": w[f"{ours}.weight"] for ours, theirs in LLAMA_TOP.items()}
     if "head.weight" in w:
         made["lm_head.weight"] = w["head.weight"]
     for i in range(spec.n_layers):
-        ours, theirs = f"layers.{i}.", f"model.layers.{i}."
-        for name, part in zip("qkv", _split(spec, w[f"{ours}attention.qkv.weight"]), strict=True):
-            made[f"{theirs}self_attn.{name}_proj.weight"] = part
-        made[f"{theirs}self_attn.o_proj.weight"] = w[f"{ours}attention.output.weight"]
-        gate, up = np.split(w[f"{ours}mlp.up.weight"], 2)
-        made |= {f"{theirs}mlp.gate_proj.weight": gate, f"{theirs}mlp.up_proj.weight": up}
-        made[f"{theirs}mlp.down_proj.weight"] = w[f"{ours}mlp.down.weight"]
-        made[f"{theirs}input_layernorm.weight"] = w[f"{ours}attention_norm.weight"]
-        made[f"{theirs}post_attention_layernorm.weight"] = w[f"{ours}mlp_norm.weight"]
+        for ours, theirs in LLAMA_MATRICES.items():
+            weight = w[f"layers.{i}.{ours}.weight"]
+            parts = _split(spec, weight) if ours == "attention.qkv" else np.split(weight, len(theirs))
+            for name, part in zip(theirs, parts, strict=True):
+                made[f"model.layers.{i}.{name}.weight"] = part
+        for ours, theirs in LLAMA_NORMS.items():
+            made[f"model.layers.{i}.{theirs}.weight"] = w[f"layers.{i}.{ours}.weight"]
     return made
 
 

@@ -14,7 +14,7 @@ from models.spec import ModelSpec
 from playground.core.errors import Message, PlaygroundError
 from playground.huggingface import encoders
 from playground.huggingface.encoders import Take, pair
-from playground.huggingface.names import GPT2_MATRICES, GPT2_NORMS
+from playground.huggingface.names import GPT2_MATRICES, GPT2_NORMS, LLAMA_MATRICES, LLAMA_NORMS, LLAMA_TOP
 from playground.runs.old_keys import with_present_names
 
 Config = Mapping[str, Any]
@@ -423,35 +423,29 @@ def _encoder_weights(found: Found, take: Take) -> dict[str, Tensor]:
 def _llama_weights(found: Found, take: Take) -> dict[str, Tensor]:
     spec = found.spec
     d, kv, hidden = spec.d_model, spec.kv_heads * spec.head_dim, spec.mlp_width
-    made = {
-        "embedding.tokens.weight": take("embed_tokens.weight", spec.vocab_size, d),
-        "norm.weight": take("norm.weight", d),
-    }
+    top = {"embedding.tokens": (spec.vocab_size, d), "norm": (d,)}
+    made = {f"{ours}.weight": take(f"{theirs}.weight", *top[ours]) for ours, theirs in LLAMA_TOP.items()}
     if not spec.tie_embeddings:
         made["head.weight"] = take("lm_head.weight", spec.vocab_size, d)
+    matrices = {  # of ours: which bias of `Found.biases`, the rows of each of theirs, and their columns
+        "attention.qkv": ("qkv", (d, kv, kv), d),
+        "attention.output": ("output", (d,), d),
+        "mlp.up": ("mlp", (hidden, hidden), d),
+        "mlp.down": ("mlp", (d,), hidden),
+    }
     for i in range(spec.n_layers):
-        at, to = f"layers.{i}.", f"layers.{i}."
-        parts = {
-            "attention.qkv": (
-                "qkv",
-                {"self_attn.q_proj": (d, d), "self_attn.k_proj": (kv, d), "self_attn.v_proj": (kv, d)},
-            ),
-            "attention.output": ("output", {"self_attn.o_proj": (d, d)}),
-            "mlp.up": ("mlp", {"mlp.gate_proj": (hidden, d), "mlp.up_proj": (hidden, d)}),
-            "mlp.down": ("mlp", {"mlp.down_proj": (d, hidden)}),
-        }
-        for ours, (which, theirs) in parts.items():
-            made[f"{to}{ours}.weight"] = torch.cat(
-                [take(f"{at}{name}.weight", *shape) for name, shape in theirs.items()]
-            )
+        at = f"layers.{i}."  # ours and theirs
+        for ours, theirs in LLAMA_MATRICES.items():
+            which, rows, columns = matrices[ours]
+            parts = list(zip(theirs, rows, strict=True))
+            made[f"{at}{ours}.weight"] = torch.cat([take(f"{at}{name}.weight", n, columns) for name, n in parts])
             if spec.bias:  # all matrices have one here, or none
-                rows = ((name, shape[0]) for name, shape in theirs.items())
                 has = which in found.biases
-                made[f"{to}{ours}.bias"] = torch.cat(
-                    [take(f"{at}{name}.bias", n) if has else torch.zeros(n) for name, n in rows]
+                made[f"{at}{ours}.bias"] = torch.cat(
+                    [take(f"{at}{name}.bias", n) if has else torch.zeros(n) for name, n in parts]
                 )
-        made[f"{to}attention_norm.weight"] = take(f"{at}input_layernorm.weight", d)
-        made[f"{to}mlp_norm.weight"] = take(f"{at}post_attention_layernorm.weight", d)
+        for ours, theirs in LLAMA_NORMS.items():
+            made[f"{at}{ours}.weight"] = take(f"{at}{theirs}.weight", d)
     return made
 
 
