@@ -42,7 +42,9 @@ class DeviceGenerator(Generator):
 
     def pick_greedy(self) -> np.ndarray:
         """See `Generator.pick_greedy`; on a GPU, the graph has chosen already."""
-        self.last = tokens = self._logits.argmax(-1) if self.device_step is None else self.device_step.tokens()
+        if self.device_step is None:
+            return super().pick_greedy()
+        self.last = tokens = self.device_step.tokens()
         return tokens
 
     def sample(self, sampling: Sampling, rng: np.random.Generator, seen: Sequence[Sequence[int]] = ()) -> Samples:

@@ -93,6 +93,11 @@ class DeviceStep:
         """Overwrites an input of the next step."""
         write_buffer(self.buffers[self.next][name], array)
 
+    def begin(self, logits: np.ndarray) -> None:
+        """Starts after a prefill from its logits float32 ``[batch, vocabulary]``: the next step reads the most likely tokens."""
+        write_buffer(self.scores, logits.reshape(self.scores.shape()))
+        self.put("input_ids", logits.argmax(-1)[:, None])
+
     def run(self, wait: bool = True) -> None:
         """Runs the next step.
 

@@ -274,9 +274,4 @@ class Engine:
         """
         self.model.start(prompts)
         max_new_tokens = min(max_new_tokens, self.model.max_length - int(self.model.length.max()))
-        said = []
-        for i in range(max_new_tokens):
-            said.append(self.model.pick_greedy())
-            if i + 1 < max_new_tokens:
-                self.model.advance()
-        return np.stack(said, axis=1).tolist() if said else [[] for _ in prompts]
+        return self.model.greedy_block(max_new_tokens).tolist() if max_new_tokens > 0 else [[] for _ in prompts]

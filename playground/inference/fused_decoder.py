@@ -9,7 +9,7 @@ import onnxruntime as ort
 import psutil
 
 from playground.core.errors import PlaygroundError
-from playground.inference.binding import BoundRun, buffer_of, read_buffer, state_memory, write_buffer
+from playground.inference.binding import BoundRun, buffer_of, read_buffer, state_memory
 from playground.inference.device_generator import DeviceGenerator
 from playground.inference.device_step import DeviceStep, unused_step_inputs
 from playground.inference.export_manifest import ExportManifest
@@ -161,8 +161,7 @@ class FusedDecoder(DeviceGenerator):
 
     def _hand_over(self, device_step: DeviceStep, lengths: np.ndarray) -> None:
         """Gives the first step after a prefill the logits, the most likely tokens and their positions."""
-        write_buffer(device_step.scores, self._logits)
-        device_step.put("input_ids", self._logits.argmax(-1)[:, None])
+        device_step.begin(self._logits)
         device_step.put("seqlens_k", lengths)
         if self._adds_positions:
             device_step.put("position_ids", lengths[:, None].astype(np.int64))

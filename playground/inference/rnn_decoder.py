@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from playground.inference.binding import BoundRun, buffer_of, state_memory, write_buffer
+from playground.inference.binding import BoundRun, buffer_of, state_memory
 from playground.inference.device_generator import DeviceGenerator
 from playground.inference.device_step import DeviceStep, unused_step_inputs
 from playground.inference.export_manifest import ExportManifest
@@ -86,8 +86,7 @@ class RnnDecoder(DeviceGenerator):
         self._before, self.length, self.last = 0, np.full(self.batch, ids.shape[1], dtype=np.int32), None
         self._logits = logits[:, -1]
         if self.device_step is not None:
-            write_buffer(self.device_step.scores, logits[:, -1:])
-            self.device_step.put("input_ids", self._logits.argmax(-1)[:, None])
+            self.device_step.begin(self._logits)
 
     def _cpu_step(self, tokens: np.ndarray) -> None:
         self._ids[:, 0] = tokens

@@ -108,7 +108,6 @@ class SampleLogger:
 
 def greedy_answer(model: nn.Module, source: list[int], tokenizer, max_new_tokens: int) -> list[int]:
     """The greedy answer to a question: after ``source <bos>`` for a decoder, from the encoder for an encoder–decoder."""
-    greedy = lambda logits: int(logits.argmax())
     spec = cast(ModelSpec, model.spec)
     if spec.architecture == "encoder-decoder":
         source = source[-spec.context_length :]
@@ -116,13 +115,12 @@ def greedy_answer(model: nn.Module, source: list[int], tokenizer, max_new_tokens
             cast(LanguageModel, model),
             [tokenizer.bos_id],
             max_new_tokens,
-            greedy,
-            (tokenizer.eos_id,),
+            stop_ids=(tokenizer.eos_id,),
             source_ids=source,
         )
     else:
         written = decode(
-            cast(LanguageModel, model), [*source, tokenizer.bos_id], max_new_tokens, greedy, (tokenizer.eos_id,)
+            cast(LanguageModel, model), [*source, tokenizer.bos_id], max_new_tokens, stop_ids=(tokenizer.eos_id,)
         )
     return [token for token in written if token != tokenizer.eos_id]
 
@@ -144,7 +142,7 @@ class ProbabilityTracker:
         """The probability of each token of ``tokens``, rounded to 4 digits."""
         batch = self.batch.to(device)
         with device.autocast():
-            logits = model(**batch.inputs).logits.float().flatten(0, -2)
+            logits = model(**batch.forward_inputs()).logits.float().flatten(0, -2)
         targets = batch.targets.flatten()
         chosen = F.softmax(logits, -1).gather(1, targets.clamp(min=0)[:, None])[:, 0]
         return [round(value, 4) for value in chosen[targets != IGNORE_INDEX].tolist()]

@@ -191,7 +191,6 @@ def answer_to(path: str, step: int, text: str) -> str:
         model,
         list(prompt.ids),
         64,
-        lambda logits: int(logits.argmax()),
         stop_ids=(tokenizer.eos_id,),
         source_ids=list(prompt.source) if prompt.source else None,
     )

@@ -122,7 +122,7 @@ def exported(name: str, objective: str, home: Path) -> list[int]:
     if objective == "mlm":
         with torch.no_grad():
             return model(torch.tensor([ids])).logits[0].argmax(-1).tolist()
-    return list(decode(model, ids, MOST, lambda logits: int(logits.argmax())))
+    return list(decode(model, ids, MOST))
 
 
 def dates(home: Path) -> list[int]:

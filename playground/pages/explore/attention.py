@@ -116,7 +116,7 @@ def written(path: str, step: int, ids: tuple[int, ...], n: int) -> tuple[int, ..
     model = cached.model(scene.run, step)
     room = min(n, scene.longest() - len(ids))
     stop = (cached.tokenizer(scene.run).eos_id,)
-    more = decode(model, list(ids), room, lambda logits: int(logits.argmax()), stop_ids=stop) if room > 0 else ()
+    more = decode(model, list(ids), room, stop_ids=stop) if room > 0 else ()
     return (*ids, *(int(token) for token in more))
 
 
