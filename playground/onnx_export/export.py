@@ -52,7 +52,7 @@ def export(
 
     Args:
         step: which checkpoint; None takes the latest.
-        precisions: keys of `shrink.PRECISIONS`; fp32 is always made.
+        precisions: keys of `quantize.PRECISIONS`; fp32 is always made.
         attentions: give out every layer's attention weights too, in the graph of standard operators.
         to: another folder than the usual one.
         offline_demo: put ONNX Runtime into the demo page too, fetched from npm.

@@ -82,7 +82,7 @@ def test_the_engine_writes_what_torch_writes_past_the_end_of_its_context():
     from models.generate import decode
 
     prompt = tokenizer.encode("In the beginning")
-    theirs = list(decode(model, prompt, 150, lambda logits: int(logits.argmax())))
+    theirs = list(decode(model, prompt, 150))
     engine = Engine(made.folder)
     assert engine.fused and engine.provider in ("CPU", "CUDA")
     assert list(engine.generate(prompt, 150)) == theirs
@@ -217,7 +217,7 @@ def test_a_full_disk_and_no_permission_are_said(monkeypatch, tmp_path):
             raise OSError(code, os.strerror(code), str(tmp_path))
 
         with monkeypatch.context() as patched:
-            patched.setattr(exporting.shrink, "save", fails)
+            patched.setattr(exporting.quantize, "save", fails)
             with pytest.raises(PlaygroundError, match=says):
                 export(gallery.get("induction"))
     assert exported(gallery.get("induction")) is None
