@@ -22,6 +22,7 @@ _LAZY = {
     "ModelWithHead": "models.heads",
     "TaggingHead": "models.heads",
     "Output": "models.hooks",
+    "Source": "models.transformer",
     "Hook": "models.hooks",
 }
 

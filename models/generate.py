@@ -10,6 +10,7 @@ from torch import Tensor
 from models.hooks import Output
 from models.language_model import LanguageModel
 from models.spec import SpecError
+from models.transformer import Source
 
 Choose = Callable[[Tensor], int]
 
@@ -71,7 +72,8 @@ class _Window:
         self.context = None if model.spec.is_recurrent else model.spec.context_length
         self.ids = ids if self.context is None else ids[-self.context :]
         self.device = next(model.parameters()).device
-        self.source_ids, self.source = source_ids, {}
+        self.source_ids = source_ids
+        self.source: dict[str, Source] = {}
         self.state: Any = None
         self.n_read = 0
 
@@ -85,7 +87,7 @@ class _Window:
     def logits(self) -> Tensor:
         """Scores ``[vocabulary]`` of the next token."""
         if self.source_ids is not None and not self.source:
-            self.source = {"memory": self.model.encode(self._row(self.source_ids))}
+            self.source = {"source": Source(memory=self.model.encode(self._row(self.source_ids)))}
         if not self.use_cache:
             return self._forward(self.ids, None).logits[0]
         if self.state is None:
@@ -183,7 +185,7 @@ class _Beams:
         if self.source_ids is not None:
             if self.memory is None:
                 self.memory = self.model.encode(self._tensor([list(self.source_ids)]))
-            source = {"memory": self.memory.expand(len(self.ids), -1, -1)}
+            source = {"source": Source(memory=self.memory.expand(len(self.ids), -1, -1))}
         if self.state is None:
             self.state = self.model.initial_state(len(self.ids))
         fed = self.ids[:, self.n_read :]

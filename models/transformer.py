@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +19,22 @@ from models.positions import Positions, Rotary, alibi_slopes
 from models.spec import ModelSpec, SpecError
 
 
+class Source(NamedTuple):
+    """The text that an encoder–decoder answers: its ids, or what the encoder made of it before.
+
+    Attributes:
+        ids: ``[batch, n_source]``; not needed with `memory`.
+        padding_mask: ``[batch, n_source]``, True for real tokens, False for padding; None: no padding.
+        memory: the result of `EncoderDecoder.encode`, ``[batch, n_source, d_model]``; None: computed from the ids.
+    """
+
+    ids: Tensor | None = None
+    padding_mask: Tensor | None = None
+    memory: Tensor | None = None
+
+
 @dataclass(frozen=True, slots=True)
-class Source:
+class EncodedSource:
     """The source text as a decoder sees it.
 
     Attributes:
@@ -57,7 +71,7 @@ class Stack(nn.Module):
         x: Tensor,
         positions: Positions,
         state: DecoderState | None = None,
-        source: Source | None = None,
+        source: EncodedSource | None = None,
         hook: Hook | None = None,
     ) -> Tensor:
         """All layers on embeddings ``[batch, length, d_model]``; the result has the same shape.
@@ -174,11 +188,8 @@ class EncoderDecoder(LanguageModel):
         self,
         input_ids: Tensor,
         *,
-        source_ids: Tensor | None = None,
-        source_mask: Tensor | None = None,
-        memory: Tensor | None = None,
+        source: Source | None = None,
         attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
         state: DecoderState | None = None,
         hook: Hook | None = None,
         rows: Tensor | None = None,
@@ -187,47 +198,39 @@ class EncoderDecoder(LanguageModel):
 
         Args:
             input_ids: the decoder's input ``[batch, length]``.
-            source_ids: the source ``[batch, n_source]``; not needed with `memory`, or once the state has it.
-            source_mask: ``[batch, n_source]``, True for real tokens.
-            memory: the result of `encode` for the source.
+            source: the source text; not needed once the state has it.
 
         Raises:
             SpecError: without a source, or when a text is longer than the learned positions.
         """
-        source = self._source(source_ids, source_mask, memory, state, hook)
+        encoded = self._encoded(source, state, hook)
         hook = scoped(hook, "decoder.")
-        positions = resolve_positions(input_ids, attention_mask, position_ids, state, self.spec.context_length)
+        positions = resolve_positions(input_ids, attention_mask, None, state, self.spec.context_length)
         x = self.embedding(input_ids, positions)
         if hook is not None:
             x = hook("embeddings", x)
-        hidden = self.decoder.run(x, positions, state, source, hook)
+        hidden = self.decoder.run(x, positions, state, encoded, hook)
         if state is not None:
             state.length += positions.length
         return Output(self.unembed(hidden, rows), state, hidden)
 
-    def _source(
-        self,
-        source_ids: Tensor | None,
-        source_mask: Tensor | None,
-        memory: Tensor | None,
-        state: DecoderState | None,
-        hook: Hook | None,
-    ) -> Source:
+    def _encoded(self, source: Source | None, state: DecoderState | None, hook: Hook | None) -> EncodedSource:
         """What the decoder's cross attention looks at: from the state if it has it, else computed.
 
         Raises:
             SpecError: without a source.
         """
         if state is not None and state.cross_kv:
-            return Source(state.cross_kv, state.source_padding_mask)
+            return EncodedSource(state.cross_kv, state.source_padding_mask)
+        ids, padding_mask, memory = source or Source()
         if memory is None:
-            if source_ids is None:
-                raise SpecError("This model answers a source text; give it one.", "Pass source_ids or memory.")
-            memory = self.encode(source_ids, source_mask, hook)
+            if ids is None:
+                raise SpecError("This model answers a source text; give it one.", "Pass source=Source(ids).")
+            memory = self.encode(ids, padding_mask, hook)
         cross_kv = self.decoder.keys_values(memory)
         if state is not None:
-            state.cross_kv, state.source_padding_mask = cross_kv, source_mask
-        return Source(cross_kv, source_mask)
+            state.cross_kv, state.source_padding_mask = cross_kv, padding_mask
+        return EncodedSource(cross_kv, padding_mask)
 
     def logit_lens(self, residual: Tensor) -> Tensor:
         """The logits ``[..., vocabulary]`` as if the decoder's residual stream ``[..., d_model]`` were the last."""

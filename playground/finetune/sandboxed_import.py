@@ -304,6 +304,7 @@ def _check_tokenizer(run: RunFolder) -> None:
 def _check_forward(run: RunFolder) -> None:
     import torch
 
+    from models.transformer import Source
     from playground.text.tokenizers import Tokenizer
     from playground.training.load_model import body_of, load_model
 
@@ -314,7 +315,7 @@ def _check_forward(run: RunFolder) -> None:
     )
     with torch.inference_mode():
         if spec.architecture == "encoder-decoder":
-            logits = model(ids, memory=body_of(model).encode(ids)).logits
+            logits = model(ids, source=Source(memory=body_of(model).encode(ids))).logits
         else:
             logits = model(ids).logits
     if not bool(torch.isfinite(logits.float()).all()):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.generate import decode
+from models.transformer import Source
 from playground.core.errors import PlaygroundError
 from playground.inference.engine import GeneratedToken
 from playground.inference.generator import sample_one
@@ -94,8 +95,8 @@ class TorchGenerator(_InTorch):
         """As `predict.TextGenerator.all_logits`."""
         return _numpy(self.model(self._ids([ids]), **self._source(source_ids)).logits[0])
 
-    def _source(self, ids: Sequence[int] | None) -> dict[str, Tensor]:
-        return {} if ids is None else {"memory": self.model.encode(self._ids([ids]))}
+    def _source(self, ids: Sequence[int] | None) -> dict[str, Source]:
+        return {} if ids is None else {"source": Source(memory=self.model.encode(self._ids([ids])))}
 
 
 class TorchEncoder(_InTorch):

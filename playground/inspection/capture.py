@@ -8,6 +8,7 @@ from torch import Tensor
 
 from models.language_model import LanguageModel
 from models.spec import ModelSpec
+from models.transformer import Source
 
 
 @torch.no_grad()
@@ -50,6 +51,6 @@ def residual_streams(spec: ModelSpec) -> list[str]:
     return layers if spec.is_recurrent else [f"{side}embeddings", *layers]
 
 
-def source_inputs(ids: Sequence[int] | None) -> dict[str, Tensor]:
-    """The arguments that an encoder–decoder needs besides the target: ``source_ids [1, n_source]``; none for None."""
-    return {} if ids is None else {"source_ids": torch.tensor([list(ids)])}
+def source_inputs(ids: Sequence[int] | None) -> dict[str, Source]:
+    """The arguments that an encoder–decoder needs besides the target: a source ``[1, n_source]``; none for None."""
+    return {} if ids is None else {"source": Source(torch.tensor([list(ids)]))}

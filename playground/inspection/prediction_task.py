@@ -10,8 +10,8 @@ from torch import Tensor
 
 from models.hooks import Hook
 from models.language_model import LanguageModel
+from models.transformer import Source
 from playground.core.errors import PlaygroundError
-from playground.inspection.capture import source_inputs
 from playground.text.masking import apply_mlm_mask
 from playground.text.targets import IGNORE_INDEX
 
@@ -76,9 +76,9 @@ def log_probabilities(model: LanguageModel, task: PredictionTask, hook: Hook | N
     With more than one copy a hook can change each copy in another way.
     """
     inputs = torch.from_numpy(np.repeat(task.inputs[None], copies, 0).astype(np.int64))
-    more = source_inputs(task.source_ids)
-    if more and copies > 1:
-        more = {"source_ids": more["source_ids"].expand(copies, -1)}
+    more = {}
+    if task.source_ids is not None:
+        more["source"] = Source(torch.tensor([task.source_ids]).expand(copies, -1))
     return F.log_softmax(model(inputs, hook=hook, **more).logits.float(), dim=-1)
 
 

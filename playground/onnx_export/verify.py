@@ -12,6 +12,7 @@ from torch import nn
 from models.generate import decode
 from models.heads import ModelWithHead
 from models.spec import ModelSpec
+from models.transformer import Source
 from playground.core.errors import Message, PlaygroundError
 from playground.inference.engine import Engine
 from playground.inference.onnx_encoder import OnnxEncoder as TextReader
@@ -193,8 +194,7 @@ def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
         mask[0, : -padded if padded < 0 else 0] = 0
         theirs = model(
             torch.from_numpy(ids),
-            source_ids=torch.from_numpy(source),
-            source_mask=torch.from_numpy(mask).bool(),
+            source=Source(torch.from_numpy(source), torch.from_numpy(mask).bool()),
         ).logits.numpy()
         names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
         cross = dict(zip(names, reader.run(names, {"input_ids": source, "attention_mask": mask}), strict=True))
@@ -226,7 +226,7 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
         if spec.architecture == "encoder-decoder":
             source = rng.integers(first(spec), spec.vocab_size, max(1, most // batch))
             engine.model.encode_source(source)
-            more = {"source_ids": torch.from_numpy(source).expand(batch, -1)}
+            more = {"source": Source(torch.from_numpy(source).expand(batch, -1))}
         ids = rng.integers(first(spec), spec.vocab_size, (batch, most))
         theirs = model(torch.from_numpy(ids), **more).logits.numpy()
         lengths = rng.integers(1, max(2, most - 4), batch)
@@ -269,7 +269,7 @@ def check_quantized(model: nn.Module, folder: Path, precision: str) -> Check:
         engine, more = Engine(folder, precision, batch=2, device="cpu"), {}
         if spec.architecture == "encoder-decoder":
             engine.model.encode_source(texts[0])
-            more = {"source_ids": ids[:1].expand(2, -1)}
+            more = {"source": Source(ids[:1].expand(2, -1))}
         ours, theirs = engine.model.prefill(texts), model(ids, **more).logits[:, -1]
     else:
         ours, theirs = TextReader(folder, precision, device="cpu").logits(texts), model(ids).logits
@@ -291,7 +291,7 @@ def check_greedy(model: nn.Module, folder: Path) -> int:
         if spec.architecture == "encoder-decoder"
         else None
     )
-    theirs = list(decode(model, prompt, GREEDY, lambda logits: int(logits.argmax()), source_ids=source))
+    theirs = list(decode(model, prompt, GREEDY, source_ids=source))
     ours = list(Engine(folder, device="cpu").generate(prompt, GREEDY, source_ids=source))
     return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b), GREEDY)
 

@@ -5,12 +5,13 @@ step 731 of an uninterrupted single process draws.
 """
 
 from dataclasses import dataclass, field, fields
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from models.transformer import Source
 from playground.core.errors import Message, PlaygroundError
 from playground.text.prepare import Prepared
 from playground.text.token_files import PairFile, TokenFile
@@ -26,7 +27,7 @@ class Batch:
     """What one forward pass takes and is scored against.
 
     Attributes:
-        inputs: keyword arguments of the model's ``forward``.
+        inputs: tensors by name: `forward_inputs` makes the model's arguments of them.
         targets: token ids ``[batch, length]``, or ``[chosen places]`` where ``inputs`` holds ``rows``; IGNORE_INDEX
             where nothing is asked.
         n_targets: how many targets count, known without asking the device.
@@ -39,6 +40,13 @@ class Batch:
     n_targets: int
     n_tokens: int
     is_complete: Tensor | None = None
+
+    def forward_inputs(self) -> dict[str, Any]:
+        """The keyword arguments of the model's ``forward``; ``source_ids`` and ``source_mask`` are one `Source`."""
+        inputs: dict[str, Any] = dict(self.inputs)
+        if "source_ids" in inputs:
+            inputs["source"] = Source(inputs.pop("source_ids"), inputs.pop("source_mask", None))
+        return inputs
 
     def to(self, device: Device) -> "Batch":
         """The same batch on a device; on CUDA the copy goes through pinned memory and is not waited for."""

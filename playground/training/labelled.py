@@ -142,7 +142,7 @@ class LabelledObjective:
 
     def loss_sum(self, model: nn.Module, batch: Batch) -> Tensor:
         """Summed over what is asked (nats); balanced, a label weighs the more the rarer it is, 1 on average."""
-        logits = model(**batch.inputs).logits
+        logits = model(**batch.forward_inputs()).logits
         if self.weights is not None:  # moved once: a copy at every step would have to be waited for
             self.weights = self.weights.to(logits.device)
         weights = None if self.weights is None else self.weights.to(logits.dtype)
@@ -157,7 +157,7 @@ class LabelledObjective:
     @torch.no_grad()
     def score(self, model: nn.Module, batch: Batch) -> LabelledScore:
         """The plain loss, without weights, and what is needed for accuracy and F1."""
-        logits, targets = model(**batch.inputs).logits.float().flatten(0, -2), batch.targets.flatten()
+        logits, targets = model(**batch.forward_inputs()).logits.float().flatten(0, -2), batch.targets.flatten()
         loss = F.cross_entropy(logits, targets, ignore_index=IGNORE_INDEX, reduction="sum")
         best, labels = logits.argmax(-1), torch.arange(self.n_labels, device=targets.device)
         true = targets[:, None] == labels  # [places, labels]; nowhere where nothing is asked
@@ -197,7 +197,7 @@ class LabelledSampleLogger:
         self.model.eval()
         try:
             with torch.no_grad(), self.device.autocast():
-                logits = self.model(**self.batch.inputs).logits.float().cpu()
+                logits = self.model(**self.batch.forward_inputs()).logits.float().cpu()
         finally:
             self.model.train(was_training)
         return {"kind": "labels", "step": step, "examples": [self._example(i, logits[i]) for i in range(len(logits))]}

@@ -178,7 +178,7 @@ class Objective:
 
     def loss_sum(self, model: nn.Module, batch: Batch) -> Tensor:
         """Cross-entropy summed over the targets that count (nats)."""
-        logits = model(**batch.inputs).logits
+        logits = model(**batch.forward_inputs()).logits
         return F.cross_entropy(
             logits.flatten(0, -2), batch.targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum"
         )
@@ -195,7 +195,7 @@ class Objective:
         that sequence, so ``exact`` counts what decoding would get right. An answer that was cut off is wrong: its end
         was never asked. Nothing waits for the device.
         """
-        logits = model(**batch.inputs).logits.float()
+        logits = model(**batch.forward_inputs()).logits.float()
         targets = batch.targets
         loss = F.cross_entropy(logits.flatten(0, -2), targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
         right = logits.argmax(-1) == targets

@@ -97,7 +97,7 @@ def predict_side(
         rows = sampler.rows(part, indices)
         batch = objective.batch(rows).to(device)
         with device.autocast():
-            logits = model(**batch.inputs).logits.float()
+            logits = model(**batch.forward_inputs()).logits.float()
         logits, targets = logits.flatten(0, -2), batch.targets.flatten()
         asked = targets != IGNORE_INDEX
         likely, targets = F.softmax(logits[asked], -1), targets[asked]

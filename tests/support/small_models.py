@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from models import build
 from models.hyperparameters import HEAD_ACTIVATIONS, MLPS, NORM_POSITIONS, NORMS, POSITIONS, RECURRENT, TRANSFORMERS
 from models.spec import ModelSpec
+from models.transformer import Source
 
 _SHARED = {
     "vocab_size": st.integers(5, 40),
@@ -66,9 +67,11 @@ def tokens(spec: ModelSpec, batch: int, length: int) -> Tensor:
     return torch.randint(0, spec.vocab_size, (batch, length))
 
 
-def source(model: nn.Module, batch: int, length: int = 5) -> dict[str, Tensor]:
+def source(model: nn.Module, batch: int, length: int = 5) -> dict[str, Source]:
     """What a forward pass needs besides the tokens: nothing, or a source text."""
-    return {"source_ids": tokens(model.spec, batch, length)} if model.spec.architecture == "encoder-decoder" else {}
+    if model.spec.architecture != "encoder-decoder":
+        return {}
+    return {"source": Source(tokens(model.spec, batch, length))}
 
 
 def specs() -> st.SearchStrategy[ModelSpec]:

@@ -11,6 +11,7 @@ from torch import nn
 from models.generate import decode
 from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from models.spec import ModelSpec
+from models.transformer import Source
 from playground.inference.attention_session import AttentionSession
 from playground.inference.engine import RECURRENT, Engine
 from playground.inference.onnx_encoder import OnnxEncoder as TextReader
@@ -135,7 +136,7 @@ def in_steps(model: nn.Module, engine: Engine, batch: int) -> Check:
         if spec.architecture == "encoder-decoder":
             source = rng.integers(4, spec.vocab_size, rng.integers(2, most))
             engine.model.encode_source(source)
-            more = {"source_ids": torch.from_numpy(source).expand(batch, -1)}
+            more = {"source": Source(torch.from_numpy(source).expand(batch, -1))}
         ids = rng.integers(4, spec.vocab_size, (batch, most))
         theirs = model(torch.from_numpy(ids), **more).logits.numpy()
         lengths = rng.integers(1, most - 8, batch) if varied else np.full(batch, most // 2)
@@ -151,7 +152,7 @@ def along(model: nn.Module, engine: Engine) -> Check:
     spec, rng = model.spec, np.random.default_rng(9)
     ids = rng.integers(4, spec.vocab_size, spec.context_length)
     source = rng.integers(4, spec.vocab_size, 7) if spec.architecture == "encoder-decoder" else None
-    more = {} if source is None else {"source_ids": torch.from_numpy(source)[None]}
+    more = {} if source is None else {"source": Source(torch.from_numpy(source)[None])}
     theirs = model(torch.from_numpy(ids)[None], **more).logits[0].numpy()
     ours = engine.all_logits(ids.tolist(), None if source is None else source.tolist())
     return compare(ours, theirs, f"scores along {len(ids)} tokens")

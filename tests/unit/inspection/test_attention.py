@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from models.factory import build
 from models.spec import ModelSpec
+from models.transformer import Source
 from playground.inspection.attention import attention_weights, distance, entropy, may_look, pooled, rollout
 from playground.inspection.capture import capture
 
@@ -71,7 +72,7 @@ def test_the_weights_are_those_of_fused_attention(name):
 @pytest.mark.parametrize("name", SPECS)
 def test_watching_changes_nothing(name):
     model, source = seeded(name), source_of(name)
-    more = {"source_ids": torch.tensor([source])} if source else {}
+    more = {"source": Source(torch.tensor([source]))} if source else {}
     with torch.no_grad():
         logits = model(torch.tensor([IDS]), **more).logits[0].numpy()
     assert np.abs(capture(model, IDS, source)["logits"] - logits).max() < 1e-5

@@ -24,4 +24,4 @@ def test_the_residual_stream_grows_by_what_the_sublayers_add():
 
 
 def test_only_pairs_have_a_source():
-    assert source_inputs(None) == {} and source_inputs([4, 5])["source_ids"].tolist() == [[4, 5]]
+    assert source_inputs(None) == {} and source_inputs([4, 5])["source"].ids.tolist() == [[4, 5]]

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from models.transformer import Source
 from playground.inspection.prediction_task import log_probabilities, losses, prediction_task, pseudo_log_likelihood
 from playground.inspection.predictions import logit_lens, predict_causal, predict_masked
 from tests.unit.inspection.test_attention import IDS, SPECS, seeded, source_of
@@ -18,7 +19,7 @@ def asked_of(name: str):
 @pytest.mark.parametrize("name", ["gpt2", "pairs"])
 def test_probabilities_are_those_of_the_tokens_that_follow(name):
     model, task = seeded(name), asked_of(name)
-    more = {"source_ids": torch.tensor([source_of(name)])} if name == "pairs" else {}
+    more = {"source": Source(torch.tensor([source_of(name)]))} if name == "pairs" else {}
     with torch.no_grad():
         p = model(torch.tensor([IDS]), **more).logits[0].softmax(-1).numpy()
     found = predict_causal(model, task)

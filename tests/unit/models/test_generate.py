@@ -5,7 +5,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models import ModelSpec, SpecError, beam, build, decode, greedy
+from models import ModelSpec, Source, SpecError, beam, build, decode, greedy
 from tests.support.small_models import lively, recurrent_specs, tokens, transformer_specs
 
 CAUSAL = transformer_specs(("decoder", "encoder-decoder")) | recurrent_specs(bidirectional=False)
@@ -17,6 +17,11 @@ def spec_of(architecture="decoder", **choices):
 
 def answers(spec):
     return {"source_ids": [1, 2, 3]} if spec.architecture == "encoder-decoder" else {}
+
+
+def forward_inputs(source_ids=None):
+    """The same source for one forward pass."""
+    return {} if source_ids is None else {"source": Source(torch.tensor([source_ids]))}
 
 
 @given(CAUSAL, st.integers(1, 25))
@@ -33,7 +38,7 @@ def test_the_cache_changes_no_token_even_when_the_window_slides(spec, prompt_len
 def test_greedy_decoding_is_argmax_of_the_whole_text(architecture):
     model = lively(spec_of(architecture))
     ids = [3, 1]
-    more = {name: torch.tensor([value]) for name, value in answers(model.spec).items()}
+    more = forward_inputs(**answers(model.spec))
     for _ in range(6):
         ids.append(int(model(torch.tensor([ids]), **more).logits[0, -1].argmax()))
     assert list(decode(model, [3, 1], 6, greedy, **answers(model.spec))) == ids[2:]
@@ -82,8 +87,7 @@ def test_what_cannot_be_continued_is_refused_at_once(architecture, prompt, words
 
 def log_probability(model, prompt, continuation, **more):
     ids = torch.tensor([[*prompt, *continuation]])
-    more = {name: torch.tensor([value]) for name, value in more.items()}
-    scores = model(ids, **more).logits[0].log_softmax(-1)
+    scores = model(ids, **forward_inputs(**more)).logits[0].log_softmax(-1)
     return sum(scores[len(prompt) - 1 + i, token].item() for i, token in enumerate(continuation))
 
 
@@ -113,10 +117,8 @@ def seen_by_greedy_writing(prompt, written, context):
 @pytest.mark.parametrize("context", [1, 2, 3, 5])
 def test_a_beam_past_the_context_finds_the_best_of_all_that_greedy_writing_could_see(architecture, context):
     model = lively(spec_of(architecture, vocab_size=3, context_length=context))
-    more = {
-        name: torch.tensor([[token % 3 for token in value[:context]]]) for name, value in answers(model.spec).items()
-    }
-    source = {name: value[0].tolist() for name, value in more.items()}
+    source = {name: [token % 3 for token in value[:context]] for name, value in answers(model.spec).items()}
+    more = forward_inputs(**source)
     prompt = [2, 0, 1]
 
     def log_p(written):

@@ -21,7 +21,7 @@ def test_json_brings_the_same_spec_back(spec):
         ({"d_model": 130}, "130 channels do not divide into 4 heads; try 128."),
         ({"d_model": 3}, "3 channels do not divide into 4 heads; try 4."),
         ({"n_kv_heads": 3}, "4 heads cannot share 3 key-value heads evenly; try 2."),
-        ({"d_model": 132, "position": "rotary"}, "leave 33 a head, an odd number; try 128 channels."),
+        ({"d_model": 132, "position": "rotary"}, "leave 33 per head, an odd number; try 128 channels."),
         ({"n_layers": 0}, "A model cannot have 0 layers; use at least 1."),
         ({"context_length": 10**10}, "A model cannot have more than 100,000,000 tokens of context."),
         ({"n_layers": 10**400}, "A model cannot have more than 1,000 layers."),

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import ModelSpec, SpecError, build
+from models.transformer import Source
 from tests.support.small_models import lively, source, tokens, transformer_specs
 
 DECODERS = ("decoder", "encoder-decoder")
@@ -105,7 +106,7 @@ def test_padding_on_either_side_changes_nothing(spec, left):
     logits = model(ids, attention_mask=mask, **more).logits
     assert logits.isfinite().all()
     for row in range(3):
-        mine = {name: value[row : row + 1] for name, value in more.items()}
+        mine = {name: Source(value.ids[row : row + 1]) for name, value in more.items()}
         alone = model(ids[row : row + 1, mask[row]], **mine).logits[0]
         torch.testing.assert_close(logits[row, mask[row]], alone, **EXACT)
 
@@ -115,12 +116,12 @@ def test_padding_of_the_source_changes_nothing():
     ids, source_ids = tokens(model.spec, 1, 5), tokens(model.spec, 1, 4)
     padded = F.pad(source_ids, (0, 3))
     mask = torch.arange(7)[None] < 4
-    expected = model(ids, source_ids=source_ids).logits
-    torch.testing.assert_close(model(ids, source_ids=padded, source_mask=mask).logits, expected, **EXACT)
+    expected = model(ids, source=Source(source_ids)).logits
+    torch.testing.assert_close(model(ids, source=Source(padded, mask)).logits, expected, **EXACT)
     memory = model.encode(padded, mask)
-    torch.testing.assert_close(model(ids, memory=memory, source_mask=mask).logits, expected, **EXACT)
+    torch.testing.assert_close(model(ids, source=Source(padding_mask=mask, memory=memory)).logits, expected, **EXACT)
     state = model.initial_state(1)
-    first = model(ids[:, :2], source_ids=padded, source_mask=mask, state=state).logits
+    first = model(ids[:, :2], source=Source(padded, mask), state=state).logits
     second = model(ids[:, 2:], state=state).logits
     torch.testing.assert_close(torch.cat([first, second], 1), expected, **EXACT)
 
@@ -220,7 +221,7 @@ def test_a_cross_attending_layer_is_torchs_own_layer():
     own.load_state_dict(weights)
     seen = {}
     ids = tokens(model.spec, 2, 6)
-    model(ids, source_ids=ids[:, :4], hook=lambda name, value: seen.setdefault(name, value))
+    model(ids, source=Source(ids[:, :4]), hook=lambda name, value: seen.setdefault(name, value))
     causal = torch.nn.Transformer.generate_square_subsequent_mask(6, dtype=torch.double)
     expected = own(seen["decoder.embeddings"], seen["encoder.final"], tgt_mask=causal)
     torch.testing.assert_close(seen["decoder.layers.0.output"], expected, **EXACT)
@@ -230,7 +231,7 @@ def test_the_tap_sees_every_name():
     model = lively(spec_of("encoder-decoder", n_layers=1, n_kv_heads=2))
     shapes = {}
     ids = tokens(model.spec, 2, 6)
-    model(ids, source_ids=ids[:, :5], hook=lambda n, x: (shapes.setdefault(n, list(x.shape)), x)[1])
+    model(ids, source=Source(ids[:, :5]), hook=lambda n, x: (shapes.setdefault(n, list(x.shape)), x)[1])
     attention = {"q": 4, "k": 2, "v": 2}
     for prefix, queries, keys in (
         ("encoder.layers.0.attention", 5, 5),
@@ -318,7 +319,7 @@ def test_every_tensor_is_made_where_the_model_is(spec, padded):
     model = build(spec).to("meta")
     mask = torch.ones(2, 4, dtype=torch.bool, device="meta") if padded else None
     ids = torch.zeros(2, 4, dtype=torch.long, device="meta")
-    more = {"source_ids": ids} if spec.architecture == "encoder-decoder" else {}
+    more = {"source": Source(ids)} if spec.architecture == "encoder-decoder" else {}
     assert model(ids, attention_mask=mask, **more).logits.is_meta
     if spec.is_causal:
         state = model.initial_state(2)

@@ -49,7 +49,7 @@ def drawn(architecture: str, seed: int, pieces: int = 1) -> list[Batch]:
 
 def gradients(model, batch: Batch) -> list[torch.Tensor]:
     model.zero_grad()
-    logits = model(**batch.inputs).logits
+    logits = model(**batch.forward_inputs()).logits
     loss = F.cross_entropy(logits.flatten(0, -2), batch.targets.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
     loss.backward()
     return [loss, *(p.grad for p in model.parameters() if p.grad is not None)]
