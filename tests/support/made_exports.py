@@ -5,19 +5,47 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 
 from models.factory import build
+from models.presets import PRESETS
 from models.spec import ModelSpec
 from playground import gallery
 from playground.inference.export_manifest import MANIFEST, ExportManifest, graph_file
-from playground.onnx_export import quantize
+from playground.onnx_export import quantize, verify
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.export import export, graphs_of, write_fused
 from playground.onnx_export.fused import can_be_fused
 
 SMALL = {"vocab_size": 50, "d_model": 32, "n_layers": 2, "n_heads": 2, "context_length": 24}
+DECODERS = {
+    "gpt2": ModelSpec("decoder", **SMALL),
+    "gpt2, as published": ModelSpec("decoder", **SMALL, mlp="gelu_tanh"),
+    "llama": PRESETS["llama-tiny"].spec.replace(**SMALL),
+    "modern": PRESETS["modern-tiny"].spec.replace(**SMALL, zero_init=False),
+    "grouped": ModelSpec("decoder", **SMALL, n_kv_heads=1, position="rotary", qk_norm=True),
+    "alibi": ModelSpec("decoder", **SMALL, position="alibi"),
+    "alibi, grouped": ModelSpec("decoder", **SMALL, position="alibi", n_kv_heads=1),
+    "sinusoidal, post-norm": ModelSpec("decoder", **SMALL, position="sinusoidal", norm_position="post", mlp="relu"),
+    "none, no bias": ModelSpec("decoder", **SMALL, position="none", bias=False),
+    "gelu by tanh": ModelSpec("decoder", **SMALL, mlp="gelu_tanh"),
+    "head transform": ModelSpec("decoder", **SMALL, head_transform=True, embedding_norm=True),
+}
+ENCODERS = {
+    "bert": PRESETS["bert-tiny"].spec.replace(**SMALL),
+    "bert, bent by tanh": PRESETS["bert-tiny"].spec.replace(**SMALL, mlp="gelu_tanh", head_activation="gelu_tanh"),
+    "bert, bent by relu": PRESETS["bert-tiny"].spec.replace(**SMALL, mlp="relu", head_activation="relu"),
+    "rotary": PRESETS["bert-tiny"].spec.replace(**SMALL, position="rotary"),
+    "alibi, pre-norm": ModelSpec("encoder", **SMALL, position="alibi"),
+}
+PAIRS = {
+    "as published": PRESETS["seq2seq-tiny"].spec.replace(**SMALL),
+    "pre-norm, rotary, qk-norm": ModelSpec("encoder-decoder", **SMALL, position="rotary", qk_norm=True, norm="rmsnorm"),
+    "learned, grouped, no bias": ModelSpec("encoder-decoder", **SMALL, n_kv_heads=1, bias=False),
+    "alibi, swiglu": ModelSpec("encoder-decoder", **SMALL, position="alibi", mlp="swiglu"),
+}
 
 
 @torch.no_grad()
@@ -29,6 +57,26 @@ def lively(spec: ModelSpec, times: float = 4.0) -> torch.nn.Module:
         if weight.ndim == 2:
             weight *= times
     return model
+
+
+def built(spec: ModelSpec) -> torch.nn.Module:
+    """A model with the random weights of a beginning, the same at every call."""
+    torch.manual_seed(5)
+    return build(spec).eval()
+
+
+def recurrent_spec(kind: str, bidirectional: bool, bias: bool) -> ModelSpec:
+    """A small recurrent model; an RNN with biases has ReLU, so that both its nonlinearities are tried."""
+    changes = {"nonlinearity": "relu"} if kind == "rnn" and bias else {}
+    return ModelSpec(kind, **SMALL, bidirectional=bidirectional, bias=bias, **changes)
+
+
+def assert_graphs_agree(model: torch.nn.Module, folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
+    """Saves the graphs by their file names; `verify.check_graph` must find torch's logits in every shape that it tries."""
+    for name, graph in graphs.items():
+        quantize.save(graph, folder / name)
+    checks = list(verify.check_graph(model, folder))
+    assert len(checks) >= 4 and all(check.agrees for check in checks), [c for c in checks if not c.agrees]
 
 
 def about_of(spec: ModelSpec, objective: str = "clm") -> ExportManifest:

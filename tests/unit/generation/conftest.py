@@ -35,3 +35,8 @@ def models(tokenizer):
                     parameter.normal_(std=0.2)
         made[name] = model
     return made
+
+
+@pytest.fixture
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))

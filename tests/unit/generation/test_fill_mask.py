@@ -3,9 +3,13 @@
 import pytest
 import torch
 
+from playground import gallery
 from playground.core.errors import PlaygroundError
 from playground.generation.fill_mask import fill, word_at
 from playground.generation.torch_model import TorchEncoder
+from playground.onnx_export.export import export
+from playground.text.tokenizers import Tokenizer
+from playground.training.load_model import load_model
 
 
 @pytest.fixture
@@ -55,3 +59,19 @@ def test_words_are_found_around_a_token():
         (7, 8),
         (7, 8),
     ]
+
+
+@pytest.mark.usefixtures("own_home")
+def test_hidden_words_are_filled_in_the_same_with_it():
+    from playground.generation.fill_mask import fill
+    from playground.generation.torch_model import TorchEncoder
+    from playground.inference.onnx_encoder import OnnxEncoder
+
+    run = gallery.get("bible-encoder")
+    engine, tokenizer = OnnxEncoder(export(run).folder), Tokenizer.load(run.tokenizer_path)
+    ids = tokenizer.encode("In the beginning God created the heaven")
+    plain = fill(TorchEncoder(load_model(run), tokenizer.pad_id), ids, {3, 5}, tokenizer.mask_id)
+    ours = fill(engine, ids, {3, 5}, tokenizer.mask_id)
+    for a, b in zip(plain, ours, strict=True):
+        assert (a.place, a.rank, [i for i, _ in a.likeliest]) == (b.place, b.rank, [i for i, _ in b.likeliest])
+        assert a.hidden == pytest.approx(b.hidden, abs=1e-5)

@@ -8,7 +8,11 @@ from playground.inference.engine import FusedDecoder
 from playground.inference.fp16_attention import ATTENTION, EIGHT_BITS, with_half_attention
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.fused import can_be_fused, fused_decoder
-from tests.unit.onnx_export.test_decoder_graphs import DECODERS, about, made
+from tests.support.made_exports import (
+    DECODERS,
+    about_of,
+    built,
+)
 
 FUSED = [name for name, spec in DECODERS.items() if can_be_fused(spec)]
 
@@ -17,7 +21,7 @@ FUSED = [name for name, spec in DECODERS.items() if can_be_fused(spec)]
 @pytest.mark.parametrize("small", [False, True], ids=["32-bit cache", "8-bit cache"])
 def test_it_says_the_same_but_for_rounding(name, small):
     spec = DECODERS[name]
-    model = made(spec)
+    model = built(spec)
     width = spec.kv_heads * spec.head_dim
     scales = [(np.full(width, 0.05, np.float32),) * 2] * spec.n_layers if small else None
     whole = fused_decoder(spec, state_of(model))
@@ -30,7 +34,7 @@ def test_it_says_the_same_but_for_rounding(name, small):
     assert not any(attribute.name in EIGHT_BITS for node in attentions for attribute in node.attribute)
     ids = np.random.default_rng(0).integers(4, 50, (2, 20))
     ours, right = (
-        FusedDecoder(graph.SerializeToString(), about(spec), batch=2, device="cpu") for graph in (half, whole)
+        FusedDecoder(graph.SerializeToString(), about_of(spec), batch=2, device="cpu") for graph in (half, whole)
     )
     texts = [ids[0, :9], ids[1, :14]]
     scale = max(1, np.abs(right.prefill(texts)).max())

@@ -6,8 +6,11 @@ import types
 
 import pytest
 
+from playground import gallery
 from playground.core.errors import PlaygroundError
 from playground.inference import session
+from playground.inference.session import open_session, running_on
+from playground.onnx_export.export import export
 
 
 def with_cuda(monkeypatch, tmp_path, runtime: str, torch: str | None) -> None:
@@ -73,3 +76,20 @@ def test_nothing_is_printed_of_libraries_that_are_missing(monkeypatch, capsys):
     monkeypatch.setattr(session.importlib.util, "find_spec", lambda name: None)
     session.preload.__wrapped__()
     assert capsys.readouterr().out == ""
+
+
+def test_an_opset_of_the_future_is_said(tmp_path):
+    import onnx
+
+    made = export(gallery.get("induction"))
+    model = onnx.load(str(made.folder / "model.onnx"))
+    model.opset_import[0].version = 999
+    onnx.save(model, str(tmp_path / "future.onnx"))
+    with pytest.raises(PlaygroundError, match="newer ONNX"):
+        open_session(tmp_path / "future.onnx")
+
+
+def test_which_provider_runs_is_what_the_session_says():
+    made = export(gallery.get("induction"))
+    session = open_session(made.folder / "model.onnx", "cpu")
+    assert running_on(session) == "CPU" == session.get_providers()[0].removesuffix("ExecutionProvider")

@@ -15,7 +15,6 @@ from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from models.lora import add_lora
 from models.presets import PRESETS
 from models.spec import ModelSpec
-from playground import gallery
 from playground.core.errors import PlaygroundError
 from playground.finetune.labeller import labeller_of
 from playground.finetune.plan import plan
@@ -51,11 +50,6 @@ HEADS = {
     "last": lambda: ClassificationHead(32, 5, pooling="last"),
     "tags": lambda: TaggingHead(32, 7),
 }
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
 
 
 def made(spec: ModelSpec, head) -> ModelWithHead:
@@ -192,9 +186,3 @@ def test_a_tagger_has_the_names_that_transformers_gives_it(preset, new_run, tmp_
     assert len(costs.best) == 2 and costs.best[0] == wanted[-1] and costs.right in (0.5, 1.0), "two tokens were asked"
     lines = example(made.folder, text).splitlines()
     assert [line.split("\t")[1] for line in lines] == best and lines[1].startswith("cat\t")
-
-
-def test_a_writer_is_no_reader():
-    made = export(gallery.get("induction"))
-    with pytest.raises(PlaygroundError, match="continues text"):
-        TextReader(made.folder)

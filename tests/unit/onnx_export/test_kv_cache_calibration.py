@@ -12,21 +12,29 @@ from playground.onnx_export.export import export
 from playground.onnx_export.fused import fused_decoder
 from playground.onnx_export.kv_cache_calibration import cache_scales
 from playground.runs import gallery
-from tests.unit.onnx_export.test_decoder_graphs import DECODERS, about, made
+from tests.support.made_exports import (
+    DECODERS,
+    about_of,
+    built,
+)
 
 
 def both(model, folder) -> tuple[FusedDecoder, FusedDecoder, list]:
     """The decoder with its whole cache, and the one with the small, for three texts; and the scales."""
     whole = folder / "fused.fp32.onnx"
     quantize.save(fused_decoder(model.spec, state_of(model)), whole)
-    scales = cache_scales(whole, about(model.spec))
+    scales = cache_scales(whole, about_of(model.spec))
     small = fused_decoder(model.spec, state_of(model), scales).SerializeToString()
-    return FusedDecoder(whole, about(model.spec), batch=3), FusedDecoder(small, about(model.spec), batch=3), scales
+    return (
+        FusedDecoder(whole, about_of(model.spec), batch=3),
+        FusedDecoder(small, about_of(model.spec), batch=3),
+        scales,
+    )
 
 
 @pytest.mark.parametrize("name", DECODERS)
 def test_it_says_what_torch_says_but_for_rounding(name, tmp_path):
-    model = made(DECODERS[name])
+    model = built(DECODERS[name])
     _, small, _ = both(model, tmp_path)
     ids = np.random.default_rng(3).integers(4, 50, (3, 24))
     with torch.no_grad():
@@ -42,7 +50,7 @@ def test_it_says_what_torch_says_but_for_rounding(name, tmp_path):
 @pytest.mark.parametrize("name", ["llama", "grouped", "gpt2"])
 def test_it_keeps_every_channel_to_half_a_step(name, tmp_path):
     """In the first layer, whose keys and values rest on nothing that was rounded."""
-    model = made(DECODERS[name])
+    model = built(DECODERS[name])
     whole, small, scales = both(model, tmp_path)
     ids = np.random.default_rng(4).integers(4, 50, (3, 20)).tolist()
     whole.prefill(ids)

@@ -4,14 +4,12 @@ import json
 import re
 import zipfile
 from html import unescape
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from models.presets import PRESETS
 from playground.core.errors import PlaygroundError
-from playground.onnx_export import demo
 from playground.onnx_export.export import export
 from playground.onnx_export.package import in_block, in_line, zipped
 from playground.runs.config import RunConfig, TrainingSpec
@@ -24,11 +22,6 @@ BAD = (
     "`x` ``` <script>window.hacked = 1</script> <img src=x onerror=hacked=1> [a](http://x.invalid) ![p](http://x.invalid/p.png)"
     '\n\n# Heading\n\n---\n```\n~~~~\n"""); import os #\n<!-- {{ABOUT}} &lt; \\'
 )
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
 
 
 def named_badly():
@@ -84,24 +77,6 @@ def test_a_block_comes_back_as_it_was(code):
     markdown = pytest.importorskip("markdown_it").MarkdownIt("commonmark")
     found = re.fullmatch("<pre><code[^>]*>(.*)\n</code></pre>\n", markdown.render(in_block(code)), re.S)
     assert found and unescape(found[1]) == code
-
-
-def test_a_page_with_onnx_runtime_in_it_has_its_licence(tmp_path, monkeypatch):
-    kept = demo._kept()
-    kept.mkdir(parents=True)
-    (kept / demo.SCRIPT).write_text("export const env = {};")
-    (kept / demo.WASM).write_bytes(b"\0asm")
-    run = RunStore().get("bible-decoder")
-    page = unescape((export(run, offline_demo=True).folder / "demo.html").read_text(encoding="utf-8"))
-    theirs = Path(metadata.distribution("numpy").locate_file("onnxruntime"))
-    for name in ("LICENSE", "ThirdPartyNotices.txt"):
-        assert (theirs / name).read_text(encoding="utf-8", errors="replace") in page, name
-    assert "Permission is hereby granted, free of charge" in page, "the MIT licence"
-    page = (export(run).folder / "demo.html").read_text(encoding="utf-8")
-    assert "Permission is hereby granted" not in page and "{{" not in page.split("<script")[0]
-    monkeypatch.setattr(demo, "LICENCES", ("no such file",))
-    with pytest.raises(PlaygroundError, match="licence of ONNX Runtime is missing"):
-        demo.licence()
 
 
 def tuned_on(data: DataSpec) -> RunConfig:
