@@ -220,7 +220,7 @@ def _check_structure(spec: ModelSpec) -> None:
     if spec.position == "rotary" and spec.head_dim % 2:
         nearest = nearest_multiple(spec.d_model, 2 * spec.n_heads)
         raise SpecError(
-            "Rotary positions turn pairs of channels, but {d_model} channels over {n_heads} heads leave {head_dim} a head, an odd number; try {nearest} channels.",
+            "Rotary positions rotate pairs of channels, but {d_model} channels over {n_heads} heads leave {head_dim} per head, an odd number; try {nearest} channels.",
             d_model=spec.d_model,
             n_heads=spec.n_heads,
             head_dim=spec.head_dim,

@@ -1,4 +1,4 @@
-"""Files of one JSON object a line: appended to by one process, read by many, never half read."""
+"""Files of one JSON object per line: appended to by one process, read by many, never half read."""
 
 import json
 import os

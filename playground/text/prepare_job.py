@@ -1,6 +1,6 @@
 """Preparing text in a process of its own, so that a page stays quick, shows how far it is, and can stop it.
 
-``python -m playground.text.prepare_job`` reads a DataSpec as JSON and writes a JSON object a line: a stage and
+``python -m playground.text.prepare_job`` reads a DataSpec as JSON and writes one JSON object per line: a stage and
 a fraction, and at the end the folder or what went wrong.
 """
 
@@ -81,7 +81,8 @@ class Job:
             self.error = not_enough_memory()
         elif not self.folder and not self.stopped:
             self.error = PlaygroundError(
-                "Preparing the text ended without a word.", "Try again; its memory may not have sufficed."
+                "The process that prepared the text ended without an error message.",
+                "Try again; its memory may not have sufficed.",
             )
         self.done = True
 

@@ -1,10 +1,13 @@
-"""Every sentence of the app has its Chinese one, with the same values in it."""
+"""Every sentence of the app has its Chinese one, with the same values in it; what nobody says any more has none."""
 
+import ast
+import json
 import re
 import string
 
 import pytest
 
+from models.presets import PRESETS
 from playground.ui.locale import update
 
 ROOT = update.ROOT
@@ -26,6 +29,21 @@ def fields(text: str) -> set[str]:
 def test_every_sentence_is_translated(path, words):
     missing = [f"{path.name}:{line} {text!r}" for text, line in update.sentences(path) if text not in words]
     assert not missing, "no Chinese (add it to a .po file, then `make words`) for\n" + "\n".join(missing)
+
+
+@pytest.mark.parametrize("path", AREAS, ids=lambda path: path.stem)
+def test_no_translation_is_stale(path, said):
+    stale = [message.id for message in update.read(path) if message.id and message.id not in said]
+    assert not stale, f"nothing in the source says (delete it from {path.name}, then `make words`)\n" + "\n".join(stale)
+
+
+@pytest.fixture(scope="module")
+def said() -> set[str]:
+    """Every text in the source, titles of presets and names of the gallery's runs: what can be looked up."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES]
+    texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    runs = (ROOT / "playground/gallery").glob("*/run.json")
+    return texts | {preset.title for preset in PRESETS.values()} | {json.loads(run.read_text())["name"] for run in runs}
 
 
 @pytest.mark.parametrize("path", AREAS, ids=lambda path: path.stem)

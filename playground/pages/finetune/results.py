@@ -8,6 +8,7 @@ from playground.core.errors import PlaygroundError
 from playground.pages.finetune import evaluation, label_file, pretraining_gain, try_text
 from playground.pages.finetune.results_data import report_of
 from playground.runs.folder import RunFolder
+from playground.text.provenance import provenance_of
 from playground.ui import links, url_state
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t
@@ -81,7 +82,7 @@ def notes(run: RunFolder) -> None:
     counts = info["examples"]
     st.caption(
         t("{train:,} texts for training, {validation:,} for validation, {test:,} for the test.", **counts)
-        + f" {plain(told(info['provenance']))}"
+        + f" {plain(told(provenance_of(info['provenance'])))}"
         + (f" {t('Licence')}: {plain(info['licence'])}." if info["licence"] else "")
     )
     if info["notes"]:

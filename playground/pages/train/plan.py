@@ -270,7 +270,7 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
 def objective_sentence(objective: str) -> str:
     return {
         "clm": t("Causal language modelling (CLM): it learns to predict the next token."),
-        "mlm": t("Masked language modelling (MLM): it learns to fill in hidden tokens from both sides."),
+        "mlm": t("Masked language modelling (MLM): it learns to fill in masked tokens from both sides."),
         "seq2seq": t("Sequence to sequence: it reads one text and learns to write another."),
     }[objective]
 
