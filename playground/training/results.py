@@ -122,7 +122,7 @@ def evaluation_of(predictions: dict[str, np.ndarray], labels: list[str]) -> dict
             "n": len(true),
             "loss": float(-np.log(np.maximum(predictions["truth"], 1e-12)).mean()),
             "accuracy": float((true == said).mean()),
-            "macro_f1": macro_f1(true, said, len(labels)),
+            "macro_f1": macro_f1(true, said),
         },
         "by_label": [asdict(score) for score in by_label(true, said, labels)],
         "calibration": {"bins": bins, "error": error},

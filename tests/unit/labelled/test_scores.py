@@ -1,4 +1,8 @@
-"""Our figures are scikit-learn's, and calibration is what its definition says."""
+"""Figures are scikit-learn's, in our order of labels, and calibration is what its definition says."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from playground.labelled.scores import by_label, calibration, confusion, macro_f1
 from playground.training.labelled import LabelledScore, balanced_weights
 
+ROOT = Path(__file__).parents[3]
 PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=80).map(
     lambda pairs: tuple(map(np.array, zip(*pairs)))
 )
@@ -21,7 +26,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, ma
 def test_scores_are_those_of_scikit_learn(pairs):
     true, said = pairs
     assert (confusion(true, said, 6) == confusion_matrix(true, said, labels=range(6))).all()
-    assert macro_f1(true, said, 6) == pytest.approx(f1_score(true, said, average="macro", zero_division=0))
+    assert macro_f1(true, said) == pytest.approx(f1_score(true, said, average="macro", zero_division=0))
     expected = precision_recall_fscore_support(true, said, labels=range(6), zero_division=0)
     for score, *figures in zip(by_label(true, said, list("abcdef")), *expected):
         assert (score.precision, score.recall, score.f1, score.support) == pytest.approx(tuple(figures))
@@ -38,6 +43,15 @@ def test_what_is_added_up_while_training_is_the_same_macro_f1(batches):
     true, said = (np.concatenate(side) for side in zip(*batches))
     assert total.extra_metrics()["val_f1"] == pytest.approx(f1_score(true, said, average="macro", zero_division=0))
     assert total.correct == (true == said).sum() and total.targets == len(true)
+
+
+def test_scikit_learn_is_imported_with_the_first_predictions():
+    """It takes a second: the start of a trainer and of a page would wait for it."""
+    code = (
+        "import sys, playground.training.worker, playground.training.results, playground.labelled.scores;"
+        "sys.exit('sklearn' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_calibration_by_hand():
