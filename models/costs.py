@@ -102,7 +102,7 @@ class Flops:
 def flops_per_token(spec: ModelSpec, length: int | None = None) -> Flops:
     """Arithmetic for one token in a text of `length` tokens (by default a full context).
 
-    Each matrix parameter costs 2; attention costs 4·length·d_model a layer, 2 for the scores and 2 for the
+    Each matrix parameter costs 2; attention costs 4·length·d_model per layer, 2 for the scores and 2 for the
     mix, counting all keys as is the custom (Chowdhery et al. 2022, appendix B), though causal kernels skip
     half. Norms, activations and the softmax are left out. For an encoder–decoder: one target token and one
     source token.

@@ -248,7 +248,7 @@ def _plans(config: RunConfig, options: argparse.Namespace, store: RunStore) -> l
 
 
 def _tell(done: list[RunFolder]) -> None:
-    """What came of it: a line a way, with the mean and the spread over seeds, and the baseline."""
+    """The results: one line per method, with mean and standard deviation over seeds, and the linear baseline."""
     found = [(folder, report) for folder in done if (report := read_report(folder))]
     if not found:
         return

@@ -84,11 +84,11 @@ def _check_use(options: argparse.Namespace, folder: RunFolder, fills: bool) -> N
         why = f"{folder.name} fills in hidden words"
     elif options.beams is not None:
         unread = given(options, *CHANCE, "repetition_penalty", "greedy", "seed")
-        why = "Beam search looks for the likeliest text"
+        why = "Beam search looks for the most likely text"
         if options.engine == "onnx":
             raise PlaygroundError("Beam search needs PyTorch.", "Leave out --with onnx, or --beams.")
     elif options.greedy:
-        unread, why = given(options, *CHANCE, "seed"), "--greedy always takes the likeliest token"
+        unread, why = given(options, *CHANCE, "seed"), "--greedy always takes the most likely token"
     else:
         return
     if unread:
@@ -137,7 +137,7 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
     sampling = sampling_of(options, 0.0 if answers or options.greedy else 0.8)
     if sampling.temperature == 0 and (unread := given(options, *CHANCE[1:])):
         raise PlaygroundError(
-            f"At temperature 0 the likeliest token is always taken, so {', '.join(unread)} would change nothing.",
+            f"At temperature 0 the most likely token is always taken, so {', '.join(unread)} would change nothing.",
             "Choose a --temperature above 0, such as 0.8.",
         )
     written, printed = [], ""
@@ -161,7 +161,7 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
 
 
 def search(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> int:
-    """The likeliest continuation as a whole: beam search, which is PyTorch's alone."""
+    """The most likely continuation as a whole: beam search, which is PyTorch's alone."""
     from models.generate import beam
 
     prompt, _ = opening(model, tokenizer, folder, options)
@@ -174,7 +174,7 @@ def search(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> 
 
 
 def fill(model, tokenizer, prompt: str) -> int:
-    """For each ``<mask>``, the five likeliest tokens."""
+    """For each ``<mask>``, the five most likely tokens."""
     from playground.generation.fill_mask import fill as fill_blanks
 
     ids = tokenizer.encode(prompt, specials=True)

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def label(labeller: "Labeller", text: str) -> None:
-    """Prints the likeliest labels of a text, or the label of each of its words."""
+    """Prints the most likely labels of a text, or the label of each of its words."""
     if labeller.task == "tag":
         for piece, likely in labeller.tags(text):
             print(f"{piece.strip():20} {in_line(labeller.labels[int(likely.argmax())]):16} {likely.max():6.1%}")

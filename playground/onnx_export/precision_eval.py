@@ -1,4 +1,4 @@
-"""What shrinking costs: the loss, the likeliest tokens and the speed of each precision on the same text."""
+"""What quantization costs: the loss, the most likely tokens and the speed of each precision on the same text."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ N_TIMED, ROUNDS = 32, 5
 AT_ONCE = 32  # texts that a reader gets
 
 Scores = tuple[float, np.ndarray, float | None]
-"""Loss, likeliest tokens or labels, and the share that is right."""
+"""Loss, most likely tokens or labels, and accuracy."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class PrecisionResult:
 
     Attributes:
         loss: the mean −ln p (nats) of the tokens or labels that were asked.
-        best: the likeliest at each of them.
+        best: the most likely token at each of them.
         right: the share of answers that are right from the first token to the last, or of labels; None for running text.
         speed: tokens per second, one text at a time: written, or read by a model that reads both ways.
     """
@@ -35,7 +35,7 @@ class PrecisionResult:
     speed: float
 
     def agreement(self, other: "PrecisionResult") -> float:
-        """The share of places where both have the same likeliest token."""
+        """The share of positions where both have the same most likely token."""
         return float((self.best == other.best).mean())
 
 

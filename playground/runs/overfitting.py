@@ -1,4 +1,4 @@
-"""Whether a run learns its text by heart: told from the gap between its two losses, which a falling curve hides."""
+"""Whether a run memorises its text: seen in the gap between its two losses, while both curves fall."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class GeneralizationGap:
 
 
 def generalization_gap(train: dict[str, Any], validation: dict[str, Any]) -> GeneralizationGap | None:
-    """The gap of a run that has begun to learn by heart; None where there is none to speak of.
+    """The gap of a run that has begun to memorise; None where there is none to speak of.
 
     There is one when it has become clearly larger, beyond the noise of the evaluations, than the smallest that it was:
     validation text that is harder from the first step on, and a run that has learned little yet, have none.

@@ -13,7 +13,7 @@ BASE_SIZE = len(SPECIALS) + 256  # the special tokens and every byte: no text is
 LARGEST_VOCABULARY = 200_000
 KINDS = {
     "bpe": "Byte-pair encoding: frequent strings become tokens.",
-    "char": "One token a character; the rarest characters are spelt in bytes.",
+    "char": "One token per character; the rarest characters are spelled in bytes.",
     "byte": "One token per UTF-8 byte. 256 of them can write every text.",
     "word": "One token per frequent word; all other words are spelled in bytes.",
 }

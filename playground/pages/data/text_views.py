@@ -48,7 +48,10 @@ def headline(prepared: Prepared) -> None:
         for name, value, note in rows:
             st.metric(name, value, help=note, width="content")
     licence = plain(info["licence"] or "")
-    words = [t("Licence: {licence}.", licence=licence) if licence else "", plain(told(provenance_of(info["provenance"])))]
+    words = [
+        t("Licence: {licence}.", licence=licence) if licence else "",
+        plain(told(provenance_of(info["provenance"]))),
+    ]
     st.caption(" ".join(filter(None, words)))
     show_notes(info.get("notes", []))
 

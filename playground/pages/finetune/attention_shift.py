@@ -1,4 +1,4 @@
-"""Where attention moved: every head's change, and one of them before and after on a text."""
+"""How fine-tuning changed attention: the shift of every head, and one head before and after on a text."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ STILL = 0.02  # share of attention: where no head moved by more, none is drawn b
 
 
 def show_attention_shift(run: RunFolder, config: RunConfig) -> None:
-    """How far each head's attention went; a click shows where it went. Nothing for models without attention."""
+    """The attention shift of each head; a click shows the head on a text. Nothing for models without attention."""
     if config.finetune.from_scratch or config.model.is_recurrent:
         return
     st.subheader(t("Change of attention"), anchor=False)
@@ -79,7 +79,7 @@ def shift_of_heads(run: RunFolder, config: RunConfig) -> None:
 def before_and_after(
     run: RunFolder, config: RunConfig, found: dict[str, Any], part: str, layer: int, head: int
 ) -> None:
-    """The head on one text, with the weights of before and with those of now."""
+    """The head on one text, with the weights before and after fine-tuning."""
     shifts, pieces = found["shifts"][part][:, layer, head], cached.tokenizer(run).pieces
     order = (-shifts).argsort().tolist()
     said = lambda i: "".join(pieces(list(found["texts"][i].source or found["texts"][i].ids)))[:SHOWN].strip()
@@ -138,7 +138,7 @@ def before_and_after(
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def measured_shifts(path: str, step: int, parent: str, parent_step: int | None) -> dict[str, Any]:
-    """The texts, and how far every head moved on each of them."""
+    """The texts, and the attention shift of every head on each of them."""
     from playground.finetune.attention_shift import attention_shift, examples
 
     run = RunFolder(Path(path))

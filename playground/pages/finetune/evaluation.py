@@ -1,4 +1,4 @@
-"""The test of a run that learnt labels: figures, confusions and the texts behind them, calibration, sure mistakes."""
+"""The test of a run with labels: scores, confusion matrix and its texts, calibration, confident mistakes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ DRAWN_LABELS = 40
 
 
 def show_evaluation(run: RunFolder, report: dict[str, Any]) -> None:
-    """Everything the test says."""
+    """All results of the test."""
     if "test" not in report:
         raise damaged(run)
     figures(run, report)
@@ -43,7 +43,7 @@ def show_evaluation(run: RunFolder, report: dict[str, Any]) -> None:
 
 
 def delta_to_baseline(here: float, there: float | None) -> dict[str, Any]:
-    """How a metric tells what a share is above another: no arrow up, and no colour, where there is no difference."""
+    """The arrow and colour of a metric for the difference of two shares: none where there is no difference."""
     if there is None:
         return {}
     if not (points := round(100 * (here - there), 1)):
@@ -52,7 +52,7 @@ def delta_to_baseline(here: float, there: float | None) -> dict[str, Any]:
 
 
 def figures(run: RunFolder, report: dict[str, Any]) -> None:
-    """The test in a row, with a linear model beside it."""
+    """The scores in a row, with those of a linear model."""
     test, simple = report["test"], baseline_of(run)
     with st.container(horizontal=True):
         for title, name in ((t("Accuracy on the test"), "accuracy"), (t("Macro F1 on the test"), "macro_f1")):
@@ -91,7 +91,7 @@ def figures(run: RunFolder, report: dict[str, Any]) -> None:
 
 
 def related_runs(run: RunFolder) -> None:
-    """This run and its rivals in one table."""
+    """This run and its baselines in one table."""
     import pandas as pd
 
     rows = []
@@ -130,7 +130,7 @@ def related_runs(run: RunFolder) -> None:
 
 
 def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) -> None:
-    """The confusion matrix; a click reads the texts of a cell."""
+    """The confusion matrix; a click on a cell shows its texts."""
     import numpy as np
 
     if "confusion" not in report or len(labels) > DRAWN_LABELS:
@@ -167,7 +167,7 @@ def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) 
 
 
 def texts_of_cell(run: RunFolder, labels: list[str], true: int, said: int) -> None:
-    """Some texts of a cell, those the model was surest of first."""
+    """Some texts of a cell, the most confident predictions first."""
     import numpy as np
 
     found = predictions_of(run)
@@ -188,7 +188,7 @@ def texts_of_cell(run: RunFolder, labels: list[str], true: int, said: int) -> No
 
 
 def texts_table(run: RunFolder, places: Any, labels: list[str], key: str) -> None:
-    """A table of test texts with what is right, what was said and how surely; each can be tried."""
+    """A table of test texts with true label, predicted label and confidence; each text can be tried."""
     import pandas as pd
 
     found, data = predictions_of(run), data_of(run)
@@ -257,7 +257,7 @@ def per_label(report: dict[str, Any]) -> None:
 
 
 def calibration(run: RunFolder, report: dict[str, Any]) -> None:
-    """Whether "80 % sure" is right 80 % of the time."""
+    """Calibration: whether predictions with 80 % confidence are right 80 % of the time."""
     import pandas as pd
     import plotly.graph_objects as go
 
@@ -294,7 +294,7 @@ def calibration(run: RunFolder, report: dict[str, Any]) -> None:
 
 
 def mistakes(run: RunFolder, labels: list[str]) -> None:
-    """Where it was wrong and sure: wrong labels of people are found here too."""
+    """The most confident mistakes; wrong labels in the data show up here too."""
     import numpy as np
 
     found = predictions_of(run)

@@ -1,4 +1,4 @@
-"""What came of fine-tuning: how good it is, what it confuses, what the training before gave, and a place to try it."""
+"""The results of fine-tuning: scores, confusion matrix, what pre-training is worth, and a box to try the model."""
 
 from collections.abc import Callable
 

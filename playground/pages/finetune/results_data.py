@@ -49,7 +49,7 @@ def baseline_of(run: RunFolder) -> dict[str, Any] | None:
 
 
 def predictions_of(run: RunFolder) -> dict[str, Any]:
-    """What the model said of every test example.
+    """The predictions of the model on every test example.
 
     Raises:
         PlaygroundError: when that cannot be read, or is of other labels or texts than the run's.

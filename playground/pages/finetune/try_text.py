@@ -1,4 +1,4 @@
-"""A fine-tuned model to try: type and see the labels move, see which words moved them, label a whole file."""
+"""A fine-tuned model to try: type and see the predicted labels, their attributions, and label a whole file."""
 
 import copy
 import time
@@ -91,7 +91,7 @@ def first_text(run: RunFolder) -> str:
 
 
 def label_probabilities(run: RunFolder, labeller: Any, text: str, likely: Any) -> None:
-    """The probability of each label, and what each token did for one of them."""
+    """The probability of each label, and the attribution of each token to one of them."""
     order = (-likely).argsort()[:SHOWN].tolist()
     colour = ARCHITECTURE[run.config().model.architecture]
     chosen = st.session_state.get("finetune.why", order[0])
@@ -111,7 +111,7 @@ def label_probabilities(run: RunFolder, labeller: Any, text: str, likely: Any) -
 
 
 def attribution(labeller: Any, text: str, label: int, word: int | None = None) -> None:
-    """Which tokens moved the label, of the text or of a word: integrated gradients, and attention for comparison."""
+    """Which tokens support the label of the text or of a word: integrated gradients, and attention for comparison."""
     cached.torch_ready()
     from playground.finetune.attribution import attribute
 
