@@ -14,7 +14,7 @@ def test_export_race_and_download(new_page, home):
     page.get_by_text("Not exported yet").wait_for()
     page.get_by_role("button", name="Export", exact=True).click()
     page.get_by_text("Agrees with PyTorch over").wait_for()
-    page.get_by_text("Race", exact=True).click()
+    page.get_by_text("Speed", exact=True).click()
     page.get_by_role("button", name="Start the comparison").click()
     page.get_by_text("took turns").wait_for(timeout=90_000)
     told = page.locator(".row .told").all_inner_texts()

@@ -1,4 +1,4 @@
-"""What an export is looked at with: its proof, a race, what shrinking costs, and its graph."""
+"""The views of an export: its proof, its speed, the cost of quantization, and its graph."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from playground.ui.number_format import bytes_of
 from playground.ui.scene import Scene
 
 PAIRS, TEXTS = 100, 200  # held-out questions, and texts of the test, on which the cost of shrinking is measured
-VIEWS = {"proof": "Proof", "race": "Race", "sizes": "Cost of quantization", "graph": "Graph"}
+VIEWS = {"proof": "Proof", "race": "Speed", "sizes": "Cost of quantization", "graph": "Graph"}
 
 
 def choose_view(run: RunFolder) -> str:
@@ -77,7 +77,7 @@ def proof(run: RunFolder, made: Any) -> None:
     downloads("export-proof", table=table)
 
 
-# The race
+# Speed, beside PyTorch
 
 
 def race(run: RunFolder, made: Any) -> None:
@@ -133,7 +133,7 @@ def running() -> None:
                 "colour": SPARE[index % len(SPARE)],
             }
         )
-    race_bars(rows, "export.race.bars", most or 1, t("Race"))
+    race_bars(rows, "export.race.bars", most or 1, t("Speed"))
     if race.is_over:
         same = ", ".join(
             f"{told(runner.name)} {same_share(runner, slow):.0%}" for runner in race.runners if "ONNX" in runner.name
