@@ -1,6 +1,7 @@
 """Named starting points; the weights of gpt2, llama and bert presets are those of known architectures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from math import log
 
 from models.hyperparameters import RECURRENT
 from models.spec import ModelSpec
@@ -103,3 +104,19 @@ def _preset(family: str, size: str) -> Preset:
 
 
 PRESETS: dict[str, Preset] = {f"{family}-{size}": _preset(family, size) for family in _FAMILIES for size in _SIZES}
+
+
+def nearest_preset(spec: ModelSpec, wanted: str | None = None) -> str:
+    """The preset that describes a model best: `wanted` if it has the same architecture, else the one that differs least.
+
+    Of presets that differ in equally many hyperparameters, the one whose width is nearest.
+    """
+    if wanted in PRESETS and PRESETS[wanted].spec.architecture == spec.architecture:
+        return wanted
+
+    def distance(name: str) -> tuple[int, float]:
+        preset = PRESETS[name].spec
+        differences = sum(getattr(preset, f.name) != getattr(spec, f.name) for f in fields(ModelSpec))
+        return differences, abs(log(preset.d_model / spec.d_model))
+
+    return min((name for name, p in PRESETS.items() if p.spec.architecture == spec.architecture), key=distance)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.presets import PRESETS
+from models.presets import PRESETS, nearest_preset
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import PlaygroundError, UserError
 from playground.core.paths import grant
@@ -18,7 +18,6 @@ from playground.runs.settings import check_once, check_own, check_read, given, l
 from playground.runs.store import RunStore
 from playground.text.catalogue import CORPORA
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
-from playground.training.config_to_command import nearest_preset
 
 if TYPE_CHECKING:
     from playground.training.distributed import Group
@@ -180,7 +179,7 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
 
     changes = _changes(options)
     parent = _parent(options.branch_from, store) if options.branch_from else None
-    preset = options.preset or (nearest_preset(parent) if parent else PRESET)
+    preset = options.preset or (nearest_preset(parent.model, parent.preset) if parent else PRESET)
     if preset not in PRESETS:
         raise SpecError(f"There is no preset {preset!r}.", f"There are: {', '.join(PRESETS)}.")
     if parent:

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from models.presets import PRESETS
+from models.presets import PRESETS, nearest_preset
 from models.spec import ModelSpec
 from playground.core.errors import UserError
 from playground.core.paths import is_upload
@@ -46,7 +46,8 @@ def command_line(config: RunConfig) -> str:
     if config.data.corpus == UNKNOWN and not config.parent:
         return f"{PROGRAM} import FOLDER {shlex.join(_option('--name', config.name))}"
     parent = _parent(config) if config.parent else config
-    preset = nearest_preset(parent if parent.preset in PRESETS else config)
+    described = parent if parent.preset in PRESETS else config
+    preset = nearest_preset(described.model, described.preset)
     tokenizer = parent.data.tokenizer if config.parent else None  # a branch has its parent's tokens
     data = config.data.replace(tokenizer=tokenizer) if tokenizer else config.data
     words = ["--preset", preset, *_data_words(data, tokenizer), *_option("--name", config.name)]
@@ -135,19 +136,6 @@ def _branched(config: RunConfig, words: list[str], model: ModelSpec) -> tuple[Mo
         return RunStore().get(parent["run"]).config().model, words
     except UserError:  # gone: the line tells the truth, and fails with a sentence
         return model, words
-
-
-def nearest_preset(config: RunConfig) -> str:
-    """The run's own preset, else the one of its architecture that differs least."""
-    if config.preset in PRESETS:
-        return config.preset
-    same = [name for name, p in PRESETS.items() if p.spec.architecture == config.model.architecture]
-
-    def distance(name: str) -> int:
-        spec = PRESETS[name].spec
-        return sum(getattr(spec, f.name) != getattr(config.model, f.name) for f in fields(ModelSpec))
-
-    return min(same, key=distance)
 
 
 def _data_settings(data: DataSpec, skip: tuple[str, ...] = ()) -> list[str]:

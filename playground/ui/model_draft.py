@@ -6,13 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from models.presets import PRESETS
+from models.presets import PRESETS, nearest_preset
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import Message, PlaygroundError
 from playground.text.spec import DataSpec
 from playground.ui import url_state
 from playground.ui.messages import show
-from playground.ui.model_settings import nearest_preset
 from playground.ui.url_state import MODEL_FIELDS as FIELDS
 
 START = "modern-tiny"
@@ -144,7 +143,14 @@ def settle(changed: str = "") -> None:
     state["build.error"] = None
     state["build.spec"] = spec
     state["draft.model"] = spec.replace(vocab_size=0).to_dict()
-    state["draft.preset"] = nearest_preset(spec, state["draft.preset"])
+    state["draft.preset"] = _preset_after(spec, state["draft.preset"])
+
+
+def _preset_after(spec: ModelSpec, before: str) -> str:
+    """The preset to go on from: of another architecture that becomes a decoder, the one with the best recipe."""
+    if spec.architecture == "decoder" and PRESETS[before].spec.architecture != "decoder":
+        return "modern-" + nearest_preset(spec).rpartition("-")[2]
+    return nearest_preset(spec, before)
 
 
 def remember() -> None:

@@ -1,8 +1,5 @@
 """What a model can be made of, in words: a title, and a sentence for each choice of every setting."""
 
-from models.presets import PRESETS
-from models.spec import ModelSpec
-
 NAMES = {
     "architecture": "Architecture",
     "d_model": "Width (channels)",
@@ -43,12 +40,3 @@ MAIN = (
     "mlp",
     "norm",
 )
-FAMILY = {"decoder": "modern", "encoder": "bert", "encoder-decoder": "seq2seq"}
-
-
-def nearest_preset(spec: ModelSpec, wanted: str | None = None) -> str:
-    """The preset that a model is closest to: the wanted one while the architecture is the same."""
-    if wanted in PRESETS and PRESETS[wanted].spec.architecture == spec.architecture:
-        return wanted
-    size = "small" if spec.d_model > 192 else "tiny"
-    return f"{FAMILY.get(spec.architecture, spec.architecture)}-{size}"

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from models.parameter_counts import parameter_counts
-from models.presets import PRESETS
+from models.presets import PRESETS, nearest_preset
 from models.spec import ModelSpec
 from playground.core.errors import UserError
 from playground.pages.train import training_address
@@ -18,7 +18,7 @@ from playground.runs.throughput import expected, measured
 from playground.text import uploads
 from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
-from playground.training.recipes import RECIPES, recipe, warmup_for
+from playground.training.recipes import recipe, warmup_for
 from playground.training.schedule import lr_curve, warmup_warning
 from playground.ui import links, model_costs, model_draft, number_inputs, text_address, tokens_per_parameter, url_state
 from playground.ui.colours import ARCHITECTURE
@@ -137,15 +137,6 @@ def drafted_model() -> Choice | None:
         return None
     known = preset if preset in PRESETS else None
     return Choice(t("The model from Build"), spec, known, recipe(known or nearest_preset(spec)))
-
-
-def nearest_preset(spec: ModelSpec) -> str:
-    """Whose recipe suits a model of no preset: the first of its architecture, in the size nearest to it."""
-    size = "tiny" if spec.d_model <= 256 else "small"
-    family = {"encoder": "bert", "encoder-decoder": "seq2seq", "decoder": "gpt2"}.get(
-        spec.architecture, spec.architecture
-    )
-    return f"{family}-{size}" if family in RECIPES else f"gpt2-{size}"
 
 
 def summary(spec: ModelSpec) -> str:

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from models import PRESETS, build
+from models.presets import nearest_preset
 from tests.support.small_models import source, tokens
 
 FAMILIES = ("rnn", "lstm", "gru", "gpt2", "llama", "bert", "seq2seq", "modern")
@@ -57,3 +58,13 @@ def test_modern_is_modern():
     spec = PRESETS["modern-tiny"].spec
     assert (spec.norm, spec.position, spec.mlp, spec.logit_softcap) == ("rmsnorm", "rotary", "relu2", 15.0)
     assert spec.qk_norm and spec.zero_init and not spec.tie_embeddings and not spec.bias and spec.dropout == 0
+
+
+def test_the_nearest_preset_differs_least():
+    for name, preset in PRESETS.items():
+        assert nearest_preset(preset.spec) == nearest_preset(preset.spec.replace(n_layers=5)) == name
+    llama = PRESETS["llama-tiny"].spec.replace(n_layers=5, context_length=128)
+    assert nearest_preset(llama.replace(d_model=96)) == "llama-tiny", "equally many differences: the nearest width"
+    assert nearest_preset(llama.replace(d_model=500, n_heads=5)) == "llama-small"
+    assert nearest_preset(llama, "modern-tiny") == "modern-tiny" and nearest_preset(llama, "lstm-tiny") == "llama-tiny"
+    assert nearest_preset(llama, "gone") == nearest_preset(llama, None) == "llama-tiny"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.presets import PRESETS
+from models.presets import PRESETS, nearest_preset
 from models.spec import ModelSpec
 from playground.cli.finetune_command import config_from as finetuned_from
 from playground.cli.main import parser
@@ -17,7 +17,7 @@ from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
 from playground.runs.unused_settings import unused_settings
 from playground.text.spec import DataSpec, TokenizerSpec
-from playground.training.config_to_command import command_line, nearest_preset, python_code
+from playground.training.config_to_command import command_line, python_code
 from playground.training.recipes import recipe
 from tests.support.run_weights import with_weights
 
@@ -138,7 +138,7 @@ def test_a_model_of_no_preset_is_told_by_the_nearest():
         d_model=96,
     )
     config = RunConfig("my own", spec, DataSpec("python-docs"), TrainingSpec())
-    assert nearest_preset(config) == "llama-tiny"
+    assert nearest_preset(spec) == "llama-tiny"
     assert read_back(command_line(config)).replace(preset=None) == config
 
 
@@ -248,7 +248,7 @@ def test_a_persons_tables_and_their_columns_survive_it(a_parent, tmp_path):
 def test_a_fine_tuned_run_is_told_briefly(a_parent):
     config = plan(a_parent, FineTuneSpec("classify", LabelledSpec("bible-unread"), method="lora", rank=4), name="mine")
     assert command_line(config) == (
-        f"python -m playground finetune {a_parent.id}@7 --task classify --data bible-unused_settings --method lora "
+        f"python -m playground finetune {a_parent.id}@7 --task classify --data bible-unread --method lora "
         "--name mine --rank 4"
     )
 
