@@ -1,5 +1,6 @@
 """The order of the source: no circle of imports, and no name that the field's own word has replaced."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import networkx
@@ -126,3 +127,30 @@ def test_modules_keep_their_new_names():
         f"{package}.{name}" for package, _, names in (row.partition(": ") for row in MODULES) for name in names.split()
     }
     assert not old & set(FILES)
+
+
+TESTED = ("inference", "onnx_export", "training")
+"""Packages in which every module has a test file of its own name."""
+
+
+def _untested(files: Iterable[str], tests: Path) -> list[str]:
+    """The modules of `TESTED` without a test file at the same place, as ``package/test_module.py``."""
+    inside = [parts for parts in (module.split(".") for module in files) if parts[0] == "playground" and len(parts) > 2]
+    wanted = [f"{'/'.join(parts[1:-1])}/test_{parts[-1]}.py" for parts in inside if parts[1] in TESTED]
+    return [name for name in wanted if not (tests / name).is_file()]
+
+
+def test_every_module_that_computes_has_a_test_file_of_its_name():
+    assert not _untested(FILES, Path(__file__).parent)
+
+
+def test_a_module_without_a_test_is_found(tmp_path):
+    (tmp_path / "inference").mkdir()
+    (tmp_path / "inference" / "test_engine.py").touch()
+    files = (
+        "playground.inference.engine",
+        "playground.inference.sampling",
+        "playground.inference",
+        "playground.cli.main",
+    )
+    assert _untested(files, tmp_path) == ["inference/test_sampling.py"]
