@@ -1,0 +1,53 @@
+"""The example that lies beside an export, run by itself: it writes what torch writes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from playground import gallery
+from playground.onnx_export.export import export
+from playground.text.tokenizers import Tokenizer
+from playground.training import worker
+from playground.training.load_model import load_model
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt", "says"),
+    [
+        ("bible-decoder", "And God said", "And God said"),
+        ("bible-lstm", "And God said", "And God said"),
+        ("dates", "May 3, 2001 =", "2001-05-03"),
+        ("bible-encoder", "In the beginning God <mask> the heaven", "In the beginning God "),
+    ],
+)
+def test_the_example_needs_nothing_of_ours(name, prompt, says):
+    made = export(gallery.get(name))
+    done = subprocess.run(
+        [sys.executable, "-I", str(made.folder / "example.py"), prompt],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        cwd="/",
+    )
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout and "<mask>" not in done.stdout
+
+
+@pytest.mark.parametrize("context", [1, 3, 16])
+def test_the_example_writes_past_the_end_of_the_context_what_torch_writes(context, new_run):
+    from models.generate import decode
+
+    run = new_run(model={"context_length": context})
+    assert worker.run(run) == "finished"
+    made, model, tokenizer = export(run), load_model(run), Tokenizer.load(run.tokenizer_path)
+    done = subprocess.run(
+        [sys.executable, "-I", str(made.folder / "example.py"), "The yield"],
+        capture_output=True,
+        timeout=60,
+        cwd="/",
+    )
+    theirs = list(decode(model, tokenizer.encode("The yield"), 64, stop_ids=(tokenizer.eos_id,)))
+    assert done.stdout.decode() == f"The yield{tokenizer.decode(theirs)}\n" and len(theirs) > context, done.stderr
