@@ -9,11 +9,7 @@ from playground.core.errors import PlaygroundError
 from playground.inference.attention_session import AttentionSession
 from playground.onnx_export.export import export
 from playground.training.load_model import load_model
-from tests.support.made_exports import (
-    DECODERS,
-    PAIRS,
-    SMALL,
-)
+from tests.support.made_exports import DECODERS, PAIRS, SMALL
 
 
 @pytest.mark.parametrize("name", ["bible-decoder", "bible-encoder", "dates"])

@@ -5,9 +5,7 @@ import onnxruntime as ort
 
 from playground.inference import session as sessions
 from playground.inference.gpu_thread import on_gpu
-from tests.support.made_exports import (
-    DECODERS,
-)
+from tests.support.made_exports import DECODERS
 
 
 def test_the_double_shows_what_a_stale_input_does(exports, gpu):

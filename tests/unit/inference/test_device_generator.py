@@ -6,9 +6,7 @@ import pytest
 from playground.inference.engine import Engine
 from playground.inference.step_names import BLOCK
 from tests.support import gpu_double
-from tests.support.made_exports import (
-    DECODERS,
-)
+from tests.support.made_exports import DECODERS
 from tests.support.written_texts import RECURRENT, prompts
 
 

@@ -11,10 +11,7 @@ from playground.inference.engine import Engine
 from playground.inference.sampling import Sampling, steps
 from playground.inference.step_names import BLOCK
 from tests.support import gpu_double
-from tests.support.made_exports import (
-    DECODERS,
-    PAIRS,
-)
+from tests.support.made_exports import DECODERS, PAIRS
 from tests.support.written_texts import RECURRENT
 
 

@@ -1,9 +1,7 @@
 """One decoding step on a double of a GPU, and its two sets of buffers."""
 
 from playground.inference.engine import Engine
-from tests.support.made_exports import (
-    DECODERS,
-)
+from tests.support.made_exports import DECODERS
 from tests.support.written_texts import prompts
 
 

@@ -20,10 +20,7 @@ from playground.onnx_export.export import export
 from playground.text.tokenizers import Tokenizer
 from playground.training import worker
 from playground.training.load_model import load_model
-from tests.support.made_exports import (
-    DECODERS,
-    PAIRS,
-)
+from tests.support.made_exports import DECODERS, PAIRS
 from tests.support.written_texts import HALF, RECURRENT
 
 

@@ -8,11 +8,7 @@ from playground.inference.engine import FusedDecoder
 from playground.inference.fp16_attention import ATTENTION, EIGHT_BITS, with_half_attention
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.fused import can_be_fused, fused_decoder
-from tests.support.made_exports import (
-    DECODERS,
-    about_of,
-    built,
-)
+from tests.support.made_exports import DECODERS, about_of, built
 
 FUSED = [name for name, spec in DECODERS.items() if can_be_fused(spec)]
 

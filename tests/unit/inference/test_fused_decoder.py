@@ -14,13 +14,7 @@ from playground.inference.engine import Engine
 from playground.inference.export_manifest import MANIFEST
 from playground.inference.fused_decoder import FusedDecoder
 from playground.inference.rewrite_for_cuda import lean
-from tests.support.made_exports import (
-    DECODERS,
-    PAIRS,
-    SMALL,
-    lively,
-    write_export,
-)
+from tests.support.made_exports import DECODERS, PAIRS, SMALL, lively, write_export
 from tests.support.written_texts import HALF, PRECISIONS, close_to_torch, prompts
 
 

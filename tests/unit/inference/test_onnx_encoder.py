@@ -9,9 +9,7 @@ from playground.core.errors import PlaygroundError
 from playground.inference.onnx_encoder import OnnxEncoder
 from playground.inference.onnx_encoder import OnnxEncoder as TextReader
 from playground.onnx_export.export import export
-from tests.support.made_exports import (
-    SMALL,
-)
+from tests.support.made_exports import SMALL
 from tests.support.written_texts import HALF, prompts
 
 

@@ -11,11 +11,7 @@ from playground.inference.attention_session import AttentionSession
 from playground.inference.engine import Engine
 from playground.inference.onnx_encoder import OnnxEncoder
 from playground.inference.sampling import Sampling
-from tests.support.made_exports import (
-    DECODERS,
-    PAIRS,
-    SMALL,
-)
+from tests.support.made_exports import DECODERS, PAIRS, SMALL
 from tests.support.written_texts import RECURRENT, close_to_torch, prompts
 
 

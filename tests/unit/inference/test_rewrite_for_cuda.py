@@ -7,14 +7,7 @@ import pytest
 from playground.inference.fused_decoder import FusedDecoder
 from playground.inference.rewrite_for_cuda import NORMS, for_cuda, has_bias, join_norms, with_next_step
 from playground.inference.session import open_session
-from playground.inference.step_names import (
-    BLOCK,
-    GREEDY_TOKEN,
-    GREEDY_TOKENS,
-    NEXT_COUNT,
-    NEXT_LENGTHS,
-    NEXT_POSITIONS,
-)
+from playground.inference.step_names import BLOCK, GREEDY_TOKEN, GREEDY_TOKENS, NEXT_COUNT, NEXT_LENGTHS, NEXT_POSITIONS
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.fused import can_be_fused, fused_decoder
 from playground.onnx_export.rnn_graphs import recurrent

@@ -3,9 +3,7 @@
 from playground.inference import open_model
 from playground.inference.engine import Engine
 from playground.inference.session import running_on
-from tests.support.made_exports import (
-    PAIRS,
-)
+from tests.support.made_exports import PAIRS
 from tests.support.written_texts import close_to_torch, prompts
 
 

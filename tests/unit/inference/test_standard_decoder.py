@@ -3,9 +3,7 @@
 import pytest
 
 from playground.inference.engine import Engine
-from tests.support.made_exports import (
-    DECODERS,
-)
+from tests.support.made_exports import DECODERS
 from tests.support.written_texts import close_to_torch, prompts
 
 

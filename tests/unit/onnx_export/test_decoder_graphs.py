@@ -10,14 +10,7 @@ from playground.inference.session import open_session
 from playground.onnx_export import quantize, verify
 from playground.onnx_export.decoder_graphs import decoder, encoder, source_encoder, state_of, target_decoder
 from playground.onnx_export.rnn_graphs import recurrent
-from tests.support.made_exports import (
-    DECODERS,
-    ENCODERS,
-    PAIRS,
-    SMALL,
-    assert_graphs_agree,
-    built,
-)
+from tests.support.made_exports import DECODERS, ENCODERS, PAIRS, SMALL, assert_graphs_agree, built
 
 
 @pytest.mark.parametrize("name", DECODERS)

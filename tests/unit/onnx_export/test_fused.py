@@ -10,12 +10,7 @@ from playground.inference.engine import FusedDecoder, FusedEncoderDecoder
 from playground.inference.session import open_session
 from playground.onnx_export.decoder_graphs import source_encoder, state_of
 from playground.onnx_export.fused import can_be_fused, fused_decoder
-from tests.support.made_exports import (
-    DECODERS,
-    PAIRS,
-    about_of,
-    built,
-)
+from tests.support.made_exports import DECODERS, PAIRS, about_of, built
 
 
 @pytest.mark.parametrize("name", [name for name, spec in DECODERS.items() if can_be_fused(spec)])

@@ -3,10 +3,7 @@
 import onnx
 
 from playground.onnx_export.decoder_graphs import decoder, state_of
-from tests.support.made_exports import (
-    DECODERS,
-    built,
-)
+from tests.support.made_exports import DECODERS, built
 
 
 def test_the_graph_obeys_onnx():

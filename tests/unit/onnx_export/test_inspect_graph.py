@@ -13,10 +13,7 @@ from playground.onnx_export.export import export
 from playground.onnx_export.inspect_graph import describe
 from playground.onnx_export.rnn_graphs import recurrent
 from playground.training.load_model import load_model
-from tests.support.made_exports import (
-    built,
-    recurrent_spec,
-)
+from tests.support.made_exports import built, recurrent_spec
 
 
 def test_a_viewer_sees_what_a_scan_repeats(tmp_path):

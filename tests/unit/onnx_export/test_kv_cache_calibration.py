@@ -12,11 +12,7 @@ from playground.onnx_export.export import export
 from playground.onnx_export.fused import fused_decoder
 from playground.onnx_export.kv_cache_calibration import cache_scales
 from playground.runs import gallery
-from tests.support.made_exports import (
-    DECODERS,
-    about_of,
-    built,
-)
+from tests.support.made_exports import DECODERS, about_of, built
 
 
 def both(model, folder) -> tuple[FusedDecoder, FusedDecoder, list]:

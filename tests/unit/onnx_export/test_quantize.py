@@ -12,11 +12,7 @@ from playground.onnx_export import quantize, verify
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.fused import fused_decoder
 from playground.onnx_export.rnn_graphs import recurrent
-from tests.support.made_exports import (
-    about_of,
-    built,
-    recurrent_spec,
-)
+from tests.support.made_exports import about_of, built, recurrent_spec
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8", "int4"])

@@ -9,12 +9,7 @@ from playground.inference.engine import RnnDecoder
 from playground.inference.session import open_session
 from playground.onnx_export.decoder_graphs import state_of
 from playground.onnx_export.rnn_graphs import recurrent
-from tests.support.made_exports import (
-    about_of,
-    assert_graphs_agree,
-    built,
-    recurrent_spec,
-)
+from tests.support.made_exports import about_of, assert_graphs_agree, built, recurrent_spec
 
 
 @pytest.mark.parametrize("native", [True, False], ids=["operators of ONNX", "cells"])
