@@ -5,19 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from playground.core.atomic import write_json
 from playground.runs.folder import RunFolder
+from playground.runs.samples import opening_text
 
 if TYPE_CHECKING:
     from playground.generation.predict import TextGenerator
 
 FILE = "opening.json"
 N_OPTIONS = 10
-LONGEST_OPENING = 2000  # characters; a sample from elsewhere may have a million
-
-
-def opening_text(run: RunFolder) -> str:
-    """The words that the run's own samples begin with, or the first of them: every page that opens on the run asks for them."""
-    said = (row["prompt"] for row in reversed(run.samples()) if row.get("prompt"))
-    return next(said, "The ")[:LONGEST_OPENING]
 
 
 def expected(model: "TextGenerator", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
@@ -43,7 +37,7 @@ def write_opening(run: RunFolder) -> None:
 
     about = run.about()
     if about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs":
-        text = opening_text(run)
+        text = opening_text(run.samples())
         options = expected(TorchGenerator(load_model(run)), Tokenizer.load(run.tokenizer_path), text)
         write_json(run.path / FILE, {"text": text, "step": run.checkpoints()[-1], "options": options})
 

@@ -15,7 +15,6 @@ from models.spec import ModelSpec
 from playground.core.atomic import disk_errors, readable_json
 from playground.core.errors import Message
 from playground.core.paths import umask
-from playground.generation.cached_prediction import LONGEST_OPENING
 from playground.huggingface import export_run
 from playground.inference.engine import MANIFEST
 from playground.labelled.table import PIECES
@@ -24,6 +23,7 @@ from playground.onnx_export.layers import Weights
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
+from playground.runs.samples import opening_text
 from playground.text.byte_alphabet import clean
 from playground.text.catalogue import UNKNOWN
 from playground.text.spec import QUESTION
@@ -142,18 +142,17 @@ def write_package(
         _json(folder / "genai_config.json", genai_config(spec, ids))
     example = resources.files("playground.onnx_export").joinpath("shipped", "example.py")
     (folder / "example.py").write_text(example.read_text(encoding="utf-8"), encoding="utf-8")
-    demo = write_demo(folder, run.name, first_words(run, spec, bool(task)), offline_demo)
+    demo = write_demo(folder, run.name, demo_text(run, spec, bool(task)), offline_demo)
     (folder / "curve.svg").write_text(curve(run), encoding="utf-8")
     (folder / "README.md").write_text(clean(card(run, model, step, labels)), encoding="utf-8")
     return {"family": family, "loaders": loaders_of(model), "task": task, "labels": list(labels), "demo": demo}
 
 
-def first_words(run: RunFolder, spec: ModelSpec, labels: bool) -> str:
-    """What the demo begins with: what the run's own samples began with."""
-    prompts = [row["prompt"] for row in run.samples() if "prompt" in row]
-    if prompts and not labels:
-        return prompts[-1][:LONGEST_OPENING]
-    return "The <mask> of the" if not spec.is_causal and not labels else "The "
+def demo_text(run: RunFolder, spec: ModelSpec, labels: bool) -> str:
+    """What the box of the demo holds at first; a model that fills in gets something to fill in."""
+    if labels:
+        return "The "
+    return opening_text(run.samples()) if spec.is_causal else "The <mask> of the"
 
 
 def tokenizer_config(spec: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a model wrote while it learned, as pages show it: a few hundred samples however many there are."""
 
 import threading
+from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
 
@@ -12,6 +13,28 @@ from playground.runs.downsampled import EvenSample
 
 MOST = 600
 HEAVIEST = 4 << 20  # bytes of all lines that are kept
+LONGEST_OPENING = 2000  # characters; a sample from elsewhere may have a million
+
+
+def opening_text(samples: Sequence[jsonl.Row]) -> str:
+    """What a box on a run holds before anybody types: what the model's last sample began with, or the beginning of that.
+
+    Args:
+        samples: those of the run, the oldest first: its prompts, questions, labelled texts, or texts with hidden tokens.
+    """
+    for row in reversed(samples):
+        if row.get("examples"):
+            return max((_question(example) for example in row["examples"]), key=len)[:LONGEST_OPENING]
+        if row.get("tokens"):
+            return "".join(row["tokens"][:40]).strip()[:LONGEST_OPENING]
+        if row.get("prompt"):
+            return row["prompt"][:LONGEST_OPENING]
+    return "The "
+
+
+def _question(example: jsonl.Row) -> str:
+    """The question of a pair, the text of a label, or the words of tags."""
+    return example.get("source") or example.get("text") or "".join(example.get("pieces", ()))
 
 
 class RunSamples:

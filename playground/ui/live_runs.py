@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from playground.generation.cached_prediction import LONGEST_OPENING
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.samples import RunSamples
@@ -43,23 +42,6 @@ def samples_of(run: RunFolder) -> list[dict[str, Any]]:
 @st.cache_resource(max_entries=100, show_spinner=False)
 def _samples(path: str) -> RunSamples:
     return RunSamples(Path(path))
-
-
-def first_text(run: RunFolder) -> str:
-    """What stands in a box at first: what the run's own samples begin with, or the beginning of that."""
-    for row in reversed(samples_of(run)):
-        if row.get("examples"):
-            return max((_asked(example) for example in row["examples"]), key=len)[:LONGEST_OPENING]
-        if row.get("tokens"):
-            return "".join(row["tokens"][:40]).strip()[:LONGEST_OPENING]
-        if row.get("prompt"):
-            return row["prompt"][:LONGEST_OPENING]
-    return "The "
-
-
-def _asked(example: dict[str, Any]) -> str:
-    """The question of a pair, the text of a label, or the words of tags."""
-    return example.get("source") or example.get("text") or "".join(example.get("pieces", ()))
 
 
 def series(run: RunFolder, colour: str, main: bool = True) -> Series:

@@ -6,12 +6,13 @@ from importlib import import_module
 import streamlit as st
 
 from playground.runs.folder import RunFolder
+from playground.runs.samples import opening_text
 from playground.ui import cached, url_state
 from playground.ui.components.live_text import live_text
 from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t
-from playground.ui.live_runs import first_text, samples_of
+from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, plain, shown_errors
 from playground.ui.run_picker import choose_run, choose_step, speaks
 from playground.ui.scene import Scene, answer_to
@@ -61,7 +62,7 @@ def ask(run: RunFolder, step: int) -> Scene:
     """The boxes for the person's text: what the address says, else the run's own sample."""
     about = run.about()
     pairs = about.get("data_shape") == "pairs"
-    first = first_words(run)
+    first = text_to_look_at(run)
     label = t("The text that is read") if pairs else t("Your text")
     places = st.columns(2) if pairs else [st.container()]
     with places[0]:
@@ -77,11 +78,12 @@ def ask(run: RunFolder, step: int) -> Scene:
     return Scene(run, step, text, target)
 
 
-def first_words(run: RunFolder) -> str:
+def text_to_look_at(run: RunFolder) -> str:
     """What the run's own sample begins with, and some words of what the model wrote after it: enough to look at."""
-    first = first_text(run)
+    samples = samples_of(run)
+    first = opening_text(samples)
     more = next(
-        (row["text"] for row in reversed(samples_of(run)) if row.get("prompt") == first and row.get("text")),
+        (row["text"] for row in reversed(samples) if row.get("prompt") == first and row.get("text")),
         "",
     )
     return first + more[:70].rpartition(" ")[0]

@@ -6,13 +6,14 @@ from typing import Any
 import streamlit as st
 
 from playground.runs.folder import RunFolder
+from playground.runs.samples import opening_text
 from playground.ui import cached, url_state
 from playground.ui.colours import SPARE
 from playground.ui.components.race_bars import race_bars
 from playground.ui.figure import downloads
 from playground.ui.held_out import pairs_of, windows_of
 from playground.ui.language import t, told
-from playground.ui.live_runs import first_text
+from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, shown_errors
 from playground.ui.number_format import bytes_of
 from playground.ui.scene import Scene
@@ -97,7 +98,7 @@ def race(run: RunFolder, made: Any) -> None:
 
         with st.spinner(t("Warming up …")):
             model, tokenizer = cached.model(run, made.report["step"]), cached.tokenizer(run)
-            prompt, source = tokenizer.encode(first_text(run)) or [tokenizer.eos_id], None
+            prompt, source = tokenizer.encode(opening_text(samples_of(run))) or [tokenizer.eos_id], None
             if model.spec.architecture == "encoder-decoder":
                 prompt, source = [tokenizer.bos_id], prompt
             elif run.about().get("data_shape") == "pairs":

@@ -32,7 +32,7 @@ def typing(run: RunFolder) -> None:
     key = f"finetune.text.{run.id}"
     wanted, opening = url_state.text("finetune", "text"), f"{key}.opening"
     if opening not in st.session_state or (wanted and wanted != st.session_state.get(f"{key}.link")):
-        st.session_state[opening] = wanted or first_text(run)
+        st.session_state[opening] = wanted or a_test_text(run)
     text = live_text(key, st.session_state[opening], t("Type a text"), rows=3)
     url_state.remember("finetune", text=text if len(text) <= LONGEST_LINK else None)
     st.session_state[f"{key}.link"] = url_state.text("finetune", "text")
@@ -81,7 +81,7 @@ def load(path: str, step: int, is_exported: bool) -> Any:
     return labeller_of(run, step, engine)
 
 
-def first_text(run: RunFolder) -> str:
+def a_test_text(run: RunFolder) -> str:
     """A test text to begin with; some words where the test is on another machine, or cleaned away."""
     try:
         text = data_of(run).test.texts([0])[0]

@@ -6,6 +6,7 @@ import streamlit as st
 
 from playground.core.errors import PlaygroundError, UserError
 from playground.runs.folder import RunFolder
+from playground.runs.samples import opening_text
 from playground.ui import cached, url_state
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.bars import bars
@@ -14,7 +15,7 @@ from playground.ui.components.writer import writer
 from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t, told
-from playground.ui.live_runs import first_text
+from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, show, shown_errors
 from playground.ui.run_picker import choose_run, choose_step, talks
 
@@ -45,7 +46,7 @@ def page() -> None:
 
 def ask(run: RunFolder, label: str, height: int) -> str:
     """The box for the person's text: what the address says, else what stood there last, else the run's own sample."""
-    key, first = f"generate.text.{run.id}", first_text(run)
+    key, first = f"generate.text.{run.id}", opening_text(samples_of(run))
     wanted = url_state.text("generate", "prompt")
     if wanted and wanted != st.session_state.get(f"{key}.link"):
         st.session_state[key] = wanted

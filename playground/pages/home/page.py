@@ -4,8 +4,9 @@ import time
 
 import streamlit as st
 
-from playground.generation.cached_prediction import expected, opening_text, read_opening
+from playground.generation.cached_prediction import expected, read_opening
 from playground.runs.folder import RunFolder
+from playground.runs.samples import opening_text
 from playground.ui import cached, controls, links, server_start, url_state
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.next_token import next_token
@@ -60,7 +61,7 @@ def demo() -> None:
 def predict(run: RunFolder) -> None:
     """The box and its bars; runs again at every key, and nothing else of the page does."""
     key = f"home.next.{run.id}"
-    usual = first_words(str(run.path))
+    usual = usual_text(str(run.path))
     opening = url_state.text("home", "text") or usual
     text = (st.session_state.get(key) or {}).get("text", opening)
     url_state.remember("home", text=text if text != usual and len(text) <= LONGEST_LINK else None)
@@ -99,9 +100,9 @@ def first_seconds(run: RunFolder, key: str, opening: str, text: str, colour: str
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def first_words(path: str) -> str:
-    """What the box holds at first: the beginning of the text that the run was tested on."""
-    return opening_text(RunFolder(path))
+def usual_text(path: str) -> str:
+    """What the box holds at first."""
+    return opening_text(RunFolder(path).samples())
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

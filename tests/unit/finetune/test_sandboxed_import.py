@@ -16,15 +16,14 @@ from playground.core import limited_process
 from playground.core.errors import PlaygroundError
 from playground.finetune import sandboxed_import
 from playground.finetune.sandboxed_import import SandboxedImport, import_sandboxed
-from playground.generation.cached_prediction import opening_text
 from playground.inference.exports import exported, opened
 from playground.onnx_export.export import export
 from playground.runs import gallery
 from playground.runs.config import FORMAT
 from playground.runs.folder import RunFolder
+from playground.runs.samples import opening_text
 from playground.runs.store import RunStore
 from playground.training.load_model import load_model
-from playground.ui.live_runs import first_text
 from tests.support.mutants import files_of, forking
 
 PREFIX = "bible-lstm"
@@ -348,8 +347,8 @@ def test_a_long_opening_is_cut(store, good):
     """It is what every page that opens on the run cuts into tokens."""
     said = json.dumps({"step": 1, "prompt": "".join(f"{i} " for i in range(100_000)), "text": "x"})
     run = import_sandboxed(zipped({**good, "samples.jsonl": said.encode() + b"\n"}), store)
-    assert opening_text(run) == "".join(f"{i} " for i in range(1000))[: len(opening_text(run))]
-    assert 1000 < len(opening_text(run)) <= 2000 and len(first_text(run)) <= 2000
+    opening = opening_text(run.samples())
+    assert opening == "".join(f"{i} " for i in range(1000))[: len(opening)] and 1000 < len(opening) <= 2000
 
 
 def test_stop_counts_also_between_the_two_openings(store, good, monkeypatch):
@@ -362,7 +361,7 @@ def test_stop_counts_also_between_the_two_openings(store, good, monkeypatch):
         coming.stop()
         return usual(*args, **more)
 
-    monkeypatch.setattr(limited_process, "Opening", stopped_first)
+    monkeypatch.setattr(limited_process, "LimitedProcess", stopped_first)
     with pytest.raises(PlaygroundError, match="was stopped"):
         coming.run()
     assert list(store.root.iterdir()) == []

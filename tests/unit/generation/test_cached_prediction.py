@@ -2,9 +2,10 @@
 
 import pytest
 
-from playground.generation.cached_prediction import expected, opening_text, read_opening, write_opening
+from playground.generation.cached_prediction import expected, read_opening, write_opening
 from playground.generation.torch_model import TorchGenerator
 from playground.runs import gallery
+from playground.runs.samples import opening_text
 from playground.text.tokenizers import Tokenizer
 from playground.training import worker
 from playground.training.load_model import load_model
@@ -19,7 +20,7 @@ WRITERS = [
 def check(run) -> None:
     kept = read_opening(run)
     assert kept is not None, "made by: python -m playground runs ship"
-    assert kept["text"] == opening_text(run)
+    assert kept["text"] == opening_text(run.samples())
     now = expected(TorchGenerator(load_model(run)), Tokenizer.load(run.tokenizer_path), kept["text"])
     assert [option["p"] for option in kept["options"]] == pytest.approx([o["p"] for o in now], rel=1e-3)
     assert [option["piece"] for option in kept["options"]][:3] == [o["piece"] for o in now][:3]

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from models.presets import PRESETS
 from playground.cli.progress import Progress
-from playground.generation.cached_prediction import opening_text
-from playground.onnx_export.package import curve, first_words
+from playground.onnx_export.package import curve, demo_text
 from playground.pages.finetune.progress import as_answers
 from playground.runs import branch, rows
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.overfitting import generalization_gap, turning_point
-from playground.ui.live_runs import first_text
+from playground.runs.samples import opening_text
 
 ANYTHING = st.recursive(
     st.none()
@@ -134,7 +133,7 @@ def test_any_samples_are_shown(tmp_path_factory, found):
             assert all(
                 isinstance(each[part], str) for each in as_answers(row)["examples"] for part in ("source", "target")
             )
-    for said in (opening_text(run), first_text(run), first_words(run, PRESETS["gpt2-tiny"].spec, labels=False)):
+    for said in (opening_text(run.samples()), demo_text(run, PRESETS["gpt2-tiny"].spec, labels=False)):
         assert isinstance(said, str)
 
 
