@@ -1,1 +1,1 @@
-"""Trained models at work, exported or in PyTorch: what they expect next, what they write, what they fill in."""
+"""Using trained models, exported or in PyTorch: predictions of the next token, generated texts, masked words."""

@@ -1,4 +1,4 @@
-"""What a shipped model expects after its own first words, kept beside it: shown while PyTorch is still being loaded."""
+"""Predictions of shipped models that are stored beside them, to be shown while PyTorch is still being loaded."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ N_OPTIONS = 10
 
 
 def expected(model: "TextGenerator", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
-    """The likeliest next tokens: ``{"text": to append, "piece": to show, "p": probability}``, the likeliest first."""
+    """The ``n`` most likely next tokens after a text: ``{"text": to append, "piece": to show, "p": probability}``, sorted."""
     import numpy as np
 
     from playground.generation.predict import likeliest, next_logits, open_prompt
@@ -30,7 +30,7 @@ def expected(model: "TextGenerator", tokenizer: Any, text: str, n: int = N_OPTIO
 
 
 def write_opening(run: RunFolder) -> None:
-    """Computes and keeps it; nothing for models that do not continue a text."""
+    """Computes and stores the prediction of a run; does nothing for models that do not continue a text."""
     from playground.generation.torch_model import TorchGenerator
     from playground.text.tokenizers import Tokenizer
     from playground.training.load_model import load_model
@@ -43,7 +43,7 @@ def write_opening(run: RunFolder) -> None:
 
 
 def read_opening(run: RunFolder) -> dict[str, Any] | None:
-    """``{"text", "step", "options"}`` of the newest checkpoint, or None where it is not kept."""
+    """The stored ``{"text", "step", "options"}``; None where there is none, or it is not of the newest checkpoint."""
     try:
         kept = json.loads((run.path / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

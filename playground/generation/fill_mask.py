@@ -1,4 +1,4 @@
-"""Filling in: what a model that reads both ways puts where words are hidden."""
+"""Filling masks: what a masked language model predicts for hidden tokens (Devlin et al. 2019)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Blank:
-    """One hidden place.
+    """The prediction for one masked position.
 
     Attributes:
-        place: its index in the text.
-        likeliest: ``(token id, probability)``, the likeliest first.
-        hidden: the probability of the token that is hidden there; None when none is.
-        rank: its place among all tokens, 1 is the likeliest; None when no token is hidden there.
+        place: index in the text.
+        likeliest: ``(token id, probability)``, the most likely first.
+        hidden: probability of the token that was masked; None where the text itself had a mask.
+        rank: rank of that token among all, 1 is the most likely; None where the text itself had a mask.
     """
 
     place: int
@@ -40,14 +40,17 @@ def fill(
     n: int = 8,
     frame: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> list[Blank]:
-    """What belongs in each of the places, all of them hidden at once.
+    """Predicts the tokens of some positions, all of them masked at once.
 
     Args:
-        model: what reads: an export, or the model in PyTorch.
-        ids: the text; ``mask_id`` where nothing is known.
-        places: indices to hide besides; places that are ``mask_id`` already are filled too.
-        n: how many tokens each place lists.
-        frame: tokens that the model learnt to see around every text (``Tokenizer.frame``).
+        model: an export, or the model in PyTorch.
+        ids: token ids of the text; it may contain ``mask_id``.
+        places: indices of tokens to mask; positions that are ``mask_id`` already are predicted too.
+        n: number of tokens to list for each position.
+        frame: tokens before and after every text, as the model was trained (``Tokenizer.frame``).
+
+    Returns:
+        The masked positions, in the order of the text.
 
     Raises:
         PlaygroundError: when the text is longer than the model reads, or empty.
@@ -81,7 +84,7 @@ def _blank(place: int, token: int, logits: np.ndarray, mask_id: int, n: int) -> 
 
 
 def word_at(pieces: Sequence[str], index: int) -> range:
-    """The tokens of the word that a token is part of: as far as letters and digits go on without a space."""
+    """Indices of the tokens that form one word with the token at ``index``: letters and digits without a space between."""
     if not pieces[index][-1:].isalnum():
         return range(index, index + 1)
     start, end = index, index + 1

@@ -1,4 +1,4 @@
-"""A text in the making: the prompt, what the model wrote, what the person chose instead, and the way back."""
+"""A text being written: the prompt, what the model generated, what the person chose instead, and undo."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playground.text.tokenizers import Tokenizer
 
 LONGEST = 4000  # tokens of one text
-REMEMBERED = 64  # positions whose scores are kept
+REMEMBERED = 64  # positions whose logits are cached
 UNDO = 20
 
 
@@ -24,15 +24,15 @@ class GenerationSession:
 
     Args:
         model, tokenizer: from the same run; others may use the model at the same time.
-        answers: whether the model learnt pairs: it answers the prompt instead of continuing it.
-        template: how it is asked then (``DataSpec.template``).
-        load: gives the model in PyTorch, which beam search needs.
+        answers: whether the model was trained on pairs: it answers the prompt instead of continuing it.
+        template: of its questions (``DataSpec.template``).
+        load: loads the model in PyTorch, which beam search needs.
 
     Attributes:
-        prompt: what was given, as tokens.
-        tokens: the whole text, what is hidden of the prompt included.
-        job: what is being computed, or was last.
-        model: what writes and what tells probabilities, with a cache of its own.
+        prompt: the prompt as tokens.
+        tokens: the whole text, with the part of the prompt that is not shown.
+        job: the computation that runs, or ran last.
+        model: what generates and computes probabilities, with a cache of its own.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class GenerationSession:
         self._undo: list[list[Token]] = []
 
     def use(self, model: TextGenerator) -> None:
-        """Goes on with what runs the same weights now: they may have been exported meanwhile."""
+        """Goes on with another engine for the same weights, as they may have been exported meanwhile."""
         if model is not self._shared:
             self._shared, self.model = model, model.clone()
 
@@ -72,7 +72,7 @@ class GenerationSession:
 
     @property
     def shown(self) -> list[Token]:
-        """The tokens that are part of the text."""
+        """The tokens that are shown as the text."""
         return self.tokens[self.prompt.hidden :]
 
     @property
@@ -80,7 +80,11 @@ class GenerationSession:
         return bool(self.job and not self.job.is_over)
 
     def write(self, sampling: Sampling, max_new_tokens: int, **choices) -> GenerationJob:
-        """Goes on with the text in the background; ``choices`` are those of `GenerationJob`."""
+        """Generates more of the text in the background; ``choices`` are those of `GenerationJob`.
+
+        Raises:
+            PlaygroundError: when the text has LONGEST tokens.
+        """
         self.stop()
         left = LONGEST - len(self.tokens)
         if left <= 0:
@@ -95,7 +99,7 @@ class GenerationSession:
         return self.job
 
     def search(self, max_new_tokens: int, width: int, stop_at_end: bool = True) -> BeamSearch:
-        """Looks for the likeliest continuations in the background; `take` chooses one."""
+        """Beam search for the most likely continuations in the background; `take` chooses one."""
         self.stop()
         stop = (self.tokenizer.eos_id,) if stop_at_end else ()
         prompt = Prompt(self._ids(), self.prompt.hidden, self.prompt.source)
@@ -104,7 +108,7 @@ class GenerationSession:
         return self.job
 
     def take(self, index: int) -> None:
-        """Appends one of the continuations that the search found."""
+        """Appends one of the continuations that beam search found."""
         if isinstance(self.job, BeamSearch) and 0 <= index < len(self.job.found):
             self._remember()
             limit, seen = context(self.model.about), len(self.tokens)
@@ -115,24 +119,28 @@ class GenerationSession:
             self.job = None
 
     def collect(self) -> None:
-        """Takes over what has been written in the background since the last time."""
+        """Appends the tokens that were generated in the background since the last call."""
         if isinstance(self.job, GenerationJob):
             new = self.job.tokens[self._taken :]
             self._taken += len(new)
             self.tokens.extend(new)
 
     def stop(self) -> None:
-        """Ends what is being computed; what was written stays."""
+        """Ends the computation; the tokens so far stay."""
         if self.job:
             self.job.stop()
             self.job.wait(5 if isinstance(self.job, BeamSearch) else None)  # who writes has the cache until it ended
             self.collect()
 
     def pick(self, position: int, token: int) -> None:
-        """Puts a token at a place of the text and cuts what came after it: a branch.
+        """Puts a token at a position of the text and removes what came after it: a branch.
 
         Args:
-            position: index in `tokens`; at most one past the last.
+            position: index in `tokens`, at most one past the last.
+            token: its id.
+
+        Raises:
+            PlaygroundError: when there is no such position or token.
         """
         if not self.prompt.hidden <= position <= len(self.tokens) or not 0 <= token < self.tokenizer.size:
             raise PlaygroundError("This place of the text is gone.", "Choose another one.")
@@ -159,7 +167,7 @@ class GenerationSession:
         return bool(self._undo)
 
     def logits(self, position: int) -> np.ndarray:
-        """Scores ``[vocabulary]`` of what could stand at a place, from what the model saw before it."""
+        """Logits ``[vocabulary]`` for a position, from the tokens that the model saw before it."""
         position = max(1, min(position, len(self.tokens)))
         return self._logits(position, self._window(position))
 
@@ -188,6 +196,6 @@ class GenerationSession:
 
 
 def pieces_for(tokenizer: "Tokenizer", ids: Sequence[int]) -> dict[int, str]:
-    """What each of the ids shows as."""
+    """How each token id is shown, by id."""
     ids = list(dict.fromkeys(ids))
     return dict(zip(ids, tokenizer.pieces(ids), strict=True))

@@ -1,4 +1,4 @@
-"""A text being written, in a thread of its own: who watches may come and go, and can stop it."""
+"""Generation in a thread of its own, which can be watched and stopped from others."""
 
 import logging
 import time
@@ -21,14 +21,13 @@ log = logging.getLogger("playground")
 
 @dataclass(frozen=True)
 class Token:
-    """One token of a text, and how the model saw it coming.
+    """One token of a text, and its probabilities.
 
     Attributes:
         id: of the token.
-        probability: what the model gave it, before sampling changed anything; None where the model saw nothing
-            before it.
-        drawn: its probability when it was drawn, after every step of sampling; None for tokens of a person.
-        seen: how many tokens before it the model saw: its window.
+        probability: under the model, before any step of sampling; None where the model saw no token before it.
+        drawn: when it was sampled, after every step of sampling; None for tokens of a person.
+        seen: number of tokens before it that the model saw (its window).
     """
 
     id: int
@@ -38,7 +37,7 @@ class Token:
 
 
 def read(model: TextGenerator, prompt: Prompt) -> list[Token]:
-    """The tokens of a prompt with the probabilities that the model gives them; one forward pass."""
+    """The tokens of a prompt with their probabilities under the model, in one forward pass."""
     ids = prompt.ids
     start = max(0, len(ids) - (context(model.about) or len(ids)))
     tokens = [Token(i) for i in ids[: start + 1]]
@@ -86,20 +85,20 @@ class _Job(BackgroundJob):
 
 
 class GenerationJob(_Job):
-    """Draws token after token.
+    """Samples token after token.
 
     Args:
-        model: what writes, with a cache that nobody else uses meanwhile (``clone()``).
+        model: generates, with a cache that nothing else uses meanwhile (``clone()``).
         tokenizer: from the same run.
-        prompt: its ids are all that stands before the first new token.
-        sampling: how each token is drawn.
-        max_new_tokens: how many at most.
-        stop_at_end: end where the model writes ``<eos>``.
-        stop_text: end as soon as this has been written; empty: never.
-        seed: the same seed writes the same text.
+        prompt: its ids are all tokens before the first new one.
+        sampling: how tokens are sampled.
+        max_new_tokens: tokens to generate at most.
+        stop_at_end: end at ``<eos>``.
+        stop_text: end as soon as the text contains this; empty: never.
+        seed: the same seed gives the same text; None: a random one.
 
     Attributes:
-        tokens: the new tokens so far; it only grows.
+        tokens: the new tokens so far; the list only grows.
         ended: why it ended: "length", "end" (``<eos>``), "stop" (the stop text), "cancelled", "failed"; "" before.
     """
 
@@ -149,10 +148,10 @@ class GenerationJob(_Job):
 
 
 class BeamSearch(_Job):
-    """The likeliest continuations as wholes, found by PyTorch.
+    """Beam search in PyTorch.
 
     Args:
-        load: gives the model in PyTorch; called in the thread, as it may take seconds.
+        load: loads the model; called in the thread, as it may take seconds.
         prompt, max_new_tokens, width, stop_ids: as of `models.generate.beam`.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What a model expects next: from a text to the scores of every token, by whatever runs the model."""
+"""From a text to the logits of every token, with any engine."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TextGenerator(Protocol):
-    """What continues a text: an export (`playground.inference.engine.Engine`), or the model in PyTorch
+    """An engine that continues texts: an export (`playground.inference.engine.Engine`), or the model in PyTorch
     (`playground.generation.torch_model.TorchGenerator`).
 
     Attributes:
@@ -32,7 +32,7 @@ class TextGenerator(Protocol):
     ran_by: str
 
     def clone(self) -> "TextGenerator":
-        """The same weights with a cache of its own: for somebody else, at the same time."""
+        """The same weights with a cache of its own, to be used at the same time."""
 
     def generate(
         self,
@@ -57,20 +57,20 @@ class TextGenerator(Protocol):
         """As :meth:`generate`, with the probabilities of each token."""
 
     def next_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """Scores of the next token, float32 ``[vocabulary]``; the text is no longer than the context."""
+        """Logits of the next token, float32 ``[vocabulary]``; the text is no longer than the context."""
 
     def all_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
-        """Scores of what follows each token, float32 ``[length, vocabulary]``; the text is no longer than the context."""
+        """Logits of the token after each token, float32 ``[length, vocabulary]``; the text is no longer than the context."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """Where writing starts.
+    """The tokens from which generation starts.
 
     Attributes:
-        ids: what the model reads before the first token that it writes; at least one.
-        hidden: how many of them are not part of the text shown (a question, a beginning-of-text token).
-        source: the text that an encoder reads; None where there is no encoder.
+        ids: tokens before the first new one; at least one.
+        hidden: number of them that are not shown (a question, a beginning-of-text token).
+        source: tokens for the encoder; None where there is no encoder.
     """
 
     ids: tuple[int, ...]
@@ -81,15 +81,15 @@ class Prompt:
 def open_prompt(
     about: "ModelSpec | ExportManifest", tokenizer: "Tokenizer", text: str, answers: bool, template: str = "{question}"
 ) -> Prompt:
-    """What a model starts from to continue a text, or to answer it.
+    """The prompt with which a model continues a text, or answers it.
 
     Args:
-        about: what the model is: its spec, or what its export says.
-        answers: whether the model learnt pairs; it then writes the answer to ``text``.
-        template: how it was asked then (``DataSpec.template``).
+        about: the spec of the model, or the manifest of its export.
+        answers: whether the model was trained on pairs; it then generates the answer to ``text``.
+        template: of its questions (``DataSpec.template``).
 
     Raises:
-        PlaygroundError: when there is nothing to answer, or the model cannot write.
+        PlaygroundError: when there is nothing to answer, or the model does not continue text.
     """
     if isinstance(about, ModelSpec) and not about.is_causal:
         raise PlaygroundError("This model fills in hidden words; it does not continue a text.")
@@ -107,22 +107,22 @@ def open_prompt(
 
 
 def context(about: "ModelSpec | ExportManifest") -> int | None:
-    """How many tokens the model sees at once; None: all of them, as recurrent models do."""
+    """Number of tokens that the model sees at once; None: all of them, as recurrent models do."""
     return None if about.architecture in RECURRENT else about.context_length
 
 
 def after_one_more(seen: int, limit: int | None) -> int:
-    """How many tokens a model sees after one more, of ``limit`` at the most: a full context is halved, as `decode` does."""
+    """Number of tokens that a model sees after one more, at most ``limit``: a full context is halved, as in `decode`."""
     return seen + 1 if limit is None or seen < limit else max(1, limit // 2)
 
 
 def all_logits(model: TextGenerator, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
-    """Scores of what follows each of the last tokens that fit the context, float32 ``[length, vocabulary]``."""
+    """Logits of the token after each of the last tokens that fit the context, float32 ``[length, vocabulary]``."""
     return model.all_logits(_seen(model, ids), source)
 
 
 def next_logits(model: TextGenerator, ids: Sequence[int], source: Sequence[int] | None = None) -> np.ndarray:
-    """Scores of the next token after a text of any length, float32 ``[vocabulary]``."""
+    """Logits of the next token after a text of any length, float32 ``[vocabulary]``."""
     return model.next_logits(_seen(model, ids), source)
 
 
@@ -131,7 +131,7 @@ def _seen(model: TextGenerator, ids: Sequence[int]) -> list[int]:
 
 
 def likeliest(probabilities: np.ndarray, n: int) -> list[tuple[int, float]]:
-    """The ``n`` likeliest tokens and their probabilities, the first first."""
+    """The ``n`` most likely tokens of ``[vocabulary]`` as (id, probability), the most likely first."""
     n = min(n, len(probabilities))
     top = np.argpartition(-probabilities, n - 1)[:n]
     return [(int(i), float(probabilities[i])) for i in top[np.argsort(-probabilities[top], kind="stable")]]

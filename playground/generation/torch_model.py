@@ -1,4 +1,4 @@
-"""A model in PyTorch that is asked as its export is: where there is no export, and wherever gradients are wanted."""
+"""A model in PyTorch behind the interface of an export: used where there is no export."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,11 +16,11 @@ from playground.training.batches import pad
 
 
 class _InTorch:
-    """What both kinds share.
+    """What `TorchGenerator` and `TorchEncoder` share.
 
     Attributes:
         model, about: the model and its spec.
-        provider: where it is: "CPU" or "CUDA".
+        provider: what runs it: "CPU" or "CUDA".
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -30,7 +30,7 @@ class _InTorch:
 
     @property
     def ran_by(self) -> str:
-        """What really does the work, such as "PyTorch (CPU)"."""
+        """What runs it, in words, such as "PyTorch (CPU)"."""
         return f"PyTorch ({self.provider})"
 
     def _ids(self, ids: Sequence[int] | np.ndarray) -> Tensor:
@@ -39,10 +39,10 @@ class _InTorch:
 
 
 class TorchGenerator(_InTorch):
-    """A model that continues texts; the calls are those of `playground.inference.engine.Engine`."""
+    """A model that continues texts; its methods are those of `playground.inference.engine.Engine`."""
 
     def clone(self) -> "TorchGenerator":
-        """Itself: what a text needs is kept with the text."""
+        """Itself: the state of a text is kept by its iterator."""
         return self
 
     @torch.inference_mode()
@@ -100,11 +100,11 @@ class TorchGenerator(_InTorch):
 
 
 class TorchEncoder(_InTorch):
-    """A model that reads whole texts; the calls are those of `playground.inference.onnx_encoder.OnnxEncoder`.
+    """A model that reads whole texts; its methods are those of `playground.inference.onnx_encoder.OnnxEncoder`.
 
     Args:
-        model: what fills in, or a `models.heads.ModelWithHead`.
-        pad_id: what stands after a text that is shorter than another.
+        model: a masked language model, or a `models.heads.ModelWithHead`.
+        pad_id: token id of padding.
     """
 
     def __init__(self, model: nn.Module, pad_id: int) -> None:
@@ -113,19 +113,19 @@ class TorchEncoder(_InTorch):
 
     @torch.inference_mode()
     def logits(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
-        """``[texts, labels]`` of a classifier, ``[texts, longest, labels]`` of a tagger (of what fills in: the vocabulary)."""
+        """Logits: of a classifier ``[texts, classes]``, of a tagger or masked language model ``[texts, longest, tags or tokens]``."""
         ids, lengths = pad(texts, self.pad_id)
         padding_mask = torch.from_numpy(np.arange(ids.shape[1]) < lengths[:, None]).to(self.device)
         mask = None if lengths.min() == lengths.max() else padding_mask
         return _numpy(self.model(self._ids(ids), attention_mask=mask).logits)
 
     def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
-        """As :meth:`logits`, as probabilities of the labels."""
+        """Softmax of :meth:`logits`, float64 of the same shape."""
         return softmax(self.logits(texts).astype(np.float64))
 
 
 def placed(model: nn.Module, device: str = "auto") -> nn.Module:
-    """A model where it shall run.
+    """Moves a model to a device.
 
     Args:
         device: "cpu", "cuda", or "auto": a CUDA GPU where PyTorch finds one.

@@ -1,4 +1,4 @@
-"""Decoders, encoders and encoder–decoders as graphs of standard operators, which every runtime loads."""
+"""Transformers as ONNX graphs of standard operators, which every runtime loads."""
 
 import copy
 
@@ -12,11 +12,16 @@ from playground.onnx_export.layers import Layers, Weights
 
 
 def decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
-    """A decoder with its cache as inputs and outputs.
+    """The graph of a decoder, whose key–value cache is an input and an output. B texts, S new tokens each, P tokens before.
 
-    Inputs ``input_ids`` [B, S], ``attention_mask`` [B, P + S], ``position_ids`` [B, S] (not without positions) and
-    ``past_key_values.{i}.key/value`` [B, kv_heads, P, d]; outputs ``logits`` [B, S, vocabulary] and
-    ``present.{i}.key/value`` [B, kv_heads, P + S, d]; with ``attentions`` also each layer's weights.
+    Inputs: ``input_ids`` int64 ``[B, S]``; ``attention_mask`` int64 ``[B, P + S]``, 1 for real tokens; ``position_ids``
+    int64 ``[B, S]``, if the model has positions; ``past_key_values.{i}.key`` and ``.value`` ``[B, kv_heads, P, head_dim]``.
+    Outputs: ``logits`` ``[B, S, vocabulary]``; ``present.{i}.key`` and ``.value`` ``[B, kv_heads, P + S, head_dim]``.
+
+    Args:
+        weights: of `state_of`.
+        attentions: also output the attention weights of each layer, ``attentions.layers.{i}.attention``
+            ``[B, heads, S, P + S]``.
     """
     g = Graph("decoder")
     net = Layers(g, spec, weights)
@@ -38,6 +43,11 @@ def decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx
 
 
 def past_inputs(g: Graph, spec: ModelSpec, name: str, length: str) -> list[tuple[str, str]]:
+    """Inputs for keys and values of each layer, ``{name}.{i}.key`` and ``.value`` ``[batch, kv_heads, length, head_dim]``.
+
+    Args:
+        length: the name of that axis.
+    """
     shape = ["batch", spec.kv_heads, length, spec.head_dim]
     return [
         (g.input(f"{name}.{i}.key", "float", shape), g.input(f"{name}.{i}.value", "float", shape))
@@ -48,7 +58,16 @@ def past_inputs(g: Graph, spec: ModelSpec, name: str, length: str) -> list[tuple
 def self_attention(
     net: Layers, x: str, at: str, rope, past: tuple[str, str], bias: str, present: str, attentions: bool
 ) -> str:
-    """One causal layer's attention; the keys and values so far come in and go out."""
+    """Causal self-attention with its residual connection, ``[B, S, d_model]`` to the same.
+
+    Args:
+        at: prefix of the layer's weights, such as "layers.0.".
+        rope: of `Layers.rope`.
+        past: names of the inputs with the layer's keys and values so far.
+        bias: of `causal_bias`.
+        present: prefix of the two outputs with keys and values, those of the new tokens included.
+        attentions: also output the attention weights.
+    """
     g, spec = net.g, net.spec
 
     def sublayer(h: str) -> str:
@@ -63,9 +82,10 @@ def self_attention(
 
 
 def causal_bias(net: Layers, ids: str, mask: str, past_key: str, positions: str) -> str:
-    """What is added to the scores: the causal triangle, padding, and ALiBi ``[B, 1 or heads, S, P + S]``.
+    """What is added to the scores before the softmax, ``[B, 1 or heads, S, P + S]``: causal mask, padding mask and ALiBi.
 
-    ALiBi takes where the queries stand from ``positions``: cutting them out of the mask trips ONNX Runtime's optimizer.
+    ALiBi takes the positions of the queries from ``positions``: slicing them from the mask makes ONNX Runtime's optimizer
+    fail.
     """
     g = net.g
     size = lambda name, axis: g("Gather", g("Shape", name), g.const(axis))
@@ -81,7 +101,13 @@ def causal_bias(net: Layers, ids: str, mask: str, past_key: str, positions: str)
 
 
 def encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
-    """Inputs ``input_ids`` and ``attention_mask`` [B, S]; output ``logits`` [B, S, vocabulary]."""
+    """The graph of an encoder. Inputs: ``input_ids`` and ``attention_mask`` int64 ``[B, S]``. Output: ``logits``
+    ``[B, S, vocabulary]``.
+
+    Args:
+        weights: of `state_of`.
+        attentions: also output the attention weights of each layer.
+    """
     g = Graph("encoder")
     net = Layers(g, spec, weights)
     ids, mask = (g.input(name, "int64", ["batch", "sequence"]) for name in ("input_ids", "attention_mask"))
@@ -91,7 +117,14 @@ def encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx
 
 
 def read(net: Layers, ids: str, mask: str, side: str, attentions: bool = False, causal: bool = False) -> str:
-    """All layers on a whole text at once ``[B, S, d_model]``; ``causal``: each token sees what came before alone."""
+    """All layers on whole texts, without a cache ``[B, S, d_model]``.
+
+    Args:
+        ids, mask: int64 ``[B, S]``; padding may be on any side.
+        side: prefix of the weights: "", or "encoder.".
+        attentions: also output the attention weights of each layer.
+        causal: each token attends only to itself and to the tokens before it.
+    """
     g, spec = net.g, net.spec
     positions = net.positions_of(mask)
     x = net.embed(ids, positions)
@@ -113,8 +146,10 @@ def read(net: Layers, ids: str, mask: str, side: str, attentions: bool = False, 
 
 
 def source_encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
-    """The reading half of an encoder–decoder: ``input_ids`` and ``attention_mask`` [B, S] in,
-    ``cross.{i}.key/value`` [B, kv_heads, S, d] out: what every decoder layer will look at, computed once.
+    """The encoder of an encoder–decoder, with the keys and values of cross-attention, which are computed once per source.
+
+    Inputs: ``input_ids`` and ``attention_mask`` int64 ``[B, S]``. Outputs, for each decoder layer: ``cross.{i}.key`` and
+    ``cross.{i}.value`` ``[B, kv_heads, S, head_dim]``.
     """
     g = Graph("encoder")
     net = Layers(g, spec, weights)
@@ -131,7 +166,11 @@ def source_encoder(spec: ModelSpec, weights: Weights, attentions: bool = False) 
 
 
 def target_decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) -> onnx.ModelProto:
-    """The writing half: as :func:`decoder`, with ``encoder_attention_mask`` [B, S] and ``cross.{i}.key/value`` besides."""
+    """The decoder of an encoder–decoder.
+
+    Its inputs and outputs are those of :func:`decoder`, and the inputs ``encoder_attention_mask`` int64 ``[B, source]`` and
+    ``cross.{i}.key`` and ``.value`` ``[B, kv_heads, source, head_dim]`` of :func:`source_encoder`.
+    """
     g = Graph("decoder")
     net = Layers(g, spec, weights)
     ids = g.input("input_ids", "int64", ["batch", "sequence"])
@@ -162,7 +201,7 @@ def target_decoder(spec: ModelSpec, weights: Weights, attentions: bool = False) 
 
 
 def state_of(model) -> Weights:
-    """A torch model's weights as float32 arrays; low-rank adapters are merged into the matrices beside them."""
+    """The state dict of a torch model as float32 arrays; low-rank adapters are merged into the matrices that they change."""
     if any(is_adapter(name) for name, _ in model.named_parameters()):
         model = merge_lora(copy.deepcopy(model))
     return {name: value.detach().float().cpu().numpy().astype(np.float32) for name, value in model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""One page that runs the model in a browser: the graphs and the tokenizer are inside it, and ONNX Runtime too if asked."""
+"""A page that runs a model in a browser. It contains the graphs and the tokenizer, and ONNX Runtime on demand."""
 
 import base64
 import json
@@ -41,16 +41,19 @@ OUTSIDE = f"ONNX Runtime (npm: {PACKAGE}) is loaded by your browser from cdn.jsd
 
 
 def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bool:
-    """Writes ``demo.html`` beside the graphs of standard operators; False where they are too large for it, or the tokenizer is
-    of a rare kind.
+    """Writes ``demo.html`` beside the graphs of standard operators.
 
     Args:
+        folder: of the export.
         name: of the run.
-        begin: what stands in the box at first.
+        begin: the text in the input box at first.
         offline: put ONNX Runtime inside too (19 MB), which is fetched from npm once.
 
+    Returns:
+        False where there is no page: the graphs are too large, or its script does not know the kind of tokenizer.
+
     Raises:
-        PlaygroundError: when it cannot be fetched.
+        PlaygroundError: when ONNX Runtime cannot be fetched, or its licence is missing.
     """
     paths = [path for stem in ("model", "encoder_model", "decoder_model") if (path := folder / f"{stem}.onnx").exists()]
     if sum(path.stat().st_size for path in paths) > LARGEST:
@@ -80,8 +83,9 @@ def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bo
 
 
 def licence() -> str:
-    """ONNX Runtime's licence and those of what is built into it, as HTML: they go where ONNX Runtime goes. The package for
-    browsers has no copy, the one for Python has the same texts.
+    """The licence of ONNX Runtime and the notices of what is built into it, as HTML. They must be where ONNX Runtime is.
+
+    The package for browsers has no copy, so the texts come from the package for Python, which are the same.
 
     Raises:
         PlaygroundError: when they are missing there.
@@ -100,7 +104,7 @@ def licence() -> str:
 
 
 def can_cut(tokenizer: dict[str, Any]) -> bool:
-    """Whether the page's script cuts text as this ``tokenizer.json`` does: all but kinds of other people's that are rare."""
+    """Whether the page's script can tokenize as this ``tokenizer.json`` says; it knows the common kinds."""
     steps = {
         step for part in ("normalizer", "pre_tokenizer") for step in pretrained_tokenizers.types_of(tokenizer.get(part))
     }
@@ -108,7 +112,7 @@ def can_cut(tokenizer: dict[str, Any]) -> bool:
 
 
 def can_fetch() -> bool:
-    """Whether ONNX Runtime for browsers is here already, or npm is, which brings it."""
+    """Whether ONNX Runtime for browsers is on this machine, or npm, which can fetch it."""
     return (_kept() / WASM).exists() or bool(shutil.which("npm"))
 
 
@@ -150,6 +154,6 @@ def _packed(path: Path) -> str:
 
 
 def in_script(value: object) -> str:
-    """JSON to stand inside a ``<script>``: nothing in it can end that, begin a comment or another script, or end a line."""
+    """JSON that is safe inside a ``<script>``: nothing in it can end the script, begin a comment or another script, or end a line."""
     text = clean(json.dumps(value, ensure_ascii=False)).replace("<", "\\u003c")
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

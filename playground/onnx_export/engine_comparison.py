@@ -1,6 +1,4 @@
-"""The same model, the same prompt, every way of running it: each has the machine for a moment in turn, so that all share
-its good and bad times, and whoever writes faster gets ahead.
-"""
+"""Speed of all engines on one model and prompt: they take turns of a moment, so that a busy machine slows all alike."""
 
 import copy
 import time
@@ -17,19 +15,19 @@ from playground.inference.engine import Engine, precisions_of
 from playground.inference.gpu_thread import on_gpu
 
 TURN = 0.04  # seconds
-SETTLE = 0.03  # seconds between turns, in which the threads of the one before stop waiting for work: they would slow the next
+SETTLE = 0.03  # seconds between turns: threads of the last engine wait for work so long, and would slow the next one
 
 
 @dataclass
 class EngineRun:
-    """One way of running the model.
+    """One engine and what it has generated.
 
     Attributes:
-        name: "torch, no cache", "onnx fp32" …
-        tokens, seconds: written so far, and the time that took.
-        text: the tokens themselves.
-        provider: where it runs.
-        error: why it cannot, in a sentence.
+        name: "torch, no cache", "ONNX fp32" …
+        provider: where it runs: "CPU" or "CUDA".
+        tokens, seconds: number of tokens so far, and the time they took.
+        error: why it failed; "" if it did not.
+        text: the token ids.
     """
 
     name: str
@@ -48,7 +46,17 @@ class EngineRun:
 def engines_of(
     model: nn.Module, folder: Path, prompt: list[int], max_new_tokens: int, source: list[int] | None = None
 ) -> dict[str, tuple[str, Callable[[], Iterator[int]]]]:
-    """Every way there is: name → (provider, what writes the tokens). Where there is a GPU, both use it."""
+    """All engines: by name, the provider and a function that starts generating. Torch and ONNX Runtime use a GPU if there is one.
+
+    Args:
+        model: the run's model in torch.
+        folder: of its export.
+        prompt: token ids, at least one.
+        source: for an encoder–decoder, the source text.
+
+    Raises:
+        PlaygroundError: when a file of the export cannot be used.
+    """
     has_gpu = torch.cuda.is_available()
     model = placed(copy.deepcopy(model)) if has_gpu else model  # the app's own stays where it is
 
@@ -71,13 +79,13 @@ def engines_of(
 
 
 def _one_by_one(tokens: Iterator[int]) -> Iterator[int]:
-    """In the thread that has the GPU: PyTorch allocates as it goes, which must not happen while a step is captured there."""
+    """Runs each step in the GPU thread: PyTorch allocates memory, which must not happen while a CUDA graph is captured."""
     while (token := on_gpu(next, tokens, None)) is not None:
         yield token
 
 
 class EngineComparison(BackgroundJob):
-    """All engines in turn, in a thread; look at ``runners`` while it goes on.
+    """Runs all engines in turn, in a thread; ``runners`` shows how far they are.
 
     Args:
         model, folder: the run in torch and its export.
@@ -107,7 +115,7 @@ class EngineComparison(BackgroundJob):
                     del going[runner.name]
 
     def _turn(self, runner: EngineRun, tokens: Iterator[int]) -> bool:
-        """A moment for one; False when it has written all."""
+        """Lets one engine generate for a moment; False when it has finished or failed."""
         self._stop.wait(SETTLE)
         until = time.perf_counter() + TURN
         try:
@@ -128,7 +136,7 @@ class EngineComparison(BackgroundJob):
 
 
 def same_share(runner: EngineRun, best: EngineRun) -> float:
-    """How much of its text, from the beginning, is the same as the other's (greedy agreement)."""
+    """The share (0 to 1) of its text, counted from the beginning, that is the same as the other's."""
     n = min(len(runner.text), len(best.text))
     same = next((i for i in range(n) if runner.text[i] != best.text[i]), n)
     return same / n if n else 0.0

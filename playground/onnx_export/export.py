@@ -1,4 +1,4 @@
-"""One call from a run to a folder that others can load: written, proved, shrunk, and only then put in its place."""
+"""Exporting a run to a folder that other software can load. It is verified before it takes the place of an older one."""
 
 import contextlib
 import json
@@ -53,11 +53,17 @@ def export(
     Args:
         step: which checkpoint; None takes the latest.
         precisions: keys of `quantize.PRECISIONS`; fp32 is always made.
-        attentions: give out every layer's attention weights too, in the graph of standard operators.
-        to: another folder than the usual one.
+        attentions: also output the attention weights of every layer, in the graph of standard operators.
+        to: the folder; None: the usual one, see `inference.exports.folder_of`.
         offline_demo: put ONNX Runtime into the demo page too, fetched from npm.
+        progress: called before each part with its name and the share (0 to 1) that is done.
+        cancelled: asked before each part; True ends the export.
+
+    Returns:
+        The export: its folder and its report.
 
     Raises:
+        Cancelled: when ``cancelled`` said so; nothing is left.
         PlaygroundError: when the run cannot be exported, the graph does not agree with torch, or the disk is full;
             what was there before stays.
     """
@@ -108,7 +114,7 @@ def _steps(
     attentions: bool,
     offline_demo: bool,
 ) -> list:
-    """What is done, in order: a name, the share that is done before it, and the work."""
+    """The parts of an export, in order: a name, the share that is done before it, and the work."""
     spec, weights = model.spec, state_of(model)
     reads = isinstance(model, ModelWithHead)
     labels = labels_of(run) if reads else []
@@ -163,7 +169,15 @@ def _steps(
 
 
 def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: list[str]) -> dict[str, int]:
-    """The fast graph in each precision, fp32 among them; the bytes of each. Knows the model by its ``playground.json``."""
+    """Writes the fused graph in each precision, fp32 among them.
+
+    Args:
+        folder: where ``playground.json`` is already, which tells the sizes of the cache.
+        precisions: keys of `quantize.PRECISIONS`.
+
+    Returns:
+        The size of each file in bytes, by precision.
+    """
     fp32 = folder / "fused.fp32.onnx"
     whole = fused_decoder(spec, weights)
     sizes, scales = {"fp32": quantize.save(whole, fp32)}, None
@@ -179,15 +193,19 @@ def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: lis
 
 
 def is_fused(model: nn.Module) -> bool:
-    """Whether the model has a fast graph besides the one of standard operators."""
+    """Whether the model has a fused graph besides the one of standard operators."""
     return not isinstance(model, ModelWithHead) and can_be_fused(model.spec)
 
 
 def graphs_of(
     model: nn.Module, weights: Weights, attentions: bool = False, native: bool = True
 ) -> dict[str, onnx.ModelProto]:
-    """The graphs of standard operators that are the model, by the names of their files without ".onnx"; recurrent layers as
-    ONNX's own operators, or as cells, see `recurrent.recurrent`.
+    """The model as graphs of standard operators, by the names of their files without ".onnx".
+
+    Args:
+        weights: of `decoder_graphs.state_of`.
+        attentions: also output attention weights.
+        native: recurrent layers as ONNX's own operators, see `rnn_graphs.recurrent`.
     """
     spec = model.spec
     if isinstance(model, ModelWithHead):
@@ -206,7 +224,11 @@ def graphs_of(
 
 @contextlib.contextmanager
 def _beside(target: Path):
-    """A folder to work in, put in the target's place at the end; taken away when anything goes wrong."""
+    """A temporary folder beside the target, which takes its place at the end; removed if anything goes wrong.
+
+    Raises:
+        PlaygroundError: when the target holds other files than an export.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
         raise PlaygroundError("{target} holds other files.", "Choose an empty folder, or a new one.", target=target)

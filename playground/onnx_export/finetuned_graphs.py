@@ -1,4 +1,4 @@
-"""Fine-tuned readers as graphs: the class of a text, or the tag of each of its tokens."""
+"""Fine-tuned models as ONNX graphs: text classifiers and taggers."""
 
 import numpy as np
 import onnx
@@ -11,14 +11,16 @@ from playground.onnx_export.rnn_graphs import whole
 
 
 def reader(model: ModelWithHead, weights: Weights, attentions: bool = False, native: bool = True) -> onnx.ModelProto:
-    """Inputs ``input_ids`` and ``attention_mask`` [B, S], padded on any side; output ``logits`` [B, classes], or
-    [B, S, tags].
+    """The graph of a text classifier or tagger.
+
+    Inputs: ``input_ids`` and ``attention_mask`` int64 ``[B, S]``; padding may be on any side. Output: ``logits``
+    ``[B, classes]``, or ``[B, S, tags]``.
 
     Args:
         model: what is exported: its spec, its kind of head and how it pools.
         weights: of ``state_of(model)``.
-        attentions: give out each layer's attention weights too.
-        native: recurrent layers as ONNX's own operators, see `recurrent.recurrent`.
+        attentions: also output the attention weights of each layer.
+        native: recurrent layers as ONNX's own operators, see `rnn_graphs.recurrent`.
     """
     spec = model.spec
     g = Graph("reader")
@@ -39,7 +41,13 @@ def reader(model: ModelWithHead, weights: Weights, attentions: bool = False, nat
 
 
 def pooled(g: Graph, hidden: str, mask: str, pooling: str) -> str:
-    """One vector a text ``[B, d_model]``: the mean of its real tokens, or the first or last of them."""
+    """One vector per text ``[B, d_model]``, as `models.heads.ClassificationHead` pools.
+
+    Args:
+        hidden: ``[B, S, d_model]``.
+        mask: int64 ``[B, S]``, 1 for real tokens.
+        pooling: "mean" of the real tokens, or the "first" or "last" of them.
+    """
     if pooling == "mean":
         padding_mask = g("Unsqueeze", g("Cast", mask, to=1), g.const([-1]))  # [B, S, 1]
         total = g("ReduceSum", g("Mul", hidden, padding_mask), g.const([1]), keepdims=0)

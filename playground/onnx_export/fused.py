@@ -1,4 +1,4 @@
-"""What writes, for ONNX Runtime alone: fused operators, few nodes, and a cache that is written in place."""
+"""Decoders as graphs for ONNX Runtime alone: fused operators, few nodes, and a cache that is updated in place."""
 
 import numpy as np
 import onnx
@@ -10,16 +10,15 @@ from playground.onnx_export.graph import MICROSOFT, Graph
 from playground.onnx_export.kv_cache_calibration import Scales
 from playground.onnx_export.layers import Layers, Weights
 
-MOST_POSITIONS = (
-    8192  # of the tables of positions, which are written down: for rotary ones 2 × 8192 × head_dim/2 floats
-)
-
-MOST_KEPT = 2**26  # numbers in the cache of a text
+MOST_POSITIONS = 8192  # rows of the tables of positions in the file: for rotary positions 2 × 8192 × head_dim/2 floats
+MOST_KEPT = 2**26  # numbers in the cache of one text
 
 
 def can_be_fused(spec: ModelSpec) -> bool:
-    """Whether ONNX Runtime's attention operator fits: heads whose width it takes, places that are in the tables, and a cache,
-    which is made for the whole context at once, that is no larger than the model, or small.
+    """Whether a model can use ONNX Runtime's attention operator.
+
+    Its heads must be a multiple of 16 channels wide, its context must fit the tables of positions, and the cache, which is
+    allocated for the whole context at once, must be small or no larger than the model.
     """
     writes = spec.architecture in ("decoder", "encoder-decoder")
     if not writes or spec.head_dim % 16 or spec.context_length > MOST_POSITIONS:
@@ -29,23 +28,25 @@ def can_be_fused(spec: ModelSpec) -> bool:
 
 
 def can_keep_8_bits(spec: ModelSpec) -> bool:
-    """Whether keys and values can be kept in 8 bits; those of a source cannot, so an encoder–decoder keeps all in floats."""
+    """Whether the cache can be in 8 bits: of decoders only, as the operator has no 8-bit keys and values of a source."""
     return spec.architecture == "decoder" and can_be_fused(spec)
 
 
 def fused_decoder(spec: ModelSpec, weights: Weights, scales: Scales | None = None) -> onnx.ModelProto:
-    """A decoder, or the writing half of an encoder–decoder, whose cache stays where it is: ``present`` may be bound to the
-    memory of ``past``.
+    """The fused graph of a decoder, also of an encoder–decoder's. Its cache stays where it is: the outputs ``present`` may be
+    bound to the memory of the inputs ``past_key_values``.
 
-    Inputs: ``input_ids`` [B, S]; ``rows`` [B], flat indices into B·S of the tokens whose prediction is wanted;
-    ``seqlens_k`` int32 [B], how many tokens of each text come before the last one; ``total_sequence_length`` int32 [1],
-    the longest text so far; ``position_ids`` [B, S] where positions are added; ``past_key_values.{i}.key/value``
-    [B, kv_heads, room, d]; of an encoder–decoder also ``encoder_attention_mask`` [B, source] and ``cross.{i}.key/value``
-    [B, kv_heads, source, d], which `transformers.source_encoder` gives. Outputs: ``logits`` [B, vocabulary] and
-    ``present.{i}.key/value``.
+    Inputs: ``input_ids`` int64 ``[B, S]``; ``rows`` int64 ``[B]``, flat indices into B·S of the tokens whose prediction is
+    wanted; ``seqlens_k`` int32 ``[B]``, the number of tokens before the last one of each text; ``total_sequence_length``
+    int32 ``[1]``, the length of the longest text; ``position_ids`` int64 ``[B, S]``, if positions are added to the token
+    vectors; ``past_key_values.{i}.key`` and ``.value`` ``[B, kv_heads, room, head_dim]``; for an encoder–decoder also
+    ``encoder_attention_mask`` int64 ``[B, source]`` and ``cross.{i}.key`` and ``.value`` ``[B, kv_heads, source, head_dim]``
+    of `decoder_graphs.source_encoder`. Outputs: ``logits`` ``[B, vocabulary]``; ``present.{i}.key`` and ``.value``.
 
     Args:
-        scales: of a cache in 8 bits; None keeps 32-bit floats. Late in a long text the cache is what takes the time to read.
+        weights: of `decoder_graphs.state_of`.
+        scales: of a cache in 8 bits, see `kv_cache_calibration.cache_scales`; None: 32-bit floats. In a long text, reading
+            the cache takes most of the time.
     """
     return _Fused(spec, weights, scales).build()
 
@@ -112,11 +113,12 @@ class _Fused(Layers):
         return super().norm(x, name)
 
     def add_norm(self, x: str, update: str, name: str) -> tuple[str, str]:
-        """norm(x + update), and the sum. In two nodes: on a CPU they are faster than ONNX Runtime's SkipLayerNormalization."""
+        """norm(x + update), and the sum. Two nodes, as on a CPU they are faster than ONNX Runtime's SkipLayerNormalization."""
         total = self.g("Add", x, update)
         return self.norm(total, name), total
 
     def attention(self, x: str, i: int) -> str:
+        """Causal self-attention of layer ``i`` as one operator, ``[B·S, d_model]`` to the same."""
         g, spec = self.g, self.spec
         packed = self.linear(x, f"{self.side}layers.{i}.attention.qkv")
         if spec.qk_norm:
@@ -149,7 +151,7 @@ class _Fused(Layers):
         return self.linear(g("Reshape", mixed, g.const([-1, spec.d_model])), f"{self.side}layers.{i}.attention.output")
 
     def cross(self, x: str, i: int) -> str:
-        """What the tokens of the answer see of the source."""
+        """Cross-attention of layer ``i`` from the answer to the source, ``[B·S, d_model]`` to the same."""
         g, spec, at = self.g, self.spec, f"{self.side}layers.{i}.cross"
         shape = ["batch", spec.kv_heads, "source", spec.head_dim]
         seen = [g.input(f"cross.{i}.{kind}", "float", shape) for kind in ("key", "value")]
@@ -158,7 +160,7 @@ class _Fused(Layers):
         return g("Reshape", self.attend(q, *seen, self.source_bias, at), g.const([-1, spec.d_model]))
 
     def last_inputs(self, i: int) -> tuple[list[str], dict[str, int | str]]:
-        """The operator's inputs after the rotary tables (place ids, bias, sink, scales), and what a cache in 8 bits asks for."""
+        """The operator's inputs after the rotary tables (positions, bias, sink, scales), and its attributes for an 8-bit cache."""
         if not self.scales:
             return (["", self.bias] if self.bias else []), {}
         scales = [
@@ -169,8 +171,10 @@ class _Fused(Layers):
         return ["", self.bias, "", *scales], small
 
     def alibi_bias(self, ids: str) -> str:
-        """−slope·(n − 1 − j) for key j of n ``[1, heads, S, n]``: from −slope·(i − j) it differs by slope·(n − 1 − i), the
-        same for all keys of a query, and so nothing to a softmax.
+        """The bias of ALiBi (Press et al. 2022): −slope·(n − 1 − j) for key j of n ``[1, heads, S, n]``.
+
+        It differs from −slope·(i − j) by slope·(n − 1 − i), which is the same for all keys of a query, so the softmax is
+        the same.
         """
         g, spec, most = self.g, self.spec, self.spec.context_length
         slopes = np.array(alibi_slopes(spec.n_heads), dtype=np.float32)[:, None, None]
@@ -181,7 +185,7 @@ class _Fused(Layers):
         return g("Expand", part, g("Concat", g.const([1, spec.n_heads]), n, total, axis=0))
 
     def rename(self, made: str, name: str, shape: list) -> None:
-        """An output of a node gets the name of a graph's output: a copy would cost the whole cache."""
+        """Makes an output of the last node an output of the graph, under another name; a copy would copy the whole cache."""
         node = self.g.nodes[-1]
         node.output[list(node.output).index(made)] = name
         self.g.output(name, self.kept, shape)

@@ -1,4 +1,4 @@
-"""Writing an ONNX graph down, node by node: seconds faster than tracing a model, and every name means something."""
+"""Building an ONNX graph node by node: seconds faster than tracing a model, and every name has a meaning."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +16,14 @@ Shape = Sequence[int | str]
 
 
 class Graph:
-    """A graph under construction. Calling it adds a node and returns the name of its output:
-    ``g("MatMul", x, w)``.
+    """A graph under construction. Calling it adds a node and returns the name of its output: ``g("MatMul", x, w)``.
+
+    Args:
+        name: of the graph.
+        prefix: before the names of all its nodes; "" for the main graph.
+
+    Attributes:
+        is_fused: whether it uses operators that only ONNX Runtime has.
     """
 
     def __init__(self, name: str, prefix: str = "") -> None:
@@ -35,8 +41,11 @@ class Graph:
         Args:
             op, domain: the operator; ``domain`` for one of ONNX Runtime's own.
             inputs: names; "" for one left out.
-            out: the name of the output, where it matters.
-            n: how many outputs; with more than one a list of names comes back.
+            out: the name of the output; "": one is made.
+            n: number of outputs.
+
+        Returns:
+            The name of the output; with ``n`` > 1 a list of names.
         """
         self.count += 1
         names = (
@@ -49,29 +58,35 @@ class Graph:
         return names[0] if n == 1 else names
 
     def weight(self, name: str, values: np.ndarray) -> str:
-        """A named tensor of the model."""
+        """Adds a named tensor of the model, unless one of that name is there; returns the name."""
         self.weights.setdefault(name, np.ascontiguousarray(values))
         return name
 
     def const(self, value: Any, dtype: type = np.int64) -> str:
-        """A small constant; the same one twice is kept once."""
+        """Adds a small constant and returns its name; equal constants are stored once."""
         array = np.asarray(value, dtype=dtype)
         name = f"const_{array.dtype}_{'x'.join(map(str, array.shape))}_{'_'.join(map(str, array.ravel().tolist()))}"
         return self.weight(name if len(name) < 80 else f"const_{abs(hash(name))}", array)
 
     def input(self, name: str, kind: str, shape: Shape) -> str:
+        """Declares an input.
+
+        Args:
+            kind: of its numbers, a key of TYPES.
+            shape: its axes: sizes, or names of sizes that vary.
+        """
         self.inputs.append(helper.make_tensor_value_info(name, TYPES[kind], list(shape)))
         return name
 
     def output(self, name: str, kind: str, shape: Shape, value: str = "") -> str:
-        """Declares an output; ``value`` is what it is a copy of, where its node has another name."""
+        """Declares an output, see :meth:`input`; ``value``: the name of the tensor that it is, if that is another."""
         if value and value != name:
             self("Identity", value, out=name)
         self.outputs.append(helper.make_tensor_value_info(name, TYPES[kind], list(shape)))
         return name
 
     def body(self, name: str) -> "Graph":
-        """A graph inside this one, for a Scan to repeat; it uses this one's weights."""
+        """A graph inside this one, which a Scan operator repeats; it shares the weights."""
         made = Graph(name, f"{name}.")
         made.weights = self.weights
         return made
@@ -81,7 +96,11 @@ class Graph:
         return helper.make_graph(self.nodes, self.name, self.inputs, self.outputs)
 
     def model(self) -> onnx.ModelProto:
-        """The finished model, checked against ONNX's own rules where it uses only its operators."""
+        """The finished model.
+
+        Raises:
+            onnx.checker.ValidationError: when it breaks ONNX's rules; this is checked only for standard operators.
+        """
         graph = helper.make_graph(
             self.nodes,
             self.name,

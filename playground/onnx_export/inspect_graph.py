@@ -11,11 +11,15 @@ from playground.core.errors import PlaygroundError
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """``ends`` (name, kind, type, shape), ``operators`` (name, count), ``nodes`` (name, operator, inputs, outputs, weights,
-    settings) and ``bytes`` of weights. What a Scan repeats for each token comes after it.
+    """What a viewer shows of an ONNX file.
+
+    Returns:
+        ``ends``: inputs and outputs as (name, "input" or "output", type, shape); ``operators``: (name, count), the most
+        frequent first; ``nodes``: (name, operator, inputs, outputs, weights, attributes), the nodes that a Scan repeats after
+        it; ``bytes``: size of the weights.
 
     Raises:
-        PlaygroundError: when it is no ONNX model.
+        PlaygroundError: when it is no ONNX model, or damaged.
     """
     try:
         graph = onnx.shape_inference.infer_shapes(onnx.load(str(path))).graph

@@ -1,4 +1,4 @@
-"""The pieces that all transformers are made of, in ONNX: the same equations as in ``models/``, and the same names."""
+"""The layers of transformers in ONNX: the same equations as in ``models/``, under the same names."""
 
 import numpy as np
 
@@ -7,41 +7,43 @@ from models.spec import ModelSpec
 from playground.huggingface.names import Weights
 from playground.onnx_export.graph import Graph
 
-LOWEST = float(np.finfo(np.float32).min)  # instead of -inf: a row that may look nowhere must not become NaN
+LOWEST = float(np.finfo(np.float32).min)  # instead of -inf: a query that may attend to nothing must not become NaN
 
 
 class Layers:
-    """Adds the layers of one model to one graph.
+    """Adds the layers of one model to one graph. Tensors are passed by name.
 
     Args:
-        graph: where to.
-        spec, weights: of the model.
+        graph: to which nodes are added.
+        spec, weights: of the model; weights as of `decoder_graphs.state_of`.
     """
 
     def __init__(self, graph: Graph, spec: ModelSpec, weights: Weights) -> None:
         self.g, self.spec, self.weights = graph, spec, weights
 
     def param(self, name: str) -> str:
+        """Adds a weight of the model to the graph."""
         return self.g.weight(name, self.weights[name])
 
     def linear(self, x: str, name: str) -> str:
-        """x·Wᵀ + b."""
+        """x·Wᵀ + b, ``[…, n_inputs]`` to ``[…, n_outputs]``; without a bias where the model has none."""
         x = self.g("MatMul", x, self.g.weight(f"{name}.weight.T", self.weights[f"{name}.weight"].T))
         return self.g("Add", x, self.param(f"{name}.bias")) if f"{name}.bias" in self.weights else x
 
     def norm(self, x: str, name: str) -> str:
-        """LayerNorm or RMSNorm over the channels."""
+        """LayerNorm (Ba et al. 2016) or RMSNorm (Zhang and Sennrich 2019) over the last axis."""
         if self.spec.norm == "rmsnorm":
             return self.g("Mul", self.rms(x, self.spec.norm_eps), self.param(f"{name}.weight"))
         bias = [self.param(f"{name}.bias")] if f"{name}.bias" in self.weights else []
         return self.g("LayerNormalization", x, self.param(f"{name}.weight"), *bias, axis=-1, epsilon=self.spec.norm_eps)
 
     def rms(self, x: str, eps: float) -> str:
-        """x / √(mean(x²) + eps)."""
+        """x / √(mean(x²) + eps), the mean over the last axis."""
         mean = self.g("ReduceMean", self.g("Mul", x, x), self.g.const([-1]), keepdims=1)
         return self.g("Div", x, self.g("Sqrt", self.g("Add", mean, self.g.const(eps, np.float32))))
 
     def mlp(self, x: str, name: str) -> str:
+        """The feed-forward layer, ``[…, d_model]`` to the same; SwiGLU is silu(gate)·up (Shazeer 2020)."""
         g, kind = self.g, self.spec.mlp
         hidden = self.linear(x, f"{name}.up")
         if kind == "swiglu":
@@ -104,7 +106,7 @@ class Layers:
         return g("Concat", cos, cos, axis=-1), g("Concat", g("Neg", sin), sin, axis=-1)
 
     def rotate(self, x: str, rope: tuple[str, str] | None) -> str:
-        """Turns each pair (x₁, x₂) of ``[B, heads, S, d]``."""
+        """Rotary positions (Su et al. 2021): rotates the pairs of channels (i, i + d/2) of ``[B, heads, S, d]``."""
         if rope is None:
             return x
         first, second = self.g("Split", x, n=2, axis=-1, num_outputs=2)
@@ -116,7 +118,7 @@ class Layers:
         return self.g("Transpose", self.g("Reshape", x, self.g.const([0, 0, n, -1])), perm=[0, 2, 1, 3])
 
     def qkv(self, x: str, name: str, rope: tuple[str, str] | None) -> tuple[str, str, str]:
-        """Queries, keys and values ``[B, heads, S, d]``, normed and rotated."""
+        """Queries ``[B, heads, S, d]``, keys and values ``[B, kv_heads, S, d]`` of ``[B, S, d_model]``, normed and rotated."""
         h, kv, d = self.spec.n_heads, self.spec.kv_heads, self.spec.head_dim
         q, k, v = self.g("Split", self.linear(x, f"{name}.qkv"), self.g.const([h * d, kv * d, kv * d]), n=3, axis=-1)
         q, k, v = self.heads(q, h), self.heads(k, kv), self.heads(v, kv)
@@ -125,10 +127,22 @@ class Layers:
         return self.rotate(q, rope), self.rotate(k, rope), v
 
     def qk_norm(self, x: str) -> str:
+        """Queries or keys divided by their RMS over each head's channels."""
         return self.rms(x, float(np.finfo(np.float32).eps))
 
     def attend(self, q: str, k: str, v: str, bias: str | None, name: str, attentions: bool = False) -> str:
-        """softmax(q·kᵀ/√d + bias)·v, the heads side by side, through the output matrix ``[B, S, d_model]``."""
+        """softmax(q·kᵀ/√d + bias)·v (Vaswani et al. 2017, eq. 1), heads concatenated, through the output matrix.
+
+        Args:
+            q: ``[B, heads, S, d]``.
+            k, v: ``[B, kv_heads, keys, d]``.
+            bias: added to the scores, broadcastable to ``[B, heads, S, keys]``; None: nothing.
+            name: prefix of the weights.
+            attentions: also output the weights of the softmax, as ``attentions.{name}``.
+
+        Returns:
+            ``[B, S, d_model]``.
+        """
         g, spec = self.g, self.spec
         groups = spec.n_heads // spec.kv_heads
         if groups > 1:
@@ -142,24 +156,25 @@ class Layers:
         return self.linear(g("Reshape", mixed, g.const([0, 0, -1])), f"{name}.output")
 
     def repeat(self, x: str, times: int) -> str:
-        """Each key-value head serves ``times`` neighbouring query heads."""
+        """Repeats each key–value head for ``times`` neighbouring query heads (Ainslie et al. 2023)."""
         g = self.g
         wide = g("Concat", *[g("Unsqueeze", x, g.const([2]))] * times, axis=2)
         return g("Reshape", wide, g.const([0, self.spec.n_heads, -1, self.spec.head_dim]))
 
     def slopes(self) -> str:
+        """The slopes of ALiBi ``[1, heads, 1, 1]``."""
         values = np.array(alibi_slopes(self.spec.n_heads), dtype=np.float32)
         return self.g.weight("alibi_slopes", values.reshape(1, -1, 1, 1))
 
     def alibi(self, query_positions: str, key_positions: str) -> str:
-        """−slope·|i − j| ``[B, heads, S, keys]``."""
+        """ALiBi (Press et al. 2022): −slope·|i − j| ``[B, heads, S, keys]`` for positions int64 ``[B, S]`` and ``[B, keys]``."""
         g = self.g
         there = lambda positions, axis: g("Unsqueeze", g("Cast", positions, to=1), g.const([1, axis]))
         apart = g("Abs", g("Sub", there(query_positions, 3), there(key_positions, 2)))
         return g("Neg", g("Mul", apart, self.slopes()))
 
     def hide(self, allowed: str) -> str:
-        """0 where a boolean is True, the lowest number where it is False."""
+        """A mask to add to scores: 0 where ``allowed`` is True, the lowest float where it is False."""
         return self.g("Where", allowed, self.g.const(0.0, np.float32), self.g.const(LOWEST, np.float32))
 
     def residual(self, x: str, name: str, sublayer) -> str:
@@ -169,7 +184,7 @@ class Layers:
         return self.g("Add", x, sublayer(self.norm(x, name)))
 
     def head(self, x: str) -> str:
-        """Logits over the vocabulary."""
+        """Logits ``[…, vocabulary]`` of final vectors ``[…, d_model]``."""
         g, spec = self.g, self.spec
         if spec.head_transform:
             x = self.norm(self.activation(self.linear(x, "head.dense"), spec.head_activation), "head.norm")
@@ -185,7 +200,7 @@ class Layers:
         return logits
 
     def positions_of(self, mask: str) -> str:
-        """Positions of tokens by their mask int64 ``[B, n]``: counted over the real ones."""
+        """Positions int64 ``[B, n]`` by the padding mask: real tokens are counted from 0; padding gets any valid position."""
         g = self.g
         counted = g("Sub", g("CumSum", mask, g.const(1)), g.const(1))
         return g("Max", counted, g.const(0))

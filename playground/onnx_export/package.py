@@ -1,4 +1,4 @@
-"""What an export holds besides its graphs: weights under known names, tokenizer, configurations, card, example, demo."""
+"""The files of an export besides its graphs: weights, tokenizer, configurations, model card, example and demo page."""
 
 import math
 import re
@@ -38,7 +38,7 @@ LOADERS = {
 
 
 def task_of(model: nn.Module) -> str:
-    """ "classify" or "tag" for a fine-tuned reader, else ""."""
+    """ "classify" or "tag" for a fine-tuned model with such a head, else ""."""
     return (
         {ClassificationHead: "classify", TaggingHead: "tag"}[type(model.head)]
         if isinstance(model, ModelWithHead)
@@ -47,7 +47,7 @@ def task_of(model: nn.Module) -> str:
 
 
 def loaders_of(model: nn.Module) -> str:
-    """Which software that is not ours knows the folder; "" for none."""
+    """Which other software can load the folder, in words; "" for none."""
     family = export_run.family_of(model.spec)
     if not family or task_of(model) == "classify":  # transformers' own classification heads are others
         return ""
@@ -57,7 +57,7 @@ def loaders_of(model: nn.Module) -> str:
 def write_about(
     folder: Path, run: RunFolder, model: nn.Module, tokenizer: Tokenizer, step: int, labels: Sequence[str] = ()
 ) -> None:
-    """``playground.json``: what an engine has to know, and the run for who imports it again."""
+    """Writes ``playground.json``: what an engine must know, and the settings of the run for an import."""
     about, spec, loss = run.about(), model.spec, run.status().val_loss
     ids = (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id)
     _json(
@@ -95,7 +95,7 @@ def write_about(
 
 
 def spaces_of(tokenizer: Tokenizer) -> str:
-    """Which spaces before it a mask takes: "one", "none", or as the tokenizer's own file says, "theirs"."""
+    """How a mask token takes the spaces before it: "one", "none", or "theirs", as the tokenizer's own file says."""
     if tokenizer.is_foreign:
         return "theirs"
     return "one" if tokenizer.kind in SPACED else "none"
@@ -111,7 +111,17 @@ def write_package(
     labels: Sequence[str] = (),
     offline_demo: bool = False,
 ) -> dict[str, Any]:
-    """Everything else; says which software knows the folder."""
+    """Writes all files but the graphs and ``playground.json``.
+
+    Args:
+        weights: of `decoder_graphs.state_of`.
+        step: of the checkpoint.
+        labels: of a classifier or tagger.
+        offline_demo: put ONNX Runtime into the demo page.
+
+    Returns:
+        A part of the report: ``family`` of transformers, ``loaders``, ``task``, ``labels``, ``demo`` (whether it was made).
+    """
     from safetensors.numpy import save_file
 
     spec, task = model.spec, task_of(model)
@@ -177,7 +187,7 @@ def tokenizer_config(spec: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def genai_config(spec: ModelSpec, ids: tuple[int, int, int, int]) -> dict[str, Any]:
-    """For onnxruntime-genai, which takes any decoder whose inputs are named."""
+    """``genai_config.json`` for onnxruntime-genai, which runs any decoder whose inputs and outputs are named in it."""
     inputs = {
         "input_ids": "input_ids",
         "attention_mask": "attention_mask",
@@ -215,7 +225,7 @@ def genai_config(spec: ModelSpec, ids: tuple[int, int, int, int]) -> dict[str, A
 
 
 def curve(run: RunFolder, width: int = 640, height: int = 240) -> str:
-    """The training curve as a picture of its own."""
+    """The training curve as SVG, ``width`` by ``height`` pixels."""
     curves = RunCurves(run)
     curves.update()
     points = {
@@ -256,7 +266,7 @@ DOES = {
 
 
 def card(run: RunFolder, model: nn.Module, step: int, labels: Sequence[str] = ()) -> str:
-    """README.md: what it is, how it was made, from what, and who can load it."""
+    """The model card (README.md): what the model is, how it was trained, on which text, and what can load it."""
     about, status, spec, task = run.about(), run.status(), model.spec, task_of(model)
     info = about.get("data_info", {})
     objective = "seq2seq" if about.get("data_shape") == "pairs" else about["training"]["objective"]
@@ -293,12 +303,12 @@ Text: {in_line(info.get("provenance") or own)} Licence: {in_line(info.get("licen
 
 
 def in_line(text: Any) -> str:
-    """Anybody's text as a part of a line of Markdown: it shows as it is, no mark, picture or HTML in it."""
+    """Untrusted text as part of a line of Markdown: it is shown literally, without markup, pictures or HTML."""
     return re.sub(r"([\\`*_{}\[\]<>&!#|~$])", r"\\\1", " ".join(clean(str(text)).split()))
 
 
 def in_block(code: str) -> str:
-    """Code as a block of Markdown, between longer fences than any in it."""
+    """Code as a block of Markdown, between fences that are longer than any inside it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
     return f"{fence}sh\n{code}\n{fence}"
 
@@ -308,7 +318,7 @@ def _many(n: int, what: str) -> str:
 
 
 def named_only(config: RunConfig) -> RunConfig:
-    """The settings with a file's name where they have its place: an export tells nobody how this machine's folders are called."""
+    """The settings with names of files instead of their paths: an export must not tell the folders of this machine."""
     name = lambda spec: spec.replace(path=re.split(r"[/\\]", spec.path)[-1]) if spec is not None and spec.path else spec
     tuned = config.finetune
     if tuned is not None:
@@ -317,7 +327,7 @@ def named_only(config: RunConfig) -> RunConfig:
 
 
 def zipped(folder: Path, to: Path) -> Path:
-    """The folder as one file to download.
+    """Packs the folder into one zip file to download; returns its path.
 
     Raises:
         PlaygroundError: when the disk is full or may not be written to.

@@ -12,7 +12,7 @@ from playground.inference.onnx_encoder import OnnxEncoder
 
 HIDE_EVERY = 7  # tokens, of what fills in hidden words
 N_TIMED, ROUNDS = 32, 5
-AT_ONCE = 32  # texts that a reader gets
+AT_ONCE = 32  # texts per batch of a classifier or tagger
 
 Scores = tuple[float, np.ndarray, float | None]
 """Loss, most likely tokens or labels, and accuracy."""
@@ -20,13 +20,13 @@ Scores = tuple[float, np.ndarray, float | None]
 
 @dataclass(frozen=True)
 class PrecisionResult:
-    """How one precision does.
+    """Results of one precision.
 
     Attributes:
-        loss: the mean −ln p (nats) of the tokens or labels that were asked.
-        best: the most likely token at each of them.
-        right: the share of answers that are right from the first token to the last, or of labels; None for running text.
-        speed: tokens per second, one text at a time: written, or read by a model that reads both ways.
+        loss: mean −ln p (nats) of the target tokens or labels.
+        best: the most likely token or label at each target.
+        right: accuracy: the share of answers of which every token is right, or of right labels; None for running text.
+        speed: tokens per second with one text at a time: generated ones, or those read by an encoder.
     """
 
     loss: float
@@ -45,7 +45,11 @@ def costs_of(
     """Measures the precisions of an export that continues text or fills in hidden words.
 
     Args:
-        windows: texts ``[batch, n]``, no longer than the context, or of two tokens.
+        windows: texts int64 ``[batch, n]``, no longer than the context, or of two tokens.
+        device: "auto", "cuda" or "cpu".
+
+    Raises:
+        PlaygroundError: when a file of the export cannot be used.
     """
     reads = ExportManifest.load(folder).objective == "mlm"
     told, timed = (_reading, _reads) if reads else (_writing, _writes)
@@ -59,7 +63,7 @@ def costs_of(
 def costs_of_answers(
     folder: Path, precisions: Sequence[str], pairs: Sequence[tuple[list[int], list[int]]], device: str = "cpu"
 ) -> dict[str, PrecisionResult]:
-    """As :func:`costs_of`, of an export that answers.
+    """As :func:`costs_of`, for an export that answers a text (sequence to sequence).
 
     Args:
         pairs: a text, and the right answer with <eos> at its end; together no longer than the context.
@@ -78,11 +82,11 @@ def costs_of_labels(
     labels: Sequence[np.ndarray],
     device: str = "cpu",
 ) -> dict[str, PrecisionResult]:
-    """As :func:`costs_of`, of a fine-tuned reader.
+    """As :func:`costs_of`, for a classifier or tagger.
 
     Args:
         texts: their tokens.
-        labels: of each text ``[1]``, or of its tokens ``[n]`` with a negative number where none is asked.
+        labels: of each text ``[1]``, or of its tokens ``[n]``, negative where there is no target.
     """
     return _costs(
         precisions,
@@ -94,7 +98,7 @@ def costs_of_labels(
 def _costs(
     precisions: Sequence[str], told: Callable[[str], Scores], timed: Callable[[str], Callable[[], int]]
 ) -> dict[str, PrecisionResult]:
-    """Their speeds are taken in turn, several times, and the best of each kept: a busy machine must not favour one."""
+    """Speeds are measured in turn, several times, and the best of each is kept, so that a busy machine favours none."""
     measured = {name: told(name) for name in precisions}
     ways = {name: timed(name) for name in precisions}
     best = dict.fromkeys(precisions, 0.0)
@@ -107,10 +111,11 @@ def _costs(
 
 
 def _forced(model: Generator, logits: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Losses and likeliest tokens ``[batch, n]`` where these tokens are, each told after the right ones before it.
+    """Losses (nats) and most likely tokens ``[batch, n]`` with teacher forcing: each token is predicted after the right ones.
 
     Args:
-        logits: of the first token.
+        logits: of the first token ``[batch, vocabulary]``.
+        tokens: the right tokens ``[batch, n]``.
     """
     losses, best, n = [], [], tokens.shape[1]
     for i in range(n):
@@ -122,14 +127,14 @@ def _forced(model: Generator, logits: np.ndarray, tokens: np.ndarray) -> tuple[n
 
 
 def _writing(folder: Path, precision: str, windows: np.ndarray, device: str) -> Scores:
-    """Every token after the first, told token by token through the engine."""
+    """Scores of every token after the first, token by token through the engine."""
     model = Engine(folder, precision, batch=len(windows), device=device).model
     losses, best = _forced(model, model.prefill(windows[:, :1]), windows[:, 1:])
     return float(losses.mean()), best, None
 
 
 def _writes(folder: Path, precision: str, text: np.ndarray, device: str) -> Callable[[], int]:
-    """One text, some tokens of it; how many."""
+    """Greedy decoding of some tokens after the first token of a text; the result says how many."""
     model = Engine(folder, precision, device=device).model
     n = max(1, min(N_TIMED, model.about.context_length - 1))
 
@@ -142,7 +147,7 @@ def _writes(folder: Path, precision: str, text: np.ndarray, device: str) -> Call
 
 
 def _reading(folder: Path, precision: str, windows: np.ndarray, device: str) -> Scores:
-    """Every seventh token, hidden."""
+    """Scores of every seventh token, masked."""
     reader = OnnxEncoder(folder, precision, device)
     hidden = np.arange(min(HIDE_EVERY, windows.shape[1]) // 2, windows.shape[1], HIDE_EVERY)
     shown = windows.copy()
@@ -173,7 +178,7 @@ def _begun(engine: Engine, source: Sequence[int]) -> np.ndarray:
 
 
 def _answering(folder: Path, precision: str, pairs: Sequence[tuple[list[int], list[int]]], device: str) -> Scores:
-    """Every token of the right answers. Where all are the likeliest, it is what would be written."""
+    """Scores of every token of the right answers. If all are the most likely ones, greedy decoding writes the answer."""
     engine, losses, best, right = Engine(folder, precision, device=device), [], [], 0
     for source, answer in pairs:
         lost, said = _forced(engine.model, _begun(engine, source), np.array([answer]))
@@ -185,7 +190,7 @@ def _answering(folder: Path, precision: str, pairs: Sequence[tuple[list[int], li
 
 
 def _answers(folder: Path, precision: str, pair: tuple[list[int], list[int]], device: str) -> Callable[[], int]:
-    """One answer, with the reading of its question; how many tokens."""
+    """Generating one answer, its source included; the result says how many tokens."""
     engine, (source, answer) = Engine(folder, precision, device=device), pair
 
     def once() -> int:
@@ -201,7 +206,7 @@ def _answers(folder: Path, precision: str, pair: tuple[list[int], list[int]], de
 def _labelling(
     folder: Path, precision: str, texts: Sequence[np.ndarray], labels: Sequence[np.ndarray], device: str
 ) -> Scores:
-    """The labels of whole texts, or of their tokens."""
+    """Scores of the labels of texts, or of their tokens."""
     reader, losses, best, right = OnnxEncoder(folder, precision, device), [], [], []
     for start in range(0, len(texts), AT_ONCE):
         some = texts[start : start + AT_ONCE]

@@ -1,4 +1,4 @@
-"""Smaller weights: half precision, 8 bits, 4 bits; and what each costs."""
+"""Quantization: weights in 16, 8 or 4 bits."""
 
 from pathlib import Path
 
@@ -18,17 +18,17 @@ PRECISIONS = {
 }
 BITS = {"int8": 8, "int4": 4}
 SMALL_CACHE = ("kv8", *BITS)
-"""What keeps keys and values in 8 bits, in a fused decoder."""
+"""The precisions whose fused decoder keeps keys and values in 8 bits."""
 TOKENS = "embedding.tokens.weight"
 BLOCKS = {8: 128, 4: 64}  # of 32, 64, 128 and 256 the fastest on a CPU; small ones keep 4 bits closer
 
 
 def quantize_weights(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
-    """The model with its matrices in fewer bits; the rest stays as it is.
+    """A copy of the model with its matrices in fewer bits; the rest stays as it is.
 
     Args:
-        model: with constant matrices at its MatMul nodes.
-        precision: a key of PRECISIONS.
+        model: its matrices are constants at MatMul nodes.
+        precision: a key of PRECISIONS; "fp32" and "kv8" return the model itself, as their weights have 32 bits.
     """
     if precision in ("fp32", "kv8"):
         return model
@@ -42,13 +42,13 @@ def quantize_weights(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
 
 
 def bodies(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
-    """The graphs that nodes of this one repeat."""
+    """The graphs inside the nodes of this one, such as the body of a Scan."""
     return [attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g")]
 
 
 def _with_few_bits(model: onnx.ModelProto, bits: int) -> None:
-    """Every MatMul with a constant matrix becomes ONNX Runtime's MatMulNBits, and the lookup of token vectors its
-    GatherBlockQuantized; a table that is also the output matrix is kept once.
+    """Replaces every MatMul with a constant matrix by ONNX Runtime's MatMulNBits, and the lookup of token vectors by its
+    GatherBlockQuantized. A table that is also the output matrix is stored once.
     """
     graph, small = model.graph, _FewBits(bits)
     rows = _constant_matrices(graph)
@@ -68,7 +68,7 @@ def _with_few_bits(model: onnx.ModelProto, bits: int) -> None:
 
 
 class _FewBits:
-    """Nodes in the place of others, and the small matrices that they need, each once."""
+    """Makes the nodes that replace others, and the quantized matrices that they need, each once."""
 
     def __init__(self, bits: int) -> None:
         self.bits, self.size = bits, BLOCKS[bits]
@@ -77,7 +77,7 @@ class _FewBits:
         self.nodes: list[onnx.NodeProto] = []  # to come before all others
 
     def kept(self, name: str, matrix: np.ndarray) -> list[str]:
-        """What the numbers and the scales of a matrix are called."""
+        """Quantizes a matrix, once; returns the names of its integers and of its scales."""
         if name not in self.names:
             self.names[name] = [f"{name}.{self.bits}bit", f"{name}.scales"]
             for made, array in zip(self.names[name], blocks(matrix, self.bits, self.size), strict=True):
@@ -118,7 +118,7 @@ class _FewBits:
 
 
 def _constant_matrices(graph: onnx.GraphProto) -> dict[str, tuple[str, np.ndarray]]:
-    """Every matrix that is a weight, or a weight turned round: a name for what is kept of it, and ``[outputs, inputs]``."""
+    """The matrices that are weights or transposed weights: by tensor, a name for the quantized one, and ``[outputs, inputs]``."""
     held = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
     plain = lambda name: name.removesuffix(".T") if name.endswith(".T") else f"{name}.turned"
     found = {name: (plain(name), numpy_helper.to_array(tensor).T) for name, tensor in held.items()}
@@ -129,7 +129,7 @@ def _constant_matrices(graph: onnx.GraphProto) -> dict[str, tuple[str, np.ndarra
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:
-    """Takes away the large matrices, and the nodes that turned them round."""
+    """Removes the matrices that no node uses any more, and the Transpose nodes of them."""
     names = lambda: {name for part in (graph, *bodies(graph)) for node in part.node for name in node.input}
     used = names()
     nodes = [node for node in graph.node if node.op_type != "Transpose" or node.output[0] in used]
@@ -142,16 +142,17 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
 
 
 def blocks(rows: np.ndarray, bits: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A matrix in blocks along its rows, each a scale and small whole numbers around the middle of their range.
+    """Quantizes a matrix in blocks along its rows: weight ≈ scale · (integer − 2^(bits − 1)).
 
-    The number of the largest magnitude gets the end of the range that has one value more.
+    The weight of the largest magnitude gets the end of the range that is one step longer, so it is exact.
 
     Args:
         rows: ``[outputs, inputs]``.
-        size: how many numbers share a scale.
+        bits: 8 or 4.
+        size: number of weights that share a scale.
 
     Returns:
-        uint8 ``[outputs, blocks, size·bits/8]``, two numbers a byte with 4 bits, the first in the lower half; and
+        The integers, uint8 ``[outputs, blocks, size·bits/8]``, with 4 bits two per byte, the first in the lower half; and
         the scales, float32 ``[outputs, blocks]``.
     """
     n_outputs, n_inputs = rows.shape
@@ -169,6 +170,6 @@ def blocks(rows: np.ndarray, bits: int, size: int) -> tuple[np.ndarray, np.ndarr
 
 
 def save(model: onnx.ModelProto, path: Path) -> int:
-    """Writes it; its size in bytes."""
+    """Writes a model to a file; returns its size in bytes."""
     path.write_bytes(model.SerializeToString())
     return path.stat().st_size

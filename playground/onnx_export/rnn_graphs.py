@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU as graphs: one operator of ONNX a layer, the state in and out."""
+"""RNN, LSTM and GRU as ONNX graphs: one operator per layer; the state is an input and an output."""
 
 import numpy as np
 import onnx
@@ -15,12 +15,15 @@ GATES = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
 
 
 def recurrent(spec: ModelSpec, weights: Weights, native: bool = True) -> onnx.ModelProto:
-    """Inputs ``input_ids`` [B, S] and ``past_hidden`` (LSTM also ``past_cell``) [layers, B, d_model]; outputs ``logits``
-    [B, S, vocabulary] and ``present_hidden`` (``present_cell``). A bidirectional model has ``attention_mask`` [B, S] instead
-    of a state; padding may be on any side.
+    """The graph of a recurrent model.
+
+    Inputs: ``input_ids`` int64 ``[B, S]``; ``past_hidden``, and ``past_cell`` for an LSTM, ``[layers, B, d_model]``.
+    Outputs: ``logits`` ``[B, S, vocabulary]``; ``present_hidden`` and ``present_cell``. A bidirectional model has
+    ``attention_mask`` int64 ``[B, S]`` instead of a state; padding may be on any side.
 
     Args:
-        native: with ONNX's own operators; else out of matrix products, which can be shrunk to a few bits.
+        weights: of `decoder_graphs.state_of`.
+        native: with ONNX's own recurrent operators; else with matrix products in a loop, which can be quantized.
     """
     g = Graph(spec.architecture)
     net = Layers(g, spec, weights)
@@ -45,9 +48,9 @@ def recurrent(spec: ModelSpec, weights: Weights, native: bool = True) -> onnx.Mo
 
 
 def whole(net: Layers, ids: str, mask: str, native: bool = True) -> str:
-    """All layers on whole texts ``[B, S, d_model]``, wherever their padding is.
+    """All layers on whole texts ``[B, S, d_model]``; padding may be on any side.
 
-    ONNX's operators know of padding on the right alone, so real tokens go to the front and what was read comes back.
+    ONNX's operators allow padding on the right only, so real tokens are moved to the front, and their vectors back.
     """
     g = net.g
     lengths = g("ReduceSum", mask, g.const([1]), keepdims=1)  # [B, 1]
@@ -65,7 +68,17 @@ def whole(net: Layers, ids: str, mask: str, native: bool = True) -> str:
 def layers(
     net: Layers, ids: str, lengths: str, past: list[list[str]], native: bool = True
 ) -> tuple[str, list[list[str]]]:
-    """All layers ``[B, S, d_model]``; and by kind of state, what each layer ends with."""
+    """All layers.
+
+    Args:
+        ids: int64 ``[B, S]``.
+        lengths: int32 ``[B]``, the number of tokens of each text; "": all are of length S.
+        past: by kind of state (hidden, cell), the state ``[1, B, d_model]`` of each layer; none: zeros.
+        native: see :func:`recurrent`.
+
+    Returns:
+        The vectors ``[B, S, d_model]``, and by kind of state the last states of the layers.
+    """
     g, spec = net.g, net.spec
     x = g("Gather", net.param("embedding.tokens.weight"), g("Transpose", ids, perm=[1, 0]))  # [S, B, d]
     ends: list[list[str]] = [[], []]
@@ -82,7 +95,7 @@ def layers(
 def layer(
     g: Graph, spec: ModelSpec, weights: Weights, x: str, i: int, lengths: str, past: list[str]
 ) -> tuple[str, list[str]]:
-    """One layer on ``[S, B, d]``: its outputs ``[S, directions, B, h]``, and its states at the end ``[directions, B, h]``."""
+    """One layer on ``[S, B, d]``: its outputs ``[S, directions, B, h]``, and its last states ``[directions, B, h]``."""
     kind = spec.architecture
     sides = ("", "_reverse") if spec.bidirectional else ("",)
     part = lambda name: np.stack([ordered(kind, weights[f"recurrent.{name}_l{i}{side}"]) for side in sides])

@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU step by step, out of matrix products: ONNX's own operators for them take whole weights alone."""
+"""RNN, LSTM and GRU as loops of matrix products, which can be quantized: ONNX's own operators take 32-bit weights only."""
 
 import numpy as np
 
@@ -12,8 +12,9 @@ STATES = {"rnn": 1, "lstm": 2, "gru": 1}
 def cells(
     g: Graph, spec: ModelSpec, weights: Weights, x: str, i: int, lengths: str, past: list[str]
 ) -> tuple[str, list[str]]:
-    """One layer on ``[S, B, d]``, as `recurrent.layer`: the matrix of the inputs on all tokens at once, that of the state
-    token by token.
+    """One layer on ``[S, B, d]``, with the results of `rnn_graphs.layer`.
+
+    The matrix of the inputs is applied to all tokens at once, that of the state token by token.
     """
     sides = ("", "_reverse") if spec.bidirectional else ("",)
     width = spec.d_model // len(sides)
@@ -36,7 +37,7 @@ def _zeros(g: Graph, x: str, width: int) -> str:
 
 
 def _scan(g: Graph, spec: ModelSpec, weights: Weights, x: str, at: str, before: list[str]) -> tuple[str, list[str]]:
-    """The states after every token ``[S, B, h]``, and those at the end ``[B, h]``."""
+    """The hidden states after every token ``[S, B, h]``, and the last states ``[B, h]``."""
     matrix = lambda name: g.weight(f"{name}_{at}.T", weights[f"recurrent.{name}_{at}"].T)
     bias = lambda name: weights[f"recurrent.{name}_{at}"]
     gates = g("MatMul", x, matrix("weight_ih"))

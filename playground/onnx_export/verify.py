@@ -1,4 +1,4 @@
-"""Proving an export: the graph against torch over many shapes, and token for token."""
+"""Verifying an export: the logits of its graphs against torch's for many shapes, and greedy texts token by token."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ MOST_WEIGHTS = 2**27  # of one layer's attention meanwhile
 
 
 def longest(spec: ModelSpec) -> int:
-    """Tokens of the longest texts that are compared: the context, or as much of it as there is memory for."""
+    """Length in tokens of the longest texts that are compared: the context, or as much of it as fits in memory."""
     most = min(2048, MOST_NUMBERS // (8 * (spec.vocab_size + 4 * max(spec.d_model, spec.mlp_width))))
     if not spec.is_recurrent:
         most = min(most, math.isqrt(MOST_WEIGHTS // (8 * spec.n_heads)))
@@ -34,13 +34,13 @@ def longest(spec: ModelSpec) -> int:
 
 
 def first(spec: ModelSpec) -> int:
-    """The first id that is drawn: after the special tokens, where there are others."""
+    """The lowest token id that is drawn: the first after the special tokens, if there are others."""
     return min(4, spec.vocab_size - 1)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One shape that was compared.
+    """The comparison of one shape.
 
     Attributes:
         what: such as "batch 8, length 16 after 48".
@@ -58,14 +58,21 @@ class Check:
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray, what: str) -> Check:
-    """Logits of the graph and of torch."""
+    """The largest difference between logits of the graph and of torch, arrays of one shape."""
     return Check(what, float(np.abs(ours - theirs).max()), max(1.0, float(np.abs(theirs).max())))
 
 
 @torch.no_grad()
 def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
-    """The graph of standard operators against torch: batches of 1 to 8, lengths of 1 to the context, caches from empty to
-    full, padding.
+    """Compares the graph of standard operators with torch: batches of 1 to 8, lengths of 1 to the context, caches from empty
+    to full, padding.
+
+    Args:
+        model: in evaluation mode.
+        folder: with ``model.onnx``, or ``encoder_model.onnx`` and ``decoder_model.onnx``.
+
+    Raises:
+        PlaygroundError: when a file cannot be opened.
     """
     spec, rng = model.spec, np.random.default_rng(0)
     draw = lambda *shape: rng.integers(first(spec), spec.vocab_size, shape)
@@ -95,7 +102,7 @@ def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
 
 
 def _read_whole(model: nn.Module, session, draw: Callable) -> Iterator[Check]:
-    """Texts of different lengths, padded on the right, on the left, and on both sides."""
+    """Compares texts of different lengths, padded on the right, on the left and on both sides."""
     for ids, mask, told in _texts(longest(model.spec), draw):
         theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
         (ours,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
@@ -129,7 +136,7 @@ def _padded_words(batch: int, n: int, left: int, right: int) -> Message:
 
 
 def _in_pieces(session, spec: ModelSpec, ids: np.ndarray, before: int) -> np.ndarray:
-    """The logits of the second part, with a cache of the first."""
+    """Logits of the tokens from ``before`` on, computed with a cache of those before."""
     state = _empty(session, spec, len(ids))
     logits = None
     for start, end in ((0, before), (before, ids.shape[1])):
@@ -169,7 +176,7 @@ def _empty(session, spec: ModelSpec, batch: int) -> dict[str, np.ndarray]:
 
 
 def _padded(model: nn.Module, session, ids: np.ndarray, padding: int) -> Check:
-    """The first text of the batch is shorter, padded on the left as batched generation does."""
+    """Compares a batch whose first text is shorter, padded on the left, as in batched generation."""
     mask = np.ones(ids.shape, dtype=np.int64)
     mask[0, :padding] = 0
     theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
@@ -218,7 +225,7 @@ def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
 
 @torch.no_grad()
 def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
-    """The fused graph with its cache in place: texts of different lengths at once, then token by token."""
+    """Compares the fused graph and its cache with torch: prompts of different lengths at once, then token by token."""
     spec, rng = model.spec, np.random.default_rng(1)
     for batch in (1, 2, 8):
         engine, more = Engine(folder, batch=batch, device="cpu"), {}
@@ -249,7 +256,7 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
 
 @torch.no_grad()
 def check_reader(model: nn.Module, folder: Path) -> Iterator[Check]:
-    """A fine-tuned reader (`models.heads.ModelWithHead`) against torch: batches of 1 to 8, lengths of 1 to the context, padding."""
+    """Compares a classifier or tagger with torch: batches of 1 to 8, lengths of 1 to the context, padding."""
     rng = np.random.default_rng(0)
     draw = lambda *shape: rng.integers(first(model.spec), model.spec.vocab_size, shape)
     yield from _read_whole(model, open_session(folder / "model.onnx", "cpu"), draw)
@@ -257,7 +264,7 @@ def check_reader(model: nn.Module, folder: Path) -> Iterator[Check]:
 
 @torch.no_grad()
 def check_quantized(model: nn.Module, folder: Path, precision: str) -> Check:
-    """That a smaller file runs, and how far its logits are from torch's: that is what shrinking costs, no mistake.
+    """Runs a file of a lower precision and measures how far its logits are from torch's. That difference is no error.
 
     Raises:
         PlaygroundError: when it does not run, or gives no numbers.
@@ -282,7 +289,7 @@ def check_quantized(model: nn.Module, folder: Path, precision: str) -> Check:
 
 @torch.no_grad()
 def check_greedy(model: nn.Module, folder: Path) -> int:
-    """How many of the greedy tokens after a prompt are those of torch, from the first on; GREEDY when all are."""
+    """How many greedy tokens after a prompt, counted from the first, are the same as torch's; GREEDY if all are."""
     spec, rng = model.spec, np.random.default_rng(2)
     prompt = rng.integers(first(spec), spec.vocab_size, 4).tolist()
     n_source = min(6, spec.context_length)
@@ -297,9 +304,14 @@ def check_greedy(model: nn.Module, folder: Path) -> int:
 
 
 def disagree(checks: list[Check], greedy: int | None) -> None:
-    """
+    """Refuses an export that does not agree with torch.
+
+    Args:
+        checks: of `check_graph`, `check_fused` or `check_reader`.
+        greedy: of `check_greedy`; None: not measured.
+
     Raises:
-        PlaygroundError: when the export is not the model.
+        PlaygroundError: when logits or greedy tokens differ.
     """
     worst = max(checks, key=lambda check: check.error / check.scale)
     if not worst.agrees:
