@@ -1,5 +1,7 @@
 """The order of the source: no circle of imports, and no name that the field's own word has replaced."""
 
+import shutil
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.source_tree import circles, import_graph, modules, names
+from tests.support.source_tree import ROOT, circles, import_graph, modules, names
 
 FILES = modules()
 
@@ -154,3 +156,13 @@ def test_a_module_without_a_test_is_found(tmp_path):
         "playground.cli.main",
     )
     assert _untested(files, tmp_path) == ["inference/test_sampling.py"]
+
+
+@pytest.mark.skipif(not ((ROOT / ".git").exists() and shutil.which("git")), reason="needs a git checkout")
+def test_git_ignores_no_file_of_the_source():
+    """A pattern meant for the root, such as ``build/``, must not leave a page out of every clone."""
+    files = [path for part in ("models", "playground", "tests") for path in (ROOT / part).rglob("*") if path.is_file()]
+    names = "\n".join(str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts)
+    asked = ["git", "check-ignore", "--no-index", "--stdin"]
+    ignored = subprocess.run(asked, cwd=ROOT, input=names, capture_output=True, text=True)
+    assert ignored.returncode == 1, ignored.stdout + ignored.stderr
