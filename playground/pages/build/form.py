@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from models.presets import PRESETS
+from playground.pages.build.settings import HELP, SENTENCES, TITLES, UNUSUAL, applies
 from playground.text.spec import BASE_SIZE, LARGEST_VOCABULARY, TokenizerSpec
 from playground.ui import number_inputs
 from playground.ui.controls import control
@@ -16,7 +17,6 @@ from playground.ui.language import t
 from playground.ui.messages import show
 from playground.ui.model_draft import draft, drafted_data, key_of, settle, take_preset
 from playground.ui.model_settings import MAIN, NAMES
-from playground.pages.build.settings import HELP, SENTENCES, TITLES, UNUSUAL, applies
 from playground.ui.select import keep, select
 from playground.ui.titles import TITLES as ARCHITECTURES
 
