@@ -4,23 +4,25 @@ Hues of Okabe and Ito (2008), told apart with every kind of colour blindness; ea
 backgrounds, so that a line or a box is seen by day and at night.
 """
 
+BLUE, ORANGE, GREEN, PINK, YELLOW = "#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00"
+
 ARCHITECTURE = {
-    "rnn": "#b98a00",
-    "lstm": "#d55e00",
-    "gru": "#c06a9a",
-    "decoder": "#0f7fc4",
-    "encoder": "#009e73",
+    "rnn": YELLOW,
+    "lstm": ORANGE,
+    "gru": PINK,
+    "decoder": BLUE,
+    "encoder": GREEN,
     "encoder-decoder": "#3f9bd6",
 }
-SPARE = ("#0f7fc4", "#d55e00", "#009e73", "#c06a9a", "#b98a00", "#7a8794", "#56b4e9", "#8a5a00")
+SPARE = (BLUE, ORANGE, GREEN, PINK, YELLOW, "#7a8794", "#56b4e9", "#8a5a00")
 """For things of one kind beside each other."""
 TRAIN = {"dash": "solid", "width": 2.5}
 VALIDATION = {"dash": "dash", "width": 2.0}
 PALE = 0.28
 """The opacity of what is only there for comparison."""
 
-ACCENT = "#d55e00"
-GOOD, BAD = "#009e73", "#d55e00"
+ACCENT = ORANGE
+GOOD, BAD = GREEN, ORANGE
 
 SEQUENTIAL = [
     "#00224e",

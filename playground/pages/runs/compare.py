@@ -10,6 +10,7 @@ from playground.runs.naming import difference
 from playground.runs.overview import settings
 from playground.training.config_to_command import command_line, python_code
 from playground.ui import cached, url_state
+from playground.ui.colours import ACCENT
 from playground.ui.components.curves import curves, run_panels
 from playground.ui.language import t
 from playground.ui.live_runs import MOST_COMPARED, colours_for, curves_of, series
@@ -18,7 +19,7 @@ from playground.ui.run_picker import name_of
 
 VIEWS = ("curves", "settings", "prompt", "recipe")
 TOKENS = 80
-STANDS_OUT = "font-weight: 600; background-color: rgba(213, 94, 0, .16)"
+STANDS_OUT = f"font-weight: 600; background-color: rgba{(*bytes.fromhex(ACCENT[1:]), 0.16)}"
 
 
 def compare(runs: list[RunFolder]) -> None:

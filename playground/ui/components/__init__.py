@@ -11,7 +11,11 @@ from typing import Any
 
 import streamlit as st
 
+from playground.ui.colours import ACCENT
+
 FOLDER = Path(__file__).parent
+PALETTE = f".root {{ --accent: {ACCENT}; }}"
+"""What scripts and styles use of `playground.ui.colours`: ``var(--accent)``."""
 
 
 @lru_cache
@@ -27,7 +31,7 @@ def component(name: str, *parts: str) -> Callable[..., Any]:
     return st.components.v2.component(
         f"playground_{name}",
         html='<div class="root"></div>',
-        css="\n".join(path.read_text(encoding="utf-8") for path in styles),
+        css="\n".join([PALETTE, *(path.read_text(encoding="utf-8") for path in styles)]),
         js="\n".join(path.read_text(encoding="utf-8") for path in scripts),
     )
 

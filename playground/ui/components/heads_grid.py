@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from playground.ui.colours import SEQUENTIAL
+from playground.ui.colours import ARCHITECTURE, SEQUENTIAL
 from playground.ui.colours import diverging as diverging_colours
 from playground.ui.components import component, nothing
 from playground.ui.language import t
@@ -18,7 +18,7 @@ def heads_grid(
     selected: tuple[int, int] | None,
     off: Sequence[tuple[int, int]] = (),
     lines: bool = False,
-    colour: str = "#0f7fc4",
+    colour: str = ARCHITECTURE["decoder"],
     tools: bool = True,
     of: str = "",
     diverging: bool = False,

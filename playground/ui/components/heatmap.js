@@ -11,6 +11,7 @@ const shorten = (text, most) => (text.length > most ? text.slice(0, most - 1) + 
 
 export default register(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
+  const accent = getComputedStyle(root).getPropertyValue("--accent").trim();
   if (!root.querySelector("canvas")) {
     root.innerHTML = `<div class="tools"><span class="legend"><span></span><b></b><i></i><b></b></span><span class="legend closed"><i></i><b></b></span>
       <label class="zoom"><span></span><input type="range" min="0" max="100" value="0"></label><span class="buttons"></span></div>
@@ -189,7 +190,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
         y = L.top + (i < 0 ? 0 : i) * L.h;
       context.strokeRect(x, y, j < 0 ? L.w * m : L.w, i < 0 ? L.h * n : L.h);
     };
-    if (data.selected) outline(data.selected, "#d55e00", 3);
+    if (data.selected) outline(data.selected, accent, 3);
     if (at) outline(at, ink, 1.5);
     if (data.curve) curve(context, L, ink);
   }
@@ -216,7 +217,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     context.globalAlpha = 1;
     context.textAlign = "left";
     context.fillText(`${data.names[0]} ${rows[row]}`, L.left + 4, top - 10);
-    context.strokeStyle = context.fillStyle = "#d55e00";
+    context.strokeStyle = context.fillStyle = accent;
     context.lineWidth = 2;
     context.beginPath();
     for (let j = 0; j < m; j++) context[j ? "lineTo" : "moveTo"](L.left + (j + 0.5) * L.w, up(values[row * m + j]));
@@ -360,7 +361,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
       const points = columns.map(
         (_, j) => `${L.left + (j + 0.5) * L.w},${top + tall * (1 - (values[row * m + j] - low) / (high - low || 1))}`,
       );
-      lines.push(`<polyline fill="none" stroke="#d55e00" stroke-width="2" points="${points.join(" ")}"/>`);
+      lines.push(`<polyline fill="none" stroke=accent stroke-width="2" points="${points.join(" ")}"/>`);
       text(L.left + 4, top - 6, `${data.names[0]} ${rows[row]}`, 'font-size="13"');
     }
     return [svgFile(root, lines.join(""), L.width, L.height), L.width, L.height];

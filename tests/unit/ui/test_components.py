@@ -1,9 +1,11 @@
 """Each component draws only what is newest, and cleans up: the browser's side is in tests/browser/test_overtaken.py."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from playground.ui import colours
 from playground.ui.components import FOLDER
 
 SCRIPTS = [path for path in sorted(FOLDER.glob("*.js")) if "export default" in path.read_text(encoding="utf-8")]
@@ -37,3 +39,13 @@ def test_no_name_stands_twice_in_what_is_put_together(name, parts):
 
 def test_every_component_is_put_together_somewhere():
     assert {name for name, _ in MOUNTS} == {path.stem for path in SCRIPTS}
+
+
+def test_the_palette_stands_in_python_alone():
+    """A drawing gets its colours as data, or as a variable of CSS."""
+    palette = set(re.findall(r"#[0-9a-f]{6}", Path(colours.__file__).read_text(encoding="utf-8")))
+    ui = FOLDER.parent
+    for path in [*ui.rglob("*.js"), *ui.rglob("*.css"), *ui.rglob("*.py")]:
+        found = set(re.findall(r"#[0-9a-f]{6}\b", path.read_text(encoding="utf-8").lower()))
+        assert path == Path(colours.__file__) or not palette & found, path
+    assert {"#d55e00", "#0f7fc4", "#fee838"} <= palette
