@@ -95,7 +95,7 @@ SECTIONS = (  # the last book of each
     (65, "Letters"),
     (66, "Revelation"),
 )
-UNREAD = {1: "Genesis", 11: "1 Kings", 41: "Mark", 56: "Letters", 57: "Letters", 63: "Letters", 64: "Letters"}
+UNSEEN_BOOKS = {1: "Genesis", 11: "1 Kings", 41: "Mark", 56: "Letters", 57: "Letters", 63: "Letters", 64: "Letters"}
 
 
 def _verses() -> Iterator[tuple[int, int, str]]:
@@ -115,8 +115,8 @@ def _bible_sections() -> Iterator[Labelled]:
 
 def _bible_unread() -> Iterator[Labelled]:
     for book, chapter, text in _verses():
-        if book in UNREAD:
-            yield Labelled(text, UNREAD[book], str(chapter))
+        if book in UNSEEN_BOOKS:
+            yield Labelled(text, UNSEEN_BOOKS[book], str(chapter))
 
 
 MARKS = {",": "comma", ".": "full stop", ";": "semicolon", ":": "colon", "?": "question mark", "!": "exclamation"}
@@ -129,7 +129,7 @@ def _bible_punctuation() -> Iterator[Tagged]:
     Of the unread books alone: the gallery's models have seen the marks of all others.
     """
     for book, chapter, text in _verses():
-        if book in UNREAD:
+        if book in UNSEEN_BOOKS:
             yield _unmarked(text, _WORD, MARKS, str(chapter))
 
 

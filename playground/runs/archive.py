@@ -252,7 +252,7 @@ def _settle(temporary: Path, root: Path, config: RunConfig) -> RunFolder:
     arriving = RunFolder(temporary)
     about = arriving.about()
     (temporary / "run.json").unlink()  # what it says besides the config does not get through, but for a little
-    arriving.write_config(relocated(config, uploads.local_path), **_told(about), imported=time.time())
+    arriving.write_config(relocated(config, uploads.local_path), **_checked_about(about), imported=time.time())
     steps = arriving.checkpoints()
     state = said.get("state") if said.get("state") in ("finished", "stopped", "paused") else "paused"
     if steps:
@@ -275,7 +275,7 @@ def _measured(said: dict[str, Any]) -> dict[str, float | None]:
     return {name: getattr(status, name) for name in ("loss", "val_loss", "tokens_per_second")}
 
 
-def _told(about: dict[str, Any]) -> dict[str, Any]:
+def _checked_about(about: dict[str, Any]) -> dict[str, Any]:
     """What run.json may say besides the config: when and with what the run was made, and how its text is shaped."""
     created, versions, info = about.get("created"), about.get("versions"), about.get("data_info")
     told: dict[str, Any] = {

@@ -54,7 +54,7 @@ def assemble(folder: Path, named: Said, usual: str) -> "tokenizers.Tokenizer":
     try:
         made = make(folder, named, kind)
         _add(made, folder, named)
-        return _frame(made, named, kind)
+        return _with_special_tokens(made, named, kind)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(" and ".join(needed)) from error
 
@@ -132,7 +132,7 @@ def _add(made: "tokenizers.Tokenizer", folder: Path, named: Said) -> None:
         made.add_special_tokens([_token(token) for token in ([more] if isinstance(more, str) else more)])
 
 
-def _frame(made: "tokenizers.Tokenizer", named: Said, kind: str) -> "tokenizers.Tokenizer":
+def _with_special_tokens(made: "tokenizers.Tokenizer", named: Said, kind: str) -> "tokenizers.Tokenizer":
     """The special tokens, and those that stand around every text."""
     from tokenizers import AddedToken, processors
 

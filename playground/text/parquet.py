@@ -61,7 +61,7 @@ def parquet_rows(path: Path, wanted: tuple[str, ...] = ()) -> Callable[[], Itera
         except OSError as error:
             raise PlaygroundError("{path} cannot be read: {reason}.", path=path, reason=error.strerror) from error
         version = str(path), status.st_size, status.st_mtime_ns, status.st_ino
-        told = _told(path, wanted)
+        told = _decoded_rows(path, wanted)
         if (kept := _kept(version, wanted)) is None:
             kept = _keep(version, wanted, told)
         else:
@@ -103,7 +103,7 @@ def _kept(version: tuple, wanted: tuple[str, ...]) -> Beginning | None:
     return None
 
 
-def _told(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
+def _decoded_rows(path: Path, wanted: tuple[str, ...]) -> Iterator[Row]:
     """The rows that the reading process tells; what is wrong is raised."""
     process = subprocess.Popen(
         [sys.executable, "-m", "playground.text.parquet", str(path.absolute()), *wanted],

@@ -33,15 +33,15 @@ SHOWN_LABELS = 100  # beyond, the confusion matrix is left to test.safetensors
 BATCHES = 20  # of the text before, to see what was forgotten
 
 
-def write_report(folder: RunFolder, trainer, told: Listener) -> dict:
+def write_report(folder: RunFolder, trainer, listener: Listener) -> dict:
     """Tests a fine-tuned model and writes ``results/report.json`` (and ``test.safetensors`` for labels).
 
     Args:
         trainer: the `playground.training.trainer.Trainer` that has just ended.
-        told: hears what is being done.
+        listener: hears what is being done.
     """
     began = time.monotonic()
-    told("status", {"state": "running", "message": "Testing on held-out texts."})
+    listener("status", {"state": "running", "message": "Testing on held-out texts."})
     folder.update_status(message="Testing on held-out texts.")
     model, config, data, device = trainer.model, trainer.config, trainer.prepared, trainer.device
     was_training = model.training

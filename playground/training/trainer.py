@@ -92,7 +92,7 @@ class Trainer:
         self.forward = group.wrap(self._compiled() if device.compile else self.model, device)
         self.run_logger = RunLogger(folder, device, listener)
         self.run_logger.measured_seconds = self.progress.seconds
-        self._ask()
+        self._set_up_objective()
         self.rates: LearningRates | None = None
         self.graphs = self._graphs() if device.graphs else None
         self.last_checkpoint = time.monotonic()
@@ -141,7 +141,7 @@ class Trainer:
             copy_parent_head(model, parent)
         return model
 
-    def _ask(self) -> None:
+    def _set_up_objective(self) -> None:
         """What is drawn from the text, what is asked of the model, and what is told of it."""
         prepared, config = self.prepared, self.config
         if isinstance(prepared, LabelledSet):
@@ -282,7 +282,7 @@ class Trainer:
             alone = self.group.world == 1  # else the others would wait for gradients that never come
             if not (alone and self.device.strict and NOT_REPEATABLE in str(error)):
                 raise
-            self._loosen(str(error))
+            self._allow_nondeterminism(str(error))
             return self._optimize(batches, factor, scale)
 
     def _optimize(self, batches: list[Batch], factor: float, scale: float) -> tuple[Tensor, Tensor]:
@@ -324,7 +324,7 @@ class Trainer:
         self.graphs = None
         self._goes_on(f"without CUDA graphs, which is slower: a step could not be recorded ({reason})", graphs=False)
 
-    def _loosen(self, reason: str) -> None:
+    def _allow_nondeterminism(self, reason: str) -> None:
         """From here on operators may be used that do not add up in the same order every time; the step is made again."""
         for parameter in self.parameters:
             parameter.grad = None  # of the step that broke off
@@ -434,10 +434,10 @@ class Trainer:
         now = time.monotonic()
         if self.request == GO_ON and now - self.last_poll > POLL_SECONDS:
             self.last_poll = now
-            self.hear(self.folder.read_request())
+            self.handle_request(self.folder.read_request())
         return self.request
 
-    def hear(self, request: str | dict | None) -> None:
+    def handle_request(self, request: str | dict | None) -> None:
         """Obeys what the page or the CLI wrote: "pause", "stop", "step" (one and then pause), {"lr_scale": 0.5}."""
         if isinstance(request, dict):
             self.progress.lr_scale = float(request.get("lr_scale", self.progress.lr_scale))

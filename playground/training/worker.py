@@ -40,23 +40,23 @@ def run(folder: RunFolder, on_event: Listener | None = None, in_queue: bool = Fa
     Returns:
         The state that the run ends in: "finished", "paused", "stopped" or "failed".
     """
-    told = on_event or (lambda kind, value: None)
+    listener = on_event or (lambda kind, value: None)
     if not group.is_main:
-        return _train(folder, told, group)
+        return _train(folder, listener, group)
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(folder.hold())
         except PlaygroundError as error:  # the status belongs to whoever trains it
-            told("status", {"state": "failed", "message": error.message, "hint": error.hint})
+            listener("status", {"state": "failed", "message": error.message, "hint": error.hint})
             return "failed"
-        return _run_alone(folder, told, in_queue, group)
+        return _run_alone(folder, listener, in_queue, group)
 
 
-def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) -> str:
+def _run_alone(folder: RunFolder, listener: Listener, in_queue: bool, group: Group) -> str:
     """Trains with the run to itself, and turns what can go wrong into a status."""
     try:
-        with _turn(folder, in_queue, told):
-            state = _train(folder, told, group)
+        with _turn(folder, in_queue, listener):
+            state = _train(folder, listener, group)
             folder.update_status(state=state)
             return state
     except Cancelled:
@@ -64,20 +64,20 @@ def _run_alone(folder: RunFolder, told: Listener, in_queue: bool, group: Group) 
         folder.update_status(state="stopped")
         return "stopped"
     except UserError as error:
-        return _fail(folder, told, error.message, error.hint)
+        return _fail(folder, listener, error.message, error.hint)
     except MemoryError:
-        return _fail(folder, told, *OUT_OF_MEMORY)
+        return _fail(folder, listener, *OUT_OF_MEMORY)
     except Exception as error:
         if limited_process.is_memory(error):
-            return _fail(folder, told, *OUT_OF_MEMORY)
+            return _fail(folder, listener, *OUT_OF_MEMORY)
         if is_full_disk(error):
-            return _fail(folder, told, *FULL_DISK)
+            return _fail(folder, listener, *FULL_DISK)
         log.error("bug in run %s\n%s", folder.id, traceback.format_exc())
         with contextlib.suppress(OSError), open(folder.log_path, "a") as file:
             file.write(traceback.format_exc())
         return _fail(
             folder,
-            told,
+            listener,
             Message("Something went wrong inside: {error}.", error=error),
             Message("The details are in {log}.", log=f"{folder.path.parent.name}/{folder.id}/{folder.log_path.name}"),
         )
@@ -95,15 +95,15 @@ FULL_DISK = (
 )
 
 
-def _fail(folder: RunFolder, told: Listener, message: str, hint: str) -> str:
+def _fail(folder: RunFolder, listener: Listener, message: str, hint: str) -> str:
     with contextlib.suppress(PlaygroundError, OSError):
         folder.update_status(state="failed", message=message, hint=hint)
-    told("status", {"state": "failed", "message": message, "hint": hint})
+    listener("status", {"state": "failed", "message": message, "hint": hint})
     return "failed"
 
 
 @contextlib.contextmanager
-def _turn(folder: RunFolder, in_queue: bool, told: Listener):
+def _turn(folder: RunFolder, in_queue: bool, listener: Listener):
     """Waits for a free place on the device, saying how many are ahead."""
     if not in_queue:
         yield
@@ -111,7 +111,7 @@ def _turn(folder: RunFolder, in_queue: bool, told: Listener):
     device = queue.device_for(folder.config().training.device)
 
     def waiting(place: int) -> None:
-        told(
+        listener(
             "status",
             {
                 "state": "queued",
@@ -127,19 +127,19 @@ def _turn(folder: RunFolder, in_queue: bool, told: Listener):
         yield
 
 
-def _train(folder: RunFolder, told: Listener, group: Group) -> str:
+def _train(folder: RunFolder, listener: Listener, group: Group) -> str:
     if group.is_main:
         folder.update_status(state="preparing", message="")
-    prepared = _prepare(folder, told, group)
+    prepared = _prepare(folder, listener, group)
     config = _complete(folder, prepared, group)
     device = choose_device(config.training, group.local_rank)
     with _heartbeat(folder) if group.is_main else contextlib.nullcontext():
-        trainer = Trainer(folder, config, prepared, device, group, told)
+        trainer = Trainer(folder, config, prepared, device, group, listener)
         if group.is_main:
-            _announce(folder, trainer, told)
+            _announce(folder, trainer, listener)
         state = trainer.run()
         if group.is_main and config.finetune and state in ("finished", "stopped"):
-            write_report(folder, trainer, told)
+            write_report(folder, trainer, listener)
         return state
 
 
@@ -148,7 +148,7 @@ def _asked_to_end(folder: RunFolder) -> bool:
     return any(request in ("stop", "pause") for request in folder.pending_requests())
 
 
-def _announce(folder: RunFolder, trainer: Trainer, told: Listener) -> None:
+def _announce(folder: RunFolder, trainer: Trainer, listener: Listener) -> None:
     device, prepared, training = trainer.device.describe(), trainer.prepared, trainer.training
     message, steps, cut = Message("Training on {device}.", device=device), training.steps, ""
     if isinstance(prepared, Prepared) and prepared.shape == "pairs":
@@ -162,14 +162,14 @@ def _announce(folder: RunFolder, trainer: Trainer, told: Listener) -> None:
         note={"probe": trainer.probability_tracker.tokens, "cut": cut},
     )
     for notice in filter(None, [*prepared.info.get("notes", []), cut, warmup_warning(training)]):
-        told("notice", {"message": notice})
-    told("status", {"state": "running", "message": message, "steps": steps})
+        listener("notice", {"message": notice})
+    listener("status", {"state": "running", "message": message, "steps": steps})
 
 
 Data = Prepared | LabelledSet
 
 
-def _prepare(folder: RunFolder, told: Listener, group: Group) -> Data:
+def _prepare(folder: RunFolder, listener: Listener, group: Group) -> Data:
     """The tokens: prepared once by the leader, then found in the cache by the others."""
     last = 0.0
 
@@ -179,7 +179,7 @@ def _prepare(folder: RunFolder, told: Listener, group: Group) -> Data:
             last = time.monotonic()
             message = Message("{what}: {share:.0%}", what=what, share=share)
             folder.update_status(state="preparing", message=message)
-            told("status", {"state": "preparing", "message": message})
+            listener("status", {"state": "preparing", "message": message})
 
     if group.is_main and (known := _prepared_before(folder)):
         prepared = known

@@ -95,7 +95,7 @@ async def _refuse(answer: PlainTextResponse, scope: Scope, receive: Receive, sen
 
 def _host(scope: Scope) -> str | None:
     """The Host of a request; None where there is none, or more than one."""
-    found = _told(scope, b"host")
+    found = _header_values(scope, b"host")
     return found[0] if len(found) == 1 else None
 
 
@@ -104,14 +104,14 @@ def _asked_from_here(scope: Scope) -> bool:
 
     Browsers say in Origin whose page asks, wherever it may matter; programs say nothing.
     """
-    origins = _told(scope, b"origin")
+    origins = _header_values(scope, b"origin")
     if not origins or allow_all_cross_origin_requests():
         return True
     kind, _, host = origins[0].partition("://")
     return len(origins) == 1 and (origins[0] in allowlisted_origins() or kind in ("http", "https") and answers_to(host))
 
 
-def _told(scope: Scope, header: bytes) -> list[str]:
+def _header_values(scope: Scope, header: bytes) -> list[str]:
     return [value.decode("latin-1") for name, value in scope["headers"] if name == header]
 
 

@@ -54,7 +54,7 @@ MOST_SENTENCES = 50
 """A text of the core has a handful; what has more is somebody's own, and stays as it is."""
 
 
-def told(text: str) -> str:
+def translated(text: str) -> str:
     """What the core says (an error, a status, where a text comes from) in the person's language.
 
     A Message is looked up by its template, and so are its values: those that are words of the core are translated too.

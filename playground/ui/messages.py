@@ -12,7 +12,7 @@ import streamlit as st
 from playground.core.errors import UserError
 from playground.core.terminal import TURNING
 from playground.ui import links
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def fragment(
 
 
 def show(error: UserError) -> None:
-    said = [plain(told(part)) for part in (error.message, error.hint) if part]
+    said = [plain(translated(part)) for part in (error.message, error.hint) if part]
     st.error("\n\n".join(said), icon=":material/error:")
 
 
@@ -60,7 +60,7 @@ def show_notes(notes: Sequence[str]) -> None:
     """What was left out of a text, or is unusual about it: sentences of the core."""
     if notes:
         mark = "- " if len(notes) > 1 else ""
-        st.info("\n".join(mark + plain(told(note)) for note in notes), icon=":material/info:")
+        st.info("\n".join(mark + plain(translated(note)) for note in notes), icon=":material/info:")
 
 
 def empty(title: str, what_next: str, page_link: str | None = None, label: str | None = None) -> None:

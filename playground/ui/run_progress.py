@@ -12,7 +12,7 @@ from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import is_listening, revive, submit
 from playground.ui import links
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.live_runs import (
     curves_of,
     state_text,
@@ -44,7 +44,7 @@ def heading(run: RunFolder, status: Status) -> None:
         st.title(plain(name_of(run)), anchor=False, width="content")
         st.badge(state_text(status), color=BADGES.get(status.state, "gray"))
         if status.state == "preparing" and status.message:
-            st.caption(plain(told(status.message)), width="content")
+            st.caption(plain(translated(status.message)), width="content")
     if status.steps:
         done = min(1.0, status.step / status.steps)
         place = t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps)
@@ -60,13 +60,13 @@ def in_words(device: str) -> str:
 def _part_in_words(part: str) -> str:
     if found := re.fullmatch(r"(\d{1,4}) threads?", part):
         return t("1 thread") if found[1] == "1" else t("{n} threads", n=found[1])
-    return told(part)
+    return translated(part)
 
 
 def explain(run: RunFolder, status: Status) -> None:
     """Why nothing moves, and what to do about it."""
     if status.state == "failed":
-        st.error(f"{plain(told(status.message))}\n\n{plain(told(status.hint))}", icon=":material/error:")
+        st.error(f"{plain(translated(status.message))}\n\n{plain(translated(status.hint))}", icon=":material/error:")
         if curves_of(run).not_finite is not None:
             mend(run)
         elif "memory" in status.message:
@@ -86,13 +86,13 @@ def explain(run: RunFolder, status: Status) -> None:
             t("No sign of life for {seconds:.0f} s: the machine is busy, or the process hangs.", seconds=status.silence)
         )
     elif source := run.about().get("source"):
-        notes = [told(str(note)) for note in run.about().get("notes", [])]
+        notes = [translated(str(note)) for note in run.about().get("notes", [])]
         came = t("This model was imported ({kind}); its training text is unknown.", kind=source)
         st.info(plain(" ".join([came, *notes])))
     if cut := rows.cut(status.note):
-        st.warning(plain(told(cut)), icon=":material/content_cut:")
+        st.warning(plain(translated(cut)), icon=":material/content_cut:")
     if left_out := notes_on_text(run):
-        st.caption(" ".join(plain(told(note)) for note in left_out))
+        st.caption(" ".join(plain(translated(note)) for note in left_out))
 
 
 def notes_on_text(run: RunFolder) -> list[str]:

@@ -25,7 +25,7 @@ from playground.text.statistics import Estimate
 from playground.ui import links
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.gauge import gauge
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.number_format import bytes_of, large
 
 SCALE = (1e-4, 100.0)  # tokens per parameter, from end to end
@@ -54,7 +54,7 @@ def drafted() -> tuple[ModelSpec, str]:
 
 
 def name_of(model: ModelSpec, preset: str) -> str:
-    return told(PRESETS[preset].title) if model == PRESETS[preset].spec else t("The model from Build")
+    return translated(PRESETS[preset].title) if model == PRESETS[preset].spec else t("The model from Build")
 
 
 def parameters(spec: ModelSpec, vocabulary: int) -> int:
@@ -137,7 +137,7 @@ def show_gauge(key: str, text: Estimate) -> None:
         )
         st.caption(words, width="content")
         if text.tokens and (better := suggestion(text, model, preset)):
-            title = told(PRESETS[better.preset].title)
+            title = translated(PRESETS[better.preset].title)
             label = (
                 t("Take {model}: {n} parameters", model=title, n=large(better.parameters))
                 if not better.changes

@@ -169,7 +169,7 @@ def test_what_is_wrong_and_what_to_do_have_their_chinese(at, monkeypatch):
     monkeypatch.setattr(language, "language", lambda: "zh")
     for id in UNUSABLE:
         for sentence in problem_in_contents(RunFolder(store.root / id)):
-            told = language.told(sentence)
+            told = language.translated(sentence)
             if id in ("tokenizer-empty", "tokenizer-no-ids"):
                 told = told.partition("：")[0]  # then, the library's own words
             assert re.search("[一-鿿]", told) and not re.search(r"[A-Za-z]+ [a-z]+ [a-z]+ [a-z]+", told), (id, told)

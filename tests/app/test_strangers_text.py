@@ -41,7 +41,7 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_million_characters_are_told(text, chinese):
     """The whole of it, also where nothing has shortened it: a status of a run from elsewhere."""
-    assert len(language.told(HOSTILE[text]())) <= 1500
+    assert len(language.translated(HOSTILE[text]())) <= 1500
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -50,11 +50,11 @@ def test_a_million_characters_in_a_value_are_told(text, chinese):
         "{value!r} is not a choice for {name}; known are {choices}.", **dict.fromkeys(FIELDS, HOSTILE[text]())
     )
     read = from_json(to_json(message))
-    assert len(language.told(message)) <= 1500 and len(language.told(read)) <= 1500
+    assert len(language.translated(message)) <= 1500 and len(language.translated(read)) <= 1500
 
 
 def test_braces_in_a_value_stay(chinese):
-    said = language.told(Message("{name} has no checkpoint yet.", name="{{x}} {name}"))
+    said = language.translated(Message("{name} has no checkpoint yet.", name="{{x}} {name}"))
     assert said.startswith("{{x}} {name}") and re.search(r"[一-鿿]", said)
 
 
@@ -83,7 +83,7 @@ def test_a_long_mistake_is_told(wrong, chinese, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     with pytest.raises(UserError) as error:
         wrong()
-    assert len(error.value.message) <= 1500 and language.told(error.value.message)
+    assert len(error.value.message) <= 1500 and language.translated(error.value.message)
 
 
 def test_a_name_is_looked_for_among_any_number_of_names():

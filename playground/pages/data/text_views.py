@@ -15,7 +15,7 @@ from playground.text.visible import visible
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import literal
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.messages import fragment, plain, show_notes
 from playground.ui.number_format import bytes_of, large
 from playground.ui.select import select_several
@@ -50,7 +50,7 @@ def headline(prepared: Prepared) -> None:
     licence = plain(info["licence"] or "")
     words = [
         t("Licence: {licence}.", licence=licence) if licence else "",
-        plain(told(provenance_of(info["provenance"]))),
+        plain(translated(provenance_of(info["provenance"]))),
     ]
     st.caption(" ".join(filter(None, words)))
     show_notes(info.get("notes", []))

@@ -61,7 +61,7 @@ def show(scene: Scene) -> None:
         head = choose_head(scene, part, weights, scores_of(scene, step, part), drawing == "lines")
     with right:
         large(scene, step, part, way, head, drawing, n_new)
-    told(scene, step, part, weights)
+    head_table(scene, step, part, weights)
 
 
 # What is asked for
@@ -447,10 +447,10 @@ def kind_of(run: RunFolder) -> str:
     return run.about()["model"]["architecture"]
 
 
-# What can be told of the heads
+# Numbers of every head
 
 
-def told(scene: Scene, step: int, part: str, weights: Any) -> None:
+def head_table(scene: Scene, step: int, part: str, weights: Any) -> None:
     """Every head's numbers, in a table that can be sorted and taken away."""
     import pandas as pd
 

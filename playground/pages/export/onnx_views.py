@@ -12,7 +12,7 @@ from playground.ui.colours import SPARE
 from playground.ui.components.race_bars import race_bars
 from playground.ui.figure import downloads
 from playground.ui.held_out import pairs_of, windows_of
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, shown_errors
 from playground.ui.number_format import bytes_of
@@ -62,7 +62,7 @@ def proof(run: RunFolder, made: Any) -> None:
     checks = made.report["checks"]
     table = pd.DataFrame(
         {
-            t("Compared"): [told(check["what"]) for check in checks],
+            t("Compared"): [translated(check["what"]) for check in checks],
             t("Largest difference of logits"): [f"{check['error']:.1e}" for check in checks],
             t("Largest logit"): [round(check["scale"], 2) for check in checks],
         }
@@ -123,12 +123,12 @@ def running() -> None:
     slow = next((runner for runner in race.runners if runner.name == "torch, cache"), race.runners[0])
     rows, most = [], max(runner.speed for runner in race.runners) if race.is_over else race.max_new_tokens
     for index, runner in enumerate(race.runners):
-        said = told(runner.error) or (f"{runner.speed:,.0f} " + t("tokens/s"))
+        said = translated(runner.error) or (f"{runner.speed:,.0f} " + t("tokens/s"))
         if slow.speed and runner.speed and runner is not slow and not runner.error:
             said += f" · {runner.speed / slow.speed:.1f} ×"
         rows.append(
             {
-                "name": told(runner.name),
+                "name": translated(runner.name),
                 "value": runner.speed if race.is_over else runner.tokens,
                 "told": said,
                 "colour": SPARE[index % len(SPARE)],
@@ -137,7 +137,9 @@ def running() -> None:
     race_bars(rows, "export.race.bars", most or 1, t("Speed"))
     if race.is_over:
         same = ", ".join(
-            f"{told(runner.name)} {same_share(runner, slow):.0%}" for runner in race.runners if "ONNX" in runner.name
+            f"{translated(runner.name)} {same_share(runner, slow):.0%}"
+            for runner in race.runners
+            if "ONNX" in runner.name
         )
         by = lambda onnx: ", ".join(sorted({each.provider for each in race.runners if ("ONNX" in each.name) == onnx}))
         st.caption(

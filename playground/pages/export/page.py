@@ -11,7 +11,7 @@ from playground.runs.folder import RunFolder
 from playground.ui import links
 from playground.ui.controls import control
 from playground.ui.frame import page_title
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.messages import fragment, no_model_yet, plain, show, shown_errors
 from playground.ui.run_picker import choose_run, choose_step, gives_labels, speaks
 
@@ -34,11 +34,11 @@ class Export(BackgroundJob):
             self.precisions,
             self.attentions,
             offline_demo=self.offline,
-            progress=self._told,
+            progress=self._on_progress,
             cancelled=self.is_stopped,
         )
 
-    def _told(self, what: str, share: float) -> None:
+    def _on_progress(self, what: str, share: float) -> None:
         self.what, self.share = what, share
 
 
@@ -63,7 +63,7 @@ def tell_of_cuda() -> None:
     from playground.inference.session import cuda_mismatch, has_cuda
 
     if has_cuda() and (mismatch := cuda_mismatch()):
-        st.warning(" ".join(plain(told(part)) for part in mismatch), icon=":material/memory_alt:")
+        st.warning(" ".join(plain(translated(part)) for part in mismatch), icon=":material/memory_alt:")
 
 
 def ask(run: RunFolder, step: int) -> None:

@@ -24,7 +24,7 @@ from playground.text.zip_archives import TEXT_SUFFIXES
 from playground.ui import url_state
 from playground.ui.controls import control
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.messages import no_model_yet, plain, show, show_notes
 from playground.ui.number_format import share as share_of
 from playground.ui.number_inputs import BATCHES, RATES, pick
@@ -154,7 +154,7 @@ def choose_labelled(task: str) -> LabelledSpec | None:
     if name != FILE:
         url_state.remember("finetune", file=None, encoding=None)
         st.caption(
-            f"{t(DATASETS[name].summary)} {told(DATASETS[name].provenance)} {t('Licence')}: {DATASETS[name].licence}."
+            f"{t(DATASETS[name].summary)} {translated(DATASETS[name].provenance)} {t('Licence')}: {DATASETS[name].licence}."
         )
         spec = LabelledSpec(name)
     else:
@@ -325,7 +325,7 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
     else:
         url_state.remember("finetune", file=None, encoding=None)
         corpus = CORPORA[name]
-        st.caption(f"{t(corpus.summary)} {told(corpus.provenance)} {t('Licence')}: {corpus.licence}.")
+        st.caption(f"{t(corpus.summary)} {translated(corpus.provenance)} {t('Licence')}: {corpus.licence}.")
     if pairs:
         values["template"] = st.text_input(
             t("Prompt template"),

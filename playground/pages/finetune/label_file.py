@@ -35,13 +35,13 @@ class Labelling(BackgroundJob):
             self.path,
             self.column,
             self.target,
-            self._told,
+            self._on_rows,
             self.is_stopped,
             self.notes.extend,
             self.encoding,
         )
 
-    def _told(self, rows: int) -> None:
+    def _on_rows(self, rows: int) -> None:
         self.rows = rows
 
 

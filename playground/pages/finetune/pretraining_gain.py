@@ -15,9 +15,9 @@ from playground.runs.submit import submit
 from playground.ui import cached
 from playground.ui.colours import ARCHITECTURE, SPARE
 from playground.ui.figure import LEGEND, figure
-from playground.ui.language import t
+from playground.ui.language import t, translated
 from playground.ui.live_runs import LIVE
-from playground.ui.messages import plain, told
+from playground.ui.messages import plain
 
 ALL_SHARES = (*SHARES, 1.0)
 
@@ -125,7 +125,7 @@ def forgetting(run: RunFolder, config: RunConfig, report: dict[str, Any]) -> Non
         st.caption(t("None: this run started from random weights."))
         return
     if "missing" in kept:
-        st.caption(t("Not measured: {why}", why=plain(told(kept["missing"]))))
+        st.caption(t("Not measured: {why}", why=plain(translated(kept["missing"]))))
         return
     with st.container(horizontal=True):
         st.metric(t("Loss before (nats per token)"), f"{kept['before']:.3f}", border=True, height="stretch")

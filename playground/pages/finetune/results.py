@@ -11,8 +11,8 @@ from playground.runs.folder import RunFolder
 from playground.text.provenance import provenance_of
 from playground.ui import links, url_state
 from playground.ui.labelled_text import data_of
-from playground.ui.language import t
-from playground.ui.messages import plain, show, shown_errors, told
+from playground.ui.language import t, translated
+from playground.ui.messages import plain, show, shown_errors
 
 VIEWS = {
     "results": ("Results", evaluation.show_evaluation),
@@ -82,10 +82,10 @@ def notes(run: RunFolder) -> None:
     counts = info["examples"]
     st.caption(
         t("{train:,} texts for training, {validation:,} for validation, {test:,} for the test.", **counts)
-        + f" {plain(told(provenance_of(info['provenance'])))}"
+        + f" {plain(translated(provenance_of(info['provenance'])))}"
         + (f" {t('Licence')}: {plain(info['licence'])}." if info["licence"] else "")
     )
     if info["notes"]:
         with st.expander(t("Notes on the labels ({n})", n=len(info["notes"]))):
             for note in info["notes"]:
-                st.markdown(f"- {plain(told(note))}")
+                st.markdown(f"- {plain(translated(note))}")

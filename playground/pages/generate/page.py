@@ -14,7 +14,7 @@ from playground.ui.components.token_strip import token_strip
 from playground.ui.components.writer import writer
 from playground.ui.controls import control
 from playground.ui.frame import page_title
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, show, shown_errors
 from playground.ui.run_picker import choose_run, choose_step, talks
@@ -287,7 +287,7 @@ def ran_by(model: Any) -> str:
         return in_torch()
     provider = t("the CPU")
     if model.provider == "CUDA":
-        why = told(getattr(model, "uncaptured_reason", ""))
+        why = translated(getattr(model, "uncaptured_reason", ""))
         why = why if len(why) <= LONGEST else why[: LONGEST - 1] + "…"
         provider = (
             f"CUDA ({model.precision}; {t('no CUDA graph: {why}', why=why)})" if why else f"CUDA ({model.precision})"

@@ -10,7 +10,7 @@ from playground.runs.overview import Summary, matches, summaries, summary_of_dam
 from playground.runs.store import RunStore
 from playground.ui import url_state
 from playground.ui.controls import control
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.run_picker import known_runs, name_of, state_name
 from playground.ui.select import select_several
 from playground.ui.titles import TITLES
@@ -78,7 +78,7 @@ def problems(rows: list[Summary], names: dict[str, str]) -> Any:
     """What is wrong with each, and nothing else: little else is known of a run that cannot be read."""
     import pandas as pd
 
-    return pd.DataFrame({"name": [names[row.id] for row in rows], "problem": [told(row.problem) for row in rows]})
+    return pd.DataFrame({"name": [names[row.id] for row in rows], "problem": [translated(row.problem) for row in rows]})
 
 
 def filtered(rows: list[Summary]) -> list[Summary]:

