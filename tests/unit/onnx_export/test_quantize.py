@@ -4,6 +4,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.presets import PRESETS
 from playground.inference.engine import FusedDecoder
@@ -87,3 +89,22 @@ def test_smaller_weights_are_smaller_and_still_close(precision):
         FusedDecoder(graph.SerializeToString(), about_of(spec)).prefill([ids])[0] for graph in (small, whole)
     )
     assert np.corrcoef(ours, right)[0, 1] > {"fp16": 0.9999, "int8": 0.999, "int4": 0.9}[precision]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 300), st.sampled_from([4, 8]), st.integers(0, 2**16))
+def test_every_weight_is_within_half_a_step_and_the_largest_is_exact(n_rows, n_columns, bits, seed):
+    """A step is the largest magnitude of a block divided by 2^(bits − 1); at the short end of the range it may be a whole one."""
+    rows = np.random.default_rng(seed).normal(size=(n_rows, n_columns)).astype(np.float32)
+    size, back = quantize.BLOCKS[bits], rounded(rows, bits)
+    for start in range(0, n_columns, size):
+        block, ours = rows[:, start : start + size], back[:, start : start + size]
+        step = np.abs(block).max(1, keepdims=True) / 2 ** (bits - 1)
+        cut = np.abs(block) > step * (2 ** (bits - 1) - 1)
+        assert (np.abs(block - ours) <= np.where(cut, 1.001, 0.501) * step).all()
+        at = np.abs(block).argmax(1)
+        np.testing.assert_allclose(ours[np.arange(n_rows), at], block[np.arange(n_rows), at], rtol=1e-6)
+
+
+def test_zeros_stay_zeros():
+    assert not rounded(np.zeros((2, 130), np.float32), 8).any() and not rounded(np.zeros((2, 130), np.float32), 4).any()
