@@ -19,7 +19,16 @@ from playground.runs import queue
 from playground.runs.folder import RunFolder
 
 DISPATCHER = "playground.training.dispatcher"
-_PARTS = ("playground/text", "playground/labelled", "playground/runs", "playground/training", "models")
+_PARTS = (
+    "playground/core",
+    "playground/text",
+    "playground/labelled",
+    "playground/runs",
+    "playground/inference",
+    "playground/training",
+    "models",
+)
+"""The folders of the code that trains: a dispatcher that was started before one of them changed is replaced."""
 SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",  # else numpy starts threads on import, which a fork loses
     # OpenMP threads wait for work by spinning. With the default (unbounded), one training beside another busy
