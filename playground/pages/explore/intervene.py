@@ -59,10 +59,10 @@ def parts(scene: Scene, task: Any) -> tuple[dict[str, Any], str]:
         part = choose(VIEW, "part", t("Heads of"), PART_NAMES, box=True) if scene.has_source else "self"
         how = choose(VIEW, "how", t("Replace their output by"), HOW)
     other = second_text(scene, task) if how == "patch" else None
-    harm = harm_of((key_of(scene), part, how, other and key_of(other)), scene, task, part, how, other)
+    loss_increase = loss_increase_of((key_of(scene), part, how, other and key_of(other)), scene, task, part, how, other)
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        chosen = choose_heads(harm, part, how)
+        chosen = choose_heads(loss_increase, part, how)
         mlps = several(
             VIEW,
             "mlps",
@@ -72,7 +72,7 @@ def parts(scene: Scene, task: Any) -> tuple[dict[str, Any], str]:
             format_func=lambda layer: t("layer {layer}", layer=layer),
         )
     with right:
-        ranking(harm, part, how)
+        ranking(loss_increase, part, how)
     places = choose_places(scene, task, other) if other else []
     names = [f"{layer}.{head}" for layer, head in chosen] + [t("MLP {layer}", layer=layer) for layer in mlps]
     names += [
@@ -125,20 +125,23 @@ def there_of(key: tuple, _other: Scene) -> dict[str, Any]:
     return recorded(_other.model(), asked_of(_other), ".heads", "embeddings", ".output")
 
 
-def choose_heads(harm: Any, part: str, how: str) -> list[tuple[int, int]]:
+def choose_heads(loss_increase: Any, part: str, how: str) -> list[tuple[int, int]]:
     """The heads that are changed, in the address; a click on a picture switches one."""
     import numpy as np
 
-    n_layers, n_heads = harm.shape
+    n_layers, n_heads = loss_increase.shape
     off = pairs("off", n_layers, n_heads)
-    shares = np.clip(harm / max(np.abs(harm).max(), FLOOR), -1, 1)[:, :, None, None]
+    shares = np.clip(loss_increase / max(np.abs(loss_increase).max(), FLOOR), -1, 1)[:, :, None, None]
     labels = [
-        [f"{harm[i, j]:+.2f}".replace("-0.00", "+0.00").replace("-", "−") for j in range(n_heads)]
+        [f"{loss_increase[i, j]:+.2f}".replace("-0.00", "+0.00").replace("-", "−") for j in range(n_heads)]
         for i in range(n_layers)
     ]
     tips = [
         [
-            t("This change alone changes the loss by {harm:+.3f} nats per token. Click to toggle it.", harm=harm[i, j])
+            t(
+                "This change alone changes the loss by {loss_increase:+.3f} nats per token. Click to toggle it.",
+                loss_increase=loss_increase[i, j],
+            )
             for j in range(n_heads)
         ]
         for i in range(n_layers)
@@ -160,16 +163,16 @@ def choose_heads(harm: Any, part: str, how: str) -> list[tuple[int, int]]:
     return off
 
 
-def ranking(harm: Any, part: str, how: str) -> None:
+def ranking(loss_increase: Any, part: str, how: str) -> None:
     """All heads by what changing each alone does."""
     import numpy as np
     import pandas as pd
 
-    found = [(i, j) for i in range(harm.shape[0]) for j in range(harm.shape[1])]
-    order = sorted(found, key=lambda pair: -harm[pair])
-    table = pd.DataFrame([(i, j, harm[i, j]) for i, j in order], columns=["layer", "head", "harm"])
+    found = [(i, j) for i in range(loss_increase.shape[0]) for j in range(loss_increase.shape[1])]
+    order = sorted(found, key=lambda pair: -loss_increase[pair])
+    table = pd.DataFrame([(i, j, loss_increase[i, j]) for i, j in order], columns=["layer", "head", "harm"])
     best = order[0]
-    if np.abs(harm).max() < UNCHANGED:
+    if np.abs(loss_increase).max() < UNCHANGED:
         caption = nothing_missed()
     elif how == "patch":
         caption = t(
@@ -186,11 +189,11 @@ def ranking(harm: Any, part: str, how: str) -> None:
     shown = order[:24]
     bars(
         [f"{i}.{j}" for i, j in shown],
-        [harm[pair] for pair in shown],
+        [loss_increase[pair] for pair in shown],
         f"{VIEW}.ranking.{part}",
         caption,
         t("Head (layer.head), the most important first"),
-        {"harm": np.asarray(harm)},
+        {"harm": np.asarray(loss_increase)},
         table,
     )
 
@@ -230,7 +233,7 @@ def bars(
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def harm_of(key: tuple, _scene: Scene, _asked: Any, part: str, how: str, _other: Scene | None) -> Any:
+def loss_increase_of(key: tuple, _scene: Scene, _asked: Any, part: str, how: str, _other: Scene | None) -> Any:
     from playground.inspection.ablation import rank_heads
 
     other = asked_of(_other) if _other else None
@@ -381,7 +384,7 @@ def rank_of_gates(scene: Scene, task: Any, names: dict[str, str], sides: tuple[s
 
     found = [(layer, gate) for layer in range(scene.model().spec.n_layers) for gate in names]
     at = tuple(tuple(f"layers.{layer}.{side}{gate}" for side in sides) for layer, gate in found)
-    harm = gates_of((key_of(scene), other and key_of(other)), scene, task, at, other)
+    loss_increase = gates_of((key_of(scene), other and key_of(other)), scene, task, at, other)
     levels = [t("as on the other text")] if other else [t("held at {level:g}", level=level) for level in (0, 1)]
     rows = sorted(
         (
@@ -390,7 +393,7 @@ def rank_of_gates(scene: Scene, task: Any, names: dict[str, str], sides: tuple[s
                 layer,
                 gate,
                 said,
-                harm[i, j],
+                loss_increase[i, j],
             )
             for i, (layer, gate) in enumerate(found)
             for j, said in enumerate(levels)
@@ -400,7 +403,7 @@ def rank_of_gates(scene: Scene, task: Any, names: dict[str, str], sides: tuple[s
     table = pd.DataFrame([row[1:] for row in rows], columns=["layer", "gate", "change", "harm"])
     caption = (
         nothing_missed()
-        if abs(harm).max() < UNCHANGED
+        if abs(loss_increase).max() < UNCHANGED
         else t(
             "Each gate changed alone, with all its units. The most important is in layer {layer}: {gate}, {said}.",
             layer=rows[0][1],
@@ -414,7 +417,7 @@ def rank_of_gates(scene: Scene, task: Any, names: dict[str, str], sides: tuple[s
         f"{VIEW}.gates",
         caption,
         t("Gate (layer, name, change)"),
-        {"harm": harm},
+        {"harm": loss_increase},
         table,
         lying=True,
     )
