@@ -154,7 +154,7 @@ def choose_labelled(task: str) -> LabelledSpec | None:
     if name != FILE:
         url_state.remember("finetune", file=None, encoding=None)
         st.caption(
-            f"{t(DATASETS[name].summary)} {translated(DATASETS[name].provenance)} {t('Licence')}: {DATASETS[name].licence}."
+            f"{t(DATASETS[name].summary)} {translated(DATASETS[name].provenance)} {t('Licence: {licence}.', licence=DATASETS[name].licence)}"
         )
         spec = LabelledSpec(name)
     else:
@@ -325,7 +325,9 @@ def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
     else:
         url_state.remember("finetune", file=None, encoding=None)
         corpus = CORPORA[name]
-        st.caption(f"{t(corpus.summary)} {translated(corpus.provenance)} {t('Licence')}: {corpus.licence}.")
+        st.caption(
+            f"{t(corpus.summary)} {translated(corpus.provenance)} {t('Licence: {licence}.', licence=corpus.licence)}"
+        )
     if pairs:
         values["template"] = st.text_input(
             t("Prompt template"),

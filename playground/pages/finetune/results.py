@@ -83,7 +83,7 @@ def notes(run: RunFolder) -> None:
     st.caption(
         t("{train:,} texts for training, {validation:,} for validation, {test:,} for the test.", **counts)
         + f" {plain(translated(provenance_of(info['provenance'])))}"
-        + (f" {t('Licence')}: {plain(info['licence'])}." if info["licence"] else "")
+        + (f" {t('Licence: {licence}.', licence=plain(info['licence']))}" if info["licence"] else "")
     )
     if info["notes"]:
         with st.expander(t("Notes on the labels ({n})", n=len(info["notes"]))):
