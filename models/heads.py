@@ -1,5 +1,8 @@
 """Heads, which turn the vectors of the last layer into logits: of tokens, of a text's class, of each token's tag."""
 
+from collections.abc import Callable
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -105,9 +108,12 @@ class ModelWithHead(nn.Module):
         head: a `ClassificationHead` or a `TaggingHead`.
     """
 
+    spec: ModelSpec
+    __call__: Callable[..., Output]
+
     def __init__(self, body: nn.Module, head: nn.Module):
         super().__init__()
-        self.spec = body.spec
+        self.spec = cast(ModelSpec, body.spec)
         self.body, self.head = body, head
 
     def forward(self, input_ids: Tensor, *, attention_mask: Tensor | None = None, hook: Hook | None = None) -> Output:

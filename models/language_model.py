@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from models.embedding import Embedding
-from models.heads import LanguageModelHead
+from models.heads import LanguageModelHead, ModelWithHead
 from models.hooks import Output
 from models.spec import ModelSpec
 
@@ -57,3 +57,7 @@ class LanguageModel(nn.Module):
             NotImplementedError: for a model without an encoder and a decoder.
         """
         raise NotImplementedError
+
+
+AnyModel = LanguageModel | ModelWithHead
+"""A model for language, or one that was fine-tuned for labels."""

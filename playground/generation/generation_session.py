@@ -41,7 +41,7 @@ class GenerationSession:
         tokenizer: "Tokenizer",
         answers: bool,
         template: str = "{question}",
-        load: Callable[[], Any] | None = None,
+        load: Callable[[], Any] = lambda: None,
     ) -> None:
         self.tokenizer, self.answers, self.template, self._load = tokenizer, answers, template, load
         self._shared, self.model = model, model.clone()

@@ -27,12 +27,18 @@ class TextGenerator(Protocol):
         ran_by: the same in words, such as "ONNX Runtime (CPU)".
     """
 
-    about: "ModelSpec | ExportManifest"
-    provider: str
-    ran_by: str
+    @property
+    def about(self) -> "ModelSpec | ExportManifest": ...
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def ran_by(self) -> str: ...
 
     def clone(self) -> "TextGenerator":
         """The same weights with a cache of its own, to be used at the same time."""
+        ...
 
     def generate(
         self,
@@ -44,6 +50,7 @@ class TextGenerator(Protocol):
         source_ids: Sequence[int] | None = None,
     ) -> Iterator[int]:
         """The tokens that follow a prompt; one of ``stop`` ends it and is not yielded."""
+        ...
 
     def write(
         self,
@@ -55,12 +62,15 @@ class TextGenerator(Protocol):
         source_ids: Sequence[int] | None = None,
     ) -> "Iterator[GeneratedToken]":
         """As :meth:`generate`, with the probabilities of each token."""
+        ...
 
     def next_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
         """Logits of the next token, float32 ``[vocabulary]``; the text is no longer than the context."""
+        ...
 
     def all_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
         """Logits of the token after each token, float32 ``[length, vocabulary]``; the text is no longer than the context."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """A model in PyTorch behind the interface of an export: used where there is no export."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from models.generate import decode
+from models.language_model import AnyModel, LanguageModel
+from models.spec import ModelSpec
 from models.transformer import Source
 from playground.core.errors import PlaygroundError
 from playground.inference.engine import GeneratedToken
@@ -14,17 +17,21 @@ from playground.inference.generator import sample_one
 from playground.inference.sampling import Sampling, choose, softmax
 from playground.training.batches import pad
 
+M = TypeVar("M", bound=nn.Module)
+
 
 class _InTorch:
     """What `TorchGenerator` and `TorchEncoder` share.
 
     Attributes:
-        model, about: the model and its spec.
+        about: the spec of the model.
         provider: what runs it: "CPU" or "CUDA".
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model, self.about = model, model.spec
+    about: ModelSpec
+
+    def __init__(self, model: AnyModel) -> None:
+        self.about = model.spec
         self.device = next(model.parameters()).device
         self.provider = self.device.type.upper()
 
@@ -33,13 +40,17 @@ class _InTorch:
         """What runs it, in words, such as "PyTorch (CPU)"."""
         return f"PyTorch ({self.provider})"
 
-    def _ids(self, ids: Sequence[int] | np.ndarray) -> Tensor:
+    def _ids(self, ids: Sequence[Sequence[int]] | np.ndarray) -> Tensor:
         """``[batch, length]``, on the model's device."""
         return torch.as_tensor(np.asarray(ids, dtype=np.int64)).to(self.device)
 
 
 class TorchGenerator(_InTorch):
     """A model that continues texts; its methods are those of `playground.inference.engine.Engine`."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__(model)
+        self.model = model
 
     def clone(self) -> "TorchGenerator":
         """Itself: the state of a text is kept by its iterator."""
@@ -73,16 +84,15 @@ class TorchGenerator(_InTorch):
         source_ids: Sequence[int] | None = None,
     ) -> Iterator[GeneratedToken]:
         """As `predict.TextGenerator.write`."""
-        seen, last = list(ids), None
+        seen, last = list(ids), [GeneratedToken(0, 0.0, 0.0)]
 
         def pick(logits: Tensor) -> int:
-            nonlocal last
-            last = GeneratedToken(*sample_one(_numpy(logits), sampling, rng, seen))
-            return last.token
+            last[0] = GeneratedToken(*sample_one(_numpy(logits), sampling, rng, seen))
+            return last[0].token
 
         for token in decode(self.model, ids, max_new_tokens, pick, stop, source_ids):
             seen.append(token)
-            yield last
+            yield last[0]
 
     @torch.inference_mode()
     def next_logits(self, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> np.ndarray:
@@ -107,8 +117,9 @@ class TorchEncoder(_InTorch):
         pad_id: token id of padding.
     """
 
-    def __init__(self, model: nn.Module, pad_id: int) -> None:
+    def __init__(self, model: AnyModel, pad_id: int) -> None:
         super().__init__(model)
+        self.model = model
         self.pad_id = pad_id
 
     @torch.inference_mode()
@@ -124,7 +135,7 @@ class TorchEncoder(_InTorch):
         return softmax(self.logits(texts).astype(np.float64))
 
 
-def placed(model: nn.Module, device: str = "auto") -> nn.Module:
+def placed(model: M, device: str = "auto") -> M:
     """Moves a model to a device.
 
     Args:

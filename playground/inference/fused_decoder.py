@@ -13,7 +13,7 @@ from playground.inference.binding import BoundRun, buffer_of, read_buffer, state
 from playground.inference.device_generator import DeviceGenerator
 from playground.inference.device_step import DeviceStep, unused_step_inputs
 from playground.inference.export_manifest import ExportManifest
-from playground.inference.generator import CACHE_DTYPES
+from playground.inference.generator import CACHE_DTYPES, Texts
 from playground.inference.open_model import OpenedModel, open_fused
 from playground.inference.source_encoder import open_source_encoder, run_source_encoder
 from playground.inference.step_names import NEXT_LENGTHS, NEXT_POSITIONS
@@ -140,7 +140,7 @@ class FusedDecoder(DeviceGenerator):
         inputs |= {"position_ids": positions} if self._adds_positions else {}
         return inputs if self.provider == "CPU" else {**inputs, **unused_step_inputs(len(rows))}
 
-    def start(self, texts: Sequence[Sequence[int]]) -> None:
+    def start(self, texts: Texts) -> None:
         """See `Generator.start`; texts may differ in length."""
         lengths = np.array([len(text) for text in texts], dtype=np.int32)
         if len(texts) != self.batch or lengths.min() < 1 or lengths.max() > self.max_length:
@@ -275,7 +275,7 @@ class FusedEncoderDecoder(FusedDecoder):
             kept = self._source = (tuple(source), run_source_encoder(self.encoder, source, 1))
         return kept[1]
 
-    def start(self, texts: Sequence[Sequence[int]]) -> None:
+    def start(self, texts: Texts) -> None:
         """See `Generator.start`.
 
         Raises:

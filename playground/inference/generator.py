@@ -10,6 +10,8 @@ from playground.inference.sampling import Sampling, pick, steps
 from playground.inference.session import NOT_ON_GPU
 
 CACHE_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
+Texts = Sequence[Sequence[int]] | Sequence[np.ndarray] | np.ndarray
+"""Token ids of several texts."""
 Samples = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Tokens, their probabilities under the model, and their probabilities after sampling's steps; each ``[batch]``."""
 
@@ -39,7 +41,7 @@ class Generator:
     last: np.ndarray | None = None
     block: int = 1
 
-    def start(self, texts: Sequence[Sequence[int]]) -> None:
+    def start(self, texts: Texts) -> None:
         """Starts anew from these prompts, one for each text of the batch.
 
         Raises:
@@ -87,7 +89,7 @@ class Generator:
         self.last = tokens
         return tokens, probabilities, drawn
 
-    def prefill(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+    def prefill(self, texts: Texts) -> np.ndarray:
         """:meth:`start`, then the logits float32 ``[batch, vocabulary]``."""
         self.start(texts)
         return self.logits
@@ -110,7 +112,7 @@ class Generator:
             tokens[:, i] = self.pick_greedy()
         return tokens
 
-    def greedy(self, n: int, texts: Sequence[Sequence[int]] | None = None) -> np.ndarray:
+    def greedy(self, n: int, texts: Texts | None = None) -> np.ndarray:
         """Greedy decoding: the ``n`` most likely next tokens of each text, int64 ``[batch, n]``.
 
         Args:
@@ -162,7 +164,7 @@ def sample_one(
     return token, float(history[0][1][token]), float(history[-1][1][token])
 
 
-def as_batch(texts: Sequence[Sequence[int]]) -> np.ndarray:
+def as_batch(texts: Texts) -> np.ndarray:
     """Texts of equal length as one array int64 ``[batch, n]``.
 
     Raises:

@@ -1,6 +1,5 @@
 """Exported models that read whole texts, without torch: masked language models, text classifiers and taggers."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import onnxruntime as ort
 from playground.core.errors import PlaygroundError
 from playground.inference.binding import run_once
 from playground.inference.export_manifest import RECURRENT, ExportManifest, graph_file, ran_by
+from playground.inference.generator import Texts
 from playground.inference.open_model import open_and_try, open_encoder
 from playground.inference.sampling import softmax
 from playground.inference.session import running_on
@@ -50,7 +50,7 @@ class OnnxEncoder:
         """What really runs, in words, such as "ONNX Runtime (CUDA, fp16)"."""
         return ran_by(self.provider, self.precision)
 
-    def logits(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+    def logits(self, texts: Texts) -> np.ndarray:
         """Logits of several texts, which may differ in length.
 
         Args:
@@ -80,6 +80,6 @@ class OnnxEncoder:
     def _logits(session: ort.InferenceSession, ids: np.ndarray = ONE, mask: np.ndarray = ONE) -> np.ndarray:
         return run_once(session, ["logits"], {"input_ids": ids, "attention_mask": mask})[0]
 
-    def probabilities(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+    def probabilities(self, texts: Texts) -> np.ndarray:
         """Softmax of :meth:`logits`, float64 of the same shape."""
         return softmax(self.logits(texts).astype(np.float64))

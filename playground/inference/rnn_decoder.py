@@ -10,7 +10,7 @@ from playground.inference.binding import BoundRun, buffer_of, state_memory
 from playground.inference.device_generator import DeviceGenerator
 from playground.inference.device_step import DeviceStep, unused_step_inputs
 from playground.inference.export_manifest import ExportManifest
-from playground.inference.generator import as_batch
+from playground.inference.generator import Texts, as_batch
 from playground.inference.open_model import OpenedModel, open_recurrent
 
 
@@ -73,7 +73,7 @@ class RnnDecoder(DeviceGenerator):
         inputs |= {} if self.provider == "CPU" else unused_step_inputs(len(ids))
         return BoundRun(self.session, {"input_ids": ids, **inputs}, {"logits": logits, **outputs})
 
-    def start(self, texts: Sequence[Sequence[int]]) -> None:
+    def start(self, texts: Texts) -> None:
         """See `Generator.start`; the texts must be of equal length."""
         ids = as_batch(texts)
         logits = np.zeros((*ids.shape, self.about.vocab_size), dtype=np.float32)

@@ -9,7 +9,7 @@ import onnxruntime as ort
 
 from playground.inference.binding import BoundRun, buffer_of, state_memory
 from playground.inference.export_manifest import ExportManifest, graph_file
-from playground.inference.generator import CACHE_DTYPES, Generator, as_batch
+from playground.inference.generator import CACHE_DTYPES, Generator, Texts, as_batch
 from playground.inference.open_model import open_and_try
 from playground.inference.session import open_session, running_on
 from playground.inference.source_encoder import open_source_encoder, run_source_encoder
@@ -79,7 +79,7 @@ class StandardDecoder(Generator):
         kept = {name: CACHE_DTYPES[kind] for name, kind in self.inputs.items() if name.startswith("past")}
         return {name: buffer_of(np.zeros(shape, dtype=of), state_memory(self.session)) for name, of in kept.items()}
 
-    def start(self, texts: Sequence[Sequence[int]]) -> None:
+    def start(self, texts: Texts) -> None:
         """See `Generator.start`; the texts must be of equal length."""
         ids = as_batch(texts)
         self.length, self.last = np.zeros(self.batch, dtype=np.int32), None

@@ -9,9 +9,10 @@ import tarfile
 import tempfile
 from html import escape
 from importlib import resources
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from playground.core.errors import PlaygroundError
 from playground.core.paths import home
@@ -90,7 +91,7 @@ def licence() -> str:
     Raises:
         PlaygroundError: when they are missing there.
     """
-    package = Path(find_spec("onnxruntime").origin).parent
+    package = Path(cast(str, cast(ModuleSpec, find_spec("onnxruntime")).origin)).parent
     try:
         texts = [(package / name).read_text(encoding="utf-8", errors="replace") for name in LICENCES]
     except OSError as error:
@@ -139,7 +140,7 @@ def fetched() -> Path:
         made.mkdir()
         with tarfile.open(archives[0]) as archive:
             for name in (SCRIPT, WASM):
-                (made / name).write_bytes(archive.extractfile(f"package/dist/{name}").read())
+                (made / name).write_bytes(cast(IO[bytes], archive.extractfile(f"package/dist/{name}")).read())
         shutil.rmtree(target, ignore_errors=True)
         made.rename(target)
     return target

@@ -3,12 +3,12 @@
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import nn
 
+from models.language_model import LanguageModel
 from playground.core.background_job import BackgroundJob
 from playground.generation.torch_model import placed
 from playground.inference.engine import Engine, precisions_of
@@ -35,7 +35,7 @@ class EngineRun:
     tokens: int = 0
     seconds: float = 0.0
     error: str = ""
-    text: list[int] | None = None
+    text: list[int] = field(default_factory=list)
 
     @property
     def speed(self) -> float:
@@ -44,7 +44,7 @@ class EngineRun:
 
 
 def engines_of(
-    model: nn.Module, folder: Path, prompt: list[int], max_new_tokens: int, source: list[int] | None = None
+    model: LanguageModel, folder: Path, prompt: list[int], max_new_tokens: int, source: list[int] | None = None
 ) -> dict[str, tuple[str, Callable[[], Iterator[int]]]]:
     """All engines: by name, the provider and a function that starts generating. Torch and ONNX Runtime use a GPU if there is one.
 
@@ -96,7 +96,7 @@ class EngineComparison(BackgroundJob):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: LanguageModel,
         folder: Path,
         prompt: list[int],
         max_new_tokens: int = 128,
@@ -104,7 +104,7 @@ class EngineComparison(BackgroundJob):
     ) -> None:
         self.max_new_tokens = max_new_tokens
         self._ways = engines_of(model, folder, prompt, max_new_tokens, source)
-        self.runners = [EngineRun(name, provider, text=[]) for name, (provider, _) in self._ways.items()]
+        self.runners = [EngineRun(name, provider) for name, (provider, _) in self._ways.items()]
         super().__init__("engines")
 
     def work(self) -> None:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import onnx
-from torch import nn
 
 from models.heads import ModelWithHead
+from models.language_model import AnyModel, LanguageModel
 from models.spec import ModelSpec
 from playground.core.atomic import disk_errors
 from playground.core.errors import Message, PlaygroundError, to_json
@@ -82,16 +82,17 @@ def export(
             "Train it first, or put its tokenizer.json back.",
             name=run.name,
         )
-    step = run.checkpoints()[-1] if step is None and run.checkpoints() else step
+    if step is None and run.checkpoints():
+        step = run.checkpoints()[-1]
     progress("Loading the model", 0.0)
-    model, tokenizer = load_model(run, step), Tokenizer.load(run.tokenizer_path)
+    model, tokenizer = cast(AnyModel, load_model(run, step)), Tokenizer.load(run.tokenizer_path)
     if "kv8" in precisions and not (is_fused(model) and can_keep_8_bits(model.spec)):
         raise PlaygroundError(
             "{name} has no cache of keys and values that could be kept in 8 bits.", "Leave kv8 out.", name=run.name
         )
     target = Path(to) if to else folder_of(run)
     with disk_errors(Message("exporting {name}", name=run.name)), _beside(target) as made:
-        steps = _steps(model, run, tokenizer, made, step, {"fp32", *precisions}, attentions, offline_demo)
+        steps = _steps(model, run, tokenizer, made, cast(int, step), {"fp32", *precisions}, attentions, offline_demo)
         report: dict[str, Any] = {"run": run.id, "name": run.name, "step": step}
         for what, share, work in steps:
             if cancelled():
@@ -105,7 +106,7 @@ def export(
 
 
 def _steps(
-    model: nn.Module,
+    model: AnyModel,
     run: RunFolder,
     tokenizer: Tokenizer,
     made: Path,
@@ -146,8 +147,8 @@ def _steps(
     def prove() -> dict[str, Any]:
         checks = list(verify.check_reader(model, made) if reads else verify.check_graph(model, made))
         if is_fused(model):
-            checks += list(verify.check_fused(model, made))
-        greedy = verify.check_greedy(model, made) if spec.is_causal and not reads else None
+            checks += list(verify.check_fused(cast(LanguageModel, model), made))
+        greedy = verify.check_greedy(model, made) if spec.is_causal and not isinstance(model, ModelWithHead) else None
         verify.disagree(checks, greedy)
         small = {name: verify.check_quantized(model, made, name) for name in ordered if name != "fp32"}
         return {
@@ -192,13 +193,13 @@ def write_fused(spec: ModelSpec, weights: Weights, folder: Path, precisions: lis
     return sizes
 
 
-def is_fused(model: nn.Module) -> bool:
+def is_fused(model: AnyModel) -> bool:
     """Whether the model has a fused graph besides the one of standard operators."""
     return not isinstance(model, ModelWithHead) and can_be_fused(model.spec)
 
 
 def graphs_of(
-    model: nn.Module, weights: Weights, attentions: bool = False, native: bool = True
+    model: AnyModel, weights: Weights, attentions: bool = False, native: bool = True
 ) -> dict[str, onnx.ModelProto]:
     """The model as graphs of standard operators, by the names of their files without ".onnx".
 

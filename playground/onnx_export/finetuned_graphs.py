@@ -1,9 +1,11 @@
 """Fine-tuned models as ONNX graphs: text classifiers and taggers."""
 
+from typing import cast
+
 import numpy as np
 import onnx
 
-from models.heads import ModelWithHead, TaggingHead
+from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from playground.onnx_export.decoder_graphs import read
 from playground.onnx_export.graph import Graph
 from playground.onnx_export.layers import Layers, Weights
@@ -34,7 +36,7 @@ def reader(model: ModelWithHead, weights: Weights, attentions: bool = False, nat
     if isinstance(model.head, TaggingHead):
         n, name, shape = len(weights["head.tags.weight"]), "head.tags", ["batch", "sequence"]
     else:
-        hidden = pooled(g, hidden, mask, model.head.pooling)
+        hidden = pooled(g, hidden, mask, cast(ClassificationHead, model.head).pooling)
         n, name, shape = len(weights["head.classes.weight"]), "head.classes", ["batch"]
     g.output("logits", "float", [*shape, n], net.linear(hidden, name))
     return g.model()

@@ -1,5 +1,7 @@
 """Decoders as graphs for ONNX Runtime alone: fused operators, few nodes, and a cache that is updated in place."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 
@@ -95,8 +97,9 @@ class _Fused(Layers):
                 if spec.norm_position == "post":
                     x, _ = self.add_norm(x, sublayer(x), f"{at}{name}_norm")
                     continue
-                normed = self.norm(x, f"{at}{name}_norm") if update is None else None
-                if normed is None:
+                if update is None:
+                    normed = self.norm(x, f"{at}{name}_norm")
+                else:
                     normed, x = self.add_norm(x, update, f"{at}{name}_norm")
                 update = sublayer(normed)
         return x if update is None else self.g("Add", x, update)
@@ -154,12 +157,12 @@ class _Fused(Layers):
         """Cross-attention of layer ``i`` from the answer to the source, ``[B·S, d_model]`` to the same."""
         g, spec, at = self.g, self.spec, f"{self.side}layers.{i}.cross"
         shape = ["batch", spec.kv_heads, "source", spec.head_dim]
-        seen = [g.input(f"cross.{i}.{kind}", "float", shape) for kind in ("key", "value")]
+        k, v = (g.input(f"cross.{i}.{kind}", "float", shape) for kind in ("key", "value"))
         q = self.heads(g("Reshape", self.linear(x, f"{at}.q"), self.shape), spec.n_heads)
         q = self.qk_norm(q) if spec.qk_norm else q
-        return g("Reshape", self.attend(q, *seen, self.source_bias, at), g.const([-1, spec.d_model]))
+        return g("Reshape", self.attend(q, k, v, self.source_bias, at), g.const([-1, spec.d_model]))
 
-    def last_inputs(self, i: int) -> tuple[list[str], dict[str, int | str]]:
+    def last_inputs(self, i: int) -> tuple[list[str], dict[str, Any]]:
         """The operator's inputs after the rotary tables (positions, bias, sink, scales), and its attributes for an 8-bit cache."""
         if not self.scales:
             return (["", self.bias] if self.bias else []), {}

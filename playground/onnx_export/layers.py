@@ -1,5 +1,7 @@
 """The layers of transformers in ONNX: the same equations as in ``models/``, under the same names."""
 
+from typing import Any
+
 import numpy as np
 
 from models.positions import alibi_slopes
@@ -56,7 +58,8 @@ class Layers:
     def activation(self, x: str, kind: str) -> str:
         """An activation by the name that it has in a `ModelSpec`."""
         if kind in ("gelu", "gelu_tanh"):
-            return self.g("Gelu", x, **({"approximate": "tanh"} if kind == "gelu_tanh" else {}))
+            how: dict[str, Any] = {"approximate": "tanh"} if kind == "gelu_tanh" else {}
+            return self.g("Gelu", x, **how)
         x = self.g("Relu", x)
         return self.g("Mul", x, x) if kind == "relu2" else x
 

@@ -8,9 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from models.heads import ClassificationHead, ModelWithHead, TaggingHead
+from models.language_model import AnyModel
 from models.spec import ModelSpec
 from playground.core.atomic import disk_errors, readable_json
 from playground.core.errors import Message
@@ -37,7 +36,7 @@ LOADERS = {
 }
 
 
-def task_of(model: nn.Module) -> str:
+def task_of(model: AnyModel) -> str:
     """ "classify" or "tag" for a fine-tuned model with such a head, else ""."""
     return (
         {ClassificationHead: "classify", TaggingHead: "tag"}[type(model.head)]
@@ -46,7 +45,7 @@ def task_of(model: nn.Module) -> str:
     )
 
 
-def loaders_of(model: nn.Module) -> str:
+def loaders_of(model: AnyModel) -> str:
     """Which other software can load the folder, in words; "" for none."""
     family = export_run.family_of(model.spec)
     if not family or task_of(model) == "classify":  # transformers' own classification heads are others
@@ -55,7 +54,7 @@ def loaders_of(model: nn.Module) -> str:
 
 
 def write_about(
-    folder: Path, run: RunFolder, model: nn.Module, tokenizer: Tokenizer, step: int, labels: Sequence[str] = ()
+    folder: Path, run: RunFolder, model: AnyModel, tokenizer: Tokenizer, step: int, labels: Sequence[str] = ()
 ) -> None:
     """Writes ``playground.json``: what an engine must know, and the settings of the run for an import."""
     about, spec, loss = run.about(), model.spec, run.status().val_loss
@@ -104,7 +103,7 @@ def spaces_of(tokenizer: Tokenizer) -> str:
 def write_package(
     folder: Path,
     run: RunFolder,
-    model: nn.Module,
+    model: AnyModel,
     weights: Weights,
     tokenizer: Tokenizer,
     step: int,
@@ -265,7 +264,7 @@ DOES = {
 }
 
 
-def card(run: RunFolder, model: nn.Module, step: int, labels: Sequence[str] = ()) -> str:
+def card(run: RunFolder, model: AnyModel, step: int, labels: Sequence[str] = ()) -> str:
     """The model card (README.md): what the model is, how it was trained, on which text, and what can load it."""
     about, status, spec, task = run.about(), run.status(), model.spec, task_of(model)
     info = about.get("data_info", {})

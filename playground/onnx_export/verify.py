@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-from torch import nn
 
 from models.generate import decode
 from models.heads import ModelWithHead
+from models.language_model import AnyModel, LanguageModel
 from models.spec import ModelSpec
 from models.transformer import Source
 from playground.core.errors import Message, PlaygroundError
@@ -63,7 +64,7 @@ def compare(ours: np.ndarray, theirs: np.ndarray, what: str) -> Check:
 
 
 @torch.no_grad()
-def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
+def check_graph(model: AnyModel, folder: Path) -> Iterator[Check]:
     """Compares the graph of standard operators with torch: batches of 1 to 8, lengths of 1 to the context, caches from empty
     to full, padding.
 
@@ -77,7 +78,7 @@ def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
     spec, rng = model.spec, np.random.default_rng(0)
     draw = lambda *shape: rng.integers(first(spec), spec.vocab_size, shape)
     if spec.architecture == "encoder-decoder":
-        yield from _pairs(model, folder, draw)
+        yield from _pairs(cast(LanguageModel, model), folder, draw)
         return
     session = open_session(folder / "model.onnx", "cpu")
     most = longest(spec)
@@ -101,7 +102,7 @@ def check_graph(model: nn.Module, folder: Path) -> Iterator[Check]:
         yield _padded(model, session, draw(3, most), most // 3)
 
 
-def _read_whole(model: nn.Module, session, draw: Callable) -> Iterator[Check]:
+def _read_whole(model: AnyModel, session, draw: Callable) -> Iterator[Check]:
     """Compares texts of different lengths, padded on the right, on the left and on both sides."""
     for ids, mask, told in _texts(longest(model.spec), draw):
         theirs = model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).bool()).logits.numpy()
@@ -137,8 +138,7 @@ def _padded_words(batch: int, n: int, left: int, right: int) -> Message:
 
 def _in_pieces(session, spec: ModelSpec, ids: np.ndarray, before: int) -> np.ndarray:
     """Logits of the tokens from ``before`` on, computed with a cache of those before."""
-    state = _empty(session, spec, len(ids))
-    logits = None
+    state, logits = _empty(session, spec, len(ids)), np.empty(0)
     for start, end in ((0, before), (before, ids.shape[1])):
         if end > start:
             logits, state = _call(session, ids[:, start:end], state, start)
@@ -175,7 +175,7 @@ def _empty(session, spec: ModelSpec, batch: int) -> dict[str, np.ndarray]:
     }
 
 
-def _padded(model: nn.Module, session, ids: np.ndarray, padding: int) -> Check:
+def _padded(model: AnyModel, session, ids: np.ndarray, padding: int) -> Check:
     """Compares a batch whose first text is shorter, padded on the left, as in batched generation."""
     mask = np.ones(ids.shape, dtype=np.int64)
     mask[0, :padding] = 0
@@ -184,7 +184,7 @@ def _padded(model: nn.Module, session, ids: np.ndarray, padding: int) -> Check:
     return compare(ours[mask == 1], theirs[mask == 1], _padded_words(3, ids.shape[1], padding, 0))
 
 
-def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
+def _pairs(model: LanguageModel, folder: Path, draw: Callable) -> Iterator[Check]:
     spec = model.spec
     reader, writer = (open_session(folder / f"{name}_model.onnx", "cpu") for name in ("encoder", "decoder"))
     most = longest(spec)
@@ -206,7 +206,7 @@ def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
         names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
         cross = dict(zip(names, reader.run(names, {"input_ids": source, "attention_mask": mask}), strict=True))
         cross["encoder_attention_mask"] = mask
-        state, logits = _empty(writer, spec, batch), None
+        state, logits = _empty(writer, spec, batch), np.empty(0)
         for start, end in ((0, before), (before, before + n)):
             if end > start:
                 logits, state = _call(writer, ids[:, start:end], {**state, **cross}, start)
@@ -224,7 +224,7 @@ def _pairs(model: nn.Module, folder: Path, draw: Callable) -> Iterator[Check]:
 
 
 @torch.no_grad()
-def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
+def check_fused(model: LanguageModel, folder: Path) -> Iterator[Check]:
     """Compares the fused graph and its cache with torch: prompts of different lengths at once, then token by token."""
     spec, rng = model.spec, np.random.default_rng(1)
     for batch in (1, 2, 8):
@@ -232,7 +232,7 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
         most = longest(spec)
         if spec.architecture == "encoder-decoder":
             source = rng.integers(first(spec), spec.vocab_size, max(1, most // batch))
-            engine.model.encode_source(source)
+            engine.model.encode_source(source.tolist())
             more = {"source": Source(torch.from_numpy(source).expand(batch, -1))}
         ids = rng.integers(first(spec), spec.vocab_size, (batch, most))
         theirs = model(torch.from_numpy(ids), **more).logits.numpy()
@@ -255,7 +255,7 @@ def check_fused(model: nn.Module, folder: Path) -> Iterator[Check]:
 
 
 @torch.no_grad()
-def check_reader(model: nn.Module, folder: Path) -> Iterator[Check]:
+def check_reader(model: AnyModel, folder: Path) -> Iterator[Check]:
     """Compares a classifier or tagger with torch: batches of 1 to 8, lengths of 1 to the context, padding."""
     rng = np.random.default_rng(0)
     draw = lambda *shape: rng.integers(first(model.spec), model.spec.vocab_size, shape)
@@ -263,7 +263,7 @@ def check_reader(model: nn.Module, folder: Path) -> Iterator[Check]:
 
 
 @torch.no_grad()
-def check_quantized(model: nn.Module, folder: Path, precision: str) -> Check:
+def check_quantized(model: AnyModel, folder: Path, precision: str) -> Check:
     """Runs a file of a lower precision and measures how far its logits are from torch's. That difference is no error.
 
     Raises:
@@ -288,7 +288,7 @@ def check_quantized(model: nn.Module, folder: Path, precision: str) -> Check:
 
 
 @torch.no_grad()
-def check_greedy(model: nn.Module, folder: Path) -> int:
+def check_greedy(model: LanguageModel, folder: Path) -> int:
     """How many greedy tokens after a prompt, counted from the first, are the same as torch's; GREEDY if all are."""
     spec, rng = model.spec, np.random.default_rng(2)
     prompt = rng.integers(first(spec), spec.vocab_size, 4).tolist()

@@ -4,6 +4,7 @@ No state is kept between steps. Step 731 of a resumed run, or of the second of t
 step 731 of an uninterrupted single process draws.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
@@ -234,7 +235,7 @@ def truncation_warning(prepared: Prepared, length: int, objective: str) -> str:
     )
 
 
-def pad(rows: list, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
+def pad(rows: Sequence[Sequence[int]] | Sequence[np.ndarray], pad_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of different lengths as one array ``[batch, longest]``, filled up on the right, and their lengths."""
     lengths = np.array([len(row) for row in rows])
     padded = np.full((len(rows), lengths.max()), pad_id, dtype=np.int64)
