@@ -27,9 +27,9 @@ class Memory:
 
 
 def memory(spec: ModelSpec, batch_size: int, optimizer: str = "adamw", dtype_bytes: int = 4) -> Memory:
-    """What training and running the model holds in memory, for batches of full contexts.
+    """The memory that training and inference need, in bytes, for batches of full contexts.
 
-    Weights and gradients: parameters × `dtype_bytes`. Optimizer, in float32: AdamW two moments (8 bytes a
+    Weights and gradients: parameters × `dtype_bytes`. Optimizer, in float32: AdamW two moments (8 bytes per
     parameter), SGD one momentum (4), Muon one for the block matrices and AdamW's two for the rest.
     Activations: the values kept for the backward pass, see `activation_values`. Fragmentation, temporary
     buffers and the program itself come on top.
@@ -77,7 +77,7 @@ def activation_values(spec: ModelSpec) -> int:
 
 
 def _state_values(spec: ModelSpec) -> int:
-    """Values that a text's state holds at full context."""
+    """Numbers in the state (the KV cache, or the recurrent state) of one text of full context."""
     if spec.is_recurrent:
         return 0 if spec.bidirectional else spec.n_layers * spec.d_model * (2 if spec.architecture == "lstm" else 1)
     if spec.architecture == "encoder":
@@ -91,7 +91,7 @@ class Flops:
     """Floating-point operations for one token; a multiplication and the addition after it are two.
 
     Attributes:
-        forward: for reading it.
+        forward: for the forward pass.
         training: for learning from it: forward, and twice as much backward.
     """
 
@@ -100,7 +100,7 @@ class Flops:
 
 
 def flops_per_token(spec: ModelSpec, length: int | None = None) -> Flops:
-    """Arithmetic for one token in a text of `length` tokens (by default a full context).
+    """Floating-point operations per token in a text of `length` tokens (by default a full context).
 
     Each matrix parameter costs 2; attention costs 4·length·d_model per layer, 2 for the scores and 2 for the
     mix, counting all keys as is the custom (Chowdhery et al. 2022, appendix B), though causal kernels skip

@@ -1,4 +1,4 @@
-"""LoRA: a frozen matrix learns through a narrow detour beside it (Hu et al. 2021, "Low-Rank Adaptation")."""
+"""LoRA, low-rank adaptation: trains a product of two narrow matrices beside each frozen one (Hu et al. 2021)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,14 +15,14 @@ SUFFIXES = (".lora_a", ".lora_b")
 
 
 class LoRALinear(nn.Linear):
-    """y = Wx + b + (alpha/rank)·B A x, where W and b stay as they are (Hu et al. 2021, eq. 3).
+    """y = Wx + b + (alpha/rank)·B A x, where W and b are frozen (Hu et al. 2021, eq. 3).
 
-    One matrix of ours may hold several maps on top of each other (queries, keys and values): each adapted one has a
-    pair A, B of its own. B starts at 0, so that at first nothing changes.
+    One matrix of the model may stack several maps (queries, keys and values); each adapted map has its own A
+    ``[rank, inputs]`` and B ``[rows, rank]``. B starts at 0, so the model computes the same as before at first.
 
     Args:
-        linear: whose weight and bias are taken over, under the same names.
-        rank, alpha: the width of the detour, and what its output is multiplied with, over the rank.
+        linear: the layer to adapt; its weight and bias keep their names.
+        rank, alpha: the rank of B A, and the scale: the output of B A is multiplied by alpha / rank.
         rows: the output rows of each adapted map, in order and without overlap.
     """
 
@@ -53,7 +53,7 @@ class LoRALinear(nn.Linear):
         return y + torch.cat(wide, dim=-1)
 
     def _maps(self) -> Iterator[tuple[tuple[int, int], int, Tensor]]:
-        """Of each adapted map: its output rows, where its rank begins in ``lora_a``, and its B ``[rows, rank]``."""
+        """For each adapted map: its output rows, the first of its rows in ``lora_a``, and its B ``[rows, rank]``."""
         place = 0
         for i, (start, end) in enumerate(self.rows):
             yield (start, end), i * self.rank, self.lora_b[place : place + end - start]
@@ -61,7 +61,7 @@ class LoRALinear(nn.Linear):
 
     @torch.no_grad()
     def merged(self) -> nn.Linear:
-        """One plain matrix W + (alpha/rank)·BA that computes the same."""
+        """A plain linear layer with the weight W + (alpha/rank)·B A, which computes the same."""
         weight = self.weight.detach().clone()
         for (start, end), index, b in self._maps():
             weight[start:end] += (self.alpha / self.rank) * (b @ self.lora_a[index : index + self.rank])
@@ -73,17 +73,17 @@ class LoRALinear(nn.Linear):
 
 
 def add_lora(model: nn.Module, rank: int, alpha: float, matrices: Iterable[str]) -> list[str]:
-    """Puts adapters beside the chosen matrices of every layer, in place; the model's own weights keep their names.
+    """Adds adapters to the chosen matrices of every layer, in place; the model's own weights keep their names.
 
     Args:
-        model: a transformer of this house (or what wraps one).
+        model: a model of `models.factory.build` (or a module that contains one).
         matrices: among MATRICES; those of cross attention are adapted like those of self-attention.
 
     Returns:
         The names of the adapted modules.
 
     Raises:
-        SpecError: for a recurrent model, or when the rank is as large as a matrix.
+        SpecError: for a recurrent model, or when the rank is not smaller than both sides of a matrix.
     """
     chosen, adapted = set(matrices), []
     for name, module in list(model.named_modules()):

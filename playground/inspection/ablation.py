@@ -16,7 +16,7 @@ from playground.inspection.prediction_task import PredictionTask, log_probabilit
 Change = Callable[[Tensor], Tensor]
 """What is put in the place of an activation ``[batch, ...]``."""
 MAX_BATCH_TOKENS = 2048
-"""Tokens in a batch: more gains no speed on a CPU, and the weights of long texts take their memory."""
+"""Tokens per batch: larger batches are not faster on a CPU, and the attention weights of long texts need memory."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Effect:
 
     @property
     def loss_increase(self) -> float:
-        """How much the mean loss grew (nats per token)."""
+        """The increase of the mean loss (nats per token)."""
         return float(self.after.mean() - self.before.mean())
 
 
@@ -75,7 +75,7 @@ def without(mean: bool = False) -> Change:
 
 
 def held_at(level: float, units: Sequence[int] | None = None) -> Change:
-    """A gate ``[batch, n, units]`` held at a level; all its units unless told."""
+    """A gate ``[batch, n, units]`` held at a level; by default all its units."""
 
     def change(value: Tensor) -> Tensor:
         value = value.clone()
@@ -86,7 +86,7 @@ def held_at(level: float, units: Sequence[int] | None = None) -> Change:
 
 
 def patched_heads(other: np.ndarray, heads: Iterable[int]) -> Change:
-    """Heads that give what they gave on another text (activation patching, Meng et al. 2022).
+    """Replaces heads' outputs by those on another text (activation patching, Meng et al. 2022).
 
     Args:
         other: what the layer's heads gave there ``[heads, n, d]``, of as many tokens.
@@ -95,7 +95,7 @@ def patched_heads(other: np.ndarray, heads: Iterable[int]) -> Change:
 
 
 def _rows_of(other: np.ndarray, rows: Iterable[int]) -> Change:
-    """The chosen rows of the first axis after the batch, as they were elsewhere ``[rows, ...]``."""
+    """Replaces chosen rows of the first axis after the batch by values from another text ``[rows, ...]``."""
     chosen, there = list(rows), torch.from_numpy(other)
 
     def change(value: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ def _rows_of(other: np.ndarray, rows: Iterable[int]) -> Change:
 
 
 def patched(other: np.ndarray, units: Sequence[int] | None = None) -> Change:
-    """A sub-layer's output, or a gate, as it was on another text; all its units unless told.
+    """A sub-layer's output, or a gate, as it was on another text; by default all its units.
 
     Args:
         other: the activation there ``[n, units]``, of as many tokens.
@@ -167,7 +167,7 @@ def rank_heads(
     other: PredictionTask | None = None,
     max_tokens: int = MAX_BATCH_TOKENS,
 ) -> np.ndarray:
-    """How much removing each head, alone, hurts (nats per token) ``[layers, heads]``.
+    """The increase of the loss when each head alone is removed (nats per token) ``[layers, heads]``.
 
     Args:
         part: whose heads, as in `inspection.attention`.
@@ -225,7 +225,7 @@ def rank_gates(
     levels: Sequence[float] = (0.0, 1.0),
     other: PredictionTask | None = None,
 ) -> np.ndarray:
-    """How much holding each gate at a level, all its units, hurts (nats per token) ``[gates, levels]``.
+    """The increase of the loss when all units of a gate are held at a level (nats per token) ``[gates, levels]``.
 
     Args:
         gates: each the names of one gate; both directions of a bidirectional layer.
@@ -257,7 +257,7 @@ def _with(own: Tensor, at: int | slice, value: Tensor | float) -> Tensor:
 def _one_by_one(
     model: LanguageModel, task: PredictionTask, changes: Sequence[tuple[str, Replace]], max_tokens: int
 ) -> np.ndarray:
-    """What each change alone adds to the mean loss: a batch holds the text many times, each time changed otherwise."""
+    """The increase of the mean loss by each change alone; one batch holds a copy of the text per change."""
     base = losses(log_probabilities(model, task, hook_of({}))[0], task).mean()
     size = max(1, max_tokens // len(task.inputs))
     loss_increase = []
