@@ -338,7 +338,9 @@ def test_captions_speak_of_what_this_model_has(open_page):
         texts(open_page("explore", run=run, view="attention")) for run in ("bible-decoder", "bible-encoder")
     )
     assert "induction" in decoder and "Hatched: the causal mask" in decoder
-    assert "induction" not in encoder and "Hatched: the causal mask" not in encoder and "before or after" in encoder
+    assert (
+        "induction" not in encoder and "Hatched: the causal mask" not in encoder and "previous or next token" in encoder
+    )
     assert "named by the token written there" in texts(open_page("explore", run="dates", view="attention"))
     lines = texts(open_page("explore", run="bible-decoder", view="attention", draw="lines"))
     assert "bright first column" not in lines and "lines one step up" in lines

@@ -31,20 +31,20 @@ import json, sys
 from streamlit.testing.v1 import AppTest
 
 def draw_and_act():
-    """The page, then what a person does on its desk; what is said of each act is kept."""
+    """The page, then what a person does on it; what is said of each act is kept."""
     import streamlit as st
-    from playground.pages import generate
+    from playground.pages.generate import page as generate
     from playground.ui.frame import frame
 
     frame()
     generate.page()
     for asked in st.session_state.pop("acts", []):
-        desk = st.session_state[generate.DESK][1]
-        generate.do(desk, {"sampling": generate.usual(desk.answers), **asked})
-        if desk.job:
-            desk.job.wait()
-            desk.collect()
-        st.session_state["said"].append(generate.status(desk))
+        session = st.session_state[generate.SESSION][1]
+        generate.do(session, {"sampling": generate.usual(session.answers), **asked})
+        if session.job:
+            session.job.wait()
+            session.collect()
+        st.session_state["said"].append(generate.status(session))
 
 run, acts = sys.argv[1], json.loads(sys.argv[2])
 app = AppTest.from_function(draw_and_act, default_timeout=60)
@@ -55,7 +55,7 @@ for _ in range(2):  # the second time, with what was done
     assert not app.exception and not app.error, (app.exception, app.error)
 tokens = []
 if acts:
-    tokens = [[token.id, token.probability, token.drawn] for token in app.session_state["generate.desk"][1].tokens]
+    tokens = [[token.id, token.probability, token.drawn] for token in app.session_state["generate.session"][1].tokens]
 captions = [str(caption.value) for caption in app.caption]
 print(json.dumps({"said": app.session_state["said"], "tokens": tokens, "captions": captions, "torch": "torch" in sys.modules}))
 '''
@@ -116,17 +116,17 @@ def test_hidden_words_are_filled_by_pytorch_where_nothing_is_exported(open_page,
 
 
 def writer_of(app):
-    return app.session_state["generate.desk"][1].model
+    return app.session_state["generate.session"][1].model
 
 
 def test_an_export_is_taken_up_when_it_is_there(open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
     app = open_page("generate", run="bible-lstm")
     assert isinstance(writer_of(app), TorchGenerator)
-    before = app.session_state["generate.desk"][1].tokens
+    before = app.session_state["generate.session"][1].tokens
     made = export(gallery.get("bible-lstm"))
     app.run()
-    assert isinstance(writer_of(app), Engine) and app.session_state["generate.desk"][1].tokens == before
+    assert isinstance(writer_of(app), Engine) and app.session_state["generate.session"][1].tokens == before
     shutil.rmtree(made.folder)
     app.run()
     assert isinstance(writer_of(app), TorchGenerator)
@@ -214,13 +214,13 @@ def test_on_a_gpu_it_says_so(open_page, home, monkeypatch, request, run, said):
     request.getfixturevalue("gpu")
     cached._engine.clear()
     app = open_page("generate", run=run)
-    desk = app.session_state["generate.desk"][1]
-    desk.write(Sampling(0.5), 8, seed=0, stop_at_end=False).wait()
+    session = app.session_state["generate.session"][1]
+    session.write(Sampling(0.5), 8, seed=0, stop_at_end=False).wait()
     app.run()
-    assert not app.exception and not desk.job.error
+    assert not app.exception and not session.job.error
     assert (
-        f"{len(desk.job.tokens)} tokens at {desk.job.speed:,.0f} tokens/s, by ONNX Runtime on {said}."
-        in page.status(desk)
+        f"{len(session.job.tokens)} tokens at {session.job.speed:,.0f} tokens/s, by ONNX Runtime on {said}."
+        in page.status(session)
     )
     cached._engine.clear()
 
@@ -233,8 +233,8 @@ def test_weights_that_cannot_be_read_are_a_sentence(open_page, home, monkeypatch
         raise PlaygroundError("The weights cannot be used.", "Choose another checkpoint.")
 
     app = open_page("generate", run="bible-lstm")
-    desk = app.session_state["generate.desk"][1]
-    desk._load = load
-    desk.search(4, 2).wait()
+    session = app.session_state["generate.session"][1]
+    session._load = load
+    session.search(4, 2).wait()
     app.run()
     assert "The weights cannot be used" in app.error[0].value and not app.exception

@@ -19,7 +19,7 @@ from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, show, shown_errors
 from playground.ui.run_picker import choose_run, choose_step, talks
 
-DESK, WRITER = "generate.desk", "generate.writer"
+SESSION, WRITER = "generate.session", "generate.writer"
 LONGEST = 80  # characters of a reason
 N_ORDER = 200  # tokens that the bars choose from
 SETTINGS = {"temperature": "t", "top_k": "k", "top_p": "p", "min_p": "m", "repetition_penalty": "r"}
@@ -61,76 +61,76 @@ def ask(run: RunFolder, label: str, height: int) -> str:
 
 
 def write(run: RunFolder, step: int) -> None:
-    """The prompt, and the desk where the text grows."""
+    """The prompt, and the session where the text grows."""
     answers = run.about().get("data_shape") == "pairs"
     text = ask(run, t("The question") if answers else t("The beginning"), 68)
-    desk = desk_for(run, step, text, answers)
-    work(run, desk)
+    session = session_for(run, step, text, answers)
+    work(run, session)
 
 
-def desk_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
-    """This person's desk; a new one for another model, opened anew for another prompt."""
+def session_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
+    """This person's session; a new one for another model, opened anew for another prompt."""
     from playground.generation.generation_session import GenerationSession
 
-    known = st.session_state.get(DESK)
+    known = st.session_state.get(SESSION)
     if known is None or known[0] != (run.id, step):
         if known:
             known[1].stop()
         load = lambda: cached.model(run, step)
-        desk = GenerationSession(
+        session = GenerationSession(
             cached.at_work(run, step), cached.tokenizer(run), answers, run.config().data.template, load
         )
-        st.session_state[DESK] = ((run.id, step), desk)
+        st.session_state[SESSION] = ((run.id, step), session)
         st.session_state.pop("generate.position", None)
-    desk = st.session_state[DESK][1]
-    desk.use(cached.at_work(run, step))
-    if desk.text != text or not desk.tokens:
-        desk.open(text)
+    session = st.session_state[SESSION][1]
+    session.use(cached.at_work(run, step))
+    if session.text != text or not session.tokens:
+        session.open(text)
         st.session_state["generate.position"] = None
-    return desk
+    return session
 
 
 @fragment
-def work(run: RunFolder, desk: Any) -> None:
-    """The desk; runs again at every act on it, and while it writes several times a second."""
-    working = desk.is_working
-    desk.collect()
-    shown, hidden = desk.shown, desk.prompt.hidden
+def work(run: RunFolder, session: Any) -> None:
+    """The session; runs again at every act on it, and while it writes several times a second."""
+    working = session.is_working
+    session.collect()
+    shown, hidden = session.shown, session.prompt.hidden
     place = st.session_state.get("generate.position")
     place = len(shown) if place is None or place > len(shown) else place
-    logits = None if working else desk.logits(hidden + place)
+    logits = None if working else session.logits(hidden + place)
     order = [] if logits is None else (-logits).argsort(kind="stable")[:N_ORDER].tolist()
-    pieces = desk.tokenizer.pieces([token.id for token in shown])
-    for error in (st.session_state.pop("generate.error", None), desk.job and desk.job.error):
+    pieces = session.tokenizer.pieces([token.id for token in shown])
+    for error in (st.session_state.pop("generate.error", None), session.job and session.job.error):
         if isinstance(error, UserError):
             show(error)
     writer(
         WRITER,
         tokens=[
             {"id": token.id, "text": piece, "p": token.probability, "drawn": token.drawn, "given": given}
-            for token, piece, given in zip(shown, pieces, given_ones(desk, len(shown)), strict=True)
+            for token, piece, given in zip(shown, pieces, given_ones(session, len(shown)), strict=True)
         ],
         position=place,
         logits=logits,
         order=order,
-        pieces=dict(zip(order, desk.tokenizer.pieces(order), strict=True)),
-        seen=[token.id for token in desk.tokens[: hidden + place]],
-        sampling=sampling_at_first(desk.answers),
-        count=40 if desk.answers else 100,
+        pieces=dict(zip(order, session.tokenizer.pieces(order), strict=True)),
+        seen=[token.id for token in session.tokens[: hidden + place]],
+        sampling=sampling_at_first(session.answers),
+        count=40 if session.answers else 100,
         working=working,
-        can_undo=desk.can_undo,
+        can_undo=session.can_undo,
         can_write=True,
-        status=status(desk),
-        beams=found(desk),
+        status=status(session),
+        beams=found(session),
         colour=ARCHITECTURE[run.config().model.architecture],
         on_act=act,
     )
     stopping()
 
 
-def given_ones(desk: Any, n: int) -> list[bool]:
+def given_ones(session: Any, n: int) -> list[bool]:
     """Which of the tokens shown are the prompt's."""
-    return [index < len(desk.prompt.ids) - desk.prompt.hidden for index in range(n)]
+    return [index < len(session.prompt.ids) - session.prompt.hidden for index in range(n)]
 
 
 def stopping() -> None:
@@ -165,9 +165,9 @@ def stopping() -> None:
 
 
 def act() -> None:
-    """Does what the person asked for on the desk, before it is drawn again."""
+    """Does what the person asked for on the session, before it is drawn again."""
     asked = (st.session_state.get(WRITER) or {}).get("act")
-    known = st.session_state.get(DESK)
+    known = st.session_state.get(SESSION)
     if not asked or not known:
         return
     try:
@@ -176,27 +176,27 @@ def act() -> None:
         st.session_state["generate.error"] = error
 
 
-def do(desk: Any, asked: dict[str, Any]) -> None:
-    kind, hidden = asked["kind"], desk.prompt.hidden
+def do(session: Any, asked: dict[str, Any]) -> None:
+    kind, hidden = asked["kind"], session.prompt.hidden
     if kind == "select":
-        st.session_state["generate.position"] = between(asked["position"], 0, len(desk.shown))
+        st.session_state["generate.position"] = between(asked["position"], 0, len(session.shown))
     elif kind == "pick":
-        desk.pick(hidden + int(asked["position"]), int(asked["token"]))
+        session.pick(hidden + int(asked["position"]), int(asked["token"]))
         st.session_state["generate.position"] = None
     elif kind == "write":
         st.session_state["generate.position"] = None
-        desk.write(sampling_of(asked["sampling"]), between(asked["n"], 1, 1000), **stops())
-        desk.job.wait(0.05)  # a short text is there at once
+        session.write(sampling_of(asked["sampling"]), between(asked["n"], 1, 1000), **stops())
+        session.job.wait(0.05)  # a short text is there at once
     elif kind == "beam":
-        desk.search(between(asked["n"], 1, 1000), between(asked["width"], 1, 12), stops()["stop_at_end"])
-        desk.job.wait(0.05)
+        session.search(between(asked["n"], 1, 1000), between(asked["width"], 1, 12), stops()["stop_at_end"])
+        session.job.wait(0.05)
     elif kind == "take":
-        desk.take(int(asked["index"]))
+        session.take(int(asked["index"]))
         st.session_state["generate.position"] = None
     elif kind in ("stop", "undo", "clear"):
-        getattr(desk, kind)()
+        getattr(session, kind)()
         st.session_state["generate.position"] = None
-    remember_sampling(asked["sampling"], desk.answers)
+    remember_sampling(asked["sampling"], session.answers)
 
 
 def between(value: Any, low: int, high: int) -> int:
@@ -245,11 +245,11 @@ def remember_sampling(chosen: dict[str, float], answers: bool) -> None:
     )
 
 
-def status(desk: Any) -> str:
+def status(session: Any) -> str:
     """What is being done or was done, how fast and by what."""
-    job = desk.job
+    job = session.job
     if job is None:
-        return t("{n:,} tokens.", n=len(desk.shown)) if len(desk.shown) != 1 else t("1 token.")
+        return t("{n:,} tokens.", n=len(session.shown)) if len(session.shown) != 1 else t("1 token.")
     if isinstance(job.error, UserError):
         return ""  # it is shown above
     if job.error:
@@ -299,14 +299,14 @@ def in_torch() -> str:
     return t("PyTorch on the CPU with one thread")
 
 
-def found(desk: Any) -> list[dict[str, str]]:
+def found(session: Any) -> list[dict[str, str]]:
     """The continuations that beam search found, for the list."""
-    job = desk.job
+    job = session.job
     if job is None or not job.is_over or not getattr(job, "found", None):
         return []
     return [
         {
-            "text": desk.tokenizer.decode(ids, specials=True) or "∅",
+            "text": session.tokenizer.decode(ids, specials=True) or "∅",
             "score": t("log p = {score:.2f}", score=score),
         }
         for ids, score in job.found

@@ -1,4 +1,4 @@
-"""The desk where a text is written with a model: every token can be looked into and replaced."""
+"""Where a text is written with a model: every token can be looked into and replaced."""
 
 import base64
 from collections.abc import Callable, Sequence

@@ -91,7 +91,7 @@ def test_masked_models_fill_in(capsys):
     assert main(["generate", "a filler", "--prompt", "nothing hidden"]) == 2
     assert "hides none" in capsys.readouterr().err
     assert main(["generate", "a filler", "--prompt", "a<mask>c", "--max-new-tokens", "9", "--greedy"]) == 2
-    assert "so --tokens, --greedy would change nothing" in capsys.readouterr().err
+    assert "so --max-new-tokens, --greedy would change nothing" in capsys.readouterr().err
 
 
 def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_path):

@@ -166,7 +166,7 @@ def test_answers_are_learnt_alone_and_asked_for_with_the_template(parents, tmp_p
     assert main([*line, *columns, "--name", "answers", "--quiet"]) == 0
     run = RunStore().get("answers")
     config, tokenizer = run.config(), Tokenizer.load(run.tokenizer_path)
-    assert config.training.loss_on == "answer" and config.data.template == "Q: {question} A:"
+    assert config.training.loss_on == "completion" and config.data.template == "Q: {question} A:"
     prepared = load(run.about()["data_folder"])
     rows = Sampler(prepared, config.model.context_length, 0).train(0, 4)
     batch = Objective(config, prepared).batch(rows)

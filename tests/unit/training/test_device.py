@@ -56,7 +56,7 @@ def test_threads_are_what_was_asked_for_or_a_fair_share_of_the_cores(environment
 
 def test_a_machine_without_a_compiler_trains_uncompiled(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
-    long = TrainingSpec(steps=device_module.WORTH_COMPILING)
+    long = TrainingSpec(steps=device_module.MIN_STEPS_TO_COMPILE)
     assert not device_module._compiles(long, "cuda")
     with pytest.raises(PlaygroundError, match="C compiler"):
         choose_device(long.replace(device="cpu", compile="on"))

@@ -126,8 +126,8 @@ def test_a_cut_run_goes_on_exactly_whenever_its_shapes_were_first_seen(new_run, 
 def test_a_shape_that_was_forgotten_is_recorded_again_with_the_same_result(new_run, doubled, monkeypatch):
     model, training, data = RUNS["encoder of pairs"]
     runs, recorded = [], []
-    for most in (graphs.MOST, 1):
-        monkeypatch.setattr(graphs, "MOST", most)
+    for most in (graphs.MAX_RECORDINGS, 1):
+        monkeypatch.setattr(graphs, "MAX_RECORDINGS", most)
         doubles = doubled()
         runs.append(new_run(model, {**training, "steps": 24}, data))
         worker.run(runs[-1])
@@ -159,7 +159,7 @@ class Busy(Double):
 
 def test_a_recording_is_forgotten_only_when_the_device_is_done_with_it(new_run, doubled, monkeypatch):
     model, training, data = RUNS["encoder of pairs"]
-    monkeypatch.setattr(graphs, "MOST", 1)
+    monkeypatch.setattr(graphs, "MAX_RECORDINGS", 1)
     made = doubled(Busy)
     run = new_run(model, {**training, "steps": 24}, data)
     assert worker.run(run) == "finished", run.status().message
@@ -351,7 +351,7 @@ def test_an_operator_that_is_not_repeatable_is_used_all_the_same_and_it_is_said(
     if way == "replayed":
         doubled()
     worker.run(right)
-    monkeypatch.setattr(Device, "exact", exact)
+    monkeypatch.setattr(Device, "deterministic", exact)
     monkeypatch.setattr(Trainer, "update", refused)
     folder, said = new_run(), []
     assert worker.run(folder, lambda kind, value: said.append(value) if kind == "status" else None) == "finished"
@@ -418,7 +418,7 @@ def test_too_little_memory_for_a_copy_of_the_weights_is_no_recording(doubled):
     batch = Batch({"input_ids": torch.ones(2, 3, dtype=torch.int64)}, torch.ones(2), 2, 6)
     with pytest.raises(graphs.NotRecorded, match="not enough memory"):
         steps.run([batch], lambda: None)
-    no_room = patch.object(graphs, "Room", side_effect=torch.OutOfMemoryError("CUDA out of memory"))
+    no_room = patch.object(graphs, "DeviceBuffer", side_effect=torch.OutOfMemoryError("CUDA out of memory"))
     with no_room, pytest.raises(graphs.NotRecorded, match="not enough memory"):
         steps.run([batch], lambda: None)
     assert not steps.known
@@ -505,7 +505,7 @@ def test_every_step_is_made_exactly_forwards_and_backwards(way, new_run, doubled
 
         monkeypatch.setattr(Trainer, name, watched)
 
-    monkeypatch.setattr(Device, "exact", exact)
+    monkeypatch.setattr(Device, "deterministic", exact)
     watch("backward")
     watch("update")
     if way:

@@ -132,6 +132,6 @@ def test_the_line_on_train_counts_readings(tmp_path, monkeypatch):
     assert tokens_per_parameter.line(TINY, data, training) == ""  # not prepared yet: nothing to count
     prepare(data)
     tokens = json.loads((next((tmp_path / "data").glob("*/info.json"))).read_text())["train"]["tokens"]
-    assert f"about {100 * 8 * TINY.context_length / tokens:.2g} times" in tokens_per_parameter.line(
+    assert f"about {100 * 8 * TINY.context_length / tokens:.2g} epochs" in tokens_per_parameter.line(
         TINY, data, training
     )
