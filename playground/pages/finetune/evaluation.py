@@ -105,7 +105,7 @@ def related_runs(run: RunFolder) -> None:
                 "": "●" if other.id == run.id else "",
                 t("Run"): config.name,
                 t("Method"): t("from scratch") if tuned.from_scratch else t(METHOD_TITLES[tuned.method]),
-                t("Fraction of labels used"): report["used"],
+                t("Training labels"): report["used"],
                 t("Accuracy (%)"): round(100 * report["test"]["accuracy"], 1),
                 t("Macro F1 (%)"): round(100 * report["test"]["macro_f1"], 1),
                 t("Trained parameters"): report["trained_parameters"],
@@ -119,7 +119,7 @@ def related_runs(run: RunFolder) -> None:
             table,
             hide_index=True,
             key="finetune.beside",
-            column_config=dict.fromkeys((t("Fraction of labels used"), t("Trained parameters")), amount),
+            column_config=dict.fromkeys((t("Training labels"), t("Trained parameters")), amount),
         )
         st.caption(
             t(
