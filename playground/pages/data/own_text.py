@@ -61,7 +61,7 @@ def take_up() -> None:
 
 
 @fragment
-def desk(tokenizer: TokenizerSpec) -> None:
+def editor(tokenizer: TokenizerSpec) -> None:
     """The box, the scale that follows what is written, and the two ways on."""
     state = st.session_state
     if state.get("own.open") != state["data.file"]:

@@ -36,7 +36,7 @@ def page() -> None:
         spec = choose_text()
     with right, shown_errors():
         if own_text.is_open():
-            own_text.desk(st.session_state.get("data.cut") or TokenizerSpec())
+            own_text.editor(st.session_state.get("data.cut") or TokenizerSpec())
             if spec is None:
                 return
             st.container(key="data-kept").caption(t("As it was last kept:"))

@@ -87,23 +87,23 @@ class Case:
 
 def measure(setting: Setting) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-        desk = Desk(setting, Path(place))
+        bench = DecodingBench(setting, Path(place))
         later: list[tuple[str, int]] = []
         for name, batch in ORDER if not setting.rehearsal else REHEARSED:
             at = f"{name}, batch {batch}"
-            yield from desk.when(NEEDED, at, desk.compared, name, batch)
+            yield from bench.when(NEEDED, at, bench.compared, name, batch)
             if batch == 1:
-                yield from desk.when(NEEDED_COMPILED, f"{at}: {STATIC}", desk.compiled, name, batch)
+                yield from bench.when(NEEDED_COMPILED, f"{at}: {STATIC}", bench.compiled, name, batch)
             else:
                 later.append((name, batch))
         for name, batch in later:  # a compiler takes its time: the cases without a goal come last
-            yield from desk.when(NEEDED_COMPILED, f"{name}, batch {batch}: {STATIC}", desk.compiled, name, batch)
+            yield from bench.when(NEEDED_COMPILED, f"{name}, batch {batch}: {STATIC}", bench.compiled, name, batch)
 
 
 Measured = Callable[[str, int], Iterator[Row]]
 
 
-class Desk:
+class DecodingBench:
     """The cases, each made when it is asked for."""
 
     def __init__(self, setting: Setting, place: Path) -> None:
