@@ -41,9 +41,14 @@ MOVING = """() => {
 """Whether a colour or a size is still on its way, as after a change of the theme."""
 
 
+WORKING = """() => [...document.querySelectorAll("button p")].some((each) => each.textContent === "Stop")"""
+"""Whether a text is still being prepared: what says so gives way when it is done."""
+
+
 def settle(page) -> None:
     wait_idle(page)
     page.wait_for_function("() => !document.querySelector('[data-stale=true]')")  # faded while they are drawn anew
+    page.wait_for_function(f"() => !({WORKING})()")
     page.wait_for_function(f"() => !({MOVING})()", polling=100)
 
 

@@ -50,7 +50,7 @@ def test_own_table_to_labels(new_page, tmp_path):
 
 def test_a_cell_of_confusions_reads_its_texts_on_a_phone_and_by_night(new_page, tuned):
     page = new_page(f"/finetune?run={tuned}&view=results&cell=0-0", size=PHONE, scheme="dark")
-    page.get_by_text("the model says").wait_for()
+    page.get_by_text(re.compile("^True label .*, predicted .* examples")).wait_for()
     page.get_by_text("Most confident mistakes").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], "nothing sticks out"
 

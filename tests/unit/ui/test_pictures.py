@@ -198,7 +198,7 @@ def test_a_download_says_what_its_rows_are(monkeypatch):
     taken = {}
     monkeypatch.setattr(attention, "downloads", lambda name, data, table: taken.update(data))
     scene = dates("2031-03-05")
-    attention.told(scene, scene.step, "cross", attention.weights_of(scene, scene.step)["cross"])
+    attention.head_table(scene, scene.step, "cross", attention.weights_of(scene, scene.step)["cross"])
     held = np.load(io.BytesIO(packed(taken)))  # without pickle
     for part in ("cross", "decoder", "encoder"):
         rows, columns = attention.tokens_of(scene, part)
