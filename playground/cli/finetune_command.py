@@ -7,7 +7,7 @@ from pathlib import Path
 
 from models.spec import ModelSpec, SpecError
 from playground.cli.old_flags import add_old_flag
-from playground.cli.train_command import data_from, detach, train_each
+from playground.cli.train_command import add_reading, data_from, detach, train_each
 from playground.core.errors import PlaygroundError
 from playground.core.paths import grant
 from playground.runs.config import RunConfig, TrainingSpec
@@ -72,15 +72,7 @@ def add(commands) -> None:
     )
     for name in ("text", "label", "source", "target"):
         parser.add_argument(f"--{name}-column", metavar="COLUMN")
-    parser.add_argument("--encoding", metavar="NAME", help="encoding of the file, such as cp1254 (default: detected)")
-    parser.add_argument(
-        "--option",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="options of a generated task, such as its difficulty",
-    )
+    add_reading(parser)
     parser.add_argument("--template", help='for answer: the prompt template, such as "Q: {question} A:"')
     parser.add_argument(
         "--method", choices=METHODS, default="all", help="; ".join(f"{k}: {v}" for k, v in METHODS.items())

@@ -40,6 +40,19 @@ OWN_OPTIONS = {
 }
 
 
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """How a text is read; `finetune` has these too."""
+    parser.add_argument("--encoding", metavar="NAME", help="encoding of the file, such as cp1254 (default: detected)")
+    parser.add_argument(
+        "--option",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="options of a generated task, such as its difficulty",
+    )
+
+
 def add(commands) -> None:
     parser = commands.add_parser(
         "train",
@@ -52,15 +65,7 @@ def add(commands) -> None:
     parser.add_argument("--text-column", metavar="COLUMN", help="which column of a table holds the text")
     parser.add_argument("--source-column", metavar="COLUMN", help="for pairs: the column of the input")
     parser.add_argument("--target-column", metavar="COLUMN", help="for pairs: the column of the output")
-    parser.add_argument("--encoding", metavar="NAME", help="encoding of the file, such as cp1254 (default: detected)")
-    parser.add_argument(
-        "--option",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="options of a generated task, such as its difficulty",
-    )
+    add_reading(parser)
     parser.add_argument("--tokenizer", metavar="KIND[:SIZE]", help="char, byte, bpe or word, and the vocabulary's size")
     parser.add_argument("--objective", choices=("clm", "mlm", "seq2seq"))
     parser.add_argument("--steps", type=int)

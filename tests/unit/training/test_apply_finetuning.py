@@ -19,6 +19,7 @@ from playground.training import worker
 from playground.training.apply_finetuning import apply_finetuning, depth, lr_multipliers, trained_parameters
 from playground.training.load_model import load_model
 from playground.training.optimizers import build_optimizers
+from tests.support.same_run import assert_same_run, losses, weights
 
 QUICK = {"steps": 8, "batch_size": 8, "eval_every": 4, "eval_batches": 1, "sample_every": 8, "sample_max_new_tokens": 4}
 PARENTS = {
@@ -65,21 +66,6 @@ def tune(parent, tables, task="classify", model=None, training=None, **tuned):
     data = None if labelled else DataSpec("python-code", max_bytes=40_000)
     choices, tuned = {**QUICK, **(training or {})}, {"rank": 4, **tuned}
     return RunStore().create(plan(parent, FineTuneSpec(task, labelled, **tuned), data, model=model, **choices))
-
-
-def weights(run, step=None):
-    path = run.latest_checkpoint() if step is None else run.checkpoint(step)
-    return load_file(path / "model.safetensors")
-
-
-def losses(run):
-    return {row["step"]: row["loss"] for row in run.metrics()[0] if row["kind"] == "train"}
-
-
-def assert_same_run(one, other):
-    assert losses(one) == losses(other)
-    for name, tensor in weights(one).items():
-        assert torch.equal(tensor, weights(other)[name]), name
 
 
 @pytest.mark.parametrize(

@@ -20,20 +20,7 @@ from playground.training.device import Device, choose_device
 from playground.training.distributed import Group
 from playground.training.load_model import load_model
 from playground.training.recipes import recipe
-
-
-def losses(folder) -> dict[int, float]:
-    return {row["step"]: row["loss"] for row in folder.metrics()[0] if row["kind"] == "train"}
-
-
-def weights(folder):
-    return load_file(folder.latest_checkpoint() / "model.safetensors")
-
-
-def assert_same_run(one, other) -> None:
-    assert losses(one) == losses(other)
-    for name, tensor in weights(one).items():
-        assert torch.equal(tensor, weights(other)[name]), name
+from tests.support.same_run import assert_same_run, losses, weights
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
