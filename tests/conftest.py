@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 # Set before anything of the playground is imported: no test may touch a person's runs.
 os.environ["PLAYGROUND_HOME"] = tempfile.mkdtemp(prefix="playground-tests-")
@@ -21,6 +22,7 @@ from playground.runs.config import RunConfig, TrainingSpec  # noqa: E402
 from playground.runs.store import RunStore  # noqa: E402
 from playground.text.spec import DataSpec, TokenizerSpec  # noqa: E402
 
+HOME = Path(os.environ["PLAYGROUND_HOME"])
 SMALL = {"d_model": 32, "n_layers": 1, "n_heads": 2, "context_length": 16}
 QUICK = {
     "steps": 12,
@@ -83,6 +85,17 @@ A single slow test elsewhere is marked by itself: ``@pytest.mark.slow``.
 def on_guard(monkeypatch):
     """As in the app's processes; the command line changes it for the whole process."""
     monkeypatch.setenv("PLAYGROUND_GUARDED", "1")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def runs_of_this_file_alone():
+    """What a file's tests train goes with the file: the next one may count the runs, or delete them all.
+
+    (One that a test left "running" is held for alive as long as this process lives, and cannot be deleted by the page.)
+    """
+    yield
+    for folder in ("runs", "trash", "queue"):
+        shutil.rmtree(HOME / folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -186,4 +199,4 @@ def pytest_sessionfinish() -> None:
     from playground.runs import submit
 
     submit.retire()
-    shutil.rmtree(os.environ["PLAYGROUND_HOME"], ignore_errors=True)
+    shutil.rmtree(HOME, ignore_errors=True)
