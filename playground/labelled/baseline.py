@@ -61,7 +61,8 @@ def _classify(data: LabelledSet, used: np.ndarray) -> tuple[int, np.ndarray, np.
     if len(np.unique(labels)) < 2:  # a tiny share of the labels may hold one alone
         return len(texts), np.asarray(data.test.labels), np.full(len(data.test), labels[0])
     model.fit(texts, labels)
-    return len(texts), np.asarray(data.test.labels), model.predict(data.test.texts(range(len(data.test))))
+    predicted = np.asarray(model.predict(data.test.texts(range(len(data.test)))))
+    return len(texts), np.asarray(data.test.labels), predicted
 
 
 def _tag(data: LabelledSet, used: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
@@ -73,9 +74,15 @@ def _tag(data: LabelledSet, used: np.ndarray) -> tuple[int, np.ndarray, np.ndarr
     test_rows, true = _words(data.test, np.arange(len(data.test)), len(data.test.ids))
     if len(np.unique(labels)) < 2:
         return len(rows), true, np.full(len(true), labels[0])
-    model = SGDClassifier(loss="log_loss", alpha=1e-6, max_iter=20, tol=None, random_state=0)
+    model = SGDClassifier(
+        loss="log_loss",
+        alpha=1e-6,
+        max_iter=20,
+        tol=None,  # pyright: ignore[reportArgumentType] (it has no types; the default is a number)
+        random_state=0,
+    )
     model.fit(hasher.transform(rows), labels)
-    return len(rows), true, model.predict(hasher.transform(test_rows))
+    return len(rows), true, np.asarray(model.predict(hasher.transform(test_rows)))
 
 
 def _words(side: Side, indices: np.ndarray, most: int) -> tuple[list[list[str]], np.ndarray]:

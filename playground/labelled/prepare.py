@@ -150,13 +150,13 @@ def load_labelled(folder: Path | str) -> LabelledSet:
     folder = Path(folder)
     try:
         info = from_json(json.loads((folder / "info.json").read_text(encoding="utf-8")))
-        sides = [_open_side(folder, name) for name in SIDES]
+        train, validation, test = (_open_side(folder, name) for name in SIDES)
         tokenizer = Tokenizer.load(folder / "tokenizer.json")
     except (OSError, ValueError, KeyError) as error:
         raise PlaygroundError(
             "{folder} is not prepared data.", "Delete it, and prepare the data again.", folder=folder
         ) from error
-    return LabelledSet(folder, info["task"], tuple(info["labels"]), tokenizer, *sides, info)
+    return LabelledSet(folder, info["task"], tuple(info["labels"]), tokenizer, train, validation, test, info)
 
 
 def _open_side(folder: Path, name: str) -> Side:
@@ -196,9 +196,9 @@ def _source(spec: LabelledSpec, task: str) -> _Source:
 
 
 def _any_column(spec: LabelledSpec) -> str | None:
-    if Path(spec.path).suffix.lower() in files.PLAIN:
+    if Path(spec.file).suffix.lower() in files.PLAIN:
         return None
-    return spec.text_column or table_of(spec.path, spec.encoding).columns[0]
+    return spec.text_column or table_of(spec.file, spec.encoding).columns[0]
 
 
 def _build(
@@ -215,7 +215,7 @@ def _build(
             "provenance": source.provenance,
             "spec": spec.to_dict(),
             "context_length": length,
-            **_write(source, task, read, divided.side, tokenizer, length, work, watch),
+            **_write(source, read, divided.side, tokenizer, length, work, watch),
         }
         info["notes"] = [*source.notes(), *_notes(read, divided, info)]
         for name in SIDES:
@@ -266,17 +266,15 @@ class _Read:
         return np.frombuffer(self.codes, np.int64)
 
 
-def _usable(
-    rows: Iterator[Labelled | Tagged], task: str, read: _Read | None = None
-) -> Iterator[tuple[int, Labelled | Tagged]]:
+def _usable(rows: Iterator[Labelled | Tagged], read: _Read | None = None) -> Iterator[tuple[int, Labelled | Tagged]]:
     """The rows with a text and a label, each with its number in the file; both passes see the same ones."""
     for number, row in enumerate(rows, 1):
-        if task == "tag":
+        if isinstance(row, Tagged):
             row = _asked_first(row)
         if not row.text.strip():
             if read:
                 read.without_text.add(number)
-        elif not (row.label if task == "classify" else any(row.tags)):
+        elif not (row.label if isinstance(row, Labelled) else any(row.tags)):
             if read:
                 read.without_label.add(number)
         else:
@@ -303,19 +301,19 @@ def _asked_first(row: Tagged) -> Tagged:
 def _read(source: _Source, task: str, watch: Watch) -> _Read:
     """The first pass: hashes of texts and groups, and how often each label is there."""
     read, codes = _Read(), {}
-    for number, (row_number, row) in enumerate(_usable(source.rows(), task, read)):
+    for number, (row_number, row) in enumerate(_usable(source.rows(), read)):
         if number % BATCH == 0:
             watch("Reading the labelled text", 0.3 * (1 - 1 / (1 + number / 20_000)))
         text = _hash(row.text.strip())
         read.texts.append(text)
         read.groups.append(_hash(row.group) if row.group else text)
-        labels = [row.label] if task == "classify" else list(filter(None, row.tags))
+        labels = [row.label] if isinstance(row, Labelled) else list(filter(None, row.tags))
         if max(map(len, labels)) > LONGEST_LABEL:
             raise _too_long(row_number)
         read.counts.update(labels)
         if len(read.counts) > MOST_LABELS:  # none of them is forgotten before the end
             break
-        read.codes.append(codes.setdefault(row.label, len(codes)) if task == "classify" else 0)
+        read.codes.append(codes.setdefault(row.label, len(codes)) if isinstance(row, Labelled) else 0)
     _check(read, task)
     return read
 
@@ -360,7 +358,6 @@ def _check(read: _Read, task: str) -> None:
 
 def _write(
     source: _Source,
-    task: str,
     read: _Read,
     side: np.ndarray,
     tokenizer: Tokenizer,
@@ -370,10 +367,10 @@ def _write(
 ) -> dict[str, Any]:
     """The second pass: each row's tokens and labels go to its side."""
     codes = {name: code for code, name in enumerate(read.labels)}
-    rows, number = _usable(source.rows(), task), 0
+    rows, number = _usable(source.rows()), 0
     with contextlib.ExitStack() as opened:
         texts = [opened.enter_context(open(work / f"{name}.jsonl", "wb")) for name in SIDES]
-        writers = [_Writer(name, task, codes, tokenizer, length, file) for name, file in zip(SIDES, texts)]
+        writers = [_Writer(name, codes, tokenizer, length, file) for name, file in zip(SIDES, texts)]
         while batch := list(islice(rows, BATCH)):
             watch("Cutting into tokens", 0.3 + 0.65 * number / len(side))
             for writer, wanted in zip(writers, range(len(SIDES))):
@@ -394,10 +391,8 @@ def _write(
 class _Writer:
     """Writes one side; holds the tokens as numbers until the end."""
 
-    def __init__(
-        self, name: str, task: str, codes: dict[str, int], tokenizer: Tokenizer, length: int, texts: BinaryIO
-    ) -> None:
-        self.name, self.task, self.codes, self.texts = name, task, codes, texts
+    def __init__(self, name: str, codes: dict[str, int], tokenizer: Tokenizer, length: int, texts: BinaryIO) -> None:
+        self.name, self.codes, self.texts = name, codes, texts
         self.tokenizer, self.length = tokenizer, length
         self.ids, self.labels, self.starts, self.lines = array("I"), array("i"), array("q", [0]), array("q")
         self.counts = np.zeros(len(codes), dtype=np.int64)
@@ -405,22 +400,26 @@ class _Writer:
         self.known: dict[str, np.ndarray] = {}
 
     def add(self, rows: list[tuple[int, Labelled | Tagged]]) -> None:
-        """Rows with their numbers in the file."""
-        if not rows:
-            return
-        if self.task == "classify":
-            for (number, row), ids in zip(rows, self.tokenizer.encode_many([clean(row.text) for _, row in rows])):
-                code = self.codes[row.label]
-                self._add(number, ids, self.tokenizer.with_special_tokens(ids.tolist(), self.length), row.text)
-                self.labels.append(code)
-                self.counts[code] += 1
-            return
+        """Rows of one kind, with their numbers in the file."""
+        if labelled := [(number, row) for number, row in rows if isinstance(row, Labelled)]:
+            self._add_labelled(labelled)
         for number, row in rows:
-            ids, labels = tagged_tokens(row, self.codes, self._tokens)
-            framed, asked = framed_tags(self.tokenizer, ids, labels, self.length)
-            self._add(number, ids, framed.tolist(), list(row.pieces))
-            self.labels.extend(asked.tolist())
-            self.counts += np.bincount(asked[asked >= 0], minlength=len(self.counts))
+            if isinstance(row, Tagged):
+                self._add_tagged(number, row)
+
+    def _add_labelled(self, rows: list[tuple[int, Labelled]]) -> None:
+        for (number, row), ids in zip(rows, self.tokenizer.encode_many([clean(row.text) for _, row in rows])):
+            code = self.codes[row.label]
+            self._add(number, ids, self.tokenizer.with_special_tokens(ids.tolist(), self.length), row.text)
+            self.labels.append(code)
+            self.counts[code] += 1
+
+    def _add_tagged(self, number: int, row: Tagged) -> None:
+        ids, labels = tagged_tokens(row, self.codes, self._tokens)
+        framed, asked = framed_tags(self.tokenizer, ids, labels, self.length)
+        self._add(number, ids, framed.tolist(), list(row.pieces))
+        self.labels.extend(asked.tolist())
+        self.counts += np.bincount(asked[asked >= 0], minlength=len(self.counts))
 
     def _add(self, number: int, ids: np.ndarray, framed: list[int], text: Any) -> None:
         """One example: its row's number, its ids, and those that the model reads of them."""

@@ -33,10 +33,16 @@ def by_label(true: np.ndarray, predicted: np.ndarray, labels: list[str]) -> list
     """Precision, recall and F1 of every label."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    figures = precision_recall_fscore_support(true, predicted, labels=np.arange(len(labels)), zero_division=0)
+    figures = precision_recall_fscore_support(
+        true,
+        predicted,
+        labels=np.arange(len(labels)),
+        zero_division=0,  # pyright: ignore[reportArgumentType] (it has no types; the default is a text)
+    )
+    columns = [np.asarray(figure) for figure in figures]  # an array each: no average was asked for
     return [
         LabelScore(label, float(precision), float(recall), float(f1), int(support))
-        for label, precision, recall, f1, support in zip(labels, *figures)
+        for label, precision, recall, f1, support in zip(labels, *columns)
     ]
 
 
@@ -44,7 +50,13 @@ def macro_f1(true: np.ndarray, predicted: np.ndarray) -> float:
     """The mean F1 of the labels that are there or were predicted."""
     from sklearn.metrics import f1_score
 
-    return float(f1_score(true, predicted, average="macro", zero_division=0))
+    found = f1_score(
+        true,
+        predicted,
+        average="macro",
+        zero_division=0,  # pyright: ignore[reportArgumentType] (it has no types; the default is a text)
+    )
+    return float(found)
 
 
 def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> tuple[list[dict], float]:

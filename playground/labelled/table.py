@@ -193,7 +193,7 @@ def _longest(values: dict[str, list[str]]) -> str | None:
     worded = [name for name in lengths if any(_WORDS.search(cell) for cell in values[name])]
     others = [name for name in lengths if not (any(values[name]) and _are_numbers(values[name]))]
     fitting = worded or [name for name in others if lengths[name]] or others or list(lengths)
-    return max(fitting, key=lengths.get) if fitting else None
+    return max(fitting, key=lambda name: lengths[name]) if fitting else None
 
 
 def _are_numbers(seen: list[str]) -> bool:
@@ -203,7 +203,7 @@ def _are_numbers(seen: list[str]) -> bool:
 def _repeating(values: dict[str, list[str]]) -> str | None:
     kinds = {name: len({cell for cell in seen if cell}) for name, seen in values.items()}
     fitting = {name: n for name, n in kinds.items() if 2 <= n <= max(2, len(values[name]) // 2)}
-    return min(fitting, key=fitting.get) if fitting else None
+    return min(fitting, key=lambda name: fitting[name]) if fitting else None
 
 
 def rows_of(spec: LabelledSpec, task: str) -> Callable[[], Iterator[Labelled | Tagged]]:
@@ -222,7 +222,7 @@ def read_table(
     Raises:
         PlaygroundError: when a column is not there, is not known, is no text, or words and tags do not pair up.
     """
-    table = table_of(spec.path, spec.encoding)
+    table = table_of(spec.file, spec.encoding)
     text, label = spec.text_column, spec.label_column
     if text is None or label is None:
         guessed = guess(table)

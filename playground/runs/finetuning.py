@@ -104,6 +104,12 @@ class LabelledSpec:
         _within(self.limit, 0, 10**9, "The number of training examples", whole=True)
         _within(self.seed, 0, 2**31 - 1, "A seed", whole=True)
 
+    @property
+    def file(self) -> str:
+        """The path of the table, for "file"."""
+        assert self.path is not None, "a built-in set is no file"
+        return self.path
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
