@@ -278,9 +278,10 @@ def _tell_baseline(folder: RunFolder) -> None:
 
 
 def _tell_forgetting(report: dict) -> None:
-    told = report.get("forgetting", {})
-    if "before" in told:
-        print(f"loss on {told['text']}, learnt before: {told['before']:.3f} → {told['after']:.3f} nats per token")
+    forgetting = report.get("forgetting", {})
+    if "before" in forgetting:
+        before, after = forgetting["before"], forgetting["after"]
+        print(f"loss on the text of pre-training ({forgetting['text']}): {before:.3f} → {after:.3f} nats per token")
 
 
 def _tell_language(done: list[RunFolder], reports: list[tuple[RunConfig, dict]]) -> None:

@@ -119,7 +119,7 @@ def delete(options: argparse.Namespace) -> None:
     damaged = [each.run.id for each in store.damaged()]
     id = options.target if options.target in damaged else store.get(options.target).id
     store.delete(id)
-    print(f"{id} is in the trash; import_sandboxed it back with: python -m playground runs undelete {id}")
+    print(f"{id} is in the trash; bring it back with: python -m playground runs undelete {id}")
 
 
 def undelete(options: argparse.Namespace) -> None:

@@ -102,6 +102,7 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
     copy = capsys.readouterr().out.split()[-1].rstrip(".")
     assert RunStore().get(copy).config().model == RunStore().get(trained).config().model
     assert main(["runs", "delete", copy]) == 0
+    assert f"bring it back with: python -m playground runs undelete {copy}" in capsys.readouterr().out
     assert copy not in [folder.id for folder in RunStore().list()]
     assert main(["runs", "undelete", copy]) == 0
     assert copy in [folder.id for folder in RunStore().list()]
