@@ -47,12 +47,11 @@ class Hyperparameters:
     zero_init: bool = False  #           residual output projections and an untied head start at zero
     embedding_norm: bool = False  #      BERT: a norm after the embeddings
     head_transform: bool = False  #      BERT: dense, GELU, norm before the output matrix, which gets a bias
-    head_activation: str = (
-        "gelu"  #     gelu | gelu_tanh | relu: what bends in it, as a BERT with another hidden_act has
-    )
+    head_activation: str = "gelu"  #     gelu | gelu_tanh | relu: its activation (hidden_act of BERT)
 
     @property
     def is_recurrent(self) -> bool:
+        """Whether it is an RNN, an LSTM or a GRU."""
         return self.architecture in RECURRENT
 
     @property
@@ -62,10 +61,12 @@ class Hyperparameters:
 
     @property
     def head_dim(self) -> int:
+        """Channels of one attention head."""
         return self.d_model // self.n_heads
 
     @property
     def kv_heads(self) -> int:
+        """Key-value heads; where none are chosen, as many as heads."""
         return self.n_kv_heads or self.n_heads
 
     @property

@@ -34,7 +34,7 @@ _COUNTS = {
     "n_heads": "heads",
     "n_kv_heads": "key-value heads",
     "d_mlp": "MLP channels",
-    "chrono_max_span": "tokens of memory span",
+    "chrono_max_span": "tokens of chrono span",
 }
 _MOST = {
     "vocab_size": 10_000_000,
@@ -78,6 +78,7 @@ class ModelSpec(Hyperparameters):
         _check_parameters(self)
 
     def to_dict(self) -> dict[str, Any]:
+        """All choices by name, as JSON can hold them; `from_dict` reads them."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -158,9 +159,7 @@ def _check_ranges(spec: ModelSpec) -> None:
                 name=name,
             )
     if not 0 <= spec.dropout < 1:
-        raise SpecError(
-            "Dropout {dropout:g} is not a share; use 0 (off) up to, not including, 1.", dropout=spec.dropout
-        )
+        raise SpecError("Dropout must be at least 0 (off) and below 1, not {dropout:g}.", dropout=spec.dropout)
     for name in ("norm_eps", "rope_theta"):
         if getattr(spec, name) <= 0:
             raise SpecError("{name} must be above 0, not {value:g}.", name=name, value=getattr(spec, name))
@@ -171,19 +170,20 @@ def _check_ranges(spec: ModelSpec) -> None:
         )
     if spec.init_std is not None and not 0 < spec.init_std <= 10:
         raise SpecError(
-            "First weights cannot have a spread of {init_std:g}; use 0.02, or none.", init_std=spec.init_std
+            "The standard deviation of the initial weights must be above 0 and at most 10, not {init_std:g}.",
+            init_std=spec.init_std,
         )
 
 
 def _check_structure(spec: ModelSpec) -> None:
     if spec.chrono_max_span is not None and spec.architecture not in ("lstm", "gru"):
         raise SpecError(
-            "A memory span needs gates, and a model of kind {kind!r} has none.",
+            "Chrono initialisation needs gates; a model of kind {kind!r} has none.",
             "Leave chrono_max_span empty, or choose lstm or gru.",
             kind=spec.architecture,
         )
     if spec.chrono_max_span is not None and not spec.bias:
-        raise SpecError("A memory span is set by the biases of gates, and biases are off.", "Switch biases on.")
+        raise SpecError("Chrono initialisation sets the biases of the gates, and biases are off.", "Switch biases on.")
     if spec.is_recurrent:
         if spec.bidirectional and spec.d_model % 2:
             nearest = nearest_multiple(spec.d_model, 2)

@@ -186,7 +186,7 @@ CONTROLS: dict[str, dict[str, str]] = {
     "build": {
         "preset": "Start from",
         **{name: NAMES[name] for name in MAIN},
-        "unusual": "Advanced settings",
+        "unusual": "More settings",
         "train": "Train this",
     },
     "data": {

@@ -70,7 +70,7 @@ def test_what_cannot_be_is_said_beside_its_control_and_the_picture_stays(open_pa
     ("kind", "name", "value", "says"),
     [
         ("number_input", "n_kv_heads", 3, "cannot share 3 key-value heads"),
-        ("number_input", "init_std", 0.0, "cannot have a spread of 0"),
+        ("number_input", "init_std", 0.0, "must be above 0 and at most 10, not 0"),
     ],
 )
 def test_unusual_choices_are_checked_too(open_page, shown, kind, name, value, says):

@@ -84,7 +84,7 @@ def controls() -> None:
     error = st.session_state["build.error"]
     with (
         control("build", "unusual"),
-        st.expander(t("Advanced settings"), icon=":material/tune:", expanded=bool(error) and error[0] in UNUSUAL),
+        st.expander(t("More settings"), icon=":material/tune:", expanded=bool(error) and error[0] in UNUSUAL),
     ):
         for name in UNUSUAL:
             _control(name)

@@ -27,7 +27,7 @@ def test_json_brings_the_same_spec_back(spec):
         ({"n_layers": 10**400}, "A model cannot have more than 1,000 layers."),
         ({"vocab_size": 10**9}, "A model cannot have more than 10,000,000 tokens of vocabulary."),
         ({"dropout": 10**400}, "dropout is a number"),
-        ({"dropout": 1.0}, "Dropout 1 is not a share"),
+        ({"dropout": 1.0}, "below 1, not 1."),
         ({"dropout": float("nan")}, "dropout is a number"),
         ({"d_model": 128.0}, "d_model is a whole number, not 128.0."),
         ({"d_model": "128"}, "d_model is a whole number, not '128'."),
