@@ -1,6 +1,7 @@
 """LoRA, low-rank adaptation: trains a product of two narrow matrices beside each frozen one (Hu et al. 2021)."""
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,8 @@ from models.spec import SpecError
 
 MATRICES = ("query", "key", "value", "output", "up", "down")
 SUFFIXES = (".lora_a", ".lora_b")
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class LoRALinear(nn.Linear):
@@ -136,7 +139,7 @@ def _fused(child: str, names: tuple[str, ...], sizes: tuple[int, ...], chosen: s
         yield child, rows
 
 
-def merge_lora(model: nn.Module) -> nn.Module:
+def merge_lora(model: M) -> M:
     """Replaces every adapted matrix by the plain one that computes the same, in place."""
     for module in list(model.modules()):
         for child, inner in list(module.named_children()):

@@ -85,7 +85,7 @@ def export(
     if step is None and run.checkpoints():
         step = run.checkpoints()[-1]
     progress("Loading the model", 0.0)
-    model, tokenizer = cast(AnyModel, load_model(run, step)), Tokenizer.load(run.tokenizer_path)
+    model, tokenizer = load_model(run, step), Tokenizer.load(run.tokenizer_path)
     if "kv8" in precisions and not (is_fused(model) and can_keep_8_bits(model.spec)):
         raise PlaygroundError(
             "{name} has no cache of keys and values that could be kept in 8 bits.", "Leave kv8 out.", name=run.name

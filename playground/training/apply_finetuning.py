@@ -8,6 +8,7 @@ from torch import nn
 
 from models.factory import build
 from models.heads import ClassificationHead, ModelWithHead, TaggingHead
+from models.language_model import AnyModel, LanguageModel
 from models.lora import add_lora, is_adapter
 from models.spec import ModelSpec, SpecError
 from playground.runs.config import RunConfig
@@ -17,22 +18,23 @@ _LAYER = re.compile(r"(?:^|\.)(?:(encoder|decoder)\.)?layers\.(\d+)\.")
 _RECURRENT = re.compile(r"(?:^|\.)recurrent\.\w+_l(\d+)")
 
 
-def apply_finetuning(model: nn.Module, config: RunConfig, n_labels: int = 0) -> nn.Module:
+def apply_finetuning(language_model: LanguageModel, config: RunConfig, n_labels: int = 0) -> AnyModel:
     """The model as it is fine-tuned: with the task's head, and only what the method allows left to train.
 
     Args:
-        model: with its parent's weights, or fresh ones; changed in place.
+        language_model: with its parent's weights, or fresh ones; changed in place.
         n_labels: for a task with labels, how many there are.
 
     Raises:
         SpecError: when the method cannot be used with this model.
     """
+    model: AnyModel = language_model
     tuned = config.finetune
     if tuned is None:
         return model
     if tuned.reads_labels:
-        model = ModelWithHead(model, _head(config.model, tuned, n_labels))
-        unused: nn.Module = model.body.get_submodule("head")  # the language model's own: no loss reads it
+        model = ModelWithHead(language_model, _head(config.model, tuned, n_labels))
+        unused: nn.Module = language_model.get_submodule("head")  # the language model's own: no loss reads it
         unused.requires_grad_(False)
     if tuned.method == "lora":
         _freeze(model, lambda name: False)

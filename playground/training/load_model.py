@@ -10,6 +10,7 @@ from torch import nn
 
 from models.factory import build
 from models.heads import ModelWithHead
+from models.language_model import AnyModel, LanguageModel
 from models.lora import merge_lora
 from models.parameter_counts import parameter_counts
 from playground.core.errors import PlaygroundError
@@ -30,7 +31,7 @@ def starts_from_parent(config: RunConfig) -> bool:
     return config.parent is not None and not (config.finetune and config.finetune.from_scratch)
 
 
-def load_parent(config: RunConfig) -> nn.Module:
+def load_parent(config: RunConfig) -> AnyModel:
     """The model of the run that a branch or a fine-tuned run starts from.
 
     Raises:
@@ -64,9 +65,11 @@ def copy_parent_head(model: nn.Module, parent: nn.Module) -> None:
             model.get_submodule("head").load_state_dict(parent.head.state_dict())
 
 
-def body_of(model: nn.Module) -> nn.Module:
+def body_of(model: nn.Module) -> LanguageModel:
     """The language model under a head for labels, or the model itself."""
-    return model.body if isinstance(model, ModelWithHead) else model
+    body = model.body if isinstance(model, ModelWithHead) else model
+    assert isinstance(body, LanguageModel)
+    return body
 
 
 def _checkpoint(folder: RunFolder, step: int | None) -> Path:
@@ -78,7 +81,7 @@ def _checkpoint(folder: RunFolder, step: int | None) -> Path:
     return path
 
 
-def load_model(folder: RunFolder, step: int | None = None, device: Device | None = None) -> nn.Module:
+def load_model(folder: RunFolder, step: int | None = None, device: Device | None = None) -> AnyModel:
     """A run's model, ready to use (in evaluation mode).
 
     Args:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -128,7 +128,7 @@ def _model(path: str, step: int) -> "LanguageModel":
     from playground.training.load_model import body_of, load_model
 
     torch_ready()
-    return cast("LanguageModel", body_of(load_model(RunFolder(Path(path)), step)))
+    return body_of(load_model(RunFolder(Path(path)), step))
 
 
 def tokenizer(run: RunFolder) -> "Tokenizer":
