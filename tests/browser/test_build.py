@@ -80,3 +80,19 @@ def test_a_phone_shows_it_all(new_page, preset, scheme):
           .map((e) => e.getBoundingClientRect().right))"""
     )
     assert widest <= PHONE["width"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_words_of_a_box_fit_into_it(new_page, language):
+    page = new_page(f"/build?preset=modern-tiny&lang={language}")
+    picture(page)
+    page.wait_for_selector(".inside .box.small .title")
+    boxes = page.locator(".box").evaluate_all(
+        """boxes => boxes.map(box => {
+            const frame = box.querySelector("rect:not(.ghost)"), words = [...box.querySelectorAll(".title, .sub")];
+            const widest = Math.max(...words.map(text => text.getBBox().width));
+            return [words.map(text => text.textContent).join(" · "), widest, frame.getBBox().width];
+        })"""
+    )
+    assert len(boxes) > 10
+    assert not [box for box in boxes if box[1] > box[2] - 6]

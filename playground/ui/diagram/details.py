@@ -60,7 +60,7 @@ def attention(spec: ModelSpec, causal: bool, length: str = "T", keys: str = "") 
     ):
         for x in xs[:2]:
             canvas.line((x, y), (x, y + 14))
-            canvas.box(x - 66, y + 14, 132, 28, name, kind="norm small")
+            canvas.box(x - 70, y + 14, 140, 28, name, kind="norm small")
         y += 42
     score = y + 26
     for x, end in zip(xs[:2], (130, 184), strict=True):
