@@ -98,7 +98,7 @@ def _read(about: Mapping[str, Any]) -> Returned:
         relocated(config, uploads.local_path),
         config.finetune,
     )  # an export from anybody leads to no other folder
-    if bool(tuned and tuned.reads_labels) != bool(labels) or about["task"] != (tuned.task if labels else ""):
+    if bool(tuned and tuned.reads_labels) != bool(labels) or about["task"] != (tuned.task if tuned and labels else ""):
         raise ValueError("the labels and the task belong to different runs")
     if (
         len(labels) > MOST_LABELS
@@ -119,7 +119,8 @@ def _read(about: Mapping[str, Any]) -> Returned:
 
 def _fits(made: Returned, config: Mapping[str, Any]) -> bool:
     """Whether ``config.json`` describes the same model: each of its values is one that this run's export would hold."""
-    spec, task = made.config.model, made.config.finetune.task if made.labels else ""
+    spec, tuned = made.config.model, made.config.finetune
+    task = tuned.task if tuned and made.labels else ""
     if config.get("model_type") == families.OWN:
         named, config = {f.name for f in fields(ModelSpec)}, with_present_names("model", config)
         told = {name: value for name, value in config.items() if name in named}
@@ -137,6 +138,7 @@ def found_by(made: Returned, config: Mapping[str, Any]) -> families.Found:
     if config.get("model_type") == families.OWN:
         return families.Found(families.OWN, families.OWN, spec)
     family = export_run.family_of(spec)
+    assert family is not None  # `_fits` refuses a model that transformers does not know
     return families.Found(config["architectures"][0], family, spec)
 
 
