@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
+from models.language_model import LanguageModel
 from playground.inspection.attention import attention_weights
 from playground.labelled.prepare import load_labelled
 from playground.runs.config import RunConfig
@@ -37,7 +37,7 @@ def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[ReadTex
     Raises:
         PlaygroundError: when they have been cleaned away.
     """
-    if config.finetune.reads_labels:
+    if config.finetune and config.finetune.reads_labels:
         side = load_labelled(data_folder).test
         places = np.linspace(0, len(side) - 1, min(n, len(side))).astype(int)
         return [ReadText(tuple(side.tokens(place)[:LONGEST].tolist())) for place in places]
@@ -47,7 +47,7 @@ def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[ReadTex
     found = []
     for i, ids in enumerate(rows.ids):
         real = ids if rows.lengths is None else ids[: rows.lengths[i]]
-        if pairs:
+        if rows.sources is not None and rows.source_lengths is not None:  # an encoder–decoder's
             source = tuple(rows.sources[i][: rows.source_lengths[i]][:LONGEST].tolist())
             answer = real[rows.starts[i] - 1 :].tolist()  # <bos> … <eos>
             n = min(len(answer) - 1, LONGEST)
@@ -57,7 +57,7 @@ def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[ReadTex
     return found
 
 
-def attention_shift(before: nn.Module, after: nn.Module, texts: Sequence[ReadText]) -> dict[str, np.ndarray]:
+def attention_shift(before: LanguageModel, after: LanguageModel, texts: Sequence[ReadText]) -> dict[str, np.ndarray]:
     """How far every head's attention moved on every text.
 
     Args:

@@ -292,8 +292,11 @@ def _texts(path: str, column: str | None, encoding: str | None) -> _Texts:
         if not place.is_file() or not place.stat().st_size:
             raise PlaygroundError("{name} is empty or not there.", "Choose a file with text in it.", name=place.name)
         guessed, encoding = not encoding, encoding or detect(place)
-        rows = lambda: ({"text": line.rstrip("\n")} for line in lines(place, encoding, newlines=True))
-        return _Texts(["text"], rows, lambda number, row: row["text"], lambda: notes_on(place, encoding, guessed))
+
+        def rows() -> Iterator[Row]:
+            return ({"text": line.rstrip("\n")} for line in lines(place, encoding, newlines=True))
+
+        return _Texts(["text"], rows, lambda number, row: str(row["text"]), lambda: notes_on(place, encoding, guessed))
     table = table_of(path, encoding)
     column = column or (table.columns[0] if len(table.columns) == 1 else guess(table)[0])
     if column is None:
@@ -348,9 +351,10 @@ def _answers(
             empty.add(number)
     if labeller.task == "tag":
         return [["", ""] if is_empty(text) else _tagged(labeller, text) for text in texts]
-    asked = [i for i, text in enumerate(texts) if text.strip()]
+    whole = {i: text for i, text in enumerate(texts) if isinstance(text, str) and text.strip()}
+    asked = list(whole)
     answers: list[list[str]] = [["", ""] for _ in texts]
-    read = [labeller.read(texts[i]) for i in asked]
+    read = [labeller.read(text) for text in whole.values()]
     for i, (_, is_cut) in zip(asked, read):
         if is_cut:
             cut.add(before + i + 1)

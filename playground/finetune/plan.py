@@ -54,17 +54,18 @@ def plan(
             "An encoder–decoder reads two texts, so it takes no head for labels.",
             "Start from an encoder, a decoder or a recurrent model; or choose the task answer.",
         )
-    if not labelled and data is None:
+    text = config.data if labelled else data
+    if text is None:
         raise PlaygroundError("No text was chosen.", "Give a corpus or a file to continue with.")
     chosen = recipe(tuned, config, **training)
     if not labelled:
-        _check_pairs(tuned, data, chosen.objective)
-        data = data.replace(tokenizer=config.data.tokenizer)  # the weights know no other tokens
+        _check_pairs(tuned, text, chosen.objective)
+        text = text.replace(tokenizer=config.data.tokenizer)  # the weights know no other tokens
     dropout = {"dropout": DROPOUT} if labelled and not config.model.dropout else {}
     return RunConfig(
-        name=name or run_name(tuned, data, config),
+        name=name or run_name(tuned, text, config),
         model=config.model.replace(**{**dropout, **(model or {})}),
-        data=config.data if labelled else data,
+        data=text,
         training=chosen,
         preset=config.preset,
         parent={"run": parent.id, "step": step},
@@ -83,7 +84,7 @@ def _check_pairs(tuned: FineTuneSpec, data: DataSpec, objective: str) -> None:
         )
 
 
-def run_name(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> str:
+def run_name(tuned: FineTuneSpec, data: DataSpec, parent: RunConfig) -> str:
     """A name a person would give: the text, from whom, and how."""
     if tuned.labelled:
         text = uploads.text_title(tuned.labelled.path, tuned.labelled.dataset)
@@ -100,12 +101,17 @@ def run_name(tuned: FineTuneSpec, data: DataSpec | None, parent: RunConfig) -> s
     return f"{text} ← {parent.name}{how[tuned.method]}{share}"
 
 
+def _finetuning(config: RunConfig) -> FineTuneSpec:
+    assert config.finetune is not None, "only a fine-tuned run has twins"
+    return config.finetune
+
+
 def baseline_run(config: RunConfig, which: str, parent: RunConfig) -> RunConfig:
     """The same task and budget another way: "scratch", or another method.
 
     From scratch, every weight is trained, from fresh ones; the learning rate is that of the method's recipe.
     """
-    tuned = config.finetune
+    own = tuned = _finetuning(config)
     if which == "scratch":
         tuned = tuned.replace(method="all", from_scratch=True, layer_decay=1.0)
     elif which in LR:
@@ -118,14 +124,16 @@ def baseline_run(config: RunConfig, which: str, parent: RunConfig) -> RunConfig:
             rivals=", ".join(BASELINES),
         )
     training = config.training
-    if tuned.method != config.finetune.method:
+    if tuned.method != own.method:
         training = training.replace(lr=LR[tuned.method])
     return config.replace(name=run_name(tuned, config.data, parent), finetune=tuned, training=training)
 
 
 def with_train_fraction(config: RunConfig, fraction: float, parent: RunConfig) -> RunConfig:
     """The same with a share of the labels, for a data-efficiency curve; the test stays the same."""
-    tuned = config.finetune.replace(labelled=config.finetune.labelled.replace(train_fraction=fraction))
+    own = _finetuning(config)
+    assert own.labelled is not None
+    tuned = own.replace(labelled=own.labelled.replace(train_fraction=fraction))
     return config.replace(name=run_name(tuned, config.data, parent), finetune=tuned)
 
 
@@ -148,7 +156,7 @@ def comparable_runs(config: RunConfig, runs: Sequence[RunFolder]) -> list[tuple[
 
 
 def _question(config: RunConfig) -> tuple:
-    tuned = config.finetune
+    tuned = _finetuning(config)
     labelled = tuned.labelled.replace(train_fraction=1.0, limit=0) if tuned.labelled else None
     data = None if labelled else config.data
     return tuned.task, labelled, data, (config.parent or {}).get("run")
@@ -160,4 +168,5 @@ def parent_of(config: RunConfig) -> RunFolder:
     Raises:
         PlaygroundError: when it is gone.
     """
+    assert config.parent is not None
     return RunStore().get(config.parent["run"])

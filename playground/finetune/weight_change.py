@@ -32,18 +32,20 @@ def weight_changes(before: nn.Module, after: nn.Module) -> list[WeightChange]:
     Args:
         before, after: two models of one shape, such as a parent's and its fine-tuned run's body.
     """
-    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
+    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])  # of (W − W₀)², of W₀²
+    sizes: dict[str, int] = defaultdict(int)
     old = before.state_dict()
     for name, new in after.state_dict().items():
-        entry = sums[part_of(name)]
+        part = part_of(name)
+        entry = sums[part]
         entry[0] += float((new.float() - old[name].float()).square().sum())
         entry[1] += float(old[name].float().square().sum())
-        entry[2] += new.numel()
+        sizes[part] += new.numel()
     order = sorted(sums, key=_place)
     return [
-        WeightChange(part, math.sqrt(d / n) if n else math.sqrt(d), size)
+        WeightChange(part, math.sqrt(d / n) if n else math.sqrt(d), sizes[part])
         for part in order
-        for d, n, size in [sums[part]]
+        for d, n in [sums[part]]
     ]
 
 
