@@ -52,7 +52,7 @@ def engine_of(run: RunFolder, step: int | None, options: argparse.Namespace) -> 
             "has no export" if made is None else f"is exported at step {made.report.get('step')}, not at step {step}"
         )
         raise PlaygroundError(f"{run.name} {there}.", f"Make one: {command}")
-    if not is_of_step:
+    if made is None or not is_of_step:
         return None
     try:
         return opened(made.folder, options.device)

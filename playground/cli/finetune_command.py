@@ -223,7 +223,7 @@ def _plans(config: RunConfig, options: argparse.Namespace, store: RunStore) -> l
     rivals = [word.strip() for word in (options.compare or "").split(",") if word.strip()]
     plans = [config, *(baseline_run(config, which, parent) for which in rivals)]
     if options.train_fractions:
-        if config.finetune.labelled is None:
+        if config.finetune is None or config.finetune.labelled is None:
             raise SpecError("--train-fractions is for tasks with labels.")
         try:
             fractions = [float(word) for word in options.train_fractions.split(",")]
@@ -251,6 +251,7 @@ def _tell(done: list[RunFolder]) -> None:
     groups: dict[str, list[tuple[RunConfig, dict]]] = {}
     for config, report in reports:
         tuned = config.finetune
+        assert tuned is not None and tuned.labelled is not None  # it was tested on labelled text
         way = "from scratch" if tuned.from_scratch else METHODS[tuned.method]
         groups.setdefault(f"{way}, {tuned.labelled.train_fraction:.0%} of the labels", []).append((config, report))
     print(f"\n{'':58} {'accuracy':>16} {'macro F1':>16}  trained parameters")
@@ -272,8 +273,9 @@ def _tell_baseline(folder: RunFolder) -> None:
     from playground.labelled.baseline import baseline
     from playground.labelled.prepare import load_labelled
 
-    spec = folder.config().finetune.labelled
-    found = baseline(load_labelled(folder.data_folder()), spec)
+    tuned, prepared = folder.config().finetune, folder.data_folder()
+    assert tuned is not None and tuned.labelled is not None and prepared is not None  # it has just been tested
+    found = baseline(load_labelled(prepared), tuned.labelled)
     print(f"{'TF-IDF + logistic regression, for comparison':58} {found['accuracy']:>16.1%} {found['macro_f1']:>16.1%}")
 
 

@@ -116,11 +116,15 @@ def load_tokenizer(folder: RunFolder):
 
 def in_torch(folder: RunFolder, options: argparse.Namespace, pad_id: int | None = None):
     """The model in PyTorch, asked as an export is: a `TorchGenerator`; with a ``pad_id`` a `TorchEncoder`, which fills in."""
+    from models.language_model import LanguageModel
     from playground.generation.torch_model import TorchEncoder, TorchGenerator, placed
     from playground.training.load_model import load_model
 
     model = placed(load_model(folder, options.step), options.device)
-    return TorchGenerator(model) if pad_id is None else TorchEncoder(model, pad_id)
+    if pad_id is not None:
+        return TorchEncoder(model, pad_id)
+    assert isinstance(model, LanguageModel)  # `run` refuses one that gives labels
+    return TorchGenerator(model)
 
 
 def opening(model, tokenizer, folder: RunFolder, options: argparse.Namespace):

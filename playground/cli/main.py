@@ -1,6 +1,7 @@
 """Arguments in, one command run, errors as sentences: exit status 2 is the person's to mend, 1 a bug of ours."""
 
 import argparse
+import io
 import sys
 
 from playground.cli import (
@@ -35,7 +36,7 @@ COMMANDS = (
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no Chinese shows "?"
     with letters_only():
         return _run(arguments)

@@ -145,7 +145,7 @@ def train_each(
 def _next_path(made: Iterator[RunFolder] | None, group: "Group") -> str | None:
     """Where the next run is, in every process; None after the last one."""
     path, problem = None, None
-    if group.is_main:
+    if made is not None:  # the leader
         try:
             folder = next(made, None)
             path = str(folder.path) if folder else None
