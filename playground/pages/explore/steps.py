@@ -247,11 +247,18 @@ def draw_inputs(steps: Any, keys: list[str], asker: str) -> None:
 
 
 def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1, digits: int = 3) -> None:
-    """q·k → scale → mask → softmax → weighted sum."""
-    import numpy as np
+    """q·k → scale → mask → softmax → weighted sum, the first of them numbered `first`."""
+    key = draw_products(steps, keys, asker, name, first, digits)
+    draw_scaled(steps, keys, name, key, first + 1, digits)
+    draw_masked(steps, keys, name, key, first + 2)
+    draw_weights(steps, keys, name, key, first + 3, digits)
+    draw_sum(steps, keys, name, key, first + 4, digits)
 
+
+def draw_products(steps: Any, keys: list[str], asker: str, name: str, number: int, digits: int) -> int:
+    """q·k for each key; the key whose numbers are written out."""
     d = len(steps.q)
-    title(first, t("Scores: the dot product of the query with each key"), r"s_j = q \cdot k_j")
+    title(number, t("Scores: the dot product of the query with each key"), r"s_j = q \cdot k_j")
     strip(steps.q, f"{name}.q", [f"q ({visible(asker)})"], numbered("q", d), "q", t("The query"), diverging=True)
     key = ask_key(steps, keys, name)
     strip(
@@ -265,9 +272,13 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         selected=(-1, key),
     )
     st.latex(product_in_numbers(steps, key, digits))
+    return key
 
+
+def draw_scaled(steps: Any, keys: list[str], name: str, key: int, number: int, digits: int) -> None:
+    """Scores divided by √d_k."""
     title(
-        first + 1,
+        number,
         t("Scale by √d_k"),
         r"\tilde s_j = \frac{s_j}{\sqrt{d_k}}" if steps.scale != 1 else r"\tilde s_j = s_j",
     )
@@ -283,23 +294,26 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
     )
     if steps.scale != 1:
         st.latex(
-            rf"\frac{{{steps.products[key]:.{digits}f}}}{{\sqrt{{{d}}}}} = {steps.products[key] / steps.scale:.{digits}f}"
+            rf"\frac{{{steps.products[key]:.{digits}f}}}{{\sqrt{{{len(steps.q)}}}}} = {steps.products[key] / steps.scale:.{digits}f}"
         )
     else:
         st.caption(t("Not scaled: with many channels, the softmax would then pick one key and ignore the rest."))
     if steps.bias is not None:
         st.caption(t("ALiBi has subtracted {bias:.3f} here, for the distance.", bias=-steps.bias[key]))
 
+
+def draw_masked(steps: Any, keys: list[str], name: str, key: int, number: int) -> None:
+    """Scores without those of later keys."""
+    import numpy as np
+
     hidden = int((~steps.allowed).sum())
     title(
-        first + 2,
+        number,
         t("Apply the mask"),
         r"\tilde s_j = -\infty \quad (j > i)" if hidden else r"\text{" + t("every key may be seen") + "}",
     )
-    masked = np.where(steps.allowed, steps.scaled, np.nan)
-    closed = t("masked: it comes later")
     strip(
-        masked,
+        np.where(steps.allowed, steps.scaled, np.nan),
         f"{name}.masked",
         ["s"],
         keys,
@@ -307,7 +321,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         t("Scores after the mask"),
         diverging=True,
         selected=(-1, key),
-        empty=closed,
+        empty=t("masked: it comes later"),
     )
     st.caption(
         t("{n} of {all} keys are masked; they are hatched.", n=hidden, all=len(keys))
@@ -315,7 +329,12 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         else t("None of the {all} keys is masked.", all=len(keys))
     )
 
-    title(first + 3, t("Softmax: from scores to weights"), r"w_j = \frac{e^{\tilde s_j}}{\sum_m e^{\tilde s_m}}")
+
+def draw_weights(steps: Any, keys: list[str], name: str, key: int, number: int, digits: int) -> None:
+    """Softmax of the scores."""
+    import numpy as np
+
+    title(number, t("Softmax: from scores to weights"), r"w_j = \frac{e^{\tilde s_j}}{\sum_m e^{\tilde s_m}}")
     strip(
         np.where(steps.allowed, steps.weights, np.nan),
         f"{name}.weights",
@@ -325,7 +344,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         t("Attention weights"),
         span=(0.0, float(steps.weights.max())),
         selected=(-1, key),
-        empty=closed,
+        empty=t("masked: it comes later"),
     )
     st.latex(softmax_in_numbers(steps, key, digits))
     st.caption(
@@ -336,7 +355,13 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         )
     )
 
-    title(first + 4, t("Weighted sum of the values"), r"z = \sum_j w_j v_j")
+
+def draw_sum(steps: Any, keys: list[str], name: str, key: int, number: int, digits: int) -> None:
+    """Each value times its weight, and their sum."""
+    import numpy as np
+
+    d = len(steps.q)
+    title(number, t("Weighted sum of the values"), r"z = \sum_j w_j v_j")
     rows = max(14, min(30, 360 // max(1, len(keys))))
     strip(
         np.where(steps.allowed[:, None], steps.parts, np.nan),
@@ -348,7 +373,7 @@ def draw_head(steps: Any, keys: list[str], asker: str, name: str, first: int = 1
         diverging=True,
         cell=rows,
         selected=(key, -1),
-        empty=closed,
+        empty=t("masked: it comes later"),
     )
     strip(steps.mixed, f"{name}.mixed", ["z"], numbered("z", d), "z", t("Their sum"), diverging=True)
     if d <= 8:
