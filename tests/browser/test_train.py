@@ -10,6 +10,10 @@ from tests.support.charts import FIND, WATCHED, loss, said, step, wait_for_step
 from tests.support.made_runs import live_run, make_run
 from tests.support.waiting import PHONE, eventually, wait_idle
 
+LOOKS_AGAIN = """() => new Promise(done =>
+    new MutationObserver(() => done()).observe(
+        document.querySelector("[data-testid=stApp]"), {attributeFilter: ["data-test-script-state"]}))"""
+
 
 def start_training(page) -> None:
     """From the form to the first point of the curve."""
@@ -105,7 +109,8 @@ def test_zoom_cursor_and_keys(new_page, finished):
     page.get_by_role("button", name="whole curve").wait_for()
     page.mouse.move(box["x"] + 60, box["y"] + 100)
     eventually(page, lambda: 180 < step(page) < 300)  # the left end of what is zoomed into
-    page.wait_for_timeout(3500)  # the page looks again by itself; the zoom is the reader's
+    page.evaluate(LOOKS_AGAIN)  # the page looks at the run again by itself; the zoom is the reader's
+    wait_idle(page)
     assert 180 < step(page) < 300
     plot.dblclick()
     plot.focus()
