@@ -106,7 +106,7 @@ class DeviceGenerator(Generator):
         """Checks that a step is possible and sets what it needs."""
 
     def _open(self) -> None:
-        """Binds the memory. On a GPU the device_step is tried, which captures it; where a card refuses, the next way is tried."""
+        """Binds the memory. On a GPU one step is run, which captures it as a graph; where a card refuses, the next way is tried."""
         if running_on(self.opened.session) == "CUDA":
             on_gpu(self._open_here)  # as one piece: others may open the same model
         else:

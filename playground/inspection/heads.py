@@ -55,7 +55,7 @@ class HeadScores:
         return (best, score) if self.is_long_enough and clear else None
 
     def strongest(self, kind: str) -> tuple[int, int, float]:
-        """The head that does it max_tokens: layer, head, score."""
+        """The head that does it most: layer, head, score."""
         table = np.nan_to_num(self.scores[kind])
         layer, head = np.unravel_index(table.argmax(), table.shape)
         return int(layer), int(head), float(table[layer, head])
