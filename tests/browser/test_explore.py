@@ -107,6 +107,14 @@ def test_a_head_is_switched_off_and_on(new_page):
     page.get_by_text("Nothing is changed yet").wait_for()
 
 
+def open_data(page) -> None:
+    """Unfolds the table of heads and opens the ways to take its numbers away."""
+    page.get_by_text("What each head does, in numbers").click()
+    # Below the table, which is loaded when it is unfolded and moves the button away from under the pointer.
+    page.get_by_test_id("stDataFrame").locator("canvas").first.wait_for()
+    page.get_by_role("button", name="Data").first.click()
+
+
 def test_pictures_and_numbers_can_be_taken_away(new_page):
     page = new_page("/explore?run=induction&view=attention")
     wait_for_shape(page, "21 × 21")
@@ -116,8 +124,7 @@ def test_pictures_and_numbers_can_be_taken_away(new_page):
                 1
             ).click()  # the first are those of the small pictures
         assert download.value.suggested_filename == f"explore-attention-cells-own.{kind.lower()}"
-    page.get_by_text("What each head does, in numbers").click()
-    page.get_by_role("button", name="Data").first.click()
+    open_data(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="NPZ").first.press("Enter")
     import numpy as np
@@ -129,8 +136,7 @@ def test_pictures_and_numbers_can_be_taken_away(new_page):
 def test_a_slow_network_still_gets_its_file(new_page):
     page, other = new_page("/explore?run=induction&view=attention"), new_page("/data")
     wait_for_shape(page, "21 × 21")
-    page.get_by_text("What each head does, in numbers").click()
-    page.get_by_role("button", name="Data").first.click()
+    open_data(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="NPZ").first.press("Enter")
     for _ in range(3):  # Streamlit forgets what it made for one page when two runs of any pages have ended
