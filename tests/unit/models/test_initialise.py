@@ -51,7 +51,7 @@ def test_one_spread_for_all_when_asked_for():
         ({"architecture": "rnn", "chrono_max_span": 9}, "needs gates"),
         ({"architecture": "lstm", "chrono_max_span": 9, "bias": False}, "biases are off"),
         ({"architecture": "lstm", "chrono_max_span": 0}, "at least 1"),
-        ({"architecture": "decoder", "init_std": -0.1}, "spread"),
+        ({"architecture": "decoder", "init_std": -0.1}, "standard deviation"),
     ],
 )
 def test_what_cannot_be_is_said(choices, words):
