@@ -22,14 +22,22 @@ def test_no_serious_violation(new_page, trained, tuned, path):
     page = new_page(path.format(tuned=tuned))
     settle(page)
     page.evaluate(AXE)
-    found = violations(page)
+    found = lasting_violations(page)
     background = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     by_day = page.evaluate(background)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     page.wait_for_function(f"day => ({background})() !== day", arg=by_day)
     settle(page)
-    found += violations(page)
+    found += lasting_violations(page)
     assert not found, "\n".join(found)
+
+
+def test_a_planted_violation_is_found(page):
+    settle(page)
+    page.evaluate(AXE)
+    planted = "<img src='data:,'>"
+    page.evaluate("planted => document.querySelector('h1').insertAdjacentHTML('afterend', planted)", planted)
+    assert {found.partition(":")[0] for found in lasting_violations(page)} == {"image-alt"}
 
 
 MOVING = """() => {
@@ -50,6 +58,15 @@ def settle(page) -> None:
     page.wait_for_function("() => !document.querySelector('[data-stale=true]')")  # faded while they are drawn anew
     page.wait_for_function(f"() => !({WORKING})()")
     page.wait_for_function(f"() => !({MOVING})()", polling=100)
+
+
+def lasting_violations(page) -> list[str]:
+    """What axe finds serious twice: it takes a second, and on a busy machine the page may still be drawn in it."""
+    found = violations(page)
+    if found:
+        settle(page)
+        found = [violation for violation in violations(page) if violation in found]
+    return found
 
 
 def violations(page) -> list[str]:
