@@ -1,7 +1,7 @@
 """Predictions of shipped models that are stored beside them, to be shown while PyTorch is still being loaded."""
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from playground.core.atomic import write_json
 from playground.runs.folder import RunFolder
@@ -31,17 +31,14 @@ def expected(model: "TextGenerator", tokenizer: Any, text: str, n: int = N_OPTIO
 
 def write_opening(run: RunFolder) -> None:
     """Computes and stores the prediction of a run; does nothing for models that do not continue a text."""
-    from models.language_model import LanguageModel
     from playground.generation.torch_model import TorchGenerator
     from playground.text.tokenizers import Tokenizer
-    from playground.training.load_model import load_model
+    from playground.training.load_model import body_of, load_model
 
     about = run.about()
     if about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs":
         text = opening_text(run.samples())
-        options = expected(
-            TorchGenerator(cast(LanguageModel, load_model(run))), Tokenizer.load(run.tokenizer_path), text
-        )
+        options = expected(TorchGenerator(body_of(load_model(run))), Tokenizer.load(run.tokenizer_path), text)
         write_json(run.path / FILE, {"text": text, "step": run.checkpoints()[-1], "options": options})
 
 
