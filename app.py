@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from playground.ui import allowed_hosts, controls, links, server_start
+from playground.ui.chosen_model import choose_model
 from playground.ui.frame import frame
 from playground.ui.language import t
 from playground.ui.messages import shown_bugs, shown_errors
@@ -39,7 +40,6 @@ def opener(name: str) -> Callable[[], None]:
 def visit() -> None:
     """One run for one visitor, as they come, click and type."""
     st.set_page_config(page_title="LM Playground", page_icon=ICON, layout="wide")
-    st.logo(ICON, size="large")
     server_start.server()
     server_start.trainer()
     hidden = set(controls.hidden()) - {"home"}
@@ -56,10 +56,14 @@ def visit() -> None:
         if find_spec(f"playground.pages.{name}")
     }
     links.register(pages, hidden)
-    chosen = st.navigation(list(pages.values()), position="top")
+    chosen = st.navigation(list(pages.values()), position="hidden")
     links.follow()
-    frame()
-    chosen.run()
+    here = chosen.url_path or "home"
+    place = frame(here)
+    with st.container(key="page"):
+        chosen.run()
+    with place:
+        choose_model(here)
 
 
 # Streamlit imports this file once to find the server, and runs it as a script at each visit.

@@ -1,35 +1,43 @@
 """What surrounds every page: language, presentation mode, spacing and type."""
 
+import base64
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from playground.ui import controls, url_state
+from playground.ui import controls, stage, url_state
 from playground.ui.language import FOLDER, LANGUAGES, browser_language, language, t
+from playground.ui.places import place_links
 from playground.ui.share_link import share
 
-STYLE = (Path(__file__).parent / "frame.css").read_text(encoding="utf-8")
-SCRIPTS = "\n".join((Path(__file__).parent / f"{name}.js").read_text(encoding="utf-8") for name in ("history", "menu"))
-PRESENTING = (Path(__file__).parent / "presenting.css").read_text(encoding="utf-8")
+FILES = Path(__file__).parent
+STYLE = (FILES / "frame.css").read_text(encoding="utf-8") + stage.style()
+SCRIPTS = "\n".join((FILES / f"{name}.js").read_text(encoding="utf-8") for name in ("history", "stage"))
+PRESENTING = (FILES / "presenting.css").read_text(encoding="utf-8")
+ICON = base64.b64encode((FILES / "icon.svg").read_bytes()).decode()
+LOGO = f'<img class="frame-logo" alt="" src="data:image/svg+xml;base64,{ICON}">'
 
 
-def frame() -> None:
-    """The header's switches and the style of the page. app.py calls it once in every run."""
+def frame(here: str) -> Any:
+    """The header and the style of the page. app.py calls it once in every run.
+
+    Args:
+        here: the name of the page that is open.
+
+    Returns:
+        The place in the header for the model that is chosen; filled when the page has said which one that is.
+    """
     st.session_state.setdefault("lang", language())
     st.session_state.setdefault("present", url_state.read("", "present"))
-    with st.container(key="frame-switches", horizontal=True, width="content"):
-        st.segmented_control(
-            "Language · 语言",
-            list(LANGUAGES),
-            required=True,
-            format_func={"en": "EN", "zh": "中"}.get,
-            key="lang",
-            label_visibility="collapsed",
-        )
-        presenting_help = t("For a projector: larger type, no side controls")
-        st.toggle(":material/co_present:", key="present", help=presenting_help)
-        share()
+    with st.container(key="frame-header", horizontal=True, vertical_alignment="center", wrap=False):
+        with st.container(key="frame-places", horizontal=True, vertical_alignment="center", wrap=False):
+            st.html(LOGO, width="content")
+            place_links(here)
+        model = st.container(key="frame-model", width="stretch")
+        with st.container(key="frame-switches", horizontal=True, width="content", wrap=False):
+            switches()
     chosen = language()  # not what the switch holds: a browser can send that nothing is chosen
     url_state.remember(
         "",
@@ -41,6 +49,40 @@ def frame() -> None:
         st.html(f"<script>{SCRIPTS}</script>", unsafe_allow_javascript=True)
     words = own_words(chosen)
     st.html(f"<style>{STYLE}{words}{PRESENTING if presenting() else ''}{controls.style()}</style>")
+    return model
+
+
+def switches() -> None:
+    """Language, presentation and link."""
+    with st.container(key="frame-language", width="content"):
+        st.segmented_control(
+            "Language · 语言",
+            list(LANGUAGES),
+            required=True,
+            format_func={"en": "EN", "zh": "中"}.get,
+            key="lang",
+            label_visibility="collapsed",
+        )
+    with st.container(key="frame-present", width="content"):
+        if presenting():
+            st.button(
+                t("End"), icon=":material/close:", key="present.end", type="tertiary", on_click=_present, args=(False,)
+            )
+        else:
+            told = t("Present: the picture fills the screen, with large letters and no forms")
+            st.button(
+                ":material/co_present:",
+                key="present.start",
+                type="tertiary",
+                help=told,
+                on_click=_present,
+                args=(True,),
+            )
+    share()
+
+
+def _present(on: bool) -> None:
+    st.session_state["present"] = on
 
 
 @lru_cache
@@ -66,7 +108,7 @@ def into_sight(key: str) -> None:
 
 
 def page_title(title: str, sentence: str) -> None:
-    """A page's heading and the sentence under it, both translated."""
+    """A page's heading and the sentence under it, both translated: for those who hear the page; the picture needs the room."""
     with st.container(key="page-title", gap="xxsmall"):
         st.title(title, anchor=False)
         st.markdown(sentence)

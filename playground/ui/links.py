@@ -33,8 +33,13 @@ def go(page: str, **params: Any) -> None:
     a moving part that changes it by itself into the new page.
     """
     if has(page):
-        st.session_state["links.next"] = page, url_state.query(page, params)
+        ask(page, **params)
         st.rerun()
+
+
+def ask(page: str, **params: Any) -> None:
+    """Asks for a page, from a callback: the run of the script that follows opens it."""
+    st.session_state["links.next"] = page, url_state.query(page, params)
 
 
 def follow() -> None:

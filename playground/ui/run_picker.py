@@ -12,7 +12,7 @@ from playground.runs.store import RunStore
 from playground.ui import url_state
 from playground.ui.language import t
 from playground.ui.messages import show, shown_errors
-from playground.ui.select import keep, select
+from playground.ui.select import select
 from playground.ui.titles import TITLES
 
 STATES = {
@@ -29,6 +29,8 @@ STATES = {
 }
 LAST = "run.last"
 """Where the run chosen last is kept, so that every page opens on it."""
+OFFERED = "run.offered"
+"""Where the runs are kept that the page which is open can show, by their ids."""
 
 
 def state_name(state: str) -> str:
@@ -40,35 +42,33 @@ def choose_run(
     key: str,
     where: Callable[[RunFolder], bool] = lambda run: True,
     gallery: bool = True,
-    label: str | None = None,
     gallery_first: bool = False,
 ) -> RunFolder | None:
-    """A box to choose a run from, bound to ``?run=``; None when there is none to choose.
+    """The model that is chosen, as far as this page can show it; bound to ``?run=``. None when there is none to choose.
+
+    It is chosen in the header (see `playground.ui.chosen_model`), for every page; where this page cannot show it, the
+    first that it can takes its place here.
 
     Args:
-        key: of the widget, "<page>.run".
-        where: which runs may be chosen.
+        key: "<page>.run".
+        where: which runs the page can show.
         gallery: also those that ship with the app (after the person's own).
-        label: above the box; "Run" unless told.
-        gallery_first: list those that ship with the app before the person's own.
+        gallery_first: those that ship with the app before the person's own.
 
     Raises:
-        PlaygroundError: what is wrong with the one chosen, when it cannot be used; under the box, for another choice.
+        PlaygroundError: what is wrong with the one chosen, when it cannot be used.
     """
     runs = {run.id: run for run in known_runs(gallery, gallery_first) if _fits(run, where)}
     wanted = _wanted(runs)
+    st.session_state[OFFERED] = list(runs)
     if not runs:
         return None
-    keep(key, runs)
-    if key in st.session_state and st.session_state[key] not in runs:
-        del st.session_state[key]
+    chosen = st.session_state.get(LAST)
     if wanted and st.session_state.get(f"{key}.link") != wanted:
-        st.session_state[key] = wanted
-    elif key not in st.session_state and st.session_state.get(LAST) in runs:
-        st.session_state[key] = st.session_state[LAST]
-    elif key not in st.session_state and (sound := first_intact(runs.values())) and sound.id != next(iter(runs)):
-        st.session_state[key] = sound.id  # the newest that opens: nobody has asked for a damaged one
-    chosen = select(label or t("Run"), list(runs), format_func=lambda id: describe(runs[id]), key=key)
+        chosen = wanted
+    elif chosen not in runs:
+        sound = first_intact(runs.values())  # the first that opens: nobody has asked for a damaged one
+        chosen = sound.id if sound else next(iter(runs))
     url_state.remember("", run=chosen)
     st.session_state[f"{key}.link"] = st.session_state[LAST] = chosen
     check(runs[chosen])

@@ -14,10 +14,11 @@ from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads
 from playground.ui.language import t
-from playground.ui.messages import empty, plain
+from playground.ui.messages import plain
 from playground.ui.run_picker import describe, known_runs, name_of, speaks
 from playground.ui.scene import Scene, answer_to
 from playground.ui.select import keep, select
+from playground.ui.stage import Stage
 
 VIEW = "explore.attention"
 THUMBNAIL = 48
@@ -41,27 +42,23 @@ TELLING = ("induction", "previous", "next")
 """What a head that is shown first does: it moves along the text."""
 
 
-def show(scene: Scene) -> None:
-    if scene.is_recurrent:
-        empty(
-            t("A recurrent model has no attention"),
-            t("It keeps everything in its state: see Gates and states, or choose a transformer above."),
-        )
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+def show(scene: Scene, place: Stage) -> None:
+    with place.drawer:
         part = choose(VIEW, "part", t("Attention of"), {name: PART_NAMES[name] for name in parts(scene)})
         way = choose(VIEW, "way", t("Show"), WAYS)
         drawing = choose(VIEW, "draw", t("As"), DRAWINGS)
         longer = continuation(scene)
-    scene, n_new = grown(scene, longer)
-    step = past(scene)
+        scene, n_new = grown(scene, longer)
+        step = past(scene)
     weights = weights_of(scene, step)[part]
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        head = choose_head(scene, part, weights, scores_of(scene, step, part), drawing == "lines")
-    with right:
-        large(scene, step, part, way, head, drawing, n_new)
-    head_table(scene, step, part, weights)
+    with place.picture:
+        left, right = st.columns([2, 3], gap="medium")
+        with left:
+            head = choose_head(scene, part, weights, scores_of(scene, step, part), drawing == "lines", place)
+        with right:
+            large(scene, step, part, way, head, drawing, n_new, place)
+    with place.rest:
+        head_table(scene, step, part, weights)
 
 
 # What is asked for
@@ -167,7 +164,7 @@ def tokens_of(scene: Scene, part: str, step: int | None = None) -> tuple[list[st
 # What is drawn
 
 
-def choose_head(scene: Scene, part: str, weights: Any, scores: Any, lines: bool) -> tuple[int, int]:
+def choose_head(scene: Scene, part: str, weights: Any, scores: Any, lines: bool, place: Stage) -> tuple[int, int]:
     """All heads; the one chosen is in the address."""
     from playground.inspection.attention import distance, entropy, pooled
 
@@ -204,7 +201,8 @@ def choose_head(scene: Scene, part: str, weights: Any, scores: Any, lines: bool)
     if clicked and clicked != (layer, head):
         url_state.remember("explore", layer=clicked[0], head=clicked[1])
         st.rerun(scope="fragment")
-    st.caption(heads_sentence(scores, lines))
+    with place.rest:
+        st.caption(heads_sentence(scores, lines))
     return layer, head
 
 
@@ -272,12 +270,12 @@ def matrix(scene: Scene, step: int, part: str, way: str, head: tuple[int, int]) 
     return weights[layer, number]
 
 
-def large(scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, n_new: int) -> None:
+def large(
+    scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, n_new: int, place: Stage
+) -> None:
     """The chosen head, and beside it what it is compared with."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader(title_of(way, head), anchor=False, width="content")
-        with st.popover(t("Compare"), icon=":material/compare:", key="explore-compare"):
-            others = choose_others(scene, step)
+    with place.drawer:
+        others = choose_others(scene, step)
         if way == "head":
             links.link(
                 "explore",
@@ -303,7 +301,7 @@ def large(scene: Scene, step: int, part: str, way: str, head: tuple[int, int], d
                     )
                 new = n_new if index == 0 else 0
                 picture(what, at, part, way, head, drawing, str(index) if index else "own", new)
-    st.caption(way_sentence(way, part, is_causal(scene, part), drawing == "lines"))
+    place.say(f"{title_of(way, head)}: {way_sentence(way, part, is_causal(scene, part), drawing == 'lines')}")
 
 
 def picture(

@@ -16,6 +16,7 @@ from playground.ui.figure import LEGEND, downloads, figure
 from playground.ui.language import t
 from playground.ui.number_format import share
 from playground.ui.scene import Scene, answer_to, only_labels
+from playground.ui.stage import Stage
 
 VIEW = "explore.intervene"
 PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
@@ -34,7 +35,12 @@ GATES = {
 }
 
 
-def show(scene: Scene) -> None:
+def show(scene: Scene, place: Stage) -> None:
+    with place.rest:
+        show_all(scene)
+
+
+def show_all(scene: Scene) -> None:
     if scene.gives_labels:
         only_labels()
         return

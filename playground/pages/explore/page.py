@@ -13,18 +13,11 @@ from playground.ui.controls import control
 from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live_runs import samples_of
-from playground.ui.messages import fragment, no_model_yet, plain, shown_errors
+from playground.ui.messages import fragment, no_model_yet, shown_errors
+from playground.ui.places import VIEWS, inside_tabs
 from playground.ui.run_picker import choose_run, choose_step, speaks
 from playground.ui.scene import Scene, answer_to
-
-VIEWS = {
-    "attention": "Attention",
-    "steps": "Step by step",
-    "positions": "Positions",
-    "recurrent": "Gates and states",
-    "predictions": "Predictions",
-    "intervene": "Intervene",
-}
+from playground.ui.stage import Stage, stage
 
 
 def page() -> None:
@@ -33,29 +26,29 @@ def page() -> None:
         t("See what the model computes between a text and its next token. Every number comes from the model itself."),
     )
     with shown_errors():
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            with control("explore", "run"):
-                run = choose_run("explore.run", speaks)
-            with control("explore", "step"):
-                step = choose_step("explore", run) if run else 0
+        run = choose_run("explore.run", speaks)
         if run is None:
             no_model_yet()
             return
-        with st.spinner(t("Loading the model …")):
-            cached.model(run, step)
-        look(run, step)
+        look(run)
 
 
 @fragment
-def look(run: RunFolder, step: int) -> None:
+def look(run: RunFolder) -> None:
     """The text and the view of it; runs again at every key, and leaves the rest of the page alone."""
     with shown_errors():
-        with control("explore", "text"):
-            scene = ask(run, step)
-        with control("explore", "view"):
+        place = stage()
+        with place.command:
+            with control("explore", "step"):
+                step = choose_step("explore", run)
+            with st.spinner(t("Loading the model …")):
+                cached.model(run, step)
+            with control("explore", "text"):
+                scene = ask(run, step)
+        with place.tabs, control("explore", "view"):
             view = choose_view(scene)
-        notes(scene)
-        show(view)(scene)
+        notes(scene, place)
+        show(view)(scene, place)
 
 
 def ask(run: RunFolder, step: int) -> Scene:
@@ -64,7 +57,7 @@ def ask(run: RunFolder, step: int) -> Scene:
     pairs = about.get("data_shape") == "pairs"
     first = text_to_look_at(run)
     label = t("The text that is read") if pairs else t("Your text")
-    places = st.columns(2) if pairs else [st.container()]
+    places = st.columns(2) if pairs else [st.container(width="stretch")]
     with places[0]:
         text = live_text(f"explore.text.{run.id}", given("text", run, first), label)
     target = written = ""
@@ -114,44 +107,43 @@ def keep(name: str, run: RunFolder, text: str, first: str) -> None:
 
 
 def choose_view(scene: Scene) -> str:
-    """Which view, bound to ``?view=``; at first the one that fits the model."""
+    """Which view, bound to ``?view=``; at first the one that fits the model. Only those that this model has."""
     key = "explore.view"
+    offered = [view for view in VIEWS if serves(view, scene)]
     wanted = url_state.text("explore", "view")
-    if wanted in VIEWS and st.session_state.get(f"{key}.link") != wanted:
+    if wanted in offered and st.session_state.get(f"{key}.link") != wanted:
         st.session_state[key] = wanted
-    if st.session_state.get(key) not in VIEWS:
+    if st.session_state.get(key) not in offered:
         st.session_state[key] = "recurrent" if scene.is_recurrent else "attention"
-    view = st.segmented_control(
-        t("View"),
-        list(VIEWS),
-        key=key,
-        required=True,
-        format_func=lambda view: t(VIEWS[view]),
-        label_visibility="collapsed",
-    )
+    view = inside_tabs(key, offered)
     url_state.remember("explore", view=view)
     st.session_state[f"{key}.link"] = view
     return view
 
 
-def notes(scene: Scene) -> None:
+def notes(scene: Scene, place: Stage) -> None:
     """What is not as the person may think: a text cut off, or longer than anything the model was trained on."""
     if not scene.text and not scene.is_pairs and len(scene.ids()) == 1:
-        token = f"“{plain(scene.tokens()[0])}”"
-        st.caption(t("There is no text yet: the model reads {token} alone. Type some words.", token=token))
+        token = f"“{scene.tokens()[0]}”"
+        place.say(t("There is no text yet: the model reads {token} alone. Type some words.", token=token))
     elif scene.is_cut():
-        st.caption(
+        place.say(
             t("The model reads the first {n:,} tokens of this text.", n=len(scene.ids()))
             + (" " + t("It has no learned positions beyond them.") if scene.positions_end() else "")
         )
     elif beyond := scene.beyond():
-        st.caption(
+        place.say(
             t("The last {n:,} tokens are beyond the context length that this model was trained on.", n=beyond)
             if beyond > 1
             else t("The last token is beyond the context length that this model was trained on.")
         )
 
 
-def show(view: str) -> Callable[[Scene], None]:
+def serves(view: str, scene: Scene) -> bool:
+    """Whether a view has something to show of this model."""
+    return scene.is_recurrent if view == "recurrent" else view not in ("attention", "steps") or not scene.is_recurrent
+
+
+def show(view: str) -> Callable[[Scene, Stage], None]:
     """The function that draws a view; imported when it is first looked at."""
     return import_module(f"playground.pages.explore.{view}").show

@@ -17,6 +17,7 @@ from playground.ui.language import t
 from playground.ui.run_picker import known_runs, name_of, speaks
 from playground.ui.scene import Scene, only_labels
 from playground.ui.select import keep, select
+from playground.ui.stage import Stage
 
 VIEW = "explore.positions"
 WHEN = {"after": "after training", "before": "before the first step"}
@@ -31,7 +32,12 @@ ASPECTS = {
 }
 
 
-def show(scene: Scene) -> None:
+def show(scene: Scene, place: Stage) -> None:
+    with place.rest:
+        show_all(scene)
+
+
+def show_all(scene: Scene) -> None:
     own = own_kind(scene)
     first = own if own in ASPECTS else "sinusoidal"
     look = choose(VIEW, "look", t("What to look at"), ASPECTS, first, box=False, hidden=True)

@@ -18,6 +18,7 @@ from playground.ui.language import t
 from playground.ui.messages import plain
 from playground.ui.number_format import share
 from playground.ui.scene import Scene, only_labels
+from playground.ui.stage import Stage
 
 VIEW = "explore.predictions"
 ASPECTS = {
@@ -30,7 +31,12 @@ COLOURS = {"p": "probability of the correct token", "rank": "its rank", "entropy
 SURE, LOST = 0.5, 8.0  # nats: a box is pale below, full from there on
 
 
-def show(scene: Scene) -> None:
+def show(scene: Scene, place: Stage) -> None:
+    with place.rest:
+        show_all(scene)
+
+
+def show_all(scene: Scene) -> None:
     if scene.gives_labels:
         only_labels()
         return

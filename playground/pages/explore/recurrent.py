@@ -18,6 +18,7 @@ from playground.ui.language import t
 from playground.ui.messages import empty, plain
 from playground.ui.run_picker import known_runs, name_of, speaks
 from playground.ui.scene import Scene, only_labels
+from playground.ui.stage import Stage
 from playground.ui.titles import TITLES
 
 VIEW = "explore.recurrent"
@@ -42,7 +43,12 @@ ORDERS = {"selectivity": "selectivity", "spread": "variance", "number": "number"
 SAMPLE = 96  # windows of held-out text that are searched
 
 
-def show(scene: Scene) -> None:
+def show(scene: Scene, place: Stage) -> None:
+    with place.rest:
+        show_all(scene)
+
+
+def show_all(scene: Scene) -> None:
     if not scene.is_recurrent:
         empty(
             t("This model has no gates"),

@@ -16,13 +16,19 @@ from playground.ui.language import t
 from playground.ui.messages import empty, plain
 from playground.ui.run_picker import name_of
 from playground.ui.scene import Scene
+from playground.ui.stage import Stage
 
 VIEW = "explore.steps"
 WHOSE = {"1": "A worked example, three numbers per token", "0": "A head of this run"}
 PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
 
 
-def show(scene: Scene) -> None:
+def show(scene: Scene, place: Stage) -> None:
+    with place.rest:
+        show_all(scene)
+
+
+def show_all(scene: Scene) -> None:
     own = choose(VIEW, "example", t("Numbers from"), WHOSE, hidden=True)
     if own == "1":
         example()

@@ -45,14 +45,12 @@ class Export(BackgroundJob):
 def page() -> None:
     page_title(t("Export"), t("Write a model as ONNX, prove that it is the same model, and see how fast it runs."))
     with shown_errors():
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            with control("export", "run"):
-                run = choose_run("export.run", speaks)
-            with control("export", "step"):
-                step = choose_step("export", run) if run else 0
+        run = choose_run("export.run", speaks)
         if run is None:
             no_model_yet()
             return
+        with control("export", "step"):
+            step = choose_step("export", run)
         tell_of_cuda()
         ask(run, step)
         finished(run)

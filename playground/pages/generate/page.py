@@ -28,14 +28,12 @@ SETTINGS = {"temperature": "t", "top_k": "k", "top_p": "p", "min_p": "m", "repet
 def page() -> None:
     page_title(t("Generate"), t("Let a model write, see the probability of every token, and replace tokens."))
     with shown_errors():
-        with st.container(horizontal=True):
-            with control("generate", "run"):
-                run = choose_run("generate.run", talks)
-            with control("generate", "step"):
-                step = choose_step("generate", run) if run else 0
+        run = choose_run("generate.run", talks)
         if run is None:
             no_model_yet()
             return
+        with control("generate", "step"):
+            step = choose_step("generate", run)
         with st.spinner(t("Loading the model …")):
             cached.at_work(run, step)
         if run.about()["training"]["objective"] == "mlm":

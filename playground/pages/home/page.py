@@ -49,8 +49,7 @@ def page() -> None:
 def demo() -> None:
     """A model that says what it expects, at every key."""
     with shown_errors():
-        with controls.control("home", "run"):
-            run = choose_run("home.run", writes, label=t("The model"), gallery_first=True)
+        run = choose_run("home.run", writes, gallery_first=True)
         if run is None:
             no_model_yet()
         else:
