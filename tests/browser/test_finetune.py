@@ -25,7 +25,7 @@ def choose(page, box: str, option: str) -> None:
 
 def test_own_table_to_labels(new_page, tmp_path):
     page = new_page("/finetune")
-    choose(page, "Labelled text", "A table of yours")
+    choose(page, "Labelled text", "Your own table")
     page.locator("input[type=file]").last.set_input_files(table(tmp_path))
     page.get_by_text("2 labels").wait_for()
     expect(page.get_by_text("royal 50%")).not_to_have_count(0)

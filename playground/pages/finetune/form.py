@@ -148,7 +148,7 @@ def choose_labelled(task: str) -> LabelledSpec | None:
     if key not in st.session_state:
         usual = "bible-unread" if "bible-unread" in known else known[0]
         st.session_state[key] = wanted if wanted in options else usual
-    title = lambda name: t("A table of yours") if name == FILE else t(DATASETS[name].title)
+    title = lambda name: t("Your own table") if name == FILE else t(DATASETS[name].title)
     name = select(t("Labelled text"), options, format_func=title, key=key)
     url_state.remember("finetune", data=name)
     if name != FILE:
