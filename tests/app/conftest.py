@@ -31,6 +31,6 @@ def show(name: str) -> None:
     from playground.ui.frame import frame
     from playground.ui.messages import shown_errors
 
-    frame()
+    frame(name)
     with shown_errors():
         import_module(f"playground.pages.{name}.page").page()
