@@ -1,10 +1,9 @@
-"""What tests of the browser do with the stage: open its drawer, measure its picture."""
+"""What tests of the browser do with the stage: open its drawer; what they measure of it is in `tests.support.views`."""
 
 from typing import Any
 
 HANDLE = "[data-drawer-handle]"
 DRAWER = ".st-key-stage-drawer"
-PICTURE = ".st-key-stage-picture"
 
 
 def open_drawer(page: Any) -> Any:
@@ -22,15 +21,3 @@ def close_drawer(page: Any) -> None:
     if page.evaluate("document.documentElement.dataset.drawer") == "open":
         page.locator(HANDLE).click()
         page.locator(DRAWER).wait_for(state="hidden")
-
-
-def picture_share(page: Any) -> tuple[float, bool]:
-    """How much of the window the main drawing takes, and whether it lies whole in it."""
-    box, window = page.locator(PICTURE).bounding_box(), page.viewport_size
-    whole = (
-        box["x"] >= 0
-        and box["y"] >= 0
-        and box["x"] + box["width"] <= window["width"] + 0.5
-        and box["y"] + box["height"] <= window["height"] + 0.5
-    )
-    return box["width"] * box["height"] / (window["width"] * window["height"]), whole

@@ -1,0 +1,90 @@
+"""Every view on the stage: its picture whole and large in every window, readable in a room, in one language at a time."""
+
+import re
+
+import pytest
+
+from playground.ui.locale import update
+from tests.support.views import (
+    FILLED,
+    FORMS,
+    LEAST_SHARE,
+    LEAST_TEXT,
+    LEFT,
+    RECORD,
+    SIZES,
+    SMALL,
+    TABS,
+    VIEWS,
+    WIDER,
+    presented,
+    share_of_window,
+)
+from tests.support.waiting import PHONE, wait_idle
+
+FULL = 0.75
+"""Of the picture's box, for what is drawn in it."""
+ENGLISH = {
+    english
+    for english, chinese in update.translations("zh").items()
+    if english != chinese and re.search("[一-鿿]", chinese) and len(english) > 2 and "{" not in english
+}
+"""What the app says in English and not in Chinese."""
+A_SENTENCE = r"(?:\b[A-Za-z]{2,}\b[ ,]+){4}"
+"""Words in a row: more than a name."""
+CHINESE = r"[\u4e00-\u9fff]"
+
+
+def address(name: str, trained: dict[str, str], tuned: str) -> str:
+    return VIEWS[name].format(**trained, tuned=tuned)
+
+
+def drawn(page) -> None:
+    """Waits until the picture is there and nothing is drawn anew."""
+    wait_idle(page)
+    page.locator(".st-key-stage-picture").wait_for(timeout=20_000)
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_picture_is_whole_and_large(new_page, trained, tuned, name):
+    """In every window, presenting or not; on a phone nothing is wider than the screen."""
+    page = new_page()
+    page.add_init_script(f"({RECORD})()")
+    wrong = []
+    for size, (window, presents) in SIZES.items():
+        path = address(name, trained, tuned)
+        if size == "1440x900" or presents:
+            page.goto(presented(path) if presents else path)
+        page.set_viewport_size(window)
+        drawn(page)
+        wrong += [f"{size}: {each}" for each in faults(page, presents)]
+    page.goto(address(name, trained, tuned))
+    page.set_viewport_size(PHONE)
+    drawn(page)
+    if (wider := page.evaluate(WIDER)) > 0:
+        wrong.append(f"phone: {wider} px wider than the screen")
+    assert not wrong, "\n".join(wrong)
+
+
+def faults(page, presents: bool) -> list[str]:
+    share, whole = share_of_window(page)
+    found = [f"the picture takes {share:.0%} of the window"] if share < LEAST_SHARE else []
+    found += [] if whole else ["the picture is not whole in the window"]
+    filled = page.evaluate(FILLED)
+    found += [f"what is drawn fills {filled['share']:.0%} of the picture"] if filled["share"] < FULL else []
+    found += [f"cut off: {each}" for each in filled["cut"]]
+    found += [f"{rows} rows of tabs" for rows in [page.evaluate(TABS)] if rows > 1]
+    if presents:
+        found += [f"too small to read: {each}" for each in page.evaluate(SMALL, LEAST_TEXT)]
+        found += [f"a form: {each}" for each in page.evaluate(FORMS)]
+    return found
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@pytest.mark.parametrize("name", VIEWS)
+def test_nothing_is_left_in_another_language(new_page, trained, tuned, name, locale):
+    page = new_page(address(name, trained, tuned), locale=locale)
+    drawn(page)
+    known, foreign = ([], CHINESE) if locale == "en-US" else (sorted(ENGLISH), A_SENTENCE)
+    assert not page.evaluate(LEFT, [known, foreign])
