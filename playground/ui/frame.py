@@ -13,7 +13,7 @@ from playground.ui.places import place_links
 from playground.ui.share_link import share
 
 FILES = Path(__file__).parent
-STYLE = (FILES / "frame.css").read_text(encoding="utf-8") + stage.style()
+STYLE = "".join((FILES / f"{name}.css").read_text(encoding="utf-8") for name in ("frame", "figure")) + stage.style()
 SCRIPTS = "\n".join((FILES / f"{name}.js").read_text(encoding="utf-8") for name in ("history", "stage"))
 PRESENTING = (FILES / "presenting.css").read_text(encoding="utf-8")
 ICON = base64.b64encode((FILES / "icon.svg").read_bytes()).decode()

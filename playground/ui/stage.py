@@ -20,7 +20,7 @@ STYLE = (Path(__file__).parent / "stage.css").read_text(encoding="utf-8")
 SHARES = range(10, 95, 5)
 """Per cent of the picture's height that a part of it can take."""
 PARTS = "\n".join(
-    f'[class*="st-key-stage-part-{share}-"] {{ height: {share}cqh !important; container-type: size; }}'
+    f'[class*="st-key-stage-part-{share}-"] {{ height: {share}cqh !important; flex: none; container-type: size; }}'
     for share in SHARES
 )
 
