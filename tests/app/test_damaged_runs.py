@@ -77,7 +77,7 @@ def test_every_page_opens_in_chinese(open_page, at, page):
 def test_pages_choose_the_newest_run_that_opens(open_page, at, page):
     """All the others are newer."""
     at("good")
-    assert open_page(page).selectbox(key=f"{page}.run").value == GOOD
+    assert open_page(page).session_state["run.last"] == GOOD
 
 
 def test_a_parent_to_fine_tune_is_none_of_them(open_page, at):
