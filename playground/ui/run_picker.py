@@ -116,7 +116,8 @@ def choose_step(page: str, run: RunFolder) -> int:
         index=index,
         format_func=lambda step: t("step {step:,}", step=step),
         key=f"{page}.step.{run.id}",
-        width=220,
+        width=150,
+        label_visibility="collapsed",
     )
     url_state.remember("", step=step if step != steps[0] else None)
     return step

@@ -169,13 +169,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("cell", str),
         ("n", int),
         ("way", str), ("draw", str), ("more", int), ("at", int), ("with", str), ("texts", int), ("then", int),
+        ("pieces", bool),                    # of words, each by itself
         *((f"{name}{i}", str) for i in range(1, 5) for name in ("other", "target")),
         ("beside", tuple),                   # runs to compare with
         ("how", str), ("off", tuple), ("places", tuple), ("mlps", tuple), ("other", str), ("other_target", str),
         ("gate", str), ("level", int), ("units", tuple), ("on", bool),
         ("d", int), ("channels", tuple), ("when", str), ("table", str), ("m", int), ("seed", int),
         ("colour", str), ("near", int), ("kind", str),
-        ("signal", str), ("order", str), ("unit", int), ("span", str), ("untrained", bool),
+        ("signal", str), ("order", str), ("unit", int), ("all", bool), ("span", str), ("untrained", bool),
         ("example", str), ("scaling", bool), ("causal", bool), ("query", int), ("key", int), ("numbers", str),
     ),
 )

@@ -1,6 +1,7 @@
 """The Explore page without a browser: every view of every kind of model opens, and says what it cannot show."""
 
 import json
+import re
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -229,8 +230,59 @@ def test_several_texts_side_by_side(open_page):
     app = open_page(
         "explore", run="bible-decoder", view="attention", **{"with": "text", "texts": "3", "other2": "Moses went"}
     )
-    shown = [caption.value for caption in app.caption if "A decoder that read the Bible, step" in caption.value]
-    assert len([said for said in shown if "From" not in said]) == 4 and any("Moses went" in said for said in shown)
+    own = app.session_state["explore.given.text.bible-decoder"][0]
+    shown = [each.value for each in app.markdown if each.value in ("Moses went", own[:47] + "…")]
+    assert len(shown) == 4 and shown[2] == "Moses went"
+    assert "Beside it" in texts(app), "the share of each head that does the same on another text"
+
+
+@pytest.mark.parametrize(
+    ("run", "text", "drawing"),
+    [("bible-decoder", "And God said", "lines"), ("bible-decoder", "And God said " * 15, "cells")],
+)
+def test_a_sentence_is_drawn_as_lines_and_a_text_as_cells(open_page, run, text, drawing):
+    app = open_page("explore", run=run, view="attention", text=text)
+    control = lambda: app.segmented_control(key="explore.attention.draw")
+    assert control().value == drawing and "draw" not in app.query_params
+    other = {"lines": "cells", "cells": "lines"}[drawing]
+    control().set_value(other).run()
+    assert control().value == other and app.query_params["draw"] == other
+    app = open_page("explore", run=run, view="attention", text=text, draw=other)
+    assert control().value == other, "a link that names it keeps it"
+
+
+def test_words_are_joined_until_pieces_are_asked_for(open_page):
+    app = open_page("explore", run="bible-decoder", view="attention", text="And God said, Take thou")
+    assert "Words are joined from their pieces" in texts(app)
+    app.toggle(key="explore.attention.pieces").set_value(True).run()
+    assert app.query_params["pieces"] == "1"
+    pieces = open_page("explore", run="bible-decoder", view="attention", text="And God said, Take thou", pieces="1")
+    assert "Words are joined from their pieces" not in texts(pieces)
+    assert not any(
+        each.key == "explore.attention.pieces" for each in open_page("explore", run="dates", view="attention").toggle
+    ), "its tokens are single signs"
+
+
+def test_the_notice_is_of_this_head(open_page):
+    said = texts(open_page("explore", run="induction", view="attention", layer="1", head="3")).replace("\\", "")
+    assert re.search(r"Head 1\.3 mostly looks at what followed an earlier copy .* \(0\.[3-9]\d of", said)
+    assert "where it writes “" in texts(open_page("explore", run="dates", view="attention"))
+    assert re.search(
+        r"the attention is spread; most of it goes to “",
+        texts(open_page("explore", run="bible-decoder", view="attention", way="mean")),
+    )
+
+
+def test_a_text_typed_on_another_page_is_looked_into(open_page):
+    app = open_page("explore", run="bible-decoder", view="attention")
+    app.session_state["stage.text"] = "In the beginning God"
+    app.run()
+    assert app.session_state["explore.given.text.bible-decoder"][0] == "In the beginning God"
+    assert app.query_params["text"] == "In the beginning God"
+    pairs = open_page("explore", run="dates", view="attention")
+    pairs.session_state["stage.text"] = "In the beginning God"
+    pairs.run()
+    assert "beginning" not in pairs.session_state["explore.given.text.dates"][0], "no date"
 
 
 def test_another_text_is_patched_in(open_page):
@@ -268,15 +320,16 @@ def test_without_a_text_it_says_what_the_model_is_shown():
         from playground.pages.explore.page import notes
         from playground.runs import gallery
         from playground.ui.scene import Scene
+        from playground.ui.stage import stage
 
         run = gallery.get("bible-decoder")
-        notes(Scene(run, run.checkpoints()[-1], text, ""))
+        notes(Scene(run, run.checkpoints()[-1], text, ""), stage())
 
-    captions = lambda text: [
-        each.value for each in AppTest.from_function(noted, args=(text,), default_timeout=60).run().caption
+    said = lambda text: [
+        each.value for each in AppTest.from_function(noted, args=(text,), default_timeout=60).run().markdown
     ]
-    assert captions("") == [r"There is no text yet: the model reads “\<eos\>” alone. Type some words."]
-    assert captions("And God said") == []
+    assert said("") == [r"There is no text yet\: the model reads “\<eos\>” alone. Type some words."]
+    assert said("And God said") == []
 
 
 def test_in_chinese(open_page):
@@ -335,13 +388,16 @@ def test_a_run_that_gives_labels_shows_what_it_has(open_page, tmp_path, parent):
 
 def test_captions_speak_of_what_this_model_has(open_page):
     decoder, encoder = (
-        texts(open_page("explore", run=run, view="attention")) for run in ("bible-decoder", "bible-encoder")
+        texts(open_page("explore", run=run, view="attention", draw="cells"))
+        for run in ("bible-decoder", "bible-encoder")
     )
     assert "induction" in decoder and "Hatched: the causal mask" in decoder
     assert (
         "induction" not in encoder and "Hatched: the causal mask" not in encoder and "previous or next token" in encoder
     )
-    assert "named by the token written there" in texts(open_page("explore", run="dates", view="attention"))
+    assert "named by the token written there" in texts(
+        open_page("explore", run="dates", view="attention", draw="cells")
+    )
     lines = texts(open_page("explore", run="bible-decoder", view="attention", draw="lines"))
     assert "bright first column" not in lines and "lines one step up" in lines
 

@@ -1,32 +1,38 @@
 """Who looks at whom: all heads as small pictures, one of them large, its lines, and how it came to be."""
 
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from playground.pages.explore.url_widgets import choose, number, seeded, slide, typed, whole
+from playground.pages.explore.url_widgets import choose, number, seeded, slide, switch, typed, whole
 from playground.runs.folder import RunFolder
+from playground.text.visible import visible
 from playground.ui import cached, links, url_state
 from playground.ui.attention_weights import PART_NAMES, on_paper, sides, title_of, weights_on
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.attention_lines import attention_lines
 from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
+from playground.ui.components.stage_keys import stage_keys
 from playground.ui.figure import downloads
 from playground.ui.language import t
 from playground.ui.messages import plain
 from playground.ui.run_picker import describe, known_runs, name_of, speaks
-from playground.ui.scene import Scene, answer_to
+from playground.ui.scene import Scene, answer_to, coming_out
 from playground.ui.select import keep, select
 from playground.ui.stage import Stage
+from playground.ui.stage import part as stage_part
 
 VIEW = "explore.attention"
 THUMBNAIL = 48
 MOST_LINES = 128  # tokens: more lines are a haze
+SENTENCE = 40  # tokens: up to here lines can be followed, above it cells say more
 WAYS = {"head": "One head", "mean": "Mean of the heads", "max": "Largest of the heads", "rollout": "Rollout"}
 WITH = {"none": "alone", "text": "on other texts", "run": "of another run", "step": "at another step"}
 MOST_TEXTS = 4
-DRAWINGS = {"cells": "Cells", "lines": "Lines"}
+DRAWINGS = {"lines": "Lines", "cells": "Cells"}
 KIND_NAMES = {
     "previous": "previous token",
     "next": "next token",
@@ -38,27 +44,66 @@ KIND_NAMES = {
 }
 
 
+DOES = {
+    "previous": "Head {head} mostly looks one token back ({share:.2f} of its attention).",
+    "next": "Head {head} mostly looks one token ahead ({share:.2f} of its attention).",
+    "first": "Head {head} mostly looks at the first token ({share:.2f} of its attention): an attention sink.",
+    "last": "Head {head} mostly looks at the last token ({share:.2f} of its attention): an attention sink.",
+    "itself": "Head {head} mostly looks at the token itself ({share:.2f} of its attention).",
+    "same": "Head {head} mostly looks at other copies of the same token ({share:.2f} of its attention).",
+    "induction": "Head {head} mostly looks at what followed an earlier copy of the token ({share:.2f} of its attention): induction.",
+}
+"""What a head does, in this very text."""
+LONGEST_NAME = 48  # characters over a compared picture
 TELLING = ("induction", "previous", "next")
 """What a head that is shown first does: it moves along the text."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """How attention is looked at.
+
+    Attributes:
+        part: whose attention, a key of `PART_NAMES`.
+        way: one head or several together, a key of `WAYS`.
+        drawing: a key of `DRAWINGS`.
+        joined: the pieces of a word are one row and one column.
+    """
+
+    part: str
+    way: str
+    drawing: str
+    joined: bool
+
+    @property
+    def lines(self) -> bool:
+        return self.drawing == "lines"
+
+
 def show(scene: Scene, place: Stage) -> None:
     with place.drawer:
+        drawing = choose_drawing(len(scene.ids()))
         part = choose(VIEW, "part", t("Attention of"), {name: PART_NAMES[name] for name in parts(scene)})
         way = choose(VIEW, "way", t("Show"), WAYS)
-        drawing = choose(VIEW, "draw", t("As"), DRAWINGS)
+        look = Look(part, way, drawing, joins(scene))
         longer = continuation(scene)
         scene, n_new = grown(scene, longer)
         step = past(scene)
-    weights = weights_of(scene, step)[part]
+        others = choose_others(scene, step)
+        st.caption(t("Keys: 1 to 9 choose a head of the layer, L draws lines or cells."))
+    scores = scores_of(scene, step, part)
+    head = chosen_head(weights_of(scene, step)[part], scores)
     with place.picture:
-        left, right = st.columns([2, 3], gap="medium")
+        left, right = st.columns([3, 1 if others else 2], gap="medium")
         with left:
-            head = choose_head(scene, part, weights, scores_of(scene, step, part), drawing == "lines", place)
+            maps([(scene, step), *others], look, head, n_new)
         with right:
-            large(scene, step, part, way, head, drawing, n_new, place)
+            choose_head(scene, step, look, scores, head)
+    place.say(" ".join(noticed(scene, step, look, head, others)))
     with place.rest:
-        head_table(scene, step, part, weights)
+        explained(scene, step, look, head, scores)
+        head_table(scene, step, part, weights_of(scene, step)[part])
+        keys(look, head, weights_of(scene, step)[part].shape[1])
 
 
 # What is asked for
@@ -66,6 +111,60 @@ def show(scene: Scene, place: Stage) -> None:
 
 def parts(scene: Scene) -> list[str]:
     return ["cross", "decoder", "encoder"] if scene.has_source else ["self"]
+
+
+def choose_drawing(n: int) -> str:
+    """Lines for a sentence, cells for a longer text, until a person or a link chooses.
+
+    Args:
+        n: tokens.
+    """
+    key, held = f"{VIEW}.draw", f"{VIEW}.drawing"
+    said = url_state.text("explore", "draw")
+    if held not in st.session_state:
+        st.session_state[held] = said if said in DRAWINGS else None
+    st.session_state[key] = st.session_state[held] or ("lines" if n <= SENTENCE else "cells")
+    chosen = st.segmented_control(
+        t("As"),
+        list(DRAWINGS),
+        required=True,
+        format_func=lambda drawing: t(DRAWINGS[drawing]),
+        key=key,
+        on_change=lambda: draw_as(st.session_state[key]),
+    )
+    url_state.remember("explore", draw=st.session_state[held])
+    return chosen or "lines"
+
+
+def draw_as(drawing: str) -> None:
+    st.session_state[f"{VIEW}.drawing"] = drawing
+
+
+def joins(scene: Scene) -> bool:
+    """Whether words are joined from their pieces; where tokens are single signs, each of them is looked at by itself."""
+    if scene.tokenizer().kind in ("char", "byte"):
+        return False
+    pieces = switch(
+        VIEW,
+        "pieces",
+        t("Show pieces"),
+        help=t(
+            "The tokens as the model reads them. Otherwise the pieces of a word are joined: the sum over the pieces that are attended to, the mean over those that attend."
+        ),
+    )
+    return not pieces
+
+
+def keys(look: Look, head: tuple[int, int], n_heads: int) -> None:
+    """A digit chooses a head of the layer, L the other drawing."""
+    heads = [str(i + 1) for i in range(min(9, n_heads))]
+    pressed = stage_keys(f"{VIEW}.keys", [*heads, "l"])
+    if pressed == "l":
+        draw_as("cells" if look.lines else "lines")
+    elif pressed in heads:
+        url_state.remember("explore", layer=head[0], head=int(pressed) - 1)
+    if pressed:
+        st.rerun(scope="fragment")
 
 
 def continuation(scene: Scene) -> int:
@@ -161,17 +260,52 @@ def tokens_of(scene: Scene, part: str, step: int | None = None) -> tuple[list[st
     return sides(part, text, scene.source_tokens() if part != "self" else [])
 
 
+def drawn_of(scene: Scene, step: int, look: Look) -> Any:
+    """Every head's weights as they are drawn ``[layers, heads, queries, keys]``: of words where they are joined."""
+    from playground.inspection.words import between_words
+
+    weights = weights_of(scene, step)[look.part]
+    return between_words(weights, *groups_of(scene, step, look.part)) if look.joined else weights
+
+
+def groups_of(scene: Scene, step: int, part: str) -> tuple[list[range], list[range]]:
+    """The words of both sides, as tokens."""
+    from playground.inspection.words import words_of
+
+    queries, keys = tokens_of(scene, part, step)
+    start = len(coming_out([""])[0]) if part == "cross" else 0
+    return words_of([piece[start:] for piece in queries]), words_of(keys)
+
+
+def names_of(scene: Scene, step: int, look: Look) -> tuple[list[str], list[str]]:
+    """What stands beside the rows and above the columns."""
+    from playground.inspection.words import written as read
+
+    queries, keys = tokens_of(scene, look.part, step)
+    if not look.joined:
+        return queries, keys
+    rows, columns = groups_of(scene, step, look.part)
+    start = len(coming_out([""])[0]) if look.part == "cross" else 0
+    said = [read([piece[start:] for piece in queries], word) for word in rows]
+    return coming_out(said) if start else said, [read(keys, word) for word in columns]
+
+
 # What is drawn
 
 
-def choose_head(scene: Scene, part: str, weights: Any, scores: Any, lines: bool, place: Stage) -> tuple[int, int]:
-    """All heads; the one chosen is in the address."""
-    from playground.inspection.attention import distance, entropy, pooled
-
+def chosen_head(weights: Any, scores: Any) -> tuple[int, int]:
+    """The head in the address, else the most telling one."""
     n_layers, n_heads = weights.shape[:2]
     layer, head = number("layer", n_layers - 1, -1), number("head", n_heads - 1, -1)
-    if layer < 0 or head < 0:
-        layer, head = most_telling(scores, weights)
+    return most_telling(scores, weights) if layer < 0 or head < 0 else (layer, head)
+
+
+def choose_head(scene: Scene, step: int, look: Look, scores: Any, head: tuple[int, int]) -> None:
+    """All heads; the one clicked stands in the address from now on."""
+    from playground.inspection.attention import distance, entropy, pooled
+
+    weights = weights_of(scene, step)[look.part]
+    n_layers, n_heads = weights.shape[:2]
     widths, lengths = entropy(weights), distance(weights)
     names = [[scores.label(i, j) if scores else None for j in range(n_heads)] for i in range(n_layers)]
     labels = [[t(KIND_NAMES[name[0]]) if name else "" for name in row] for row in names]
@@ -187,23 +321,20 @@ def choose_head(scene: Scene, part: str, weights: Any, scores: Any, lines: bool,
         ]
         for i in range(n_layers)
     ]
-    small = pooled(on_paper(weights, part, is_causal(scene, part)), 20 if lines else THUMBNAIL)
+    drawn = on_paper(drawn_of(scene, step, look), look.part, is_causal(scene, look.part))
     clicked = heads_grid(
-        small,
-        "explore.attention.grid",
+        pooled(drawn, 20 if look.lines else THUMBNAIL),
+        f"{VIEW}.grid",
         labels,
         tips,
-        (layer, head),
-        lines=lines,
+        head,
+        lines=look.lines,
         colour=ARCHITECTURE["decoder"],
-        of=f"{weights.shape[2]} × {weights.shape[3]}",
+        of=f"{drawn.shape[2]} × {drawn.shape[3]}",
     )
-    if clicked and clicked != (layer, head):
+    if clicked and clicked != head:
         url_state.remember("explore", layer=clicked[0], head=clicked[1])
         st.rerun(scope="fragment")
-    with place.rest:
-        st.caption(heads_sentence(scores, lines))
-    return layer, head
 
 
 def heads_sentence(scores: Any, lines: bool) -> str:
@@ -255,89 +386,184 @@ def most_telling(scores: Any, weights: Any) -> tuple[int, int]:
     return int(layer), int(head)
 
 
-def matrix(scene: Scene, step: int, part: str, way: str, head: tuple[int, int]) -> Any:
-    """The weights to draw large, ``[queries, keys]``."""
+def matrix(scene: Scene, step: int, look: Look, head: tuple[int, int]) -> Any:
+    """The weights to draw large, ``[queries, keys]``; NaN where a query may not look."""
     from playground.inspection.attention import rollout
+    from playground.inspection.words import between_words
 
-    weights = weights_of(scene, step)[part]
-    layer, number = head
-    if way == "mean":
-        return weights[layer].mean(0)
-    if way == "max":
-        return weights[layer].max(0)
-    if way == "rollout" and part != "cross":
-        return rollout(weights)[layer]
-    return weights[layer, number]
-
-
-def large(
-    scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, n_new: int, place: Stage
-) -> None:
-    """The chosen head, and beside it what it is compared with."""
-    with place.drawer:
-        others = choose_others(scene, step)
-        if way == "head":
-            links.link(
-                "explore",
-                t("Compute it step by step"),
-                icon=":material/calculate:",
-                view="steps",
-                example=0,
-                run=scene.run.id,
-                step=step,
-                layer=head[0],
-                head=head[1],
-                text=scene.text[:500],
-                part=part if part != "self" else None,
-            )
-    shown = [(scene, step), *others]
-    for row in range(0, len(shown), 2):
-        for column, index in zip(st.columns(min(2, len(shown)), gap="medium"), range(row, len(shown)), strict=False):
-            what, at = shown[index]
-            with column:
-                if others:
-                    st.caption(
-                        f"{plain(name_of(what.run))}, " + t("step {step:,}", step=at) + f": {plain(what.text[:60])}"
-                    )
-                new = n_new if index == 0 else 0
-                picture(what, at, part, way, head, drawing, str(index) if index else "own", new)
-    place.say(f"{title_of(way, head)}: {way_sentence(way, part, is_causal(scene, part), drawing == 'lines')}")
+    weights = drawn_of(scene, step, look)
+    layer, number = min(head[0], len(weights) - 1), min(head[1], weights.shape[1] - 1)
+    if look.way == "mean":
+        values = weights[layer].mean(0)
+    elif look.way == "max":
+        values = weights[layer].max(0)
+    elif look.way == "rollout" and look.part != "cross":
+        values = rollout(weights_of(scene, step)[look.part])[layer]
+        values = between_words(values, *groups_of(scene, step, look.part)) if look.joined else values
+    else:
+        values = weights[layer, number]
+    return on_paper(values, look.part, is_causal(scene, look.part))
 
 
-def picture(
-    scene: Scene, step: int, part: str, way: str, head: tuple[int, int], drawing: str, name: str, n_new: int
-) -> None:
+def maps(shown: list[tuple[Scene, int]], look: Look, head: tuple[int, int], n_new: int) -> None:
+    """The chosen head, and beside it what it is compared with, each under its name."""
+    if len(shown) == 1:
+        picture(*shown[0], look, head, "own", n_new)
+        return
+    rows = [range(start, min(start + 2, len(shown))) for start in range(0, len(shown), 2)]
+    for row in rows:
+        with stage_part(f"maps-{row.start}", 100 // len(rows)) if len(rows) > 1 else nullcontext():
+            for column, index in zip(st.columns(2, gap="small"), row, strict=False):
+                with column:
+                    with stage_part(f"name-{index}", 10):
+                        st.markdown(difference(shown, index))
+                    with stage_part(f"map-{index}", 90):
+                        picture(*shown[index], look, head, str(index) if index else "own", 0 if index else n_new)
+
+
+def difference(shown: list[tuple[Scene, int]], index: int) -> str:
+    """What sets one of the compared apart from the others, in a few words."""
+    (scene, step), (own, own_step) = shown[index], shown[0]
+    if any(other.run.id != own.run.id for other, _ in shown):
+        return plain(name_of(scene.run))
+    if any(other != own_step for _, other in shown):
+        return t("step {step:,}", step=step)
+    return plain(scene.text if len(scene.text) <= LONGEST_NAME else scene.text[: LONGEST_NAME - 1] + "…")
+
+
+def picture(scene: Scene, step: int, look: Look, head: tuple[int, int], name: str, n_new: int) -> None:
     import numpy as np
 
-    weights = weights_of(scene, step)[part]
-    head = min(head[0], len(weights) - 1), min(head[1], weights.shape[1] - 1)
-    values = on_paper(matrix(scene, step, part, way, head), part, is_causal(scene, part))
-    queries, keys = tokens_of(scene, part, step)
-    alt = title_of(way, head)
-    if drawing == "lines":
-        shown = values[-MOST_LINES:, -MOST_LINES:] if max(values.shape) > MOST_LINES else values
+    values = matrix(scene, step, look, head)
+    queries, keys = names_of(scene, step, look)
+    alt = title_of(look.way, head)
+    if look.lines:
         attention_lines(
-            shown,
+            values[-MOST_LINES:, -MOST_LINES:],
             f"explore.attention.lines.{name}",
             queries[-MOST_LINES:],
             keys[-MOST_LINES:],
             ARCHITECTURE["decoder"],
             alt,
         )
-        if max(values.shape) > MOST_LINES:
-            st.caption(t("Only the last {n} tokens: more lines could not be told apart.", n=MOST_LINES))
-    else:
-        span = (0.0, float(np.nanmax(values)))
-        heatmap(
-            values,
-            f"explore.attention.cells.{name}",
-            queries,
-            keys,
-            (t("query"), t("key"), t("weight")),
-            alt,
-            span,
-            new_rows=n_new if part == "self" else 0,
-            empty=t("masked: it comes later"),
+        return
+    heatmap(
+        values,
+        f"explore.attention.cells.{name}",
+        queries,
+        keys,
+        (t("query"), t("key"), t("weight")),
+        alt,
+        (0.0, float(np.nanmax(values))),
+        new_rows=new_words(scene, step, look, n_new),
+        empty=t("masked: it comes later"),
+    )
+
+
+def new_words(scene: Scene, step: int, look: Look, n_new: int) -> int:
+    """How many rows at the end hold nothing but tokens that the model wrote."""
+    if look.part != "self" or not look.joined:
+        return n_new if look.part == "self" else 0
+    begins = len(scene.ids()) - n_new
+    return sum(word.start >= begins for word in groups_of(scene, step, look.part)[0])
+
+
+# What is said of it
+
+
+def noticed(scene: Scene, step: int, look: Look, head: tuple[int, int], others: list[tuple[Scene, int]]) -> list[str]:
+    """What to see in this very picture, and in those beside it."""
+    import numpy as np
+
+    if (
+        look.way == "head"
+        and look.part != "cross"
+        and (kind := strongest_kind(scores_of(scene, step, look.part), head))
+    ):
+        said = [t(DOES[kind[0]], head=f"{head[0]}.{head[1]}", share=kind[1])]
+        beside = [share_of(other, at, look.part, kind[0], head) for other, at in others]
+        if any(share is not None for share in beside):
+            told = ", ".join("–" if share is None else f"{share:.2f}" for share in beside)
+            said.append(t("Beside it: {shares}.", shares=told))
+        return said
+    values = np.nan_to_num(matrix(scene, step, look, head))
+    queries, keys = ([visible(name) for name in side] for side in names_of(scene, step, look))
+    i, j = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
+    title = title_of(look.way, head)
+    if look.part == "cross":
+        return [
+            t(
+                "{title}: where it writes “{written}”, it looks most at “{token}” ({weight:.2f} of that row).",
+                title=title,
+                written=queries[i].removeprefix(visible(coming_out([""])[0])),
+                token=keys[j],
+                weight=values[i, j],
+            )
+        ]
+    if look.way == "max":
+        return [
+            t(
+                "{title}: the strongest link is from “{token}” to “{to}” ({weight:.2f}).",
+                title=title,
+                token=queries[i],
+                to=keys[j],
+                weight=values[i, j],
+            )
+        ]
+    shares = values.mean(0)
+    return [
+        t(
+            "{title}: the attention is spread; most of it goes to “{token}” ({share:.2f} of all).",
+            title=title,
+            token=keys[int(shares.argmax())],
+            share=float(shares.max()),
+        )
+    ]
+
+
+def strongest_kind(scores: Any, head: tuple[int, int]) -> tuple[str, float] | None:
+    """What this head does most on this text, where it is a good part of its attention."""
+    import numpy as np
+
+    from playground.inspection.heads import RECOGNISED
+
+    found = {kind: float(np.nan_to_num(table[head])) for kind, table in scores.scores.items()}
+    best = max(found, key=lambda kind: found[kind])
+    return (best, found[best]) if found[best] >= RECOGNISED else None
+
+
+def share_of(scene: Scene, step: int, part: str, kind: str, head: tuple[int, int]) -> float | None:
+    """How much of the attention of the same head does that in another text, run or step; None where there is no such."""
+    table = scores_of(scene, step, part).scores.get(kind)
+    return float(table[head]) if table is not None and head[0] < len(table) and head[1] < table.shape[1] else None
+
+
+def explained(scene: Scene, step: int, look: Look, head: tuple[int, int], scores: Any) -> None:
+    """How to read the pictures, and the way to the steps that make them."""
+    causal = is_causal(scene, look.part)
+    st.caption(f"{title_of(look.way, head)}: {way_sentence(look.way, look.part, causal, look.lines)}")
+    st.caption(heads_sentence(scores, look.lines))
+    if look.joined:
+        st.caption(
+            t(
+                "Words are joined from their pieces: the sum over the pieces that are attended to, the mean over those that attend. Numbers of heads are of tokens."
+            )
+        )
+    if look.lines and len(names_of(scene, step, look)[0]) > MOST_LINES:
+        st.caption(t("Only the last {n} tokens: more lines could not be told apart.", n=MOST_LINES))
+    if look.way == "head":
+        links.link(
+            "explore",
+            t("Compute it step by step"),
+            icon=":material/calculate:",
+            view="steps",
+            example=0,
+            run=scene.run.id,
+            step=step,
+            layer=head[0],
+            head=head[1],
+            text=scene.text[:500],
+            part=look.part if look.part != "self" else None,
         )
 
 

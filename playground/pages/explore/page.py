@@ -5,9 +5,10 @@ from importlib import import_module
 
 import streamlit as st
 
+from models.hyperparameters import RECURRENT
 from playground.runs.folder import RunFolder
 from playground.runs.samples import opening_text
-from playground.ui import cached, url_state
+from playground.ui import cached, links, url_state
 from playground.ui.components.live_text import live_text
 from playground.ui.controls import control
 from playground.ui.frame import page_title
@@ -15,9 +16,10 @@ from playground.ui.language import t
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, shown_errors
 from playground.ui.places import VIEWS, inside_tabs
-from playground.ui.run_picker import choose_run, choose_step, speaks
+from playground.ui.run_picker import choose_run, choose_step, known_runs, speaks
 from playground.ui.scene import Scene, answer_to
 from playground.ui.stage import Stage, stage
+from playground.ui.stage_text import typed_elsewhere, was_typed
 
 
 def page() -> None:
@@ -39,11 +41,12 @@ def look(run: RunFolder) -> None:
     with shown_errors():
         place = stage()
         with place.command:
-            with control("explore", "step"):
+            text_place = control("explore", "text")
+            with control("explore", "step", width="content"):
                 step = choose_step("explore", run)
-            with st.spinner(t("Loading the model …")):
+            with text_place, st.spinner(t("Loading the model …")):
                 cached.model(run, step)
-            with control("explore", "text"):
+            with text_place:
                 scene = ask(run, step)
         with place.tabs, control("explore", "view"):
             view = choose_view(scene)
@@ -52,20 +55,23 @@ def look(run: RunFolder) -> None:
 
 
 def ask(run: RunFolder, step: int) -> Scene:
-    """The boxes for the person's text: what the address says, else the run's own sample."""
-    about = run.about()
-    pairs = about.get("data_shape") == "pairs"
+    """The boxes for the person's text: what the address says, else what they typed elsewhere, else the run's own sample."""
+    pairs = run.about().get("data_shape") == "pairs"
     first = text_to_look_at(run)
     label = t("The text that is read") if pairs else t("Your text")
     places = st.columns(2) if pairs else [st.container(width="stretch")]
+    told = given("text", run, first)
     with places[0]:
-        text = live_text(f"explore.text.{run.id}", given("text", run, first), label)
+        text = live_text(f"explore.text.{run.id}", told, label, line=True)
+    if text != told:
+        was_typed("explore", run, text)
     target = written = ""
     if pairs:
         written = answer_to(str(run.path), step, text)
         label = t("The text that is written (at first, what the model writes)")
         with places[1]:
-            target = live_text(f"explore.target.{run.id}", given("target", run, written, again=True), label)
+            told = given("target", run, written, again=True)
+            target = live_text(f"explore.target.{run.id}", told, label, line=True)
     keep("text", run, text, first)
     keep("target", run, target, written)
     return Scene(run, step, text, target)
@@ -92,8 +98,11 @@ def given(name: str, run: RunFolder, first: str, again: bool = False) -> str:
     """
     key, wanted = f"explore.given.{name}.{run.id}", url_state.text("explore", name)
     known = st.session_state.get(key)
+    typed = typed_elsewhere("explore", run) if name == "text" else None
     if wanted and wanted != st.session_state.get(f"{key}.link"):
         known = (wanted, first)
+    elif typed is not None:
+        known = (typed, first)
     elif known is None or (again and known[1] != first):
         known = (first, first)
     st.session_state[key] = known
@@ -116,6 +125,9 @@ def choose_view(scene: Scene) -> str:
     if st.session_state.get(key) not in offered:
         st.session_state[key] = "recurrent" if scene.is_recurrent else "attention"
     view = inside_tabs(key, offered)
+    if view == "recurrent" and not scene.is_recurrent and (run := recurrent_run()):
+        text = None if scene.is_pairs else scene.text[: url_state.LONGEST_TEXT]
+        links.go("explore", run=run.id, view=view, text=text)
     url_state.remember("explore", view=view)
     st.session_state[f"{key}.link"] = view
     return view
@@ -140,8 +152,17 @@ def notes(scene: Scene, place: Stage) -> None:
 
 
 def serves(view: str, scene: Scene) -> bool:
-    """Whether a view has something to show of this model."""
-    return scene.is_recurrent if view == "recurrent" else view not in ("attention", "steps") or not scene.is_recurrent
+    """Whether a view has something to show of this model; gates and states bring a model that has them with them."""
+    if view == "recurrent":
+        return scene.is_recurrent or recurrent_run() is not None
+    return view not in ("attention", "steps") or not scene.is_recurrent
+
+
+def recurrent_run() -> RunFolder | None:
+    """The first model that has gates or states: the person's own, else one that ships with the app."""
+    return next(
+        (run for run in known_runs() if speaks(run) and run.about()["model"]["architecture"] in RECURRENT), None
+    )
 
 
 def show(view: str) -> Callable[[Scene, Stage], None]:

@@ -5,10 +5,10 @@ import streamlit as st
 from playground.ui.components import component, nothing
 
 
-def live_text(key: str, text: str, label: str, rows: int = 2, longest: int = 20_000) -> str:
+def live_text(key: str, text: str, label: str, rows: int = 2, longest: int = 20_000, line: bool = False) -> str:
     """Draws the box and returns what the person has typed so far.
 
-    It reports 60 ms after the last key, so that fast typing asks once.
+    It reports the first key at once and those that follow 60 ms after the last, so that fast typing asks once.
 
     Args:
         key: of the component.
@@ -16,13 +16,14 @@ def live_text(key: str, text: str, label: str, rows: int = 2, longest: int = 20_
         label: above the box, translated.
         rows: height at first; the box grows with its text.
         longest: in characters; the box takes no more.
+        line: one line without the label above it, which is read aloud; it grows to a few lines.
     """
     known = st.session_state.get(key)
     typed = known.get("typed") if known else None
     shown = typed["text"] if typed and typed["given"] == text else text
     answer = component("live_text")(
         key=key,
-        data={"given": text, "shown": shown, "label": label, "rows": rows, "longest": longest},
+        data={"given": text, "shown": shown, "label": label, "rows": rows, "longest": longest, "line": line},
         default={"typed": None},
         on_typed_change=nothing,
     )
