@@ -84,7 +84,8 @@ class TrainingSpec:
         loss_on: "all" tokens, or "completion": only the answer of a (question, answer) pair.
         eval_every, eval_batches: steps between evaluations, and validation batches in each.
         patience: evaluations in a row without a lower loss that end the run; 0: never (early stopping).
-        sample_every, sample_prompt, sample_max_new_tokens: steps between samples (0: none), and what each is.
+        sample_every, sample_prompt, sample_max_new_tokens: steps between samples (0: none; else the first ones come
+            earlier, see `playground.training.trainer.FIRST_SAMPLES`), and what each is.
         checkpoint_seconds: least time between checkpoints.
         keep_steps: steps whose checkpoint is never removed.
         device, dtype, compile: where and how it is computed; "auto" decides by the machine.

@@ -41,6 +41,8 @@ from playground.training.schedule import lr_factor
 from playground.training.train_state import Progress, TrainState
 
 GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
+FIRST_SAMPLES = (1, 5, 20, 50)
+"""Steps after which a run writes whatever ``sample_every`` says: what it writes changes most at the beginning."""
 POLL_SECONDS = 0.1
 NOT_REPEATABLE = "does not have a deterministic implementation"  # as torch says of an operator
 SHAPES = 128  # of batches that are compiled; beyond, torch runs the model as it is
@@ -386,7 +388,7 @@ class Trainer:
         better = (last or step % training.eval_every == 0) and self.evaluate()
         if not self.group.is_main:
             return
-        if training.sample_every and (last or step % training.sample_every == 0):
+        if training.sample_every and (last or step % training.sample_every == 0 or step in FIRST_SAMPLES):
             self.run_logger.flush()
             if self.run_logger.diverged_at is None:  # else there is nothing to draw from
                 self.run_logger.sample(self.sample_logger.write(step))
