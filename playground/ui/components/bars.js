@@ -2,10 +2,12 @@
 export default register(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   root.style.setProperty("--bar", data.colour);
+  stageOf(root);
+  const rows = Math.max(1, ...data.groups.map((group) => group.rows.length));
   root.replaceChildren(
     element(
       "div",
-      { class: "groups" },
+      { class: "groups", style: `--rows:${rows};--count:${Math.max(1, data.groups.length)}` },
       ...data.groups.map((group, index) =>
         element(
           "section",

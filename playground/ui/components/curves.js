@@ -1,5 +1,8 @@
 /* Live curves. Data flows in through update(); zoom, cursor and choices belong to the reader and stay. */
 const charts = new WeakMap();
+const SLIDERS_ICON =
+  '<svg viewBox="0 0 16 16" width="18" height="18" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.5">' +
+  '<path d="M1 4h7m4 0h3M1 12h3m4 0h7"/><circle cx="10" cy="4" r="2"/><circle cx="6" cy="12" r="2"/></svg>';
 const DEFAULTS = { axis: "step", logx: false, logy: false, perplexity: false, smoothing: 1, hidden: [] };
 
 export default register(function ({ data, parentElement }) {
@@ -23,13 +26,30 @@ class Curves {
     this.tools = element("div", { class: "tools" });
     this.legend = element("div", { class: "legend" });
     this.grid = element("div", { class: "panels" });
-    this.root = element("div", { class: "curves" }, this.tools, this.legend, this.grid);
+    this.controls = element("div", { class: "controls" }, this.tools, this.legend);
+    this.menu = element("button", { type: "button", class: "menu", onclick: () => this.openMenu() });
+    this.menu.innerHTML = SLIDERS_ICON;
+    this.root = element("div", { class: "curves" }, this.menu, this.controls, this.grid);
+    this.root.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.controls.classList.contains("open")) return;
+      event.stopPropagation();
+      this.openMenu(false);
+      this.menu.focus();
+    });
+    this.onOutside = (event) => event.composedPath().includes(this.root) || this.openMenu(false);
+    window.addEventListener("pointerdown", this.onOutside);
     parent.querySelector(".root").append(this.root);
     this.still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.onCursor = ({ detail }) => detail.from !== this && this.setCursor(detail.step, false);
     window.addEventListener(CURSOR, this.onCursor);
     this.watcher = new ResizeObserver(() => this.draw());
     this.watcher.observe(this.root);
+  }
+
+  /** In a stage the tools fold into a menu at the corner: the drawing needs the room. */
+  openMenu(open = !this.controls.classList.contains("open")) {
+    this.controls.classList.toggle("open", open);
+    this.menu.setAttribute("aria-expanded", open);
   }
 
   recall() {
@@ -56,6 +76,7 @@ class Curves {
 
   close() {
     window.removeEventListener(CURSOR, this.onCursor);
+    window.removeEventListener("pointerdown", this.onOutside);
     this.watcher.disconnect();
     cancelAnimationFrame(this.frame);
     clearTimeout(this.gliding);
@@ -70,9 +91,14 @@ class Curves {
     this.data = data;
     this.smoothed = new Map();
     this.root.classList.toggle("bare", Boolean(data.bare));
+    this.root.classList.toggle("staged", (this.fills = themeOf(this.root).fills));
+    this.menu.title = data.words.options;
+    this.menu.setAttribute("aria-label", data.words.options);
+    this.menu.setAttribute("aria-expanded", this.controls.classList.contains("open"));
     const wanted = data.panels.filter((panel) => data.empty || this.hasValues(panel));
     for (const [id, panel] of this.panels)
       if (!wanted.some((w) => w.id === id)) (panel.figure.remove(), this.panels.delete(id));
+    this.grid.style.setProperty("--count", Math.max(1, wanted.filter((panel) => !panel.main).length));
     for (const about of wanted) {
       if (!this.panels.has(about.id)) this.panels.set(about.id, new Panel(this, about));
       this.panels.get(about.id).describe(about);

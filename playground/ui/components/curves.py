@@ -132,4 +132,5 @@ def words() -> dict[str, str]:
         "validation": t("Validation"),
         "hide": t("Show or hide"),
         "top": t("top"),
+        "options": t("Options"),
     }

@@ -37,7 +37,7 @@ class Panel {
 
   describe(about) {
     this.about = about;
-    this.plot.style.height = `${about.height || (about.main ? 320 : 130)}px`;
+    this.plot.style.setProperty("--tall", `${about.height || (about.main ? 320 : 130)}px`);
     if (about.main) this.plot.setAttribute("aria-description", this.curves.data.alt);
   }
 
@@ -110,24 +110,28 @@ class Panel {
   paint(g, width, height, lines, theme) {
     const { curves, about } = this,
       [x0, x1, y0, y1] = this.shown;
-    const size = Math.max(11, theme.size * 0.78);
+    const size = theme.letters;
     g.font = `${size}px ${theme.font}`;
     const log = this.logs() && y0 > 0,
       foot = about.main || curves.data.bare ? 2 * size + 14 : size + 10;
     const trial = makeScale(y0, y1, 0, 1, log);
-    const marks = ticksOf(trial, height / (about.main ? 52 : 34));
+    const marks = ticksOf(trial, height / (size * (about.main ? 4.2 : 2.8)));
     const left = Math.max(34, ...marks.map((v) => g.measureText(brief(v)).width + 12));
-    this.sx = makeScale(x0, x1, left, width - 10, curves.choices.logx && x0 > 0);
+    const ends = curves.fills && about.main ? this.ends(g, lines, width * 0.3, size, theme) : [];
+    const across = makeScale(x0, x1, 0, 1, curves.choices.logx && x0 > 0);
+    const right = Math.max(10, ...ends.map((end) => end.room(across, width - left)));
+    this.sx = makeScale(x0, x1, left, width - right, across.log);
     this.sy = makeScale(y0, y1, height - foot, 8, log);
     this.axes(g, width, height, marks, size, theme);
     g.save();
     g.beginPath();
-    g.rect(left, 0, width - left - 4, height - foot + 4);
+    g.rect(left, 0, width - left - right + 6, height - foot + 4);
     g.clip();
     for (const line of lines) if (!line.run.main) this.line(g, line, theme);
     for (const line of lines) if (line.run.main) this.line(g, line, theme);
     this.crosshair(g, lines, height - foot, theme);
     g.restore();
+    this.name(g, ends, height - foot, size, theme);
   }
 
   axes(g, width, height, marks, size, theme) {
@@ -149,7 +153,7 @@ class Panel {
     const [unit, letter] = axis === "seconds" ? timeUnit(sx.high) : [1, ""];
     const scaled = makeScale(sx.low / unit, sx.high / unit, sx.from, sx.to, sx.log);
     g.textBaseline = "top";
-    for (const v of ticksOf(scaled, Math.max(2, (sx.to - sx.from) / 84))) {
+    for (const v of ticksOf(scaled, Math.max(2, (sx.to - sx.from) / (size * 6)))) {
       const text = brief(v),
         x = scaled(v),
         half = g.measureText(text).width / 2;
@@ -211,6 +215,57 @@ class Panel {
       g.stroke();
     }
     g.globalAlpha = 1;
+  }
+
+  /** What stands at the ends of the lines: the names of the runs; of a run alone, what each line is. */
+  ends(g, lines, most, size, theme) {
+    const { words } = this.curves.data,
+      alone = this.curves.shownRuns.length < 2;
+    const kinds = { line: words.training, points: words.validation };
+    const named = lines.filter(
+      (line) => alone || lines.find((other) => other.run === line.run) === line, // its line, else its points
+    );
+    return named.map((line) => {
+      const font = `${line.run.main ? 600 : 400} ${size}px ${theme.font}`;
+      g.font = font;
+      const text = shortened(g, alone ? kinds[line.kind] : line.run.name, most);
+      const long = g.measureText(text).width;
+      g.font = `${size}px ${theme.font}`;
+      // what has to stay free beside the axis, so that the name stands where its line ends, as far as that is in sight
+      const room = (across, whole) =>
+        whole - (whole - 12 - long) / Math.min(1, Math.max(0.01, across(lastOf(line, across.high).x)));
+      return { line, text, font, width: long, room };
+    });
+  }
+
+  /** Writes them, moved apart where lines end close to each other. */
+  name(g, ends, floor, size, theme) {
+    const { sx, sy } = this,
+      gap = size * 1.25;
+    const placed = ends
+      .map((end) => {
+        const { x, y } = lastOf(end.line, sx.high);
+        return { ...end, x: Math.min(sx(x), sx.to) + 8, y: sy(y) };
+      })
+      .filter((end) => Number.isFinite(end.x + end.y))
+      .sort((a, b) => a.y - b.y);
+    placed.forEach((end, i) => {
+      const above = placed.slice(0, i).filter((other) => Math.abs(other.x - end.x) < Math.max(other.width, end.width));
+      end.y = Math.max(size, end.y, ...above.map((other) => other.y + gap));
+    });
+    let limit = floor - size / 2;
+    for (const end of placed.toReversed()) limit = (end.y = Math.min(end.y, limit)) - gap;
+    g.textAlign = "left";
+    g.textBaseline = "middle";
+    g.lineJoin = "round";
+    for (const { text, font, x, y, line } of placed) {
+      g.font = font;
+      g.strokeStyle = theme.back;
+      g.lineWidth = 4;
+      g.strokeText(text, x, y);
+      g.fillStyle = line.run.colour;
+      g.fillText(text, x, y);
+    }
   }
 
   crosshair(g, lines, floor, theme) {
@@ -400,6 +455,13 @@ class Panel {
   }
 }
 
+/** The last place of a line that is not beyond `high`. */
+function lastOf({ x, y }, high) {
+  let i = x.length - 1;
+  while (i > 0 && (y[i] == null || x[i] > high)) i--;
+  return { x: x[i], y: y[i] };
+}
+
 /* Taking the curves along: as a picture, as a table */
 
 function savePicture(curves) {
@@ -435,7 +497,7 @@ function savePicture(curves) {
     g.fillStyle = theme.text;
     g.fillText(panel.heading, 16, 22);
     g.translate(0, gap - 4);
-    panel.paint(g, width, heights[i], curves.lines(panel.about), { ...theme, size: 16 });
+    panel.paint(g, width, heights[i], curves.lines(panel.about), { ...theme, letters: 14 });
     g.restore();
     y += heights[i] + gap;
   });

@@ -46,6 +46,7 @@ class Moments {
 
   update(data) {
     this.data = data;
+    this.root.parentElement.classList.toggle("staged", themeOf(this.root).fills);
     this.root.style.setProperty("--line", data.colour);
     this.written.hidden = !data.samples.length;
     this.probed.hidden = !data.probe || !data.probe.rows.length;
@@ -200,7 +201,7 @@ class Moments {
     if (!width || !probe || !probe.rows.length) return;
     const theme = themeOf(this.root),
       g = prepareCanvas(this.canvas, width, height),
-      size = Math.max(11, theme.size * 0.78);
+      size = theme.letters;
     const last = probe.step[probe.step.length - 1],
       shares = this.curve(),
       top = Math.max(0.01, ...shares) * 1.15;
@@ -217,7 +218,7 @@ class Moments {
       g.fillText(`${brief(v * 100)} %`, sx.from - 6, sy(v));
     }
     g.textBaseline = "top";
-    for (const v of ticksOf(sx, Math.max(2, width / 90)))
+    for (const v of ticksOf(sx, Math.max(2, width / (size * 7))))
       ((g.textAlign = sx(v) > width - 24 ? "right" : "center"),
         g.fillText(brief(v), Math.min(width - 2, sx(v)), sy.from + 4));
     g.textAlign = "center";

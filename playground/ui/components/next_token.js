@@ -6,11 +6,15 @@ export default register(function ({ data, parentElement, setStateValue, setTrigg
   let box = root.querySelector("textarea");
   if (!box) {
     root.innerHTML = `<label><span class="label"></span><textarea class="mono" rows="3" spellcheck="false" autocapitalize="off"
-      autocomplete="off"></textarea></label><div class="title"></div><ol class="bars"></ol><p class="note faint"></p>`;
+      autocomplete="off"></textarea></label><p class="read mono"></p><div class="title"></div><ol class="bars"></ol><p class="note faint"></p>`;
     box = root.querySelector("textarea");
     box.value = data.text;
   }
+  const { presents } = stageOf(root);
+  root.classList.toggle("presents", presents);
+  root.querySelector(".read").textContent = box.value;
   const send = (wait) => {
+    root.querySelector(".read").textContent = box.value;
     clearTimeout(root.timer);
     root.timer = setTimeout(() => setStateValue("text", box.value), wait);
     root.classList.add("stale");
@@ -25,6 +29,7 @@ export default register(function ({ data, parentElement, setStateValue, setTrigg
   if (data.answerTo === null) root.again = setInterval(() => setTriggerValue("again", Date.now()), 500);
 
   const bars = root.querySelector(".bars");
+  bars.style.setProperty("--rows", Math.max(1, data.options.length));
   while (bars.children.length > data.options.length) bars.lastChild.remove();
   while (bars.children.length < data.options.length) {
     const row = document.createElement("li");

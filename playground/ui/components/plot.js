@@ -154,8 +154,22 @@ function themeOf(node) {
     rule: get("border-color", "#ddd"),
     dark: isDark(get("background-color", "#fff")),
     font: get("font", "sans-serif"),
-    size: parseFloat(style.fontSize) || 14,
+    letters: parseFloat(style.getPropertyValue("--label-size")) || 13,
+    fills: style.getPropertyValue("--stage-height").trim() !== "",
   };
+}
+
+/** A text that is no wider than `most` pixels in the context's font. */
+function shortened(g, text, most) {
+  if (g.measureText(text).width <= most) return text;
+  let low = 0,
+    high = text.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (g.measureText(`${text.slice(0, middle)}…`).width <= most) low = middle;
+    else high = middle;
+  }
+  return `${text.slice(0, low).trimEnd()}…`;
 }
 
 /** Whether a colour ("#rrggbb" or "rgb(…)") is nearer to black than to white. */

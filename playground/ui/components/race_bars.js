@@ -1,6 +1,7 @@
 // One row a runner; the bars glide from one look to the next.
 export default register(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
+  stageOf(root);
   if (root.childElementCount !== data.rows.length) {
     root.setAttribute("role", "img");
     root.replaceChildren(

@@ -14,6 +14,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = root.ui || (root.ui = build(root, data));
   ui.data = data;
+  stageOf(root);
   ui.act = (kind, more = {}) => setTriggerValue("act", { kind, at: Date.now(), sampling: ui.sampling, ...more });
   if (data.logits !== null) {
     ui.logits = floats(data.logits);
