@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from playground.ui.colours import ACCENT
+from playground.ui.language import t
 
 FOLDER = Path(__file__).parent
 PALETTE = f".root {{ --accent: {ACCENT}; }}"
@@ -28,12 +29,19 @@ def component(name: str, *parts: str) -> Callable[..., Any]:
     """
     scripts = [FOLDER / f"{part}.js" for part in ("shared", *parts, name)]
     styles = [path for path in (FOLDER / "common.css", FOLDER / f"{name}.css") if path.exists()]
-    return st.components.v2.component(
+    made = st.components.v2.component(
         f"playground_{name}",
         html='<div class="root"></div>',
         css="\n".join([PALETTE, *(path.read_text(encoding="utf-8") for path in styles)]),
         js="\n".join(path.read_text(encoding="utf-8") for path in scripts),
     )
+    if "save" not in parts:
+        return made
+
+    def named(**call: Any) -> Any:
+        return made(**call | {"data": call["data"] | {"saved": t("Save this drawing")}})
+
+    return named
 
 
 def nothing() -> None:

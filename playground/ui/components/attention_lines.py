@@ -9,7 +9,7 @@ from playground.ui.language import t
 
 
 def attention_lines(weights: Any, key: str, queries: Sequence[str], keys: Sequence[str], colour: str, alt: str) -> None:
-    """Draws them. Pointing at a token leaves its lines alone; clicks keep several and add them up.
+    """Draws them. Pointing at a token leaves its lines alone; clicks keep several and add them up, until Esc.
 
     Args:
         weights: ``[queries, keys]``; NaN where a query may not look.
@@ -33,7 +33,7 @@ def attention_lines(weights: Any, key: str, queries: Sequence[str], keys: Sequen
                 "key": t("is attended to"),
                 "sum": t("added up over {n} tokens"),
                 "closed": t("causal mask: it cannot attend to later tokens"),
-                "hint": t("Point at a token to see only its lines; click tokens to keep and add them."),
+                "hint": t("Point at a token to see only its lines; click tokens to keep and add them, Esc lets go."),
             },
         },
     )

@@ -1,4 +1,36 @@
 // Layers × heads of small pictures. A canvas a head; one square each, so that the eye can compare.
+const SQUARE = 96; // pixels, where the page scrolls
+const MENU = 72; // pixels: how high a row is that has room for its number and the menu
+const READ = 2.4; // letters' sizes that a square is wide at least, for a name under it
+const arrows = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** How large the squares are on a stage, so that all of them and their names are seen. */
+function fitting(root, layers, heads) {
+  const stage = stageOf(root),
+    grid = root.firstChild;
+  if (!stage.fills) return { side: SQUARE, named: true };
+  const wide = root.clientWidth - 8 - 1.7 * parseFloat(getComputedStyle(grid).fontSize),
+    height = root.clientHeight - 8,
+    gap = Math.max(2, Math.min(8, wide / heads / 12));
+  let line = 1.3 * Math.max(stage.size, 0.75 * parseFloat(getComputedStyle(root).fontSize)) + 3,
+    width = wide;
+  const of = (under) => Math.min(width / heads - gap, height / layers - gap - under);
+  const beside = of(line) + line < MENU; // the menu stands above the layers' numbers, or else to the right of all
+  if (beside) width -= MENU / 2;
+  grid.classList.toggle("beside", beside);
+  const labels = [...root.querySelectorAll(".label")];
+  grid.style.setProperty("--side", `${of(line)}px`);
+  grid.classList.remove("unnamed", "wrapped");
+  const wrapped = labels.some((label) => label.scrollWidth > label.clientWidth) && of(2 * line) > 0.8 * of(line);
+  if (wrapped) line *= 2; // a name that is too long for one line
+  grid.classList.toggle("wrapped", wrapped);
+  const named = of(line) >= READ * stage.size,
+    side = Math.max(8, Math.floor(of(named ? line : 0)));
+  grid.style.setProperty("--gap", `${gap}px`);
+  grid.style.setProperty("--side", `${side}px`);
+  return { side, named };
+}
+
 export default register(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const [layers, heads, r, c] = data.shape;
@@ -18,7 +50,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
             element(
               "button",
               { type: "button", class: "head" },
-              element("canvas", { width: 96, height: 96 }),
+              element("canvas"),
               element("span", { class: "label" }),
             ),
           ),
@@ -27,53 +59,78 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
       element("div", { class: "buttons" }),
     );
   }
-  root.querySelectorAll("button.head").forEach((button, index) => {
+  const buttons = [...root.querySelectorAll("button.head")];
+  const [chosenLayer, chosenHead] = data.selected;
+
+  /** One head's weights on its canvas, in units of a square. */
+  function drawHead(canvas, index, side) {
+    const start = index * r * c,
+      context = canvas.getContext("2d"),
+      pixels = Math.round(side * (stageOf(root).fills ? window.devicePixelRatio || 1 : 1));
+    canvas.width = canvas.height = pixels;
+    context.scale(pixels / SQUARE, pixels / SQUARE);
+    if (data.lines) return drawLines(context, start);
+    const small = new ImageData(c, r);
+    for (let i = 0; i < r * c; i++) if (bytes[start + i]) small.data.set([...table[bytes[start + i] - 1], 255], 4 * i);
+    const picture = document.createElement("canvas");
+    picture.width = c;
+    picture.height = r;
+    picture.getContext("2d").putImageData(small, 0, 0);
+    if (bytes.subarray(start, start + r * c).includes(0)) hatch(context, ink, 0, 0, SQUARE, SQUARE);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(picture, 0, 0, SQUARE, SQUARE);
+  }
+
+  function drawLines(context, start) {
+    context.strokeStyle = data.colour;
+    for (let i = 0; i < r; i++)
+      for (let j = 0; j < c; j++) {
+        const weight = (bytes[start + i * c + j] - 1) / 254;
+        if (weight < 0.08) continue;
+        context.globalAlpha = weight;
+        context.beginPath();
+        context.moveTo(8, 4 + (88 * (i + 0.5)) / r);
+        context.lineTo(88, 4 + (88 * (j + 0.5)) / c);
+        context.stroke();
+      }
+  }
+
+  /** What a head is called, and what choosing it does. */
+  function name(button, index) {
     const layer = Math.floor(index / heads),
       head = index % heads,
-      start = index * r * c;
-    const canvas = button.firstChild,
-      context = canvas.getContext("2d");
-    const name = `${data.words.layer} ${layer}, ${data.words.head} ${head}`;
-    context.clearRect(0, 0, 96, 96);
-    if (data.lines) {
-      context.strokeStyle = data.colour;
-      for (let i = 0; i < r; i++)
-        for (let j = 0; j < c; j++) {
-          const weight = (bytes[start + i * c + j] - 1) / 254;
-          if (weight < 0.08) continue;
-          context.globalAlpha = weight;
-          context.beginPath();
-          context.moveTo(8, 4 + (88 * (i + 0.5)) / r);
-          context.lineTo(88, 4 + (88 * (j + 0.5)) / c);
-          context.stroke();
-        }
-      context.globalAlpha = 1;
-    } else {
-      const pixels = new ImageData(c, r);
-      for (let i = 0; i < r * c; i++)
-        if (bytes[start + i]) pixels.data.set([...table[bytes[start + i] - 1], 255], 4 * i);
-      const picture = document.createElement("canvas");
-      picture.width = c;
-      picture.height = r;
-      picture.getContext("2d").putImageData(pixels, 0, 0);
-      if (bytes.subarray(start, start + r * c).includes(0)) hatch(context, ink, 0, 0, 96, 96);
-      context.imageSmoothingEnabled = false;
-      context.drawImage(picture, 0, 0, 96, 96);
-    }
-    button.title = `${name}\n${data.tips[layer][head]}`;
-    button.setAttribute("aria-label", `${name}. ${data.tips[layer][head]}`);
+      called = `${data.words.layer} ${layer}, ${data.words.head} ${head}`;
+    button.title = `${called}\n${data.tips[layer][head]}`;
+    button.setAttribute("aria-label", `${called}. ${data.tips[layer][head]}`);
     const off = data.off.some(([l, h]) => l === layer && h === head);
-    button.setAttribute("aria-pressed", String(off || (layer === data.selected[0] && head === data.selected[1])));
+    button.setAttribute("aria-pressed", String(off || (layer === chosenLayer && head === chosenHead)));
     button.classList.toggle("off", off);
     button.querySelector(".label").textContent = data.labels[layer][head] || `${layer}.${head}`;
     button.classList.toggle("named", Boolean(data.labels[layer][head]));
-    button.onclick = () => setTriggerValue("clicked", { layer, head, at: Date.now() });
-  });
+    button.onclick = () => choose(layer, head);
+    button.onkeydown = (event) => {
+      const step = arrows[event.key];
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation(); // the page would go to another view
+      const to = [layer + step[0], head + step[1]];
+      if (to[0] < 0 || to[0] >= layers || to[1] < 0 || to[1] >= heads) return;
+      buttons[to[0] * heads + to[1]].focus();
+      if (chosenLayer >= 0) choose(...to);
+    };
+  }
+  const choose = (layer, head) => setTriggerValue("clicked", { layer, head, at: Date.now() });
+
+  function paint() {
+    const { side, named } = fitting(root, layers, heads);
+    root.firstChild.classList.toggle("unnamed", !named);
+    buttons.forEach((button, index) => drawHead(button.firstChild, index, side));
+  }
 
   /** The pictures as they stand, with what is written under them. */
   function picture() {
     const ink = themed(root)[0],
-      size = 104,
+      size = SQUARE + 8,
       lines = [];
     const text = (x, y, words, more = "") =>
       lines.push(
@@ -83,7 +140,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
       const x = 24 + (index % heads) * size,
         y = 8 + Math.floor(index / heads) * (size + 14);
       lines.push(
-        `<image x="${x}" y="${y}" width="96" height="96" style="image-rendering:pixelated" href="${button.firstChild.toDataURL()}"/>`,
+        `<image x="${x}" y="${y}" width="${SQUARE}" height="${SQUARE}" style="image-rendering:pixelated" href="${button.firstChild.toDataURL()}"/>`,
       );
       text(x + 48, y + 110, button.querySelector(".label").textContent);
       if (index % heads === 0) text(12, y + 52, String(index / heads));
@@ -94,4 +151,22 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   }
   root.firstChild.dataset.of = data.of;
   root.querySelector(".buttons").replaceChildren(...(data.tools ? saveButtons(data.file, picture) : []));
+  buttons.forEach(name);
+  paint();
+  onResize(root, root, paint);
+
+  // A digit is the number of a head in the chosen one's layer.
+  root.endDigits?.();
+  const digit = (event) => {
+    const head = Number(event.detail);
+    if (event.defaultPrevented || !/^\d$/.test(event.detail) || chosenLayer < 0 || head >= heads) return;
+    event.preventDefault();
+    choose(chosenLayer, head);
+  };
+  document.addEventListener("playground:key", digit);
+  root.endDigits = () => document.removeEventListener("playground:key", digit);
+  return () => {
+    root.watcher.disconnect();
+    root.endDigits();
+  };
 });

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from playground.ui.colours import ARCHITECTURE, SEQUENTIAL
+from playground.ui.colours import ARCHITECTURE, SEQUENTIAL, above_floor
 from playground.ui.colours import diverging as diverging_colours
 from playground.ui.components import component, nothing
 from playground.ui.language import t
@@ -23,8 +23,11 @@ def heads_grid(
     of: str = "",
     diverging: bool = False,
     warm: bool = False,
+    floor: float = 0.0,
 ) -> tuple[int, int] | None:
-    """Draws them and returns the (layer, head) clicked in this rerun.
+    """Draws them and returns the (layer, head) chosen in this rerun.
+
+    A digit chooses the head of that number in the layer of the chosen one, the arrow keys go to the heads around it.
 
     Args:
         pictures: weights from 0 to 1, ``[layers, heads, r, c]``, already small; where one is NaN the page shows through,
@@ -35,14 +38,15 @@ def heads_grid(
         off: heads that are crossed out.
         lines: draw lines from left (queries) to right (keys) instead of cells.
         colour: of the lines.
-        tools: buttons to save the pictures.
+        tools: a menu to save the pictures.
         diverging: the values are from -1 over 0, which has the page's own colour, to 1; warm: what is above 0 is
             orange, as harm is everywhere.
+        floor: below it a value of a diverging picture is about nothing, and has the page's colour.
         of: what they are pictures of, such as "27 × 27"; kept on the element.
     """
     import numpy as np
 
-    small = np.asarray(pictures)
+    small = above_floor(pictures, floor) if diverging else np.asarray(pictures)
     low = -1.0 if diverging else 0.0
     shades = 1 + np.clip((np.nan_to_num(small) - low) / (1 - low) * 254, 0, 254).round()  # a byte of 0 is no value
     small = np.where(np.isnan(small), 0, shades).astype(np.uint8)
@@ -60,7 +64,7 @@ def heads_grid(
             "of": of,
             "file": key.replace(".", "-"),
             "colour": colour,
-            "colours": diverging_colours(warm) if diverging else {"day": SEQUENTIAL, "night": SEQUENTIAL},
+            "colours": diverging_colours(warm) if diverging else SEQUENTIAL,
             "words": {"layer": t("Layer"), "head": t("Head"), "all": t("All heads; choose one")},
         },
         on_clicked_change=nothing,

@@ -46,16 +46,17 @@ def heatmap(
         alt: one sentence for a screen reader.
         span: the values of the first and the last colour; the values' own unless told.
         diverging: for values around 0, which has the page's own colour.
-        floor: the last colours of a diverging map stand for at least this value, so that next to nothing looks so.
+        floor: below it a value of a diverging map is about nothing: it has the page's colour, and the last colours
+            stand for at least this much.
         warm: what is above 0 is orange, as harm is everywhere.
         empty: what an empty cell means, such as "may not look".
         selected: the cell that is outlined; a row of -1 or a column of -1 outlines a whole column or row.
-        clickable: a click, or Enter on the cell under the cursor, is reported.
+        clickable: a click, or Enter on the cell under the cursor, is reported; else it locks the cell until Esc.
         written: numbers in the cells, where they fit.
         notes: what is said of each cell besides its value.
         new_rows: how many rows at the end are marked as generated.
-        cell: height of a row in pixels; what fits unless told.
-        tools: buttons to save the picture.
+        cell: height of a row in pixels; what fits unless told. On a stage the rows fill it in any case.
+        tools: a menu to save the picture and its numbers.
         tokens: the labels are tokens, whose spaces are made visible.
         titles: what rows and columns are stands beside them.
         hint: a sentence on how to read a cell stands under the picture.
@@ -79,7 +80,8 @@ def heatmap(
             "names": list(names),
             "alt": alt,
             "span": [low, high],
-            "colours": diverging_colours(warm) if diverging else {"day": SEQUENTIAL, "night": SEQUENTIAL},
+            "colours": diverging_colours(warm) if diverging else SEQUENTIAL,
+            "floor": floor if diverging else 0,
             "empty": empty,
             "selected": list(selected) if selected else None,
             "clickable": clickable,
@@ -96,7 +98,9 @@ def heatmap(
             "words": {
                 "zoom": t("Zoom"),
                 "new": t("generated"),
-                "hint": t("Point at a cell, or use the arrow keys."),
+                "hint": t("Point at a cell, or use the arrow keys.")
+                if clickable
+                else t("Point at a cell, or use the arrow keys. A click keeps it, Esc lets go."),
             },
         },
         on_clicked_change=nothing,

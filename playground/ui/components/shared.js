@@ -4,9 +4,11 @@
 // down in between. Calls that wait for the script come in any order in Chromium, so that the oldest may come last and would
 // draw what was. But Streamlit cleans up after an overtaken call as soon as that returns: a call draws a moment later, and
 // only if it is still the newest. What it gives to clean up ends what has left the page.
+const spoken = {}; // words of what every drawing has
 const ends = new WeakMap();
 const register = (draw) => (call) => {
   const { parentElement } = call;
+  spoken.saved = call.data?.saved;
   const timer = setTimeout(() => ends.set(parentElement, draw(call)));
   return () => {
     clearTimeout(timer);
@@ -31,3 +33,42 @@ const element = (name, attributes = {}, ...children) => {
   made.append(...children);
   return made;
 };
+
+/** What the page gives a drawing: the size of its letters, whether there is a height to fill, whether a room looks at it. */
+function stageOf(root) {
+  const style = getComputedStyle(root),
+    get = (name) => style.getPropertyValue(name).trim();
+  const found = {
+    size: parseFloat(get("--label-size")) || 13,
+    fills: get("--stage-height") !== "",
+    presents: get("--form") === "none",
+  };
+  root.classList.toggle("staged", found.fills);
+  return found;
+}
+
+/** Esc lets go of what is locked, and does nothing else then. `release` says whether there was anything. */
+function onEscape(root, release) {
+  root.endEscape?.();
+  const listen = (event) => {
+    if (event.key !== "Escape" || !release()) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  document.addEventListener("keydown", listen, true);
+  root.endEscape = () => document.removeEventListener("keydown", listen, true);
+}
+
+/** Calls `draw` whenever the place it draws in has another size. */
+function onResize(root, box, draw) {
+  root.watcher?.disconnect();
+  let width = box.clientWidth,
+    height = box.clientHeight;
+  root.watcher = new ResizeObserver(() => {
+    if (box.clientWidth === width && box.clientHeight === height) return;
+    width = box.clientWidth;
+    height = box.clientHeight;
+    draw();
+  });
+  root.watcher.observe(box);
+}

@@ -37,7 +37,9 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
         const place = box.getBoundingClientRect(),
           frame = root.getBoundingClientRect();
         tip.style.left = `${Math.max(0, Math.min(place.left - frame.left, frame.width - tip.offsetWidth))}px`;
-        tip.style.top = `${place.bottom - frame.top + 4}px`;
+        const under = place.bottom - frame.top + 4,
+          over = place.top - frame.top - tip.offsetHeight - 4;
+        tip.style.top = `${stageOf(root).fills && under + tip.offsetHeight > frame.height && over > 0 ? over : under}px`;
       };
       box.onpointerenter = say;
       box.onfocus = say;
@@ -58,8 +60,23 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   root
     .querySelector(".buttons")
     .replaceChildren(...(data.file ? saveButtons(data.file, () => drawn(root, strip)) : []));
+  fitLetters(root, strip);
+  onResize(root, root, () => fitLetters(root, strip));
   if (focused >= 0) strip.querySelectorAll(".token")[focused]?.focus();
+  return () => root.watcher.disconnect();
 });
+
+/** On the stage: the largest letters with which all tokens are seen. */
+function fitLetters(root, strip) {
+  const stage = stageOf(root);
+  strip.style.fontSize = "";
+  if (!stage.fills) return;
+  for (let size = Math.round(stage.size * 1.7); size > stage.size; size -= 2) {
+    strip.style.fontSize = `${size}px`;
+    if (strip.scrollHeight <= root.clientHeight) return;
+  }
+  strip.style.fontSize = "";
+}
 
 /** Dragging from token to token tells the part that was drawn over: [start, end). */
 function brush(root, strip, data, setTriggerValue) {

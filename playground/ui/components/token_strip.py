@@ -27,7 +27,7 @@ def token_strip(
         colour: a CSS colour of the boxes; the theme's primary one unless told.
         clickable: False draws boxes that only have tips.
         label: what a screen reader says; "Tokens" unless told.
-        tools: buttons to save the picture.
+        tools: a menu to save the picture.
 
     Returns:
         The index clicked just now, or None.

@@ -48,4 +48,4 @@ def test_the_palette_stands_in_python_alone():
     for path in [*ui.rglob("*.js"), *ui.rglob("*.css"), *ui.rglob("*.py")]:
         found = set(re.findall(r"#[0-9a-f]{6}\b", path.read_text(encoding="utf-8").lower()))
         assert path == Path(colours.__file__) or not palette & found, path
-    assert {"#d55e00", "#0f7fc4", "#fee838"} <= palette
+    assert {"#d55e00", "#0f7fc4", colours.SEQUENTIAL["day"][-1], *colours.RUNS} <= palette

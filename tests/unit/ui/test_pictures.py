@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from playground.runs.store import RunStore
 from playground.training.recipes import recipe
 from playground.training.schedule import lr_curve
 from playground.ui.attention_weights import on_paper
-from playground.ui.colours import ABOVE, BELOW, DIVERGING
+from playground.ui.colours import ABOVE, ARCHITECTURE, BELOW, DIVERGING, RUNS, SEQUENTIAL, above_floor
 from playground.ui.components import heads_grid as grid_module
 from playground.ui.components import heatmap as map_module
+from playground.ui.live_runs import colours_for
 from playground.ui.run_progress import notice
 from playground.ui.scene import Scene
 
@@ -60,7 +62,8 @@ def test_a_scale_around_zero_reaches_as_far_to_both_sides(sent):
 def test_signed_maps_have_the_page_in_their_middle(sent):
     colours = drawn(sent, [[1.0, -1.0]], diverging=True)["colours"]
     assert all(len(colours[when]) % 2 and colours[when][len(colours[when]) // 2] is None for when in ("day", "night"))
-    assert None not in drawn(sent, [[1.0, 0.0]])["colours"]["night"]
+    unsigned = drawn(sent, [[1.0, 0.0]])["colours"]
+    assert all(unsigned[when][0] is None and None not in unsigned[when][1:] for when in ("day", "night"))
     warm = drawn(sent, [[1.0, -1.0]], diverging=True, warm=True)["colours"]
     assert warm["day"] == DIVERGING["day"][::-1], "harm is orange"
     assert BELOW in DIVERGING["day"][:4] and ABOVE in DIVERGING["day"][5:]
@@ -71,13 +74,47 @@ def luminance(colour: str) -> float:
     return 0.2126 * r**2.2 + 0.7152 * g**2.2 + 0.0722 * b**2.2
 
 
+def lightness(colour: str) -> float:
+    """As OKLab has it: equal steps look equal."""
+    rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    cones = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]]) @ linear
+    return float(np.array([0.2105, 0.7936, -0.0041]) @ np.cbrt(cones))
+
+
+PAGES = (("day", "#fdfcf9", -1), ("night", "#12161b", 1))
+
+
 def test_a_stronger_value_is_further_from_the_page_by_day_and_night():
-    for when, page, sign in (("day", "#fdfcf9", -1), ("night", "#12161b", 1)):
+    for when, page, sign in PAGES:
+        steps = np.diff([lightness(colour or page) for colour in SEQUENTIAL[when]])
+        assert (sign * steps > 0).all() and np.ptp(steps) < 0.01, "from the page to ink, in even steps"
         scale = [colour or page for colour in DIVERGING[when]]
         middle = len(scale) // 2
         for side in (scale[middle:], scale[middle::-1]):
             steps = np.diff([luminance(colour) for colour in side])
             assert (sign * steps > 0).all(), (when, side)
+
+
+@pytest.mark.parametrize("colour", RUNS)
+def test_the_colours_of_runs_are_seen_by_day_and_night_and_belong_to_no_architecture(colour):
+    assert colour not in ARCHITECTURE.values()
+    for _, page, _ in PAGES:
+        low, high = sorted([luminance(colour), luminance(page)])
+        assert (high + 0.05) / (low + 0.05) > 3
+
+
+def test_runs_beside_each_other_have_colours_of_their_own():
+    runs = [RunFolder(Path(f"run-{i}")) for i in range(len(RUNS) + 1)]
+    found = list(colours_for(runs).values())
+    assert len(set(found[:-1])) == len(RUNS) and found[-1] == found[0]
+
+
+def test_what_is_below_the_floor_is_about_nothing(sent):
+    assert drawn(sent, [[0.25, -2.0]], diverging=True, floor=0.1)["floor"] == 0.1
+    assert drawn(sent, [[0.25, 2.0]])["floor"] == 0, "a share is never about nothing"
+    assert above_floor([[0.05, -0.05, 0.2, np.nan]], 0.1).tolist()[0][:3] == pytest.approx([0, 0, 0.2])
+    assert np.isnan(above_floor([np.nan], 0.1)).all()
 
 
 def test_small_pictures_keep_a_byte_for_what_may_not_be_seen(sent):
