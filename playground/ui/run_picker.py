@@ -10,10 +10,10 @@ from playground.runs.folder import RunFolder
 from playground.runs.integrity import first_intact, problem, problem_in_contents
 from playground.runs.store import RunStore
 from playground.ui import url_state
-from playground.ui.language import t
+from playground.ui.language import language, t
 from playground.ui.messages import show, shown_errors
 from playground.ui.select import select
-from playground.ui.titles import TITLES
+from playground.ui.titles import TITLES, readable, reads_chinese
 
 STATES = {
     "created": "new",
@@ -124,8 +124,12 @@ def choose_step(page: str, run: RunFolder) -> int:
 
 
 def known_runs(gallery: bool = True, gallery_first: bool = False) -> list[RunFolder]:
-    """The person's runs, the newest first, and those that ship with the app, after or before them."""
+    """The person's runs, the newest first, and those that ship with the app, after or before them; in Chinese, those of them
+    first that read Chinese.
+    """
     own, others = RunStore().list(), shipped.runs() if gallery else []
+    if language() == "zh":
+        others = sorted(others, key=lambda run: not reads_chinese(run.about()))
     return others + own if gallery_first else own + others
 
 
@@ -138,8 +142,8 @@ def describe(run: RunFolder) -> str:
 
 def name_of(run: RunFolder) -> str:
     """What a run is called; the shipped ones in the person's language."""
-    name = str(run.about().get("name") or run.id)
-    return t(name) if shipped.holds(run) else name
+    about = run.about()
+    return t(str(about.get("name") or run.id)) if shipped.holds(run) else readable(about) or run.id
 
 
 def _fits(run: RunFolder, where: Callable[[RunFolder], bool]) -> bool:

@@ -1,4 +1,10 @@
-"""What architectures and ways to cut a text into tokens are called, the same on every page."""
+"""What architectures, ways to cut a text into tokens, and runs are called, the same on every page."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from playground.ui.language import t
 
 KIND_NAMES = {"bpe": "Byte pairs (BPE)", "char": "Characters", "byte": "Bytes", "word": "Words"}
 
@@ -11,3 +17,51 @@ TITLES = {
     "encoder": "Encoder",
     "encoder-decoder": "Encoder–decoder",
 }
+READS = {
+    "python-docs": "the Python reference",
+    "python-code": "Python programs",
+    "asv-bible": "the Bible",
+    "three-kingdoms": "Three Kingdoms",
+    "jupyterlab-zh": "JupyterLab's words",
+    "task-recall": "to remember one symbol",
+    "task-brackets": "to close brackets",
+    "task-addition": "to add",
+    "task-reversal": "to reverse words",
+    "task-dates": "to read dates",
+    "task-repetition": "to say it again",
+}
+"""What a model reads that learns from a text, or learns of a task."""
+_AUTOMATIC = r"{preset} on \S+( \(\d+\))?|.*\S [÷×] \d+.*|.*\d → \d.*"
+"""A name that nobody gave: the model and the text by their ids, or settings that differ from the run before."""
+
+
+def readable(about: Mapping[str, Any]) -> str:
+    """What a run is called: "GPT-2 tiny reads Three Kingdoms · 900 steps" where nobody gave it a name; else that name.
+
+    Args:
+        about: what its run.json says.
+    """
+    from models.presets import PRESETS
+
+    name, preset, corpus = str(about.get("name") or ""), about.get("preset"), (about.get("data") or {}).get("corpus")
+    if preset not in PRESETS or corpus not in READS or about.get("finetune"):
+        return name
+    found = re.fullmatch(_AUTOMATIC.format(preset=re.escape(preset)), name)
+    if not found:
+        return name
+    model = t(PRESETS[preset].title).replace(", ", " ").replace("，", " ")
+    steps = about.get("training", {}).get("steps") or 0
+    form = (
+        t("{model} learns {what} · {steps:,} steps", model=model, what=t(READS[corpus]), steps=steps)
+        if corpus.startswith("task-")
+        else t("{model} reads {what} · {steps:,} steps", model=model, what=t(READS[corpus]), steps=steps)
+    )
+    return form + (found[1] or "")
+
+
+def reads_chinese(about: Mapping[str, Any]) -> bool:
+    """Whether a run learnt from a Chinese text."""
+    from playground.text.catalogue import CORPORA
+
+    corpus = CORPORA.get((about.get("data") or {}).get("corpus") or "")
+    return bool(corpus and corpus.language.startswith("zh"))

@@ -75,3 +75,44 @@ def test_a_name_is_no_markdown(open_page, named, page, query):
     app = open_page(page, **{key: value.format(done=done.id, waits=waits.id) for key, value in query.items()})
     found = [text for text in shown(app) if "![seen]" in text or "**loud**" in text or ":red[x]" in text]
     assert not found
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "corpus", "shown"),
+    [
+        ("gpt2-tiny on three-kingdoms", "gpt2-tiny", "three-kingdoms", "GPT-2 tiny reads Three Kingdoms · 900 steps"),
+        (
+            "lstm-tiny on task-recall (2)",
+            "lstm-tiny",
+            "task-recall",
+            "LSTM tiny learns to remember one symbol · 900 steps (2)",
+        ),
+        ("eval every ÷ 2, steps 1500 → 900", "gpt2-tiny", "asv-bible", "GPT-2 tiny reads the Bible · 900 steps"),
+        ("my own (2)", "gpt2-tiny", "asv-bible", "my own (2)"),
+        ("essays on Rome", "gpt2-tiny", "asv-bible", "essays on Rome"),
+        ("gpt2-tiny on notes.txt", "gpt2-tiny", "file", "gpt2-tiny on notes.txt"),
+    ],
+)
+def test_what_nobody_named_is_called_by_what_it_is(name, preset, corpus, shown):
+    from playground.ui.titles import readable
+
+    about = {"name": name, "preset": preset, "data": {"corpus": corpus}, "training": {"steps": 900}}
+    assert readable(about) == shown
+
+
+def test_cards_tell_what_changed_and_read_nothing_again(tmp_path, monkeypatch):
+    from playground.ui import model_cards
+    from tests.support.made_runs import make_run
+
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    run = make_run(tmp_path, "seen")
+    find = lambda: next(card for card, _ in model_cards.cards() if card.id == run.id)
+    card = find()
+    assert len(card.curve) == model_cards.POINTS and card.curve[0] == model_cards.HIGHEST and card.curve[-1] < 20
+    read = []
+    monkeypatch.setattr(model_cards, "_read", lambda run, with_curve: read.append(run.id) or card)
+    find()
+    assert not read
+    run.update_status(loss=1.5)
+    find()
+    assert read == [run.id]

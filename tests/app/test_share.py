@@ -99,7 +99,10 @@ def test_every_control_that_can_be_hidden_has_its_place(page):
     root = Path(playground.ui.__file__).parents[1]
     sources = "".join(path.read_text() for folder in ("ui", "pages") for path in (root / folder).rglob("*.py"))
     inside = "".join(path.read_text() for path in (root / "ui/components").glob("*.css"))
-    for name in CONTROLS[page]:
+    assert "--control-${data.page}-run" in (root / "ui/components/models_drawer.js").read_text(), (
+        "the model, on every page"
+    )
+    for name in CONTROLS[page].keys() - {"run"}:
         placed = f'control("{page}", "{name}"' in sources or f"--control-{page}-{name}," in inside
         assert placed or (page == "build" and name in MAIN and 'control("build", name)' in sources), name
 
