@@ -15,7 +15,7 @@ from tests.browser.conftest import FLAGS, chromium
 from tests.support.serving import serve
 from tests.support.waiting import WIDE, wait_idle
 
-LENGTHS = {64: 0.3, 256: 1.0, 512: 3.0}  # tokens: goal in seconds, median
+LENGTHS = {64: 0.15, 256: 1.0, 512: 3.0}  # tokens: goal in seconds, median
 KEYS = 9
 
 

@@ -19,6 +19,7 @@ ROWS = {
     "memory": "tests.benchmarks.memory",
     "start": "tests.benchmarks.start",
     "browser": "tests.benchmarks.browser",
+    "stage": "tests.benchmarks.stage",
     "explore": "tests.benchmarks.explore",
     "curves": "tests.benchmarks.curves",
     "decoding": "tests.benchmarks.decoding",

@@ -1,0 +1,131 @@
+"""What people come for, from the opened home page: how many clicks it takes, and how many seconds. For tests and benchmarks.
+
+Each story opens nothing itself: it begins on a home page that is drawn, counts its clicks, and tells when what it is about
+was seen on the first screen, without scrolling.
+"""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.charts import wait_for_step
+from tests.support.waiting import wait_idle
+
+IN_SIGHT = """(text) => {
+  const walk = function* (root) {
+    for (const child of root.querySelectorAll("*")) {
+      yield child;
+      if (child.shadowRoot) yield* walk(child.shadowRoot);
+    }
+  };
+  for (const element of walk(document.querySelector(".st-key-stage-picture") || document.body)) {
+    if (!element.matches(text)) continue;
+    const box = element.getBoundingClientRect();
+    if (box.width > 1 && box.height > 1 && box.top >= 0 && box.top < innerHeight && (element.textContent || "").trim().length)
+      return true;
+  }
+  return false;
+}"""
+"""Whether something of that selector, with words in it, stands on the first screen of the picture."""
+
+
+@dataclass
+class Story:
+    """One story as it goes.
+
+    Attributes:
+        page: on the opened home page.
+        clicks: so far.
+        seconds: since the first of them, by what was seen.
+    """
+
+    page: Any
+    clicks: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.perf_counter)
+
+    def click(self, locator: Any) -> None:
+        self.clicks += 1
+        locator.click()
+
+    def saw(self, what: str) -> None:
+        self.seconds[what] = time.perf_counter() - self.began
+
+    def place(self, name: str) -> None:
+        """To one of the four places."""
+        self.click(self.page.locator(f"[class*='st-key-frame-place-{name}'] a"))
+
+
+def learns(page: Any) -> Story:
+    """A model visibly learns: the first point of its curve, and the first text that it writes."""
+    story = Story(page)
+    story.place("lab")
+    story.click(page.locator(".st-key-train-start button, .st-key-train\\.start button"))
+    wait_for_step(page, 1)
+    story.saw("curve")
+    page.wait_for_function(IN_SIGHT, arg="[data-written]", polling=30)
+    story.saw("text")
+    return story
+
+
+def attention(page: Any, sentence: str) -> Story:
+    """An own sentence, and who looks at whom in it."""
+    page.locator("textarea").first.fill(sentence)
+    wait_idle(page)
+    story = Story(page)
+    story.place("inside")
+    word = sentence.split()[-1]
+    page.locator(".st-key-explore-text textarea, .st-key-stage-command textarea").first.wait_for()
+    page.wait_for_function(
+        """(word) => [...document.querySelectorAll(".st-key-stage-command *")].some((each) =>
+            each.shadowRoot?.querySelector("textarea")?.value.includes(word))""",
+        arg=word,
+        polling=20,
+    )
+    page.wait_for_function(
+        f"() => ({IN_SIGHT})('svg') || [...document.querySelectorAll('.st-key-stage-picture *')].some((each) =>"
+        " each.shadowRoot?.querySelector('canvas, svg'))",
+        polling=20,
+    )
+    story.saw("attention")
+    return story
+
+
+def gates(page: Any) -> Story:
+    """The gates of an LSTM."""
+    story = Story(page)
+    story.place("inside")
+    story.click(page.locator(".st-key-stage-views").get_by_text("Gates and states", exact=True))
+    page.wait_for_url("**view=recurrent**")
+    wait_idle(page)
+    story.saw("gates")
+    return story
+
+
+def positions(page: Any) -> Story:
+    """Why positions: the words shuffled."""
+    story = Story(page)
+    story.place("inside")
+    story.click(page.locator(".st-key-stage-views").get_by_text("Positions", exact=True))
+    page.wait_for_url("**view=positions**")
+    wait_idle(page)
+    story.saw("positions")
+    return story
+
+
+def csv_to_onnx(page: Any, table: Path, into: Path) -> Story:
+    """A table of one's own, a classifier of it that was tried, and the ONNX zip on the disk."""
+    story = Story(page)
+    story.click(page.get_by_role("link", name="I bring data"))
+    page.locator("input[type=file]").first.wait_for(state="attached")
+    wait_idle(page)
+    story.clicks += 1  # the dialog of the browser
+    page.locator("input[type=file]").first.set_input_files(str(table))
+    button = page.locator(".st-key-finetune-start button, .st-key-finetune\\.start button")
+    page.wait_for_function(
+        "() => { const b = document.querySelector('[class*=\"st-key-finetune-start\"] button, .st-key-finetune\\\\.start button');"
+        " return b && !b.disabled; }"
+    )
+    story.click(button)
+    return story
