@@ -9,14 +9,21 @@ from torch import Tensor
 
 from models.hooks import Hook
 from models.language_model import LanguageModel
+from models.transformer import Source
 from playground.core.errors import PlaygroundError
 from playground.inspection.capture import capture, residual_streams
 from playground.inspection.prediction_task import PredictionTask, log_probabilities, losses
 
 Change = Callable[[Tensor], Tensor]
 """What is put in the place of an activation ``[batch, ...]``."""
+Progress = Callable[[float], None]
+"""What is told how much of a measurement is done, 0 to 1."""
 MAX_BATCH_TOKENS = 2048
 """Tokens per batch: larger batches are not faster on a CPU, and the attention weights of long texts need memory."""
+
+
+def nobody(share: float) -> None:
+    """Where nobody wants to know how far a measurement is."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,37 @@ def effect(model: LanguageModel, task: PredictionTask, changes: Mapping[str, Cha
     hook = hook_of(changes)
     before, after = log_probabilities(model, task, hook_of({}))[0], log_probabilities(model, task, hook)[0]
     return Effect(losses(before, task), losses(after, task), before.exp().numpy(), after.exp().numpy())
+
+
+@torch.no_grad()
+def writes_on(
+    model: LanguageModel,
+    ids: Sequence[int],
+    changes: Mapping[str, Change],
+    n: int,
+    end: int | None = None,
+    source_ids: Sequence[int] | None = None,
+    progress: Progress = nobody,
+) -> list[int]:
+    """What a changed model writes after a text, always its likeliest token.
+
+    Args:
+        ids: the text, at least one token.
+        changes: in effect at every token that is written.
+        n: how many tokens at most.
+        end: the token that ends it, which is left out.
+        source_ids: what an encoder–decoder answers.
+        progress: is told the share that is done.
+    """
+    hook, text = hook_of(changes), list(ids)
+    more = {} if source_ids is None else {"source": Source(torch.tensor([list(source_ids)]))}
+    for i in range(n):
+        progress(i / n)
+        token = int(model(torch.tensor([text]), hook=hook, **more).logits[0, -1].argmax())
+        if token == end:
+            break
+        text.append(token)
+    return text[len(ids) :]
 
 
 def hook_of(changes: Mapping[str, Change]) -> Hook:
@@ -166,6 +204,7 @@ def rank_heads(
     mean: bool = False,
     other: PredictionTask | None = None,
     max_tokens: int = MAX_BATCH_TOKENS,
+    progress: Progress = nobody,
 ) -> np.ndarray:
     """The increase of the loss when each head alone is removed (nats per token) ``[layers, heads]``.
 
@@ -174,6 +213,7 @@ def rank_heads(
         mean: their mean over the text takes their place, instead of nothing.
         other: what they gave on this text of as many tokens takes their place.
         max_tokens: tokens in one batch.
+        progress: is told the share that is done.
     """
     spec = model.spec
     there = {} if other is None else recorded(model, other, ".heads")
@@ -188,7 +228,7 @@ def rank_heads(
         return name, lambda own: _with(own, head, instead(name, own, head))
 
     pairs = [(layer, head) for layer in range(spec.n_layers) for head in range(spec.n_heads)]
-    loss_increase = _one_by_one(model, task, [remove(*pair) for pair in pairs], max_tokens)
+    loss_increase = _one_by_one(model, task, [remove(*pair) for pair in pairs], max_tokens, progress)
     return loss_increase.reshape(spec.n_layers, spec.n_heads)
 
 
@@ -198,6 +238,7 @@ def causal_trace(
     other: PredictionTask,
     width: int = 1,
     max_tokens: int = MAX_BATCH_TOKENS,
+    progress: Progress = nobody,
 ) -> np.ndarray:
     """How much the loss grows when a position of the residual stream comes from another text ``[depths, n / width]``.
 
@@ -205,6 +246,7 @@ def causal_trace(
         other: a text of as many tokens.
         width: how many neighbouring positions are patched together.
         max_tokens: tokens in one batch.
+        progress: is told the share that is done.
     """
     held = recorded(model, other, "embeddings", ".output")
     there = {name: torch.from_numpy(held[name]) for name in residual_streams(model.spec)}
@@ -215,7 +257,7 @@ def causal_trace(
         return name, lambda own: _with(own, part, there[name][part])
 
     changes = [put(name, place) for name in there for place in range(0, n, width)]
-    return _one_by_one(model, task, changes, max_tokens).reshape(len(there), -1)
+    return _one_by_one(model, task, changes, max_tokens, progress).reshape(len(there), -1)
 
 
 def rank_gates(
@@ -224,12 +266,14 @@ def rank_gates(
     gates: Sequence[Sequence[str]],
     levels: Sequence[float] = (0.0, 1.0),
     other: PredictionTask | None = None,
+    progress: Progress = nobody,
 ) -> np.ndarray:
     """The increase of the loss when all units of a gate are held at a level (nats per token) ``[gates, levels]``.
 
     Args:
         gates: each the names of one gate; both directions of a bidirectional layer.
         other: instead of the levels, what the gates were on this text of as many tokens ``[gates, 1]``.
+        progress: is told the share that is done.
     """
     base = losses(log_probabilities(model, task, hook_of({}))[0], task).mean()
     there = {} if other is None else recorded(model, other, *(name for names in gates for name in names))
@@ -238,6 +282,7 @@ def rank_gates(
     )
     loss_increase = np.zeros((len(gates), len(kinds)))
     for i, names in enumerate(gates):
+        progress(i / len(gates))
         for j, kind in enumerate(kinds):
             hook = hook_of({name: kind(name) for name in names})
             loss_increase[i, j] = losses(log_probabilities(model, task, hook)[0], task).mean() - base
@@ -255,13 +300,18 @@ def _with(own: Tensor, at: int | slice, value: Tensor | float) -> Tensor:
 
 
 def _one_by_one(
-    model: LanguageModel, task: PredictionTask, changes: Sequence[tuple[str, Replace]], max_tokens: int
+    model: LanguageModel,
+    task: PredictionTask,
+    changes: Sequence[tuple[str, Replace]],
+    max_tokens: int,
+    progress: Progress,
 ) -> np.ndarray:
     """The increase of the mean loss by each change alone; one batch holds a copy of the text per change."""
     base = losses(log_probabilities(model, task, hook_of({}))[0], task).mean()
     size = max(1, max_tokens // len(task.inputs))
     loss_increase = []
     for start in range(0, len(changes), size):
+        progress(start / len(changes))
         piece = changes[start : start + size]
 
         def hook(name: str, value: Tensor, piece: Sequence[tuple[str, Replace]] = piece) -> Tensor:

@@ -9,6 +9,7 @@ from models.spec import ModelSpec
 from playground.text.spec import DataSpec
 from playground.ui import cached
 from playground.ui.language import t
+from playground.ui.messages import fragment, show
 from playground.ui.scene import Scene
 
 LONGEST = 4097  # tokens of a passage
@@ -18,7 +19,7 @@ MOST_NUMBERS = 2**27  # of the attention weights of one layer
 def windows_of(scene: Scene, n: int, key: str, length: int | None = None, at_least: int = 0) -> Any:
     """Passages spread evenly over the held-out text, int64 ``[n, length]``; None while it is not there.
 
-    Preparing the text anew takes seconds, so it is asked for by a button where it is not prepared yet.
+    Preparing the text anew takes seconds: where it is not prepared yet that begins by itself, and says how far it is.
 
     Args:
         n: how many, at most.
@@ -84,17 +85,35 @@ def _pairs(
 
 
 def is_there(scene: Scene, key: str) -> bool:
-    """Whether the run's text is prepared; else there is a button for it."""
+    """Whether the run's text is prepared; else it is being prepared, and this says how far it is."""
+    from playground.text import prepare_job
     from playground.text.prepare import find
 
-    ready = f"{key}.{scene.run.id}"
-    if find(scene.run.config().data) is None and not st.session_state.get(ready):
-        st.write(t("This searches the run's own held-out text, which is not yet prepared on this machine."))
-        if not st.button(t("Prepare it (some seconds)"), icon=":material/dataset:", key=f"{key}.prepare"):
-            return False
-        st.session_state[ready] = True
-        st.rerun(scope="fragment")
-    return True
+    spec, name = scene.run.config().data, f"{key}.{scene.run.id}"
+    if find(spec) is not None:
+        return True
+    job = st.session_state.get(name)
+    if job is None:
+        job = st.session_state[name] = prepare_job.start(spec, name)
+    if not job.done:
+        fragment(_wait, run_every=0.3, key=f"{key}.preparing")(key, job)
+        return False
+    if job.error:
+        show(job.error)
+    else:
+        st.info(t("Stopped. Nothing was kept."), icon=":material/info:")
+    if st.button(t("Try again"), icon=":material/refresh:", key=f"{key}.prepare"):
+        del st.session_state[name]
+        st.rerun()
+    return False
+
+
+def _wait(key: str, job: Any) -> None:
+    """How far the preparation is; it can be stopped."""
+    if job.done:
+        st.rerun()
+    st.progress(job.fraction, t("Preparing the text …") + " " + t(job.stage))
+    st.button(t("Stop"), icon=":material/stop:", key=f"{key}.stop", on_click=job.stop)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={DataSpec: lambda spec: repr(spec.to_dict())})

@@ -1,5 +1,6 @@
 """Switch parts off, or put in what they did on another text, and see at once what changes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -9,17 +10,22 @@ from playground.pages.explore.url_widgets import choose, one_of, pairs, several,
 from playground.text.visible import visible
 from playground.ui import url_state
 from playground.ui.colours import ABOVE, ACCENT, SPARE
+from playground.ui.components.before_after import before_after
 from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import LEGEND, downloads, figure
 from playground.ui.language import t
+from playground.ui.measuring import Measurement, measured
 from playground.ui.number_format import share
 from playground.ui.scene import Scene, answer_to, only_labels
 from playground.ui.stage import Stage
 
 VIEW = "explore.intervene"
 PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "Encoder"}
+LOOKS = {"heads": "Heads", "places": "Positions"}
+N_WRITTEN = 12  # tokens that are written on
+LONGEST_TEXT = 160  # tokens of a text that is written on: each token reads all of it again
 UNCHANGED = 0.01  # nats: a token whose loss moves by less keeps its colour
 FLOOR = 0.1  # nats per token: the fullest colour, and the end of an axis, stand for at least so much
 HOW = {
@@ -35,40 +41,131 @@ GATES = {
 }
 
 
+@dataclass(frozen=True)
+class Intervention:
+    """What a person changes, and what every single change would do.
+
+    Attributes:
+        changes: by the names of the activations.
+        said: the same in words.
+        invites: what to try, said while nothing is changed.
+        keeps_length: the changes are those of one text: nothing can be written on with them.
+    """
+
+    changes: dict[str, Any]
+    said: str
+    invites: str
+    keeps_length: bool
+
+
 def show(scene: Scene, place: Stage) -> None:
-    with place.rest:
-        show_all(scene)
-
-
-def show_all(scene: Scene) -> None:
     if scene.gives_labels:
-        only_labels()
+        with place.picture:
+            only_labels()
         return
     task = asked_of(scene)
-    changes, said = gates(scene, task) if scene.is_recurrent else parts(scene, task)
-    if changes:
-        outcome(scene, task, changes, said)
-    else:
-        st.info(
-            t("Nothing is changed yet. Choose what to switch off; its effect appears below."),
-            icon=":material/touch_app:",
+    with place.picture:
+        left, right = st.columns(2, gap="medium")
+    made = (gates if scene.is_recurrent else parts)(scene, task, place, left)
+    if made is None:  # it is being measured, and says so
+        return
+    with right:
+        found = predicted(scene, task, made)
+    place.say(sentence(made, found))
+    with place.rest:
+        if made.changes:
+            outcome(scene, task, made.said, found)
+        st.caption(scene.said())
+
+
+def sentence(made: Intervention, found: Any) -> str:
+    """What the changes do; as long as there is none, what to try."""
+    if not made.changes:
+        return made.invites
+    return (
+        made.said
+        + ": "
+        + t(
+            "the loss is {after:.2f} nats per token instead of {before:.2f}.",
+            after=found.after.mean(),
+            before=found.before.mean(),
         )
-    st.caption(scene.said())
+    )
+
+
+# What the model says with the changes
+
+
+def predicted(scene: Scene, task: Any, made: Intervention) -> Any:
+    """The likeliest tokens at one place, and what the model writes on, before and with the changes."""
+    import numpy as np
+
+    from playground.inspection.ablation import effect
+
+    found = effect(scene.model(), task, made.changes)
+    at = shown_place(scene, task, found)
+    before, after = found.rows_before[at], found.rows_after[at]
+    best = np.argsort(-np.maximum(before, after))[:10]
+    pieces = scene.tokenizer().pieces
+    before_after(
+        f"{VIEW}.predicted",
+        place_title(scene, pieces(task.inputs.tolist()), at),
+        pieces(best.tolist()),
+        before[best].tolist(),
+        after[best].tolist() if made.changes else None,
+        written(scene, made),
+    )
+    return found
+
+
+def shown_place(scene: Scene, task: Any, found: Any) -> int:
+    """The place whose predictions are shown: that of the address, else where the loss changes most, else the last."""
+    import numpy as np
+
+    change = np.abs(found.after - found.before)
+    first = int(task.target_positions[change.argmax() if change.max() >= UNCHANGED else -1])
+    return min(place_of(scene, first), len(task.inputs) - 1)
+
+
+def place_title(scene: Scene, pieces: list[str], at: int) -> str:
+    before = "".join(pieces[max(0, at - 5) : at + 1])
+    if scene.objective == "mlm":
+        return t("Instead of “{token}”, token {place}", token=visible(pieces[at]), place=at)
+    return t("Next token after “{words}”", words=before.replace("\n", "↵"))
+
+
+def written(scene: Scene, made: Intervention) -> tuple[str, str] | None:
+    """What the model writes after the text without and with the changes; None where it writes nothing."""
+    if scene.objective == "mlm" or made.keeps_length or len(scene.ids()) > LONGEST_TEXT:
+        return None
+    ids, model, tokenizer = scene.ids(), scene.model(), scene.tokenizer()
+    if scene.is_pairs:
+        ids = ids[: 1 if scene.has_source else ids.index(tokenizer.bos_id) + 1]
+    source = scene.source_ids() if scene.has_source else None
+
+    def write(job: Measurement) -> tuple[str, str]:
+        from playground.inspection.ablation import writes_on
+
+        return tuple(
+            tokenizer.decode(writes_on(model, ids, changes, N_WRITTEN, tokenizer.eos_id, source, job.progress))
+            for changes in ({}, made.changes)[: 2 if made.changes else 1]
+        )
+
+    found = measured(f"{VIEW}.written", (key_of(scene), tuple(ids), made.said), "Writing …", write)
+    return None if found is None else (found[0], found[-1])
 
 
 # Transformers: heads, MLPs, and places of the residual stream
 
 
-def parts(scene: Scene, task: Any) -> tuple[dict[str, Any], str]:
-    """What the person changes, as named changes and in words."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+def parts(scene: Scene, task: Any, place: Stage, picture: Any) -> Intervention | None:
+    """What the person changes, as named changes and in words; None while the heads are measured."""
+    with place.drawer:
         part = choose(VIEW, "part", t("Heads of"), PART_NAMES, box=True) if scene.has_source else "self"
         how = choose(VIEW, "how", t("Replace their output by"), HOW)
-    other = second_text(scene, task) if how == "patch" else None
-    loss_increase = loss_increase_of((key_of(scene), part, how, other and key_of(other)), scene, task, part, how, other)
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        chosen = choose_heads(loss_increase, part, how)
+        other = second_text(scene, task) if how == "patch" else None
+        first = "places" if url_state.text("explore", "places") else "heads"
+        look = choose(VIEW, "look", t("Show"), LOOKS, first) if other else "heads"
         mlps = several(
             VIEW,
             "mlps",
@@ -77,15 +174,48 @@ def parts(scene: Scene, task: Any) -> tuple[dict[str, Any], str]:
             pills=True,
             format_func=lambda layer: t("layer {layer}", layer=layer),
         )
-    with right:
+    with picture:
+        loss_increase = loss_increase_of(scene, task, part, how, other)
+        if loss_increase is None:
+            return None
+        places_table = places_of(scene, task, other) if other else None
+    with picture if look == "heads" else place.rest:
+        chosen = choose_heads(loss_increase, part)
+    places = []
+    if other and places_table is not None:
+        with picture if look == "places" else place.rest:
+            places = choose_places(scene, task, other, places_table)
+    with place.rest:
+        st.caption(heads_sentence(how))
+        if places_table is not None:
+            st.caption(places_sentence())
+            downloads("explore-intervene-places", {"places": places_table})
         ranking(loss_increase, part, how)
-    places = choose_places(scene, task, other) if other else []
     names = [f"{layer}.{head}" for layer, head in chosen] + [t("MLP {layer}", layer=layer) for layer in mlps]
-    names += [
-        t("position {place} after {depth}", place=place, depth=depth_name(scene, depth)) for depth, place in places
-    ]
+    names += [t("position {place} after {depth}", place=at, depth=depth_name(scene, depth)) for depth, at in places]
     words = t("With {names} from the other text") if other else t("Without {names}")
-    return changes_of(scene, part, how, other, chosen, mlps, places), words.format(names=", ".join(names))
+    changes = changes_of(scene, part, how, other, chosen, mlps, places)
+    return Intervention(
+        changes, words.format(names=", ".join(names)), invitation(loss_increase, how), other is not None
+    )
+
+
+def invitation(loss_increase: Any, how: str) -> str:
+    """Which head to try first; or why none matters."""
+    import numpy as np
+
+    if np.abs(loss_increase).max() < UNCHANGED:
+        return nothing_missed()
+    layer, head = np.unravel_index(loss_increase.argmax(), loss_increase.shape)
+    said = {"layer": layer, "head": head, "loss": loss_increase.max()}
+    if how == "patch":
+        return t(
+            "Click a head to patch it: layer {layer}, head {head} changes most, by {loss:+.2f} nats per token.", **said
+        )
+    return t(
+        "Click a head to switch it off. The model needs layer {layer}, head {head} most: without it the loss rises by {loss:.2f} nats per token.",
+        **said,
+    )
 
 
 def changes_of(
@@ -131,17 +261,15 @@ def there_of(key: tuple, _other: Scene) -> dict[str, Any]:
     return recorded(_other.model(), asked_of(_other), ".heads", "embeddings", ".output")
 
 
-def choose_heads(loss_increase: Any, part: str, how: str) -> list[tuple[int, int]]:
+def choose_heads(loss_increase: Any, part: str) -> list[tuple[int, int]]:
     """The heads that are changed, in the address; a click on a picture switches one."""
     import numpy as np
 
     n_layers, n_heads = loss_increase.shape
     off = pairs("off", n_layers, n_heads)
-    shares = np.clip(loss_increase / max(np.abs(loss_increase).max(), FLOOR), -1, 1)[:, :, None, None]
-    labels = [
-        [f"{loss_increase[i, j]:+.2f}".replace("-0.00", "+0.00").replace("-", "−") for j in range(n_heads)]
-        for i in range(n_layers)
-    ]
+    told = np.where(np.abs(loss_increase) < UNCHANGED, 0.0, loss_increase)  # the rest is about nothing
+    shares = np.clip(told / max(np.abs(told).max(), FLOOR), -1, 1)[:, :, None, None]
+    labels = [[f"{x:+.2f}".replace("-", "−") if x else "≈ 0" for x in row] for row in told.tolist()]
     tips = [
         [
             t(
@@ -157,7 +285,11 @@ def choose_heads(loss_increase: Any, part: str, how: str) -> list[tuple[int, int
         off = [pair for pair in off if pair != clicked] if clicked in off else sorted([*off, clicked])
         url_state.remember("explore", off=",".join(f"{i}.{j}" for i, j in off))
         st.rerun(scope="fragment")
-    st.caption(
+    return off
+
+
+def heads_sentence(how: str) -> str:
+    return (
         t(
             "Click heads to switch them off and on again. Without an orange head the loss (nats per token) rises, without a purple one it falls; the stronger the colour, the more."
         )
@@ -166,7 +298,6 @@ def choose_heads(loss_increase: Any, part: str, how: str) -> list[tuple[int, int
             "Click heads to patch them. With the output of an orange head on the other text the loss (nats per token) rises, with that of a purple one it falls; the stronger the colour, the more."
         )
     )
-    return off
 
 
 def ranking(loss_increase: Any, part: str, how: str) -> None:
@@ -221,6 +352,7 @@ def bars(
     data: dict[str, Any],
     table: Any,
     lying: bool = False,
+    place: Stage | None = None,
 ) -> None:
     """Changes of the loss as bars: orange for harm, purple where the text is told better; lying for long names."""
     import plotly.graph_objects as go
@@ -235,15 +367,20 @@ def bars(
     by_value(title=t("Change of the loss (nats per token)"))
     if max(map(abs, values), default=0) < FLOOR:  # so that next to nothing looks so
         by_value(range=[-FLOOR, FLOOR])
-    figure(fig, key, caption, data, table, height=max(240, 90 + 24 * len(names)) if lying else 330)
+    figure(fig, key, caption, data, table, height=330, place=place, say=False)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def loss_increase_of(key: tuple, _scene: Scene, _asked: Any, part: str, how: str, _other: Scene | None) -> Any:
+def loss_increase_of(scene: Scene, task: Any, part: str, how: str, other: Scene | None) -> Any:
+    """What changing each head alone does; None while it is measured."""
     from playground.inspection.ablation import rank_heads
 
-    other = asked_of(_other) if _other else None
-    return rank_heads(_scene.model(), _asked, part, how == "mean", other)
+    model, there = scene.model(), asked_of(other) if other else None
+    return measured(
+        f"{VIEW}.heads",
+        ("heads", key_of(scene), part, how, other and key_of(other)),
+        "Switching off one head after another …",
+        lambda job: rank_heads(model, task, part, how == "mean", there, progress=job.progress),
+    )
 
 
 # Another text
@@ -282,13 +419,11 @@ def exchanged(scene: Scene) -> str:
     return text
 
 
-def choose_places(scene: Scene, task: Any, other: Scene) -> list[tuple[int, int]]:
+def choose_places(scene: Scene, task: Any, other: Scene, table: Any) -> list[tuple[int, int]]:
     """Where the difference between both texts travels: places of the residual stream, each patched alone."""
     import numpy as np
 
-    width = 1 if len(task.inputs) <= 64 else -(-len(task.inputs) // 32)
-    with st.spinner(t("Patching every position …")):
-        table = places_of((key_of(scene), key_of(other), width), scene, task, other, width)
+    width = patched_together(task)
     n_depths, n = table.shape
     chosen = pairs("places", n_depths, n)
 
@@ -324,73 +459,84 @@ def choose_places(scene: Scene, task: Any, other: Scene) -> list[tuple[int, int]
         chosen = [pair for pair in chosen if pair != cell] if cell in chosen else [*chosen, cell]
         url_state.remember("explore", places=",".join(f"{i}.{j}" for i, j in chosen))
         st.rerun(scope="fragment")
-    st.caption(
-        t(
-            "Each cell: the change of this text's loss when the residual stream at that position and depth is replaced by that of the other text. Follow the coloured cells upwards: the difference travels this way to the answer. Click cells to keep them patched."
-        )
-    )
-    downloads("explore-intervene-places", {"places": table})
     return [(i, place) for i, j in chosen for place in range(j * width, min((j + 1) * width, len(task.inputs)))]
+
+
+def places_sentence() -> str:
+    return t(
+        "Each cell: the change of this text's loss when the residual stream at that position and depth is replaced by that of the other text. Follow the coloured cells upwards: the difference travels this way to the answer. Click cells to keep them patched."
+    )
+
+
+def patched_together(task: Any) -> int:
+    """How many neighbouring positions are patched at once: of a long text some."""
+    return 1 if len(task.inputs) <= 64 else -(-len(task.inputs) // 32)
 
 
 def depth_name(scene: Scene, depth: int) -> str:
     return t("embeddings") if depth == 0 else t("layer {layer}", layer=depth - 1)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def places_of(key: tuple, _scene: Scene, _asked: Any, _other: Scene, width: int) -> Any:
+def places_of(scene: Scene, task: Any, other: Scene) -> Any:
+    """What patching each position alone does; None while it is measured."""
     from playground.inspection.ablation import causal_trace
 
-    return causal_trace(_scene.model(), _asked, asked_of(_other), width)
+    model, there, width = scene.model(), asked_of(other), patched_together(task)
+    return measured(
+        f"{VIEW}.places",
+        ("places", key_of(scene), key_of(other), width),
+        "Patching every position …",
+        lambda job: causal_trace(model, task, there, width, progress=job.progress),
+    )
 
 
 # Recurrent models: gates
 
 
-def gates(scene: Scene, task: Any) -> tuple[dict[str, Any], str]:
-    """A gate held at a level or taken from another text, all its units or some."""
+def gates(scene: Scene, task: Any, place: Stage, picture: Any) -> Intervention | None:
+    """A gate held at a level or taken from another text, all its units or some; None while the gates are measured."""
     from playground.inspection import ablation
 
     spec, names = scene.model().spec, GATES[scene.architecture]
-    how = choose(VIEW, "how", t("A gate is"), HOW_GATES)
-    other = second_text(scene, task) if how == "patch" else None
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            layer = one_of(VIEW, "layer", t("Layer"), range(spec.n_layers), 0, width=110)
-            gate = choose(VIEW, "gate", t("Gate"), names, box=True)
-        percent = (
-            0
-            if other
-            else slide(
-                VIEW, "level", t("Level (percent)"), range(-100 if scene.architecture == "rnn" else 0, 101, 5), 0
-            )
-        )
+    with place.drawer:
+        on = switch(VIEW, "on", t("Change it"))
+        how = choose(VIEW, "how", t("A gate is"), HOW_GATES)
+        other = second_text(scene, task) if how == "patch" else None
+        layer = one_of(VIEW, "layer", t("Layer"), range(spec.n_layers), 0, width=110)
+        gate = choose(VIEW, "gate", t("Gate"), names, box=True)
+        least = -100 if scene.architecture == "rnn" else 0
+        percent = 0 if other else slide(VIEW, "level", t("Level (percent)"), range(least, 101, 5), 0)
         width = spec.d_model // 2 if spec.bidirectional else spec.d_model
         units = several(VIEW, "units", t("Units (none chosen: all)"), range(width))
-        on = switch(VIEW, "on", t("Change it"))
     sides = ("", "reverse.") if spec.bidirectional else ("",)
-    with right:
-        rank_of_gates(scene, task, names, sides, other)
+    with picture:
+        invites = rank_of_gates(scene, task, names, sides, other, place)
+    if invites is None:
+        return None
     if not on:
-        return {}, ""
+        return Intervention({}, "", invites, False)
     at = [f"layers.{layer}.{side}{gate}" for side in sides]
     said = {"gate": t(names[gate]), "layer": layer}
     if other is None:
         changes = {name: ablation.held_at(percent / 100, units or None) for name in at}
-        return changes, t("{gate} of layer {layer} held at {level:g}", **said, level=percent / 100)
+        words = t("{gate} of layer {layer} held at {level:g}", **said, level=percent / 100)
+        return Intervention(changes, words + (f" ({', '.join(map(str, units))})" if units else ""), invites, False)
     there = ablation.recorded(scene.model(), asked_of(other), *at)
     changes = {name: ablation.patched(there[name], units or None) for name in at}
-    return changes, t("{gate} of layer {layer} as on the other text", **said)
+    return Intervention(changes, t("{gate} of layer {layer} as on the other text", **said), invites, True)
 
 
-def rank_of_gates(scene: Scene, task: Any, names: dict[str, str], sides: tuple[str, ...], other: Scene | None) -> None:
-    """What changing each gate alone does."""
+def rank_of_gates(
+    scene: Scene, task: Any, names: dict[str, str], sides: tuple[str, ...], other: Scene | None, place: Stage
+) -> str | None:
+    """Draws what changing each gate alone does, and gives it in a sentence; None while it is measured."""
     import pandas as pd
 
     found = [(layer, gate) for layer in range(scene.model().spec.n_layers) for gate in names]
     at = tuple(tuple(f"layers.{layer}.{side}{gate}" for side in sides) for layer, gate in found)
-    loss_increase = gates_of((key_of(scene), other and key_of(other)), scene, task, at, other)
+    loss_increase = gates_of(scene, task, at, other)
+    if loss_increase is None:
+        return None
     levels = [t("as on the other text")] if other else [t("held at {level:g}", level=level) for level in (0, 1)]
     rows = sorted(
         (
@@ -426,26 +572,31 @@ def rank_of_gates(scene: Scene, task: Any, names: dict[str, str], sides: tuple[s
         {"harm": loss_increase},
         table,
         lying=True,
+        place=place,
     )
+    return caption + " " + t("Change one in the options.")
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def gates_of(key: tuple, _scene: Scene, _asked: Any, names: tuple, _other: Scene | None) -> Any:
+def gates_of(scene: Scene, task: Any, names: tuple, other: Scene | None) -> Any:
+    """What changing each gate alone does; None while it is measured."""
     from playground.inspection.ablation import rank_gates
 
-    return rank_gates(_scene.model(), _asked, names, other=asked_of(_other) if _other else None)
+    model, there = scene.model(), asked_of(other) if other else None
+    return measured(
+        f"{VIEW}.gates",
+        ("gates", key_of(scene), names, other and key_of(other)),
+        "Changing one gate after another …",
+        lambda job: rank_gates(model, task, names, other=there, progress=job.progress),
+    )
 
 
 # What it did
 
 
-def outcome(scene: Scene, task: Any, changes: dict[str, Any], said: str) -> None:
+def outcome(scene: Scene, task: Any, said: str, found: Any) -> None:
     import numpy as np
     import pandas as pd
 
-    from playground.inspection.ablation import effect
-
-    found = effect(scene.model(), task, changes)
     st.subheader(said, anchor=False)
     with st.container(horizontal=True, gap="large"):
         st.metric(
@@ -478,9 +629,7 @@ def outcome(scene: Scene, task: Any, changes: dict[str, Any], said: str) -> None
                     "colour": (ACCENT if delta > 0 else ABOVE) if abs(delta) >= UNCHANGED else None,
                 }
             )
-    place = min(
-        place_of(scene, int(task.target_positions[np.abs(found.after - found.before).argmax()])), len(tokens) - 1
-    )
+    place = shown_place(scene, task, found)
     clicked = token_strip(boxes, key=f"{VIEW}.strip", selected=[place + shift], tools=True)
     st.caption(
         t(
