@@ -414,7 +414,7 @@ def maps(shown: list[tuple[Scene, int]], look: Look, head: tuple[int, int], n_ne
     for row in rows:
         with stage_part(f"maps-{row.start}", 100 // len(rows)) if len(rows) > 1 else nullcontext():
             for column, index in zip(st.columns(2, gap="small"), row, strict=False):
-                with column:
+                with column, st.container(gap=None):
                     with stage_part(f"name-{index}", 10):
                         st.markdown(difference(shown, index))
                     with stage_part(f"map-{index}", 90):

@@ -32,34 +32,49 @@ SURE, LOST = 0.5, 8.0  # nats: a box is pale below, full from there on
 
 
 def show(scene: Scene, place: Stage) -> None:
-    with place.rest:
-        show_all(scene)
-
-
-def show_all(scene: Scene) -> None:
     if scene.gives_labels:
-        only_labels()
+        with place.picture:
+            only_labels()
         return
-    look = choose(VIEW, "look", t("What to look at"), ASPECTS, box=False, hidden=True)
-    {"surprise": surprise, "lens": through_layers, "map": token_map, "weights": weights}[look](scene)
-    st.caption(scene.said())
+    with place.drawer:
+        look = choose(VIEW, "look", t("What to look at"), ASPECTS, box=False)
+    {"surprise": surprise, "lens": through_layers, "map": token_map, "weights": weights}[look](scene, place)
+    with place.rest:
+        st.caption(scene.said())
 
 
 # Surprise
 
 
-def surprise(scene: Scene) -> None:
-    import numpy as np
-    import pandas as pd
-
+def surprise(scene: Scene, place: Stage) -> None:
     found = told_of(key_of(scene), scene)
     tokens = scene.tokens()
+    with place.picture:
+        left, right = st.columns([3, 2], gap="medium")
+        with left:
+            clicked = token_strip(
+                boxes(scene, found, tokens), f"{VIEW}.strip", colour=ACCENT, selected=[place_of(scene)], tools=True
+            )
+        if clicked is not None:
+            url_state.remember("explore", place=clicked)
+            st.rerun(scope="fragment")
+        with right:
+            expected_at(scene, found, place)
+    place.say(most_surprising(scene, found, tokens))
+    with place.rest:
+        in_numbers(scene, found, tokens)
+
+
+def boxes(scene: Scene, found: Any, tokens: list[str]) -> list[dict[str, Any]]:
+    """The tokens, each the fuller of colour the less it was expected."""
+    import numpy as np
+
     nats = -np.log(found.p)
-    boxes = []
+    made = []
     for place, token in enumerate(tokens):
         if np.isnan(found.p[place]):
             why = t("not a target") if place else t("nothing comes before it")
-            boxes.append({"text": token, "tip": why, "muted": True})
+            made.append({"text": token, "tip": why, "muted": True})
             continue
         tip = t(
             "probability {p:.1%}: {nats:.2f} nats, {bits:.2f} bits; rank {rank:,}. Expected: {likely}",
@@ -69,23 +84,49 @@ def surprise(scene: Scene) -> None:
             rank=found.rank[place] + 1,
             likely=likely(scene, found.top[place], found.top_p[place]),
         )
-        boxes.append({"text": token, "tip": tip, "value": float(np.clip((nats[place] - SURE) / (LOST - SURE), 0, 1))})
-    clicked = token_strip(boxes, key=f"{VIEW}.strip", colour=ACCENT, selected=[place_of(scene)], tools=True)
-    if clicked is not None:
-        url_state.remember("explore", place=clicked)
-        st.rerun(scope="fragment")
+        made.append({"text": token, "tip": tip, "value": float(np.clip((nats[place] - SURE) / (LOST - SURE), 0, 1))})
+    return made
+
+
+def most_surprising(scene: Scene, found: Any, tokens: list[str]) -> str:
+    """The token that was expected least, and what was expected instead."""
+    import numpy as np
+
+    if np.isnan(found.p).all():
+        return t("Type some more words: the first token has nothing before it that could foretell it.")
+    place = int(np.nanargmin(found.p))
+    token, p, loss = visible(tokens[place]), share(float(found.p[place])), found.loss()
+    if found.rank[place] == 0:
+        return t(
+            "Every token is the one that was expected most; the least sure is “{token}” ({p}). Loss {loss:.2f} nats per token.",
+            token=token,
+            p=p,
+            loss=loss,
+        )
+    return t(
+        "Most surprising: “{token}” ({p} probable); “{expected}” was expected there. Loss {loss:.2f} nats per token.",
+        token=token,
+        p=p,
+        expected=visible(scene.tokenizer().pieces([int(found.top[place][0])])[0]),
+        loss=loss,
+    )
+
+
+def in_numbers(scene: Scene, found: Any, tokens: list[str]) -> None:
+    import numpy as np
+    import pandas as pd
+
     st.caption(surprise_sentence(scene))
     loss = found.loss()
-    right = np.mean(found.rank[found.rank >= 0] == 0)
     with st.container(horizontal=True, gap="large"):
         st.metric(t("Loss of this text"), f"{loss:.3f} " + t("nats per token"), width="content")
         st.metric(t("Perplexity"), f"{np.exp(loss):,.2f}", width="content")
+        right = np.mean(found.rank[found.rank >= 0] == 0)
         st.metric(t("Top-1 accuracy"), share(right), width="content")
     table = pd.DataFrame(
-        {"place": range(len(tokens)), "token": tokens, "p": found.p, "nats": nats, "rank": found.rank + 1}
+        {"place": range(len(tokens)), "token": tokens, "p": found.p, "nats": -np.log(found.p), "rank": found.rank + 1}
     )
     downloads("explore-surprise", {"p": found.p, "top": found.top, "top_p": found.top_p}, table)
-    expected_at(scene, found, tokens)
 
 
 def surprise_sentence(scene: Scene) -> str:
@@ -106,7 +147,8 @@ def surprise_sentence(scene: Scene) -> str:
     )
 
 
-def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
+def expected_at(scene: Scene, found: Any, stage: Stage) -> None:
+    """What the model expected at the place that is looked at."""
     import numpy as np
     import plotly.graph_objects as go
 
@@ -128,16 +170,18 @@ def expected_at(scene: Scene, found: Any, tokens: list[str]) -> None:
         )
     )
     fig.update_layout(
-        margin={"l": 90, "r": 20, "t": 40, "b": 50}, title=t("Predicted at position {place}", place=place)
+        margin={"l": 20, "r": 20, "t": 40, "b": 20}, title=t("Predicted at position {place}", place=place)
     )
     fig.update_xaxes(title=t("Probability"), tickformat=".0%", rangemode="tozero")
     fig.update_yaxes(title=t("Token"), type="category")
     caption = t(
         "The actual token is “{token}”, rank {rank:,} of the model's predictions; its bar has the colour of the boxes.",
-        token=visible(tokens[place]),
+        token=visible(scene.tokens()[place]),
         rank=rank,
     )
-    figure(fig, f"{VIEW}.expected", caption, height=300)
+    figure(fig, f"{VIEW}.expected", caption, place=stage, say=False)
+    with stage.rest:
+        st.caption(plain(caption))
 
 
 def expected_tokens(found: Any, place: int, truth: int) -> tuple[list[int], list[float], int]:
@@ -161,11 +205,34 @@ def told_of(key: tuple, _scene: Scene) -> Any:
 # Layer by layer
 
 
-def through_layers(scene: Scene) -> None:
+def through_layers(scene: Scene, place: Stage) -> None:
+    found = lens_of(key_of(scene), scene)
+    with place.drawer:
+        what = choose(VIEW, "colour", t("Colour"), COLOURS)
+    names = [t(name) if name == "embeddings" else name.replace("layer", t("layer")) for name in found.names]
+    with place.picture:
+        clicked = lens_map(scene, found, what, names)
+    if clicked:
+        url_state.remember("explore", place=clicked[1])
+        st.rerun(scope="fragment")
+    place.say(lens_sentence(scene, found, names))
+    with place.rest:
+        st.caption(
+            t(
+                "Logit lens: each row is the prediction if the model ended after that layer. Point at a cell for the {k} most likely tokens. Look for the row from which the correct token is clear; before it, the layers still collect information.",
+                k=found.top.shape[2],
+            )
+        )
+        table_at(scene, found, names)
+        downloads(
+            "explore-lens",
+            {"p": found.p, "rank": found.rank, "entropy": found.entropy, "top": found.top, "top_p": found.top_p},
+        )
+
+
+def lens_map(scene: Scene, found: Any, what: str, names: list[str]) -> tuple[int, int] | None:
     import numpy as np
 
-    found = lens_of(key_of(scene), scene)
-    what = choose(VIEW, "colour", t("Colour"), COLOURS)
     values = {
         "p": found.p,
         "rank": np.log10(np.where(found.rank < 0, np.nan, found.rank + 1.0)),
@@ -176,15 +243,13 @@ def through_layers(scene: Scene) -> None:
         "rank": t("log₁₀ of its rank"),
         "entropy": t("entropy (nats)"),
     }[what]
-    size = found.top.shape[2]
     notes = [
         [likely(scene, found.top[i, j], found.top_p[i, j]) for j in range(found.top.shape[1])]
         for i in range(found.top.shape[0])
     ]
     shown_tokens = scene.tokenizer().pieces(asked_of(scene, whole=True).inputs.tolist())
     order = slice(None, None, -1)  # the last layer above, as the stream flows up
-    names = [t(name) if name == "embeddings" else name.replace("layer", t("layer")) for name in found.names]
-    clicked = heatmap(
+    return heatmap(
         values[order],
         f"{VIEW}.lens",
         names[order],
@@ -198,19 +263,32 @@ def through_layers(scene: Scene) -> None:
         cell=38,
         tokens=False,
     )
-    if clicked:
-        url_state.remember("explore", place=clicked[1])
-        st.rerun(scope="fragment")
-    st.caption(
-        t(
-            "Logit lens: each row is the prediction if the model ended after that layer. Point at a cell for the {k} most likely tokens. Look for the row from which the correct token is clear; before it, the layers still collect information.",
-            k=size,
+
+
+def lens_sentence(scene: Scene, found: Any, names: list[str]) -> str:
+    """From which layer on the correct token is the likeliest, at the place that is looked at."""
+    place = lens_place(scene, found)
+    token = visible(scene.tokens()[place])
+    ranks = found.rank[:, place]
+    if ranks[-1] < 0:
+        asked = found.rank[-1] >= 0
+        return t(
+            "The correct token is the likeliest at {n:,} of {of:,} places after the last layer, at {first:,} straight from the embeddings.",
+            n=int((found.rank[-1][asked] == 0).sum()),
+            of=int(asked.sum()),
+            first=int((found.rank[0][asked] == 0).sum()),
         )
-    )
-    table_at(scene, found, names)
-    downloads(
-        "explore-lens",
-        {"p": found.p, "rank": found.rank, "entropy": found.entropy, "top": found.top, "top_p": found.top_p},
+    right = next((i for i in range(len(ranks)) if (ranks[i:] == 0).all()), None)
+    if scene.objective == "mlm":
+        return (
+            t("Where “{token}” is hidden, it is the likeliest token from {layer} on.", token=token, layer=names[right])
+            if right is not None
+            else t("Where “{token}” is hidden, it comes out at rank {rank:,}.", token=token, rank=int(ranks[-1]) + 1)
+        )
+    return (
+        t("After “{token}”, the correct token is the likeliest from {layer} on.", token=token, layer=names[right])
+        if right is not None
+        else t("After “{token}”, the correct token comes out at rank {rank:,}.", token=token, rank=int(ranks[-1]) + 1)
     )
 
 
@@ -258,17 +336,15 @@ def lens_of(key: tuple, _scene: Scene) -> Any:
 # The map of tokens
 
 
-def token_map(scene: Scene) -> None:
+def token_map(scene: Scene, place: Stage) -> None:
     import pandas as pd
     import plotly.graph_objects as go
 
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with place.drawer:
         way = choose(VIEW, "way", t("Laid out by"), {"pca": "PCA", "tsne": "t-SNE"})
-        n = slide(
-            VIEW, "n", t("Number of tokens shown, in the order of the vocabulary"), [100, 200, 400, 800], 200, width=320
-        )
+        n = slide(VIEW, "n", t("Number of tokens shown, in the order of the vocabulary"), [100, 200, 400, 800], 200)
     among = shown_tokens(scene, n)
-    with st.spinner(t("Laying out the map …")):
+    with place.notice, st.spinner(t("Laying out the map …")):
         points = map_of(str(scene.run.path), scene.step, tuple(among), way)
     names = [visible(text) for text in scene.tokenizer().pieces(among)]
     mine = set(scene.ids())
@@ -280,7 +356,7 @@ def token_map(scene: Scene) -> None:
             mode="markers+text",
             text=names,
             textposition="top center",
-            textfont={"size": 11},
+            textfont={"size": 13},
             marker={"size": 6, "color": colours},
             hovertemplate="<b>%{text}</b><extra></extra>",
         )
@@ -289,15 +365,17 @@ def token_map(scene: Scene) -> None:
         "pca": (t("First principal component"), t("Second principal component")),
         "tsne": ("t-SNE 1", "t-SNE 2"),
     }[way]
-    fig.update_layout(margin={"l": 60, "r": 10, "t": 20, "b": 50}, dragmode="pan")
+    fig.update_layout(margin={"l": 20, "r": 10, "t": 20, "b": 20}, dragmode="pan")
     fig.update_xaxes(title=axis[0])
     fig.update_yaxes(title=axis[1])
     caption = t(
         "Tokens with similar embeddings lie together; those of your text are coloured. PCA preserves directions; t-SNE preserves neighbours, and distances between its groups mean nothing."
     )
     table = pd.DataFrame({"token": names, "x": points[:, 0], "y": points[:, 1]})
-    figure(fig, f"{VIEW}.map", caption, {"points": points}, table, height=560)
-    nearest(scene, among, names)
+    with place.picture:
+        figure(fig, f"{VIEW}.map", caption, {"points": points}, table, place=place)
+    with place.rest:
+        nearest(scene, among, names)
 
 
 def shown_tokens(scene: Scene, n: int) -> list[int]:
@@ -343,7 +421,7 @@ def nearest(scene: Scene, among: list[int], names: list[str]) -> None:
 # Weights and gradients
 
 
-def weights(scene: Scene) -> None:
+def weights(scene: Scene, place: Stage) -> None:
     import pandas as pd
 
     found = spreads_of(key_of(scene), scene)
@@ -357,13 +435,16 @@ def weights(scene: Scene) -> None:
             t("Gradient norm"): [spread.gradient_norm for spread in matrices],
         }
     )
-    by_layer(matrices, table)
+    with place.picture:
+        by_layer(matrices, table, place)
     kinds: dict[str, list[Any]] = {}
     for spread in matrices:
         kinds.setdefault(re.sub(r"layers\.\d+\.", "layers.*.", spread.name), []).append(spread)
     largest = max(kinds, key=lambda kind: (len(kinds[kind]), sum(spread.n for spread in kinds[kind])))
-    kind = choose(VIEW, "kind", t("Histograms of"), {kind: kind for kind in kinds}, first=largest, box=True)
-    left, right = st.columns(2, gap="medium")
+    with place.drawer:
+        kind = choose(VIEW, "kind", t("Histograms of"), {kind: kind for kind in kinds}, first=largest, box=True)
+    with place.rest:
+        left, right = st.columns(2, gap="medium")
     with left:
         histograms(
             kinds[kind],
@@ -378,7 +459,7 @@ def weights(scene: Scene) -> None:
         )
 
 
-def by_layer(matrices: list[Any], table: Any) -> None:
+def by_layer(matrices: list[Any], table: Any, place: Stage) -> None:
     import plotly.graph_objects as go
 
     names = [spread.name.removesuffix(".weight") for spread in matrices]
@@ -388,11 +469,11 @@ def by_layer(matrices: list[Any], table: Any) -> None:
             go.Bar(x=names, y=[s.gradient_norm for s in matrices], name=t("Gradient norm"), marker_color=ACCENT),
         ]
     )
-    fig.update_layout(margin={"l": 60, "r": 10, "t": 30, "b": 150}, legend=LEGEND)
+    fig.update_layout(margin={"l": 20, "r": 10, "t": 30, "b": 20}, legend=LEGEND)
     fig.update_yaxes(title=t("Euclidean norm (log)"), type="log")
     fig.update_xaxes(title=t("Parameter, from the input to the output"), tickangle=-60)
     caption = t("Layers with a much smaller gradient than the others learn little from this text.")
-    figure(fig, f"{VIEW}.weights.norms", caption, table=table, height=480)
+    figure(fig, f"{VIEW}.weights.norms", caption, table=table, place=place)
 
 
 def histograms(spreads: list[Any], what: str, caption: str) -> None:
