@@ -1,4 +1,4 @@
-"""What tests of the browser do with the stage: open its drawer; what they measure of it is in `tests.support.views`."""
+"""What tests of the browser do with the stage: open its drawer, save a drawing; what they measure of it is in `tests.support.views`."""
 
 from typing import Any
 
@@ -21,3 +21,18 @@ def close_drawer(page: Any) -> None:
     if page.evaluate("document.documentElement.dataset.drawer") == "open":
         page.locator(HANDLE).click()
         page.locator(DRAWER).wait_for(state="hidden")
+
+
+def save_drawing(page: Any, kind: str, nth: int = 0) -> Any:
+    """Saves a drawing of the page by the menu at its corner, and gives the download.
+
+    Args:
+        kind: "PNG", "SVG" or "CSV".
+        nth: which drawing, in the order of the page; of the drawings that can be saved.
+    """
+    page.locator("button.save-menu").nth(nth).click()
+    entry = page.locator(".save-list:popover-open").get_by_role("button", name=kind, exact=True)
+    with page.expect_download() as download:
+        entry.click()
+    entry.wait_for(state="hidden")
+    return download.value

@@ -105,7 +105,6 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     const off = data.off.some(([l, h]) => l === layer && h === head);
     button.setAttribute("aria-pressed", String(off || (layer === chosenLayer && head === chosenHead)));
     button.classList.toggle("off", off);
-    button.querySelector(".label").textContent = data.labels[layer][head] || `${layer}.${head}`;
     button.classList.toggle("named", Boolean(data.labels[layer][head]));
     button.onclick = () => choose(layer, head);
     button.onkeydown = (event) => {
@@ -119,10 +118,22 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
       if (chosenLayer >= 0) choose(...to);
     };
   }
+
+  /** What stands under a head: what it does, if it has a name and there is room for that; else its number. */
+  function label(button, index, room) {
+    const layer = Math.floor(index / heads),
+      head = index % heads;
+    button.querySelector(".label").textContent = (room && data.labels[layer][head]) || `${layer}.${head}`;
+  }
   const choose = (layer, head) => setTriggerValue("clicked", { layer, head, at: Date.now() });
 
   function paint() {
+    buttons.forEach((button, index) => label(button, index, true));
     const { side, named } = fitting(root, layers, heads);
+    buttons.forEach((button, index) => {
+      const under = button.querySelector(".label");
+      if (under.scrollWidth > under.clientWidth + 1) label(button, index, false); // its name is said when it is pointed at
+    });
     root.firstChild.classList.toggle("unnamed", !named);
     buttons.forEach((button, index) => drawHead(button.firstChild, index, side));
   }
