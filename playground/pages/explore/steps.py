@@ -10,10 +10,14 @@ from playground.pages.explore.url_widgets import choose, one_of, switch
 from playground.runs.folder import RunFolder
 from playground.text.visible import visible
 from playground.ui import cached, url_state
+from playground.ui.colours import ARCHITECTURE
+from playground.ui.components.attention_steps import attention_steps
 from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads
+from playground.ui.frame import presenting
 from playground.ui.language import t
-from playground.ui.messages import empty, plain
+from playground.ui.messages import plain
+from playground.ui.number_format import share
 from playground.ui.run_picker import name_of
 from playground.ui.scene import Scene
 from playground.ui.stage import Stage
@@ -24,46 +28,82 @@ PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "E
 
 
 def show(scene: Scene, place: Stage) -> None:
-    with place.rest:
-        show_all(scene)
-
-
-def show_all(scene: Scene) -> None:
-    own = choose(VIEW, "example", t("Numbers from"), WHOSE, hidden=True)
-    if own == "1":
-        example()
-    elif scene.is_recurrent:
-        empty(
-            t("A recurrent model has no attention"),
-            t("Choose a transformer above, or stay with the worked example."),
-        )
+    with place.command, st.container(width="content"):
+        own = choose(VIEW, "example", t("Numbers from"), WHOSE, box=True, hidden=True)
+    if own == "1" or scene.is_recurrent:
+        example(place)
     else:
-        of_run(scene)
+        of_run(scene, place)
+
+
+def picture(steps: Any, tokens: list[str], keys: list[str], query: int, name: str, alt: str, itself: bool) -> None:
+    """All five steps of one query; a click on another token, or its key, makes that the query.
+
+    Args:
+        name: of the widget that holds the query, as `ask_query` has it.
+        itself: the tokens that ask are those that are asked.
+    """
+    key = f"{VIEW}.picture.{name}"
+
+    def choose_asked() -> None:
+        asked = (st.session_state.get(key) or {}).get("asked") or {}
+        if "query" in asked:
+            st.session_state[f"{VIEW}.{name}.query"] = int(asked["query"])
+        if "head" in asked:
+            st.session_state[f"{VIEW}.head"] = int(asked["head"])
+
+    heads = st.session_state.get(f"{VIEW}.heads", 0) if name != "example" else 0
+    attention_steps(
+        steps,
+        key,
+        tokens,
+        keys,
+        query,
+        ARCHITECTURE["decoder"],
+        alt,
+        itself=itself,
+        heads=heads,
+        made_up=name == "example",
+        on_asked=choose_asked,
+    )
+
+
+def most(steps: Any, keys: list[str]) -> dict[str, str]:
+    """The key with the largest weight, for a sentence."""
+    best = int(steps.weights.argmax())
+    return {"key": visible(keys[best]), "weight": share(float(steps.weights[best]))}
 
 
 # The worked example
 
 
-def example() -> None:
+def example(place: Stage) -> None:
     import numpy as np
 
     from playground.inspection.attention_steps import worked_example
 
-    st.markdown(
-        t(
-            "Six words with three made-up numbers each. To keep the arithmetic simple, the vector of a word is its **query**, its **key** and its **value** at once. Change any number; everything below follows."
+    with place.drawer:
+        st.markdown(
+            t(
+                "Six words with three made-up numbers each. To keep the arithmetic simple, the vector of a word is its **query**, its **key** and its **value** at once. Change any number; the picture follows."
+            )
         )
-    )
-    left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
-    with left:
         tokens, vectors = edited()
-    with right:
         query = ask_query(tokens, "example")
         scaling = switch(VIEW, "scaling", t("Divide by √d_k"), True)
         causal = switch(VIEW, "causal", t("Causal mask: look only at what came before"))
     steps = worked_example(np.array(vectors), query, causal, scaling)
-    draw_head(steps, tokens, tokens[query], "example", digits=3)
-    downloads("explore-steps-example", arrays(steps))
+    said = t(
+        "A worked example with made-up numbers: “{query}” gives most weight to “{key}”, {weight}.",
+        query=visible(tokens[query]),
+        **most(steps, tokens),
+    )
+    with place.picture:
+        picture(steps, tokens, tokens, query, "example", said, itself=True)
+    place.say(said if presenting() else said + " " + t("Change a number under Options, and every step follows."))
+    with place.rest:
+        draw_head(steps, tokens, tokens[query], "example", digits=3)
+        downloads("explore-steps-example", arrays(steps))
 
 
 def edited() -> tuple[list[str], Any]:
@@ -123,35 +163,47 @@ def ask_query(tokens: list[str], name: str) -> int:
 # A head of a run
 
 
-def of_run(scene: Scene) -> None:
+def of_run(scene: Scene, place: Stage) -> None:
     spec = scene.model().spec
     part = "self"
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with place.drawer:
         if scene.has_source:
             part = choose(VIEW, "part", t("Attention of"), PART_NAMES, box=True)
         layer, head = ask_head(spec)
         tokens, keys = tokens_of(scene, part)
         query = ask_query(tokens, f"run.{part}")
+    st.session_state[f"{VIEW}.heads"] = spec.n_heads
     steps = computed(scene, layer, head, query, part)
-    st.caption(
-        t(
-            "Layer {layer}, head {head} of {run} at step {step:,}.",
-            layer=layer,
-            head=head,
-            run=plain(name_of(scene.run)),
-            step=scene.step,
-        )
+    said = t(
+        "Layer {layer}, head {head}, the model’s own numbers: “{query}” gives most weight to “{key}”, {weight}.",
+        layer=layer,
+        head=head,
+        query=visible(tokens[query]),
+        **most(steps.head, keys),
     )
-    draw_inputs(steps, keys, tokens[query])
-    draw_head(steps.head, keys, tokens[query], "run", first=2)
-    draw_output(steps, head, part)
-    data = arrays(steps.head) | {
-        "x": steps.x,
-        "x_keys": steps.x_keys,
-        "heads": steps.heads,
-        "output": steps.output,
-    }
-    downloads("explore-steps-run", data)
+    with place.picture:
+        picture(steps.head, tokens, keys, query, f"run.{part}", said, itself=part != "cross")
+    place.say(said)
+    with place.rest:
+        st.caption(
+            t(
+                "Layer {layer}, head {head} of {run} at step {step:,}.",
+                layer=layer,
+                head=head,
+                run=plain(name_of(scene.run)),
+                step=scene.step,
+            )
+        )
+        draw_inputs(steps, keys, tokens[query])
+        draw_head(steps.head, keys, tokens[query], "run", first=2)
+        draw_output(steps, head, part)
+        data = arrays(steps.head) | {
+            "x": steps.x,
+            "x_keys": steps.x_keys,
+            "heads": steps.heads,
+            "output": steps.output,
+        }
+        downloads("explore-steps-run", data)
 
 
 def ask_head(spec: Any) -> tuple[int, int]:
