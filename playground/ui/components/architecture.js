@@ -4,13 +4,82 @@ export default register(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const open = opened.get(root);
   root.style.setProperty("--accent", data.colour);
-  root.replaceChildren(costs(data), panes(data));
+  const { fills, presents } = stageOf(root);
+  root.classList.toggle("presents", presents);
+  const drawn = panes(data);
+  if (fills) besideIt(root, data, drawn);
+  root.replaceChildren(...(fills ? [drawn] : [costs(data), drawn]));
   const tip = htmlElement("div", "tip");
   tip.setAttribute("role", "tooltip");
   root.append(tip);
   show(root, data, data.details[open] ? open : data.first, false);
   listen(root, data, tip);
+  root.watcher?.disconnect();
+  root.watcher = new ResizeObserver(() => fit(root));
+  root.watcher.observe(root);
+  fit(root);
+  return () => root.watcher.disconnect();
 });
+
+/** In a stage what the model costs stands with the inside of a block, beside the model. */
+function besideIt(root, data, drawn) {
+  const side = htmlElement("div", "side-pane");
+  const away = htmlElement("button", "away", "×");
+  away.type = "button";
+  away.setAttribute("aria-label", data.words.close);
+  away.onclick = () => root.classList.remove("looks");
+  const inside = drawn.querySelector(".inside");
+  inside.replaceWith(side);
+  side.append(away, inside, costs(data));
+}
+
+const SIDE_BY_SIDE = 720, // pixels: below, the inside lies over the model
+  THREE = 1100, // below, what is said of a block stands over its inside
+  ROOMY = 17.5, // letters that have room in the drawing at its own size
+  LEGIBLE = 15; // and in that of an inside
+/** Makes the whole model as large as the stage lets it be, and the inside of a block as large as its letters have to be. */
+function fit(root) {
+  const { size, fills, presents } = stageOf(root);
+  const main = root.querySelector(".main"),
+    picture = root.querySelector(".inside .picture");
+  if (!fills || !main || !root.clientWidth) return;
+  const narrow = root.clientWidth < SIDE_BY_SIDE;
+  root.classList.toggle("narrow", narrow);
+  root.classList.toggle("slim", !narrow && root.clientWidth < THREE);
+  const whole = main.firstElementChild;
+  const { width, height } = whole.viewBox.baseVal;
+  const room = root.clientWidth * (narrow ? 1 : presents ? 0.46 : 0.41);
+  const scale = Math.min((root.clientHeight - 4) / height, room / width, 1.7);
+  resize(whole, scale);
+  main.classList.toggle("terse", size / scale > ROOMY);
+  const inner = picture.firstElementChild,
+    own = inner.viewBox.baseVal;
+  const fitting = Math.min(
+    (picture.clientWidth - 18) / own.width,
+    narrow ? 9 : (picture.clientHeight - 18) / own.height,
+    2,
+  );
+  resize(inner, Math.max(size / LEGIBLE, fitting));
+}
+
+/** Words that are too long for their block at this size are set narrower. */
+function squeeze(text) {
+  const block = text.parentElement,
+    { width } = block.querySelector("rect:not(.ghost)").getBBox();
+  const room = width - (block.classList.contains("opens") ? 40 : 8);
+  text.removeAttribute("textLength");
+  if (text.getComputedTextLength() <= room) return;
+  text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  text.setAttribute("textLength", room);
+}
+
+function resize(svg, scale) {
+  const { width, height } = svg.viewBox.baseVal;
+  svg.style.width = `${width * scale}px`;
+  svg.style.height = `${height * scale}px`;
+  svg.style.setProperty("--scale", scale);
+  for (const text of svg.querySelectorAll(".box > text")) squeeze(text);
+}
 
 function htmlElement(tag, name, text) {
   const made = document.createElement(tag);
@@ -91,6 +160,8 @@ function show(root, data, key, chosen) {
   picture.dataset.inside = key;
   inside.replaceChildren(head, picture);
   inside.classList.toggle("fresh", chosen);
+  root.classList.toggle("looks", chosen);
+  fit(root);
   for (const block of root.querySelectorAll(".main .opens")) {
     const here = block.dataset.key === key;
     block.classList.toggle("open-now", here);
@@ -110,12 +181,15 @@ function listen(root, data, tip) {
     tip.classList.remove("shown");
     const inside = root.querySelector(".inside");
     const place = inside.getBoundingClientRect();
-    if (place.top > innerHeight - 120 || place.bottom < 120)
+    if (!root.classList.contains("staged") && (place.top > innerHeight - 120 || place.bottom < 120))
       inside.scrollIntoView({ behavior: "smooth", block: "start" });
   };
   root.onclick = (event) => unfold(blockOf(event));
   root.onkeydown = (event) => {
-    if (event.key === "Escape") tip.classList.remove("shown");
+    if (event.key === "Escape") {
+      tip.classList.remove("shown");
+      root.classList.remove("looks");
+    }
     if (event.key !== "Enter" && event.key !== " ") return;
     const block = blockOf(event);
     if (block?.classList.contains("opens")) {
@@ -157,5 +231,6 @@ function place(root, tip, block) {
   const x = beside ? at.right + 14 : Math.max(frame.left, at.left + at.width / 2 - size.width / 2);
   const y = beside ? at.top + at.height / 2 - size.height / 2 : at.bottom + 10;
   tip.style.left = `${Math.min(x, innerWidth - size.width - 8) - frame.left}px`;
-  tip.style.top = `${Math.max(8, Math.min(y, innerHeight - size.height - 8)) - frame.top}px`;
+  const floor = root.classList.contains("staged") ? frame.bottom : innerHeight;
+  tip.style.top = `${Math.max(8, Math.min(y, floor - size.height - 8)) - frame.top}px`;
 }

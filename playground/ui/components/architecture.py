@@ -48,5 +48,6 @@ def payload(
             "inside": t("Inside"),
             "parameters": t("Parameters by component"),
             "click": t("Click to unfold"),
+            "close": t("Close"),
         },
     }

@@ -17,7 +17,7 @@ from playground.ui.diagram.words import (
 from playground.ui.language import t
 
 COLUMN = 400  # width of one stack
-WIDE, NARROW = 256, 200  # widths of a block and of a norm
+WIDE, NARROW, CHIP = 256, 200, 190  # widths of a block, of a norm, of what goes in and out
 
 
 def draw_transformer(spec: ModelSpec) -> Canvas:
@@ -27,10 +27,10 @@ def draw_transformer(spec: ModelSpec) -> Canvas:
         _stack(canvas, spec, 0, "")
         return canvas
     canvas = Canvas(2 * COLUMN + 20, label=t("The architecture, from tokens to logits"))
-    canvas.text(COLUMN / 2, 14, t("Encoder"), "side")
-    canvas.text(COLUMN / 2 + COLUMN + 20, 14, t("Decoder"), "side")
-    memory = _stack(canvas, spec, 0, "encoder", y=30)
-    _stack(canvas, spec, COLUMN + 20, "decoder", y=30, memory=memory)
+    canvas.text(COLUMN / 2, 16, t("Encoder"), "side")
+    canvas.text(COLUMN / 2 + COLUMN + 20, 16, t("Decoder"), "side")
+    memory = _stack(canvas, spec, 0, "encoder", y=38)
+    _stack(canvas, spec, COLUMN + 20, "decoder", y=38, memory=memory)
     return canvas
 
 
@@ -67,8 +67,8 @@ def _stack(
     stream = f"[B, {'S' if side == 'encoder' else 'T'}, {spec.d_model}]"
     tokens = stream.rsplit(",", 1)[0] + "]"
     names = {"encoder": t("source tokens"), "decoder": t("target tokens")}
-    pen.box(150, 32, names.get(side, t("tokens")), kind="chip", tip=tokens_tip(spec, side), key=f"{side}tokens")
-    pen.down(28, tokens)
+    pen.box(CHIP, 32, names.get(side, t("tokens")), kind="chip", tip=tokens_tip(spec, side), key=f"{side}tokens")
+    pen.down(26, tokens)
     pen.box(
         WIDE,
         52,
@@ -79,19 +79,19 @@ def _stack(
         key="embedding",
         opens=True,
     )
-    pen.down(22)
+    pen.down(18)
     top = pen.y
     pen.down(20, stream, arrow=False)
     _sublayer(pen, spec, "attention", side)
-    pen.down(20, arrow=False)
+    pen.down(14, arrow=False)
     if memory is not None:
         _sublayer(pen, spec, "cross", side, memory)
-        pen.down(20, arrow=False)
+        pen.down(14, arrow=False)
     _sublayer(pen, spec, "mlp", side)
-    pen.down(18, arrow=False)
+    pen.down(14, arrow=False)
     canvas.frame(x + 8, top, COLUMN - 16, pen.y - top, f"× {spec.n_layers}", left=side == "decoder")
     pre = spec.norm_position == "pre"
-    pen.down(30 if pre or side != "encoder" else 20, stream, arrow=pre or side != "encoder")
+    pen.down(26 if pre or side != "encoder" else 20, stream, arrow=pre or side != "encoder")
     if pre:
         pen.box(
             NARROW,
@@ -107,7 +107,7 @@ def _stack(
             pen.down(16, arrow=False)
         return pen.x, pen.y
     if pre:
-        pen.down(24)
+        pen.down(17)
     pen.box(
         WIDE,
         52,
@@ -118,8 +118,8 @@ def _stack(
         key="head",
         opens=True,
     )
-    pen.down(30, f"[B, T, {count(spec.vocab_size)}]")
-    pen.box(150, 32, t("logits"), kind="chip", tip=logits_tip(spec), key="logits")
+    pen.down(26, f"[B, T, {count(spec.vocab_size)}]")
+    pen.box(CHIP, 32, t("logits"), kind="chip", tip=logits_tip(spec), key="logits")
     return pen.x, pen.y
 
 
@@ -127,11 +127,11 @@ def _sublayer(pen: _Pen, spec: ModelSpec, what: str, side: str, memory: tuple[fl
     """Norm, attention or MLP, plus; the residual line goes around at the column's edge."""
     canvas, start = pen.canvas, pen.y
     if spec.norm_position == "pre":
-        pen.down(18)
+        pen.down(14)
         pen.box(NARROW, 32, norm_name(spec), kind="norm", tip=norm_tip(spec), key="norm", opens=True)
-        pen.down(20)
+        pen.down(16)
     else:
-        pen.down(20)
+        pen.down(18)
     if what == "mlp":
         pen.box(
             WIDE,
@@ -159,7 +159,7 @@ def _sublayer(pen: _Pen, spec: ModelSpec, what: str, side: str, memory: tuple[fl
         )
         if memory is not None:
             _cross_over(canvas, memory, pen.x - WIDE / 2, middle, spec)
-    pen.down(18, arrow=False)
+    pen.down(13, arrow=False)
     plus = pen.y + 12
     canvas.line(
         (pen.x, start),
