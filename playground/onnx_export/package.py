@@ -12,7 +12,7 @@ from models.heads import ClassificationHead, ModelWithHead, TaggingHead
 from models.language_model import AnyModel
 from models.spec import ModelSpec
 from playground.core.atomic import disk_errors, readable_json
-from playground.core.errors import Message
+from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import umask
 from playground.huggingface import export_run
 from playground.inference.engine import MANIFEST
@@ -22,6 +22,7 @@ from playground.onnx_export.layers import Weights
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
+from playground.runs.report import read_report
 from playground.runs.samples import opening_text
 from playground.text.byte_alphabet import clean
 from playground.text.catalogue import UNKNOWN
@@ -281,13 +282,14 @@ def card(run: RunFolder, model: AnyModel, step: int, labels: Sequence[str] = ())
     )
     own = "not known; the model came from elsewhere." if run.config().data.corpus == UNKNOWN else "the person's own."
     tags = "\n".join(["---", "library_name: onnx", "tags: [lm-playground]", "---"])
+    tested = _tested(run, step) if task else ""
     return f"""{tags}
 # {in_line(run.name)}
 
 A small language model ({spec.architecture}, {_many(spec.n_layers, "layer")}, {_many(spec.d_model, "channel")}, context of
 {_many(spec.context_length, "token")}) that {does}.
-Exported from LM Playground at step {step:,}. Validation loss: {loss}.
-
+Exported from LM Playground at step {step:,}. {tested}Validation loss: {loss}.
+{_label_list(labels) if task else ""}
 ![training curve](curve.svg)
 
 {known} `python example.py "a text"` needs onnxruntime, tokenizers and numpy alone; `demo.html` runs the model in a browser;
@@ -299,6 +301,28 @@ Made with:
 
 Text: {in_line(info.get("provenance") or own)} Licence: {in_line(info.get("licence") or "not known")}.
 """
+
+
+def _tested(run: RunFolder, step: int) -> str:
+    """How good a model that gives labels was in its test, as a sentence; empty where nobody tested these weights."""
+    try:
+        report = read_report(run)
+    except PlaygroundError:
+        return ""
+    if report is None or "test" not in report or report["step"] != step:
+        return ""
+    test = report["test"]
+    right = round(test["accuracy"] * test["n"])
+    return (
+        f"Accuracy on the test: {test['accuracy']:.1%} ({right:,} of {test['n']:,} held-out examples right), "
+        f"macro F1 {test['macro_f1']:.1%}.\n"
+    )
+
+
+def _label_list(labels: Sequence[str]) -> str:
+    """All labels in the order of the model's outputs, which `config.json` has as ``id2label``."""
+    rows = "\n".join(f"{i}. {in_line(label)}" for i, label in enumerate(labels))
+    return f"\n## Labels\n\n{rows}\n"
 
 
 def in_line(text: Any) -> str:

@@ -47,8 +47,9 @@ def planned() -> None:
     import streamlit as st
 
     from playground.pages.finetune.form import form
+    from playground.ui.stage import stage
 
-    st.session_state["plans"], _ = form()
+    st.session_state["plans"] = form(stage())
 
 
 def plans(app: AppTest) -> list:
@@ -120,7 +121,7 @@ def test_words_with_tags_in_a_plain_text_are_learnt_from(tmp_path, monkeypatch):
     main = plans(app)[0]
     assert app.selectbox(key="finetune.table.file").options == ["names.txt · 1.67 kB"]
     assert (main.finetune.labelled.path, main.finetune.labelled.label_column) == (path, "tags") and not app.error
-    assert any("**2 labels**" in each.value and "O 50%" in each.value for each in app.markdown)
+    assert any("2 labels: looks like tagging" in each.value and "(50%)" in each.value for each in app.markdown)
     assert any("read as sentences" in each.value for each in app.info)
 
 
@@ -201,7 +202,7 @@ def test_a_word_tells_what_moved_its_label(open_page, tmp_path, monkeypatch):
     run = RunStore().create(config)
     assert train(run) == "finished"
     app = open_page("finetune", run=run.id, view="try", text="and god said unto them")
-    assert any("click it to see its attributions" in caption.value for caption in app.caption)
+    assert any("click it to see its attributions" in text.value for text in app.markdown)
     app.session_state["finetune.word"] = 1
     app.run()
     assert not app.exception and not app.error

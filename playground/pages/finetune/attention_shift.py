@@ -1,5 +1,6 @@
 """How fine-tuning changed attention: the shift of every head, and one head before and after on a text."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +15,39 @@ from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads
 from playground.ui.labelled_text import data_folder_of
 from playground.ui.language import t
-from playground.ui.messages import fragment
 from playground.ui.scene import coming_out
+from playground.ui.stage import Stage
 
 TEXTS = 24
 SHOWN = 48  # characters of a text in the list
 STILL = 0.02  # share of attention: where no head moved by more, none is drawn bright
 
 
-def show_attention_shift(run: RunFolder, config: RunConfig) -> None:
-    """The attention shift of each head; a click shows the head on a text. Nothing for models without attention."""
-    if config.finetune.from_scratch or config.model.is_recurrent:
-        return
-    st.subheader(t("Change of attention"), anchor=False)
-    fragment(shift_of_heads, key="finetune.refocused")(run, config)
+def shift_of_heads(run: RunFolder, config: RunConfig, place: Stage | None = None) -> None:
+    """The attention shift of each head; a click shows the head on a text.
 
-
-def shift_of_heads(run: RunFolder, config: RunConfig) -> None:
+    Args:
+        place: the stage that it fills, if it does.
+    """
     with st.spinner(t("Comparing the attention before and after")):
         found = measured_shifts(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"))
     part = next(iter(found["shifts"]))
     if len(found["shifts"]) > 1:
-        part = st.segmented_control(
-            t("Attention of"),
-            list(found["shifts"]),
-            format_func=lambda name: t(PART_NAMES[name]),
-            default=part,
-            key="finetune.refocused.part",
-            required=True,
-        )
+        with place.drawer if place else nullcontext():
+            part = st.segmented_control(
+                t("Attention of"),
+                list(found["shifts"]),
+                format_func=lambda name: t(PART_NAMES[name]),
+                default=part,
+                key="finetune.refocused.part",
+                required=True,
+            )
     shifts = found["shifts"][part]  # [texts, layers, heads]
     mean = shifts.mean(0)
     key = f"finetune.refocused.head.{run.id}.{part}"
     layer, head = st.session_state.get(key) or divmod(int(mean.argmax()), mean.shape[1])
-    left, right = st.columns([2, 3], gap="medium")
+    with place.picture if place else nullcontext():
+        left, right = st.columns([2, 3], gap="medium")
     with left:
         clicked = heatmap(
             mean,
@@ -65,31 +65,47 @@ def shift_of_heads(run: RunFolder, config: RunConfig) -> None:
         if clicked and clicked != (layer, head):
             st.session_state[key] = clicked
             st.rerun(scope="fragment")
-        st.caption(
-            t(
-                "The fraction of each head's attention that goes to other tokens than before fine-tuning (total variation), over {n} held-out texts. 0: the same tokens, 1: entirely different ones. Click a bright head.",
-                n=len(shifts),
-            )
-        )
+    said = t(
+        "The fraction of each head's attention that goes to other tokens than before fine-tuning (total variation), over {n} held-out texts. 0: the same tokens, 1: entirely different ones. Click a bright head.",
+        n=len(shifts),
+    )
+    with place.rest if place else left:
+        st.caption(said)
         downloads("finetune-refocused", {f"{name}_shift": values for name, values in found["shifts"].items()})
     with right:
-        before_and_after(run, config, found, part, layer, head)
+        before_and_after(run, config, found, part, layer, head, place)
+    if place:
+        place.say(
+            t(
+                "Layer {layer}, head {head} moved {share:.0%} of its attention to other tokens. Click another head at the left.",
+                layer=layer,
+                head=head,
+                share=float(mean[layer, head]),
+            )
+        )
 
 
 def before_and_after(
-    run: RunFolder, config: RunConfig, found: dict[str, Any], part: str, layer: int, head: int
+    run: RunFolder,
+    config: RunConfig,
+    found: dict[str, Any],
+    part: str,
+    layer: int,
+    head: int,
+    place: Stage | None = None,
 ) -> None:
     """The head on one text, with the weights before and after fine-tuning."""
     shifts, pieces = found["shifts"][part][:, layer, head], cached.tokenizer(run).pieces
     order = (-shifts).argsort().tolist()
     said = lambda i: "".join(pieces(list(found["texts"][i].source or found["texts"][i].ids)))[:SHOWN].strip()
-    which = st.selectbox(
-        t("Layer {layer}, head {head}, on the text", layer=layer, head=head),
-        order,
-        format_func=lambda i: f"{shifts[i]:.0%} · {said(i)}",
-        key=f"finetune.refocused.text.{run.id}.{part}.{layer}.{head}",
-        help=t("Texts with the largest attention shift of this head come first."),
-    )
+    with place.command if place else nullcontext():
+        which = st.selectbox(
+            t("Layer {layer}, head {head}, on the text", layer=layer, head=head),
+            order,
+            format_func=lambda i: f"{shifts[i]:.0%} · {said(i)}",
+            key=f"finetune.refocused.text.{run.id}.{part}.{layer}.{head}",
+            help=t("Texts with the largest attention shift of this head come first."),
+        )
     text = found["texts"][which]
     steps = (RunStore().get(config.parent["run"]), config.parent.get("step")), (run, cached.latest_step(run))
     both = [weights_on(str(each.path), step, text.ids, text.source)[part][layer, head] for each, step in steps]
@@ -99,7 +115,8 @@ def before_and_after(
     queries, keys = sides(part, own, pieces(list(text.source or ())))
     for column, values, name in zip(st.columns(2), both, ("Before", "After"), strict=True):
         with column:
-            st.markdown(f"**{t(name)}**")
+            if not place:
+                st.markdown(f"**{t(name)}**")
             heatmap(
                 on_paper(values, part, config.model.is_causal),
                 f"finetune.refocused.{name}",
@@ -116,24 +133,25 @@ def before_and_after(
         if part == "cross"
         else t("Rows: queries (the tokens that attend). Columns: keys (the tokens attended to).")
     )
-    st.caption(
-        rows
-        + " "
-        + t("Both pictures use the same colour scale. Columns that became bright are tokens that the task needs.")
-    )
-    if text.source is None:
-        links.link(
-            "explore",
-            t("Look at both in Explore"),
-            icon=":material/compare:",
-            run=run.id,
-            view="attention",
-            layer=layer,
-            head=head,
-            text=cached.tokenizer(run).decode(list(text.ids))[:500],
-            beside=config.parent["run"],
-            **{"with": "run"},
+    with place.rest if place else nullcontext():
+        st.caption(
+            rows
+            + " "
+            + t("Both pictures use the same colour scale. Columns that became bright are tokens that the task needs.")
         )
+        if text.source is None:
+            links.link(
+                "explore",
+                t("Look at both in Explore"),
+                icon=":material/compare:",
+                run=run.id,
+                view="attention",
+                layer=layer,
+                head=head,
+                text=cached.tokenizer(run).decode(list(text.ids))[:500],
+                beside=config.parent["run"],
+                **{"with": "run"},
+            )
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -1,6 +1,6 @@
 """The test of a run with labels: scores, confusion matrix and its texts, calibration, confident mistakes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -17,9 +17,7 @@ from playground.ui.figure import downloads, figure
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t
 from playground.ui.messages import plain
-
-if TYPE_CHECKING:
-    pass
+from playground.ui.stage import Stage
 
 SHOWN = 12  # texts of a cell
 MISTAKES = 10
@@ -27,19 +25,26 @@ DRAWN_LABELS = 40
 
 
 def show_evaluation(run: RunFolder, report: dict[str, Any]) -> None:
-    """All results of the test."""
+    """The numbers of the test, beside those of the rivals, of each label, and the most confident mistakes."""
     if "test" not in report:
-        raise damaged(run)
-    figures(run, report)
+        return  # told where the verdict is drawn
     related_runs(run)
-    labels = list(data_of(run).labels)
-    confusion_matrix(run, report, labels)
     left, right = st.columns(2, gap="large")
     with left:
         per_label(report)
     with right:
+        st.subheader(t("Calibration: is it right as often as it is confident?"), anchor=False)
         calibration(run, report)
-    mistakes(run, labels)
+    mistakes(run, list(data_of(run).labels))
+    figures(run, report)
+
+
+def show_calibration(run: RunFolder, report: dict[str, Any], place: Stage) -> None:
+    """The calibration curve alone."""
+    with place.picture:
+        calibration(run, report, place)
+    with place.command:
+        st.markdown(f"**{t('Calibration: is it right as often as it is confident?')}**")
 
 
 def delta_to_baseline(here: float, there: float | None) -> dict[str, Any]:
@@ -129,41 +134,39 @@ def related_runs(run: RunFolder) -> None:
         downloads("finetune-beside", table=table)
 
 
-def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) -> None:
-    """The confusion matrix; a click on a cell shows its texts."""
+def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) -> tuple[int, int] | None:
+    """Draws the confusion matrix and returns the cell that is chosen, bound to ``?cell=``; a click chooses one.
+
+    Raises:
+        PlaygroundError: when the report is of other labels.
+    """
     import numpy as np
 
-    if "confusion" not in report or len(labels) > DRAWN_LABELS:
-        st.caption(t("Too many labels to draw the confusion matrix; the table below lists each of them."))
-        return
     if len(report["confusion"]) != len(labels):
         raise damaged(run)
     counts = np.array(report["confusion"])
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     notes = [[t("{n:,} of {all:,} texts", n=int(n), all=int(row.sum())) for n in row] for row in counts]
-    st.subheader(t("Confusion matrix"), anchor=False)
     cell = tuple(map(url_state.whole, url_state.text("finetune", "cell").split("-")))
     chosen = cell if len(cell) == 2 and all(part is not None and part < len(labels) for part in cell) else None
     clicked = heatmap(
-        shares,
+        (100 * shares).round(1),
         "finetune.confusion",
         labels,
         labels,
-        (t("true label"), t("predicted"), t("fraction of the row")),
+        (t("true label"), t("predicted"), t("% of the row")),
         t("Rows: true labels. Columns: predicted labels. The diagonal is correct."),
-        span=(0.0, 1.0),
+        span=(0.0, 100.0),
         selected=chosen,
         clickable=True,
         written=len(labels) <= 12,
         notes=notes,
         tokens=False,
     )
-    st.caption(t("Cells off the diagonal are mistakes. Click a cell to read its texts."))
     if clicked and clicked != chosen:
         url_state.remember("finetune", cell=f"{clicked[0]}-{clicked[1]}")
         st.rerun()
-    if chosen:
-        texts_of_cell(run, labels, *chosen)
+    return chosen
 
 
 def texts_of_cell(run: RunFolder, labels: list[str], true: int, said: int) -> None:
@@ -256,12 +259,15 @@ def per_label(report: dict[str, Any]) -> None:
     downloads("finetune-labels", table=table)
 
 
-def calibration(run: RunFolder, report: dict[str, Any]) -> None:
-    """Calibration: whether predictions with 80 % confidence are right 80 % of the time."""
+def calibration(run: RunFolder, report: dict[str, Any], place: Stage | None = None) -> None:
+    """Calibration: whether predictions with 80 % confidence are right 80 % of the time.
+
+    Args:
+        place: the stage that it fills, if it does.
+    """
     import pandas as pd
     import plotly.graph_objects as go
 
-    st.subheader(t("Calibration: is it right as often as it is confident?"), anchor=False)
     bins = report["calibration"]["bins"]
     table = pd.DataFrame(bins)
     fig = go.Figure()
@@ -290,7 +296,7 @@ def calibration(run: RunFolder, report: dict[str, Any]) -> None:
         "Points below the line: overconfident. Expected calibration error: {error:.1f} percentage points.",
         error=100 * report["calibration"]["error"],
     )
-    figure(fig, "finetune.calibration", caption, table=table, height=330)
+    figure(fig, "finetune.calibration", caption, table=table, height=330, place=place)
 
 
 def mistakes(run: RunFolder, labels: list[str]) -> None:

@@ -1,36 +1,25 @@
-"""The form of the Fine-tune page: from whom, to what, how; the result are the runs to train, the main one first."""
+"""What is asked for before a model is taught: from whom, to what, how; the result are the runs to train, the main one first."""
 
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from playground.core.errors import PlaygroundError, UserError
+from playground.core.errors import UserError
 from playground.finetune.plan import LR, STEPS, baseline_run, plan, with_train_fraction
-from playground.labelled.builtin_datasets import DATASETS
-from playground.pages.finetune.own_files import choose_file, import_model
+from playground.pages.finetune.data_choice import changed, choose_text, sample_rows, take_up_dropped
+from playground.pages.finetune.own_files import import_model
 from playground.runs.config import RunConfig, TrainingSpec
-from playground.runs.finetuning import LABELLED_TASKS, TARGET_MODULES, FineTuneSpec, LabelledSpec
+from playground.runs.finetuning import TARGET_MODULES, FineTuneSpec, LabelledSpec
 from playground.runs.folder import RunFolder
-from playground.text import uploads
-from playground.text.catalogue import CORPORA
-from playground.text.documents import DOCUMENT_SUFFIXES
-from playground.text.files import columns
-from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
-from playground.text.tables import TABLE_SUFFIXES as TABLES
-from playground.text.tables import usual_pair, usual_text
-from playground.text.zip_archives import TEXT_SUFFIXES
+from playground.text.spec import DataSpec
 from playground.ui import url_state
 from playground.ui.controls import control
-from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
-from playground.ui.language import t, translated
-from playground.ui.messages import no_model_yet, plain, show, show_notes
-from playground.ui.number_format import share as share_of
+from playground.ui.language import t
+from playground.ui.messages import no_model_yet, show_notes
 from playground.ui.number_inputs import BATCHES, RATES, pick
 from playground.ui.run_picker import check, describe, known_runs, speaks, told_of_damage
 from playground.ui.select import keep, select
-from playground.ui.table_columns import offered, tell_of_more
+from playground.ui.stage import Stage
 
 TASK_TITLES = {
     "classify": "Label a text",
@@ -53,35 +42,29 @@ METHOD_WORDS = {
 }
 BUDGETS = [20, 50, 100, 150, 200, 300, 500, 1000, 2000, 5000]
 SHARES = (0.1, 0.3)
-SAMPLED, LONGEST_SAMPLE = 20_000, 1 << 27  # rows, and characters of them, looked at to show the labels
-SHOWN = 300  # characters of a text or a label
-FILE = "file"
 
 
-def form() -> tuple[list[RunConfig], Any]:
-    """Asks for everything.
+def form(place: Stage) -> list[RunConfig]:
+    """Asks for everything: the text in the command line, all else in the drawer.
 
     Returns:
-        The runs to train, none while something is missing; and the place where the button to start belongs.
+        The runs to train; none while something is missing.
     """
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        with control("finetune", "parent"):
-            parent = choose_parent()
-        if parent is None:
+    with place.drawer, control("finetune", "parent"):
+        parent = choose_parent()
+    if parent is None:
+        with place.picture:
             no_model_yet()
-            return [], right.container()
-        with control("finetune", "task"):
-            task = choose_task(parent)
-        with control("finetune", "text"):
-            st.subheader(t("Training text"), anchor=False)
-            labelled, data = (
-                (choose_labelled(task), None) if task in LABELLED_TASKS else (None, choose_data(task, parent))
-            )
-        if labelled is None and data is None:
-            return [], right.container()
+        return []
+    take_up_dropped(tasks_of(parent.config()))
+    with place.drawer, control("finetune", "task"):
+        task = choose_task(parent)
+    with place.command, control("finetune", "text"), st.container(horizontal=True, wrap=False):
+        labelled, data = choose_text(place, task, parent)
+    if labelled is None and data is None:
+        return []
+    with place.drawer:
         tuned = choose_method(parent.config(), task, labelled)
-    with right:
         return choose_budget(parent, tuned, data, labelled)
 
 
@@ -134,210 +117,6 @@ def choose_task(parent: RunFolder) -> str:
     url_state.remember("finetune", task=task)
     st.caption(t(TASK_WORDS[task]))
     return task
-
-
-# Labelled text
-
-
-def choose_labelled(task: str) -> LabelledSpec | None:
-    """Built-in labelled text, or a table of the person's own with its two columns."""
-    known = [name for name, each in DATASETS.items() if each.task == task and each.available]
-    wanted = url_state.text("finetune", "data")
-    options = [*known, FILE]
-    key = f"finetune.data.{task}"
-    if key not in st.session_state:
-        usual = "bible-unread" if "bible-unread" in known else known[0]
-        st.session_state[key] = wanted if wanted in options else usual
-    title = lambda name: t("Your own table") if name == FILE else t(DATASETS[name].title)
-    name = select(t("Labelled text"), options, format_func=title, key=key)
-    url_state.remember("finetune", data=name)
-    if name != FILE:
-        url_state.remember("finetune", file=None, encoding=None)
-        st.caption(
-            f"{t(DATASETS[name].summary)} {translated(DATASETS[name].provenance)} {t('Licence: {licence}.', licence=DATASETS[name].licence)}"
-        )
-        spec = LabelledSpec(name)
-    else:
-        spec = table_spec(task)
-    if spec is not None:
-        try:
-            show_labelled(spec, task)
-        except UserError as error:
-            show(error)
-            return None
-    return spec
-
-
-def table_spec(task: str) -> LabelledSpec | None:
-    """The uploaded table and the columns that were found in it."""
-    from playground.labelled.table import guess_columns, open_table
-
-    take_up_file("finetune.table")
-    path = choose_file("finetune.table", TABLES, also=(".txt",))
-    if path is None:
-        st.info(
-            t("Upload a table with a column of texts and a column of labels: .csv, .tsv, .jsonl or .parquet.")
-            if task == "classify"
-            else t(
-                "Upload a file with one word and its tag per line (.conll, .iob, .bio or .txt), or a table with a column of words and a column of tags (.csv, .tsv, .jsonl or .parquet)."
-            )
-        )
-        return None
-    try:
-        encoding = remember_file(path, choose_encoding(path, "finetune."))
-        names, _ = open_table(path, encoding)
-        text, label = guess_columns(path, encoding)
-        tell_of_more(names)
-        names = offered(names, (text, label))
-    except PlaygroundError as error:
-        show(error)
-        return None
-    with st.container(horizontal=True):
-        chosen = [
-            st.selectbox(
-                title,
-                names,
-                index=names.index(found) if found in names else None,
-                key=f"finetune.{kind}.{path}",
-            )
-            for kind, title, found in (
-                ("text", t("Column with the text"), text),
-                ("label", t("Column with the label"), label),
-            )
-        ]
-    if None in chosen:
-        st.info(t("Choose the two columns."))
-        return None
-    return LabelledSpec("file", path=path, text_column=chosen[0], label_column=chosen[1], encoding=encoding)
-
-
-def take_up_file(key: str) -> None:
-    """The file and the encoding that the address asks for, into their boxes, if that file is here."""
-    state, wanted = st.session_state, (url_state.text("finetune", "file"), url_state.text("finetune", "encoding"))
-    kept = {upload.path.parent.name: str(upload.path) for upload in uploads.uploads()}
-    if wanted[0] in kept and wanted != state.get("finetune.file.link"):
-        state[f"{key}.file"] = path = kept[wanted[0]]
-        state[f"finetune.{key_of(path)}"] = wanted[1] or FOUND
-
-
-def remember_file(path: str, encoding: str | None) -> str | None:
-    """A file, named by its content, and its encoding into the address; returns the encoding."""
-    st.session_state["finetune.file.link"] = Path(path).parent.name, encoding or ""
-    url_state.remember("finetune", file=Path(path).parent.name, encoding=encoding)
-    return encoding
-
-
-def show_labelled(spec: LabelledSpec, task: str) -> None:
-    """The first rows and how often each label is among them."""
-    import pandas as pd
-
-    with st.spinner(t("Reading the labels")):
-        rows, counts, of, notes = sample_rows(spec.to_dict(), task, changed(spec))
-    show_notes(notes)
-    if not rows:
-        st.warning(t("No row has both a text and a label: look at the two columns."))
-        return
-    n = sum(counts.values())
-    said = (
-        t("{n:,} labels in the first {rows:,} rows", n=len(counts), rows=of)
-        if of
-        else t("{n:,} labels" if len(counts) != 1 else "1 label", n=len(counts))
-    )
-    shown = ", ".join(f"{plain(label)} {share_of(count / n)}" for label, count in counts.most_common(8))
-    st.markdown(f"**{said}**: {shown}" + (" …" if len(counts) > 8 else ""))
-    frame = pd.DataFrame(rows, columns=[t("Text"), t("Label") if task == "classify" else t("Labels")])
-    st.dataframe(frame, hide_index=True, height=178 if len(rows) > 4 else "auto", key=f"finetune.rows.{task}")
-
-
-def changed(spec: LabelledSpec) -> float:
-    return Path(spec.path).stat().st_mtime if spec.path else 0.0
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def sample_rows(values: dict, task: str, when: float) -> tuple[list[tuple[str, str]], Counter, int, list[str]]:
-    """Some rows, and the counts of labels, from the first `SAMPLED` rows at most; how many rows these are (0 for all), and
-    what is unusual so far.
-    """
-    from playground.labelled.table import read_table
-
-    spec = LabelledSpec.from_dict(values)
-    read, notes = read_table(spec, task) if spec.dataset == "file" else (DATASETS[spec.dataset].rows, list)
-    usable: list[tuple[str, str]] = []
-    counts: Counter[str] = Counter()
-    left, of = LONGEST_SAMPLE, 0
-    for number, row in enumerate(read()):
-        if number == SAMPLED or left < 0:
-            of = number
-            break
-        labels = [row.label] if task == "classify" else list(row.tags)
-        left -= len(row.text) + sum(map(len, labels))
-        if row.text.strip() and any(labels):
-            counts.update(label[:SHOWN] for label in labels if label)
-            shown = labels[0] if task == "classify" else " · ".join(tag or "–" for tag in labels[:SHOWN])
-            usable.append((row.text[:SHOWN], shown[:SHOWN]))
-    return usable[:: max(1, len(usable) // 20)][:20], counts, of, notes()
-
-
-# Text without labels
-
-
-def choose_data(task: str, parent: RunFolder) -> DataSpec | None:
-    """Another text, or pairs, to go on with; cut in the parent's tokens."""
-    pairs = task == "answer"
-    fitting = [n for n, c in CORPORA.items() if c.available and ((c.kind != "text") if pairs else (c.kind == "text"))]
-    own = parent.config().data.corpus
-    key, options = f"finetune.text.{task}", [*fitting, FILE]
-    if st.session_state.get(key) not in options:
-        wanted = url_state.text("finetune", "data")
-        st.session_state[key] = wanted if wanted in options else next((n for n in fitting if n != own), FILE)
-    title = lambda name: t("A file of yours") if name == FILE else t(CORPORA[name].title)
-    name = select(t("Pairs") if pairs else t("Text"), options, format_func=title, key=key)
-    url_state.remember("finetune", data=name)
-    values: dict[str, Any] = {"corpus": name}
-    if name == FILE:
-        take_up_file(f"finetune.{task}")
-        path = choose_file(f"finetune.{task}", TABLES if pairs else (*TEXT_SUFFIXES, *TABLES, *DOCUMENT_SUFFIXES))
-        if path is None:
-            st.info(
-                t("Upload a table with a column of questions and a column of answers.")
-                if pairs
-                else t("Upload a file with text.")
-            )
-            return None
-        values["path"] = path
-        try:
-            values["encoding"] = remember_file(path, choose_encoding(path, "finetune."))
-            names = columns(DataSpec("file", path=path, encoding=values["encoding"]))
-            tell_of_more(names)
-            names = offered(names, [*usual_pair(names), usual_text(names)] if names else ())
-        except PlaygroundError as error:
-            show(error)
-            return None
-        if pairs:
-            question, answer = map(names.index, usual_pair(names))
-            with st.container(horizontal=True):
-                values["source_column"] = st.selectbox(t("Question"), names, index=question, key=f"finetune.q.{path}")
-                values["target_column"] = st.selectbox(t("Answer"), names, index=answer, key=f"finetune.a.{path}")
-        elif names:
-            values["text_column"] = st.selectbox(
-                t("Column with the text"), names, index=names.index(usual_text(names)), key=f"finetune.c.{path}"
-            )
-    else:
-        url_state.remember("finetune", file=None, encoding=None)
-        corpus = CORPORA[name]
-        st.caption(
-            f"{t(corpus.summary)} {translated(corpus.provenance)} {t('Licence: {licence}.', licence=corpus.licence)}"
-        )
-    if pairs:
-        values["template"] = st.text_input(
-            t("Prompt template"),
-            QUESTION,
-            key="finetune.template",
-            help=t("{question} stands for the question: “Q: {question} A:”."),
-        )
-    st.caption(t("It is tokenized with the tokenizer of the model it starts from."))
-    tokenizer = TokenizerSpec(CORPORA[name].tokenizer) if name in CORPORA else TokenizerSpec()
-    return DataSpec(**values, tokenizer=tokenizer)
 
 
 # How
@@ -422,7 +201,7 @@ def more_settings(method: str, task: str, labelled: LabelledSpec | None) -> dict
 
 def choose_budget(
     parent: RunFolder, tuned: FineTuneSpec, data: DataSpec | None, labelled: LabelledSpec | None
-) -> tuple[list[RunConfig], Any]:
+) -> list[RunConfig]:
     """The budget, what to train beside it, what it will cost."""
     with control("finetune", "steps"):
         steps = pick(t("Steps"), BUDGETS, STEPS[tuned.task], f"finetune.steps.{tuned.task}", "{:,}")
@@ -456,7 +235,7 @@ def choose_budget(
             plans += [with_train_fraction(each, share, config) for each in list(plans) for share in SHARES]
     if len(plans) > 1:
         st.caption(t("{n} runs, one after another; the first is shown.", n=len(plans)))
-    return plans, st.container()
+    return plans
 
 
 def trained_size(config: RunConfig, labelled: LabelledSpec | None) -> None:

@@ -16,24 +16,37 @@ from playground.ui.select import keep as stay
 from playground.ui.select import select
 from playground.ui.uploaded_file import take
 
+BATCH, DROPPED = "finetune.batch", "finetune.dropped"
 
-def choose_file(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str | None:
-    """An uploader and the files of these kinds that were brought before; the path of the chosen one.
+
+def uploader(key: str, kinds: Sequence[str], label: str, label_visibility: Any = "visible") -> None:
+    """The box that a file is dropped on, and what was wrong with the last one.
 
     Args:
         key: of the widgets.
         kinds: endings such as ".csv".
-        also: endings of files that can be brought; those brought before are offered where they hold labels.
+        label: translated.
+        label_visibility: as of ``st.file_uploader``.
     """
     state = st.session_state
     turn = state.setdefault(f"{key}.turn", 0)
-    brought = st.file_uploader(
-        t("Bring a file"), key=f"{key}.upload.{turn}", type=[kind.lstrip(".") for kind in (*kinds, *also)]
-    )
+    types = [kind.lstrip(".") for kind in kinds]
+    brought = st.file_uploader(label, key=f"{key}.upload.{turn}", type=types, label_visibility=label_visibility)
     if brought is not None:
         take(key, brought, lambda: keep_upload(key, brought))
     if error := state.get(f"{key}.error"):
         show(error)
+
+
+def choose_brought(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str | None:
+    """The path of the chosen one among the files that were brought; None where there are none of these kinds.
+
+    Args:
+        key: of the widgets.
+        kinds: endings such as ".csv".
+        also: endings of files that are offered where they hold labels.
+    """
+    state = st.session_state
     offered = lambda path: (
         path.suffix.lower() in kinds
         or (path.suffix.lower() in also and (str(path) == state.get(f"{key}.file") or holds_labels(str(path))))
@@ -48,7 +61,7 @@ def choose_file(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> str
     if state.get(f"{key}.file") not in kept:
         state[f"{key}.file"] = next(iter(kept))
     title = lambda path: f"{kept[path].name} · {bytes_of(kept[path].size)}"
-    return select(t("Your files"), list(kept), format_func=title, key=f"{key}.file")
+    return select(t("Your files"), list(kept), format_func=title, key=f"{key}.file", label_visibility="collapsed")
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
@@ -64,7 +77,14 @@ def holds_labels(path: str) -> bool:
 
 def keep_upload(key: str, brought: Any) -> None:
     """Copies the upload to disk, and chooses it."""
-    st.session_state[f"{key}.file"] = str(uploads.keep(brought, brought.name).path)
+    st.session_state[f"{key}.file"] = path = str(uploads.keep(brought, brought.name).path)
+    if key != BATCH:
+        st.session_state[DROPPED] = path
+
+
+def dropped() -> str | None:
+    """The file to learn from that was brought since this was asked last; None where there was none."""
+    return st.session_state.pop(DROPPED, None)
 
 
 def import_model() -> None:

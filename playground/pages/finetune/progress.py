@@ -1,11 +1,13 @@
-"""A fine-tuned run as it learns, beside its rivals."""
+"""A fine-tuned run as it learns, beside its rivals: one curve that fills the stage, and how far it is."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from playground.core.errors import PlaygroundError
 from playground.finetune.plan import comparable_runs, parent_of
+from playground.pages.finetune import data_picture
 from playground.pages.finetune.form import METHOD_TITLES, TASK_TITLES
 from playground.runs import rows
 from playground.runs.config import RunConfig
@@ -13,30 +15,31 @@ from playground.runs.curves import RunCurves, evenly_spaced
 from playground.runs.folder import RunFolder
 from playground.runs.status import Status
 from playground.runs.store import RunStore
+from playground.runs.submit import halt
 from playground.ui import links
 from playground.ui.components.curves import curves, labelled_panels, run_panels
 from playground.ui.components.moments import moments
 from playground.ui.language import t
-from playground.ui.live_runs import LIVE, SECONDS, colours_for, curves_of, pace, samples_of, series
+from playground.ui.live_runs import LIVE, SECONDS, colours_for, curves_of, pace, samples_of, series, state_text
 from playground.ui.messages import fragment, plain, shown_errors
 from playground.ui.run_controls import steering
 from playground.ui.run_picker import name_of
-from playground.ui.run_progress import STYLE, alt, clock, explain, form, heading, notice
+from playground.ui.run_progress import STYLE, alt, clock, explain, form, notice
+from playground.ui.stage import Stage
 
 MOST = 7  # rivals drawn beside it: more lines say less
 
 
-def progress(run: RunFolder) -> None:
-    """Its moving part looks again by itself; when the run ends, the page begins anew with what came of it."""
+def progress(run: RunFolder, open_stage: Callable[[], Stage]) -> None:
+    """Its moving part looks again by itself; when the run ends, the page begins anew with what came of it.
+
+    Args:
+        open_stage: draws the places of the page, with what stands in every view.
+    """
     st.html(STYLE)
     config = run.config()
-    if config.finetune is None:
-        st.info(t("This run was not fine-tuned."))
-        links.link("train", t("Watch “{name}”", name=plain(name_of(run))), icon=":material/monitoring:", run=run.id)
-        return
-    st.caption(story(config))
     now = pace(run, run.status())
-    fragment(moving, run_every=SECONDS[now], key="finetune.moving")(run, related_runs(run, config), now)
+    fragment(moving, run_every=SECONDS[now], key="finetune.moving")(run, related_runs(run, config), now, open_stage)
 
 
 def story(config: RunConfig) -> str:
@@ -58,19 +61,40 @@ def story(config: RunConfig) -> str:
     return said
 
 
-def moving(run: RunFolder, others: list[RunFolder], before: str) -> None:
+def moving(run: RunFolder, others: list[RunFolder], before: str, open_stage: Callable[[], Stage]) -> None:
     status = run.status()
     if pace(run, status) != before:
         st.rerun()
+    place, measured = open_stage(), curves_of(run)
     with shown_errors():
-        heading(run, status)
-        steering(run, status)
-        explain(run, status)
-        if status.state == "running" and status.message:
-            st.caption(t("Testing on held-out texts."))
-        measured = curves_of(run)
-        numbers(run, status, measured)
-        draw(run, others, measured)
+        with place.command:
+            if status.state in LIVE:
+                how_far(run, status, measured)
+        with place.drawer:
+            steering(run, status)
+        draw(run, others, measured, place)
+        with place.rest:
+            st.caption(story(run.config()))
+            explain(run, status)
+            numbers(run, status, measured)
+            details(run, others, measured)
+
+
+def how_far(run: RunFolder, status: Status, measured: RunCurves) -> None:
+    """The progress, large, and the button that ends it."""
+    left = measured.seconds_left(status.steps) if status.state == "running" else None
+    said = [plain(name_of(run)), state_text(status)]
+    if status.steps:
+        said.append(t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps))
+    if left is not None:
+        said.append(t("{time} left", time=clock(left)))
+    if status.state == "running" and status.message:
+        said = [plain(name_of(run)), t("Testing on held-out texts.")]
+    st.progress(min(1.0, status.step / status.steps) if status.steps else 0.0, " · ".join(said))
+    waits = "stop" in [each for each in run.pending_requests() if isinstance(each, str)]
+    if st.button(t("Stop"), icon=":material/stop:", key="finetune.stop", type="primary", disabled=waits):
+        halt(run, "stop")
+        st.rerun(scope="fragment")
 
 
 def numbers(run: RunFolder, status: Status, measured: RunCurves) -> None:
@@ -101,19 +125,39 @@ def related_runs(run: RunFolder, config: RunConfig) -> list[RunFolder]:
     return found[:MOST]
 
 
-def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
+def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves, place: Stage) -> None:
+    """The loss of the run and of its rivals, as one curve."""
+    status = run.status()
+    with place.picture:
+        shown = drawn_series(run, others)
+        if not any(each.train.get("step") for each in shown):
+            st.html(data_picture.STYLE)
+            st.html(data_picture.told_alone(t("The first point appears with the first step.")))
+            if status.state in ("failed", "interrupted"):
+                place.say(t("It did not begin: what went wrong stands below."))
+            return
+        panels = labelled_panels() if run.config().finetune.reads_labels else run_panels()
+        curves("finetune.curves", shown, panels[:1], alt=alt(run, measured))
+    if measured.newest:
+        said = notice(run, measured)
+        if others and len(said) < 140:
+            said += " " + t("The pale lines are its baselines, with the same text and budget.")
+        place.say(said)
+
+
+def drawn_series(run: RunFolder, others: list[RunFolder]) -> list[Any]:
+    """The run strong, the others pale."""
     colours = colours_for([run, *others])
-    shown = [series(run, colours[run.id])] + [series(other, colours[other.id], main=False) for other in others]
-    if not any(each.train.get("step") for each in shown):
-        st.caption(t("The first point appears with the first step."))
-        return
-    labelled = run.config().finetune.reads_labels
-    curves("finetune.curves", shown, labelled_panels() if labelled else run_panels(), alt=alt(run, measured))
+    return [series(run, colours[run.id])] + [series(other, colours[other.id], main=False) for other in others]
+
+
+def details(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
+    """The other curves, the ways to the rivals, and what the run said on the way."""
     if not measured.newest:
         return
-    st.caption(notice(run, measured))
-    if others:
-        st.caption(t("The strong line is this run; the pale ones are its baselines, with the same text and budget."))
+    labelled = run.config().finetune.reads_labels
+    panels = labelled_panels() if labelled else run_panels()
+    curves("finetune.curves.more", drawn_series(run, others), panels[1:], alt=alt(run, measured))
     waiting = [other for other in others if other.status().state in LIVE]
     if waiting and run.status().state not in LIVE:
         with st.container(horizontal=True):
@@ -126,7 +170,8 @@ def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:
                 )
     probe, tokens = measured.table()["probe"], rows.passage(run.status().note)
     samples = [as_answers(row) for row in evenly_spaced(samples_of(run), 60)]
-    moments("finetune.moments", samples, tokens, probe, colours[run.id], words() if labelled else None)
+    colour = colours_for([run, *others])[run.id]
+    moments("finetune.moments", samples, tokens, probe, colour, words() if labelled else None)
 
 
 def words() -> dict[str, str]:

@@ -1,7 +1,10 @@
-"""A fine-tuned model to try: type and see the predicted labels, their attributions, and label a whole file."""
+"""A fine-tuned model to try: type and see the predicted labels, and the words that support them."""
 
 import copy
 import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,53 +14,145 @@ from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links, url_state
 from playground.ui.colours import ARCHITECTURE, BAD, GOOD, SPARE
-from playground.ui.components.bars import bars
+from playground.ui.components.label_bars import label_bars
 from playground.ui.components.live_text import live_text
 from playground.ui.components.token_strip import token_strip
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t
-from playground.ui.messages import fragment, plain, shown_errors
+from playground.ui.messages import plain
 from playground.ui.number_format import share
+from playground.ui.stage import Stage
 
 SHOWN = 8  # labels
 LONGEST_LINK = 500
 
 
-def try_text(run: RunFolder, report: dict[str, Any]) -> None:
-    """A box to type in; runs again at every key, and nothing else of the page does."""
-    fragment(typing, key="finetune.try")(run)
+@dataclass(frozen=True)
+class Answer:
+    """What the model says to a text.
+
+    Attributes:
+        likely: the probability of each label; of a tagger, each word with those of its labels.
+        order: of a classifier, the labels that are shown, which stay in their rows.
+        milliseconds: that it took.
+    """
+
+    labeller: Any
+    text: str
+    likely: Any
+    order: list[int]
+    milliseconds: float
+
+    @property
+    def tags(self) -> bool:
+        return self.labeller.task == "tag"
+
+    @property
+    def is_cut(self) -> bool:
+        return not self.tags and bool(self.labeller.cuts(self.text))
+
+    @property
+    def best(self) -> int:
+        return int(self.likely.argmax())
+
+    @property
+    def chosen(self) -> int:
+        """The label that is explained: the one that was clicked, else the most likely one."""
+        asked = st.session_state.get(WHY)
+        return asked if asked in self.order else self.best
 
 
-def typing(run: RunFolder) -> None:
+WHY, WORD = "finetune.why", "finetune.word"
+
+
+def show_try(run: RunFolder, report: dict[str, Any], place: Stage) -> None:
+    """The labels of the text that is being typed, and beside them the words that support one of them."""
+    with place.command:
+        text = ask_text(run)
+    answer = answer_to(run, text)
+    with place.picture:
+        left, right = st.columns([2, 3], gap="medium")
+        with left:
+            draw_answer(run, answer)
+        with right:
+            explain(run, answer, place.rest)
+    if answer is None:
+        place.say(t("Type something: the labels follow at every key."))
+    elif answer.tags:
+        name = plain(answer.labeller.labels[0])
+        place.say(
+            t(
+                "Words without colour are “{label}”. Point at a word to see its other likely labels; click it to see its attributions.",
+                label=name,
+            )
+        )
+    else:
+        place.say(t("Click a label to see which words support it and which oppose it."))
+    with place.rest:
+        tell_how_fast(answer)
+
+
+def ask_text(run: RunFolder) -> str:
+    """The box to type in, bound to ``?text=``; what is typed is there on other pages too."""
     key = f"finetune.text.{run.id}"
     wanted, opening = url_state.text("finetune", "text"), f"{key}.opening"
     if opening not in st.session_state or (wanted and wanted != st.session_state.get(f"{key}.link")):
         st.session_state[opening] = wanted or a_test_text(run)
-    text = live_text(key, st.session_state[opening], t("Type a text"), rows=3)
+    text = live_text(key, st.session_state[opening], t("Type a text"), line=True)
+    if text != st.session_state[opening]:
+        st.session_state["stage.text"] = text
     url_state.remember("finetune", text=text if len(text) <= LONGEST_LINK else None)
     st.session_state[f"{key}.link"] = url_state.text("finetune", "text")
+    return text
+
+
+def answer_to(run: RunFolder, text: str) -> Answer | None:
+    """What the newest checkpoint says; None without a text."""
     if not text.strip():
-        st.caption(t("Type something: the labels follow at every key."))
+        return None
+    labeller = labeller_now(run)
+    began = time.perf_counter()
+    likely = labeller.tags(text) if labeller.task == "tag" else labeller.probabilities([text])[0]
+    taken = 1000 * (time.perf_counter() - began)
+    n = len(labeller.labels)
+    order = list(range(n))
+    if labeller.task != "tag" and n > SHOWN:  # the rows stay where they are as long as the same labels are likely
+        order = sorted((-likely).argsort()[:SHOWN].tolist())
+    return Answer(labeller, text, likely, order, taken)
+
+
+def draw_answer(run: RunFolder, answer: Answer | None) -> None:
+    """The labels as bars, or the words in the colours of their labels; it fills its place."""
+    if answer is None:
         return
-    with shown_errors():
-        labeller = labeller_now(run)
-        began = time.perf_counter()
-        if labeller.task == "tag":
-            found = labeller.tags(text)
-        else:
-            found = labeller.probabilities([text])[0]
-            if labeller.cuts(text):
-                st.caption(
-                    t(
-                        "The text is longer than the model's context: only its first {n:,} tokens are read.",
-                        n=labeller.length,
-                    )
-                )
-        taken = 1000 * (time.perf_counter() - began)
-        (word_labels if labeller.task == "tag" else label_probabilities)(run, labeller, text, found)
-        st.caption(t("Labelled in {ms:.1f} ms by {engine} on this machine.", ms=taken, engine=labeller.ran_by))
-        if labeller.engine is None and links.leads_to("export"):
-            st.caption(t("Exported as ONNX, it runs without PyTorch, and usually faster."))
+    if answer.tags:
+        draw_tags(answer)
+        return
+    rows = [
+        {
+            "text": answer.labeller.labels[code],
+            "p": float(answer.likely[code]),
+            "best": code == answer.best,
+            "mark": code == answer.chosen,
+        }
+        for code in answer.order
+    ]
+    colour = ARCHITECTURE[run.config().model.architecture]
+    help = t("Click a label to see which words support it")
+    clicked = label_bars("finetune.bars", rows, colour, t("Prediction"), help)
+    if clicked is not None and answer.order[clicked] != st.session_state.get(WHY):
+        st.session_state[WHY] = answer.order[clicked]
+        st.rerun(scope="fragment")
+
+
+def tell_how_fast(answer: Answer | None) -> None:
+    """How long it took, and what would make it faster."""
+    if answer is None:
+        return
+    taken, engine = answer.milliseconds, answer.labeller.ran_by
+    st.caption(t("Labelled in {ms:.1f} ms by {engine} on this machine.", ms=taken, engine=engine))
+    if answer.labeller.engine is None and links.leads_to("export"):
+        st.caption(t("Exported as ONNX, it runs without PyTorch, and usually faster."))
 
 
 def labeller_now(run: RunFolder) -> Any:
@@ -90,28 +185,28 @@ def a_test_text(run: RunFolder) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-def label_probabilities(run: RunFolder, labeller: Any, text: str, likely: Any) -> None:
-    """The probability of each label, and the attribution of each token to one of them."""
-    order = (-likely).argsort()[:SHOWN].tolist()
-    colour = ARCHITECTURE[run.config().model.architecture]
-    chosen = st.session_state.get("finetune.why", order[0])
-    chosen = chosen if chosen in order else order[0]
-    rows = [{"text": labeller.labels[code], "p": float(likely[code]), "mark": code == chosen} for code in order]
-    clicked = bars(
-        "finetune.bars",
-        [{"title": t("Prediction"), "note": "", "rows": rows}],
-        colour,
-        t("Click a label to see which words support it"),
-        tokens=False,
-    )
-    if clicked is not None:
-        chosen = order[clicked[1]]
-        st.session_state["finetune.why"] = chosen
-    attribution(labeller, text, chosen)
+def explain(run: RunFolder, answer: Answer | None, rest: Any = None) -> None:
+    """Which words support the label of the text, or of the word that was clicked.
+
+    Args:
+        rest: where the sentences go; here unless told.
+    """
+    if answer is None:
+        return
+    if not answer.tags:
+        attribution(answer.labeller, answer.text, answer.chosen, rest=rest)
+        return
+    word = st.session_state.get(WORD)
+    if word is not None and word < len(answer.likely):
+        attribution(answer.labeller, answer.text, int(answer.likely[word][1].argmax()), word, rest)
 
 
-def attribution(labeller: Any, text: str, label: int, word: int | None = None) -> None:
-    """Which tokens support the label of the text or of a word: integrated gradients, and attention for comparison."""
+def attribution(labeller: Any, text: str, label: int, word: int | None = None, rest: Any = None) -> None:
+    """Which tokens support the label of the text or of a word: integrated gradients, and attention for comparison.
+
+    Args:
+        rest: where the sentences on them go; between the rows of tokens unless told.
+    """
     cached.torch_ready()
     from playground.finetune.attribution import attribute
 
@@ -134,12 +229,12 @@ def attribution(labeller: Any, text: str, label: int, word: int | None = None) -
         label=t("Tokens, coloured by their attribution to the label"),
         tools=True,
     )
-    st.caption(
-        t(
-            "Green tokens support the label, orange ones oppose it. The attributions add up to {sum:+.2f}: the difference to an empty text.",
-            sum=found.something - found.nothing,
-        )
+    told = t(
+        "Green tokens support the label, orange ones oppose it. The attributions add up to {sum:+.2f}: the difference to an empty text.",
+        sum=found.something - found.nothing,
     )
+    with rest or nullcontext():
+        st.caption(told)
     if found.attention is None:
         return
     most = max(1e-9, float(found.attention.max()))
@@ -154,27 +249,28 @@ def attribution(labeller: Any, text: str, label: int, word: int | None = None) -
         label=t("Tokens, coloured by attention"),
         tools=True,
     )
-    st.caption(t("Attention shows where the model looks, not which label a word supports: compare the two rows."))
+    with rest or nullcontext():
+        st.caption(t("Attention shows where the model looks, not which label a word supports: compare the two rows."))
 
 
-def word_labels(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
+def draw_tags(answer: Answer) -> None:
     """Each word with its label; the commonest label stays without colour."""
+    labels, found = answer.labeller.labels, answer.likely
     codes = [int(likely.argmax()) for _, likely in found]
-    palette = SPARE
+    colour_of = lambda code: SPARE[(code - 1) % len(SPARE)]
     plain_code = 0  # the labels are in the order of how often they occur
     tokens = []
     for (piece, likely), code in zip(found, codes):
         best = sorted(range(len(likely)), key=lambda i: -likely[i])[:3]
-        tip = ", ".join(f"{labeller.labels[i]} {share(likely[i])}" for i in best)
         tokens.append(
             {
                 "text": piece,
-                "tip": tip,
+                "tip": ", ".join(f"{labels[i]} {share(likely[i])}" for i in best),
                 "value": 0.0 if code == plain_code else float(likely[code]),
-                "colour": palette[(code - 1) % len(palette)],
+                "colour": colour_of(code),
             }
         )
-    chosen = st.session_state.get("finetune.word")
+    chosen = st.session_state.get(WORD)
     clicked = token_strip(
         tokens,
         "finetune.tags",
@@ -183,29 +279,13 @@ def word_labels(run: RunFolder, labeller: Any, text: str, found: Any) -> None:
         tools=True,
     )
     if clicked is not None and clicked != chosen:
-        st.session_state["finetune.word"] = clicked
+        st.session_state[WORD] = clicked
         st.rerun(scope="fragment")
-    there = [code for code in dict.fromkeys(codes) if code != plain_code]
     legend = " ".join(
-        f"<span style='border-bottom:3px solid {palette[(code - 1) % len(palette)]}'>{_safe(labeller.labels[code])}</span>"
-        for code in there
+        f"<span style='border-bottom:3px solid {colour_of(code)}'>{escape(labels[code])}</span>"
+        for code in dict.fromkeys(codes)
+        if code != plain_code
     )
     if legend:
-        st.html(f"<p style='display:flex;gap:1rem;flex-wrap:wrap'>{legend}</p>")
-    st.caption(
-        t(
-            "Words without colour are “{label}”. Point at a word to see its other likely labels; click it to see its attributions.",
-            label=plain(labeller.labels[plain_code]),
-        )
-    )
-    if chosen is not None and chosen < len(found):
-        attribution(labeller, text, codes[chosen], chosen)
-
-
-def _safe(text: str) -> str:
-    from html import escape
-
-    return escape(text)
-
-
-# A whole file
+        size = "max(var(--label-size, 13px), 1rem)"
+        st.html(f"<p style='display:flex;gap:1rem;flex-wrap:wrap;font-size:{size}'>{legend}</p>")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from playground.pages.finetune import form
+from playground.pages.finetune import data_choice as form
 
 
 @pytest.fixture
