@@ -75,8 +75,11 @@ def _menu(key: str, data: "Mapping[str, np.ndarray] | None", table: "pd.DataFram
         st.container(key=f"figure-menu-{key}", width="content"),
         st.popover(t("Save"), icon=":material/download:", type="tertiary", key=f"{name}.data", width="content"),
     ):
-        save_chart(key, name)
-        _files(name, data, table)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            save_chart(key, name)
+            _files(name, data, table)
+        if table is not None or data is not None:
+            st.caption(t("NPZ opens with numpy.load, CSV with any spreadsheet."))
 
 
 def _file_name(key: str) -> str:
@@ -137,6 +140,7 @@ def downloads(name: str, data: "Mapping[str, np.ndarray] | None" = None, table: 
         return
     with st.popover(t("Data"), icon=":material/download:", key=f"{name}.data", width="content"):
         _files(name, data, table)
+        st.caption(t("NPZ opens with numpy.load, CSV with any spreadsheet."))
 
 
 def _files(name: str, data: "Mapping[str, np.ndarray] | None", table: "pd.DataFrame | None") -> None:
@@ -158,8 +162,6 @@ def _files(name: str, data: "Mapping[str, np.ndarray] | None", table: "pd.DataFr
             key=f"{name}.npz",
             on_click="ignore",
         )
-    if table is not None or data is not None:
-        st.caption(t("NPZ opens with numpy.load, CSV with any spreadsheet."))
 
 
 def packed(data: "Mapping[str, np.ndarray]") -> bytes:

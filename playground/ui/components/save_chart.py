@@ -13,4 +13,4 @@ def save_chart(key: str, file: str) -> None:
         file: the file's name, without what follows the dot.
     """
     chart = re.sub(r"[^a-zA-Z0-9_-]", "-", key.strip())  # as Streamlit makes a CSS class of it
-    component("save_chart", "save")(key=f"{key}.save", data={"chart": chart, "file": file}, width=110)
+    component("save_chart", "save")(key=f"{key}.save", data={"chart": chart, "file": file}, width=120)
