@@ -12,21 +12,40 @@ if TYPE_CHECKING:
 
 FILE = "opening.json"
 N_OPTIONS = 10
+LONGEST_READ = 1000
+"""Tokens of a text whose surprises are looked for."""
 
 
 def expected(model: "TextGenerator", tokenizer: Any, text: str, n: int = N_OPTIONS) -> list[dict[str, Any]]:
     """The ``n`` most likely next tokens after a text: ``{"text": to append, "piece": to show, "p": probability}``, sorted."""
+    return read(model, tokenizer, text, n)[0]
+
+
+def read(
+    model: "TextGenerator", tokenizer: Any, text: str, n: int = N_OPTIONS
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """What a model expects after a text (see `expected`), and the token of the text that it expected least: ``{"piece", "p"}``.
+
+    None instead of that one where the text is a single token, or longer than `LONGEST_READ`.
+    """
     import numpy as np
 
-    from playground.generation.predict import likeliest, next_logits, open_prompt
+    from playground.generation.predict import all_logits, likeliest, next_logits, open_prompt
     from playground.inference.sampling import softmax
 
     prompt = open_prompt(model.about, tokenizer, text, answers=False)
-    probabilities = softmax(next_logits(model, prompt.ids).astype(np.float64))
-    return [
-        {"text": tokenizer.decode([i]), "piece": tokenizer.pieces([i])[0], "p": p}
-        for i, p in likeliest(probabilities, n)
+    options = lambda row: [
+        {"text": tokenizer.decode([i]), "piece": tokenizer.pieces([i])[0], "p": p} for i, p in likeliest(row, n)
     ]
+    if not 1 < len(prompt.ids) <= LONGEST_READ:
+        return options(softmax(next_logits(model, prompt.ids).astype(np.float64))), None
+    probabilities = softmax(all_logits(model, prompt.ids).astype(np.float64))
+    seen = prompt.ids[-len(probabilities) :]
+    if len(seen) < 2:
+        return options(probabilities[-1]), None
+    hit = probabilities[np.arange(len(seen) - 1), list(seen[1:])]
+    least = int(hit.argmin())
+    return options(probabilities[-1]), {"piece": tokenizer.pieces([seen[least + 1]])[0], "p": float(hit[least])}
 
 
 def write_opening(run: RunFolder) -> None:

@@ -32,6 +32,12 @@ def trained(new_run):
     return make
 
 
+def shown_run(app) -> str:
+    """The run that a page has taken, as its address says."""
+    said = app.query_params["run"]
+    return said[0] if isinstance(said, list) else said
+
+
 def texts(app) -> str:
     kinds = ("title", "subheader", "markdown", "caption", "error")
     return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
@@ -45,8 +51,26 @@ def test_without_a_model_both_pages_invite_to_train(open_page):
 def test_home_shows_a_model_at_work(open_page, trained):
     folder = trained()
     app = open_page("home")
-    assert app.selectbox(key="home.run").value == folder.id
+    assert shown_run(app) == folder.id
     assert not app.error
+    said = texts(app)
+    assert "comes next" in said or "is shared by many others" in said, "what there is to see in it"
+    assert "It was surprised most by" in said
+
+
+@pytest.mark.parametrize(
+    ("p", "surprise", "said"),
+    [
+        (0.72, None, "The model is 72% sure that “·unto” comes next. Type on, or click a bar to append it."),
+        (0.34, None, "The model gives “·unto” 34%; the rest"),
+        (0.02, None, "even “·unto” gets only 2%."),
+        (0.72, {"piece": " God", "p": 0.002}, "It was surprised most by “·God”, to which it had given < 1%."),
+    ],
+)
+def test_the_notice_says_how_sure_the_model_is(p, surprise, said):
+    from playground.pages.home.page import notice
+
+    assert said in notice([{"piece": " unto", "p": p}], surprise)
 
 
 @pytest.mark.parametrize(
@@ -63,21 +87,24 @@ def test_every_kind_of_model_opens(open_page, trained, preset, objective, corpus
     folder = trained(preset, objective, corpus)
     app = open_page("generate", run=folder.id)
     assert not app.error
-    assert app.text_area and app.text_area[0].value
+    assert app.session_state[f"generate.given.prompt.{folder.id}"], "it begins with its own sample"
+    told = texts(app)
+    assert "Next the model expects" in told if objective != "mlm" else "Click a word to hide it" in told
 
 
 def test_the_address_chooses_run_and_prompt(open_page, trained):
     first, _ = trained(), trained("lstm-tiny")
     app = open_page("generate", run=first.id, prompt="def main")
-    assert app.selectbox(key="generate.run").value == first.id
-    assert app.text_area[0].value == "def main"
+    assert shown_run(app) == first.id
+    assert app.session_state[f"generate.given.prompt.{first.id}"] == "def main"
+    assert app.query_params["prompt"] == "def main"
 
 
 def test_a_run_that_is_gone_is_said_and_another_one_is_shown(open_page, trained):
     folder = trained()
     app = open_page("generate", run="gone-abc")
     assert "There is no run" in app.error[0].value
-    assert app.selectbox(key="generate.run").value == folder.id
+    assert shown_run(app) == folder.id
 
 
 def test_a_run_without_a_checkpoint_cannot_be_chosen(open_page, new_run):
@@ -88,8 +115,7 @@ def test_a_run_without_a_checkpoint_cannot_be_chosen(open_page, new_run):
 
 def test_a_text_longer_than_the_model_reads_is_a_sentence(open_page, trained):
     folder = trained("bert-tiny", "mlm")
-    app = open_page("generate", run=folder.id)
-    app.text_area[0].set_value("word " * 200).run()
+    app = open_page("generate", run=folder.id, prompt="word " * 90)
     assert any("this model reads 32" in str(error.value).replace("\\", "") for error in app.error)
     assert not app.exception
 

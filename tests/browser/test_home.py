@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.support.views import share_of_window
 from tests.support.waiting import PHONE, wait_idle
 
 FRESH = ".root:not(.stale)"
@@ -32,6 +33,7 @@ def test_typing_changes_what_is_expected_and_a_click_appends_it(new_page, traine
     box.press_sequentially("x(", delay=30)
     wait_fresh(page)
     assert page.locator(".bars .piece").all_text_contents()
+    expect(page.locator(".st-key-stage-notice")).to_contain_text("It was surprised most by")
 
 
 def test_without_a_server_answer_the_bars_are_marked_stale(new_page, trained):
@@ -42,12 +44,47 @@ def test_without_a_server_answer_the_bars_are_marked_stale(new_page, trained):
     wait_fresh(page)
 
 
-def test_the_ways_on_lead_somewhere(new_page, trained):
+def test_the_bars_fill_the_screen(new_page):
+    page = new_page("/", size={"width": 1280, "height": 720})
+    wait_fresh(page)
+    share, whole = share_of_window(page)
+    assert share >= 0.6 and whole
+    last, box = page.locator(".bars li").last.bounding_box(), page.locator(".st-key-stage-picture").bounding_box()
+    assert box["y"] + 0.8 * box["height"] < last["y"] + last["height"] <= box["y"] + box["height"] + 1
+
+
+def test_ones_own_sentence_is_looked_into_with_one_click(new_page):
     page = new_page("/")
+    page.get_by_role("textbox", name="Your text").fill("And the king said")
+    page.wait_for_url("**text=And**")
+    wait_fresh(page)
     page.locator(".st-key-home-way-explore").get_by_role("link").click()
-    page.wait_for_url("**/explore**")
+    page.wait_for_url("**/explore**view=attention**")
     wait_idle(page)
-    expect(page.get_by_role("heading", name="Explore").first).to_be_visible()
+    expect(page.get_by_role("textbox", name="Your text")).to_have_value("And the king said")
+
+
+def test_a_teacher_is_two_clicks_from_every_lesson(new_page):
+    from playground.pages.home.ways import LESSONS
+
+    page = new_page("/")
+    page.get_by_role("button", name="I teach").click()
+    lessons = page.get_by_test_id("stPopoverBody")
+    for title, model, _ in LESSONS:
+        expect(lessons.get_by_role("link", name=title, exact=True)).to_have_attribute(
+            "href", re.compile(f"run={model}")
+        )
+    lessons.get_by_role("link", name="Why positions").click()
+    page.wait_for_url("**/explore**view=positions**")
+    wait_idle(page)
+    page.locator(".st-key-stage-picture").wait_for()
+
+
+def test_data_leads_to_labels(new_page):
+    page = new_page("/")
+    page.locator(".st-key-home-way-finetune").get_by_role("link").click()
+    page.wait_for_url("**/finetune**")
+    wait_idle(page)
 
 
 def test_on_a_phone_nothing_is_cut_off(new_page, trained):

@@ -1,37 +1,33 @@
-"""What this is, a model at work, and the ways on."""
+"""The first chapter of Learn: a model at work on the person's own words, and three ways on."""
 
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
-from playground.generation.cached_prediction import expected, read_opening
+from playground.generation.cached_prediction import read, read_opening
+from playground.pages.home.ways import ways_on
 from playground.runs.folder import RunFolder
 from playground.runs.samples import opening_text
-from playground.ui import cached, controls, links, server_start, url_state
+from playground.text.visible import visible
+from playground.ui import cached, controls, server_start, url_state
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.next_token import next_token
 from playground.ui.frame import page_title
-from playground.ui.language import t
+from playground.ui.language import language, t
 from playground.ui.messages import fragment, no_model_yet, shown_errors
+from playground.ui.number_format import share
 from playground.ui.run_picker import choose_run, name_of, writes
+from playground.ui.stage import Stage, stage
+from playground.ui.stage_text import typed_elsewhere, was_typed
 from playground.ui.titles import TITLES
 
-WAYS = (
-    (
-        "build",
-        ":material/account_tree:",
-        "Build",
-        "Choose an architecture and see the parameters, memory and compute of every choice.",
-    ),
-    (
-        "explore",
-        ":material/search_insights:",
-        "Explore",
-        "Look inside a trained model: attention, memory, predictions.",
-    ),
-    ("train", ":material/monitoring:", "Learn", "Train a model on your own text and watch it learn, live."),
-)
-LONGEST_LINK = 500  # characters of text that an address carries
+if TYPE_CHECKING:
+    from playground.generation.predict import TextGenerator
+
+SURE, UNSURE = 0.5, 0.1
+"""From which share on a model is sure of a token, and below which it is not."""
 
 
 def page() -> None:
@@ -39,15 +35,6 @@ def page() -> None:
         t("A language model predicts what comes next."),
         t("Build small ones, watch them learn, look inside them and write with them, on your own computer."),
     )
-    left, right = st.columns([3, 2], gap="large")
-    with left, st.container(border=True, key="home-demo"):
-        demo()
-    with right, controls.control("home", "ways"):
-        ways_on()
-
-
-def demo() -> None:
-    """A model that says what it expects, at every key."""
     with shown_errors():
         run = choose_run("home.run", writes, gallery_first=True)
         if run is None:
@@ -59,60 +46,86 @@ def demo() -> None:
 @fragment
 def predict(run: RunFolder) -> None:
     """The box and its bars; runs again at every key, and nothing else of the page does."""
-    key = f"home.next.{run.id}"
-    usual = usual_text(str(run.path))
-    opening = url_state.text("home", "text") or usual
+    place = stage()
+    key, usual = f"home.next.{run.id}", usual_text(str(run.path))
+    opening = first_text(run, usual)
     text = (st.session_state.get(key) or {}).get("text", opening)
-    url_state.remember("home", text=text if text != usual and len(text) <= LONGEST_LINK else None)
-    architecture = run.config().model.architecture
-    if not server_start.torch_loaded.is_set():  # the first seconds of a server
-        first_seconds(run, key, opening, text, ARCHITECTURE[architecture])
-        return
+    if text != opening:
+        was_typed("home", run, text)
+    url_state.remember("home", text=text if text != usual and len(text) <= url_state.LONGEST_TEXT else None)
+    with place.tabs, controls.control("home", "ways"):
+        ways_on(run, text)
+    with place.picture, st.container(key="home-demo"):
+        architecture = run.config().model.architecture
+        if server_start.torch_loaded.is_set():
+            draw(run, key, opening, text, architecture, place)
+        else:  # the first seconds of a server
+            first_seconds(run, key, opening, text, ARCHITECTURE[architecture], place)
+
+
+def first_text(run: RunFolder, usual: str) -> str:
+    """What the box holds before anybody types here: what the address says, else what was typed elsewhere, else ``usual``."""
+    key = f"home.opening.{run.id}"
+    if (typed := typed_elsewhere("home", run)) is not None:
+        st.session_state[key] = typed
+    return url_state.text("home", "text") or st.session_state.get(key) or usual
+
+
+def draw(run: RunFolder, key: str, opening: str, text: str, architecture: str, place: Stage) -> None:
+    """The bars, and what there is to see in them."""
     began = time.perf_counter()
     step = cached.latest_step(run)
-    options = expected(cached.in_torch(run, step), cached.tokenizer(run), text)
-    note = t(
-        "{name}, {kind} of {n:,} parameters, after {step:,} training steps. Computed in {ms:.0f} ms on this machine.",
-        name=name_of(run),
-        kind=t(TITLES[architecture]),
-        n=parameters(str(run.path), step),
-        step=step,
-        ms=1000 * (time.perf_counter() - began),
-    )
-    next_token(key, opening, text, options, ARCHITECTURE[architecture], note)
+    options, surprise = read(cast("TextGenerator", cached.in_torch(run, step)), cached.tokenizer(run), text)
+    took = time.perf_counter() - began
+    next_token(key, opening, text, options, ARCHITECTURE[architecture])
+    place.say(notice(options, surprise))
+    with place.rest:
+        st.caption(
+            t(
+                "{name}, {kind} of {n:,} parameters, after {step:,} training steps. Computed in {ms:.0f} ms on this machine.",
+                name=name_of(run),
+                kind=t(TITLES[architecture]),
+                n=parameters(str(run.path), step),
+                step=step,
+                ms=1000 * took,
+            )
+        )
 
 
-def first_seconds(run: RunFolder, key: str, opening: str, text: str, colour: str) -> None:
+def first_seconds(run: RunFolder, key: str, opening: str, text: str, colour: str, place: Stage) -> None:
     """While PyTorch is being loaded: what was computed when the model was shipped, or the box that asks again."""
     kept = read_opening(run)
-    if kept and kept["text"] == text:
-        next_token(
-            key,
-            opening,
-            text,
-            kept["options"],
-            colour,
-            t("Computed when this model was trained; type for more."),
-        )
-    else:
+    if not kept or kept["text"] != text:
         next_token(key, opening, None, [], colour)
+        return
+    next_token(key, opening, text, kept["options"], colour)
+    place.say(notice(kept["options"], None))
+    with place.rest:
+        st.caption(t("Computed when this model was trained; type for more."))
+
+
+def notice(options: list[dict[str, Any]], surprise: dict[str, Any] | None) -> str:
+    """How sure the model is, and which token of the text it expected least."""
+    first, at = visible(options[0]["piece"]), share(options[0]["p"])
+    if options[0]["p"] >= SURE:
+        said = t("The model is {share} sure that “{token}” comes next.", share=at, token=first)
+    elif options[0]["p"] >= UNSURE:
+        said = t("The model gives “{token}” {share}; the rest is shared by many others.", share=at, token=first)
+    else:
+        said = t("The model does not know what comes next: even “{token}” gets only {share}.", share=at, token=first)
+    between = "" if language() == "zh" else " "
+    if surprise is None:
+        return said + between + t("Type on, or click a bar to append it.")
+    least = {"token": visible(surprise["piece"]), "share": share(surprise["p"])}
+    return said + between + t("It was surprised most by “{token}”, to which it had given {share}.", **least)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def usual_text(path: str) -> str:
     """What the box holds at first."""
-    return opening_text(RunFolder(path).samples())
+    return opening_text(RunFolder(Path(path)).samples())
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def parameters(path: str, step: int) -> int:
-    return sum(weight.numel() for weight in cached.model(RunFolder(path), step).parameters())
-
-
-def ways_on() -> None:
-    for page_name, icon, title, sentence in WAYS:
-        if links.leads_to(page_name):
-            with st.container(border=True, key=f"home-way-{page_name}"):
-                st.subheader(f"{icon} {t(title)}", anchor=False)
-                st.write(t(sentence))
-                links.link(page_name, t("Go"), icon=":material/arrow_forward:")
+    return sum(weight.numel() for weight in cached.model(RunFolder(Path(path)), step).parameters())

@@ -10,7 +10,8 @@ export default register(function ({ data, parentElement, setStateValue, setTrigg
     box = root.querySelector("textarea");
     box.value = data.text;
   }
-  const { presents } = stageOf(root);
+  const { presents, fills } = stageOf(root);
+  box.rows = fills ? 1 : 3;
   root.classList.toggle("presents", presents);
   root.querySelector(".read").textContent = box.value;
   const send = (wait) => {
