@@ -6,10 +6,39 @@ A model that answers one text with another knows but one task, whose texts stay 
 import streamlit as st
 
 from playground.runs.folder import RunFolder
+from playground.ui import url_state
+from playground.ui.components.live_text import live_text
 
 TYPED = "stage.text"
+LONGEST_IN_LINK = 500  # characters
 OF_TASK = "stage.text.task"
 """The text and the model of pairs that it was typed for; another text in `TYPED` was typed for any."""
+
+
+def text_box(page: str, name: str, run: RunFolder, first: str, label: str) -> str:
+    """The box in a stage's command line for the text, in the address where it is neither usual nor too long for a link.
+
+    It holds what the address says, else what was typed on another page, else ``first``; while a person types, the address
+    follows the box, not the box the address.
+
+    Args:
+        page, name: of the parameter in the address.
+        label: translated.
+    """
+    key, wanted = f"{page}.given.{name}.{run.id}", url_state.text(page, name)
+    typed = typed_elsewhere(page, run)
+    known = st.session_state.get(key, first)
+    if wanted and wanted != st.session_state.get(f"{key}.link"):
+        known = wanted
+    elif typed is not None:
+        known = typed
+    st.session_state[key] = known
+    text = live_text(f"{page}.{name}.{run.id}", known, label, line=True)
+    if text != known:
+        was_typed(page, run, text)
+    url_state.remember(page, **{name: text if text != first and len(text) <= LONGEST_IN_LINK else None})
+    st.session_state[f"{key}.link"] = url_state.text(page, name)
+    return text
 
 
 def typed_elsewhere(page: str, run: RunFolder) -> str | None:

@@ -36,7 +36,7 @@ def draw_and_act():
     from playground.pages.generate import page as generate
     from playground.ui.frame import frame
 
-    frame()
+    frame("generate")
     generate.page()
     for asked in st.session_state.pop("acts", []):
         session = st.session_state[generate.SESSION][1]

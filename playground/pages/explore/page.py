@@ -5,7 +5,6 @@ from importlib import import_module
 
 import streamlit as st
 
-from models.hyperparameters import RECURRENT
 from playground.runs.folder import RunFolder
 from playground.runs.samples import opening_text
 from playground.ui import cached, links, url_state
@@ -15,11 +14,12 @@ from playground.ui.frame import page_title
 from playground.ui.language import t
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, shown_errors
-from playground.ui.places import VIEWS, inside_tabs
-from playground.ui.run_picker import choose_run, choose_step, known_runs, speaks
+from playground.ui.model_views import recurrent_run, views_of
+from playground.ui.places import inside_tabs
+from playground.ui.run_picker import choose_run, choose_step, speaks
 from playground.ui.scene import Scene, answer_to
 from playground.ui.stage import Stage, stage
-from playground.ui.stage_text import typed_elsewhere, was_typed
+from playground.ui.stage_text import text_box
 
 
 def page() -> None:
@@ -50,8 +50,9 @@ def look(run: RunFolder) -> None:
                 scene = ask(run, step)
         with place.tabs, control("explore", "view"):
             view = choose_view(scene)
-        notes(scene, place)
-        show(view)(scene, place)
+        with place.picture, shown_errors():
+            notes(scene, place)
+            show(view)(scene, place)
 
 
 def ask(run: RunFolder, step: int) -> Scene:
@@ -60,20 +61,15 @@ def ask(run: RunFolder, step: int) -> Scene:
     first = text_to_look_at(run)
     label = t("The text that is read") if pairs else t("Your text")
     places = st.columns(2) if pairs else [st.container(width="stretch")]
-    told = given("text", run, first)
     with places[0]:
-        text = live_text(f"explore.text.{run.id}", told, label, line=True)
-    if text != told:
-        was_typed("explore", run, text)
+        text = text_box("explore", "text", run, first, label)
     target = written = ""
     if pairs:
         written = answer_to(str(run.path), step, text)
         label = t("The text that is written (at first, what the model writes)")
         with places[1]:
-            told = given("target", run, written, again=True)
-            target = live_text(f"explore.target.{run.id}", told, label, line=True)
-    keep("text", run, text, first)
-    keep("target", run, target, written)
+            target = live_text(f"explore.target.{run.id}", given_target(run, written), label, line=True)
+    keep_target(run, target, written)
     return Scene(run, step, text, target)
 
 
@@ -88,37 +84,32 @@ def text_to_look_at(run: RunFolder) -> str:
     return first + more[:70].rpartition(" ")[0]
 
 
-def given(name: str, run: RunFolder, first: str, again: bool = False) -> str:
-    """What a box holds before anybody types: what a link says, else ``first``.
+def given_target(run: RunFolder, first: str) -> str:
+    """What the second box holds before anybody types: what a link says, else ``first``.
 
-    It stays the same while this person types (the address then follows the box, not the box the address).
-
-    Args:
-        again: another ``first`` takes the place of what was typed.
+    It stays the same while this person types (the address then follows the box, not the box the address); another
+    ``first`` takes the place of what was typed.
     """
-    key, wanted = f"explore.given.{name}.{run.id}", url_state.text("explore", name)
+    key, wanted = f"explore.given.target.{run.id}", url_state.text("explore", "target")
     known = st.session_state.get(key)
-    typed = typed_elsewhere("explore", run) if name == "text" else None
     if wanted and wanted != st.session_state.get(f"{key}.link"):
         known = (wanted, first)
-    elif typed is not None:
-        known = (typed, first)
-    elif known is None or (again and known[1] != first):
+    elif known is None or known[1] != first:
         known = (first, first)
     st.session_state[key] = known
     return known[0]
 
 
-def keep(name: str, run: RunFolder, text: str, first: str) -> None:
-    """Writes a box into the address where it is not what stands there anyway, and not too long for a link."""
-    url_state.remember("explore", **{name: text if text != first and len(text) <= 500 else None})
-    st.session_state[f"explore.given.{name}.{run.id}.link"] = url_state.text("explore", name)
+def keep_target(run: RunFolder, text: str, first: str) -> None:
+    """Writes it into the address where it is not what stands there anyway, and not too long for a link."""
+    url_state.remember("explore", target=text if text != first and len(text) <= 500 else None)
+    st.session_state[f"explore.given.target.{run.id}.link"] = url_state.text("explore", "target")
 
 
 def choose_view(scene: Scene) -> str:
     """Which view, bound to ``?view=``; at first the one that fits the model. Only those that this model has."""
     key = "explore.view"
-    offered = [view for view in VIEWS if serves(view, scene)]
+    offered = views_of(scene.run)
     wanted = url_state.text("explore", "view")
     if wanted in offered and st.session_state.get(f"{key}.link") != wanted:
         st.session_state[key] = wanted
@@ -149,20 +140,6 @@ def notes(scene: Scene, place: Stage) -> None:
             if beyond > 1
             else t("The last token is beyond the context length that this model was trained on.")
         )
-
-
-def serves(view: str, scene: Scene) -> bool:
-    """Whether a view has something to show of this model; gates and states bring a model that has them with them."""
-    if view == "recurrent":
-        return scene.is_recurrent or recurrent_run() is not None
-    return view not in ("attention", "steps") or not scene.is_recurrent
-
-
-def recurrent_run() -> RunFolder | None:
-    """The first model that has gates or states: the person's own, else one that ships with the app."""
-    return next(
-        (run for run in known_runs() if speaks(run) and run.about()["model"]["architecture"] in RECURRENT), None
-    )
 
 
 def show(view: str) -> Callable[[Scene, Stage], None]:

@@ -7,17 +7,24 @@ import streamlit as st
 from playground.core.errors import PlaygroundError, UserError
 from playground.runs.folder import RunFolder
 from playground.runs.samples import opening_text
+from playground.text.visible import visible
 from playground.ui import cached, url_state
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.bars import bars
+from playground.ui.components.sampling_panel import sampling_panel
 from playground.ui.components.token_strip import token_strip
 from playground.ui.components.writer import writer
 from playground.ui.controls import control
-from playground.ui.frame import page_title
+from playground.ui.frame import page_title, presenting
 from playground.ui.language import t, translated
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, show, shown_errors
+from playground.ui.model_views import views_of
+from playground.ui.number_format import share
+from playground.ui.places import inside_tabs
 from playground.ui.run_picker import choose_run, choose_step, talks
+from playground.ui.stage import Stage, part, stage
+from playground.ui.stage_text import text_box
 
 SESSION, WRITER = "generate.session", "generate.writer"
 LONGEST = 80  # characters of a reason
@@ -32,38 +39,35 @@ def page() -> None:
         if run is None:
             no_model_yet()
             return
-        with control("generate", "step"):
+        desk(run)
+
+
+@fragment
+def desk(run: RunFolder) -> None:
+    """The text and what the model makes of it; runs again at every key, and while it writes several times a second."""
+    fills = run.about()["training"]["objective"] == "mlm"
+    answers = run.about().get("data_shape") == "pairs"
+    place = stage()
+    with place.tabs:
+        inside_tabs("generate.view", views_of(run), here="generate")
+    with place.command:
+        written = st.container(width="stretch")
+        with control("generate", "step", width="content"):
             step = choose_step("generate", run)
-        with st.spinner(t("Loading the model …")):
-            cached.at_work(run, step)
-        if run.about()["training"]["objective"] == "mlm":
-            fill_in(run, step)
+        pressed = st.container(width="content")
+    with place.picture, shown_errors():
+        with written:
+            with st.spinner(t("Loading the model …")):
+                cached.at_work(run, step)
+            label = t("The text") if fills else t("The question") if answers else t("The beginning")
+            text = text_box("generate", "prompt", run, opening_text(samples_of(run)), label)
+        if fills:
+            blanks(run, step, text, place)
         else:
-            write(run, step)
-
-
-def ask(run: RunFolder, label: str, height: int) -> str:
-    """The box for the person's text: what the address says, else what stood there last, else the run's own sample."""
-    key, first = f"generate.text.{run.id}", opening_text(samples_of(run))
-    wanted = url_state.text("generate", "prompt")
-    if wanted and wanted != st.session_state.get(f"{key}.link"):
-        st.session_state[key] = wanted
-    st.session_state.setdefault(key, first)
-    text = st.text_area(label, key=key, height=height, max_chars=20_000, persist_state="session")
-    url_state.remember("generate", prompt=text if text != first and len(text) <= 500 else None)
-    st.session_state[f"{key}.link"] = url_state.text("generate", "prompt")
-    return text
+            work(run, session_for(run, step, text, answers), place, pressed)
 
 
 # Continue and answer
-
-
-def write(run: RunFolder, step: int) -> None:
-    """The prompt, and the session where the text grows."""
-    answers = run.about().get("data_shape") == "pairs"
-    text = ask(run, t("The question") if answers else t("The beginning"), 68)
-    session = session_for(run, step, text, answers)
-    work(run, session)
 
 
 def session_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
@@ -88,20 +92,31 @@ def session_for(run: RunFolder, step: int, text: str, answers: bool) -> Any:
     return session
 
 
-@fragment
-def work(run: RunFolder, session: Any) -> None:
-    """The session; runs again at every act on it, and while it writes several times a second."""
-    working = session.is_working
+def work(run: RunFolder, session: Any, stage: Stage, pressed: Any) -> None:
+    """The session, and what is to be done with it."""
     session.collect()
-    shown, hidden = session.shown, session.prompt.hidden
+    with stage.drawer:
+        sampling, count = choose_sampling(session.answers)
+        search(session, sampling, count)
+        stopping()
+    with pressed:
+        if session.is_working:
+            st.button(t("Stop"), key="generate.cancel", on_click=press, args=({"kind": "stop"},))
+        else:
+            asked = {"kind": "write", "n": count, "sampling": sampling}
+            st.button(t("Write"), key="generate.write", type="primary", on_click=press, args=(asked,))
+    paper(run, session, stage, sampling, count)
+
+
+def paper(run: RunFolder, session: Any, stage: Stage, sampling: dict[str, float], count: int) -> None:
+    """The text, and the distribution of one of its places."""
+    working, shown, hidden = session.is_working, session.shown, session.prompt.hidden
     place = st.session_state.get("generate.position")
     place = len(shown) if place is None or place > len(shown) else place
     logits = None if working else session.logits(hidden + place)
     order = [] if logits is None else (-logits).argsort(kind="stable")[:N_ORDER].tolist()
     pieces = session.tokenizer.pieces([token.id for token in shown])
-    for error in (st.session_state.pop("generate.error", None), session.job and session.job.error):
-        if isinstance(error, UserError):
-            show(error)
+    expected = dict(zip(order, session.tokenizer.pieces(order), strict=True))
     writer(
         WRITER,
         tokens=[
@@ -111,10 +126,11 @@ def work(run: RunFolder, session: Any) -> None:
         position=place,
         logits=logits,
         order=order,
-        pieces=dict(zip(order, session.tokenizer.pieces(order), strict=True)),
+        pieces=expected,
         seen=[token.id for token in session.tokens[: hidden + place]],
-        sampling=sampling_at_first(session.answers),
-        count=40 if session.answers else 100,
+        sampling=sampling,
+        count=count,
+        commanded=not presenting(),  # before a room there is no other button
         working=working,
         can_undo=session.can_undo,
         can_write=True,
@@ -123,7 +139,71 @@ def work(run: RunFolder, session: Any) -> None:
         colour=ARCHITECTURE[run.config().model.architecture],
         on_act=act,
     )
-    stopping()
+    if not told_of_errors(session, stage):
+        stage.say(noticed(pieces[place] if place < len(shown) else None, logits, expected))
+
+
+def told_of_errors(session: Any, stage: Stage) -> bool:
+    """Says what went wrong, where something did."""
+    errors = st.session_state.pop("generate.error", None), session.job and session.job.error
+    told = [error for error in errors if isinstance(error, UserError)]
+    with stage.notice:
+        for error in told:
+            show(error)
+    return bool(told)
+
+
+def noticed(token: str | None, logits: Any, expected: dict[int, str]) -> str:
+    """What the model thinks of the place that is looked at.
+
+    Args:
+        token: what stands there; None at the end of the text.
+        logits: of that place; None while it writes.
+        expected: the likeliest tokens, ids and pieces.
+    """
+    from playground.inference.sampling import softmax
+
+    if logits is None:
+        return t("It writes, token by token. The fuller the colour, the likelier the token was.")
+    p = softmax(logits.astype("float64"))
+    (first, piece), (second, other) = list(expected.items())[:2]
+    if token is None:
+        return t(
+            "Next the model expects “{token}” ({p}), then “{other}” ({q}).",
+            token=visible(piece),
+            p=share(p[first]),
+            other=visible(other),
+            q=share(p[second]),
+        )
+    return (
+        t(
+            "Instead of “{token}”, the model expects “{other}” most ({q}).",
+            token=visible(token),
+            other=visible(piece),
+            q=share(p[first]),
+        )
+        if token != piece
+        else t("“{token}” is what the model expects most here ({p}).", token=visible(token), p=share(p[first]))
+    )
+
+
+def choose_sampling(answers: bool) -> tuple[dict[str, float], int]:
+    """How tokens are drawn, and how many."""
+    count = st.number_input(
+        t("How many tokens"), 1, 1000, value=40 if answers else 100, key=f"generate.count.{answers}"
+    )
+    with control("generate", "sampling"):
+        sampling = sampling_panel("generate.sampling", str(answers), sampling_at_first(answers))
+    remember_sampling(sampling, answers)
+    return sampling, count
+
+
+def search(session: Any, sampling: dict[str, float], count: int) -> None:
+    """Beam search, whose texts can be taken."""
+    with control("generate", "beam"):
+        width = st.number_input(t("How many beams"), 1, 12, value=4, key="generate.beams")
+        asked = {"kind": "beam", "n": count, "width": width, "sampling": sampling}
+        st.button(t("Beam search"), key="generate.beam", disabled=session.is_working, on_click=press, args=(asked,))
 
 
 def given_ones(session: Any, n: int) -> list[bool]:
@@ -141,7 +221,8 @@ def stopping() -> None:
         )
         seed = url_state.read("generate", "seed")
         state["generate.seed"] = None if seed is None else min(seed, 2**31 - 1)
-    with control("generate", "stop"), st.expander(t("Stop condition")):
+    with control("generate", "stop"):
+        st.markdown(f"**{t('Stop condition')}**")
         st.checkbox(t("At the end of the text (the token <eos>)"), key="generate.eos")
         st.text_input(
             t("After this text"),
@@ -163,10 +244,16 @@ def stopping() -> None:
 
 
 def act() -> None:
-    """Does what the person asked for on the session, before it is drawn again."""
+    """Does what the person asked for in the drawing, before it is drawn again."""
     asked = (st.session_state.get(WRITER) or {}).get("act")
+    if asked:
+        press(asked)
+
+
+def press(asked: dict[str, Any]) -> None:
+    """Does what the person asked for on the session."""
     known = st.session_state.get(SESSION)
-    if not asked or not known:
+    if not known:
         return
     try:
         do(known[1], asked)
@@ -194,7 +281,6 @@ def do(session: Any, asked: dict[str, Any]) -> None:
     elif kind in ("stop", "undo", "clear"):
         getattr(session, kind)()
         st.session_state["generate.position"] = None
-    remember_sampling(asked["sampling"], session.answers)
 
 
 def between(value: Any, low: int, high: int) -> int:
@@ -314,53 +400,72 @@ def found(session: Any) -> list[dict[str, str]]:
 # Fill in
 
 
-def fill_in(run: RunFolder, step: int) -> None:
+def blanks(run: RunFolder, step: int, text: str, place: Stage) -> None:
     """A text whose words are hidden by a click, and what the model puts there."""
-    blanks(run, step, ask(run, t("The text"), 110))
-
-
-@fragment
-def blanks(run: RunFolder, step: int, text: str) -> None:
     from playground.generation.fill_mask import fill, word_at
 
     model, tokenizer = cached.at_work(run, step), cached.tokenizer(run)
-    st.session_state.setdefault("generate.blanks", {})
-    state = st.session_state["generate.blanks"]
-    if state.get("of") != (run.id, text):
-        ids = tokenizer.encode(text, specials=True)
-        state.clear()
-        state |= {"of": (run.id, text), "ids": ids, "hidden": first_blank(tokenizer, ids)}
+    colour = ARCHITECTURE[run.config().model.architecture]
+    state = blanks_of(run, text, tokenizer)
     ids, hidden = state["ids"], state["hidden"]
     pieces = tokenizer.pieces(ids)
-    whole = st.toggle(t("Mask whole words"), value=True, key="generate.whole")
-    st.caption(
-        t("Click a word to mask it, and again to show it. All masked words are predicted at once, from both sides.")
-    )
-    drawn = st.container()
-    with shown_errors():
+    with place.drawer:
+        whole = st.toggle(t("Mask whole words"), value=True, key="generate.whole")
+    with place.rest:
+        st.caption(
+            t("Click a word to mask it, and again to show it. All masked words are predicted at once, from both sides.")
+        )
+    with part("text", 40):
+        boxes = [
+            {"text": "▁▁▁" if index in hidden else piece, "dashed": index in hidden, "tip": piece}
+            for index, piece in enumerate(pieces)
+        ]
+        clicked = token_strip(boxes, "generate.strip", colour=colour)
+    if clicked is not None and clicked < len(ids):
+        places = set(word_at(pieces, clicked) if whole else [clicked])
+        state["hidden"] = hidden - places if clicked in hidden else hidden | places
+        st.rerun(scope="fragment")
+    with part("bars", 60), shown_errors():
         found = fill(model, ids, hidden, tokenizer.mask_id, frame=tokenizer.frame)
         groups = [group_of(blank, pieces, tokenizer) for blank in found]
-        taken = bars("generate.bars", groups, ARCHITECTURE[run.config().model.architecture], t("Put this token here"))
+        taken = bars("generate.bars", groups, colour, t("Put this token here"))
+        place.say(filled_sentence(found, groups))
         if found:
-            st.caption(t("Filled in by {engine}.", engine=ran_by(model)))
+            with place.rest:
+                st.caption(t("Filled in by {engine}.", engine=ran_by(model)))
         if taken:
             blank = found[taken[0]]
             ids[blank.place] = blank.likeliest[taken[1]][0]
             hidden.discard(blank.place)
             st.rerun(scope="fragment")
-    with drawn:
-        clicked = token_strip(
-            [
-                {"text": "▁▁▁" if index in hidden else piece, "dashed": index in hidden, "tip": piece}
-                for index, piece in enumerate(pieces)
-            ],
-            "generate.strip",
-            colour=ARCHITECTURE[run.config().model.architecture],
+
+
+def blanks_of(run: RunFolder, text: str, tokenizer: Any) -> dict[str, Any]:
+    """The tokens of this person's text, and which of them are hidden."""
+    state = st.session_state.setdefault("generate.blanks", {})
+    if state.get("of") != (run.id, text):
+        ids = tokenizer.encode(text, specials=True)
+        state.clear()
+        state |= {"of": (run.id, text), "ids": ids, "hidden": first_blank(tokenizer, ids)}
+    return state
+
+
+def filled_sentence(found: list[Any], groups: list[dict[str, Any]]) -> str:
+    """What the model puts in the place of the first hidden token."""
+    if not found:
+        return t("Click a word to hide it: the model fills it in from both sides.")
+    best = groups[0]["rows"][0]
+    if best["mark"]:
+        return t(
+            "The model finds the hidden “{token}” by itself ({p}). Click a word to hide it, a bar to fill it in.",
+            token=visible(best["text"]),
+            p=share(best["p"]),
         )
-    if clicked is not None and clicked < len(ids):
-        places = set(word_at(pieces, clicked) if whole else [clicked])
-        state["hidden"] = hidden - places if clicked in hidden else hidden | places
-        st.rerun(scope="fragment")
+    return t(
+        "The model would put “{token}” there ({p}). Click a word to hide it, a bar to fill it in.",
+        token=visible(best["text"]),
+        p=share(best["p"]),
+    )
 
 
 def first_blank(tokenizer: Any, ids: list[int]) -> set[int]:

@@ -1,14 +1,7 @@
-// A text that can be changed at every token. The distribution answers the sliders here; writing is asked of the server.
-const SLIDERS = [
-  { name: "temperature", min: 0, max: 2, step: 0.05, off: 1 },
-  { name: "top_k", min: 0, max: 100, step: 1, off: 0 },
-  { name: "top_p", min: 0.05, max: 1, step: 0.01, off: 1 },
-  { name: "min_p", min: 0, max: 0.5, step: 0.01, off: 0 },
-  { name: "repetition_penalty", min: 1, max: 2, step: 0.05, off: 1 },
-];
+// A text that can be changed at every token. The distribution answers the sliders of sampling_panel.js ("playground:sampling")
+// here; writing is asked of the server.
 const ROWS = 10,
-  POLL = 120,
-  SETTLE = 500;
+  POLL = 120;
 
 export default register(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
@@ -20,6 +13,13 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     ui.logits = floats(data.logits);
     ui.position = data.position;
   }
+  if (ui.told !== JSON.stringify(data.sampling)) resample(ui, data.sampling);
+  document.removeEventListener("playground:sampling", ui.heard);
+  ui.heard = ({ detail }) => {
+    resample(ui, detail);
+    drawDistribution(ui);
+  };
+  document.addEventListener("playground:sampling", ui.heard);
   drawText(ui);
   drawControls(ui);
   drawDistribution(ui);
@@ -27,9 +27,15 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   if (data.working) ui.poll = setTimeout(() => ui.act("poll"), POLL);
   return () => {
     clearTimeout(ui.poll);
-    clearTimeout(ui.settle);
+    document.removeEventListener("playground:sampling", ui.heard);
   };
 });
+
+function resample(ui, sampling) {
+  ui.told = JSON.stringify(sampling);
+  ui.sampling = { ...sampling };
+  ui.stage = null;
+}
 
 function floats(base64) {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -45,17 +51,9 @@ function build(root, data) {
       { type: "button", class: `action ${kind} ${name}`, onclick: () => ui.act(kind, more ? more() : {}) },
       words[name],
     );
-  const number = (name, value, min, max) =>
-    element("input", { type: "number", value, min, max, "aria-label": words[name], class: "number" });
-  ui.count = number("count", data.count, 1, 1000);
-  ui.width = number("width", 4, 1, 12);
-  const within = (input) =>
-    Math.min(Number(input.max), Math.max(Number(input.min), Math.round(Number(input.value)) || 1));
-  const n = () => ({ n: within(ui.count) });
-  ui.write = button("write", "write", n);
+  ui.write = button("write", "write", () => ({ n: ui.data.count }));
   ui.stop = button("stop", "stop");
   ui.next = button("one", "write", () => ({ n: 1 }));
-  ui.search = button("beam", "beam", () => ({ ...n(), width: within(ui.width) }));
   ui.undo = button("undo", "undo");
   ui.clear = button("clear", "clear");
   ui.strip = element("div", { class: "strip", role: "group", "aria-label": words.text });
@@ -71,7 +69,6 @@ function build(root, data) {
   ui.stages = element("div", { class: "stages", role: "group", "aria-label": words.steps });
   ui.bars = element("ol", { class: "bars" });
   ui.caption = element("p", { class: "caption faint" });
-  ui.sliders = SLIDERS.map((slider) => sliderOf(ui, slider, words));
   root.replaceChildren(
     element(
       "div",
@@ -79,70 +76,16 @@ function build(root, data) {
       element(
         "div",
         { class: "left" },
-        element(
-          "div",
-          { class: "actions" },
-          ui.write,
-          ui.stop,
-          element("label", {}, ui.count, ` ${words.tokens}`),
-          ui.next,
-          ui.undo,
-          ui.clear,
-        ),
+        element("div", { class: "actions" }, ui.write, ui.stop, ui.next, ui.undo, ui.clear),
         element("div", { class: "paper" }, ui.strip, ui.tip),
         ui.status,
-        element("div", { class: "actions searching" }, ui.search, element("label", {}, ui.width, ` ${words.beams}`)),
         ui.beams,
       ),
-      element(
-        "div",
-        { class: "right" },
-        element("div", { class: "sliders" }, ...ui.sliders.map((made) => made.row)),
-        ui.heading,
-        ui.stages,
-        ui.bars,
-        ui.caption,
-      ),
+      element("div", { class: "right" }, ui.heading, ui.stages, ui.bars, ui.caption),
     ),
   );
   ui.strip.addEventListener("keydown", (event) => move(ui, event));
   return ui;
-}
-
-function sliderOf(ui, slider, words) {
-  const { name, min, max, step } = slider;
-  const value = element("output", {});
-  const input = element("input", {
-    type: "range",
-    min,
-    max,
-    step,
-    value: ui.sampling[name],
-    "aria-label": words[name],
-  });
-  const show = () => {
-    const now = ui.sampling[name];
-    value.textContent =
-      now === slider.off ? words.off : name === "temperature" && now === 0 ? words.greedy : String(now);
-    row.classList.toggle("idle", now === slider.off);
-  };
-  const row = element(
-    "label",
-    { class: "slider", title: words[`${name}_help`] },
-    element("span", {}, words[name]),
-    input,
-    value,
-  );
-  input.oninput = () => {
-    ui.sampling[name] = Number(input.value);
-    ui.stage = null;
-    show();
-    drawDistribution(ui);
-    clearTimeout(ui.settle);
-    ui.settle = setTimeout(() => ui.data.working || ui.act("settings"), SETTLE);
-  };
-  show();
-  return { row, input };
 }
 
 // The text
@@ -224,9 +167,9 @@ function move(ui, event) {
 
 function drawControls(ui) {
   const { working, canUndo, status, beams, canWrite, words } = ui.data;
-  ui.write.hidden = working;
-  ui.stop.hidden = !working;
-  for (const one of [ui.write, ui.next, ui.search]) one.disabled = working || !canWrite;
+  ui.write.hidden = working || ui.data.commanded;
+  ui.stop.hidden = !working || ui.data.commanded;
+  for (const one of [ui.write, ui.next]) one.disabled = working || !canWrite;
   ui.undo.disabled = working || !canUndo;
   ui.clear.disabled = working || !ui.data.tokens.some((token) => !token.given);
   ui.status.textContent = status;

@@ -19,6 +19,7 @@ def writer(
     seen: Sequence[int],
     sampling: dict[str, float],
     count: int,
+    commanded: bool,
     working: bool,
     can_undo: bool,
     can_write: bool,
@@ -31,7 +32,7 @@ def writer(
 
     What a person does arrives in ``st.session_state[key]["act"]`` before ``on_act`` is called: a dict with ``kind``
     ("write" with ``n``, "stop", "beam" with ``n`` and ``width``, "take" with ``index``, "select" and "pick" with
-    ``position`` and ``token``, "undo", "clear", "settings", "poll") and ``sampling``, the sliders' values.
+    ``position`` and ``token``, "undo", "clear", "poll") and ``sampling``, the sliders' values.
 
     Args:
         tokens: the text, each ``{"id", "text", "p", "drawn", "given"}``; ``given`` are those of the prompt.
@@ -40,7 +41,8 @@ def writer(
         order: ids that the bars choose from, the likeliest first.
         pieces: what each of them shows as.
         seen: ids before the place, for the repetition penalty.
-        sampling, count: what the controls stand at, when they first appear.
+        sampling, count: what a text is written with.
+        commanded: the buttons that write and stop stand elsewhere.
         working: something is being computed: the component asks for news several times a second.
         status: one line under the text.
         beams: continuations that beam search found, ``{"text", "score"}``.
@@ -57,6 +59,7 @@ def writer(
             "seen": list(seen),
             "sampling": sampling,
             "count": count,
+            "commanded": commanded,
             "working": working,
             "tick": ticks() if working else 0,
             "canUndo": can_undo,
@@ -77,11 +80,6 @@ def words() -> dict[str, str]:
         "one": t("One token"),
         "undo": t("Undo"),
         "clear": t("Clear"),
-        "beam": t("Beam search"),
-        "beams": t("beams"),
-        "width": t("How many beams"),
-        "count": t("How many tokens"),
-        "tokens": t("tokens"),
         "text": t("The text, token by token"),
         "steps": t("Steps of sampling"),
         "next": t("The next token"),
@@ -92,25 +90,13 @@ def words() -> dict[str, str]:
         "pick": t("Put this token here and continue from it"),
         "take": t("Take this continuation"),
         "left": t("left"),
-        "off": t("off"),
         "model": t("Model"),
         "greedy": t("greedy"),
         "temperature": t("Temperature"),
-        "top_k": t("Top-k"),
-        "top_p": t("Top-p"),
-        "min_p": t("Min-p"),
         "top-k": t("Top-k"),
         "top-p": t("Top-p"),
         "min-p": t("Min-p"),
         "repetition penalty": t("Repetition penalty"),
-        "repetition_penalty": t("Repetition penalty"),
-        "temperature_help": t(
-            "Divides the logits. Below 1, likely tokens become more likely; above 1, unlikely ones do; 0 is greedy."
-        ),
-        "top_k_help": t("Keeps only the k most likely tokens."),
-        "top_p_help": t("Keeps the most likely tokens whose probabilities add up to this value (nucleus sampling)."),
-        "min_p_help": t("Keeps tokens whose probability is at least this fraction of the highest."),
-        "repetition_penalty_help": t("Makes tokens that already occur in the text less likely."),
         "caption": t("Outline: probability of the model. Filled: after sampling. Click a token to use it."),
         "cut_caption": t(
             "Outline: probability of the model. Filled: after sampling, which removed the tokens below the dashed line. Click a token to use it."

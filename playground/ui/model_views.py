@@ -1,0 +1,27 @@
+"""Which views there are of a model, for the tabs of both pages that look into it."""
+
+from models.hyperparameters import RECURRENT
+from playground.runs.folder import RunFolder
+from playground.ui.places import VIEWS
+from playground.ui.run_picker import known_runs, speaks
+
+
+def views_of(run: RunFolder) -> list[str]:
+    """The keys of `playground.ui.places.VIEWS` that have something to show of this model; gates and states bring a model
+    that has them with them."""
+    return [view for view in VIEWS if _serves(view, run)]
+
+
+def _serves(view: str, run: RunFolder) -> bool:
+    if view == "recurrent":
+        return is_recurrent(run) or recurrent_run() is not None
+    return view not in ("attention", "steps") or not is_recurrent(run)
+
+
+def is_recurrent(run: RunFolder) -> bool:
+    return run.about()["model"]["architecture"] in RECURRENT
+
+
+def recurrent_run() -> RunFolder | None:
+    """The first model that has gates or states: the person's own, else one that ships with the app."""
+    return next((run for run in known_runs() if speaks(run) and is_recurrent(run)), None)
