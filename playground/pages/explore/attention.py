@@ -102,7 +102,7 @@ def show(scene: Scene, place: Stage) -> None:
     place.say(" ".join(noticed(scene, step, look, head, others)))
     with place.rest:
         explained(scene, step, look, head, scores)
-        head_table(scene, step, part, weights_of(scene, step)[part])
+        numbers(scene, step, part)
         keys(look, head, weights_of(scene, step)[part].shape[1])
 
 
@@ -235,8 +235,11 @@ def past(scene: Scene) -> int:
 
 
 def weights_of(scene: Scene, step: int) -> dict[str, Any]:
-    source = tuple(scene.source_ids()) if scene.has_source else None
-    return weights_on(str(scene.run.path), step, tuple(scene.ids()), source)
+    held = vars(scene).setdefault("weights", {})  # one picture asks a dozen times
+    if step not in held:
+        source = tuple(scene.source_ids()) if scene.has_source else None
+        held[step] = weights_on(str(scene.run.path), step, tuple(scene.ids()), source)
+    return held[step]
 
 
 def scores_of(scene: Scene, step: int, part: str) -> Any:
@@ -245,8 +248,11 @@ def scores_of(scene: Scene, step: int, part: str) -> Any:
 
     if part == "cross":
         return None
-    ids = scene.source_ids() if part == "encoder" else scene.ids()
-    return score_heads(weights_of(scene, step)[part], ids, is_causal(scene, part))
+    held = vars(scene).setdefault("scores", {})
+    if (step, part) not in held:
+        ids = scene.source_ids() if part == "encoder" else scene.ids()
+        held[step, part] = score_heads(weights_of(scene, step)[part], ids, is_causal(scene, part))
+    return held[step, part]
 
 
 def is_causal(scene: Scene, part: str) -> bool:
@@ -674,6 +680,18 @@ def kind_of(run: RunFolder) -> str:
 # Numbers of every head
 
 
+def numbers(scene: Scene, step: int, part: str) -> None:
+    """The table of heads, made when somebody unfolds it: it would cost a third of every key; and whose numbers these are."""
+    box = st.expander(t("What each head does, in numbers"), key=f"{VIEW}.numbers", on_change="rerun")
+    if box.open:
+        with box:
+            head_table(scene, step, part, weights_of(scene, step)[part])
+    st.caption(Scene(scene.run, step, scene.text, scene.target).said())
+    if session := cached.attention_session(scene.run, step):
+        where = "CUDA" if session.provider == "CUDA" else t("the CPU")
+        st.caption(t("Attention computed by ONNX Runtime on {provider}.", provider=where))
+
+
 def head_table(scene: Scene, step: int, part: str, weights: Any) -> None:
     """Every head's numbers, in a table that can be sorted and taken away."""
     import pandas as pd
@@ -699,23 +717,18 @@ def head_table(scene: Scene, step: int, part: str, weights: Any) -> None:
                 row[t("induction, random tokens")] = float(random_scores[i, j])
             rows.append(row)
     table = pd.DataFrame(rows)
-    with st.expander(t("What each head does, in numbers")):
-        st.dataframe(table.round(3), hide_index=True, key="explore.attention.table")
-        st.caption(
-            t(
-                "Each score is a fraction of the head's attention on this text. The last column is measured on repeated random tokens, where only induction can help (Olsson et al. 2022)."
-            )
-            if random_scores is not None
-            else t("Each score is a fraction of the head's attention on this text.")
+    st.dataframe(table.round(3), hide_index=True, key="explore.attention.table")
+    st.caption(
+        t(
+            "Each score is a fraction of the head's attention on this text. The last column is measured on repeated random tokens, where only induction can help (Olsson et al. 2022)."
         )
-        data = dict(weights_of(scene, step))
-        for name in parts(scene):
-            data[f"{name}.rows"], data[f"{name}.columns"] = tokens_of(scene, name, step)
-        downloads("explore-attention", data, table)
-    st.caption(Scene(scene.run, step, scene.text, scene.target).said())
-    if session := cached.attention_session(scene.run, step):
-        where = "CUDA" if session.provider == "CUDA" else t("the CPU")
-        st.caption(t("Attention computed by ONNX Runtime on {provider}.", provider=where))
+        if random_scores is not None
+        else t("Each score is a fraction of the head's attention on this text.")
+    )
+    data = dict(weights_of(scene, step))
+    for name in parts(scene):
+        data[f"{name}.rows"], data[f"{name}.columns"] = tokens_of(scene, name, step)
+    downloads("explore-attention", data, table)
 
 
 def on_random(scene: Scene, step: int) -> Any:

@@ -70,6 +70,8 @@ def boxes(scene: Scene, found: Any, tokens: list[str]) -> list[dict[str, Any]]:
     import numpy as np
 
     nats = -np.log(found.p)
+    asked = np.flatnonzero(~np.isnan(found.p))
+    pieces = iter(scene.tokenizer().pieces(found.top[asked].ravel().tolist()))
     made = []
     for place, token in enumerate(tokens):
         if np.isnan(found.p[place]):
@@ -82,7 +84,7 @@ def boxes(scene: Scene, found: Any, tokens: list[str]) -> list[dict[str, Any]]:
             nats=nats[place],
             bits=nats[place] / np.log(2),
             rank=found.rank[place] + 1,
-            likely=likely(scene, found.top[place], found.top_p[place]),
+            likely=", ".join(f"{visible(next(pieces))} {share(p)}" for p in found.top_p[place]),
         )
         made.append({"text": token, "tip": tip, "value": float(np.clip((nats[place] - SURE) / (LOST - SURE), 0, 1))})
     return made
