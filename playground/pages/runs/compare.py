@@ -11,25 +11,44 @@ from playground.runs.overview import settings
 from playground.training.config_to_command import command_line, python_code
 from playground.ui import cached, url_state
 from playground.ui.colours import ACCENT
-from playground.ui.components.curves import curves, run_panels
+from playground.ui.components.curves import curves, labelled_panels, run_panels
 from playground.ui.language import t
 from playground.ui.live_runs import MOST_COMPARED, colours_for, curves_of, series
 from playground.ui.messages import fragment, plain, show, shown_errors
-from playground.ui.run_picker import name_of
+from playground.ui.run_picker import gives_labels, name_of
+from playground.ui.stage import Stage
 
 VIEWS = ("curves", "settings", "prompt", "recipe")
 TOKENS = 80
 STANDS_OUT = f"font-weight: 600; background-color: rgba{(*bytes.fromhex(ACCENT[1:]), 0.16)}"
 
 
-def compare(runs: list[RunFolder]) -> None:
-    """One of four views on the runs picked, as many as can be told apart; the address says which."""
+def compare(runs: list[RunFolder], place: Stage, picked: bool = True) -> None:
+    """One of four views on the runs picked, as many as can be told apart; the address says which.
+
+    Args:
+        picked: False for runs that nobody picked: their curves alone.
+    """
     if (n := len(runs)) > MOST_COMPARED:
         told = t(
             "The first {most} of the {n:,} runs that you picked: more cannot be told apart.", most=MOST_COMPARED, n=n
         )
-        st.caption(told)
+        place.say(told)
         runs = runs[:MOST_COMPARED]
+    with shown_errors():
+        if not picked:
+            draw(runs, place, t("The newest models. Pick rows of the table below to see and compare others."))
+            return
+        view = choose_view(runs, place)
+        if view == "curves":
+            draw(runs, place)
+            return
+        with place.picture, st.container(key="runs-scroll"):
+            {"settings": differences, "prompt": prompt, "recipe": recipes}[view](runs)
+
+
+def choose_view(runs: list[RunFolder], place: Stage) -> str:
+    """Which view, bound to ``?view=``."""
     titles = {
         "curves": t("Curves"),
         "settings": t("Differences") if len(runs) > 1 else t("Settings"),
@@ -37,31 +56,56 @@ def compare(runs: list[RunFolder]) -> None:
         "recipe": t("Reproduce"),
     }
     wanted = url_state.read("runs", "view")
-    view = st.segmented_control(
-        t("View"),
-        VIEWS,
-        format_func=titles.get,
-        default=wanted if wanted in VIEWS else "curves",
-        required=True,
-        key="runs.view",
-        label_visibility="collapsed",
-    )
+    with place.tabs:
+        view = st.segmented_control(
+            t("View"),
+            VIEWS,
+            format_func=lambda view: titles[view],
+            default=wanted if wanted in VIEWS else "curves",
+            required=True,
+            key="runs.view",
+            label_visibility="collapsed",
+        )
     url_state.remember("runs", view=view)
-    with shown_errors():
-        {"curves": draw, "settings": differences, "prompt": prompt, "recipe": recipes}[view](runs)
+    return view
 
 
-def draw(runs: list[RunFolder]) -> None:
+def draw(runs: list[RunFolder], place: Stage, notice: str = "") -> None:
+    """The losses, large; below them what else was measured."""
     colours = colours_for(runs)
     shown = [series(run, colours[run.id]) for run in runs if curves_of(run).newest]
     if not shown:
-        st.info(t("None of them has been trained yet."))
+        with place.picture:
+            st.info(t("None of them has been trained yet."))
         return
-    best = [(name_of(run), curves_of(run).best) for run in runs]
-    told = [t("{name}: best validation loss {loss:.3f}", name=name, loss=found[1]) for name, found in best if found]
-    curves("runs.curves", shown, run_panels(), alt="; ".join(told) or t("Training curves."))
-    if len(shown) > 1:
-        st.caption(t("The same number of steps is not the same amount of work: compare over tokens and time, too."))
+    best = {run.id: found[1] for run in runs if (found := curves_of(run).best)}
+    names = {run.id: name_of(run) for run in runs}
+    told = [t("{name}: best validation loss {loss:.3f}", name=names[id], loss=loss) for id, loss in best.items()]
+    loss, *more = labelled_panels() if all(map(gives_labels, runs)) else run_panels()
+    alt = "; ".join(told) or t("Training curves.")
+    with place.picture:
+        curves("runs.curves", shown, [loss], alt=alt)
+    with place.rest:
+        if len(shown) > 1:
+            st.caption(t("The same number of steps is not the same amount of work: compare over tokens and time, too."))
+        with st.expander(t("What else was measured"), key="runs.more"):
+            curves("runs.measured", shown, more, alt=alt)
+    if notice or best:
+        place.say(notice or verdict(best, names))
+
+
+def verdict(best: dict[str, float], names: dict[str, str]) -> str:
+    """Whose loss is lowest."""
+    first, *others = sorted(best, key=lambda id: best[id])
+    if not others:
+        return t("{name}: best validation loss {loss:.3f}", name=names[first], loss=best[first])
+    return t(
+        "Lowest validation loss: {name}, {loss:.3f}; the next is {other} with {more:.3f}. Only losses on the same text and vocabulary can be compared.",
+        name=names[first],
+        loss=best[first],
+        other=names[others[0]],
+        more=best[others[0]],
+    )
 
 
 def differences(runs: list[RunFolder]) -> None:

@@ -16,6 +16,10 @@ from playground.ui.language import t
 from playground.ui.live_runs import LIVE
 from playground.ui.messages import empty, fragment, show, shown_errors
 from playground.ui.run_picker import known_runs
+from playground.ui.stage import Stage, stage
+
+FEW = 4
+"""Runs that are drawn before any is picked."""
 
 
 def without_damaged(runs: list[RunFolder]) -> list[RunFolder]:
@@ -27,30 +31,41 @@ def without_damaged(runs: list[RunFolder]) -> list[RunFolder]:
 
 
 def page() -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        page_title(t("Runs"), t("Everything you have trained. Pick several rows to compare them."))
-        with control("runs", "load", "content"):
-            load()
+    page_title(t("Runs"), t("Everything you have trained. Pick several rows to compare them."))
     live = any(run.status().state in LIVE for run in known_runs(gallery=False))
     fragment(body, run_every=1.0 if live else None, key="runs.body")(live)
 
 
 def body(live: bool) -> None:
-    """The table and what is picked from it; looks again by itself while something is being trained."""
+    """What is picked, drawn large, and the tables below; looks again by itself while something is being trained."""
     server_start.trainer()
+    place = stage()
     with shown_errors():
-        undo()
+        with place.command:
+            undo()
+        with place.drawer, control("runs", "load"):
+            load()
         if not known_runs() and not RunStore().damaged():
-            empty(t("No runs yet"), t("Train a model: it appears here, with all it has measured."), "train")
+            with place.picture:
+                empty(t("No runs yet"), t("Train a model: it appears here, with all it has measured."), "train")
         else:
-            runs = pick_runs()
-            if runs:
-                with control("runs", "actions"):
-                    actions(runs)
-                if sound := without_damaged(runs):
-                    compare(sound)
-            else:
-                st.info(t("Pick a row to see its curves and settings; pick several to compare them."))
-        trash()
+            with place.rest:
+                picked = pick_runs()
+            show_picked(picked, place)
+        with place.rest:
+            trash()
     if live and not any(run.status().state in LIVE for run in known_runs(gallery=False)):
         st.rerun()
+
+
+def show_picked(picked: list[RunFolder], place: Stage) -> None:
+    """The runs picked, and what can be done with them; where there are none, the newest, so that there is something to see."""
+    if picked:
+        with place.drawer, control("runs", "actions"):
+            actions(picked)
+    with place.notice:
+        sound = without_damaged(picked)
+    if sound:
+        compare(sound, place)
+    elif not picked and (newest := [run for run in known_runs() if run.status().step][:FEW]):
+        compare(newest, place, picked=False)

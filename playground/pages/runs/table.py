@@ -5,12 +5,14 @@ from typing import Any
 
 import streamlit as st
 
+from playground.runs import gallery
 from playground.runs.folder import RunFolder
 from playground.runs.overview import Summary, matches, summaries, summary_of_damaged, with_contents_checked
 from playground.runs.store import RunStore
 from playground.ui import url_state
 from playground.ui.controls import control
 from playground.ui.language import t, translated
+from playground.ui.model_cards import cards
 from playground.ui.run_picker import known_runs, name_of, state_name
 from playground.ui.select import select_several
 from playground.ui.titles import TITLES
@@ -31,8 +33,11 @@ def pick_runs() -> list[RunFolder]:
         return [runs[id] for id in wanted]
     sound, spoilt = [row for row in rows if not row.problem], [row for row in rows if row.problem]
     chosen = []
-    if sound:
-        chosen += table(sound, frame(sound, names), wanted, row_height=38, alt=t("All runs, one per row."))
+    shipped = {id for id, run in runs.items() if gallery.holds(run)}
+    for title, own in ((t("Yours"), True), (t("Shipped with the app"), False)):
+        if part := [row for row in sound if (row.id not in shipped) == own]:
+            st.markdown(f"**{title}**")
+            chosen += table(part, frame(part, names, own), wanted, row_height=38, alt=t("All runs, one per row."))
     if spoilt:
         st.caption(t("Damaged runs, which cannot be used. Pick one to read what to do, or to delete it."))
         narrow = st.column_config.TextColumn(t("Name"), width=100)  # beside what is wrong, on a phone too
@@ -107,24 +112,43 @@ def filtered(rows: list[Summary]) -> list[Summary]:
     ]
 
 
-def frame(rows: list[Summary], names: dict[str, str]) -> Any:
+def frame(rows: list[Summary], names: dict[str, str], own: bool) -> Any:
+    """The columns of a table; of those that ship with the app, none that says how and when they were made here."""
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            "name": [names[row.id] for row in rows],
-            "state": [state_name(row.state) for row in rows],
-            "kind": [t(TITLES[row.architecture]) for row in rows],
-            "text": [row.text for row in rows],
-            "parameters": pd.array([row.parameters for row in rows], dtype="Int64"),
-            "done": [_done(row) for row in rows],
-            "step": [row.step for row in rows],
-            "val_loss": pd.array([row.val_loss for row in rows], dtype="Float64"),
-            "loss": pd.array([row.loss for row in rows], dtype="Float64"),
-            "speed": pd.array([row.tokens_per_second for row in rows], dtype="Float64").round(),
-            "created": pd.to_datetime([row.created for row in rows]),
-        }
-    )
+    known = accuracies()
+    found = {
+        "name": [names[row.id] for row in rows],
+        "state": [state_name(row.state) for row in rows],
+        "kind": [t(TITLES[row.architecture]) for row in rows],
+        "text": [text_title(row.text) for row in rows],
+        "parameters": pd.array([row.parameters for row in rows], dtype="Int64"),
+        "done": [_done(row) for row in rows],
+        "step": [row.step for row in rows],
+        "val_loss": pd.array([row.val_loss for row in rows], dtype="Float64"),
+        "loss": pd.array([row.loss for row in rows], dtype="Float64"),
+        "accuracy": pd.array([known.get(row.id) for row in rows], dtype="Float64"),
+        "speed": pd.array([row.tokens_per_second for row in rows], dtype="Float64").round(),
+        "created": pd.to_datetime([row.created for row in rows]),
+    }
+    if not any(row.id in known for row in rows):
+        del found["accuracy"]
+    if not own:
+        for name in ("state", "done", "speed", "created"):
+            del found[name]
+    return pd.DataFrame(found)
+
+
+def accuracies() -> dict[str, float]:
+    """Of the runs that give labels, in percent."""
+    return {card.id: 100 * card.accuracy for card, _ in cards() if card.accuracy is not None}
+
+
+def text_title(text: str) -> str:
+    """What a text is called that a run learns from."""
+    from playground.text.catalogue import CORPORA
+
+    return t(CORPORA[text].title) if text in CORPORA else text
 
 
 def _done(row: Summary) -> float:
@@ -146,9 +170,12 @@ def columns() -> dict:
         "done": column.ProgressColumn(t("Done"), format="%.0f %%", min_value=0, max_value=100, width="small"),
         "step": column.NumberColumn(t("Step"), format="localized", width="small"),
         "val_loss": column.NumberColumn(
-            t("Validation loss"), format="%.3f", help=t("nats per token, at the last evaluation")
+            t("Validation loss"),
+            format="%.3f",
+            help=t("nats per token, of classifiers per label, at the last evaluation"),
         ),
         "loss": column.NumberColumn(t("Training loss"), format="%.3f", width="small"),
+        "accuracy": column.NumberColumn(t("Accuracy"), format="%.0f %%", width="small"),
         "speed": column.NumberColumn(t("Tokens/s"), format="localized", width="small"),
         "created": column.DatetimeColumn(t("Made"), format="D MMM, HH:mm", width="small"),
     }
