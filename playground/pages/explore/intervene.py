@@ -70,7 +70,7 @@ def show(scene: Scene, place: Stage) -> None:
     if made is None:  # it is being measured, and says so
         return
     with right:
-        found = predicted(scene, task, made)
+        found = predicted(scene, task, made, place)
     place.say(sentence(made, found))
     with place.rest:
         if made.changes:
@@ -96,7 +96,7 @@ def sentence(made: Intervention, found: Any) -> str:
 # What the model says with the changes
 
 
-def predicted(scene: Scene, task: Any, made: Intervention) -> Any:
+def predicted(scene: Scene, task: Any, made: Intervention, place: Stage) -> Any:
     """The likeliest tokens at one place, and what the model writes on, before and with the changes."""
     import numpy as np
 
@@ -107,13 +107,16 @@ def predicted(scene: Scene, task: Any, made: Intervention) -> Any:
     before, after = found.rows_before[at], found.rows_after[at]
     best = np.argsort(-np.maximum(before, after))[:10]
     pieces = scene.tokenizer().pieces
+    with place.rest:  # its progress; the picture says that it is coming
+        text = written(scene, made) if (is_writing := can_write(scene, made)) else None
     before_after(
         f"{VIEW}.predicted",
         place_title(scene, pieces(task.inputs.tolist()), at),
         pieces(best.tolist()),
         before[best].tolist(),
         after[best].tolist() if made.changes else None,
-        written(scene, made),
+        text,
+        t("Writing …") if is_writing and text is None else "",
     )
     return found
 
@@ -134,10 +137,13 @@ def place_title(scene: Scene, pieces: list[str], at: int) -> str:
     return t("Next token after “{words}”", words=before.replace("\n", "↵"))
 
 
+def can_write(scene: Scene, made: Intervention) -> bool:
+    """Whether the model writes on: not where it fills in, and not with what was computed on a text of one length."""
+    return scene.objective != "mlm" and not made.keeps_length and len(scene.ids()) <= LONGEST_TEXT
+
+
 def written(scene: Scene, made: Intervention) -> tuple[str, str] | None:
-    """What the model writes after the text without and with the changes; None where it writes nothing."""
-    if scene.objective == "mlm" or made.keeps_length or len(scene.ids()) > LONGEST_TEXT:
-        return None
+    """What the model writes after the text without and with the changes; None as long as it writes."""
     ids, model, tokenizer = scene.ids(), scene.model(), scene.tokenizer()
     if scene.is_pairs:
         ids = ids[: 1 if scene.has_source else ids.index(tokenizer.bos_id) + 1]
@@ -194,10 +200,9 @@ def parts(scene: Scene, task: Any, place: Stage, picture: Any) -> Intervention |
     names = [f"{layer}.{head}" for layer, head in chosen] + [t("MLP {layer}", layer=layer) for layer in mlps]
     names += [t("position {place} after {depth}", place=at, depth=depth_name(scene, depth)) for depth, at in places]
     words = t("With {names} from the other text") if other else t("Without {names}")
+    invites = places_invitation() if look == "places" else invitation(loss_increase, how)
     changes = changes_of(scene, part, how, other, chosen, mlps, places)
-    return Intervention(
-        changes, words.format(names=", ".join(names)), invitation(loss_increase, how), other is not None
-    )
+    return Intervention(changes, words.format(names=", ".join(names)), invites, other is not None)
 
 
 def invitation(loss_increase: Any, how: str) -> str:
@@ -460,6 +465,12 @@ def choose_places(scene: Scene, task: Any, other: Scene, table: Any) -> list[tup
         url_state.remember("explore", places=",".join(f"{i}.{j}" for i, j in chosen))
         st.rerun(scope="fragment")
     return [(i, place) for i, j in chosen for place in range(j * width, min((j + 1) * width, len(task.inputs)))]
+
+
+def places_invitation() -> str:
+    return t(
+        "Each cell: the change of the loss when that position alone comes from the other text. Follow the coloured cells upwards to the answer; click cells to keep them patched."
+    )
 
 
 def places_sentence() -> str:

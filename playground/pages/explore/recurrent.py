@@ -21,7 +21,7 @@ from playground.ui.measuring import Measurement, measured
 from playground.ui.messages import empty, plain
 from playground.ui.run_picker import known_runs, name_of, speaks
 from playground.ui.scene import Scene, only_labels
-from playground.ui.stage import Stage
+from playground.ui.stage import Stage, part
 from playground.ui.titles import TITLES
 
 VIEW = "explore.recurrent"
@@ -289,13 +289,14 @@ def all_units(scene: Scene, place: Stage) -> None:
         by = choose(VIEW, "order", t("Units sorted by"), ORDERS)
     choosy, width = selectivity(values), values.shape[1]
     order = {"selectivity": np.argsort(-choosy), "spread": np.argsort(-values.std(0)), "number": np.arange(width)}[by]
-    with place.drawer:
-        unit = choose_unit(values, int(order[0]), "states")
     if width > FOLDED:
         with place.command:
-            whole_layer = switch(VIEW, "all", t("All {n} units", n=width))
-        if not whole_layer:
-            order = folded(values, order, unit)
+            is_whole = switch(VIEW, "all", t("All {n} units", n=width))
+        order = order if is_whole else folded(values, order)
+    with place.drawer:
+        unit = choose_unit(values, int(order[0]), "states")
+    if unit not in order:
+        order = np.array([unit, *order[:-1]])
     row = int(np.flatnonzero(order == unit)[0])
     with place.picture:
         clicked = heatmap(
@@ -326,12 +327,11 @@ def is_gate(name: str) -> bool:
     return not any(name.endswith("." + signal) for signal in SIGNED)
 
 
-def folded(values: Any, order: Any, unit: int) -> Any:
-    """Those of the order that vary most, and the one that is chosen."""
+def folded(values: Any, order: Any) -> Any:
+    """Those of the order that vary most."""
     import numpy as np
 
-    some = set(np.argsort(-values.std(0))[:FOLDED].tolist()) | {unit}
-    return np.array([u for u in order.tolist() if u in some])
+    return order[np.isin(order, np.argsort(-values.std(0))[:FOLDED])]
 
 
 def units_sentence(n: int, width: int, unit: int, choosy: Any) -> str:
@@ -454,7 +454,7 @@ def find(scene: Scene, place: Stage) -> None:
     start, end = span_of(tokens, place)
     difference = contrast(values, start, end)
     units = units_of(difference, name, start, end, place)
-    with place.picture:
+    with place.picture, part("passages", 70):
         if not units:
             st.info(t("Choose at least one unit."))
             return
@@ -463,9 +463,8 @@ def find(scene: Scene, place: Stage) -> None:
             return
         states = states_of(scene, windows, name)
         found = passages(states, units, np.sign(difference[units]).tolist(), end - start)
-        with st.container(key="explore-recurrent-passages", height="stretch"):
-            for window, at, score in found:
-                context(scene, windows[window], at, end - start, score)
+        for window, at, score in found:
+            context(scene, windows[window], at, end - start, score)
     place.say(
         t(
             "Passages among {n:,} held-out tokens where the mean activation of the chosen units is highest, in standard deviations above their mean. What do these passages have in common?",
@@ -506,7 +505,7 @@ def span_of(tokens: list[str], place: Stage) -> tuple[int, int]:
     said = [x for x in map(url_state.whole, url_state.text("explore", "span").split("-")) if x is not None]
     first = (n // 3, max(n // 3 + 1, 2 * n // 3))
     start, end = st.session_state.get(key, tuple(said) if len(said) == 2 and said[0] < said[1] <= n else first)
-    with place.picture:
+    with place.picture, part("brush", 30):
         drawn = brushed_strip(
             [
                 {"text": token, "value": 0.6 if start <= i < end else 0.05, "tip": str(i)}
@@ -695,6 +694,8 @@ def gradient_sentence(curves: dict[str, tuple[str, Any]]) -> str:
     )
     if soonest != first and reached[soonest]:
         said += " " + t("Soonest there: {name}, after {n}.", name=soonest, n=reached[soonest])
+    if not own and not reached[soonest]:
+        return said
     return said + " " + t("From further back it can hardly learn (vanishing gradient).")
 
 

@@ -19,6 +19,7 @@ export default register(function ({ data, parentElement }) {
     element("div", { class: "keys" }, ...(data.changed ? [key("before"), key("after")] : [key("before")])),
     rows,
   ];
+  if (data.writing) parts.push(element("p", { class: "faint" }, data.writing));
   if (data.written) {
     const [before, after] = data.written;
     const lines = [told(before, "before"), ...(data.changed ? [told(after, "after")] : [])];
@@ -49,7 +50,7 @@ export default register(function ({ data, parentElement }) {
   /** As many rows as can be read in this place. */
   const fill = () => {
     const letter = parseFloat(getComputedStyle(root).fontSize);
-    const fit = Math.max(2, Math.floor(rows.clientHeight / ((data.changed ? PAIR : ROW) * letter)));
+    const fit = Math.max(1, Math.floor(rows.clientHeight / ((data.changed ? PAIR : ROW) * letter)));
     if (rows.childElementCount !== Math.min(fit, data.rows.length))
       rows.replaceChildren(...data.rows.slice(0, fit).map(rowOf));
   };

@@ -14,6 +14,7 @@ def before_after(
     before: Sequence[float],
     after: Sequence[float] | None,
     written: tuple[str, str] | None = None,
+    writing: str = "",
 ) -> None:
     """Draws it.
 
@@ -23,6 +24,7 @@ def before_after(
         tokens: as ``Tokenizer.pieces`` gives them.
         before, after: their probabilities; None where nothing is changed.
         written: what the model writes on, before and after the change.
+        writing: what is said as long as it writes.
     """
     component("before_after")(
         key=key,
@@ -34,6 +36,7 @@ def before_after(
             ],
             "changed": after is not None,
             "written": list(written) if written else None,
+            "writing": writing,
             "colours": {"before": SPARE[5], "after": ACCENT},
             "words": {"before": t("before"), "after": t("changed"), "writes": t("It writes on")},
         },

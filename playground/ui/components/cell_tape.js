@@ -18,7 +18,6 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     ui.stop();
   }
   ui.tapes.setAttribute("aria-label", data.alt);
-  ui.tapes.setAttribute("aria-valuemax", data.tokens.length);
   ui.gauges.replaceChildren(...data.gauges.map(gaugeOf));
   ui.legend.replaceChildren(
     element("span", {}, element("i", { style: `background:${data.above}` }), data.words.mean),
@@ -70,7 +69,7 @@ function build(root) {
   ui.count = element("span", { class: "count faint" });
   ui.gauges = element("div", { class: "gauges" });
   ui.legend = element("div", { class: "legend" });
-  ui.tapes = element("div", { class: "tapes", role: "slider", tabindex: 0, "aria-valuemin": 1 });
+  ui.tapes = element("div", { class: "tapes", tabindex: 0 });
   root.replaceChildren(
     element(
       "div",
@@ -167,6 +166,22 @@ function drawPlay(ui) {
   ui.play.setAttribute("aria-label", ui.play.title);
 }
 
+/** The play head is a slider; before a room, where nothing is filled in, a picture. */
+function drawRole({ tapes, data, at }) {
+  const presents = getComputedStyle(tapes).getPropertyValue("--form").trim() === "none";
+  tapes.setAttribute("role", presents ? "img" : "slider");
+  const gauges = data.gauges.map((gauge) => `${gauge.name} ${fixed(gauge.mean[at])}`);
+  const values = {
+    "aria-valuemin": 1,
+    "aria-valuemax": data.tokens.length,
+    "aria-valuenow": at + 1,
+    "aria-valuetext": [visible(data.tokens[at]), ...gauges].join(", "),
+  };
+  for (const [name, value] of Object.entries(values))
+    if (presents) tapes.removeAttribute(name);
+    else tapes.setAttribute(name, value);
+}
+
 /** The token under the play head, and every gauge there. */
 function drawNow(ui) {
   const { data } = ui,
@@ -174,13 +189,7 @@ function drawNow(ui) {
   drawPlay(ui);
   ui.token.textContent = visible(data.tokens[at]);
   ui.count.textContent = data.words.of.replace("{at}", at + 1);
-  ui.tapes.setAttribute("aria-valuenow", ui.at + 1);
-  ui.tapes.setAttribute(
-    "aria-valuetext",
-    [visible(data.tokens[ui.at]), ...data.gauges.map((gauge) => `${gauge.name} ${fixed(gauge.mean[ui.at])}`)].join(
-      ", ",
-    ),
-  );
+  drawRole(ui);
   data.gauges.forEach((gauge, index) => {
     const made = ui.gauges.children[index],
       mean = gauge.mean[at],
@@ -249,6 +258,7 @@ function drawTapes(ui, root) {
       step,
       middle,
       accent,
+      ground: themed(root)[1],
       left: ui.left,
       width,
       y: top + index * lane,
@@ -261,16 +271,16 @@ function drawTapes(ui, root) {
   ui.tapes.innerHTML = `<svg width="${width}" height="${height}" aria-hidden="true" font-family="${safe(style.fontFamily).replace(/"/g, "'")}">${parts.join("")}</svg>`;
 }
 
-function drawTape(parts, text, { data, tape, at, size, step, middle, accent, left, width, y, lane }) {
+function drawTape(parts, text, { data, tape, at, size, step, middle, accent, ground, left, width, y, lane }) {
   const values = tape.values,
-    most = tape.bars ? 1 : Math.max(...values, 1e-9),
+    most = Math.max(...values, 1e-9),
     from = y + size * 1.7,
     tall = Math.max(8, lane - size * 2.1);
   text(left, y + size * 1.1, `${tape.name}: ${fixed(values[at])}`, 'font-weight="600"');
   if (tape.bars) {
     const bar = Math.max(1, step * 0.78);
     values.forEach((value, index) => {
-      const high = Math.max(1, tall * Math.min(1, value));
+      const high = Math.max(1, (tall * value) / most);
       parts.push(
         `<rect x="${middle(index) - bar / 2}" y="${from + tall - high}" width="${bar}" height="${high}" fill="${index === data.marked ? accent : data.above}" opacity="${index === data.marked || index === at ? 1 : 0.75}"/>`,
       );
@@ -279,16 +289,11 @@ function drawTape(parts, text, { data, tape, at, size, step, middle, accent, lef
       `<line x1="${left}" x2="${width - left}" y1="${from + tall}" y2="${from + tall}" stroke="currentColor" opacity="0.4"/>`,
     );
     if (data.marked !== null) {
-      const right = middle(data.marked) > width / 2,
-        x = middle(data.marked);
-      const high = from + tall - tall * Math.min(1, values[data.marked]);
+      const x = middle(data.marked),
+        high = from + tall - (tall * values[data.marked]) / most;
       parts.push(`<path d="M${x},${high - 3} l${-size * 0.4},${-size * 0.6} h${size * 0.8} z" fill="${accent}"/>`);
-      text(
-        width - left,
-        y + size * 1.1,
-        `▼ ${data.mark}`,
-        `text-anchor="end" style="fill:${accent}" data-right="${right}"`,
-      );
+      const over = `paint-order="stroke" stroke="${ground}" stroke-width="5" stroke-linejoin="round"`;
+      text(width - left, y + size * 1.1, data.mark, `text-anchor="end" style="fill:${accent}" ${over}`);
     }
     return;
   }
