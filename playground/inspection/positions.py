@@ -1,7 +1,7 @@
 """Position encodings: the four kinds side by side, and what happens without them."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -82,22 +82,26 @@ def without_positions(model: LanguageModel) -> LanguageModel:
     return blind
 
 
-@torch.no_grad()
-def last_of_shuffled(
-    model: LanguageModel, ids: Sequence[int], seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """The prediction after a text, and after the same tokens shuffled, all but the last.
+def other_order(n: int, fixed: Collection[int] = (), seed: int = 0) -> list[int]:
+    """A random order of n things, in which those that are fixed stay at their places.
 
-    Returns:
-        Both probability distributions ``[vocabulary]``, and the shuffled tokens. For a bidirectional model the
-        prediction is that at the last position.
+    It is another one than 0, 1, 2, … wherever two of them can move.
     """
-    order = np.random.default_rng(seed).permutation(len(ids) - 1).tolist()
-    mixed = [ids[i] for i in order] + [ids[-1]]
-    straight, other = (
-        model(torch.tensor([list(text)])).logits[0, -1].float().softmax(-1).numpy() for text in (ids, mixed)
-    )
-    return straight, other, mixed
+    movable = [i for i in range(n) if i not in fixed]
+    random = np.random.default_rng(seed)
+    while True:
+        mixed, order = random.permutation(movable).tolist(), list(range(n))
+        for place, i in zip(movable, mixed, strict=True):
+            order[place] = i
+        if len(movable) < 2 or mixed != movable:
+            return order
+
+
+@torch.no_grad()
+def prediction_at(model: LanguageModel, ids: Sequence[int], place: int) -> np.ndarray:
+    """What a model expects at one place of a text: of the next token, or, where it sees both sides, of that one
+    ``[vocabulary]``."""
+    return model(torch.tensor([list(ids)])).logits[0, place].float().softmax(-1).numpy()
 
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> float:

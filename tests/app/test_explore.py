@@ -53,7 +53,7 @@ def test_every_aspect_opens(open_page, run, view, looks):
 
 
 def test_a_view_that_does_not_fit_says_what_to_do(open_page):
-    assert "A recurrent model has no attention" in texts(open_page("explore", run="bible-lstm", view="attention"))
+    assert "It forgets most" in texts(open_page("explore", run="bible-lstm", view="attention")), "its own view instead"
     assert "This model has no gates" in texts(open_page("explore", run="bible-decoder", view="recurrent"))
     app = open_page("explore", run="bible-decoder", view="positions", look="learned")
     assert app.selectbox(key="explore.positions.table").value == "learned-positions", "it has none, and shows another's"
@@ -387,7 +387,7 @@ def test_a_run_that_gives_labels_shows_what_it_has(open_page, tmp_path, parent):
         if view in ("predictions", "intervene"):
             assert "This run gives labels, not tokens" in texts(app)
     app = open_page("explore", run=run.id, view="recurrent" if "lstm" in parent else "attention", text="And God said")
-    assert "Unit" in texts(app) if "lstm" in parent else "Layer" in texts(app)
+    assert "It forgets most" in texts(app) if "lstm" in parent else "Layer" in texts(app)
 
 
 def test_captions_speak_of_what_this_model_has(open_page):
@@ -420,7 +420,7 @@ def test_a_text_that_is_too_easy_to_miss_a_head_names_none(open_page):
 
 def test_no_axis_counts_in_millionths(open_page):
     """Plotly writes 0.00015 as "150µ" unless it is told otherwise."""
-    for query in ({"view": "intervene"}, {"view": "predictions", "look": "weights"}, {"view": "positions"}):
+    for query in ({"view": "intervene"}, {"view": "predictions", "look": "weights"}, {"view": "positions", "m": "9"}):
         app = open_page("explore", run="bible-decoder", **query)
         charts = [json.loads(chart.proto.spec)["layout"] for chart in app.get("plotly_chart")]
         axes = [axis for chart in charts for name, axis in chart.items() if name.startswith(("xaxis", "yaxis"))]

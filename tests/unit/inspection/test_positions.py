@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.factory import build
 from models.positions import rotate
@@ -15,8 +17,9 @@ from playground.inspection.positions import (
     angles,
     by_distance,
     cosines,
-    last_of_shuffled,
     loss_by_position,
+    other_order,
+    prediction_at,
     rotary_match,
     sinusoidal_formula,
     sinusoidal_table,
@@ -64,12 +67,32 @@ def test_similarity_by_distance_by_hand():
 def test_an_encoder_not_told_positions_cannot_tell_an_order(position):
     torch.manual_seed(0)
     model = build(ModelSpec("encoder", **SMALL, position=position)).eval()
-    straight, other, mixed = last_of_shuffled(without_positions(model), IDS)
+    last = len(IDS) - 1
+    mixed = [IDS[i] for i in other_order(len(IDS), {last})]
     assert sorted(mixed) == sorted(IDS) and mixed[-1] == IDS[-1] and mixed != IDS
-    assert total_variation(straight, other) < 1e-5
+
+    def changed(model):
+        return total_variation(prediction_at(model, IDS, last), prediction_at(model, mixed, last))
+
+    assert changed(without_positions(model)) < 1e-5
     if position != "none":
-        straight, other, _ = last_of_shuffled(model, IDS)
-        assert total_variation(straight, other) > 1e-4
+        assert changed(model) > 1e-4
+
+
+@given(st.integers(0, 12), st.sets(st.integers(0, 12)), st.integers(0, 99))
+def test_another_order_leaves_what_is_fixed(n, fixed, seed):
+    order = other_order(n, fixed, seed)
+    assert sorted(order) == list(range(n))
+    assert all(order[i] == i for i in fixed if i < n)
+    assert order != list(range(n)) or len(set(range(n)) - fixed) < 2
+    assert order == other_order(n, fixed, seed)
+
+
+def test_the_prediction_at_a_place_is_the_models():
+    torch.manual_seed(0)
+    model = build(ModelSpec("decoder", **SMALL)).eval()
+    expected = torch.from_numpy(capture(model, IDS)["logits"])[2].softmax(-1)
+    assert np.abs(prediction_at(model, IDS, 2) - expected.numpy()).max() < 1e-6
 
 
 def test_the_model_itself_keeps_its_positions():
