@@ -9,12 +9,20 @@ import streamlit as st
 from models.presets import PRESETS, nearest_preset
 from models.spec import ModelSpec, SpecError
 from playground.core.errors import Message, PlaygroundError
-from playground.text.spec import DataSpec
+from playground.text.catalogue import CORPORA
+from playground.text.spec import DataSpec, TokenizerSpec
 from playground.ui import url_state
+from playground.ui.language import language
 from playground.ui.messages import show
 from playground.ui.url_state import MODEL_FIELDS as FIELDS
 
-START = "modern-tiny"
+START = "gpt2-tiny"
+"""The model to begin with: small, quick, and nothing in it that a beginner has to ask about."""
+USUAL = {
+    "zh": (DataSpec("three-kingdoms", tokenizer=TokenizerSpec("char", 4096)),),
+    "en": (DataSpec("asv-bible", max_bytes=1_000_000),),
+}
+"""The texts to begin with, by language: readable, and ready in a second."""
 FLOATS = [name for name, kind in FIELDS.items() if kind in (float, float | None)]
 
 
@@ -128,7 +136,13 @@ def drafted_data() -> DataSpec:
     try:
         return DataSpec.from_dict(st.session_state["draft.data"])
     except (KeyError, PlaygroundError, SpecError):
-        return DataSpec("python-docs")
+        return usual_data()
+
+
+def usual_data() -> DataSpec:
+    """The text to begin with, in the person's language if there is one; the Python reference comes with Python itself."""
+    there = (spec for spec in (*USUAL.get(language(), ()), *USUAL["en"]) if CORPORA[spec.corpus].available)
+    return next(there, DataSpec("python-docs"))
 
 
 def settle(changed: str = "") -> None:

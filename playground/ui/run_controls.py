@@ -18,35 +18,62 @@ SCALES = [0.0, 0.01, 0.03, 0.1, 0.2, 0.33, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10
 
 
 def steering(run: RunFolder, status: Status) -> None:
-    """The buttons that fit the run's state, in one row."""
-    if holds(run):
-        with st.container(horizontal=True, vertical_alignment="center", key="train.steering"):
+    """The buttons that fit the run's state, and the ways on, in one row."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="train.steering.row"):
+        switches(run, status)
+        if holds(run):
             onward(run)
-            st.caption(
-                t("This run ships with the app; duplicate it on the Runs page to train it further."), width="content"
-            )
-        return
-    waits = bool({"pause", "stop"} & {r for r in run.pending_requests() if isinstance(r, str)})
-    with st.container(horizontal=True, vertical_alignment="bottom", key="train.steering"):
-        if status.state in LIVE:
-            button(
-                t("Pause"), ":material/pause:", "pause", lambda: halt(run, "pause"), waits or status.state == "queued"
-            )
-            button(t("Stop"), ":material/stop:", "stop", lambda: halt(run, "stop"), waits)
-            if waits:
-                st.caption(t("Ends after this step …"), width="content")
-        else:
-            done = status.state == "finished" or curves_of(run).not_finite is not None
-            label = t("Train") if status.state == "created" else t("Resume")
-            if not done:
-                button(label, ":material/play_arrow:", "resume", lambda: resume(run), primary=True)
-                button(t("One step"), ":material/skip_next:", "one", lambda: one_step(run))
+            return
         if status.state == "running":
             learning_rate(run)
         if run.checkpoints():
             onward(run)
             if not run.about().get("finetune"):
                 branching(run, status)
+
+
+def switches(run: RunFolder, status: Status, is_main: bool = True) -> None:
+    """Pause and stop while it trains; else resume and one step, where there is something left to train.
+
+    Args:
+        is_main: whether the first of them is the main button of the page.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", key="train.steering", width="content"):
+        if holds(run):
+            st.caption(
+                t("This run ships with the app; duplicate it on the Runs page to train it further."), width="content"
+            )
+            return
+        waits = is_ending(run)
+        if status.state in LIVE:
+            queued = status.state == "queued"
+            button(t("Pause"), ":material/pause:", "pause", lambda: halt(run, "pause"), waits or queued, is_main)
+            button(t("Stop"), ":material/stop:", "stop", lambda: halt(run, "stop"), waits)
+            if waits:
+                st.caption(t("Ends after this step …"), width="content")
+        elif not (status.state == "finished" or curves_of(run).not_finite is not None):
+            label = t("Train") if status.state == "created" else t("Resume")
+            button(label, ":material/play_arrow:", "resume", lambda: resume(run), primary=is_main)
+            button(t("One step"), ":material/skip_next:", "one", lambda: one_step(run))
+
+
+def is_ending(run: RunFolder) -> bool:
+    """Whether it was asked to pause or to stop, and still trains."""
+    return bool({"pause", "stop"} & {each for each in run.pending_requests() if isinstance(each, str)})
+
+
+def result(run: RunFolder, is_main: bool) -> None:
+    """What a run was trained for: to be typed to, looked into, taken away.
+
+    Args:
+        is_main: whether the first of them is the main button of the page.
+    """
+    with st.container(
+        horizontal=True, vertical_alignment="center", key=f"train.result{'.main' if is_main else ''}", width="content"
+    ):
+        links.link("generate", t("Type here"), icon=":material/edit_note:", run=run.id)
+        links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
+        links.link("export", t("Export"), icon=":material/deployed_code:", run=run.id)
 
 
 def onward(run: RunFolder) -> None:
@@ -91,7 +118,6 @@ def learning_rate(run: RunFolder) -> None:
         key=key,
         on_change=changed,
         format_func="{:g}".format,
-        width=220,
         help=t("Multiplies the schedule from the next step on. Watch how the loss and the gradient norm respond."),
     )
 

@@ -1,7 +1,9 @@
 """What the Train and the Fine-tune page both show of a run while it trains: its state, its numbers, what to notice."""
 
+import math
 import re
 
+import numpy as np
 import streamlit as st
 
 from playground.runs import branch, queue, rows
@@ -20,6 +22,8 @@ from playground.ui.live_runs import (
 from playground.ui.messages import plain
 from playground.ui.run_picker import name_of
 
+LEARNS = 0.05
+"""Nats that the loss has to fall by before a run is said to learn."""
 BADGES = {"running": "green", "preparing": "blue", "queued": "blue", "failed": "red", "interrupted": "orange"}
 
 
@@ -36,7 +40,42 @@ dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0;
 .train-numbers dt { font-size: .85rem; opacity: .8; margin: 0; }
 .train-numbers dd { margin: 0; font-size: 1.45rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .train-numbers small { font-size: .85rem; opacity: .8; }
+.st-key-train-left, .st-key-train-right, .st-key-train-model {
+  height: 100cqh !important; flex: none; flex-wrap: nowrap; overflow: hidden; }
+.st-key-train-left > :last-child, .st-key-train-right > :last-child { flex: 1 1 0; min-height: 0; container-type: size; }
+.st-key-train-left > :last-child > *, .st-key-train-right > :last-child > * { gap: 0; height: 100%; }
+.st-key-train-progress p { font-size: max(var(--label-size, 13px), .95rem); }
+.st-key-train-model { justify-content: center; }
+.model-strip { --line: var(--own); list-style: none; margin: 0; padding: 0; display: flex; flex-direction: column;
+  gap: .7rem; text-align: center; font-size: max(var(--label-size, 13px), .9rem); line-height: 1.25; }
+.model-strip li { margin: 0; padding: .55rem .3rem; border-radius: .5rem; }
+.model-strip .layer { border: 2px solid var(--own); background: color-mix(in srgb, var(--own) 12%, transparent); }
+.model-strip .edge { opacity: .85; padding-block: .1rem; }
+.model-strip .gap { padding: 0; }
+[class*="st-key-train-result"] [data-testid="stPageLink-NavLink"] { min-height: 2.5rem; background: none;
+  white-space: nowrap; border: 1px solid rgb(128 128 128 / 30%); }
+.st-key-train-result-main > :first-child [data-testid="stPageLink-NavLink"] { background: var(--st-primary-color); }
+.st-key-train-result-main > :first-child [data-testid="stPageLink-NavLink"] * { color: var(--st-background-color); }
+@media (max-width: 1099.98px) {
+  [data-testid="stColumn"]:has(.st-key-train-model) { display: none; }
+}
+@media (max-width: 639.98px) {
+  .st-key-train-left { height: 46cqh !important; }
+  .st-key-train-right { height: 50cqh !important; }
+}
 </style>"""
+
+
+def progress(run: RunFolder, status: Status) -> None:
+    """How far it is, in what state, and on what it trains: for the corner of a picture."""
+    told = state_text(status)
+    if status.state == "preparing" and status.message:
+        told += f": {plain(translated(status.message))}"
+    if status.steps:
+        told += " · " + t("Step {step:,} of {steps:,}", step=status.step, steps=status.steps)
+    device = status.device if "," in status.device else ""  # a queue's name says nothing yet
+    told += f" · {plain(in_words(device))}" if device else ""
+    st.progress(min(1.0, status.step / status.steps) if status.steps else 0.0, text=told)
 
 
 def heading(run: RunFolder, status: Status) -> None:
@@ -64,6 +103,12 @@ def _part_in_words(part: str) -> str:
 
 
 def explain(run: RunFolder, status: Status) -> None:
+    """Why nothing moves, and what to do about it; what is unusual about its text."""
+    trouble(run, status)
+    footnotes(run, status)
+
+
+def trouble(run: RunFolder, status: Status) -> None:
     """Why nothing moves, and what to do about it."""
     if status.state == "failed":
         st.error(f"{plain(translated(status.message))}\n\n{plain(translated(status.hint))}", icon=":material/error:")
@@ -79,13 +124,21 @@ def explain(run: RunFolder, status: Status) -> None:
         )
     elif status.state == "queued":
         st.info(why_it_waits(status))
+        if busy := next((each for each in RunStore().list() if each.status().state == "running"), None):
+            links.link(
+                "train", t("Watch “{name}”", name=plain(name_of(busy))), icon=":material/monitoring:", run=busy.id
+            )
     elif status.state == "created":
         st.info(t("This run has not been trained yet."))
     elif status.is_active and status.silence > 20:
         st.warning(
             t("No sign of life for {seconds:.0f} s: the machine is busy, or the process hangs.", seconds=status.silence)
         )
-    elif source := run.about().get("source"):
+
+
+def footnotes(run: RunFolder, status: Status) -> None:
+    """Where a model came from, and what is unusual about its text."""
+    if source := run.about().get("source"):
         notes = [translated(str(note)) for note in run.about().get("notes", [])]
         came = t("This model was imported ({kind}); its training text is unknown.", kind=source)
         st.info(plain(" ".join([came, *notes])))
@@ -201,4 +254,24 @@ def notice(run: RunFolder, measured: RunCurves) -> str:
         )
     return t(
         "The thin line is noisy because every step sees other text. The dashed line with points is the validation loss, on text that the model never trains on. While both fall together, the model generalises."
+    )
+
+
+def verdict(run: RunFolder, measured: RunCurves) -> str:
+    """In plain words how it learns: that it diverged or memorises; else how far the loss has come."""
+    train, validation = measured.table()["train"], measured.table()["validation"]
+    warned = turning_point(train, validation) or generalization_gap(train, validation)
+    losses = [loss for loss in train.get("loss", ()) if loss is not None]
+    if measured.not_finite is not None or warned or len(losses) < 2:
+        return notice(run, measured)
+    before, now = losses[0], float(np.mean(losses[-max(1, len(losses) // 20) :]))
+    if now > before - LEARNS:
+        return t("It has not learned yet: the loss is {now:.2f} nats per token.", now=now)
+    return t(
+        "It learns: loss {before:.2f} → {now:.2f}. Guessing the next token is now like choosing among {few:,.0f} equally "
+        "likely ones, no longer among {many:,.0f} (perplexity).",
+        before=before,
+        now=now,
+        few=math.exp(min(now, 20)),
+        many=math.exp(min(before, 20)),
     )

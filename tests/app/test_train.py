@@ -18,8 +18,9 @@ def planned() -> None:
     import streamlit as st
 
     from playground.pages.train.plan import plan
+    from playground.ui.stage import stage
 
-    st.session_state["config"], _ = plan()
+    st.session_state["config"] = plan(None, stage())
 
 
 def fill(**query: str) -> AppTest:
@@ -50,9 +51,16 @@ def test_every_preset_is_offered_with_its_recipe(preset):
     assert len(kept) == 5 and kept[-1] == config.training.steps, "there is a past to look back at"
 
 
-def test_nothing_said_is_the_modern_decoder_on_the_python_documentation():
+def test_nothing_said_is_a_small_decoder_on_a_readable_text():
     config = config_of(fill())
-    assert (config.preset, config.data.corpus) == ("modern-tiny", "python-docs")
+    assert (config.preset, config.data.corpus, config.data.max_bytes) == ("gpt2-tiny", "asv-bible", 1_000_000)
+    chinese = config_of(fill(lang="zh")).data
+    assert (chinese.corpus, chinese.tokenizer.kind) == ("three-kingdoms", "char")
+
+
+def test_an_old_link_to_a_text_opens_all_of_it():
+    assert config_of(fill(corpus="asv-bible")).data.max_bytes is None
+    assert config_of(fill(corpus="asv-bible", limit="1000000")).data.max_bytes == 1_000_000
 
 
 def test_a_model_that_does_not_fit_into_the_memory_is_told_before_it_is_trained(monkeypatch):
@@ -141,17 +149,72 @@ def test_a_branch_keeps_the_shape_and_names_its_parent(new_run):
     assert config.data == parent.config().data and config.name.startswith("a small run")
 
 
-def test_a_run_names_itself_by_what_is_new():
+def test_a_run_is_called_by_what_it_does():
     runs = RunStore()
     for run in runs.list():
         runs.delete(run.id)
-    config = config_of(fill(preset="lstm-tiny"))
-    assert config.name == "lstm-tiny on python-docs"
+    config = config_of(fill(preset="lstm-tiny", corpus="python-docs"))
+    assert config.name == "LSTM tiny reads the Python reference · 2,000 steps"
     runs.create(config)
-    app = fill(preset="lstm-tiny")
+    assert config_of(fill(preset="lstm-tiny", corpus="python-docs")).name == f"{config.name} (2)"
+    app = fill(preset="lstm-tiny", corpus="task-recall")
     config_of(app)
     widget(app, "select_slider", "Batch size (sequences per step)").set_value(24)
-    assert config_of(app).name == "batch × 2"
+    assert config_of(app).name == "LSTM tiny learns to remember one symbol · 2,000 steps · batch size 24"
+
+
+# A run on the same screen as its plan
+
+
+@pytest.fixture
+def run_made():
+    return make_run(RunStore().root.parent, "a run to change", steps=20)
+
+
+def test_a_run_stands_in_its_own_plan(open_page, run_made):
+    app = open_page("train", run=run_made.id)
+    assert not app.exception and not app.error
+    assert widget(app, "select_slider", "Steps").value == run_made.config().training.steps
+    assert not [button for button in app.button if "with these changes" in button.label], "nothing is changed yet"
+    assert "lr" not in app.query_params and "preset" not in app.query_params
+
+
+def test_a_changed_setting_makes_the_next_run_and_keeps_the_last_ones_pale(open_page, run_made, monkeypatch):
+    monkeypatch.setattr("playground.pages.train.watch.submit", lambda run: 0)
+    app = open_page("train", run=run_made.id)
+    before = run_made.config().training.lr
+    slider = widget(app, "select_slider", "Learning rate")
+    slider.set_value(0.01 if before != 0.01 else 0.02).run()
+    (button,) = [button for button in app.button if "with these changes" in button.label]
+    assert button.label == f"Train with these changes (learning rate {before:g} → 0.01)"
+    assert app.query_params["lr"] == "0.01", "a link opens the changed plan"
+    button.click().run()
+    following = next(run for run in RunStore().list() if run.config().training.lr == 0.01)
+    assert following.config().replace(name="-", training=run_made.config().training) == run_made.config().replace(
+        name="-"
+    )
+    assert following.name.endswith("learning rate 0.01")
+
+
+def test_a_run_that_trains_is_stopped_when_its_successor_begins(open_page, run_made, monkeypatch):
+    asked = []
+    monkeypatch.setattr("playground.pages.train.watch.submit", lambda run: asked.append("start"))
+    monkeypatch.setattr("playground.pages.train.watch.halt", lambda run, how: asked.append(how))
+    run_made.update_status(state="running", step=3, steps=20)
+    app = open_page("train", run=run_made.id)
+    widget(app, "select_slider", "Steps").set_value(50).run()
+    (button,) = [button for button in app.button if "with these changes" in button.label]
+    assert "is stopped and kept" in button.help
+    button.click().run()
+    assert asked == ["stop", "start"]
+
+
+def test_a_finished_run_turns_to_its_result(open_page, run_made):
+    from playground.pages.train.watch import watch  # noqa: F401
+
+    app = open_page("train", run=run_made.id)
+    told = " ".join(each.value for each in app.markdown)
+    assert "loss" in told, "the verdict stands under the picture"
 
 
 def test_a_run_that_is_gone_says_so_and_the_form_is_there(open_page):

@@ -9,13 +9,14 @@ from models.parameter_counts import parameter_counts
 from models.presets import PRESETS, nearest_preset
 from models.spec import ModelSpec
 from playground.core.errors import UserError
-from playground.pages.train import training_address
-from playground.pages.train.training_address import KEEP, began, begun_with
+from playground.pages.train import names, training_address
+from playground.pages.train.names import text_name
+from playground.pages.train.training_address import KEEP, Begun, began, begun_with, said_of
 from playground.runs import branch, naming
 from playground.runs.config import DEVICES, RunConfig, TrainingSpec
+from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.runs.throughput import expected, measured
-from playground.text import uploads
 from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import recipe, warmup_for
@@ -26,14 +27,16 @@ from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
 from playground.ui.language import t, translated
 from playground.ui.messages import plain, show
-from playground.ui.number_format import duration
+from playground.ui.number_format import bytes_of, duration
 from playground.ui.number_inputs import BATCHES, RATES, number, pick
-from playground.ui.run_picker import check, name_of, named
+from playground.ui.run_picker import check, named
 from playground.ui.select import select
+from playground.ui.stage import Stage
 from playground.ui.titles import KIND_NAMES, TITLES
 
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000]
 KEPT, KEPT_WHILE = 5, 3_000_000  # checkpoints to look back at, for models of so many parameters
+WATCHED = ("eval_every", "sample_every")
 EVERY = [5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000]
 
 
@@ -44,25 +47,34 @@ class Choice:
     title: str
     value: Any
     preset: str | None = None
-    training: TrainingSpec | None = None
+    training: TrainingSpec = TrainingSpec()
+    begun: bool = False  # of the run that is looked at or branched from: its settings hold as they are
 
 
-def plan() -> tuple[RunConfig, Any]:
-    """Asks for everything about a run; gives the config, and the place where the button to start belongs.
+def plan(run: RunFolder | None, place: Stage) -> RunConfig:
+    """Asks for everything about a run: model and text in the line of commands, all else in the drawer.
+
+    Args:
+        run: the one that is looked at; its settings are what stands there at first.
+        place: where the page draws.
 
     Raises:
         SpecError, PlaygroundError: when the choices do not go together.
     """
-    base = base_config()
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        model = choose_model(base)
-        text = choose_text(base, model.value)
-        training = choose_training(model, text.value)
-    with right:
-        show_schedule(model.value, text.value, training)
+    base = run.config().replace(finetune=None) if run else base_config()
+    of = run.id if run else ""
+    with place.command:
+        with control("train", "model", "content"):
+            model = choose_model(base, of)
+        with control("train", "text", "content"):
+            text = choose_text(base, model.value, of)
+    with place.drawer:
+        told_of_choices(model, text)
+        training = choose_training(model, text.value, of)
         config = RunConfig("?", model.value, text.value, training, model.preset, parent_of(base))
-        return config.replace(name=choose_name(config, base)), st.container()
+        config = config.replace(name=choose_name(config, base))
+        show_schedule(model.value, text.value, training)
+    return config
 
 
 def base_config() -> RunConfig | None:
@@ -71,15 +83,6 @@ def base_config() -> RunConfig | None:
         name, _, step = wanted.partition("@")
         run = named(name)
         check(run)
-        st.info(
-            t(
-                "A branch: it starts from the weights of “{name}” at step {step}. Change what you like below; the model's "
-                "shape stays.",
-                name=plain(name_of(run)),
-                step=step or run.status().step,
-            ),
-            icon=":material/fork_right:",
-        )
         return branch.branch(run, url_state.whole(step))
     if wanted := url_state.text("train", "like"):
         return named(wanted).config().replace(parent=None, finetune=None)
@@ -93,38 +96,56 @@ def parent_of(base: RunConfig | None) -> dict[str, Any] | None:
 # What is trained, on what
 
 
-def choose_model(base: RunConfig | None) -> Choice:
+def choose_model(base: RunConfig | None, of: str) -> Choice:
+    """Which model; the address and the session keep it.
+
+    Args:
+        base: what is begun with.
+        of: the run that is looked at; each has a box of its own.
+    """
     model_draft.take_link()
     options: dict[str, Choice] = {}
     if base:
-        options["base"] = Choice(t("As in “{name}”", name=base.name), base.model, base.preset, base.training)
+        options["base"] = Choice(model_title(base), base.model, base.preset, base.training, begun=True)
     if not parent_of(base):
         if draft := drafted_model():
             options["draft"] = draft
         options |= {
-            name: Choice(translated(preset.title), preset.spec, name, recipe(name)) for name, preset in PRESETS.items()
+            name: Choice(translated(preset.title), preset.spec, name, recipe(name))
+            for name, preset in PRESETS.items()
+            if not (base and as_shipped(base, name))
         }
     made = (st.session_state.get("draft.preset"), st.session_state.get("draft.model"))
-    asked = url_state.text("train", "preset") or made[0] or "modern-tiny"
-    start = begun_with("model", made, options, asked if asked in PRESETS else "modern-tiny")
-    with control("train", "model"):
-        chosen = select(
-            t("Model"),
-            list(options),
-            index=list(options).index(start),
-            format_func=lambda name: options[name].title,
-            key=f"train.model.{start}",
-            disabled=len(options) == 1,
-        )
-        choice = options[chosen]
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(summary(choice.value), width="stretch")
-            if chosen != "base":
-                known = choice.preset if chosen in PRESETS else None
-                links.link("build", t("Change it in Build"), icon=":material/account_tree:", preset=known)
+    asked = url_state.text("train", "preset") or made[0] or model_draft.START
+    start = begun_with("model", made, options, asked if asked in options else next(iter(options)), of)
+    key = f"train.model.{of}.{start}"
+    chosen = select(
+        t("Model"),
+        list(options),
+        index=list(options).index(start),
+        format_func=lambda name: options[name].title,
+        key=key,
+        disabled=len(options) == 1,
+        label_visibility="collapsed",
+        width=230,
+    )
+    choice = options[chosen]
     model_draft.remember_model(choice.value if chosen == "draft" else None, choice.preset if chosen != "base" else None)
-    began("model", start, f"train.model.{start}", made, chosen)
+    began("model", Begun(start, key, made, said_of("model"), chosen), of)
     return choice
+
+
+def as_shipped(config: RunConfig, name: str) -> bool:
+    """Whether a run has a preset's model as it stands; the text makes the size of its vocabulary."""
+    return config.preset == name and config.model.replace(vocab_size=0) == PRESETS[name].spec.replace(vocab_size=0)
+
+
+def model_title(config: RunConfig) -> str:
+    """What the model of a run is called."""
+    if config.preset in PRESETS:
+        title = translated(PRESETS[config.preset].title)
+        return title if as_shipped(config, config.preset) else t("{model}, changed", model=title)
+    return t(TITLES[config.model.architecture])
 
 
 def drafted_model() -> Choice | None:
@@ -151,45 +172,74 @@ def summary(spec: ModelSpec) -> str:
     )
 
 
-def choose_text(base: RunConfig | None, model: ModelSpec) -> Choice:
+def choose_text(base: RunConfig | None, model: ModelSpec, of: str) -> Choice:
+    """Which text; the address and the session keep it.
+
+    Args:
+        base: what is begun with.
+        model: the one that reads it.
+        of: the run that is looked at; each has a box of its own.
+    """
     pairs = model.architecture == "encoder-decoder"
-    options: dict[str, Choice] = {}
-    if base:
-        options["base"] = Choice(t("As in “{name}”", name=base.name) + f": {text_title(base.data)}", base.data)
     wanted = url_state.text("train", "corpus")
     if wanted and wanted != st.session_state.get("train.text.link"):
         take_text(wanted)
-    if said := st.session_state.get("draft.data"):
-        data = DataSpec.from_dict(said)
-        options["draft"] = Choice(t("The text from Data") + f": {text_title(data)}", data)
-    for name, corpus in CORPORA.items():
-        if corpus.available and (not pairs or corpus.kind != "text"):
-            options[name] = Choice(t(corpus.title), DataSpec(name, tokenizer=TokenizerSpec(corpus.tokenizer)))
-    first = "task-reversal" if pairs and "task-reversal" in options else next(iter(options))
-    fallback = "python-docs" if "python-docs" in options else first
     made = st.session_state.get("draft.data")
-    start = begun_with("text", made, options, wanted if wanted in options else fallback)
-    with control("train", "text"):
-        chosen = select(
-            t("Text"),
-            list(options),
-            index=list(options).index(start),
-            format_func=lambda name: options[name].title,
-            key=f"train.text.{start}.{pairs}",
-        )
-        spec = options[chosen].value
-        with st.container(horizontal=True, vertical_alignment="center"):
-            kind = t(KIND_NAMES[spec.tokenizer.kind])
-            st.caption(
-                t("Tokenizer: {kind}, at most {size:,} tokens", kind=kind, size=spec.tokenizer.vocab_size),
-                width="stretch",
-            )
-            if chosen != "base":
-                known = chosen if chosen in CORPORA else None
-                links.link("data", t("Change it in Data"), icon=":material/dataset:", corpus=known)
-    remember_text(None if chosen == "base" else spec)
-    began("text", start, f"train.text.{start}.{pairs}", made, chosen)
+    options = offered_texts(base, made, pairs)
+    first = "task-reversal" if pairs and "task-reversal" in options else next(iter(options))
+    begins = next((name for name in ("usual", model_draft.usual_data().corpus) if name in options), first)
+    fallback = wanted if wanted in options and made != model_draft.usual_data().to_dict() else begins
+    start = begun_with("text", made, options, fallback, of)
+    key = f"train.text.{of}.{start}.{pairs}"
+    chosen = select(
+        t("Text"),
+        list(options),
+        index=list(options).index(start),
+        format_func=lambda name: options[name].title,
+        key=key,
+        label_visibility="collapsed",
+        width=260,
+    )
+    remember_text(None if chosen == "base" else options[chosen].value)
+    began("text", Begun(start, key, made, said_of("text"), chosen), of)
     return options[chosen]
+
+
+def offered_texts(base: RunConfig | None, made: dict[str, Any] | None, pairs: bool) -> dict[str, Choice]:
+    """The texts that a model can read: the one begun with, the one from the Text page, the usual one, and all others."""
+    options: dict[str, Choice] = {}
+    if base:
+        options["base"] = Choice(text_title(base.data), base.data)
+    usual, drafted = model_draft.usual_data(), DataSpec.from_dict(made) if made else None
+    if drafted and drafted != usual and not (base and drafted == base.data):
+        options["draft"] = Choice(t("The text from Data") + f": {text_title(drafted)}", drafted)
+    if not pairs and not (base and base.data == usual) and usual != text_address.usual(usual.corpus):
+        options["usual"] = Choice(text_title(usual), usual)
+    for name, corpus in CORPORA.items():
+        spec = DataSpec(name, tokenizer=TokenizerSpec(corpus.tokenizer))
+        if corpus.available and (not pairs or corpus.kind != "text") and not (base and spec == base.data):
+            options[name] = Choice(t(corpus.title), spec)
+    return options
+
+
+def told_of_choices(model: Choice, text: Choice) -> None:
+    """What was chosen, and where it is changed."""
+    spec: DataSpec = text.value
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(summary(model.value), width="stretch")
+        links.link("build", t("Change it in Build"), icon=":material/account_tree:", **built(model))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        kind = t(KIND_NAMES[spec.tokenizer.kind])
+        st.caption(
+            t("Tokenizer: {kind}, at most {size:,} tokens", kind=kind, size=spec.tokenizer.vocab_size), width="stretch"
+        )
+        links.link("data", t("Change it in Data"), icon=":material/dataset:", **text_address.said(spec))
+
+
+def built(model: Choice) -> dict[str, str]:
+    """A model as the address of the Build page says it."""
+    preset = nearest_preset(model.value, model.preset)
+    return {"preset": preset, **model_draft.differences(model.value, preset)}
 
 
 def take_text(corpus: str) -> None:
@@ -214,19 +264,23 @@ def remember_text(spec: DataSpec | None) -> None:
 
 
 def text_title(data: DataSpec) -> str:
-    if data.corpus in CORPORA:
-        return t(CORPORA[data.corpus].title)
-    return uploads.display_name(data.path) if data.path else data.corpus
+    """What a text is called, and how much of it is read, or how, where that is not the usual way."""
+    name = text_name(data)
+    if data.max_bytes:
+        return f"{name} · {t('the first {size}', size=bytes_of(data.max_bytes).replace('.00', ''))}"
+    if data.corpus in CORPORA and data.tokenizer != text_address.usual(data.corpus).tokenizer:
+        return f"{name} · {t(KIND_NAMES[data.tokenizer.kind])}"
+    return name
 
 
 # How it is trained
 
 
-def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
+def choose_training(model: Choice, data: DataSpec, of: str) -> TrainingSpec:
     """The settings, beginning with the recipe or the address; each beginning's widgets keep their own values."""
     told = training_address.linked(model.training)
     start = model.training.replace(**{name: value for name, value in told.items() if name != KEEP})
-    place = f"train.{model.preset}.{hash((start, told.get(KEEP))) % 10**8}"
+    place = f"train.{of}.{model.preset}.{hash((start, told.get(KEEP))) % 10**8}"
     objective = model.value.objectives()[0]
     st.caption(objective_sentence(objective))
     with control("train", "steps"):
@@ -239,12 +293,13 @@ def choose_training(model: Choice, data: DataSpec) -> TrainingSpec:
     warmup = warmup_for(model.training, steps)
     changes = {"objective": objective, "steps": steps, "lr": rate, "batch_size": batch}
     changes["warmup_steps"] = told.get("warmup_steps", warmup)
-    if start.optimizer == "muon":
-        before = model.training
+    before = model.training
+    if start.optimizer == "muon" and rate != before.lr:
         scaled = before.muon_lr * rate / before.lr if before.lr else before.muon_lr
         changes["muon_lr"] = number_inputs.within(scaled, "muon_lr")
-    keep = len(model.training.keep_steps) or kept_by_default(model.value, data)
-    watched = often(model.training.replace(steps=steps))
+    keep = len(before.keep_steps) if model.begun else kept_by_default(model.value, data)
+    same = model.begun and steps == before.steps
+    watched = {name: getattr(before, name) for name in WATCHED} if same else often(before.replace(steps=steps))
     with control("train", "more"):
         changes |= more_settings(start.replace(**changes), place, data, model.value, {**watched, KEEP: keep, **told})
     chosen = start.replace(**changes)
@@ -270,30 +325,21 @@ def more_settings(
     start: TrainingSpec, place: str, data: DataSpec, model: ModelSpec, watched: dict[str, Any]
 ) -> dict[str, Any]:
     with st.expander(t("More settings")):
-        one, two = st.columns(2)
-        with one:
-            changes: dict[str, Any] = schedule_settings(start, place)
-            changes |= optimizer_settings(start.replace(optimizer=changes["optimizer"]), place)
-        with two:
-            changes |= watching_settings(start, place, watched)
-            if start.objective == "mlm":
-                hidden = t("Fraction of tokens masked")
-                changes["mask_rate"] = number_inputs.slider(
-                    hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask"
-                )
-            elif (
-                data.corpus in CORPORA
-                and CORPORA[data.corpus].kind != "text"
-                and model.architecture != "encoder-decoder"
-            ):
-                changes["loss_on"] = st.segmented_control(
-                    t("Loss is computed on"),
-                    ["all", "completion"],
-                    default=start.loss_on,
-                    required=True,
-                    key=f"{place}.loss_on",
-                    format_func={"all": t("every token"), "completion": t("only the answer")}.get,
-                )
+        changes: dict[str, Any] = schedule_settings(start, place)
+        changes |= optimizer_settings(start.replace(optimizer=changes["optimizer"]), place)
+        changes |= watching_settings(start, place, watched)
+        if start.objective == "mlm":
+            hidden = t("Fraction of tokens masked")
+            changes["mask_rate"] = number_inputs.slider(hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask")
+        elif data.corpus in CORPORA and CORPORA[data.corpus].kind != "text" and model.architecture != "encoder-decoder":
+            changes["loss_on"] = st.segmented_control(
+                t("Loss is computed on"),
+                ["all", "completion"],
+                default=start.loss_on,
+                required=True,
+                key=f"{place}.loss_on",
+                format_func={"all": t("every token"), "completion": t("only the answer")}.get,
+            )
     return changes
 
 
@@ -407,16 +453,14 @@ def one_of(label: str, names: dict[str, str], value: str, key: str) -> str:
 
 
 def choose_name(config: RunConfig, base: RunConfig | None) -> str:
-    """What the person calls it, else how it differs from the run before."""
-    runs = RunStore().list()
-    other = base or (runs[0].config() if runs else None)
-    told = naming.difference(config.replace(name="-"), other, at_most=3) if other else ""
-    suggested = told if told and told.count(",") < 3 and "more" not in told else naming.name_for(config)
+    """What the person calls it, else what it does: "GPT-2 tiny reads the Bible · 1,000 steps"; of a branch, its parent."""
+    taken = [run.name for run in RunStore().list()]
+    suggested = names.proposed(config)
     if config.parent and base:
-        suggested = base.name if not told else f"{base.name}: {told}"
-    suggested = naming.numbered(suggested, [run.name for run in runs])
+        suggested = " · ".join([base.name, *names.changes(config, base)[: names.MOST]])
+    suggested = naming.numbered(suggested, taken)
     with control("train", "name"):
-        return st.text_input(t("Name"), placeholder=suggested, key=f"train.name.{len(runs)}").strip() or suggested
+        return st.text_input(t("Name"), placeholder=suggested, key=f"train.name.{len(taken)}").strip() or suggested
 
 
 def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> None:

@@ -94,14 +94,21 @@ class Begun:
 PARAMETERS = {"model": "preset", "text": "corpus"}
 
 
-def begun_with(what: str, made: Any, options: Container[str], usual: str) -> str:
+def begun_with(what: str, made: Any, options: Container[str], usual: str, of: str = "") -> str:
     """Which model or text the form shows at first; the same while its box lives, so that choosing keeps the box.
 
     The one of the run that is begun from; the one chosen here before, unless Build or Data has made another since;
     what they made; else the usual one.
+
+    Args:
+        what: "model" or "text".
+        made: what other pages have made of it.
+        options: what there is to choose.
+        usual: the one to begin with where nothing else says.
+        of: the run that is looked at.
     """
-    before: Begun | None = st.session_state.get(f"train.begun.{what}")
-    last, said = [], url_state.text("train", PARAMETERS[what])
+    before: Begun | None = st.session_state.get(f"train.begun.{what}.{of}")
+    last, said = [], said_of(what)
     if before and before.made == made:
         same = before.start in options and (before.start == "base") == ("base" in options)
         if before.key in st.session_state and said == before.said and same:
@@ -111,5 +118,10 @@ def begun_with(what: str, made: Any, options: Container[str], usual: str) -> str
     return next(name for name in ("base", *last, "draft", usual) if name in options)
 
 
-def began(what: str, start: str, key: str, made: Any, chosen: str) -> None:
-    st.session_state[f"train.begun.{what}"] = Begun(start, key, made, url_state.text("train", PARAMETERS[what]), chosen)
+def said_of(what: str) -> str:
+    """What the address says of it."""
+    return url_state.text("train", PARAMETERS[what])
+
+
+def began(what: str, begun: Begun, of: str = "") -> None:
+    st.session_state[f"train.begun.{what}.{of}"] = begun

@@ -22,7 +22,7 @@ def moments(
         samples: lines of ``samples.jsonl``.
         tokens: the probed passage; ``probe``: ``{"step": […], "rows": [[probability of each token] …]}``.
     """
-    component("moments", "plot")(
+    component("moments", "plot", "sample_body")(
         key=key,
         data={
             "samples": list(samples),
