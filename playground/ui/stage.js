@@ -43,7 +43,7 @@ if (!window.stageListens) {
     else if (presents && (key === "ArrowRight" || key === "ArrowLeft") && !at?.matches?.("canvas, [role=slider]"))
       step(key === "ArrowRight" ? 1 : -1);
     else if (
-      /^[0-9]$/.test(key) ||
+      /^[1-9]$/.test(key) ||
       key.toLowerCase() === "l" ||
       (key === " " && !at?.matches?.("button, a, summary"))
     ) {

@@ -103,7 +103,7 @@ def show(scene: Scene, place: Stage) -> None:
     with place.rest:
         explained(scene, step, look, head, scores)
         numbers(scene, step, part)
-        keys(look, head, weights_of(scene, step)[part].shape[1])
+        keys(look)
 
 
 # What is asked for
@@ -155,15 +155,10 @@ def joins(scene: Scene) -> bool:
     return not pieces
 
 
-def keys(look: Look, head: tuple[int, int], n_heads: int) -> None:
-    """A digit chooses a head of the layer, L the other drawing."""
-    heads = [str(i + 1) for i in range(min(9, n_heads))]
-    pressed = stage_keys(f"{VIEW}.keys", [*heads, "l"])
-    if pressed == "l":
+def keys(look: Look) -> None:
+    """L chooses the other drawing; what a digit chooses, the small pictures know."""
+    if stage_keys(f"{VIEW}.keys", ["l"]):
         draw_as("cells" if look.lines else "lines")
-    elif pressed in heads:
-        url_state.remember("explore", layer=head[0], head=int(pressed) - 1)
-    if pressed:
         st.rerun(scope="fragment")
 
 

@@ -166,11 +166,11 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   paint();
   onResize(root, root, paint);
 
-  // A digit is the number of a head in the chosen one's layer.
+  // 1 is the first head of the chosen one's layer, 2 the next.
   root.endDigits?.();
   const digit = (event) => {
-    const head = Number(event.detail);
-    if (event.defaultPrevented || !/^\d$/.test(event.detail) || chosenLayer < 0 || head >= heads) return;
+    const head = Number(event.detail) - 1;
+    if (event.defaultPrevented || !/^[1-9]$/.test(event.detail) || chosenLayer < 0 || head >= heads) return;
     event.preventDefault();
     choose(chosenLayer, head);
   };

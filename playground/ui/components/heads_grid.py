@@ -27,7 +27,7 @@ def heads_grid(
 ) -> tuple[int, int] | None:
     """Draws them and returns the (layer, head) chosen in this rerun.
 
-    A digit chooses the head of that number in the layer of the chosen one, the arrow keys go to the heads around it.
+    A digit chooses a head of the layer of the chosen one, 1 the first of them; the arrow keys go to the heads around it.
 
     Args:
         pictures: weights from 0 to 1, ``[layers, heads, r, c]``, already small; where one is NaN the page shows through,
