@@ -57,7 +57,7 @@ def _chosen_preset() -> None:
 def preset_box() -> None:
     """Where to start from."""
     names = list(PRESETS)
-    with control("build", "preset"):
+    with control("build", "preset", "content"):
         select(
             t("Start from"),
             names,
@@ -65,9 +65,9 @@ def preset_box() -> None:
             key="build.preset",
             on_change=_chosen_preset,
             format_func=_preset_title,
+            label_visibility="collapsed",
+            width=300,
         )
-        preset = PRESETS[st.session_state["draft.preset"]]
-        st.caption(t(preset.summary))
 
 
 def _preset_title(name: str) -> str:
