@@ -7,7 +7,7 @@ from playground.ui.language import t
 
 STEPS = ("xₜ₋₁", "xₜ", "xₜ₊₁")
 PITCH, CELL = 164, 104  # from step to step; width of a cell
-LEFT = 96
+LEFT = 110  # where the first step begins; before it stands the state at the start
 SHOWN = 3  # layers drawn; more are hinted at
 
 
@@ -26,8 +26,10 @@ def draw_recurrent(spec: ModelSpec) -> Canvas:
         rows = _both_ways if spec.bidirectional else _one_way
         y = rows(canvas, spec, xs, y, layer, first)
         first = False
-    canvas.frame(62, top + 8, canvas.width - 92, y - top + 4)
-    canvas.text(76, top + 27, t("{n} layers", n=spec.n_layers) if spec.n_layers > 1 else t("1 layer"), "badge start")
+    canvas.frame(LEFT - 34, top + 8, canvas.width - LEFT + 4, y - top + 4)
+    canvas.text(
+        LEFT - 20, top + 27, t("{n} layers", n=spec.n_layers) if spec.n_layers > 1 else t("1 layer"), "badge start"
+    )
     _outputs(canvas, spec, xs, y)
     return canvas
 
