@@ -403,7 +403,7 @@ def test_captions_speak_of_what_this_model_has(open_page):
         open_page("explore", run="dates", view="attention", draw="cells")
     )
     lines = texts(open_page("explore", run="bible-decoder", view="attention", draw="lines"))
-    assert "bright first column" not in lines and "lines one step up" in lines
+    assert "filled first column" not in lines and "lines one step up" in lines
 
 
 def test_a_short_text_says_why_no_head_has_a_name(open_page):

@@ -348,7 +348,7 @@ def heads_sentence(scores: Any, lines: bool) -> str:
         )
         if lines
         else t(
-            "Each picture is one head; layers 0, 1, … from top to bottom. Rows: queries (the tokens that attend). Columns: keys (the tokens attended to). Brighter is more attention."
+            "Each picture is one head; layers 0, 1, … from top to bottom. Rows: queries (the tokens that attend). Columns: keys (the tokens attended to). The stronger the colour, the more attention."
         )
     )
     if scores is None:
@@ -596,7 +596,7 @@ def cross_sentence(lines: bool) -> str:
             "Left: what the decoder writes. The lines show where in the source it attends to write it. Where the lines run in parallel, the two texts are aligned."
         )
     return t(
-        "Each row is named by the token written there; its bright cells show where in the source the decoder attends to write it. Where they run diagonally, the two texts are aligned."
+        "Each row is named by the token written there; its filled cells show where in the source the decoder attends to write it. Where they run diagonally, the two texts are aligned."
     )
 
 
@@ -611,10 +611,10 @@ def look_for(causal: bool, lines: bool) -> str:
         )
     if causal:
         return t(
-            "Look for a diagonal one cell to the left (previous token), a bright first column (attention sink), or bright cells right after an earlier copy of the same token (induction)."
+            "Look for a diagonal one cell to the left (previous token), a filled first column (attention sink), or filled cells right after an earlier copy of the same token (induction)."
         )
     return t(
-        "Look for a diagonal one cell to the left or right (previous or next token), a bright column (a token that many attend to), or bright cells where the same token occurs again."
+        "Look for a diagonal one cell to the left or right (previous or next token), a filled column (a token that many attend to), or filled cells where the same token occurs again."
     )
 
 

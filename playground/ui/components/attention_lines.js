@@ -226,7 +226,7 @@ export default register(function ({ data, parentElement }) {
     const top = [...sides[side]]
       .map((v, i) => [v, i])
       .sort((a, b) => b[0] - a[0])
-      .slice(0, 5)
+      .slice(0, L.stage.presents ? 3 : 5)
       .filter(([v]) => v > 0.0005);
     const name =
       ids.size > 1
