@@ -92,7 +92,7 @@ def inside_tabs(key: str, offered: Sequence[str], here: str = "explore") -> str:
     """
     pages = [page for page in ("generate",) if page == here or links.leads_to(page)]
     if here == "generate":
-        st.session_state[key] = "generate"
+        st.session_state.setdefault(key, "generate")
     chosen = st.segmented_control(
         t("View"),
         [*offered, *pages],
@@ -102,6 +102,7 @@ def inside_tabs(key: str, offered: Sequence[str], here: str = "explore") -> str:
         label_visibility="collapsed",
     )
     if chosen != "generate" and here == "generate":
+        del st.session_state[key]
         links.go("explore", view=chosen)
     if chosen == "generate" and here == "explore":
         del st.session_state[key]

@@ -113,7 +113,7 @@ def choose_view(scene: Scene) -> str:
     wanted = url_state.text("explore", "view")
     if wanted in offered and st.session_state.get(f"{key}.link") != wanted:
         st.session_state[key] = wanted
-    if st.session_state.get(key) not in offered:
+    if st.session_state.get(key) not in (*offered, "generate"):  # the tab of the page beside this one
         st.session_state[key] = "recurrent" if scene.is_recurrent else "attention"
     view = inside_tabs(key, offered)
     if view == "recurrent" and not scene.is_recurrent and (run := recurrent_run()):
