@@ -155,7 +155,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("cell", str),                       # of the confusion matrix: "TRUE-PREDICTED"
     ),
     Parameter("view", pages=("finetune",), old_values={"gained": "pretraining"}),
-    *_rows("export", ("view", str, "proof", "view")),
+    *_rows("export", ("view", str, "sizes", "view")),
     *_rows(
         "explore",
         ("view", str, None, "view"),

@@ -1,45 +1,25 @@
-"""A run as ONNX: written, proved against PyTorch, shrunk, raced and packed."""
+"""A run as ONNX: how small it gets and what that costs, the lines that use it, and the file to download."""
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from playground.core.background_job import BackgroundJob
-from playground.pages.export.onnx_views import choose_view, draw
+from playground.pages.export import code_lines
+from playground.pages.export.estimated_sizes import show_estimate
+from playground.pages.export.onnx_views import DRAWS, VIEWS, writes
 from playground.runs.folder import RunFolder
-from playground.ui import links
+from playground.runs.samples import opening_text
+from playground.ui import links, url_state
 from playground.ui.controls import control
+from playground.ui.export_job import JOB, Export, download, exporting, is_busy, job_of, just_made
 from playground.ui.frame import page_title
 from playground.ui.language import t, translated
-from playground.ui.messages import fragment, no_model_yet, plain, show, shown_errors
+from playground.ui.live_runs import samples_of
+from playground.ui.messages import no_model_yet, plain, shown_errors
+from playground.ui.places import place_tabs
 from playground.ui.run_picker import choose_run, choose_step, gives_labels, speaks
-
-
-class Export(BackgroundJob):
-    """A run being exported."""
-
-    def __init__(self, run: RunFolder, step: int, precisions: list[str], attentions: bool, offline: bool) -> None:
-        self.run, self.step, self.what, self.share = run, step, "Loading the model", 0.0
-        self.precisions, self.attentions, self.offline = precisions, attentions, offline
-        super().__init__()
-        self.start()
-
-    def work(self) -> None:
-        from playground.onnx_export.export import export
-
-        export(
-            self.run,
-            self.step,
-            self.precisions,
-            self.attentions,
-            offline_demo=self.offline,
-            progress=self._on_progress,
-            cancelled=self.is_stopped,
-        )
-
-    def _on_progress(self, what: str, share: float) -> None:
-        self.what, self.share = what, share
+from playground.ui.select import select
+from playground.ui.stage import Stage, stage
 
 
 def page() -> None:
@@ -49,43 +29,44 @@ def page() -> None:
         if run is None:
             no_model_yet()
             return
-        with control("export", "step"):
+        place = stage()
+        with place.tabs:
+            place_tabs("export")
+        with place.command, control("export", "step", "content"):
             step = choose_step("export", run)
-        tell_of_cuda()
-        ask(run, step)
-        finished(run)
+        made = ask(run, step, place)
+        if made is None:
+            show_estimate(run, step, place)
+        else:
+            show_view(run, made, place)
+        with place.rest:
+            tell_of_cuda()
 
 
-def tell_of_cuda() -> None:
-    """Where there is a GPU that ONNX Runtime cannot use: why, and what helps."""
-    from playground.inference.session import cuda_mismatch, has_cuda
-
-    if has_cuda() and (mismatch := cuda_mismatch()):
-        st.warning(" ".join(plain(translated(part)) for part in mismatch), icon=":material/memory_alt:")
-
-
-def ask(run: RunFolder, step: int) -> None:
-    """What to make, and the button that makes it."""
+def ask(run: RunFolder, step: int, place: Stage) -> Any:
+    """What to make, and the buttons that make it and give it; what is there already, None before the first export."""
     from playground.onnx_export.demo import can_fetch
+    from playground.onnx_export.export import exported
     from playground.onnx_export.fused import can_keep_8_bits
     from playground.onnx_export.quantize import PRECISIONS
 
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = run.config().model
-        caches = can_keep_8_bits(model) and not gives_labels(run)
-        names = [name for name in PRECISIONS if caches or name != "kv8"]
-        with control("export", "weights", "content"):
-            chosen = st.pills(
-                t("Weights"),
-                names,
-                selection_mode="multi",
-                default=names,
-                key=f"export.precisions.{len(names)}",
-                help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
-            )
-        attentions = False
+    made, model = exported(run), run.config().model
+    caches = can_keep_8_bits(model) and not gives_labels(run)
+    names = [name for name in PRECISIONS if caches or name != "kv8"]
+    with place.command, control("export", "weights", "content"):
+        chosen = st.pills(
+            t("Weights"),
+            names,
+            selection_mode="multi",
+            default=names,
+            key=f"export.precisions.{len(names)}",
+            help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
+            label_visibility="collapsed",
+        )
+    attentions = False
+    with place.drawer:
         if not model.is_recurrent:
-            with control("export", "attentions", "content"):
+            with control("export", "attentions"):
                 attentions = st.toggle(
                     t("Include attention weights as outputs"),
                     key="export.attentions",
@@ -93,7 +74,7 @@ def ask(run: RunFolder, step: int) -> None:
                         "Explore then shows attention computed by ONNX Runtime; the graph gets one more output per layer."
                     ),
                 )
-        with control("export", "offline", "content"):
+        with control("export", "offline"):
             offline = st.toggle(
                 t("Demo page without network"),
                 key="export.offline",
@@ -103,49 +84,63 @@ def ask(run: RunFolder, step: int) -> None:
                     "is inside the page (19 MB more), fetched once from npm, which has to be installed."
                 ),
             )
-        job: Export | None = st.session_state.get("export.job")
-        if st.button(
-            t("Export"),
-            type="primary",
-            icon=":material/deployed_code:",
-            key="export.go",
-            disabled=bool(job and not job.is_over),
-        ):
-            st.session_state["export.job"] = job = Export(run, step, chosen, attentions, offline)
-    if job and job.run.id == run.id:
-        with st.container():
-            working()
+        st.caption("\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names))
+    with place.command:
+        buttons(run, made, lambda: Export(run, step, chosen, attentions, offline))
+    return made
 
 
-@fragment(run_every=0.25)
-def working() -> None:
-    """How far the export is."""
-    job: Export | None = st.session_state.get("export.job")
-    if job is None:
+def buttons(run: RunFolder, made: Any, begin: Any) -> None:
+    """Export as the main button; once there is something to take away, that is the main one."""
+    job = job_of(run)
+    if job and not job.is_over:
+        with st.container(key="export-packing"):
+            exporting()
         return
-    if not job.is_over:
-        st.progress(job.share, t(job.what))
-        if st.button(t("Stop"), icon=":material/stop:", key="export.stop"):
-            job.stop()
-        return
-    if job.error:
-        show(job.error)
-        return
-    st.session_state["export.job"] = None
-    st.rerun()
+    if job and job.error:
+        exporting()
+    if made is not None:
+        with control("export", "zip", "content"):
+            download(run, made.folder, "export.zip", t("Download everything (.zip)"))
+    kind = "secondary" if made is not None else "primary"
+    if st.button(t("Export"), type=kind, icon=":material/deployed_code:", key="export.go", disabled=is_busy()):
+        st.session_state[JOB] = begin()
+        st.rerun()
+    just_made(run)  # told by the picture; no file is sent unasked
 
 
-def finished(run: RunFolder) -> None:
-    """The export that is there, and what can be done with it."""
-    from playground.onnx_export.export import exported
+def show_view(run: RunFolder, made: Any, place: Stage) -> None:
+    """The view of the export that is chosen, the lines that use it, and what can be done with it."""
+    view = choose_view(run, place)
+    lines, drawn, told = (place.rest.container() for _ in range(3))
+    with lines:
+        config = run.config()
+        objective = config.training.objective
+        text = opening_text(samples_of(run)) if not made.report.get("task") else "The "
+        code_lines.show_lines(made.report, code_lines.kind_of(made.report.get("task", ""), objective), text)
+    with told:
+        tell(run, made)
+    with shown_errors():
+        DRAWS[view](run, made, place, drawn)
 
-    made = exported(run)
-    if made is None:
-        st.info(
-            t("Not exported yet. It takes a second or two: the graph is written, compared with PyTorch and packed."),
-            icon=":material/deployed_code:",
-        )
-        return
+
+def choose_view(run: RunFolder, place: Stage) -> str:
+    """Which view, kept in the address."""
+    offered = [name for name in VIEWS if name != "race" or writes(run)]
+    key, wanted = f"export.view.{len(offered)}", url_state.text("export", "view")
+    if wanted in offered and wanted != st.session_state.get("export.view.link"):
+        st.session_state[key] = wanted
+    elif st.session_state.get(key) not in offered:
+        st.session_state[key] = "sizes"
+    with place.drawer, control("export", "view"):
+        view = select(t("Show"), offered, key=key, format_func=lambda name: t(VIEWS[name]))
+    url_state.remember("export", view=view)
+    st.session_state["export.view.link"] = url_state.text("export", "view")
+    return view
+
+
+def tell(run: RunFolder, made: Any) -> None:
+    """How sure it is that the export is the same model, who can load it, where it lies, and the way to try it."""
     report = made.report
     st.success(
         t(
@@ -164,32 +159,16 @@ def finished(run: RunFolder) -> None:
         if loaders
         else t("Not an architecture of transformers: ONNX Runtime runs it.")
     )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        with control("export", "zip", "content"):
-            st.download_button(
-                t("Download everything (.zip)"),
-                lambda: packed(made.folder, run),
-                f"{run.id}-onnx.zip",
-                "application/zip",
-                icon=":material/download:",
-                key="export.zip",
-                on_click="ignore",
-            )
-        if report.get("task"):
-            links.link("finetune", t("Try it on a text"), icon=":material/edit_note:", run=run.id)
-        else:
-            links.link("generate", t("Write with the model"), icon=":material/edit_note:", run=run.id)
-    with control("export", "view"):
-        view = choose_view(run)
-    draw(view, run, made)
+    if report.get("task"):
+        links.link("finetune", t("Try it on a text"), icon=":material/edit_note:", run=run.id)
+    else:
+        links.link("generate", t("Write with the model"), icon=":material/edit_note:", run=run.id)
     st.caption(t("The files are in {folder}.", folder=plain(str(made.folder))))
 
 
-def packed(folder: Path, run: RunFolder) -> Any:
-    """The folder as one file, made when somebody asks for it."""
-    import tempfile
+def tell_of_cuda() -> None:
+    """Where there is a GPU that ONNX Runtime cannot use: why, and what helps."""
+    from playground.inference.session import cuda_mismatch, has_cuda
 
-    from playground.onnx_export.package import zipped
-
-    with tempfile.TemporaryDirectory() as place:
-        return zipped(folder, Path(place) / f"{run.id}.zip").read_bytes()
+    if has_cuda() and (mismatch := cuda_mismatch()):
+        st.warning(" ".join(plain(translated(part)) for part in mismatch), icon=":material/memory_alt:")

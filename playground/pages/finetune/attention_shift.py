@@ -66,7 +66,7 @@ def shift_of_heads(run: RunFolder, config: RunConfig, place: Stage | None = None
             st.session_state[key] = clicked
             st.rerun(scope="fragment")
     said = t(
-        "The fraction of each head's attention that goes to other tokens than before fine-tuning (total variation), over {n} held-out texts. 0: the same tokens, 1: entirely different ones. Click a bright head.",
+        "The fraction of each head's attention that goes to other tokens than before fine-tuning (total variation), over {n} held-out texts. 0: the same tokens, 1: entirely different ones. Click a coloured head.",
         n=len(shifts),
     )
     with place.rest if place else left:
@@ -105,6 +105,7 @@ def before_and_after(
             format_func=lambda i: f"{shifts[i]:.0%} · {said(i)}",
             key=f"finetune.refocused.text.{run.id}.{part}.{layer}.{head}",
             help=t("Texts with the largest attention shift of this head come first."),
+            label_visibility="collapsed" if place else "visible",
         )
     text = found["texts"][which]
     steps = (RunStore().get(config.parent["run"]), config.parent.get("step")), (run, cached.latest_step(run))
@@ -137,7 +138,7 @@ def before_and_after(
         st.caption(
             rows
             + " "
-            + t("Both pictures use the same colour scale. Columns that became bright are tokens that the task needs.")
+            + t("Both pictures use the same colour scale. Columns that filled up are tokens that the task needs.")
         )
         if text.source is None:
             links.link(

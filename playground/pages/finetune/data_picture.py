@@ -35,13 +35,13 @@ STYLE = """<style>
 .rows-read th { position: sticky; top: 0; background: var(--page-ground); font-weight: 600; }
 .rows-read .tall td { height: calc((100cqh - 2.6rem) / 9); vertical-align: middle; }
 .rows-read td:last-child:not(:first-child) { width: 34%; font-weight: 600; }
-[class*="st-key-finetune-drop"] :is([data-testid="stElementContainer"], [data-testid="stFileUploader"]) { height: 100%; }
-[class*="st-key-finetune-drop"] { height: 100cqh; padding: .4rem; gap: 0; }
-[class*="st-key-finetune-drop"] section { height: 100%; min-height: 0; border: 2px dashed rgb(128 128 128 / 55%);
+[class*="st-key-finetune-drop"] { height: 100cqh; padding: .4rem; gap: 0; overflow: hidden; }
+[class*="st-key-finetune-drop"] section { height: calc(100cqh - .8rem); min-height: 0; border: 2px dashed rgb(128 128 128 / 55%);
   border-radius: .75rem; flex-direction: column; align-items: center; justify-content: center; gap: .6rem;
   overflow: hidden; }
 [class*="st-key-finetune-drop"] section::before { content: var(--drop-here); text-align: center;
   font-size: clamp(1rem, 8cqh, 1.5rem); }
+[class*="st-key-finetune-drop"] section > * { margin: 0; }
 [class*="st-key-finetune-drop"] [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }
 .told-alone { height: 100cqh; display: grid; place-items: center; text-align: center; border-radius: .75rem;
   font-size: max(var(--label-size, 13px), 1.4rem); border: 2px dashed rgb(128 128 128 / 35%); }
@@ -118,8 +118,8 @@ def wrong(place: Stage, error: UserError, drop: Drop) -> None:
 def drop_zone(drop: Drop) -> None:
     """A box that fills its place, and takes a file."""
     if _takes_files():
+        here = json.dumps(t("Drop a file of yours here: {kinds}", kinds=", ".join(told_kinds(drop.kinds))))
         with st.container(key=f"finetune.drop.{drop.key}"):
-            here = json.dumps(t("Drop a file of yours here: {kinds}", kinds=", ".join(told_kinds(drop.kinds))))
             st.html(f"<style>:root {{ --drop-here: {here}; }}</style>")
             uploader(drop.key, drop.kinds, t("Bring a file"), "collapsed")
 

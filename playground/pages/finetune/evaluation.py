@@ -44,7 +44,7 @@ def show_calibration(run: RunFolder, report: dict[str, Any], place: Stage) -> No
     with place.picture:
         calibration(run, report, place)
     with place.command:
-        st.markdown(f"**{t('Calibration: is it right as often as it is confident?')}**")
+        st.markdown(f"**{t('Calibration: is it right as often as it is confident?')}**", width="stretch")
 
 
 def delta_to_baseline(here: float, there: float | None) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def show_change(run: RunFolder, config: RunConfig, report: dict[str, Any], weigh
 def show_weights(run: RunFolder, report: dict[str, Any], place: Stage) -> None:
     """How far each part of the model moved, alone."""
     with place.command:
-        st.markdown(f"**{t('Change of the weights')}**")
+        st.markdown(f"**{t('Change of the weights')}**", width="stretch")
     with place.picture:
         weight_change(run, run.config(), place)
     with place.rest:

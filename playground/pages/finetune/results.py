@@ -142,7 +142,7 @@ def opened(run: RunFolder, report: dict[str, Any] | None, there: list[str], view
         links.link("explore", t("Look inside"), icon=":material/search_insights:", run=run.id)
     if view == "curves" and report is not None:
         with place.command:
-            st.markdown(f"**{plain(name_of(run))}**")
+            st.markdown(f"**{plain(name_of(run))}**", width="stretch")
             if not run.config().finetune.reads_labels:
                 links.link("generate", t("Try it"), icon=":material/edit_note:", run=run.id)
             get_it(run)

@@ -21,7 +21,7 @@ from playground.ui.labelled_text import data_of
 from playground.ui.language import t
 from playground.ui.messages import plain
 from playground.ui.number_format import share
-from playground.ui.stage import Stage
+from playground.ui.stage import Stage, part
 
 SHOWN = 8  # labels
 LONGEST_LINK = 500
@@ -213,44 +213,49 @@ def attribution(labeller: Any, text: str, label: int, word: int | None = None, r
     found = attribute(labeller, text, label, word=word)
     name = plain(labeller.labels[label])
     largest = max(1e-9, float(abs(found.gradients).max()))
-    st.markdown("**" + t("Attribution to “{label}”", label=name) + "** " + t("(integrated gradients)"))
-    token_strip(
-        [
-            {
-                "text": piece,
-                "value": abs(float(value)) / largest,
-                "colour": GOOD if value > 0 else BAD,
-                "tip": t("attribution {value:+.3f} (logit of the label)", value=float(value)),
-            }
-            for piece, value in zip(found.pieces, found.gradients)
-        ],
-        "finetune.gradients",
-        clickable=False,
-        label=t("Tokens, coloured by their attribution to the label"),
-        tools=True,
-    )
+    staged, alone = rest is not None, found.attention is None
+    with within("gradients-title", 10, staged):
+        st.markdown("**" + t("Attribution to “{label}”", label=name) + "** " + t("(integrated gradients)"))
+    supports = [
+        {
+            "text": piece,
+            "value": abs(float(value)) / largest,
+            "colour": GOOD if value > 0 else BAD,
+            "tip": t("attribution {value:+.3f} (logit of the label)", value=float(value)),
+        }
+        for piece, value in zip(found.pieces, found.gradients)
+    ]
+    spoken = t("Tokens, coloured by their attribution to the label")
+    with within("gradients", 90 if alone else 40, staged):
+        token_strip(supports, "finetune.gradients", clickable=False, label=spoken, tools=True)
     told = t(
         "Green tokens support the label, orange ones oppose it. The attributions add up to {sum:+.2f}: the difference to an empty text.",
         sum=found.something - found.nothing,
     )
     with rest or nullcontext():
         st.caption(told)
-    if found.attention is None:
-        return
-    most = max(1e-9, float(found.attention.max()))
-    st.markdown("**" + t("Attention of the classification head") + "** " + t("(attention rollout)"))
-    token_strip(
-        [
-            {"text": piece, "value": float(value) / most, "tip": t("{share:.1%} of the attention", share=float(value))}
-            for piece, value in zip(found.pieces, found.attention)
-        ],
-        "finetune.attention",
-        clickable=False,
-        label=t("Tokens, coloured by attention"),
-        tools=True,
-    )
+    if not alone:
+        attended(found, rest)
+
+
+def attended(found: Any, rest: Any) -> None:
+    """Where the head that gives the label looks, for comparison with what supports the label."""
+    most, staged = max(1e-9, float(found.attention.max())), rest is not None
+    with within("attention-title", 10, staged):
+        st.markdown("**" + t("Attention of the classification head") + "** " + t("(attention rollout)"))
+    looks = [
+        {"text": piece, "value": float(value) / most, "tip": t("{share:.1%} of the attention", share=float(value))}
+        for piece, value in zip(found.pieces, found.attention)
+    ]
+    with within("attention", 40, staged):
+        token_strip(looks, "finetune.attention", clickable=False, label=t("Tokens, coloured by attention"), tools=True)
     with rest or nullcontext():
         st.caption(t("Attention shows where the model looks, not which label a word supports: compare the two rows."))
+
+
+def within(name: str, share: int, staged: bool) -> Any:
+    """A part of the picture, or the place where this stands anyway."""
+    return part(name, share) if staged else nullcontext()
 
 
 def draw_tags(answer: Answer) -> None:
@@ -271,13 +276,14 @@ def draw_tags(answer: Answer) -> None:
             }
         )
     chosen = st.session_state.get(WORD)
-    clicked = token_strip(
-        tokens,
-        "finetune.tags",
-        selected=[chosen] if chosen is not None and chosen < len(found) else [],
-        label=t("Words, coloured by their label"),
-        tools=True,
-    )
+    with part("tags", 85):
+        clicked = token_strip(
+            tokens,
+            "finetune.tags",
+            selected=[chosen] if chosen is not None and chosen < len(found) else [],
+            label=t("Words, coloured by their label"),
+            tools=True,
+        )
     if clicked is not None and clicked != chosen:
         st.session_state[WORD] = clicked
         st.rerun(scope="fragment")
@@ -286,6 +292,6 @@ def draw_tags(answer: Answer) -> None:
         for code in dict.fromkeys(codes)
         if code != plain_code
     )
-    if legend:
+    with part("tags-legend", 15):
         size = "max(var(--label-size, 13px), 1rem)"
         st.html(f"<p style='display:flex;gap:1rem;flex-wrap:wrap;font-size:{size}'>{legend}</p>")
