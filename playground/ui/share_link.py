@@ -14,7 +14,10 @@ from playground.ui.select import select_several
 
 @fragment
 def share() -> None:
-    """A button in the header, and what unfolds from it."""
+    """A button in the header, and what unfolds from it; before a room the code alone, as a tile in the corner."""
+    if st.session_state.get("present"):
+        tile()
+        return
     opened = st.popover(t("Share"), icon=":material/qr_code_2:", type="tertiary", key="frame.share", on_change="rerun")
     if not opened.open:
         return
@@ -36,6 +39,29 @@ def share() -> None:
         else:
             with st.container(horizontal_alignment="center"):
                 st.image(qr_code(address), width=220, alt=t("The link as a QR code"))
+
+
+def tile() -> None:
+    """The code for the phones of a class, in the corner of what is shown; on and off by one button."""
+    shown = st.session_state.get("share.tile", False)
+    label = t("Take the code away") if shown else t("Show the link as a code")
+    with st.container(key="frame-share-tile", width="content"):
+        st.button(":material/qr_code_2:", key="share.turn", type="tertiary", help=label, on_click=_turn)
+    if shown:
+        address = link(controls.hidden())
+        with st.container(key="share-tile"):
+            if is_local(address):
+                st.markdown(
+                    t(
+                        "Only this computer reaches it: start the app with `make app HOST=0.0.0.0` for a code that phones can use."
+                    )
+                )
+            else:
+                st.image(qr_code(address), width=220, alt=t("The link as a QR code"))
+
+
+def _turn() -> None:
+    st.session_state["share.tile"] = not st.session_state.get("share.tile", False)
 
 
 def choose_hidden(shown: list[str]) -> list[str]:

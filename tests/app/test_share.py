@@ -133,3 +133,20 @@ def test_the_link_names_the_machine_as_others_know_it(monkeypatch, netloc, liste
     monkeypatch.setattr(share_link.st, "get_option", lambda name: listens)
     assert share_link.outside(netloc) == written
     assert share_link.is_local(f"http://{written}/train") == written.startswith("localhost")
+
+
+def test_before_a_room_the_code_is_a_tile_whose_link_presents_nothing(open_page, monkeypatch):
+    from playground.ui import share_link
+
+    codes = []
+    monkeypatch.setattr(share_link, "is_local", lambda address: False)
+    monkeypatch.setattr(
+        share_link, "qr_code", lambda address: codes.append(address) or "<svg xmlns='http://www.w3.org/2000/svg'/>"
+    )
+    app = open_page("home", present="1", run="bible-decoder")
+    assert not codes
+    app.button(key="share.turn").click().run()
+    assert codes and all("present" not in address and "run=bible-decoder" in address for address in codes)
+    codes.clear()
+    app.button(key="share.turn").click().run()
+    assert not codes
