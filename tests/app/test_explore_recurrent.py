@@ -147,3 +147,16 @@ def test_a_measurement_can_be_stopped_and_begun_again(monkeypatch):
     begun.stop()
     begun.wait(30)
     assert begun.is_over and begun.result is None and begun.error is None
+
+
+def test_gradients_of_some_passages_at_a_time_are_those_of_all_at_once():
+    import numpy as np
+
+    from playground.inspection.recurrence import gradient_by_distance
+    from playground.pages.explore import recurrent
+
+    model = load_model(gallery.get("bible-lstm"))
+    windows = np.random.default_rng(0).integers(0, 1000, (2 * recurrent.AT_ONCE + 1, 20))
+    job = measuring.Measurement("Measuring the gradients …", lambda job: None)
+    (value,) = recurrent.measure([("a", "b", "lstm", recurrent.by_distance(model), windows)], job)
+    assert value == pytest.approx(gradient_by_distance(model, windows), rel=1e-4) and job.share > 0.5

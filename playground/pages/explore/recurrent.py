@@ -1,6 +1,7 @@
 """Gates and states of a recurrent model: at one token, over time, unit by unit, and how long they remember."""
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -18,7 +19,7 @@ from playground.ui.figure import LEGEND, downloads, figure
 from playground.ui.held_out import windows_of
 from playground.ui.language import t
 from playground.ui.measuring import Measurement, measured
-from playground.ui.messages import empty, plain
+from playground.ui.messages import empty
 from playground.ui.run_picker import known_runs, name_of, speaks
 from playground.ui.scene import Scene, only_labels
 from playground.ui.stage import Stage, part
@@ -58,6 +59,7 @@ GAUGES = {
 SIGNED = ("hidden", "cell", "gates.cell", "gates.candidate")
 ORDERS = {"selectivity": "selectivity", "spread": "variance", "number": "number"}
 FOLDED = 16  # units that are shown at first: those that vary most
+AT_ONCE = 4  # passages whose gradients are measured together
 SAMPLE = 96  # windows of held-out text that are searched
 
 
@@ -463,8 +465,7 @@ def find(scene: Scene, place: Stage) -> None:
             return
         states = states_of(scene, windows, name)
         found = passages(states, units, np.sign(difference[units]).tolist(), end - start)
-        for window, at, score in found:
-            context(scene, windows[window], at, end - start, score)
+        show_passages([context(scene, windows[window], at, end - start, score) for window, at, score in found])
     place.say(
         t(
             "Passages among {n:,} held-out tokens where the mean activation of the chosen units is highest, in standard deviations above their mean. What do these passages have in common?",
@@ -527,18 +528,27 @@ def span_of(tokens: list[str], place: Stage) -> tuple[int, int]:
     return start, end
 
 
-def context(scene: Scene, ids: Any, at: int, width: int, score: float) -> None:
-    """A passage with what stands around it."""
+def context(scene: Scene, ids: Any, at: int, width: int, score: float) -> tuple[str, str, str, str]:
+    """How high the units are in a passage, what stands before it, the passage, and what follows."""
     pieces = scene.tokenizer().pieces(ids.tolist())
-    before, hit, after = (
-        plain("".join(part).replace("\n", " ↵ "))
-        for part in (
-            pieces[max(0, at - 20) : at],
-            pieces[at : at + width],
-            pieces[at + width : at + width + 12],
-        )
+    parts = pieces[max(0, at - 20) : at], pieces[at : at + width], pieces[at + width : at + width + 12]
+    before, hit, after = ("".join(part).replace("\n", " ↵ ") for part in parts)
+    return f"{score:+.1f}σ", before, hit or "∅", after
+
+
+def show_passages(passages: list[tuple[str, str, str, str]]) -> None:
+    """Passages below each other, over all of their part of the picture."""
+    rows = "".join(
+        f"<p><b>{score}</b> … {escape(before)}<mark>{escape(hit)}</mark>{escape(after)} …</p>"
+        for score, before, hit, after in passages
     )
-    st.markdown(f"`{score:+.1f}σ` … {before}:orange-background[{hit or '∅'}]{after} …")
+    st.html(
+        "<style>.passages { height: calc(100cqh - 0.5rem); display: flex; flex-direction: column; "
+        "justify-content: space-between; overflow-y: auto; font-size: max(var(--label-size), 1.15rem); } "
+        ".passages p { margin: 0; } .passages b { font-variant-numeric: tabular-nums; opacity: 0.72; } "
+        f".passages mark {{ color: inherit; background: color-mix(in srgb, {ACCENT} 28%, transparent); }}</style>"
+        f'<div class="passages" data-own="">{rows}</div>'
+    )
 
 
 def states_of(scene: Scene, windows: Any, name: str) -> Any:
@@ -615,15 +625,21 @@ def gradient(scene: Scene, place: Stage) -> None:
         runs = chosen_runs(scene)
         untrained = switch(VIEW, "untrained", t("Also untrained models of the same shape"), True)
     with place.picture:
-        windows = windows_of(scene, 24, f"{VIEW}.gradient", at_least=49)
-        if windows is None:
-            return
-        measures = measures_of(scene, runs, untrained, windows)
-        of = (*(key for key, *_ in measures), scene.run.id, windows.shape)
-        values = measured(f"{VIEW}.gradients", of, "Measuring the gradients …", lambda job: measure(measures, job))
+        top = st.container()
+        with top:
+            windows = windows_of(scene, 24, f"{VIEW}.gradient", at_least=49)
+        measures = [] if windows is None else measures_of(scene, runs, untrained, windows)
+        of = (*(key for key, *_ in measures), scene.run.id)
+        with top:
+            values = (
+                measured(f"{VIEW}.gradients", of, "Measuring the gradients …", lambda job: measure(measures, job))
+                if measures
+                else None
+            )
         if values is None:
+            waiting_chart(place)
             return
-        curves = {name: (kind, value) for (_, name, kind, _), value in zip(measures, values, strict=True)}
+        curves = {name: (kind, value) for (_, name, kind, *_), value in zip(measures, values, strict=True)}
         fig = gradient_figure(curves)
         figure(fig, f"{VIEW}.gradients", gradient_sentence(curves), dict(zip(curves, values, strict=True)), place=place)
     with place.rest:
@@ -636,8 +652,15 @@ def gradient(scene: Scene, place: Stage) -> None:
         st.caption(said + (" " + t("Untrained models are dotted, drawn from the run's seed.") if untrained else ""))
 
 
+def waiting_chart(place: Stage) -> None:
+    """The axes of the gradients, as long as they are measured."""
+    with part("waiting", 80):
+        said = t("How much a token this far back has to do with the loss of the last one: it is being measured.")
+        figure(gradient_figure({}), f"{VIEW}.waiting", said, place=place)
+
+
 def measures_of(scene: Scene, runs: list[RunFolder], untrained: bool, windows: Any) -> list[tuple]:
-    """What there is to measure, each as (what it depends on, its name, its architecture, the function that does it)."""
+    """What there is to measure, each as (what it depends on, its name, its architecture, the function that does it, passages)."""
     found: dict[str, tuple] = {}
     for run in runs:
         step = scene.step if run.id == scene.run.id else run.checkpoints()[-1]
@@ -645,23 +668,30 @@ def measures_of(scene: Scene, runs: list[RunFolder], untrained: bool, windows: A
         own = windows if run.id == scene.run.id else recut(scene, run, windows)
         name = f"{name_of(run)} ({TITLES[kind]})"
         name = name if name not in found else f"{name} {run.id}"
-        found[name] = (str(run.path), step), name, kind, by_distance(cached.model(run, step), own)
+        found[name] = (str(run.path), step), name, kind, by_distance(cached.model(run, step)), own
     for kind in RECURRENT if untrained else ():
         name = t("{kind}, untrained", kind=TITLES[kind])
-        found[name] = ("untrained", kind), name, kind, untrained_by_distance(scene.run, kind, windows)
+        found[name] = ("untrained", kind), name, kind, untrained_by_distance(scene.run, kind), windows
     return list(found.values())
 
 
 def measure(measures: list[tuple], job: Measurement) -> list[Any]:
-    """One after another; whoever asked can stop it in between."""
+    """One after another, some passages at a time; whoever asked can stop it in between."""
+    import numpy as np
+
     values = []
-    for i, (*_, work) in enumerate(measures):
-        job.progress(i / len(measures))
-        values.append(work())
+    for i, (*_, work, windows) in enumerate(measures):
+        found = []
+        for start in range(0, len(windows), AT_ONCE):
+            job.progress((i + start / len(windows)) / len(measures))
+            piece = windows[start : start + AT_ONCE]
+            found.append(work(piece) * len(piece))
+        values.append(np.sum(found, axis=0) / len(windows))
     return values
 
 
 def gradient_figure(curves: dict[str, tuple[str, Any]]) -> Any:
+    import pandas  # noqa: F401  # plotly would take one that another thread has half imported
     import plotly.graph_objects as go
 
     fig = go.Figure()
@@ -678,6 +708,8 @@ def gradient_figure(curves: dict[str, tuple[str, Any]]) -> Any:
     fig.update_layout(margin={"l": 70, "r": 10, "t": 30, "b": 50}, legend=LEGEND, showlegend=True)
     fig.update_xaxes(title=t("Tokens back from the prediction"))
     fig.update_yaxes(title=t("Gradient norm, relative to distance 0"), type="log", exponentformat="power")
+    if not curves:
+        fig.add_scatter(x=[0, 64], y=[1, 1e-8], mode="lines", line={"color": "rgba(0,0,0,0)"}, showlegend=False)
     return fig
 
 
@@ -734,16 +766,16 @@ def recut(scene: Scene, run: RunFolder, windows: Any) -> Any:
     return np.array([text[:length] for text in texts])
 
 
-def by_distance(model: Any, windows: Any) -> Callable[[], Any]:
+def by_distance(model: Any) -> Callable[[Any], Any]:
     from playground.inspection.recurrence import gradient_by_distance
 
-    return lambda: gradient_by_distance(model, windows)
+    return lambda windows: gradient_by_distance(model, windows)
 
 
-def untrained_by_distance(run: RunFolder, kind: str, windows: Any) -> Callable[[], Any]:
+def untrained_by_distance(run: RunFolder, kind: str) -> Callable[[Any], Any]:
     from playground.inspection.positions import untrained
     from playground.inspection.recurrence import gradient_by_distance
 
     config = run.config()
     spec = config.model.replace(architecture=kind, bidirectional=False)
-    return lambda: gradient_by_distance(untrained(spec, config.training.seed), windows)
+    return lambda windows: gradient_by_distance(untrained(spec, config.training.seed), windows)
