@@ -373,6 +373,9 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     lines.push(
       `<image x="${L.left}" y="${L.top}" width="${L.w * m}" height="${L.h * n}" preserveAspectRatio="none" style="image-rendering:pixelated" href="${fitting(L).toDataURL()}"/>`,
     );
+    lines.push(
+      `<rect x="${L.left - 0.5}" y="${L.top - 0.5}" width="${L.w * m + 1}" height="${L.h * n + 1}" fill="none" stroke="${ink}" stroke-opacity="0.25"/>`,
+    );
     const rowStep = Math.max(1, Math.ceil((size * 1.02) / L.h)),
       columnStep = L.flat ? 1 : Math.max(1, Math.ceil((size * 1.23) / L.w));
     rows.forEach(

@@ -71,7 +71,7 @@ function fitLetters(root, strip) {
   const stage = stageOf(root);
   strip.style.fontSize = "";
   if (!stage.fills) return;
-  for (let size = Math.round(stage.size * 1.7); size > stage.size; size -= 2) {
+  for (let size = Math.min(40, Math.round(stage.size * 2.4)); size > stage.size; size -= 2) {
     strip.style.fontSize = `${size}px`;
     if (strip.scrollHeight <= root.clientHeight) return;
   }
