@@ -169,5 +169,6 @@ def packed(data: "Mapping[str, np.ndarray]") -> bytes:
     import numpy as np
 
     held = io.BytesIO()
-    np.savez_compressed(held, **{name: np.asarray(value) for name, value in data.items()})
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in data.items()}
+    np.savez_compressed(held, **arrays)
     return held.getvalue()

@@ -99,6 +99,8 @@ function drawText(ui) {
     ui.strip.lastChild.remove();
   tokens.slice(kept).forEach((token, offset) => ui.strip.append(...boxOf(ui, token, kept + offset, colour, words)));
   ui.strip.append(ui.end);
+  const letters = tokens.reduce((sum, token) => sum + token.text.length, 0);
+  ui.strip.style.setProperty("--letters", letters < 150 ? "1.7rem" : letters < 450 ? "1.4rem" : "1.15rem");
   ui.drawn = tokens;
   ui.end.classList.toggle("writing", ui.data.working);
   mark(ui);
