@@ -9,6 +9,8 @@ from playwright.sync_api import TimeoutError, expect
 
 from playground.inference.sampling import Sampling, steps
 from playground.ui.components import FOLDER
+from tests.support.stage import close_drawer, open_drawer
+from tests.support.views import share_of_window
 from tests.support.waiting import PHONE, wait_idle
 
 STATE = (
@@ -30,6 +32,16 @@ def settled(page) -> None:
     wait_idle(page)
 
 
+def write(page, n: int) -> None:
+    """Asks for so many tokens, by the button in the command line."""
+    field = open_drawer(page).get_by_role("spinbutton", name="How many tokens")
+    field.fill(str(n))
+    field.press("Enter")
+    wait_idle(page)
+    close_drawer(page)
+    page.get_by_role("button", name="Write", exact=True).click()
+
+
 def n_tokens(page) -> int:
     return page.locator(".strip .token:not(.end)").count()
 
@@ -37,8 +49,7 @@ def n_tokens(page) -> int:
 def test_write_look_into_a_token_and_branch(new_page, trained):
     page = open_writer(new_page, trained["clm"])
     given = n_tokens(page)
-    page.get_by_role("spinbutton", name="How many tokens").fill("30")
-    page.get_by_role("button", name="Write").click()
+    write(page, 30)
     page.get_by_text("tokens/s, by PyTorch").wait_for()
     settled(page)
     assert given < n_tokens(page) <= given + 30
@@ -59,16 +70,19 @@ def test_write_look_into_a_token_and_branch(new_page, trained):
 
 def test_sliders_answer_without_the_server(new_page, trained):
     page = open_writer(new_page, trained["clm"])
-    likeliest = page.evaluate(
-        f"""() => {{
-            const ui = ({STATE})(), slider = ui.sliders[0].input;
-            return [0.5, 0.9, 1.3, 1.7, 0.2].map((value) => {{
+    open_drawer(page)
+    slider = page.get_by_role("slider", name="Temperature")
+    likeliest = [
+        slider.evaluate(
+            f"""(slider, value) => {{
                 slider.value = value;
                 slider.dispatchEvent(new Event("input"));
-                return ui.bars.querySelector(".share").textContent;
-            }});
-        }}"""
-    )
+                return ({STATE})().bars.querySelector(".share").textContent;
+            }}""",
+            value,
+        )
+        for value in (0.5, 0.9, 1.3, 1.7, 0.2)
+    ]
     assert len(set(likeliest)) == 5, "each is there before anybody else could answer"
     expect(page.locator(".right .caption")).not_to_contain_text("dashed")
     page.get_by_role("slider", name="Top-k").fill("3")
@@ -83,18 +97,38 @@ def test_sliders_answer_without_the_server(new_page, trained):
 def test_the_address_holds_the_sliders(new_page, trained):
     page = open_writer(new_page, f"{trained['clm']}&t=1.5&k=4")
     assert page.locator(".stages").text_content().count("4 left") == 1
+    open_drawer(page)
     expect(page.get_by_role("slider", name="Temperature")).to_have_value("1.5")
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_what_it_writes_is_the_picture(new_page, trained, present):
+    """Whole on the screen, and largest of all; before a room the button stands in it, and no field."""
+    page = open_writer(
+        new_page, f"{trained['clm']}{'&present=1' if present else ''}", size={"width": 1280, "height": 720}
+    )
+    share, whole = share_of_window(page)
+    assert whole and share >= 0.6
+    picture = page.locator(".st-key-stage-picture")
+    assert picture.locator("input:visible, textarea:visible").count() == 0
+    assert picture.get_by_role("button", name="Write", exact=True).count() == int(present)
+    page.get_by_role("button", name="Write", exact=True).click()
+    page.get_by_text("tokens/s, by PyTorch").wait_for()
 
 
 def test_writing_is_stopped(new_page, trained):
     page = open_writer(new_page, trained["clm"])
     given = n_tokens(page)
-    page.get_by_text("Stop condition").click()
-    page.get_by_text("At the end of the text").click()
+    drawer = open_drawer(page)
+    drawer.get_by_text("At the end of the text").click()
     wait_idle(page)
-    page.get_by_role("spinbutton", name="How many tokens").fill("1000")
+    field = drawer.get_by_role("spinbutton", name="How many tokens")
+    field.fill("1000")
+    field.press("Enter")
+    wait_idle(page)
+    close_drawer(page)
     for _ in range(4):  # this small model may have written it all before the click arrives
-        page.get_by_role("button", name="Write").click()
+        page.get_by_role("button", name="Write", exact=True).click()
         with suppress(TimeoutError):
             page.get_by_role("button", name="Stop").click(timeout=2000)
         settled(page)
@@ -109,8 +143,13 @@ def test_writing_is_stopped(new_page, trained):
 def test_beam_search_offers_texts_to_take(new_page, trained):
     page = open_writer(new_page, trained["clm"])
     given = n_tokens(page)
-    page.get_by_role("spinbutton", name="How many tokens").fill("8")
-    page.get_by_role("button", name="Beam search").click()
+    drawer = open_drawer(page)
+    field = drawer.get_by_role("spinbutton", name="How many tokens")
+    field.fill("8")
+    field.press("Enter")
+    wait_idle(page)
+    drawer.get_by_role("button", name="Beam search").click()
+    close_drawer(page)
     page.locator(".beams .found").first.wait_for()
     expect(page.locator(".beams .found")).to_have_count(4)
     page.locator(".beams .found").first.click()
@@ -130,7 +169,7 @@ def test_the_text_is_walked_with_the_keyboard(new_page, trained):
 def test_a_model_of_pairs_answers(new_page, trained):
     page = open_writer(new_page, trained["seq2seq"])
     expect(page.get_by_role("textbox", name="The question")).not_to_have_value("")
-    page.get_by_role("button", name="Write").click()
+    page.get_by_role("button", name="Write", exact=True).click()
     page.get_by_text("tokens/s, by PyTorch").wait_for()
     settled(page)
     assert n_tokens(page) > 0

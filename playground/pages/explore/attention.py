@@ -412,8 +412,9 @@ def maps(shown: list[tuple[Scene, int]], look: Look, head: tuple[int, int], n_ne
         picture(*shown[0], look, head, "own", n_new)
         return
     rows = [range(start, min(start + 2, len(shown))) for start in range(0, len(shown), 2)]
+    drawn = st.container(gap=None)
     for row in rows:
-        with stage_part(f"maps-{row.start}", 100 // len(rows)) if len(rows) > 1 else nullcontext():
+        with drawn, stage_part(f"maps-{row.start}", 100 // len(rows)) if len(rows) > 1 else nullcontext():
             for column, index in zip(st.columns(2, gap="small"), row, strict=False):
                 with column, st.container(gap=None):
                     with stage_part(f"name-{index}", 10):
