@@ -46,7 +46,7 @@ def tile() -> None:
     shown = st.session_state.get("share.tile", False)
     label = t("Take the code away") if shown else t("Show the link as a code")
     with st.container(key="frame-share-tile", width="content"):
-        st.button(":material/qr_code_2:", key="share.turn", type="tertiary", help=label, on_click=_turn)
+        st.button(label, icon=":material/qr_code_2:", key="share.turn", type="tertiary", on_click=_turn)
     if shown:
         address = link(controls.hidden())
         with st.container(key="share-tile"):
