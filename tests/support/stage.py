@@ -8,7 +8,7 @@ DRAWER = ".st-key-stage-drawer"
 
 def open_drawer(page: Any) -> Any:
     """Opens the drawer of options if it is closed, and gives it."""
-    handle = page.locator(HANDLE)
+    handle = page.locator(HANDLE).first
     handle.wait_for()
     if page.evaluate("document.documentElement.dataset.drawer") != "open":
         handle.click()

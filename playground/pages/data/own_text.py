@@ -14,6 +14,7 @@ from playground.ui import links, tokens_per_parameter
 from playground.ui.components.writing_box import writing_box
 from playground.ui.language import t
 from playground.ui.messages import fragment, show
+from playground.ui.stage import part
 
 NEW = "new"
 """What stands among the files for a text that is yet to be written."""
@@ -66,23 +67,25 @@ def editor(tokenizer: TokenizerSpec) -> None:
     state = st.session_state
     if state.get("own.open") != state["data.file"]:
         _open(state["data.file"])
-    written = writing_box(
-        BOX,
-        text=state["own.text"],
-        version=state["own.version"],
-        label=t("Your text"),
-        placeholder=t("Write or paste a text here: a story, letters, recipes, song texts, your own notes …"),
-        longest=uploads.MOST,
-        wanted=state.pop("own.wanted", 0),
-    )
+    with part("box", 75):
+        written = writing_box(
+            BOX,
+            text=state["own.text"],
+            version=state["own.version"],
+            label=t("Your text"),
+            placeholder=t("Write or paste a text here: a story, letters, recipes, song texts, your own notes …"),
+            longest=uploads.MOST,
+            wanted=state.pop("own.wanted", 0),
+        )
     if written is not None:
         state["own.text"] = written
         if state["own.open"] == NEW:
             state["own.draft"] = written
     text = uploads.tidy(state["own.text"])
     nothing = Estimate(0, tokenizer.vocab_size, 0)
-    tokens_per_parameter.show_gauge("own.gauge", estimate(text, tokenizer, TRAINED_ON) if text.strip() else nothing)
-    _ways_on(text, tokenizer)
+    with part("ways", 25):
+        tokens_per_parameter.show_gauge("own.gauge", estimate(text, tokenizer, TRAINED_ON) if text.strip() else nothing)
+        _ways_on(text, tokenizer)
 
 
 def _open(chosen: str) -> None:

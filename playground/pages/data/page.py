@@ -5,7 +5,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.core.errors import UserError
 from playground.pages.data import own_text, text_views
 from playground.pages.data.text_choice import HUB, choose_text
 from playground.text import prepare_job
@@ -16,6 +15,9 @@ from playground.ui import controls, links, tokens_per_parameter, url_state
 from playground.ui.frame import into_sight, page_title
 from playground.ui.language import t
 from playground.ui.messages import empty, fragment, show, shown_errors
+from playground.ui.places import place_tabs
+from playground.ui.select import select
+from playground.ui.stage import Stage, stage
 
 VIEWS = {
     "sample": "Sample",
@@ -26,22 +28,41 @@ VIEWS = {
 
 
 def page() -> None:
-    """The text is chosen on the left and looked at on the right."""
+    """The text, seen as the model sees it; which text and how it is cut in the drawer."""
     page_title(
         t("Look at the text"),
         t("Choose the training text, and see it as the model does: as tokens."),
     )
-    left, right = st.columns([1, 3.2], gap="medium")
-    with left:
-        spec = choose_text()
-    with right, shown_errors():
+    place = stage()
+    with place.tabs:
+        place_tabs("data")
+    spec = choose_text(place)
+    with shown_errors():
         if own_text.is_open():
-            own_text.editor(st.session_state.get("data.cut") or TokenizerSpec())
-            if spec is None:
-                return
-            st.container(key="data-kept").caption(t("As it was last kept:"))
+            writing(spec, place)
         else:
             own_text.close()
+            looking(spec, place)
+
+
+def writing(spec: DataSpec | None, place: Stage) -> None:
+    """The box that a text is written in fills the stage; what was kept of it last stands below."""
+    with place.picture:
+        own_text.editor(st.session_state.get("data.cut") or TokenizerSpec())
+    if spec is None:
+        return
+    with place.rest, shown_errors():
+        st.container(key="data-kept").caption(t("As it was last kept:"))
+        if prepared := ready(spec):
+            text_views.headline(prepared)
+            text_views.show_sample(prepared, st.container(), st.container())
+            if st.session_state.pop("own.look.asked", False):
+                into_sight("data-kept")
+
+
+def looking(spec: DataSpec | None, place: Stage) -> None:
+    """One view of the text fills the stage."""
+    with place.picture, shown_errors():
         if spec is None:
             empty(
                 t("No text yet"),
@@ -51,10 +72,8 @@ def page() -> None:
             )
             return
         prepared = ready(spec)
-        if prepared is not None:
-            look(prepared)
-            if st.session_state.pop("own.look.asked", False):
-                into_sight("data-kept")
+    if prepared is not None:
+        look(prepared, place)
 
 
 def ready(spec: DataSpec) -> Prepared | None:
@@ -112,42 +131,41 @@ def waiting(job: prepare_job.Job) -> None:
         st.rerun()
 
 
-def look(prepared: Prepared) -> None:
-    """Its size, and one view of it."""
-    text_views.headline(prepared)
-    if not own_text.is_open():
-        tokens_per_parameter.show_gauge("data.gauge", tokens_per_parameter.of(prepared))
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
+def look(prepared: Prepared, place: Stage) -> None:
+    """One view of it; its size and all else below."""
+    with place.command:
         with controls.control("data", "view", "content"):
             view = choose_view()
-        ready_to_train = {"type": "primary", "icon": ":material/play_arrow:", "key": "data.train"}
-        if not own_text.is_open() and st.button(t("Train on this"), **ready_to_train):
+        if st.button(t("Train on this"), type="primary", icon=":material/play_arrow:", key="data.train"):
             links.go("train")
-    try:
+    with shown_errors():
         if view == "numbers":
-            text_views.show_numbers(prepared)
+            text_views.show_numbers(prepared, place)
         elif view == "vocabulary":
-            text_views.show_vocabulary(prepared)
+            text_views.show_vocabulary(prepared, place)
         elif view == "compare":
             corpus = CORPORA.get(prepared.spec.corpus)
-            text_views.show_comparison(prepared, corpus.language if corpus else "")
+            text_views.show_comparison(prepared, corpus.language if corpus else "", place)
         else:
-            text_views.show_sample(prepared)
-    except UserError as error:
-        show(error)
+            with place.picture:
+                text_views.show_sample(prepared, place.drawer, place.rest)
+            place.say(text_views.sample_sentence(prepared))
+    with place.rest:
+        text_views.headline(prepared)
+        tokens_per_parameter.show_gauge("data.gauge", tokens_per_parameter.of(prepared))
 
 
 def choose_view() -> str:
     """Which view, kept in the address."""
     wanted = url_state.read("data", "view")
-    view = st.segmented_control(
+    view = select(
         t("View"),
         list(VIEWS),
-        default=wanted if wanted in VIEWS else "sample",
-        required=True,
+        list(VIEWS).index(wanted if wanted in VIEWS else "sample"),
         format_func=lambda name: t(VIEWS[name]),
         key="data.view",
         label_visibility="collapsed",
+        width=210,
     )
     url_state.remember("data", view=view)
     return view

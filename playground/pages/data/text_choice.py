@@ -5,6 +5,7 @@ control when the page runs again would otherwise show the lowest value.
 """
 
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -22,8 +23,10 @@ from playground.ui.controls import control
 from playground.ui.encoding_choice import choose_encoding, key_of
 from playground.ui.language import t
 from playground.ui.messages import plain, show, show_notes
+from playground.ui.model_draft import usual_data
 from playground.ui.number_format import bytes_of
 from playground.ui.select import keep, select
+from playground.ui.stage import Stage
 from playground.ui.table_columns import offered, tell_of_more
 from playground.ui.text_address import FILE
 from playground.ui.titles import KIND_NAMES
@@ -42,19 +45,39 @@ KIND_WORDS = {
 PAIR = "pair"
 
 
-def choose_text() -> DataSpec | None:
-    """The text described by the controls; None while one is missing or wrong, with a sentence that says why."""
+def choose_text(place: Stage) -> DataSpec | None:
+    """The text described by the controls; None while one is missing or wrong, with a sentence that says why.
+
+    Args:
+        place: which text is asked for in the line of commands, how it is read and cut in the drawer.
+    """
     _begin()
     names = _names()
     keep("data.corpus", names)
     if st.session_state.get("data.corpus") not in names:
         st.session_state["data.corpus"] = names[0]
-    with control("data", "corpus"):
-        name = _pick(t("Text"), names, "data.corpus", _title, on_change=_corpus_changed)
+    with place.command:
+        with control("data", "corpus", "content"):
+            name = _pick(
+                t("Text"),
+                names,
+                "data.corpus",
+                _title,
+                on_change=_corpus_changed,
+                label_visibility="collapsed",
+                width=300,
+            )
+        if name == FILE:  # opens the drawer, where files are brought
+            st.html(
+                f'<button type="button" class="stage-handle" data-drawer-handle>{escape(t("Bring a file"))}</button>',
+                width="content",
+            )
     try:
-        spec = _described(name)
+        with place.drawer:
+            spec = _described(name)
     except UserError as error:
-        show(error)
+        with place.picture:
+            show(error)
         return None
     if spec is None and own_text.is_open():
         url_state.remember("data", file=None, column=None, source=None, target=None, limit=None)
@@ -95,7 +118,7 @@ def _begin() -> None:
         _take(_from_address(wanted))
     elif "data.corpus" not in state or drafted not in (None, state.get("data.seen")):
         changed = drafted not in (None, state.get("data.seen"))
-        _take(drafted or DataSpec("python-docs").to_dict())
+        _take(drafted or usual_data().to_dict())
         if own_text.is_being_written() and not changed:
             _take({"corpus": FILE, "path": own_text.NEW, "tokenizer": state["data.cut"].to_dict()})
     state["data.seen"] = drafted
@@ -107,7 +130,7 @@ def _from_address(wanted: str) -> dict[str, Any]:
         return text_address.asked("data", wanted)
     except UserError as error:
         show(error)
-        return DataSpec("python-docs").to_dict()
+        return usual_data().to_dict()
 
 
 def _take(values: dict[str, Any]) -> None:

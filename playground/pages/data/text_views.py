@@ -14,18 +14,19 @@ from playground.text.tokenizers import Tokenizer
 from playground.text.visible import visible
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.token_strip import token_strip
-from playground.ui.figure import literal
+from playground.ui.figure import figure
 from playground.ui.language import t, translated
-from playground.ui.messages import fragment, plain, show_notes
+from playground.ui.messages import plain, show_notes
 from playground.ui.number_format import bytes_of, large
 from playground.ui.select import select_several
+from playground.ui.stage import Stage
 from playground.ui.titles import KIND_NAMES
 
 PALETTE = (*SPARE[:5], ARCHITECTURE["encoder-decoder"])
 MOST_BOXES = 400
 TRY = {
     "zh": "话说天下大势，分久必合，合久必分。",
-    "code": "def attend(q, k, v):\n    return softmax(q @ k.T) @ v",
+    "code": "def attend(q, k, v): return softmax(q @ k.T) @ v",
     "symbols": "27+5=32",
 }
 TRY_ENGLISH = "The unbelievable lowercase naïveté of tokenizers: 3.14159 in Python 3.14!"
@@ -65,27 +66,37 @@ def numbers(folder: str, _prepared: Prepared) -> Statistics:
 # A piece of it
 
 
-@fragment
-def show_sample(prepared: Prepared) -> None:
-    """Real text of the training part, cut; with what masked training would hide of it, if wanted."""
-    place = st.slider(t("Where in the text"), 0, 100, 0, format="%d %%", key="data.place") / 100
-    ids = sample(prepared, place)
-    counts = numbers(str(prepared.folder), prepared)
-    if st.toggle(t("Mask tokens, as in masked training"), key="data.masks", bind="query-params"):
-        show_masked(prepared, ids[:MOST_BOXES])
+def show_sample(prepared: Prepared, options: Any, rest: Any) -> None:
+    """Real text of the training part, cut; with what masked training would hide of it, if wanted.
+
+    Args:
+        options: where its two controls stand.
+        rest: where it is told how to read it.
+    """
+    with options:
+        place = st.slider(t("Where in the text"), 0, 100, 0, format="%d %%", key="data.place") / 100
+        masks = st.toggle(t("Mask tokens, as in masked training"), key="data.masks", bind="query-params")
+    ids = sample(prepared, place, MOST_BOXES)
+    if masks:
+        show_masked(prepared, ids[:MOST_BOXES], options, rest)
         return
-    boxes(prepared.tokenizer, ids, "data.sample", counts)
-    st.caption(
-        t(
-            "Each box is a token, as the model sees it: · is a space, ↵ a new line, \\x.. a part of a "
-            "character. Point at one for its number."
-        )
+    boxes(prepared.tokenizer, ids, "data.sample", rest, numbers(str(prepared.folder), prepared))
+
+
+def sample_sentence(prepared: Prepared) -> str:
+    """How to read the boxes, and what this tokenizer does to a text."""
+    info = prepared.info
+    return t(
+        "Each box is a token, as the model sees it: · is a space, ↵ a new line. One token stands for {density:.1f} bytes "
+        "on average; the vocabulary has {size:,} tokens.",
+        density=info["bytes"] / max(1, info["tokens"]),
+        size=info["vocab_size"],
     )
 
 
-def show_masked(prepared: Prepared, ids: list[int]) -> None:
+def show_masked(prepared: Prepared, ids: list[int], options: Any, rest: Any) -> None:
     """What an encoder would be shown of a text, drawn by the very function that training calls."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with options:
         rate = st.slider(t("Fraction of tokens masked"), 1, 80, 15, format="%d %%", key="data.mask_rate") / 100
         if st.button(t("Draw again"), icon=":material/casino:", key="data.draw"):
             st.session_state["data.masks.seed"] = st.session_state.get("data.masks.seed", 0) + 1
@@ -98,7 +109,7 @@ def show_masked(prepared: Prepared, ids: list[int]) -> None:
         key="data.masked",
         clickable=False,
     )
-    st.caption(
+    rest.caption(
         t(
             "{n} of {all:,} tokens are prediction targets (dashed). Eight of ten are replaced by <mask>, one by another token, and one stays, so that the model has to encode every position (BERT). Every training step draws new targets.",
             n=int(hidden.sum()),
@@ -115,8 +126,8 @@ def masked_box(piece: str, true: str, asked: bool) -> dict[str, Any]:
     return {"text": piece, "tip": tip, "colour": ACCENT, "value": 0.3, "dashed": True}
 
 
-def boxes(tokenizer: Tokenizer, ids: list[int], key: str, counts: Statistics | None = None) -> None:
-    """Tokens as boxes; neighbours differ in colour, special tokens are dashed."""
+def boxes(tokenizer: Tokenizer, ids: list[int], key: str, rest: Any, counts: Statistics | None = None) -> None:
+    """Tokens as boxes; neighbours differ in colour, special tokens are dashed. In ``rest`` it is told what is left out."""
     shown = ids[:MOST_BOXES]
     pieces = tokenizer.pieces(shown)
     token_strip(
@@ -125,7 +136,7 @@ def boxes(tokenizer: Tokenizer, ids: list[int], key: str, counts: Statistics | N
         clickable=False,
     )
     if len(ids) > MOST_BOXES:
-        st.caption(t("The first {n} of {all:,} tokens.", n=MOST_BOXES, all=len(ids)))
+        rest.caption(t("The first {n} of {all:,} tokens.", n=MOST_BOXES, all=len(ids)))
 
 
 def _box(place: int, token: int, piece: str, counts: Statistics | None) -> dict[str, Any]:
@@ -139,33 +150,41 @@ def _box(place: int, token: int, piece: str, counts: Statistics | None) -> dict[
 # Its numbers
 
 
-def show_numbers(prepared: Prepared) -> None:
+def show_numbers(prepared: Prepared, place: Stage) -> None:
     """How often tokens come, and how long they are."""
     counts = numbers(str(prepared.folder), prepared)
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.plotly_chart(literal(_zipf(counts)), key="data.zipf", config={"displaylogo": False})
+    with place.picture:
+        left, right = st.columns(2, gap="medium")
+        with left:
+            figure(_zipf(counts), "data.zipf", t("Token frequency"), place=place, say=False)
+        with right:
+            figure(_lengths(counts), "data.lengths", t("Token length"), place=place, say=False)
+    place.say(
+        t(
+            "Left: how often the tokens occur, the most frequent first; a straight falling line is Zipf's law. Right: long "
+            "tokens make up much of the vocabulary, short ones much of the text."
+        )
+    )
+    with place.rest:
         st.caption(
             t(
                 "Both axes are logarithmic. A straight falling line is Zipf's law: the second token occurs half as often as the first, the tenth a tenth as often. Tokens at the far right have too few examples to learn from."
             )
         )
-    with right:
-        st.plotly_chart(_lengths(counts), key="data.lengths", config={"displaylogo": False})
         st.caption(
             t(
                 "Long tokens make up much of the vocabulary, short ones much of the text. Where the two curves differ, the vocabulary contains rare strings."
             )
         )
-    if counts.counted < prepared.info["train"]["tokens"]:
-        st.caption(t("Counted on the first {n:,} tokens of the training part.", n=counts.counted))
+        if counts.counted < prepared.info["train"]["tokens"]:
+            st.caption(t("Counted on the first {n:,} tokens of the training part.", n=counts.counted))
 
 
 def _zipf(counts: Statistics) -> Any:
     import plotly.graph_objects as go
 
     ranks, often, pieces = counts.by_rank()
-    figure = go.Figure(
+    drawn = go.Figure(
         go.Scatter(
             x=ranks,
             y=often,
@@ -176,7 +195,7 @@ def _zipf(counts: Statistics) -> Any:
             hovertemplate="<b>%{customdata}</b><br>" + t("rank") + " %{x:,}<br>%{y:,} ×<extra></extra>",
         )
     )
-    return _styled(figure, t("Rank of the token"), t("Count in the text"), t("Token frequency"), log=True)
+    return _styled(drawn, t("Rank of the token"), t("Count in the text"), t("Token frequency"), log=True)
 
 
 def _lengths(counts: Statistics) -> Any:
@@ -185,7 +204,7 @@ def _lengths(counts: Statistics) -> Any:
     length, vocabulary, text = counts.by_length()
     keep = length <= 24
     hover = "%{x} " + t("bytes") + ": %{y:.1%}<extra>%{fullData.name}</extra>"
-    figure = go.Figure(
+    drawn = go.Figure(
         [
             go.Bar(
                 x=length[keep],
@@ -203,29 +222,28 @@ def _lengths(counts: Statistics) -> Any:
             ),
         ]
     )
-    figure.update_yaxes(tickformat=".0%")
-    return _styled(figure, t("Length of a token (bytes)"), t("Fraction of tokens"), t("Token length"))
+    drawn.update_yaxes(tickformat=".0%")
+    return _styled(drawn, t("Length of a token (bytes)"), t("Fraction of tokens"), t("Token length"))
 
 
-def _styled(figure: Any, x: str, y: str, title: str, log: bool = False) -> Any:
-    figure.update_layout(
+def _styled(drawn: Any, x: str, y: str, title: str, log: bool = False) -> Any:
+    drawn.update_layout(
         title={"text": title, "x": 0},
-        height=360,
         margin={"l": 60, "r": 10, "t": 60, "b": 50},
         bargap=0.15,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0.5},
         hoverlabel={"align": "left"},
     )
     axis = {"type": "log", "dtick": 1} if log else {}
-    figure.update_xaxes(title=x, **axis)
-    figure.update_yaxes(title=y, **axis)
-    return figure
+    drawn.update_xaxes(title=x, **axis)
+    drawn.update_yaxes(title=y, **axis)
+    return drawn
 
 
 # Its vocabulary
 
 
-def show_vocabulary(prepared: Prepared) -> None:
+def show_vocabulary(prepared: Prepared, place: Stage) -> None:
     """Every token, to be searched and sorted."""
     import pandas as pd
 
@@ -238,17 +256,24 @@ def show_vocabulary(prepared: Prepared) -> None:
             "times": counts.counts,
         }
     )
-    wanted = st.text_input(t("Find tokens that contain"), key="data.find", placeholder=t("letters, or · for a space"))
+    with place.command:
+        wanted = st.text_input(
+            t("Find tokens that contain"),
+            key="data.find",
+            placeholder=t("Find tokens: letters, or · for a space"),
+            label_visibility="collapsed",
+        )
+    with place.drawer:
+        longest = st.toggle(t("Longest first"), key="data.longest")
     table["token"] = [visible(piece) for piece in table["token"]]
     if wanted:
         table = table[table["token"].str.contains(wanted.replace(" ", "·"), regex=False)]
-    longest = st.toggle(t("Longest first"), key="data.longest")
     table = table.sort_values(["bytes", "times"] if longest else ["times", "bytes"], ascending=False)
-    st.dataframe(
+    place.picture.dataframe(
         table,
         key="data.vocabulary",
         hide_index=True,
-        height=420,
+        height="stretch",
         column_config={
             "id": st.column_config.NumberColumn(t("Number"), format="%d"),
             "token": st.column_config.TextColumn(t("Token"), width="large"),
@@ -265,7 +290,7 @@ def show_vocabulary(prepared: Prepared) -> None:
         never=never,
         learnt=learnt,
     )
-    st.caption(" ".join((shown, bases, *([steps] if never else []))))
+    place.say(" ".join((shown, bases, *([steps] if never else []))))
 
 
 # Other ways to cut it
@@ -281,33 +306,47 @@ WAYS = {
 }
 
 
-def show_comparison(prepared: Prepared, language: str) -> None:
+def show_comparison(prepared: Prepared, language: str, place: Stage) -> None:
     """The same words cut in several ways, each learnt from this text."""
-    text = st.text_area(t("Type any text"), TRY.get(language, TRY_ENGLISH), key="data.try", height=90, max_chars=4000)
+    with place.command:
+        text = st.text_input(
+            t("Type any text"),
+            st.session_state.get("stage.text") or TRY.get(language, TRY_ENGLISH),
+            key="data.try",
+            max_chars=4000,
+            label_visibility="collapsed",
+            on_change=lambda: st.session_state.update({"stage.text": st.session_state["data.try"]}),
+        )
+    with place.drawer:
+        chosen = select_several(
+            t("Compare with"),
+            list(WAYS),
+            ["bpe 4096", "char"],
+            key="data.ways",
+            format_func=_way_title,
+        )
     own = prepared.spec.tokenizer
-    _way(
-        prepared,
-        prepared.tokenizer,
-        t("As chosen: {kind}, {size:,} tokens", kind=t(KIND_NAMES[own.kind]), size=prepared.tokenizer.size),
-        text,
-        "own",
-    )
-    chosen = select_several(
-        t("Compare with"),
-        list(WAYS),
-        ["bpe 4096", "char"],
-        key="data.ways",
-        format_func=_way_title,
-    )
+    title = t("As chosen: {kind}, {size:,} tokens", kind=t(KIND_NAMES[own.kind]), size=prepared.tokenizer.size)
+    ways = [("own", title, prepared.tokenizer)]
     for name in chosen:
-        with st.spinner(t("Learning a vocabulary from this text …"), show_time=False):
+        with place.picture, st.spinner(t("Learning a vocabulary from this text …"), show_time=False):
             other = learnt(str(prepared.folder), WAYS[name].kind, WAYS[name].vocab_size, prepared)
-        _way(prepared, other, f"{_way_title(name)} · " + t("{size:,} tokens", size=other.size), text, name)
-    st.caption(
+        ways.append((name, f"{_way_title(name)} · " + t("{size:,} tokens", size=other.size), other))
+    with place.picture:
+        st.html(WAYS_STYLE.replace("SHARE", f"{100 / len(ways):.3f}cqh"))
+        for name, title, tokenizer in ways:
+            _way(prepared, tokenizer, title, text, name, place.rest)
+    place.say(
         t(
             "Trained on the beginning of the training part; measured on held-out text. Larger vocabularies need fewer tokens for the same text, but more parameters for the embedding."
         )
     )
+
+
+WAYS_STYLE = """<style>
+[class*="st-key-data-way-"] { height: SHARE !important; flex: none; gap: 0.2rem; flex-wrap: nowrap; overflow: hidden; }
+[class*="st-key-data-way-"] > :last-child { flex: 1 1 0; min-height: 0; container-type: size; }
+</style>"""
 
 
 def _way_title(name: str) -> str:
@@ -327,11 +366,11 @@ def packed(folder: str, fingerprint: str, _prepared: Prepared, _tokenizer: Token
     return packing(_tokenizer, text_of(_prepared, "validation", 60_000))
 
 
-def _way(prepared: Prepared, tokenizer: Tokenizer, title: str, text: str, key: str) -> None:
+def _way(prepared: Prepared, tokenizer: Tokenizer, title: str, text: str, key: str, rest: Any) -> None:
     ids = tokenizer.encode(text)
     held = packed(str(prepared.folder), tokenizer.fingerprint, prepared, tokenizer)
-    with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
+    with st.container(key=f"data-way-{key.replace(' ', '-')}"):
+        with st.container(horizontal=True, gap="large"):
             st.markdown(f"**{title}**", width="content")
             st.markdown(
                 t(
@@ -341,4 +380,4 @@ def _way(prepared: Prepared, tokenizer: Tokenizer, title: str, text: str, key: s
                 ),
                 width="content",
             )
-        boxes(tokenizer, ids, f"data.try.{key}")
+        boxes(tokenizer, ids, f"data.try.{key}", rest)
