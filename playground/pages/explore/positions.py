@@ -612,7 +612,7 @@ def shuffle(scene: Scene, place: Stage) -> None:
             sentence.said,
             found["order"],
             [panel_of(scene, name, both) for name, both in found["models"].items()],
-            ARCHITECTURE[scene.architecture],
+            SPARE[5] if ARCHITECTURE[scene.architecture] == ACCENT else ARCHITECTURE[scene.architecture],
             said,
             hidden if scene.objective == "mlm" else None,
         )
@@ -646,7 +646,7 @@ def panel_of(scene: Scene, name: str, both: tuple[Any, Any, float]) -> dict[str,
         {"token": piece, "before": float(before[i]), "after": float(after[i])}
         for piece, i in zip(pieces, best, strict=True)
     ]
-    return {"title": f"{asked}: {names_of(scene)[name]}", "changed": changed, "rows": rows}
+    return {"title": t("{asked}: {model}", asked=asked, model=names_of(scene)[name]), "changed": changed, "rows": rows}
 
 
 def shuffle_sentence(scene: Scene, found: dict[str, Any]) -> str:

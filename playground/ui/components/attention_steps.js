@@ -135,7 +135,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   const fits = (text, wide) => {
     const letters = [...text];
     let room = wide / L.size;
-    const end = letters.findIndex((letter) => (room -= letter > "\u2e80" ? 1 : 0.61) < 0);
+    const end = letters.findIndex((letter) => (room -= letter > "\u2e80" ? 1 : 0.55) < 0);
     return end < 0 ? text : letters.slice(0, Math.max(1, end - 1)).join("") + "…";
   };
   const cell = (at, node) => {
@@ -446,15 +446,27 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
       ask(chosen + by);
     };
   }
+  /** In a wide window the picture makes room for the open drawer: its numbers move the picture. */
+  function beside() {
+    const open = document.documentElement.dataset.drawer === "open" && innerWidth >= 1000,
+      drawer = open && document.querySelector(".st-key-stage-drawer");
+    const left = drawer ? innerWidth - drawer.offsetWidth : innerWidth;
+    const over = Math.max(0, root.getBoundingClientRect().right - left);
+    root.style.paddingRight = over && drawer ? `${over + 12}px` : "";
+  }
   const letters = stageOf(root).size;
   for (const name of ["top", "told"]) find(name).style.fontSize = `${Math.max(letters, 16)}px`;
   root.step ??= -1;
-  chips();
   draw();
+  chips(); // after the button beside them has its words, and so its width
   find("play").onclick = play;
   const picture = () => [svgFile(root, svg.innerHTML, L.width, L.height, "sans-serif"), L.width, L.height];
   find("buttons").replaceChildren(...saveButtons(data.file, picture));
   onResize(root, box, draw);
+  beside();
+  root.drawer?.disconnect();
+  root.drawer = new MutationObserver(beside);
+  root.drawer.observe(document.documentElement, { attributeFilter: ["data-drawer"] });
   root.endKeys?.();
   const pressed = (event) => {
     const head = Number(event.detail) - 1;
@@ -468,6 +480,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   return () => {
     clearInterval(root.timer);
     root.watcher?.disconnect();
+    root.drawer?.disconnect();
     root.endKeys();
   };
 });
