@@ -8,11 +8,11 @@ import pytest
 
 from playground.pages.data.page import VIEWS as DATA_VIEWS
 from playground.pages.explore import attention, intervene, positions, predictions, recurrent, steps
-from playground.pages.explore.page import VIEWS as EXPLORE_VIEWS
 from playground.pages.export.onnx_views import VIEWS as EXPORT_VIEWS
 from playground.pages.finetune.results import VIEWS as FINETUNE_VIEWS
 from playground.pages.runs.compare import VIEWS as RUNS_VIEWS
 from playground.ui.controls import titled
+from playground.ui.places import VIEWS as EXPLORE_VIEWS
 from playground.ui.url_state import PAGES, PARAMETERS, parameter
 
 EVERYWHERE = "lang present hide run step"
