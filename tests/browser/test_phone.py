@@ -1,11 +1,24 @@
-"""On a phone, with a finger: the menu opens, a page is chosen in it, it closes; nothing else is pressed on the way."""
+"""On a phone, with a finger: the four places below, the picture first, options in a sheet; nothing is wider than the screen."""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.stage import DRAWER, HANDLE
 from tests.support.waiting import PHONE, wait_idle
+
+PAGES = (
+    "/",
+    "/train",
+    "/build",
+    "/data",
+    "/explore?run=bible-decoder",
+    "/generate?run=bible-decoder",
+    "/finetune",
+    "/export?run=bible-decoder",
+    "/runs?runs=bible-decoder,bible-encoder",
+)
 
 
 @pytest.fixture
@@ -22,7 +35,7 @@ def phone(browser, server) -> Iterator:
 
     def open_page(path: str):
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(30_000)
         page.goto(path)
         wait_idle(page)
         return page
@@ -31,74 +44,82 @@ def phone(browser, server) -> Iterator:
     context.close()
 
 
-def menu(page):
-    return page.get_by_test_id("stSidebar")
-
-
-def is_shut(page) -> None:
-    """The menu has left the screen, and the page's own heading is what a finger meets."""
-    expect(menu(page)).not_to_be_in_viewport()
-    at = page.locator("h1").first.bounding_box()
-    there = "([x, y]) => document.elementFromPoint(x, y)?.closest('[data-testid=stSidebar]') === null"
-    page.wait_for_function(there, arg=[at["x"] + 20, at["y"] + 10])
-
-
-def unfold(page) -> None:
-    page.get_by_test_id("stExpandSidebarButton").tap()
-    expect(menu(page).get_by_role("link", name="Home")).to_be_in_viewport()
-
-
-def fold(page) -> None:
-    menu(page).get_by_role("button", name="Collapse sidebar").tap()
-    is_shut(page)
+def places(page):
+    return page.locator(".st-key-frame-places")
 
 
 def go(page, name: str, heading: str) -> None:
-    unfold(page)
-    menu(page).get_by_role("link", name=name).tap()
+    places(page).get_by_role("link", name=name).tap()
     page.get_by_role("heading", name=heading).first.wait_for()
-    is_shut(page)
 
 
-def test_the_menu_opens_leads_closes_and_presses_nothing_else(phone):
-    page = phone("/build")
+def test_the_bar_below_leads_and_presses_nothing_else(phone):
+    page = phone("/explore?run=bible-decoder")
     before = page.evaluate("getComputedStyle(document.documentElement).fontSize")
-    go(page, "Runs", "Runs")
+    bar = places(page).bounding_box()
+    assert bar["x"] == 0 and bar["width"] == PHONE["width"] and bar["y"] + bar["height"] == PHONE["height"]
+    assert places(page).get_by_role("link").count() == 4
+    go(page, "Learn", "A language model predicts what comes next.")
     page.go_back()
-    page.get_by_role("heading", name="Build a model").first.wait_for()
-    is_shut(page)
-    unfold(page)
-    fold(page)
+    page.get_by_role("heading", name="Explore").first.wait_for()
+    go(page, "Ship", "Fine-tune")
     wait_idle(page)
     assert "present" not in page.url
     assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == before
 
 
-def test_the_logo_in_the_menu_leads_home_and_closes_it(phone):
-    page = phone("/build")
-    unfold(page)
-    menu(page).get_by_test_id("stLogoLink").tap()
-    page.get_by_role("heading", name="A language model predicts what comes next.").wait_for()
-    is_shut(page)
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_wider_than_the_screen_and_the_tabs_are_one_row(phone, path):
+    page = phone(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    header = page.locator(".st-key-frame-header")
+    for part in (".st-key-frame-model .open", ".st-key-frame-language", ".st-key-frame-share"):
+        box = header.locator(part).bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"] and box["height"] <= 44, part
+    tabs = page.locator(".st-key-stage-views button, .st-key-stage-views a").all()
+    tops = [tab.bounding_box()["y"] for tab in tabs if tab.is_visible()]
+    assert max(tops, default=0) - min(tops, default=0) < 12
 
 
-def test_language_and_presentation_stand_in_the_foot_of_the_menu(phone):
-    page = phone("/build")
-    expect(page.locator(".st-key-frame-switches")).to_be_hidden()
-    unfold(page)
+@pytest.mark.parametrize("path", ["/", "/explore?run=bible-decoder", "/runs?runs=bible-decoder,bible-lstm"])
+def test_the_picture_comes_first_and_is_large(phone, path):
+    page = phone(path)
+    picture, bar = page.locator(".st-key-stage-picture").bounding_box(), places(page).bounding_box()
+    assert picture["y"] + picture["height"] <= bar["y"], "nothing of it is behind the bar"
+    assert picture["width"] * picture["height"] >= 0.5 * PHONE["width"] * PHONE["height"]
+
+
+def test_the_options_are_a_sheet_that_closes_by_its_own_handle(phone):
+    page = phone("/explore?run=bible-decoder")
+    page.locator(HANDLE).tap()
+    sheet, bar = page.locator(DRAWER), places(page).bounding_box()
+    expect(sheet).to_be_visible()
+    box = sheet.bounding_box()
+    assert box["x"] == 0 and box["width"] == PHONE["width"] and box["y"] + box["height"] <= bar["y"] + 1
+    page.locator(HANDLE).tap()
+    expect(sheet).to_be_hidden()
+
+
+def test_a_model_is_chosen_from_a_panel_as_wide_as_the_screen(phone):
+    page = phone("/explore?run=bible-decoder")
+    page.locator(".st-key-frame-model .open").tap()
+    panel = page.get_by_role("dialog", name="Models")
+    box = panel.bounding_box()
+    assert box["x"] == 0 and box["width"] == PHONE["width"]
+    panel.get_by_role("button", name="An LSTM that read the Bible").tap()
+    page.wait_for_url("**run=bible-lstm**")
+    expect(panel).to_be_hidden()
+
+
+def test_the_language_is_chosen_in_the_header(phone):
+    page = phone("/explore?run=bible-decoder")
     page.locator(".st-key-lang").get_by_text("中").tap()
     page.wait_for_url("**lang=zh**")
-    expect(menu(page).get_by_role("link", name="首页")).to_be_in_viewport()
-    wait_idle(page)
-    foot, inside = page.locator(".st-key-frame-switches").bounding_box(), menu(page).bounding_box()
-    links = menu(page).get_by_test_id("stSidebarNavItems").bounding_box()
-    assert foot["y"] > links["y"] + links["height"] and foot["y"] + foot["height"] <= PHONE["height"]
-    assert foot["x"] >= inside["x"] and foot["x"] + foot["width"] <= inside["x"] + inside["width"]
+    expect(places(page).get_by_role("link", name="看内部")).to_be_visible()
 
 
-def test_the_link_is_shown_from_the_menu_and_without_the_presentation(phone):
-    page = phone("/build?present=1&preset=gpt2-tiny")
-    unfold(page)
+def test_the_link_is_shown_without_the_presentation(phone):
+    page = phone("/build?preset=gpt2-tiny")
     page.get_by_role("button", name="Share").tap()
     body = page.get_by_test_id("stPopoverBody")
     shown = body.locator("[data-testid=stCode] code")
@@ -113,20 +134,17 @@ def test_the_tools_of_a_table_lie_on_nothing_else(phone):
     page = phone("/runs?runs=bible-decoder,bible-encoder")
     tools, table = page.get_by_test_id("stElementToolbar").first, page.get_by_test_id("stDataFrame").first
     tools.wait_for()
-    page.get_by_text("Curves", exact=True).first.wait_for()
     wait_idle(page)
-    above = page.locator("[data-testid=stSelectbox], [data-testid=stMultiSelect]").last.bounding_box()
-    box, under = table.bounding_box(), page.get_by_text("Curves", exact=True).first.bounding_box()
+    above = page.get_by_text("Shipped with the app", exact=True).last.bounding_box()
     assert above["y"] + above["height"] <= tools.bounding_box()["y"]
-    assert box["y"] + box["height"] <= under["y"]
+    assert tools.bounding_box()["y"] < table.bounding_box()["y"]
 
 
 def test_a_presentation_on_a_phone_can_be_walked_through_and_left(phone):
-    page = phone("/build?present=1")
-    go(page, "Runs", "Runs")
+    page = phone("/explore?run=bible-decoder&present=1")
+    go(page, "Learn", "A language model predicts what comes next.")
     assert "present=1" in page.url
-    unfold(page)
-    page.locator(".st-key-present label").first.tap()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.get_by_role("button", name="End").tap()
     page.wait_for_url(lambda url: "present" not in url)
-    fold(page)
-    go(page, "Home", "A language model predicts what comes next.")
+    go(page, "Look inside", "Explore")
