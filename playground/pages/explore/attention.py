@@ -121,9 +121,9 @@ def choose_drawing(n: int) -> str:
     """
     key, held = f"{VIEW}.draw", f"{VIEW}.drawing"
     said = url_state.text("explore", "draw")
-    if held not in st.session_state:
-        st.session_state[held] = said if said in DRAWINGS else None
-    st.session_state[key] = st.session_state[held] or ("lines" if n <= SENTENCE else "cells")
+    if said in DRAWINGS and said != st.session_state.get(f"{held}.link"):
+        st.session_state[held] = said
+    st.session_state[key] = st.session_state.setdefault(held, None) or ("lines" if n <= SENTENCE else "cells")
     chosen = st.segmented_control(
         t("As"),
         list(DRAWINGS),
@@ -133,6 +133,7 @@ def choose_drawing(n: int) -> str:
         on_change=lambda: draw_as(st.session_state[key]),
     )
     url_state.remember("explore", draw=st.session_state[held])
+    st.session_state[f"{held}.link"] = st.session_state[held]
     return chosen or "lines"
 
 
