@@ -57,6 +57,8 @@ def figure(
         if axis.exponentformat is None:  # else plotly writes 0.00015 as "150µ"
             axis.exponentformat = "power" if axis.type == "log" else "none"
     letters(fig, PRESENTED if presenting() else LETTERS)
+    if presenting():
+        whole_decades(fig)
     if place and say:
         place.say(caption)
     with st.container(key=f"figure-{'stage' if place else 'page'}-{key}"):
@@ -105,9 +107,34 @@ def letters(fig: Any, size: int) -> None:
         for name in ("textfont", "insidetextfont", "outsidetextfont"):
             if name in trace and getattr(trace, name).size and getattr(trace, name).size < size:
                 trace.update({name: {"size": size}})
-    margin = fig.layout.margin
-    grown = size / LETTERS
-    fig.layout.margin = {side: round((margin[side] or least) * grown) for side, least in LEAST_MARGIN.items()}
+    asked, grown = fig.layout.margin, size / LETTERS
+    fits_itself = any(True for _ in fig.select_xaxes())  # with `automargin`, what stands at its axes asks for its room
+    most = {side: LEAST_MARGIN[side] if fits_itself and side in "lb" else 1000 for side in LEAST_MARGIN}
+    fig.layout.margin = {
+        side: min(most[side], round((asked[side] or least) * grown)) for side, least in LEAST_MARGIN.items()
+    }
+
+
+def whole_decades(fig: Any) -> None:
+    """Logarithmic axes with their powers of ten alone, written out: plotly sets the digits between, and exponents, small.
+
+    Args:
+        fig: changed in place.
+    """
+    import numpy as np
+
+    for axis in (*fig.select_xaxes(), *fig.select_yaxes()):
+        if axis.type != "log":
+            continue
+        side, name = axis.plotly_name[0], axis.plotly_name.replace("axis", "")
+        its = [trace for trace in fig.data if (getattr(trace, f"{side}axis", None) or side) == name]
+        told = [getattr(trace, side, None) for trace in its]
+        values = np.concatenate([np.asarray(each, float).ravel() for each in told if each is not None] or [np.ones(1)])
+        values = values[values > 0]
+        decades = np.log10(values.max() / values.min()) if values.size else 0
+        axis.exponentformat = "none"
+        if decades >= 1:
+            axis.dtick = max(1, round(decades / 6))
 
 
 def literal(fig: Any) -> Any:
