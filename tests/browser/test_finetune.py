@@ -1,51 +1,98 @@
-"""The Fine-tune page in a real browser: from a gallery model to labels, read, tried and downloaded."""
+"""Teaching labels in a real browser: from a table of one's own to a classifier that is tried, and its file."""
 
 import re
+import zipfile
 
 from playwright.sync_api import expect
 
 from tests.support.charts import wait_for_step
+from tests.support.stage import close_drawer, open_drawer
+from tests.support.views import FILLED, LEAST_SHARE
 from tests.support.waiting import PHONE, wait_idle
 
 SENTENCES = (("the king sat on throne {}", "royal"), ("a sheep ate grass {}", "farm"))
+SMALL = {"width": 1280, "height": 720}
+DROP = ".st-key-stage-picture input[type=file]"
 
 
-def table(folder) -> str:
-    rows = [f"{text.format(i)},{kind}" for i in range(60) for text, kind in SENTENCES]
+def table(folder, rows: int = 60) -> str:
+    lines = [f"{text.format(i)},{kind}" for i in range(rows) for text, kind in SENTENCES]
     path = folder / "kinds.csv"
-    path.write_text("\n".join(["text,kind", *rows]))
+    path.write_text("\n".join(["text,kind", *lines]))
     return str(path)
 
 
-def choose(page, box: str, option: str) -> None:
-    page.get_by_role("combobox", name=box).click()
-    page.get_by_role("option", name=option).click()
-    wait_idle(page)
+def whole(page) -> None:
+    """The picture lies whole in the window and is filled; nobody has to scroll."""
+    picture, window = page.locator(".st-key-stage-picture").bounding_box(), page.viewport_size
+    assert picture["y"] + picture["height"] <= window["height"] + 0.5
+    assert picture["width"] * picture["height"] >= LEAST_SHARE * window["width"] * window["height"]
+    found = page.evaluate(FILLED)
+    assert found["share"] > 0.7 and not found["cut"], found
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
 
 
-def test_own_table_to_labels(new_page, tmp_path):
-    page = new_page("/finetune")
-    choose(page, "Labelled text", "Your own table")
-    page.locator("input[type=file]").last.set_input_files(table(tmp_path))
-    page.get_by_text("2 labels").wait_for()
-    expect(page.get_by_text("royal 50%")).not_to_have_count(0)
-    page.get_by_role("slider", name="Steps").press("Home")  # the fewest: 20
+def test_own_table_to_a_tried_classifier_and_its_file_in_four_clicks(new_page, tmp_path):
+    page = new_page("/", size=SMALL)
+    page.get_by_role("link", name="I bring data").click()  # 1
+    page.locator(DROP).set_input_files(table(tmp_path, 150))  # 2
+    page.get_by_text("300 rows, 2 labels: looks like classification").wait_for()
     wait_idle(page)
-    page.get_by_role("button", name="from scratch").click()  # not beside it, this time
-    wait_idle(page)
-    page.get_by_role("button", name="Fine-tune", exact=True).click()
+    whole(page)
+    page.get_by_role("button", name="Teach a small model").click()  # 3
     page.wait_for_url("**run=**")
     wait_for_step(page, 5)
-    page.reload()
-    page.get_by_text("Accuracy on the test").wait_for(timeout=90_000)
+    whole(page)
+    get = page.get_by_role("button", name="Get it (.zip)")
+    get.wait_for(timeout=300_000)  # the page turns over by itself
+    expect(page.get_by_text(re.compile(r"\d+ of 60 held-out texts right"))).to_be_visible()
     wait_idle(page)
-    page.get_by_role("radio", name="Try it").or_(page.get_by_role("button", name="Try it")).first.click()
-    page.wait_for_url("**view=try**")
-    box = page.get_by_label("Type a text")
-    box.fill("the king and his throne")
+    page.get_by_label("Type a text").fill("the king and his throne")
     sure = re.compile(r"royal\s*(100|[5-9]\d)(\.\d)?\s*%")
-    page.locator("li").filter(has_text=sure).wait_for()
+    page.locator("li.best").filter(has_text=sure).wait_for()
+    whole(page)
+    with page.expect_download(timeout=120_000) as download:
+        get.click()  # 4
+    with zipfile.ZipFile(download.value.path()) as packed:
+        names = {name.rpartition("/")[2]: name for name in packed.namelist()}
+        card = packed.read(names["README.md"]).decode()
+        texts = [packed.read(names[name]).decode() for name in ("README.md", "playground.json", "report.json")]
+    assert {"model.onnx", "example.py", "demo.html", "tokenizer.json"} <= set(names)
+    assert re.search(r"Accuracy on the test: [\d.]+% \(\d+ of 60 held-out examples right\), macro F1 [\d.]+%", card)
+    assert "0. " in card and "royal" in card and "farm" in card
+    assert not any(str(tmp_path) in text or "/uploads/" in text for text in texts), "no path of this machine"
+
+
+def test_a_table_says_what_it_is_and_the_drawer_changes_the_plan(new_page, tmp_path):
+    page = new_page("/finetune?data=file")
+    page.locator(DROP).first.set_input_files(table(tmp_path, 40))
+    page.get_by_text("80 rows, 2 labels: looks like classification").wait_for()
+    expect(page.locator(".labels-read")).to_contain_text("royal")
+    before = page.get_by_role("button", name="Teach a small model").inner_text()
+    drawer = open_drawer(page)
+    drawer.get_by_role("slider", name="Steps").press("Home")  # the fewest: 20
+    expect(page.get_by_role("button", name="Teach a small model")).not_to_have_text(before)
+    drawer.get_by_role("button", name="from scratch").click()
+    wait_idle(page)
+    close_drawer(page)
+    whole(page)
+
+
+def test_the_verdict_fills_a_room_without_forms(new_page, tuned):
+    page = new_page(f"/finetune?run={tuned}&present=1", size=SMALL)
+    page.locator(".verdict").wait_for()
+    page.locator("li.best").wait_for()
+    wait_idle(page)
+    whole(page)
+    assert not page.locator("textarea:visible, input:visible").count()
+
+
+def test_words_that_decide_move_with_the_text(new_page, tuned):
+    page = new_page(f"/finetune?run={tuned}&view=try")
+    page.get_by_label("Type a text").fill("the king and his throne")
     page.get_by_text("Attribution to “royal”").wait_for()
+    page.get_by_label("Type a text").fill("a sheep ate grass")
+    page.get_by_text("Attribution to “farm”").wait_for()
 
 
 def test_a_cell_of_confusions_reads_its_texts_on_a_phone_and_by_night(new_page, tuned):
@@ -59,7 +106,9 @@ def test_a_file_is_labelled_and_downloaded(new_page, tuned, tmp_path):
     path = tmp_path / "lines.txt"
     path.write_text("the king sat on throne 7\n\na sheep ate grass 7\n")
     page = new_page(f"/finetune?run={tuned}&view=file")
-    page.locator("input[type=file]").last.set_input_files(str(path))
+    page.locator(".st-key-stage-picture, .st-key-stage-drawer").locator("input[type=file]").first.set_input_files(
+        str(path)
+    )
     expect(page.get_by_role("combobox", name="Your files")).to_have_value(re.compile("lines.txt"))
     wait_idle(page)
     page.get_by_role("button", name="Label every row").click()
@@ -71,9 +120,12 @@ def test_a_file_is_labelled_and_downloaded(new_page, tuned, tmp_path):
 
 
 def test_a_head_whose_attention_moved_is_shown_before_and_after_and_in_explore(new_page, tuned):
-    page = new_page(f"/finetune?run={tuned}&view=gained")
+    page = new_page(f"/finetune?run={tuned}&view=attention")
     grid = page.locator("canvas[data-shape='4 × 4']").first
-    with_head = lambda layer, head: page.get_by_text(f"Layer {layer}, head {head}, on the text")
+    grid.wait_for()
+    wait_idle(page)
+    whole(page)
+    with_head = lambda layer, head: page.get_by_text(re.compile(f"^Layer {layer}, head {head} moved"))
     grid.click(position={"x": 60, "y": 60})  # the first cell; what is left of it and above are names
     with_head(0, 0).wait_for()
     for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
@@ -83,6 +135,6 @@ def test_a_head_whose_attention_moved_is_shown_before_and_after_and_in_explore(n
     link = page.get_by_role("link", name="Look at both in Explore")
     expect(link).to_have_attribute("href", re.compile("layer=1&head=2"), timeout=60_000)  # drawn after the pictures
     link.click()
+    page.wait_for_url("**/explore**layer=1&head=2**")
     wait_idle(page)
-    page.get_by_role("heading", name="Layer 1, head 2").wait_for()
-    expect(page.get_by_text(re.compile("^An encoder that read the Bible, step 4,000: "))).to_be_visible()
+    page.locator(".st-key-stage-picture canvas").first.wait_for()

@@ -23,7 +23,7 @@ from playground.ui.stage import Stage
 
 PAIRS, TEXTS = 100, 200  # held-out questions, and texts of the test, on which the cost of shrinking is measured
 VIEWS = {"sizes": "Size and quality", "proof": "Proof", "race": "Speed", "graph": "Graph"}
-LONGEST_NAME = 46  # characters of a check or an operator beside its bar
+LONGEST_NAME = 60  # characters of a check or an operator beside its bar
 
 
 def writes(run: RunFolder) -> bool:

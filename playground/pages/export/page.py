@@ -18,7 +18,7 @@ from playground.ui.live_runs import samples_of
 from playground.ui.messages import no_model_yet, plain, shown_errors
 from playground.ui.places import place_tabs
 from playground.ui.run_picker import choose_run, choose_step, gives_labels, speaks
-from playground.ui.select import select
+from playground.ui.select import select, select_several
 from playground.ui.stage import Stage, stage
 
 
@@ -54,14 +54,8 @@ def ask(run: RunFolder, step: int, place: Stage) -> Any:
     caches = can_keep_8_bits(model) and not gives_labels(run)
     names = [name for name in PRECISIONS if caches or name != "kv8"]
     with place.command, control("export", "weights", "content"):
-        chosen = st.pills(
-            t("Weights"),
-            names,
-            selection_mode="multi",
-            default=names,
-            key=f"export.precisions.{len(names)}",
-            help="\n\n".join(f"**{name}**: {t(PRECISIONS[name])}" for name in names),
-            label_visibility="collapsed",
+        chosen = select_several(
+            t("Weights"), names, names, key=f"export.precisions.{len(names)}", label_visibility="collapsed", width=420
         )
     attentions = False
     with place.drawer:

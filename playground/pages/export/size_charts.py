@@ -10,6 +10,8 @@ from playground.ui.language import t
 from playground.ui.number_format import bytes_of
 from playground.ui.stage import Stage
 
+LETTERS = 16
+"""Of the words at a point or a bar, in pixels; more before a room."""
 LEAST_SPAN = 0.04
 """Of an axis of shares: less than four points of it would make noise look like a difference."""
 LEAST_FACTOR = 1.06
@@ -36,6 +38,7 @@ def draw_sizes(sizes: Mapping[str, float], place: Stage, estimate: bool = False)
         orientation="h",
         text=told,
         textposition="outside",
+        textfont={"size": LETTERS},
         cliponaxis=False,
         marker={"color": SPARE[0], "pattern": pattern},
         hovertemplate="%{y}: %{text}<extra></extra>",
@@ -69,6 +72,7 @@ def draw_costs(sizes: Mapping[str, float], costs: Mapping[str, Any], place: Stag
         mode="markers+text",
         text=[f"{name}  {bytes_of(sizes[name])} · {said[name]}" for name in quality],
         textposition=positions(sizes, list(quality)),
+        textfont={"size": LETTERS},
         cliponaxis=False,
         marker={"size": 20, "color": SPARE[0]},
         hovertemplate="%{text}<extra></extra>",

@@ -36,7 +36,7 @@ STYLE = """<style>
 .rows-read .tall td { height: calc((100cqh - 2.6rem) / 9); vertical-align: middle; }
 .rows-read td:last-child:not(:first-child) { width: 34%; font-weight: 600; }
 [class*="st-key-finetune-drop"] { height: 100cqh; padding: .4rem; gap: 0; overflow: hidden; }
-[class*="st-key-finetune-drop"] section { height: calc(100cqh - .8rem); min-height: 0; border: 2px dashed rgb(128 128 128 / 55%);
+[class*="st-key-finetune-drop"] section { height: calc(100cqh - .8rem) !important; min-height: 0; border: 2px dashed rgb(128 128 128 / 55%);
   border-radius: .75rem; flex-direction: column; align-items: center; justify-content: center; gap: .6rem;
   overflow: hidden; }
 [class*="st-key-finetune-drop"] section::before { content: var(--drop-here); text-align: center;
@@ -45,6 +45,7 @@ STYLE = """<style>
 [class*="st-key-finetune-drop"] [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }
 .told-alone { height: 100cqh; display: grid; place-items: center; text-align: center; border-radius: .75rem;
   font-size: max(var(--label-size, 13px), 1.4rem); border: 2px dashed rgb(128 128 128 / 35%); }
+@container (max-height: 100px) { [class*="st-key-finetune-drop"] section::before { content: none; } }
 @media (max-width: 767.98px) { .st-key-stage-picture { overflow-y: auto; } }
 </style>"""
 
@@ -147,7 +148,7 @@ def bars(counts: Counter) -> str:
     told = ", ".join(f"{label} {share(count / n)}" for label, count in shown)
     more = len(counts) - len(shown)
     rest = f"<p>{escape(t('and {n:,} more labels', n=more))}</p>" if more else ""
-    return f"<div class='labels-read' role='img' aria-label='{escape(told, quote=True)}'>{rows}{rest}</div>"
+    return f"<div class='labels-read' data-own='' role='img' aria-label='{escape(told, quote=True)}'>{rows}{rest}</div>"
 
 
 def table(rows: Sequence[tuple[str, ...]], heads: Sequence[str]) -> str:
@@ -157,7 +158,7 @@ def table(rows: Sequence[tuple[str, ...]], heads: Sequence[str]) -> str:
     name = escape(t("Some rows, as they will be read"), quote=True)
     return (
         f"<div class='rows-read' tabindex='0' role='region' aria-label='{name}'><table class='tall'>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead><tr>{head}</tr></thead><tbody data-own=''>{body}</tbody></table></div>"
     )
 
 

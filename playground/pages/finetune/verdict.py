@@ -18,6 +18,7 @@ STYLE = """<style>
 .verdict { height: 100cqh; display: flex; align-items: center; gap: 1.4rem; overflow: hidden; container-type: size; }
 .verdict b { font-size: clamp(2.2rem, 62cqh, 6rem); line-height: 1; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .verdict p { margin: 0; font-size: clamp(max(var(--label-size, 13px), 1rem), 15cqh, 1.35rem); line-height: 1.3; }
+@container (max-height: 80px) { .verdict p + p { display: none; } }
 </style>"""
 
 

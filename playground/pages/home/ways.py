@@ -29,7 +29,7 @@ def ways_on(run: RunFolder, text: str) -> None:
             with st.popover(t("I teach"), icon=":material/co_present:", key="home.teach", type="tertiary"):
                 lessons()
         with st.container(key="home-way-finetune", width="content"):
-            links.link("finetune", t("I bring data"), icon=":material/upload_file:")
+            links.link("finetune", t("I bring data"), icon=":material/upload_file:", data="file")
 
 
 def attention(run: RunFolder, text: str) -> None:

@@ -16,7 +16,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
             element(
               "button",
               { type: "button" },
-              element("span", { class: "name" }, row.text),
+              element("span", { class: "name", "data-own": true }, row.text),
               element("span", { class: "track" }, element("span", { class: "fill" })),
               element("span", { class: "share" }),
             ),
