@@ -59,10 +59,6 @@ dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0;
 @media (max-width: 1099.98px) {
   [data-testid="stColumn"]:has(.st-key-train-model) { display: none; }
 }
-@media (max-width: 639.98px) {
-  .st-key-train-left { height: 46cqh !important; }
-  .st-key-train-right { height: 50cqh !important; }
-}
 </style>"""
 
 

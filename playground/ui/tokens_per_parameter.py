@@ -26,6 +26,7 @@ from playground.ui import links
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.gauge import gauge
 from playground.ui.language import t, translated
+from playground.ui.model_draft import START
 from playground.ui.number_format import bytes_of, large
 
 SCALE = (1e-4, 100.0)  # tokens per parameter, from end to end
@@ -46,7 +47,7 @@ class Suggestion:
 def drafted() -> tuple[ModelSpec, str]:
     """The model of this session, from Build, and the preset it began with."""
     state = st.session_state
-    preset = state.get("draft.preset") if state.get("draft.preset") in PRESETS else "modern-tiny"
+    preset = state.get("draft.preset") if state.get("draft.preset") in PRESETS else START
     try:
         return ModelSpec.from_dict(state["draft.model"]), preset
     except (KeyError, TypeError, SpecError):

@@ -45,7 +45,7 @@ def pages() -> None:
 
     from playground.ui.frame import frame
 
-    frame()
+    frame(st.session_state.get("at", "data"))
     import_module(f"playground.pages.{st.session_state.get('at', 'data')}.page").page()
 
 

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.stage import open_drawer, picture_share
 from tests.support.waiting import PHONE, wait_idle
 
 SLIDER = ".st-key-build-d_model input"
@@ -30,6 +31,14 @@ def test_pointing_explains_and_clicking_unfolds(new_page):
     expect(page.locator(".inside svg")).to_contain_text("GELU")
 
 
+@pytest.mark.parametrize("presents", ["", "&present=1"])
+def test_the_model_fills_the_stage(new_page, presents):
+    page = new_page(f"/build?preset=gpt2-tiny{presents}", size={"width": 1280, "height": 720})
+    picture(page)
+    share, whole = picture_share(page)
+    assert whole and share >= 0.6
+
+
 def test_the_keyboard_suffices(new_page):
     page = new_page("/build?preset=lstm-tiny")
     picture(page)
@@ -43,6 +52,7 @@ def test_an_unfolded_block_stays_unfolded(new_page):
     page = new_page("/build")
     picture(page)
     block(page, "head").click()
+    open_drawer(page)
     page.locator(SLIDER).first.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => location.search.includes('d_model=144')")
@@ -55,6 +65,7 @@ def test_what_cannot_be_is_said_and_the_link_brings_it_back(new_page):
     page = new_page("/build?n_heads=8&d_model=256&position=alibi")
     picture(page)
     expect(page.locator(".main svg")).to_contain_text("8 heads")
+    open_drawer(page)
     page.locator(".st-key-build-n_heads input").first.focus()
     page.keyboard.press("ArrowRight")
     page.get_by_text("256 channels do not divide into 9 heads").wait_for()

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.stage import open_drawer, picture_share
 from tests.support.waiting import PHONE, wait_idle
 
 PROSE = "".join(f"Line {n} tells of rivers, mills and {n % 7} children.\n" for n in range(3000))
@@ -21,6 +22,7 @@ def bring(page, name: str, data: bytes) -> None:
 
 def taken(page, name: str) -> None:
     """Waits until a file is kept and chosen."""
+    open_drawer(page)
     chosen = page.locator(".st-key-data-file input").first
     expect(chosen).to_have_value(re.compile(re.escape(name)), timeout=120_000)
 
@@ -43,14 +45,24 @@ def test_a_text_is_seen_as_tokens(new_page):
     page.locator(".token").nth(100).wait_for()
     page.locator(".token").nth(3).hover()
     page.get_by_text("token ", exact=False).first.wait_for()
-    page.get_by_text("Compare tokenizers").click()
+    page.locator(".st-key-data-view").get_by_role("combobox").click()
+    page.get_by_role("option", name="Compare tokenizers").click()
     page.get_by_text("characters per token on held-out text").nth(2).wait_for(timeout=60_000)
     page.wait_for_url("**view=compare**")
+
+
+@pytest.mark.parametrize("view", ["sample", "numbers", "vocabulary", "compare"])
+def test_every_view_fills_the_stage(new_page, view):
+    page = new_page(f"/data?corpus=python-docs&view={view}", size={"width": 1280, "height": 720})
+    ready(page)
+    share, whole = picture_share(page)
+    assert whole and share >= 0.6
 
 
 def test_what_masked_training_hides_is_dashed(new_page):
     page = new_page("/data?corpus=python-docs")
     ready(page)
+    open_drawer(page)
     page.get_by_text("Mask tokens, as in masked training").click()
     page.locator(".token.dashed", has_text="<mask>").nth(20).wait_for()
     wait_idle(page)  # until then, the strip of before may stand there too
@@ -66,7 +78,7 @@ def test_typed_text_is_cut_anew(new_page):
     page = new_page("/data?corpus=python-docs&view=compare")
     ready(page)
     page.get_by_label("Type any text").fill("zebra")
-    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Enter")
     page.locator(".token", has_text="a").first.wait_for()
     page.get_by_text("5 tokens here").first.wait_for()  # one a character
 

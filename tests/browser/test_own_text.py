@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from playground.runs.store import RunStore
+from tests.support.stage import close_drawer, open_drawer
 from tests.support.waiting import PHONE, eventually, wait_idle
 
 LINES = [f"On day {n} the miller walked to the river, and his {n % 7} children sang of bread.\n" for n in range(200)]
@@ -20,6 +21,7 @@ def place(page) -> float:
 def open_box(new_page, **more):
     """The page with the empty box, and the box; where there are files, it is a click away."""
     page = new_page("/data?corpus=file", **more)
+    open_drawer(page)
     page.get_by_text("Tokenizer").first.wait_for()  # below all that is asked about files
     another = page.get_by_role("button", name="Write or paste a text")
     another.or_(
@@ -27,6 +29,7 @@ def open_box(new_page, **more):
     ).wait_for()  # what is drawn first is not always what stands first
     if another.count():
         another.click()  # also while the text that is there is still being prepared
+    close_drawer(page)
     box = page.get_by_label("Your text")
     expect(box).to_have_value("")
     return page, box
@@ -53,8 +56,9 @@ def test_what_is_written_is_trained_on(new_page, home):
     wait_idle(page)
     kept = next((home / "uploads").glob("*/Written in a browser*.txt"))
     assert kept.read_text() == text and kept.parent.name in page.url
-    page.get_by_role("slider", name="Steps").press("Home")
+    open_drawer(page).get_by_role("slider", name="Steps").press("Home")
     wait_idle(page)
+    close_drawer(page)
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_url("**run=**")
     runs = lambda: [run for run in RunStore(home / "runs").list() if run.config().data.path == str(kept)]

@@ -31,12 +31,12 @@ def slow_page(new_page) -> Iterator:
 
 
 def is_one_and_moves(page) -> None:
-    """One panel of curves and one of moments, at once and some updates later; the one that is there goes on."""
+    """One panel of the loss and one of moments, at once and some updates later; the one that is there goes on."""
     wait_for_step(page, 1)
     for _ in range(4):
-        assert page.evaluate(PANELS, "curves") == 1
+        assert page.evaluate(PANELS, "main") == 1
         wait_for_step(page, step(page) + 5)
-    assert [page.evaluate(PANELS, name) for name in ("curves", "moments")] == [1, 1]
+    assert [page.evaluate(PANELS, name) for name in ("main", "moments")] == [1, 1]
 
 
 def test_one_curve_that_moves_through_reloads_and_page_changes(slow_page, home):
@@ -46,7 +46,7 @@ def test_one_curve_that_moves_through_reloads_and_page_changes(slow_page, home):
         for _ in range(2):
             page.reload()
             is_one_and_moves(page)
-        page.get_by_role("link", name="Runs").first.click()
+        page.get_by_role("link", name="All runs").click()
         page.wait_for_url("**/runs**")
         wait_idle(page, 60)
         page.go_back()
@@ -59,11 +59,12 @@ def test_at_the_end_of_a_run_the_curve_says_what_the_numbers_say(slow_page, home
         page = slow_page(f"/train?run={run.id}")
         is_one_and_moves(page)
     last = [row for row in run.metrics()[0] if row["kind"] == "train"][-1]
-    page.locator(".st-key-train-heading").get_by_text("stopped").wait_for(timeout=60_000)
+    page.locator(".st-key-train-progress").get_by_text("stopped").wait_for(timeout=60_000)
     wait_for_step(page, last["step"])
     wait_idle(page, 60)
-    assert page.evaluate(PANELS, "curves") == 1
-    smoothing = page.get_by_role("slider", name="smoothing")
+    assert page.evaluate(PANELS, "main") == 1
+    page.locator(".st-key-train-right button.menu").click()
+    smoothing = page.locator(".st-key-train-right").get_by_role("slider", name="smoothing")
     smoothing.fill("0")  # the numbers are not smoothed
     expect(smoothing).to_have_attribute("aria-valuetext", "0 %")
     eventually(page, lambda: said(page).startswith(f"step {last['step']}: Training "))

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from playground.runs.store import RunStore
 from tests.support.charts import FIND, WATCHED, loss, said, step, wait_for_step
 from tests.support.made_runs import live_run, make_run
+from tests.support.stage import PICTURE, close_drawer, open_drawer, picture_share
 from tests.support.waiting import PHONE, eventually, wait_idle
 
 LOOKS_AGAIN = """() => new Promise(done =>
@@ -33,6 +34,7 @@ def test_build_train_reload_stop_generate(new_page):
     page.wait_for_url("**/train**")
     wait_idle(page)
     expect(page.get_by_text("LSTM, 2 layers")).not_to_have_count(0)
+    expect(page.locator(PICTURE).locator(".main svg"), "before it starts, the model and the text").to_be_visible()
     start_training(page)
     wait_for_step(page, 5)
     before, first = step(page), loss(page)
@@ -45,7 +47,7 @@ def test_build_train_reload_stop_generate(new_page):
     stop_training(page)
     expect(page.get_by_text("stopped")).not_to_have_count(0)
     wait_idle(page)
-    page.get_by_role("link", name="Try it").click()
+    page.get_by_role("link", name="Type here").click()
     page.wait_for_url("**/generate?**run=**")
     wait_idle(page)
     assert page.locator("h1").inner_text()
@@ -77,14 +79,46 @@ def test_two_people_see_the_same_and_leaving_changes_nothing(new_page, home):
 def test_the_learning_rate_can_be_moved_while_it_trains(new_page):
     page = new_page("/train?preset=gru-tiny")
     start_training(page)
-    slider = page.locator(".st-key-train-steering").get_by_role("slider")
+    open_drawer(page)
+    slider = page.locator(".st-key-train-instruments").get_by_role("slider", name="Learning rate ×")
     slider.wait_for()
     slider.focus()
     for _ in range(5):
         slider.press("ArrowLeft")
     rate = lambda: float(re.search(r"Training ([\d.e-]+)", said(page, "Learning rate"))[1])
     eventually(page, lambda: rate() < 0.0039 * 0.5)
+    close_drawer(page)
     stop_training(page)
+
+
+def test_a_changed_plan_is_the_next_run_and_the_last_one_stays_pale(new_page, home):
+    page = new_page("/train?preset=rnn-tiny&corpus=python-docs")
+    start_training(page)
+    first = re.search(r"run=([\w-]+)", page.url)[1]
+    rate = open_drawer(page).get_by_role("slider", name="Learning rate", exact=True)
+    rate.focus()
+    rate.press("ArrowRight")
+    again = page.get_by_role("button", name=re.compile(r"Train with these changes \(learning rate 0.002 → "))
+    again.wait_for()
+    close_drawer(page)
+    again.click()
+    page.wait_for_url(re.compile(f"with={first}"))
+    wait_for_step(page, 1)
+    eventually(page, lambda: RunStore(home / "runs").get(first).status().state == "stopped")
+    assert RunStore(home / "runs").get(first).checkpoints(), "it is kept"
+    stop_training(page)
+
+
+@pytest.mark.parametrize("presents", ["", "&present=1"])
+def test_a_run_fills_the_stage(new_page, finished, presents):
+    page = new_page(f"/train?run={finished.id}{presents}", size={"width": 1280, "height": 720})
+    wait_for_step(page, 400)
+    share, whole = picture_share(page)
+    assert whole and share >= 0.6
+    newest = page.locator(".written li").first
+    expect(newest).to_contain_text("hello at 400", use_inner_text=True)
+    size = newest.locator(".text").evaluate("text => parseFloat(getComputedStyle(text).fontSize)")
+    assert size >= 20, "to be read from afar"
 
 
 @pytest.fixture
@@ -101,7 +135,10 @@ def test_zoom_cursor_and_keys(new_page, finished):
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
     eventually(page, lambda: 150 < step(page) < 250)
     middle = step(page)
-    eventually(page, lambda: step(page, "Gradient norm") == middle)  # one cursor for all charts
+    eventually(
+        page, lambda: step(page, "Gradient norm") == middle
+    )  # one cursor for all charts, those of the drawer too
+    expect(page.locator(".written li").first).to_contain_text("hello at 200", use_inner_text=True)
     expect(page.locator(".panel.main .tip")).to_contain_text(f"step {middle}", use_inner_text=True)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 100, steps=4)
@@ -123,13 +160,15 @@ def test_zoom_cursor_and_keys(new_page, finished):
 def test_choices_stay_after_a_reload(new_page, finished):
     page = new_page(f"/train?run={finished.id}")
     wait_for_step(page, 400)
-    page.get_by_role("button", name="perplexity").click()
-    page.get_by_role("button", name="tokens", exact=True).click()
+    chart = page.locator(".st-key-train-right")
+    chart.locator("button.menu").click()
+    chart.get_by_role("button", name="perplexity").click()
+    chart.get_by_role("button", name="tokens", exact=True).click()
     expect(page.get_by_text("Perplexity, exp(loss)")).not_to_have_count(0)
     page.reload()
-    page.get_by_role("button", name="perplexity").wait_for()
-    expect(page.get_by_role("button", name="perplexity")).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_role("button", name="tokens", exact=True)).to_have_attribute("aria-pressed", "true")
+    chart.locator("button.menu").click()
+    expect(chart.get_by_role("button", name="perplexity")).to_have_attribute("aria-pressed", "true")
+    expect(chart.get_by_role("button", name="tokens", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_token_tells_when_it_was_learned(new_page, finished):
@@ -149,20 +188,22 @@ def test_a_loss_that_is_no_number_is_mended_with_one_click(new_page, home):
     expect(page.get_by_role("button", name="Resume")).to_have_count(0)
     page.get_by_role("button", name=re.compile("third of the learning rate")).click()
     page.wait_for_url(re.compile(f"with={broken.id}"))
-    page.get_by_role("heading", name="learning rate ÷ 3").wait_for()
-    page.get_by_text(re.compile(r"^Step [1-9]\d* of")).wait_for()  # its own steps: the broken curve is drawn beside it
-    slider = page.locator(".st-key-train-steering").get_by_role("slider")
+    page.get_by_text(re.compile(r"Step [1-9]\d* of")).wait_for()  # its own steps: the broken curve is drawn beside it
+    open_drawer(page)
+    slider = page.locator(".st-key-train-instruments").get_by_role("slider", name="Learning rate ×")
     expect(slider, "nobody has touched it").to_have_attribute("aria-valuetext", "1")
+    close_drawer(page)
     stop_training(page)
 
 
 def test_a_race_draws_both(new_page, finished):
     page = new_page(f"/train?run={finished.id}")
     wait_for_step(page, 400)
+    open_drawer(page)
     page.get_by_role("button", name="Start the comparison").click()
     page.wait_for_url(re.compile(f"with={finished.id}"))
-    page.locator(".legend .entry").nth(1).wait_for()
-    expect(page.locator(".legend")).to_contain_text("against made for the chart", use_inner_text=True)
+    close_drawer(page)
+    page.locator(".st-key-train-right .legend .entry").nth(1).wait_for(state="attached")
     page.wait_for_function(f"() => !(({FIND})(['Loss', 'aria-valuetext']) || '400').includes('step 400')")
     wait_for_step(page, 1)
     stop_training(page)

@@ -19,7 +19,7 @@ def open_drawer(page: Any) -> Any:
 def close_drawer(page: Any) -> None:
     """Closes the drawer, so that it lies over nothing."""
     if page.evaluate("document.documentElement.dataset.drawer") == "open":
-        page.locator(HANDLE).click()
+        page.locator(HANDLE).first.click()
         page.locator(DRAWER).wait_for(state="hidden")
 
 

@@ -67,7 +67,7 @@ def editor(tokenizer: TokenizerSpec) -> None:
     state = st.session_state
     if state.get("own.open") != state["data.file"]:
         _open(state["data.file"])
-    with part("box", 75):
+    with part("box", 65):
         written = writing_box(
             BOX,
             text=state["own.text"],
@@ -83,7 +83,7 @@ def editor(tokenizer: TokenizerSpec) -> None:
             state["own.draft"] = written
     text = uploads.tidy(state["own.text"])
     nothing = Estimate(0, tokenizer.vocab_size, 0)
-    with part("ways", 25):
+    with part("ways", 35):
         tokens_per_parameter.show_gauge("own.gauge", estimate(text, tokenizer, TRAINED_ON) if text.strip() else nothing)
         _ways_on(text, tokenizer)
 

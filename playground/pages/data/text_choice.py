@@ -69,7 +69,9 @@ def choose_text(place: Stage) -> DataSpec | None:
             )
         if name == FILE:  # opens the drawer, where files are brought
             st.html(
-                f'<button type="button" class="stage-handle" data-drawer-handle>{escape(t("Bring a file"))}</button>',
+                f'<button type="button" class="data-bring" data-drawer-handle>{escape(t("Bring a file"))}</button>'
+                "<style>.data-bring { font: inherit; color: inherit; background: none; cursor: pointer; height: 2.5rem;"
+                " padding: 0 .9rem; border: 1px solid rgb(128 128 128 / 40%); border-radius: .5rem; }</style>",
                 width="content",
             )
     try:
