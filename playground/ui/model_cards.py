@@ -14,7 +14,7 @@ from playground.runs.integrity import problem
 from playground.runs.naming import is_id
 from playground.runs.overview import summary
 from playground.runs.store import RunStore
-from playground.ui.colours import ARCHITECTURE
+from playground.ui.colours import ARCHITECTURE, SPARE
 from playground.ui.language import language, t
 from playground.ui.live_runs import LIVE
 from playground.ui.number_format import large
@@ -185,7 +185,7 @@ def _told(card: Card) -> dict[str, Any]:
         "id": card.id,
         "name": t(name) if card.shipped else readable(card.about) or card.id,
         "kind": t(TITLES.get(card.architecture, "")),
-        "colour": ARCHITECTURE.get(card.architecture, "#7a8794"),
+        "colour": ARCHITECTURE.get(card.architecture, SPARE[5]),
         "facts": facts,
         "score": score(card),
         "curve": list(card.curve),
