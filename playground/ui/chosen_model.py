@@ -33,8 +33,8 @@ def choose_model(here: str) -> None:
         elsewhere = {page: opening(page) for page in ("explore", "finetune", "train")}
         for card, told in cards():
             shows = here == "train" or (card.opens == here if offered is None else card.id in offered)
-            page, leads = (here, "") if shows else elsewhere[card.opens]
-            said.append({**told, "page": page, "leads": leads})
+            page, said_of_it = (here, "") if shows else elsewhere[card.opens]
+            said.append({**told, "page": page, "leads": said_of_it})
         name = next((card["name"] for card in said if run and card["id"] == run.id), t("Models"))
         models_drawer(DRAWER, name, run.id if run else "", said, here, chosen)
 
