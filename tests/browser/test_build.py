@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.stage import open_drawer, picture_share
+from tests.support.stage import open_drawer
+from tests.support.views import LEAST_SHARE, share_of_window
 from tests.support.waiting import PHONE, wait_idle
 
 SLIDER = ".st-key-build-d_model input"
@@ -35,8 +36,8 @@ def test_pointing_explains_and_clicking_unfolds(new_page):
 def test_the_model_fills_the_stage(new_page, presents):
     page = new_page(f"/build?preset=gpt2-tiny{presents}", size={"width": 1280, "height": 720})
     picture(page)
-    share, whole = picture_share(page)
-    assert whole and share >= 0.6
+    share, whole = share_of_window(page)
+    assert whole and share >= LEAST_SHARE
 
 
 def test_the_keyboard_suffices(new_page):

@@ -7,7 +7,8 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.stage import open_drawer, picture_share
+from tests.support.stage import open_drawer
+from tests.support.views import LEAST_SHARE, share_of_window
 from tests.support.waiting import PHONE, wait_idle
 
 PROSE = "".join(f"Line {n} tells of rivers, mills and {n % 7} children.\n" for n in range(3000))
@@ -55,8 +56,8 @@ def test_a_text_is_seen_as_tokens(new_page):
 def test_every_view_fills_the_stage(new_page, view):
     page = new_page(f"/data?corpus=python-docs&view={view}", size={"width": 1280, "height": 720})
     ready(page)
-    share, whole = picture_share(page)
-    assert whole and share >= 0.6
+    share, whole = share_of_window(page)
+    assert whole and share >= LEAST_SHARE
 
 
 def test_what_masked_training_hides_is_dashed(new_page):

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 from playground.runs.store import RunStore
 from tests.support.charts import FIND, WATCHED, loss, said, step, wait_for_step
 from tests.support.made_runs import live_run, make_run
-from tests.support.stage import PICTURE, close_drawer, open_drawer, picture_share
+from tests.support.stage import close_drawer, open_drawer
+from tests.support.views import LEAST_SHARE, share_of_window
 from tests.support.waiting import PHONE, eventually, wait_idle
 
 LOOKS_AGAIN = """() => new Promise(done =>
@@ -34,7 +35,9 @@ def test_build_train_reload_stop_generate(new_page):
     page.wait_for_url("**/train**")
     wait_idle(page)
     expect(page.get_by_text("LSTM, 2 layers")).not_to_have_count(0)
-    expect(page.locator(PICTURE).locator(".main svg"), "before it starts, the model and the text").to_be_visible()
+    expect(
+        page.locator(".st-key-stage-picture").locator(".main svg"), "before it starts, the model and the text"
+    ).to_be_visible()
     start_training(page)
     wait_for_step(page, 5)
     before, first = step(page), loss(page)
@@ -113,8 +116,8 @@ def test_a_changed_plan_is_the_next_run_and_the_last_one_stays_pale(new_page, ho
 def test_a_run_fills_the_stage(new_page, finished, presents):
     page = new_page(f"/train?run={finished.id}{presents}", size={"width": 1280, "height": 720})
     wait_for_step(page, 400)
-    share, whole = picture_share(page)
-    assert whole and share >= 0.6
+    share, whole = share_of_window(page)
+    assert whole and share >= LEAST_SHARE
     newest = page.locator(".written li").first
     expect(newest).to_contain_text("hello at 400", use_inner_text=True)
     size = newest.locator(".text").evaluate("text => parseFloat(getComputedStyle(text).fontSize)")
