@@ -421,7 +421,8 @@ def maps(shown: list[tuple[Scene, int]], look: Look, head: tuple[int, int], n_ne
                     with stage_part(f"name-{index}", 10):
                         st.markdown(difference(shown, index))
                     with stage_part(f"map-{index}", 90):
-                        picture(*shown[index], look, head, str(index) if index else "own", 0 if index else n_new)
+                        name, new = (str(index), 0) if index else ("own", n_new)
+                        picture(*shown[index], look, head, name, new, small=len(rows) > 1)
 
 
 def difference(shown: list[tuple[Scene, int]], index: int) -> str:
@@ -434,7 +435,16 @@ def difference(shown: list[tuple[Scene, int]], index: int) -> str:
     return plain(scene.text if len(scene.text) <= LONGEST_NAME else scene.text[: LONGEST_NAME - 1] + "…")
 
 
-def picture(scene: Scene, step: int, look: Look, head: tuple[int, int], name: str, n_new: int) -> None:
+def picture(
+    scene: Scene, step: int, look: Look, head: tuple[int, int], name: str, n_new: int, small: bool = False
+) -> None:
+    """One map, as lines or cells.
+
+    Args:
+        name: of the map among those that are shown.
+        n_new: how many tokens at the end the model wrote.
+        small: it has half of the height: cells alone, without what is said of all maps elsewhere.
+    """
     import numpy as np
 
     values = matrix(scene, step, look, head)
@@ -459,7 +469,9 @@ def picture(scene: Scene, step: int, look: Look, head: tuple[int, int], name: st
         alt,
         (0.0, float(np.nanmax(values))),
         new_rows=new_words(scene, step, look, n_new),
-        empty=t("masked: it comes later"),
+        empty="" if small else t("masked: it comes later"),
+        titles=not small,
+        hint=not small,
     )
 
 
