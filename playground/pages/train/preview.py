@@ -32,13 +32,13 @@ def preview(config: RunConfig) -> None:
     with left:
         architecture(draw(model), ARCHITECTURE[model.architecture], [], [], key="train.model.picture")
     with right:
-        beginning = first_words(json.dumps(config.data.to_dict()))
+        beginning = opening_of(json.dumps(config.data.to_dict()))
         title = t("What it will read: {what}", what=text_name(config.data))
         written("train.text.picture", beginning, ACCENT, title)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def first_words(spec: str) -> list[dict]:
+def opening_of(spec: str) -> list[dict]:
     """The beginning of a text as the samples of a run have it; nothing where it is not at hand."""
     data = DataSpec.from_dict(json.loads(spec))
     if data.corpus.startswith("hf:"):
