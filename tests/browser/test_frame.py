@@ -18,9 +18,14 @@ CONTRAST = """(button) => {
 }"""
 
 
+def place(page, name: str):
+    """The way to one of the four places."""
+    return page.locator(".st-key-frame-places").get_by_role("link", name=name)
+
+
 def test_the_browser_chooses_the_language(new_page):
     page = new_page("/", locale="zh-CN")
-    expect(page.get_by_text("首页")).not_to_have_count(0)
+    expect(place(page, "看内部")).to_be_visible()
 
 
 def test_language_is_switched_and_goes_into_the_address(new_page):
@@ -29,7 +34,7 @@ def test_language_is_switched_and_goes_into_the_address(new_page):
     page.wait_for_url("**lang=zh**")
     wait_idle(page)
     again = new_page(page.url.partition("127.0.0.1")[2].partition("/")[2].join(["/", ""]))
-    expect(again.get_by_text("首页")).not_to_have_count(0)
+    expect(place(again, "看内部")).to_be_visible()
 
 
 OWN = """(place) => [...document.querySelectorAll(place)].map((it) => {
@@ -73,13 +78,30 @@ def test_quick_clicks_break_nothing(new_page, path):
     expect(page.locator(".st-key-lang button").first).to_be_enabled()
 
 
-def test_presentation_mode_enlarges_and_goes_into_the_address(new_page):
-    page = new_page("/")
+def test_presentation_shows_the_picture_enlarges_and_goes_into_the_address(new_page):
+    page = new_page("/explore?run=bible-decoder", size={"width": 1280, "height": 720})
     before = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
-    page.locator(".st-key-present label").first.click()
+    page.locator(".st-key-frame-present button:visible").first.click()
     page.wait_for_url("**present=1**")
     wait_idle(page)
     assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") > before
+    for gone in (".st-key-stage-tabs", ".st-key-stage-command", ".st-key-stage-rest", ".st-key-frame-model"):
+        expect(page.locator(gone)).to_be_hidden()
+    picture = page.locator(".st-key-stage-picture").bounding_box()
+    assert picture["y"] + picture["height"] <= 720 and picture["width"] * picture["height"] >= 0.6 * 1280 * 720
+    page.keyboard.press("Escape")
+    page.wait_for_url(lambda url: "present" not in url)
+
+
+def test_the_parts_of_the_header_stand_beside_each_other(new_page):
+    """At the narrowest width without a bar below, in both languages, before a room too."""
+    for path in ("/explore?run=bible-decoder", "/explore?run=bible-decoder&lang=zh", "/?present=1&lang=zh"):
+        page = new_page(path, size={"width": 1024, "height": 720})
+        parts = [page.locator(f".st-key-frame-{name}") for name in ("places", "model", "switches")]
+        boxes = [part.bounding_box() for part in parts if part.is_visible()]
+        ends = [box["x"] + box["width"] for box in boxes]
+        assert all(end <= after["x"] + 0.5 for end, after in zip(ends, boxes[1:], strict=False)) and ends[-1] <= 1024
+        assert page.locator(".st-key-frame-places").evaluate("it => it.scrollWidth <= it.clientWidth"), path
 
 
 def test_nothing_is_wider_than_a_phone(new_page):
@@ -95,8 +117,8 @@ def test_back_leads_to_the_page_before_and_not_through_every_key(new_page):
     for word in (" unto", " the", " people"):
         page.keyboard.type(word)
         page.wait_for_url(lambda url, word=word: url.endswith(word.replace(" ", "+")))
-    page.get_by_role("link", name="Build").first.click()
-    page.wait_for_url("**/build**")
+    place(page, "Lab").click()
+    page.wait_for_url("**/train**")
     wait_idle(page)
     page.go_back()
     page.get_by_role("heading", name="A language model predicts what comes next.").wait_for()
@@ -106,7 +128,7 @@ def test_back_leads_to_the_page_before_and_not_through_every_key(new_page):
 
 def test_back_leads_over_what_a_page_filled_in_by_itself(new_page):
     page = new_page("/build")
-    page.get_by_role("link", name="Explore").first.click()
+    place(page, "Look inside").click()
     page.wait_for_url("**/explore**view=**")
     wait_idle(page)
     page.go_back()
@@ -126,13 +148,11 @@ def test_back_leads_to_the_view_that_was_chosen_before(new_page):
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
-def test_train_in_the_menu_leads_from_a_run_to_the_plan(new_page, trained, size):
+def test_the_lab_leads_from_a_run_to_the_plan(new_page, trained, size):
     page = new_page(f"/train?run={trained['clm']}", size=size)
     run = page.get_by_role("heading", name="small clm")
     run.wait_for()
-    if size == PHONE:
-        page.get_by_test_id("stExpandSidebarButton").click()
-    page.get_by_role("link", name="Train", exact=True).first.click()
+    place(page, "Lab").click()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
     page.wait_for_url(lambda url: "run=" not in url)
     wait_idle(page)

@@ -68,7 +68,7 @@ function squeeze(text) {
     { width } = block.querySelector("rect:not(.ghost)").getBBox();
   const room = width - (block.classList.contains("opens") ? 40 : 8);
   text.removeAttribute("textLength");
-  if (text.getComputedTextLength() <= room) return;
+  if (room <= 0 || text.getComputedTextLength() <= room) return; // no room yet: not laid out
   text.setAttribute("lengthAdjust", "spacingAndGlyphs");
   text.setAttribute("textLength", room);
 }
