@@ -27,6 +27,14 @@ LEAST_MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
 """Of a figure that asks for none; the words of the axes are added to it."""
 
 
+def graph_objects() -> Any:
+    """plotly's ``go``. It looks for pandas among what is imported, and would take one that another thread has half imported."""
+    import pandas  # noqa: F401
+    import plotly.graph_objects as go
+
+    return go
+
+
 def figure(
     fig: Any,
     key: str,

@@ -79,10 +79,13 @@ def test_names_that_are_looked_up_are_translated(words):
 
 def names_of_views() -> list[str]:
     """What the Explore page calls its views, aspects, gates and heads."""
-    from playground.pages.explore import attention, intervene, page, positions, predictions, recurrent, steps
+    from playground.pages.explore import attention, intervene, positions, predictions, recurrent, steps
+    from playground.ui import places
 
     tables = [
-        page.VIEWS,
+        places.VIEWS,
+        intervene.LOOKS,
+        recurrent.LENGTHS,
         attention.WAYS,
         attention.PART_NAMES,
         attention.KIND_NAMES,

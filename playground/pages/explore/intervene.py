@@ -14,7 +14,7 @@ from playground.ui.components.before_after import before_after
 from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
-from playground.ui.figure import LEGEND, downloads, figure
+from playground.ui.figure import LEGEND, downloads, figure, graph_objects
 from playground.ui.language import t
 from playground.ui.measuring import Measurement, measured
 from playground.ui.number_format import share
@@ -360,8 +360,7 @@ def bars(
     place: Stage | None = None,
 ) -> None:
     """Changes of the loss as bars: orange for harm, purple where the text is told better; lying for long names."""
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     colours = [ACCENT if value > 0 else ABOVE for value in values]
     hover = ("%{y}: %{x:+.4f} " if lying else "%{x}: %{y:+.4f} ") + t("nats per token") + "<extra></extra>"
     x, y = (values, names) if lying else (names, values)
@@ -658,8 +657,8 @@ def outcome(scene: Scene, task: Any, said: str, found: Any) -> None:
 def differences(scene: Scene, found: Any, tokens: list[str], place: int) -> None:
     """The predictions at one place that changed most."""
     import numpy as np
-    import plotly.graph_objects as go
 
+    go = graph_objects()
     before, after = found.rows_before[place], found.rows_after[place]
     chosen = np.argsort(-np.maximum(before, after))[:10]
     names = [visible(text) + " " for text in scene.tokenizer().pieces(chosen.tolist())]

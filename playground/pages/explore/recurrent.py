@@ -15,7 +15,7 @@ from playground.ui.colours import ABOVE, ACCENT, ARCHITECTURE, BELOW, SPARE
 from playground.ui.components.cell_tape import Gauge, Tape, cell_tape
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import brushed_strip, token_strip
-from playground.ui.figure import LEGEND, downloads, figure
+from playground.ui.figure import LEGEND, downloads, figure, graph_objects
 from playground.ui.held_out import windows_of
 from playground.ui.language import t
 from playground.ui.measuring import Measurement, measured
@@ -381,8 +381,7 @@ DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 
 def one_unit(scene: Scene, place: Stage) -> None:
     """Every gate and state of one unit over the text; the one that is chosen stands out."""
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     found, tokens = traced(scene), [visible(token) for token in scene.tokens()]
     with place.drawer:
         name, called = choose_signal(scene, "unit")
@@ -567,9 +566,10 @@ def _states(path: str, step: int, name: str, windows: Any) -> Any:
 
 def memory(scene: Scene, place: Stage) -> None:
     import numpy as np
-    import plotly.graph_objects as go
 
     from playground.inspection.recurrence import influence
+
+    go = graph_objects()
 
     ids = scene.ids()[:64]
     if len(ids) < 3:
@@ -691,9 +691,7 @@ def measure(measures: list[tuple], job: Measurement) -> list[Any]:
 
 
 def gradient_figure(curves: dict[str, tuple[str, Any]]) -> Any:
-    import pandas  # noqa: F401  # plotly would take one that another thread has half imported
-    import plotly.graph_objects as go
-
+    go = graph_objects()
     fig = go.Figure()
     for name, (kind, values) in curves.items():
         dash = "dot" if name.endswith(t("{kind}, untrained", kind="")) else "solid"
