@@ -19,6 +19,7 @@ from playground.ui.stage import Stage, part
 
 BARS = 10  # labels that are drawn; the others are told in a last line
 STYLE = """<style>
+.st-key-stage-picture [data-testid="stColumn"] > [data-testid="stVerticalBlock"] { gap: 0; }
 .labels-read { height: 100cqh; display: flex; flex-direction: column; justify-content: safe center; overflow: hidden;
   font-size: clamp(max(var(--label-size, 13px), 0.95rem), 4cqh, 1.35rem); }
 .labels-read div { flex: 1 1 0; min-height: 1.35em; max-height: 3.6rem; display: grid; align-items: center; gap: .7rem;

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from playground.core.errors import PlaygroundError
+from playground.pages.finetune import data_picture
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links, url_state
 from playground.ui.colours import ARCHITECTURE, BAD, GOOD, SPARE
@@ -70,6 +71,7 @@ def show_try(run: RunFolder, report: dict[str, Any], place: Stage) -> None:
     with place.command:
         text = ask_text(run)
     answer = answer_to(run, text)
+    st.html(data_picture.STYLE)
     with place.picture:
         left, right = st.columns([2, 3], gap="medium")
         with left:

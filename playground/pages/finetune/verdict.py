@@ -15,6 +15,7 @@ from playground.ui.messages import plain
 from playground.ui.stage import Stage, part
 
 STYLE = """<style>
+.st-key-stage-picture [data-testid="stColumn"] > [data-testid="stVerticalBlock"] { gap: 0; }
 .verdict { height: 100cqh; display: flex; align-items: center; gap: 1.4rem; overflow: hidden; container-type: size; }
 .verdict b { font-size: clamp(2.2rem, 62cqh, 6rem); line-height: 1; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .verdict p { margin: 0; font-size: clamp(max(var(--label-size, 13px), 1rem), 15cqh, 1.35rem); line-height: 1.3; }
