@@ -27,12 +27,12 @@ def test_it_opens_on_the_words_that_are_shuffled(new_page):
     assert sorted(mixed) == sorted(given) and mixed != given, "words are shuffled, not pieces of them"
     assert mixed[0] == given[0] and mixed[-1] == given[-1]
     expect(page.locator(".rows path.link")).to_have_count(10)
-    expect(page.locator("section.panel .head b")).to_have_text(
+    expect(page.locator(".panels section.panel .head b")).to_have_text(
         ["The next token: with its positions", "The next token: the same weights, positions switched off"]
     )
-    changed = [int(re.match(r"\d+", text)[0]) for text in page.locator("section.panel .changed").all_inner_texts()]
+    changed = [int(re.match(r"\d+", text)[0]) for text in page.locator(".panels section.panel .changed").all_inner_texts()]
     assert changed[0] > changed[1] > 0, "a decoder's mask tells it some of the order"
-    assert page.locator("section.panel .gap").count() > 2, "the change is marked"
+    assert page.locator(".panels section.panel .gap").count() > 2, "the change is marked"
 
 
 def test_they_are_shuffled_again(new_page):
@@ -51,7 +51,7 @@ def test_they_are_shuffled_again(new_page):
 def test_an_encoder_without_positions_sees_a_bag_of_words(new_page):
     page = new_page(f"/explore?run=bible-encoder&view=positions&{TEXT}")
     page.locator(".st-key-stage-notice", has_text="bag of words").wait_for()
-    expect(page.locator("section.panel .changed").nth(1)).to_have_text(re.compile(r"^(0|< 0.1 %) changed$"))
+    expect(page.locator(".panels section.panel .changed").nth(1)).to_have_text(re.compile(r"^(0|< 0.1 %) changed$"))
     expect(page.locator(".rows rect[stroke-dasharray]")).to_have_count(2), "the word that it has to tell"
 
 
@@ -82,7 +82,7 @@ def test_the_words_and_bars_fill_the_window(new_page, presented):
     share, whole = share_of_window(page)
     assert whole and share >= 0.6
     picture = page.locator(".st-key-stage-picture").bounding_box()
-    last = page.locator("section.panel li").last.bounding_box()
+    last = page.locator(".panels section.panel li").last.bounding_box()
     end = last["y"] + last["height"]
     assert picture["y"] + 0.85 * picture["height"] <= end <= picture["y"] + picture["height"] + 1
     assert not page.evaluate(SMALL, 20 if presented else 13)
@@ -94,5 +94,5 @@ def test_nothing_is_wider_than_a_phone(new_page):
     page = new_page(f"/explore?run=bible-decoder&view=positions&{TEXT}", size=PHONE)
     page.locator(TILES).first.wait_for()
     wait_idle(page)
-    boxes = [page.locator("section.panel").nth(i).bounding_box() for i in (0, 1)]
+    boxes = [page.locator(".panels section.panel").nth(i).bounding_box() for i in (0, 1)]
     assert all(box["x"] + box["width"] <= PHONE["width"] for box in boxes) and boxes[1]["y"] > boxes[0]["y"]
