@@ -64,9 +64,10 @@ def now_and_then() -> None:
     import streamlit as st
 
     from playground.pages.train.plan import plan
+    from playground.ui.stage import stage
 
     if not st.session_state.get("elsewhere"):
-        st.session_state["config"], _ = plan()
+        st.session_state["config"] = plan(None, stage())
 
 
 def test_settings_stay_when_another_page_was_open_meanwhile():

@@ -98,7 +98,7 @@ def test_a_changed_plan_is_the_next_run_and_the_last_one_stays_pale(new_page, ho
     page = new_page("/train?preset=rnn-tiny&corpus=python-docs")
     start_training(page)
     first = re.search(r"run=([\w-]+)", page.url)[1]
-    rate = open_drawer(page).get_by_role("slider", name="Learning rate", exact=True)
+    rate = open_drawer(page).get_by_role("slider", name="Learning rate").first
     rate.focus()
     rate.press("ArrowRight")
     again = page.get_by_role("button", name=re.compile(r"Train with these changes \(learning rate 0.002 → "))
