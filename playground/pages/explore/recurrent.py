@@ -636,7 +636,7 @@ def gradient(scene: Scene, place: Stage) -> None:
                 if measures
                 else None
             )
-        if values is None:
+        if values is None or windows is None:
             waiting_chart(place)
             return
         curves = {name: (kind, value) for (_, name, kind, *_), value in zip(measures, values, strict=True)}
