@@ -141,7 +141,9 @@ def test_zoom_cursor_and_keys(new_page, finished):
     eventually(
         page, lambda: step(page, "Gradient norm") == middle
     )  # one cursor for all charts, those of the drawer too
-    expect(page.locator(".written li").first).to_contain_text("hello at 200", use_inner_text=True)
+    expect(page.locator(".written li").first).to_contain_text(
+        "hello at 160", use_inner_text=True
+    )  # the last one before
     expect(page.locator(".panel.main .tip")).to_contain_text(f"step {middle}", use_inner_text=True)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 100, steps=4)
