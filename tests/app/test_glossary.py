@@ -44,7 +44,9 @@ def test_a_run_has_one_name():
     noun = re.compile(r"(?<![a-z] )\b(the|a|this|that|another|no|your|of|these) runs?\b(?! out)", re.I)
     said = {english: chinese for english, chinese in KNOWN.items() if noun.search(words(english))}
     assert len(said) > 20
-    assert not {english: chinese for english, chinese in said.items() if re.search("(这个|一个|该|另一个|此)运行", chinese)}
+    assert not {
+        english: chinese for english, chinese in said.items() if re.search("(这个|一个|该|另一个|此)运行", chinese)
+    }
 
 
 @pytest.mark.parametrize("row", rows("en"), ids=lambda row: row["say"])

@@ -30,7 +30,9 @@ def test_it_opens_on_the_words_that_are_shuffled(new_page):
     expect(page.locator(".panels section.panel .head b")).to_have_text(
         ["The next token: with its positions", "The next token: the same weights, positions switched off"]
     )
-    changed = [int(re.match(r"\d+", text)[0]) for text in page.locator(".panels section.panel .changed").all_inner_texts()]
+    changed = [
+        int(re.match(r"\d+", text)[0]) for text in page.locator(".panels section.panel .changed").all_inner_texts()
+    ]
     assert changed[0] > changed[1] > 0, "a decoder's mask tells it some of the order"
     assert page.locator(".panels section.panel .gap").count() > 2, "the change is marked"
 

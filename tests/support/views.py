@@ -132,7 +132,7 @@ FORMS = (
     """() => {"""
     + WALK
     + """
-  const kinds = "input, textarea, select, [contenteditable=true], [role=slider], [role=combobox], [role=switch], [role=spinbutton]";
+  const kinds = "input, textarea, select, [contenteditable=true], [data-testid=stSlider], [role=combobox], [role=switch], [role=spinbutton]";
   return [...walk(document.body)].filter((each) => each.matches(kinds) && seen(each) && inWindow(each.getBoundingClientRect()))
     .map((each) => each.outerHTML.slice(0, 120));
 }"""
