@@ -90,9 +90,9 @@ def notice(report: dict[str, Any], labels: list[str], answer: "try_text.Answer |
         return t("No held-out text got a wrong label. Type one of your own: the labels follow at every key.")
     n, true, said = max(wrong)
     told = t(
-        "The most frequent mistake: “{true}” taken for “{said}”, {n:,} times. Click a cell to read its texts."
+        "Confusion matrix: the most frequent mistake is “{true}” taken for “{said}”, {n:,} times. Click a cell to read its texts."
         if n > 1
-        else "The most frequent mistake: “{true}” taken for “{said}”, once. Click a cell to read its texts.",
+        else "Confusion matrix: the most frequent mistake is “{true}” taken for “{said}”, once. Click a cell to read its texts.",
         true=plain(labels[true][:40]),
         said=plain(labels[said][:40]),
         n=n,
