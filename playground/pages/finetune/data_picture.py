@@ -120,7 +120,8 @@ def wrong(place: Stage, error: UserError, drop: Drop) -> None:
 def drop_zone(drop: Drop) -> None:
     """A box that fills its place, and takes a file."""
     if _takes_files():
-        here = json.dumps(t("Drop a file of yours here: {kinds}", kinds=", ".join(told_kinds(drop.kinds))))
+        told = t("Drop a file of yours here: {kinds}", kinds=", ".join(told_kinds(drop.kinds)))
+        here = json.dumps(told, ensure_ascii=False)  # a style knows no \uXXXX
         with st.container(key=f"finetune.drop.{drop.key}"):
             st.html(f"<style>:root {{ --drop-here: {here}; }}</style>")
             uploader(drop.key, drop.kinds, t("Bring a file"), "collapsed")

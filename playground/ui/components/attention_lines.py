@@ -33,7 +33,7 @@ def attention_lines(weights: Any, key: str, queries: Sequence[str], keys: Sequen
                 "key": t("is attended to"),
                 "sum": t("added up over {n} tokens"),
                 "closed": t("causal mask: it cannot attend to later tokens"),
-                "hint": t("Point at a token to see only its lines; click tokens to keep and add them, Esc lets go."),
+                "hint": t("Point at a token to see only its lines; a click keeps them, Esc lets go."),
             },
         },
     )

@@ -462,6 +462,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   find("play").onclick = play;
   const picture = () => [svgFile(root, svg.innerHTML, L.width, L.height, "sans-serif"), L.width, L.height];
   find("buttons").replaceChildren(...saveButtons(data.file, picture));
+  if (L.height !== box.clientHeight || L.width !== box.clientWidth) draw(); // the row above has grown since
   onResize(root, box, draw);
   beside();
   root.drawer?.disconnect();
