@@ -346,6 +346,8 @@ def show_comparison(prepared: Prepared, language: str, place: Stage) -> None:
 WAYS_STYLE = """<style>
 [class*="st-key-data-way-"] { height: SHARE !important; flex: none; gap: 0.2rem; flex-wrap: nowrap; overflow: hidden; }
 [class*="st-key-data-way-"] > :last-child { flex: 1 1 0; min-height: 0; container-type: size; }
+[class*="st-key-data-way-"] .stHorizontalBlock { row-gap: 0; }
+@media (max-width: 640px) { [class*="st-key-data-way-"] .stHorizontalBlock p { font-size: 0.8rem; line-height: 1.3; } }
 </style>"""
 
 

@@ -59,7 +59,7 @@ function fit(root) {
     narrow ? 9 : (picture.clientHeight - 18) / own.height,
     2,
   );
-  resize(inner, Math.max(size / LEGIBLE, fitting));
+  resize(inner, Math.max(size / (presents ? ROOMY : LEGIBLE), fitting));
 }
 
 /** Words that are too long for their block at this size are set narrower. */
