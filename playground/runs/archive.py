@@ -161,7 +161,7 @@ def _checked(packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
             raise _refused(Message("{name} is too large", name=name))
         files[name] = info
     if "run.json" not in files:
-        raise PlaygroundError("This zip file is not a run: it has no run.json.", "Export one on the Runs page.")
+        raise PlaygroundError("This zip file is not a run: it has no run.json.", "Export one under Ship.")
     total = sum(info.file_size for info in entries)
     packed_size = packed.fp.seek(0, os.SEEK_END) if packed.fp else 0
     if total > limit or total > max(2**22, _RATIO * packed_size):  # entries may overlap

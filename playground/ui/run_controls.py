@@ -41,7 +41,8 @@ def switches(run: RunFolder, status: Status, is_main: bool = True) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="train.steering", width="content"):
         if holds(run):
             st.caption(
-                t("This run ships with the app; duplicate it on the Runs page to train it further."), width="content"
+                t("This run ships with the app; duplicate it in the table of runs to train it further."),
+                width="content",
             )
             return
         waits = is_ending(run)

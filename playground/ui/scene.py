@@ -172,8 +172,8 @@ def only_labels() -> None:
     """Where a view is about the next token, and the run gives labels."""
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader(t("This run gives labels, not tokens"), anchor=False)
-        st.write(t("Its attention and states can be seen here; its predictions are on the page Fine-tune."))
-        links.link("finetune", t("Fine-tune"), icon=":material/arrow_forward:")
+        st.write(t("Its attention and states can be seen here; its predictions are under Teach labels."))
+        links.link("finetune", t("Teach labels"), icon=":material/arrow_forward:")
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -55,7 +55,7 @@ def drafted() -> tuple[ModelSpec, str]:
 
 
 def name_of(model: ModelSpec, preset: str) -> str:
-    return translated(PRESETS[preset].title) if model == PRESETS[preset].spec else t("The model from Build")
+    return translated(PRESETS[preset].title) if model == PRESETS[preset].spec else t("The model drawn under Model")
 
 
 def parameters(spec: ModelSpec, vocabulary: int) -> int:

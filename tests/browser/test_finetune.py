@@ -132,7 +132,7 @@ def test_a_head_whose_attention_moved_is_shown_before_and_after_and_in_explore(n
         grid.press(key)
     with_head(1, 2).wait_for()
     expect(page.locator("canvas[data-shape]"), "all heads, and the one before and after").to_have_count(3)
-    link = page.get_by_role("link", name="Look at both in Explore")
+    link = page.get_by_role("link", name="Look inside both")
     expect(link).to_have_attribute("href", re.compile("layer=1&head=2"), timeout=60_000)  # drawn after the pictures
     link.click()
     page.wait_for_url("**/explore**layer=1&head=2**")

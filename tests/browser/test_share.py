@@ -46,8 +46,8 @@ def test_a_lesson_hides_what_it_is_not_about(new_page):
     pupil.get_by_role("button", name="Train this").click()
     pupil.wait_for_url("**/train**hide=build.position**")
     wait_idle(pupil)
-    expect(pupil.get_by_text("Change it in Build")).to_have_count(1)
-    expect(pupil.get_by_text("Change it in Data")).to_have_count(0)
+    expect(pupil.get_by_text("Change it under Model")).to_have_count(1)
+    expect(pupil.get_by_text("Change it under Text")).to_have_count(0)
 
     shown = open_share(pupil)
     shown.get_by_role("button", name="Show all that is hidden here").click()

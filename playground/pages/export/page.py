@@ -65,7 +65,7 @@ def ask(run: RunFolder, step: int, place: Stage) -> Any:
                     t("Include attention weights as outputs"),
                     key="export.attentions",
                     help=t(
-                        "Explore then shows attention computed by ONNX Runtime; the graph gets one more output per layer."
+                        "Look inside then shows attention computed by ONNX Runtime; the graph gets one more output per layer."
                     ),
                 )
         with control("export", "offline"):

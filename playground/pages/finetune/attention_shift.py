@@ -143,7 +143,7 @@ def before_and_after(
         if text.source is None:
             links.link(
                 "explore",
-                t("Look at both in Explore"),
+                t("Look inside both"),
                 icon=":material/compare:",
                 run=run.id,
                 view="attention",

@@ -157,7 +157,7 @@ def drafted_model() -> Choice | None:
     if preset in PRESETS and PRESETS[preset].spec == spec:
         return None
     known = preset if preset in PRESETS else None
-    return Choice(t("The model from Build"), spec, known, recipe(known or nearest_preset(spec)))
+    return Choice(t("The model drawn under Model"), spec, known, recipe(known or nearest_preset(spec)))
 
 
 def summary(spec: ModelSpec) -> str:
@@ -212,7 +212,7 @@ def offered_texts(base: RunConfig | None, made: dict[str, Any] | None, pairs: bo
         options["base"] = Choice(text_title(base.data), base.data)
     usual, drafted = model_draft.usual_data(), DataSpec.from_dict(made) if made else None
     if drafted and drafted != usual and not (base and drafted == base.data):
-        options["draft"] = Choice(t("The text from Data") + f": {text_title(drafted)}", drafted)
+        options["draft"] = Choice(t("The text chosen under Text") + f": {text_title(drafted)}", drafted)
     if not pairs and not (base and base.data == usual) and usual != text_address.usual(usual.corpus):
         options["usual"] = Choice(text_title(usual), usual)
     for name, corpus in CORPORA.items():
@@ -227,13 +227,13 @@ def told_of_choices(model: Choice, text: Choice) -> None:
     spec: DataSpec = text.value
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(summary(model.value), width="stretch")
-        links.link("build", t("Change it in Build"), icon=":material/account_tree:", **built(model))
+        links.link("build", t("Change it under Model"), icon=":material/account_tree:", **built(model))
     with st.container(horizontal=True, vertical_alignment="center"):
         kind = t(KIND_NAMES[spec.tokenizer.kind])
         st.caption(
             t("Tokenizer: {kind}, at most {size:,} tokens", kind=kind, size=spec.tokenizer.vocab_size), width="stretch"
         )
-        links.link("data", t("Change it in Data"), icon=":material/dataset:", **text_address.said(spec))
+        links.link("data", t("Change it under Text"), icon=":material/dataset:", **text_address.said(spec))
 
 
 def built(model: Choice) -> dict[str, str]:
