@@ -42,6 +42,12 @@ def ask(page: str, **params: Any) -> None:
     st.session_state["links.next"] = page, url_state.query(page, params)
 
 
+def hurry() -> None:
+    """Lets the whole script run now if a callback has asked for a page: a moving part runs again without it."""
+    if "links.next" in st.session_state:
+        st.rerun()
+
+
 def follow() -> None:
     """Opens the page that somebody has asked for with :func:`go`; app.py does it before it opens any."""
     if asked := st.session_state.pop("links.next", None):

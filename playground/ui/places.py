@@ -77,6 +77,7 @@ def place_tabs(here: str) -> None:
         on_change=_open_tab,
         args=(key, here),
     )
+    links.hurry()
 
 
 def inside_tabs(key: str, offered: Sequence[str], here: str = "explore") -> str:
