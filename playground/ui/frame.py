@@ -71,7 +71,8 @@ def switches() -> None:
         else:
             told = t("Present: the picture fills the screen, with large letters and no forms")
             st.button(
-                ":material/co_present:",
+                t("Present"),
+                icon=":material/co_present:",
                 key="present.start",
                 type="tertiary",
                 help=told,
