@@ -151,7 +151,7 @@ def test_a_damaged_report_is_no_export(open_page, home, tmp_path, monkeypatch, r
     app = open_page("generate", run="bible-lstm")
     assert not app.exception and isinstance(writer_of(app), TorchGenerator)
     app = open_page("export", run="bible-lstm")
-    assert not app.exception and not app.error and any("Not exported yet" in info.value for info in app.info)
+    assert not app.exception and not app.error and any("Not exported yet" in each.value for each in app.markdown)
 
 
 def test_files_of_different_models_are_left_to_pytorch(open_page, home, tmp_path, monkeypatch):

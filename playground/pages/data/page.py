@@ -62,6 +62,7 @@ def writing(spec: DataSpec | None, place: Stage) -> None:
 
 def looking(spec: DataSpec | None, place: Stage) -> None:
     """One view of the text fills the stage."""
+    prepared = None
     with place.picture, shown_errors():
         if spec is None:
             empty(

@@ -25,7 +25,7 @@ from playground.text.zip_archives import TEXT_SUFFIXES
 from playground.ui import url_state
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
 from playground.ui.language import t, translated
-from playground.ui.messages import plain, show_notes
+from playground.ui.messages import show_notes
 from playground.ui.number_format import share as share_of
 from playground.ui.select import select
 from playground.ui.stage import Stage
@@ -194,7 +194,7 @@ def told_of(task: str, counts: Counter, of: int) -> str:
         of: the rows that were read, 0 for all of them.
     """
     n, most = sum(counts.values()), counts.most_common(1)[0]
-    values = {"n": n, "labels": len(counts), "most": plain(most[0]), "share": share_of(most[1] / n), "rows": of}
+    values = {"n": n, "labels": len(counts), "most": most[0], "share": share_of(most[1] / n), "rows": of}
     if task != "classify":
         said = t("{n:,} labelled words, {labels:,} labels: looks like tagging, one label per word.", **values)
     elif len(counts) > max(20, n / 2):

@@ -16,7 +16,7 @@ from playground.text.encodings import first_lines
 from playground.text.tables import TABLE_SUFFIXES as TABLES
 from playground.ui.encoding_choice import choose_encoding
 from playground.ui.language import t, translated
-from playground.ui.messages import fragment, plain, show, show_notes
+from playground.ui.messages import fragment, show, show_notes
 from playground.ui.stage import Stage
 from playground.ui.table_columns import offered, tell_of_more
 
@@ -129,7 +129,7 @@ def finished(job: Labelling, place: Stage) -> None:
     if job.error:
         with place.rest:
             show(job.error)
-        place.say(plain(translated(getattr(job.error, "message", str(job.error)))))
+        place.say(translated(getattr(job.error, "message", str(job.error))))
         return
     if not job.target.exists():
         return

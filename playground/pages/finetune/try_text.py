@@ -13,7 +13,7 @@ import streamlit as st
 from playground.core.errors import PlaygroundError
 from playground.pages.finetune import data_picture
 from playground.runs.folder import RunFolder
-from playground.ui import cached, links, url_state
+from playground.ui import cached, links
 from playground.ui.colours import ARCHITECTURE, BAD, GOOD, SPARE
 from playground.ui.components.label_bars import label_bars
 from playground.ui.components.live_text import live_text
@@ -23,6 +23,7 @@ from playground.ui.language import t
 from playground.ui.messages import plain
 from playground.ui.number_format import share
 from playground.ui.stage import Stage, part
+from playground.ui.stage_text import keep_text, linked_text
 
 SHOWN = 8  # labels
 LONGEST_LINK = 500
@@ -81,7 +82,7 @@ def show_try(run: RunFolder, report: dict[str, Any], place: Stage) -> None:
     if answer is None:
         place.say(t("Type something: the labels follow at every key."))
     elif answer.tags:
-        name = plain(answer.labeller.labels[0])
+        name = answer.labeller.labels[0]
         place.say(
             t(
                 "Words without colour are “{label}”. Point at a word to see its other likely labels; click it to see its attributions.",
@@ -97,14 +98,13 @@ def show_try(run: RunFolder, report: dict[str, Any], place: Stage) -> None:
 def ask_text(run: RunFolder) -> str:
     """The box to type in, bound to ``?text=``; what is typed is there on other pages too."""
     key = f"finetune.text.{run.id}"
-    wanted, opening = url_state.text("finetune", "text"), f"{key}.opening"
-    if opening not in st.session_state or (wanted and wanted != st.session_state.get(f"{key}.link")):
+    wanted, opening = linked_text(key, "finetune", "text"), f"{key}.opening"
+    if opening not in st.session_state or wanted:
         st.session_state[opening] = wanted or a_test_text(run)
     text = live_text(key, st.session_state[opening], t("Type a text"), line=True)
     if text != st.session_state[opening]:
         st.session_state["stage.text"] = text
-    url_state.remember("finetune", text=text if len(text) <= LONGEST_LINK else None)
-    st.session_state[f"{key}.link"] = url_state.text("finetune", "text")
+    keep_text(key, "finetune", "text", text if len(text) <= LONGEST_LINK else "")
     return text
 
 

@@ -11,7 +11,6 @@ from playground.runs.folder import RunFolder
 from playground.runs.report import damaged
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t
-from playground.ui.messages import plain
 from playground.ui.stage import Stage, part
 
 STYLE = """<style>
@@ -93,8 +92,8 @@ def notice(report: dict[str, Any], labels: list[str], answer: "try_text.Answer |
         "Confusion matrix: the most frequent mistake is “{true}” taken for “{said}”, {n:,} times. Click a cell to read its texts."
         if n > 1
         else "Confusion matrix: the most frequent mistake is “{true}” taken for “{said}”, once. Click a cell to read its texts.",
-        true=plain(labels[true][:40]),
-        said=plain(labels[said][:40]),
+        true=labels[true][:40],
+        said=labels[said][:40],
         n=n,
     )
     return told
