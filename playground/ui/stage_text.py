@@ -25,10 +25,11 @@ def text_box(page: str, name: str, run: RunFolder, first: str, label: str) -> st
         page, name: of the parameter in the address.
         label: translated.
     """
-    key, wanted = f"{page}.given.{name}.{run.id}", url_state.text(page, name)
+    key = f"{page}.given.{name}.{run.id}"
+    wanted = linked_text(key, page, name)
     typed = typed_elsewhere(page, run)
     known = st.session_state.get(key, first)
-    if wanted and wanted != st.session_state.get(f"{key}.link"):
+    if wanted:
         known = wanted
     elif typed is not None:
         known = typed
@@ -36,26 +37,58 @@ def text_box(page: str, name: str, run: RunFolder, first: str, label: str) -> st
     text = live_text(f"{page}.{name}.{run.id}", known, label, line=True)
     if text != known:
         was_typed(page, run, text)
-    url_state.remember(page, **{name: text if text != first and len(text) <= LONGEST_IN_LINK else None})
-    st.session_state[f"{key}.link"] = url_state.text(page, name)
+    keep_text(key, page, name, text if text != first and len(text) <= LONGEST_IN_LINK else "")
     return text
+
+
+def linked_text(key: str, page: str, name: str) -> str:
+    """The text of a link that a person has opened; "" where the address says what `keep_text` wrote there.
+
+    Fast typing sends the next letters before the browser has heard what the last ones made of its address. So all that
+    was written there since what the browser said last is no news.
+    """
+    written, said = st.session_state.setdefault(f"{key}.written", []), url_state.text(page, name)
+    if said in written:
+        del written[: written.index(said)]
+        return ""
+    return said
+
+
+def keep_text(key: str, page: str, name: str, text: str) -> None:
+    """Writes a text into the address; "" takes it out."""
+    written, said = st.session_state.setdefault(f"{key}.written", []), url_state.text(page, name)
+    if said not in written:
+        written[:] = [said]
+    if written[-1] != text:
+        written.append(text)  # first, since the next letters can end this run as it writes
+    url_state.remember(page, **{name: text or None})
 
 
 def typed_elsewhere(page: str, run: RunFolder) -> str | None:
     """What was typed on another page since this one last asked, where this model can read it; else None."""
-    text, seen = st.session_state.get(TYPED), f"{page}.seen.{run.id}"
-    if text is None or text == st.session_state.get(seen):
+    text, seen = st.session_state.get(TYPED), _seen(page)
+    if text is None or text == seen.get(run.id):
         return None
-    st.session_state[seen] = text
+    seen[run.id] = text
     said_for, asker = st.session_state.get(OF_TASK, ("", None))
     return text if (asker if said_for == text else None) == _task(run) else None
 
 
 def was_typed(page: str, run: RunFolder, text: str) -> None:
     """A person typed this on a page; the others follow."""
-    st.session_state[TYPED] = st.session_state[f"{page}.seen.{run.id}"] = text
+    seen = _seen(page)
     if task := _task(run):
         st.session_state[OF_TASK] = text, task
+    st.session_state[TYPED] = text
+    seen[run.id] = text
+
+
+def _seen(page: str) -> dict[str, str]:
+    """What a page last knew as the text that was typed, by run.
+
+    The next letters can end a run of the script wherever it sets something in the session's state, but not in this.
+    """
+    return st.session_state.setdefault(f"{page}.seen", {})
 
 
 def _task(run: RunFolder) -> str | None:

@@ -19,7 +19,7 @@ from playground.ui.places import inside_tabs
 from playground.ui.run_picker import choose_run, choose_step, speaks
 from playground.ui.scene import Scene, answer_to
 from playground.ui.stage import Stage, stage
-from playground.ui.stage_text import text_box
+from playground.ui.stage_text import LONGEST_IN_LINK, keep_text, linked_text, text_box
 
 
 def page() -> None:
@@ -90,9 +90,10 @@ def given_target(run: RunFolder, first: str) -> str:
     It stays the same while this person types (the address then follows the box, not the box the address); another
     ``first`` takes the place of what was typed.
     """
-    key, wanted = f"explore.given.target.{run.id}", url_state.text("explore", "target")
+    key = f"explore.given.target.{run.id}"
+    wanted = linked_text(key, "explore", "target")
     known = st.session_state.get(key)
-    if wanted and wanted != st.session_state.get(f"{key}.link"):
+    if wanted:
         known = (wanted, first)
     elif known is None or known[1] != first:
         known = (first, first)
@@ -102,8 +103,8 @@ def given_target(run: RunFolder, first: str) -> str:
 
 def keep_target(run: RunFolder, text: str, first: str) -> None:
     """Writes it into the address where it is not what stands there anyway, and not too long for a link."""
-    url_state.remember("explore", target=text if text != first and len(text) <= 500 else None)
-    st.session_state[f"explore.given.target.{run.id}.link"] = url_state.text("explore", "target")
+    target = text if text != first and len(text) <= LONGEST_IN_LINK else ""
+    keep_text(f"explore.given.target.{run.id}", "explore", "target", target)
 
 
 def choose_view(scene: Scene) -> str:
