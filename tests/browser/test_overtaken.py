@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from playground.text import uploads
 from tests.browser.test_own_text import LINES
+from tests.support.stage import open_drawer
 from tests.support.waiting import WIDE, eventually, wait_idle
 
 SCRIPT_ASKED = re.compile(r"import\((\w+)\),\[\],import\.meta\.url")
@@ -50,7 +51,7 @@ def test_the_newest_is_drawn_whichever_comes_last(holding, home, monkeypatch):
     wait_idle(page)
     calls = page.evaluate("heldCalls()")
     assert calls
-    page.get_by_role("button", name="Write or paste a text").click()
+    open_drawer(page).get_by_role("button", name="Write or paste a text").click()
     eventually(page, lambda: page.evaluate("heldCalls()") > calls)
     wait_idle(page)
     page.evaluate("release()")
