@@ -184,7 +184,7 @@ def test_from_a_run_to_the_plan_of_another_is_a_step(new_page, trained, link, ad
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_main_button_can_be_read_also_while_it_cannot_be_pressed(new_page, scheme):
     page = new_page("/finetune", scheme=scheme)
-    button = page.get_by_role("button", name="Fine-tune", exact=True)
+    button = page.get_by_role("button", name="Teach a small model")
     assert button.is_enabled() and button.evaluate(CONTRAST) >= 4.5
     button.evaluate("(button) => { button.disabled = true; }")  # as it is while something is missing
     assert button.is_disabled() and button.evaluate(CONTRAST) >= 4.5
