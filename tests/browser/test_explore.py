@@ -158,7 +158,8 @@ def test_the_worked_example_is_changed_by_hand(new_page):
     page.get_by_text("1. Scores: the dot product of the query with each key").wait_for()
     wait_for_shape(page, "1 × 6")
     page.locator(".katex", has_text="11.613").first.wait_for()
-    page.get_by_text("Causal mask").click()
+    open_drawer(page).get_by_text("Causal mask").click()
+    close_drawer(page)
     page.get_by_text("3 of 6 keys are masked").wait_for()
     page.locator(".katex", has_text="11.613").first.wait_for(state="detached")
 
@@ -386,7 +387,7 @@ def test_nothing_has_the_colour_of_the_page(new_page, scheme):
 
 def test_the_number_beside_the_schedule_is_its_top(new_page):
     page = new_page("/train?preset=modern-tiny")
-    panel = page.locator("figure.panel", has_text="Learning rate, before it starts")
+    panel = open_drawer(page).locator("figure.panel", has_text="Learning rate, before it starts")
     panel.locator(".value", has_text="top 0.006").wait_for()
     panel.locator(".plot").focus()
     page.keyboard.press("End")
