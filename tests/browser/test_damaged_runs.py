@@ -7,6 +7,7 @@ import pytest
 from playground.runs.store import RunStore
 from tests.support.damaged_runs import BROKEN, GOOD, PARTLY, SPOILT, make_damaged
 from tests.support.serving import serve
+from tests.support.stage import close_drawer, open_drawer
 from tests.support.waiting import PHONE, WIDE, eventually, wait_idle
 
 
@@ -19,9 +20,15 @@ def damaged(tmp_path_factory):
         yield started.address, RunStore(home / "runs")
 
 
+def table_of_damaged(page):
+    """The table below those of the sound runs."""
+    heading = page.locator("canvas tr", has_text="What is wrong")
+    return page.locator("[data-testid=stDataFrame]").filter(has=heading)
+
+
 def told_rows(page) -> dict[str, str]:
     """The rows of the table of damaged runs by name, as a screen reader is told them (those that are drawn)."""
-    rows = page.locator("[data-testid=stDataFrame]").nth(1).locator("canvas tr")
+    rows = table_of_damaged(page).locator("canvas tr")
     rows.nth(2).wait_for(state="attached")
     cells = [[cell.strip() for cell in row.locator("td").all_text_contents()] for row in rows.all()[1:]]
     return {cell[-2]: cell[-1] for cell in cells if len(cell) >= 2}
@@ -32,7 +39,7 @@ def test_one_is_read_of_deleted_and_brought_back(damaged, new_page):
     page = new_page(f"{address}/runs")
     rows = told_rows(page)
     assert len(rows) >= 5 and all(len(sentence) > 15 for sentence in rows.values()), rows
-    table = page.locator("[data-testid=stDataFrame]").nth(1)
+    table = table_of_damaged(page)
     table.scroll_into_view_if_needed()
     wait_idle(page)
     table.hover(position={"x": 60, "y": 100})  # the table knows where it is once a mouse comes, and shows its tools
@@ -42,9 +49,10 @@ def test_one_is_read_of_deleted_and_brought_back(damaged, new_page):
     first = next(iter(rows))
     page.get_by_text("Delete the run: it goes into the trash.").wait_for()
     assert rows[first] in page.locator("[data-testid=stAlert]").inner_text()
-    page.get_by_role("button", name="Delete", exact=True).click()
+    open_drawer(page).get_by_role("button", name="Delete", exact=True).click()
     page.get_by_text("went into the trash").wait_for()
     eventually(page, lambda: not (store.root / first).exists())
+    close_drawer(page)
     page.get_by_role("button", name="Undo").click()
     eventually(page, lambda: (store.root / first).exists())
 
@@ -55,9 +63,10 @@ def test_all_are_deleted_at_once_by_a_link(damaged, new_page, size):
     address, store = damaged
     ids = [*BROKEN, *SPOILT, *PARTLY]
     page = new_page(f"{address}/runs?runs={','.join(ids)}", size)
-    page.get_by_role("button", name=re.compile(rf"Delete {len(ids)} runs")).click()
+    open_drawer(page).get_by_role("button", name=re.compile(rf"Delete {len(ids)} runs")).click()
     page.get_by_text("went into the trash").wait_for()
     assert [run.id for run in store.list()] == [GOOD] and not store.damaged()
+    close_drawer(page)
     page.get_by_role("button", name="Undo").click()
     eventually(page, lambda: len(list(store.root.iterdir())) == len(ids) + 1)
 

@@ -14,6 +14,9 @@ from playground.ui import links, run_upload, url_state
 from playground.ui.language import t
 from playground.ui.messages import plain, shown_errors
 
+MOST_NAMED = 3
+"""Runs whose names fit on the line of commands."""
+
 
 def actions(runs: list[RunFolder]) -> None:
     """The row of buttons for the runs picked."""
@@ -101,7 +104,10 @@ def undo() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True, key="runs.undo"):
         names = ", ".join(f"“{plain(each.name)}”" for each in deleted)
-        st.markdown(t("{names} went into the trash.", names=names), width="content")
+        told = t("{names} went into the trash.", names=names)
+        if len(deleted) > MOST_NAMED:
+            told = t("{n} runs went into the trash.", n=len(deleted))
+        st.markdown(told, width="content")
         if st.button(t("Undo"), icon=":material/undo:", key="runs.undo.button", type="primary"):
             with shown_errors():
                 back = [RunStore().undelete(each) for each in deleted]

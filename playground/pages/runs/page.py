@@ -22,12 +22,15 @@ FEW = 4
 """Runs that are drawn before any is picked."""
 
 
-def without_damaged(runs: list[RunFolder]) -> list[RunFolder]:
-    """The runs that can be looked at; what is wrong with the others is said."""
-    wrong = {run.id: problem_in_contents(run) for run in runs}
-    for said in filter(None, wrong.values()):
-        show(PlaygroundError(*said))
-    return [run for run in runs if problem(run) is None]
+def without_damaged(runs: list[RunFolder], place: Stage) -> list[RunFolder]:
+    """The runs that can be looked at; what is wrong with the others is said: where the picture would stand, if there is none."""
+    wrong = [said for run in runs if (said := problem_in_contents(run))]
+    sound = [run for run in runs if problem(run) is None]
+    if wrong:
+        with place.notice if sound else place.picture, st.container(key="runs-damaged" if sound else "runs-scroll"):
+            for said in wrong:
+                show(PlaygroundError(*said))
+    return sound
 
 
 def page() -> None:
@@ -63,9 +66,7 @@ def show_picked(picked: list[RunFolder], place: Stage) -> None:
     if picked:
         with place.drawer, control("runs", "actions"):
             actions(picked)
-    with place.notice:
-        sound = without_damaged(picked)
-    if sound:
+    if sound := without_damaged(picked, place):
         compare(sound, place)
     elif not picked and (newest := [run for run in known_runs() if run.status().step][:FEW]):
         compare(newest, place, picked=False)
