@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from playground.runs.store import RunStore
-from tests.support.stage import close_drawer, open_drawer
+from tests.support.stage import DRAWER, close_drawer, open_drawer
 from tests.support.waiting import PHONE, eventually, wait_idle
 
 LINES = [f"On day {n} the miller walked to the river, and his {n % 7} children sang of bread.\n" for n in range(200)]
@@ -29,7 +29,9 @@ def open_box(new_page, **more):
     ).wait_for()  # what is drawn first is not always what stands first
     if another.count():
         another.click()  # also while the text that is there is still being prepared
-    close_drawer(page)
+        page.locator(DRAWER).wait_for(state="hidden")  # by itself: it lies over the box on a phone
+    else:
+        close_drawer(page)
     box = page.get_by_label("Your text")
     expect(box).to_have_value("")
     return page, box

@@ -40,6 +40,8 @@ export default register(function ({ data, parentElement, setStateValue }) {
   };
   if (data.wanted && root.wanted !== data.wanted) {
     root.wanted = data.wanted;
+    // The drawer that it was asked for in lies over the box on a phone.
+    if (document.documentElement.dataset.drawer === "open") document.querySelector("[data-drawer-handle]")?.click();
     box.focus({ preventScroll: true });
     box.scrollIntoView({ block: "nearest" });
   }
