@@ -16,6 +16,7 @@ CHINESE = "话说天下大势，分久必合，合久必分。\n" * 500
 
 
 def bring(page, name: str, data: bytes) -> None:
+    open_drawer(page)
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(
         {"name": name, "mimeType": "application/octet-stream", "buffer": data}
     )
