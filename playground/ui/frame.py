@@ -47,6 +47,7 @@ def frame(here: str) -> Any:
     )
     with st.container(key="frame-history"):
         st.html(f"<script>{SCRIPTS}</script>", unsafe_allow_javascript=True)
+        st.html(f"<script>window.labelsOfOthers({own_labels(chosen)});</script>", unsafe_allow_javascript=True)
     words = own_words(chosen)
     st.html(f"<style>{STYLE}{words}{PRESENTING if presenting() else ''}{controls.style()}</style>")
     return model
@@ -91,6 +92,13 @@ def own_words(language: str) -> str:
     """The style that puts a language's words in the place of Streamlit's English ones; empty for English."""
     path = FOLDER / language / "streamlit.css"
     return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+@lru_cache
+def own_labels(language: str) -> str:
+    """What a language says for the labels that Streamlit and Plotly have in English alone, as JSON."""
+    path = FOLDER / language / "labels.json"
+    return path.read_text(encoding="utf-8") if path.exists() else "{}"
 
 
 def presenting() -> bool:

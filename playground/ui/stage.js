@@ -16,6 +16,25 @@ if (!window.stageListens) {
       if (handle.getAttribute("aria-expanded") !== open) handle.setAttribute("aria-expanded", open);
     });
   }).observe(document.body, { childList: true, subtree: true });
+  // What Streamlit and Plotly say in English alone, to those who hear it or point at it.
+  let labels = {};
+  const english = new WeakMap();
+  const others = ':is([data-testid="stSelectbox"], [data-testid="stMultiSelect"]) button, .modebar-btn';
+  const labelled = () =>
+    document.querySelectorAll(others).forEach((element) => {
+      const now = element.getAttribute("aria-label");
+      if (!now) return;
+      if (!english.has(element) || labels[now]) english.set(element, now);
+      const wanted = labels[english.get(element)] || english.get(element);
+      if (wanted === now) return;
+      element.setAttribute("aria-label", wanted);
+      if (element.dataset.title) element.dataset.title = wanted;
+    });
+  window.labelsOfOthers = (words) => {
+    labels = words;
+    labelled();
+  };
+  new MutationObserver(labelled).observe(document.body, { childList: true, subtree: true });
   document.addEventListener("click", ({ target }) => {
     if (target.closest?.("[data-drawer-handle]")) remember(root.dataset.drawer !== "open");
   });
