@@ -44,7 +44,11 @@ def readable(about: Mapping[str, Any]) -> str:
     from models.presets import PRESETS
 
     name, preset, corpus = str(about.get("name") or ""), about.get("preset"), (about.get("data") or {}).get("corpus")
-    if preset not in PRESETS or corpus not in READS or about.get("finetune"):
+    if about.get("finetune"):  # "labels.csv ← An encoder that read the Bible, head only": the shipped one is translated
+        text, arrow, parent = name.partition(" ← ")
+        parent, comma, how = parent.partition(", ")
+        return text + arrow + (t(parent) if parent else "") + comma + how
+    if preset not in PRESETS or corpus not in READS:
         return name
     found = re.fullmatch(_AUTOMATIC.format(preset=re.escape(preset)), name)
     if not found:

@@ -464,7 +464,7 @@ def weights(scene: Scene, place: Stage) -> None:
 def by_layer(matrices: list[Any], table: Any, place: Stage) -> None:
     import plotly.graph_objects as go
 
-    names = [spread.name.removesuffix(".weight") for spread in matrices]
+    names = [re.sub(r"(\..*)\.weight$", r"\1", spread.name) for spread in matrices]  # a name, not a word: "head.weight"
     fig = go.Figure(
         [
             go.Bar(x=names, y=[s.norm for s in matrices], name=t("Norm"), marker_color=ARCHITECTURE["decoder"]),
