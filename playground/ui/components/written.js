@@ -48,14 +48,16 @@ class Written {
       return;
     }
     this.list.replaceChildren(
-      ...shown.map((sample, age) =>
-        element(
+      ...shown.map((sample, age) => {
+        const body = sampleBody(sample, words);
+        if (sample.said) body.dataset.written = sample.step; // by a model: no text that it is going to read
+        return element(
           "li",
           { "data-step": sample.step, style: `--age: ${age}` },
           element("span", { class: "step" }, [age ? "" : words.title, sample.said].filter(Boolean).join(" · ")),
-          sampleBody(sample, words),
-        ),
-      ),
+          body,
+        );
+      }),
     );
     this.list.scrollTop = 0;
   }
