@@ -68,7 +68,7 @@ def _stories(opened: Any, home: Path) -> list[tuple]:
     attention = opened(lambda page: stories.attention(page, SENTENCE))
     gates, positions = opened(stories.gates), opened(stories.positions)
     learns = opened(stories.learns)
-    made = opened(lambda page: stories.csv_to_onnx(page, table(home), home))
+    made = opened(lambda page: stories.csv_to_onnx(page, table(home), home, home))
     return [
         _told("a model visibly learns", learns, 2, {"curve": 3.0, "text": 5.0}),
         _told("own sentence → its attention", attention, 1, {"attention": 2.0}),

@@ -2,11 +2,12 @@
 
 import re
 import zipfile
+from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.support.charts import wait_for_step
 from tests.support.stage import close_drawer, open_drawer
+from tests.support.stories import csv_to_onnx
 from tests.support.views import FILLED, LEAST_SHARE
 from tests.support.waiting import PHONE, wait_idle
 
@@ -32,28 +33,25 @@ def whole(page) -> None:
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
 
 
-def test_own_table_to_a_tried_classifier_and_its_file_in_four_clicks(new_page, tmp_path):
+def test_own_table_to_a_tried_classifier_and_its_file_in_four_clicks(new_page, home, tmp_path):
     page = new_page("/", size=SMALL)
-    page.get_by_role("link", name="I bring data").click()  # 1
-    page.locator(DROP).set_input_files(table(tmp_path, 150))  # 2
-    page.get_by_text("300 rows, 2 labels: looks like classification").wait_for()
-    wait_idle(page)
-    whole(page)
-    page.get_by_role("button", name="Teach a small model").click()  # 3
-    page.wait_for_url("**run=**")
-    wait_for_step(page, 5)
-    whole(page)
-    get = page.get_by_role("button", name="Get it (.zip)")
-    get.wait_for(timeout=300_000)  # the page turns over by itself
-    expect(page.get_by_text(re.compile(r"\d+ of 60 held-out texts right"))).to_be_visible()
-    wait_idle(page)
-    page.get_by_label("Type a text").fill("the king and his throne")
+
+    def look(station: str) -> None:
+        if station == "data":
+            expect(page.get_by_text("300 rows, 2 labels: looks like classification")).to_be_visible()
+            wait_idle(page)
+        elif station == "verdict":
+            expect(page.get_by_text(re.compile(r"\d+ of 60 held-out texts right"))).to_be_visible()
+            wait_idle(page)
+        whole(page)
+
+    story = csv_to_onnx(page, Path(table(tmp_path, 150)), tmp_path, home, look)
+    assert story.clicks <= 4
+    assert 0 < story.seconds["beyond training"] < story.seconds["zip"]
     sure = re.compile(r"royal\s*(100|[5-9]\d)(\.\d)?\s*%")
+    page.get_by_label("Type a text").fill("the king and his throne")
     page.locator("li.best").filter(has_text=sure).wait_for()
-    whole(page)
-    with page.expect_download(timeout=120_000) as download:
-        get.click()  # 4
-    with zipfile.ZipFile(download.value.path()) as packed:
+    with zipfile.ZipFile(next(tmp_path.glob("*.zip"))) as packed:
         names = {name.rpartition("/")[2]: name for name in packed.namelist()}
         card = packed.read(names["README.md"]).decode()
         texts = [packed.read(names[name]).decode() for name in ("README.md", "playground.json", "report.json")]
