@@ -148,9 +148,10 @@ def compared_in_the_table() -> None:
 
     from playground.pages.runs import compare
     from playground.runs.store import RunStore
+    from playground.ui.stage import stage
 
     compare.curves = lambda key, shown, *args, **more: st.session_state.update(shown=[one.name for one in shown])
-    compare.compare(RunStore().list())
+    compare.compare(RunStore().list(), stage())
 
 
 def test_the_table_compares_as_many_as_can_be_told_apart(home, ten, monkeypatch):
@@ -159,7 +160,7 @@ def test_the_table_compares_as_many_as_can_be_told_apart(home, ten, monkeypatch)
     monkeypatch.setattr(compare, "curves", compare.curves)
     app = of(compared_in_the_table)
     assert len(app.session_state["shown"]) == 8
-    assert any("first 8 of the 11 runs" in caption.value for caption in app.caption)
+    assert any("first 8 of the 11 runs" in said.value for said in app.markdown)
 
 
 def picked() -> None:
@@ -168,8 +169,11 @@ def picked() -> None:
     from playground.pages.runs import table
 
     def shown(frame, selection_default, **more):
-        st.session_state["rows"] = selection_default["selection"]["rows"]
-        return type("Event", (), {"selection": type("Rows", (), {"rows": st.session_state["rows"]})()})()
+        rows = selection_default["selection"]["rows"]
+        st.session_state["rows"] = [*st.session_state["rows"], *rows]
+        return type("Event", (), {"selection": type("Rows", (), {"rows": rows})()})()
+
+    st.session_state["rows"] = []  # of all tables: own runs, and those that ship
 
     table.st.dataframe, before = shown, table.st.dataframe
     try:
