@@ -2,6 +2,7 @@
 
 from models.hyperparameters import RECURRENT
 from playground.runs.folder import RunFolder
+from playground.ui.frame import presenting
 from playground.ui.places import VIEWS
 from playground.ui.run_picker import known_runs, speaks
 
@@ -14,7 +15,8 @@ def views_of(run: RunFolder) -> list[str]:
 
 def _serves(view: str, run: RunFolder) -> bool:
     if view == "recurrent":
-        return is_recurrent(run) or recurrent_run() is not None
+        # Before a room the arrows go through the views: none of them may take the model that is shown away.
+        return is_recurrent(run) or (not presenting() and recurrent_run() is not None)
     return view not in ("attention", "steps") or not is_recurrent(run)
 
 
@@ -23,5 +25,8 @@ def is_recurrent(run: RunFolder) -> bool:
 
 
 def recurrent_run() -> RunFolder | None:
-    """The first model that has gates or states: the person's own, else one that ships with the app."""
-    return next((run for run in known_runs() if speaks(run) and is_recurrent(run)), None)
+    """The first model that has gates or states: the person's own that is trained to its end, else one that ships with the
+    app, else any.
+    """
+    found = [run for run in known_runs() if speaks(run) and is_recurrent(run)]
+    return next((run for run in found if run.status().state == "finished"), found[0] if found else None)
