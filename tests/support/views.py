@@ -90,7 +90,7 @@ FILLED = (
     for (let up = element; up && !up.matches?.(".st-key-stage-picture"); up = up.parentElement || up.getRootNode().host) {
       const style = getComputedStyle(up);
       if (up !== element && /auto|scroll/.test(style.overflowX + style.overflowY)) scrolled = true;
-      if (up.matches(".js-plotly-plot")) scrolled = true;
+      if (up.matches(".js-plotly-plot, [data-testid=stDataFrame]")) scrolled = true; // they clip what they draw
     }
     if (!scrolled && (box.right > picture.right + 2 || box.bottom > picture.bottom + 2 || box.left < picture.left - 2))
       cut.push(`${element.tagName} ${element.className?.baseVal ?? element.className} ${(element.textContent || "").slice(0, 30)}`);
