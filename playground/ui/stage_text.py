@@ -10,7 +10,6 @@ from playground.ui import url_state
 from playground.ui.components.live_text import live_text
 
 TYPED = "stage.text"
-LONGEST_IN_LINK = 500  # characters
 OF_TASK = "stage.text.task"
 """The text and the model of pairs that it was typed for; another text in `TYPED` was typed for any."""
 
@@ -37,7 +36,7 @@ def text_box(page: str, name: str, run: RunFolder, first: str, label: str) -> st
     text = live_text(f"{page}.{name}.{run.id}", known, label, line=True)
     if text != known:
         was_typed(page, run, text)
-    keep_text(key, page, name, text if text != first and len(text) <= LONGEST_IN_LINK else "")
+    keep_text(key, page, name, text if text != first and len(text) <= url_state.LONGEST_TEXT else "")
     return text
 
 

@@ -99,23 +99,22 @@ def attention(page: Any, sentence: str) -> Story:
 
 def gates(page: Any) -> Story:
     """The gates of an LSTM."""
-    story = Story(page)
-    story.place("inside")
-    story.click(page.locator(".st-key-stage-views").get_by_text("Gates and states", exact=True))
-    page.wait_for_url("**view=recurrent**")
-    wait_idle(page)
-    story.saw("gates")
-    return story
+    return _view(page, "Gates and states", "recurrent", "gates")
 
 
 def positions(page: Any) -> Story:
     """Why positions: the words shuffled."""
+    return _view(page, "Positions", "positions", "positions")
+
+
+def _view(page: Any, tab: str, view: str, what: str) -> Story:
+    """To a view of Look inside, by its tab; ``view`` is its name in the address."""
     story = Story(page)
     story.place("inside")
-    story.click(page.locator(".st-key-stage-views").get_by_text("Positions", exact=True))
-    page.wait_for_url("**view=positions**")
+    story.click(page.locator(".st-key-stage-views").get_by_text(tab, exact=True))
+    page.wait_for_url(f"**view={view}**")
     wait_idle(page)
-    story.saw("positions")
+    story.saw(what)
     return story
 
 

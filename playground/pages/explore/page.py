@@ -19,7 +19,7 @@ from playground.ui.places import inside_tabs
 from playground.ui.run_picker import choose_run, choose_step, speaks
 from playground.ui.scene import Scene, answer_to
 from playground.ui.stage import Stage, stage
-from playground.ui.stage_text import LONGEST_IN_LINK, keep_text, linked_text, text_box
+from playground.ui.stage_text import keep_text, linked_text, text_box
 
 
 def page() -> None:
@@ -103,7 +103,7 @@ def given_target(run: RunFolder, first: str) -> str:
 
 def keep_target(run: RunFolder, text: str, first: str) -> None:
     """Writes it into the address where it is not what stands there anyway, and not too long for a link."""
-    target = text if text != first and len(text) <= LONGEST_IN_LINK else ""
+    target = text if text != first and len(text) <= url_state.LONGEST_TEXT else ""
     keep_text(f"explore.given.target.{run.id}", "explore", "target", target)
 
 
