@@ -47,6 +47,8 @@ def choose_brought(key: str, kinds: Sequence[str], also: Sequence[str] = ()) -> 
         also: endings of files that are offered where they hold labels.
     """
     state = st.session_state
+    if brought := state.pop(f"{key}.brought", None):
+        state[f"{key}.file"] = brought
     offered = lambda path: (
         path.suffix.lower() in kinds
         or (path.suffix.lower() in also and (str(path) == state.get(f"{key}.file") or holds_labels(str(path))))
@@ -76,8 +78,8 @@ def holds_labels(path: str) -> bool:
 
 
 def keep_upload(key: str, brought: Any) -> None:
-    """Copies the upload to disk, and chooses it."""
-    st.session_state[f"{key}.file"] = path = str(uploads.keep(brought, brought.name).path)
+    """Copies the upload to disk; the next run of the page chooses it, as the box of the files may be drawn already."""
+    st.session_state[f"{key}.brought"] = path = str(uploads.keep(brought, brought.name).path)
     if key != BATCH:
         st.session_state[DROPPED] = path
 
