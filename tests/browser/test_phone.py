@@ -132,7 +132,7 @@ def test_the_link_is_shown_without_the_presentation(phone):
 def test_the_tools_of_a_table_lie_on_nothing_else(phone):
     """Where nothing hovers they are always there, above the table."""
     page = phone("/runs?runs=bible-decoder,bible-encoder")
-    tools, table = page.get_by_test_id("stElementToolbar").first, page.get_by_test_id("stDataFrame").first
+    tools, table = page.get_by_test_id("stElementToolbar").last, page.get_by_test_id("stDataFrame").last
     tools.wait_for()
     wait_idle(page)
     above = page.get_by_text("Shipped with the app", exact=True).last.bounding_box()

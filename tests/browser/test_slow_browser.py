@@ -10,9 +10,9 @@ from tests.support.made_runs import live_run
 from tests.support.waiting import eventually, wait_idle
 
 SLOWER = 8
-PANELS = """(name) => {
+PANELS = """(selector) => {
     const count = (root) => [...root.querySelectorAll("*")].reduce(
-        (n, node) => n + node.classList.contains(name) + (node.shadowRoot ? count(node.shadowRoot) : 0), 0);
+        (n, node) => n + node.matches(selector) + (node.shadowRoot ? count(node.shadowRoot) : 0), 0);
     return count(document);
 }"""
 
@@ -34,9 +34,9 @@ def is_one_and_moves(page) -> None:
     """One panel of the loss and one of moments, at once and some updates later; the one that is there goes on."""
     wait_for_step(page, 1)
     for _ in range(4):
-        assert page.evaluate(PANELS, "main") == 1
+        assert page.evaluate(PANELS, ".panel.main") == 1
         wait_for_step(page, step(page) + 5)
-    assert [page.evaluate(PANELS, name) for name in ("main", "moments")] == [1, 1]
+    assert [page.evaluate(PANELS, name) for name in (".panel.main", ".moments")] == [1, 1]
 
 
 def test_one_curve_that_moves_through_reloads_and_page_changes(slow_page, home):
@@ -50,6 +50,9 @@ def test_one_curve_that_moves_through_reloads_and_page_changes(slow_page, home):
         page.wait_for_url("**/runs**")
         wait_idle(page, 60)
         page.go_back()
+        page.wait_for_url("**/train**")
+        page.locator(".st-key-train-progress").wait_for()
+        wait_idle(page, 60)  # the curves of that page are gone
         is_one_and_moves(page)
 
 
@@ -62,7 +65,7 @@ def test_at_the_end_of_a_run_the_curve_says_what_the_numbers_say(slow_page, home
     page.locator(".st-key-train-progress").get_by_text("stopped").wait_for(timeout=60_000)
     wait_for_step(page, last["step"])
     wait_idle(page, 60)
-    assert page.evaluate(PANELS, "main") == 1
+    assert page.evaluate(PANELS, ".panel.main") == 1
     page.locator(".st-key-train-right button.menu").click()
     smoothing = page.locator(".st-key-train-right").get_by_role("slider", name="smoothing")
     smoothing.fill("0")  # the numbers are not smoothed

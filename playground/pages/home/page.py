@@ -16,7 +16,7 @@ from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.next_token import next_token
 from playground.ui.frame import page_title
 from playground.ui.language import language, t
-from playground.ui.messages import fragment, no_model_yet, shown_errors
+from playground.ui.messages import fragment, no_model_yet, plain, shown_errors
 from playground.ui.number_format import share
 from playground.ui.run_picker import choose_run, name_of, writes
 from playground.ui.stage import Stage, stage
@@ -83,7 +83,7 @@ def draw(run: RunFolder, key: str, opening: str, text: str, architecture: str, p
         st.caption(
             t(
                 "{name}, {kind} of {n:,} parameters, after {step:,} training steps. Computed in {ms:.0f} ms on this machine.",
-                name=name_of(run),
+                name=plain(name_of(run)),
                 kind=t(TITLES[architecture]),
                 n=parameters(str(run.path), step),
                 step=step,

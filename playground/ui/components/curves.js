@@ -29,7 +29,8 @@ class Curves {
     this.controls = element("div", { class: "controls" }, this.tools, this.legend);
     this.menu = element("button", { type: "button", class: "menu", onclick: () => this.openMenu() });
     this.menu.innerHTML = SLIDERS_ICON;
-    this.root = element("div", { class: "curves" }, this.menu, this.controls, this.grid);
+    this.whole = element("button", { type: "button", class: "whole", hidden: "", onclick: () => this.zoomTo(null) });
+    this.root = element("div", { class: "curves" }, this.menu, this.whole, this.controls, this.grid);
     this.root.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !this.controls.classList.contains("open")) return;
       event.stopPropagation();
@@ -62,7 +63,7 @@ class Curves {
 
   choose(changes) {
     Object.assign(this.choices, changes);
-    if ("axis" in changes || "logx" in changes) this.zoom = null;
+    if ("axis" in changes || "logx" in changes) this.zoomTo(null);
     try {
       sessionStorage.setItem(this.place, JSON.stringify(this.choices));
     } catch {
@@ -86,12 +87,14 @@ class Curves {
   update(data) {
     if (this.mainRun?.id !== (data.runs.find((run) => run.main) || data.runs[0])?.id) {
       this.zoom = this.cursor = null; // another run: its curves begin anew
+      this.whole.hidden = true;
       this.panels.forEach((panel) => (panel.shown = null));
     }
     this.data = data;
     this.smoothed = new Map();
     this.root.classList.toggle("bare", Boolean(data.bare));
     this.root.classList.toggle("staged", (this.fills = themeOf(this.root).fills));
+    this.whole.textContent = data.words.reset;
     this.menu.title = data.words.options;
     this.menu.setAttribute("aria-label", data.words.options);
     this.menu.setAttribute("aria-expanded", this.controls.classList.contains("open"));
@@ -215,7 +218,7 @@ class Curves {
   showTools() {
     const { axis, logx, logy, perplexity, smoothing } = this.choices,
       { words } = this.data;
-    const state = JSON.stringify([this.choices, words, Boolean(this.zoom), this.data.bare]);
+    const state = JSON.stringify([this.choices, words, this.data.bare]);
     if (state === this.toolState) return;
     this.toolState = state;
     if (this.sliding || this.data.bare) return;
@@ -271,9 +274,6 @@ class Curves {
             element("span", { class: "sign" }, element("i", { class: "dots" }), words.validation),
           ]
         : []),
-      ...(this.zoom
-        ? [element("button", { class: "tool", "data-tool": "reset", onclick: () => this.zoomTo(null) }, words.reset)]
-        : []),
       element("button", { class: "tool quiet", "data-tool": "png", onclick: () => savePicture(this) }, "PNG"),
       element("button", { class: "tool quiet", "data-tool": "csv", onclick: () => saveTable(this) }, "CSV"),
     );
@@ -314,6 +314,7 @@ class Curves {
 
   zoomTo(range) {
     this.zoom = range;
+    this.whole.hidden = !range;
     this.showTools();
     this.draw();
   }
