@@ -53,7 +53,7 @@ def _six_by_six(home: Path) -> str:
 
 def _typed(page: Page, run: str, n: int) -> list[float]:
     """Seconds from a key to the pictures of all heads, and the large one, that have one row and column more."""
-    page.goto(f"/explore?run={run}&view=attention")
+    page.goto(f"/explore?run={run}&view=attention&draw=cells")
     wait_idle(page, 60)
     box = page.locator("textarea").first
     box.fill(("the quick brown fox " * 26)[: n - 1])

@@ -9,6 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from playground.runs.store import RunStore
 from tests.browser.conftest import FLAGS, chromium
 from tests.support import stories
 from tests.support.serving import serve
@@ -25,7 +26,7 @@ from tests.support.views import (
 )
 from tests.support.waiting import wait_idle
 
-ROUNDS, SMALL_WINDOW = 4, {"width": 1280, "height": 720}
+ROUNDS, TURNS, SMALL_WINDOW = 4, 3, {"width": 1280, "height": 720}
 PLACES = ("lab", "inside", "ship", "learn")
 SENTENCE = "And the king said, Let the sheep go to the sea."
 
@@ -42,7 +43,7 @@ def measure() -> list[tuple]:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
             opened = lambda act: _in_page(browser, server.address, act)
-            return [*_stories(opened, Path(home)), *_walks(opened), *_pictures(opened)]
+            return [*_stories(opened, Path(home)), *_walks(opened, Path(home)), *_pictures(opened)]
         finally:
             browser.close()
 
@@ -67,15 +68,37 @@ def _stories(opened: Any, home: Path) -> list[tuple]:
     opened(stories.positions)  # the first opens pages and models for all
     attention = opened(lambda page: stories.attention(page, SENTENCE))
     gates, positions = opened(stories.gates), opened(stories.positions)
-    learns = opened(stories.learns)
+    learns = [_learns(opened, home) for _ in range(TURNS)]
     made = opened(lambda page: stories.csv_to_onnx(page, table(home), home, home))
     return [
-        _told("a model visibly learns", learns, 2, {"curve": 3.0, "text": 5.0}),
+        _told(
+            "a model visibly learns",
+            max(learns, key=lambda story: story.seconds["text"]),
+            2,
+            {"curve": 3.0, "text": 5.0},
+        ),
         _told("own sentence → its attention", attention, 1, {"attention": 2.0}),
         _told("gates of an LSTM", gates, 2, {}),
         _told("why positions", positions, 2, {}),
         _told("own CSV of 300 rows → tried → ONNX zip", made, 4, {"beyond training": 15.0}),
     ]
+
+
+def _learns(opened: Any, home: Path) -> stories.Story:
+    story = opened(stories.learns)
+    _stop_training(home)
+    return story
+
+
+def _stop_training(home: Path) -> None:
+    """Runs go on when their pages are closed: what is measured next has the processors to itself."""
+    active = [run for run in RunStore(home / "runs").list() if run.status().is_active]
+    for run in active:
+        run.request("stop")
+    end = time.monotonic() + 60
+    while any(run.status().is_active for run in active):
+        assert time.monotonic() < end, "the run does not stop"
+        time.sleep(0.1)
 
 
 def _told(what: str, story: stories.Story, clicks: int, limits: dict[str, float]) -> tuple:
@@ -107,10 +130,11 @@ ARRIVED = """([before]) => {
 }"""
 
 
-def _walks(opened: Any) -> list[tuple]:
+def _walks(opened: Any, home: Path) -> list[tuple]:
     quiet = opened(_walk)
     opened(stories.learns)  # it goes on training when its page is closed
     busy = opened(_walk)
+    _stop_training(home)
     p95 = statistics.quantiles(busy, n=20)[-1]
     return [
         (

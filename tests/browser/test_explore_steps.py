@@ -47,6 +47,15 @@ def test_another_token_becomes_the_query(new_page):
     page.locator(".st-key-stage-notice", has_text="“cat” gives most weight to “sat”").wait_for()
 
 
+def test_a_text_that_is_typed_takes_the_place_of_the_example(new_page):
+    page = new_page("/explore?view=steps&run=bible-decoder")
+    page.locator("svg.steps text", has_text="cat").first.wait_for()
+    box = page.locator("textarea").first
+    box.fill("the shepherd kept the sheep")
+    page.locator("svg.steps text", has_text="sheep").first.wait_for()
+    page.wait_for_url("**example=0**")
+
+
 def test_space_plays_the_five_steps(new_page):
     page = new_page("/explore?view=steps&run=bible-decoder&present=1")
     later = page.locator("svg.steps g.later")

@@ -28,12 +28,22 @@ PART_NAMES = {"cross": "Decoder to encoder", "decoder": "Decoder", "encoder": "E
 
 
 def show(scene: Scene, place: Stage) -> None:
+    read_ones_own(scene)
     with place.command, st.container(width="content"):
         own = choose(VIEW, "example", t("Numbers from"), WHOSE, box=True, hidden=True)
     if own == "1" or scene.is_recurrent:
         example(place)
     else:
         of_run(scene, place)
+
+
+def read_ones_own(scene: Scene) -> None:
+    """Whoever changes the text wants to see what the model makes of it, and no longer the worked example."""
+    state = st.session_state
+    before = state.get(f"{VIEW}.read")
+    state[f"{VIEW}.read"] = now = (scene.run.id, scene.text)
+    if before and before[0] == now[0] and before != now:
+        state[f"{VIEW}.example.{'-'.join(WHOSE)}"] = "0"
 
 
 def picture(steps: Any, tokens: list[str], keys: list[str], query: int, name: str, alt: str, itself: bool) -> None:

@@ -70,7 +70,7 @@ export default register(function ({ data, parentElement }) {
     root.replaceChildren(
       element("div", { class: "scroll" }),
       element("div", { class: "buttons" }),
-      element("p", { class: "told", "aria-live": "polite" }),
+      element("p", { class: "told told-line", "aria-live": "polite" }),
     );
   const box = root.querySelector(".scroll"),
     told = root.querySelector(".told");

@@ -116,7 +116,7 @@ class Panel {
       foot = about.main || curves.data.bare ? 2 * size + 14 : size + 10;
     const trial = makeScale(y0, y1, 0, 1, log);
     const marks = ticksOf(trial, height / (size * (about.main ? 4.2 : 2.8)));
-    const left = Math.max(34, ...marks.map((v) => g.measureText(brief(v)).width + 12));
+    const left = Math.max(34, ...labelsOf(marks).map((label) => g.measureText(label).width + 12));
     const ends = curves.fills && about.main ? this.ends(g, lines, width * 0.3, size, theme) : [];
     const across = makeScale(x0, x1, 0, 1, curves.choices.logx && x0 > 0);
     const right = Math.max(10, ...ends.map((end) => end.room(across, width - left)));
@@ -143,18 +143,21 @@ class Panel {
     g.fillStyle = theme.text;
     g.textBaseline = "middle";
     g.textAlign = "right";
-    for (const v of marks) {
+    const values = labelsOf(marks);
+    for (const [n, v] of marks.entries()) {
       const y = Math.round(sy(v)) + 0.5;
       g.globalAlpha = 0.55;
       (g.beginPath(), g.moveTo(sx.from, y), g.lineTo(sx.to, y), g.stroke());
       g.globalAlpha = 0.78;
-      g.fillText(brief(v), sx.from - 7, y);
+      g.fillText(values[n], sx.from - 7, y);
     }
     const [unit, letter] = axis === "seconds" ? timeUnit(sx.high) : [1, ""];
     const scaled = makeScale(sx.low / unit, sx.high / unit, sx.from, sx.to, sx.log);
     g.textBaseline = "top";
-    for (const v of ticksOf(scaled, Math.max(2, (sx.to - sx.from) / (size * 6)))) {
-      const text = brief(v),
+    const along = ticksOf(scaled, Math.max(2, (sx.to - sx.from) / (size * 6)));
+    const places = labelsOf(along);
+    for (const [n, v] of along.entries()) {
+      const text = places[n],
         x = scaled(v),
         half = g.measureText(text).width / 2;
       g.textAlign = x + half > width - 2 ? "right" : "center";

@@ -16,7 +16,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   if (!root.querySelector("canvas")) {
     root.innerHTML = `<div class="tools"><span class="legend"><span></span><b></b><i></i><b></b></span><span class="legend closed"><i></i><b></b></span>
       <label class="zoom"><span></span><input type="range" min="0" max="100" value="0"></label><span class="buttons"></span></div>
-      <div class="scroll"><canvas tabindex="0" role="img"></canvas></div><p class="told" aria-live="polite"></p>`;
+      <div class="scroll"><canvas tabindex="0" role="img"></canvas></div><p class="told told-line" aria-live="polite"></p>`;
   }
   const canvas = root.querySelector("canvas"),
     scroll = root.querySelector(".scroll"),

@@ -47,6 +47,15 @@ function brief(value, digits = 3) {
   return trimmed(value, digits);
 }
 
+/** The values of an axis in few letters, but in as many as tell them apart. */
+function labelsOf(marks) {
+  for (let digits = 3; digits < 8; digits++) {
+    const labels = marks.map((v) => brief(v, digits));
+    if (new Set(labels).size === marks.length) return labels;
+  }
+  return marks.map(String);
+}
+
 function trimmed(value, digits) {
   const text = value.toPrecision(digits);
   const plain = text.includes("e") ? String(Math.round(value)) : text;

@@ -68,7 +68,7 @@ def attention(spec: ModelSpec, causal: bool, length: str = "T", keys: str = "") 
     canvas.box(72, score, 170, 44, f"Q Kᵀ / √{d}", t("similarity"), kind="soft", copies=min(h - 1, 2))
     y = score + 44
     grid = 96
-    _weights(canvas, 322, score - 4, grid, spec, causal, cross)
+    _weights(canvas, 304, score - 4, grid, spec, causal, cross)
     return _mix(canvas, spec, y, xs[2], length, keys)
 
 
