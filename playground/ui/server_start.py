@@ -24,13 +24,14 @@ log = logging.getLogger("playground")
 def server() -> None:
     """Readies the process that trains, and soon imports torch in the background: no page waits for it."""
     from playground.runs.submit import keep_warm
-    from playground.ui.streamlit_fixes import download_lifetime, rerun_widgets, unsent_fragments
+    from playground.ui.streamlit_fixes import download_lifetime, left_pages, rerun_widgets, unsent_fragments
 
     on_guard()
     log_letters()
     unsent_fragments.apply()
     download_lifetime.apply()
     rerun_widgets.apply()
+    left_pages.apply()
     try:
         keep_warm()
     except Exception:

@@ -33,7 +33,9 @@ def text_box(page: str, name: str, run: RunFolder, first: str, label: str) -> st
     elif typed is not None:
         known = typed
     st.session_state[key] = known
-    text = live_text(f"{page}.{name}.{run.id}", known, label, line=True)
+    text = live_text(
+        f"{page}.{name}.{run.id}", known, label, line=True, on_typed=lambda typed: was_typed(page, run, typed)
+    )
     if text != known:
         was_typed(page, run, text)
     keep_text(key, page, name, text if text != first and len(text) <= url_state.LONGEST_TEXT else "")

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.views import share_of_window
@@ -78,6 +79,25 @@ def test_a_teacher_is_two_clicks_from_every_lesson(new_page):
     page.wait_for_url("**/explore**view=positions**")
     wait_idle(page)
     page.locator(".st-key-stage-picture").wait_for()
+
+
+@pytest.mark.parametrize("held", [0, 150])
+def test_who_types_and_goes_on_at_once_arrives_with_the_text(new_page, held):
+    """The page of before still asks for its bars while the new one is on its way.
+
+    Args:
+        held: milliseconds for which the mouse is pressed; without any, what was typed last stays behind.
+    """
+    page = new_page("/")
+    place = page.locator("[class*='st-key-frame-place-inside'] a").bounding_box()
+    page.get_by_role("textbox", name="Your text").fill("the shepherd kept the sheep")
+    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2, delay=held)
+    page.wait_for_url("**/explore**")
+    page.locator("g.token").first.wait_for()
+    wait_idle(page)
+    page.locator("g.token").first.wait_for()
+    if held:
+        expect(page.locator("textarea").first).to_have_value("the shepherd kept the sheep")
 
 
 def test_data_leads_to_labels(new_page):

@@ -77,7 +77,8 @@ def learns(page: Any) -> Story:
 def attention(page: Any, sentence: str) -> Story:
     """An own sentence, and who looks at whom in it."""
     page.locator("textarea").first.fill(sentence)
-    wait_idle(page)
+    page.locator(".root.stale .bars").wait_for()
+    page.locator(".root:not(.stale) .bars").wait_for()
     story = Story(page)
     story.place("inside")
     word = sentence.split()[-1]

@@ -30,9 +30,14 @@ export default register(function ({ data, parentElement, setStateValue }) {
       rested = now - (root.lastKey ?? -Infinity) > 4 * WAIT;
     root.lastKey = now;
     clearTimeout(root.timer);
-    const send = () => setStateValue("typed", { given: data.given, text: box.value });
-    if (rested) send();
-    else root.timer = setTimeout(send, WAIT);
+    root.send = () => {
+      clearTimeout(root.timer);
+      root.send = null;
+      setStateValue("typed", { given: data.given, text: box.value });
+    };
+    if (rested) root.send();
+    else root.timer = setTimeout(root.send, WAIT);
   };
+  box.onblur = () => root.send?.(); // who goes on at once takes along what stands there
   return () => clearTimeout(root.timer);
 });

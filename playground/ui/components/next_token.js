@@ -17,9 +17,15 @@ export default register(function ({ data, parentElement, setStateValue, setTrigg
   const send = (wait) => {
     root.querySelector(".read").textContent = box.value;
     clearTimeout(root.timer);
-    root.timer = setTimeout(() => setStateValue("text", box.value), wait);
+    root.send = () => {
+      clearTimeout(root.timer);
+      root.send = null;
+      setStateValue("text", box.value);
+    };
+    root.timer = setTimeout(root.send, wait);
     root.classList.add("stale");
   };
+  box.onblur = () => root.send?.(); // who goes on at once takes along what stands there
   box.oninput = () => send(WAIT);
   root.querySelector(".label").textContent = data.words.label;
   root.querySelector(".title").textContent = data.answerTo === null ? data.words.loading : data.words.next;

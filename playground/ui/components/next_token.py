@@ -1,14 +1,22 @@
 """A box to type in, and what the model expects next, at every key."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import streamlit as st
 
 from playground.ui.components import component, nothing, ticks
 from playground.ui.language import t
 
 
 def next_token(
-    key: str, text: str, answer_to: str | None, options: Sequence[dict[str, Any]], colour: str, note: str = ""
+    key: str,
+    text: str,
+    answer_to: str | None,
+    options: Sequence[dict[str, Any]],
+    colour: str,
+    note: str = "",
+    on_typed: Callable[[str], None] = lambda text: None,
 ) -> str:
     """Draws the box and the bars, and returns what the person has typed so far.
 
@@ -22,6 +30,7 @@ def next_token(
         options: the likeliest tokens, each ``{"text": to append, "piece": to show, "p": probability}``.
         colour: of the bars.
         note: one line under the bars.
+        on_typed: is told what was typed before anything runs again, also where that is another page already.
     """
     answer = component("next_token")(
         key=key,
@@ -40,7 +49,7 @@ def next_token(
             },
         },
         default={"text": text},
-        on_text_change=nothing,
+        on_text_change=lambda: on_typed(str((st.session_state.get(key) or {}).get("text") or "")),
         on_again_change=nothing,
     )
     return text if answer.text is None else str(answer.text)
