@@ -64,8 +64,10 @@ class RunFolder:
         Raises:
             PlaygroundError: when the run is gone, the file is damaged, or of a newer version of the app.
         """
+        path = self.path / "run.json"
         try:
-            about = from_json(json.loads((self.path / "run.json").read_text(encoding="utf-8")))
+            now = path.stat()
+            about = _read(str(path), (now.st_ino, now.st_mtime_ns, now.st_size))
         except FileNotFoundError as error:
             raise PlaygroundError("There is no run {id} any more.", "It may be in the trash.", id=self.id) from error
         except OSError as error:
@@ -77,7 +79,7 @@ class RunFolder:
         if not isinstance(about, dict):
             raise PlaygroundError("The file run.json of {id} is damaged.", _LOST, id=self.id)
         check_format(about)
-        about = with_present_groups(about)
+        about = dict(about)
         if "name" in about:
             about["name"] = shown_name(about["name"])
         return about
@@ -303,6 +305,17 @@ class RunFolder:
 
 
 _LOST = "Delete the run: it goes into the trash."
+
+
+@lru_cache(maxsize=1024)
+def _read(path: str, version: tuple[int, int, int]) -> Any:
+    """What a run.json says, read anew when the file is another one; a page asks for it at every key, dozens of times.
+
+    Args:
+        version: what tells this file from the one that replaces it.
+    """
+    about = from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+    return with_present_groups(about) if isinstance(about, dict) else about
 
 
 def check_format(about: Mapping[str, Any]) -> None:

@@ -135,7 +135,7 @@ def _walks(opened: Any, home: Path) -> list[tuple]:
     opened(stories.learns)  # it goes on training when its page is closed
     busy = opened(_walk)
     _stop_training(home)
-    p95 = statistics.quantiles(busy, n=20)[-1]
+    p95 = statistics.quantiles(busy, n=20, method="inclusive")[-1]
     return [
         (
             "place → place",

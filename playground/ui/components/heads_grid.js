@@ -35,8 +35,11 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const [layers, heads, r, c] = data.shape;
   const bytes = Uint8Array.from(atob(data.values), (x) => x.charCodeAt(0));
-  const table = ramp(onGround(data.colours, themed(root)[1]), 255),
-    ink = themed(root)[0]; // a byte of 0 is no value
+  const [ink, ground] = themed(root);
+  const colours = new Uint32Array(
+    new Uint8Array([0, 0, 0, 0, ...ramp(onGround(data.colours, ground), 255).flatMap(([r, g, b]) => [r, g, b, 255])])
+      .buffer,
+  ); // by byte; of 0, which is no value, none
   const shape = `${layers} ${heads}`;
   if (root.shape !== shape) {
     root.shape = shape;
@@ -62,23 +65,26 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   const buttons = [...root.querySelectorAll("button.head")];
   const [chosenLayer, chosenHead] = data.selected;
 
+  const pixelled = document.createElement("canvas"),
+    small = new ImageData(c, r),
+    cells = new Uint32Array(small.data.buffer);
+  pixelled.width = c;
+  pixelled.height = r;
+
   /** One head's weights on its canvas, in units of a square. */
-  function drawHead(canvas, index, side) {
+  function drawHead(canvas, index, pixels) {
     const start = index * r * c,
-      context = canvas.getContext("2d"),
-      pixels = Math.round(side * (stageOf(root).fills ? window.devicePixelRatio || 1 : 1));
-    canvas.width = canvas.height = pixels;
-    context.scale(pixels / SQUARE, pixels / SQUARE);
+      context = canvas.getContext("2d");
+    if (canvas.width !== pixels) canvas.width = canvas.height = pixels;
+    context.setTransform(pixels / SQUARE, 0, 0, pixels / SQUARE, 0, 0);
+    context.globalAlpha = 1;
+    context.clearRect(0, 0, SQUARE, SQUARE);
     if (data.lines) return drawLines(context, start);
-    const small = new ImageData(c, r);
-    for (let i = 0; i < r * c; i++) if (bytes[start + i]) small.data.set([...table[bytes[start + i] - 1], 255], 4 * i);
-    const picture = document.createElement("canvas");
-    picture.width = c;
-    picture.height = r;
-    picture.getContext("2d").putImageData(small, 0, 0);
-    if (bytes.subarray(start, start + r * c).includes(0)) hatch(context, ink, 0, 0, SQUARE, SQUARE);
+    for (let i = 0; i < r * c; i++) cells[i] = colours[bytes[start + i]];
+    pixelled.getContext("2d").putImageData(small, 0, 0);
+    if (cells.includes(0)) hatch(context, ink, 0, 0, SQUARE, SQUARE);
     context.imageSmoothingEnabled = false;
-    context.drawImage(picture, 0, 0, SQUARE, SQUARE);
+    context.drawImage(pixelled, 0, 0, SQUARE, SQUARE);
   }
 
   function drawLines(context, start) {
@@ -128,6 +134,15 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   const choose = (layer, head) => setTriggerValue("clicked", { layer, head, at: Date.now() });
 
   function paint() {
+    const { fills, size } = stageOf(root);
+    const state = JSON.stringify([fills, size, root.clientWidth, root.clientHeight, shape, data.labels]);
+    if (root.fitted?.state !== state) root.fitted = { state, side: fit() }; // to measure names takes as long as to draw
+    const pixels = Math.round(root.fitted.side * (fills ? window.devicePixelRatio || 1 : 1));
+    buttons.forEach((button, index) => drawHead(button.firstChild, index, pixels));
+  }
+
+  /** Names under the heads as far as there is room for them, and how large a head is. */
+  function fit() {
     buttons.forEach((button, index) => label(button, index, true));
     const { side, named } = fitting(root, layers, heads);
     buttons.forEach((button, index) => {
@@ -135,9 +150,8 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
       if (under.scrollWidth > under.clientWidth + 1) label(button, index, false); // its name is said when it is pointed at
     });
     root.firstChild.classList.toggle("unnamed", !named);
-    buttons.forEach((button, index) => drawHead(button.firstChild, index, side));
+    return side;
   }
-
   /** The pictures as they stand, with what is written under them. */
   function picture() {
     const ink = themed(root)[0],

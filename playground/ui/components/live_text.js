@@ -1,10 +1,13 @@
-// Typing stays in the browser. The first key is sent at once; of several in a row, what stands there 60 ms after the last.
+// Typing stays in the browser. A key is sent at once; of several in quick succession, what stands there 60 ms after the last.
 const WAIT = 60;
 
 export default register(function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
   let box = root.querySelector("textarea");
   const grow = () => {
+    const now = `${box.value}\n${box.clientWidth} ${data.line}`;
+    if (root.grown === now) return; // to measure it lays out the page
+    root.grown = now;
     box.style.height = "auto";
     box.style.height = `${Math.min(box.scrollHeight + 2, data.line ? 92 : 240)}px`;
   };
@@ -27,7 +30,7 @@ export default register(function ({ data, parentElement, setStateValue }) {
   box.oninput = () => {
     grow();
     const now = performance.now(),
-      rested = now - (root.lastKey ?? -Infinity) > 4 * WAIT;
+      rested = now - (root.lastKey ?? -Infinity) > 2 * WAIT;
     root.lastKey = now;
     clearTimeout(root.timer);
     root.send = () => {

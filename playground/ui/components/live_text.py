@@ -18,7 +18,8 @@ def live_text(
 ) -> str:
     """Draws the box and returns what the person has typed so far.
 
-    It reports the first key at once and those that follow 60 ms after the last, so that fast typing asks once.
+    It reports a key at once, and keys that follow each other within 120 ms when 60 ms have passed since the last, so that
+    fast typing asks once.
 
     Args:
         key: of the component.
