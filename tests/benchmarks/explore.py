@@ -2,7 +2,6 @@
 
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
