@@ -57,7 +57,13 @@ def _all(browser, address: str, home: Path) -> list[tuple]:
             1.5,
         ),
         _row("slider → new diagram", statistics.median(quiet), quiet, "median < 0.2 s", 0.2),
-        _row("the same while a run trains, p95", statistics.quantiles(busy, n=20, method="inclusive")[-1], busy, "p95 < 0.5 s", 0.5),
+        _row(
+            "the same while a run trains, p95",
+            statistics.quantiles(busy, n=20, method="inclusive")[-1],
+            busy,
+            "p95 < 0.5 s",
+            0.5,
+        ),
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.serving import serve
+from tests.support.views import RECORD
 from tests.support.waiting import PATIENCE, WIDE, once_still, wait_idle
 
 ROOT = Path(__file__).parents[2]
@@ -111,21 +112,26 @@ def browser() -> Iterator:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         for act in ("click", "tap"):
             patch.setattr(Locator, act, once_still(getattr(Locator, act)))
-        for change in CHANGES:
-            patch.setattr(Page, change, marked(getattr(Page, change)))
+        for change in (*CHANGES, *LOOKS):
+            patch.setattr(Page, change, marked(getattr(Page, change), change))
         patch.setattr(BrowserContext, "new_cdp_session", marked_context(BrowserContext.new_cdp_session))
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
 
 
-CHANGES = ("on", "once", "route", "add_init_script", "emulate_media", "set_viewport_size")
+CHANGES = ("on", "once", "route", "add_init_script")
 """What stays with a tab when it opens another page: a tab that a test has changed so is closed after the test."""
+LOOKS = ("emulate_media", "set_viewport_size")
+"""What stays too, and is put back after the test."""
 
 
-def marked(method):
+def marked(method, name: str):
     def change(page, *args, **more):
-        page.changed = True
+        if name in LOOKS:
+            page.looks_other = True
+        else:
+            page.changed = True
         return method(page, *args, **more)
 
     return change
@@ -163,10 +169,11 @@ class Tabs:
                 )
             page = self._contexts[kind].new_page()
             page.set_default_timeout(PATIENCE * 1000)
+            page.add_init_script(f"({RECORD})()")
             page.on("console", lambda message: page.errors.append(said(message)) if message.type == "error" else None)
             page.on("pageerror", lambda error: page.errors.append(str(error)))
             self._kinds[page] = kind
-        page.errors, page.changed = [], False
+        page.errors, page.changed, page.looks_other = [], False, False
         return page
 
     def give_back(self, page, failed: bool = False) -> None:
@@ -176,6 +183,10 @@ class Tabs:
         if failed or page.changed:
             page.close()
             return
+        if page.looks_other:
+            width, height, scheme, _ = self._kinds[page]
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.mouse.move(0, 0)
         page.goto("about:blank")  # the server ends the session now
         self._idle.setdefault(self._kinds[page], []).append(page)

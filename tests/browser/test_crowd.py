@@ -6,7 +6,7 @@ import pytest
 from tests.support.serving import serve
 from tests.support.waiting import PATIENCE, WIDE, eventually, wait_idle
 
-SESSIONS = 50
+SESSIONS = 30
 VISITS = ("/", "/build", "/data", "/runs", "/generate", "/build?preset=lstm-tiny", "/train")
 MEGABYTE = 1e6
 NUMBERS = "() => /\\d/.test(document.querySelector('.train-numbers dd')?.textContent || '')"  # of a run that trains
@@ -64,7 +64,7 @@ def test_ten_people_three_of_them_training(crowd):
         no_error(page)
 
 
-def test_memory_comes_back_after_fifty_visits(crowd):
+def test_memory_comes_back_after_thirty_visits(crowd):
     server, visit = crowd
     process = psutil.Process(server.process.pid)
 

@@ -104,11 +104,6 @@ def test_the_parts_of_the_header_stand_beside_each_other(new_page):
         assert page.locator(".st-key-frame-places").evaluate("it => it.scrollWidth <= it.clientWidth"), path
 
 
-def test_nothing_is_wider_than_a_phone(new_page):
-    page = new_page("/", size=PHONE)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-
-
 def test_back_leads_to_the_page_before_and_not_through_every_key(new_page):
     page = new_page("/?run=bible-decoder")
     box = page.locator("textarea").first

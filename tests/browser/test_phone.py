@@ -8,17 +8,7 @@ from playwright.sync_api import expect
 from tests.support.stage import DRAWER, HANDLE
 from tests.support.waiting import PHONE, wait_idle
 
-PAGES = (
-    "/",
-    "/train",
-    "/build",
-    "/data",
-    "/explore?run=bible-decoder",
-    "/generate?run=bible-decoder",
-    "/finetune",
-    "/export?run=bible-decoder",
-    "/runs?runs=bible-decoder,bible-encoder",
-)
+PAGES = ("/", "/train", "/explore?run=bible-decoder")  # widths of all views: test_stage.py
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from tests.support.views import (
     LEAST_SHARE,
     LEAST_TEXT,
     LEFT,
-    RECORD,
     SIZES,
     SMALL,
     TABS,
@@ -53,10 +52,8 @@ def drawn(page, full: float = 0.0) -> None:
 @pytest.mark.parametrize("name", VIEWS)
 def test_the_picture_is_whole_and_large(new_page, trained, tuned, name):
     """In every window, presenting or not; on a phone nothing is wider than the screen. All of it in English."""
-    page = new_page()
-    page.add_init_script(f"({RECORD})()")
     path, wrong = address(name, trained, tuned), []
-    page.goto(path)
+    page = new_page(path)
     for size, (window, presents) in SIZES.items():
         if presents:
             page.set_viewport_size(PHONE)

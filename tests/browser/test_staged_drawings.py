@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.support.drawings_app import DRAWINGS
 from tests.support.serving import ROOT, serve
 from tests.support.views import FILLED, FORMS, LEAST_TEXT, RECORD, SIZES, SMALL
+from tests.support.waiting import eventually
 
 DRAWN = ".st-key-stage-picture :is(.main-svg, canvas, svg, .bars li, .row, ol li)"
 
@@ -35,7 +36,6 @@ def opened(drawings: str, browser) -> Iterator:
         page.add_init_script(f"({RECORD})()")
         page.goto(f"{drawings}/?draw={name}{'&present=1' if presents else ''}")
         page.locator(DRAWN).filter(visible=True).first.wait_for()
-        page.wait_for_timeout(700)  # plotly draws again when its place has its size
         return page
 
     yield open_drawing
@@ -44,39 +44,29 @@ def opened(drawings: str, browser) -> Iterator:
     assert not said
 
 
-def assert_filled(page) -> None:
-    found = page.evaluate(FILLED)
-    assert not found["cut"] and found["share"] > 0.8, found
+def filled(page) -> None:
+    """The drawing comes to fill its place, with nothing cut off: plotly draws again when its place has its size."""
+    eventually(page, lambda: (found := page.evaluate(FILLED))["share"] > 0.8 and not found["cut"], 20)
 
 
-@pytest.mark.parametrize("size", ["1440x900", "1280x720"])
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_a_drawing_fills_its_place(opened, name, size):
-    assert_filled(opened(name, size))
+def test_a_drawing_fills_its_place_and_follows_the_window(opened, name):
+    page = opened(name)
+    filled(page)
+    for width, height in ((1440, 900), (1000, 600)):
+        page.set_viewport_size({"width": width, "height": height})
+        filled(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    eventually(page, lambda: page.evaluate(FILLED)["cut"] == [], 20)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_a_drawing_can_be_read_from_the_last_row(opened, name):
     page = opened(name, "presenting")
-    assert_filled(page)
+    filled(page)
     assert page.evaluate(SMALL, LEAST_TEXT) == []
     assert [form for form in page.evaluate(FORMS) if 'class="plot"' not in form] == []
-
-
-@pytest.mark.parametrize("name", DRAWINGS)
-def test_a_drawing_fits_a_phone(opened, name):
-    page = opened(name, width=390)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.evaluate(FILLED)["cut"] == []
-
-
-@pytest.mark.parametrize("name", ["chart", "curves", "gpt2-tiny"])
-def test_a_drawing_follows_the_window(opened, name):
-    page = opened(name)
-    for width, height in ((1000, 600), (1400, 900)):
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(900)
-        assert_filled(page)
 
 
 def test_a_chart_gives_everything_from_one_menu(opened):

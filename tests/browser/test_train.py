@@ -9,8 +9,7 @@ from playground.runs.store import RunStore
 from tests.support.charts import FIND, WATCHED, loss, said, step, wait_for_step
 from tests.support.made_runs import live_run, make_run
 from tests.support.stage import close_drawer, open_drawer
-from tests.support.views import LEAST_SHARE, share_of_window
-from tests.support.waiting import PHONE, eventually, wait_idle
+from tests.support.waiting import eventually, wait_idle
 
 LOOKS_AGAIN = """() => new Promise(done =>
     new MutationObserver(() => done()).observe(
@@ -112,18 +111,6 @@ def test_a_changed_plan_is_the_next_run_and_the_last_one_stays_pale(new_page, ho
     stop_training(page)
 
 
-@pytest.mark.parametrize("presents", ["", "&present=1"])
-def test_a_run_fills_the_stage(new_page, finished, presents):
-    page = new_page(f"/train?run={finished.id}{presents}", size={"width": 1280, "height": 720})
-    wait_for_step(page, 400)
-    share, whole = share_of_window(page)
-    assert whole and share >= LEAST_SHARE
-    newest = page.locator(".written li").first
-    expect(newest).to_contain_text("hello at 400", use_inner_text=True)
-    size = newest.locator(".text").evaluate("text => parseFloat(getComputedStyle(text).fontSize)")
-    assert size >= 20, "to be read from afar"
-
-
 @pytest.fixture
 def finished(home):
     """A run with curves, samples and probes, made without training."""
@@ -222,13 +209,3 @@ def test_it_moves_without_flicker(new_page, home):
         steps, opacities = page.evaluate(WATCHED, [FIND, 5000])
     assert opacities == [1]
     assert len(steps) >= 2
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_cut_off_on_a_phone(new_page, finished, scheme):
-    for path in ("/train", f"/train?run={finished.id}"):
-        page = new_page(path, size=PHONE, scheme=scheme)
-        wait_idle(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        main = page.locator("[data-testid=stMain]")
-        assert main.evaluate("(node) => node.scrollWidth - node.clientWidth") <= 0
