@@ -87,8 +87,8 @@ def commands(run: RunFolder, status: Status, config: RunConfig | None, others: l
                 again(run, status, config, others)
     with control("train", "steering", "content"):
         switches(run, status, is_main=not changed)
-    if status.state not in LIVE and run.checkpoints():
-        result(run, is_main=not changed and status.state == "finished")
+    if not changed and status.state not in LIVE and run.checkpoints():  # the line has no room for both
+        result(run, is_main=status.state == "finished")
 
 
 def again(run: RunFolder, status: Status, config: RunConfig, others: list[RunFolder]) -> None:
