@@ -54,8 +54,8 @@ dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0;
 .model-strip .gap { padding: 0; }
 [class*="st-key-train-result"] [data-testid="stPageLink-NavLink"] { min-height: 2.5rem; background: none;
   white-space: nowrap; border: 1px solid rgb(128 128 128 / 30%); }
-.st-key-train-result-main > :first-child [data-testid="stPageLink-NavLink"] { background: var(--st-primary-color); }
-.st-key-train-result-main > :first-child [data-testid="stPageLink-NavLink"] * { color: var(--st-background-color); }
+.st-key-train-result-main > :first-child [data-testid="stPageLink-NavLink"] { background: var(--page-primary); }
+.st-key-train-result-main > :first-child [data-testid="stPageLink-NavLink"] * { color: var(--page-ground); }
 @media (max-width: 1099.98px) {
   [data-testid="stColumn"]:has(.st-key-train-model) { display: none; }
 }

@@ -242,7 +242,7 @@ def told_of(found: dict[str, int], costs: dict[str, Any]) -> str:
     if name == "fp32":
         return t("Every smaller file changes more than one answer in twenty: fp32 is the one to take.")
     return t(
-        "{name} takes {share} of the space of fp32 and gives the same answer in {same} of the places. Smaller and as high is better.",
+        "{name} takes {share} of the space of fp32 and gives the same answer in {same} of the places. Smaller at the same height is better.",
         name=name,
         share=share(found[name] / found["fp32"]),
         same=share(costs[name].agreement(whole)),

@@ -1,7 +1,7 @@
 // Two columns of tokens and the weights between them; what is pointed at or kept is drawn alone.
 const SPACE = "http://www.w3.org/2000/svg";
-const SANS = "sans-serif";
 const MOST = { letters: 16, row: 110, font: 30 };
+const sansOf = (root) => getComputedStyle(root).getPropertyValue("--st-font") || "sans-serif";
 const svgElement = (name, attributes, text) => {
   const made = document.createElementNS(SPACE, name);
   for (const [k, v] of Object.entries(attributes)) made.setAttribute(k, v);
@@ -30,11 +30,12 @@ function placed(root, box, data) {
   const plain = longest > 80 ? 16 : 24,
     height = stage.fills ? Math.max(80, box.clientHeight) : longest * plain + top + 6;
   const rows = {},
-    font = getComputedStyle(root).getPropertyValue("--st-code-font") || "monospace";
+    font = getComputedStyle(root).getPropertyValue("--st-code-font") || "monospace",
+    sans = sansOf(root);
   for (const [side, words] of Object.entries(sides))
     rows[side] = stage.fills ? Math.min(MOST.row, (height - top - 4) / words.length) : plain;
   const one = { q: wordsWidth(data.queries.map(short), font), k: wordsWidth(data.keys.map(short), font) },
-    heading = { q: wordsWidth([data.words.query], SANS), k: wordsWidth([data.words.key], SANS) },
+    heading = { q: wordsWidth([data.words.query], sans), k: wordsWidth([data.words.key], sans) },
     room = width * 0.34,
     row = Math.min(rows.q, rows.k);
   const fitting = Math.min(row * 0.66, (room - 16) / Math.max(one.q, one.k));
@@ -87,8 +88,8 @@ export default register(function ({ data, parentElement }) {
       "aria-label": data.alt,
       "font-family": L.font,
     });
-    lines = svgElement("g", { stroke: data.colour, "stroke-width": L.size > 20 ? 3 : 2 });
-    const heading = { "font-size": L.stage.size, fill: ink, opacity: 0.72, "font-family": SANS },
+    lines = svgElement("g", { stroke: lineOn(root, data.colour), "stroke-width": L.size > 20 ? 3 : 2 });
+    const heading = { "font-size": L.stage.size, fill: ink, opacity: 0.72, "font-family": sansOf(root) },
       y = L.stage.size * 1.1;
     svg.append(
       svgElement("text", { x: L.left - 8, y, "text-anchor": "end", ...heading }, data.words.query),

@@ -62,7 +62,8 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
       element("div", { class: "buttons" }),
     );
   }
-  const buttons = [...root.querySelectorAll("button.head")];
+  const buttons = [...root.querySelectorAll("button.head")],
+    lines = lineOn(root, data.colour);
   const [chosenLayer, chosenHead] = data.selected;
 
   const pixelled = document.createElement("canvas"),
@@ -88,7 +89,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   }
 
   function drawLines(context, start) {
-    context.strokeStyle = data.colour;
+    context.strokeStyle = lines;
     for (let i = 0; i < r; i++)
       for (let j = 0; j < c; j++) {
         const weight = (bytes[start + i * c + j] - 1) / 254;

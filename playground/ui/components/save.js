@@ -16,6 +16,9 @@ function themed(root) {
   return [style.color, style.getPropertyValue("--st-background-color").trim() || "#ffffff"];
 }
 
+/** A thin line's colour on the page's own ground: what is seen on paper is lost on black. */
+const lineOn = (root, colour) => (isDark(themed(root)[1]) ? `color-mix(in srgb, ${colour} 50%, #d8ecff)` : colour);
+
 /** A whole SVG file on the page's own ground. */
 const svgFile = (root, inner, width, height, font = "monospace") =>
   `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}"` +
