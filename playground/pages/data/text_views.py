@@ -1,5 +1,6 @@
 """What a prepared text looks like: a piece of it, its numbers, its vocabulary, other ways to cut it."""
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from playground.text.visible import visible
 from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import figure
+from playground.ui.frame import presenting
 from playground.ui.language import t, translated
 from playground.ui.messages import plain, show_notes
 from playground.ui.number_format import bytes_of, large
@@ -24,6 +26,14 @@ from playground.ui.titles import KIND_NAMES
 
 PALETTE = (*SPARE[:5], ARCHITECTURE["encoder-decoder"])
 MOST_BOXES = 400
+ROOM = 100  # tokens that a room is shown
+ROOM_STYLE = """<style>
+.frequent { height: 100cqh; overflow: auto; font-size: max(var(--label-size, 13px), 1rem); }
+.frequent table { width: 100%; border-collapse: collapse; margin: 0; }
+.frequent :is(th, td) { text-align: right; padding: .35rem .8rem; border: 0; border-bottom: 1px solid rgb(128 128 128 / 25%); }
+.frequent :is(th, td):nth-child(2) { text-align: left; width: 40%; }
+.frequent th { position: sticky; top: 0; background: var(--page-ground); font-weight: 600; }
+</style>"""
 TRY = {
     "zh": "话说天下大势，分久必合，合久必分。",
     "code": "def attend(q, k, v): return softmax(q @ k.T) @ v",
@@ -269,7 +279,23 @@ def show_vocabulary(prepared: Prepared, place: Stage) -> None:
     if wanted:
         table = table[table["token"].str.contains(wanted.replace(" ", "·"), regex=False)]
     table = table.sort_values(["bytes", "times"] if longest else ["times", "bytes"], ascending=False)
-    place.picture.dataframe(
+    with place.picture:
+        (frequent if presenting() else searched)(table)
+    never = counts.never()
+    learnt = max(0, len(counts.pieces) - BASE_SIZE)
+    shown = t("{shown:,} tokens shown." if len(table) != 1 else "1 token shown.", shown=len(table))
+    bases = t("The first {base} are special tokens and bytes.", base=BASE_SIZE)
+    steps = t(
+        "Of the {learnt:,} learned tokens, {never:,} never occur in the text: they are intermediate merges of longer tokens.",
+        never=never,
+        learnt=learnt,
+    )
+    place.say(" ".join((shown, bases, *([steps] if never else []))))
+
+
+def searched(table: Any) -> None:
+    """All of the vocabulary, to be sorted by any column."""
+    st.dataframe(
         table,
         key="data.vocabulary",
         hide_index=True,
@@ -281,16 +307,21 @@ def show_vocabulary(prepared: Prepared, place: Stage) -> None:
             "times": st.column_config.NumberColumn(t("Count in the text"), format="localized"),
         },
     )
-    never = counts.never()
-    learnt = max(0, len(counts.pieces) - BASE_SIZE)
-    shown = t("{shown:,} tokens shown." if len(table) != 1 else "1 token shown.", shown=len(table))
-    bases = t("The first {base} are special tokens and bytes.", base=BASE_SIZE)
-    steps = t(
-        "Of the {learnt:,} learned tokens, {never:,} never occur in the text: they are intermediate merges of longer tokens.",
-        never=never,
-        learnt=learnt,
+
+
+def frequent(table: Any) -> None:
+    """The first rows, in letters for a room: those on the canvas of a table do not grow with the page's."""
+    head = (t("Number"), t("Token"), t("Bytes"), t("Count in the text"))
+    rows = [
+        (f"{row.id}", f"<code>{escape(row.token)}</code>", f"{row.bytes}", f"{row.times:,}")
+        for row in table.head(ROOM).itertuples()
+    ]
+    line = lambda cells, kind: "<tr>" + "".join(f"<{kind}>{cell}</{kind}>" for cell in cells) + "</tr>"
+    body = "".join(line(row, "td") for row in rows)
+    st.html(
+        f"{ROOM_STYLE}<div class='frequent' tabindex='0' role='region' aria-label='{escape(t('Vocabulary'), quote=True)}'>"
+        f"<table><thead>{line(map(escape, head), 'th')}</thead><tbody data-own=''>{body}</tbody></table></div>"
     )
-    place.say(" ".join((shown, bases, *([steps] if never else []))))
 
 
 # Other ways to cut it

@@ -62,13 +62,14 @@ function onEscape(root, release) {
 /** Calls `draw` whenever the place it draws in has another size. */
 function onResize(root, box, draw) {
   root.watcher?.disconnect();
-  let width = box.clientWidth,
-    height = box.clientHeight;
+  root.letters ||= root.parentNode.appendChild(element("i", { class: "letters", "aria-hidden": "true" }));
+  const now = () => `${box.clientWidth} ${box.clientHeight} ${root.letters.offsetWidth}`;
+  let before = now();
   root.watcher = new ResizeObserver(() => {
-    if (box.clientWidth === width && box.clientHeight === height) return;
-    width = box.clientWidth;
-    height = box.clientHeight;
+    if (now() === before) return;
+    before = now();
     draw();
   });
   root.watcher.observe(box);
+  root.watcher.observe(root.letters);
 }
