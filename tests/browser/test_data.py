@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.stage import open_drawer
-from tests.support.views import LEAST_SHARE, share_of_window
 from tests.support.waiting import PHONE, wait_idle
 
 PROSE = "".join(f"Line {n} tells of rivers, mills and {n % 7} children.\n" for n in range(3000))
@@ -51,14 +50,6 @@ def test_a_text_is_seen_as_tokens(new_page):
     page.get_by_role("option", name="Compare tokenizers").click()
     page.get_by_text("characters per token on held-out text").nth(2).wait_for(timeout=60_000)
     page.wait_for_url("**view=compare**")
-
-
-@pytest.mark.parametrize("view", ["sample", "numbers", "vocabulary", "compare"])
-def test_every_view_fills_the_stage(new_page, view):
-    page = new_page(f"/data?corpus=python-docs&view={view}", size={"width": 1280, "height": 720})
-    ready(page)
-    share, whole = share_of_window(page)
-    assert whole and share >= LEAST_SHARE
 
 
 def test_what_masked_training_hides_is_dashed(new_page):

@@ -11,7 +11,7 @@ from playground.inference.sampling import Sampling, steps
 from playground.ui.components import FOLDER
 from tests.support.stage import close_drawer, open_drawer
 from tests.support.views import share_of_window
-from tests.support.waiting import PHONE, wait_idle
+from tests.support.waiting import wait_idle
 
 STATE = (
     """() => [...document.querySelectorAll("*")].map((e) => e.shadowRoot?.querySelector(".root")?.ui).find(Boolean)"""
@@ -193,14 +193,6 @@ def test_a_word_is_hidden_by_a_click_and_filled_by_another(new_page, trained):
         f"""() => [...document.querySelectorAll("*")].some(
             (e) => e.shadowRoot?.querySelectorAll(".token.dashed").length === {now - 1})"""
     )
-
-
-@pytest.mark.parametrize("kind", ["clm", "mlm"])
-def test_on_a_phone_nothing_is_cut_off(new_page, trained, kind):
-    page = new_page(f"/generate?run={trained[kind]}", size=PHONE, scheme="dark")
-    page.locator(".strip .token").first.wait_for()
-    wait_idle(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.views import share_of_window
-from tests.support.waiting import PHONE, wait_idle
+from tests.support.waiting import wait_idle
 
 FRESH = ".root:not(.stale)"
 
@@ -43,15 +42,6 @@ def test_without_a_server_answer_the_bars_are_marked_stale(new_page, trained):
     page.get_by_role("textbox", name="Your text").fill("An entirely other text")
     expect(page.locator(".st-key-home-demo .root.stale")).to_have_count(1)
     wait_fresh(page)
-
-
-def test_the_bars_fill_the_screen(new_page):
-    page = new_page("/", size={"width": 1280, "height": 720})
-    wait_fresh(page)
-    share, whole = share_of_window(page)
-    assert share >= 0.6 and whole
-    last, box = page.locator(".bars li").last.bounding_box(), page.locator(".st-key-stage-picture").bounding_box()
-    assert box["y"] + 0.8 * box["height"] < last["y"] + last["height"] <= box["y"] + box["height"] + 1
 
 
 def test_ones_own_sentence_is_looked_into_with_one_click(new_page):
@@ -105,10 +95,3 @@ def test_data_leads_to_labels(new_page):
     page.locator(".st-key-home-way-finetune").get_by_role("link").click()
     page.wait_for_url("**/finetune**")
     wait_idle(page)
-
-
-def test_on_a_phone_nothing_is_cut_off(new_page, trained):
-    page = new_page("/", size=PHONE, scheme="dark")
-    wait_fresh(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    expect(page.locator(".bars .share").first).to_be_visible()
