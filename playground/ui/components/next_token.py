@@ -32,6 +32,12 @@ def next_token(
         note: one line under the bars.
         on_typed: is told what was typed before anything runs again, also where that is another page already.
     """
+
+    def tell() -> None:
+        typed = (st.session_state.get(key) or {}).get("text")
+        if typed is not None:  # a box that has left the page says nothing
+            on_typed(str(typed))
+
     answer = component("next_token")(
         key=key,
         data={
@@ -49,7 +55,7 @@ def next_token(
             },
         },
         default={"text": text},
-        on_text_change=lambda: on_typed(str((st.session_state.get(key) or {}).get("text") or "")),
+        on_text_change=tell,
         on_again_change=nothing,
     )
     return text if answer.text is None else str(answer.text)
