@@ -3,6 +3,8 @@
 A model that answers one text with another knows but one task, whose texts stay with it.
 """
 
+from functools import partial
+
 import streamlit as st
 
 from playground.runs.folder import RunFolder
@@ -33,9 +35,7 @@ def text_box(page: str, name: str, run: RunFolder, first: str, label: str) -> st
     elif typed is not None:
         known = typed
     st.session_state[key] = known
-    text = live_text(
-        f"{page}.{name}.{run.id}", known, label, line=True, on_typed=lambda typed: was_typed(page, run, typed)
-    )
+    text = live_text(f"{page}.{name}.{run.id}", known, label, line=True, on_typed=partial(was_typed, page, run))
     if text != known:
         was_typed(page, run, text)
     keep_text(key, page, name, text if text != first and len(text) <= url_state.LONGEST_TEXT else "")

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.support.stage import open_drawer
 from tests.support.views import SMALL, share_of_window
-from tests.support.waiting import wait_idle
+from tests.support.waiting import PHONE, wait_idle
 
 TEXT = "text=And+God+saw+that+the+light+was+good+and+the"
 TILES = ".rows g.tile text"
@@ -90,3 +90,11 @@ def test_the_words_and_bars_fill_the_window(new_page, presented):
     assert not page.evaluate(SMALL, 20 if presented else 13)
     tiles = [box.bounding_box() for box in page.locator(".rows g.tile rect").all()]
     assert max(box["x"] + box["width"] for box in tiles) <= 1280
+
+
+def test_nothing_is_wider_than_a_phone(new_page):
+    page = new_page(f"/explore?run=bible-decoder&view=positions&{TEXT}", size=PHONE)
+    page.locator(TILES).first.wait_for()
+    wait_idle(page)
+    boxes = [page.locator(".panels section.panel").nth(i).bounding_box() for i in (0, 1)]
+    assert all(box["x"] + box["width"] <= PHONE["width"] for box in boxes) and boxes[1]["y"] > boxes[0]["y"]

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.waiting import wait_idle
+from tests.support.waiting import PHONE, wait_idle
 
 FRESH = ".root:not(.stale)"
 
@@ -95,3 +95,10 @@ def test_data_leads_to_labels(new_page):
     page.locator(".st-key-home-way-finetune").get_by_role("link").click()
     page.wait_for_url("**/finetune**")
     wait_idle(page)
+
+
+def test_on_a_phone_nothing_is_cut_off(new_page, trained):
+    page = new_page("/", size=PHONE, scheme="dark")
+    wait_fresh(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    expect(page.locator(".bars .share").first).to_be_visible()

@@ -39,9 +39,11 @@ def is_one_and_moves(page) -> None:
     assert [page.evaluate(PANELS, name) for name in (".panel.main", ".moments")] == [1, 1]
 
 
-def test_one_curve_that_moves_through_page_changes(slow_page, home):
+def test_one_curve_that_moves_through_reloads_and_page_changes(slow_page, home):
     with live_run(home, "one of it", seed=11) as run:
         page = slow_page(f"/train?run={run.id}")
+        is_one_and_moves(page)
+        page.reload()
         is_one_and_moves(page)
         page.get_by_role("link", name="All runs").click()
         page.wait_for_url("**/runs**")

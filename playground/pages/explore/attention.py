@@ -490,8 +490,7 @@ def noticed(scene: Scene, step: int, look: Look, head: tuple[int, int], others: 
     """What to see in this very picture, and in those beside it."""
     import numpy as np
 
-    queries, keys = ([visible(name) for name in side] for side in names_of(scene, step, look))
-    if len(keys) == 1:
+    if weights_of(scene, step)[look.part].shape[-1] == 1:
         return [t("There is one token, and it can look only at itself. Type more words.")]
     if (
         look.way == "head"
@@ -505,6 +504,7 @@ def noticed(scene: Scene, step: int, look: Look, head: tuple[int, int], others: 
             said.append(t("Beside it: {shares}.", shares=told))
         return said
     values = np.nan_to_num(matrix(scene, step, look, head))
+    queries, keys = ([visible(name) for name in side] for side in names_of(scene, step, look))
     i, j = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
     title = title_of(look.way, head)
     if look.part == "cross":

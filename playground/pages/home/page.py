@@ -1,7 +1,7 @@
 """The first chapter of Learn: a model at work on the person's own words, and three ways on."""
 
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -64,11 +64,6 @@ def predict(run: RunFolder) -> None:
             first_seconds(run, key, opening, text, ARCHITECTURE[architecture], place)
 
 
-def typing(run: RunFolder) -> Callable[[str], None]:
-    """Tells the other pages what was typed here."""
-    return lambda text: was_typed("home", run, text)
-
-
 def first_text(run: RunFolder, usual: str) -> str:
     """What the box holds before anybody types here: what the address says, else what was typed elsewhere, else ``usual``."""
     key = f"home.opening.{run.id}"
@@ -83,7 +78,7 @@ def draw(run: RunFolder, key: str, opening: str, text: str, architecture: str, p
     step = cached.latest_step(run)
     options, surprise = read(cast("TextGenerator", cached.in_torch(run, step)), cached.tokenizer(run), text)
     took = time.perf_counter() - began
-    next_token(key, opening, text, options, ARCHITECTURE[architecture], on_typed=typing(run))
+    next_token(key, opening, text, options, ARCHITECTURE[architecture], on_typed=partial(was_typed, "home", run))
     place.say(notice(options, surprise))
     with place.rest:
         st.caption(
@@ -102,9 +97,9 @@ def first_seconds(run: RunFolder, key: str, opening: str, text: str, colour: str
     """While PyTorch is being loaded: what was computed when the model was shipped, or the box that asks again."""
     kept = read_opening(run)
     if not kept or kept["text"] != text:
-        next_token(key, opening, None, [], colour, on_typed=typing(run))
+        next_token(key, opening, None, [], colour, on_typed=partial(was_typed, "home", run))
         return
-    next_token(key, opening, text, kept["options"], colour, on_typed=typing(run))
+    next_token(key, opening, text, kept["options"], colour, on_typed=partial(was_typed, "home", run))
     place.say(notice(kept["options"], None))
     with place.rest:
         st.caption(t("Computed when this model was trained; type for more."))

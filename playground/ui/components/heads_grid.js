@@ -63,7 +63,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     );
   }
   const buttons = [...root.querySelectorAll("button.head")],
-    lines = lineOn(root, data.colour);
+    stroke = lineOn(root, data.colour);
   const [chosenLayer, chosenHead] = data.selected;
 
   const pixelled = document.createElement("canvas"),
@@ -89,7 +89,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
   }
 
   function drawLines(context, start) {
-    context.strokeStyle = lines;
+    context.strokeStyle = stroke;
     for (let i = 0; i < r; i++)
       for (let j = 0; j < c; j++) {
         const weight = (bytes[start + i * c + j] - 1) / 254;

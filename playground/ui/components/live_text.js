@@ -27,20 +27,13 @@ export default register(function ({ data, parentElement, setStateValue }) {
   root.querySelector(".label").textContent = data.label;
   box.placeholder = data.line ? data.label : "";
   grow();
+  const send = sender(root, box, () => setStateValue("typed", { given: data.given, text: box.value }));
   box.oninput = () => {
     grow();
     const now = performance.now(),
       rested = now - (root.lastKey ?? -Infinity) > 2 * WAIT;
     root.lastKey = now;
-    clearTimeout(root.timer);
-    root.send = () => {
-      clearTimeout(root.timer);
-      root.send = null;
-      setStateValue("typed", { given: data.given, text: box.value });
-    };
-    if (rested) root.send();
-    else root.timer = setTimeout(root.send, WAIT);
+    send(rested ? 0 : WAIT);
   };
-  box.onblur = () => root.send?.(); // who goes on at once takes along what stands there
   return () => clearTimeout(root.timer);
 });

@@ -14,18 +14,12 @@ export default register(function ({ data, parentElement, setStateValue, setTrigg
   box.rows = fills ? 1 : 3;
   root.classList.toggle("presents", presents);
   root.querySelector(".read").textContent = box.value;
+  const sends = sender(root, box, () => setStateValue("text", box.value));
   const send = (wait) => {
     root.querySelector(".read").textContent = box.value;
-    clearTimeout(root.timer);
-    root.send = () => {
-      clearTimeout(root.timer);
-      root.send = null;
-      setStateValue("text", box.value);
-    };
-    root.timer = setTimeout(root.send, wait);
     root.classList.add("stale");
+    sends(wait);
   };
-  box.onblur = () => root.send?.(); // who goes on at once takes along what stands there
   box.oninput = () => send(WAIT);
   root.querySelector(".label").textContent = data.words.label;
   root.querySelector(".title").textContent = data.answerTo === null ? data.words.loading : data.words.next;

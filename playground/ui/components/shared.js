@@ -59,6 +59,22 @@ function onEscape(root, release) {
   root.endEscape = () => document.removeEventListener("keydown", listen, true);
 }
 
+/** How a box sends what stands in it: so many ms after the call (0: at once), or as soon as somebody leaves the box. */
+function sender(root, box, send) {
+  const now = () => {
+    clearTimeout(root.timer);
+    root.send = null;
+    send();
+  };
+  box.onblur = () => root.send?.(); // who goes on at once takes along what stands there
+  return (wait) => {
+    clearTimeout(root.timer);
+    root.send = now;
+    if (wait) root.timer = setTimeout(now, wait);
+    else now();
+  };
+}
+
 /** Calls `draw` whenever the place it draws in has another size. */
 function onResize(root, box, draw) {
   root.watcher?.disconnect();
