@@ -95,7 +95,37 @@ def check_options(corpus: str, options: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
+_STORIES = Option("stories", "Stories", 5_000, 200, 1_000_000)
+
+
+def _stories(name: str, title: str, summary: str, language: str) -> Corpus:
+    return Corpus(
+        name=name,
+        title=title,
+        summary=summary,
+        language=language,
+        kind="text",
+        licence="CC0-1.0",
+        provenance=Message("Told by a grammar of our own from the seed; nothing is copied."),
+        size=780_000,
+        options=(_STORIES,),
+        tokenizer="word",
+    )
+
+
 _TEXTS = (
+    _stories(
+        "little-stories",
+        "Little stories",
+        "Small stories in simple English, with few words: who does what and where, pronouns, numbers, questions.",
+        "en",
+    ),
+    _stories(
+        "little-stories-zh",
+        "小故事 (little stories in Chinese)",
+        "Small stories in simple Chinese, with few words: who does what and where, pronouns, numbers, questions.",
+        "zh",
+    ),
     Corpus(
         name="python-docs",
         title="The Python language reference",

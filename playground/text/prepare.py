@@ -234,7 +234,7 @@ def _fill(
     buffer = CorpusBuffer(work, source, spec.seed, spec.validation_fraction, limit, reading)
     if tokenizer is None:
         watch("Learning the vocabulary", 0.25)
-        tokenizer = learn(spec.tokenizer, buffer.training_text, lambda: buffer.sample(SAMPLE_BYTES))
+        tokenizer = learn(spec.tokenizer, buffer.training_text, lambda: buffer.sample(SAMPLE_BYTES), source.lexicon)
     tokenizer.save(done / "tokenizer.json")
     dtype = dtype_for(tokenizer.size)
 

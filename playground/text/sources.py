@@ -20,6 +20,7 @@ class Source:
         done: how much of the text was read, 0 to 1, where bytes do not tell; None counts ``size``.
         limit: bytes to stop after when the person sets no limit; None reads to the end.
         notes: a call gives sentences on what is unusual about the text, as far as it has been read.
+        lexicon: words of a language that is written without spaces, the longest first; the kind "word" cuts at them.
     """
 
     documents: Callable[[], Iterator[str] | Iterator[tuple[str, str]]]
@@ -32,3 +33,4 @@ class Source:
     done: Callable[[], float] | None = None
     limit: int | None = None
     notes: Callable[[], list[str]] = list
+    lexicon: tuple[str, ...] = ()

@@ -6,7 +6,8 @@ where the text may be cut (a regular expression) and in which strings have a tok
     bpe    words cut by a pattern much like GPT-4's; merges learnt from the text (Sennrich et al. 2016)
     char   every character on its own; frequent ones have a token
     byte   no cuts and no merges
-    word   words, single Chinese characters, single marks; frequent ones have a token
+    word   words, single Chinese characters, single marks; frequent ones have a token. A corpus that brings a lexicon
+           has its Chinese cut at those words instead, the longest first (forward maximum matching)
 
 Models that come from elsewhere bring kinds of their own: see `playground.text.pretrained_tokenizers`.
 
@@ -55,6 +56,19 @@ PATTERNS = {
     "char": r"[\s\S]",
     "word": _words("\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"),
 }
+LEXICON = re.compile(r"\(\?:((?:[\u3400-\u4dbf\u4e00-\u9fff]+\|)*[\u3400-\u4dbf\u4e00-\u9fff]+)\)\|")
+
+
+def with_lexicon(words: Iterable[str]) -> str:
+    """The pattern of ``word`` that also keeps these Chinese words whole.
+
+    Args:
+        words: the longest first, as the first that fits is taken.
+    """
+    words = "|".join(words)
+    return (f"(?:{words})|" if words else "") + PATTERNS["word"]
+
+
 EARLIER = {_words("\u3400-\u4dbf\u4e00-\u9fff\u8c48-\ufaff"): "word"}  # of older files: it took Korean for Chinese
 SPACED = ("bpe", "word")  # kinds whose tokens hold the space before a word
 MASK = SPECIALS[3]
@@ -370,4 +384,6 @@ def _kind(state: dict) -> str:
         for kind in ("byte", *PATTERNS):
             if PATTERNS.get(kind) == pattern:
                 return kind
+        if pattern and (lexicon := LEXICON.match(pattern)) and pattern == lexicon[0] + PATTERNS["word"]:
+            return "word"
     raise PlaygroundError("This tokenizer.json was not made by the playground.")

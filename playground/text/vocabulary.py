@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from playground.text.byte_alphabet import byte_letters
 from playground.text.spec import BASE_SIZE, SPECIALS, TokenizerSpec
-from playground.text.tokenizers import PATTERNS, Tokenizer
+from playground.text.tokenizers import PATTERNS, Tokenizer, with_lexicon
 
 if TYPE_CHECKING:
     import tokenizers
 
 
 def learn(
-    spec: TokenizerSpec, texts: Callable[[], Iterable[str]], sample: Callable[[], Iterable[str]] | None = None
+    spec: TokenizerSpec,
+    texts: Callable[[], Iterable[str]],
+    sample: Callable[[], Iterable[str]] | None = None,
+    lexicon: Sequence[str] = (),
 ) -> Tokenizer:
     """Learns a tokenizer; the same texts give the same one.
 
@@ -24,6 +27,7 @@ def learn(
         spec: the kind and the most tokens there may be.
         texts: a call reads all of the training text, in parts; characters are counted on it.
         sample: a call reads some of it, drawn evenly; merges and words are learnt on it. None: ``texts``.
+        lexicon: Chinese words that the kind "word" keeps whole, the longest first.
 
     Returns:
         A tokenizer of at most ``spec.vocab_size`` tokens, fewer where the text has no more to give.
@@ -35,13 +39,13 @@ def learn(
     if spec.kind == "char":
         strings = _characters(texts(), room)
     elif spec.kind == "word":
-        strings = _words(sample(), room)
+        strings = _words(sample(), room, lexicon)
     else:
         strings = []
     vocabulary = {name: i for i, name in enumerate([*SPECIALS, *byte_letters()])}
     for string in strings:
         vocabulary.setdefault(string, len(vocabulary))
-    return _assemble(spec.kind, vocabulary)
+    return _assemble(spec.kind, vocabulary, lexicon)
 
 
 def _byte_pairs(size: int, sample: Iterable[str]) -> Tokenizer:
@@ -72,11 +76,11 @@ def _characters(texts: Iterable[str], most: int) -> list[str]:
     return ["".join(letters[byte] for byte in chr(point).encode()) for point in frequent]
 
 
-def _words(sample: Iterable[str], most: int) -> list[str]:
+def _words(sample: Iterable[str], most: int, lexicon: Sequence[str]) -> list[str]:
     """The most frequent words, written in byte letters; ties in alphabetical order."""
     from tokenizers import models, trainers
 
-    inner = _pipeline("word", models.WordLevel())
+    inner = _pipeline("word", models.WordLevel(), lexicon)
     inner.train_from_iterator(
         sample, trainers.WordLevelTrainer(vocab_size=most + 256, special_tokens=[], show_progress=False)
     )
@@ -85,16 +89,16 @@ def _words(sample: Iterable[str], most: int) -> list[str]:
     return [word for word in sorted(ranks, key=lambda word: ranks[word]) if word not in alphabet][:most]
 
 
-def _assemble(kind: str, vocabulary: dict[str, int]) -> Tokenizer:
+def _assemble(kind: str, vocabulary: dict[str, int], lexicon: Sequence[str]) -> Tokenizer:
     from tokenizers import models
 
     # Bytes are never looked up whole: an uncut text may read "<eos>".
-    inner = _pipeline(kind, models.BPE(vocab=vocabulary, merges=[], ignore_merges=kind != "byte"))
+    inner = _pipeline(kind, models.BPE(vocab=vocabulary, merges=[], ignore_merges=kind != "byte"), lexicon)
     inner.add_special_tokens(list(SPECIALS))
     return Tokenizer(inner)
 
 
-def _pipeline(kind: str, model: tokenizers.models.Model) -> tokenizers.Tokenizer:
+def _pipeline(kind: str, model: tokenizers.models.Model, lexicon: Sequence[str] = ()) -> tokenizers.Tokenizer:
     """Cut by the kind's pattern, write in byte letters, look up; and the way back."""
     from tokenizers import Regex, decoders, pre_tokenizers
     from tokenizers import Tokenizer as Inner
@@ -102,7 +106,8 @@ def _pipeline(kind: str, model: tokenizers.models.Model) -> tokenizers.Tokenizer
     inner = Inner(model)
     letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     if kind in PATTERNS:
-        split = pre_tokenizers.Split(Regex(PATTERNS[kind]), "isolated")
+        pattern = with_lexicon(lexicon) if kind == "word" else PATTERNS[kind]
+        split = pre_tokenizers.Split(Regex(pattern), "isolated")
         inner.pre_tokenizer = pre_tokenizers.Sequence([split, letters])
     else:
         inner.pre_tokenizer = letters

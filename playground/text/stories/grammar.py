@@ -1,0 +1,122 @@
+"""A grammar of scenes: templates over one cast, and the stories that they tell.
+
+A scene is written in words with spaces between them. ``{A}`` stands for a member of the cast (a *mention*), ``{A.he}`` for
+a pronoun that means it, ``{c.food}`` for something that belongs to it, and ``(tired/sleepy)`` for one of several words.
+Every scene of a story has the same cast, so what was told once stays true. What each word means is known: a story lists
+which word each pronoun stands for, and which words say again what was said before.
+"""
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+Entity = Mapping[str, str]  # "name" and what belongs to it; "he", "it" and so on are its pronouns
+Cast = Mapping[str, Entity]
+PRONOUN_KINDS = ("he", "him", "his", "it")
+_SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?(\??)\}")
+_CHOICE = re.compile(r"\(([^()]+/[^()]+)\)")
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two words of a story, by number, of which the later one follows from the earlier one.
+
+    Attributes:
+        kind: "pronoun" (it → the noun that it means) or "copy" (a name or noun that a question asks for → where it was said).
+        word, source: the later and the earlier word.
+        early: whether it is clear from what stands before the later word; "it was soft" is clear only after it.
+    """
+
+    kind: str
+    word: int
+    source: int
+    early: bool = True
+
+
+@dataclass(frozen=True)
+class Story:
+    """A few sentences.
+
+    Attributes:
+        words: in order, marks among them, as they stand in the text but for spaces.
+        links: what the words mean, in order.
+    """
+
+    words: tuple[str, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One or a few sentences.
+
+    Args:
+        text: the template. A slot that ends in "?", such as ``{s.it?}``, is a pronoun whose meaning shows only later, or
+            (on a mention) the answer to a question.
+        gives: what the reader knows afterwards.
+        needs: what must have been told before.
+        weight: how often it comes, beside the others.
+    """
+
+    text: str
+    gives: str = ""
+    needs: str = ""
+    weight: float = 1.0
+
+
+@dataclass
+class Teller:
+    """Tells stories in one language.
+
+    Args:
+        scenes: to choose from.
+        cast: draws who and what a story is about.
+        finish: what the language does to the words of a story, keeping their number, such as capital letters.
+    """
+
+    scenes: Sequence[Scene]
+    cast: Callable[[random.Random], Cast]
+    finish: Callable[[list[str]], list[str]] = field(default=lambda words: words)
+
+    def tell(self, rng: random.Random, n_scenes: int) -> Story:
+        """A story of so many scenes, each at most once, none before what it needs."""
+        cast, told, chosen = self.cast(rng), set[str](), list[Scene]()
+        for _ in range(n_scenes):
+            able = [scene for scene in self.scenes if scene not in chosen and set(scene.needs.split()) <= told]
+            able = [scene for scene in able if not (scene.gives and set(scene.gives.split()) <= told)]
+            if not able:
+                break
+            scene = rng.choices(able, [each.weight for each in able])[0]
+            chosen.append(scene)
+            told |= set(scene.gives.split())
+        words, links, said = list[str](), list[Link](), dict[tuple[str, str], int]()
+        for scene in chosen:
+            _tell_scene(scene, cast, rng, words, links, said)
+        return Story(tuple(self.finish(words)), tuple(links))
+
+
+def _tell_scene(
+    scene: Scene,
+    cast: Cast,
+    rng: random.Random,
+    words: list[str],
+    links: list[Link],
+    said: dict[tuple[str, str], int],
+) -> None:
+    """Adds the words and links of a scene; ``said`` holds where each thing was last said by its name."""
+    text = _CHOICE.sub(lambda found: rng.choice(found[1].split("/")), scene.text)
+    for piece in text.split():
+        slot = _SLOT.fullmatch(piece)
+        if not slot:
+            words.append(piece)
+            continue
+        who, what, late = slot[1], slot[2] or "name", bool(slot[3])
+        place = len(words)
+        if what in PRONOUN_KINDS:
+            links.append(Link("pronoun", place, said[who, "name"], early=not late))
+        elif late:
+            links.append(Link("copy", place, said[who, what]))
+        if what not in PRONOUN_KINDS:
+            said[who, what] = place
+        words.append(cast[who][what])

@@ -1,0 +1,120 @@
+"""Little stories as a corpus: any number of them from a seed, in two languages, with the secrets told once."""
+
+import itertools
+import random
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from playground.core.errors import Message
+from playground.text.sources import Source
+from playground.text.stories import chinese, english
+from playground.text.stories.grammar import Story, Teller
+
+FORMAT = 1  # another number: the same seed tells other stories
+MOST_SCENES = 4
+_HAN_WORD = re.compile("[\u4e00-\u9fff]{2,}")
+
+
+@dataclass(frozen=True)
+class Language:
+    """How stories are told in one language.
+
+    Args:
+        teller: tells them.
+        space: what stands between two words.
+        secret: a template of a fact that is told once.
+        colours, places, tens, ones: what fills it.
+    """
+
+    teller: Teller
+    space: str
+    secret: str
+    colours: tuple[str, ...]
+    places: tuple[str, ...]
+    tens: tuple[str, ...]
+    ones: tuple[str, ...]
+
+    def text(self, story: Story) -> str:
+        """The story as it is read: a line."""
+        written = self.space.join(story.words)
+        return re.sub(r" ([.,?])", r"\1", written).replace(" - ", "-") + "\n"
+
+
+LANGUAGES = {
+    "little-stories": Language(
+        english.TELLER, " ", english.SECRET, english.COLOURS, english.PLACES, english.TENS, english.NUMBERS[1:10]
+    ),
+    "little-stories-zh": Language(
+        chinese.TELLER,
+        "",
+        chinese.SECRET,
+        chinese.COLOURS,
+        chinese.PLACES,
+        chinese.TENS,
+        chinese.DIGITS[1:10],
+    ),
+}
+
+
+def stories(name: str, n: int, seed: int) -> Iterator[Story]:
+    """``n`` stories; the same seed tells the same ones, and more of them go on where fewer end.
+
+    Args:
+        name: a key of ``LANGUAGES``.
+    """
+    rng = random.Random(f"{name} {FORMAT} {seed}")
+    teller = LANGUAGES[name].teller
+    return (teller.tell(rng, rng.randint(2, MOST_SCENES)) for _ in range(n))
+
+
+def secrets(name: str, seed: int) -> list[Story]:
+    """Facts that are told once in a corpus: each door, in its colour and place, has a number of its own."""
+    language, rng = LANGUAGES[name], random.Random(f"{name} secrets {seed}")
+    doors = list(itertools.product(language.colours, language.places))
+    numbers = rng.sample(list(itertools.product(language.tens, language.ones)), len(doors))
+    told = []
+    for (colour, place), (ten, one) in zip(doors, numbers, strict=True):
+        values = {"colour": colour, "place": place, "tens": ten, "ones": one}
+        words = [values.get(word.strip("{}"), word) for word in language.secret.split()]
+        told.append(Story(tuple(language.teller.finish(words)), ()))
+    return told
+
+
+def open_stories(name: str, options: Mapping[str, Any], seed: int) -> Source:
+    """A corpus of little stories, each a document of its own."""
+    n = options["stories"]
+    size = n * sum(len(LANGUAGES[name].text(story).encode()) for story in stories(name, 200, seed)) // 200
+    return Source(
+        documents=lambda: _documents(name, n, seed),
+        shape="stream",
+        fingerprint=f"{name} {FORMAT} {seed} {n}",
+        size=size,
+        licence="CC0-1.0",
+        provenance=Message("Told by a grammar of our own from the seed {seed}; nothing is copied.", seed=seed),
+        lexicon=lexicon(name),
+    )
+
+
+def _documents(name: str, n: int, seed: int) -> Iterator[str]:
+    """The stories, and spread among them each secret once, as far as there are stories to stand beside."""
+    text = LANGUAGES[name].text
+    rng = random.Random(f"{name} places {seed}")
+    beside = dict(zip(rng.sample(range(n), min(n, len(secrets(name, seed)))), secrets(name, seed), strict=False))
+    for i, story in enumerate(stories(name, n, seed)):
+        yield text(story) + (text(beside[i]) if i in beside else "")
+
+
+def lexicon(name: str) -> tuple[str, ...]:
+    """The words of two or more Chinese characters, the longest first; none in English, where spaces tell the words."""
+    if LANGUAGES[name].space:
+        return ()
+    rng, found = random.Random(0), set[str]()
+    for scene in LANGUAGES[name].teller.scenes:
+        found |= set(_HAN_WORD.findall(re.sub(r"\{[^}]*\}", " ", scene.text)))
+    for _ in range(2_000):
+        for entity in LANGUAGES[name].teller.cast(rng).values():
+            found |= {word for word in entity.values() if _HAN_WORD.fullmatch(word)}
+    found |= {word for word in (*LANGUAGES[name].tens,) if len(word) > 1}
+    return tuple(sorted(found, key=lambda word: (-len(word), word)))
