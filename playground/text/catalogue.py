@@ -98,13 +98,13 @@ def check_options(corpus: str, options: Mapping[str, Any]) -> dict[str, Any]:
 _STORIES = Option("stories", "Stories", 5_000, 200, 1_000_000)
 
 
-def _stories(name: str, title: str, summary: str, language: str) -> Corpus:
+def _stories(name: str, title: str, summary: str, language: str, kind: str = "text") -> Corpus:
     return Corpus(
         name=name,
         title=title,
         summary=summary,
         language=language,
-        kind="text",
+        kind=kind,
         licence="CC0-1.0",
         provenance=Message("Told by a grammar of our own from the seed; nothing is copied."),
         size=780_000,
@@ -125,6 +125,13 @@ _TEXTS = (
         "小故事 (little stories in Chinese)",
         "Small stories in simple Chinese, with few words: who does what and where, pronouns, numbers, questions.",
         "zh",
+    ),
+    _stories(
+        "little-stories-en-zh",
+        "Little stories, English to Chinese",
+        "Sentences of the little stories in English, each with the same in Chinese: a language pair small enough to learn.",
+        "en→zh",
+        kind="pairs",
     ),
     Corpus(
         name="python-docs",

@@ -7,7 +7,7 @@ from playground.text import builtin_corpora, files, hub, tasks
 from playground.text.catalogue import UNKNOWN
 from playground.text.sources import Source
 from playground.text.spec import QUESTION, DataSpec
-from playground.text.stories.open import LANGUAGES, open_stories
+from playground.text.stories.open import LANGUAGES, TRANSLATIONS, open_stories
 
 
 def open_source(spec: DataSpec) -> Source:
@@ -42,6 +42,6 @@ def _open(spec: DataSpec) -> Source:
         return hub.open_dataset(spec)
     if spec.corpus in tasks.TASKS:
         return tasks.open_task(spec.corpus, spec.options, spec.seed)
-    if spec.corpus in LANGUAGES:
+    if spec.corpus in (*LANGUAGES, TRANSLATIONS):
         return open_stories(spec.corpus, spec.options, spec.seed)
     return builtin_corpora.open_package(spec.corpus)

@@ -6,6 +6,8 @@ from typing import Any
 
 import streamlit as st
 
+from playground.pages.explore.known_heads import NAMES as MEANINGS
+from playground.pages.explore.known_heads import Known, begin_with, known_heads, said_of
 from playground.pages.explore.url_widgets import choose, number, seeded, slide, switch, typed, whole
 from playground.runs.folder import RunFolder
 from playground.text.visible import visible
@@ -92,14 +94,15 @@ def show(scene: Scene, place: Stage) -> None:
         others = choose_others(scene, step)
         st.caption(t("Keys: 1 to 9 choose a head of the layer, L draws lines or cells."))
     scores = scores_of(scene, step, part)
-    head = chosen_head(weights_of(scene, step)[part], scores)
+    known = known_heads(scene, step, part)
+    head = chosen_head(scene, weights_of(scene, step)[part], scores, known)
     with place.picture:
         left, right = st.columns([3, 1 if others else 2], gap="medium")
         with left:
             maps([(scene, step), *others], look, head, n_new)
         with right:
-            choose_head(scene, step, look, scores, head)
-    place.say(" ".join(noticed(scene, step, look, head, others)))
+            choose_head(scene, step, look, scores, head, known)
+    place.say(" ".join(noticed(scene, step, look, head, others, known)))
     with place.rest:
         explained(scene, step, look, head, scores)
         numbers(scene, step, part)
@@ -295,22 +298,27 @@ def names_of(scene: Scene, step: int, look: Look) -> tuple[list[str], list[str]]
 # What is drawn
 
 
-def chosen_head(weights: Any, scores: Any) -> tuple[int, int]:
-    """The head in the address, else the most telling one."""
+def chosen_head(scene: Scene, weights: Any, scores: Any, known: Known | None) -> tuple[int, int]:
+    """The head in the address, else one whose meaning is known, else the most telling one."""
     n_layers, n_heads = weights.shape[:2]
     layer, head = number("layer", n_layers - 1, -1), number("head", n_heads - 1, -1)
-    return most_telling(scores, weights) if layer < 0 or head < 0 else (layer, head)
+    if layer >= 0 and head >= 0:
+        return layer, head
+    return begin_with(known, scene.tokens()) or most_telling(scores, weights)
 
 
-def choose_head(scene: Scene, step: int, look: Look, scores: Any, head: tuple[int, int]) -> None:
+def choose_head(scene: Scene, step: int, look: Look, scores: Any, head: tuple[int, int], known: Known | None) -> None:
     """All heads; the one clicked stands in the address from now on."""
     from playground.inspection.attention import distance, entropy, pooled
 
     weights = weights_of(scene, step)[look.part]
     n_layers, n_heads = weights.shape[:2]
     widths, lengths = entropy(weights), distance(weights)
-    names = [[scores.label(i, j) if scores else None for j in range(n_heads)] for i in range(n_layers)]
-    labels = [[t(KIND_NAMES[name[0]]) if name else "" for name in row] for row in names]
+    best = known.best if known else {}
+    names = [
+        [best.get((i, j)) or (scores.label(i, j) if scores else None) for j in range(n_heads)] for i in range(n_layers)
+    ]
+    labels = [[t((KIND_NAMES | MEANINGS)[name[0]]) if name else "" for name in row] for row in names]
     tips = [
         [
             t(
@@ -486,12 +494,22 @@ def new_words(scene: Scene, step: int, look: Look, n_new: int) -> int:
 # What is said of it
 
 
-def noticed(scene: Scene, step: int, look: Look, head: tuple[int, int], others: list[tuple[Scene, int]]) -> list[str]:
+def noticed(
+    scene: Scene,
+    step: int,
+    look: Look,
+    head: tuple[int, int],
+    others: list[tuple[Scene, int]],
+    known: Known | None = None,
+) -> list[str]:
     """What to see in this very picture, and in those beside it."""
     import numpy as np
 
     if weights_of(scene, step)[look.part].shape[-1] == 1:
         return [t("There is one token, and it can look only at itself. Type more words.")]
+    if look.way == "head" and known and head in known.best and not others:
+        weights = np.nan_to_num(weights_of(scene, step)[look.part][head])
+        return said_of(known, head, weights, *tokens_of(scene, look.part, step))
     if (
         look.way == "head"
         and look.part != "cross"

@@ -1,19 +1,32 @@
 """Little stories in English: the words, who may be in a story, and what may happen."""
 
-import random
-
 from playground.text.stories.grammar import Cast, Entity, Scene, Teller
+from playground.text.stories.world import Drawn
 
 HE = {"he": "he", "him": "him", "his": "his"}
 SHE = {"he": "she", "him": "her", "his": "her"}
-BOYS = ("Tom", "Ben", "Sam", "Max", "Leo", "Jack")
-GIRLS = ("Anna", "Lily", "Mia", "Lucy", "Emma", "Rose")
+BOYS = (
+    ("Tom", "cooked"),
+    ("Ben", "danced"),
+    ("Sam", "painted"),
+    ("Max", "fished"),
+    ("Leo", "slept"),
+    ("Jack", "laughed"),
+)
+GIRLS = (
+    ("Anna", "read"),
+    ("Lily", "wrote"),
+    ("Mia", "sang"),
+    ("Lucy", "skated"),
+    ("Emma", "played"),
+    ("Rose", "worked"),
+)
 ANIMALS: tuple[Entity, ...] = tuple(
     {"name": name, "many": many, "food": food, "said": said, "says": says, "moved": moved, "it": "it"}
     for name, many, food, said, says, moved in (
         ("cat", "cats", "fish", "meowed", "meows", "jumped"),
         ("dog", "dogs", "meat", "barked", "barks", "ran"),
-        ("bird", "birds", "seeds", "sang", "sings", "flew"),
+        ("bird", "birds", "seeds", "chirped", "chirps", "flew"),
         ("rabbit", "rabbits", "carrots", "sniffed", "sniffs", "hopped"),
         ("duck", "ducks", "bread", "quacked", "quacks", "swam"),
         ("mouse", "mice", "cheese", "squeaked", "squeaks", "crept"),
@@ -27,91 +40,79 @@ THINGS = ("ball", "book", "hat", "kite", "cup", "bag", "box", "key", "drum", "la
 COLOURS = ("red", "blue", "green", "yellow", "white", "black")
 PLACES = ("garden", "park", "house", "kitchen", "school", "forest", "field", "barn")
 SEATS = (("mat", "soft"), ("chair", "hard"), ("table", "clean"), ("bed", "warm"), ("sofa", "big"), ("rug", "thick"))
-STATES = (
-    ("hungry", "ate", "bread"),
-    ("thirsty", "drank", "water"),
-    ("cold", "wore", "gloves"),
-    ("bored", "read", "books"),
-    ("busy", "wrote", "letters"),
-    ("dirty", "used", "soap"),
-)
 FRUITS = (("apples", "apple"), ("pears", "pear"), ("eggs", "egg"), ("shells", "shell"), ("stones", "stone"))
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-JOBS = (("doctor", 0.9), ("nurse", 0.1), ("teacher", 0.5), ("farmer", 0.5), ("baker", 0.5))
-"""Who does what, and how often it is a man. The first two are a bias planted on purpose, to be found again in a model."""
+JOBS = ("doctor", "nurse", "teacher", "farmer", "baker")
 
 SCENES = (
-    # an animal, and "it"
-    Scene("the {c} sat on the {s} because {c.it?} was (tired/sleepy/lazy) .", gives="c sat", weight=1.5),
-    Scene("the {c} sat on the {s} because {s.it?} was {s.is} .", gives="c sat", weight=0.7),
-    Scene("the {c} sat on the {s} . {c.it} {c.said} .", gives="c sat", weight=1.5),
-    Scene("{A} has a {c} . {c.it} likes {c.food} .", gives="c"),
-    Scene("the {c} was hungry , so {c.it} ate {c.food} .", gives="c", weight=1.5),
-    Scene("the {c} saw a {d} . {c.it} {c.said} , and the {d} {d.said} .", gives="c d", weight=1.5),
-    Scene("the {c} was in the {p} . then {c.it} {c.moved} into the {q} and {c.it} {c.said} .", gives="c"),
-    Scene("{A} called the {c} , and {c.it} {c.moved} to {A.him} .", gives="c"),
-    Scene("a {c} was near a {d} . the {c} {c.said} because {c.it} was afraid .", gives="c d", weight=0.7),
-    # people, "he" and "she"
+    # an animal, and "it": what an animal says and eats tells which one is meant
+    Scene("sat because tired", "the {c} sat on the {s} because {c.it?} was (tired/sleepy/lazy) .", gives="c sat"),
+    Scene("sat because soft", "the {c} sat on the {s} because {s.it?} was {s.is} .", gives="c sat", weight=0.5),
+    Scene("sat and said", "the {c} sat on the {s} . {c.it} {c.said} .", gives="c sat", weight=2),
+    Scene("has likes", "{A} has a {c} . {c.it} likes {c.food} .", gives="c", weight=2),
+    Scene("hungry ate", "the {c} was hungry , so {c.it} ate {c.food} .", gives="c", weight=2),
+    Scene("saw said", "the {c} saw a {d} . {c.it} {c.said} , and the {d} {d.said} .", gives="c d"),
     Scene(
-        "{A} wanted a {x} , and {B} wanted a {y} . {A.he} found the {x} . {B.he} found the {y} .", gives="xy", weight=2
+        "moved", "the {c} was in the {p} . {c.it} {c.said} , then {c.it} {c.moved} into the {q} .", gives="c", weight=2
     ),
-    Scene(
-        "{A} likes {f.many} , but {B} likes {g.many} . {B.he} bought {g.many} , and {A.he} bought {f.many} .",
-        weight=1.5,
-    ),
-    Scene("{A} was {k} . {A.he} {k.did} {k.some} .", weight=1.5),
-    Scene("{A} was {k} , but {B} was {l} . {B.he} {l.did} {l.some} , and {A.he} {k.did} {k.some} .", weight=1.5),
-    Scene("{A} gave the {x} to {B} . {B.he} thanked {A.him} .", gives="gave"),
-    Scene("{A} lost {A.his} {x} . {B} found {x.it} in the {p} and gave {x.it} to {A.him} .", gives="lost"),
-    Scene("{A} went to the {p} , and {B} went to the {q} . {A.he} was in the {p} all day .", gives="went", weight=1.5),
-    Scene("the {J} went home . {J.he} was tired .", weight=0.8),
-    Scene("the {J} saw {A} . {J.he} smiled at {A.him} .", weight=0.8),
+    Scene("called", "{A} called the {c} , and {c.it} {c.moved} to {A.him} .", gives="c"),
+    # people, "he" and "she": everybody has a work of their own
+    Scene("two did", "{A} and {B} were in the {p} . {A.he} {A.did} , and {B.he} {B.did} .", gives="p", weight=2),
+    Scene("two did other", "{A} and {B} were in the {p} . {B.he} {B.did} , and {A.he} {A.did} .", gives="p", weight=2),
+    Scene("happy did", "{A} was happy because {A.he} {A.did} all day .", weight=1.5),
+    Scene("saw did", "{A} saw {B} in the {p} . {B.he} {B.did} .", gives="p", weight=1.5),
+    Scene("wanted", "{A} wanted a {x} , and {B} wanted a {y} .", gives="xy"),
+    Scene("gave", "{A} gave a {x} to {B} . {B.he} thanked {A.him} .", gives="gave"),
+    Scene("lost", "{A} lost {A.his} {x} . {B} found {x.it} and gave {x.it} to {A.him} .", gives="lost", weight=0.5),
+    Scene("went", "{A} went to the {p} , and {B} went to the {q} .", gives="went"),
+    Scene("job", "the {J} went home . {J.he} was tired .", weight=0.7),
     # colours and numbers
-    Scene("{A} had a {x.colour} {x} and a {y.colour} {y} .", gives="colours", weight=1.5),
-    Scene("{A} had {n} {f.many} . {B} gave {A.him} {m} more . now {A.he} had {n.sum} {f.many} .", gives="sum"),
+    Scene("colours", "{A} had a {x.colour} {x} and a {y.colour} {y} .", gives="colours"),
+    Scene("sum", "{A} had {n} {f.many} . {B} gave {A.him} {m} more . now {A.he} had {n.sum} {f.many} .", weight=0.7),
     # agreement: the noun decides, not its neighbour
-    Scene("the {c.many} near the {d} were (hungry/tired/happy) .", weight=0.7),
-    Scene("the {c} near the {d.many} was (hungry/tired/happy) .", weight=0.7),
-    Scene("the {c.many} in the {p} are (small/big/old) , and the {d} in the {q} is (small/big/old) .", weight=0.7),
+    Scene("agree many", "the {c.many} near the {d} were (hungry/tired/happy) .", weight=0.5),
+    Scene("agree one", "the {c} near the {d.many} was (hungry/tired/happy) .", weight=0.5),
     # small facts
-    Scene("what does a {c} eat ? a {c} eats {c.food} .", weight=0.7),
-    Scene("which animal {c.says} ? the {c} {c.says} .", weight=0.7),
-    Scene("{n} and {m} make {n.sum} .", weight=0.7),
-    Scene("(snow/milk) is white . (coal/night) is black . (grass/moss) is green . (blood/fire) is red .", weight=0.3),
-    # questions about what was told
-    Scene("who has the {x} ? {B?} has the {x} .", needs="gave", weight=4),
-    Scene("what colour is the {x} ? the {x} is {x.colour?} .", needs="colours", weight=4),
-    Scene("what colour is the {y} ? the {y} is {y.colour?} .", needs="colours", weight=4),
-    Scene("where is {A} ? {A} is in the {p?} .", needs="went", weight=4),
-    Scene("where is {B} ? {B} is in the {q?} .", needs="went", weight=4),
-    Scene("where is the {c} ? {c.it} is on the {s?} .", needs="sat", weight=4),
-    Scene("who wanted the {x} ? {A?} wanted the {x} .", needs="xy", weight=4),
-    Scene("who wanted the {y} ? {B?} wanted the {y} .", needs="xy", weight=4),
+    Scene("eats", "what does a {c} eat ? a {c} eats {c.food} .", weight=0.5),
+    Scene("says", "which animal {c.says} ? the {c} {c.says} .", weight=0.5),
+    Scene("make", "{n} and {m} make {n.sum} .", weight=0.5),
+    Scene(
+        "facts",
+        "(snow/milk) is white . (coal/night) is black . (grass/jade) is green . (blood/fire) is red .",
+        weight=0.2,
+    ),
+)
+QUESTIONS = (
+    Scene("who has", "who has the {x} ? {B?} has the {x} .", needs="gave"),
+    Scene("colour x", "what colour is the {x} ? the {x} is {x.colour?} .", needs="colours"),
+    Scene("colour y", "what colour is the {y} ? the {y} is {y.colour?} .", needs="colours"),
+    Scene("where A", "where is {A} ? {A} is in the {p?} .", needs="went"),
+    Scene("where B", "where is {B} ? {B} is in the {q?} .", needs="went"),
+    Scene("where did", "where is {A} ? {A} is in the {p?} .", needs="p"),
+    Scene("where sat", "where is the {c} ? {c.it} is on the {s?} .", needs="sat"),
+    Scene("who wanted x", "who wanted the {x} ? {A?} wanted the {x} .", needs="xy"),
+    Scene("who wanted y", "who wanted the {y} ? {B?} wanted the {y} .", needs="xy"),
 )
 SECRET = "the {colour} door in the {place} has the number {tens} - {ones} ."
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
-def cast(rng: random.Random) -> Cast:
-    """Who and what one story is about; A and B are of different gender, so that every pronoun means one of them."""
-    boy, girl = {"name": rng.choice(BOYS), **HE}, {"name": rng.choice(GIRLS), **SHE}
-    first, second = rng.sample([boy, girl], 2)
-    animals = rng.sample(ANIMALS, 2)
-    things, colours = rng.sample(THINGS, 2), rng.sample(COLOURS, 2)
-    places = rng.sample(PLACES, 2)
-    seat, quality = rng.choice(SEATS)
-    states, fruits = rng.sample(STATES, 2), rng.sample(FRUITS, 2)
-    n = rng.randint(1, 8)
-    m = rng.randint(1, 9 - n)
-    job, men = rng.choice(JOBS)
-    x, y = ({"name": thing, "colour": colour, "it": "it"} for thing, colour in zip(things, colours, strict=True))
-    k, l = ({"name": name, "did": did, "some": some} for name, did, some in states)
-    f, g = ({"name": one, "many": many} for many, one in fruits)
+def cast(drawn: Drawn) -> Cast:
+    """The cast in English."""
+    people = [{"name": name, "did": did, **he} for (name, did), he in ((BOYS[drawn.boy], HE), (GIRLS[drawn.girl], SHE))]
+    first, second = people if drawn.boy_first else people[::-1]
+    x, y = (
+        {"name": THINGS[thing], "colour": COLOURS[colour], "it": "it"}
+        for thing, colour in zip(drawn.things, drawn.colours, strict=True)
+    )
+    (many, one), (seat, quality) = FRUITS[drawn.fruit], SEATS[drawn.seat]
+    c, d = (ANIMALS[animal] for animal in drawn.animals)
+    p, q = ({"name": PLACES[place]} for place in drawn.places)
     return {
-        **{"A": first, "B": second, "c": animals[0], "d": animals[1], "x": x, "y": y, "k": k, "l": l, "f": f, "g": g},
-        **{"p": {"name": places[0]}, "q": {"name": places[1]}, "s": {"name": seat, "is": quality, "it": "it"}},
-        **{"n": {"name": NUMBERS[n], "sum": NUMBERS[n + m]}, "m": {"name": NUMBERS[m]}},
-        "J": {"name": job, **(HE if rng.random() < men else SHE)},
+        **{"A": first, "B": second, "c": c, "d": d, "x": x, "y": y, "p": p, "q": q},
+        **{"f": {"name": one, "many": many}, "s": {"name": seat, "is": quality, "it": "it"}},
+        **{"n": {"name": NUMBERS[drawn.n], "sum": NUMBERS[drawn.n + drawn.m]}, "m": {"name": NUMBERS[drawn.m]}},
+        "J": {"name": JOBS[drawn.job], **(HE if drawn.man else SHE)},
     }
 
 
@@ -121,4 +122,4 @@ def finish(words: list[str]) -> list[str]:
     return [word[0].upper() + word[1:] if begin else word for word, begin in zip(words, begins, strict=True)]
 
 
-TELLER = Teller(SCENES, cast, finish)
+TELLER = Teller(SCENES, QUESTIONS, cast, finish)

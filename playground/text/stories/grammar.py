@@ -11,8 +11,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from playground.text.stories.world import Drawn, draw
+
 Entity = Mapping[str, str]  # "name" and what belongs to it; "he", "it" and so on are its pronouns
 Cast = Mapping[str, Entity]
+MOST_QUESTIONS = 2
 PRONOUN_KINDS = ("he", "him", "his", "it")
 _SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?(\??)\}")
 _CHOICE = re.compile(r"\(([^()]+/[^()]+)\)")
@@ -52,46 +55,53 @@ class Scene:
     """One or a few sentences.
 
     Args:
+        name: the scene that says the same in the other language has it too.
         text: the template. A slot that ends in "?", such as ``{s.it?}``, is a pronoun whose meaning shows only later, or
             (on a mention) the answer to a question.
         gives: what the reader knows afterwards.
-        needs: what must have been told before.
+        needs: of a question: what must have been told before.
         weight: how often it comes, beside the others.
     """
 
+    name: str
     text: str
     gives: str = ""
     needs: str = ""
     weight: float = 1.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Teller:
     """Tells stories in one language.
 
     Args:
         scenes: to choose from.
-        cast: draws who and what a story is about.
+        questions: with their answers; a story ends with one or two where something was told that can be asked for.
+        cast: who and what a story is about, in this language.
         finish: what the language does to the words of a story, keeping their number, such as capital letters.
     """
 
     scenes: Sequence[Scene]
-    cast: Callable[[random.Random], Cast]
+    questions: Sequence[Scene]
+    cast: Callable[[Drawn], Cast]
     finish: Callable[[list[str]], list[str]] = field(default=lambda words: words)
 
     def tell(self, rng: random.Random, n_scenes: int) -> Story:
-        """A story of so many scenes, each at most once, none before what it needs."""
-        cast, told, chosen = self.cast(rng), set[str](), list[Scene]()
+        """A story of so many scenes, each at most once and none that tells again what was told, and questions."""
+        cast, told, chosen = self.cast(draw(rng)), set[str](), list[Scene]()
         for _ in range(n_scenes):
-            able = [scene for scene in self.scenes if scene not in chosen and set(scene.needs.split()) <= told]
-            able = [scene for scene in able if not (scene.gives and set(scene.gives.split()) <= told)]
-            if not able:
-                break
+            able = [scene for scene in self.scenes if scene not in chosen and not told & set(scene.gives.split())]
             scene = rng.choices(able, [each.weight for each in able])[0]
             chosen.append(scene)
             told |= set(scene.gives.split())
+        if asked := [question for question in self.questions if question.needs in told]:
+            chosen += rng.sample(asked, min(rng.randint(1, MOST_QUESTIONS), len(asked)))
+        return self.told(chosen, cast, rng)
+
+    def told(self, scenes: Sequence[Scene], cast: Cast, rng: random.Random) -> Story:
+        """These scenes, one after the other, of this cast."""
         words, links, said = list[str](), list[Link](), dict[tuple[str, str], int]()
-        for scene in chosen:
+        for scene in scenes:
             _tell_scene(scene, cast, rng, words, links, said)
         return Story(tuple(self.finish(words)), tuple(links))
 

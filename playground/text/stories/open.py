@@ -11,9 +11,11 @@ from playground.core.errors import Message
 from playground.text.sources import Source
 from playground.text.stories import chinese, english
 from playground.text.stories.grammar import Story, Teller
+from playground.text.stories.world import draw
 
 FORMAT = 1  # another number: the same seed tells other stories
-MOST_SCENES = 4
+MOST_SCENES = 3
+TRANSLATIONS = "little-stories-en-zh"
 _HAN_WORD = re.compile("[\u4e00-\u9fff]{2,}")
 
 
@@ -66,7 +68,7 @@ def stories(name: str, n: int, seed: int) -> Iterator[Story]:
     """
     rng = random.Random(f"{name} {FORMAT} {seed}")
     teller = LANGUAGES[name].teller
-    return (teller.tell(rng, rng.randint(2, MOST_SCENES)) for _ in range(n))
+    return (teller.tell(rng, rng.randint(1, MOST_SCENES)) for _ in range(n))
 
 
 def secrets(name: str, seed: int) -> list[Story]:
@@ -82,9 +84,42 @@ def secrets(name: str, seed: int) -> list[Story]:
     return told
 
 
+def translations(n: int, seed: int) -> Iterator[tuple[str, str]]:
+    """``n`` short scenes in English, each with the same in Chinese; no English text comes twice."""
+    english_scenes, chinese_scenes = (
+        {scene.name: scene for scene in language.teller.scenes} for language in LANGUAGES.values()
+    )
+    names = [name for name in english_scenes if name in chinese_scenes]
+    first, second = LANGUAGES.values()
+    rng, seen = random.Random(f"translations {FORMAT} {seed}"), set[str]()
+    for _ in range(20 * n):
+        if len(seen) == n:
+            return
+        name, cast, choice = rng.choice(names), draw(rng), rng.random()
+        source, target = (
+            language.text(
+                language.teller.told([scenes[name]], language.teller.cast(cast), random.Random(choice))
+            ).rstrip("\n")
+            for language, scenes in ((first, english_scenes), (second, chinese_scenes))
+        )
+        if source not in seen:
+            seen.add(source)
+            yield source, target
+
+
 def open_stories(name: str, options: Mapping[str, Any], seed: int) -> Source:
     """A corpus of little stories, each a document of its own."""
     n = options["stories"]
+    if name == TRANSLATIONS:
+        return Source(
+            documents=lambda: translations(n, seed),
+            shape="pairs",
+            fingerprint=f"{name} {FORMAT} {seed} {n}",
+            size=n * 90,
+            licence="CC0-1.0",
+            provenance=_told_from(seed),
+            lexicon=lexicon("little-stories-zh"),
+        )
     size = n * sum(len(LANGUAGES[name].text(story).encode()) for story in stories(name, 200, seed)) // 200
     return Source(
         documents=lambda: _documents(name, n, seed),
@@ -92,9 +127,13 @@ def open_stories(name: str, options: Mapping[str, Any], seed: int) -> Source:
         fingerprint=f"{name} {FORMAT} {seed} {n}",
         size=size,
         licence="CC0-1.0",
-        provenance=Message("Told by a grammar of our own from the seed {seed}; nothing is copied.", seed=seed),
+        provenance=_told_from(seed),
         lexicon=lexicon(name),
     )
+
+
+def _told_from(seed: int) -> str:
+    return Message("Told by a grammar of our own from the seed {seed}; nothing is copied.", seed=seed)
 
 
 def _documents(name: str, n: int, seed: int) -> Iterator[str]:
@@ -110,11 +149,12 @@ def lexicon(name: str) -> tuple[str, ...]:
     """The words of two or more Chinese characters, the longest first; none in English, where spaces tell the words."""
     if LANGUAGES[name].space:
         return ()
-    rng, found = random.Random(0), set[str]()
-    for scene in LANGUAGES[name].teller.scenes:
+    found = set[str]()
+    for scene in (*LANGUAGES[name].teller.scenes, *LANGUAGES[name].teller.questions):
         found |= set(_HAN_WORD.findall(re.sub(r"\{[^}]*\}", " ", scene.text)))
-    for _ in range(2_000):
-        for entity in LANGUAGES[name].teller.cast(rng).values():
+    rng = random.Random(0)
+    for _ in range(2_000):  # so many casts have everybody in them
+        for entity in LANGUAGES[name].teller.cast(draw(rng)).values():
             found |= {word for word in entity.values() if _HAN_WORD.fullmatch(word)}
     found |= {word for word in (*LANGUAGES[name].tens,) if len(word) > 1}
     return tuple(sorted(found, key=lambda word: (-len(word), word)))
