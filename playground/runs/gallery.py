@@ -1,5 +1,7 @@
 """Small trained runs that ship with the app, read-only, in ``playground/gallery``."""
 
+import json
+from functools import lru_cache
 from pathlib import Path
 
 import playground
@@ -9,9 +11,18 @@ from playground.runs.folder import RunFolder
 FOLDER = Path(playground.__file__).parent / "gallery"
 
 
-def runs() -> list[RunFolder]:
-    """The shipped runs, by id. None of them is trained on in place: duplicate one first."""
-    return [RunFolder(path.parent) for path in sorted(FOLDER.glob("*/run.json"))]
+@lru_cache(maxsize=8)
+def _order(language: str) -> dict[str, int]:
+    """The place of each run, by id, in a language."""
+    ids = json.loads((FOLDER / "order.json").read_text(encoding="utf-8"))
+    return {run_id: place for place, run_id in enumerate(ids.get(language, ids["en"]))}
+
+
+def runs(language: str = "en") -> list[RunFolder]:
+    """The shipped runs, those first that suit a language. None of them is trained on in place: duplicate one first."""
+    found = [RunFolder(path.parent) for path in sorted(FOLDER.glob("*/run.json"))]
+    order = _order(language)
+    return sorted(found, key=lambda run: order.get(run.id, len(order)))
 
 
 def get(which: str) -> RunFolder:

@@ -19,7 +19,7 @@ from playground.ui.language import language, t
 from playground.ui.live_runs import LIVE
 from playground.ui.number_format import large
 from playground.ui.run_picker import state_name
-from playground.ui.titles import TITLES, readable, reads_chinese
+from playground.ui.titles import TITLES, readable
 
 POINTS = 24
 """Of a card's curve."""
@@ -72,16 +72,14 @@ _known: dict[str, _Known] = {}
 
 
 def cards() -> list[tuple[Card, dict[str, Any]]]:
-    """The models that ship with the app, then the person's own, the newest first; with Chinese chosen, those that read it first.
+    """The models that ship with the app, then the person's own, the newest first; those first that suit the language.
 
     Returns:
         Each with what the drawer of models shows of it, in the person's language.
     """
     end, wanted = time.monotonic() + PATIENCE, language()
     own = sorted((_look(run, end) for run in _own()), key=lambda known: -float(known.card.about.get("created") or 0))
-    shipped = [_look(run, end) for run in gallery.runs()]
-    if wanted == "zh":
-        shipped.sort(key=lambda known: not reads_chinese(known.card.about))
+    shipped = [_look(run, end) for run in gallery.runs(wanted)]
     found = shipped + own
     for known in found:
         if wanted not in known.told:

@@ -13,7 +13,7 @@ from playground.ui import url_state
 from playground.ui.language import language, t
 from playground.ui.messages import show, shown_errors
 from playground.ui.select import select
-from playground.ui.titles import TITLES, readable, reads_chinese
+from playground.ui.titles import TITLES, readable
 
 STATES = {
     "created": "new",
@@ -124,12 +124,10 @@ def choose_step(page: str, run: RunFolder) -> int:
 
 
 def known_runs(gallery: bool = True, gallery_first: bool = False) -> list[RunFolder]:
-    """The person's runs, the newest first, and those that ship with the app, after or before them; in Chinese, those of them
-    first that read Chinese.
+    """The person's runs, the newest first, and those that ship with the app, after or before them, in the order that suits
+    the language.
     """
-    own, others = RunStore().list(), shipped.runs() if gallery else []
-    if language() == "zh":
-        others = sorted(others, key=lambda run: not reads_chinese(run.about()))
+    own, others = RunStore().list(), shipped.runs(language()) if gallery else []
     return others + own if gallery_first else own + others
 
 

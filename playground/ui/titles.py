@@ -20,6 +20,9 @@ TITLES = {
 READS = {
     "python-docs": "the Python reference",
     "python-code": "Python programs",
+    "little-stories": "little stories",
+    "little-stories-zh": "little stories in Chinese",
+    "little-stories-en-zh": "translations of little stories",
     "asv-bible": "the Bible",
     "three-kingdoms": "Three Kingdoms",
     "jupyterlab-zh": "JupyterLab's words",
@@ -61,11 +64,3 @@ def readable(about: Mapping[str, Any]) -> str:
         else t("{model} reads {what} · {steps:,} steps", model=model, what=t(READS[corpus]), steps=steps)
     )
     return form + (found[1] or "")
-
-
-def reads_chinese(about: Mapping[str, Any]) -> bool:
-    """Whether a run learnt from a Chinese text."""
-    from playground.text.catalogue import CORPORA
-
-    corpus = CORPORA.get((about.get("data") or {}).get("corpus") or "")
-    return bool(corpus and corpus.language.startswith("zh"))
