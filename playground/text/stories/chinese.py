@@ -40,7 +40,9 @@ SCENES = (
     Scene("sat and said", "{c} 坐 在 {s} 上 。 {c.it} {c.said} 。", gives="c sat", weight=2),
     Scene("has likes", "{A} 有 一 {c.one} {c} 。 {c.it} 喜欢 吃 {c.food} 。", gives="c", weight=2),
     Scene("hungry ate", "{c} 饿 了 ， 所以 {c.it} 吃 了 {c.food} 。", gives="c", weight=2),
-    Scene("saw said", "{c} 看见 一 {d.one} {d} 。 {c.it} {c.said} ， {d} 也 {d.said} 。", gives="c d"),
+    Scene("saw said", "{c} 看见 一 {d.one} {d} 。 {c.it} {c.said} ， {d} 也 {d.said} 。", gives="c d", weight=1.5),
+    Scene("near ate", "{c} 坐 在 {d} 旁边 。 {c.it} 吃 了 {c.food} ， {d} 吃 了 {d.food} 。", gives="c d", weight=1.5),
+    Scene("met moved", "{c} 遇见 {d} 。 {c.it} {c.moved} 到 {p} ， {d} {d.moved} 到 {q} 。", gives="c d"),
     Scene("moved", "{c} 在 {p} 里 。 {c.it} {c.said} ， 然后 {c.it} {c.moved} 进 了 {q} 。", gives="c", weight=2),
     Scene("called", "{A} 叫 {c} ， {c.it} 就 {c.moved} 到 {A.he} 身边 。", gives="c"),
     # 人，“他”和“她”：各人有各人的事

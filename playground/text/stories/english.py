@@ -51,7 +51,18 @@ SCENES = (
     Scene("sat and said", "the {c} sat on the {s} . {c.it} {c.said} .", gives="c sat", weight=2),
     Scene("has likes", "{A} has a {c} . {c.it} likes {c.food} .", gives="c", weight=2),
     Scene("hungry ate", "the {c} was hungry , so {c.it} ate {c.food} .", gives="c", weight=2),
-    Scene("saw said", "the {c} saw a {d} . {c.it} {c.said} , and the {d} {d.said} .", gives="c d"),
+    Scene("saw said", "the {c} saw a {d} . {c.it} {c.said} , and the {d} {d.said} .", gives="c d", weight=1.5),
+    Scene(
+        "near ate",
+        "the {c} sat near the {d} . {c.it} ate {c.food} , and the {d} ate {d.food} .",
+        gives="c d",
+        weight=1.5,
+    ),
+    Scene(
+        "met moved",
+        "the {c} met the {d} . {c.it} {c.moved} to the {p} , and the {d} {d.moved} to the {q} .",
+        gives="c d",
+    ),
     Scene(
         "moved", "the {c} was in the {p} . {c.it} {c.said} , then {c.it} {c.moved} into the {q} .", gives="c", weight=2
     ),
