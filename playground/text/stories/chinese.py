@@ -50,13 +50,13 @@ SCENES = (
     Scene("two did other", "{A} 和 {B} 在 {p} 里 。 {B.he} {B.did} ， {A.he} {A.did} 。", gives="p", weight=2),
     Scene("happy did", "{A} 很 高兴 ， 因为 {A.he} 整天 {A.did} 。", weight=1.5),
     Scene("saw did", "{A} 在 {p} 里 看见 {B} 。 {B.he} {B.did} 。", gives="p", weight=1.5),
-    Scene("wanted", "{A} 想要 {x} ， {B} 想要 {y} 。", gives="xy"),
-    Scene("gave", "{A} 把 {x} 送给 {B} 。 {B.he} 谢谢 {A.he} 。", gives="gave"),
+    Scene("wanted", "{A} 想要 {x} ， {B} 想要 {y} 。", gives="xy", weight=1.5),
+    Scene("gave", "{A} 把 {x} 送给 {B} 。 {B.he} 谢谢 {A.he} 。", gives="gave", weight=1.5),
     Scene("lost", "{A} 丢 了 {x} 。 {B} 找到 了 {x.it} ， 把 {x.it} 还给 {A.he} 。", gives="lost", weight=0.5),
-    Scene("went", "{A} 去 了 {p} ， {B} 去 了 {q} 。", gives="went"),
+    Scene("went", "{A} 去 了 {p} ， {B} 去 了 {q} 。", gives="went", weight=1.5),
     Scene("job", "{J} 回家 了 。 {J.he} 很 累 。", weight=0.7),
     # 颜色和数
-    Scene("colours", "{A} 有 {x.colour} 的 {x} 和 {y.colour} 的 {y} 。", gives="colours"),
+    Scene("colours", "{A} 有 {x.colour} 的 {x} 和 {y.colour} 的 {y} 。", gives="colours", weight=2),
     Scene(
         "sum",
         "{A} 有 {n} {f.one} {f} 。 {B} 又 给 了 {A.he} {m} {f.one} 。 现在 {A.he} 有 {n.sum} {f.one} {f} 。",

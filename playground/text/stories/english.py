@@ -72,13 +72,13 @@ SCENES = (
     Scene("two did other", "{A} and {B} were in the {p} . {B.he} {B.did} , and {A.he} {A.did} .", gives="p", weight=2),
     Scene("happy did", "{A} was happy because {A.he} {A.did} all day .", weight=1.5),
     Scene("saw did", "{A} saw {B} in the {p} . {B.he} {B.did} .", gives="p", weight=1.5),
-    Scene("wanted", "{A} wanted a {x} , and {B} wanted a {y} .", gives="xy"),
-    Scene("gave", "{A} gave a {x} to {B} . {B.he} thanked {A.him} .", gives="gave"),
+    Scene("wanted", "{A} wanted a {x} , and {B} wanted a {y} .", gives="xy", weight=1.5),
+    Scene("gave", "{A} gave a {x} to {B} . {B.he} thanked {A.him} .", gives="gave", weight=1.5),
     Scene("lost", "{A} lost {A.his} {x} . {B} found {x.it} and gave {x.it} to {A.him} .", gives="lost", weight=0.5),
-    Scene("went", "{A} went to the {p} , and {B} went to the {q} .", gives="went"),
+    Scene("went", "{A} went to the {p} , and {B} went to the {q} .", gives="went", weight=1.5),
     Scene("job", "the {J} went home . {J.he} was tired .", weight=0.7),
     # colours and numbers
-    Scene("colours", "{A} had a {x.colour} {x} and a {y.colour} {y} .", gives="colours"),
+    Scene("colours", "{A} had a {x.colour} {x} and a {y.colour} {y} .", gives="colours", weight=2),
     Scene("sum", "{A} had {n} {f.many} . {B} gave {A.him} {m} more . now {A.he} had {n.sum} {f.many} .", weight=0.7),
     # agreement: the noun decides, not its neighbour
     Scene("agree many", "the {c.many} near the {d} were (hungry/tired/happy) .", weight=0.5),
