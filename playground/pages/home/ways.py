@@ -7,18 +7,26 @@ import streamlit as st
 from playground.runs import gallery
 from playground.runs.folder import RunFolder
 from playground.ui import links, url_state
-from playground.ui.language import t
+from playground.ui.language import language, t
 from playground.ui.run_picker import speaks
 
-LESSONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("What attention does", "bible-decoder", {"view": "attention"}),
-    ("Attention, step by step, with its numbers", "bible-decoder", {"view": "steps", "example": "1"}),
-    ("Why positions", "bible-decoder", {"view": "positions", "look": "shuffle"}),
-    ("The gates of an LSTM", "bible-lstm", {"view": "recurrent"}),
-    ("Why gradients vanish", "bible-lstm", {"view": "recurrent", "look": "gradient"}),
-    ("Encoder and decoder", "dates", {"view": "attention", "part": "cross"}),
+LESSONS: tuple[tuple[str, dict[str, str], dict[str, Any]], ...] = (
+    ("What attention does", {"en": "stories-decoder", "zh": "stories-zh-decoder"}, {"view": "attention"}),
+    (
+        "Attention, step by step, with its numbers",
+        {"en": "stories-decoder", "zh": "stories-zh-decoder"},
+        {"view": "steps", "example": "1"},
+    ),
+    (
+        "Why positions",
+        {"en": "stories-decoder", "zh": "stories-zh-decoder"},
+        {"view": "positions", "look": "shuffle"},
+    ),
+    ("The gates of an LSTM", {"en": "recall-lstm"}, {"view": "recurrent"}),
+    ("Why gradients vanish", {"en": "recall-lstm"}, {"view": "recurrent", "look": "gradient"}),
+    ("Encoder and decoder", {"en": "translator"}, {"view": "attention", "part": "cross"}),
 )
-"""What a class is shown: a title, a model that ships with the app, and the view of it."""
+"""What a class is shown: a title, a model that ships with the app (by language), and the view of it."""
 
 
 def ways_on(run: RunFolder, text: str) -> None:
@@ -47,13 +55,14 @@ def attention(run: RunFolder, text: str) -> None:
 
 
 def _with_attention() -> list[RunFolder]:
-    return [run for run in gallery.runs() if speaks(run) and run.config().model.architecture == "decoder"]
+    return [run for run in gallery.runs(language()) if speaks(run) and run.config().model.architecture == "decoder"]
 
 
 def lessons() -> None:
     """What a class is shown, each one click away."""
     known = {run.id for run in gallery.runs()}
-    for title, model, view in LESSONS:
+    for title, models, view in LESSONS:
+        model = models.get(language(), models["en"])
         if model in known:
             links.link("explore", t(title), run=model, **view)
     st.button(
