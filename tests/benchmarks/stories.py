@@ -40,7 +40,9 @@ def measure() -> list[tuple]:
     if ours is None or theirs is None:
         return [(f"{START}: {what}", "not reached", "≤ 20 s", False)]
     ratio = ours["seconds"] / theirs["seconds"]
-    said = {name: f"{row['seconds']:.1f} s (step {row['step']}, {row['tokens']:,} tokens)" for name, row in reached.items()}
+    said = {
+        name: f"{row['seconds']:.1f} s (step {row['step']}, {row['tokens']:,} tokens)" for name, row in reached.items()
+    }
     return [
         (f"{START}, the app's default: {what}", said[START], "≤ 20 s", ours["seconds"] <= 20),
         (f"{NANOGPT}, nanoGPT's recipe: the same", said[NANOGPT], "", None),

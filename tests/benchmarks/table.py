@@ -15,6 +15,7 @@ from multiprocessing import get_context
 
 ROWS = {
     "recipe": "tests.benchmarks.recipe",
+    "stories": "tests.benchmarks.stories",
     "throughput": "tests.benchmarks.throughput",
     "memory": "tests.benchmarks.memory",
     "start": "tests.benchmarks.start",
