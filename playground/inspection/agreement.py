@@ -8,7 +8,7 @@ import torch
 
 from models.language_model import LanguageModel
 from playground.core.errors import PlaygroundError
-from playground.text.elman import VERBS, Question, questions, verb
+from playground.text.elman import VERBS, VerbQuestion, questions, verb
 from playground.text.tokenizers import Tokenizer
 
 
@@ -17,11 +17,11 @@ class Agreement:
     """How often the right number was the more probable one.
 
     Args:
-        asked, right: questions, and those answered right.
+        total, right: questions, and those answered right.
         misleading, right_misleading: of these, where the nearest noun has the other number (an attractor).
     """
 
-    asked: int
+    total: int
     right: int
     misleading: int
     right_misleading: int
@@ -75,13 +75,13 @@ def _token(tokenizer: Tokenizer, word: str) -> int:
     return ids[0]
 
 
-def _unread(depth: int, seed: int, known: Collection[str]) -> Iterator[Question]:
+def _unread(depth: int, seed: int, known: Collection[str]) -> Iterator[VerbQuestion]:
     """New questions without end, or until hardly any new one comes."""
-    asked, misses = set(known), 0
+    seen, misses = set(known), 0
     for question in questions(depth, seed):
         misses += 1
-        if question.prefix not in asked:
-            asked.add(question.prefix)
+        if question.prefix not in seen:
+            seen.add(question.prefix)
             misses = 0
             yield question
         elif misses > 1000:

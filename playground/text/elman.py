@@ -34,7 +34,7 @@ VERBS = TAKE_OBJECT + NO_OBJECT
 
 
 @dataclass(frozen=True)
-class Question:
+class VerbQuestion:
     """A sentence up to its main verb, and what comes next.
 
     Args:
@@ -63,7 +63,7 @@ def sentences(options: Mapping[str, Any], seed: int) -> Iterator[str]:
         yield " ".join([*subject, *_verb_phrase(rng, plural, options["depth"], options["clauses"] / 100), "."])
 
 
-def questions(depth: int, seed: int) -> Iterator[Question]:
+def questions(depth: int, seed: int) -> Iterator[VerbQuestion]:
     """Endless questions about the main verb, with exactly ``depth`` clauses inside one another before it.
 
     The subject is "the girl who the dogs who Tom hears see": each clause is put inside the one before it, at its noun.
@@ -74,7 +74,7 @@ def questions(depth: int, seed: int) -> Iterator[Question]:
         words = _embedded(rng, numbers)
         nouns = [word for word in words if word.removesuffix("s") in NOUNS]
         nearest = nouns[-1].endswith("s")
-        yield Question(" ".join(words), numbers[0], depth, nearest != numbers[0])
+        yield VerbQuestion(" ".join(words), numbers[0], depth, nearest != numbers[0])
 
 
 def open_sentences(options: Mapping[str, Any], seed: int) -> Source:

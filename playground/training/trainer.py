@@ -437,10 +437,11 @@ class Trainer:
     def _trained_score(self, batch_size: int) -> dict[str, float]:
         """For questions and answers, the share of answers to *training* questions that are right: where it is far
         above validation's, they were learnt by heart."""
-        if not (isinstance(self.sampler, Sampler) and self.objective.has_answers):
+        sampler, objective = self.sampler, self.objective
+        if not (isinstance(sampler, Sampler) and isinstance(objective, Objective) and objective.has_answers):
             return {}
-        places = self.sampler.trained(TRAINED_ROWS, batch_size)
-        return {"train_exact": self._score(places, self.sampler.trained_rows).extra_metrics()["val_exact"]}
+        score = self._score(sampler.trained(TRAINED_ROWS, batch_size), sampler.trained_rows)
+        return {"train_exact": score.extra_metrics()["val_exact"]}
 
     def decide(self) -> int:
         """What the leader makes of requests and of the numbers so far."""

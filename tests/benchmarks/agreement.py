@@ -23,7 +23,7 @@ def main(names: list[str]) -> None:
         for depth in DEPTHS:
             found = agreement(model, tokenizer, depth, known if depth else ())
             hard = f" ({found.right_misleading / found.misleading:.1%})" if found.misleading else ""
-            cells.append(f"{found.right / found.asked:.1%}{hard} of {found.asked}")
+            cells.append(f"{found.right / found.total:.1%}{hard} of {found.total}")
         print(f"| {config.name} | {' | '.join(cells)} |")
 
 

@@ -38,9 +38,9 @@ def test_what_models_get(tokenizer, depth):
     right = agreement(Reader(tokenizer, "right"), tokenizer, depth, count=200)
     wrong = agreement(Reader(tokenizer, "wrong"), tokenizer, depth, count=200)
     nearest = agreement(Reader(tokenizer, "nearest"), tokenizer, depth, count=200)
-    assert right.right == right.asked > 0 == wrong.right
+    assert right.right == right.total > 0 == wrong.right
     assert right.right_misleading == right.misleading and (right.misleading > 0) == (depth > 0)
-    assert nearest.right == nearest.asked - nearest.misleading and nearest.right_misleading == 0
+    assert nearest.right == nearest.total - nearest.misleading and nearest.right_misleading == 0
 
 
 def test_what_was_read_is_not_asked(tokenizer):
@@ -52,7 +52,7 @@ def test_what_was_read_is_not_asked(tokenizer):
 
 
 def test_questions_come_to_an_end(tokenizer):
-    assert agreement(Reader(tokenizer, "right"), tokenizer, 0, count=1000).asked == 12, "six nouns in two numbers"
+    assert agreement(Reader(tokenizer, "right"), tokenizer, 0, count=1000).total == 12, "six nouns in two numbers"
 
 
 def test_beginnings():
