@@ -17,9 +17,14 @@ def add(commands) -> None:
         "bench",
         help="run the benchmarks on this machine and print a table",
         description="Measures this machine. 'bench gpu' proves the path on an NVIDIA GPU: tests, training, start, "
-        "decoding, exports, resuming.",
+        "decoding, exports, resuming. 'bench gallery' makes the shipped models again from their recipes and compares the "
+        "losses; names of models after it choose some of them.",
     )
-    parser.add_argument("rows", nargs="*", help="which benchmarks (default: all but gpu), or gpu alone")
+    parser.add_argument(
+        "rows",
+        nargs="*",
+        help="which benchmarks (default: all but gpu and gallery), or gpu alone, or gallery and names of models",
+    )
     gpu = parser.add_argument_group("bench gpu")
     gpu.add_argument("--parts", help="which of tests,training,start,decoding,proof,resume (default: all)")
     gpu.add_argument(
@@ -48,6 +53,10 @@ def run(options: argparse.Namespace) -> int:
         raise PlaygroundError(
             "--parts, --budget, --json and --rehearse belong to one benchmark.", "Write: bench gpu ..."
         )
+    if options.rows[:1] == ["gallery"]:
+        from tests.benchmarks.gallery import main as make_again
+
+        return make_again(options.rows[1:])
     from tests.benchmarks.table import main
 
     return main(options.rows)

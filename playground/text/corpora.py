@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from playground.core.errors import PlaygroundError
-from playground.text import builtin_corpora, files, hub, tasks
+from playground.text import builtin_corpora, elman, files, hub, tasks
 from playground.text.catalogue import UNKNOWN
 from playground.text.sources import Source
 from playground.text.spec import QUESTION, DataSpec
@@ -44,4 +44,6 @@ def _open(spec: DataSpec) -> Source:
         return tasks.open_task(spec.corpus, spec.options, spec.seed)
     if spec.corpus in (*LANGUAGES, TRANSLATIONS):
         return open_stories(spec.corpus, spec.options, spec.seed)
+    if spec.corpus == elman.NAME:
+        return elman.open_sentences(spec.options, spec.seed)
     return builtin_corpora.open_package(spec.corpus)

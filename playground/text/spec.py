@@ -11,6 +11,7 @@ from playground.text.encodings import check_encoding
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<mask>")
 BASE_SIZE = len(SPECIALS) + 256  # the special tokens and every byte: no text is ever unknown
 LARGEST_VOCABULARY = 200_000
+LARGEST_VALIDATION = 0.9  # grokking shows where most of a small world is kept apart
 KINDS = {
     "bpe": "Byte-pair encoding: frequent strings become tokens.",
     "char": "One token per character; the rarest characters are spelled in bytes.",
@@ -77,7 +78,7 @@ class DataSpec:
         source_column, target_column: two columns to read as (source, target) pairs.
         options: a task's difficulty, see ``Corpus.options``.
         tokenizer: how the text is cut.
-        validation_fraction: the part of the text that is never trained on, 0.001 to 0.5.
+        validation_fraction: the part of the text that is never trained on, 0.001 to 0.9.
         max_bytes: stop after so much text (UTF-8 bytes); None reads everything.
         seed: of generated examples and of the split.
         encoding: of the file, a Python codec name; None detects it.
@@ -113,10 +114,14 @@ class DataSpec:
             raise PlaygroundError(
                 "Pairs need two columns, and only one was named.", "Name a source column and a target column."
             )
-        if not isinstance(self.validation_fraction, float | int) or not 0.001 <= self.validation_fraction <= 0.5:
+        if (
+            not isinstance(self.validation_fraction, float | int)
+            or not 0.001 <= self.validation_fraction <= LARGEST_VALIDATION
+        ):
             raise PlaygroundError(
                 "A validation part of {validation_fraction!r} cannot be.",
-                "Choose 0.001 to 0.5.",
+                "Choose 0.001 to {largest}.",
+                largest=LARGEST_VALIDATION,
                 validation_fraction=self.validation_fraction,
             )
         if self.max_bytes is not None and (not isinstance(self.max_bytes, int) or self.max_bytes < 1):

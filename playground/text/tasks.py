@@ -3,6 +3,8 @@
 Each example is a (source, target) pair; a seed gives the same examples in the same order. No source comes
 twice, so a validation example was never trained on. Some worlds are smaller than what was asked for (there
 are only 100 sums of two digits): then all of it is given.
+
+Text that is generated, but has no question and answer, is elsewhere: `playground.text.elman`.
 """
 
 from __future__ import annotations
@@ -32,10 +34,13 @@ class Task:
     Args:
         draw: one example from a random generator and the options.
         chance: the accuracy of guessing the first token of the target, given the options.
+        world: every example there is, in any order, where a small world is to be given whole: drawing would need ever
+            more attempts for the last ones.
     """
 
     draw: Draw
     chance: Callable[[Mapping[str, Any]], float]
+    world: Callable[[Mapping[str, Any]], list[Pair]] | None = None
 
 
 def examples(name: str, options: Mapping[str, Any], seed: int) -> Iterator[Pair]:
@@ -47,6 +52,11 @@ def examples(name: str, options: Mapping[str, Any], seed: int) -> Iterator[Pair]
         seed: the same seed gives the same examples.
     """
     rng = random.Random(f"{name} {FORMAT} {seed}")
+    if world := TASKS[name].world:
+        pairs = world(options)
+        rng.shuffle(pairs)
+        yield from pairs[: options["examples"]]
+        return
     seen: set[int] = set()
     misses = 0
     while len(seen) < options["examples"] and misses < 2_000:
@@ -105,6 +115,51 @@ def _addition(rng: random.Random, options: Mapping[str, Any]) -> Pair:
     a, b = (rng.randrange(10 ** rng.randint(1, options["digits"])) for _ in range(2))
     digits = str(a + b)
     return f"{a}+{b}=", digits if options["answer"] == "as written" else digits[::-1]
+
+
+def _remainder(a: int, b: int, options: Mapping[str, Any]) -> Pair:
+    return f"{a}+{b}=", str((a + b) % options["modulus"])
+
+
+def _modular(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    """Addition in a cycle, the task on which grokking was found (Power et al. 2022, arXiv:2201.02177)."""
+    return _remainder(rng.randrange(options["modulus"]), rng.randrange(options["modulus"]), options)
+
+
+def _all_modular(options: Mapping[str, Any]) -> list[Pair]:
+    """All sums of two numbers below the modulus; a + b and b + a are two."""
+    return [_remainder(a, b, options) for a, b in itertools.product(range(options["modulus"]), repeat=2)]
+
+
+def _parity(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    """One wrong bit changes the answer, so no part of the string says anything about it (Minsky & Papert 1969)."""
+    length = options["length"] if options["vary"] == "no" else rng.randint(1, options["length"])
+    bits = "".join(rng.choices("01", k=length))
+    return bits + "?", "odd" if bits.count("1") % 2 else "even"
+
+
+def _copy(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    """Symbols, a pause, a signal, the symbols again (Hochreiter & Schmidhuber 1997; Arjovsky et al. 2016, section 5.1)."""
+    symbols = "".join(rng.choices(string.ascii_lowercase[: options["symbols"]], k=options["length"]))
+    return symbols + "." * options["pause"] + ">", symbols
+
+
+def _sorting(rng: random.Random, options: Mapping[str, Any]) -> Pair:
+    length = options["length"] if options["vary"] == "no" else rng.randint(1, options["length"])
+    word = "".join(rng.choices(_sorted_symbols(options), k=length))
+    return word + ">", "".join(sorted(word))
+
+
+def _sorted_symbols(options: Mapping[str, Any]) -> str:
+    return string.digits if options["symbols"] == "digits" else string.ascii_lowercase
+
+
+def _sorting_chance(options: Mapping[str, Any]) -> float:
+    """How often the least symbol of all is among those to sort: then it comes first, and no other guess is as good."""
+    shortest = options["length"] if options["vary"] == "no" else 1
+    absent = 1 - 1 / len(_sorted_symbols(options))
+    lengths = range(shortest, options["length"] + 1)
+    return sum(1 - absent**length for length in lengths) / len(lengths)
 
 
 def _reversal(rng: random.Random, options: Mapping[str, Any]) -> Pair:
@@ -170,4 +225,8 @@ TASKS: dict[str, Task] = {
     "task-reversal": Task(_reversal, lambda options: 1 / options["letters"]),
     "task-dates": Task(_date, lambda options: 1 / 2),
     "task-repetition": Task(_repetition, lambda options: 1 / options["symbols"]),
+    "task-copy": Task(_copy, lambda options: 1 / options["symbols"]),
+    "task-parity": Task(_parity, lambda options: 1 / 2),
+    "task-sorting": Task(_sorting, _sorting_chance),
+    "task-modular": Task(_modular, lambda options: 1 / options["modulus"], _all_modular),
 }

@@ -159,13 +159,24 @@ class Sampler:
         """The same evenly spread places at every evaluation, as batches of indices."""
         limit = self._n_choices(VALIDATION)
         most = limit if self.is_pairs else max(1, limit // self.length)
-        wanted = min(n_batches * batch_size, most)
+        return self._spread(limit, min(n_batches * batch_size, most), batch_size)
+
+    def trained(self, most: int, batch_size: int) -> list[np.ndarray]:
+        """Evenly spread pairs of the training side, the same at every evaluation, as batches of indices."""
+        limit = self._n_choices(TRAIN)
+        return self._spread(limit, min(most, limit), batch_size)
+
+    def _spread(self, limit: int, wanted: int, batch_size: int) -> list[np.ndarray]:
         places = np.linspace(0, limit - 1, wanted).astype(np.int64)
         return [places[i : i + batch_size] for i in range(0, wanted, batch_size)]
 
     def validation_rows(self, places: np.ndarray) -> Rows:
         """The validation rows at these places, from `validation`."""
         return self._rows(VALIDATION, places)
+
+    def trained_rows(self, places: np.ndarray) -> Rows:
+        """The training rows at these places, from `trained`."""
+        return self._rows(TRAIN, places)
 
     def _rows(self, side: int, chosen: np.ndarray) -> Rows:
         if self.is_pairs:

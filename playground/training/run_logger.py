@@ -43,8 +43,13 @@ class RunLogger:
         self.progress = progress
         self.pending.append((progress.step, loss, lr, grad_norm, progress.tokens, progress.seconds))
 
-    def evaluation(self, progress: Progress, score, probe: list[float] | None, memory: int) -> None:
-        """One line for the curves: mean validation loss (nats per token) and its perplexity, shares that were right."""
+    def evaluation(
+        self, progress: Progress, score, probe: list[float] | None, memory: int, trained: dict[str, float] | None = None
+    ) -> None:
+        """One line for the curves: mean validation loss (nats per token) and its perplexity, shares that were right.
+
+        ``trained``: the same of examples that were trained on, where it is told.
+        """
         targets = max(1, score.targets)
         self.fetch_pending()
         if not math.isfinite(score.loss):
@@ -59,6 +64,7 @@ class RunLogger:
             "val_accuracy": score.correct / targets,
             "memory_bytes": memory,
             **score.extra_metrics(),
+            **(trained or {}),
         }
         if probe is not None:
             line["probe"] = probe

@@ -4,9 +4,11 @@ import contextlib
 import itertools
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,6 +46,7 @@ GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
 FIRST_SAMPLES = (1, 5, 20, 50)
 """Steps after which a run writes whatever ``sample_every`` says: what it writes changes most at the beginning."""
 POLL_SECONDS = 0.1
+TRAINED_ROWS = 512  # examples of training that an evaluation looks at too
 NOT_REPEATABLE = "does not have a deterministic implementation"  # as torch says of an operator
 SHAPES = 128  # of batches that are compiled; beyond, torch runs the model as it is
 
@@ -401,19 +404,13 @@ class Trainer:
         """Scores the same validation rows each time; True when the loss is the lowest so far."""
         self.run_logger.fetch_pending()  # steps that the device has still to do are no part of the evaluation
         self.model.eval()
-        scores = [self.objective.no_score()]
         training = self.training
         batch_size = max(
             training.batch_size // training.gradient_accumulation_steps, 32
         )  # what does not fit is split here too
         n_batches = math.ceil(training.eval_batches * training.batch_size / batch_size)
-        places = self.sampler.validation(n_batches, batch_size)
-        for index in range(self.group.rank, len(places), self.group.world):
-            rows = self.objective.apply_mlm_mask(self.sampler.validation_rows(places[index]), index, stream=2)
-            with self.device.autocast():
-                scores.append(self.objective.score(self.model, self.objective.batch(rows).to(self.device)))
-        kind: Any = type(scores[0])
-        score = kind.from_list(self.group.sum(kind.total(scores).as_list(), self.device))
+        score = self._score(self.sampler.validation(n_batches, batch_size), self.sampler.validation_rows)
+        trained = self._trained_score(batch_size)
         probe = self.probability_tracker.probabilities(self.model, self.device) if self.group.is_main else None
         self.model.train()
         loss = score.loss / max(1, score.targets)
@@ -424,8 +421,27 @@ class Trainer:
         else:
             progress.bad_evaluations += 1
         if self.group.is_main:
-            self.run_logger.evaluation(progress, score, probe, peak_memory(self.device))
+            self.run_logger.evaluation(progress, score, probe, peak_memory(self.device), trained)
         return better
+
+    def _score(self, places: list[np.ndarray], rows_at: Callable[[np.ndarray], Rows]) -> Any:
+        """The score of these rows, added up over the processes."""
+        scores = [self.objective.no_score()]
+        for index in range(self.group.rank, len(places), self.group.world):
+            rows = self.objective.apply_mlm_mask(rows_at(places[index]), index, stream=2)
+            with self.device.autocast():
+                scores.append(self.objective.score(self.model, self.objective.batch(rows).to(self.device)))
+        kind: Any = type(scores[0])
+        return kind.from_list(self.group.sum(kind.total(scores).as_list(), self.device))
+
+    def _trained_score(self, batch_size: int) -> dict[str, float]:
+        """For questions and answers, the share of answers to *training* questions that are right: where it is far
+        above validation's, they were learnt by heart."""
+        sampler, objective = self.sampler, self.objective
+        if not (isinstance(sampler, Sampler) and isinstance(objective, Objective) and objective.has_answers):
+            return {}
+        score = self._score(sampler.trained(TRAINED_ROWS, batch_size), sampler.trained_rows)
+        return {"train_exact": score.extra_metrics()["val_exact"]}
 
     def decide(self) -> int:
         """What the leader makes of requests and of the numbers so far."""

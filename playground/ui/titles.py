@@ -32,6 +32,11 @@ READS = {
     "task-reversal": "to reverse words",
     "task-dates": "to read dates",
     "task-repetition": "to say it again",
+    "task-copy": "to copy after a pause",
+    "task-parity": "to tell even from odd",
+    "task-sorting": "to sort",
+    "task-modular": "to add around a clock",
+    "task-elman": "Elman's sentences",
 }
 """What a model reads that learns from a text, or learns of a task."""
 _AUTOMATIC = r"{preset} on \S+( \(\d+\))?|.*\S [÷×] \d+.*|.*\d → \d.*"

@@ -114,7 +114,7 @@ class Curves {
   hasValues(panel) {
     return this.data.runs.some((run) =>
       [
-        [run.train, panel.line],
+        [holding(run, panel.line), panel.line],
         [run.validation, panel.points],
       ].some(([table, column]) => table && column && table[column] && table[column].some((v) => v !== null)),
     );
@@ -139,9 +139,9 @@ class Curves {
     const bend = (list) => list && list.map((v) => (v === null ? null : shown(v)));
     const found = [];
     for (const run of this.shownRuns) {
-      const train = run.train,
+      const train = holding(run, about.line),
         table = run.validation;
-      if (train && about.line && train[about.line]) {
+      if (train) {
         const x = train[axis],
           raw = train[about.line];
         const window = about.smooth === false ? 0 : ((x[x.length - 1] - x[0]) * smoothing) / 100;
@@ -318,6 +318,11 @@ class Curves {
     this.showTools();
     this.draw();
   }
+}
+
+/** The table of a run with this column: a line is of every step, or of every evaluation. */
+function holding(run, column) {
+  return [run.train, run.validation].find((table) => column && table && table[column]);
 }
 
 /** The columns along which a run's cursor moves: every step where there are some, else the evaluations. */

@@ -30,7 +30,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart: ``line`` names a column of ``train``, ``points`` one of ``validation``.
+    """One chart: ``line`` names a column of ``train`` (or of ``validation``), ``points`` one of ``validation``.
 
     Args:
         title: what is measured and its unit, translated.
@@ -60,7 +60,7 @@ def run_panels() -> list[Panel]:
     return [
         Panel("loss", t("Loss (nats per token)"), "loss", "val_loss", main=True, perplexity=True),
         Panel("accuracy", t("Accuracy of tokens (%)"), None, "val_accuracy", logs=False, percent=True),
-        Panel("exact", t("Exact answers (%)"), None, "val_exact", logs=False, percent=True),
+        Panel("exact", t("Exact answers (%)"), "train_exact", "val_exact", logs=False, percent=True, smooth=False),
         Panel("lr", t("Learning rate"), "lr", smooth=False, zero=True, top=True),
         Panel("grad_norm", t("Gradient norm"), "grad_norm"),
         Panel("speed", t("Speed (tokens per second)"), "tokens_per_second", zero=True, smooth=False, logs=False),

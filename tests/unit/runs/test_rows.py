@@ -51,6 +51,7 @@ EVAL = {
     "val_accuracy": 0.3,
     "memory_bytes": 1000,
     "val_exact": 0.1,
+    "train_exact": 0.9,
     "val_f1": 0.2,
     "probe": [0.1, 0.9],
 }

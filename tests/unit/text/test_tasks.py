@@ -2,8 +2,12 @@
 
 import datetime
 import itertools
+import random
+from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from playground.core.errors import PlaygroundError
 from playground.text import CORPORA, DataSpec, TokenizerSpec, prepare
@@ -70,6 +74,76 @@ def test_reversal_and_repetition():
     varied = some("task-repetition", length=9, vary="yes")
     assert all(source == target for source, target in varied)
     assert {len(source) for source, _ in varied} == set(range(2, 10)), "no fixed distance to copy from"
+
+
+words = st.sampled_from(("yes", "no"))
+
+
+@given(length=st.integers(1, 100), vary=words, symbols=st.sampled_from(("letters", "digits")), seed=st.integers(0, 99))
+def test_sorting_keeps_every_symbol_and_never_goes_down(length, vary, symbols, seed):
+    for source, target in some("task-sorting", 100, seed, length=length, vary=vary, symbols=symbols):
+        word = source.removesuffix(">")
+        assert source != word and len(word) <= length and (vary == "yes" or len(word) == length)
+        assert all(word.count(symbol) == target.count(symbol) for symbol in {*word, *target})
+        assert all(a <= b for a, b in itertools.pairwise(target))
+        assert word.isdigit() if symbols == "digits" else word.isalpha()
+
+
+@given(length=st.integers(1, 200), vary=words, seed=st.integers(0, 99))
+def test_parity_flips_at_every_one(length, vary, seed):
+    for source, target in some("task-parity", 100, seed, length=length, vary=vary):
+        odd = False
+        for bit in source.removesuffix("?"):
+            odd ^= {"0": False, "1": True}[bit]
+        assert target == ("odd" if odd else "even") and len(source) <= length + 1
+        assert vary == "yes" or len(source) == length + 1
+
+
+@given(pause=st.integers(1, 300), length=st.integers(2, 20), symbols=st.integers(2, 26), seed=st.integers(0, 99))
+def test_copying_after_a_pause(pause, length, symbols, seed):
+    for source, target in some("task-copy", 100, seed, pause=pause, length=length, symbols=symbols):
+        assert source[-1] == ">" and set(source[length:-1]) == {"."} and len(source) == length + pause + 1
+        assert source[:length] == target and set(target) <= set("abcdefghijklmnopqrstuvwxyz"[:symbols])
+
+
+@given(modulus=st.integers(2, 40), seed=st.integers(0, 99))
+def test_modular_addition_gives_its_whole_world(modulus, seed):
+    pairs = some("task-modular", 1_000_000, seed, modulus=modulus)
+    asked = [tuple(map(int, source.removesuffix("=").split("+"))) for source, _ in pairs]
+    assert sorted(asked) == [(a, b) for a in range(modulus) for b in range(modulus)]
+    assert all(
+        (a + b - int(target)) % modulus == 0 <= int(target) < modulus for (a, b), (_, target) in zip(asked, pairs)
+    )
+
+
+def test_fewer_modular_sums_are_a_part_of_all():
+    pairs = some("task-modular", 300)
+    assert len(pairs) == 300 and set(pairs) < set(some("task-modular", 10_000))
+
+
+def test_a_number_of_a_modular_sum_is_one_token():
+    data = prepare(DataSpec("task-modular", tokenizer=TokenizerSpec(CORPORA["task-modular"].tokenizer)))
+    assert all([*map(len, data.train[i])] == [4, 1] for i in range(len(data.train)))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("task-recall", {}),
+        ("task-copy", {}),
+        ("task-parity", {"length": 30}),
+        ("task-modular", {"modulus": 20}),
+        ("task-sorting", {"length": 3}),
+        ("task-sorting", {"length": 3, "vary": "no", "symbols": "digits"}),
+    ],
+)
+def test_chance_is_what_the_best_constant_guess_gets(name, options):
+    spec = DataSpec(name, options=options)
+    rng = random.Random(0)
+    firsts = Counter(TASKS[name].draw(rng, spec.options)[1][0] for _ in range(20_000))
+    if name == "task-modular":  # its first token is the whole number
+        firsts = Counter(TASKS[name].draw(rng, spec.options)[1] for _ in range(20_000))
+    assert firsts.most_common(1)[0][1] / 20_000 == pytest.approx(TASKS[name].chance(spec.options), abs=0.015)
 
 
 def test_dates_are_what_was_written():

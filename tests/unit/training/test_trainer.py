@@ -20,6 +20,7 @@ from playground.training.device import Device, choose_device
 from playground.training.distributed import Group
 from playground.training.load_model import load_model
 from playground.training.recipes import recipe
+from playground.training.samples import greedy_answer
 from tests.support.same_run import assert_same_run, losses, weights
 
 
@@ -53,6 +54,27 @@ def test_a_run_writes_what_the_pages_read(new_run):
     assert len(evaluations[0]["probe"]) == len(status.note["probe"]) == folder.config().model.context_length
     assert {"metrics", "sample", "status"} <= set(events)
     assert folder.config().model.vocab_size > 260
+
+
+def test_answers_of_training_are_told_beside_those_of_validation(new_run):
+    """As many as greedy decoding gets right of each side; of a text without answers, none."""
+    data = {"corpus": "task-addition", "options": {"digits": 1}, "tokenizer": {"kind": "char", "vocab_size": 300}}
+    training = {"steps": 150, "eval_every": 150, "loss_on": "completion", "lr": 0.01, "batch_size": 32}
+    folder = new_run({"architecture": "gru", "d_model": 32, "n_layers": 1, "context_length": 8}, training, data)
+    assert worker.run(folder) == "finished"
+    row = next(row for row in folder.metrics()[0] if row["kind"] == "eval")
+    prepared, model = load(folder.data_folder()), load_model(folder)
+    for name, side in (("train_exact", prepared.train), ("val_exact", prepared.validation)):
+        pairs = [side[i] for i in range(len(side))]
+        right = [greedy_answer(model, a.tolist(), prepared.tokenizer, 4) == b.tolist() for a, b in pairs]
+        assert row[name] == pytest.approx(sum(right) / len(right), abs=1e-6)
+        assert name == "val_exact" or 0.05 < row[name] < 1, "neither end, where a mistake would not show"
+    assert not any("train_exact" in row for row in _trained(new_run()))
+
+
+def _trained(folder):
+    worker.run(folder)
+    return folder.metrics()[0]
 
 
 def test_first_loss_is_that_of_a_model_that_knows_nothing(new_run):
