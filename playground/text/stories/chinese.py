@@ -62,6 +62,8 @@ SCENES = (
         "{A} 有 {n} {f.one} {f} 。 {B} 又 给 了 {A.he} {m} {f.one} 。 现在 {A.he} 有 {n.sum} {f.one} {f} 。",
         weight=0.7,
     ),
+    # 跟我说：前面说的要照样说一遍
+    Scene("again", "{A} 说 ： {r.a} {r.b} {r.c} {r.d} 。 {B} 说 ： {r.a?} {r.b?} {r.c?} {r.d?} 。", weight=3),
     # 量词：名词决定它前面的量词
     Scene("measure animals", "{p} 里 有 {n} {c.one} {c} 和 {m} {d.one} {d} 。", weight=0.7),
     Scene("measure things", "桌子 上 有 一 {x.one} {x} 和 一 {y.one} {y} 。", weight=0.5),
@@ -107,6 +109,7 @@ def cast(drawn: Drawn) -> Cast:
         **{"f": {"name": fruit, "one": measure}, "s": {"name": seat, "is": quality, "it": "它"}},
         "n": {"name": NUMBERS[n], "digit": DIGITS[n], "sum": NUMBERS[total], "total": DIGITS[total]},
         "m": {"name": NUMBERS[m], "digit": DIGITS[m]},
+        "r": dict(zip("abcd", (DIGITS[number] for number in drawn.row), strict=True)),
         "J": {"name": JOBS[drawn.job], **(HE if drawn.man else SHE)},
     }
 

@@ -80,6 +80,8 @@ SCENES = (
     # colours and numbers
     Scene("colours", "{A} had a {x.colour} {x} and a {y.colour} {y} .", gives="colours", weight=2),
     Scene("sum", "{A} had {n} {f.many} . {B} gave {A.him} {m} more . now {A.he} had {n.sum} {f.many} .", weight=0.7),
+    # say it after me: what was said is to be copied
+    Scene("again", "{A} said : {r.a} {r.b} {r.c} {r.d} . {B} said : {r.a?} {r.b?} {r.c?} {r.d?} .", weight=3),
     # agreement: the noun decides, not its neighbour
     Scene("agree many", "the {c.many} near the {d} were (hungry/tired/happy) .", weight=0.5),
     Scene("agree one", "the {c} near the {d.many} was (hungry/tired/happy) .", weight=0.5),
@@ -123,6 +125,7 @@ def cast(drawn: Drawn) -> Cast:
         **{"A": first, "B": second, "c": c, "d": d, "x": x, "y": y, "p": p, "q": q},
         **{"f": {"name": one, "many": many}, "s": {"name": seat, "is": quality, "it": "it"}},
         **{"n": {"name": NUMBERS[drawn.n], "sum": NUMBERS[drawn.n + drawn.m]}, "m": {"name": NUMBERS[drawn.m]}},
+        "r": dict(zip("abcd", (NUMBERS[number] for number in drawn.row), strict=True)),
         "J": {"name": JOBS[drawn.job], **(HE if drawn.man else SHE)},
     }
 

@@ -41,7 +41,7 @@ class Language:
     def text(self, story: Story) -> str:
         """The story as it is read: a line."""
         written = self.space.join(story.words)
-        return re.sub(r" ([.,?])", r"\1", written).replace(" - ", "-") + "\n"
+        return re.sub(r" ([.,?:])", r"\1", written).replace(" - ", "-") + "\n"
 
 
 LANGUAGES = {

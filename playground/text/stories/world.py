@@ -25,6 +25,7 @@ class Drawn:
         seat, fruit, job: one of each.
         man: whether who does the job is a man.
         n, m: numbers, 2 ≤ n, 1 ≤ m, n + m ≤ LARGEST.
+        row: four different numbers from 1 to LARGEST, to be said after each other.
     """
 
     boy_first: bool
@@ -40,6 +41,7 @@ class Drawn:
     man: bool
     n: int
     m: int
+    row: tuple[int, ...]
 
 
 def draw(rng: random.Random) -> Drawn:
@@ -64,4 +66,5 @@ def draw(rng: random.Random) -> Drawn:
         man=rng.random() < MEN[job],
         n=n,
         m=rng.randint(1, LARGEST - n),
+        row=tuple(rng.sample(range(1, LARGEST + 1), 4)),
     )
