@@ -51,7 +51,7 @@ def plan(
     labelled = tuned.task in LABELLED_TASKS
     if labelled and config.model.reads_pairs:
         raise SpecError(
-            "An encoder and a decoder read two texts, so they take no head for labels.",
+            "A model of pairs reads two texts, so it takes no head for labels.",
             "Start from an encoder, a decoder or a recurrent model; or choose the task answer.",
         )
     text = config.data if labelled else data

@@ -57,7 +57,7 @@ class AttentiveDecoder(Generator):
 
     def _try(self, session: ort.InferenceSession) -> None:
         """Runs one token, to see whether it works."""
-        _Steps(session, self.about, run_source_encoder(self.encoder, [0], 1), 1).read(np.zeros(1, dtype=np.int64))
+        _Steps(session, self.about, run_source_encoder(self.encoder, [0], 1), 1).feed(np.zeros(1, dtype=np.int64))
 
     @property
     def logits(self) -> np.ndarray:
@@ -73,7 +73,7 @@ class AttentiveDecoder(Generator):
         ids = as_batch(texts)
         self._steps = _Steps(self.session, self.about, _given(self.source), self.batch)
         for tokens in ids.T:
-            self._steps.read(tokens)
+            self._steps.feed(tokens)
         self.length, self.last = np.full(self.batch, ids.shape[1], dtype=np.int32), None
 
     def advance(self, tokens: np.ndarray | None = None) -> None:
@@ -81,7 +81,7 @@ class AttentiveDecoder(Generator):
         if tokens is None:
             tokens = self.pick_greedy() if self.last is None else self.last
         self.last = np.asarray(tokens)
-        self._begun().read(self.last)
+        self._begun().feed(self.last)
         self.length = self.length + np.int32(1)
 
     def _begun(self) -> "_Steps":
@@ -99,7 +99,7 @@ class AttentiveDecoder(Generator):
         encoded = None if source is None else run_source_encoder(self.encoder, source, 1)
         steps, rows = _Steps(self.session, self.about, _given(encoded), 1), []
         for tokens in as_batch([ids]).T:
-            steps.read(tokens)
+            steps.feed(tokens)
             rows.append(steps.scores[0, 0].copy())
         return np.stack(rows[start:])
 
@@ -130,7 +130,7 @@ class _Steps:
             0,
         )
 
-    def read(self, tokens: np.ndarray) -> None:
+    def feed(self, tokens: np.ndarray) -> None:
         """One more token of each text ``[batch]``."""
         self._ids[:, 0] = tokens
         self._runs[self._next].run()
