@@ -6,9 +6,9 @@ from playground.ui.diagram.canvas import Canvas, Tip
 from playground.ui.diagram.words import cell_tip, count, embedding_tip, head_tip, logits_tip, shape, tokens_tip
 from playground.ui.language import t
 
-READS, LOOKS, WRITES = 168, 446, 720  # the middles of encoder, attention and decoder
-WIDTH = 876
-BOX, CHIP = 236, 180
+READS, LOOKS, WRITES = 126, 370, 592  # the middles of encoder, attention and decoder
+WIDTH = 728
+BOX, CHIP = 200, 164
 
 
 def draw_attentive(spec: ModelSpec) -> Canvas:
@@ -38,10 +38,10 @@ def _begin(canvas: Canvas, x: float, side: str, spec: ModelSpec) -> float:
 def _encoder(canvas: Canvas, spec: ModelSpec) -> float:
     """Layers that read both ways; returns the height of the annotations."""
     x, y = READS, _begin(canvas, READS, "encoder", spec)
-    cells, height, width = y + 52, 56, 108
-    canvas.line((x, y), (x, y + 34), arrow=False, label=shape("B", "S", spec.d_model), at=(x + 12, y + 16))
+    cells, height, width = y + 52, 56, 88
+    canvas.line((x, y), (x, y + 34), arrow=False, label=shape("B", "S", spec.d_model), at=(x + 12, y + 9))
     for side, words in ((-1, t("left to right")), (1, t("right to left"))):
-        middle, edge = x + side * 66, x + side * (66 + width / 2)
+        middle, edge = x + side * 52, x + side * (52 + width / 2)
         canvas.line((x, y + 34), (middle, y + 34), (middle, cells))
         canvas.box(
             middle - width / 2,
@@ -55,32 +55,32 @@ def _encoder(canvas: Canvas, spec: ModelSpec) -> float:
             tip=_cell_tip(spec),
             opens=True,
         )
-        loop = edge + side * 18
+        loop = edge + side * 15
         canvas.line((edge, cells + 40), (loop, cells + 40), (loop, cells + 16), (edge, cells + 16), kind="state")
         canvas.line((middle, cells + height), (middle, cells + height + 26), (x + side * 12, cells + height + 26))
     join = cells + height + 26
     canvas.plus(x, join, "‖", "join", _join_tip(spec))
     canvas.frame(
-        6, y + 20, 2 * (x - 6), join + 22 - y - 20, f"× {spec.n_layers}" if spec.n_layers > 1 else "", left=True
+        6, y + 22, 2 * (x - 6), join + 22 - y - 22, f"× {spec.n_layers}" if spec.n_layers > 1 else "", left=True
     )
     canvas.line((x, join + 12), (x, join + 50), label=shape("B", "S", spec.d_model), at=(x + 12, join + 36))
     y = join + 50
     for i, name in enumerate(("h₁", "h₂", "…", "h")):
-        left = x - BOX / 2 + 60 * i
+        left = x - BOX / 2 + 51 * i
         if name == "…":
-            canvas.text(left + 28, y + 18, name, "dots")
+            canvas.text(left + 23, y + 18, name, "dots")
         else:
             canvas.box(
                 left,
                 y,
-                56,
+                46,
                 36,
                 name if name != "h" else "hₛ",
                 kind="data",
                 key="annotations",
                 tip=_annotation_tip(spec),
             )
-    canvas.text(x, y + 52, t("annotations: one vector per source token"), "sub")
+    canvas.text(x, y + 52, t("annotations"), "sub")
     return y + 18
 
 
@@ -101,15 +101,15 @@ def _attention(canvas: Canvas, spec: ModelSpec, annotations: float, meet: float)
         tip=tip,
         opens=True,
     )
-    turn = left - 24
+    turn = left - 20
     canvas.line((READS + BOX / 2, annotations), (turn, annotations), (turn, meet), (left, meet), kind="state")
     canvas.line((right, meet), (WRITES - 12, meet), kind="flow")
-    canvas.text(right + 14, meet - 11, f"cₜ  {shape('B', spec.d_model)}", "shape start")
+    canvas.text(right + 16, meet - 11, f"cₜ  {shape('B', spec.d_model)}", "shape start")
 
 
 def _decoder(canvas: Canvas, spec: ModelSpec, meet: float) -> None:
     """The token before and the context into the first LSTM; its state asks again; state and context into the output."""
-    x, branch = WRITES, WRITES - BOX / 2 - 26
+    x, branch = WRITES, WRITES - BOX / 2 - 20
     canvas.line((x, 148), (x, meet - 12))
     canvas.plus(x, meet, "‖", "join", _join_tip(spec))
     y = meet + 12
