@@ -104,7 +104,7 @@ def _attention(canvas: Canvas, spec: ModelSpec, annotations: float, meet: float)
     turn = left - 20
     canvas.line((READS + BOX / 2, annotations), (turn, annotations), (turn, meet), (left, meet), kind="state")
     canvas.line((right, meet), (WRITES - 12, meet), kind="flow")
-    canvas.text(right + 16, meet - 11, f"cₜ  {shape('B', spec.d_model)}", "shape start")
+    canvas.text(right + 8, meet - 13, f"cₜ  {shape('B', spec.d_model)}", "shape start")
 
 
 def _decoder(canvas: Canvas, spec: ModelSpec, meet: float) -> None:
