@@ -151,7 +151,8 @@ class Decoder(nn.Module):
         assert before.cell is not None
         first = RecurrentState(before.hidden[0], before.cell[0])
         hidden, contexts, after = self._first_layer(x, source, first, hook)
-        ends = RecurrentState(after.hidden[None], after.cell[None])  # pyright: ignore[reportOptionalSubscript]
+        assert after.cell is not None
+        ends = RecurrentState(after.hidden[None], after.cell[None])
         if self.recurrent is not None:
             if self.dropout:
                 hidden = F.dropout(hidden, self.dropout, self.training)
@@ -160,7 +161,10 @@ class Decoder(nn.Module):
                 hidden, last = run_fused(self.recurrent, hidden, None, above)
             else:
                 hidden, last = run_traced(self.recurrent, "lstm", hidden, None, above, hook, first=1)
-            ends = RecurrentState(torch.cat([ends.hidden, last.hidden]), torch.cat([ends.cell, last.cell]))  # pyright: ignore[reportArgumentType, reportCallIssue]
+            assert last.cell is not None
+            ends = RecurrentState(
+                torch.cat([after.hidden[None], last.hidden]), torch.cat([after.cell[None], last.cell])
+            )
         return torch.tanh(self.output(torch.cat([hidden, contexts], dim=-1))), ends
 
     def _first_layer(
