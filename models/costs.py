@@ -52,7 +52,7 @@ def memory(spec: ModelSpec, batch_size: int, optimizer: str = "adamw", dtype_byt
 
 
 def activation_values(spec: ModelSpec) -> int:
-    """Values kept for the backward pass, per token (per source and target token, for an encoder–decoder).
+    """Values kept for the backward pass, per token (per source and target token, for a model of pairs).
 
     Per layer, with d channels: two norms keep their inputs and outputs (4d; 6d with cross attention),
     attention its queries, keys, values and result, the MLP its hidden values before, between and after the
@@ -62,6 +62,10 @@ def activation_values(spec: ModelSpec) -> int:
     """
     d, v, dropping = spec.d_model, spec.vocab_size, spec.dropout > 0
     ends = (2 + dropping) * d + 2 * v + (v if spec.logit_softcap else 0) + (4 * d if spec.head_transform else 0)
+    if (
+        spec.architecture == "lstm-attention"
+    ):  # measured too; the alignment keeps tanh(W s + U h) of every pair of tokens
+        return 2 * ends - 2 * v + (spec.context_length + (40 + 2 * dropping) * spec.n_layers - 6) * d
     if spec.is_recurrent:
         return ends + spec.n_layers * ({"rnn": 1, "lstm": 16, "gru": 7}[spec.architecture] + dropping) * d
     kv = spec.kv_heads * spec.head_dim
@@ -78,6 +82,8 @@ def activation_values(spec: ModelSpec) -> int:
 
 def _state_values(spec: ModelSpec) -> int:
     """Numbers in the state (the KV cache, or the recurrent state) of one text of full context."""
+    if spec.architecture == "lstm-attention":  # hidden states and cells; annotations and keys of the source
+        return 2 * spec.d_model * (spec.n_layers + spec.context_length)
     if spec.is_recurrent:
         return 0 if spec.bidirectional else spec.n_layers * spec.d_model * (2 if spec.architecture == "lstm" else 1)
     if spec.architecture == "encoder":
@@ -104,14 +110,17 @@ def flops_per_token(spec: ModelSpec, length: int | None = None) -> Flops:
 
     Each matrix parameter costs 2; attention costs 4·length·d_model per layer, 2 for the scores and 2 for the
     mix, counting all keys as is the custom (Chowdhery et al. 2022, appendix B), though causal kernels skip
-    half. Norms, activations and the softmax are left out. For an encoder–decoder: one target token and one
+    half; additive attention 2 for its scores and 2 for the mix, in one layer. Norms, activations and the softmax are left out. For a model of pairs: one target token and one
     source token.
     """
     length = length or spec.context_length
     d = spec.d_model
     matrices = spec.vocab_size * d + (d * d if spec.head_transform else 0) + block_matrices(spec)
     looks = 0
-    if not spec.is_recurrent:
+    if spec.architecture == "lstm-attention":
+        start = spec.n_layers * d * (d // 2)  # once a text
+        looks = 4 * length * d - 2 * start + 2 * start // length
+    elif not spec.is_recurrent:
         looks = (3 if spec.architecture == "encoder-decoder" else 1) * spec.n_layers * 4 * length * d
     forward = 2 * matrices + looks
     return Flops(forward, 3 * forward)

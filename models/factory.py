@@ -1,5 +1,6 @@
 """From a spec to a model."""
 
+from models.bahdanau import LstmAttention
 from models.initialise import initialise
 from models.language_model import LanguageModel
 from models.recurrent import Recurrent
@@ -18,7 +19,9 @@ def build(spec: ModelSpec) -> LanguageModel:
             "This model has no vocabulary yet.",
             "It comes from the tokenizer: use spec.replace(vocab_size=...).",
         )
-    if spec.is_recurrent:
+    if spec.architecture == "lstm-attention":
+        model = LstmAttention(spec)
+    elif spec.is_recurrent:
         model = Recurrent(spec)
     elif spec.architecture == "encoder-decoder":
         model = EncoderDecoder(spec)

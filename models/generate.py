@@ -36,11 +36,11 @@ def decode(
 
     Args:
         model: a causal model from `build`; it stays in evaluation mode until the iterator ends.
-        prompt_ids: what to continue (for an encoder–decoder, how the answer begins), at least one token.
+        prompt_ids: what to continue (in a model of pairs, how the answer begins), at least one token.
         max_new_tokens: when to stop at the latest.
         choose: picks a token from logits ``[vocabulary]``.
         stop_ids: tokens that end the text; they are not yielded.
-        source_ids: encoder–decoder: the text to answer.
+        source_ids: models of pairs: the text to answer.
         use_cache: False reads the whole window again for every token: the same tokens, slower.
 
     Yields:
@@ -233,7 +233,7 @@ def _check(model: LanguageModel, prompt_ids: Sequence[int], source_ids: Sequence
         )
     if not len(prompt_ids):
         raise SpecError("There is nothing to continue.", "Give a prompt of at least one token.")
-    if model.spec.architecture == "encoder-decoder" and source_ids is None:
+    if model.spec.reads_pairs and source_ids is None:
         raise SpecError("This model answers a source text; give it one.", "Pass source_ids.")
 
 

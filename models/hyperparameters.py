@@ -4,8 +4,10 @@ import math
 from dataclasses import dataclass
 
 RECURRENT = ("rnn", "lstm", "gru")
+WITH_ATTENTION = ("lstm-attention",)  # recurrent models that look at a source
 TRANSFORMERS = ("decoder", "encoder", "encoder-decoder")
-ARCHITECTURES = RECURRENT + TRANSFORMERS
+ARCHITECTURES = RECURRENT + WITH_ATTENTION + TRANSFORMERS
+PAIRED = ("lstm-attention", "encoder-decoder")  # they read a source and write a target
 NONLINEARITIES = ("tanh", "relu")
 MLPS = ("gelu", "gelu_tanh", "relu", "relu2", "swiglu")
 HEAD_ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
@@ -21,16 +23,16 @@ class Hyperparameters:
     Recurrent models ignore the choices that only transformers have (heads, MLP, norms, positions).
     """
 
-    architecture: str  #                 rnn | lstm | gru | decoder | encoder | encoder-decoder
+    architecture: str  #                 rnn | lstm | gru | lstm-attention | decoder | encoder | encoder-decoder
     vocab_size: int = 0  #               0: taken from the tokenizer when training starts
     d_model: int = 128  #                channels of the residual stream, or of the recurrent state
-    n_layers: int = 4  #                 encoder-decoder: layers of each side
+    n_layers: int = 4  #                 lstm-attention, encoder-decoder: layers of each side
     context_length: int = 64  #          longest sequence trained on
     dropout: float = 0.0
     tie_embeddings: bool = True  #       the output matrix is the token table
     nonlinearity: str = "tanh"  #        rnn only: tanh | relu
     bidirectional: bool = False  #       recurrent only: half of the channels read from right to left
-    chrono_max_span: int | None = None  #    LSTM and GRU: gates start so that memories last about so many tokens
+    chrono_max_span: int | None = None  #    LSTMs and GRU: gates start so that memories last about so many tokens
     n_heads: int = 4
     n_kv_heads: int | None = None  #     None: as many as n_heads; fewer: grouped-query attention
     mlp: str = "gelu"  #                 gelu | gelu_tanh | relu | relu2 | swiglu
@@ -51,13 +53,23 @@ class Hyperparameters:
 
     @property
     def is_recurrent(self) -> bool:
-        """Whether it is an RNN, an LSTM or a GRU."""
-        return self.architecture in RECURRENT
+        """Whether a state carries it from token to token: an RNN, an LSTM, a GRU, or an LSTM with attention."""
+        return self.architecture in RECURRENT + WITH_ATTENTION
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether an encoder reads a source and a decoder writes a target."""
+        return self.architecture in PAIRED
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether there are attention weights: in a transformer, or in a recurrent decoder that looks at its source."""
+        return self.architecture in WITH_ATTENTION + TRANSFORMERS
 
     @property
     def is_causal(self) -> bool:
         """Whether a position sees only what came before it, so that the model can continue text."""
-        return self.architecture in ("decoder", "encoder-decoder") or (self.is_recurrent and not self.bidirectional)
+        return self.architecture == "decoder" or self.reads_pairs or (self.is_recurrent and not self.bidirectional)
 
     @property
     def head_dim(self) -> int:
@@ -78,6 +90,6 @@ class Hyperparameters:
 
     def objectives(self) -> tuple[str, ...]:
         """What this model can be trained to do: next token (clm), masked tokens (mlm) or pairs (seq2seq)."""
-        if self.architecture == "encoder-decoder":
+        if self.reads_pairs:
             return ("seq2seq",)
         return ("clm",) if self.is_causal else ("mlm",)

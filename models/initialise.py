@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from models.attention import CrossAttention, SelfAttention
+from models.bahdanau import LstmAttention
 from models.block import MLP
 from models.language_model import LanguageModel
 from models.recurrent import Recurrent
@@ -46,7 +47,9 @@ def initialise(model: LanguageModel, spec: ModelSpec) -> None:
             _residual(module.output, spec)
         elif isinstance(module, MLP):
             _residual(module.down, spec)
-    if isinstance(model, Recurrent):
+    if isinstance(model, LstmAttention):
+        nn.init.normal_(model.decoder.attention.score, std=output_std)
+    if isinstance(model, (Recurrent, LstmAttention)):
         _recurrent(model)
 
 
@@ -59,25 +62,28 @@ def _residual(projection: nn.Linear, spec: ModelSpec) -> None:
         nn.init.normal_(projection.weight, std=std * sublayers**-0.5)
 
 
-def _recurrent(model: Recurrent) -> None:
+def _recurrent(model: Recurrent | LstmAttention) -> None:
     """Recurrent matrices are orthogonal, to keep the length of a signal through time (Saxe et al. 2014),
     input matrices Xavier, and a forget gate starts open, to keep memories (Jozefowicz et al. 2015); with
     `chrono_max_span`, open for spans spread evenly up to so many tokens (chrono, Tallec & Ollivier 2018). A tied
     token table is large enough for the gates to tell tokens apart, and small enough for the output.
     """
-    width = model.width
     if model.spec.tie_embeddings:
         size = 3 if model.spec.architecture == "rnn" else 5
         nn.init.normal_(model.embedding.tokens.weight, std=size * model.spec.d_model**-0.5)
-    for name, parameter in model.recurrent.named_parameters():
-        if name.startswith("weight"):
-            fill = nn.init.orthogonal_ if "hh" in name else nn.init.xavier_uniform_
-            for gate in parameter.data.split(width):
-                fill(gate)
-        else:
-            nn.init.zeros_(parameter)
-            if "ih" in name:  # the two biases of a gate add up: one is enough
-                _open_gates(parameter.data, model.spec, width)
+    for layers in model.modules():
+        if not isinstance(layers, (nn.RNNBase, nn.LSTMCell)):
+            continue
+        width = layers.hidden_size
+        for name, parameter in layers.named_parameters():
+            if name.startswith("weight"):
+                fill = nn.init.orthogonal_ if "hh" in name else nn.init.xavier_uniform_
+                for gate in parameter.data.split(width):
+                    fill(gate)
+            else:
+                nn.init.zeros_(parameter)
+                if "ih" in name:  # the two biases of a gate add up: one is enough
+                    _open_gates(parameter.data, model.spec, width)
 
 
 def _open_gates(bias: Tensor, spec: ModelSpec, width: int) -> None:
@@ -90,7 +96,7 @@ def _open_gates(bias: Tensor, spec: ModelSpec, width: int) -> None:
     if spec.chrono_max_span and spec.architecture != "rnn":
         spans = torch.empty(width).uniform_(1.0, max(1.0, spec.chrono_max_span - 1.0))
         second.copy_(spans.log())
-        if spec.architecture == "lstm":
+        if spec.architecture != "gru":
             bias[:width] = -second  # what is kept long is seldom written
-    elif spec.architecture == "lstm":
+    elif spec.architecture in ("lstm", "lstm-attention"):
         second.fill_(1.0)

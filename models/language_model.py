@@ -12,7 +12,7 @@ from models.spec import ModelSpec
 
 
 class LanguageModel(nn.Module):
-    """A model of `models.factory.build`: `Recurrent`, `Transformer` or `EncoderDecoder`.
+    """A model of `models.factory.build`: `Recurrent`, `LstmAttention`, `Transformer` or `EncoderDecoder`.
 
     Attributes:
         spec: its hyperparameters.

@@ -14,7 +14,10 @@ def parameter_counts(spec: Hyperparameters) -> dict[str, int]:
         "token embedding": spec.vocab_size * d,
         "embedding norm": norm * spec.embedding_norm,
     }
-    counts |= _recurrent_counts(spec, bias) if spec.is_recurrent else _transformer_counts(spec, bias, norm)
+    if spec.architecture == "lstm-attention":
+        counts |= _attentive_counts(spec, bias)
+    else:
+        counts |= _recurrent_counts(spec, bias) if spec.is_recurrent else _transformer_counts(spec, bias, norm)
     counts["head transform"] = spec.head_transform * (d * d + d * bias + norm + spec.vocab_size)
     counts["output matrix"] = 0 if spec.tie_embeddings else spec.vocab_size * d
     return {name: count for name, count in counts.items() if count}
@@ -26,6 +29,15 @@ def _recurrent_counts(spec: Hyperparameters, bias: int) -> dict[str, int]:
     width = spec.d_model // directions
     each = gates * width * (spec.d_model + width + 2 * bias)  # torch keeps two biases for each gate
     return {"recurrent": spec.n_layers * directions * each}
+
+
+def _attentive_counts(spec: Hyperparameters, bias: int) -> dict[str, int]:
+    """Of `models.bahdanau`: encoder, first state and decoder; the alignment, and what joins state and context."""
+    d, layers = spec.d_model, spec.n_layers
+    encoder = layers * 2 * 4 * (d // 2) * (d + d // 2 + 2 * bias)
+    start = layers * d * (d // 2 + bias)
+    decoder = 4 * d * (3 * d + 2 * bias) + (layers - 1) * 4 * d * (2 * d + 2 * bias)
+    return {"recurrent": encoder + start + decoder, "cross attention": 2 * d * d + d + d * (2 * d + bias)}
 
 
 def _transformer_counts(spec: Hyperparameters, bias: int, norm: int) -> dict[str, int]:
@@ -50,6 +62,8 @@ def block_matrices(spec: Hyperparameters) -> int:
 
     These are the matrices that the optimizer Muon orthogonalises, and most of a model's arithmetic.
     """
+    if spec.architecture == "lstm-attention":
+        return sum(_attentive_counts(spec, bias=0).values()) - spec.d_model  # the vector v of the scores
     if spec.is_recurrent:
         return _recurrent_counts(spec, bias=0)["recurrent"]
     counts = _transformer_counts(spec, bias=0, norm=0)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from math import log
 
-from models.hyperparameters import RECURRENT
+from models.hyperparameters import RECURRENT, WITH_ATTENTION
 from models.spec import ModelSpec
 
 
@@ -38,6 +38,11 @@ _FAMILIES = {
         {"architecture": "lstm"},
     ),
     "gru": ("GRU", "Two gates and no separate cell (Cho et al. 2014).", {"architecture": "gru"}),
+    "lstm-attention": (
+        "LSTM with attention",
+        "For pairs of texts: before each word, the decoder looks back at the whole source (Bahdanau et al. 2015).",
+        {"architecture": "lstm-attention"},
+    ),
     "gpt2": (
         "GPT-2",
         "Pre-norm decoder with learned positions and GELU; loads as GPT2LMHeadModel (Radford et al. 2019).",
@@ -98,7 +103,7 @@ _FAMILIES = {
 def _preset(family: str, size: str) -> Preset:
     title, summary, choices = _FAMILIES[family]
     shape = dict(_SIZES[size])
-    if choices["architecture"] in RECURRENT:
+    if choices["architecture"] in RECURRENT + WITH_ATTENTION:
         shape["n_layers"] = _RECURRENT_LAYERS[size]
     return Preset(f"{family}-{size}", f"{title}, {size}", summary, ModelSpec(**shape, **choices))
 

@@ -104,7 +104,7 @@ def _rnn_step(activation):
     return step
 
 
-def _lstm_step(inputs, recurrent, hidden, cell, hold) -> dict[str, Tensor]:
+def lstm_step(inputs, recurrent, hidden, cell, hold) -> dict[str, Tensor]:
     """c = f·c + i·g, h = o·tanh(c) (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000)."""
     i, f, g, o = (inputs + recurrent).chunk(4, dim=-1)
     i = hold("gates.input", i.sigmoid())
@@ -133,4 +133,4 @@ def _gru_step(inputs, recurrent, hidden, cell, hold) -> dict[str, Tensor]:
     return {"gates.reset": r, "gates.update": z, "gates.candidate": n, "hidden": hidden}
 
 
-_STEPS = {"tanh": _rnn_step(torch.tanh), "relu": _rnn_step(torch.relu), "lstm": _lstm_step, "gru": _gru_step}
+_STEPS = {"tanh": _rnn_step(torch.tanh), "relu": _rnn_step(torch.relu), "lstm": lstm_step, "gru": _gru_step}

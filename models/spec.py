@@ -176,7 +176,7 @@ def _check_ranges(spec: ModelSpec) -> None:
 
 
 def _check_structure(spec: ModelSpec) -> None:
-    if spec.chrono_max_span is not None and spec.architecture not in ("lstm", "gru"):
+    if spec.chrono_max_span is not None and spec.architecture not in ("lstm", "gru", "lstm-attention"):
         raise SpecError(
             "Chrono initialisation needs gates; a model of kind {kind!r} has none.",
             "Leave chrono_max_span empty, or choose lstm or gru.",
@@ -184,8 +184,13 @@ def _check_structure(spec: ModelSpec) -> None:
         )
     if spec.chrono_max_span is not None and not spec.bias:
         raise SpecError("Chrono initialisation sets the biases of the gates, and biases are off.", "Switch biases on.")
+    if spec.reads_pairs and spec.is_recurrent and spec.bidirectional:
+        raise SpecError(
+            "The decoder of an LSTM with attention writes from left to right; its encoder reads both ways already.",
+            "Turn bidirectional off.",
+        )
     if spec.is_recurrent:
-        if spec.bidirectional and spec.d_model % 2:
+        if (spec.bidirectional or spec.reads_pairs) and spec.d_model % 2:
             nearest = nearest_multiple(spec.d_model, 2)
             raise SpecError(
                 "{d_model} channels do not divide into two reading directions; try {nearest}.",

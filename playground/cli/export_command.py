@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from playground.onnx_export.export import export
 
     folder = RunStore().get(options.target)
-    if options.attentions and folder.config().model.is_recurrent:
+    if options.attentions and not folder.config().model.has_attention:
         raise PlaygroundError(
             f"{folder.name} has no attention whose weights could be given out.", "Leave out --attentions."
         )

@@ -41,7 +41,7 @@ def examples(config: RunConfig, data_folder: Path | str, n: int) -> list[ReadTex
         side = load_labelled(data_folder).test
         places = np.linspace(0, len(side) - 1, min(n, len(side))).astype(int)
         return [ReadText(tuple(side.tokens(place)[:LONGEST].tolist())) for place in places]
-    pairs = config.model.architecture == "encoder-decoder"
+    pairs = config.model.reads_pairs
     sampler = Sampler(load(data_folder), config.model.context_length, config.training.seed, separate_source=pairs)
     rows = sampler.validation_rows(np.concatenate(sampler.validation(1, n)))
     found = []

@@ -49,9 +49,9 @@ def plan(
     step = steps[-1] if step is None else step
     parent.checkpoint(step)
     labelled = tuned.task in LABELLED_TASKS
-    if labelled and config.model.architecture == "encoder-decoder":
+    if labelled and config.model.reads_pairs:
         raise SpecError(
-            "An encoder–decoder reads two texts, so it takes no head for labels.",
+            "A model of pairs reads two texts, so it takes no head for labels.",
             "Start from an encoder, a decoder or a recurrent model; or choose the task answer.",
         )
     text = config.data if labelled else data

@@ -314,7 +314,7 @@ def _check_forward(run: RunFolder) -> None:
         [tokenizer.with_special_tokens(tokenizer.encode("a b")[:4] or [tokenizer.eos_id], most=spec.context_length)]
     )
     with torch.inference_mode():
-        if spec.architecture == "encoder-decoder":
+        if spec.reads_pairs:
             logits = model(ids, source=Source(memory=body_of(model).encode(ids))).logits
         else:
             logits = model(ids).logits

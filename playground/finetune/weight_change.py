@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 _LAYER = re.compile(r"^((?:encoder|decoder)\.)?layers\.(\d+)\.(attention|cross|mlp)")
-_RECURRENT = re.compile(r"^recurrent\.\w+_l(\d+)")
+_RECURRENT = re.compile(r"^((?:encoder|decoder)\.)?recurrent\.\w+_l(\d+)")
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,13 @@ def part_of(name: str) -> str:
     """The part that a parameter belongs to."""
     if found := _LAYER.match(name):
         return f"{(found[1] or '').replace('.', ' ')}layer {found[2]} {found[3]}"
+    if name.startswith("decoder.attention."):
+        return "decoder layer 0 cross"
+    if name.startswith(("decoder.cell.", "decoder.start.")):
+        return "decoder layer 0"
     if found := _RECURRENT.match(name):
-        return f"layer {found[1]}"
+        above = found[1] == "decoder."  # the first layer of such a decoder is its cell
+        return f"{(found[1] or '').replace('.', ' ')}layer {int(found[2]) + above}"
     return "embedding" if name.startswith("embedding.") else "head"
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from models.hyperparameters import RECURRENT
 from models.spec import ModelSpec
 from playground.core.errors import PlaygroundError
 
@@ -108,7 +107,7 @@ def open_prompt(
         raise PlaygroundError("This model answers a text, and there is none.", "Type one.")
     if answers:
         ids = tokenizer.encode(template.replace("{question}", text))
-    if about.architecture == "encoder-decoder":
+    if about.reads_pairs:
         return Prompt((tokenizer.bos_id,), 1, tuple(ids[-about.context_length :]))
     if answers:
         return Prompt((*ids, tokenizer.bos_id), len(ids) + 1)
@@ -118,7 +117,7 @@ def open_prompt(
 
 def context(about: "ModelSpec | ExportManifest") -> int | None:
     """Number of tokens that the model sees at once; None: all of them, as recurrent models do."""
-    return None if about.architecture in RECURRENT else about.context_length
+    return None if about.is_recurrent else about.context_length
 
 
 def after_one_more(seen: int, limit: int | None) -> int:

@@ -1,4 +1,4 @@
-"""Attention weights of an exported transformer, without torch."""
+"""Attention weights of an exported model, without torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ OUTPUT = "attentions."  # prefix of the outputs with attention weights
 
 
 class AttentionSession:
-    """An exported transformer that outputs its attention weights.
+    """An exported model that outputs its attention weights.
 
     Args:
         folder: of an export that was made with attention weights as outputs.
@@ -32,7 +32,7 @@ class AttentionSession:
     def __init__(self, folder: Path | str, device: str = "auto") -> None:
         folder = Path(folder)
         self.about = ExportManifest.load(folder)
-        self.pairs = self.about.architecture == "encoder-decoder"
+        self.pairs = self.about.reads_pairs
         names = ("encoder_model", "decoder_model") if self.pairs else ("model",)
         self.sessions = open_and_try(
             lambda where: [open_session(folder / f"{name}.onnx", where) for name in names],
@@ -53,7 +53,7 @@ class AttentionSession:
             source_ids: encoder–decoder: the source text.
 
         Returns:
-            By part ("self"; of an encoder–decoder "encoder", "decoder" and "cross"), float32
+            By part ("self"; of an encoder–decoder "encoder", "decoder" and "cross"; of an LSTM with attention "cross"), float32
             ``[layers, heads, queries, keys]``. Rows sum to 1.
 
         Raises:
@@ -69,6 +69,8 @@ class AttentionSession:
         encoded = self._run(encoder, source_ids)
         cross = {name: value for name, value in encoded.items() if name.startswith("cross.")}
         cross["encoder_attention_mask"] = np.ones((1, len(source_ids)), dtype=np.int64)
+        if self.about.is_recurrent:
+            return {"cross": self._aligned(decoder, ids, cross | {"past_hidden": encoded["past_hidden"]})}
         made = self._run(decoder, ids, cross)
         return {
             "cross": self._stacked(made, "decoder.layers.{}.cross"),
@@ -86,8 +88,19 @@ class AttentionSession:
                 feed[value.name] = np.arange(n, dtype=np.int64)[None]
             elif value.name.startswith("past_key_values"):
                 feed[value.name] = np.zeros((1, about.n_kv_heads, 0, about.head_dim), dtype=np.float32)
-        names = [name for kind in (OUTPUT, "cross.") for name in self._outputs(session, kind)]
+        names = [name for kind in (OUTPUT, "cross.", "past_") for name in self._outputs(session, kind)]
         return dict(zip(names, run_once(session, names, feed), strict=True))
+
+    def _aligned(self, session, ids: Sequence[int], source: dict[str, np.ndarray]) -> np.ndarray:
+        """The alignment of an LSTM with attention ``[1, 1, queries, keys]``, whose graph makes one step."""
+        state, rows = source | {"past_cell": np.zeros_like(source["past_hidden"])}, []
+        names = [f"{OUTPUT}decoder.layers.0.cross", "present_hidden", "present_cell"]
+        for token in ids:
+            feed = {"input_ids": np.array([[token]], dtype=np.int64), **state}
+            aligned, *after = run_once(session, names, feed)
+            state |= dict(zip(("past_hidden", "past_cell"), after, strict=True))
+            rows.append(aligned)
+        return np.concatenate(rows, axis=2)
 
     def _stacked(self, made: dict[str, np.ndarray], name: str) -> np.ndarray:
         return np.stack([made[OUTPUT + name.format(i)][0] for i in range(self.about.n_layers)])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from playground.core.errors import PlaygroundError
+from playground.inference.attentive_decoder import AttentiveDecoder
 from playground.inference.export_manifest import MANIFEST, RECURRENT, ExportManifest, graph_file, precisions_of, ran_by
 from playground.inference.fused_decoder import FusedDecoder, FusedEncoderDecoder
 from playground.inference.generator import Generator
@@ -24,6 +25,7 @@ __all__ = [
     "FusedEncoderDecoder",
     "StandardDecoder",
     "RnnDecoder",
+    "AttentiveDecoder",
     "Generator",
     "GeneratedToken",
     "graph_file",
@@ -93,6 +95,8 @@ class Engine:
             )
         elif self.fused:
             self.model = FusedDecoder(fused, self.about, batch, 0, device, threads, precision not in FULL_PRECISION)
+        elif self.about.architecture == "lstm-attention":
+            self.model = AttentiveDecoder(folder, self.about, batch, device, threads, file)
         elif self.about.architecture in RECURRENT:
             self.model = RnnDecoder(graph_file(folder, "model", file), self.about, batch, device, threads)
         else:
@@ -147,7 +151,7 @@ class Engine:
             sampling: how tokens are sampled; greedy decoding by default.
             seed: the same seed gives the same text; None: a random one.
             stop: tokens that end the text and are not yielded.
-            source_ids: encoder–decoder: the source text.
+            source_ids: models of pairs: the source text.
             cancelled: asked after each token; True ends the text.
             choose: picks a token from logits ``[vocabulary]`` instead of ``sampling``.
 
@@ -240,7 +244,7 @@ class Engine:
         """Reads a prompt; returns how many tokens the model can see."""
         if source_ids is not None:
             self.model.encode_source(source_ids)
-        max_length = len(ids) + max_new_tokens if self.about.architecture in RECURRENT else self.about.context_length
+        max_length = len(ids) + max_new_tokens if self.about.is_recurrent else self.about.context_length
         self.model.start([list(ids)[-max_length:]])
         return max_length
 
@@ -260,7 +264,7 @@ class Engine:
         Raises:
             PlaygroundError: when the text is empty, or a source is missing.
         """
-        ids = list(ids) if self.about.architecture in RECURRENT else list(ids)[-self.about.context_length :]
+        ids = list(ids) if self.about.is_recurrent else list(ids)[-self.about.context_length :]
         return self.model.all_logits(ids, len(ids) - 1, source_ids)[0]
 
     def batched(self, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:

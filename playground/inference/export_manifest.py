@@ -7,7 +7,9 @@ from typing import Any
 
 from playground.core.errors import PlaygroundError
 
-RECURRENT = ("rnn", "lstm", "gru")  # as models.hyperparameters has it, which an export runs without
+RECURRENT = ("rnn", "lstm", "gru")  # these three as models.hyperparameters has them, which an export runs without
+WITH_ATTENTION = ("lstm-attention",)
+PAIRED = ("lstm-attention", "encoder-decoder")
 MANIFEST = "playground.json"
 STEMS = ("model", "decoder_model")
 LARGEST_SIZES = {
@@ -50,6 +52,16 @@ class ExportManifest:
     ids: tuple[int, int, int, int]
     task: str = ""
     labels: tuple[str, ...] = ()
+
+    @property
+    def is_recurrent(self) -> bool:
+        """As `models.hyperparameters.Hyperparameters.is_recurrent`."""
+        return self.architecture in RECURRENT + WITH_ATTENTION
+
+    @property
+    def reads_pairs(self) -> bool:
+        """As `models.hyperparameters.Hyperparameters.reads_pairs`."""
+        return self.architecture in PAIRED
 
     @classmethod
     def load(cls, folder: Path) -> "ExportManifest":

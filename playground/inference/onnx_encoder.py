@@ -7,7 +7,7 @@ import onnxruntime as ort
 
 from playground.core.errors import PlaygroundError
 from playground.inference.binding import run_once
-from playground.inference.export_manifest import RECURRENT, ExportManifest, graph_file, ran_by
+from playground.inference.export_manifest import ExportManifest, graph_file, ran_by
 from playground.inference.generator import Texts
 from playground.inference.open_model import open_and_try, open_encoder
 from playground.inference.sampling import softmax
@@ -65,7 +65,7 @@ class OnnxEncoder:
             RunFailed: when ONNX Runtime cannot run it.
         """
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
-        max_length = self.about.context_length if self.about.architecture not in RECURRENT else 2**31
+        max_length = self.about.context_length if not self.about.is_recurrent else 2**31
         if not len(texts) or lengths.min() < 1 or lengths.max() > max_length:
             raise PlaygroundError(
                 "A text must have 1 to {max_length:,} tokens.", "Cut it, or give one.", max_length=max_length

@@ -43,14 +43,15 @@ def run_source_encoder(
 
     Returns:
         A decoder's inputs: ``encoder_attention_mask`` int64 ``[batch, n]``, and for each layer ``cross.{i}.key`` and
-        ``cross.{i}.value`` ``[batch, kv_heads, n, head_dim]``, which stay in the memory where the encoder put them.
+        ``cross.{i}.value`` ``[batch, kv_heads, n, head_dim]``; of an LSTM ``cross.annotations`` and ``cross.keys``
+        ``[batch, n, d_model]``, and ``past_hidden``, its first state ``[layers, batch, d_model]``. They stay in the memory where the encoder put them.
 
     Raises:
         RunFailed: when ONNX Runtime cannot run it.
     """
     tiled = np.tile(np.asarray(ids, dtype=np.int64), (batch, 1))
     mask = np.ones_like(tiled)
-    names = [value.name for value in encoder.get_outputs() if value.name.startswith("cross")]
+    names = [value.name for value in encoder.get_outputs() if value.name.startswith(("cross", "past"))]
     bound = BoundRun(encoder, {"input_ids": tiled, "attention_mask": mask}, dict.fromkeys(names, state_memory(encoder)))
     bound.run()
     return {**bound.made(), "encoder_attention_mask": mask}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.language_model import LanguageModel
+from models.spec import ModelSpec
 from playground.inspection.capture import capture
 
 PARTS = {"self": "layers.{}.attention.weights"}
@@ -15,21 +16,35 @@ PARTS_OF_PAIRS = {
 }
 
 
+def parts_of(spec: ModelSpec) -> dict[str, str]:
+    """Where a model has attention weights: by part, the names that a hook sees; of an LSTM with attention its alignment."""
+    if spec.architecture == "lstm-attention":
+        return {"cross": PARTS_OF_PAIRS["cross"]}
+    return PARTS_OF_PAIRS if spec.reads_pairs else PARTS
+
+
+def attention_layers(spec: ModelSpec) -> int:
+    """How many layers of each part have attention weights; of an LSTM with attention, only the decoder's first."""
+    return 1 if spec.architecture == "lstm-attention" else spec.n_layers
+
+
+def attention_heads(spec: ModelSpec) -> int:
+    """How many heads each of these layers has."""
+    return 1 if spec.architecture == "lstm-attention" else spec.n_heads
+
+
 def attention_weights(
     model: LanguageModel, ids: Sequence[int], source_ids: Sequence[int] | None = None
 ) -> dict[str, np.ndarray]:
     """The weights of one text.
 
     Returns:
-        By part ("self"; for an encoder–decoder "cross", "decoder", "encoder"), float32
+        By part ("self"; for an encoder–decoder "cross", "decoder", "encoder"; for an LSTM with attention "cross"), float32
         ``[layers, heads, queries, keys]``. Each row sums to 1; where a token may not look there is exactly 0.
     """
     held = capture(model, ids, source_ids, keep=lambda name: name.endswith(".weights"))
-    parts = PARTS_OF_PAIRS if model.spec.architecture == "encoder-decoder" else PARTS
-    return {
-        part: np.stack([held[name.format(layer)] for layer in range(model.spec.n_layers)])
-        for part, name in parts.items()
-    }
+    parts, n_layers = parts_of(model.spec), attention_layers(model.spec)
+    return {part: np.stack([held[name.format(layer)] for layer in range(n_layers)]) for part, name in parts.items()}
 
 
 def may_look(part: str, causal: bool, n_queries: int, n_keys: int) -> np.ndarray:

@@ -22,8 +22,8 @@ def capture(
 
     Args:
         model: any language model, on the CPU.
-        ids: the ``n`` tokens of the text; of an encoder–decoder the target.
-        source_ids: the source text of an encoder–decoder; None for other models.
+        ids: the ``n`` tokens of the text; of a model of pairs the target.
+        source_ids: the source text of a model of pairs; None for other models.
         keep: which names to record.
 
     Returns:
@@ -44,9 +44,12 @@ def capture(
 def residual_streams(spec: ModelSpec) -> list[str]:
     """The names of the residual stream: before the first layer and after each. In a recurrent model: each layer's output.
 
-    Of an encoder–decoder, the decoder's.
+    Of an encoder–decoder, the decoder's. Of an LSTM with attention, what joins the last state and the context: no layer
+    before can be read by the head.
     """
-    side = "decoder." if spec.architecture == "encoder-decoder" else ""
+    if spec.architecture == "lstm-attention":
+        return ["decoder.final"]
+    side = "decoder." if spec.reads_pairs else ""
     layers = [f"{side}layers.{i}.output" for i in range(spec.n_layers)]
     return layers if spec.is_recurrent else [f"{side}embeddings", *layers]
 

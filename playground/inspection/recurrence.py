@@ -11,9 +11,12 @@ from models.language_model import LanguageModel
 from playground.inspection.capture import capture
 
 
-def trace(model: LanguageModel, ids: Sequence[int]) -> dict[str, np.ndarray]:
-    """Every gate and state of one text, by name ("layers.0.gates.forget", "layers.1.hidden" …), ``[n, units]``."""
-    held = capture(model, ids, keep=lambda name: ".gates." in name or name.endswith((".hidden", ".cell")))
+def trace(model: LanguageModel, ids: Sequence[int], source_ids: Sequence[int] | None = None) -> dict[str, np.ndarray]:
+    """Every gate and state of one text, by name ("layers.0.gates.forget", "layers.1.hidden" …), ``[n, units]``.
+
+    Of an LSTM with attention, both sides: "encoder.layers.0.hidden" over the source, "decoder.layers.0.hidden" over the target.
+    """
+    held = capture(model, ids, source_ids, keep=lambda name: ".gates." in name or name.endswith((".hidden", ".cell")))
     return {name: value for name, value in held.items() if name != "logits"}
 
 

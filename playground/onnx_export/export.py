@@ -21,6 +21,7 @@ from playground.core.paths import umask
 from playground.inference.engine import MANIFEST, ExportManifest, graph_file
 from playground.inference.exports import REPORT, Exported, exported, folder_of  # noqa: F401 (asked for here, too)
 from playground.onnx_export import package, quantize, verify
+from playground.onnx_export.attentive_graphs import attentive_decoder, attentive_encoder
 from playground.onnx_export.decoder_graphs import decoder, encoder, source_encoder, state_of, target_decoder
 from playground.onnx_export.finetuned_graphs import reader
 from playground.onnx_export.fused import can_be_fused, can_keep_8_bits, fused_decoder
@@ -132,7 +133,7 @@ def _steps(
                 size = quantize.save(quantize.quantize_weights(graph, precision), graph_file(made, name, precision))
                 sizes[precision] = sizes.get(precision, 0) + size
         package.write_about(made, run, model, tokenizer, step, labels)
-        return {"sizes": sizes, "fused": is_fused(model), "attentions": attentions and not spec.is_recurrent}
+        return {"sizes": sizes, "fused": is_fused(model), "attentions": attentions and spec.has_attention}
 
     def fused() -> dict[str, Any]:
         if not is_fused(model):
@@ -211,6 +212,11 @@ def graphs_of(
     spec = model.spec
     if isinstance(model, ModelWithHead):
         return {"model": reader(model, weights, attentions, native)}
+    if spec.architecture == "lstm-attention":
+        return {
+            "encoder_model": attentive_encoder(spec, weights, native),
+            "decoder_model": attentive_decoder(spec, weights, attentions),
+        }
     if spec.is_recurrent:
         return {"model": recurrent(spec, weights, native)}
     if spec.architecture == "encoder":

@@ -66,13 +66,22 @@ class Layers:
     def embed(self, ids: str, positions: str) -> str:
         """Token vectors and positions that are added to them ``[B, S, d_model]``; ``positions`` are int64 ``[B, S]``."""
         g, spec = self.g, self.spec
-        x = g("Gather", self.param("embedding.tokens.weight"), ids)
+        x = self.tokens(ids)
         if spec.position == "learned":
             x = g("Add", x, g("Gather", self.param("embedding.positions.weight"), positions))
         elif spec.position == "sinusoidal":
             x = g("Mul", x, g.const(spec.d_model**0.5, np.float32))
             x = g("Add", x, self.sinusoidal(positions))
         return self.norm(x, "embedding.norm") if spec.embedding_norm else x
+
+    def tokens(self, ids: str) -> str:
+        """Token vectors ``[…, d_model]`` of ids ``[…]``."""
+        return self.g("Gather", self.param("embedding.tokens.weight"), ids)
+
+    def embed_tokens(self, ids: str) -> str:
+        """Token vectors of a model without positions, normed where it has a norm there ``[…, d_model]``."""
+        x = self.tokens(ids)
+        return self.norm(x, "embedding.norm") if self.spec.embedding_norm else x
 
     def sinusoidal(self, positions: str) -> str:
         """The sinusoidal table's rows ``[B, S, d_model]``."""

@@ -171,7 +171,7 @@ def _reads(folder: Path, precision: str, text: np.ndarray, device: str) -> Calla
 def _begun(engine: Engine, source: Sequence[int]) -> np.ndarray:
     """Logits of an answer's first token."""
     bos = engine.about.ids[1]
-    if engine.about.architecture == "encoder-decoder":
+    if engine.about.reads_pairs:
         engine.model.encode_source(source)
         return engine.model.prefill([[bos]])
     return engine.model.prefill([[*source, bos]])

@@ -80,7 +80,7 @@ def layers(
         The vectors ``[B, S, d_model]``, and by kind of state the last states of the layers.
     """
     g, spec = net.g, net.spec
-    x = g("Gather", net.param("embedding.tokens.weight"), g("Transpose", ids, perm=[1, 0]))  # [S, B, d]
+    x = net.embed_tokens(g("Transpose", ids, perm=[1, 0]))  # [S, B, d]
     ends: list[list[str]] = [[], []]
     for i in range(spec.n_layers):
         y, after = (layer if native else cells)(g, spec, net.weights, x, i, lengths, [states[i] for states in past])

@@ -150,7 +150,8 @@ _TRANSFORMERS = (
 def _applying(config: RunConfig) -> dict[str, Any]:
     """A run's settings; those that its architecture has no use for are None."""
     values = flat({k: v for k, v in config.to_dict().items() if k != "name"})
-    useless = _TRANSFORMERS if config.model.is_recurrent else ("bidirectional",)
+    useless = _TRANSFORMERS if config.model.is_recurrent else ()
+    useless += ("bidirectional",) if config.model.has_attention else ()
     useless += ("nonlinearity",) if config.model.architecture != "rnn" else ()
     return {**values, **{f"model.{name}": None for name in useless}}
 

@@ -51,7 +51,9 @@ _MODEL: tuple[Rule, ...] = (
     (
         "model",
         ("init_std",),
-        lambda run, ways: not run.model.is_recurrent or not run.model.tie_embeddings or run.model.head_transform,
+        lambda run, ways: (
+            run.model.has_attention or not run.model.tie_embeddings or run.model.head_transform
+        ),  # the alignment of an LSTM with attention has matrices of its own
         "by transformers, and with model.tie_embeddings=false",
     ),
     (

@@ -96,7 +96,7 @@ def _check_layers(spec: ModelSpec, tuned: FineTuneSpec) -> None:
 
 def head_depth(spec: ModelSpec) -> int:
     """The depth of the head. Embeddings have depth 0, layers 1, 2, …; an encoder's layers are below the decoder's."""
-    return (2 if spec.architecture == "encoder-decoder" else 1) * spec.n_layers + 1
+    return (2 if spec.reads_pairs else 1) * spec.n_layers + 1
 
 
 def depth(name: str, spec: ModelSpec) -> int:
@@ -104,6 +104,9 @@ def depth(name: str, spec: ModelSpec) -> int:
     if found := _LAYER.search(name):
         below = spec.n_layers if found[1] == "decoder" else 0
         return below + int(found[2]) + 1
+    if spec.architecture == "lstm-attention" and "decoder." in name:  # the alignment belongs to the first of its layers
+        found = _RECURRENT.search(name)
+        return spec.n_layers + 1 + (int(found[1]) + 1 if found else spec.n_layers - 1 if ".output." in name else 0)
     if found := _RECURRENT.search(name):
         return int(found[1]) + 1
     if "encoder.norm" in name:

@@ -33,7 +33,7 @@ def recipe(tuned: FineTuneSpec, parent: RunConfig, **changes) -> TrainingSpec:
 
 
 def _answering(model: ModelSpec) -> dict[str, str]:
-    if model.architecture == "encoder-decoder":
+    if model.reads_pairs:
         return {"objective": "seq2seq"}
     if "clm" not in model.objectives():
         raise SpecError(

@@ -215,7 +215,7 @@ def can_be_recorded(spec: ModelSpec, padded: bool) -> bool:
 
     Args:
         spec: of the model.
-        padded: whether it is told what is padding. Recurrent kernels are told on the host, once for every batch.
+        padded: whether it is told what is padding, in a text or in its source. Recurrent kernels are told on the host, once for every batch.
     """
     if not spec.is_recurrent:
         return True

@@ -92,7 +92,7 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_add_(same, updates.unbind(), alpha=size)
 
 
-GATES = {"lstm": 4, "gru": 3}  # maps in each of a recurrent layer's matrices
+GATES = {"lstm": 4, "lstm-attention": 4, "gru": 3}  # maps in each of a recurrent layer's matrices
 
 
 def stacked_maps(name: str, parameter: Tensor, gates: int = 1) -> int:
@@ -100,7 +100,7 @@ def stacked_maps(name: str, parameter: Tensor, gates: int = 1) -> int:
     rows, columns = parameter.shape
     if "qkv" in name and rows == 3 * columns:
         return 3
-    return gates if "recurrent.weight" in name else 1
+    return gates if "recurrent.weight" in name or "cell.weight" in name else 1
 
 
 def build_optimizers(
@@ -176,7 +176,7 @@ def _decay_groups(named: Sequence[tuple[str, Tensor]], training: TrainingSpec, s
 
 
 def _is_block_matrix(name: str, parameter: Tensor) -> bool:
-    inside = "layers." in name or "recurrent.weight" in name
+    inside = any(part in name for part in ("layers.", "recurrent.weight", "decoder."))
     return parameter.dim() == 2 and inside and "lora_" not in name  # half of a product is no map to orthogonalise
 
 

@@ -34,6 +34,7 @@ RECIPES = {
     "rnn": RECURRENT.replace(lr=2e-3),
     "lstm": RECURRENT,
     "gru": RECURRENT,
+    "lstm-attention": RECURRENT.replace(objective="seq2seq", batch_size=64),
     "gpt2": NANOGPT,
     "llama": NANOGPT.replace(lr=3e-3, beta2=0.95, warmup_steps=50),
     "bert": POST_NORM.replace(objective="mlm", batch_size=32),

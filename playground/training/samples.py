@@ -107,9 +107,9 @@ class SampleLogger:
 
 
 def greedy_answer(model: nn.Module, source: list[int], tokenizer, max_new_tokens: int) -> list[int]:
-    """The greedy answer to a question: after ``source <bos>`` for a decoder, from the encoder for an encoder–decoder."""
+    """The greedy answer to a question: after ``source <bos>`` for a decoder, from the encoder for a model of pairs."""
     spec = cast(ModelSpec, model.spec)
-    if spec.architecture == "encoder-decoder":
+    if spec.reads_pairs:
         source = source[-spec.context_length :]
         written = decode(
             cast(LanguageModel, model),

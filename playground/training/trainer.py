@@ -164,7 +164,7 @@ class Trainer:
         """The device without what cannot be had: graphs of what must wait for the host, code compiled for many shapes."""
         training, shape = self.training, self.prepared.shape
         varying = shape != "stream"
-        padded = shape == "labelled" or (varying and training.objective == "mlm")
+        padded = shape == "labelled" or (varying and (training.objective == "mlm" or self.config.model.reads_pairs))
         alone = self.group.world == 1
         graphs = device.graphs and alone and can_be_recorded(self.config.model, padded)
         compiled = device.compile and not (varying and training.compile == "auto")

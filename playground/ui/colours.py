@@ -12,6 +12,7 @@ ARCHITECTURE = {
     "rnn": YELLOW,
     "lstm": ORANGE,
     "gru": PINK,
+    "lstm-attention": "#a8722f",
     "decoder": BLUE,
     "encoder": GREEN,
     "encoder-decoder": "#3f9bd6",

@@ -74,7 +74,7 @@ def _pairs(
         (lambda ids: ids.tolist()) if known else lambda ids: _tokenizer.encode(prepared.tokenizer.decode(ids.tolist()))
     )
     found, held = [], prepared.validation
-    apart = model.architecture == "encoder-decoder"
+    apart = model.reads_pairs
     for i in np.linspace(0, len(held) - 1, num=min(n, len(held))).astype(int):
         source, target = (own(ids) for ids in held[int(i)])
         length = model.context_length

@@ -1,6 +1,6 @@
 """Which views there are of a model, for the tabs of both pages that look into it."""
 
-from models.hyperparameters import RECURRENT
+from models.hyperparameters import RECURRENT, TRANSFORMERS, WITH_ATTENTION
 from playground.runs.folder import RunFolder
 from playground.ui.frame import presenting
 from playground.ui.places import VIEWS
@@ -16,17 +16,20 @@ def views_of(run: RunFolder) -> list[str]:
 def _serves(view: str, run: RunFolder) -> bool:
     if view == "recurrent":
         # Before a room the arrows go through the views: none of them may take the model that is shown away.
-        return is_recurrent(run) or (not presenting() and recurrent_run() is not None)
-    return view not in ("attention", "steps") or not is_recurrent(run)
+        return kind_of(run) in RECURRENT + WITH_ATTENTION or (not presenting() and recurrent_run() is not None)
+    if view == "steps":  # queries, keys and values, which additive attention has not
+        return kind_of(run) in TRANSFORMERS
+    return view != "attention" or kind_of(run) not in RECURRENT
 
 
-def is_recurrent(run: RunFolder) -> bool:
-    return run.about()["model"]["architecture"] in RECURRENT
+def kind_of(run: RunFolder) -> str:
+    """The architecture of its model."""
+    return run.about()["model"]["architecture"]
 
 
 def recurrent_run() -> RunFolder | None:
     """The first model that has gates or states: the person's own that is trained to its end, else one that ships with the
     app, else any.
     """
-    found = [run for run in known_runs() if speaks(run) and is_recurrent(run)]
+    found = [run for run in known_runs() if speaks(run) and kind_of(run) in RECURRENT]
     return next((run for run in found if run.status().state == "finished"), found[0] if found else None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from models.hyperparameters import RECURRENT
+from models.hyperparameters import PAIRED, RECURRENT, WITH_ATTENTION
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
 from playground.ui import cached, links
@@ -44,12 +44,17 @@ class Scene:
 
     @property
     def is_recurrent(self) -> bool:
-        return self.architecture in RECURRENT
+        return self.architecture in RECURRENT + WITH_ATTENTION
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether there are attention weights to look at: also of a recurrent decoder that looks at its source."""
+        return self.architecture not in RECURRENT
 
     @property
     def has_source(self) -> bool:
-        """Whether source and target are fed apart (encoder–decoder)."""
-        return self.architecture == "encoder-decoder"
+        """Whether source and target are fed apart (to an encoder and a decoder)."""
+        return self.architecture in PAIRED
 
     @property
     def objective(self) -> str:

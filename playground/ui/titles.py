@@ -13,6 +13,7 @@ TITLES = {
     "rnn": "RNN",
     "lstm": "LSTM",
     "gru": "GRU",
+    "lstm-attention": "LSTM with attention",
     "decoder": "Decoder",
     "encoder": "Encoder",
     "encoder-decoder": "Encoder–decoder",

@@ -23,7 +23,7 @@ def texts(app) -> str:
     return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
 
 
-RUNS = ("bible-decoder", "bible-encoder", "bible-lstm", "dates", "induction")
+RUNS = ("bible-decoder", "bible-encoder", "bible-lstm", "dates", "dates-lstm", "induction")
 VIEWS = ("attention", "steps", "positions", "recurrent", "predictions", "intervene")
 
 

@@ -46,6 +46,13 @@ PAIRS = {
     "learned, grouped, no bias": ModelSpec("encoder-decoder", **SMALL, n_kv_heads=1, bias=False),
     "alibi, swiglu": ModelSpec("encoder-decoder", **SMALL, position="alibi", mlp="swiglu"),
 }
+ATTENTIVE = {
+    "lstm-attention": ModelSpec("lstm-attention", **SMALL),
+    "one layer, no bias": ModelSpec("lstm-attention", **SMALL | {"n_layers": 1}, bias=False),
+    "untied, normed, capped": ModelSpec(
+        "lstm-attention", **SMALL, tie_embeddings=False, embedding_norm=True, head_transform=True, logit_softcap=15.0
+    ),
+}
 
 
 @torch.no_grad()
@@ -81,9 +88,7 @@ def assert_graphs_agree(model: torch.nn.Module, folder: Path, graphs: dict[str, 
 
 def about_of(spec: ModelSpec, objective: str = "clm") -> ExportManifest:
     sizes = (spec.n_layers, spec.kv_heads, spec.head_dim, spec.d_model, spec.vocab_size, spec.context_length)
-    return ExportManifest(
-        spec.architecture, *sizes, spec.position, objective, spec.architecture == "encoder-decoder", (0, 1, 2, 3)
-    )
+    return ExportManifest(spec.architecture, *sizes, spec.position, objective, spec.reads_pairs, (0, 1, 2, 3))
 
 
 def write_export(

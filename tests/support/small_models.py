@@ -69,10 +69,22 @@ def tokens(spec: ModelSpec, batch: int, length: int) -> Tensor:
 
 def source(model: nn.Module, batch: int, length: int = 5) -> dict[str, Source]:
     """What a forward pass needs besides the tokens: nothing, or a source text."""
-    if model.spec.architecture != "encoder-decoder":
+    if not model.spec.reads_pairs:
         return {}
     return {"source": Source(tokens(model.spec, batch, length))}
 
 
+@st.composite
+def attentive_specs(draw) -> ModelSpec:
+    return ModelSpec(
+        "lstm-attention",
+        d_model=2 * draw(st.integers(1, 12)),
+        chrono_max_span=draw(st.sampled_from([None, 8]))
+        if (shared := draw(st.fixed_dictionaries(_SHARED)))["bias"]
+        else None,
+        **shared,
+    )
+
+
 def specs() -> st.SearchStrategy[ModelSpec]:
-    return transformer_specs() | recurrent_specs()
+    return transformer_specs() | recurrent_specs() | attentive_specs()

@@ -57,22 +57,23 @@ def run(session, ids, state, before, more):
 
 def write(prompt, most=64):
     """Greedy tokens after a prompt."""
-    more = {}
+    more, first = {}, {}
     ids = encode(about["template"].replace("{question}", prompt) if about["pairs"] else prompt)
-    if about["architecture"] == "encoder-decoder":
+    if about["architecture"] in ("encoder-decoder", "lstm-attention"):
         reader = ort.InferenceSession(str(here / "encoder_model.onnx"))
         ids = ids[-about["context_length"] :]
         mask = np.ones((1, len(ids)), np.int64)
-        names = [value.name for value in reader.get_outputs() if value.name.startswith("cross")]
+        names = [value.name for value in reader.get_outputs() if not value.name.startswith("attentions")]
         more = dict(zip(names, reader.run(names, {"input_ids": np.array([ids], np.int64), "attention_mask": mask})))
         more["encoder_attention_mask"] = mask
+        first = {name: more.pop(name) for name in names if name.startswith("past")}  # where an LSTM begins
         ids, session = [BOS], ort.InferenceSession(str(here / "decoder_model.onnx"))
     else:
         session = ort.InferenceSession(str(here / "model.onnx"))
         ids = ids + [BOS] if about["pairs"] else [*BEFORE, *ids] or [EOS]
-    recurrent = about["architecture"] in ("rnn", "lstm", "gru")
+    recurrent = about["architecture"] in ("rnn", "lstm", "gru", "lstm-attention")
     room = len(ids) + most if recurrent else about["context_length"]
-    new, state, length, written = ids[-room:], start(session), 0, []
+    new, state, length, written = ids[-room:], start(session) | first, 0, []
     while len(written) < most:
         logits, state = run(session, new, state, length, more)
         length += len(new)

@@ -1,10 +1,13 @@
 """What the settings of a model do, in words: titles and sentences of the choices, help of the numbers."""
 
+from models.hyperparameters import RECURRENT, WITH_ATTENTION
+
 SENTENCES = {
     "architecture": {
         "rnn": "One state, overwritten at every step: the simplest model that reads in order.",
         "lstm": "Gates and a cell: remembers over longer stretches than an RNN.",
         "gru": "Two gates and no cell: much of the LSTM with fewer parameters.",
+        "lstm-attention": "Reads one text and writes another; before each word it looks back at the whole source.",
         "decoder": "Each token attends to the tokens before it. Continues text, like GPT and Llama.",
         "encoder": "Each token attends to all others. Fills in masked words, like BERT.",
         "encoder-decoder": "Reads one text and writes another, like the original transformer.",
@@ -123,13 +126,13 @@ TRANSFORMER_ONLY = (
 def applies(name: str, values: dict) -> bool:
     """Whether a setting means something beside the others."""
     kind = values["architecture"]
-    recurrent = kind in ("rnn", "lstm", "gru")
+    recurrent = kind in RECURRENT + WITH_ATTENTION
     if name == "nonlinearity":
         return kind == "rnn"
     if name == "bidirectional":
-        return recurrent
+        return kind in RECURRENT
     if name == "chrono_max_span":
-        return kind in ("lstm", "gru")
+        return kind in ("lstm", "gru", "lstm-attention")
     if name == "head_activation":
         return values["head_transform"]
     if name == "rope_theta":

@@ -21,6 +21,7 @@ from playground.ui.components.stage_keys import stage_keys
 from playground.ui.figure import downloads
 from playground.ui.language import t
 from playground.ui.messages import plain
+from playground.ui.model_views import views_of
 from playground.ui.run_picker import describe, known_runs, name_of, speaks
 from playground.ui.scene import Scene, answer_to, coming_out
 from playground.ui.select import keep, select
@@ -113,7 +114,9 @@ def show(scene: Scene, place: Stage) -> None:
 
 
 def parts(scene: Scene) -> list[str]:
-    return ["cross", "decoder", "encoder"] if scene.has_source else ["self"]
+    from playground.inspection.attention import parts_of
+
+    return list(parts_of(scene.model().spec))
 
 
 def choose_drawing(n: int) -> str:
@@ -586,7 +589,7 @@ def explained(scene: Scene, step: int, look: Look, head: tuple[int, int], scores
         )
     if look.lines and len(names_of(scene, step, look)[0]) > MOST_LINES:
         st.caption(t("Only the last {n} tokens: more lines could not be told apart.", n=MOST_LINES))
-    if look.way == "head":
+    if look.way == "head" and "steps" in views_of(scene.run):
         links.link(
             "explore",
             t("Compute it step by step"),

@@ -36,6 +36,7 @@ HOW = {
 HOW_GATES = {"hold": "held at a level", "patch": "as on another text"}
 GATES = {
     "lstm": {"gates.input": "input gate", "gates.forget": "forget gate", "gates.output": "output gate"},
+    "lstm-attention": {"gates.input": "input gate", "gates.forget": "forget gate", "gates.output": "output gate"},
     "gru": {"gates.update": "update gate", "gates.reset": "reset gate"},
     "rnn": {"hidden": "hidden state"},
 }
@@ -519,13 +520,14 @@ def gates(scene: Scene, task: Any, place: Stage, picture: Any) -> Intervention |
         width = spec.d_model // 2 if spec.bidirectional else spec.d_model
         units = several(VIEW, "units", t("Units (none chosen: all)"), range(width))
     sides = ("", "reverse.") if spec.bidirectional else ("",)
+    stack = "decoder." if scene.has_source else ""  # what writes
     with picture:
-        invites = rank_of_gates(scene, task, names, sides, other, place)
+        invites = rank_of_gates(scene, task, names, stack, sides, other, place)
     if invites is None:
         return None
     if not on:
         return Intervention({}, "", invites, False)
-    at = [f"layers.{layer}.{side}{gate}" for side in sides]
+    at = [f"{stack}layers.{layer}.{side}{gate}" for side in sides]
     said = {"gate": t(names[gate]), "layer": layer}
     if other is None:
         changes = {name: ablation.held_at(percent / 100, units or None) for name in at}
@@ -537,13 +539,19 @@ def gates(scene: Scene, task: Any, place: Stage, picture: Any) -> Intervention |
 
 
 def rank_of_gates(
-    scene: Scene, task: Any, names: dict[str, str], sides: tuple[str, ...], other: Scene | None, place: Stage
+    scene: Scene,
+    task: Any,
+    names: dict[str, str],
+    stack: str,
+    sides: tuple[str, ...],
+    other: Scene | None,
+    place: Stage,
 ) -> str | None:
     """Draws what changing each gate alone does, and gives it in a sentence; None while it is measured."""
     import pandas as pd
 
     found = [(layer, gate) for layer in range(scene.model().spec.n_layers) for gate in names]
-    at = tuple(tuple(f"layers.{layer}.{side}{gate}" for side in sides) for layer, gate in found)
+    at = tuple(tuple(f"{stack}layers.{layer}.{side}{gate}" for side in sides) for layer, gate in found)
     loss_increase = gates_of(scene, task, at, other)
     if loss_increase is None:
         return None

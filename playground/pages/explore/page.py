@@ -115,7 +115,7 @@ def choose_view(scene: Scene) -> str:
     if wanted in offered and st.session_state.get(f"{key}.link") != wanted:
         st.session_state[key] = wanted
     if st.session_state.get(key) not in (*offered, "generate"):  # the tab of the page beside this one
-        st.session_state[key] = "recurrent" if scene.is_recurrent else "attention"
+        st.session_state[key] = "attention" if scene.has_attention else "recurrent"
     view = inside_tabs(key, offered)
     if view == "recurrent" and not scene.is_recurrent and (run := recurrent_run()):
         text = None if scene.is_pairs else scene.text[: url_state.LONGEST_TEXT]

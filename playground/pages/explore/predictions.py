@@ -37,10 +37,18 @@ def show(scene: Scene, place: Stage) -> None:
             only_labels()
         return
     with place.drawer:
-        look = choose(VIEW, "look", t("What to look at"), ASPECTS, box=False)
+        look = choose(VIEW, "look", t("What to look at"), aspects_of(scene), box=False)
     {"surprise": surprise, "lens": through_layers, "map": token_map, "weights": weights}[look](scene, place)
     with place.rest:
         st.caption(scene.said())
+
+
+def aspects_of(scene: Scene) -> dict[str, str]:
+    """What there is to look at: a lens needs layers that the output matrix can read."""
+    from playground.inspection.capture import residual_streams
+
+    layers = len(residual_streams(scene.model().spec)) > 1 or not scene.has_source
+    return {name: title for name, title in ASPECTS.items() if layers or name != "lens"}
 
 
 # Surprise

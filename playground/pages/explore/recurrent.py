@@ -1,6 +1,6 @@
 """Gates and states of a recurrent model: at one token, over time, unit by unit, and how long they remember."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -72,7 +72,7 @@ def show(scene: Scene, place: Stage) -> None:
             )
         return
     with place.drawer:
-        look = choose_look()
+        look = choose_look(OF_PAIRS if scene.has_source else tuple(ASPECTS))
     if scene.gives_labels and look in ("find", "gradient"):  # the text it learnt its language from is another run's
         with place.picture:
             only_labels()
@@ -84,16 +84,20 @@ def show(scene: Scene, place: Stage) -> None:
         st.caption(scene.said())
 
 
-def choose_look() -> str:
+OF_PAIRS = ("gates", "states", "unit")
+"""What there is of a model that reads two texts: the others follow one text."""
+
+
+def choose_look(offered: Sequence[str]) -> str:
     """What is drawn. Links from before there was a look at the gates name what they show of all units instead."""
-    key, said = f"{VIEW}.look.{'-'.join(ASPECTS)}", url_state.text("explore", "look")
+    key, said = f"{VIEW}.look.{'-'.join(offered)}", url_state.text("explore", "look")
     if (
         key not in st.session_state
         and not said
         and any(url_state.text("explore", x) for x in ("signal", "order", "unit"))
     ):
         st.session_state[key] = "states"
-    look = choose(VIEW, "look", t("Show"), ASPECTS, box=True)
+    look = choose(VIEW, "look", t("Show"), {name: ASPECTS[name] for name in offered}, box=True)
     if look == "gates":
         url_state.remember("explore", signal=None, order=None)
         if url_state.text("explore", "unit"):
@@ -102,23 +106,37 @@ def choose_look() -> str:
 
 
 def traced(scene: Scene) -> dict[str, Any]:
-    return _traced(str(scene.run.path), scene.step, tuple(scene.ids()))
+    source = tuple(scene.source_ids()) if scene.has_source else None
+    return _traced(str(scene.run.path), scene.step, tuple(scene.ids()), source)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _traced(path: str, step: int, ids: tuple[int, ...]) -> dict[str, Any]:
+def _traced(path: str, step: int, ids: tuple[int, ...], source: tuple[int, ...] | None) -> dict[str, Any]:
     from playground.inspection.recurrence import trace
 
-    return trace(cached.model(RunFolder(path), step), ids)
+    return trace(cached.model(RunFolder(path), step), ids, source)
+
+
+def tokens_read(scene: Scene, name: str) -> list[str]:
+    """The tokens over which an activation is known: of an encoder those of the source."""
+    return scene.source_tokens() if name.startswith("encoder.") else scene.tokens()
 
 
 def choose_layer(scene: Scene, name: str) -> str:
     """One of the layers, and of those that read both ways one of its directions; as its activations begin."""
     found = traced(scene)
-    layers = sorted({name.rsplit(".gates.", 1)[0].rsplit(".hidden", 1)[0].rsplit(".cell", 1)[0] for name in found})
-    shown = {str(i): layer.removeprefix("layers.").replace(".reverse", " ←") for i, layer in enumerate(layers)}
+    names = {name.rsplit(".gates.", 1)[0].rsplit(".hidden", 1)[0].rsplit(".cell", 1)[0] for name in found}
+    layers = sorted(names, key=lambda name: (name.startswith("decoder."), name))  # what reads comes before what writes
+    shown = {str(i): layer_name(layer) for i, layer in enumerate(layers)}
     last = str(len(layers) - 1)
     return layers[int(choose(f"{VIEW}.{name}", "layer", t("Layer"), shown, first=last, box=True))]
+
+
+def layer_name(layer: str) -> str:
+    """What a layer is called, by how its activations begin: "1", "0 ←", of two sides "Encoder 0 ←"."""
+    side, _, rest = layer.rpartition("layers.")
+    rest = rest.replace(".reverse", " ←")
+    return f"{t({'encoder.': 'Encoder', 'decoder.': 'Decoder'}[side])} {rest}" if side else rest
 
 
 def choose_signal(scene: Scene, name: str) -> tuple[str, str]:
@@ -165,7 +183,7 @@ def gates(scene: Scene, place: Stage) -> None:
         unit = choose_unit(hidden, most_selective(hidden), "gates")
     mine = {signal: found[f"{layer}.{signal}"] for signal in SIGNALS if f"{layer}.{signal}" in found}
     tokens, lengths = (
-        scene.tokens(),
+        tokens_read(scene, layer),
         {state: np.linalg.norm(mine[state], axis=1) for state in ("cell", "hidden") if state in mine},
     )
     marked, kept = forgetting(mine, layer.endswith(".reverse"))
@@ -183,7 +201,7 @@ def gates(scene: Scene, place: Stage) -> None:
             at=url_state.whole(url_state.text("explore", "place")) or (marked or 0),
             marked=marked,
             mark=t("forgets most") if len(mine) > 1 else t("changes most"),
-            of=f"{scene.run.path} {scene.step} {layer} {scene.ids()}",
+            of=f"{scene.run.path} {scene.step} {layer} {tokens}",
             alt=t("The token that is read: the gates there, and the size of the states over the text"),
         )
     if moved is not None:
@@ -305,7 +323,7 @@ def all_units(scene: Scene, place: Stage) -> None:
             values[:, order].T,
             f"{VIEW}.map",
             [str(int(u)) for u in order],
-            [visible(token) for token in scene.tokens()],
+            [visible(token) for token in tokens_read(scene, name)],
             (t("unit"), t("token"), called),
             t("{called} of every unit over the text", called=called),
             span=(-1.0, 1.0) if is_gate(name) else None,  # a gate is from 0 to 1: half of the one scale of this view
@@ -347,10 +365,10 @@ def units_sentence(n: int, width: int, unit: int, choosy: Any) -> str:
 
 def unit_strip(scene: Scene, name: str, unit: int) -> None:
     """The tokens coloured by one unit, and the way to passages where it is high."""
-    values, tokens = traced(scene)[name][:, unit], scene.tokens()
+    values, tokens = traced(scene)[name][:, unit], tokens_read(scene, name)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(t("Unit {unit}", unit=unit), anchor=False, width="content")
-        if len(tokens) > 2 and not scene.gives_labels:
+        if len(tokens) > 2 and not (scene.gives_labels or scene.has_source):
             st.button(
                 t("Find text with maximal activation"),
                 icon=":material/search:",
@@ -382,9 +400,10 @@ DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 def one_unit(scene: Scene, place: Stage) -> None:
     """Every gate and state of one unit over the text; the one that is chosen stands out."""
     go = graph_objects()
-    found, tokens = traced(scene), [visible(token) for token in scene.tokens()]
+    found = traced(scene)
     with place.drawer:
         name, called = choose_signal(scene, "unit")
+        tokens = [visible(token) for token in tokens_read(scene, name)]
         unit = choose_unit(found[name], most_selective(found[name]), "unit")
     layer = name.removesuffix(next(s for s in sorted(SIGNALS, key=len, reverse=True) if name.endswith("." + s)))
     fig = go.Figure()

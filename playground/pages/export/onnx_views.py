@@ -132,7 +132,7 @@ def start_race(run: RunFolder, made: Any, most: int) -> None:
     with st.spinner(t("Warming up …")):
         model, tokenizer = cached.model(run, made.report["step"]), cached.tokenizer(run)
         prompt, source = tokenizer.encode(opening_text(samples_of(run))) or [tokenizer.eos_id], None
-        if model.spec.architecture == "encoder-decoder":
+        if model.spec.reads_pairs:
             prompt, source = [tokenizer.bos_id], prompt
         elif run.about().get("data_shape") == "pairs":
             prompt = [*prompt, tokenizer.bos_id]

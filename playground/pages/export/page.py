@@ -59,7 +59,7 @@ def ask(run: RunFolder, step: int, place: Stage) -> Any:
         )
     attentions = False
     with place.drawer:
-        if not model.is_recurrent:
+        if model.has_attention:
             with control("export", "attentions"):
                 attentions = st.toggle(
                     t("Include attention weights as outputs"),

@@ -100,7 +100,7 @@ def usable(run: RunFolder) -> bool:
 
 def tasks_of(config: RunConfig) -> list[str]:
     """The tasks that a model can be taught."""
-    if config.model.architecture == "encoder-decoder":
+    if config.model.reads_pairs:
         return ["answer"]
     writes = "clm" in config.model.objectives()
     return ["classify", "tag", *(["answer"] if writes else []), "language"]

@@ -48,7 +48,7 @@ def show_change(run: RunFolder, config: RunConfig, report: dict[str, Any], weigh
     if weights:
         st.subheader(t("Change of the weights"), anchor=False)
         weight_change(run, config)
-    if not config.model.is_recurrent:
+    if config.model.has_attention:
         st.subheader(t("Change of attention"), anchor=False)
         fragment(shift_of_heads, key="finetune.refocused")(run, config)
 

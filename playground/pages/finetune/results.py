@@ -86,7 +86,7 @@ def offered(run: RunFolder, config: RunConfig, report: dict[str, Any] | None) ->
         there = [name for name in there if name not in OF_A_CHECKPOINT]
     if tuned.from_scratch or not kept:
         there = [name for name in there if name not in ("weights", "attention")]
-    return [name for name in there if name != "attention" or not config.model.is_recurrent]
+    return [name for name in there if name != "attention" or config.model.has_attention]
 
 
 def usual_view(run: RunFolder, config: RunConfig, report: dict[str, Any] | None, damage: Any) -> str:

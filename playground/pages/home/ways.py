@@ -42,7 +42,7 @@ def ways_on(run: RunFolder, text: str) -> None:
 
 def attention(run: RunFolder, text: str) -> None:
     """The way to the attention of the person's own sentence, in this model or, where it has none, in one that has."""
-    shown = run if not run.config().model.is_recurrent else next(iter(_with_attention()), run)
+    shown = run if run.config().model.has_attention else next(iter(_with_attention()), run)
     with st.container(key="home-way-explore", width="content"):
         links.link(
             "explore",

@@ -27,11 +27,7 @@ def model_strip(run: RunFolder) -> None:
 
 def layers(spec: ModelSpec) -> list[tuple[str, str]]:
     """(kind, label) of each layer from the last to the first."""
-    inside = (
-        t(TITLES[spec.architecture])
-        if spec.architecture in ("rnn", "lstm", "gru")
-        else t("Attention") + " · " + t("MLP")
-    )
+    inside = t(TITLES[spec.architecture]) if spec.is_recurrent else t("Attention") + " · " + t("MLP")
     numbers = list(range(spec.n_layers - 1, -1, -1))
     drawn = numbers if len(numbers) <= MOST else [*numbers[:2], None, *numbers[-2:]]
     return [("layer", f"{inside} {n}") if n is not None else ("gap", "⋮") for n in drawn]

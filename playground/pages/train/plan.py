@@ -180,7 +180,7 @@ def choose_text(base: RunConfig | None, model: ModelSpec, of: str) -> Choice:
         model: the one that reads it.
         of: the run that is looked at; each has a box of its own.
     """
-    pairs = model.architecture == "encoder-decoder"
+    pairs = model.reads_pairs
     wanted = url_state.text("train", "corpus")
     if wanted and wanted != st.session_state.get("train.text.link"):
         take_text(wanted)
@@ -331,7 +331,7 @@ def more_settings(
         if start.objective == "mlm":
             hidden = t("Fraction of tokens masked")
             changes["mask_rate"] = number_inputs.slider(hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask")
-        elif data.corpus in CORPORA and CORPORA[data.corpus].kind != "text" and model.architecture != "encoder-decoder":
+        elif data.corpus in CORPORA and CORPORA[data.corpus].kind != "text" and not model.reads_pairs:
             changes["loss_on"] = st.segmented_control(
                 t("Loss is computed on"),
                 ["all", "completion"],

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from models.spec import ModelSpec
+from playground.ui.diagram.attentive import draw_attentive
 from playground.ui.diagram.canvas import Canvas, Tip
 from playground.ui.diagram.details import draw_details
 from playground.ui.diagram.recurrent import draw_recurrent
@@ -35,8 +36,11 @@ def draw(spec: ModelSpec) -> Picture:
     Args:
         spec: with a vocabulary size, so that the shapes can be written.
     """
-    main = draw_recurrent(spec) if spec.is_recurrent else draw_transformer(spec)
-    firsts = ("cell", "cross", "attention")
+    if spec.architecture == "lstm-attention":
+        main = draw_attentive(spec)
+    else:
+        main = draw_recurrent(spec) if spec.is_recurrent else draw_transformer(spec)
+    firsts = ("cross", "cell", "attention")
     details = draw_details(spec)
     return Picture(main, details, next(key for key in firsts if key in details))
 

@@ -12,7 +12,7 @@ from html import escape
 
 Point = tuple[float, float]
 CORNER = 9  # radius of a bend
-_LOW = str.maketrans("ₜ₋₊₀₁₂", "t−+012")
+_LOW = str.maketrans("ₜₛⱼ₋₊₀₁₂", "tSj−+012")
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def written(words: str) -> str:
         index = found.group().translate(_LOW)
         return f'<tspan class="low" dy="4">{index}</tspan><tspan dy="-4">&#8203;</tspan>'
 
-    return re.sub("[ₜ₋₊₀₁₂]+", low, escape(words))
+    return re.sub("[ₜₛⱼ₋₊₀₁₂]+", low, escape(words))
 
 
 def rounded(points: Sequence[Point], radius: float = CORNER) -> str:

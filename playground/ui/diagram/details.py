@@ -3,6 +3,7 @@
 import math
 
 from models.spec import ModelSpec
+from playground.ui.diagram.attentive import draw_additive_attention
 from playground.ui.diagram.canvas import Canvas
 from playground.ui.diagram.cells import draw_cell
 from playground.ui.diagram.words import count, shape
@@ -15,6 +16,9 @@ MIDDLE = WIDTH / 2
 def draw_details(spec: ModelSpec) -> dict[str, Canvas]:
     """The inside of every block that opens, by its key."""
     details = {"embedding": embedding(spec), "head": head(spec)}
+    if spec.architecture == "lstm-attention":
+        cells = draw_cell(spec.replace(architecture="lstm"))
+        return details | {"cell": cells, "cross": draw_additive_attention(spec, WIDTH)}
     if spec.is_recurrent:
         return details | {"cell": draw_cell(spec)}
     details |= {"norm": norm(spec), "mlp": mlp(spec)}

@@ -28,6 +28,7 @@ def parent(architecture: str, objective: str, trained: bool = True):
     "which, tuned, data, words",
     [
         (("encoder-decoder", "seq2seq"), VERSES, None, "takes no head for labels"),
+        (("lstm-attention", "seq2seq"), VERSES, None, "takes no head for labels"),
         (("encoder", "mlm"), FineTuneSpec("answer"), PAIRS, "cannot write answers"),
         (("decoder", "clm"), FineTuneSpec("answer"), DataSpec("python-docs"), "needs questions with answers"),
         (

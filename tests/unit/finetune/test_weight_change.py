@@ -10,7 +10,7 @@ from models.presets import PRESETS
 from playground.finetune.weight_change import weight_changes
 
 
-@pytest.mark.parametrize("preset", ["gpt2-tiny", "bert-tiny", "seq2seq-tiny", "lstm-tiny"])
+@pytest.mark.parametrize("preset", ["gpt2-tiny", "bert-tiny", "seq2seq-tiny", "lstm-tiny", "lstm-attention-tiny"])
 def test_only_what_was_changed_moved(preset):
     spec = PRESETS[preset].spec.replace(vocab_size=20, d_model=16, n_layers=2, context_length=8)
     spec = spec if spec.is_recurrent else spec.replace(n_heads=2)
@@ -20,8 +20,8 @@ def test_only_what_was_changed_moved(preset):
     assert sum(each.parameters for each in weight_changes(before, after)) == sum(
         p.numel() for p in before.state_dict().values()
     )
-    name = "recurrent.weight_hh_l1" if spec.is_recurrent else None
-    name = name or next(n for n, _ in before.named_parameters() if "layers.1.mlp.up.weight" in n)
+    told = "recurrent.weight_hh_l1" if spec.is_recurrent else "layers.1.mlp.up.weight"
+    name = next(n for n, _ in before.named_parameters() if told in n)
     with torch.no_grad():
         dict(after.named_parameters())[name].add_(0.5)
     found = {each.part: each.change for each in weight_changes(before, after)}

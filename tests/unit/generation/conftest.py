@@ -12,6 +12,7 @@ KINDS = {
     "decoder": {"architecture": "decoder", "position": "rotary"},
     "learned": {"architecture": "decoder", "position": "learned"},
     "lstm": {"architecture": "lstm"},
+    "lstm-attention": {"architecture": "lstm-attention"},
     "encoder-decoder": {"architecture": "encoder-decoder", "position": "sinusoidal"},
     "encoder": {"architecture": "encoder"},
 }

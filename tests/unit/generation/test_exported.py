@@ -16,7 +16,12 @@ from playground.text.tokenizers import Tokenizer
 from playground.training.load_model import load_model
 from tests.support.gpu_double import gpu  # noqa: F401
 
-ASKED = {"bible-decoder": "And God said", "bible-lstm": "And God said", "dates": "3 May 2020"}
+ASKED = {
+    "bible-decoder": "And God said",
+    "bible-lstm": "And God said",
+    "dates": "3 May 2020",
+    "dates-lstm": "3 May 2020",
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,7 @@ def both(folders):
 
 
 def desk_of(both, name: str, which: int = 0) -> GenerationSession:
-    desk = GenerationSession(both[name][which], both[name][2], answers=name == "dates")
+    desk = GenerationSession(both[name][which], both[name][2], answers=name in ("dates", "dates-lstm"))
     desk.open(ASKED[name])
     return desk
 
@@ -55,7 +60,7 @@ def write(desk: GenerationSession, n: int, **choices):
 def test_what_is_said_of_every_token_is_what_pytorch_says(both, name):
     """Beyond the context too, where the window has moved."""
     ours, theirs = desk_of(both, name), desk_of(both, name, 1)
-    n = 20 if name == "dates" else 300
+    n = 20 if name in ("dates", "dates-lstm") else 300
     sampling = {"temperature": 0.7, "top_k": 40, "repetition_penalty": 1.1}
     a, b = (write(desk, n, seed=5, sampling=sampling) for desk in (ours, theirs))
     assert [token.id for token in a.tokens] == [token.id for token in b.tokens] and a.ended == b.ended == "length"
@@ -70,8 +75,8 @@ def test_what_is_said_of_every_token_is_what_pytorch_says(both, name):
 @pytest.mark.parametrize("name", ASKED)
 def test_scores_are_pytorchs_for_texts_of_any_length(both, name):
     ours, theirs, tokenizer = both[name]
-    prompt = open_prompt(ours.about, tokenizer, ASKED[name], name == "dates")
-    assert prompt == open_prompt(theirs.about, tokenizer, ASKED[name], name == "dates")
+    prompt = open_prompt(ours.about, tokenizer, ASKED[name], name in ("dates", "dates-lstm"))
+    assert prompt == open_prompt(theirs.about, tokenizer, ASKED[name], name in ("dates", "dates-lstm"))
     for ids in (prompt.ids, prompt.ids * 150):
         along = all_logits(ours, ids, prompt.source)
         np.testing.assert_allclose(along, all_logits(theirs, ids, prompt.source), atol=2e-3)
@@ -144,15 +149,15 @@ def test_on_a_gpu_two_desks_write_at_once_what_the_cpu_writes(both, folders, nam
     """With sampling on the device, beyond the context, and while a third one asks for probabilities."""
     engine, (_, in_torch, tokenizer) = Engine(folders[name]), both[name]
     assert engine.provider == "CUDA"
-    n = 12 if name == "dates" else 150
-    desks = [GenerationSession(engine, tokenizer, name == "dates") for _ in range(3)]
+    n = 12 if name in ("dates", "dates-lstm") else 150
+    desks = [GenerationSession(engine, tokenizer, name in ("dates", "dates-lstm")) for _ in range(3)]
     for desk in desks:
         desk.open(ASKED[name])
     jobs = [desk.write(Sampling(temperature=0.5), n, seed=i, stop_at_end=False) for i, desk in enumerate(desks[:2])]
     while any(not job.is_over for job in jobs):
         desks[2]._scores.clear()
         first = desks[2].logits(len(desks[2].tokens))
-    theirs = GenerationSession(in_torch, tokenizer, name == "dates")
+    theirs = GenerationSession(in_torch, tokenizer, name in ("dates", "dates-lstm"))
     theirs.open(ASKED[name])
     expected = theirs.logits(len(theirs.tokens))
     assert np.abs(first - expected).max() <= 6e-2 * max(1, np.abs(expected).max())
@@ -163,4 +168,4 @@ def test_on_a_gpu_two_desks_write_at_once_what_the_cpu_writes(both, folders, nam
             theirs.tokens = list(desk.tokens)
             expected = softmax(theirs.logits(position).astype(np.float64))[desk.tokens[position].id]
             assert desk.tokens[position].probability == pytest.approx(expected, abs=2e-2)
-    assert jobs[0].tokens != jobs[1].tokens or name == "dates"
+    assert jobs[0].tokens != jobs[1].tokens or name in ("dates", "dates-lstm")

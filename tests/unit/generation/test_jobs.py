@@ -15,12 +15,13 @@ from playground.generation.predict import all_logits, likeliest, open_prompt
 from playground.generation.torch_model import TorchGenerator, placed
 from playground.inference.sampling import Sampling, softmax
 
-WRITERS = ["decoder", "learned", "lstm", "encoder-decoder"]
+WRITERS = ["decoder", "learned", "lstm", "lstm-attention", "encoder-decoder"]
+ANSWERS = ("lstm-attention", "encoder-decoder")
 
 
 def desk_of(models, tokenizer, kind: str, text: str = "hello") -> GenerationSession:
     model = models[kind]
-    desk = GenerationSession(TorchGenerator(model), tokenizer, answers=kind == "encoder-decoder", load=lambda: model)
+    desk = GenerationSession(TorchGenerator(model), tokenizer, answers=kind in ANSWERS, load=lambda: model)
     desk.open(text)
     return desk
 
@@ -197,7 +198,7 @@ def test_nothing_is_continued_from_the_end_of_a_text(models, tokenizer):
 def test_pytorch_writes_the_same_on_a_gpu(models, tokenizer, kind):
     on_cpu = desk_of(models, tokenizer, kind)
     on_gpu = GenerationSession(
-        TorchGenerator(placed(copy.deepcopy(models[kind]), "cuda")), tokenizer, answers=kind == "encoder-decoder"
+        TorchGenerator(placed(copy.deepcopy(models[kind]), "cuda")), tokenizer, answers=kind in ANSWERS
     )
     on_gpu.open("hello")
     assert on_gpu.model.ran_by == "PyTorch (CUDA)" and on_cpu.model.ran_by == "PyTorch (CPU)"

@@ -9,10 +9,10 @@ from playground.core.errors import PlaygroundError
 from playground.inference.attention_session import AttentionSession
 from playground.onnx_export.export import export
 from playground.training.load_model import load_model
-from tests.support.made_exports import DECODERS, PAIRS, SMALL
+from tests.support.made_exports import ATTENTIVE, DECODERS, PAIRS, SMALL
 
 
-@pytest.mark.parametrize("name", ["bible-decoder", "bible-encoder", "dates"])
+@pytest.mark.parametrize("name", ["bible-decoder", "bible-encoder", "dates", "dates-lstm"])
 def test_attention_weights_are_those_of_torch(name):
     from playground.inference.attention_session import AttentionSession
     from playground.inspection.attention import attention_weights
@@ -22,11 +22,21 @@ def test_attention_weights_are_those_of_torch(name):
         AttentionSession(export(run).folder)
     made = export(run, attentions=True)
     assert made.report["attentions"]
-    ids, source = [5, 9, 30, 7, 9], [8, 4, 17] if name == "dates" else None
+    ids, source = [5, 9, 30, 7, 9], [8, 4, 17] if name.startswith("dates") else None
     ours, right = AttentionSession(made.folder).weights(ids, source), attention_weights(load_model(run), ids, source)
     assert ours.keys() == right.keys()
     for part, weights in right.items():
         assert weights.shape == ours[part].shape and np.abs(weights - ours[part]).max() < 1e-5, part
+
+
+def test_the_alignment_of_an_lstm_is_that_of_torch(exports):
+    from playground.inspection.attention import attention_weights
+
+    model, folder = exports(ATTENTIVE["lstm-attention"])
+    ids, source = [5, 9, 30, 7], [8, 4, 17]
+    ours, right = AttentionSession(folder, "cpu").weights(ids, source), attention_weights(model, ids, source)
+    assert ours.keys() == right.keys() == {"cross"}
+    assert ours["cross"].shape == (1, 1, 4, 3) and np.abs(ours["cross"] - right["cross"]).max() < 1e-5
 
 
 def test_attention_weights_are_the_same(exports, gpu):

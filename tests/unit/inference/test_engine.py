@@ -53,6 +53,11 @@ SHORT = {
         "data": {"corpus": "task-reversal", "max_bytes": None},
     },
     "lstm": {"model": {"architecture": "lstm"}},
+    "lstm-attention": {
+        "model": {"architecture": "lstm-attention"},
+        "training": {"objective": "seq2seq"},
+        "data": {"corpus": "task-reversal", "max_bytes": None},
+    },
     "gru, both ways": {"model": {"architecture": "gru", "bidirectional": True}, "training": {"objective": "mlm"}},
 }
 
@@ -72,7 +77,7 @@ def test_the_shortest_contexts_are_exported_proved_and_written_with(kind, contex
     model, rng = load_model(run), np.random.default_rng(0)
     ids = rng.integers(4, model.spec.vocab_size, 5).tolist()
     if model.spec.is_causal:
-        source = ids[:context] if model.spec.architecture == "encoder-decoder" else None
+        source = ids[:context] if model.spec.reads_pairs else None
         theirs = list(decode(model, ids, 12, source_ids=source))
         engine = Engine(folder)
         assert list(engine.generate(ids, 12, source_ids=source)) == theirs

@@ -17,6 +17,7 @@ SPECS = {
     "grouped, rotary": ModelSpec("decoder", **SMALL, n_kv_heads=2, position="rotary", norm="rmsnorm", bias=False),
     "alibi, qk-norm": ModelSpec("decoder", **SMALL, position="alibi", qk_norm=True),
     "bert": ModelSpec("encoder", **SMALL, norm_position="post", embedding_norm=True, head_transform=True),
+    "lstm with attention": ModelSpec("lstm-attention", **SMALL),
     "pairs": ModelSpec("encoder-decoder", **SMALL, position="sinusoidal", norm_position="post"),
 }
 IDS = [5, 9, 7, 5, 9, 31, 12]
@@ -28,7 +29,7 @@ def seeded(name: str):
 
 
 def source_of(name: str) -> list[int] | None:
-    return [8, 14, 22, 6] if name == "pairs" else None
+    return [8, 14, 22, 6] if SPECS[name].reads_pairs else None
 
 
 @pytest.mark.parametrize("name", SPECS)

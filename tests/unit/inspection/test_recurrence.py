@@ -49,6 +49,22 @@ def test_the_gates_make_the_state():
     assert np.abs(o * np.tanh(cell) - hidden).max() < 1e-6
 
 
+def test_both_sides_of_an_lstm_with_attention_are_traced():
+    """The encoder's last layer, both ways, is its annotations; the decoder's gates make its state."""
+    model, source = seeded("lstm-attention"), [7, 3, 9]
+    found = trace(model, IDS, source)
+    with torch.no_grad():
+        annotations = model.encode(torch.tensor([source]))[0].numpy()
+    both = np.concatenate([found["encoder.layers.1.hidden"], found["encoder.layers.1.reverse.hidden"]], axis=1)
+    assert np.abs(both - annotations).max() < 1e-6
+    for layer in range(2):
+        i, f, g, o = (found[f"decoder.layers.{layer}.gates.{name}"] for name in ("input", "forget", "cell", "output"))
+        cell, hidden = found[f"decoder.layers.{layer}.cell"], found[f"decoder.layers.{layer}.hidden"]
+        before = np.vstack([np.zeros(16), cell[:-1]])
+        assert np.abs(f * before + i * g - cell).max() < 1e-6
+        assert np.abs(o * np.tanh(cell) - hidden).max() < 1e-6
+
+
 @pytest.mark.parametrize("kind", MODULES)
 def test_gradient_norms_are_autograds(kind):
     """Independently: embeddings as leaves, through the fused kernel."""

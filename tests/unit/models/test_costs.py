@@ -32,7 +32,9 @@ def test_an_unknown_optimizer_is_refused():
         memory(ModelSpec("decoder"), 1, "adam2")
 
 
-@pytest.mark.parametrize("family", ["rnn", "gru", "lstm", "gpt2", "llama", "bert", "seq2seq", "modern"])
+@pytest.mark.parametrize(
+    "family", ["rnn", "gru", "lstm", "lstm-attention", "gpt2", "llama", "bert", "seq2seq", "modern"]
+)
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
 def test_activations_are_what_autograd_keeps(family, dropout):
     """Within a fifth of the bytes that autograd saves for the backward pass of a training step."""
@@ -64,7 +66,7 @@ def test_flops_of_a_dense_decoder():
     assert flops_per_token(spec, 1).forward == 2 * matrices + 4 * 4 * 128
 
 
-@pytest.mark.parametrize("family", ["gpt2", "llama", "bert", "modern", "seq2seq"])
+@pytest.mark.parametrize("family", ["lstm-attention", "gpt2", "llama", "bert", "modern", "seq2seq"])
 def test_flops_are_what_torch_counts(family):
     from torch.utils.flop_counter import FlopCounterMode
 

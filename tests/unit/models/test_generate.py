@@ -6,9 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models import ModelSpec, Source, SpecError, beam, build, decode, greedy
-from tests.support.small_models import lively, recurrent_specs, tokens, transformer_specs
+from tests.support.small_models import attentive_specs, lively, recurrent_specs, tokens, transformer_specs
 
-CAUSAL = transformer_specs(("decoder", "encoder-decoder")) | recurrent_specs(bidirectional=False)
+CAUSAL = transformer_specs(("decoder", "encoder-decoder")) | recurrent_specs(bidirectional=False) | attentive_specs()
 
 
 def spec_of(architecture="decoder", **choices):
@@ -16,7 +16,7 @@ def spec_of(architecture="decoder", **choices):
 
 
 def answers(spec):
-    return {"source_ids": [1, 2, 3]} if spec.architecture == "encoder-decoder" else {}
+    return {"source_ids": [1, 2, 3]} if spec.reads_pairs else {}
 
 
 def forward_inputs(source_ids=None):
@@ -34,7 +34,7 @@ def test_the_cache_changes_no_token_even_when_the_window_slides(spec, prompt_len
     assert len(cached) == 30
 
 
-@pytest.mark.parametrize("architecture", ["decoder", "encoder-decoder", "rnn", "lstm", "gru"])
+@pytest.mark.parametrize("architecture", ["decoder", "encoder-decoder", "rnn", "lstm", "gru", "lstm-attention"])
 def test_greedy_decoding_is_argmax_of_the_whole_text(architecture):
     model = lively(spec_of(architecture))
     ids = [3, 1]
@@ -76,6 +76,7 @@ def test_gradients_stay_on_between_tokens():
         ("encoder", [1], "both ways"),
         ("decoder", [], "nothing to continue"),
         ("encoder-decoder", [1], "source"),
+        ("lstm-attention", [1], "source"),
     ],
 )
 def test_what_cannot_be_continued_is_refused_at_once(architecture, prompt, words):
@@ -91,7 +92,7 @@ def log_probability(model, prompt, continuation, **more):
     return sum(scores[len(prompt) - 1 + i, token].item() for i, token in enumerate(continuation))
 
 
-@pytest.mark.parametrize("architecture", ["decoder", "encoder-decoder", "lstm"])
+@pytest.mark.parametrize("architecture", ["decoder", "encoder-decoder", "lstm", "lstm-attention"])
 def test_a_beam_as_wide_as_the_tree_finds_the_best_of_all(architecture):
     model = lively(spec_of(architecture, vocab_size=4))
     more = answers(model.spec)

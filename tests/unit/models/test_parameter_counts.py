@@ -38,6 +38,6 @@ def test_nanogpts_size_is_known():
 @given(specs())
 @settings(max_examples=50, deadline=None)
 def test_block_matrices_are_the_matrices_of_the_layers(spec):
-    layers = ("layers.", "recurrent.")
+    layers = ("layers.", "recurrent.", "decoder.")
     named = build(spec).named_parameters()
     assert block_matrices(spec) == sum(p.numel() for name, p in named if p.ndim == 2 and any(w in name for w in layers))

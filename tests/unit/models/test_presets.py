@@ -6,7 +6,7 @@ from models import PRESETS, build
 from models.presets import nearest_preset
 from tests.support.small_models import source, tokens
 
-FAMILIES = ("rnn", "lstm", "gru", "gpt2", "llama", "bert", "seq2seq", "modern")
+FAMILIES = ("rnn", "lstm", "gru", "lstm-attention", "gpt2", "llama", "bert", "seq2seq", "modern")
 
 
 def test_every_family_comes_in_two_sizes():

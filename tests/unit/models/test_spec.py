@@ -83,6 +83,7 @@ def test_replace_validates_again():
         (ModelSpec("decoder"), True, ("clm",)),
         (ModelSpec("encoder"), False, ("mlm",)),
         (ModelSpec("encoder-decoder"), True, ("seq2seq",)),
+        (ModelSpec("lstm-attention"), True, ("seq2seq",)),
         (ModelSpec("gru"), True, ("clm",)),
         (ModelSpec("gru", bidirectional=True), False, ("mlm",)),
     ],

@@ -17,7 +17,7 @@ from playground.text.tokenizers import Tokenizer
 from playground.training import worker
 from playground.training.load_model import load_model
 
-RUNS = ("bible-decoder", "bible-lstm", "bible-encoder", "dates", "induction")
+RUNS = ("bible-decoder", "bible-lstm", "bible-encoder", "dates", "dates-lstm", "induction")
 
 
 @pytest.mark.parametrize("name", RUNS)

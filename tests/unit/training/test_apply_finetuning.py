@@ -193,6 +193,15 @@ def test_the_encoder_is_below_the_decoder():
     assert max(found.values()) == 5
 
 
+def test_the_encoder_of_an_lstm_with_attention_is_below_its_decoder():
+    spec = ModelSpec("lstm-attention", vocab_size=20, d_model=16, n_layers=3)
+    found = {name: depth(name, spec) for name in build(spec).state_dict()}
+    assert [found[f"encoder.recurrent.weight_hh_l{i}_reverse"] for i in range(3)] == [1, 2, 3]
+    assert found["decoder.cell.weight_ih"] == found["decoder.attention.score"] == found["decoder.start.weight"] == 4
+    assert [found[f"decoder.recurrent.weight_hh_l{i}"] for i in range(2)] == [5, 6]
+    assert found["decoder.output.weight"] == 6 == max(found.values()) and found["embedding.tokens.weight"] == 0
+
+
 def test_a_lora_run_is_used_merged_and_its_adapter_lies_beside(parents, tables):
     run = tune(parents["decoder"], tables, method="lora", rank=2)
     assert worker.run(run) == "finished"

@@ -38,6 +38,7 @@ QUESTIONS = {
     "decoder": lambda rows: causal(rows, "completion"),
     "encoder": masked,
     "encoder-decoder": lambda rows: sequence_to_sequence(rows, 1, CONTEXT),
+    "lstm-attention": lambda rows: sequence_to_sequence(rows, 1, CONTEXT),
 }
 
 

@@ -51,7 +51,7 @@ def executed(code: str) -> RunConfig:
 
 def config_for(preset: str, data: DataSpec | None = None, model: dict | None = None, **training) -> RunConfig:
     spec = PRESETS[preset].spec.replace(**(model or {}))
-    corpus = "task-reversal" if spec.architecture == "encoder-decoder" else "python-docs"
+    corpus = "task-reversal" if spec.reads_pairs else "python-docs"
     kind = "char" if corpus.startswith("task") else "bpe"
     return RunConfig(
         name=f"{preset} again",

@@ -25,6 +25,7 @@ def test_answers_count_the_completion_alone():
     asked = FineTuneSpec("answer")
     assert recipe(asked, parent("decoder", "clm")).loss_on == "completion"
     assert recipe(asked, parent("encoder-decoder", "seq2seq")).objective == "seq2seq"
+    assert recipe(asked, parent("lstm-attention", "seq2seq")).objective == "seq2seq"
     with pytest.raises(SpecError, match="cannot write answers"):
         recipe(asked, parent("encoder", "mlm"))
 

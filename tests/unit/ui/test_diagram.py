@@ -27,6 +27,10 @@ SPECS += [
         ("rnn", "lstm", "gru"), (1, 2, 3, 7), (False, True), (False, True)
     )
 ]
+SPECS += [
+    ModelSpec("lstm-attention", 300, n_layers=layers, bias=bias, tie_embeddings=bias)
+    for layers, bias in itertools.product((1, 2, 3, 7), (False, True))
+]
 
 
 def words(svg: str) -> list[str]:
@@ -52,7 +56,7 @@ def test_is_well_formed_and_inside_its_frame(spec):
             assert 0 <= float(text.get("x")) <= width and 0 <= float(text.get("y")) <= height
 
 
-@pytest.mark.parametrize("spec", SPECS[:16], ids=PRESETS)
+@pytest.mark.parametrize("spec", SPECS[: len(PRESETS)], ids=PRESETS)
 def test_everything_that_opens_has_an_inside_and_a_tip(spec):
     picture = diagram.draw(spec)
     opening = set(re.findall(r'opens" data-key="([^"]+)"', picture.main.svg()))
@@ -79,6 +83,12 @@ def test_gates_are_named():
 def test_two_sides_are_drawn_and_joined():
     drawn = words(diagram.draw(PRESETS["seq2seq-tiny"].spec.replace(vocab_size=500)).main.svg())
     assert {"Encoder", "Decoder", "Cross-attention", "input to every decoder layer", "[B, S, 128]"} <= set(drawn)
+    looks = diagram.draw(PRESETS["lstm-attention-tiny"].spec.replace(vocab_size=500))
+    drawn, inside = words(looks.main.svg()), words(looks.details["cross"].svg())
+    assert {"Encoder", "Decoder", "Additive attention", "left to right", "right to left", "hS", "[B, S, 128]"} <= set(
+        drawn
+    )
+    assert looks.first == "cross" and {"W", "U", "tanh", "mask, softmax", "[B, S]"} <= set(inside)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=range(len(SPECS)))

@@ -19,6 +19,7 @@ from playground.training.load_model import load_model
         ("bible-decoder", "And God said", "And God said"),
         ("bible-lstm", "And God said", "And God said"),
         ("dates", "May 3, 2001 =", "2001-05-03"),
+        ("dates-lstm", "May 3, 2001 =", "2001-05-03"),
         ("bible-encoder", "In the beginning God <mask> the heaven", "In the beginning God "),
     ],
 )
