@@ -107,9 +107,12 @@ def _size(folder: Path) -> int:
 
 def failure(package: Package, said: str) -> PlaygroundError:
     """Why pip failed, by what it said."""
-    by_hand = "Install it yourself: pip install {requirement}"
     if "No module named pip" in said:
-        return PlaygroundError("This Python has no pip.", by_hand, requirement=package.requirement)
+        return PlaygroundError(
+            "This Python has no pip.",
+            "Install it yourself, by the means that made this Python: {requirement}.",
+            requirement=package.requirement,
+        )
     if any(word in said for word in UNREACHED):
         return PlaygroundError(
             "The server of packages (pypi.org) cannot be reached.",
@@ -124,7 +127,10 @@ def failure(package: Package, said: str) -> PlaygroundError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     last = next((line for line in reversed(lines) if "error" in line.lower()), lines[-1] if lines else "")
     return PlaygroundError(
-        "{requirement} could not be installed: {error}", by_hand, requirement=package.requirement, error=last[:300]
+        "{requirement} could not be installed: {error}",
+        "Install it yourself: pip install {requirement}",
+        requirement=package.requirement,
+        error=last[:300],
     )
 
 
