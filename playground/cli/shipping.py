@@ -28,7 +28,7 @@ MOST_PREDICTIONS = 100_000  # bytes
 MOST_STEPS = 400  # lines of training loss that stay: a curve on a screen has no more points
 
 
-def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = False) -> Path:
+def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = False, sample: str = "") -> Path:
     """Writes the gallery folder of a finished run.
 
     Args:
@@ -36,6 +36,7 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
         name: of the folder, and the run's id in the gallery.
         root: where; the package's gallery by default.
         past_too: also the checkpoints that it was told to keep, to show how it came to be what it is.
+        sample: a text that pages open it with. Then no sample and no probed passage goes along: they hold texts of others.
 
     Raises:
         PlaygroundError: when the run has no checkpoint or the name is no id.
@@ -59,11 +60,13 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
         "device": status.device,
         "loss": status.loss,
         "val_loss": status.val_loss,
-        "note": status.note,
+        "note": None if sample else status.note,
     }
     write_json(target / "status.json", kept)
-    append(target / "metrics.jsonl", *_thinned(run.metrics()[0]))
-    append(target / "samples.jsonl", *run.samples())
+    measured = _thinned(run.metrics()[0])
+    append(target / "metrics.jsonl", *[_without_probe(row) if sample else row for row in measured])
+    own = {"kind": "text", "step": status.step, "prompt": sample, "text": ""}
+    append(target / "samples.jsonl", *([own] if sample else run.samples()))
     kept = set(run.checkpoints()) & set(run.config().training.keep_steps if past_too else ())
     for checkpoint in {latest, *(run.checkpoint(step) for step in kept)}:
         _halve(checkpoint, target / "checkpoint" / checkpoint.name)
@@ -78,6 +81,11 @@ def _thinned(rows: list[dict]) -> list[dict]:
     steps = [row["step"] for row in rows if row["kind"] == "train"]
     stride = max(1, len(steps) // MOST_STEPS)
     return [row for row in rows if row["kind"] == "eval" or row["step"] % stride == 0 or row["step"] == 1]
+
+
+def _without_probe(row: dict) -> dict:
+    """A row without what was measured on the probed passage, token by token."""
+    return {key: value for key, value in row.items() if key != "probe"}
 
 
 def _halve(checkpoint: Path, target: Path) -> None:

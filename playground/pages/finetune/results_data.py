@@ -58,6 +58,12 @@ def predictions_of(run: RunFolder) -> dict[str, Any]:
         PlaygroundError: when that cannot be read, or is of other labels or texts than the run's.
     """
     path = run.path / "results" / "test.safetensors"
+    if gallery.holds(run) and not path.exists():
+        raise PlaygroundError(
+            "The predictions for the test texts of {name} are too large to ship with it.",
+            "Fine-tune the same yourself: then its mistakes can be read.",
+            name=run.name,
+        )
     found = _predictions(str(run.path), path.stat().st_mtime_ns if path.exists() else 0)
     data, most = data_of(run), lambda name: int(found[name].max(initial=-1))
     n = len(data.test)

@@ -21,15 +21,28 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def pip(monkeypatch):
-    """``pip(code)``: Python code that runs where pip would; ``pip.installed`` is the version that is found afterwards."""
+    """``pip(code)``: Python code that runs where pip would; ``pip.installed`` is the version that is found afterwards.
+
+    No installation outlives its test: it would run pip itself, once the stand-in is gone.
+    """
+    begun = []
+
+    def kept(*args) -> Installation:
+        begun.append(Installation(*args))
+        return begun[-1]
 
     def stand_in(code: str) -> None:
         monkeypatch.setattr(package_installation, "command", lambda wanted: [sys.executable, "-c", code, str(wanted)])
 
     monkeypatch.setattr(package_installation, "_running", {})
     monkeypatch.setattr(package_installation, "installed_version", lambda name: stand_in.installed)
+    monkeypatch.setattr(package_installation, "Installation", kept)
+    stand_in("")
     stand_in.installed = PACKAGE.version
-    return stand_in
+    yield stand_in
+    for job in begun:
+        job.stop()
+        finished(job)
 
 
 def finished(job: Installation) -> Installation:
