@@ -29,7 +29,9 @@ def add(commands) -> None:
     shipped = _action(actions, "ship", ship, "put it into this checkout's gallery", run=True)
     shipped.add_argument("name")
     shipped.add_argument("--past", action="store_true", help="with the checkpoints it kept, to look back at")
-    shipped.add_argument("--sample", default="", metavar="TEXT", help="open it with this text; ship none of its samples")
+    shipped.add_argument(
+        "--sample", default="", metavar="TEXT", help="open it with this text; ship none of its samples"
+    )
     _action(actions, "unpack", unpack, "read it from a zip file").add_argument("path", type=Path)
 
 

@@ -95,3 +95,15 @@ def test_the_command(tuned, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gallery, "FOLDER", tmp_path / "gallery")
     assert main(["runs", "ship", tuned[0].id, "kinds"]) in (0, None)
     assert (tmp_path / "gallery/kinds/results/report.json").is_file()
+
+
+def test_a_text_of_our_own_stands_in_for_samples_of_others(tuned, tmp_path):
+    """Neither the samples nor the probed passage, which quote the text, are shipped then."""
+    from playground.runs.folder import RunFolder
+    from playground.runs.samples import opening_text
+
+    _, parent = tuned
+    shipped = RunFolder(ship(parent, "first", tmp_path / "gallery", sample="Our own words."))
+    assert opening_text(shipped.samples()) == "Our own words." and len(shipped.samples()) == 1
+    assert shipped.status().note is None and parent.status().note is not None
+    assert not any("probe" in row for row in shipped.metrics()[0])
