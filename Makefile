@@ -70,8 +70,9 @@ bench: $(VENV)/.ready-test
 gpu:
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m playground bench gpu $(GPU)
 
-# Pins what is installed now; run after changing a version in pyproject.toml.
+# Pins what is installed now; run after changing a version in pyproject.toml. snownlp is an extra that few have installed.
 lock: $(VENV)/.ready-test
+	@$(PIP) --editable '.[chinese]'
 	$(BIN)/python -m pip list --format=freeze --exclude-editable | grep -viE '^(pip|lm-playground)==' | sed 's/+cpu//' > constraints.txt
 
 clean:

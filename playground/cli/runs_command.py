@@ -29,6 +29,9 @@ def add(commands) -> None:
     shipped = _action(actions, "ship", ship, "put it into this checkout's gallery", run=True)
     shipped.add_argument("name")
     shipped.add_argument("--past", action="store_true", help="with the checkpoints it kept, to look back at")
+    shipped.add_argument(
+        "--sample", default="", metavar="TEXT", help="open it with this text; ship none of its samples"
+    )
     _action(actions, "unpack", unpack, "read it from a zip file").add_argument("path", type=Path)
 
 
@@ -142,7 +145,7 @@ def pack(options: argparse.Namespace) -> None:
 def ship(options: argparse.Namespace) -> None:
     from playground.cli import shipping
 
-    path = shipping.ship(RunStore().get(options.target), options.name, past_too=options.past)
+    path = shipping.ship(RunStore().get(options.target), options.name, past_too=options.past, sample=options.sample)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"Written to {path} ({size / 1e6:.1f} MB).")
 

