@@ -423,3 +423,16 @@ _TASKS = (
 )
 
 CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (*_TEXTS, *_SPOKEN, *_TASKS)}
+
+
+def for_reader(language: str) -> dict[str, Corpus]:
+    """All corpora, those first that are written in this language, then those with it on one side.
+
+    Args:
+        language: of the person, "en" or "zh".
+    """
+
+    def rank(corpus: Corpus) -> int:
+        return 0 if corpus.language == language else 1 if language in corpus.language.split("→") else 2
+
+    return dict(sorted(CORPORA.items(), key=lambda item: rank(item[1])))

@@ -13,7 +13,7 @@ import streamlit as st
 from playground.core.errors import PlaygroundError, UserError
 from playground.pages.data import own_text
 from playground.text import uploads
-from playground.text.catalogue import CORPORA, Corpus
+from playground.text.catalogue import CORPORA, Corpus, for_reader
 from playground.text.files import columns
 from playground.text.options import Option
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
@@ -21,7 +21,7 @@ from playground.text.tables import usual_pair
 from playground.ui import package_offer, text_address, url_state
 from playground.ui.controls import control
 from playground.ui.encoding_choice import choose_encoding, key_of
-from playground.ui.language import t
+from playground.ui.language import language, t
 from playground.ui.messages import plain, show, show_notes
 from playground.ui.model_draft import usual_data
 from playground.ui.number_format import bytes_of
@@ -93,7 +93,11 @@ def choose_text(place: Stage) -> DataSpec | None:
 
 
 def _names() -> list[str]:
-    return [*(name for name, corpus in CORPORA.items() if corpus.available or to_install(corpus)), FILE, HUB]
+    return [
+        *(name for name, corpus in for_reader(language()).items() if corpus.available or to_install(corpus)),
+        FILE,
+        HUB,
+    ]
 
 
 def _pick(label: str, options: Sequence[Any], key: str, title: Callable[[Any], str] = str, **more: Any) -> Any:

@@ -35,6 +35,8 @@ ROOM_STYLE = """<style>
 .frequent th { position: sticky; top: 0; background: var(--page-ground); font-weight: 600; }
 </style>"""
 TRY = {
+    "little-stories": "The cat sat on the mat. It meowed.",
+    "little-stories-zh": "猫坐在垫子上。它喵喵叫。",
     "zh": "话说天下大势，分久必合，合久必分。",
     "code": "def attend(q, k, v): return softmax(q @ k.T) @ v",
     "symbols": "27+5=32",
@@ -342,7 +344,7 @@ def show_comparison(prepared: Prepared, language: str, place: Stage) -> None:
     with place.command:
         text = st.text_input(
             t("Type any text"),
-            st.session_state.get("stage.text") or TRY.get(language, TRY_ENGLISH),
+            st.session_state.get("stage.text") or TRY.get(prepared.spec.corpus, TRY.get(language, TRY_ENGLISH)),
             key="data.try",
             max_chars=4000,
             label_visibility="collapsed",

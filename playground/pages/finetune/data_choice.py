@@ -15,7 +15,7 @@ from playground.pages.finetune.own_files import choose_brought, dropped
 from playground.runs.finetuning import LABELLED_TASKS, LabelledSpec
 from playground.runs.folder import RunFolder
 from playground.text import conll, uploads
-from playground.text.catalogue import CORPORA
+from playground.text.catalogue import CORPORA, for_reader
 from playground.text.documents import DOCUMENT_SUFFIXES
 from playground.text.files import columns
 from playground.text.spec import QUESTION, DataSpec, TokenizerSpec
@@ -24,7 +24,7 @@ from playground.text.tables import usual_pair, usual_text
 from playground.text.zip_archives import TEXT_SUFFIXES
 from playground.ui import package_offer, url_state
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
-from playground.ui.language import t, translated
+from playground.ui.language import language, t, translated
 from playground.ui.messages import show_notes
 from playground.ui.number_format import share as share_of
 from playground.ui.package_offer import to_install
@@ -36,6 +36,8 @@ SAMPLED, LONGEST_SAMPLE = 20_000, 1 << 27  # rows, and characters of them, looke
 SHOWN = 300  # characters of a text or a label
 ROWS = 20
 FILE = "file"
+USUAL = {"en": ("bible-unread", "bible-punctuation"), "zh": ("three-kingdoms-speakers", "three-kingdoms-punctuation")}
+"""The labelled text to begin with, by language: of books that the model to start from knows (`form.USUAL_PARENT`)."""
 TABLE = "finetune.table"
 """The key of the boxes for a table with labels."""
 
@@ -84,13 +86,18 @@ def choose_labelled(place: Stage, task: str) -> LabelledSpec | None:
     Raises:
         UserError: what is wrong with the person's table.
     """
-    corpora = {name: CORPORA[each.corpus] for name, each in DATASETS.items() if each.task == task}
+    order = list(for_reader(language()))
+    fitting = sorted(
+        (n for n, each in DATASETS.items() if each.task == task), key=lambda n: order.index(DATASETS[n].corpus)
+    )
+    corpora = {name: CORPORA[DATASETS[name].corpus] for name in fitting}
     known = [name for name, corpus in corpora.items() if corpus.available or to_install(corpus)]
     wanted = url_state.text("finetune", "data")
     options = [*known, FILE]
     key = f"finetune.data.{task}"
     if key not in st.session_state:
-        usual = "bible-unread" if "bible-unread" in known else known[0]
+        there = [name for name in known if corpora[name].available] or known
+        usual = next((name for name in USUAL.get(language(), ()) if name in there), there[0])
         st.session_state[key] = wanted if wanted in options else usual
     title = lambda name: (
         t("Your own table") if name == FILE else package_offer.title(t(DATASETS[name].title), corpora[name])
@@ -253,7 +260,7 @@ def choose_unlabelled(place: Stage, task: str, parent: RunFolder) -> DataSpec | 
         UserError: what is wrong with the person's file.
     """
     pairs = task == "answer"
-    there = {name: corpus for name, corpus in CORPORA.items() if corpus.available or to_install(corpus)}
+    there = {name: corpus for name, corpus in for_reader(language()).items() if corpus.available or to_install(corpus)}
     fitting = [name for name, corpus in there.items() if (corpus.kind != "text") == pairs]
     own = parent.config().data.corpus
     key, options = f"finetune.text.{task}", [*fitting, FILE]

@@ -14,7 +14,7 @@ from playground.runs.folder import RunFolder
 from playground.text.spec import DataSpec
 from playground.ui import url_state
 from playground.ui.controls import control
-from playground.ui.language import t
+from playground.ui.language import language, t
 from playground.ui.messages import no_model_yet, show_notes
 from playground.ui.number_inputs import BATCHES, RATES, pick
 from playground.ui.run_picker import check, describe, known_runs, speaks, told_of_damage
@@ -42,6 +42,8 @@ METHOD_WORDS = {
 }
 BUDGETS = [20, 50, 100, 150, 200, 300, 500, 1000, 2000, 5000]
 SHARES = (0.1, 0.3)
+USUAL_PARENT = {"en": "bible-encoder", "zh": "three-kingdoms"}
+"""The model to start from at first, by language: it knows the labelled text that is offered first."""
 
 
 def form(place: Stage) -> list[RunConfig]:
@@ -81,7 +83,8 @@ def choose_parent() -> RunFolder | None:
         st.session_state["finetune.parent"] = wanted
     keep("finetune.parent", runs)
     if st.session_state.get("finetune.parent") not in runs:
-        st.session_state["finetune.parent"] = "bible-encoder" if "bible-encoder" in runs else next(iter(runs))
+        usual = USUAL_PARENT.get(language(), USUAL_PARENT["en"])
+        st.session_state["finetune.parent"] = usual if usual in runs else next(iter(runs))
     chosen = select(t("Start from"), list(runs), format_func=lambda id: describe(runs[id]), key="finetune.parent")
     url_state.remember("finetune", parent=chosen)
     st.session_state["finetune.parent.link"] = chosen

@@ -17,7 +17,7 @@ from playground.runs.config import DEVICES, RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.runs.throughput import expected, measured
-from playground.text.catalogue import CORPORA
+from playground.text.catalogue import CORPORA, for_reader
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training.recipes import recipe, warmup_for
 from playground.training.schedule import lr_curve, warmup_warning
@@ -25,7 +25,7 @@ from playground.ui import links, model_costs, model_draft, number_inputs, text_a
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.curves import Panel, Series, curves
 from playground.ui.controls import control
-from playground.ui.language import t, translated
+from playground.ui.language import language, t, translated
 from playground.ui.messages import plain, show
 from playground.ui.number_format import bytes_of, duration
 from playground.ui.number_inputs import BATCHES, RATES, number, pick
@@ -215,7 +215,7 @@ def offered_texts(base: RunConfig | None, made: dict[str, Any] | None, pairs: bo
         options["draft"] = Choice(t("The text chosen under Text") + f": {text_title(drafted)}", drafted)
     if not pairs and not (base and base.data == usual) and usual != text_address.usual(usual.corpus):
         options["usual"] = Choice(text_title(usual), usual)
-    for name, corpus in CORPORA.items():
+    for name, corpus in for_reader(language()).items():
         spec = DataSpec(name, tokenizer=TokenizerSpec(corpus.tokenizer))
         if corpus.available and (not pairs or corpus.kind != "text") and not (base and spec == base.data):
             options[name] = Choice(t(corpus.title), spec)
