@@ -12,7 +12,7 @@ from playground.text.stories.grammar import Story
 from playground.text.stories.open import LANGUAGES, stories
 from playground.text.tokenizers import Tokenizer
 
-KINDS = ("previous", "pronoun", "copying")
+KINDS: tuple[str, ...] = ("previous", "pronoun", "copying")
 HELD_OUT = 987_654_321
 """A seed that no model which ships has been trained with, so the stories are new to them all."""
 

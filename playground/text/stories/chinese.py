@@ -63,7 +63,14 @@ SCENES = (
         weight=0.7,
     ),
     # 跟我说：前面说的要照样说一遍
-    Scene("again", "{A} 说 ： {r.a} {r.b} {r.c} {r.d} 。 {B} 说 ： {r.a?} {r.b?} {r.c?} {r.d?} 。", weight=3),
+    Scene("again 3", "{A} 说 ： {r.a} {r.b} {r.c} 。 {B} 说 ： {r.a?} {r.b?} {r.c?} 。", gives="r"),
+    Scene("again 4", "{A} 说 ： {r.a} {r.b} {r.c} {r.d} 。 {B} 说 ： {r.a?} {r.b?} {r.c?} {r.d?} 。", gives="r"),
+    Scene(
+        "again all",
+        "{A} 说 ： {r.a} {r.b} {r.c} {r.d} 。 {B} 也 跟着 说 ： {r.a?} {r.b?} {r.c?} {r.d?} 。",
+        gives="r",
+    ),
+    Scene("again two", "{A} 说 ： {r.a} {r.b} {r.c} {r.d} 。 然后 {B} 说 ： {r.c?} {r.d?} 。", gives="r"),
     # 量词：名词决定它前面的量词
     Scene("measure animals", "{p} 里 有 {n} {c.one} {c} 和 {m} {d.one} {d} 。", weight=0.7),
     Scene("measure things", "桌子 上 有 一 {x.one} {x} 和 一 {y.one} {y} 。", weight=0.5),

@@ -81,7 +81,14 @@ SCENES = (
     Scene("colours", "{A} had a {x.colour} {x} and a {y.colour} {y} .", gives="colours", weight=2),
     Scene("sum", "{A} had {n} {f.many} . {B} gave {A.him} {m} more . now {A.he} had {n.sum} {f.many} .", weight=0.7),
     # say it after me: what was said is to be copied
-    Scene("again", "{A} said : {r.a} {r.b} {r.c} {r.d} . {B} said : {r.a?} {r.b?} {r.c?} {r.d?} .", weight=3),
+    Scene("again 3", "{A} said : {r.a} {r.b} {r.c} . {B} said : {r.a?} {r.b?} {r.c?} .", gives="r"),
+    Scene("again 4", "{A} said : {r.a} {r.b} {r.c} {r.d} . {B} said : {r.a?} {r.b?} {r.c?} {r.d?} .", gives="r"),
+    Scene(
+        "again all",
+        "{A} said : {r.a} {r.b} {r.c} {r.d} . {B} said it too : {r.a?} {r.b?} {r.c?} {r.d?} .",
+        gives="r",
+    ),
+    Scene("again two", "{A} said : {r.a} {r.b} {r.c} {r.d} . then {B} said : {r.c?} {r.d?} .", gives="r"),
     # agreement: the noun decides, not its neighbour
     Scene("agree many", "the {c.many} near the {d} were (hungry/tired/happy) .", weight=0.5),
     Scene("agree one", "the {c} near the {d.many} was (hungry/tired/happy) .", weight=0.5),
