@@ -13,6 +13,7 @@ from playground.core.atomic import write_json, write_text
 from playground.core.errors import PlaygroundError
 from playground.core.jsonl import append
 from playground.generation.cached_prediction import write_opening
+from playground.inspection.head_scores import write_scores
 from playground.labelled.baseline import SHIPPED, baseline
 from playground.labelled.prepare import load_labelled
 from playground.runs import gallery
@@ -74,6 +75,7 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
         _copy_results(run, target)
     write_text(target / "README.md", _card(run))
     write_opening(RunFolder(target))
+    write_scores(RunFolder(target))
     return target
 
 
