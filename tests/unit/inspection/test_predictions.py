@@ -12,7 +12,7 @@ from tests.unit.inspection.test_attention import IDS, SPECS, seeded, source_of
 
 
 def asked_of(name: str):
-    objective = {"bert": "mlm", "pairs": "seq2seq"}.get(name, "clm")
+    objective = "mlm" if name == "bert" else "seq2seq" if SPECS[name].reads_pairs else "clm"
     return prediction_task(IDS, objective, source_of(name), mask=(3, 40))
 
 
@@ -60,7 +60,10 @@ def test_the_last_layers_lens_is_the_models_answer(name):
     rows = log_probabilities(model, task)[0].exp()
     assert found.top[-1].tolist() == rows.topk(3).indices.tolist()
     assert np.abs(found.top_p[-1] - rows.topk(3).values.numpy()).max() < 1e-5
-    assert len(found.names) == 3 and found.names[0] == "embeddings"
+    if name == "lstm with attention":
+        assert found.names == ["final"], "no layer before has what the head reads: state and context, joined"
+    else:
+        assert len(found.names) == 3 and found.names[0] == "embeddings"
 
 
 def test_the_lens_of_a_recurrent_model():
