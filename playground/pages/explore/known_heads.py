@@ -13,10 +13,11 @@ from playground.ui import cached
 from playground.ui.language import t
 from playground.ui.scene import Scene
 
-NAMES = {"pronoun": "pronoun", "copying": "copying", "previous": "previous token"}
+NAMES = {"pronoun": "pronoun", "answer": "copies an answer", "repeat": "copies a row", "previous": "previous token"}
 DOES = {
     "pronoun": "Head {head} looks for the noun that a pronoun means ({share:.2f} of its attention in {n} new stories).",
-    "copying": "Head {head} looks for the word that is to be said again ({share:.2f} of its attention in {n} new stories).",
+    "answer": "Head {head} looks for the answer to a question, to say it again ({share:.2f} of its attention in {n} new stories).",
+    "repeat": "Head {head} looks for what is to be said again after somebody ({share:.2f} of its attention in {n} new stories).",
     "previous": "Head {head} looks one token back ({share:.2f} of its attention in {n} new stories).",
 }
 MASK = "<mask>"
@@ -82,7 +83,9 @@ def begin_with(known: Known | None, pieces: list[str]) -> tuple[int, int] | None
     """The head to show first: of a text with a pronoun the one that knows what it means, else one that copies."""
     if known is None:
         return None
-    return (known.head_for("pronoun") if asked_in(pieces) is not None else None) or known.head_for("copying")
+    return (known.head_for("pronoun") if asked_in(pieces) is not None else None) or (
+        known.head_for("repeat") or known.head_for("answer")
+    )
 
 
 def said_of(known: Known, head: tuple[int, int], values: Any, queries: list[str], keys: list[str]) -> list[str]:
