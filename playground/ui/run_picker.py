@@ -43,6 +43,7 @@ def choose_run(
     where: Callable[[RunFolder], bool] = lambda run: True,
     gallery: bool = True,
     gallery_first: bool = False,
+    suits: Callable[[RunFolder], bool] = lambda run: True,
 ) -> RunFolder | None:
     """The model that is chosen, as far as this page can show it; bound to ``?run=``. None when there is none to choose.
 
@@ -54,6 +55,7 @@ def choose_run(
         where: which runs the page can show.
         gallery: also those that ship with the app (after the person's own).
         gallery_first: those that ship with the app before the person's own.
+        suits: which of them the page opens on rather than on others, as long as nobody has chosen one.
 
     Raises:
         PlaygroundError: what is wrong with the one chosen, when it cannot be used.
@@ -67,7 +69,10 @@ def choose_run(
     if wanted and st.session_state.get(f"{key}.link") != wanted:
         chosen = wanted
     elif chosen not in runs:
-        sound = first_intact(runs.values())  # the first that opens: nobody has asked for a damaged one
+        suitable = (
+            run for run in runs.values() if suits(run)
+        )  # the first that opens: nobody has asked for a damaged one
+        sound = first_intact(suitable) or first_intact(runs.values())
         chosen = sound.id if sound else next(iter(runs))
     url_state.remember("", run=chosen)
     st.session_state[f"{key}.link"] = st.session_state[LAST] = chosen

@@ -79,7 +79,7 @@ def test_names_that_are_looked_up_are_translated(words):
 
 def names_of_views() -> list[str]:
     """What the Explore page calls its views, aspects, gates and heads."""
-    from playground.pages.explore import attention, intervene, positions, predictions, recurrent, steps
+    from playground.pages.explore import attention, intervene, known_heads, positions, predictions, recurrent, steps
     from playground.ui import places
 
     tables = [
@@ -97,6 +97,9 @@ def names_of_views() -> list[str]:
         positions.WHEN,
         attention.WITH,
         attention.DRAWINGS,
+        attention.DOES,
+        known_heads.NAMES,
+        known_heads.DOES,
         predictions.COLOURS,
         *intervene.GATES.values(),
         intervene.HOW,

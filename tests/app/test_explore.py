@@ -7,8 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from models.presets import PRESETS
+from playground import gallery
 from playground.training import worker
 from playground.ui import measuring, server_start
+from tests.support.views import LEARNED
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +58,7 @@ def test_a_view_that_does_not_fit_says_what_to_do(open_page):
     assert "It forgets most" in texts(open_page("explore", run="bible-lstm", view="attention")), "its own view instead"
     assert "This model has no gates" in texts(open_page("explore", run="bible-decoder", view="recurrent"))
     app = open_page("explore", run="bible-decoder", view="positions", look="learned")
-    assert app.selectbox(key="explore.positions.table").value == "learned-positions", "it has none, and shows another's"
+    assert app.selectbox(key="explore.positions.table").value == LEARNED, "it has none, and shows another's"
 
 
 @pytest.mark.parametrize("drawing", ["cells", "lines"])
@@ -141,7 +143,7 @@ def test_learned_positions_before_and_after(open_page, new_run):
             "other1": "In days",
             "other2": "Thou",
         },
-        {"run": "bible-decoder", "view": "attention", "with": "run", "beside": "learned-positions", "more": "3"},
+        {"run": "bible-decoder", "view": "attention", "with": "run", "beside": LEARNED, "more": "3"},
         {"run": "dates", "view": "attention", "part": "encoder", "way": "max", "draw": "lines"},
         {"view": "steps", "numbers": "A 1 0 0,b 0 1 0,c 0 0 1,d 1 1 0,e 0 1 1,f 1 0 1", "query": "4", "scaling": "0"},
         {
@@ -444,3 +446,30 @@ def test_the_lens_of_an_encoder_opens_where_a_token_is_hidden(open_page):
     said = texts(open_page("explore", run=run.id, view="predictions", look="lens", text=text))
     place = int(said.partition("The most likely tokens instead of")[2].partition("(position ")[2].partition(")")[0])
     assert place in asked_of(Scene(run, run.checkpoints()[-1], text), whole=True).target_positions
+
+
+def test_a_link_that_names_a_view_and_no_model_opens_the_first_that_has_it(open_page, new_run):
+    """The newest of the person's own comes first; a recurrent one has no queries and keys to go through."""
+    spec = PRESETS["lstm-tiny"].spec.replace(d_model=8, n_layers=1)
+    folder = new_run(spec.to_dict(), {"objective": "clm"}, {"corpus": "python-docs"})
+    assert worker.run(folder) == "finished"
+    assert opened(open_page("explore")) == folder.id
+    app = open_page("explore", view="steps")
+    assert "steps" in app.query_params["view"] and opened(app) != folder.id
+    chosen = open_page("explore", view="steps", run=folder.id)
+    assert opened(chosen) == folder.id and "steps" not in chosen.query_params["view"], "somebody has said which"
+
+
+def opened(app) -> str:
+    """The run that the address names."""
+    run = app.query_params["run"]
+    return run[0] if isinstance(run, list) else run
+
+
+def test_the_table_that_stands_in_is_a_long_one(open_page):
+    """Not that of the model with the fewest positions, and none of a model that learned to write dates without any."""
+    app = open_page("explore", run="bible-decoder", view="positions", look="learned")
+    table = app.selectbox(key="explore.positions.table")
+    assert "A translator of dates, LSTM with attention" not in table.options
+    lengths = {gallery.get(run_id).config().model.context_length for run_id in ("grokking", LEARNED)}
+    assert gallery.get(table.value).config().model.context_length == max(lengths) > min(lengths)

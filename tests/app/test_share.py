@@ -26,9 +26,17 @@ def again(app: AppTest):
 
 def test_the_recipe_needs_no_word():
     app = fill(preset="lstm-tiny")
-    config_of(app)
+    sent = config_of(app)
+    assert address(app) == {"preset": "lstm-tiny", "corpus": "little-stories"}, "how it is cut is the usual way, too"
+    assert again(app).to_dict() == sent.to_dict()
+
+
+def test_a_part_of_a_text_is_said_with_how_it_is_cut():
+    app = fill(preset="lstm-tiny", corpus="asv-bible", limit="1000000")
+    sent = config_of(app)
     text = {"corpus": "asv-bible", "limit": "1000000", "tokenizer": "bpe", "vocabulary": "1024"}  # its first megabyte
     assert address(app) == {"preset": "lstm-tiny", **text}
+    assert again(app).data == sent.data
 
 
 @pytest.mark.parametrize("preset", ["modern-tiny", "bert-tiny", "gpt2-tiny"])

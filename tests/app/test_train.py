@@ -53,9 +53,11 @@ def test_every_preset_is_offered_with_its_recipe(preset):
 
 def test_nothing_said_is_a_small_decoder_on_a_readable_text():
     config = config_of(fill())
-    assert (config.preset, config.data.corpus, config.data.max_bytes) == ("gpt2-tiny", "asv-bible", 1_000_000)
-    chinese = config_of(fill(lang="zh")).data
-    assert (chinese.corpus, chinese.tokenizer.kind) == ("three-kingdoms", "char")
+    assert (config.preset, config.data.corpus, config.data.max_bytes) == ("llama-tiny", "little-stories", None)
+    assert config.data.tokenizer == TokenizerSpec("word", 1024)
+    chinese = config_of(fill(lang="zh"))
+    assert (chinese.preset, chinese.data.corpus) == ("llama-tiny", "little-stories-zh")
+    assert chinese.data.tokenizer == TokenizerSpec("word", 1024)
 
 
 def test_an_old_link_to_a_text_opens_all_of_it():

@@ -14,6 +14,8 @@ LEAST_SHARE = 0.6
 """Of the window, for the main drawing."""
 LEAST_TEXT = 20
 """Pixels, for the letters of a presentation."""
+LEARNED = "learned-positions"
+"""The shipped run with the longest learned table of positions."""
 VIEWS = {
     "learn": "/",
     "train": "/train",
@@ -23,7 +25,7 @@ VIEWS = {
     **{f"attention-{run}": f"/explore?run={run}&view=attention" for run in ("bible-decoder", "bible-encoder", "dates")},
     "steps": "/explore?run=bible-decoder&view=steps",
     "steps-example": "/explore?run=bible-decoder&view=steps&example=1",
-    **{f"positions-{look}": f"/explore?run=learned-positions&view=positions&look={look}" for look in positions.ASPECTS},
+    **{f"positions-{look}": f"/explore?run={LEARNED}&view=positions&look={look}" for look in positions.ASPECTS},
     **{f"gates-{look}": f"/explore?run=bible-lstm&view=recurrent&look={look}" for look in recurrent.ASPECTS},
     **{
         f"predictions-{look}": f"/explore?run=bible-decoder&view=predictions&look={look}"

@@ -15,7 +15,7 @@ from playground.ui.language import t
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, shown_errors
 from playground.ui.model_views import recurrent_run, views_of
-from playground.ui.places import inside_tabs
+from playground.ui.places import VIEWS, inside_tabs
 from playground.ui.run_picker import choose_run, choose_step, speaks
 from playground.ui.scene import Scene, answer_to
 from playground.ui.stage import Stage, stage
@@ -28,11 +28,17 @@ def page() -> None:
         t("See what the model computes between a text and its next token. Every number comes from the model itself."),
     )
     with shown_errors():
-        run = choose_run("explore.run", speaks)
+        run = choose_run("explore.run", speaks, suits=has_linked_view)
         if run is None:
             no_model_yet()
             return
         look(run)
+
+
+def has_linked_view(run: RunFolder) -> bool:
+    """Whether a model has the view that the address names, if it names one."""
+    wanted = url_state.text("explore", "view")
+    return wanted not in VIEWS or wanted in views_of(run)
 
 
 @fragment

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from models.hyperparameters import RECURRENT
+from models.hyperparameters import TRANSFORMERS
 from playground.pages.explore.scene_task import answer_starts, likely
 from playground.pages.explore.url_widgets import choose, number, pairs, seeded, several, slide
 from playground.runs.folder import RunFolder
@@ -284,29 +284,32 @@ def similarities(before: Any, after: Any) -> None:
 
 
 def learned_run(scene: Scene) -> RunFolder | None:
-    """This run where its positions are learned, else another one that has learned some."""
+    """This run where its positions are learned, else another one that has learned some; at first the longest table, since
+    one of few positions shows no pattern.
+    """
     if own_kind(scene) == "learned":
         return scene.run
     others = {run.id: run for run in known_runs() if speaks(run) and has_table(run)}
     if not others:
         return None
-    key = seeded(f"{VIEW}.table", "table", lambda said: said if said in others else None, next(iter(others)))
+    first = max(others, key=lambda id: others[id].about()["model"]["context_length"])
+    key = seeded(f"{VIEW}.table", "table", lambda said: said if said in others else None, first)
     keep(key, others)
     if st.session_state.get(key) not in others:
-        st.session_state[key] = next(iter(others))
+        st.session_state[key] = first
     chosen = select(
         t("This run has no learned table. Here is that of"),
         list(others),
         format_func=lambda id: name_of(others[id]),
         key=key,
     )
-    url_state.remember("explore", table=chosen if chosen != next(iter(others)) else None)
+    url_state.remember("explore", table=chosen if chosen != first else None)
     return others[chosen]
 
 
 def has_table(run: RunFolder) -> bool:
     model = run.about()["model"]
-    return model.get("position") == "learned" and model["architecture"] not in RECURRENT
+    return model.get("position") == "learned" and model["architecture"] in TRANSFORMERS
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
