@@ -26,7 +26,7 @@ from playground.training.config_to_command import command_line
 from playground.training.load_model import LABELS
 
 MOST_PREDICTIONS = 100_000  # bytes
-MOST_STEPS = 400  # lines of training loss that stay: a curve on a screen has no more points
+MOST_STEPS = 200  # lines of training loss that stay: enough for the curve of a finished run
 
 
 def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = False, sample: str = "") -> Path:

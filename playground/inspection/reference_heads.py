@@ -12,7 +12,7 @@ from playground.text.stories.grammar import Story
 from playground.text.stories.open import LANGUAGES, stories
 from playground.text.tokenizers import Tokenizer
 
-KINDS: tuple[str, ...] = ("previous", "pronoun", "copying")
+KINDS: tuple[str, ...] = ("previous", "pronoun", "answer", "repeat")
 HELD_OUT = 987_654_321
 """A seed that no model which ships has been trained with, so the stories are new to them all."""
 
@@ -44,9 +44,10 @@ def score_reference_heads(
 ) -> ReferenceScores:
     """The mean attention, over the words that tell, from each word to the one that it follows from.
 
-    "previous": to the word before, from every word. "pronoun": from a pronoun to the noun that it means, where that is
-    clear already (in an encoder, which reads on, everywhere). "copying": to the earlier mention of a word that is about to
-    be said again as an answer, from the place that predicts it: in a decoder the word before, in an encoder a mask in its place.
+    "previous": to the word before, from every word. "pronoun": to the noun that a pronoun means, from the pronoun itself in a
+    decoder, where that is clear already, as it foretells the next word there; in an encoder from a mask in the place of
+    that next word. "answer" and "repeat", both copying: to the earlier mention of a word that a question asks for, or that is
+    said again after somebody, from the place that foretells it: in a decoder the word before, in an encoder a mask in its place.
 
     Args:
         model: a decoder or an encoder that was trained on little stories.
@@ -91,13 +92,13 @@ def _questions(
 ) -> Iterable[tuple[str, list[int], list[tuple[int, int]]]]:
     """(kind, the ids that the model reads, (query, key) pairs to look at)."""
     yield "previous", ids, [(i, i - 1) for i in range(1, len(ids))]
-    pronouns = [(link.word, link.source) for link in story.links if link.kind == "pronoun"]
+    pronouns = [(link.word, link.source) for link in story.links if link.kind == "pronoun" and link.early]
+    copies = [link for link in story.links if link.kind in ("answer", "repeat")]
     if causal:
-        pronouns = [(link.word, link.source) for link in story.links if link.kind == "pronoun" and link.early]
-    yield "pronoun", ids, pronouns
-    copies = [(link.word, link.source) for link in story.links if link.kind == "copy"]
-    if causal:
-        yield "copying", ids, [(word - 1, source) for word, source in copies]
+        yield "pronoun", ids, pronouns
+        for link in copies:
+            yield link.kind, ids, [(link.word - 1, link.source)]
         return
-    for word, source in copies:
-        yield "copying", [*ids[:word], mask, *ids[word + 1 :]], [(word, source)]
+    hidden = [("pronoun", word + 1, source) for word, source in pronouns if word + 1 < len(ids)]
+    for kind, word, source in hidden + [(link.kind, link.word, link.source) for link in copies]:
+        yield kind, [*ids[:word], mask, *ids[word + 1 :]], [(word, source)]

@@ -13,12 +13,14 @@ from playground.ui import cached
 from playground.ui.language import t
 from playground.ui.scene import Scene
 
-NAMES = {"pronoun": "pronoun", "copying": "copying", "previous": "previous token"}
+NAMES = {"pronoun": "pronoun", "answer": "copies an answer", "repeat": "copies a row", "previous": "previous token"}
 DOES = {
-    "pronoun": "Head {head} looks from a pronoun to the noun that it means ({share:.2f} of its attention in {n} new stories).",
-    "copying": "Head {head} looks for the word that is to be said again ({share:.2f} of its attention in {n} new stories).",
+    "pronoun": "Head {head} looks for the noun that a pronoun means ({share:.2f} of its attention in {n} new stories).",
+    "answer": "Head {head} looks for the answer to a question, to say it again ({share:.2f} of its attention in {n} new stories).",
+    "repeat": "Head {head} looks for what is to be said again after somebody ({share:.2f} of its attention in {n} new stories).",
     "previous": "Head {head} looks one token back ({share:.2f} of its attention in {n} new stories).",
 }
+MASK = "<mask>"
 PRONOUNS = frozenset(("he", "him", "his", "she", "her", "it", "他", "她", "它"))
 
 
@@ -70,29 +72,33 @@ def _known(path: str, step: int) -> Known | None:
     return Known(best, scores.stories)
 
 
-def pronoun_in(pieces: list[str]) -> int | None:
-    """The place of the last pronoun among the tokens; None where there is none."""
-    return next((i for i in reversed(range(len(pieces))) if pieces[i].strip().lower() in PRONOUNS), None)
+def asked_in(pieces: list[str]) -> int | None:
+    """The place of the last mask among the tokens, else of the last pronoun; None where there is neither."""
+    words = [piece.strip().lower() for piece in pieces]
+    masks = [i for i, word in enumerate(words) if word == MASK]
+    return max(masks or [i for i, word in enumerate(words) if word in PRONOUNS], default=None)
 
 
 def begin_with(known: Known | None, pieces: list[str]) -> tuple[int, int] | None:
     """The head to show first: of a text with a pronoun the one that knows what it means, else one that copies."""
     if known is None:
         return None
-    return (known.head_for("pronoun") if pronoun_in(pieces) is not None else None) or known.head_for("copying")
+    return (known.head_for("pronoun") if asked_in(pieces) is not None else None) or (
+        known.head_for("repeat") or known.head_for("answer")
+    )
 
 
 def said_of(known: Known, head: tuple[int, int], values: Any, queries: list[str], keys: list[str]) -> list[str]:
-    """What this head does, and where it looks from the pronoun of this text."""
+    """What this head does, and where it looks from the pronoun or the mask of this text."""
     kind, share = known.best[head]
     said = [t(DOES[kind], head=f"{head[0]}.{head[1]}", share=share, n=known.n_stories)]
-    at = pronoun_in(queries)
-    if kind == "pronoun" and at is not None and at < len(values):
+    at = asked_in(queries)
+    if kind != "previous" and at is not None and at < len(values):
         to = int(values[at].argmax())
         said.append(
             t(
-                "Here it looks from “{pronoun}” to “{noun}” ({weight:.2f}).",
-                pronoun=visible(queries[at].strip()),
+                "Here it looks from “{token}” to “{noun}” ({weight:.2f}).",
+                token=visible(queries[at].strip()),
                 noun=visible(keys[to].strip()),
                 weight=float(values[at][to]),
             )

@@ -46,7 +46,7 @@ JOBS = ("doctor", "nurse", "teacher", "farmer", "baker")
 
 SCENES = (
     # an animal, and "it": what an animal says and eats tells which one is meant
-    Scene("sat because tired", "the {c} sat on the {s} because {c.it?} was (tired/sleepy/lazy) .", gives="c sat"),
+    Scene("sat because tired", "the {c} sat on the {s} because {c.it?} was (tired/sleepy/hungry) .", gives="c sat"),
     Scene("sat because soft", "the {c} sat on the {s} because {s.it?} was {s.is} .", gives="c sat", weight=0.5),
     Scene("sat and said", "the {c} sat on the {s} . {c.it} {c.said} .", gives="c sat", weight=2),
     Scene("has likes", "{A} has a {c} . {c.it} likes {c.food} .", gives="c", weight=2),

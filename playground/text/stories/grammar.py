@@ -26,7 +26,8 @@ class Link:
     """Two words of a story, by number, of which the later one follows from the earlier one.
 
     Attributes:
-        kind: "pronoun" (it → the noun that it means) or "copy" (a name or noun that a question asks for → where it was said).
+        kind: "pronoun" (it → the noun that it means), "answer" (what a question asks for → where it was told) or "repeat"
+            (a number that is said again after somebody → where it was said first).
         word, source: the later and the earlier word.
         early: whether it is clear from what stands before the later word; "it was soft" is clear only after it.
     """
@@ -126,7 +127,7 @@ def _tell_scene(
         if what in PRONOUN_KINDS:
             links.append(Link("pronoun", place, said[who, "name"], early=not late))
         elif late:
-            links.append(Link("copy", place, said[who, what]))
+            links.append(Link("repeat" if who == "r" else "answer", place, said[who, what]))
         if what not in PRONOUN_KINDS:
             said[who, what] = place
         words.append(cast[who][what])

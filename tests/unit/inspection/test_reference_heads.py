@@ -99,7 +99,8 @@ def test_shipped_scores_are_those_of_the_shipped_weights(name):
     fresh = score_reference_heads(
         body_of(load_model(run, step)).eval(), Tokenizer.load(run.tokenizer_path), run.config().data.corpus, 60
     )
-    for kind in ("pronoun", "copying", "previous"):
+    copying = max(("answer", "repeat"), key=lambda kind: kept.strongest(kind)[2])
+    for kind in ("pronoun", copying, "previous"):
         layer, head, share = kept.strongest(kind)
         assert share >= 0.3, "each shipped decoder and encoder has a head for it"
         assert fresh.scores[kind][layer, head] == pytest.approx(share, abs=0.1)
