@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from playground import gallery
 from playground.pages.explore import positions, predictions, recurrent
 
 SIZES = {
@@ -14,7 +15,9 @@ LEAST_SHARE = 0.6
 """Of the window, for the main drawing."""
 LEAST_TEXT = 20
 """Pixels, for the letters of a presentation."""
-LEARNED = "learned-positions"
+LEARNED = max(
+    (run for run in gallery.runs() if positions.has_table(run)), key=lambda run: run.config().model.context_length
+).id
 """The shipped run with the longest learned table of positions."""
 VIEWS = {
     "learn": "/",

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from playground.pages.explore.known_heads import Known, begin_with, pronoun_in, said_of
+from playground.pages.explore.known_heads import Known, asked_in, begin_with, said_of
 
-BOTH = Known({(1, 2): ("pronoun", 0.61), (0, 3): ("copying", 0.48), (0, 0): ("previous", 0.97)}, 60)
+ALL = Known(
+    {(1, 2): ("pronoun", 0.61), (1, 0): ("answer", 0.52), (0, 3): ("repeat", 0.48), (0, 0): ("previous", 0.97)}, 60
+)
 WORDS = ["The", " cat", " saw", " the", " dog", ".", " It", " ran", "."]
 NO_PRONOUN = WORDS[:6]
 
@@ -20,22 +22,29 @@ NO_PRONOUN = WORDS[:6]
         (["It", " sat"], 0),
         (["猫", "看", "见", "她"], 3),
         ([" item", " herd", " shell"], None),
+        (["The", " <mask>", " saw", " It"], 1),
+        (["<mask>", " saw", " <mask>", "."], 2),
     ],
 )
-def test_the_last_pronoun_is_found_as_a_whole_word(pieces, place):
-    assert pronoun_in(pieces) == place
+def test_the_last_mask_is_found_else_the_last_pronoun_as_a_whole_word(pieces, place):
+    assert asked_in(pieces) == place
 
 
 def test_a_text_with_a_pronoun_begins_with_the_head_that_knows_what_it_means():
-    assert begin_with(BOTH, WORDS) == (1, 2)
+    assert begin_with(ALL, WORDS) == (1, 2)
 
 
-def test_a_text_without_a_pronoun_begins_with_the_head_that_copies():
-    assert begin_with(BOTH, NO_PRONOUN) == (0, 3)
+def test_a_text_with_a_mask_begins_with_it_too():
+    assert begin_with(ALL, ["The", " <mask>", " ran"]) == (1, 2), "it may hide a pronoun"
+
+
+def test_a_text_without_a_pronoun_begins_with_the_head_that_copies_a_row_else_an_answer():
+    assert begin_with(ALL, NO_PRONOUN) == (0, 3)
+    assert begin_with(Known({(1, 0): ("answer", 0.52)}, 60), NO_PRONOUN) == (1, 0)
 
 
 def test_a_model_without_a_head_for_pronouns_begins_with_the_one_that_copies():
-    assert begin_with(Known({(0, 3): ("copying", 0.48)}, 60), WORDS) == (0, 3)
+    assert begin_with(Known({(0, 3): ("repeat", 0.48)}, 60), WORDS) == (0, 3)
 
 
 @pytest.mark.parametrize("known", [None, Known({}, 60), Known({(0, 0): ("previous", 0.97)}, 60)])
@@ -57,18 +66,26 @@ def looking(at, to, weight):
 
 
 def test_of_a_head_for_pronouns_it_is_said_to_which_noun_it_looks_here():
-    general, here = said_of(BOTH, (1, 2), looking(6, 1, 0.75), WORDS, WORDS)
+    general, here = said_of(ALL, (1, 2), looking(6, 1, 0.75), WORDS, WORDS)
     assert "1.2" in general and "0.61" in general and "60" in general and "pronoun" in general
     assert here == "Here it looks from “It” to “cat” (0.75)."
 
 
-def test_of_the_other_kinds_only_what_they_do_is_said():
-    (copying,) = said_of(BOTH, (0, 3), looking(6, 1, 0.75), WORDS, WORDS)
-    assert copying.startswith("Head 0.3 ") and "again" in copying and "0.48" in copying
-    (previous,) = said_of(BOTH, (0, 0), looking(6, 1, 0.75), WORDS, WORDS)
+@pytest.mark.parametrize(
+    ("head", "does", "share"), [((1, 0), "answer to a question", "0.52"), ((0, 3), "said again", "0.48")]
+)
+def test_of_a_head_that_copies_it_is_said_where_it_looks_from_the_mask(head, does, share):
+    pieces = [*WORDS[:6], " <mask>", *WORDS[7:]]
+    general, here = said_of(ALL, head, looking(6, 4, 0.75), pieces, pieces)
+    assert general.startswith(f"Head {head[0]}.{head[1]} ") and does in general and share in general
+    assert here == "Here it looks from “<mask>” to “dog” (0.75)."
+
+
+def test_of_a_head_that_looks_one_back_only_what_it_does_is_said():
+    (previous,) = said_of(ALL, (0, 0), looking(6, 1, 0.75), WORDS, WORDS)
     assert previous.startswith("Head 0.0 ") and "one token back" in previous and "0.97" in previous
 
 
 def test_without_a_pronoun_and_where_it_was_cut_off_nothing_is_said_of_this_text():
-    assert len(said_of(BOTH, (1, 2), looking(5, 1, 0.75), NO_PRONOUN, NO_PRONOUN)) == 1
-    assert len(said_of(BOTH, (1, 2), looking(6, 1, 0.75)[:6], WORDS, WORDS)) == 1
+    assert len(said_of(ALL, (1, 2), looking(5, 1, 0.75), NO_PRONOUN, NO_PRONOUN)) == 1
+    assert len(said_of(ALL, (1, 2), looking(6, 1, 0.75)[:6], WORDS, WORDS)) == 1
