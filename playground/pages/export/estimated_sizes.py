@@ -9,8 +9,10 @@ from playground.runs.folder import RunFolder
 from playground.ui.language import t
 from playground.ui.stage import Stage
 
-BITS = {"fp32": 32.0, "fp16": 16.0, "int8": 8 + 32 / 128, "int4": 4 + 32 / 64}
-"""Of a weight, with its part of the scale that a block of them shares (see `onnx_export.quantize`)."""
+BITS = {"fp32": 32, "fp16": 16, "int8": 8, "int4": 4}
+"""Of a weight of a matrix; what has no rows keeps 32, or 16 in fp16."""
+SCALE = 4
+"""Bytes of the scale that a block of quantized weights shares."""
 
 
 def show_estimate(run: RunFolder, step: int, place: Stage) -> None:
@@ -27,13 +29,23 @@ def show_estimate(run: RunFolder, step: int, place: Stage) -> None:
 @st.cache_data(max_entries=32, show_spinner=False)
 def estimated(path: str, step: int) -> dict[str, float]:
     """Bytes of the graph by precision: matrices in few bits, what is left in 32 or 16."""
-    from playground.runs.folder import RunFolder
-
     shapes = tensor_shapes(RunFolder(path), step)
-    count = lambda chosen: sum(_size(shape) for shape in chosen)
-    matrices = count(shape for shape in shapes if len(shape) >= 2)
-    others = count(shape for shape in shapes if len(shape) < 2)
-    return {name: (matrices * bits + others * (16 if name == "fp16" else 32)) / 8 for name, bits in BITS.items()}
+    matrices = [shape for shape in shapes if len(shape) >= 2]
+    others = sum(_size(shape) for shape in shapes if len(shape) < 2)
+    return {
+        name: sum(_bytes(shape, bits) for shape in matrices) + others * (2 if name == "fp16" else 4)
+        for name, bits in BITS.items()
+    }
+
+
+def _bytes(shape: list[int], bits: int) -> float:
+    """Of a matrix; quantized, every row is filled up to whole blocks (see `onnx_export.quantize`)."""
+    from playground.onnx_export.quantize import BLOCKS
+
+    if bits not in BLOCKS:
+        return _size(shape) * bits / 8
+    n_blocks = _size(shape[:-1]) * -(-shape[-1] // BLOCKS[bits])
+    return n_blocks * (BLOCKS[bits] * bits / 8 + SCALE)
 
 
 def tensor_shapes(run: RunFolder, step: int) -> list[list[int]]:
