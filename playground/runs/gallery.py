@@ -12,16 +12,16 @@ FOLDER = Path(playground.__file__).parent / "gallery"
 
 
 @lru_cache(maxsize=8)
-def _order(language: str) -> dict[str, int]:
+def _order(folder: Path, language: str) -> dict[str, int]:
     """The place of each run, by id, in a language."""
-    ids = json.loads((FOLDER / "order.json").read_text(encoding="utf-8"))
+    ids = json.loads((folder / "order.json").read_text(encoding="utf-8"))
     return {run_id: place for place, run_id in enumerate(ids.get(language, ids["en"]))}
 
 
 def runs(language: str = "en") -> list[RunFolder]:
     """The shipped runs, those first that suit a language. None of them is trained on in place: duplicate one first."""
     found = [RunFolder(path.parent) for path in sorted(FOLDER.glob("*/run.json"))]
-    order = _order(language)
+    order = _order(FOLDER, language) if found else {}
     return sorted(found, key=lambda run: order.get(run.id, len(order)))
 
 
