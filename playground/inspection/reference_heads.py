@@ -66,8 +66,8 @@ def score_reference_heads(
     chance, n, read = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0), 0
     for ids, story in _in_tokens(tokenizer, corpus, n_stories, seed, model.spec.context_length):
         read += 1
-        for kind, asked, pairs in _questions(story, ids, model.spec.is_causal, tokenizer.mask_id):
-            weights = attention_weights(model, asked)["self"]
+        for kind, inputs, pairs in _questions(story, ids, model.spec.is_causal, tokenizer.mask_id):
+            weights = attention_weights(model, inputs)["self"]
             for query, key in pairs:
                 sums[kind] += weights[:, :, query, key]
                 chance[kind] += 1 / (query + 1 if model.spec.is_causal else len(ids))
