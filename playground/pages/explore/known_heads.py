@@ -79,6 +79,11 @@ def asked_in(pieces: list[str]) -> int | None:
     return max(masks or [i for i, word in enumerate(words) if word in PRONOUNS], default=None)
 
 
+def is_masked(pieces: list[str]) -> bool:
+    """Whether a token is hidden: what heads look for is then looked for there."""
+    return any(piece.strip().lower() == MASK for piece in pieces)
+
+
 def begin_with(known: Known | None, pieces: list[str]) -> tuple[int, int] | None:
     """The head to show first: of a text with a pronoun the one that knows what it means, else one that copies."""
     if known is None:
@@ -89,10 +94,10 @@ def begin_with(known: Known | None, pieces: list[str]) -> tuple[int, int] | None
 
 
 def said_of(known: Known, head: tuple[int, int], values: Any, queries: list[str], keys: list[str]) -> list[str]:
-    """What this head does, and where it looks from the pronoun or the mask of this text."""
+    """What this head does, and where it looks in this text: from its mask, its pronoun, or (to copy) its end."""
     kind, share = known.best[head]
     said = [t(DOES[kind], head=f"{head[0]}.{head[1]}", share=share, n=known.n_stories)]
-    at = asked_in(queries)
+    at = asked_in(queries) if kind == "pronoun" or is_masked(queries) else len(queries) - 1
     if kind != "previous" and at is not None and at < len(values):
         to = int(values[at].argmax())
         said.append(

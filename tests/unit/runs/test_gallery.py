@@ -48,7 +48,6 @@ def test_an_empty_gallery_needs_no_order(tmp_path, monkeypatch):
     assert gallery.runs("en") == gallery.runs("zh") == []
 
 
-@pytest.mark.xfail(strict=True, reason="order.json does not name reviews-encoder yet")
 def test_the_shipped_orders_name_every_run_once():
     shipped = {path.parent.name for path in gallery.FOLDER.glob("*/run.json")}
     orders = json.loads((gallery.FOLDER / "order.json").read_text(encoding="utf-8"))
@@ -57,7 +56,6 @@ def test_the_shipped_orders_name_every_run_once():
         assert ids(language) == [run_id for run_id in order if run_id in shipped]
 
 
-@pytest.mark.xfail(strict=True, reason="stories-decoder does not ship yet")
 def test_the_first_run_is_in_the_persons_language():
     for language in ("en", "zh"):
         assert CORPORA[gallery.runs(language)[0].config().data.corpus].language == language
