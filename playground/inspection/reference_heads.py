@@ -12,7 +12,7 @@ from playground.text.stories.grammar import Story
 from playground.text.stories.open import LANGUAGES, stories
 from playground.text.tokenizers import Tokenizer
 
-KINDS: tuple[str, ...] = ("previous", "pronoun", "answer", "repeat")
+KINDS: tuple[str, ...] = ("previous", "it", "person", "answer", "repeat")
 HELD_OUT = 987_654_321
 """A seed that no model which ships has been trained with, so the stories are new to them all."""
 
@@ -44,7 +44,7 @@ def score_reference_heads(
 ) -> ReferenceScores:
     """The mean attention, over the words that tell, from each word to the one that it follows from.
 
-    "previous": to the word before, from every word. "pronoun": to the noun that a pronoun means, from the pronoun itself in a
+    "previous": to the word before, from every word. "it" and "person": to the noun that “it”, “he” or “she” means, from the pronoun itself in a
     decoder, where that is clear already, as it foretells the next word there; in an encoder from a mask in the place of
     that next word. "answer" and "repeat", both copying: to the earlier mention of a word that a question asks for, or that is
     said again after somebody, from the place that foretells it: in a decoder the word before, in an encoder a mask in its place.
@@ -66,8 +66,9 @@ def score_reference_heads(
     chance, n, read = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0), 0
     for ids, story in _in_tokens(tokenizer, corpus, n_stories, seed, model.spec.context_length):
         read += 1
+        plain = attention_weights(model, ids)["self"]
         for kind, inputs, pairs in _questions(story, ids, model.spec.is_causal, tokenizer.mask_id):
-            weights = attention_weights(model, inputs)["self"]
+            weights = plain if inputs is ids else attention_weights(model, inputs)["self"]
             for query, key in pairs:
                 sums[kind] += weights[:, :, query, key]
                 chance[kind] += 1 / (query + 1 if model.spec.is_causal else len(ids))
@@ -92,13 +93,14 @@ def _questions(
 ) -> Iterable[tuple[str, list[int], list[tuple[int, int]]]]:
     """(kind, the ids that the model reads, (query, key) pairs to look at)."""
     yield "previous", ids, [(i, i - 1) for i in range(1, len(ids))]
-    pronouns = [(link.word, link.source) for link in story.links if link.kind == "pronoun" and link.early]
+    pronouns = [link for link in story.links if link.kind in ("it", "person") and link.early]
     copies = [link for link in story.links if link.kind in ("answer", "repeat")]
     if causal:
-        yield "pronoun", ids, pronouns
+        for link in pronouns:
+            yield link.kind, ids, [(link.word, link.source)]
         for link in copies:
             yield link.kind, ids, [(link.word - 1, link.source)]
         return
-    hidden = [("pronoun", word + 1, source) for word, source in pronouns if word + 1 < len(ids)]
+    hidden = [(link.kind, link.word + 1, link.source) for link in pronouns if link.word + 1 < len(ids)]
     for kind, word, source in hidden + [(link.kind, link.word, link.source) for link in copies]:
         yield kind, [*ids[:word], mask, *ids[word + 1 :]], [(word, source)]

@@ -13,15 +13,22 @@ from playground.ui import cached
 from playground.ui.language import t
 from playground.ui.scene import Scene
 
-NAMES = {"pronoun": "pronoun", "answer": "copies an answer", "repeat": "copies a row", "previous": "previous token"}
+NAMES = {
+    "it": "it → noun",
+    "person": "he, she → name",
+    "answer": "copies an answer",
+    "repeat": "copies a row",
+    "previous": "previous token",
+}
 DOES = {
-    "pronoun": "Head {head} looks for the noun that a pronoun means ({share:.2f} of its attention in {n} new stories).",
+    "it": "Head {head} looks for the noun that “it” means ({share:.2f} of its attention in {n} new stories).",
+    "person": "Head {head} looks for the person that “he” or “she” means ({share:.2f} of its attention in {n} new stories).",
     "answer": "Head {head} looks for the answer to a question, to say it again ({share:.2f} of its attention in {n} new stories).",
     "repeat": "Head {head} looks for what is to be said again after somebody ({share:.2f} of its attention in {n} new stories).",
     "previous": "Head {head} looks one token back ({share:.2f} of its attention in {n} new stories).",
 }
 MASK = "<mask>"
-PRONOUNS = frozenset(("he", "him", "his", "she", "her", "it", "他", "她", "它"))
+PRONOUNS = {"it": "it", "它": "it", **dict.fromkeys(("he", "him", "his", "she", "her", "他", "她"), "person")}
 
 
 @dataclass(frozen=True)
@@ -88,16 +95,16 @@ def begin_with(known: Known | None, pieces: list[str]) -> tuple[int, int] | None
     """The head to show first: of a text with a pronoun the one that knows what it means, else one that copies."""
     if known is None:
         return None
-    return (known.head_for("pronoun") if asked_in(pieces) is not None else None) or (
-        known.head_for("repeat") or known.head_for("answer")
-    )
+    pronouns = [PRONOUNS[word] for piece in pieces if (word := piece.strip().lower()) in PRONOUNS]
+    kinds = [*pronouns[-1:], *(["it", "person"] if asked_in(pieces) is not None else []), "repeat", "answer"]
+    return next((head for kind in kinds if (head := known.head_for(kind))), None)
 
 
 def said_of(known: Known, head: tuple[int, int], values: Any, queries: list[str], keys: list[str]) -> list[str]:
     """What this head does, and where it looks in this text: from its mask, its pronoun, or (to copy) its end."""
     kind, share = known.best[head]
     said = [t(DOES[kind], head=f"{head[0]}.{head[1]}", share=share, n=known.n_stories)]
-    at = asked_in(queries) if kind == "pronoun" or is_masked(queries) else len(queries) - 1
+    at = asked_in(queries) if kind in ("it", "person") or is_masked(queries) else len(queries) - 1
     if kind != "previous" and at is not None and at < len(values):
         to = int(values[at].argmax())
         said.append(

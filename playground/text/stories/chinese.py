@@ -3,7 +3,7 @@
 from playground.text.stories.grammar import Cast, Entity, Scene, Teller
 from playground.text.stories.world import Drawn
 
-HE, SHE = {"he": "他"}, {"he": "她"}
+HE, SHE = {"he": "他", "him": "他"}, {"he": "她", "him": "她"}
 BOYS = (("小明", "做饭"), ("小刚", "跳舞"), ("大伟", "画画"), ("小军", "钓鱼"), ("阿强", "睡觉"), ("小龙", "大笑"))
 GIRLS = (("小红", "读书"), ("小丽", "写字"), ("小美", "唱歌"), ("小芳", "滑冰"), ("阿兰", "玩耍"), ("小雪", "干活"))
 ANIMALS: tuple[Entity, ...] = tuple(
@@ -44,22 +44,22 @@ SCENES = (
     Scene("near ate", "{c} 坐 在 {d} 旁边 。 {c.it} 吃 了 {c.food} ， {d} 吃 了 {d.food} 。", gives="c d", weight=1.5),
     Scene("met moved", "{c} 遇见 {d} 。 {c.it} {c.moved} 到 {p} ， {d} {d.moved} 到 {q} 。", gives="c d"),
     Scene("moved", "{c} 在 {p} 里 。 {c.it} {c.said} ， 然后 {c.it} {c.moved} 进 了 {q} 。", gives="c", weight=2),
-    Scene("called", "{A} 叫 {c} ， {c.it} 就 {c.moved} 到 {A.he} 身边 。", gives="c"),
+    Scene("called", "{A} 叫 {c} ， {c.it} 就 {c.moved} 到 {A.him} 身边 。", gives="c"),
     # 人，“他”和“她”：各人有各人的事
     Scene("two did", "{A} 和 {B} 在 {p} 里 。 {A.he} {A.did} ， {B.he} {B.did} 。", gives="p", weight=2),
     Scene("two did other", "{A} 和 {B} 在 {p} 里 。 {B.he} {B.did} ， {A.he} {A.did} 。", gives="p", weight=2),
     Scene("happy did", "{A} 很 高兴 ， 因为 {A.he} 整天 {A.did} 。", weight=1.5),
     Scene("saw did", "{A} 在 {p} 里 看见 {B} 。 {B.he} {B.did} 。", gives="p", weight=1.5),
     Scene("wanted", "{A} 想要 {x} ， {B} 想要 {y} 。", gives="xy", weight=1.5),
-    Scene("gave", "{A} 把 {x} 送给 {B} 。 {B.he} 谢谢 {A.he} 。", gives="gave", weight=1.5),
-    Scene("lost", "{A} 丢 了 {x} 。 {B} 找到 了 {x.it} ， 把 {x.it} 还给 {A.he} 。", gives="lost", weight=0.5),
+    Scene("gave", "{A} 把 {x} 送给 {B} 。 {B.he} 谢谢 {A.him} 。", gives="gave", weight=1.5),
+    Scene("lost", "{A} 丢 了 {x} 。 {B} 找到 了 {x.it} ， 把 {x.it} 还给 {A.him} 。", gives="lost", weight=0.5),
     Scene("went", "{A} 去 了 {p} ， {B} 去 了 {q} 。", gives="went", weight=1.5),
     Scene("job", "{J} 回家 了 。 {J.he} 很 累 。", weight=0.7),
     # 颜色和数
     Scene("colours", "{A} 有 {x.colour} 的 {x} 和 {y.colour} 的 {y} 。", gives="colours", weight=2),
     Scene(
         "sum",
-        "{A} 有 {n} {f.one} {f} 。 {B} 又 给 了 {A.he} {m} {f.one} 。 现在 {A.he} 有 {n.sum} {f.one} {f} 。",
+        "{A} 有 {n} {f.one} {f} 。 {B} 又 给 了 {A.him} {m} {f.one} 。 现在 {A.he} 有 {n.sum} {f.one} {f} 。",
         weight=0.7,
     ),
     # 跟我说：前面说的要照样说一遍

@@ -16,7 +16,7 @@ from playground.text.stories.world import Drawn, draw
 Entity = Mapping[str, str]  # "name" and what belongs to it; "he", "it" and so on are its pronouns
 Cast = Mapping[str, Entity]
 MOST_QUESTIONS = 2
-PRONOUN_KINDS = ("he", "him", "his", "it")
+PRONOUN_KINDS = {"it": "it", "he": "person", "him": "object", "his": "object"}
 _SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?(\??)\}")
 _CHOICE = re.compile(r"\(([^()]+/[^()]+)\)")
 
@@ -26,7 +26,8 @@ class Link:
     """Two words of a story, by number, of which the later one follows from the earlier one.
 
     Attributes:
-        kind: "pronoun" (it → the noun that it means), "answer" (what a question asks for → where it was told) or "repeat"
+        kind: "it" (→ the animal or thing that it means), "person" (he, she → who is meant), "object" (him, his, her → the
+            same), "answer" (what a question asks for → where it was told) or "repeat"
             (a number that is said again after somebody → where it was said first).
         word, source: the later and the earlier word.
         early: whether it is clear from what stands before the later word; "it was soft" is clear only after it.
@@ -125,7 +126,7 @@ def _tell_scene(
         who, what, late = slot[1], slot[2] or "name", bool(slot[3])
         place = len(words)
         if what in PRONOUN_KINDS:
-            links.append(Link("pronoun", place, said[who, "name"], early=not late))
+            links.append(Link(PRONOUN_KINDS[what], place, said[who, "name"], early=not late))
         elif late:
             links.append(Link("repeat" if who == "r" else "answer", place, said[who, what]))
         if what not in PRONOUN_KINDS:

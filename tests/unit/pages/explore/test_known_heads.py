@@ -6,7 +6,7 @@ import pytest
 from playground.pages.explore.known_heads import Known, asked_in, begin_with, said_of
 
 ALL = Known(
-    {(1, 2): ("pronoun", 0.61), (1, 0): ("answer", 0.52), (0, 3): ("repeat", 0.48), (0, 0): ("previous", 0.97)}, 60
+    {(1, 2): ("it", 0.61), (1, 0): ("answer", 0.52), (0, 3): ("repeat", 0.48), (0, 0): ("previous", 0.97)}, 60
 )
 WORDS = ["The", " cat", " saw", " the", " dog", ".", " It", " ran", "."]
 NO_PRONOUN = WORDS[:6]
@@ -53,7 +53,7 @@ def test_where_no_head_follows_meaning_none_is_begun_with(known):
 
 
 def test_only_the_head_for_pronouns_begins_where_there_is_a_pronoun():
-    known = Known({(1, 2): ("pronoun", 0.61)}, 60)
+    known = Known({(1, 2): ("it", 0.61)}, 60)
     assert begin_with(known, WORDS) == (1, 2) and begin_with(known, NO_PRONOUN) is None
 
 
@@ -67,7 +67,7 @@ def looking(at, to, weight):
 
 def test_of_a_head_for_pronouns_it_is_said_to_which_noun_it_looks_here():
     general, here = said_of(ALL, (1, 2), looking(6, 1, 0.75), WORDS, WORDS)
-    assert "1.2" in general and "0.61" in general and "60" in general and "pronoun" in general
+    assert "1.2" in general and "0.61" in general and "60" in general and "“it” means" in general
     assert here == "Here it looks from “It” to “cat” (0.75)."
 
 
