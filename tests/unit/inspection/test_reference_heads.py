@@ -85,7 +85,7 @@ def test_what_has_no_heads_or_no_words_is_told(tokenizer):
         score_reference_heads(model_of("llama-tiny", letters.size), letters, "little-stories", 20)
 
 
-SHIPPED = [run.id for run in gallery.runs() if (run.path / head_scores.FILE).exists()]
+SHIPPED = ("stories-decoder", "stories-encoder", "stories-zh-decoder", "stories-zh-encoder")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
