@@ -1,5 +1,6 @@
 """Look inside a model: one run, one text, and a choice of views on what happens in between."""
 
+import re
 from collections.abc import Callable
 from importlib import import_module
 
@@ -80,14 +81,15 @@ def ask(run: RunFolder, step: int) -> Scene:
 
 
 def text_to_look_at(run: RunFolder) -> str:
-    """What the run's own sample begins with, and some words of what the model wrote after it: enough to look at."""
+    """What the run's own sample begins with, and the sentence that the model wrote after it, or some of its words."""
     samples = samples_of(run)
     first = opening_text(samples)
     more = next(
         (row["text"] for row in reversed(samples) if row.get("prompt") == first and row.get("text")),
         "",
     )
-    return first + more[:70].rpartition(" ")[0]
+    sentence = re.match(r"[^.!?。！？\n]{1,69}[.!?。！？]", more)
+    return first + (sentence[0] if sentence else more[:70].rpartition(" ")[0])
 
 
 def given_target(run: RunFolder, first: str) -> str:

@@ -5,9 +5,7 @@ import pytest
 
 from playground.pages.explore.known_heads import Known, asked_in, begin_with, said_of
 
-ALL = Known(
-    {(1, 2): ("it", 0.61), (1, 0): ("answer", 0.52), (0, 3): ("repeat", 0.48), (0, 0): ("previous", 0.97)}, 60
-)
+ALL = Known({(1, 2): ("it", 0.61), (1, 0): ("answer", 0.52), (0, 3): ("repeat", 0.48), (0, 0): ("previous", 0.97)}, 60)
 WORDS = ["The", " cat", " saw", " the", " dog", ".", " It", " ran", "."]
 NO_PRONOUN = WORDS[:6]
 
