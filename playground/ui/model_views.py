@@ -29,7 +29,8 @@ def kind_of(run: RunFolder) -> str:
 
 def recurrent_run() -> RunFolder | None:
     """The first model that has gates or states: the person's own that is trained to its end, else one that ships with the
-    app, else any.
+    app, else any; of each, those first that read running text, as the person's own sentence says nothing to a task's.
     """
     found = [run for run in known_runs() if speaks(run) and kind_of(run) in RECURRENT]
+    found.sort(key=lambda run: run.about().get("data_shape") == "pairs")
     return next((run for run in found if run.status().state == "finished"), found[0] if found else None)

@@ -329,7 +329,7 @@ def test_where_a_model_looks_as_it_writes(new_page):
 def test_a_translator_looks_where_the_number_stands(new_page):
     """Cross-attention: the written 7 was copied from the 7 that was read."""
     page = new_page(
-        "/explore?run=dates&view=attention&draw=cells&layer=3&head=0&text=September+27,+2020+%3D&target=2020-09-27&draw=cells"
+        "/explore?run=dates&view=attention&draw=cells&layer=1&head=0&text=September+27,+2020+%3D&target=2020-09-27&draw=cells"
     )
     wait_for_shape(page, "11 × 20")
     canvas(page).focus()
