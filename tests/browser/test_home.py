@@ -61,9 +61,9 @@ def test_a_teacher_is_two_clicks_from_every_lesson(new_page):
     page = new_page("/")
     page.get_by_role("button", name="I teach").click()
     lessons = page.get_by_test_id("stPopoverBody")
-    for title, model, _ in LESSONS:
+    for title, models, _ in LESSONS:
         expect(lessons.get_by_role("link", name=title, exact=True)).to_have_attribute(
-            "href", re.compile(f"run={model}")
+            "href", re.compile(f"run={models['en']}")
         )
     lessons.get_by_role("link", name="Why positions").click()
     page.wait_for_url("**/explore**view=positions**")
