@@ -23,7 +23,7 @@ LESSONS: tuple[tuple[str, dict[str, str], dict[str, Any]], ...] = (
         {"view": "positions", "look": "shuffle"},
     ),
     ("The gates of an LSTM", {"en": "recall-lstm"}, {"view": "recurrent"}),
-    ("Why gradients vanish", {"en": "recall-lstm"}, {"view": "recurrent", "look": "gradient"}),
+    ("Why gradients vanish", {"en": "bible-lstm"}, {"view": "recurrent", "look": "gradient"}),
     ("Encoder and decoder", {"en": "translator"}, {"view": "attention", "part": "cross"}),
 )
 """What a class is shown: a title, a model that ships with the app (by language), and the view of it."""
