@@ -35,8 +35,8 @@ ROOM_STYLE = """<style>
 .frequent th { position: sticky; top: 0; background: var(--page-ground); font-weight: 600; }
 </style>"""
 TRY = {
-    "little-stories": "The cat sat on the mat. It meowed.",
-    "little-stories-zh": "猫坐在垫子上。它喵喵叫。",
+    "little-stories": "The cat sat on the mat. It meowed. Emma gave a lamp to Jack. He thanked her. Who has the lamp now?",
+    "little-stories-zh": "猫坐在垫子上。它喵喵叫。小红把灯送给小明。他谢谢她。现在谁有灯？",
     "zh": "话说天下大势，分久必合，合久必分。",
     "code": "def attend(q, k, v): return softmax(q @ k.T) @ v",
     "symbols": "27+5=32",
