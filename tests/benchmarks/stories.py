@@ -12,7 +12,7 @@ from playground.ui.model_draft import START, USUAL
 
 READABLE = 1.1  # nats per word: a choice between e^1.1 = 3 words
 NANOGPT, NANOGPT_STEPS = "gpt2-tiny", 2000  # the steps of nanoGPT's recipe for CPUs, which its schedule reckons with
-STEPS = 1000
+STEPS = 300  # the schedule is told to arrive in time
 EVERY, TURN = 10, 40  # steps
 
 
