@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from playground.core.errors import Message
@@ -120,16 +121,21 @@ def open_stories(name: str, options: Mapping[str, Any], seed: int) -> Source:
             provenance=_told_from(seed),
             lexicon=lexicon("little-stories-zh"),
         )
-    size = n * sum(len(LANGUAGES[name].text(story).encode()) for story in stories(name, 200, seed)) // 200
     return Source(
         documents=lambda: _documents(name, n, seed),
         shape="stream",
         fingerprint=f"{name} {FORMAT} {seed} {n}",
-        size=size,
+        size=n * _bytes_of_200(name, seed) // 200,
         licence="CC0-1.0",
         provenance=_told_from(seed),
         lexicon=lexicon(name),
     )
+
+
+@lru_cache(maxsize=32)
+def _bytes_of_200(name: str, seed: int) -> int:
+    """How long 200 stories are: enough for a progress bar. Kept, as pages ask for a corpus at every run."""
+    return sum(len(LANGUAGES[name].text(story).encode()) for story in stories(name, 200, seed))
 
 
 def _told_from(seed: int) -> str:
@@ -140,11 +146,13 @@ def _documents(name: str, n: int, seed: int) -> Iterator[str]:
     """The stories, and spread among them each secret once, as far as there are stories to stand beside."""
     text = LANGUAGES[name].text
     rng = random.Random(f"{name} places {seed}")
-    beside = dict(zip(rng.sample(range(n), min(n, len(secrets(name, seed)))), secrets(name, seed), strict=False))
+    told = secrets(name, seed)
+    beside = dict(zip(rng.sample(range(n), min(n, len(told))), told, strict=False))
     for i, story in enumerate(stories(name, n, seed)):
         yield text(story) + (text(beside[i]) if i in beside else "")
 
 
+@cache
 def lexicon(name: str) -> tuple[str, ...]:
     """The words of two or more Chinese characters, the longest first; none in English, where spaces tell the words."""
     if LANGUAGES[name].space:
@@ -156,5 +164,5 @@ def lexicon(name: str) -> tuple[str, ...]:
     for _ in range(2_000):  # so many casts have everybody in them
         for entity in LANGUAGES[name].teller.cast(draw(rng)).values():
             found |= {word for word in entity.values() if _HAN_WORD.fullmatch(word)}
-    found |= {word for word in (*LANGUAGES[name].tens,) if len(word) > 1}
+    found |= set(LANGUAGES[name].tens)
     return tuple(sorted(found, key=lambda word: (-len(word), word)))
