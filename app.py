@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from playground.ui import allowed_hosts, controls, links, server_start
+from playground.ui import allowed_hosts, controls, links, server_start, url_state
 from playground.ui.chosen_model import choose_model
 from playground.ui.frame import frame
 from playground.ui.language import t
@@ -59,6 +59,7 @@ def visit() -> None:
     chosen = st.navigation(list(pages.values()), position="hidden")
     links.follow()
     here = chosen.url_path or "home"
+    url_state.opened(here)
     place = frame(here)
     with st.container(key="page"):
         chosen.run()

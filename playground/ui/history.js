@@ -9,6 +9,16 @@ if (!history.pushState.calm) {
   const shown = (address) => ["run", "view"].map((name) => asked(address, name)).join(" ");
   const toTop = () => document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
   let touched = false;
+  // What a page tells of its address can come before the browser has left the page before. Then the address at the last
+  // click was the one of that page, and "back" leads to it.
+  let clicked = location.href;
+  addEventListener("click", () => (clicked = location.href), true);
+  const undoEarly = (from, to) => {
+    const before = new URL(clicked);
+    if (page(before) === page(from) && from.search === to.search && before.search !== from.search) {
+      replace(history.state, "", before.href);
+    }
+  };
   for (const kind of ["pointerdown", "keydown"]) {
     addEventListener(
       kind,
@@ -22,6 +32,7 @@ if (!history.pushState.calm) {
     const [from, to] = [new URL(location.href), new URL(address || "", location.href)];
     const step = !address || page(from) !== page(to) || (touched && shown(from) !== shown(to));
     if (step) touched = false;
+    if (page(from) !== page(to)) undoEarly(from, to);
     (step ? push : replace)(state, title, address);
     if (step && asked(from, "run") !== asked(to, "run")) toTop(); // another run is looked at from its beginning
   };

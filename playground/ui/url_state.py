@@ -313,6 +313,16 @@ def remember(page: str, **values: Any) -> None:
     _write(wanted | {name: row.write(values[name]) for name, row in rows.items()})
 
 
+def opened(page: str) -> None:
+    """Says at each run which page it draws. Another page than before tells the browser its whole address again: what the page
+    before told may have reached the browser after it left that page, and stand in the address of this one.
+    """
+    before = st.session_state.setdefault("links.page", page)
+    if before != page:
+        st.session_state["links.page"] = page
+        st.query_params.update({})  # tells all, also without a change
+
+
 def _write(wanted: dict[str, str]) -> None:
     """Whether they are there already is asked of the address that the browser had when it sent the last click, and of what
     it was told last: it may not have heard of that yet. A run that ends while it tells, since a next click waits, leaves

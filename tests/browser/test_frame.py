@@ -121,6 +121,23 @@ def test_back_leads_to_the_page_before_and_not_through_every_key(new_page):
     expect(page.locator("textarea").first).to_have_value("And God said unto the people")
 
 
+def test_back_at_once_leads_to_the_whole_address_also_in_a_slow_browser(new_page):
+    """The page that is left has just begun to tell its address; the browser hears of it late, before or after "back"."""
+    page = new_page("/?run=bible-decoder")
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    page.locator("textarea").first.press("End")
+    page.keyboard.type(" unto")
+    page.wait_for_url(lambda url: url.endswith("unto"))
+    for _ in range(3):
+        place(page, "Lab").click()
+        page.wait_for_url("**/train**")
+        page.go_back()
+        page.get_by_role("heading", name="A language model predicts what comes next.").wait_for()
+        wait_idle(page)
+        page.wait_for_url(lambda url: url.endswith("/?run=bible-decoder&text=And+God+said+unto"))
+        expect(page.locator("textarea").first).to_have_value("And God said unto")
+
+
 def test_back_leads_over_what_a_page_filled_in_by_itself(new_page):
     page = new_page("/build")
     place(page, "Look inside").click()
