@@ -13,6 +13,10 @@ does better on what it has seen."""
 LEAST_RISE = 0.02
 """Nats: a smaller rise of the validation loss is none."""
 SIGMAS = 3.0
+KNOWN, UNKNOWN = 0.1, 0.25
+"""A text is known by heart where its loss is a tenth of the first, and a rule is not where the loss is still a quarter of it."""
+LATE = 2.0
+"""Times the steps that learning by heart took: a rule that is found later than that is found late."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,35 @@ def turning_point(train: dict[str, Any], validation: dict[str, Any]) -> TurningP
     alone = gaps[-1] - gaps[best] > (losses[-1] - losses[best]) / 2
     at = _finite(validation["step"], validation["val_loss"])[0]
     return TurningPoint(int(at[best]), float(losses[best]), bool(alone))
+
+
+@dataclass(frozen=True)
+class LateRule:
+    """A run that learned by heart first and found the rule long after: grokking (Power et al. 2022).
+
+    Attributes:
+        by_heart: the evaluation from which on it knew the training text.
+        rule: the one from which on it knew text that it never saw.
+    """
+
+    by_heart: int
+    rule: int
+
+
+def late_rule(train: dict[str, Any], validation: dict[str, Any]) -> LateRule | None:
+    """Whether the validation loss fell long after the training loss; None where not. Columns as in `generalization_gap`."""
+    gaps, losses = loss_gaps(train, validation)
+    if not len(gaps):
+        return None
+    first = _finite(train["step"], train["loss"])[1][0]
+    at = _finite(validation["step"], validation["val_loss"])[0]
+    by_heart = int(np.argmax(losses - gaps <= KNOWN * first))  # 0 where there is none
+    peak = by_heart + int(np.argmax(losses[by_heart:]))
+    found = peak + int(np.argmax(losses[peak:] <= KNOWN * losses[peak]))
+    is_so = losses[by_heart] - gaps[by_heart] <= KNOWN * first and losses[peak] >= UNKNOWN * first and found > peak
+    if not is_so or losses[-1] > KNOWN * losses[peak] or at[found] < LATE * at[by_heart]:
+        return None
+    return LateRule(int(at[by_heart]), int(at[found]))
 
 
 def noise_of(values: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import streamlit as st
 from playground.runs import branch, queue, rows
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
-from playground.runs.overfitting import generalization_gap, turning_point
+from playground.runs.overfitting import generalization_gap, late_rule, turning_point
 from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import is_listening, revive, submit
@@ -48,7 +48,7 @@ dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0;
 .st-key-train-model { justify-content: center; }
 .model-strip { --line: var(--own); list-style: none; margin: 0; padding: 0; display: flex; flex-direction: column;
   gap: .7rem; text-align: center; font-size: max(var(--label-size, 13px), .9rem); line-height: 1.25; }
-.model-strip li { margin: 0; padding: .55rem .3rem; border-radius: .5rem; }
+.model-strip li { margin: 0; padding: .55rem .3rem; border-radius: .5rem; overflow-wrap: anywhere; }
 .model-strip .layer { border: 2px solid var(--own); background: color-mix(in srgb, var(--own) 12%, transparent); }
 .model-strip .edge { opacity: .85; padding-block: .1rem; }
 .model-strip .gap { padding: 0; }
@@ -260,6 +260,13 @@ def verdict(run: RunFolder, measured: RunCurves) -> str:
     losses = [loss for loss in train.get("loss", ()) if loss is not None]
     if measured.not_finite is not None or warned or len(losses) < 2:
         return notice(run, measured)
+    if late := late_rule(train, validation):
+        return t(
+            "Grokking: from step {by_heart:,} on it knows the training text by heart, and only from step {rule:,} on the "
+            "rule, as the validation loss shows.",
+            by_heart=late.by_heart,
+            rule=late.rule,
+        )
     before, now = losses[0], float(np.mean(losses[-max(1, len(losses) // 20) :]))
     if now > before - LEARNS:
         return t("It has not learned yet: the loss is {now:.2f} nats per token.", now=now)

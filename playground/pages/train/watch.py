@@ -14,6 +14,7 @@ from playground.runs import rows
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves, evenly_spaced
 from playground.runs.folder import RunFolder
+from playground.runs.gallery import holds
 from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import halt, submit
@@ -85,8 +86,9 @@ def commands(run: RunFolder, status: Status, config: RunConfig | None, others: l
         ):
             with shown_errors():
                 again(run, status, config, others)
-    with control("train", "steering", "content"):
-        switches(run, status, is_main=not changed)
+    if not holds(run):  # what to do with one that ships stands in the drawer
+        with control("train", "steering", "content"):
+            switches(run, status, is_main=not changed)
     if not changed and status.state not in LIVE and run.checkpoints():  # the line has no room for both
         result(run, is_main=status.state == "finished")
 
@@ -110,7 +112,7 @@ def moving(run: RunFolder, others: list[RunFolder], before: tuple[str, str, bool
     if state_of(run, status) != before:
         st.rerun()
     measured, colours = curves_of(run), colours_for([run, *others])
-    left, right, model = st.columns([11, 11, 3], gap="medium")
+    left, right, model = st.columns([11, 11, 4], gap="medium")
     with left, st.container(key="train-left", gap=None):
         with shown_errors():
             trouble(run, status)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from playground.runs.overfitting import TurningPoint, generalization_gap, loss_gaps, turning_point
+from playground.runs import gallery
+from playground.runs.curves import RunCurves
+from playground.runs.overfitting import TurningPoint, generalization_gap, late_rule, loss_gaps, turning_point
 
 STEPS = 2000
 
@@ -114,3 +116,45 @@ def test_a_turn_by_hand():
     train = {"step": [10, 20, 30], "loss": [4.0, 3.0, 2.0]}
     assert turning_point(train, {"step": [10, 20, 30], "val_loss": [4.0, 3.5, 3.9]}) == TurningPoint(20, 3.5, True)
     assert turning_point(train, {"step": [10, 20, 30], "val_loss": [4.0, 3.5, 3.51]}) is None
+
+
+def drops(at: float, high: float = 3.0, low: float = 0.01, width: float = 40.0):
+    return lambda step: low + (high - low) / (1 + np.exp((step - at) / width))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_rule_that_is_found_long_after_the_text_is_known_is_grokking(seed):
+    tables = made(falls(0.01), drops(1500), noise=0.02, seed=seed)
+    found = late_rule(*tables)
+    assert found is not None
+    assert abs(found.by_heart - 150 * np.log(10)) <= 150  # 6·e^(-s/150) is a tenth of 6 there
+    assert abs(found.rule - (1500 + 40 * np.log(9))) <= 150
+
+
+@pytest.mark.parametrize(
+    "train, validation",
+    [
+        (falls(0.01), falls(0.02)),  # both fall together
+        (falls(0.01), lambda step: 3.0),  # the rule is never found
+        (falls(0.01), drops(400)),  # found while the text is learned
+        (falls(3.0), drops(1500)),  # the text is never known
+        (falls(0.01), lambda step: drops(1000)(step) + 2 * (step > 1500)),  # found and lost again
+    ],
+)
+def test_nothing_else_is_grokking(train, validation):
+    assert late_rule(*made(train, validation, noise=0.02)) is None
+
+
+def test_without_an_evaluation_or_a_loss_there_is_no_late_rule():
+    assert late_rule({"step": [1], "loss": [3.0]}, {"step": [], "val_loss": []}) is None
+    assert late_rule({"step": [], "loss": []}, {"step": [1], "val_loss": [2.0]}) is None
+
+
+def test_only_the_shipped_model_that_adds_around_a_clock_groks():
+    found = {}
+    for run in gallery.runs():
+        measured = RunCurves(run)
+        measured.update()
+        found[run.id] = late_rule(measured.table()["train"], measured.table()["validation"])
+    assert {name for name, late in found.items() if late} == {"grokking"}
+    assert found["grokking"].rule > 2000 > found["grokking"].by_heart
