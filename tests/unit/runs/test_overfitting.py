@@ -127,8 +127,8 @@ def test_a_rule_that_is_found_long_after_the_text_is_known_is_grokking(seed):
     tables = made(falls(0.01), drops(1500), noise=0.02, seed=seed)
     found = late_rule(*tables)
     assert found is not None
-    assert abs(found.by_heart - 150 * np.log(10)) <= 150  # 6·e^(-s/150) is a tenth of 6 there
-    assert abs(found.rule - (1500 + 40 * np.log(9))) <= 150
+    assert abs(found.by_heart - 150 * np.log(50)) <= 150  # 6·e^(-s/150) is a fiftieth of 6 there
+    assert abs(found.rule - (1500 + 40 * np.log(2.99 / 0.05 - 1))) <= 150
 
 
 @pytest.mark.parametrize(
