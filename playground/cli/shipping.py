@@ -37,7 +37,8 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
         name: of the folder, and the run's id in the gallery.
         root: where; the package's gallery by default.
         past_too: also the checkpoints that it was told to keep, to show how it came to be what it is.
-        sample: a text that pages open it with. Then no sample and no probed passage goes along: they hold texts of others.
+        sample: a text that pages open it with, which goes along with what the model makes of it. Then no other sample and
+            no probed passage goes along: they hold texts of others.
 
     Raises:
         PlaygroundError: when the run has no checkpoint or the name is no id.
@@ -66,8 +67,7 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
     write_json(target / "status.json", kept)
     measured = _thinned(run.metrics()[0])
     append(target / "metrics.jsonl", *[_without_probe(row) if sample else row for row in measured])
-    own = {"kind": "text", "step": status.step, "prompt": sample, "text": ""}
-    append(target / "samples.jsonl", *([own] if sample else run.samples()))
+    append(target / "samples.jsonl", *([own_sample(run, sample)] if sample else run.samples()))
     kept = set(run.checkpoints()) & set(run.config().training.keep_steps if past_too else ())
     for checkpoint in {latest, *(run.checkpoint(step) for step in kept)}:
         _halve(checkpoint, target / "checkpoint" / checkpoint.name)
@@ -77,6 +77,42 @@ def ship(run: RunFolder, name: str, root: Path | None = None, past_too: bool = F
     write_opening(RunFolder(target))
     write_scores(RunFolder(target))
     return target
+
+
+def own_sample(run: RunFolder, text: str) -> dict:
+    """A line of ``samples.jsonl``: a text of ours, and what the model makes of it.
+
+    It continues the text, answers it or fills in what it hides; a model that gives labels has nothing to write.
+    """
+    from playground.generation.fill_mask import fill
+    from playground.generation.predict import open_prompt
+    from playground.generation.torch_model import TorchEncoder, TorchGenerator
+    from playground.inference.sampling import Sampling
+    from playground.text.tokenizers import Tokenizer
+    from playground.training.load_model import load_model
+
+    config, tokenizer, step = run.config(), Tokenizer.load(run.tokenizer_path), run.checkpoints()[-1]
+    sample = {"kind": "text", "step": step, "prompt": text, "text": ""}
+    if config.finetune and config.finetune.reads_labels:
+        return sample
+    model = load_model(run)
+    if config.training.objective == "mlm":
+        ids = tokenizer.encode(text, specials=True)
+        blanks = fill(TorchEncoder(model, tokenizer.pad_id), ids, (), tokenizer.mask_id, frame=tokenizer.frame)
+        for blank in blanks:
+            ids[blank.place] = blank.likeliest[0][0]
+        return {**sample, "text": "\n" + tokenizer.decode(ids)} if blanks else sample
+    answers = run.about().get("data_shape") == "pairs"
+    prompt = open_prompt(config.model, tokenizer, text, answers, config.data.template)
+    written = TorchGenerator(model).generate(
+        prompt.ids,
+        config.training.sample_max_new_tokens,
+        Sampling(temperature=0.0 if answers else 0.8),
+        seed=step,
+        stop=(tokenizer.eos_id,),
+        source_ids=prompt.source,
+    )
+    return {**sample, "text": ("\n" if answers else "") + tokenizer.decode(list(written))}
 
 
 def _thinned(rows: list[dict]) -> list[dict]:

@@ -270,11 +270,21 @@ def verdict(run: RunFolder, measured: RunCurves) -> str:
     before, now = losses[0], float(np.mean(losses[-max(1, len(losses) // 20) :]))
     if now > before - LEARNS:
         return t("It has not learned yet: the loss is {now:.2f} nats per token.", now=now)
+    numbers = {"before": before, "now": now, "few": _choices(now), "many": _choices(before)}
+    if run.config().training.objective == "mlm":
+        return t(
+            "It learns: loss {before:.2f} → {now:.2f}. Guessing a hidden token is now like choosing among {few} equally "
+            "likely ones, no longer among {many} (perplexity).",
+            **numbers,
+        )
     return t(
-        "It learns: loss {before:.2f} → {now:.2f}. Guessing the next token is now like choosing among {few:,.0f} equally "
-        "likely ones, no longer among {many:,.0f} (perplexity).",
-        before=before,
-        now=now,
-        few=math.exp(min(now, 20)),
-        many=math.exp(min(before, 20)),
+        "It learns: loss {before:.2f} → {now:.2f}. Guessing the next token is now like choosing among {few} equally "
+        "likely ones, no longer among {many} (perplexity).",
+        **numbers,
     )
+
+
+def _choices(loss: float) -> str:
+    """The perplexity of a loss, as it is read: of a few choices the tenths count."""
+    perplexity = math.exp(min(loss, 20))
+    return f"{perplexity:,.1f}" if perplexity < 10 else f"{perplexity:,.0f}"

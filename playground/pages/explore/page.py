@@ -17,7 +17,7 @@ from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, shown_errors
 from playground.ui.model_views import recurrent_run, views_of
 from playground.ui.places import VIEWS, inside_tabs
-from playground.ui.run_picker import choose_run, choose_step, speaks
+from playground.ui.run_picker import choose_run, choose_step, speaks, writes
 from playground.ui.scene import Scene, answer_to
 from playground.ui.stage import Stage, stage
 from playground.ui.stage_text import keep_text, linked_text, text_box
@@ -84,6 +84,8 @@ def text_to_look_at(run: RunFolder) -> str:
     """What the run's own sample begins with, and the sentence that the model wrote after it, or some of its words."""
     samples = samples_of(run)
     first = opening_text(samples)
+    if not writes(run):  # an answer, or a text with its blanks filled in
+        return first
     more = next(
         (row["text"] for row in reversed(samples) if row.get("prompt") == first and row.get("text")),
         "",

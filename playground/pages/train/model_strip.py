@@ -16,8 +16,9 @@ MOST = 6
 
 def model_strip(run: RunFolder) -> None:
     """Draws the stack, the output on top as in the large drawing."""
-    spec = run.config().model
-    blocks = [("edge", t("Next token")), *layers(spec), ("edge", t("Tokens"))]
+    config = run.config()
+    spec, above = config.model, t("Hidden tokens") if config.training.objective == "mlm" else t("Next token")
+    blocks = [("edge", above), *layers(spec), ("edge", t("Tokens"))]
     drawn = "".join(f'<li class="{kind}">{escape(label)}</li>' for kind, label in blocks)
     title = escape(t(TITLES[spec.architecture]))
     st.html(

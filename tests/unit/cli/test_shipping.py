@@ -7,10 +7,11 @@ import pytest
 
 from models.spec import ModelSpec
 from playground.cli.main import main
-from playground.cli.shipping import commands, ship
+from playground.cli.shipping import commands, own_sample, ship
 from playground.finetune.plan import plan
 from playground.labelled.baseline import shipped_baseline
 from playground.labelled.prepare import prepare_labelled
+from playground.runs import gallery
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.report import read_report
@@ -107,3 +108,29 @@ def test_a_text_of_our_own_stands_in_for_samples_of_others(tuned, tmp_path):
     assert opening_text(shipped.samples()) == "Our own words." and len(shipped.samples()) == 1
     assert shipped.status().note is None and parent.status().note is not None
     assert not any("probe" in row for row in shipped.metrics()[0])
+
+
+@pytest.mark.parametrize(
+    "name, text, begins",
+    [
+        ("stories-decoder", "The cat sat on the mat. It", " meowed"),  # goes on
+        ("dialogue", "Hello", "\nGreetings!"),  # answers
+        ("translator", "Rose went to the house.", "\n小雪去了房子。"),
+        ("stories-encoder", "The cat sat on the mat. It <mask>.", "\nThe cat sat on the mat. It meowed."),  # fills in
+        ("stories-encoder", "The cat sat on the mat.", ""),  # has nothing to fill in
+        ("names-zh", "张明昨天从上海来到北京。", ""),  # gives labels
+    ],
+)
+def test_a_text_of_our_own_is_shipped_with_what_the_model_makes_of_it(name, text, begins):
+    sample = own_sample(gallery.get(name), text)
+    assert sample["prompt"] == text and sample["text"].startswith(begins)
+    assert bool(sample["text"]) == bool(begins)
+
+
+def test_what_ships_with_a_text_of_our_own_shows_what_the_model_makes_of_it():
+    """An empty half of the picture would be the first that a person sees of a model that writes."""
+    for run in gallery.runs():
+        tuned = run.config().finetune
+        if not (tuned and tuned.reads_labels):
+            last = run.samples()[-1]
+            assert last["kind"] != "text" or last["text"].strip(), run.id
