@@ -12,9 +12,15 @@ FOLDER = Path(playground.__file__).parent / "gallery"
 
 
 @lru_cache(maxsize=8)
+def _said(folder: Path) -> dict:
+    """What ``order.json`` says: the ids of each language in order, and where some runs are opened."""
+    return json.loads((folder / "order.json").read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=8)
 def _order(folder: Path, language: str) -> dict[str, int]:
     """The place of each run, by id, in a language."""
-    ids = json.loads((folder / "order.json").read_text(encoding="utf-8"))
+    ids = _said(folder)
     return {run_id: place for place, run_id in enumerate(ids.get(language, ids["en"]))}
 
 
@@ -35,6 +41,11 @@ def get(which: str) -> RunFolder:
         if run.id == which:
             return run
     raise PlaygroundError("There is no run {which!r} in the gallery.", which=which[:80])
+
+
+def opens(run: RunFolder) -> str | None:
+    """The page that shows best what a shipped run is there for, where that is not the usual one of its kind."""
+    return _said(FOLDER).get("opens", {}).get(run.id) if holds(run) else None
 
 
 def holds(run: RunFolder) -> bool:

@@ -30,7 +30,7 @@ def choose_model(here: str) -> None:
         ):  # a page on a run of its own, as that of a training
             st.session_state[LAST] = named
         run, said = last_chosen(), []
-        elsewhere = {page: opening(page) for page in ("explore", "finetune", "train")}
+        elsewhere = {page: opening(page) for page in ("explore", "finetune", "train", "generate")}
         for card, told in cards():
             shows = here == "train" or (card.opens == here if offered is None else card.id in offered)
             page, said_of_it = (here, "") if shows else elsewhere[card.opens]

@@ -42,7 +42,7 @@ class Card:
         about: what its run.json says.
         accuracy: of one that gives labels, at its last evaluation.
         curve: its training loss, from 0 to `HIGHEST`.
-        opens: the page that opens it where the open one cannot: "explore", "finetune" or "train".
+        opens: the page that opens it where the open one cannot: "explore", "finetune", "train" or "generate".
     """
 
     id: str
@@ -130,9 +130,15 @@ def _read(run: RunFolder, with_curve: bool) -> Card:
         loss=row.val_loss if row.val_loss is not None else row.loss,
         accuracy=accuracy if labels else None,
         curve=points,
-        opens="finetune" if labels else "explore" if run.checkpoints() and run.tokenizer_path.exists() else "train",
+        opens=gallery.opens(run) or _opens(run, labels),
         shipped=gallery.holds(run),
     )
+
+
+def _opens(run: RunFolder, labels: bool) -> str:
+    if labels:
+        return "finetune"
+    return "explore" if run.checkpoints() and run.tokenizer_path.exists() else "train"
 
 
 def _measured(run: RunFolder) -> tuple[tuple[int, ...], float | None]:

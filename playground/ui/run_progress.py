@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -270,6 +272,13 @@ def verdict(run: RunFolder, measured: RunCurves) -> str:
     before, now = losses[0], float(np.mean(losses[-max(1, len(losses) // 20) :]))
     if now > before - LEARNS:
         return t("It has not learned yet: the loss is {now:.2f} nats per token.", now=now)
+    if (exact := _last(validation, "val_exact")) is not None:
+        return t(
+            "Loss {before:.2f} → {now:.2f}. Of the held-out questions it answers {share:.1%} right, each to the last token.",
+            before=before,
+            now=now,
+            share=exact,
+        )
     numbers = {"before": before, "now": now, "few": _choices(now), "many": _choices(before)}
     if run.config().training.objective == "mlm":
         return t(
@@ -282,6 +291,11 @@ def verdict(run: RunFolder, measured: RunCurves) -> str:
         "likely ones, no longer among {many} (perplexity).",
         **numbers,
     )
+
+
+def _last(table: Mapping[str, Any], name: str) -> float | None:
+    """The last number of a column."""
+    return next((value for value in reversed(table.get(name, ())) if value is not None), None)
 
 
 def _choices(loss: float) -> str:

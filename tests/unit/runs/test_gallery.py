@@ -51,9 +51,22 @@ def test_an_empty_gallery_needs_no_order(tmp_path, monkeypatch):
 def test_the_shipped_orders_name_every_run_once():
     shipped = {path.parent.name for path in gallery.FOLDER.glob("*/run.json")}
     orders = json.loads((gallery.FOLDER / "order.json").read_text(encoding="utf-8"))
+    orders.pop("opens")
     for language, order in orders.items():
         assert len(order) == len(set(order)) and shipped <= set(order), language
         assert ids(language) == [run_id for run_id in order if run_id in shipped]
+
+
+def test_a_run_opens_where_its_story_is_seen():
+    assert gallery.opens(gallery.get("grokking")) == "train"
+    assert gallery.opens(gallery.get("dialogue")) == "generate"
+    assert gallery.opens(gallery.get("stories-decoder")) is None
+
+
+def test_of_another_place_the_order_says_nothing(shelf, tmp_path):
+    shelf(["a"], {"en": ["a"], "opens": {"a": "train", "b": "train"}})
+    assert gallery.opens(gallery.get("a")) == "train"
+    assert gallery.opens(RunFolder(tmp_path / "elsewhere" / "b")) is None
 
 
 def test_the_first_run_is_in_the_persons_language():
