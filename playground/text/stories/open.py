@@ -15,8 +15,11 @@ from playground.text.stories.grammar import Story, Teller
 from playground.text.stories.world import draw
 
 FORMAT = 1  # another number: the same seed tells other stories
+PAIRS_FORMAT = 2  # the same of translations
+ALONE = 0.35  # of the scenes of several sentences come without the last ones
 MOST_SCENES = 3
 TRANSLATIONS = "little-stories-en-zh"
+_SENTENCE = re.compile("[^.?!。？！]+[.?!。？！]")
 _HAN_WORD = re.compile("[\u4e00-\u9fff]{2,}")
 
 
@@ -86,13 +89,16 @@ def secrets(name: str, seed: int) -> list[Story]:
 
 
 def translations(n: int, seed: int) -> Iterator[tuple[str, str]]:
-    """``n`` short scenes in English, each with the same in Chinese; no English text comes twice."""
+    """``n`` short scenes in English, each with the same in Chinese; no English text comes twice.
+
+    Some stop before their end, at the same sentence in both: people also ask for one sentence alone.
+    """
     english_scenes, chinese_scenes = (
         {scene.name: scene for scene in language.teller.scenes} for language in LANGUAGES.values()
     )
     names = [name for name in english_scenes if name in chinese_scenes]
     first, second = LANGUAGES.values()
-    rng, seen = random.Random(f"translations {FORMAT} {seed}"), set[str]()
+    rng, seen = random.Random(f"translations {PAIRS_FORMAT} {seed}"), set[str]()
     for _ in range(20 * n):
         if len(seen) == n:
             return
@@ -103,9 +109,20 @@ def translations(n: int, seed: int) -> Iterator[tuple[str, str]]:
             ).rstrip("\n")
             for language, scenes in ((first, english_scenes), (second, chinese_scenes))
         )
+        if rng.random() < ALONE:
+            source, target = _begun(source, target, rng)
         if source not in seen:
             seen.add(source)
             yield source, target
+
+
+def _begun(source: str, target: str, rng: random.Random) -> tuple[str, str]:
+    """The first sentences of both, where they have as many and more than one."""
+    ours, theirs = _SENTENCE.findall(source), _SENTENCE.findall(target)
+    if len(ours) != len(theirs) or len(ours) < 2:
+        return source, target
+    n = rng.randint(1, len(ours) - 1)
+    return "".join(ours[:n]).strip(), "".join(theirs[:n]).strip()
 
 
 def open_stories(name: str, options: Mapping[str, Any], seed: int) -> Source:
@@ -115,8 +132,8 @@ def open_stories(name: str, options: Mapping[str, Any], seed: int) -> Source:
         return Source(
             documents=lambda: translations(n, seed),
             shape="pairs",
-            fingerprint=f"{name} {FORMAT} {seed} {n}",
-            size=n * 90,
+            fingerprint=f"{name} {PAIRS_FORMAT} {seed} {n}",
+            size=n * 93,
             licence="CC0-1.0",
             provenance=_told_from(seed),
             lexicon=lexicon("little-stories-zh"),

@@ -169,6 +169,9 @@ def test_translations_say_the_same():
         ends = [len(re.findall(pattern, side)) for pattern, side in (("[.?]", source), ("[。？]", target))]
         assert ends[0] == ends[1]
     assert len(seen) == len(same)
+    assert dict(pairs).get("The cat sat on the mat.") in (None, "猫坐在垫子上。")
+    stopped = [source for source, _ in pairs if re.fullmatch(r"The \w+ sat on the \w+\.", source)]
+    assert len(stopped) > 20, "a sentence alone, of a scene that goes on"
 
 
 @pytest.mark.parametrize("name", [*LANGUAGES, "little-stories-en-zh"])
