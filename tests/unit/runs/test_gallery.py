@@ -63,6 +63,13 @@ def test_a_run_opens_where_its_story_is_seen():
     assert gallery.opens(gallery.get("stories-decoder")) is None
 
 
+def test_a_recipe_keeps_the_snapshots_that_ship():
+    for run in gallery.runs():
+        *before, last = run.checkpoints()
+        assert tuple(before) == run.config().training.keep_steps, run.id
+        assert last == run.status().step, run.id
+
+
 def test_of_another_place_the_order_says_nothing(shelf, tmp_path):
     shelf(["a"], {"en": ["a"], "opens": {"a": "train", "b": "train"}})
     assert gallery.opens(gallery.get("a")) == "train"
