@@ -83,6 +83,8 @@ def test_the_verdict_fills_a_room_without_forms(new_page, tuned):
     wait_idle(page)
     whole(page)
     assert not page.locator("textarea:visible, input:visible").count()
+    judged = page.locator(".judged")
+    assert judged.is_visible() and judged.inner_text().strip(), "the text that is judged"
 
 
 def test_words_that_decide_move_with_the_text(new_page, tuned):

@@ -19,6 +19,7 @@ from playground.ui.colours import ARCHITECTURE, BAD, GOOD, SPARE
 from playground.ui.components.label_bars import label_bars
 from playground.ui.components.live_text import live_text
 from playground.ui.components.token_strip import token_strip
+from playground.ui.frame import presenting
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t
 from playground.ui.messages import plain
@@ -28,6 +29,7 @@ from playground.ui.stage_text import keep_text, linked_text
 
 SHOWN = 8  # labels
 LONGEST_LINK = 500
+JUDGED = "margin:0; max-height:100cqh; overflow:hidden; font-size:clamp(1.3rem, 24cqh, 2rem); line-height:1.3"
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,11 @@ def draw_answer(run: RunFolder, answer: Answer | None) -> None:
     ]
     colour = ARCHITECTURE[run.config().model.architecture]
     help = t("Click a label to see which words support it")
-    clicked = label_bars("finetune.bars", rows, colour, t("Prediction"), help)
+    if presenting():  # then the line to type in is away
+        with part("judged", 25):
+            st.html(f"<p class='judged' style='{JUDGED}'>{escape(answer.text)}</p>")
+    with part("bars", 75) if presenting() else nullcontext():
+        clicked = label_bars("finetune.bars", rows, colour, t("Prediction"), help)
     if clicked is not None and answer.order[clicked] != st.session_state.get(WHY):
         st.session_state[WHY] = answer.order[clicked]
         st.rerun(scope="fragment")
