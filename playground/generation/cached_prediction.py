@@ -26,7 +26,8 @@ def read(
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """What a model expects after a text (see `expected`), and the token of the text that it expected least: ``{"piece", "p"}``.
 
-    None instead of that one where the text is a single token, or longer than `LONGEST_READ`.
+    Only a token of whole characters counts. None instead of it where there is none, where the text is a single token, or
+    longer than `LONGEST_READ`.
     """
     import numpy as np
 
@@ -35,7 +36,8 @@ def read(
 
     prompt = open_prompt(model.about, tokenizer, text, answers=False)
     options = lambda row: [
-        {"text": tokenizer.decode([i]), "piece": tokenizer.pieces([i])[0], "p": p} for i, p in likeliest(row, n)
+        {"text": prompt.following(tokenizer.decode([i])), "piece": tokenizer.pieces([i])[0], "p": p}
+        for i, p in likeliest(row, n)
     ]
     if not 1 < len(prompt.ids) <= LONGEST_READ:
         return options(softmax(next_logits(model, prompt.ids).astype(np.float64))), None
@@ -44,7 +46,10 @@ def read(
     if len(seen) < 2:
         return options(probabilities[-1]), None
     hit = probabilities[np.arange(len(seen) - 1), list(seen[1:])]
-    least = int(hit.argmin())
+    whole = [row for row, i in enumerate(seen[1:]) if tokenizer.is_whole(i)]
+    if not whole:
+        return options(probabilities[-1]), None
+    least = min(whole, key=lambda row: hit[row])
     return options(probabilities[-1]), {"piece": tokenizer.pieces([seen[least + 1]])[0], "p": float(hit[least])}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.generation.cached_prediction import expected, read_opening, write_opening
+from playground.generation.cached_prediction import expected, read, read_opening, write_opening
 from playground.generation.torch_model import TorchGenerator
 from playground.runs import gallery
 from playground.runs.samples import opening_text
@@ -39,3 +39,24 @@ def test_an_opening_of_another_step_is_not_shown(new_run):
     path = run.path / "opening.json"
     path.write_text(path.read_text().replace('"step": 12', '"step": 11'))
     assert read_opening(run) is None
+
+
+def shipped(name):
+    run = gallery.get(name)
+    return TorchGenerator(load_model(run)), Tokenizer.load(run.tokenizer_path)
+
+
+def test_a_space_at_the_end_changes_no_prediction_and_is_not_doubled():
+    model, tokenizer = shipped("stories-decoder")
+    bare, spaced = (
+        expected(model, tokenizer, text) for text in ("The cat sat on the mat. It", "The cat sat on the mat. It ")
+    )
+    assert [(o["piece"], o["p"]) for o in spaced] == [(o["piece"], o["p"]) for o in bare]
+    assert bare[0]["text"] == " meowed" and spaced[0]["text"] == "meowed"
+
+
+def test_no_half_of_a_character_and_no_special_token_is_a_surprise():
+    model, tokenizer = shipped("stories-decoder")
+    assert read(model, tokenizer, "猫")[1] is None
+    assert read(model, tokenizer, "The 猫 sat")[1]["piece"].isascii()
+    assert "\\x" not in read(model, tokenizer, "The 猫 sat")[1]["piece"]
