@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FILE = "opening.json"
 N_OPTIONS = 10
+FIRST = {"stories-decoder": "The cat sat on the"}
+"""Texts of shipped models after which several tokens are likely, for the first page. Their samples go on with one alone."""
 LONGEST_READ = 1000
 """Tokens of a text whose surprises are looked for."""
 
@@ -35,9 +37,9 @@ def read(
     from playground.inference.sampling import softmax
 
     prompt = open_prompt(model.about, tokenizer, text, answers=False)
+    append = lambda token: prompt.following(token) or token  # one that is but a space is still one
     options = lambda row: [
-        {"text": prompt.following(tokenizer.decode([i])), "piece": tokenizer.pieces([i])[0], "p": p}
-        for i, p in likeliest(row, n)
+        {"text": append(tokenizer.decode([i])), "piece": tokenizer.pieces([i])[0], "p": p} for i, p in likeliest(row, n)
     ]
     if not 1 < len(prompt.ids) <= LONGEST_READ:
         return options(softmax(next_logits(model, prompt.ids).astype(np.float64))), None
@@ -53,6 +55,11 @@ def read(
     return options(probabilities[-1]), {"piece": tokenizer.pieces([seen[least + 1]])[0], "p": float(hit[least])}
 
 
+def first_text(run: RunFolder) -> str:
+    """What the box of the first page holds before anybody types."""
+    return FIRST.get(run.id) or opening_text(run.samples())
+
+
 def write_opening(run: RunFolder) -> None:
     """Computes and stores the prediction of a run; does nothing for models that do not continue a text."""
     from playground.generation.torch_model import TorchGenerator
@@ -61,7 +68,7 @@ def write_opening(run: RunFolder) -> None:
 
     about = run.about()
     if about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs":
-        text = opening_text(run.samples())
+        text = first_text(run)
         options = expected(TorchGenerator(body_of(load_model(run))), Tokenizer.load(run.tokenizer_path), text)
         write_json(run.path / FILE, {"text": text, "step": run.checkpoints()[-1], "options": options})
 
