@@ -147,7 +147,9 @@ def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) 
         raise damaged(run)
     counts = np.array(report["confusion"])
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
-    notes = [[t("{n:,} of {all:,} texts", n=int(n), all=int(row.sum())) for n in row] for row in counts]
+    tags = report.get("task") == "tag"
+    note = t("{n:,} of {all:,} words or characters") if tags else t("{n:,} of {all:,} texts")
+    notes = [[note.format(n=int(n), all=int(row.sum())) for n in row] for row in counts]
     cell = tuple(map(url_state.whole, url_state.text("finetune", "cell").split("-")))
     chosen = cell if len(cell) == 2 and all(part is not None and part < len(labels) for part in cell) else None
     clicked = heatmap(
