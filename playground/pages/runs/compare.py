@@ -123,7 +123,10 @@ def told_apart(low: float, high: float) -> tuple[str, str]:
         said = f"{low:.{decimals}f}", f"{high:.{decimals}f}"
         if said[0] != said[1] and (float(said[0]) or high > 0.01):
             return said
-    return said if float(said[1]) else ("< 0.000001", "< 0.000001")
+    if said[0] != said[1]:
+        return said
+    alike = f"{high:.3f}" if high >= 0.0005 else said[1] if float(said[1]) else "< 0.000001"
+    return alike, alike
 
 
 def differences(runs: list[RunFolder]) -> None:

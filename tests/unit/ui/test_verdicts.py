@@ -27,7 +27,7 @@ def test_of_texts_the_accuracy_is_what_counts():
         (2.677e-5, 6.844e-5, ("0.00003", "0.00007")),
         (1e-9, 1.04, ("0.000", "1.040")),
         (1e-9, 2e-9, ("< 0.000001", "< 0.000001")),
-        (0.5, 0.5, ("0.500000", "0.500000")),
+        (0.5, 0.5, ("0.500", "0.500")),
     ],
 )
 def test_losses_have_the_digits_that_tell_them_apart(low, high, told):
@@ -37,4 +37,4 @@ def test_losses_have_the_digits_that_tell_them_apart(low, high, told):
 def test_runs_that_are_alike_are_said_to_be():
     names = {"a": "GRU", "b": "LSTM"}
     assert "GRU, 0.00003; the next is LSTM with 0.00007" in verdict({"b": 6.8e-5, "a": 2.7e-5}, names)
-    assert "GRU and LSTM, both 0.500000" in verdict({"a": 0.5, "b": 0.5}, names)
+    assert "GRU and LSTM, both 0.500" in verdict({"a": 0.5, "b": 0.5}, names)
