@@ -61,9 +61,9 @@ def told_large(test: dict[str, Any], tags: bool) -> str:
     right = round(test["accuracy"] * test["n"])
     if tags:
         large = test["macro_f1"]
-        told = t("mean F1 over the labels (macro F1): each label counts alike, the rare ones too")
+        told = t("macro F1: each label counts alike")
         more = t(
-            "{right:,} of {n:,} held-out words or characters right (accuracy {share:.1%}); most bear the commonest label",
+            "{right:,} of {n:,} held-out words or characters right ({share:.1%}), mostly the commonest label",
             right=right,
             n=test["n"],
             share=test["accuracy"],
