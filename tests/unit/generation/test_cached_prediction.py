@@ -3,6 +3,7 @@
 import pytest
 
 from playground.generation.cached_prediction import expected, first_text, read, read_opening, write_opening
+from playground.generation.predict import open_prompt
 from playground.generation.torch_model import TorchGenerator
 from playground.runs import gallery
 from playground.runs.samples import opening_text
@@ -67,3 +68,14 @@ def test_the_first_page_begins_with_a_text_that_may_go_on_in_several_ways():
     shares = [option["p"] for option in read_opening(run)["options"]]
     assert max(shares) < 0.5 and sum(p > 0.05 for p in shares) >= 4
     assert opening_text(run.samples()) == "The cat sat on the mat. It", "which other pages keep"
+
+
+@pytest.mark.parametrize(
+    ("name", "ends_alike"), [("stories-decoder", True), ("stories-zh-decoder", True), ("dates", False)]
+)
+def test_only_a_text_to_continue_loses_its_last_space(name, ends_alike):
+    run = gallery.get(name)
+    tokenizer, answers = Tokenizer.load(run.tokenizer_path), run.about().get("data_shape") == "pairs"
+    bare, spaced = (open_prompt(run.config().model, tokenizer, text, answers) for text in ("May 3", "May 3 "))
+    assert (bare.ids == spaced.ids and bare.source == spaced.source) == (ends_alike and tokenizer.kind != "char")
+    assert spaced.spaced == (ends_alike and tokenizer.kind != "char")
