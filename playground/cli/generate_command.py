@@ -152,12 +152,12 @@ def write(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> i
         prompt.ids, options.max_new_tokens or MAX_NEW_TOKENS, sampling, options.seed, stop, prompt.source
     ):
         written.append(token)
-        text = tokenizer.decode(written)
+        text = prompt.following(tokenizer.decode(written))
         if not text.endswith("\ufffd"):  # half of a character: its other bytes are still to come
             print(text[len(printed) :], end="", flush=True)
             printed = text
     seconds = time.perf_counter() - start
-    print(tokenizer.decode(written)[len(printed) :])  # half of a character too, where no more comes
+    print(prompt.following(tokenizer.decode(written))[len(printed) :])  # half of a character too, where no more comes
     if written:
         n = f"{len(written):,} token{'s' if len(written) > 1 else ''}"
         print(f"[{n}, {len(written) / seconds:,.0f} tokens/s by {engine.ran_by(model)}]", file=sys.stderr)
@@ -172,7 +172,7 @@ def search(model, tokenizer, folder: RunFolder, options: argparse.Namespace) -> 
     stop = (tokenizer.eos_id,)
     n = options.max_new_tokens or MAX_NEW_TOKENS
     best, _ = beam(model.model, prompt.ids, n, options.beams, stop_ids=stop, source_ids=prompt.source)[0]
-    print(("" if prompt.hidden else options.prompt) + tokenizer.decode(best))
+    print(("" if prompt.hidden else options.prompt) + prompt.following(tokenizer.decode(best)))
     print(f"[beam search by {model.ran_by}]", file=sys.stderr)
     return 0
 

@@ -112,7 +112,7 @@ def own_sample(run: RunFolder, text: str) -> dict:
         stop=(tokenizer.eos_id,),
         source_ids=prompt.source,
     )
-    return {**sample, "text": ("\n" if answers else "") + tokenizer.decode(list(written))}
+    return {**sample, "text": ("\n" if answers else "") + prompt.following(tokenizer.decode(list(written)))}
 
 
 def _thinned(rows: list[dict]) -> list[dict]:

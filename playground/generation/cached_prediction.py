@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FILE = "opening.json"
 N_OPTIONS = 10
+FIRST = {"stories-decoder": "The cat sat on the"}
+"""Texts of shipped models after which several tokens are likely, for the first page. Their samples go on with one alone."""
 LONGEST_READ = 1000
 """Tokens of a text whose surprises are looked for."""
 
@@ -26,7 +28,8 @@ def read(
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """What a model expects after a text (see `expected`), and the token of the text that it expected least: ``{"piece", "p"}``.
 
-    None instead of that one where the text is a single token, or longer than `LONGEST_READ`.
+    Only a token of whole characters counts. None instead of it where there is none, where the text is a single token, or
+    longer than `LONGEST_READ`.
     """
     import numpy as np
 
@@ -34,8 +37,9 @@ def read(
     from playground.inference.sampling import softmax
 
     prompt = open_prompt(model.about, tokenizer, text, answers=False)
+    append = lambda token: prompt.following(token) or token  # one that is but a space is still one
     options = lambda row: [
-        {"text": tokenizer.decode([i]), "piece": tokenizer.pieces([i])[0], "p": p} for i, p in likeliest(row, n)
+        {"text": append(tokenizer.decode([i])), "piece": tokenizer.pieces([i])[0], "p": p} for i, p in likeliest(row, n)
     ]
     if not 1 < len(prompt.ids) <= LONGEST_READ:
         return options(softmax(next_logits(model, prompt.ids).astype(np.float64))), None
@@ -44,8 +48,16 @@ def read(
     if len(seen) < 2:
         return options(probabilities[-1]), None
     hit = probabilities[np.arange(len(seen) - 1), list(seen[1:])]
-    least = int(hit.argmin())
+    whole = [row for row, i in enumerate(seen[1:]) if tokenizer.is_whole(i)]
+    if not whole:
+        return options(probabilities[-1]), None
+    least = min(whole, key=lambda row: hit[row])
     return options(probabilities[-1]), {"piece": tokenizer.pieces([seen[least + 1]])[0], "p": float(hit[least])}
+
+
+def first_text(run: RunFolder) -> str:
+    """What the box of the first page holds before anybody types."""
+    return FIRST.get(run.id) or opening_text(run.samples())
 
 
 def write_opening(run: RunFolder) -> None:
@@ -56,7 +68,7 @@ def write_opening(run: RunFolder) -> None:
 
     about = run.about()
     if about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs":
-        text = opening_text(run.samples())
+        text = first_text(run)
         options = expected(TorchGenerator(body_of(load_model(run))), Tokenizer.load(run.tokenizer_path), text)
         write_json(run.path / FILE, {"text": text, "step": run.checkpoints()[-1], "options": options})
 

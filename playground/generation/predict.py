@@ -80,11 +80,17 @@ class Prompt:
         ids: tokens before the first new one; at least one.
         hidden: number of them that are not shown (a question, a beginning-of-text token).
         source: tokens for the encoder; None where there is no encoder.
+        spaced: whether the text ends in a space that is not among the tokens: the next one brings it.
     """
 
     ids: tuple[int, ...]
     hidden: int = 0
     source: tuple[int, ...] | None = None
+    spaced: bool = False
+
+    def following(self, written: str) -> str:
+        """New text as it stands after the text that was typed: a space at the end of that is not written twice."""
+        return written.removeprefix(" ") if self.spaced else written
 
 
 def open_prompt(
@@ -102,7 +108,8 @@ def open_prompt(
     """
     if isinstance(about, ModelSpec) and not about.is_causal:
         raise PlaygroundError("This model fills in hidden words; it does not continue a text.")
-    ids = tokenizer.encode(text)
+    opened = text if answers or about.reads_pairs else tokenizer.to_continue(text)
+    ids = tokenizer.encode(opened)
     if answers and not ids:
         raise PlaygroundError("This model answers a text, and there is none.", "Type one.")
     if answers:
@@ -112,7 +119,7 @@ def open_prompt(
     if answers:
         return Prompt((*ids, tokenizer.bos_id), len(ids) + 1)
     before = tokenizer.frame[0] or (() if ids else (tokenizer.eos_id,))
-    return Prompt((*before, *ids), len(before))
+    return Prompt((*before, *ids), len(before), spaced=opened != text)
 
 
 def context(about: "ModelSpec | ExportManifest") -> int | None:

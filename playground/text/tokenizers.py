@@ -16,7 +16,8 @@ In ``char`` and ``word`` a string without a token is spelt in bytes: a byte-pair
 
 In ``bpe`` and ``word`` the space before a word is part of its token. A mask that is typed after a space stands for such a
 token, so it takes that space, as RoBERTa's does: `` <mask>`` is one token. The file says so too (``lstrip``); programs that
-follow it drop all white space before a mask, and here it is one space, as that is what a hidden token holds.
+follow it drop all white space before a mask, and here it is one space, as that is what a hidden token holds. Likewise a
+text that is to be continued ends before its last spaces (`Tokenizer.to_continue`): the next token brings its own.
 """
 
 from __future__ import annotations
@@ -71,6 +72,10 @@ def with_lexicon(words: Iterable[str]) -> str:
 
 EARLIER = {_words("\u3400-\u4dbf\u4e00-\u9fff\u8c48-\ufaff"): "word"}  # of older files: it took Korean for Chinese
 SPACED = ("bpe", "word")  # kinds whose tokens hold the space before a word
+SPACELESS = ("char", "byte")  # kinds to which a space is a token like any other
+LAST_SPACES = re.compile(
+    r"(?<=\S) +\Z| \Z"
+)  # after an indentation one space alone: the rest of it is a token of its own
 MASK = SPECIALS[3]
 MOST_UNUSED = 100_000  # ids that a model scores and no token has: sizes are rounded up
 
@@ -151,6 +156,33 @@ class Tokenizer:
         for part in re.split(f"({'|'.join(SPECIALS)})", text):
             ids += [SPECIALS.index(part)] if part in SPECIALS else self.encode(part)
         return ids
+
+    def to_continue(self, text: str) -> str:
+        """The text without the spaces at its end that the next token brings, where tokens hold the space before a word.
+
+        With them it would end in a token that training hardly ever showed: a space that no word follows.
+        """
+        return text if self.kind in SPACELESS else LAST_SPACES.sub("", text)
+
+    def unknown(self, text: str) -> str:
+        """The last word or character of a text that has no token of its own and is spelt in bytes; "" for none.
+
+        Of tokenizers from elsewhere and those of bytes nothing is said: what they spell in bytes they may know well.
+        """
+        text = clean(text)
+        if self.is_foreign or self.kind == "byte":
+            return ""
+        if self.kind == "bpe":
+            spelt = self._inner.encode(text, add_special_tokens=False)
+            parts = [text[slice(*at)] for i, at in zip(spelt.ids, spelt.offsets, strict=True) if not self.is_whole(i)]
+        else:
+            cut = self._inner.pre_tokenizer.pre_tokenize_str(text)
+            parts = [part for _, (start, end) in cut if len(self.encode(part := text[start:end])) > 1]
+        return next((part.strip() for part in reversed(parts) if part.strip()), "")
+
+    def is_whole(self, i: int) -> bool:
+        """Whether a token writes whole characters, and something: not a part of one, and no special token."""
+        return i not in self.special_ids and "\ufffd" not in self._bytes[i].decode("utf-8", "replace")
 
     def _encode_named(self, text: str) -> list[int]:
         """As other programs read it, whose special tokens may take the spaces around them; our names stand for theirs."""

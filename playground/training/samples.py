@@ -47,7 +47,8 @@ class SampleLogger:
     def _continuation(self, step: int) -> dict:
         generator = rng(self.config.training.seed, step, SAMPLE_STREAM)
         prompt = self.config.training.sample_prompt
-        ids = self.tokenizer.encode(prompt) if prompt else self._opening()
+        ids = self.tokenizer.encode(self.tokenizer.to_continue(prompt)) if prompt else []
+        ids = ids or self._opening()
         sampling = Sampling(temperature=0.8)
         pick = lambda logits: choose(logits.float().cpu().numpy(), sampling, generator)
         written = list(decode(cast(LanguageModel, self.model), ids, self.config.training.sample_max_new_tokens, pick))

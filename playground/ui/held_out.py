@@ -6,10 +6,12 @@ from typing import Any
 import streamlit as st
 
 from models.spec import ModelSpec
+from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec
 from playground.ui import cached
 from playground.ui.language import t
 from playground.ui.messages import fragment, show
+from playground.ui.package_offer import offer, to_install
 from playground.ui.scene import Scene
 
 LONGEST = 4097  # tokens of a passage
@@ -90,6 +92,9 @@ def is_there(scene: Scene, key: str) -> bool:
     from playground.text.prepare import find
 
     spec, name = scene.run.config().data, f"{key}.{scene.run.id}"
+    if spec.corpus in CORPORA and to_install(CORPORA[spec.corpus]):
+        offer(CORPORA[spec.corpus])
+        return False
     if find(spec) is not None:
         return True
     job = st.session_state.get(name)

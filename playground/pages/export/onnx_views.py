@@ -18,6 +18,7 @@ from playground.ui.language import t, translated
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, show
 from playground.ui.number_format import bytes_of, share
+from playground.ui.package_offer import offered
 from playground.ui.scene import Scene
 from playground.ui.stage import Stage
 
@@ -253,10 +254,12 @@ def costs_of(run: RunFolder, made: Any) -> tuple[dict[str, Any], str]:
     """How every precision does, and what that was measured on; nothing while the text is not there."""
     scene, tuned = Scene(run, made.report["step"], ""), run.config().finetune
     if tuned and tuned.reads_labels:
-        kind, asked = "labels", labels_of(run)
+        kind, asked = "labels", None
+        with offered():
+            asked = labels_of(run)
         caption = t(
             "Measured on {n:,} held-out test texts with ONNX Runtime on the CPU; speed at batch size 1. Same top-1: the most likely label is that of fp32.",
-            n=len(asked[0]),
+            n=len(asked[0]) if asked else 0,
         )
     elif run.about().get("data_shape") == "pairs":
         kind, asked = "answers", pairs_of(scene, PAIRS, "export.sizes")

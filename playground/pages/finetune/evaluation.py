@@ -6,7 +6,7 @@ import streamlit as st
 
 from playground.finetune.plan import comparable_runs
 from playground.pages.finetune.form import METHOD_TITLES
-from playground.pages.finetune.results_data import baseline_of, predictions_of, report_or_none
+from playground.pages.finetune.results_data import baseline_of, predictions_of, report_or_none, ships_predictions
 from playground.runs.folder import RunFolder
 from playground.runs.report import damaged
 from playground.runs.store import RunStore
@@ -17,6 +17,7 @@ from playground.ui.figure import downloads, figure
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t
 from playground.ui.messages import plain, shown_errors
+from playground.ui.package_offer import offered
 from playground.ui.stage import Stage
 
 SHOWN = 12  # texts of a cell
@@ -35,8 +36,9 @@ def show_evaluation(run: RunFolder, report: dict[str, Any]) -> None:
     with right:
         st.subheader(t("Calibration: is it right as often as it is confident?"), anchor=False)
         calibration(run, report)
-    with shown_errors():  # the figures are there, also where the texts are not
-        mistakes(run, list(data_of(run).labels))
+    if ships_predictions(run):
+        with shown_errors(), offered():  # the figures are there, also where the texts are not
+            mistakes(run, list(data_of(run).labels))
     figures(run, report)
 
 
@@ -147,7 +149,9 @@ def confusion_matrix(run: RunFolder, report: dict[str, Any], labels: list[str]) 
         raise damaged(run)
     counts = np.array(report["confusion"])
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
-    notes = [[t("{n:,} of {all:,} texts", n=int(n), all=int(row.sum())) for n in row] for row in counts]
+    tags = report.get("task") == "tag"
+    note = t("{n:,} of {all:,} words or characters") if tags else t("{n:,} of {all:,} texts")
+    notes = [[note.format(n=int(n), all=int(row.sum())) for n in row] for row in counts]
     cell = tuple(map(url_state.whole, url_state.text("finetune", "cell").split("-")))
     chosen = cell if len(cell) == 2 and all(part is not None and part < len(labels) for part in cell) else None
     clicked = heatmap(

@@ -12,7 +12,7 @@ from playground.pages.finetune.results_data import report_of
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.text.provenance import provenance_of
-from playground.ui import cached, links, url_state
+from playground.ui import cached, links, package_offer, url_state
 from playground.ui.export_job import JOB, Export, download, exporting, is_busy, job_of, just_made
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t, translated
@@ -128,7 +128,7 @@ def draw(run: RunFolder, report: dict[str, Any], view: str, open_stage: Callable
     place = open_stage()
     shows = VIEWS[view][1]
     assert shows is not None, view
-    with shown_errors():
+    with shown_errors(), package_offer.offered():
         shows(run, report, place)
     with place.command:
         if report:

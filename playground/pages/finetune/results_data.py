@@ -12,6 +12,8 @@ from playground.runs.report import NAME, read_report
 from playground.ui.labelled_text import data_of
 from playground.ui.language import t
 
+TEST = Path("results") / "test.safetensors"
+
 
 def report_of(run: RunFolder) -> dict[str, Any] | None:
     """What the test found; None before the end of training.
@@ -51,14 +53,19 @@ def baseline_of(run: RunFolder) -> dict[str, Any] | None:
         return baseline(data_of(run), spec)
 
 
+def ships_predictions(run: RunFolder) -> bool:
+    """Whether the predictions on the test can be there: those of some shipped models were too large."""
+    return not gallery.holds(run) or (run.path / TEST).exists()
+
+
 def predictions_of(run: RunFolder) -> dict[str, Any]:
     """The predictions of the model on every test example.
 
     Raises:
         PlaygroundError: when that cannot be read, or is of other labels or texts than the run's.
     """
-    path = run.path / "results" / "test.safetensors"
-    if gallery.holds(run) and not path.exists():
+    path = run.path / TEST
+    if not ships_predictions(run):
         raise PlaygroundError(
             "The predictions for the test texts of {name} are too large to ship with it.",
             "Fine-tune the same yourself: then its mistakes can be read.",

@@ -35,7 +35,7 @@ def show_verdict(run: RunFolder, report: dict[str, Any], place: Stage) -> None:
         left, right = st.columns([1, 1], gap="medium")
         with left:
             with part("verdict", 25):
-                st.html(told_large(report["test"]))
+                st.html(told_large(report["test"], tags=report.get("task") == "tag"))
             with part("answer", 75):
                 try_text.draw_answer(run, answer)
         with right:
@@ -56,14 +56,23 @@ def labels_of(run: RunFolder) -> list[str]:
         return list(try_text.labeller_now(run).labels)
 
 
-def told_large(test: dict[str, Any]) -> str:
-    """Accuracy and F1 as HTML, and how many texts that is."""
+def told_large(test: dict[str, Any], tags: bool) -> str:
+    """Accuracy and F1 as HTML, and how many texts that is; of words F1 first, as most of them bear one label."""
     right = round(test["accuracy"] * test["n"])
-    told = t("{right:,} of {n:,} held-out texts right (accuracy)", right=right, n=test["n"])
-    f1 = t("{f1:.1%} mean F1 over the labels (macro F1)", f1=test["macro_f1"])
-    return (
-        f"<div class='verdict'><b>{test['accuracy']:.1%}</b><div><p>{escape(told)}</p><p>{escape(f1)}</p></div></div>"
-    )
+    if tags:
+        large = test["macro_f1"]
+        told = t("macro F1: each label counts alike")
+        more = t(
+            "{right:,} of {n:,} held-out words or characters right ({share:.1%}), mostly the commonest label",
+            right=right,
+            n=test["n"],
+            share=test["accuracy"],
+        )
+    else:
+        large = test["accuracy"]
+        told = t("{right:,} of {n:,} held-out texts right (accuracy)", right=right, n=test["n"])
+        more = t("{f1:.1%} mean F1 over the labels (macro F1)", f1=test["macro_f1"])
+    return f"<div class='verdict'><b>{large:.1%}</b><div><p>{escape(told)}</p><p>{escape(more)}</p></div></div>"
 
 
 def confusions(run: RunFolder, report: dict[str, Any], labels: list[str]) -> tuple[int, int] | None:
@@ -85,6 +94,8 @@ def notice(report: dict[str, Any], labels: list[str], answer: "try_text.Answer |
     if not counts or len(counts) != len(labels):
         return t("Type a text: the labels follow at every key.")
     wrong = [(n, true, said) for true, row in enumerate(counts) for said, n in enumerate(row) if true != said and n]
+    if not wrong and report.get("task") == "tag":
+        return t("No held-out word got a wrong label. Type a text of your own: the labels follow at every key.")
     if not wrong:
         return t("No held-out text got a wrong label. Type one of your own: the labels follow at every key.")
     n, true, said = max(wrong)

@@ -7,7 +7,6 @@ import streamlit as st
 from playground.core.errors import PlaygroundError, UserError
 from playground.runs.folder import RunFolder
 from playground.runs.samples import opening_text
-from playground.text.visible import visible
 from playground.ui import cached, url_state
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.bars import bars
@@ -25,6 +24,7 @@ from playground.ui.places import inside_tabs
 from playground.ui.run_picker import choose_run, choose_step, talks
 from playground.ui.stage import Stage, part, stage
 from playground.ui.stage_text import text_box
+from playground.ui.token_names import named
 
 SESSION, WRITER = "generate.session", "generate.writer"
 LONGEST = 80  # characters of a reason
@@ -170,20 +170,20 @@ def noticed(token: str | None, logits: Any, expected: dict[int, str]) -> str:
     if token is None:
         return t(
             "Next the model expects “{token}” ({p}), then “{other}” ({q}).",
-            token=visible(piece),
+            token=named(piece),
             p=share(p[first]),
-            other=visible(other),
+            other=named(other),
             q=share(p[second]),
         )
     return (
         t(
             "Instead of “{token}”, the model expects “{other}” most ({q}).",
-            token=visible(token),
-            other=visible(piece),
+            token=named(token),
+            other=named(piece),
             q=share(p[first]),
         )
         if token != piece
-        else t("“{token}” is what the model expects most here ({p}).", token=visible(token), p=share(p[first]))
+        else t("“{token}” is what the model expects most here ({p}).", token=named(token), p=share(p[first]))
     )
 
 
@@ -458,12 +458,12 @@ def filled_sentence(found: list[Any], groups: list[dict[str, Any]]) -> str:
     if best["mark"]:
         return t(
             "The model finds the hidden “{token}” by itself ({p}). Click a word to hide it, a bar to fill it in.",
-            token=visible(best["text"]),
+            token=named(best["text"]),
             p=share(best["p"]),
         )
     return t(
         "The model would put “{token}” there ({p}). Click a word to hide it, a bar to fill it in.",
-        token=visible(best["text"]),
+        token=named(best["text"]),
         p=share(best["p"]),
     )
 

@@ -99,13 +99,34 @@ def verdict(best: dict[str, float], names: dict[str, str]) -> str:
     first, *others = sorted(best, key=lambda id: best[id])
     if not others:
         return t("{name}: best validation loss {loss:.3f}", name=names[first], loss=best[first])
+    low, more = told_apart(best[first], best[others[0]])
+    if low == more:
+        return t(
+            "Lowest validation loss: {name} and {other}, both {loss}. Only losses on the same text and vocabulary can be compared.",
+            name=names[first],
+            other=names[others[0]],
+            loss=low,
+        )
     return t(
-        "Lowest validation loss: {name}, {loss:.3f}; the next is {other} with {more:.3f}. Only losses on the same text and vocabulary can be compared.",
+        "Lowest validation loss: {name}, {loss}; the next is {other} with {more}. Only losses on the same text and vocabulary can be compared.",
         name=names[first],
-        loss=best[first],
+        loss=low,
         other=names[others[0]],
-        more=best[others[0]],
+        more=more,
     )
+
+
+def told_apart(low: float, high: float) -> tuple[str, str]:
+    """Two losses with three decimals, or as many more as tell them apart; alike where six do not."""
+    said = "", ""
+    for decimals in range(3, 7):
+        said = f"{low:.{decimals}f}", f"{high:.{decimals}f}"
+        if said[0] != said[1] and (float(said[0]) or high > 0.01):
+            return said
+    if said[0] != said[1]:
+        return said
+    alike = f"{high:.3f}" if high >= 0.0005 else said[1] if float(said[1]) else "< 0.000001"
+    return alike, alike
 
 
 def differences(runs: list[RunFolder]) -> None:

@@ -17,7 +17,7 @@ export default register(function ({ data, parentElement, setStateValue, setTrigg
   const sends = sender(root, box, () => setStateValue("text", box.value));
   const send = (wait) => {
     root.querySelector(".read").textContent = box.value;
-    root.classList.add("stale");
+    root.classList.toggle("stale", data.answerTo !== box.value); // a token may write nothing: then no answer comes
     sends(wait);
   };
   box.oninput = () => send(WAIT);

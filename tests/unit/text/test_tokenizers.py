@@ -250,6 +250,25 @@ def test_a_word_typed_as_a_mask_is_the_token_that_training_hides(kind, prose):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_text_to_continue_ends_before_the_space_that_the_next_word_brings(kind):
+    spaced = kind in ("bpe", "word")
+    for text, bare in (("the cat ", "the cat"), ("the   ", "the"), ("a\n    ", "a\n   "), (" ", ""), ("a\n", "a\n")):
+        assert trained(kind).to_continue(text) == (bare if spaced else text), text
+    for text in ("", "the", " the", "the\n", "a b"):
+        assert trained(kind).to_continue(text) == text
+
+
+def test_a_word_or_character_without_a_token_is_named_whole():
+    assert trained("word").unknown("the \N{CAT FACE} cat") == "\N{CAT FACE}"
+    assert trained("word").unknown("the xylophone the") == "xylophone"
+    assert trained("char").unknown("the 猫 q") == "猫"
+    assert trained("bpe").unknown("the 猫 zq") == "猫"
+    assert trained("byte").unknown("the 猫") == ""
+    for kind in KINDS:
+        assert trained(kind).unknown("the the  the\n") == "", kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_mask_takes_one_space_and_no_other(kind):
     tokenizer, takes = trained(kind), kind in ("bpe", "word")
     read = lambda text: tokenizer.decode(tokenizer.encode(text, specials=True), specials=True)

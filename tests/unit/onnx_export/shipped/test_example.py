@@ -52,3 +52,18 @@ def test_the_example_writes_past_the_end_of_the_context_what_torch_writes(contex
     )
     theirs = list(decode(model, tokenizer.encode("The yield"), 64, stop_ids=(tokenizer.eos_id,)))
     assert done.stdout.decode() == f"The yield{tokenizer.decode(theirs)}\n" and len(theirs) > context, done.stderr
+
+
+def test_a_space_at_the_end_is_read_alike_on_every_way_to_the_model(tmp_path, capsys, monkeypatch):
+    from playground.cli.main import main
+
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path))
+    made = export(gallery.get("stories-decoder")).folder
+    said = set()
+    for typed in ("The cat sat on the mat. It", "The cat sat on the mat. It "):
+        run = [sys.executable, "-I", str(made / "example.py"), typed]
+        said.add(subprocess.run(run, capture_output=True, text=True, check=True).stdout[:40])
+        for engine in ("torch", "onnx"):
+            assert main(["generate", "stories-decoder", "--with", engine, "--greedy", "--prompt", typed]) == 0
+            said.add(capsys.readouterr().out[:40])
+    assert len(said) == 1 and said.pop().startswith("The cat sat on the mat. It meowed"), said
