@@ -131,7 +131,7 @@ def test_learned_positions_before_and_after(open_page, new_run):
             "view": "attention",
             "layer": "0",
             "head": "3",
-            "at": "500",
+            "step": "500",
             "with": "step",
             "then": "300",
         },
@@ -202,6 +202,32 @@ def test_a_link_opens_what_its_sender_saw(open_page, address):
     assert not app.error and not app.exception
     kept = {name: said[0] if isinstance(said, list) else said for name, said in app.query_params.items()}
     assert {name: kept.get(name) for name in address} == address
+
+
+@pytest.mark.parametrize("run", ["induction", "dates-lstm"])
+def test_the_menu_and_the_slider_choose_one_step(open_page, run):
+    first, *_, last = gallery.get(run).checkpoints()
+    app = open_page("explore", run=run, view="attention")
+    menu, slider = (
+        (lambda: app.selectbox(key=f"explore.step.{run}")),
+        (lambda: app.select_slider(key=f"explore.attention.{run}.moved")),
+    )
+    menu().set_value(first).run()
+    assert f"step {first:,}," in texts(app) and slider().value == first and app.query_params["step"] == str(first)
+    slider().set_value(last).run()
+    assert f"step {last:,}," in texts(app) and menu().value == last and "step" not in app.query_params
+    assert "at" not in app.query_params
+
+
+def test_one_text_is_looked_at_while_the_model_learns(open_page):
+    early, late = (texts(open_page("explore", run="induction", view="attention", step=step)) for step in ("0", "1500"))
+    assert re.search(r"step 0, (\d+) tokens", early)[1] == re.search(r"step 1,500, (\d+) tokens", late)[1]
+
+
+@pytest.mark.parametrize("address", [{"at": "500"}, {"at": "500", "step": "300"}, {"step": "500", "at": "7"}])
+def test_old_links_open_the_step_whose_heads_they_showed(open_page, address):
+    app = open_page("explore", run="induction", view="attention", **address)
+    assert "step 500," in texts(app) and "at" not in app.query_params and app.query_params["step"] == "500"
 
 
 def test_nonsense_in_the_address_is_no_error(open_page):

@@ -78,7 +78,7 @@ def test_a_head_forms_as_the_step_moves(new_page):
     slider = open_drawer(page).get_by_role("slider", name=re.compile("Training step"))
     slider.focus()
     slider.press("Home")
-    page.wait_for_url("**at=0**")
+    page.wait_for_url("**step=0**")
     label.get_by_text("1.3", exact=True).wait_for()  # at the first step nobody copies: it has a number, no name
 
 

@@ -22,7 +22,7 @@ from playground.ui.figure import downloads
 from playground.ui.language import t
 from playground.ui.messages import plain
 from playground.ui.model_views import views_of
-from playground.ui.run_picker import describe, known_runs, name_of, speaks
+from playground.ui.run_picker import describe, known_runs, name_of, speaks, step_key
 from playground.ui.scene import Scene, answer_to, coming_out
 from playground.ui.select import keep, select
 from playground.ui.stage import Stage
@@ -91,7 +91,8 @@ def show(scene: Scene, place: Stage) -> None:
         look = Look(part, way, drawing, joins(scene))
         longer = continuation(scene)
         scene, n_new = grown(scene, longer)
-        step = past(scene)
+        step = scene.step
+        watch(scene)
         others = choose_others(scene, step)
         st.caption(t("Keys: 1 to 9 choose a head of the layer, L draws lines or cells."))
     scores = scores_of(scene, step, part)
@@ -218,18 +219,19 @@ def written(path: str, step: int, ids: tuple[int, ...], n: int) -> tuple[int, ..
     return (*ids, *(int(token) for token in more))
 
 
-def past(scene: Scene) -> int:
-    """A slider over the checkpoints that the run has kept: watch a head form."""
+def watch(scene: Scene) -> None:
+    """A slider over the checkpoints that the run has kept, for its one step: the menu above moves it, and it the menu."""
     steps = scene.run.checkpoints()
     if len(steps) < 2:
-        return scene.step
-    return slide(
-        f"{VIEW}.{scene.run.id}",
-        "at",
+        return
+    key, chosen = f"{VIEW}.{scene.run.id}.moved", step_key("explore", scene.run)
+    st.session_state[key] = scene.step
+    st.select_slider(
         t("Training step (move it and watch the heads form)"),
         steps,
-        scene.step,
         format_func="{:,}".format,
+        key=key,
+        on_change=lambda: st.session_state.update({chosen: st.session_state[key]}),
     )
 
 
@@ -699,9 +701,8 @@ def another(scene: Scene, i: int) -> Scene:
     text = typed(VIEW, f"other{i}", t("Text {n}", n=i + 1), scene.text, scene.run.id)
     if not scene.is_pairs:
         return Scene(scene.run, scene.step, text)
-    target = typed(
-        VIEW, f"target{i}", t("What is written there"), answer_to(str(scene.run.path), scene.step, text), scene.run.id
-    )
+    written = answer_to(str(scene.run.path), scene.run.checkpoints()[-1], text)
+    target = typed(VIEW, f"target{i}", t("What is written there"), written, scene.run.id)
     return Scene(scene.run, scene.step, text, target)
 
 

@@ -400,7 +400,7 @@ def second_text(scene: Scene, task: Any) -> Scene:
         text = typed(VIEW, "other", t("The other text (as many tokens as yours)"), exchanged(scene), scene.run.id)
     target = scene.target
     if scene.is_pairs:
-        first = answer_to(str(scene.run.path), scene.step, text)
+        first = answer_to(str(scene.run.path), scene.run.checkpoints()[-1], text)
         with columns[1]:
             target = typed(VIEW, "other_target", t("What is written there"), first, scene.run.id)
     other = Scene(scene.run, scene.step, text, target)
