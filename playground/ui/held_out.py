@@ -8,7 +8,7 @@ import streamlit as st
 from models.spec import ModelSpec
 from playground.text.spec import DataSpec
 from playground.ui import cached
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.messages import fragment, show
 from playground.ui.scene import Scene
 
@@ -112,7 +112,7 @@ def _wait(key: str, job: Any) -> None:
     """How far the preparation is; it can be stopped."""
     if job.done:
         st.rerun()
-    st.progress(job.fraction, t("Preparing the text …") + " " + t(job.stage))
+    st.progress(job.fraction, joined(t("Preparing the text …"), t(job.stage)))
     st.button(t("Stop"), icon=":material/stop:", key=f"{key}.stop", on_click=job.stop)
 
 

@@ -368,6 +368,11 @@ def test_in_chinese(open_page):
     assert "探索" in texts(app) and "第 3 层" in texts(app)
 
 
+@pytest.mark.parametrize(("run", "view"), [("stories-decoder", "attention"), ("bible-lstm", "recurrent")])
+def test_chinese_sentences_follow_each_other_without_a_space(open_page, run, view):
+    assert not re.search("[。？！] ", texts(open_page("explore", run=run, view=view, lang="zh")))
+
+
 def test_a_unit_leads_to_the_texts_where_it_is_high(open_page):
     app = open_page("explore", run="bible-lstm", view="recurrent", unit="17", layer="0", signal="cell")
     assert app.selectbox[0].value == "states", "a link from before there was another look"

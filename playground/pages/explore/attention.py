@@ -19,7 +19,7 @@ from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.stage_keys import stage_keys
 from playground.ui.figure import downloads
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.messages import plain
 from playground.ui.model_views import views_of
 from playground.ui.run_picker import describe, known_runs, name_of, speaks, step_key
@@ -104,7 +104,7 @@ def show(scene: Scene, place: Stage) -> None:
             maps([(scene, step), *others], look, head, n_new)
         with right:
             choose_head(scene, step, look, scores, head, known)
-    place.say(" ".join(noticed(scene, step, look, head, others, known)))
+    place.say(joined(*noticed(scene, step, look, head, others, known)))
     with place.rest:
         explained(scene, step, look, head, scores)
         numbers(scene, step, part)
@@ -368,22 +368,16 @@ def heads_sentence(scores: Any, lines: bool) -> str:
     if scores is None:
         return how
     if not scores.is_long_enough:
-        return (
-            how
-            + " "
-            + t(
-                "Heads have no names here: the text is too short to tell a pattern from chance. Type at least {least} tokens.",
-                least=LEAST_TOKENS,
-            )
+        named = t(
+            "Heads have no names here: the text is too short to tell a pattern from chance. Type at least {least} tokens.",
+            least=LEAST_TOKENS,
         )
-    return (
-        how
-        + " "
-        + t(
+    else:
+        named = t(
             "A head gets a name where at least {share:.0%} of its attention follows that pattern, far more than by chance.",
             share=RECOGNISED,
         )
-    )
+    return joined(how, named)
 
 
 def most_telling(scores: Any, weights: Any) -> tuple[int, int]:
@@ -614,7 +608,7 @@ def way_sentence(way: str, part: str, causal: bool, lines: bool) -> str:
         said.append(cross_sentence(lines) if part == "cross" else look_for(causal, lines))
     if causal and not lines:
         said.append(t("Hatched: the causal mask. A token cannot attend to later tokens."))
-    return " ".join(said)
+    return joined(*said)
 
 
 def drawn_sentence(way: str, part: str, lines: bool) -> str:

@@ -15,7 +15,7 @@ from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import LEGEND, downloads, figure, graph_objects
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.measuring import Measurement, measured
 from playground.ui.number_format import share
 from playground.ui.scene import Scene, answer_to, only_labels
@@ -592,7 +592,7 @@ def rank_of_gates(
         lying=True,
         place=place,
     )
-    return caption + " " + t("Change one in the options.")
+    return joined(caption, t("Change one in the options."))
 
 
 def gates_of(scene: Scene, task: Any, names: tuple, other: Scene | None) -> Any:

@@ -12,7 +12,7 @@ from playground.ui import cached, links, url_state
 from playground.ui.components.live_text import live_text
 from playground.ui.controls import control
 from playground.ui.frame import page_title
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, shown_errors
 from playground.ui.model_views import recurrent_run, views_of
@@ -154,8 +154,10 @@ def notes(scene: Scene, place: Stage) -> None:
         place.say(t("There is no text yet: the model reads {token} alone. Type some words.", token=token))
     elif scene.is_cut():
         place.say(
-            t("The model reads the first {n:,} tokens of this text.", n=len(scene.ids()))
-            + (" " + t("It has no learned positions beyond them.") if scene.positions_end() else "")
+            joined(
+                t("The model reads the first {n:,} tokens of this text.", n=len(scene.ids())),
+                t("It has no learned positions beyond them.") if scene.positions_end() else "",
+            )
         )
     elif beyond := scene.beyond():
         place.say(

@@ -17,7 +17,7 @@ from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import brushed_strip, token_strip
 from playground.ui.figure import LEGEND, downloads, figure, graph_objects
 from playground.ui.held_out import windows_of
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.measuring import Measurement, measured
 from playground.ui.messages import empty
 from playground.ui.run_picker import known_runs, name_of, speaks
@@ -291,7 +291,7 @@ def forgetting_sentence(
         if state == "cell"
         else t("The state is largest at “{token}”.", token=most)
     )
-    return f"{said} {longest} " + t("Press space to read along.")
+    return joined(said, longest, t("Press space to read along."))
 
 
 # All units, and one
@@ -359,8 +359,8 @@ def units_sentence(n: int, width: int, unit: int, choosy: Any) -> str:
         "Each row is a unit, each column a token. Point at a row and its curve is drawn below; click it to keep it."
     )
     if n < width:
-        return t("The {n} of {width} units that vary most.", n=n, width=width) + " " + said
-    return said + " " + t("Unit {unit} has selectivity {choosy:.1f}.", unit=unit, choosy=choosy[unit])
+        return joined(t("The {n} of {width} units that vary most.", n=n, width=width), said)
+    return joined(said, t("Unit {unit} has selectivity {choosy:.1f}.", unit=unit, choosy=choosy[unit]))
 
 
 def unit_strip(scene: Scene, name: str, unit: int) -> None:
@@ -439,7 +439,7 @@ def one_unit(scene: Scene, place: Stage) -> None:
         least=float(values.min()),
     )
     if others:
-        caption += " " + t("Click the legend for its other gates and states.")
+        caption = joined(caption, t("Click the legend for its other gates and states."))
     with place.picture:
         figure(fig, f"{VIEW}.curve", caption, {"values": values}, place=place)
     with place.rest:
@@ -668,7 +668,7 @@ def gradient(scene: Scene, place: Stage) -> None:
             )
         )
         said = t("Means over {n} passages of held-out text.", n=len(windows))
-        st.caption(said + (" " + t("Untrained models are dotted, drawn from the run's seed.") if untrained else ""))
+        st.caption(joined(said, t("Untrained models are dotted, drawn from the run's seed.") if untrained else ""))
 
 
 def waiting_chart(place: Stage) -> None:
@@ -742,10 +742,10 @@ def gradient_sentence(curves: dict[str, tuple[str, Any]]) -> str:
         else t("The gradient of {name} stays above 1% over {n} tokens.", name=first, n=len(curves[first][1]) - 1)
     )
     if soonest != first and reached[soonest]:
-        said += " " + t("Soonest there: {name}, after {n}.", name=soonest, n=reached[soonest])
+        said = joined(said, t("Soonest there: {name}, after {n}.", name=soonest, n=reached[soonest]))
     if not own and not reached[soonest]:
         return said
-    return said + " " + t("From further back it can hardly learn (vanishing gradient).")
+    return joined(said, t("From further back it can hardly learn (vanishing gradient)."))
 
 
 def falls_to(values: Any, share: float) -> int | None:
