@@ -1,5 +1,6 @@
 """The Explore page without a browser: every view of every kind of model opens, and says what it cannot show."""
 
+import itertools
 import json
 import re
 
@@ -296,10 +297,10 @@ def test_words_are_joined_until_pieces_are_asked_for(open_page):
 
 def test_the_notice_is_of_this_head(open_page):
     said = texts(open_page("explore", run="induction", view="attention", layer="1", head="3")).replace("\\", "")
-    assert re.search(r"Head 1\.3 mostly looks at what followed an earlier copy .* \(0\.[3-9]\d of", said)
+    assert re.search(r"Head 1\.3 partly looks at what followed an earlier copy .* \(0\.[3-9]\d of", said)
     assert "where it writes “" in texts(open_page("explore", run="dates", view="attention"))
     assert re.search(
-        r"the attention is spread; most of it goes to “",
+        r"the attention is spread; the largest share goes to “",
         texts(open_page("explore", run="bible-decoder", view="attention", way="mean")),
     )
 
@@ -442,6 +443,26 @@ def test_a_short_text_says_why_no_head_has_a_name(open_page):
     short = texts(open_page("explore", run="bible-decoder", view="attention", text="The cat sat on the mat"))
     assert "Heads have no names here: the text is too short" in short
     assert "A head gets a name where" in texts(open_page("explore", run="bible-decoder", view="attention"))
+
+
+@pytest.mark.parametrize("run", ["stories-decoder", "stories-encoder"])
+def test_a_short_text_does_not_deny_names_that_heads_have_from_stories(open_page, run):
+    said = texts(open_page("explore", run=run, view="attention"))
+    assert "Heads have no names here" not in said and "was measured on" in said
+
+
+def test_a_caption_says_mostly_from_one_half_on(open_page):
+    found = set()
+    for layer, head in itertools.product("01", "0123"):
+        said = texts(
+            open_page("explore", run="bible-decoder", view="attention", layer=layer, head=head, text="In the beginning")
+        )
+        for word, share in re.findall(
+            r"(mostly|partly) looks .*?\((0\.\d\d) of its attention\)", said.replace("\\", "")
+        ):
+            found.add(word)
+            assert (word == "mostly") == (float(share) >= 0.5), said
+    assert found == {"mostly", "partly"}
 
 
 def test_a_text_that_is_too_easy_to_miss_a_head_names_none(open_page):

@@ -58,7 +58,7 @@ def test_typing_redraws_and_pointing_asks_nobody(new_page):
 
 def test_a_head_is_chosen_and_a_link_opens_it(new_page):
     page = new_page("/explore?run=induction&view=attention")
-    page.get_by_text("Head 1.3 mostly looks at what followed").wait_for()  # the copier opens on its induction head
+    page.get_by_text("Head 1.3 partly looks at what followed").wait_for()  # the copier opens on its induction head
     page.locator("button.head.named .label", has_text="induction").wait_for()
     head = page.get_by_role("button", name=re.compile("^Layer 0, Head 3"))
     head.click()

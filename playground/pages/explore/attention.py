@@ -56,7 +56,17 @@ DOES = {
     "same": "Head {head} mostly looks at other copies of the same token ({share:.2f} of its attention).",
     "induction": "Head {head} mostly looks at what followed an earlier copy of the token ({share:.2f} of its attention): induction.",
 }
-"""What a head does, in this very text."""
+"""What a head does, in this very text, with most of its attention."""
+PARTLY = {
+    "previous": "Head {head} partly looks one token back ({share:.2f} of its attention).",
+    "next": "Head {head} partly looks one token ahead ({share:.2f} of its attention).",
+    "first": "Head {head} partly looks at the first token ({share:.2f} of its attention): an attention sink.",
+    "last": "Head {head} partly looks at the last token ({share:.2f} of its attention): an attention sink.",
+    "itself": "Head {head} partly looks at the token itself ({share:.2f} of its attention).",
+    "same": "Head {head} partly looks at other copies of the same token ({share:.2f} of its attention).",
+    "induction": "Head {head} partly looks at what followed an earlier copy of the token ({share:.2f} of its attention): induction.",
+}
+"""The same of a head that does it with less than half of its attention."""
 LONGEST_NAME = 48  # characters over a compared picture
 TELLING = ("induction", "previous", "next")
 """What a head that is shown first does: it moves along the text."""
@@ -106,7 +116,7 @@ def show(scene: Scene, place: Stage) -> None:
             choose_head(scene, step, look, scores, head, known)
     place.say(joined(*noticed(scene, step, look, head, others, known)))
     with place.rest:
-        explained(scene, step, look, head, scores)
+        explained(scene, step, look, head, scores, known)
         numbers(scene, step, part)
         keys(look)
 
@@ -352,7 +362,7 @@ def choose_head(scene: Scene, step: int, look: Look, scores: Any, head: tuple[in
         st.rerun(scope="fragment")
 
 
-def heads_sentence(scores: Any, lines: bool) -> str:
+def heads_sentence(scores: Any, known: Known | None, lines: bool) -> str:
     """How to read the small pictures, and when a head gets a name."""
     from playground.inspection.heads import LEAST_TOKENS, RECOGNISED
 
@@ -367,7 +377,9 @@ def heads_sentence(scores: Any, lines: bool) -> str:
     )
     if scores is None:
         return how
-    if not scores.is_long_enough:
+    if not scores.is_long_enough and known and known.best:
+        named = t("What a head is called was measured on {n} new stories, not on this text.", n=known.n_stories)
+    elif not scores.is_long_enough:
         named = t(
             "Heads have no names here: the text is too short to tell a pattern from chance. Type at least {least} tokens.",
             least=LEAST_TOKENS,
@@ -514,7 +526,8 @@ def noticed(
         and look.part != "cross"
         and (kind := strongest_kind(scores_of(scene, step, look.part), head))
     ):
-        said = [t(DOES[kind[0]], head=f"{head[0]}.{head[1]}", share=kind[1])]
+        does = DOES if kind[1] >= 0.5 else PARTLY
+        said = [t(does[kind[0]], head=f"{head[0]}.{head[1]}", share=kind[1])]
         beside = [share_of(other, at, look.part, kind[0], head) for other, at in others]
         if any(share is not None for share in beside):
             told = ", ".join("–" if share is None else f"{share:.2f}" for share in beside)
@@ -545,14 +558,10 @@ def noticed(
             )
         ]
     shares = values.mean(0)
-    return [
-        t(
-            "{title}: the attention is spread; most of it goes to “{token}” ({share:.2f} of all).",
-            title=title,
-            token=keys[int(shares.argmax())],
-            share=float(shares.max()),
-        )
-    ]
+    most = {"title": title, "token": keys[int(shares.argmax())], "share": float(shares.max())}
+    if most["share"] >= 0.5:
+        return [t("{title}: most of the attention goes to “{token}” ({share:.2f} of all).", **most)]
+    return [t("{title}: the attention is spread; the largest share goes to “{token}” ({share:.2f} of all).", **most)]
 
 
 def strongest_kind(scores: Any, head: tuple[int, int]) -> tuple[str, float] | None:
@@ -572,11 +581,11 @@ def share_of(scene: Scene, step: int, part: str, kind: str, head: tuple[int, int
     return float(table[head]) if table is not None and head[0] < len(table) and head[1] < table.shape[1] else None
 
 
-def explained(scene: Scene, step: int, look: Look, head: tuple[int, int], scores: Any) -> None:
+def explained(scene: Scene, step: int, look: Look, head: tuple[int, int], scores: Any, known: Known | None) -> None:
     """How to read the pictures, and the way to the steps that make them."""
     causal = is_causal(scene, look.part)
     st.caption(f"{title_of(look.way, head)}: {way_sentence(look.way, look.part, causal, look.lines)}")
-    st.caption(heads_sentence(scores, look.lines))
+    st.caption(heads_sentence(scores, known, look.lines))
     if look.joined:
         st.caption(
             t(
