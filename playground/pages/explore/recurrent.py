@@ -186,10 +186,12 @@ def gates(scene: Scene, place: Stage) -> None:
         tokens_read(scene, layer),
         {state: np.linalg.norm(mine[state], axis=1) for state in ("cell", "hidden") if state in mine},
     )
-    marked, kept = forgetting(mine, layer.endswith(".reverse"))
+    backwards = layer.endswith(".reverse")
+    marked, kept = forgetting(mine, backwards)
+    first = len(kept) - 1 if backwards else 0
     shown = [signal for signal in GAUGES if signal in mine and (signal != "hidden" or len(mine) == 1)]
     gauges = [Gauge(GAUGES[x][0], t(SIGNALS[x]), t(GAUGES[x][1]), mine[x], x in SIGNED) for x in shown]
-    tapes = [Tape("", kept_name(mine), kept, bars=True)]
+    tapes = [Tape("", kept_name(mine), kept, bars=True, without=None if marked is None else first)]
     tapes += [Tape("", t(LENGTHS[state]), lengths[state]) for state in lengths]
     with place.picture:
         moved = cell_tape(
@@ -201,12 +203,13 @@ def gates(scene: Scene, place: Stage) -> None:
             at=url_state.whole(url_state.text("explore", "place")) or (marked or 0),
             marked=marked,
             mark=t("forgets most") if len(mine) > 1 else t("changes most"),
+            left_out=t("nothing to forget yet"),
             of=f"{scene.run.path} {scene.step} {layer} {tokens}",
             alt=t("The token that is read: the gates there, and the size of the states over the text"),
         )
     if moved is not None:
         url_state.remember("explore", place=moved)
-    place.say(forgetting_sentence(mine, kept, marked, tokens, lengths))
+    place.say(forgetting_sentence(mine, np.delete(kept, first), marked, tokens, lengths))
     with place.rest:
         downloads("explore-recurrent", found)
 
@@ -258,28 +261,32 @@ def kept_name(mine: dict[str, Any]) -> str:
 def forgetting_sentence(
     mine: dict[str, Any], kept: Any, marked: int | None, tokens: list[str], lengths: dict[str, Any]
 ) -> str:
-    """Where it forgets most, and where its state is largest."""
+    """Where it forgets most, and where its state is largest.
+
+    Args:
+        kept: how much it keeps at each token after the first that it reads.
+    """
     if marked is None:
         return t("Type some more words: with one token there is nothing to forget yet.")
     token = visible(tokens[marked])
-    value, usual = float(kept[marked]), float(kept.mean())
+    value, usual = float(kept.min() if len(mine) > 1 else kept.max()), float(kept.mean())
     if "gates.forget" in mine:
         said = t(
-            "It forgets most at “{token}”: mean forget gate {value:.2f}, over the text {usual:.2f}.",
+            "It forgets most at “{token}”: mean forget gate {value:.2f}, after the first token {usual:.2f} on average.",
             token=token,
             value=value,
             usual=usual,
         )
     elif "gates.update" in mine:
         said = t(
-            "It forgets most at “{token}”: mean update gate {value:.2f}, over the text {usual:.2f}.",
+            "It forgets most at “{token}”: mean update gate {value:.2f}, after the first token {usual:.2f} on average.",
             token=token,
             value=value,
             usual=usual,
         )
     else:
         said = t(
-            "Its state changes most at “{token}”: by {value:.0%}, over the text by {usual:.0%}.",
+            "Its state changes most at “{token}”: by {value:.0%}, after the first token on average by {usual:.0%}.",
             token=token,
             value=value,
             usual=usual,
