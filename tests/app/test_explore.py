@@ -220,6 +220,20 @@ def test_the_menu_and_the_slider_choose_one_step(open_page, run):
     assert "at" not in app.query_params
 
 
+@pytest.mark.parametrize(("run", "most"), [("dates-lstm", 18), ("recall-lstm", 5)])
+def test_a_model_that_cannot_end_does_not_fill_the_box(run, most):
+    from playground.ui import cached
+    from playground.ui.scene import Scene, answer_to
+
+    folder, question = (
+        gallery.get(run),
+        {"dates-lstm": "18 October 2007 =", "recall-lstm": ">HDBCHBDCEEHGBHDEAAAHD?"}[run],
+    )
+    answer = answer_to(str(folder.path), 0, question)
+    assert 0 < len(cached.tokenizer(folder).encode(answer)) <= most
+    assert not Scene(folder, 0, question, answer).beyond()
+
+
 def test_one_text_is_looked_at_while_the_model_learns(open_page):
     early, late = (texts(open_page("explore", run="induction", view="attention", step=step)) for step in ("0", "1500"))
     assert re.search(r"step 0, (\d+) tokens", early)[1] == re.search(r"step 1,500, (\d+) tokens", late)[1]
