@@ -97,23 +97,29 @@ def show(scene: Scene, place: Stage) -> None:
     with place.drawer:
         drawing = choose_drawing(len(scene.ids()))
         part = choose(VIEW, "part", t("Attention of"), {name: PART_NAMES[name] for name in parts(scene)})
-        way = choose(VIEW, "way", t("Show"), WAYS)
+        one = is_one_head(scene, part)
+        way = choose(VIEW, "way", t("Show"), {"head": WAYS["head"]} if one else WAYS)
         look = Look(part, way, drawing, joins(scene))
         longer = continuation(scene)
         scene, n_new = grown(scene, longer)
         step = scene.step
         watch(scene)
         others = choose_others(scene, step)
-        st.caption(t("Keys: 1 to 9 choose a head of the layer, L draws lines or cells."))
+        st.caption(
+            t("Key: L draws lines or cells.")
+            if one
+            else t("Keys: 1 to 9 choose a head of the layer, L draws lines or cells.")
+        )
     scores = scores_of(scene, step, part)
     known = known_heads(scene, step, part)
     head = chosen_head(scene, weights_of(scene, step)[part], scores, known)
     with place.picture:
-        left, right = st.columns([3, 1 if others else 2], gap="medium")
+        left, right = (nullcontext(), None) if one else st.columns([3, 1 if others else 2], gap="medium")
         with left:
             maps([(scene, step), *others], look, head, n_new)
-        with right:
-            choose_head(scene, step, look, scores, head, known)
+        if right:
+            with right:
+                choose_head(scene, step, look, scores, head, known)
     place.say(joined(*noticed(scene, step, look, head, others, known)))
     with place.rest:
         explained(scene, step, look, head, scores, known)
@@ -128,6 +134,12 @@ def parts(scene: Scene) -> list[str]:
     from playground.inspection.attention import parts_of
 
     return list(parts_of(scene.model().spec))
+
+
+def is_one_head(scene: Scene, part: str) -> bool:
+    """Whether there is nothing to choose from: one layer of one head, such as the alignment of Bahdanau et al."""
+    n_layers, n_heads = weights_of(scene, scene.step)[part].shape[:2]
+    return n_layers * n_heads == 1
 
 
 def choose_drawing(n: int) -> str:
@@ -468,7 +480,7 @@ def picture(
 
     values = matrix(scene, step, look, head)
     queries, keys = names_of(scene, step, look)
-    alt = title_of(look.way, head)
+    alt = t("Who looks at whom") if is_one_head(scene, look.part) else title_of(look.way, head)
     if look.lines:
         attention_lines(
             values[-MOST_LINES:, -MOST_LINES:],
@@ -538,13 +550,18 @@ def noticed(
     i, j = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
     title = title_of(look.way, head)
     if look.part == "cross":
+        at = {
+            "written": queries[i].removeprefix(visible(coming_out([""])[0])),
+            "token": keys[j],
+            "weight": values[i, j],
+        }
+        if is_one_head(scene, look.part):
+            return [t("Where it writes “{written}”, it looks most at “{token}” ({weight:.2f} of that row).", **at)]
         return [
             t(
                 "{title}: where it writes “{written}”, it looks most at “{token}” ({weight:.2f} of that row).",
                 title=title,
-                written=queries[i].removeprefix(visible(coming_out([""])[0])),
-                token=keys[j],
-                weight=values[i, j],
+                **at,
             )
         ]
     if look.way == "max":
@@ -584,8 +601,12 @@ def share_of(scene: Scene, step: int, part: str, kind: str, head: tuple[int, int
 def explained(scene: Scene, step: int, look: Look, head: tuple[int, int], scores: Any, known: Known | None) -> None:
     """How to read the pictures, and the way to the steps that make them."""
     causal = is_causal(scene, look.part)
-    st.caption(f"{title_of(look.way, head)}: {way_sentence(look.way, look.part, causal, look.lines)}")
-    st.caption(heads_sentence(scores, known, look.lines))
+    said = way_sentence(look.way, look.part, causal, look.lines)
+    if is_one_head(scene, look.part):
+        st.caption(said)
+    else:
+        st.caption(f"{title_of(look.way, head)}: {said}")
+        st.caption(heads_sentence(scores, known, look.lines))
     if look.joined:
         st.caption(
             t(
