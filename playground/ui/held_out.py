@@ -9,7 +9,7 @@ from models.spec import ModelSpec
 from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec
 from playground.ui import cached
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.messages import fragment, show
 from playground.ui.package_offer import offer, to_install
 from playground.ui.scene import Scene
@@ -117,7 +117,7 @@ def _wait(key: str, job: Any) -> None:
     """How far the preparation is; it can be stopped."""
     if job.done:
         st.rerun()
-    st.progress(job.fraction, t("Preparing the text …") + " " + t(job.stage))
+    st.progress(job.fraction, joined(t("Preparing the text …"), t(job.stage)))
     st.button(t("Stop"), icon=":material/stop:", key=f"{key}.stop", on_click=job.stop)
 
 

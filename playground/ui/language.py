@@ -39,6 +39,11 @@ def t(text: str, **values: Any) -> str:
     return text.format(**values) if values else text
 
 
+def joined(*said: str) -> str:
+    """Sentences one after another, the empty ones left out: a space between them, but none after a Chinese mark."""
+    return re.sub(r"(?<=[。？！；：，）…”]) (?=\0)", "", " \0".join(filter(None, said))).replace("\0", "")
+
+
 def in_language(text: str, wanted: str) -> str:
     """The translation of a text; the text itself where there is none."""
     return catalogue(wanted).gettext(text) if text else ""  # gettext keeps its header under ""

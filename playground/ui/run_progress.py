@@ -16,7 +16,7 @@ from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import is_listening, revive, submit
 from playground.ui import links
-from playground.ui.language import t, translated
+from playground.ui.language import joined, t, translated
 from playground.ui.live_runs import (
     curves_of,
     state_text,
@@ -139,11 +139,11 @@ def footnotes(run: RunFolder, status: Status) -> None:
     if source := run.about().get("source"):
         notes = [translated(str(note)) for note in run.about().get("notes", [])]
         came = t("This model was imported ({kind}); its training text is unknown.", kind=source)
-        st.info(plain(" ".join([came, *notes])))
+        st.info(plain(joined(came, *notes)))
     if cut := rows.cut(status.note):
         st.warning(plain(translated(cut)), icon=":material/content_cut:")
     if left_out := notes_on_text(run):
-        st.caption(" ".join(plain(translated(note)) for note in left_out))
+        st.caption(joined(*(plain(translated(note)) for note in left_out)))
 
 
 def notes_on_text(run: RunFolder) -> list[str]:
@@ -214,7 +214,7 @@ def alt(run: RunFolder, measured: RunCurves) -> str:
         loss=form(row.get("loss"), "{:.3f}"),
     )
     if best:
-        told += " " + t("Best validation loss {loss:.3f} at step {step}.", loss=best[1], step=best[0])
+        told = joined(told, t("Best validation loss {loss:.3f} at step {step}.", loss=best[1], step=best[0]))
     return told
 
 

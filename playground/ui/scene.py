@@ -17,6 +17,8 @@ from playground.ui.run_picker import gives_labels, name_of
 
 LONGEST = 512
 """Tokens: more would not be read in a picture, and every view has to follow the typing."""
+MORE = 4
+"""Tokens that an answer may have beyond what is asked for."""
 MOST_WEIGHTS = (
     160_000_000  # of attention, of all layers and heads, that one text may have: GPT-2 has 151 million at 1,024 tokens
 )
@@ -185,7 +187,11 @@ def only_labels() -> None:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def answer_to(path: str, step: int, text: str) -> str:
-    """What a model of pairs writes greedily in answer to a text; "" without a text."""
+    """What a model of pairs writes greedily in answer to a text; "" without a text.
+
+    At most it is a little longer than the answers that the run's samples ask for, and as long as the context has room for: a
+    model that has not learnt to end would fill the box.
+    """
     from models.generate import decode
     from playground.generation.predict import open_prompt
 
@@ -194,11 +200,30 @@ def answer_to(path: str, step: int, text: str) -> str:
     if not text or not tokenizer.encode(text):
         return ""
     prompt = open_prompt(model.spec, tokenizer, text, answers=True, template=run.config().data.template)
+    most = longest_answer(run, tokenizer, text)
+    if model.spec.context_length:
+        most = min(most, max(1, model.spec.context_length - len(prompt.ids)))
     written = decode(
         model,
         list(prompt.ids),
-        64,
+        most,
         stop_ids=(tokenizer.eos_id,),
         source_ids=list(prompt.source) if prompt.source else None,
     )
-    return tokenizer.decode([token for token in written if token != tokenizer.eos_id])
+    answer = tokenizer.decode([token for token in written if token != tokenizer.eos_id])
+    while len(tokenizer.encode(answer)) > most:  # broken bytes are read again as three each
+        answer = answer[:-1]
+    return answer
+
+
+def longest_answer(run: RunFolder, tokenizer: Any, text: str) -> int:
+    """How many tokens an answer may have: some more than those that the run's samples ask for, by their own number or by
+    that of each token of the question; 64 where they ask for none.
+    """
+    n = lambda said: len(tokenizer.encode(said))
+    asked = [example for row in run.samples() for example in row.get("examples", ())]
+    known = {(n(x["source"]), n(x["target"])) for x in asked if x.get("source") and x.get("target")}
+    if not known:
+        return 64
+    share = max(answer / max(1, question) for question, answer in known)
+    return min(64, max(*(answer for _, answer in known), math.ceil(share * n(text)), 1) + MORE)

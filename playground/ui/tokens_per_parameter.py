@@ -25,7 +25,7 @@ from playground.text.statistics import Estimate
 from playground.ui import links
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.gauge import gauge
-from playground.ui.language import t, translated
+from playground.ui.language import joined, t, translated
 from playground.ui.model_draft import START
 from playground.ui.number_format import bytes_of, large
 
@@ -179,14 +179,12 @@ def line(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> str:
         return ""
     count = parameters(model, text.vocabulary)
     seen = training.steps * training.batch_size * model.context_length
-    return " ".join(
-        (
-            t("{amounts}.", amounts=amounts(text, count)),
-            t("The run reads the text for about {times} epochs.", times=times)
-            if (times := few(seen / max(1, text.tokens))) != "1"
-            else t("The run reads the text for about one epoch."),
-            verdict(text.tokens / count),
-        )
+    return joined(
+        t("{amounts}.", amounts=amounts(text, count)),
+        t("The run reads the text for about {times} epochs.", times=times)
+        if (times := few(seen / max(1, text.tokens))) != "1"
+        else t("The run reads the text for about one epoch."),
+        verdict(text.tokens / count),
     )
 
 

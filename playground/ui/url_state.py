@@ -168,7 +168,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("place", int),                      # the position looked at
         ("cell", str),
         ("n", int),
-        ("way", str), ("draw", str), ("more", int), ("at", int), ("with", str), ("texts", int), ("then", int),
+        ("way", str), ("draw", str), ("more", int), ("with", str), ("texts", int), ("then", int),
+        ("at", int),                         # the step, in old links: read, never written
         ("pieces", bool),                    # of words, each by itself
         *((f"{name}{i}", str) for i in range(1, 5) for name in ("other", "target")),
         ("beside", tuple),                   # runs to compare with

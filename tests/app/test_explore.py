@@ -1,5 +1,6 @@
 """The Explore page without a browser: every view of every kind of model opens, and says what it cannot show."""
 
+import itertools
 import json
 import re
 
@@ -131,7 +132,7 @@ def test_learned_positions_before_and_after(open_page, new_run):
             "view": "attention",
             "layer": "0",
             "head": "3",
-            "at": "500",
+            "step": "500",
             "with": "step",
             "then": "300",
         },
@@ -204,6 +205,46 @@ def test_a_link_opens_what_its_sender_saw(open_page, address):
     assert {name: kept.get(name) for name in address} == address
 
 
+@pytest.mark.parametrize("run", ["induction", "dates-lstm"])
+def test_the_menu_and_the_slider_choose_one_step(open_page, run):
+    first, *_, last = gallery.get(run).checkpoints()
+    app = open_page("explore", run=run, view="attention")
+    menu, slider = (
+        (lambda: app.selectbox(key=f"explore.step.{run}")),
+        (lambda: app.select_slider(key=f"explore.attention.{run}.moved")),
+    )
+    menu().set_value(first).run()
+    assert f"step {first:,}," in texts(app) and slider().value == first and app.query_params["step"] == str(first)
+    slider().set_value(last).run()
+    assert f"step {last:,}," in texts(app) and menu().value == last and "step" not in app.query_params
+    assert "at" not in app.query_params
+
+
+@pytest.mark.parametrize(("run", "most"), [("dates-lstm", 18), ("recall-lstm", 5)])
+def test_a_model_that_cannot_end_does_not_fill_the_box(run, most):
+    from playground.ui import cached
+    from playground.ui.scene import Scene, answer_to
+
+    folder, question = (
+        gallery.get(run),
+        {"dates-lstm": "18 October 2007 =", "recall-lstm": ">HDBCHBDCEEHGBHDEAAAHD?"}[run],
+    )
+    answer = answer_to(str(folder.path), 0, question)
+    assert 0 < len(cached.tokenizer(folder).encode(answer)) <= most
+    assert not Scene(folder, 0, question, answer).beyond()
+
+
+def test_one_text_is_looked_at_while_the_model_learns(open_page):
+    early, late = (texts(open_page("explore", run="induction", view="attention", step=step)) for step in ("0", "1500"))
+    assert re.search(r"step 0, (\d+) tokens", early)[1] == re.search(r"step 1,500, (\d+) tokens", late)[1]
+
+
+@pytest.mark.parametrize("address", [{"at": "500"}, {"at": "500", "step": "300"}, {"step": "500", "at": "7"}])
+def test_old_links_open_the_step_whose_heads_they_showed(open_page, address):
+    app = open_page("explore", run="induction", view="attention", **address)
+    assert "step 500," in texts(app) and "at" not in app.query_params and app.query_params["step"] == "500"
+
+
 def test_nonsense_in_the_address_is_no_error(open_page):
     for view in VIEWS:
         app = open_page(
@@ -270,10 +311,10 @@ def test_words_are_joined_until_pieces_are_asked_for(open_page):
 
 def test_the_notice_is_of_this_head(open_page):
     said = texts(open_page("explore", run="induction", view="attention", layer="1", head="3")).replace("\\", "")
-    assert re.search(r"Head 1\.3 mostly looks at what followed an earlier copy .* \(0\.[3-9]\d of", said)
+    assert re.search(r"Head 1\.3 partly looks at what followed an earlier copy .* \(0\.[3-9]\d of", said)
     assert "where it writes “" in texts(open_page("explore", run="dates", view="attention"))
     assert re.search(
-        r"the attention is spread; most of it goes to “",
+        r"the attention is spread; the largest share goes to “",
         texts(open_page("explore", run="bible-decoder", view="attention", way="mean")),
     )
 
@@ -340,6 +381,11 @@ def test_without_a_text_it_says_what_the_model_is_shown():
 def test_in_chinese(open_page):
     app = open_page("explore", run="bible-decoder", view="attention", lang="zh")
     assert "探索" in texts(app) and "第 3 层" in texts(app)
+
+
+@pytest.mark.parametrize(("run", "view"), [("stories-decoder", "attention"), ("bible-lstm", "recurrent")])
+def test_chinese_sentences_follow_each_other_without_a_space(open_page, run, view):
+    assert not re.search("[。？！] ", texts(open_page("explore", run=run, view=view, lang="zh")))
 
 
 def test_a_unit_leads_to_the_texts_where_it_is_high(open_page):
@@ -411,6 +457,26 @@ def test_a_short_text_says_why_no_head_has_a_name(open_page):
     short = texts(open_page("explore", run="bible-decoder", view="attention", text="The cat sat on the mat"))
     assert "Heads have no names here: the text is too short" in short
     assert "A head gets a name where" in texts(open_page("explore", run="bible-decoder", view="attention"))
+
+
+@pytest.mark.parametrize("run", ["stories-decoder", "stories-encoder"])
+def test_a_short_text_does_not_deny_names_that_heads_have_from_stories(open_page, run):
+    said = texts(open_page("explore", run=run, view="attention"))
+    assert "Heads have no names here" not in said and "was measured on" in said
+
+
+def test_a_caption_says_mostly_from_one_half_on(open_page):
+    found = set()
+    for layer, head in itertools.product("01", "0123"):
+        said = texts(
+            open_page("explore", run="bible-decoder", view="attention", layer=layer, head=head, text="In the beginning")
+        )
+        for word, share in re.findall(
+            r"(mostly|partly) looks .*?\((0\.\d\d) of its attention\)", said.replace("\\", "")
+        ):
+            found.add(word)
+            assert (word == "mostly") == (float(share) >= 0.5), said
+    assert found == {"mostly", "partly"}
 
 
 def test_a_text_that_is_too_easy_to_miss_a_head_names_none(open_page):

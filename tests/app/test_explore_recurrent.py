@@ -62,8 +62,9 @@ def test_where_it_forgets_most_is_where_its_gates_are_most_closed(open_page):
     ids = cached.tokenizer(gallery.get("bible-lstm")).encode(TEXT)
     kept = forget_gates(ids).mean(1)
     at = 1 + int(kept[1:].argmin())  # the first token finds nothing to forget
-    assert f"mean forget gate {kept[at]:.2f}, over the text {kept.mean():.2f}" in texts(app)
+    assert f"mean forget gate {kept[at]:.2f}, after the first token {kept[1:].mean():.2f}" in texts(app)
     drawn = shown(app)
+    assert drawn["tapes"][0]["without"] == 0, "its gate is open or not for nothing"
     assert drawn["marked"] == at and [gauge["letter"] for gauge in drawn["gauges"]] == ["f", "i", "g", "o"]
     assert drawn["gauges"][0]["mean"] == pytest.approx(kept.tolist(), abs=1e-3)
 
@@ -79,6 +80,15 @@ def test_other_cells_have_other_gates(open_page, new_run, kind, letters, said):
     app = open_page("explore", run=run.id, view="recurrent", text="a list of words and what they do")
     assert [gauge["letter"] for gauge in shown(app)["gauges"]] == letters and said in texts(app)
     assert not open_page("explore", run=run.id, view="intervene", text="a list of words").error
+
+
+@pytest.mark.parametrize("run", ["recall-rnn", "recall-lstm", "recall-gru"])
+def test_what_is_told_is_the_extreme_of_what_is_drawn(open_page, run):
+    drawn = shown(open_page("explore", run=run, view="recurrent"))
+    tape = drawn["tapes"][0]
+    bars = {index: value for index, value in enumerate(tape["values"]) if index != tape["without"]}
+    extreme = max if run == "recall-rnn" else min
+    assert drawn["marked"] == extreme(bars, key=bars.get) and tape["without"] == 0
 
 
 @pytest.mark.parametrize(

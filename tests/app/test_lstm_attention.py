@@ -37,8 +37,17 @@ def test_every_view_opens(open_page, view):
 
 def test_its_alignment_is_the_attention_that_is_shown(open_page):
     app = open_page("explore", run="dates-lstm", view="attention", text=DATE)
-    assert "where it writes “" in texts(app)
+    assert "Where it writes “" in texts(app)
     assert not [box for box in app.selectbox if box.key == "explore.attention.part" and len(box.options) > 1]
+
+
+def test_one_alignment_has_no_head_to_choose_and_no_number(open_page):
+    app = open_page("explore", run="dates-lstm", view="attention", text=DATE)
+    assert "head 0" not in texts(app) and "Each picture is one head" not in texts(app)
+    assert not [box for box in app.selectbox if box.key and box.key.startswith("explore.attention.way")]
+    held = [element.proto.json for element in app.get("bidi_component") if element.proto.json]
+    assert not any('"off"' in data for data in held), "no grid of heads"
+    assert "Layer 0, head 0" in texts(open_page("explore", run="dates", view="attention", layer="0", head="0"))
 
 
 @pytest.mark.parametrize(("layer", "side"), [(0, "source"), (1, "source"), (2, "target")])

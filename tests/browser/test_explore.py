@@ -58,7 +58,7 @@ def test_typing_redraws_and_pointing_asks_nobody(new_page):
 
 def test_a_head_is_chosen_and_a_link_opens_it(new_page):
     page = new_page("/explore?run=induction&view=attention")
-    page.get_by_text("Head 1.3 mostly looks at what followed").wait_for()  # the copier opens on its induction head
+    page.get_by_text("Head 1.3 partly looks at what followed").wait_for()  # the copier opens on its induction head
     page.locator("button.head.named .label", has_text="induction").wait_for()
     head = page.get_by_role("button", name=re.compile("^Layer 0, Head 3"))
     head.click()
@@ -78,7 +78,7 @@ def test_a_head_forms_as_the_step_moves(new_page):
     slider = open_drawer(page).get_by_role("slider", name=re.compile("Training step"))
     slider.focus()
     slider.press("Home")
-    page.wait_for_url("**at=0**")
+    page.wait_for_url("**step=0**")
     label.get_by_text("1.3", exact=True).wait_for()  # at the first step nobody copies: it has a number, no name
 
 

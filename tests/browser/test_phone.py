@@ -138,3 +138,13 @@ def test_a_presentation_on_a_phone_can_be_walked_through_and_left(phone):
     page.get_by_role("button", name="End").tap()
     page.wait_for_url(lambda url: "present" not in url)
     go(page, "Look inside", "Explore")
+
+
+def test_heads_that_have_no_room_for_their_names_are_named_under_the_grid(phone):
+    page = phone("/explore?run=stories-decoder&view=attention")
+    legend = page.locator(".st-key-stage-picture .legend")
+    expect(legend).to_contain_text("it → noun")
+    expect(legend).to_contain_text("previous token")
+    box, notice = legend.bounding_box(), page.locator(".st-key-stage-notice").bounding_box()
+    last = page.locator("button.head").last.bounding_box()
+    assert last["y"] + last["height"] <= box["y"] + 1 and box["y"] + box["height"] <= notice["y"] + 1

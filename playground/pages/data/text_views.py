@@ -17,7 +17,7 @@ from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import figure
 from playground.ui.frame import presenting
-from playground.ui.language import t, translated
+from playground.ui.language import joined, t, translated
 from playground.ui.messages import plain, show_notes
 from playground.ui.number_format import bytes_of, large
 from playground.ui.select import select_several
@@ -65,7 +65,7 @@ def headline(prepared: Prepared) -> None:
         t("Licence: {licence}.", licence=licence) if licence else "",
         plain(translated(provenance_of(info["provenance"]))),
     ]
-    st.caption(" ".join(filter(None, words)))
+    st.caption(joined(*words))
     show_notes(info.get("notes", []))
 
 
@@ -292,7 +292,7 @@ def show_vocabulary(prepared: Prepared, place: Stage) -> None:
         never=never,
         learnt=learnt,
     )
-    place.say(" ".join((shown, bases, *([steps] if never else []))))
+    place.say(joined(shown, bases, *([steps] if never else [])))
 
 
 def searched(table: Any) -> None:

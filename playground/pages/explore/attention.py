@@ -19,10 +19,10 @@ from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.stage_keys import stage_keys
 from playground.ui.figure import downloads
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.messages import plain
 from playground.ui.model_views import views_of
-from playground.ui.run_picker import describe, known_runs, name_of, speaks
+from playground.ui.run_picker import describe, known_runs, name_of, speaks, step_key
 from playground.ui.scene import Scene, answer_to, coming_out
 from playground.ui.select import keep, select
 from playground.ui.stage import Stage
@@ -56,7 +56,17 @@ DOES = {
     "same": "Head {head} mostly looks at other copies of the same token ({share:.2f} of its attention).",
     "induction": "Head {head} mostly looks at what followed an earlier copy of the token ({share:.2f} of its attention): induction.",
 }
-"""What a head does, in this very text."""
+"""What a head does, in this very text, with most of its attention."""
+PARTLY = {
+    "previous": "Head {head} partly looks one token back ({share:.2f} of its attention).",
+    "next": "Head {head} partly looks one token ahead ({share:.2f} of its attention).",
+    "first": "Head {head} partly looks at the first token ({share:.2f} of its attention): an attention sink.",
+    "last": "Head {head} partly looks at the last token ({share:.2f} of its attention): an attention sink.",
+    "itself": "Head {head} partly looks at the token itself ({share:.2f} of its attention).",
+    "same": "Head {head} partly looks at other copies of the same token ({share:.2f} of its attention).",
+    "induction": "Head {head} partly looks at what followed an earlier copy of the token ({share:.2f} of its attention): induction.",
+}
+"""The same of a head that does it with less than half of its attention."""
 LONGEST_NAME = 48  # characters over a compared picture
 TELLING = ("induction", "previous", "next")
 """What a head that is shown first does: it moves along the text."""
@@ -87,25 +97,32 @@ def show(scene: Scene, place: Stage) -> None:
     with place.drawer:
         drawing = choose_drawing(len(scene.ids()))
         part = choose(VIEW, "part", t("Attention of"), {name: PART_NAMES[name] for name in parts(scene)})
-        way = choose(VIEW, "way", t("Show"), WAYS)
+        one = is_one_head(scene, part)
+        way = choose(VIEW, "way", t("Show"), {"head": WAYS["head"]} if one else WAYS)
         look = Look(part, way, drawing, joins(scene))
         longer = continuation(scene)
         scene, n_new = grown(scene, longer)
-        step = past(scene)
+        step = scene.step
+        watch(scene)
         others = choose_others(scene, step)
-        st.caption(t("Keys: 1 to 9 choose a head of the layer, L draws lines or cells."))
+        st.caption(
+            t("Key: L draws lines or cells.")
+            if one
+            else t("Keys: 1 to 9 choose a head of the layer, L draws lines or cells.")
+        )
     scores = scores_of(scene, step, part)
     known = known_heads(scene, step, part)
     head = chosen_head(scene, weights_of(scene, step)[part], scores, known)
     with place.picture:
-        left, right = st.columns([3, 1 if others else 2], gap="medium")
+        left, right = (nullcontext(), None) if one else st.columns([3, 1 if others else 2], gap="medium")
         with left:
             maps([(scene, step), *others], look, head, n_new)
-        with right:
-            choose_head(scene, step, look, scores, head, known)
-    place.say(" ".join(noticed(scene, step, look, head, others, known)))
+        if right:
+            with right:
+                choose_head(scene, step, look, scores, head, known)
+    place.say(joined(*noticed(scene, step, look, head, others, known)))
     with place.rest:
-        explained(scene, step, look, head, scores)
+        explained(scene, step, look, head, scores, known)
         numbers(scene, step, part)
         keys(look)
 
@@ -117,6 +134,12 @@ def parts(scene: Scene) -> list[str]:
     from playground.inspection.attention import parts_of
 
     return list(parts_of(scene.model().spec))
+
+
+def is_one_head(scene: Scene, part: str) -> bool:
+    """Whether there is nothing to choose from: one layer of one head, such as the alignment of Bahdanau et al."""
+    n_layers, n_heads = weights_of(scene, scene.step)[part].shape[:2]
+    return n_layers * n_heads == 1
 
 
 def choose_drawing(n: int) -> str:
@@ -218,18 +241,19 @@ def written(path: str, step: int, ids: tuple[int, ...], n: int) -> tuple[int, ..
     return (*ids, *(int(token) for token in more))
 
 
-def past(scene: Scene) -> int:
-    """A slider over the checkpoints that the run has kept: watch a head form."""
+def watch(scene: Scene) -> None:
+    """A slider over the checkpoints that the run has kept, for its one step: the menu above moves it, and it the menu."""
     steps = scene.run.checkpoints()
     if len(steps) < 2:
-        return scene.step
-    return slide(
-        f"{VIEW}.{scene.run.id}",
-        "at",
+        return
+    key, chosen = f"{VIEW}.{scene.run.id}.moved", step_key("explore", scene.run)
+    st.session_state[key] = scene.step
+    st.select_slider(
         t("Training step (move it and watch the heads form)"),
         steps,
-        scene.step,
         format_func="{:,}".format,
+        key=key,
+        on_change=lambda: st.session_state.update({chosen: st.session_state[key]}),
     )
 
 
@@ -350,7 +374,7 @@ def choose_head(scene: Scene, step: int, look: Look, scores: Any, head: tuple[in
         st.rerun(scope="fragment")
 
 
-def heads_sentence(scores: Any, lines: bool) -> str:
+def heads_sentence(scores: Any, known: Known | None, lines: bool) -> str:
     """How to read the small pictures, and when a head gets a name."""
     from playground.inspection.heads import LEAST_TOKENS, RECOGNISED
 
@@ -365,23 +389,19 @@ def heads_sentence(scores: Any, lines: bool) -> str:
     )
     if scores is None:
         return how
-    if not scores.is_long_enough:
-        return (
-            how
-            + " "
-            + t(
-                "Heads have no names here: the text is too short to tell a pattern from chance. Type at least {least} tokens.",
-                least=LEAST_TOKENS,
-            )
+    if not scores.is_long_enough and known and known.best:
+        named = t("What a head is called was measured on {n} new stories, not on this text.", n=known.n_stories)
+    elif not scores.is_long_enough:
+        named = t(
+            "Heads have no names here: the text is too short to tell a pattern from chance. Type at least {least} tokens.",
+            least=LEAST_TOKENS,
         )
-    return (
-        how
-        + " "
-        + t(
+    else:
+        named = t(
             "A head gets a name where at least {share:.0%} of its attention follows that pattern, far more than by chance.",
             share=RECOGNISED,
         )
-    )
+    return joined(how, named)
 
 
 def most_telling(scores: Any, weights: Any) -> tuple[int, int]:
@@ -460,7 +480,7 @@ def picture(
 
     values = matrix(scene, step, look, head)
     queries, keys = names_of(scene, step, look)
-    alt = title_of(look.way, head)
+    alt = t("Who looks at whom") if is_one_head(scene, look.part) else title_of(look.way, head)
     if look.lines:
         attention_lines(
             values[-MOST_LINES:, -MOST_LINES:],
@@ -518,7 +538,8 @@ def noticed(
         and look.part != "cross"
         and (kind := strongest_kind(scores_of(scene, step, look.part), head))
     ):
-        said = [t(DOES[kind[0]], head=f"{head[0]}.{head[1]}", share=kind[1])]
+        does = DOES if kind[1] >= 0.5 else PARTLY
+        said = [t(does[kind[0]], head=f"{head[0]}.{head[1]}", share=kind[1])]
         beside = [share_of(other, at, look.part, kind[0], head) for other, at in others]
         if any(share is not None for share in beside):
             told = ", ".join("–" if share is None else f"{share:.2f}" for share in beside)
@@ -529,13 +550,18 @@ def noticed(
     i, j = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
     title = title_of(look.way, head)
     if look.part == "cross":
+        at = {
+            "written": queries[i].removeprefix(visible(coming_out([""])[0])),
+            "token": keys[j],
+            "weight": values[i, j],
+        }
+        if is_one_head(scene, look.part):
+            return [t("Where it writes “{written}”, it looks most at “{token}” ({weight:.2f} of that row).", **at)]
         return [
             t(
                 "{title}: where it writes “{written}”, it looks most at “{token}” ({weight:.2f} of that row).",
                 title=title,
-                written=queries[i].removeprefix(visible(coming_out([""])[0])),
-                token=keys[j],
-                weight=values[i, j],
+                **at,
             )
         ]
     if look.way == "max":
@@ -549,14 +575,10 @@ def noticed(
             )
         ]
     shares = values.mean(0)
-    return [
-        t(
-            "{title}: the attention is spread; most of it goes to “{token}” ({share:.2f} of all).",
-            title=title,
-            token=keys[int(shares.argmax())],
-            share=float(shares.max()),
-        )
-    ]
+    most = {"title": title, "token": keys[int(shares.argmax())], "share": float(shares.max())}
+    if most["share"] >= 0.5:
+        return [t("{title}: most of the attention goes to “{token}” ({share:.2f} of all).", **most)]
+    return [t("{title}: the attention is spread; the largest share goes to “{token}” ({share:.2f} of all).", **most)]
 
 
 def strongest_kind(scores: Any, head: tuple[int, int]) -> tuple[str, float] | None:
@@ -576,11 +598,15 @@ def share_of(scene: Scene, step: int, part: str, kind: str, head: tuple[int, int
     return float(table[head]) if table is not None and head[0] < len(table) and head[1] < table.shape[1] else None
 
 
-def explained(scene: Scene, step: int, look: Look, head: tuple[int, int], scores: Any) -> None:
+def explained(scene: Scene, step: int, look: Look, head: tuple[int, int], scores: Any, known: Known | None) -> None:
     """How to read the pictures, and the way to the steps that make them."""
     causal = is_causal(scene, look.part)
-    st.caption(f"{title_of(look.way, head)}: {way_sentence(look.way, look.part, causal, look.lines)}")
-    st.caption(heads_sentence(scores, look.lines))
+    said = way_sentence(look.way, look.part, causal, look.lines)
+    if is_one_head(scene, look.part):
+        st.caption(said)
+    else:
+        st.caption(f"{title_of(look.way, head)}: {said}")
+        st.caption(heads_sentence(scores, known, look.lines))
     if look.joined:
         st.caption(
             t(
@@ -612,7 +638,7 @@ def way_sentence(way: str, part: str, causal: bool, lines: bool) -> str:
         said.append(cross_sentence(lines) if part == "cross" else look_for(causal, lines))
     if causal and not lines:
         said.append(t("Hatched: the causal mask. A token cannot attend to later tokens."))
-    return " ".join(said)
+    return joined(*said)
 
 
 def drawn_sentence(way: str, part: str, lines: bool) -> str:
@@ -699,9 +725,8 @@ def another(scene: Scene, i: int) -> Scene:
     text = typed(VIEW, f"other{i}", t("Text {n}", n=i + 1), scene.text, scene.run.id)
     if not scene.is_pairs:
         return Scene(scene.run, scene.step, text)
-    target = typed(
-        VIEW, f"target{i}", t("What is written there"), answer_to(str(scene.run.path), scene.step, text), scene.run.id
-    )
+    written = answer_to(str(scene.run.path), scene.run.checkpoints()[-1], text)
+    target = typed(VIEW, f"target{i}", t("What is written there"), written, scene.run.id)
     return Scene(scene.run, scene.step, text, target)
 
 

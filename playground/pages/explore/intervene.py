@@ -15,7 +15,7 @@ from playground.ui.components.heads_grid import heads_grid
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import LEGEND, downloads, figure, graph_objects
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.measuring import Measurement, measured
 from playground.ui.number_format import share
 from playground.ui.scene import Scene, answer_to, only_labels
@@ -400,7 +400,7 @@ def second_text(scene: Scene, task: Any) -> Scene:
         text = typed(VIEW, "other", t("The other text (as many tokens as yours)"), exchanged(scene), scene.run.id)
     target = scene.target
     if scene.is_pairs:
-        first = answer_to(str(scene.run.path), scene.step, text)
+        first = answer_to(str(scene.run.path), scene.run.checkpoints()[-1], text)
         with columns[1]:
             target = typed(VIEW, "other_target", t("What is written there"), first, scene.run.id)
     other = Scene(scene.run, scene.step, text, target)
@@ -592,7 +592,7 @@ def rank_of_gates(
         lying=True,
         place=place,
     )
-    return caption + " " + t("Change one in the options.")
+    return joined(caption, t("Change one in the options."))
 
 
 def gates_of(scene: Scene, task: Any, names: tuple, other: Scene | None) -> Any:

@@ -12,12 +12,12 @@ from playground.ui import cached, links, url_state
 from playground.ui.components.live_text import live_text
 from playground.ui.controls import control
 from playground.ui.frame import page_title
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, shown_errors
 from playground.ui.model_views import recurrent_run, views_of
 from playground.ui.places import VIEWS, inside_tabs
-from playground.ui.run_picker import choose_run, choose_step, speaks, writes
+from playground.ui.run_picker import choose_run, choose_step, speaks, step_key, writes
 from playground.ui.scene import Scene, answer_to
 from playground.ui.stage import Stage, stage
 from playground.ui.stage_text import keep_text, linked_text, text_box
@@ -50,6 +50,7 @@ def look(run: RunFolder) -> None:
         with place.command:
             text_place = control("explore", "text")
             with control("explore", "step", width="content"):
+                follow_old_link(run)
                 step = choose_step("explore", run)
             with text_place, st.spinner(t("Loading the model …")):
                 cached.model(run, step)
@@ -62,6 +63,15 @@ def look(run: RunFolder) -> None:
             show(view)(scene, place)
 
 
+def follow_old_link(run: RunFolder) -> None:
+    """Links from before there was one step for all views name that of the heads "at"; where they differ, it is what was drawn."""
+    at, key = url_state.read("explore", "at"), step_key("explore", run)
+    heads = url_state.text("explore", "view") in ("", "attention")
+    if heads and at in run.checkpoints() and key not in st.session_state:
+        st.session_state[key] = at
+    url_state.remember("explore", at=None)
+
+
 def ask(run: RunFolder, step: int) -> Scene:
     """The boxes for the person's text: what the address says, else what they typed elsewhere, else the run's own sample."""
     pairs = run.about().get("data_shape") == "pairs"
@@ -72,8 +82,10 @@ def ask(run: RunFolder, step: int) -> Scene:
         text = text_box("explore", "text", run, first, label)
     target = written = ""
     if pairs:
-        written = answer_to(str(run.path), step, text)
-        label = t("The text that is written (at first, what the model writes)")
+        written = answer_to(
+            str(run.path), run.checkpoints()[-1], text
+        )  # at every step the same, to watch it learn that
+        label = t("The text that is written (at first, what the trained model writes)")
         with places[1]:
             target = live_text(f"explore.target.{run.id}", given_target(run, written), label, line=True)
     keep_target(run, target, written)
@@ -142,8 +154,10 @@ def notes(scene: Scene, place: Stage) -> None:
         place.say(t("There is no text yet: the model reads {token} alone. Type some words.", token=token))
     elif scene.is_cut():
         place.say(
-            t("The model reads the first {n:,} tokens of this text.", n=len(scene.ids()))
-            + (" " + t("It has no learned positions beyond them.") if scene.positions_end() else "")
+            joined(
+                t("The model reads the first {n:,} tokens of this text.", n=len(scene.ids())),
+                t("It has no learned positions beyond them.") if scene.positions_end() else "",
+            )
         )
     elif beyond := scene.beyond():
         place.say(

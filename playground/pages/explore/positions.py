@@ -16,7 +16,7 @@ from playground.ui.components.heatmap import heatmap
 from playground.ui.components.word_shuffle import word_shuffle
 from playground.ui.figure import LEGEND, downloads, figure
 from playground.ui.held_out import windows_of
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.number_format import share
 from playground.ui.run_picker import known_runs, name_of, speaks
 from playground.ui.scene import Scene, only_labels
@@ -561,7 +561,7 @@ def sentence_of(scene: Scene) -> Sentence:
     from playground.inspection.words import words_of, written
 
     tokenizer, ids, pieces = scene.tokenizer(), scene.ids(), scene.tokens()
-    words = joined(words_of(pieces), pieces)
+    words = with_their_signs(words_of(pieces), pieces)
     if len(words) < 4:
         words = [range(i, i + 1) for i in range(len(ids))]
     framing = {i for i, word in enumerate(words) if ids[word.start] in tokenizer.special_ids}
@@ -587,7 +587,7 @@ def sentence_of(scene: Scene) -> Sentence:
     )
 
 
-def joined(words: list[range], pieces: list[str]) -> list[range]:
+def with_their_signs(words: list[range], pieces: list[str]) -> list[range]:
     """Words with the signs right after them, such as a comma."""
     found: list[range] = []
     for word in words:
@@ -623,7 +623,7 @@ def shuffle(scene: Scene, place: Stage) -> None:
         url_state.remember("explore", seed=seed + 1)
         st.rerun(scope="fragment")
     cut = len(sentence.ids) < len(scene.ids())
-    place.say(said + (" " + t("(The last {n} words of the text.)", n=len(sentence.words)) if cut else ""))
+    place.say(joined(said, t("(The last {n} words of the text.)", n=len(sentence.words)) if cut else ""))
     with place.rest:
         shuffle_table(scene, sentence, found)
 

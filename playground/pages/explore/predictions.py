@@ -14,7 +14,7 @@ from playground.ui.colours import ACCENT, ARCHITECTURE, SPARE
 from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import token_strip
 from playground.ui.figure import LEGEND, downloads, figure
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.messages import plain
 from playground.ui.number_format import share
 from playground.ui.scene import Scene, only_labels
@@ -146,7 +146,7 @@ def surprise_sentence(scene: Scene) -> str:
         )
         length = scene.model().spec.context_length
         if len(scene.ids()) > length:
-            said += " " + t("The text is read in parts of {n:,} tokens, as in training.", n=length)
+            said = joined(said, t("The text is read in parts of {n:,} tokens, as in training.", n=length))
         return said
     if scene.has_source:
         return t(

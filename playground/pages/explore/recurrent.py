@@ -17,7 +17,7 @@ from playground.ui.components.heatmap import heatmap
 from playground.ui.components.token_strip import brushed_strip, token_strip
 from playground.ui.figure import LEGEND, downloads, figure, graph_objects
 from playground.ui.held_out import windows_of
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.measuring import Measurement, measured
 from playground.ui.messages import empty
 from playground.ui.run_picker import known_runs, name_of, speaks
@@ -186,10 +186,12 @@ def gates(scene: Scene, place: Stage) -> None:
         tokens_read(scene, layer),
         {state: np.linalg.norm(mine[state], axis=1) for state in ("cell", "hidden") if state in mine},
     )
-    marked, kept = forgetting(mine, layer.endswith(".reverse"))
+    backwards = layer.endswith(".reverse")
+    marked, kept = forgetting(mine, backwards)
+    first = len(kept) - 1 if backwards else 0
     shown = [signal for signal in GAUGES if signal in mine and (signal != "hidden" or len(mine) == 1)]
     gauges = [Gauge(GAUGES[x][0], t(SIGNALS[x]), t(GAUGES[x][1]), mine[x], x in SIGNED) for x in shown]
-    tapes = [Tape("", kept_name(mine), kept, bars=True)]
+    tapes = [Tape("", kept_name(mine), kept, bars=True, without=None if marked is None else first)]
     tapes += [Tape("", t(LENGTHS[state]), lengths[state]) for state in lengths]
     with place.picture:
         moved = cell_tape(
@@ -201,12 +203,13 @@ def gates(scene: Scene, place: Stage) -> None:
             at=url_state.whole(url_state.text("explore", "place")) or (marked or 0),
             marked=marked,
             mark=t("forgets most") if len(mine) > 1 else t("changes most"),
+            left_out=t("nothing to forget yet"),
             of=f"{scene.run.path} {scene.step} {layer} {tokens}",
             alt=t("The token that is read: the gates there, and the size of the states over the text"),
         )
     if moved is not None:
         url_state.remember("explore", place=moved)
-    place.say(forgetting_sentence(mine, kept, marked, tokens, lengths))
+    place.say(forgetting_sentence(mine, np.delete(kept, first), marked, tokens, lengths))
     with place.rest:
         downloads("explore-recurrent", found)
 
@@ -258,28 +261,32 @@ def kept_name(mine: dict[str, Any]) -> str:
 def forgetting_sentence(
     mine: dict[str, Any], kept: Any, marked: int | None, tokens: list[str], lengths: dict[str, Any]
 ) -> str:
-    """Where it forgets most, and where its state is largest."""
+    """Where it forgets most, and where its state is largest.
+
+    Args:
+        kept: how much it keeps at each token after the first that it reads.
+    """
     if marked is None:
         return t("Type some more words: with one token there is nothing to forget yet.")
     token = visible(tokens[marked])
-    value, usual = float(kept[marked]), float(kept.mean())
+    value, usual = float(kept.min() if len(mine) > 1 else kept.max()), float(kept.mean())
     if "gates.forget" in mine:
         said = t(
-            "It forgets most at “{token}”: mean forget gate {value:.2f}, over the text {usual:.2f}.",
+            "It forgets most at “{token}”: mean forget gate {value:.2f}, after the first token {usual:.2f} on average.",
             token=token,
             value=value,
             usual=usual,
         )
     elif "gates.update" in mine:
         said = t(
-            "It forgets most at “{token}”: mean update gate {value:.2f}, over the text {usual:.2f}.",
+            "It forgets most at “{token}”: mean update gate {value:.2f}, after the first token {usual:.2f} on average.",
             token=token,
             value=value,
             usual=usual,
         )
     else:
         said = t(
-            "Its state changes most at “{token}”: by {value:.0%}, over the text by {usual:.0%}.",
+            "Its state changes most at “{token}”: by {value:.0%}, after the first token on average by {usual:.0%}.",
             token=token,
             value=value,
             usual=usual,
@@ -291,7 +298,7 @@ def forgetting_sentence(
         if state == "cell"
         else t("The state is largest at “{token}”.", token=most)
     )
-    return f"{said} {longest} " + t("Press space to read along.")
+    return joined(said, longest, t("Press space to read along."))
 
 
 # All units, and one
@@ -359,8 +366,8 @@ def units_sentence(n: int, width: int, unit: int, choosy: Any) -> str:
         "Each row is a unit, each column a token. Point at a row and its curve is drawn below; click it to keep it."
     )
     if n < width:
-        return t("The {n} of {width} units that vary most.", n=n, width=width) + " " + said
-    return said + " " + t("Unit {unit} has selectivity {choosy:.1f}.", unit=unit, choosy=choosy[unit])
+        return joined(t("The {n} of {width} units that vary most.", n=n, width=width), said)
+    return joined(said, t("Unit {unit} has selectivity {choosy:.1f}.", unit=unit, choosy=choosy[unit]))
 
 
 def unit_strip(scene: Scene, name: str, unit: int) -> None:
@@ -439,7 +446,7 @@ def one_unit(scene: Scene, place: Stage) -> None:
         least=float(values.min()),
     )
     if others:
-        caption += " " + t("Click the legend for its other gates and states.")
+        caption = joined(caption, t("Click the legend for its other gates and states."))
     with place.picture:
         figure(fig, f"{VIEW}.curve", caption, {"values": values}, place=place)
     with place.rest:
@@ -668,7 +675,7 @@ def gradient(scene: Scene, place: Stage) -> None:
             )
         )
         said = t("Means over {n} passages of held-out text.", n=len(windows))
-        st.caption(said + (" " + t("Untrained models are dotted, drawn from the run's seed.") if untrained else ""))
+        st.caption(joined(said, t("Untrained models are dotted, drawn from the run's seed.") if untrained else ""))
 
 
 def waiting_chart(place: Stage) -> None:
@@ -742,10 +749,10 @@ def gradient_sentence(curves: dict[str, tuple[str, Any]]) -> str:
         else t("The gradient of {name} stays above 1% over {n} tokens.", name=first, n=len(curves[first][1]) - 1)
     )
     if soonest != first and reached[soonest]:
-        said += " " + t("Soonest there: {name}, after {n}.", name=soonest, n=reached[soonest])
+        said = joined(said, t("Soonest there: {name}, after {n}.", name=soonest, n=reached[soonest]))
     if not own and not reached[soonest]:
         return said
-    return said + " " + t("From further back it can hardly learn (vanishing gradient).")
+    return joined(said, t("From further back it can hardly learn (vanishing gradient)."))
 
 
 def falls_to(values: Any, share: float) -> int | None:

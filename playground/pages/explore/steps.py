@@ -15,7 +15,7 @@ from playground.ui.components.attention_steps import attention_steps
 from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads
 from playground.ui.frame import presenting
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.messages import plain
 from playground.ui.number_format import share
 from playground.ui.run_picker import name_of
@@ -110,7 +110,7 @@ def example(place: Stage) -> None:
     )
     with place.picture:
         picture(steps, tokens, tokens, query, "example", said, itself=True)
-    place.say(said if presenting() else said + " " + t("Change a number under Options, and every step follows."))
+    place.say(said if presenting() else joined(said, t("Change a number under Options, and every step follows.")))
     with place.rest:
         draw_head(steps, tokens, tokens[query], "example", digits=3)
         downloads("explore-steps-example", arrays(steps))
@@ -289,11 +289,9 @@ def draw_inputs(steps: Any, keys: list[str], asker: str) -> None:
     alt = t("The input vector of the layer at the query")
     strip(steps.x, "run.x", [visible(asker)], numbered("x", len(steps.x)), "x", alt, diverging=True)
     st.caption(
-        " ".join(
-            [
-                t("{n} numbers for each token: the residual stream as this layer reads it.", n=len(steps.x)),
-                *notes,
-            ]
+        joined(
+            t("{n} numbers for each token: the residual stream as this layer reads it.", n=len(steps.x)),
+            *notes,
         )
     )
     left, right = st.columns(2, gap="medium")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from playground.pages.export.size_charts import draw_sizes
 from playground.runs.folder import RunFolder
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.stage import Stage
 
 BITS = {"fp32": 32, "fp16": 16, "int8": 8, "int4": 4}
@@ -20,9 +20,10 @@ def show_estimate(run: RunFolder, step: int, place: Stage) -> None:
     with place.picture:
         draw_sizes(estimated(str(run.path), step), place, estimate=True)
     place.say(
-        t("Not exported yet: these sizes are estimates.")
-        + " "
-        + t("An export takes a second or two: the graph is written, compared with PyTorch and packed.")
+        joined(
+            t("Not exported yet: these sizes are estimates."),
+            t("An export takes a second or two: the graph is written, compared with PyTorch and packed."),
+        )
     )
 
 

@@ -14,7 +14,7 @@ from playground.ui.colours import SPARE
 from playground.ui.components.race_bars import race_bars
 from playground.ui.figure import downloads, figure
 from playground.ui.held_out import pairs_of, windows_of
-from playground.ui.language import t, translated
+from playground.ui.language import joined, t, translated
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, show
 from playground.ui.number_format import bytes_of, share
@@ -61,10 +61,12 @@ def proof(run: RunFolder, made: Any, place: Stage, rest: Any) -> None:
     with rest:
         st.dataframe(table, hide_index=True, key="export.checks")
         st.caption(
-            t(
-                "Each row ran through PyTorch and ONNX Runtime with the same random tokens; differences of this size are rounding."
+            joined(
+                t(
+                    "Each row ran through PyTorch and ONNX Runtime with the same random tokens; differences of this size are rounding."
+                ),
+                t("The first {n} greedy tokens are the same.", n=greedy) if greedy else "",
             )
-            + (" " + t("The first {n} greedy tokens are the same.", n=greedy) if greedy else "")
         )
         downloads("export-proof", table=table)
 

@@ -13,7 +13,7 @@ from playground.ui import links, url_state
 from playground.ui.controls import control
 from playground.ui.export_job import JOB, Export, download, exporting, is_busy, job_of, just_made
 from playground.ui.frame import page_title
-from playground.ui.language import t, translated
+from playground.ui.language import joined, t, translated
 from playground.ui.live_runs import samples_of
 from playground.ui.messages import no_model_yet, plain, shown_errors
 from playground.ui.places import place_tabs
@@ -165,4 +165,4 @@ def tell_of_cuda() -> None:
     from playground.inference.session import cuda_mismatch, has_cuda
 
     if has_cuda() and (mismatch := cuda_mismatch()):
-        st.warning(" ".join(plain(translated(part)) for part in mismatch), icon=":material/memory_alt:")
+        st.warning(joined(*(plain(translated(part)) for part in mismatch)), icon=":material/memory_alt:")

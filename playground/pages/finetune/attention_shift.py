@@ -14,7 +14,7 @@ from playground.ui.attention_weights import PART_NAMES, on_paper, sides, title_o
 from playground.ui.components.heatmap import heatmap
 from playground.ui.figure import downloads
 from playground.ui.labelled_text import data_folder_of
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.scene import coming_out
 from playground.ui.stage import Stage
 
@@ -136,9 +136,10 @@ def before_and_after(
     )
     with place.rest if place else nullcontext():
         st.caption(
-            rows
-            + " "
-            + t("Both pictures use the same colour scale. Columns that filled up are tokens that the task needs.")
+            joined(
+                rows,
+                t("Both pictures use the same colour scale. Columns that filled up are tokens that the task needs."),
+            )
         )
         if text.source is None:
             links.link(

@@ -24,7 +24,7 @@ from playground.text.tables import usual_pair, usual_text
 from playground.text.zip_archives import TEXT_SUFFIXES
 from playground.ui import package_offer, url_state
 from playground.ui.encoding_choice import FOUND, choose_encoding, key_of
-from playground.ui.language import language, t, translated
+from playground.ui.language import joined, language, t, translated
 from playground.ui.messages import show_notes
 from playground.ui.number_format import share as share_of
 from playground.ui.package_offer import to_install
@@ -109,7 +109,9 @@ def choose_labelled(place: Stage, task: str) -> LabelledSpec | None:
         spec, about = LabelledSpec(name), DATASETS[name]
         with place.drawer:
             st.caption(
-                f"{t(about.summary)} {translated(about.provenance)} {t('Licence: {licence}.', licence=t(about.licence))}"
+                joined(
+                    t(about.summary), translated(about.provenance), t("Licence: {licence}.", licence=t(about.licence))
+                )
             )
         if to_install(corpora[name]):
             with place.picture:
@@ -216,8 +218,8 @@ def told_of(task: str, counts: Counter, of: int) -> str:
         return t("{n:,} rows, {labels:,} labels: nearly every row has its own. Is it the right column?", **values)
     else:
         said = t("{n:,} rows, {labels:,} labels: looks like classification, one label per text.", **values)
-    said += " " + t("Most frequent: “{most}” ({share}).", **values)
-    return said + (" " + t("Counted in the first {rows:,} rows.", **values) if of else "")
+    said = joined(said, t("Most frequent: “{most}” ({share}).", **values))
+    return joined(said, t("Counted in the first {rows:,} rows.", **values) if of else "")
 
 
 def changed(spec: LabelledSpec) -> float:
@@ -282,7 +284,7 @@ def choose_unlabelled(place: Stage, task: str, parent: RunFolder) -> DataSpec | 
         corpus = CORPORA[name]
         with place.drawer:
             licence = t("Licence: {licence}.", licence=t(corpus.licence))
-            st.caption(f"{t(corpus.summary)} {translated(corpus.provenance)} {licence}")
+            st.caption(joined(t(corpus.summary), translated(corpus.provenance), licence))
         if to_install(corpus):
             with place.picture:
                 package_offer.offer(corpus)

@@ -19,7 +19,7 @@ from playground.runs.submit import halt
 from playground.ui import links
 from playground.ui.components.curves import curves, labelled_panels, run_panels
 from playground.ui.components.moments import moments
-from playground.ui.language import t
+from playground.ui.language import joined, t
 from playground.ui.live_runs import LIVE, SECONDS, colours_for, curves_of, pace, samples_of, series, state_text
 from playground.ui.messages import fragment, plain, shown_errors
 from playground.ui.run_controls import steering
@@ -57,7 +57,7 @@ def story(config: RunConfig) -> str:
         how=how,
     )
     if tuned.labelled is not None and tuned.labelled.train_fraction < 1:
-        said += " " + t("With {share:.0%} of the labels.", share=tuned.labelled.train_fraction)
+        said = joined(said, t("With {share:.0%} of the labels.", share=tuned.labelled.train_fraction))
     return said
 
 
@@ -141,7 +141,7 @@ def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves, place: St
     if measured.newest:
         said = notice(run, measured)
         if others and len(said) < 140:
-            said += " " + t("The pale lines are its baselines, with the same text and budget.")
+            said = joined(said, t("The pale lines are its baselines, with the same text and budget."))
         place.say(said)
 
 

@@ -273,13 +273,15 @@ function drawTapes(ui, root) {
 
 function drawTape(parts, text, { data, tape, at, size, step, middle, accent, ground, left, width, y, lane }) {
   const values = tape.values,
-    most = Math.max(...values, 1e-9),
+    most = Math.max(...values.filter((_, index) => index !== tape.without), 1e-9),
     from = y + size * 1.7,
     tall = Math.max(8, lane - size * 2.1);
-  text(left, y + size * 1.1, `${tape.name}: ${fixed(values[at])}`, 'font-weight="600"');
+  const said = at === tape.without ? data.leftOut : fixed(values[at]);
+  text(left, y + size * 1.1, `${tape.name}: ${said}`, 'font-weight="600"');
   if (tape.bars) {
     const bar = Math.max(1, step * 0.78);
     values.forEach((value, index) => {
+      if (index === tape.without) return;
       const high = Math.max(1, (tall * value) / most);
       parts.push(
         `<rect x="${middle(index) - bar / 2}" y="${from + tall - high}" width="${bar}" height="${high}" fill="${index === data.marked ? accent : data.above}" opacity="${index === data.marked || index === at ? 1 : 0.75}"/>`,

@@ -40,12 +40,14 @@ class Tape:
         letter, name: as of a gauge.
         values: ``[tokens]``, none below 0.
         bars: bars from 0 to 1 instead of a tape that is as thick as its largest value.
+        without: a token that has no bar, as its number cannot be compared with the others; None for none.
     """
 
     letter: str
     name: str
     values: Any
     bars: bool = False
+    without: int | None = None
 
 
 def cell_tape(
@@ -57,6 +59,7 @@ def cell_tape(
     at: int,
     marked: int | None,
     mark: str,
+    left_out: str,
     of: str,
     alt: str,
 ) -> int | None:
@@ -70,6 +73,7 @@ def cell_tape(
         at: where the play head stands at first.
         marked: a token that is marked; None for none.
         mark: what is said of it, in a few words.
+        left_out: why a token has no bar.
         of: what these are the numbers of: while it stays, the play head stays where the person put it.
         alt: one sentence for a screen reader.
     """
@@ -78,11 +82,15 @@ def cell_tape(
         data={
             "tokens": list(tokens),
             "gauges": [_gauge(gauge, unit) for gauge in gauges],
-            "tapes": [{"letter": x.letter, "name": x.name, "values": _short(x.values), "bars": x.bars} for x in tapes],
+            "tapes": [
+                {"letter": x.letter, "name": x.name, "values": _short(x.values), "bars": x.bars, "without": x.without}
+                for x in tapes
+            ],
             "unit": unit,
             "at": at,
             "marked": marked,
             "mark": mark,
+            "leftOut": left_out,
             "of": of,
             "alt": alt,
             "above": ABOVE,

@@ -4,13 +4,16 @@ const MENU = 72; // pixels: how high a row is that has room for its number and t
 const READ = 2.4; // letters' sizes that a square is wide at least, for a name under it
 const arrows = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
+/** How high the names are that stand under the grid. */
+const legendHeight = (root) => root.querySelector(".legend").offsetHeight;
+
 /** How large the squares are on a stage, so that all of them and their names are seen. */
 function fitting(root, layers, heads) {
   const stage = stageOf(root),
     grid = root.firstChild;
   if (!stage.fills) return { side: SQUARE, named: true };
   const wide = root.clientWidth - 8 - 1.7 * parseFloat(getComputedStyle(grid).fontSize),
-    height = root.clientHeight - 8,
+    height = root.clientHeight - 8 - legendHeight(root),
     gap = Math.max(2, Math.min(8, wide / heads / 12));
   let line = 1.3 * Math.max(stage.size, 0.75 * parseFloat(getComputedStyle(root).fontSize)) + 3,
     width = wide;
@@ -59,6 +62,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
           ),
         ]).flat(),
       ),
+      element("div", { class: "legend" }),
       element("div", { class: "buttons" }),
     );
   }
@@ -142,16 +146,42 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     buttons.forEach((button, index) => drawHead(button.firstChild, index, pixels));
   }
 
-  /** Names under the heads as far as there is room for them, and how large a head is. */
+  /** Names under the heads as far as there is room for them, the others under the grid; and how large a head is. */
   function fit() {
+    tell([]);
+    let found = placed();
+    for (let turn = 0; turn < 2 && found.short.length; turn++) {
+      tell(found.short); // it takes some of the height, and then a name more may have no room
+      found = placed();
+    }
+    return found.side;
+  }
+
+  /** Writes under the grid which heads have which name. */
+  function tell(short) {
+    const numbers = new Map();
+    for (const [number, name] of short) numbers.set(name, [...(numbers.get(name) || []), number]);
+    root
+      .querySelector(".legend")
+      .replaceChildren(
+        ...[...numbers].map(([name, all]) => element("span", {}, element("b", {}, all.join(" ")), name)),
+      );
+  }
+
+  /** Names under the heads; those for which there is no room, as [number, name]. */
+  function placed() {
     buttons.forEach((button, index) => label(button, index, true));
-    const { side, named } = fitting(root, layers, heads);
+    const { side, named } = fitting(root, layers, heads),
+      short = [];
     buttons.forEach((button, index) => {
-      const under = button.querySelector(".label");
-      if (under.scrollWidth > under.clientWidth + 1) label(button, index, false); // its name is said when it is pointed at
+      const under = button.querySelector(".label"),
+        name = data.labels[Math.floor(index / heads)][index % heads];
+      if (named && under.scrollWidth <= under.clientWidth + 1) return;
+      label(button, index, false);
+      if (name) short.push([`${Math.floor(index / heads)}.${index % heads}`, name]);
     });
     root.firstChild.classList.toggle("unnamed", !named);
-    return side;
+    return { side, short };
   }
   /** The pictures as they stand, with what is written under them. */
   function picture() {

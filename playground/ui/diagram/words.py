@@ -3,7 +3,7 @@
 from models.parameter_counts import parameter_counts
 from models.spec import ModelSpec
 from playground.ui.diagram.canvas import Tip
-from playground.ui.language import t
+from playground.ui.language import joined, t
 
 POSITION_WORDS = {
     "learned": "A learned vector per position is added to the token's vector.",
@@ -56,7 +56,7 @@ def embedding_tip(spec: ModelSpec, side: str = "") -> Tip:
     text = t("Looks each token's vector up in a table with a row for every token of the vocabulary.")
     formula = "x = E[token]"
     if not spec.is_recurrent:
-        text += " " + t(POSITION_WORDS[spec.position])
+        text = joined(text, t(POSITION_WORDS[spec.position]))
         formula = {
             "learned": "x = E[token] + P[place]",
             "sinusoidal": "x = √d · E[token] + waves(place)",
@@ -151,9 +151,9 @@ def head_tip(spec: ModelSpec) -> Tip:
         else t("Scores every token of the vocabulary, at each position.")
     )
     if spec.tie_embeddings:
-        text += " " + t("The matrix is the token table itself, so it costs no parameters of its own.")
+        text = joined(text, t("The matrix is the token table itself, so it costs no parameters of its own."))
     if spec.logit_softcap:
-        text += " " + t("Softcap: the logits are limited smoothly to ±{cap}.", cap=f"{spec.logit_softcap:g}")
+        text = joined(text, t("Softcap: the logits are limited smoothly to ±{cap}.", cap=f"{spec.logit_softcap:g}"))
     counts = parameter_counts(spec)
     formula = "E x" if spec.tie_embeddings else "W x"
     if spec.logit_softcap:
