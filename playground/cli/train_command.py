@@ -16,6 +16,7 @@ from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.settings import check_once, check_own, check_read, given, loose, parse_settings
 from playground.runs.store import RunStore
+from playground.runs.text_shape import check_shape
 from playground.text.catalogue import CORPORA
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 
@@ -203,6 +204,7 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
         preset=preset,
         parent=parent.parent if parent else None,
     )
+    check_shape(config)
     check_read(changes, config)
     return config
 

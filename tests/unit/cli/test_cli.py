@@ -132,6 +132,11 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
         ),
         (["train", "--set", "data.text_column=x"], "Nothing here reads data.text_column."),
         (["train", "--set", "data.encoding=gb18030"], "Nothing here reads data.encoding."),
+        (
+            ["train", "--preset", "lstm-attention-tiny", "--data", "little-stories"],
+            "The architecture lstm-attention reads pairs, and little-stories is running text.\nChoose a text",
+        ),
+        (["train", "--preset", "seq2seq-tiny", "--data", __file__], "reads pairs, and test_cli.py is running text."),
         (["train", "--set", "training.lr=fast"], "must be a number"),
         (["train", "--set", "speed"], "is not a setting"),
         (["train", "--objective", "mlm"], "cannot be trained with mlm"),
@@ -202,9 +207,11 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
     ],
 )
 def test_mistakes_are_answered_in_sentences(arguments, words, trained, capsys):
+    before = [run.id for run in RunStore().list()]
     assert main([argument.replace("RUN", trained) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
+    assert [run.id for run in RunStore().list()] == before, "no run is left of a mistake"
 
 
 def test_a_branch_that_says_what_its_parent_has_is_no_other(trained):
