@@ -130,6 +130,15 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
             ["train", "--preset", "gpt2-tiny", "--set", "training.muon_lr=1", "training.momentum=0"],
             "Nothing here reads training.muon_lr, training.momentum.",
         ),
+        (
+            ["train", "--data", "little-stories", "--set", "training.loss_on=completion"],
+            "Nothing here reads training.loss_on.\nLeave it out: training.loss_on is read where the text has questions",
+        ),
+        (
+            ["train", "--preset", "bert-tiny", "--set", "training.loss_on=completion"],
+            "training.loss_on is read where the next token is predicted",
+        ),
+        (["train", "--set", "training.keep_steps=0,-4"], "keep_steps cannot have -4.\nWrite whole numbers from 0"),
         (["train", "--set", "data.text_column=x"], "Nothing here reads data.text_column."),
         (["train", "--set", "data.encoding=gb18030"], "Nothing here reads data.encoding."),
         (
