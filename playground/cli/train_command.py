@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from models.presets import PRESETS, nearest_preset
 from models.spec import ModelSpec, SpecError
+from playground.cli.checkpoint import run_at
 from playground.core.errors import PlaygroundError, UserError
 from playground.core.paths import grant
 from playground.runs.branch import branch
@@ -261,10 +262,7 @@ def _changes(options: argparse.Namespace) -> dict[str, dict]:
 
 def _parent(which: str, store: RunStore) -> RunConfig:
     """RUN or RUN@STEP as the settings of a branch from there."""
-    name, _, step = which.rpartition("@")
-    if name and step.isascii() and step.isdigit():
-        return branch(store.get(name), int(step))
-    return branch(store.get(which))
+    return branch(*run_at(which, store))
 
 
 def _file(text: str) -> Path | None:
