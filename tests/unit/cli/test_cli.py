@@ -10,7 +10,7 @@ import pytest
 
 from playground.cli import main
 from playground.cli.main import parser
-from playground.cli.progress import clock, progress_line
+from playground.cli.progress import _labelled, clock, progress_line
 from playground.cli.train_command import config_from
 from playground.runs import gallery
 from playground.runs.config import TrainingSpec
@@ -341,6 +341,18 @@ def test_settings_have_the_types_of_the_spec():
         ["training.lr=3e-3", "training.keep_steps=0,10", "training.steps=1_000"], {"training": TrainingSpec}
     )
     assert parsed == {"training": {"lr": 0.003, "keep_steps": (0, 10), "steps": 1000}}
+
+
+@pytest.mark.parametrize(
+    ("said", "sure", "line"),
+    [
+        ("no", {"probability": 0.6}, "  good → no (60%, right: yes)"),
+        ("no", {}, "  good → no (right: yes)"),
+        ("yes", {}, "  good → yes"),
+    ],
+)
+def test_a_labelled_sample_without_its_probability_is_told_all_the_same(said, sure, line):
+    assert _labelled({"text": "good", "label": "yes", "said": said, **sure}) == line
 
 
 def test_the_line_tells_loss_pace_and_time_left():
