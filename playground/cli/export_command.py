@@ -5,15 +5,15 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+from playground.cli.checkpoint import TARGET, at_step
 from playground.core.errors import PlaygroundError
 from playground.core.paths import for_others
 from playground.core.terminal import restart_line
-from playground.runs.store import RunStore
 
 
 def add(commands) -> None:
     parser = commands.add_parser("export", help="write a run as ONNX, prove it, and pack it for other software")
-    parser.add_argument("target", metavar="RUN", help="a run's id, the beginning of its id, its name, or latest")
+    parser.add_argument("target", metavar="RUN[@STEP]", help=TARGET)
     parser.add_argument("--step", type=int, help="step of the checkpoint (default: the latest)")
     parser.add_argument("--to", metavar="FOLDER", help="output folder (default: the run's own folder)")
     parser.add_argument(
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from playground.onnx_export import package
     from playground.onnx_export.export import export
 
-    folder = RunStore().get(options.target)
+    folder, step = at_step(options)
     if options.attentions and not folder.config().model.has_attention:
         raise PlaygroundError(
             f"{folder.name} has no attention whose weights could be given out.", "Leave out --attentions."
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         options.to and Path(options.to),
     )
     with for_others() if options.to or options.zip else nullcontext():
-        made = export(folder, options.step, precisions, options.attentions, to, options.offline_demo, _tell)
+        made = export(folder, step, precisions, options.attentions, to, options.offline_demo, _tell)
     report = made.report
     print(file=sys.stderr)
     print(f"Exported to {made.folder} in {report['seconds']:.1f} s.")

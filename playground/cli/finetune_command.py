@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.spec import ModelSpec, SpecError
+from playground.cli.checkpoint import run_at
 from playground.cli.old_flags import add_old_flag
 from playground.cli.train_command import add_reading, data_from, detach, train_each
 from playground.core.errors import PlaygroundError
@@ -134,9 +135,7 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
     """The run that the options describe."""
     from playground.finetune.plan import plan
 
-    name, _, step = options.parent.rpartition("@")
-    known = name and step.isascii() and step.isdigit()
-    parent, step = (store.get(name), int(step)) if known else (store.get(options.parent), None)
+    parent, step = run_at(options.parent, store)
     check_own(options.set, OWN_OPTIONS)
     changes = parse_settings(options.set, GROUPS)
     check_once(options, changes)

@@ -5,11 +5,11 @@ import sys
 import time
 
 from playground.cli import engine
+from playground.cli.checkpoint import TARGET, at_step
 from playground.cli.old_flags import add_old_flag
 from playground.core.errors import PlaygroundError
 from playground.runs.folder import RunFolder
-from playground.runs.settings import given
-from playground.runs.store import RunStore
+from playground.runs.settings import flag, given
 
 MASK = "<mask>"
 MAX_NEW_TOKENS, MOST_TOKENS, MOST_BEAMS = 200, 1_000_000, 256
@@ -18,7 +18,7 @@ CHANCE = ("temperature", "top_k", "top_p", "min_p")  # options that have no mean
 
 def add(commands) -> None:
     parser = commands.add_parser("generate", help="let a trained model write, answer or fill in")
-    parser.add_argument("target", metavar="RUN", help="a run's id, the beginning of its id, its name, or latest")
+    parser.add_argument("target", metavar="RUN[@STEP]", help=TARGET)
     parser.add_argument(
         "--prompt", default="", help=f"what to continue or to answer; with {MASK} where an MLM model fills in"
     )
@@ -47,7 +47,7 @@ def add(commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     _check_numbers(options)
-    folder = RunStore().get(options.target)
+    folder, options.step = at_step(options)
     tuned = folder.config().finetune
     if tuned is not None and tuned.reads_labels:
         raise PlaygroundError(
@@ -70,7 +70,7 @@ def _check_numbers(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and not least <= value <= most:
             raise PlaygroundError(
-                f"--{name.replace('_', '-')} cannot be {value:,}.", f"Choose a whole number from {least} to {most:,}."
+                f"{flag(options, name)} cannot be {value:,}.", f"Choose a whole number from {least} to {most:,}."
             )
     if options.seed is not None and options.seed < 0:
         raise PlaygroundError(f"A seed of {options.seed} cannot be.", "Choose a whole number from 0.")

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.cli import engine
+from playground.cli.checkpoint import TARGET, at_step
 from playground.cli.progress import tell_notes
 from playground.core.errors import PlaygroundError
 from playground.core.paths import for_others, grant
 from playground.core.terminal import in_line, restart_line
 from playground.runs.settings import given
-from playground.runs.store import RunStore
 from playground.text.encodings import check_encoding
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def add(commands) -> None:
     parser = commands.add_parser("label", help="let a fine-tuned run label a text or a file")
-    parser.add_argument("target", metavar="RUN", help="a run's id, the beginning of its id, its name, or latest")
+    parser.add_argument("target", metavar="RUN[@STEP]", help=TARGET)
     parser.add_argument("what", nargs="?", metavar="FILE", help="a table, or a text file with one text per line")
     parser.add_argument("--text", help="one text, instead of a file")
     parser.add_argument("--text-column", metavar="COLUMN", help="the column with the texts")
@@ -35,13 +35,15 @@ def run(options: argparse.Namespace) -> int:
 
     if (options.what is None) == (options.text is None):
         raise PlaygroundError("Give a file or a --text, one of the two.")
+    if not (options.what or options.text or "").strip():
+        raise PlaygroundError("The text is empty.", 'Give a file, or a text such as --text "It was good.".')
     if options.text is not None and (unread := given(options, "text_column", "encoding", "to")):
         raise PlaygroundError(
             f"{', '.join(unread)} belong to a file, not to --text.", f"Leave out {', '.join(unread)}."
         )
     check_encoding(options.encoding)
-    folder = RunStore().get(options.target)
-    labeller = labeller_of(folder, None, engine.engine_of(folder, None, options), options.device)
+    folder, step = at_step(options)
+    labeller = labeller_of(folder, step, engine.engine_of(folder, step, options), options.device)
     if options.text is not None:
         label(labeller, options.text)
     else:

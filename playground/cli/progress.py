@@ -143,7 +143,10 @@ def _labelled(example: dict) -> str:
             "  " + "".join(f"{word}[{said}{'' if said == tag else f', not {tag}'}]" for word, said, tag in words)[:198]
         )
     right = "" if example["said"] == example["label"] else f", right: {example['label']}"
-    return f"  {example['text'][:100]} → {example['said']} ({example['probability']:.0%}{right})"
+    sure = example.get("probability")  # a file keeps none that is no number
+    sure = "" if sure is None else f"{sure:.0%}"
+    told = f"{sure}{right}".removeprefix(", ")
+    return f"  {example['text'][:100]} → {example['said']}" + (f" ({told})" if told else "")
 
 
 FLAGS = {  # what the app asks for with a box

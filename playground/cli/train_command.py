@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from models.presets import PRESETS, nearest_preset
 from models.spec import ModelSpec, SpecError
+from playground.cli.checkpoint import run_at
 from playground.core.errors import PlaygroundError, UserError
 from playground.core.paths import grant
 from playground.runs.branch import branch
@@ -16,6 +17,7 @@ from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.settings import check_once, check_own, check_read, given, loose, parse_settings
 from playground.runs.store import RunStore
+from playground.runs.text_shape import check_shape
 from playground.text.catalogue import CORPORA
 from playground.text.spec import BASE_SIZE, DataSpec, TokenizerSpec
 
@@ -203,6 +205,7 @@ def config_from(options: argparse.Namespace, store: RunStore) -> RunConfig:
         preset=preset,
         parent=parent.parent if parent else None,
     )
+    check_shape(config)
     check_read(changes, config)
     return config
 
@@ -259,10 +262,7 @@ def _changes(options: argparse.Namespace) -> dict[str, dict]:
 
 def _parent(which: str, store: RunStore) -> RunConfig:
     """RUN or RUN@STEP as the settings of a branch from there."""
-    name, _, step = which.rpartition("@")
-    if name and step.isascii() and step.isdigit():
-        return branch(store.get(name), int(step))
-    return branch(store.get(which))
+    return branch(*run_at(which, store))
 
 
 def _file(text: str) -> Path | None:

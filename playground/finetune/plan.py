@@ -9,7 +9,6 @@ from playground.runs.finetuning import LABELLED_TASKS, FineTuneSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.text import uploads
-from playground.text.catalogue import CORPORA
 from playground.text.spec import DataSpec
 from playground.training.finetune_recipes import DROPOUT, LR, recipe
 from playground.training.finetune_recipes import STEPS as STEPS
@@ -76,8 +75,7 @@ def plan(
 def _check_pairs(tuned: FineTuneSpec, data: DataSpec, objective: str) -> None:
     if tuned.task != "answer" and objective != "seq2seq":
         return
-    known = CORPORA.get(data.corpus)
-    if not (data.reads_pairs if known is None else known.kind != "text"):
+    if not data.gives_pairs:
         raise SpecError(
             "This needs questions with answers, and the text has none.",
             "Name a column of questions and a column of answers, or choose a text of pairs.",

@@ -394,7 +394,7 @@ def _settle_known(
     more = {"data_shape": "labelled" if known.labels else "pairs" if known.pairs else "stream", "data_info": known.text}
     config = known.config.replace(name=name.strip() or "model")
     run = store.create(config, imported=time.time(), source=found.kind, notes=list(found.notes), **more)
-    return _filled(run, tokenizer, tensors, known.step, known.val_loss, known.labels)
+    return _filled(run, tokenizer, tensors, known.step, known.val_loss, known.labels, known.begin)
 
 
 def _filled(
@@ -404,6 +404,7 @@ def _filled(
     step: int = 0,
     val_loss: float | None = None,
     labels: Sequence[str] = (),
+    begin: str = "",
 ) -> RunFolder:
     try:
         with disk_errors("saving the model"):
@@ -411,6 +412,8 @@ def _filled(
             (run.path / "metrics.jsonl").touch()
             if labels:
                 write_json(run.path / LABELS, list(labels))
+        if begin:
+            run.append_sample({"kind": "text", "step": step, "prompt": begin, "text": ""})
         run.save_checkpoint(step, {MODEL: lambda path: save_file(tensors, path)})
         run.update_status(state="finished", step=step, steps=step, val_loss=val_loss)
     except BaseException:

@@ -19,6 +19,7 @@ from playground.inference.export_manifest import MANIFEST
 from playground.runs import archive
 from playground.runs.config import RunConfig, relocated
 from playground.runs.old_keys import with_present_names
+from playground.runs.samples import LONGEST_OPENING
 from playground.text import uploads
 from playground.training.apply_finetuning import apply_finetuning
 
@@ -37,6 +38,7 @@ class Returned:
         val_loss: at that step (nats per token, or an example); None where it was not measured.
         text: provenance and licence of what it learnt from.
         labels: that its head tells apart; none for a language model.
+        begin: a text to begin with; "" where none is told.
     """
 
     config: RunConfig
@@ -45,6 +47,7 @@ class Returned:
     val_loss: float | None
     text: dict[str, str]
     labels: tuple[str, ...] = ()
+    begin: str = ""
 
 
 def returned(folder: Path, config: Mapping[str, Any], context: int | None = None) -> Returned | None:
@@ -114,7 +117,8 @@ def _read(about: Mapping[str, Any]) -> Returned:
     ):
         raise ValueError("no step or loss")
     text = {name: str(told["text"][name])[:2000] for name in ("provenance", "licence") if told["text"].get(name)}
-    return Returned(config, bool(about["pairs"]), step, loss, text, labels)
+    begin = str(about.get("begin") or "")[:LONGEST_OPENING]
+    return Returned(config, bool(about["pairs"]), step, loss, text, labels, begin)
 
 
 def _fits(made: Returned, config: Mapping[str, Any]) -> bool:

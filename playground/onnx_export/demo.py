@@ -41,13 +41,12 @@ INSIDE = f"ONNX Runtime (npm: {PACKAGE}, MIT) is inside this page: it needs no n
 OUTSIDE = f"ONNX Runtime (npm: {PACKAGE}) is loaded by your browser from cdn.jsdelivr.net when you open it."
 
 
-def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bool:
-    """Writes ``demo.html`` beside the graphs of standard operators.
+def write_demo(folder: Path, name: str, offline: bool = False) -> bool:
+    """Writes ``demo.html`` beside the graphs of standard operators and the manifest, which names the first text of its box.
 
     Args:
         folder: of the export.
         name: of the run.
-        begin: the text in the input box at first.
         offline: put ONNX Runtime inside too (19 MB), which is fetched from npm once.
 
     Returns:
@@ -63,7 +62,7 @@ def write_demo(folder: Path, name: str, begin: str, offline: bool = False) -> bo
     if offline:
         kept = fetched()
         runtime = {"script": _packed(kept / SCRIPT), "wasm": _packed(kept / WASM)}
-    about = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) | {"begin": begin}
+    about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     if not can_cut(tokenizer):
         return False

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 import zipfile
 from collections.abc import Sequence
 from importlib import resources
@@ -18,12 +19,12 @@ from playground.huggingface import export_run
 from playground.inference.engine import MANIFEST
 from playground.labelled.table import PIECES
 from playground.onnx_export.demo import write_demo
+from playground.onnx_export.first_text import first_text
 from playground.onnx_export.layers import Weights
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.report import read_report
-from playground.runs.samples import opening_text
 from playground.text.byte_alphabet import clean
 from playground.text.catalogue import UNKNOWN
 from playground.text.spec import QUESTION
@@ -80,6 +81,7 @@ def write_about(
             "labels": list(labels),
             "pieces": PIECES,
             "template": about.get("data", {}).get("template", QUESTION),
+            "begin": begin_of(run, model, tokenizer),
             "frame": [list(part) for part in tokenizer.frame],
             "mask": {"name": tokenizer.mask_token, "spaces": spaces_of(tokenizer)},
             "run": {
@@ -92,6 +94,12 @@ def write_about(
             },
         },
     )
+
+
+def begin_of(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> str:
+    """The text that the export begins with, see `first_text`."""
+    fills = not task_of(model) and run.about()["training"]["objective"] == "mlm"
+    return first_text(run, fills, tokenizer.pieces(tokenizer.special_ids))
 
 
 def spaces_of(tokenizer: Tokenizer) -> str:
@@ -152,17 +160,12 @@ def write_package(
         _json(folder / "genai_config.json", genai_config(spec, ids))
     example = resources.files("playground.onnx_export").joinpath("shipped", "example.py")
     (folder / "example.py").write_text(example.read_text(encoding="utf-8"), encoding="utf-8")
-    demo = write_demo(folder, run.name, demo_text(run, spec, bool(task)), offline_demo)
+    demo = write_demo(folder, run.name, offline_demo)
     (folder / "curve.svg").write_text(curve(run), encoding="utf-8")
-    (folder / "README.md").write_text(clean(card(run, model, step, labels)), encoding="utf-8")
+    (folder / "README.md").write_text(
+        clean(card(run, model, step, labels, begin_of(run, model, tokenizer))), encoding="utf-8"
+    )
     return {"family": family, "loaders": loaders_of(model), "task": task, "labels": list(labels), "demo": demo}
-
-
-def demo_text(run: RunFolder, spec: ModelSpec, labels: bool) -> str:
-    """What the box of the demo holds at first; a model that fills in gets something to fill in."""
-    if labels:
-        return "The "
-    return opening_text(run.samples()) if spec.is_causal else "The <mask> of the"
 
 
 def tokenizer_config(spec: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -265,8 +268,12 @@ DOES = {
 }
 
 
-def card(run: RunFolder, model: AnyModel, step: int, labels: Sequence[str] = ()) -> str:
-    """The model card (README.md): what the model is, how it was trained, on which text, and what can load it."""
+def card(run: RunFolder, model: AnyModel, step: int, labels: Sequence[str] = (), begin: str = "") -> str:
+    """The model card (README.md): what the model is, how it was trained, on which text, what can load it, and how it is used.
+
+    Args:
+        begin: a text to begin with, see `first_text`.
+    """
     about, status, spec, task = run.about(), run.status(), model.spec, task_of(model)
     info = about.get("data_info", {})
     objective = "seq2seq" if about.get("data_shape") == "pairs" else about["training"]["objective"]
@@ -292,8 +299,10 @@ Exported from LM Playground at step {step:,}. {tested}Validation loss: {loss}.
 {_label_list(labels) if task else ""}
 ![training curve](curve.svg)
 
-{known} `python example.py "a text"` needs onnxruntime, tokenizers and numpy alone; `demo.html` runs the model in a browser;
-`report.json` says how the export was compared with PyTorch.
+{known} `demo.html` runs the model in a browser; `report.json` says how the export was compared with PyTorch.
+With onnxruntime, tokenizers and numpy alone:
+
+{in_block(f"python example.py {shlex.quote(begin or 'a text')}")}
 
 Made with:
 

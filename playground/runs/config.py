@@ -23,6 +23,7 @@ SCHEDULES = ("cosine", "linear", "constant")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 FORMAT = 2  # of run.json; 1 had other names for some settings (`old_keys`), and may have no number
+LAST_KEPT = 10**12
 LONGEST_NAME = 200  # characters
 WHOLE = (
     "steps",
@@ -144,8 +145,14 @@ class TrainingSpec:
             )
 
     def _check_kinds(self) -> None:
-        if not all(type(step) is int and 0 <= step <= 10**12 for step in self.keep_steps):
-            raise SpecError("keep_steps must be whole numbers.", "Write for example [100, 200].")
+        for step in self.keep_steps:
+            if type(step) is not int or not 0 <= step <= LAST_KEPT:
+                raise SpecError(
+                    "keep_steps cannot have {step!r}.",
+                    "Write whole numbers from 0 to {most:,}, for example 100,200.",
+                    step=step,
+                    most=LAST_KEPT,
+                )
         if not isinstance(self.sample_prompt, str):
             raise SpecError("sample_prompt must be a text, not {sample_prompt!r}.", sample_prompt=self.sample_prompt)
 

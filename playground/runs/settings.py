@@ -84,7 +84,15 @@ def check_own(pairs: list[str], options: dict[str, str]) -> None:
 def given(options: argparse.Namespace, *names: str) -> list[str]:
     """Those of the options that were written, as they are written; their defaults are None, False or []."""
     said = [name for name in names if not any(getattr(options, name) is nothing for nothing in (None, False))]
-    return [f"--{name.replace('_', '-')}" for name in said if getattr(options, name) != []]
+    return [flag(options, name) for name in said if getattr(options, name) != []]
+
+
+WRITTEN = " as written"  # follows the name of an option whose flag was written as an earlier version had it
+
+
+def flag(options: argparse.Namespace, name: str) -> str:
+    """The flag of an option as the person wrote it."""
+    return getattr(options, f"{name}{WRITTEN}", f"--{name.replace('_', '-')}")
 
 
 TWICE = {  # fields that --set can change and that have an option of their own

@@ -97,6 +97,12 @@ _TRAINING: tuple[Rule, ...] = (
     ),
     (
         "training",
+        ("loss_on",),
+        lambda run, ways: run.training.objective != "clm" or _labels(run) or run.data.gives_pairs,
+        "where the text has questions with answers",
+    ),
+    (
+        "training",
         ("sample_prompt", "sample_max_new_tokens"),
         lambda run, ways: run.training.objective == "clm" and not _labels(run) and run.training.sample_every > 0,
         "where the next token is predicted (clm) and samples are written",

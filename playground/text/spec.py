@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from playground.core.errors import Message, PlaygroundError, meant, sentences
-from playground.text.catalogue import check_options
+from playground.text.catalogue import CORPORA, check_options
 from playground.text.encodings import check_encoding
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<mask>")
@@ -144,6 +144,12 @@ class DataSpec:
     def reads_pairs(self) -> bool:
         """True when two columns were named: examples are (source, target)."""
         return self.source_column is not None
+
+    @property
+    def gives_pairs(self) -> bool:
+        """Whether its examples are (source, target), as far as the choices tell: the text is not opened."""
+        known = CORPORA.get(self.corpus)
+        return self.reads_pairs if known is None else known.kind != "text"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

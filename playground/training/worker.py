@@ -14,6 +14,7 @@ from playground.labelled.prepare import LabelledSet, load_labelled, prepare_labe
 from playground.runs import queue, submit
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
+from playground.runs.text_shape import check_shape
 from playground.text.prepare import Cancelled, Prepared, Progress, load, prepare
 from playground.training.batches import truncation_warning
 from playground.training.device import choose_device
@@ -131,6 +132,8 @@ def _train(folder: RunFolder, listener: Listener, group: Group) -> str:
     if group.is_main:
         folder.update_status(state="preparing", message="")
     prepared = _prepare(folder, listener, group)
+    if isinstance(prepared, Prepared):
+        check_shape(folder.config(), prepared.shape)
     config = _complete(folder, prepared, group)
     device = choose_device(config.training, group.local_rank)
     with _heartbeat(folder) if group.is_main else contextlib.nullcontext():

@@ -118,8 +118,8 @@ def opened(browser, folder, tokenizer: Tokenizer, name: str = "x", begin: str = 
         "ids": [tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id],
         "mask": {"name": tokenizer.mask_token, "spaces": spaces_of(tokenizer)},
     }
-    (folder / "playground.json").write_text(json.dumps(known | about))
-    assert write_demo(folder, name, begin)
+    (folder / "playground.json").write_text(json.dumps(known | about | {"begin": begin}))
+    assert write_demo(folder, name)
     page = browser.new_page()
     page.route("https://**", lambda route: route.abort())  # nobody's network
     page.goto((folder / "demo.html").as_uri())

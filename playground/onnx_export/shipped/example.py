@@ -145,9 +145,11 @@ def use(text):
     """What the model is for."""
     if about["task"]:
         return classify(text) if about["task"] == "classify" else tag(text)
-    return fill(text) if about["objective"] == "mlm" else text + write(text)
+    if about["objective"] == "mlm":
+        return fill(text)
+    return f"{text}\n{write(text)}" if about["pairs"] else text + write(text)
 
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(encoding="utf-8")
-    print(use(" ".join(sys.argv[1:]) or "The "))
+    print(use(" ".join(sys.argv[1:]) or about["begin"]))

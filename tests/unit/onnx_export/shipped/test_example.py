@@ -1,6 +1,8 @@
 """The example that lies beside an export, run by itself: it writes what torch writes."""
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -35,6 +37,33 @@ def test_the_example_needs_nothing_of_ours(name, prompt, says):
     )
     assert done.returncode == 0, done.stderr
     assert says in done.stdout and "<mask>" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("stories-decoder", "The cat sat on the mat. It meowed."),
+        ("dates", "September 27, 2020 =\n2020-09-27\n"),
+        ("three-kingdoms", "却说"),
+        ("stories-zh-encoder", "猫坐在垫子上。它"),
+    ],
+)
+def test_without_a_text_it_takes_one_that_its_model_was_made_for(name, says):
+    made = export(gallery.get(name))
+    done = subprocess.run(
+        [sys.executable, "-I", str(made.folder / "example.py")],
+        capture_output=True,
+        timeout=60,
+        cwd="/",
+    )
+    said = done.stdout.decode()
+    assert said.startswith(says) and "<mask>" not in said, done.stderr
+    begin = json.loads((made.folder / "playground.json").read_text(encoding="utf-8"))["begin"]
+    card = (made.folder / "README.md").read_text(encoding="utf-8")
+    assert f"python example.py {shlex.quote(begin)}\n" in card
+    assert f'"begin": {json.dumps(begin, ensure_ascii=False)}'.replace("<", "\\u003c") in (
+        made.folder / "demo.html"
+    ).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("context", [1, 3, 16])
