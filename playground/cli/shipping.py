@@ -89,7 +89,7 @@ def own_sample(run: RunFolder, text: str) -> dict:
     from playground.generation.torch_model import TorchEncoder, TorchGenerator
     from playground.inference.sampling import Sampling
     from playground.text.tokenizers import Tokenizer
-    from playground.training.load_model import load_model
+    from playground.training.load_model import body_of, load_model
 
     config, tokenizer, step = run.config(), Tokenizer.load(run.tokenizer_path), run.checkpoints()[-1]
     sample = {"kind": "text", "step": step, "prompt": text, "text": ""}
@@ -104,7 +104,7 @@ def own_sample(run: RunFolder, text: str) -> dict:
         return {**sample, "text": "\n" + tokenizer.decode(ids)} if blanks else sample
     answers = run.about().get("data_shape") == "pairs"
     prompt = open_prompt(config.model, tokenizer, text, answers, config.data.template)
-    written = TorchGenerator(model).generate(
+    written = TorchGenerator(body_of(model)).generate(
         prompt.ids,
         config.training.sample_max_new_tokens,
         Sampling(temperature=0.0 if answers else 0.8),

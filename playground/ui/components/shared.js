@@ -21,7 +21,15 @@ const register = (draw) => (call) => {
 // How tokens and numbers are written: the same token is shown by the same signs everywhere (playground/text/visible.py).
 const visible = (text) => (text === "" ? "∅" : text.replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/ /g, "·"));
 const percent = (p) =>
-  p === 0 ? "0" : p >= 0.995 && p < 1 ? "> 99 %" : p >= 0.0995 ? `${(100 * p).toFixed(0)} %` : p >= 0.001 ? `${(100 * p).toFixed(1)} %` : "< 0.1 %";
+  p === 0
+    ? "0"
+    : p >= 0.995 && p < 1
+      ? "> 99 %"
+      : p >= 0.0995
+        ? `${(100 * p).toFixed(0)} %`
+        : p >= 0.001
+          ? `${(100 * p).toFixed(1)} %`
+          : "< 0.1 %";
 const element = (name, attributes = {}, ...children) => {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
