@@ -112,7 +112,7 @@ def moving(run: RunFolder, others: list[RunFolder], before: tuple[str, str, bool
     if state_of(run, status) != before:
         st.rerun()
     measured, colours = curves_of(run), colours_for([run, *others])
-    left, right, model = st.columns([11, 11, 4], gap="medium")
+    left, right, model = st.columns([10, 12, 4], gap="medium")
     with left, st.container(key="train-left", gap=None):
         with shown_errors():
             trouble(run, status)
