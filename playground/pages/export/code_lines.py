@@ -4,12 +4,13 @@ from typing import Any
 
 import streamlit as st
 
+from playground.onnx_export.first_text import MASK
 from playground.ui.language import t
 
 PYTHON = {
     "classify": 'from example import classify\n\nprint(classify("{text}"))  # each label and its probability',
     "tag": 'from example import tag\n\nprint(tag("{text}"))  # each word and its label',
-    "fill": 'from example import fill\n\nprint(fill("The <mask> of the"))  # what stands at each <mask>',
+    "fill": 'from example import fill\n\nprint(fill("{text}"))  # what stands at each <mask>',
     "write": 'from example import write\n\nprint(write("{text}", most=40))  # 40 tokens, greedy decoding',
 }
 """What ``example.py`` of the folder is asked for, by what the model does."""
@@ -18,7 +19,7 @@ JAVASCRIPT = {
 console.log(demo.labels[logits.indexOf(Math.max(...logits))]);""",
     "tag": """const rows = await demo.read(demo.encode("{text}")); // logits of each token
 console.log(rows.map((row) => demo.labels[row.indexOf(Math.max(...row))]));""",
-    "fill": """const ids = demo.hide("The <mask> of the"), rows = await demo.read(ids); // logits of each token
+    "fill": """const ids = demo.hide("{text}"), rows = await demo.read(ids); // logits of each token
 console.log(demo.decode(rows.map((row) => row.indexOf(Math.max(...row)))));""",
     "write": """const ids = [];
 for await (const token of demo.write("{text}", 40, 0, () => false)) ids.push(token); // temperature 0
@@ -68,6 +69,8 @@ def show_lines(report: dict[str, Any], kind: str, text: str) -> None:
 
 
 def _quoted(text: str) -> str:
-    """A text as it may stand between double quotes in both languages, and in a page."""
-    plain = " ".join(text.split())[:60].replace("\\", " ").replace('"', "'").replace("<", " ")
-    return plain or "The "
+    """A text as it may stand between double quotes in both languages, and in a page; a mask stays one."""
+    plain = " ".join(text.split())
+    end = max(60, plain.find(MASK) + len(MASK))
+    plain = plain[:end].replace("\\", " ").replace('"', "'")
+    return MASK.join(part.replace("<", " ") for part in plain.split(MASK)) or "The "

@@ -4,17 +4,16 @@ from typing import Any
 
 import streamlit as st
 
+from playground.onnx_export.first_text import first_text
 from playground.pages.export import code_lines
 from playground.pages.export.estimated_sizes import show_estimate
 from playground.pages.export.onnx_views import DRAWS, VIEWS, writes
 from playground.runs.folder import RunFolder
-from playground.runs.samples import opening_text
-from playground.ui import links, url_state
+from playground.ui import cached, links, url_state
 from playground.ui.controls import control
 from playground.ui.export_job import JOB, Export, download, exporting, is_busy, job_of, just_made
 from playground.ui.frame import page_title
 from playground.ui.language import joined, t, translated
-from playground.ui.live_runs import samples_of
 from playground.ui.messages import no_model_yet, plain, shown_errors
 from playground.ui.places import place_tabs
 from playground.ui.run_picker import choose_run, choose_step, gives_labels, speaks
@@ -108,10 +107,10 @@ def show_view(run: RunFolder, made: Any, place: Stage) -> None:
     view = choose_view(run, place)
     lines, drawn, told = (place.rest.container() for _ in range(3))
     with lines:
-        config = run.config()
-        objective = config.training.objective
-        text = opening_text(samples_of(run)) if not made.report.get("task") else "The "
-        code_lines.show_lines(made.report, code_lines.kind_of(made.report.get("task", ""), objective), text)
+        kind = code_lines.kind_of(made.report.get("task", ""), run.config().training.objective)
+        tokenizer = cached.tokenizer(run)
+        text = first_text(run, kind == "fill", tokenizer.pieces(tokenizer.special_ids))
+        code_lines.show_lines(made.report, kind, text)
     with told:
         tell(run, made)
     with shown_errors():
