@@ -167,4 +167,11 @@ def parent_of(config: RunConfig) -> RunFolder:
         PlaygroundError: when it is gone.
     """
     assert config.parent is not None
-    return RunStore().get(config.parent["run"])
+    try:
+        return RunStore().get(config.parent["run"])
+    except PlaygroundError as error:
+        raise PlaygroundError(
+            "The run that this one started from is not on this machine, so what changed since cannot be shown.",
+            "Train it again, or import it: its id is {run}.",
+            run=config.parent["run"],
+        ) from error

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from playground.finetune.plan import parent_of
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
@@ -30,7 +31,8 @@ def shift_of_heads(run: RunFolder, config: RunConfig, place: Stage | None = None
         place: the stage that it fills, if it does.
     """
     with st.spinner(t("Comparing the attention before and after")):
-        found = measured_shifts(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"))
+        parent = parent_of(config).id
+        found = measured_shifts(str(run.path), cached.latest_step(run), parent, config.parent.get("step"))
     part = next(iter(found["shifts"]))
     if len(found["shifts"]) > 1:
         with place.drawer if place else nullcontext():

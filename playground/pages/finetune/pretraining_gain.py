@@ -201,7 +201,8 @@ def weight_change(run: RunFolder, config: RunConfig, place: Stage | None = None)
     """
     import plotly.graph_objects as go
 
-    parts = weight_changes(str(run.path), cached.latest_step(run), config.parent["run"], config.parent.get("step"))
+    parent = parent_of(config).id
+    parts = weight_changes(str(run.path), cached.latest_step(run), parent, config.parent.get("step"))
     fig = go.Figure()
     colour = ARCHITECTURE.get(config.model.architecture, SPARE[0])
     fig.add_bar(

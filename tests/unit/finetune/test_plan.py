@@ -4,7 +4,8 @@ import pytest
 
 from models.spec import ModelSpec
 from playground.core.errors import PlaygroundError, UserError
-from playground.finetune.plan import baseline_run, comparable_runs, plan, with_seed, with_train_fraction
+from playground.finetune.plan import baseline_run, comparable_runs, parent_of, plan, with_seed, with_train_fraction
+from playground.runs import gallery
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.finetuning import FineTuneSpec, LabelledSpec
 from playground.runs.store import RunStore
@@ -100,3 +101,10 @@ def test_a_family_answers_the_same_question():
     ]
     runs = [RunStore().create(each) for each in (*same, *others)]
     assert [found.id for found, _ in comparable_runs(config, [run, *runs])] == [each.id for each in runs[:4]]
+
+
+def test_a_parent_that_is_elsewhere_is_said_in_a_sentence():
+    config = gallery.get("names-zh").config()  # the encoder that it began from does not ship
+    with pytest.raises(PlaygroundError, match="started from is not on this machine") as found:
+        parent_of(config)
+    assert config.parent["run"] in str(found.value.hint)
