@@ -1,9 +1,8 @@
 """The text that an export begins with, in its README, its demo page and its example: one that the model was made for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from playground.core import jsonl
-from playground.runs.folder import RunFolder
 from playground.runs.samples import opening_text
 
 MASK = "<mask>"  # as a person types it
@@ -11,14 +10,14 @@ LONGEST = 40  # tokens of a sample
 FILL_IN = f"The {MASK} of the"
 
 
-def first_text(run: RunFolder, fills: bool, specials: Collection[str] = ()) -> str:
+def first_text(samples: Sequence[jsonl.Row], fills: bool, specials: Collection[str] = ()) -> str:
     """What the model's last sample began with: the beginning of a text, a question, a text to label, or one that hides a word.
 
     Args:
+        samples: those of the run, the oldest first.
         fills: for a model that fills in: the text has a ``<mask>``.
         specials: what special tokens show as; a sample has them around its text.
     """
-    samples = run.samples()
     text = opening_text(samples)
     if fills:
         return text if MASK in text else _with_hidden_word(samples, specials)
@@ -26,7 +25,7 @@ def first_text(run: RunFolder, fills: bool, specials: Collection[str] = ()) -> s
     return text if row.get("examples") else text.rstrip() or text  # a space at the end would be a token of its own
 
 
-def _with_hidden_word(samples: list[jsonl.Row], specials: Collection[str]) -> str:
+def _with_hidden_word(samples: Sequence[jsonl.Row], specials: Collection[str]) -> str:
     """The last sample's tokens with one whole word hidden, of those that it hid itself where it hid one."""
     row = next((row for row in reversed(samples) if row.get("tokens")), None)
     if row is None:

@@ -99,7 +99,7 @@ def write_about(
 def begin_of(run: RunFolder, model: AnyModel, tokenizer: Tokenizer) -> str:
     """The text that the export begins with, see `first_text`."""
     fills = not task_of(model) and run.about()["training"]["objective"] == "mlm"
-    return first_text(run, fills, tokenizer.pieces(tokenizer.special_ids))
+    return first_text(run.samples(), fills, tokenizer.pieces(tokenizer.special_ids))
 
 
 def spaces_of(tokenizer: Tokenizer) -> str:

@@ -174,11 +174,13 @@ class Tokenizer:
             return ""
         if self.kind == "bpe":
             spelt = self._inner.encode(text, add_special_tokens=False)
-            parts = [text[slice(*at)] for i, at in zip(spelt.ids, spelt.offsets, strict=True) if not self.is_whole(i)]
+            last_first = zip(spelt.ids[::-1], spelt.offsets[::-1], strict=True)
+            parts = (text[start:end] for i, (start, end) in last_first if not self.is_whole(i))
         else:
             cut = self._inner.pre_tokenizer.pre_tokenize_str(text)
-            parts = [part for _, (start, end) in cut if len(self.encode(part := text[start:end])) > 1]
-        return next((part.strip() for part in reversed(parts) if part.strip()), "")
+            different = dict.fromkeys(text[start:end] for _, (start, end) in cut[::-1])  # so each is asked once
+            parts = (part for part in different if len(self.encode(part)) > 1)
+        return next((part.strip() for part in parts if part.strip()), "")
 
     def is_whole(self, i: int) -> bool:
         """Whether a token writes whole characters, and something: not a part of one, and no special token."""

@@ -14,6 +14,7 @@ from playground.ui.controls import control
 from playground.ui.export_job import JOB, Export, download, exporting, is_busy, job_of, just_made
 from playground.ui.frame import page_title
 from playground.ui.language import joined, t, translated
+from playground.ui.live_runs import samples_of
 from playground.ui.messages import no_model_yet, plain, shown_errors
 from playground.ui.places import place_tabs
 from playground.ui.run_picker import choose_run, choose_step, gives_labels, speaks
@@ -109,7 +110,7 @@ def show_view(run: RunFolder, made: Any, place: Stage) -> None:
     with lines:
         kind = code_lines.kind_of(made.report.get("task", ""), run.config().training.objective)
         tokenizer = cached.tokenizer(run)
-        text = first_text(run, kind == "fill", tokenizer.pieces(tokenizer.special_ids))
+        text = first_text(samples_of(run), kind == "fill", tokenizer.pieces(tokenizer.special_ids))
         code_lines.show_lines(made.report, kind, text)
     with told:
         tell(run, made)

@@ -13,7 +13,7 @@ def begun(folder, *samples, fills=False) -> str:
     run = RunFolder(folder)
     for sample in samples:
         run.append_sample({"step": 1, **sample})
-    return first_text(run, fills, ("[CLS]", "[SEP]"))
+    return first_text(run.samples(), fills, ("[CLS]", "[SEP]"))
 
 
 def blanks(tokens: list[str], *hidden: int) -> dict:
@@ -52,7 +52,7 @@ def test_one_word_of_the_last_sample_is_hidden(tokens, hidden, text, tmp_path):
 
 def test_the_shipped_models_begin_with_their_samples():
     begins = {
-        run.id: first_text(run, run.config().training.objective == "mlm" and not run.config().finetune)
+        run.id: first_text(run.samples(), run.config().training.objective == "mlm" and not run.config().finetune)
         for run in gallery.runs()
     }
     assert begins["dates"].endswith(" =") and begins["stories-decoder"] == "The cat sat on the mat. It"

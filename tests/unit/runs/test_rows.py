@@ -134,7 +134,11 @@ def test_any_samples_are_shown(tmp_path_factory, found):
             assert all(
                 isinstance(each[part], str) for each in as_answers(row)["examples"] for part in ("source", "target")
             )
-    for said in (opening_text(run.samples()), first_text(run, fills=False), first_text(run, fills=True)):
+    for said in (
+        opening_text(run.samples()),
+        first_text(run.samples(), fills=False),
+        first_text(run.samples(), fills=True),
+    ):
         assert isinstance(said, str)
 
 

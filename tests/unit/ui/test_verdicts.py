@@ -4,6 +4,9 @@ import pytest
 
 from playground.pages.finetune.verdict import told_large
 from playground.pages.runs.compare import told_apart, verdict
+from playground.runs import gallery
+from playground.runs.curves import RunCurves
+from playground.ui.run_progress import verdict as of_training
 
 TEST = {"n": 90_759, "accuracy": 0.952, "macro_f1": 0.839}
 
@@ -38,3 +41,21 @@ def test_runs_that_are_alike_are_said_to_be():
     names = {"a": "GRU", "b": "LSTM"}
     assert "GRU, 0.00003; the next is LSTM with 0.00007" in verdict({"b": 6.8e-5, "a": 2.7e-5}, names)
     assert "GRU and LSTM, both 0.500" in verdict({"a": 0.5, "b": 0.5}, names)
+
+
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("stories-decoder", "the next token is now like choosing among 2.0 equally likely ones"),  # exp(0.68)
+        ("stories-encoder", "a hidden token is now like choosing among 1."),
+        ("recall-rnn", "it answers 12.0% right"),  # a loss that fell, and nothing learnt
+        ("recall-gru", "it answers 100.0% right"),
+        ("grokking", "Grokking: from step 800 on"),
+        ("dialogue", "memorise"),
+    ],
+)
+def test_the_sentence_tells_the_story_of_a_shipped_run(name, told):
+    run = gallery.get(name)
+    measured = RunCurves(run)
+    measured.update()
+    assert told in of_training(run, measured)
