@@ -111,11 +111,12 @@ def test_the_steps_fill_the_window(new_page, example, presented):
     wait_idle(page)
     share, whole = share_of_window(page)
     assert whole and share >= 0.6
-    sizes = page.evaluate(
-        "() => [...document.querySelectorAll('*')].flatMap(x => x.shadowRoot ? [...x.shadowRoot.querySelectorAll("
-        "'svg.steps text, p.told, button.query, button.play')] : []).map(x => parseFloat(getComputedStyle(x).fontSize))"
+    page.wait_for_function(
+        "(least) => { const sizes = [...document.querySelectorAll('*')].flatMap(x => x.shadowRoot ? [...x.shadowRoot"
+        ".querySelectorAll('svg.steps text, p.told, button.query, button.play')] : [])"
+        ".map(x => parseFloat(getComputedStyle(x).fontSize)); return sizes.length > 40 && Math.min(...sizes) >= least; }",
+        arg=20 if presented else 13,
     )
-    assert len(sizes) > 40 and min(sizes) >= (20 if presented else 13)
     drawn = page.locator("svg.steps").bounding_box()
     last = page.locator("""svg.steps [data-cell='["z",0,0]']""").bounding_box()
     assert last["y"] + last["height"] <= drawn["y"] + drawn["height"] + 1, "the sum is not cut off"

@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import TimeoutError
 
+from playground.ui.frame import PRESENTING
 from playground.ui.locale import update
 from tests.support.views import (
     FILLED,
@@ -21,7 +22,7 @@ from tests.support.views import (
     presented,
     share_of_window,
 )
-from tests.support.waiting import PHONE, wait_idle
+from tests.support.waiting import PHONE, eventually, wait_idle
 
 FULL = 0.75
 """Of the picture's box, for what is drawn in it."""
@@ -79,6 +80,16 @@ def faults(page, presents: bool) -> list[str]:
         found += [f"too small to read: {each}" for each in page.evaluate(SMALL, LEAST_TEXT)]
         found += [f"a form: {each}" for each in page.evaluate(FORMS)]
     return found
+
+
+@pytest.mark.parametrize("name", ["learn", "build", "attention-bible-decoder", "steps", "positions-shuffle"])
+def test_a_picture_that_is_there_before_the_presentation_follows_it(new_page, trained, tuned, name):
+    """A slow browser draws before it has the presentation's letters."""
+    page = new_page(address(name, trained, tuned))
+    drawn(page)
+    style = "(css) => document.body.append(Object.assign(document.createElement('style'), {textContent: css}))"
+    page.evaluate(style, PRESENTING)  # after the app's own
+    eventually(page, lambda: not page.evaluate(SMALL, LEAST_TEXT) and not page.evaluate(FORMS))
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -4,8 +4,7 @@ export default register(function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const open = opened.get(root);
   root.style.setProperty("--accent", data.colour);
-  const { fills, presents } = stageOf(root);
-  root.classList.toggle("presents", presents);
+  const { fills } = stageOf(root);
   const drawn = panes(data);
   if (fills) besideIt(root, data, drawn);
   root.replaceChildren(...(fills ? [drawn] : [costs(data), drawn]));
@@ -14,10 +13,8 @@ export default register(function ({ data, parentElement }) {
   root.append(tip);
   show(root, data, data.details[open] ? open : data.first, false);
   listen(root, data, tip);
-  root.watcher?.disconnect();
-  root.watcher = new ResizeObserver(() => fit(root));
-  root.watcher.observe(root);
   fit(root);
+  onResize(root, root, () => fit(root));
   return () => root.watcher.disconnect();
 });
 

@@ -454,8 +454,6 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     const over = Math.max(0, root.getBoundingClientRect().right - left);
     root.style.paddingRight = over && drawer ? `${over + 12}px` : "";
   }
-  const letters = stageOf(root).size;
-  for (const name of ["top", "told"]) find(name).style.fontSize = `${Math.max(letters, 16)}px`;
   root.step ??= -1;
   draw();
   chips(); // after the button beside them has its words, and so its width

@@ -10,9 +10,8 @@ export default register(function ({ data, parentElement, setStateValue, setTrigg
     box = root.querySelector("textarea");
     box.value = data.text;
   }
-  const { presents, fills } = stageOf(root);
-  box.rows = fills ? 1 : 3;
-  root.classList.toggle("presents", presents);
+  box.rows = stageOf(root).fills ? 1 : 3;
+  onResize(root, root, () => stageOf(root));
   root.querySelector(".read").textContent = box.value;
   const sends = sender(root, box, () => setStateValue("text", box.value));
   const send = (wait) => {
@@ -55,5 +54,6 @@ export default register(function ({ data, parentElement, setStateValue, setTrigg
   return () => {
     clearTimeout(root.timer);
     clearInterval(root.again);
+    root.watcher?.disconnect();
   };
 });

@@ -52,6 +52,7 @@ function stageOf(root) {
     presents: get("--form") === "none",
   };
   root.classList.toggle("staged", found.fills);
+  root.classList.toggle("presents", found.presents);
   return found;
 }
 
@@ -83,7 +84,7 @@ function sender(root, box, send) {
   };
 }
 
-/** Calls `draw` whenever the place it draws in has another size. */
+/** Calls `draw` whenever the place it draws in, or the page's letters, have another size: a presentation can begin later. */
 function onResize(root, box, draw) {
   root.watcher?.disconnect();
   root.letters ||= root.parentNode.appendChild(element("i", { class: "letters", "aria-hidden": "true" }));

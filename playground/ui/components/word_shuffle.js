@@ -9,7 +9,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     panels = root.querySelector(".panels");
   rows.setAttribute("aria-label", data.alt);
   root.style.setProperty("--before", data.colour);
-  const { size: least } = stageOf(root);
+  let least;
   const font = getComputedStyle(root).getPropertyValue("--st-font") || "sans-serif";
   const meter = document.createElement("canvas").getContext("2d");
   const made = (tag, attributes, text) => {
@@ -171,6 +171,7 @@ export default register(function ({ data, parentElement, setTriggerValue }) {
     panels.replaceChildren(...data.panels.map((each) => panel(each, most, fits)));
   }
   function draw() {
+    least = stageOf(root).size;
     root.classList.toggle("narrow", root.clientWidth < 34 * least);
     drawRows();
     drawPanels();
