@@ -46,7 +46,7 @@ GO_ON, PAUSE, STOP, DIVERGED = 0, 1, 2, 3
 FIRST_SAMPLES = (1, 5, 20, 50)
 """Steps after which a run writes whatever ``sample_every`` says: what it writes changes most at the beginning."""
 POLL_SECONDS = 0.1
-TRAINED_ROWS = 512  # examples of training that an evaluation looks at too
+TRAINED_ROWS = 512  # of training that an evaluation looks at too; never more than it looks at of validation
 NOT_REPEATABLE = "does not have a deterministic implementation"  # as torch says of an operator
 SHAPES = 128  # of batches that are compiled; beyond, torch runs the model as it is
 
@@ -440,7 +440,8 @@ class Trainer:
         sampler, objective = self.sampler, self.objective
         if not (isinstance(sampler, Sampler) and isinstance(objective, Objective) and objective.has_answers):
             return {}
-        score = self._score(sampler.trained(TRAINED_ROWS, batch_size), sampler.trained_rows)
+        n_rows = min(TRAINED_ROWS, self.training.eval_batches * self.training.batch_size)
+        score = self._score(sampler.trained(n_rows, batch_size), sampler.trained_rows)
         return {"train_exact": score.extra_metrics()["val_exact"]}
 
     def decide(self) -> int:

@@ -26,13 +26,18 @@ from tests.support.same_run import assert_same_run, losses, weights
 
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_every_preset_learns_from_real_text(preset, new_run):
-    """A few steps bring the loss well below that of knowing nothing, and the validation loss falls from then on."""
+    """A few steps bring the loss well below that of knowing nothing, and the validation loss falls from then on.
+
+    Of a deep one the first layers, in its own width.
+    """
     steps = 60 if preset.endswith("tiny") else 10
     data = {"corpus": "jupyterlab-zh", "max_bytes": 40_000} if PRESETS[preset].spec.reads_pairs else {}
     changes = {"steps": steps, "batch_size": 8, "warmup_steps": 5}
     telling = {"eval_every": steps // 2, "eval_batches": 4, "sample_every": steps, "sample_max_new_tokens": 8}
     training = recipe(preset, **changes, **telling)
-    folder = new_run(PRESETS[preset].spec.replace(context_length=32).to_dict(), training.to_dict(), data)
+    spec = PRESETS[preset].spec
+    spec = spec.replace(context_length=32, n_layers=min(spec.n_layers, 3))
+    folder = new_run(spec.to_dict(), training.to_dict(), data)
     assert worker.run(folder) == "finished"
     evaluations = [row["val_loss"] for row in folder.metrics()[0] if row["kind"] == "eval"]
     assert evaluations[-1] < losses(folder)[1] - 0.5
@@ -59,7 +64,14 @@ def test_a_run_writes_what_the_pages_read(new_run):
 def test_answers_of_training_are_told_beside_those_of_validation(new_run):
     """As many as greedy decoding gets right of each side; of a text without answers, none."""
     data = {"corpus": "task-addition", "options": {"digits": 1}, "tokenizer": {"kind": "char", "vocab_size": 300}}
-    training = {"steps": 150, "eval_every": 150, "loss_on": "completion", "lr": 0.01, "batch_size": 32}
+    training = {
+        "steps": 150,
+        "eval_every": 150,
+        "eval_batches": 4,
+        "loss_on": "completion",
+        "lr": 0.01,
+        "batch_size": 32,
+    }
     folder = new_run({"architecture": "gru", "d_model": 32, "n_layers": 1, "context_length": 8}, training, data)
     assert worker.run(folder) == "finished"
     row = next(row for row in folder.metrics()[0] if row["kind"] == "eval")
@@ -70,6 +82,20 @@ def test_answers_of_training_are_told_beside_those_of_validation(new_run):
         assert row[name] == pytest.approx(sum(right) / len(right), abs=1e-6)
         assert name == "val_exact" or 0.05 < row[name] < 1, "neither end, where a mistake would not show"
     assert not any("train_exact" in row for row in _trained(new_run()))
+
+
+@pytest.mark.parametrize(("eval_batches", "looked_at"), [(3, 3 * 8), (100, 512)])
+def test_an_evaluation_looks_at_no_more_of_training_than_of_validation(new_run, eval_batches, looked_at):
+    data = {"corpus": "task-addition", "options": {"digits": 2}, "tokenizer": {"kind": "char", "vocab_size": 300}}
+    training = {"loss_on": "completion", "batch_size": 8, "eval_batches": eval_batches, "steps": 1}
+    folder = new_run({"context_length": 16}, training, data)
+    assert worker.run(folder) == "finished"
+    config, prepared = folder.config(), load(folder.data_folder())
+    trainer = trainer_module.Trainer(folder, config, prepared, choose_device(config.training))
+    asked, rows = [], trainer.sampler.trained_rows
+    trainer.sampler.trained_rows = lambda places: asked.extend(places) or rows(places)
+    trainer.evaluate()
+    assert len(set(asked)) == len(asked) == looked_at
 
 
 def _trained(folder):
