@@ -139,3 +139,23 @@ def test_a_text_longer_than_the_model_reads_is_a_sentence(open_page, trained):
 
 def test_the_pages_speak_chinese(open_page):
     assert "还没有训练好的模型" in texts(open_page("generate", lang="zh"))
+
+
+def test_the_shortest_word_is_hidden_first_and_each_is_measured_once(monkeypatch):
+    """Chinese is written without spaces: to `word_at` a page of it is one word."""
+    from playground.generation import fill_mask
+    from playground.pages.generate.page import first_blank
+
+    class Tokenizer:
+        mask_id = -1
+
+        def pieces(self, ids):
+            return [words[i] for i in ids]
+
+    measured, word_at = [], fill_mask.word_at
+    monkeypatch.setattr(fill_mask, "word_at", lambda pieces, i: measured.append(i) or word_at(pieces, i))
+    words = ["The", " bee", "s", " hu", "m", ".", " A", " hon", "ey", "comb"]
+    assert first_blank(Tokenizer(), list(range(10))) == {6}
+    words, measured[:] = ["这", "。", *"那" * 3000], []
+    assert first_blank(Tokenizer(), list(range(len(words)))) == set(range(2, len(words)))
+    assert len(measured) == 1

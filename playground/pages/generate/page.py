@@ -473,9 +473,11 @@ def first_blank(tokenizer: Any, ids: list[int]) -> set[int]:
     from playground.generation.fill_mask import word_at
 
     pieces = tokenizer.pieces(ids)
-    words = [index for index, piece in enumerate(pieces) if piece.strip().isalpha() and index > len(ids) // 3]
-    words.sort(key=lambda index: len(word_at(pieces, index)))
-    return set(word_at(pieces, words[0])) if words and tokenizer.mask_id not in ids else set()
+    words: list[range] = []
+    for index, piece in enumerate(pieces):
+        if piece.strip().isalpha() and index > len(ids) // 3 and not (words and index in words[-1]):
+            words.append(word_at(pieces, index))  # each once: Chinese, without spaces, can be one of many pages
+    return set(min(words, key=len)) if words and tokenizer.mask_id not in ids else set()
 
 
 def group_of(blank: Any, pieces: list[str], tokenizer: Any) -> dict[str, Any]:
