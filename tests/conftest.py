@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 # Set before anything of the playground is imported: no test may touch a person's runs.
@@ -85,6 +86,18 @@ A single slow test elsewhere is marked by itself: ``@pytest.mark.slow``.
 def on_guard(monkeypatch):
     """As in the app's processes; the command line changes it for the whole process."""
     monkeypatch.setenv("PLAYGROUND_GUARDED", "1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def packages_are_searched_once():
+    """Streamlit's tester looks through all installed packages for components each time that it runs a page: six times as long
+    as the page takes. They stay the same.
+    """
+    from streamlit.components.v2 import manifest_scanner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")
