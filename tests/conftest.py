@@ -177,7 +177,9 @@ def pytest_runtest_setup(item) -> None:
         os.nice(5)
 
 
-FIRST = ("browser", "tests/unit/finetune/test_mutants.py", "tests/app/test_explore.py", "tests/app/test_errors_told.py")
+BESIDE = tuple(f"tests/browser/test_{name}.py" for name in ("accessibility", "strangers", "damaged_runs"))
+"""Tests in the browser that the other process takes, with a browser of its own: nothing in them is a matter of speed."""
+FIRST = ("browser", "tests/unit/finetune/test_mutants.py", "beside", "tests/app/test_explore.py")
 """What takes longest, begun first: so both processes end at about the same moment."""
 
 
@@ -185,8 +187,8 @@ FIRST = ("browser", "tests/unit/finetune/test_mutants.py", "tests/app/test_explo
 def pytest_xdist_make_scheduler(config, log):
     """Where two processes share the tests (`make test`), each takes whole files, so that what a file shares is made once.
 
-    One begins with all those in the browser, which share a server. (xdist's own groups would say so, but pytest 9.2 does not
-    let it.)
+    One begins with those in the browser, which share a server, but for a few. (xdist's own groups would say so, but pytest
+    9.2 does not let it.)
     """
     from xdist.scheduler import LoadScopeScheduling
 
@@ -194,6 +196,8 @@ def pytest_xdist_make_scheduler(config, log):
         ordered = False
 
         def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(BESIDE):
+                return "beside"
             return "browser" if nodeid.startswith("tests/browser") else nodeid.partition("::")[0]
 
         def _assign_work_unit(self, node) -> None:

@@ -9,13 +9,13 @@ PATIENCE = 60  # seconds that a busy machine may take for what takes one
 
 
 def wait_idle(page, seconds: float = PATIENCE) -> None:
-    """Waits until the app has drawn and nothing runs: no script for 150 ms."""
+    """Waits until the app has drawn and nothing runs: no script for 150 ms, and no part whose code is still on its way."""
     page.wait_for_selector("[data-testid=stApp]", timeout=seconds * 1000)
     page.wait_for_function(
         """() => {
             const app = document.querySelector("[data-testid=stApp]");
             const still = app && app.dataset.testScriptState !== "running" && app.dataset.testScriptState !== "initial"
-              && document.querySelector("h1");
+              && document.querySelector("h1") && !document.querySelector("[data-testid=stSkeleton]");
             window.stillSince = still ? (window.stillSince || performance.now()) : 0;
             return still && performance.now() - window.stillSince > 150;
         }""",
