@@ -121,10 +121,15 @@ def test_zoom_cursor_and_keys(new_page, finished):
     page = new_page(f"/train?run={finished.id}")
     wait_for_step(page, 400)
     plot = page.locator(".panel.main .plot")
-    box = plot.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
-    eventually(page, lambda: 150 < step(page) < 250)
-    middle = step(page)
+
+    def points_at_the_middle() -> bool:
+        """Where it is now: what else arrives on the page can still move it."""
+        box = plot.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
+        return 150 < step(page) < 250
+
+    eventually(page, points_at_the_middle)
+    box, middle = plot.bounding_box(), step(page)
     eventually(
         page, lambda: step(page, "Gradient norm") == middle
     )  # one cursor for all charts, those of the drawer too

@@ -48,10 +48,12 @@ def once_still(act):
     """``act`` (`Locator.click`, `Locator.tap`), once what it acts on has stood still for as long as a hand takes.
 
     Playwright waits for two frames without a move. What unfolds at that moment moves on, and on a busy machine it is gone
-    from under the pointer between the press and the release.
+    from under the pointer between the press and the release. Who clicks in a tab has it before the eyes: in one behind
+    another, Chromium draws a frame a second.
     """
 
     def wait_and_act(locator, **more):
+        locator.page.bring_to_front()
         locator.evaluate(STILL, timeout=more.get("timeout"))
         act(locator, **more)
 
