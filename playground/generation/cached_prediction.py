@@ -55,7 +55,7 @@ def read(
     return options(probabilities[-1]), {"piece": tokenizer.pieces([seen[least + 1]])[0], "p": float(hit[least])}
 
 
-def first_text(run: RunFolder) -> str:
+def first_page_text(run: RunFolder) -> str:
     """What the box of the first page holds before anybody types."""
     return FIRST.get(run.id) or opening_text(run.samples())
 
@@ -68,7 +68,7 @@ def write_opening(run: RunFolder) -> None:
 
     about = run.about()
     if about["training"]["objective"] == "clm" and about.get("data_shape") != "pairs":
-        text = first_text(run)
+        text = first_page_text(run)
         options = expected(TorchGenerator(body_of(load_model(run))), Tokenizer.load(run.tokenizer_path), text)
         write_json(run.path / FILE, {"text": text, "step": run.checkpoints()[-1], "options": options})
 

@@ -76,7 +76,7 @@ class TurningPoint:
 
     Attributes:
         step, loss: where it was lowest.
-        alone: whether the training loss has not risen with it.
+        train_loss_falls: whether the training loss has not risen with it.
     """
 
     step: int
@@ -85,7 +85,7 @@ class TurningPoint:
 
 
 def turning_point(train: dict[str, Any], validation: dict[str, Any]) -> TurningPoint | None:
-    """Where the validation loss turned; None where it has not risen by more than its noise. Columns as in `by_heart`."""
+    """Where the validation loss turned; None where it has not risen by more than its noise. Columns as in `generalization_gap`."""
     gaps, losses = loss_gaps(train, validation)
     if len(gaps) < 2:
         return None

@@ -73,9 +73,8 @@ def with_lexicon(words: Iterable[str]) -> str:
 EARLIER = {_words("\u3400-\u4dbf\u4e00-\u9fff\u8c48-\ufaff"): "word"}  # of older files: it took Korean for Chinese
 SPACED = ("bpe", "word")  # kinds whose tokens hold the space before a word
 SPACELESS = ("char", "byte")  # kinds to which a space is a token like any other
-LAST_SPACES = re.compile(
-    r"(?<=\S) +\Z| \Z"
-)  # after an indentation one space alone: the rest of it is a token of its own
+# After an indentation one space alone: the rest of it is a token of its own.
+LAST_SPACES = re.compile(r"(?<=\S) +\Z| \Z")
 MASK = SPECIALS[3]
 MOST_UNUSED = 100_000  # ids that a model scores and no token has: sizes are rounded up
 

@@ -71,7 +71,7 @@ def test_quick_clicks_break_nothing(new_page, path):
     """Runs that overtake one another: what Streamlit sends in short, the browser still knows."""
     page = new_page(path)
     page.locator(".st-key-lang button").nth(1).wait_for()  # its code is the last to come
-    for turn in range(40):
+    for turn in range(80):
         page.evaluate("which => document.querySelectorAll('.st-key-lang button')[which].click()", (turn + 1) % 2)
         page.wait_for_timeout((0, 15, 30, 60, 90, 150, 250, 500)[turn % 8])  # a hand's own pace
     wait_idle(page)

@@ -33,7 +33,7 @@ def slow_page(new_page) -> Iterator:
 def is_one_and_moves(page) -> None:
     """One panel of the loss and one of moments, at once and some updates later; the one that is there goes on."""
     wait_for_step(page, 1)
-    for _ in range(2):
+    for _ in range(3):
         assert page.evaluate(PANELS, ".panel.main") == 1
         wait_for_step(page, step(page) + 5)
     assert [page.evaluate(PANELS, name) for name in (".panel.main", ".moments")] == [1, 1]
@@ -42,7 +42,7 @@ def is_one_and_moves(page) -> None:
 def test_one_curve_that_moves_through_reloads_and_page_changes(slow_page, home):
     with live_run(home, "one of it", seed=11) as run:
         page = slow_page(f"/train?run={run.id}")
-        wait_for_step(page, 1)
+        is_one_and_moves(page)
         page.reload()
         is_one_and_moves(page)
         page.get_by_role("link", name="All runs").click()

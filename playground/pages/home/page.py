@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
-from playground.generation.cached_prediction import first_text, read, read_opening
+from playground.generation.cached_prediction import first_page_text, read, read_opening
 from playground.pages.home.ways import ways_on
 from playground.runs.folder import RunFolder
 from playground.ui import cached, controls, server_start, url_state
 from playground.ui.colours import ARCHITECTURE
 from playground.ui.components.next_token import next_token
 from playground.ui.frame import page_title
-from playground.ui.language import language, t
+from playground.ui.language import joined, t
 from playground.ui.messages import fragment, no_model_yet, plain, shown_errors
 from playground.ui.number_format import share
 from playground.ui.run_picker import choose_run, name_of, writes
@@ -126,7 +126,6 @@ def notice(options: list[dict[str, Any]], surprise: dict[str, Any] | None, unkno
         said = t("The model gives “{token}” {share}; the rest is shared by many others.", share=at, token=first)
     else:
         said = t("The model does not know what comes next: even “{token}” gets only {share}.", share=at, token=first)
-    between = "" if language() == "zh" else " "
     if unknown:
         more = t(
             "“{part}” is not in its vocabulary: the text that it learnt from never or hardly ever had it.",
@@ -137,13 +136,13 @@ def notice(options: list[dict[str, Any]], surprise: dict[str, Any] | None, unkno
         more = t("It was surprised most by “{token}”, to which it had given {share}.", **least)
     else:
         more = t("Type on, or click a bar to append it.")
-    return said + between + more
+    return joined(said, more)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def usual_text(path: str) -> str:
     """What the box holds at first."""
-    return first_text(RunFolder(Path(path)))
+    return first_page_text(RunFolder(Path(path)))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -112,7 +112,7 @@ PAGES = {
     "train": "run",
     "finetune": "parent",
 }
-LOOKED_AT = 24  # runs at most: each is drawn on six pages
+LOOKED_AT = 48  # runs at most: each is drawn on six pages
 BATCH = 8  # runs of a store: a page lists them all, and the page of runs compares so many
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.generation.cached_prediction import expected, first_text, read, read_opening, write_opening
+from playground.generation.cached_prediction import expected, first_page_text, read, read_opening, write_opening
 from playground.generation.predict import open_prompt
 from playground.generation.torch_model import TorchGenerator
 from playground.runs import gallery
@@ -21,7 +21,7 @@ WRITERS = [
 def check(run) -> None:
     kept = read_opening(run)
     assert kept is not None, "made by: python -m playground runs ship"
-    assert kept["text"] == first_text(run)
+    assert kept["text"] == first_page_text(run)
     now = expected(TorchGenerator(load_model(run)), Tokenizer.load(run.tokenizer_path), kept["text"])
     assert [option["p"] for option in kept["options"]] == pytest.approx([o["p"] for o in now], rel=1e-3)
     assert [option["piece"] for option in kept["options"]][:3] == [o["piece"] for o in now][:3]
