@@ -134,7 +134,44 @@ class EncoderDecoder(nn.Module):
         return F.linear(x, self.embedding.weight)
 
 
+class LstmAttention(nn.Module):
+    """A bidirectional LSTM, and LSTM cells that look back at it by additive attention; padding is read, but not looked at."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        d, self.n = spec.d_model, spec.n_layers
+        self.embedding = nn.Embedding(spec.vocab_size, d)
+        self.reader = nn.LSTM(d, d // 2, self.n, batch_first=True, bidirectional=True)
+        self.start = nn.Linear(d // 2, self.n * d)
+        self.query, self.key, self.score = nn.Linear(d, d, False), nn.Linear(d, d, False), nn.Linear(d, 1, False)
+        self.cell = nn.LSTMCell(2 * d, d)
+        self.above = nn.LSTM(d, d, self.n - 1, batch_first=True) if self.n > 1 else None
+        self.joined = nn.Linear(2 * d, d)
+
+    def forward(self, source: Tensor, padding: Tensor | None, ids: Tensor) -> Tensor:
+        read = self.reader(self.embedding(source))[0]
+        keys, d = self.key(read), read.shape[-1]
+        first = torch.tanh(self.start(read[:, 0, d // 2 :])).view(len(ids), self.n, d).transpose(0, 1).contiguous()
+        hidden, cell, states, contexts = first[0], torch.zeros_like(first[0]), [], []
+        for token in self.embedding(ids).unbind(1):
+            scores = self.score(torch.tanh(self.query(hidden)[:, None] + keys))[..., 0]
+            if padding is not None:
+                scores = scores.masked_fill(padding, float("-inf"))
+            context = (scores.softmax(-1)[:, None] @ read)[:, 0]
+            hidden, cell = self.cell(torch.cat((token, context.to(token.dtype)), -1), (hidden, cell))
+            states.append(hidden)
+            contexts.append(context)
+        x = torch.stack(states, 1)
+        if self.above is not None:
+            x = self.above(x, (first[1:], torch.zeros_like(first[1:])))[0]
+        return F.linear(torch.tanh(self.joined(torch.cat((x, torch.stack(contexts, 1)), -1))), self.embedding.weight)
+
+
 def build(spec: ModelSpec) -> nn.Module:
-    if spec.is_recurrent:
-        return Recurrent(spec)
-    return {"decoder": Decoder, "encoder": Encoder, "encoder-decoder": EncoderDecoder}[spec.architecture](spec)
+    bare = {
+        "decoder": Decoder,
+        "encoder": Encoder,
+        "encoder-decoder": EncoderDecoder,
+        "lstm-attention": LstmAttention,
+    }
+    return bare.get(spec.architecture, Recurrent)(spec)

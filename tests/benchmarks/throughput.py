@@ -30,7 +30,7 @@ def measure() -> list[tuple]:
 
 
 def _compare(preset: str) -> tuple:
-    data = DataSpec("task-dates") if preset.startswith("seq2seq") else characters()
+    data = DataSpec("task-dates") if PRESETS[preset].spec.reads_pairs else characters()
     prepared = prepare(data)
     training = recipe(preset, steps=10**6, eval_every=10**6, sample_every=0, checkpoint_seconds=1e6)
     config = RunConfig(preset, PRESETS[preset].spec.replace(vocab_size=prepared.tokenizer.size), data, training, preset)

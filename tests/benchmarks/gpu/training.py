@@ -47,7 +47,9 @@ def measure(setting: Setting) -> Iterator[Row]:
         if setting.left() < least:
             yield skipped(what, "no time was left")
         else:
-            yield from attempt(what, measured, setting, what, name, data[name.startswith("seq2seq")])
+            yield from attempt(
+                what, measured, setting, what, name, data[name in PRESETS and PRESETS[name].spec.reads_pairs]
+            )
 
 
 @contextlib.contextmanager
@@ -140,7 +142,7 @@ def flops(trainer: Trainer) -> float:
     """
     spec, training = trainer.config.model, trainer.training
     whole = flops_per_token(spec)
-    if spec.architecture == "encoder-decoder":
+    if spec.reads_pairs:
         return flops_per_token(spec, spec.context_length // 2).training / 2
     if training.objective == "mlm":
         unasked = 2 * spec.vocab_size * spec.d_model * (1 - training.mask_rate)
