@@ -153,7 +153,11 @@ class FusedDecoder(DeviceGenerator):
             ids[i, : len(text)] = text
         rows = np.arange(self.batch) * n + lengths - 1  # of each text's last token, in the texts laid end to end
         positions = np.tile(np.arange(n, dtype=np.int64), (self.batch, 1))
-        self._bind_run(ids, rows, lengths - 1, np.array([n], dtype=np.int32), positions).run()
+        # All are read as if they were as long as the longest: no token sees those after it, so what follows a shorter text
+        # changes nothing, and its place in the cache is written anew. (Told the true lengths, attention with a bias counts
+        # the tokens from the end of each text on CUDA, and the first ones of a shorter text would see nothing.)
+        last = np.full(self.batch, n - 1, dtype=np.int32)
+        self._bind_run(ids, rows, last, np.array([n], dtype=np.int32), positions).run()
         self.length[:] = lengths
         self.last = None
         if self.device_step is not None:

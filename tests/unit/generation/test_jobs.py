@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from models.generate import decode
 from playground.core.errors import PlaygroundError, UserError
@@ -196,6 +197,16 @@ def test_nothing_is_continued_from_the_end_of_a_text(models, tokenizer):
 @pytest.mark.gpu
 @pytest.mark.parametrize("kind", WRITERS)
 def test_pytorch_writes_the_same_on_a_gpu(models, tokenizer, kind):
+    """In 32 bits, as the app's process computes: training, which has processes of its own, lets a GPU round factors."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        written_the_same(models, tokenizer, kind)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def written_the_same(models, tokenizer, kind):
     on_cpu = desk_of(models, tokenizer, kind)
     on_gpu = GenerationSession(
         TorchGenerator(placed(copy.deepcopy(models[kind]), "cuda")), tokenizer, answers=kind in ANSWERS

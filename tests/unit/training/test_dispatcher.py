@@ -32,7 +32,8 @@ preload()
 
 
 def run(script: str, **environment: str) -> subprocess.CompletedProcess:
-    surroundings = {**os.environ, **SETTINGS, "PYTHONPATH": os.getcwd(), **environment}
+    path = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
+    surroundings = {**os.environ, **SETTINGS, "PYTHONPATH": path, **environment}
     surroundings.pop("PLAYGROUND_WORKER", None)
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=surroundings, timeout=240)
 
