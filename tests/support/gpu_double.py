@@ -6,7 +6,8 @@
   then, whatever is bound now, and what kernels read in CPU memory stays as it was. Outputs in CPU memory are not written.
 - With ``disable_synchronize_execution_providers`` a run has only begun when the call returns.
 - Attention (GroupQueryAttention) has 16-bit kernels alone. Its ``total_sequence_length`` is read in CPU memory, everything
-  else on the device; of what is computed from it, as ALiBi's bias is, no CUDA graph can be made.
+  else on the device; of what is computed from it, as ALiBi's bias is, no CUDA graph can be made. With a bias it takes the
+  tokens that it reads at once for the last ones of each text.
 """
 
 from types import SimpleNamespace
@@ -162,13 +163,17 @@ class Session(REAL_SESSION):
         return super().run(names, feed, options)
 
     def lengths_fit(self, inputs: dict[str, Value]) -> None:
-        """Attention never looks further than ``total_sequence_length``; a bias is counted from just there."""
+        """Attention never looks further than ``total_sequence_length``; a bias is counted from just there. With one, tokens
+        that are read at once are counted back from the end of each text, as an H200 showed."""
         if "total_sequence_length" in inputs and self.attends:
             said, longest = (
                 int(inputs["total_sequence_length"].real.numpy()[0]),
                 int(inputs["seqlens_k"].real.numpy().max()) + 1,
             )
             assert said >= longest and (not self.biased or said == longest), f"{longest} tokens, said to be {said}"
+            if self.biased and inputs["input_ids"].shape()[1] > 1:
+                lengths = inputs["seqlens_k"].real.numpy()
+                assert lengths.min() == lengths.max(), "the first tokens of a shorter text would see nothing"
 
     def run_with_iobinding(self, binding: Binding, options=None) -> None:
         if not self.on_cuda:
