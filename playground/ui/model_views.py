@@ -2,6 +2,7 @@
 
 from models.hyperparameters import RECURRENT, TRANSFORMERS, WITH_ATTENTION
 from playground.runs.folder import RunFolder
+from playground.runs.snapshots import steps_of
 from playground.ui.frame import presenting
 from playground.ui.places import VIEWS
 from playground.ui.run_picker import known_runs, speaks
@@ -19,6 +20,8 @@ def _serves(view: str, run: RunFolder) -> bool:
         return kind_of(run) in RECURRENT + WITH_ATTENTION or (not presenting() and recurrent_run() is not None)
     if view == "steps":  # queries, keys and values, which additive attention has not
         return kind_of(run) in TRANSFORMERS
+    if view == "timeline":
+        return len(steps_of(run)) > 1
     return view != "attention" or kind_of(run) not in RECURRENT
 
 

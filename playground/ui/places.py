@@ -30,6 +30,7 @@ VIEWS = {
     "recurrent": "Gates and states",
     "predictions": "Predictions",
     "intervene": "Intervene",
+    "timeline": "Timeline",
 }
 """The views of a model that Explore has; beside them stands Generate."""
 

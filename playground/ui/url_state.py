@@ -124,6 +124,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("parent", str),                     # RUN@STEP whose weights a branch starts from
         ("like", str),                       # the run whose settings the form starts with
         ("with", tuple, None, "compare"),    # runs drawn beside it
+        ("picture", str, "curve", "picture"),
+        ("look", str, "values", "picture"),  # what the picture of the model shows
+        ("read", str, None, "picture"),      # the text that it is of
+        ("pin", tuple),                      # tensors that stay above it
     ),
     # a text and how it is cut, on the Data page and on the Train page
     *_rows("data", *((name, kind, None, control) for name, kind, control in _TEXT)),
@@ -178,6 +182,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("d", int), ("channels", tuple), ("when", str), ("table", str), ("m", int), ("seed", int),
         ("colour", str), ("near", int), ("kind", str),
         ("signal", str), ("order", str), ("unit", int), ("all", bool), ("span", str), ("untrained", bool),
+        ("pin", tuple),
         ("example", str), ("scaling", bool), ("causal", bool), ("query", int), ("key", int), ("numbers", str),
     ),
 )
@@ -207,6 +212,7 @@ CONTROLS: dict[str, dict[str, str]] = {
         "more": "More settings",
         "name": "Name",
         "steering": "Pause, stop, branch",
+        "picture": "Picture",
         "race": "Compare with the architecture",
         "compare": "Compare with",
     },

@@ -13,6 +13,7 @@ from playground.runs import rows
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves, evenly_spaced
 from playground.runs.folder import RunFolder
+from playground.runs.look import LookRequest
 from playground.runs.status import Status
 from playground.runs.store import RunStore
 from playground.runs.submit import halt
@@ -20,6 +21,7 @@ from playground.ui import links
 from playground.ui.components.curves import curves, labelled_panels, run_panels
 from playground.ui.components.moments import moments
 from playground.ui.language import joined, t
+from playground.ui.live_picture import live_picture
 from playground.ui.live_runs import LIVE, SECONDS, colours_for, curves_of, pace, samples_of, series, state_text
 from playground.ui.messages import fragment, plain, shown_errors
 from playground.ui.run_controls import steering
@@ -137,7 +139,11 @@ def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves, place: St
                 place.say(t("It did not begin: what went wrong stands below."))
             return
         panels = labelled_panels() if run.config().finetune.reads_labels else run_panels()
-        curves("finetune.curves", shown, panels[:1], alt=alt(run, measured))
+        left, right = st.columns([17, 9], gap="medium")
+        with left:
+            curves("finetune.curves", shown, panels[:1], alt=alt(run, measured))
+        with right, st.container(key="train-model"):
+            live_picture(f"finetune.small.{run.id}", run, status, LookRequest(), compact=True)
     if measured.newest:
         said = notice(run, measured)
         if others and len(said) < 140:

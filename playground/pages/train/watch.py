@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from playground.core.errors import PlaygroundError
-from playground.pages.train.model_strip import model_strip
+from playground.pages.train import inside
 from playground.pages.train.names import apart, brief, changes
 from playground.pages.train.race import race
 from playground.runs import rows
@@ -91,6 +91,9 @@ def commands(run: RunFolder, status: Status, config: RunConfig | None, others: l
             switches(run, status, is_main=not changed)
     if not changed and status.state not in LIVE and run.checkpoints():  # the line has no room for both
         result(run, is_main=status.state == "finished")
+    with control("train", "picture"):
+        with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="train-picture"):
+            inside.choose_picture(run)
 
 
 def again(run: RunFolder, status: Status, config: RunConfig, others: list[RunFolder]) -> None:
@@ -111,8 +114,20 @@ def moving(run: RunFolder, others: list[RunFolder], before: tuple[str, str, bool
     status = run.status()
     if state_of(run, status) != before:
         st.rerun()
-    measured, colours = curves_of(run), colours_for([run, *others])
-    left, right, model = st.columns([10, 12, 4], gap="medium")
+    measured = curves_of(run)
+    if inside.picture() == "inside":
+        inside.large(run, status, others)
+    else:
+        beside(run, others, status, measured)
+    said.markdown(
+        plain(verdict(run, measured)) if measured.newest else t("The first point appears with the first step.")
+    )
+
+
+def beside(run: RunFolder, others: list[RunFolder], status: Status, measured: RunCurves) -> None:
+    """What it writes, how the loss falls, and the model itself, beside each other."""
+    colours = colours_for([run, *others])
+    left, right, model = st.columns([9, 11, 9], gap="medium")
     with left, st.container(key="train-left", gap=None):
         with shown_errors():
             trouble(run, status)
@@ -124,10 +139,7 @@ def moving(run: RunFolder, others: list[RunFolder], before: tuple[str, str, bool
         with st.container():
             draw(run, others, measured)
     with model, st.container(key="train-model"):
-        model_strip(run)
-    said.markdown(
-        plain(verdict(run, measured)) if measured.newest else t("The first point appears with the first step.")
-    )
+        inside.small(run, status)
 
 
 def draw(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> None:

@@ -1,0 +1,138 @@
+"""The inside of a run's model on its stage: as it is now while it learns, and played again from its snapshots afterwards."""
+
+from html import escape
+
+import streamlit as st
+
+from playground.runs import look
+from playground.runs.folder import RunFolder
+from playground.runs.look import LookRequest
+from playground.runs.status import Status
+from playground.ui import url_state
+from playground.ui.components.live_text import live_text
+from playground.ui.language import t
+from playground.ui.live_picture import live_picture
+from playground.ui.live_runs import LIVE
+from playground.ui.select import select
+
+PICTURES = {"curve": "Curve", "inside": "Inside"}
+KINDS = {
+    "values": "Values",
+    "gradients": "Gradients",
+    "change": "Change since the last look",
+    "weights": "Weights",
+    "weights_change": "Change of the weights",
+}
+LONGEST = 2_000
+"""Characters of a text that is looked at: the picture has room for 64 tokens."""
+
+
+def picture() -> str:
+    """What stands on the stage: the curve with a small picture of the model, or that picture large."""
+    chosen = url_state.read("train", "picture")
+    return chosen if chosen in PICTURES else "curve"
+
+
+def choose_picture(run: RunFolder) -> None:
+    """The switch between the two; beside it, where the model is large, what is shown of it and of which text."""
+    key = "train.picture"
+    st.session_state[key] = picture()
+
+    def chosen() -> None:
+        url_state.remember("train", picture=st.session_state[key])
+
+    st.segmented_control(
+        t("Picture"),
+        list(PICTURES),
+        key=key,
+        required=True,
+        format_func=lambda name: t(PICTURES[name]),
+        label_visibility="collapsed",
+        on_change=chosen,
+        width="content",
+    )
+    if picture() == "inside":
+        choose_kind()
+        choose_text(run)
+
+
+def choose_kind() -> None:
+    """Values, gradients, what changed, or the weights themselves."""
+    key = "train.look"
+    wanted = url_state.read("train", "look")
+    st.session_state.setdefault(key, wanted if wanted in KINDS else "values")
+    kind = select(
+        t("What is shown"),
+        list(KINDS),
+        format_func=lambda name: t(KINDS[name]),
+        key=key,
+        width=200,
+        label_visibility="collapsed",
+    )
+    url_state.remember("train", look=kind)
+
+
+def choose_text(run: RunFolder) -> None:
+    """The text that the picture is of; empty: a passage of the validation text."""
+    with st.container(width="stretch"):
+        typed = live_text(
+            f"train.read.{run.id}",
+            url_state.text("train", "read"),
+            t("The text that is read; a passage of the validation text where this is empty"),
+            line=True,
+            longest=LONGEST,
+        )
+    url_state.remember("train", read=typed if len(typed) <= url_state.LONGEST_TEXT else None)
+    st.session_state[f"train.read.{run.id}.text"] = typed
+
+
+def request_of(run: RunFolder, kind: str | None = None, prompt: str = "") -> LookRequest:
+    """What the page asks the trainer to show."""
+    text = st.session_state.get(f"train.read.{run.id}.text", url_state.text("train", "read"))
+    return LookRequest(text=text[:LONGEST], kind=kind or url_state.read("train", "look"), prompt=prompt)
+
+
+def small(run: RunFolder, status: Status) -> None:
+    """The picture beside the curve."""
+    live_picture(f"train.small.{run.id}", run, status, request_of(run, "values"), compact=True)
+
+
+def large(run: RunFolder, status: Status, others: list[RunFolder]) -> None:
+    """The picture alone; that of a run beside it on the same clock, and what the model writes now."""
+    rival = next(iter(others), None)
+    pictures, writes = st.columns([13, 13] if rival else [19, 7], gap="medium")
+    with pictures, st.container(key="train-inside"):
+        draw(run, status, request_of(run, prompt=prompt_of(run)))
+    with writes:
+        if rival:
+            with st.container(key="train-inside-rival"):
+                draw(rival, rival.status(), request_of(rival))
+        else:
+            with st.container(key="train-writes"):
+                writes_now(run, status)
+
+
+def prompt_of(run: RunFolder) -> str:
+    return st.session_state.get(f"train.prompt.{run.id}.text", "")
+
+
+def draw(run: RunFolder, status: Status, request: LookRequest) -> None:
+    """The large picture; what a person pins in it stands in the address."""
+    answer = live_picture(f"train.living.{run.id}", run, status, request, pinned=url_state.read("train", "pin"))
+    if answer is not None and answer.pinned is not None:
+        url_state.remember("train", pin=tuple(answer.pinned))
+
+
+def writes_now(run: RunFolder, status: Status) -> None:
+    """A box for any words, and how the model goes on from them at this very step."""
+    st.markdown(f"**{t('What it writes now')}**")
+    key = f"train.prompt.{run.id}"
+    st.session_state[f"{key}.text"] = live_text(key, "", t("Words to go on from"), line=True, longest=LONGEST)
+    written = look.written(run)
+    if written and written.get("text"):
+        st.html(f'<p class="train-written">{escape(written["prompt"])}<b>{escape(written["text"])}</b></p>')
+        st.caption(t("step {step:,}", step=written["step"]))
+    elif status.state in LIVE:
+        st.caption(t("Type some words: it goes on from them at every step, while it learns."))
+    else:
+        st.caption(t("It writes here while it trains. Now it writes on the page “Writing”."))

@@ -1,0 +1,64 @@
+"""The picture of a run's model: as it is now while it learns, and played again from its snapshots afterwards."""
+
+from typing import Any
+
+import streamlit as st
+
+from playground.runs import look
+from playground.runs.folder import RunFolder
+from playground.runs.look import LookRequest
+from playground.runs.status import Status
+from playground.ui.components.living import living
+from playground.ui.language import t, translated
+from playground.ui.live_runs import LIVE
+from playground.ui.messages import plain
+from playground.ui.model_strip import model_strip
+from playground.ui.timeline import Played, timeline_of
+
+MOVING = (*LIVE, "paused")
+"""States in which the newest look is the model as it is: a run that waits is still at that step."""
+
+
+def live_picture(
+    key: str, run: RunFolder, status: Status, request: LookRequest, compact: bool = False, pinned: tuple[str, ...] = ()
+) -> Any:
+    """Draws it; asks the trainer for more while there is one to ask.
+
+    Args:
+        key: of the drawing.
+        request: what is looked at.
+        compact: the small one, to stand beside something else.
+        pinned: names of tensors that stay above it.
+
+    Returns:
+        The drawing's answer, see `playground.ui.components.living`; None where nothing is drawn yet.
+    """
+    if status.state in LIVE and not asked(run, request):
+        return None
+    frame = look.newest(run)
+    if frame and status.state in MOVING:
+        if said := look.error(run):
+            st.caption(plain(translated(said)))
+        return living(f"{key}.live", [frame], mode="live", pinned=pinned, compact=compact)
+    played = Played() if status.state in LIVE else timeline_of(run, request)
+    if len(played.frames) > 1:
+        more = {"mode": "timeline", "events": played.events}
+        return living(f"{key}.played", played.frames, pinned=pinned, compact=compact, **more)
+    if compact:
+        model_strip(run)
+    elif status.state in LIVE:
+        st.caption(t("The picture comes with the first steps …"))
+    else:
+        st.caption(t("This run kept no snapshots to play. Train again: a small model keeps fifteen by itself."))
+    return None
+
+
+def asked(run: RunFolder, request: LookRequest) -> bool:
+    """Asks the trainer; where nothing can be written, it says so, and the run goes on."""
+    try:
+        look.ask(run, request)
+    except OSError as error:
+        said = t("The picture cannot be asked for ({reason}); the training goes on.", reason=plain(str(error.strerror)))
+        st.caption(said)
+        return False
+    return True
