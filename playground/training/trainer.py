@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from models.costs import memory
@@ -18,13 +19,14 @@ from models.parameter_counts import parameter_counts
 from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet
 from playground.runs.config import RunConfig
+from playground.runs import snapshots
 from playground.runs.folder import RunFolder
 from playground.runs.throughput import free_memory
 from playground.text.prepare import Prepared
 from playground.training.apply_finetuning import apply_finetuning, lr_multipliers
 from playground.training.batches import Batch, Rows, Sampler
 from playground.training.bucketing import bucketed
-from playground.training.checkpoint_io import restore_checkpoint, save_checkpoint
+from playground.training.checkpoint_io import restore_checkpoint, save_checkpoint, save_snapshot
 from playground.training.device import Device, peak_memory
 from playground.training.distributed import Group, mean_scale
 from playground.training.graphs import NotRecorded, StepGraphs, can_be_recorded
@@ -100,6 +102,8 @@ class Trainer:
         self._set_up_objective()
         self.rates: LearningRates | None = None
         self.graphs = self._graphs() if device.graphs else None
+        self.snapshot_steps = set(snapshots.planned(self.training, sum(parameter_counts(config.model).values())))
+        self.snapshots_fail = False
         self.last_checkpoint = time.monotonic()
         self.last_poll = 0.0
         self.request = GO_ON
@@ -210,6 +214,7 @@ class Trainer:
         self.model.train()
         if self.progress.step == 0 and 0 in self.training.keep_steps:
             self.checkpoint()
+        self.snapshot_if_due()
         try:
             while self.progress.step < self.training.steps and not self.enough():
                 ending = self.one_step()
@@ -341,10 +346,13 @@ class Trainer:
     def _goes_on(self, how: str, **changes: bool) -> None:
         """What the device cannot do is said once in the log, to whoever listens, and by the device itself."""
         self.device = replace(self.device, **changes)
-        line = f"Training goes on {how}."
+        self.folder.update_status(device=self.device.describe())
+        self._say(f"Training goes on {how}.")
+
+    def _say(self, line: str) -> None:
+        """A line in the log, and for whoever listens."""
         with contextlib.suppress(OSError), open(self.folder.log_path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
-        self.folder.update_status(device=self.device.describe())
         self.run_logger.listener("status", {"state": "running", "message": line})
 
     def set_learning_rate(self, factor: float) -> None:
@@ -398,6 +406,7 @@ class Trainer:
         waited = time.monotonic() - self.last_checkpoint
         if better or step in training.keep_steps or waited > training.checkpoint_seconds:
             self.checkpoint()
+        self.snapshot_if_due()
         self.run_logger.flush_if_due()
 
     def evaluate(self) -> bool:
@@ -495,3 +504,21 @@ class Trainer:
         if self.run_logger.diverged_at is None:
             save_checkpoint(self.folder, self.config, self.state)
             self.last_checkpoint = time.monotonic()
+
+    def snapshot_if_due(self) -> None:
+        """Keeps the weights of this step in half precision where the plan says so; never those whose loss was not a number.
+
+        It only looks at the run: without room on the disk the run goes on without snapshots, and says so once.
+        """
+        step = self.progress.step
+        if not self.group.is_main or step not in self.snapshot_steps:
+            return
+        self.run_logger.fetch_pending()
+        if self.run_logger.diverged_at is not None or step in snapshots.steps(self.folder.path):
+            return
+        try:
+            save_snapshot(self.folder, self.state)
+        except (OSError, PlaygroundError, SafetensorError) as error:
+            if not self.snapshots_fail:
+                self._say(f"Training goes on without snapshots: {str(error).splitlines()[0]}")
+            self.snapshots_fail = True
