@@ -27,7 +27,6 @@ BYTES = 2
 _FILE = re.compile(r"step-([0-9]{8,12})\.safetensors")
 
 
-
 class Run(Protocol):
     """What is asked of a run folder here; `playground.runs.folder.RunFolder` asks this file in its turn."""
 

@@ -18,8 +18,8 @@ from models.factory import build
 from models.parameter_counts import parameter_counts
 from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet
-from playground.runs.config import RunConfig
 from playground.runs import snapshots
+from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.throughput import free_memory
 from playground.text.prepare import Prepared
