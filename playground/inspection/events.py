@@ -28,7 +28,7 @@ BORN = {
     "last": Message("Head {head} learns to look at the last token ({before:.2f} → {score:.2f} of its attention)."),
     "itself": Message("Head {head} learns to look at the token itself ({before:.2f} → {score:.2f} of its attention)."),
     "same": Message(
-        "Head {head} learns to look at the same token earlier ({before:.2f} → {score:.2f} of its attention)."
+        "Head {head} learns to look at copies of the same token ({before:.2f} → {score:.2f} of its attention)."
     ),
     "induction": Message("Head {head} becomes an induction head ({before:.2f} → {score:.2f} of its attention)."),
 }
