@@ -94,6 +94,8 @@ def test_a_watched_run_is_bit_equal_to_an_unwatched_one(new_run, name):
 @pytest.fixture(scope="module")
 def parents():
     """An encoder, a decoder and an LSTM to fine-tune."""
+    import sklearn.metrics  # noqa: F401  # which reports need: its import draws from Python's random numbers
+
     made = {}
     for architecture, objective in (("encoder", "mlm"), ("decoder", "clm"), ("lstm", "clm")):
         spec = ModelSpec(architecture, d_model=16, n_layers=2, n_heads=2, context_length=24)
@@ -123,7 +125,12 @@ def tables(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("parent", "task", "method"),
-    [("encoder", "classify", "head"), ("encoder", "classify", "lora"), ("decoder", "tag", "lora"), ("lstm", "tag", "head")],
+    [
+        ("encoder", "classify", "head"),
+        ("encoder", "classify", "lora"),
+        ("decoder", "tag", "lora"),
+        ("lstm", "tag", "head"),
+    ],
 )
 def test_a_watched_fine_tuning_is_bit_equal_too(parents, tables, parent, task, method):
     tuned = FineTuneSpec(task, tables[task], method=method, rank=4)
@@ -263,7 +270,7 @@ def test_gradients_are_those_of_the_checkpoint_of_that_step(new_run, name):
         text = LookText(about["ids"], about["targets"], about["source_ids"], about["position"])
         held, inputs = {}, text.inputs(torch.device("cpu"))
 
-        def keep(name, value):
+        def keep(name, value, held=held):
             if name.endswith(("embeddings", "final", ".output", ".mlp.hidden")):
                 value.retain_grad()
                 held[name] = value
