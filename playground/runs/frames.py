@@ -49,7 +49,7 @@ def to_bytes(frame: Frame) -> bytes:
     Raises:
         ValueError: when ``about`` is not JSON, NaN included.
     """
-    tensors = {name: np.ascontiguousarray(value, dtype=np.float16) for name, value in frame.tensors.items()}
+    tensors = {name: np.asarray(value, dtype=np.float16, order="C") for name, value in frame.tensors.items()}
     return save(tensors, metadata={"frame": json.dumps(frame.about, allow_nan=False)})
 
 

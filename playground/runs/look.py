@@ -96,13 +96,12 @@ def error(run: RunFolder) -> str | None:
 
 
 def write_answer(run: RunFolder, data: bytes) -> None:
-    """The trainer's: a frame, which takes the place of the last one and of what was the matter.
+    """The trainer's: a frame, which takes the place of the last one.
 
     Raises:
         OSError: when it cannot be written (a full disk).
     """
     replace_file(run.path / ANSWER, data)
-    (run.path / ERROR).unlink(missing_ok=True)
 
 
 def write_written(run: RunFolder, prompt: str, text: str, step: int) -> None:
@@ -122,6 +121,12 @@ def write_error(run: RunFolder, message: str) -> None:
     """
     said = to_json(message if isinstance(message, Message) else str(message))
     replace_file(run.path / ERROR, json.dumps({"message": said}).encode())
+
+
+def clear_error(run: RunFolder) -> None:
+    """The trainer's: nothing is the matter any more. Never an error."""
+    with suppress(OSError):
+        os.unlink(run.path / ERROR)
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -180,10 +185,15 @@ def _read(path: Path, most: int) -> bytes | None:
     """The bytes of a file of at most so many; None when there is none, or something that is no file (a pipe would wait)."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                return None
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        with open(handle, "rb", closefd=False) as file:
             data = file.read(most + 1)
     except OSError:
         return None
+    finally:
+        os.close(handle)
     return data if len(data) <= most else None

@@ -37,6 +37,8 @@ from playground.training.labelled import (
     LabelledSampler,
 )
 from playground.training.load_model import copy_parent_head, copy_parent_weights, load_parent, starts_from_parent
+from playground.training.look import Looker
+from playground.training.look_text import LookTexts
 from playground.training.objectives import Objective
 from playground.training.optimizers import LearningRates, build_optimizers, init_state
 from playground.training.run_logger import Listener, RunLogger
@@ -100,6 +102,8 @@ class Trainer:
         self.run_logger = RunLogger(folder, device, listener)
         self.run_logger.measured_seconds = self.progress.seconds
         self._set_up_objective()
+        self.looker = self._looker() if group.is_main else None
+        self.loss: Tensor | None = None
         self.rates: LearningRates | None = None
         self.graphs = self._graphs() if device.graphs else None
         self.snapshot_steps = set(snapshots.planned(self.training, sum(parameter_counts(config.model).values())))
@@ -164,6 +168,11 @@ class Trainer:
         self.sample_logger = SampleLogger(config, prepared, self.model, self.device)
         self.probability_tracker = ProbabilityTracker(self.sampler, self.objective, prepared.tokenizer)
 
+    def _looker(self) -> Looker:
+        """What answers whoever looks into the model meanwhile."""
+        texts = LookTexts(self.config, self.prepared, self.sampler, self.objective)
+        return Looker(self.folder, self.config, self.prepared, texts, self.model, self.device)
+
     def _fitting(self, device: Device) -> Device:
         """The device without what cannot be had: graphs of what must wait for the host, code compiled for many shapes."""
         training, shape = self.training, self.prepared.shape
@@ -221,6 +230,7 @@ class Trainer:
                 if ending:
                     return ending
                 self.after_step()
+            self.look_at_end()
             self.checkpoint()
             return "finished" if self.run_logger.diverged_at is None else self.end(DIVERGED)
         finally:
@@ -245,6 +255,8 @@ class Trainer:
         count, read, code, self.progress.lr_scale = self.group.sum([local, read, code, scale], self.device)
         if code:
             return self.end(int(code))
+        if self.looker:
+            self.looker.before_step(step, step + 1 in (self.pause_at, self.training.steps))
         factor = lr_factor(self.training, step) * self.progress.lr_scale
         loss, grad_norm = self.optimize(batches, factor, mean_scale(count, self.group.world))
         if self.group.world > 1:
@@ -252,6 +264,7 @@ class Trainer:
         self.progress.step += 1
         self.progress.tokens += round(read)
         self.progress.seconds += time.perf_counter() - start
+        self.loss = loss
         if self.group.is_main:
             self.run_logger.step(self.progress, loss, self.training.lr * factor, grad_norm)
         return None
@@ -399,6 +412,7 @@ class Trainer:
         better = (last or step % training.eval_every == 0) and self.evaluate()
         if not self.group.is_main:
             return
+        self.look()
         if training.sample_every and (last or step % training.sample_every == 0 or step in FIRST_SAMPLES):
             self.run_logger.flush()
             if self.run_logger.diverged_at is None:  # else there is nothing to draw from
@@ -408,6 +422,17 @@ class Trainer:
             self.checkpoint()
         self.snapshot_if_due()
         self.run_logger.flush_if_due()
+
+    def look(self) -> None:
+        """Answers whoever looks into the model after this step."""
+        if self.looker and self.loss is not None and self.looker.due:
+            self.run_logger.fetch_pending()  # as in `evaluate`
+            self.looker.after_step(self.progress, self.loss)
+
+    def look_at_end(self) -> None:
+        """Shows the last step to whoever looks, before this process is gone."""
+        if self.looker and self.run_logger.diverged_at is None:
+            self.looker.at_end(self.progress, self.loss)
 
     def evaluate(self) -> bool:
         """Scores the same validation rows each time; True when the loss is the lowest so far."""
@@ -493,6 +518,7 @@ class Trainer:
                 diverged_at=self.run_logger.diverged_at,
                 lr=self.training.lr * self.progress.lr_scale,
             )
+        self.look_at_end()
         self.checkpoint()
         return "paused" if code == PAUSE else "stopped"
 
