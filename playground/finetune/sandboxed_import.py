@@ -255,8 +255,9 @@ def check_run(run: RunFolder) -> None:
     Raises:
         PlaygroundError: for what cannot be opened, or does not answer.
     """
-    from playground.runs import checkpoints
+    from playground.runs import checkpoints, snapshots
     from playground.runs.integrity import problem_in_contents
+    from playground.training.checkpoint_io import load_weights
 
     if wrong := problem_in_contents(run):
         raise PlaygroundError(*wrong)
@@ -282,6 +283,8 @@ def check_run(run: RunFolder) -> None:
     for step in run.checkpoints():
         checkpoints.check_sums(run.checkpoint(step))
         checkpoints.write_sums(run.checkpoint(step))
+    for step in snapshots.steps(run.path):
+        load_weights(snapshots.path_of(run.path, step))
     _check_forward(run)
 
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from playground.core.atomic import disk_errors, is_damaged_zip, readable_json, write_json
 from playground.core.errors import Message, PlaygroundError, UserError
 from playground.core.paths import umask
-from playground.runs import checkpoints, naming
+from playground.runs import checkpoints, naming, snapshots
 from playground.runs.config import RunConfig, relocated
 from playground.runs.folder import RunFolder
 from playground.runs.integrity import SHAPES
@@ -33,6 +33,7 @@ _KNOWN = re.compile(
     r"|results/(report\.json|test\.safetensors|test\.jsonl)"
     r"|(metrics|samples)\.jsonl"
     r"|checkpoint/step-\d{8,12}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}\.(safetensors|json)"
+    r"|snapshots/step-\d{8,12}\.safetensors"
     r"|export/([A-Za-z0-9_][A-Za-z0-9_-]{0,40}/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
     r"\.(onnx|data|onnx_data|json|safetensors|md|txt)"
 )
@@ -67,6 +68,7 @@ def pack(run: RunFolder, path: Path, export: bool = True) -> Path:
 def _write(run: RunFolder, path: Path, export: bool) -> None:
     names = ["run.json", "tokenizer.json", "status.json", "labels.json", "metrics.jsonl", "samples.jsonl", "results/"]
     names += [f"checkpoint/step-{step:08d}/" for step in run.checkpoints()]
+    names += [f"snapshots/{snapshots.path_of(run.path, step).name}" for step in snapshots.steps(run.path)]
     names += ["export/"] if export else []
     with zipfile.ZipFile(path, "w") as packed:
         for name in names:
@@ -231,6 +233,11 @@ def _check_contents(folder: Path) -> RunConfig:
         if not checkpoints.is_whole(path):
             raise PlaygroundError(
                 "The checkpoint {name} in this file is damaged.", "Export the run again.", name=path.name
+            )
+    for path in (folder / "snapshots").glob("*"):
+        if checkpoints.header_of(path) is None:
+            raise PlaygroundError(
+                "The snapshot {name} in this file is damaged.", "Export the run again.", name=path.name
             )
     return config
 

@@ -3,18 +3,19 @@
 from playground.core.errors import PlaygroundError
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
+from playground.runs.snapshots import weights_of
 
 LR_DIVISOR = 3.0
 
 
 def branch(run: RunFolder, step: int | None = None, name: str | None = None) -> RunConfig:
-    """The run's settings, starting from the weights of one of its checkpoints.
+    """The run's settings, starting from the weights of one of its checkpoints or snapshots.
 
     Args:
-        step: of the checkpoint; None takes the newest.
+        step: of the checkpoint or the snapshot; None takes the newest checkpoint.
 
     Raises:
-        PlaygroundError: when it has no such checkpoint.
+        PlaygroundError: when it has neither of this step.
     """
     config, steps = run.config(), run.checkpoints()
     if not steps:
@@ -22,7 +23,7 @@ def branch(run: RunFolder, step: int | None = None, name: str | None = None) -> 
             "{name} has no checkpoint yet.", "Let it train for a few seconds first.", name=config.name
         )
     step = steps[-1] if step is None else step
-    run.checkpoint(step)
+    weights_of(run, step)
     return config.replace(name=name or f"{config.name}, from step {step:,}", parent={"run": run.id, "step": step})
 
 

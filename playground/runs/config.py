@@ -35,6 +35,7 @@ WHOLE = (
     "patience",
     "sample_every",
     "sample_max_new_tokens",
+    "snapshots",
     "threads",
     "seed",
 )
@@ -60,6 +61,7 @@ NUMBERS = {
     "sample_every": (0, 10_000_000),
     "sample_max_new_tokens": (1, 100_000),
     "checkpoint_seconds": (0, 1e6),
+    "snapshots": (-1, 200),
     "threads": (0, 1024),
     "seed": (0, 2**31 - 1),
 }
@@ -89,6 +91,8 @@ class TrainingSpec:
             earlier, see `playground.training.trainer.FIRST_SAMPLES`), and what each is.
         checkpoint_seconds: least time between checkpoints.
         keep_steps: steps whose checkpoint is never removed.
+        snapshots: how many times its weights alone are kept, in half precision, to look back at (see
+            `playground.runs.snapshots`); -1: 15 times where the model has at most 3 million parameters, else never.
         device, dtype, compile: where and how it is computed; "auto" decides by the machine.
         threads: of the CPU; 0: all cores.
         seed: of first weights, batches, masks and dropout.
@@ -123,6 +127,7 @@ class TrainingSpec:
     sample_max_new_tokens: int = 64
     checkpoint_seconds: float = 10.0
     keep_steps: tuple[int, ...] = field(default=())
+    snapshots: int = -1
     device: str = "auto"
     dtype: str = "auto"
     compile: str = "auto"

@@ -35,6 +35,7 @@ _DULL = (
     "model.vocab_size",
     "training.checkpoint_seconds",
     "training.keep_steps",
+    "training.snapshots",
     "training.threads",
 )
 """What nobody names a run by; the number of tokens follows from the text and the tokenizer."""

@@ -13,7 +13,7 @@ from typing import Any
 from playground.core.atomic import disk_errors
 from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import home
-from playground.runs import archive, checkpoints, gallery, naming, queue
+from playground.runs import archive, checkpoints, gallery, naming, queue, snapshots
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.integrity import problem
@@ -154,7 +154,7 @@ class RunStore:
         """A new run with the same settings, to be changed or trained again.
 
         Args:
-            weights: copy the tokenizer, the newest checkpoint and the curves too; it then resumes from there.
+            weights: copy the tokenizer, the newest checkpoint, the snapshots and the curves too; it then resumes from there.
         """
         run = self.get(which)
         config = run.config()
@@ -181,6 +181,7 @@ class RunStore:
             for name in ("tokenizer.json", "labels.json", "metrics.jsonl", "samples.jsonl"):
                 if (run.path / name).exists():
                     shutil.copyfile(run.path / name, copy.path / name)
+            snapshots.copy(run.path, copy.path, step, shutil.copyfile)
         copy.rewind(step)
         copy.update_status(state="paused", step=step, steps=run.status().steps)
 

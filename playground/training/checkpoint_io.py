@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
 from models.lora import adapter_tensors
 from playground.core.errors import PlaygroundError
-from playground.runs import checkpoints
+from playground.runs import checkpoints, snapshots
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.training.optimizers import optimizer_tensors, restore_optimizers
@@ -49,6 +49,53 @@ def save_checkpoint(folder: RunFolder, config: RunConfig, state: TrainState) -> 
         about = {"rank": str(config.finetune.rank), "alpha": str(config.finetune.alpha)}
         files[ADAPTER] = lambda path: save_file(adapter, path, metadata=about)
     folder.save_checkpoint(state.progress.step, files, keep={*config.training.keep_steps, state.progress.best_step})
+
+
+def save_snapshot(folder: RunFolder, state: TrainState) -> bool:
+    """Writes the weights of the step reached, in float16.
+
+    Of a fine-tuned run, all that the adapted model has: low-rank factors and the head for labels too.
+
+    Returns:
+        False, and nothing is written, where a weight is no finite number in float16.
+
+    Raises:
+        PlaygroundError, OSError: when it cannot be written (a full disk).
+    """
+    half = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in model_tensors(state.model).items()
+    }
+    if not all(bool(tensor.isfinite().all()) for tensor in half.values()):
+        return False
+    said = {"step": str(state.progress.step), "sha256": snapshot_digest(half)}
+    snapshots.save(folder.path, state.progress.step, save(half, metadata=said))
+    return True
+
+
+def snapshot_digest(tensors: dict[str, Tensor]) -> str:
+    """The SHA-256 of a snapshot's tensors, as its metadata say it."""
+    return snapshots.digest((name, tensor.contiguous().numpy().tobytes()) for name, tensor in tensors.items())
+
+
+def load_weights(weights: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint's or a snapshot's file of weights, as they are stored.
+
+    Raises:
+        PlaygroundError: when the file is not what was written.
+        OSError, ValueError: when it cannot be read.
+    """
+    if not snapshots.is_snapshot(weights):
+        checkpoints.check_sums(weights.parent, weights.name)
+        return load_file(weights)
+    tensors, said = load_file(weights), snapshots.said_digest(weights)
+    if said and snapshot_digest(tensors) != said:
+        raise PlaygroundError(
+            "The snapshot {name} is damaged: it is not what was written, as after a power cut.",
+            "Choose another step, or delete that file.",
+            name=weights.name,
+        )
+    return tensors
 
 
 def restore_checkpoint(folder: RunFolder, state: TrainState) -> None:

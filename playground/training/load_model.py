@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from models.factory import build
@@ -14,13 +13,13 @@ from models.language_model import AnyModel, LanguageModel
 from models.lora import merge_lora
 from models.parameter_counts import parameter_counts
 from playground.core.errors import PlaygroundError
-from playground.runs import checkpoints
+from playground.runs import checkpoints, snapshots
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
 from playground.runs.throughput import check_room
 from playground.training.apply_finetuning import apply_finetuning
-from playground.training.checkpoint_io import MODEL
+from playground.training.checkpoint_io import MODEL, load_weights
 from playground.training.device import Device
 
 LABELS = "labels.json"
@@ -72,13 +71,26 @@ def body_of(model: nn.Module) -> LanguageModel:
     return body
 
 
-def _checkpoint(folder: RunFolder, step: int | None) -> Path:
-    path = folder.checkpoint(step) if step is not None else folder.latest_checkpoint()
+def _weights(folder: RunFolder, step: int | None) -> Path:
+    if step is not None:
+        return snapshots.weights_of(folder, step)
+    path = folder.latest_checkpoint()
     if path is None:
         raise PlaygroundError(
             "{name} has no checkpoint yet.", "Let it train for a few seconds first.", name=folder.name
         )
-    return path
+    return path / MODEL
+
+
+def model_at(run: RunFolder, step: int, device: Device | None = None) -> AnyModel:
+    """A run's model at one of its steps (`playground.runs.snapshots.steps_of`), in float32 and evaluation mode.
+
+    Its checkpoint is taken where there is one of that step, else its snapshot, whose weights were rounded to float16.
+
+    Raises:
+        PlaygroundError: when there is neither, or it is damaged.
+    """
+    return load_model(run, step, device)
 
 
 def load_model(folder: RunFolder, step: int | None = None, device: Device | None = None) -> AnyModel:
@@ -86,27 +98,26 @@ def load_model(folder: RunFolder, step: int | None = None, device: Device | None
 
     Args:
         folder: the run, finished or not. Of one with a head for labels, a `models.heads.ModelWithHead`; LoRA is merged.
-        step: which checkpoint; None takes the latest.
+        step: which checkpoint, or snapshot where there is no checkpoint of that step; None takes the latest checkpoint.
         device: where to put it; None: the CPU.
 
     Raises:
         PlaygroundError: when there is no such checkpoint, or it is damaged.
     """
-    path, config = _checkpoint(folder, step), folder.config()
-    check_weights(config, path / MODEL)
-    checkpoints.check_sums(path, MODEL)
+    path, config = _weights(folder, step), folder.config()
+    check_weights(config, path)
     n_labels = len(labels_of(folder)) if config.finetune and config.finetune.reads_labels else 0
     with torch.device("cpu"):
         model = apply_finetuning(build(config.model), config, n_labels)
     try:
-        model.load_state_dict(load_file(path / MODEL))
+        model.load_state_dict(load_weights(path))
     except (OSError, RuntimeError, ValueError) as error:
         strange = isinstance(error, RuntimeError)  # torch lists every name and size, over many lines
         reason = "they are another model's" if strange else str(error).splitlines()[0]
         raise PlaygroundError(
             "The weights in {file} of {name} cannot be used: {reason}.",
             "Choose another checkpoint, or train the run again.",
-            file=path.name,
+            file=_called(path),
             name=folder.name,
             reason=reason,
         ) from error
@@ -126,10 +137,15 @@ def check_weights(config: RunConfig, weights: Path) -> None:
         raise PlaygroundError(
             "The weights in {name} do not belong to this model: it has {count:,} parameters.",
             "Choose another checkpoint, or train the run again.",
-            name=weights.parent.name,
+            name=_called(weights),
             count=count,
         )
     check_room(header.numbers)
+
+
+def _called(weights: Path) -> str:
+    """What a file of weights is called in a sentence: a checkpoint by its folder, a snapshot by itself."""
+    return weights.name if snapshots.is_snapshot(weights) else weights.parent.name
 
 
 def labels_of(folder: RunFolder) -> list[str]:

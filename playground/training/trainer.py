@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from models.costs import memory
@@ -17,6 +18,7 @@ from models.factory import build
 from models.parameter_counts import parameter_counts
 from playground.core.errors import PlaygroundError
 from playground.labelled.prepare import LabelledSet
+from playground.runs import snapshots
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.throughput import free_memory
@@ -24,7 +26,7 @@ from playground.text.prepare import Prepared
 from playground.training.apply_finetuning import apply_finetuning, lr_multipliers
 from playground.training.batches import Batch, Rows, Sampler
 from playground.training.bucketing import bucketed
-from playground.training.checkpoint_io import restore_checkpoint, save_checkpoint
+from playground.training.checkpoint_io import restore_checkpoint, save_checkpoint, save_snapshot
 from playground.training.device import Device, peak_memory
 from playground.training.distributed import Group, mean_scale
 from playground.training.graphs import NotRecorded, StepGraphs, can_be_recorded
@@ -35,6 +37,8 @@ from playground.training.labelled import (
     LabelledSampler,
 )
 from playground.training.load_model import copy_parent_head, copy_parent_weights, load_parent, starts_from_parent
+from playground.training.look import Looker
+from playground.training.look_text import LookTexts
 from playground.training.objectives import Objective
 from playground.training.optimizers import LearningRates, build_optimizers, init_state
 from playground.training.run_logger import Listener, RunLogger
@@ -98,8 +102,12 @@ class Trainer:
         self.run_logger = RunLogger(folder, device, listener)
         self.run_logger.measured_seconds = self.progress.seconds
         self._set_up_objective()
+        self.looker = self._looker() if group.is_main else None
+        self.loss: Tensor | None = None
         self.rates: LearningRates | None = None
         self.graphs = self._graphs() if device.graphs else None
+        self.snapshot_steps = set(snapshots.planned(self.training, sum(parameter_counts(config.model).values())))
+        self.snapshots_fail = False
         self.last_checkpoint = time.monotonic()
         self.last_poll = 0.0
         self.request = GO_ON
@@ -160,6 +168,11 @@ class Trainer:
         self.sample_logger = SampleLogger(config, prepared, self.model, self.device)
         self.probability_tracker = ProbabilityTracker(self.sampler, self.objective, prepared.tokenizer)
 
+    def _looker(self) -> Looker:
+        """What answers whoever looks into the model meanwhile."""
+        texts = LookTexts(self.config, self.prepared, self.sampler, self.objective)
+        return Looker(self.folder, self.config, self.prepared, texts, self.model, self.device)
+
     def _fitting(self, device: Device) -> Device:
         """The device without what cannot be had: graphs of what must wait for the host, code compiled for many shapes."""
         training, shape = self.training, self.prepared.shape
@@ -210,12 +223,14 @@ class Trainer:
         self.model.train()
         if self.progress.step == 0 and 0 in self.training.keep_steps:
             self.checkpoint()
+        self.snapshot_if_due()
         try:
             while self.progress.step < self.training.steps and not self.enough():
                 ending = self.one_step()
                 if ending:
                     return ending
                 self.after_step()
+            self.look_at_end()
             self.checkpoint()
             return "finished" if self.run_logger.diverged_at is None else self.end(DIVERGED)
         finally:
@@ -240,6 +255,8 @@ class Trainer:
         count, read, code, self.progress.lr_scale = self.group.sum([local, read, code, scale], self.device)
         if code:
             return self.end(int(code))
+        if self.looker:
+            self.looker.before_step(step, step + 1 in (self.pause_at, self.training.steps))
         factor = lr_factor(self.training, step) * self.progress.lr_scale
         loss, grad_norm = self.optimize(batches, factor, mean_scale(count, self.group.world))
         if self.group.world > 1:
@@ -247,6 +264,7 @@ class Trainer:
         self.progress.step += 1
         self.progress.tokens += round(read)
         self.progress.seconds += time.perf_counter() - start
+        self.loss = loss
         if self.group.is_main:
             self.run_logger.step(self.progress, loss, self.training.lr * factor, grad_norm)
         return None
@@ -341,10 +359,13 @@ class Trainer:
     def _goes_on(self, how: str, **changes: bool) -> None:
         """What the device cannot do is said once in the log, to whoever listens, and by the device itself."""
         self.device = replace(self.device, **changes)
-        line = f"Training goes on {how}."
+        self.folder.update_status(device=self.device.describe())
+        self._say(f"Training goes on {how}.")
+
+    def _say(self, line: str) -> None:
+        """A line in the log, and for whoever listens."""
         with contextlib.suppress(OSError), open(self.folder.log_path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
-        self.folder.update_status(device=self.device.describe())
         self.run_logger.listener("status", {"state": "running", "message": line})
 
     def set_learning_rate(self, factor: float) -> None:
@@ -391,6 +412,7 @@ class Trainer:
         better = (last or step % training.eval_every == 0) and self.evaluate()
         if not self.group.is_main:
             return
+        self.look()
         if training.sample_every and (last or step % training.sample_every == 0 or step in FIRST_SAMPLES):
             self.run_logger.flush()
             if self.run_logger.diverged_at is None:  # else there is nothing to draw from
@@ -398,7 +420,19 @@ class Trainer:
         waited = time.monotonic() - self.last_checkpoint
         if better or step in training.keep_steps or waited > training.checkpoint_seconds:
             self.checkpoint()
+        self.snapshot_if_due()
         self.run_logger.flush_if_due()
+
+    def look(self) -> None:
+        """Answers whoever looks into the model after this step."""
+        if self.looker and self.loss is not None and self.looker.due:
+            self.run_logger.fetch_pending()  # as in `evaluate`
+            self.looker.after_step(self.progress, self.loss)
+
+    def look_at_end(self) -> None:
+        """Shows the last step to whoever looks, before this process is gone."""
+        if self.looker and self.run_logger.diverged_at is None:
+            self.looker.at_end(self.progress, self.loss)
 
     def evaluate(self) -> bool:
         """Scores the same validation rows each time; True when the loss is the lowest so far."""
@@ -484,6 +518,7 @@ class Trainer:
                 diverged_at=self.run_logger.diverged_at,
                 lr=self.training.lr * self.progress.lr_scale,
             )
+        self.look_at_end()
         self.checkpoint()
         return "paused" if code == PAUSE else "stopped"
 
@@ -495,3 +530,21 @@ class Trainer:
         if self.run_logger.diverged_at is None:
             save_checkpoint(self.folder, self.config, self.state)
             self.last_checkpoint = time.monotonic()
+
+    def snapshot_if_due(self) -> None:
+        """Keeps the weights of this step in half precision where the plan says so; never those whose loss was not a number.
+
+        It only looks at the run: without room on the disk the run goes on without snapshots, and says so once.
+        """
+        step = self.progress.step
+        if not self.group.is_main or step not in self.snapshot_steps:
+            return
+        self.run_logger.fetch_pending()
+        if self.run_logger.diverged_at is not None or step in snapshots.steps(self.folder.path):
+            return
+        try:
+            save_snapshot(self.folder, self.state)
+        except (OSError, PlaygroundError, SafetensorError) as error:
+            if not self.snapshots_fail:
+                self._say(f"Training goes on without snapshots: {str(error).splitlines()[0]}")
+            self.snapshots_fail = True

@@ -7,11 +7,12 @@ import time
 import traceback
 from collections.abc import Callable
 
+from models.parameter_counts import parameter_counts
 from playground.core import limited_process
 from playground.core.atomic import is_full_disk, write_json
-from playground.core.errors import Message, PlaygroundError, UserError
+from playground.core.errors import Message, PlaygroundError, UserError, sentences
 from playground.labelled.prepare import LabelledSet, load_labelled, prepare_labelled
-from playground.runs import queue, submit
+from playground.runs import queue, snapshots, submit
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.text_shape import check_shape
@@ -154,6 +155,11 @@ def _asked_to_end(folder: RunFolder) -> bool:
 def _announce(folder: RunFolder, trainer: Trainer, listener: Listener) -> None:
     device, prepared, training = trainer.device.describe(), trainer.prepared, trainer.training
     message, steps, cut = Message("Training on {device}.", device=device), training.steps, ""
+    if planned := trainer.snapshot_steps:
+        parameters = sum(parameter_counts(trainer.config.model).values())
+        size = snapshots.size(len(planned), parameters) / 1e6
+        told = Message("{n} snapshots of its weights are kept on the way ({size:,.2f} MB).", n=len(planned), size=size)
+        message = sentences(message, told)
     if isinstance(prepared, Prepared) and prepared.shape == "pairs":
         cut = truncation_warning(prepared, trainer.config.model.context_length, training.objective)
     folder.update_status(

@@ -5,6 +5,7 @@ import streamlit as st
 from playground.runs.curves import RunCurves
 from playground.runs.folder import RunFolder
 from playground.runs.gallery import holds
+from playground.runs.snapshots import steps_of
 from playground.runs.status import Status
 from playground.runs.submit import halt, submit
 from playground.training.schedule import lr_factor
@@ -131,8 +132,8 @@ def scale_now(run: RunFolder, measured: RunCurves) -> float:
 
 
 def branching(run: RunFolder, status: Status) -> None:
-    """A new run from one of this run's checkpoints."""
-    steps = run.checkpoints()
+    """A new run from one of this run's checkpoints or snapshots."""
+    steps = steps_of(run)
     best = curves_of(run).best
     with st.popover(t("Branch from here"), icon=":material/fork_right:"):
         st.write(t("A new run that starts from these weights, with other settings or other text."))

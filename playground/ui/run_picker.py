@@ -120,17 +120,12 @@ def choose_step(page: str, run: RunFolder) -> int:
         steps,
         index=index,
         format_func=lambda step: t("step {step:,}", step=step),
-        key=step_key(page, run),
+        key=f"{page}.step.{run.id}",
         width=150,
         label_visibility="collapsed",
     )
     url_state.remember("", step=step if step != steps[0] else None)
     return step
-
-
-def step_key(page: str, run: RunFolder) -> str:
-    """Where the session holds the checkpoint that is chosen on a page."""
-    return f"{page}.step.{run.id}"
 
 
 def known_runs(gallery: bool = True, gallery_first: bool = False) -> list[RunFolder]:

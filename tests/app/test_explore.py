@@ -205,21 +205,6 @@ def test_a_link_opens_what_its_sender_saw(open_page, address):
     assert {name: kept.get(name) for name in address} == address
 
 
-@pytest.mark.parametrize("run", ["induction", "dates-lstm"])
-def test_the_menu_and_the_slider_choose_one_step(open_page, run):
-    first, *_, last = gallery.get(run).checkpoints()
-    app = open_page("explore", run=run, view="attention")
-    menu, slider = (
-        (lambda: app.selectbox(key=f"explore.step.{run}")),
-        (lambda: app.select_slider(key=f"explore.attention.{run}.moved")),
-    )
-    menu().set_value(first).run()
-    assert f"step {first:,}," in texts(app) and slider().value == first and app.query_params["step"] == str(first)
-    slider().set_value(last).run()
-    assert f"step {last:,}," in texts(app) and menu().value == last and "step" not in app.query_params
-    assert "at" not in app.query_params
-
-
 @pytest.mark.parametrize(("run", "most"), [("dates-lstm", 18), ("recall-lstm", 5)])
 def test_a_model_that_cannot_end_does_not_fill_the_box(run, most):
     from playground.ui import cached

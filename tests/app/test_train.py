@@ -5,11 +5,13 @@ import os
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from models.parameter_counts import parameter_counts
 from models.presets import PRESETS
 from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training import worker
 from playground.training.recipes import recipe
+from playground.ui.number_format import bytes_of
 from tests.support.made_runs import make_run
 
 
@@ -49,6 +51,28 @@ def test_every_preset_is_offered_with_its_recipe(preset):
     assert config.training.replace(**watching) == usual
     kept = config.training.keep_steps
     assert len(kept) == 5 and kept[-1] == config.training.steps, "there is a past to look back at"
+
+
+def test_snapshots_are_told_with_their_size_before_it_trains():
+    told = lambda app: [each.value for each in app.caption if "snapshots" in each.value]
+    app = fill(preset="gpt2-tiny")
+    config = config_of(app)
+    vocabulary = config.data.tokenizer.vocab_size
+    bytes_each = 2 * sum(parameter_counts(config.model.replace(vocab_size=vocabulary)).values())
+    assert config.training.snapshots == -1
+    assert told(app) == [f"15 snapshots of the weights along the way, {bytes_of(15 * bytes_each)}."]
+    box = lambda: widget(app, "slider", "Snapshots of the weights along the way, to see how it learned")
+    box().set_value(4)
+    assert config_of(app).training.snapshots == 4 and bytes_of(4 * bytes_each) in told(app)[0]
+    assert app.query_params["snapshots"] in ("4", ["4"])
+    box().set_value(0)
+    assert config_of(app).training.snapshots == 0 and not told(app)
+    box().set_value(15)
+    assert config_of(app).training.snapshots == -1 and "snapshots" not in app.query_params
+    linked = fill(preset="gpt2-tiny", snapshots="7")
+    assert config_of(linked).training.snapshots == 7 and told(linked)[0].startswith("7 snapshots")
+    large = fill(preset="gpt2-small")
+    assert config_of(large).training.snapshots == -1 and not told(large)
 
 
 def test_nothing_said_is_a_small_decoder_on_a_readable_text():

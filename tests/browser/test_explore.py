@@ -75,7 +75,7 @@ def test_a_head_forms_as_the_step_moves(new_page):
     page = new_page("/explore?run=induction&view=attention&layer=1&head=3")
     label = page.locator("button.head .label").nth(7)
     expect(label).to_have_text("induction")
-    slider = open_drawer(page).get_by_role("slider", name=re.compile("Training step"))
+    slider = page.get_by_role("slider", name=re.compile("Training step"))
     slider.focus()
     slider.press("Home")
     page.wait_for_url("**step=0**")

@@ -10,6 +10,7 @@ from playground.pages.explore.known_heads import NAMES as MEANINGS
 from playground.pages.explore.known_heads import Known, begin_with, known_heads, said_of
 from playground.pages.explore.url_widgets import choose, number, seeded, slide, switch, typed, whole
 from playground.runs.folder import RunFolder
+from playground.runs.snapshots import steps_of
 from playground.text.visible import visible
 from playground.ui import cached, links, url_state
 from playground.ui.attention_weights import PART_NAMES, on_paper, sides, title_of, weights_on
@@ -22,7 +23,7 @@ from playground.ui.figure import downloads
 from playground.ui.language import joined, t
 from playground.ui.messages import plain
 from playground.ui.model_views import views_of
-from playground.ui.run_picker import describe, known_runs, name_of, speaks, step_key
+from playground.ui.run_picker import describe, known_runs, name_of, speaks
 from playground.ui.scene import Scene, answer_to, coming_out
 from playground.ui.select import keep, select
 from playground.ui.stage import Stage
@@ -103,7 +104,6 @@ def show(scene: Scene, place: Stage) -> None:
         longer = continuation(scene)
         scene, n_new = grown(scene, longer)
         step = scene.step
-        watch(scene)
         others = choose_others(scene, step)
         st.caption(
             t("Key: L draws lines or cells.")
@@ -239,22 +239,6 @@ def written(path: str, step: int, ids: tuple[int, ...], n: int) -> tuple[int, ..
     stop = (cached.tokenizer(scene.run).eos_id,)
     more = decode(model, list(ids), room, stop_ids=stop) if room > 0 else ()
     return (*ids, *(int(token) for token in more))
-
-
-def watch(scene: Scene) -> None:
-    """A slider over the checkpoints that the run has kept, for its one step: the menu above moves it, and it the menu."""
-    steps = scene.run.checkpoints()
-    if len(steps) < 2:
-        return
-    key, chosen = f"{VIEW}.{scene.run.id}.moved", step_key("explore", scene.run)
-    st.session_state[key] = scene.step
-    st.select_slider(
-        t("Training step (move it and watch the heads form)"),
-        steps,
-        format_func="{:,}".format,
-        key=key,
-        on_change=lambda: st.session_state.update({chosen: st.session_state[key]}),
-    )
 
 
 # What is computed, kept for everybody
@@ -709,10 +693,10 @@ def choose_others(scene: Scene, step: int) -> list[tuple[Scene, int]]:
         url_state.remember("explore", beside=run.id)
         return [(Scene(run, run.checkpoints()[-1], scene.text, scene.target), run.checkpoints()[-1])]
     if what == "step":
-        steps = scene.run.checkpoints()
+        steps = steps_of(scene.run)
         if len(steps) < 2:
             st.caption(
-                t("This run has kept one checkpoint. Ask for more when you train: “Checkpoints to keep along the way”.")
+                t("This run has kept one step. Ask for more when you train: “Snapshots of the weights along the way”.")
             )
             return []
         then = slide(f"{VIEW}.{scene.run.id}", "then", t("Step"), steps, steps[0], format_func="{:,}".format)

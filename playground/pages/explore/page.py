@@ -8,6 +8,7 @@ import streamlit as st
 
 from playground.runs.folder import RunFolder
 from playground.runs.samples import opening_text
+from playground.runs.snapshots import steps_of
 from playground.ui import cached, links, url_state
 from playground.ui.components.live_text import live_text
 from playground.ui.controls import control
@@ -17,8 +18,9 @@ from playground.ui.live_runs import samples_of
 from playground.ui.messages import fragment, no_model_yet, shown_errors
 from playground.ui.model_views import recurrent_run, views_of
 from playground.ui.places import VIEWS, inside_tabs
-from playground.ui.run_picker import choose_run, choose_step, speaks, step_key, writes
+from playground.ui.run_picker import choose_run, speaks, writes
 from playground.ui.scene import Scene, answer_to
+from playground.ui.scrubber import scrub, scrubbed
 from playground.ui.stage import Stage, stage
 from playground.ui.stage_text import keep_text, linked_text, text_box
 
@@ -51,7 +53,7 @@ def look(run: RunFolder) -> None:
             text_place = control("explore", "text")
             with control("explore", "step", width="content"):
                 follow_old_link(run)
-                step = choose_step("explore", run)
+                step = scrub("explore", run)
             with text_place, st.spinner(t("Loading the model …")):
                 cached.model(run, step)
             with text_place:
@@ -65,10 +67,10 @@ def look(run: RunFolder) -> None:
 
 def follow_old_link(run: RunFolder) -> None:
     """Links from before there was one step for all views name that of the heads "at"; where they differ, it is what was drawn."""
-    at, key = url_state.read("explore", "at"), step_key("explore", run)
+    at = url_state.read("explore", "at")
     heads = url_state.text("explore", "view") in ("", "attention")
-    if heads and at in run.checkpoints() and key not in st.session_state:
-        st.session_state[key] = at
+    if heads and at in steps_of(run) and scrubbed("explore", run) is None:
+        url_state.remember("", step=at)
     url_state.remember("explore", at=None)
 
 

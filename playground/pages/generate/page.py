@@ -21,7 +21,8 @@ from playground.ui.messages import fragment, no_model_yet, show, shown_errors
 from playground.ui.model_views import views_of
 from playground.ui.number_format import share
 from playground.ui.places import inside_tabs
-from playground.ui.run_picker import choose_run, choose_step, talks
+from playground.ui.run_picker import choose_run, talks
+from playground.ui.scrubber import scrub
 from playground.ui.stage import Stage, part, stage
 from playground.ui.stage_text import text_box
 from playground.ui.token_names import named
@@ -53,7 +54,7 @@ def desk(run: RunFolder) -> None:
     with place.command:
         written = st.container(width="stretch")
         with control("generate", "step", width="content"):
-            step = choose_step("generate", run)
+            step = scrub("generate", run)
         pressed = st.container(width="content")
     with place.picture, shown_errors():
         with written:

@@ -12,7 +12,7 @@ from playground.core.errors import UserError
 from playground.pages.train import names, training_address
 from playground.pages.train.names import text_name
 from playground.pages.train.training_address import KEEP, Begun, began, begun_with, said_of
-from playground.runs import branch, naming
+from playground.runs import branch, naming, snapshots
 from playground.runs.config import DEVICES, RunConfig, TrainingSpec
 from playground.runs.folder import RunFolder
 from playground.runs.store import RunStore
@@ -297,11 +297,14 @@ def choose_training(model: Choice, data: DataSpec, of: str) -> TrainingSpec:
     if start.optimizer == "muon" and rate != before.lr:
         scaled = before.muon_lr * rate / before.lr if before.lr else before.muon_lr
         changes["muon_lr"] = number_inputs.within(scaled, "muon_lr")
-    keep = len(before.keep_steps) if model.begun else kept_by_default(model.value, data)
+    parameters = parameters_of(model.value, data)
+    keep = len(before.keep_steps) if model.begun else kept_by_default(parameters)
     same = model.begun and steps == before.steps
     watched = {name: getattr(before, name) for name in WATCHED} if same else often(before.replace(steps=steps))
     with control("train", "more"):
-        changes |= more_settings(start.replace(**changes), place, data, model.value, {**watched, KEEP: keep, **told})
+        changes |= more_settings(
+            start.replace(**changes), place, data, model.value, {**watched, KEEP: keep, **told}, parameters
+        )
     chosen = start.replace(**changes)
     n_kept = len(chosen.keep_steps)
     training_address.remember(
@@ -322,12 +325,12 @@ def objective_sentence(objective: str) -> str:
 
 
 def more_settings(
-    start: TrainingSpec, place: str, data: DataSpec, model: ModelSpec, watched: dict[str, Any]
+    start: TrainingSpec, place: str, data: DataSpec, model: ModelSpec, watched: dict[str, Any], parameters: int
 ) -> dict[str, Any]:
     with st.expander(t("More settings")):
         changes: dict[str, Any] = schedule_settings(start, place)
         changes |= optimizer_settings(start.replace(optimizer=changes["optimizer"]), place)
-        changes |= watching_settings(start, place, watched)
+        changes |= watching_settings(start, place, watched, parameters)
         if start.objective == "mlm":
             hidden = t("Fraction of tokens masked")
             changes["mask_rate"] = number_inputs.slider(hidden, 0.05, 0.6, start.mask_rate, 0.05, key=f"{place}.mask")
@@ -413,7 +416,7 @@ def often(start: TrainingSpec) -> dict[str, int]:
     return {"eval_every": min(start.eval_every, most), "sample_every": min(start.sample_every, most)}
 
 
-def watching_settings(start: TrainingSpec, place: str, watched: dict[str, Any]) -> dict[str, Any]:
+def watching_settings(start: TrainingSpec, place: str, watched: dict[str, Any], parameters: int) -> dict[str, Any]:
     """How often it is looked at, by what, and what stays of it."""
     own = f"{place}.{start.steps}"
     evaluate, sample = watched["eval_every"], watched["sample_every"]
@@ -428,15 +431,29 @@ def watching_settings(start: TrainingSpec, place: str, watched: dict[str, Any]) 
             key=f"{place}.early",
         ),
         "keep_steps": kept(start, own, watched[KEEP]),
+        "snapshots": snapshots_box(start, f"{place}.{parameters <= snapshots.USUAL_WHILE}", parameters),
         "seed": number(t("Seed"), start, "seed", key=f"{place}.seed"),
         **machine_settings(start, place),
     }
 
 
-def kept_by_default(model: ModelSpec, data: DataSpec) -> int:
+def parameters_of(model: ModelSpec, data: DataSpec) -> int:
+    """How many parameters the model has with a vocabulary as large as the tokenizer may make it."""
+    return sum(parameter_counts(model.replace(vocab_size=data.tokenizer.vocab_size)).values())
+
+
+def kept_by_default(parameters: int) -> int:
     """How many checkpoints a run keeps when nobody says: some, while they are small (three times the weights each)."""
-    parameters = sum(parameter_counts(model.replace(vocab_size=data.tokenizer.vocab_size)).values())
     return KEPT if parameters <= KEPT_WHILE else 0
+
+
+def snapshots_box(start: TrainingSpec, place: str, parameters: int) -> int:
+    """How many snapshots; as the model's size decides, until somebody says otherwise."""
+    usual = snapshots.usual(parameters)
+    told = t("Snapshots of the weights along the way, to see how it learned")
+    first = usual if start.snapshots < 0 else start.snapshots
+    count = number_inputs.slider(told, 0, 30, first, 1, key=f"{place}.snapshots")
+    return -1 if count == usual and start.snapshots < 0 else count
 
 
 def kept(start: TrainingSpec, place: str, usual: int) -> tuple[int, ...]:
@@ -505,6 +522,9 @@ def show_schedule(model: ModelSpec, data: DataSpec, training: TrainingSpec) -> N
                 total=training.steps * training.batch_size * model.context_length,
             ),
         )
+        if planned := snapshots.planned(training, parameters := sum(parameter_counts(whole).values())):
+            size = bytes_of(snapshots.size(len(planned), parameters))
+            st.caption(t("{n} snapshots of the weights along the way, {size}.", n=len(planned), size=size))
         if told_enough := tokens_per_parameter.line(model, data, training):
             st.caption(told_enough)
         guess = expected(whole, training, measured(RunStore().list()))

@@ -10,7 +10,7 @@ from playground.core.errors import PlaygroundError
 from playground.pages.train import inside
 from playground.pages.train.names import apart, brief, changes
 from playground.pages.train.race import race
-from playground.runs import rows
+from playground.runs import rows, snapshots
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves, evenly_spaced
 from playground.runs.folder import RunFolder
@@ -26,6 +26,7 @@ from playground.ui.controls import control, hidden
 from playground.ui.language import t
 from playground.ui.live_runs import LIVE, MOST_COMPARED, SECONDS, colours_for, curves_of, pace, samples_of, series
 from playground.ui.messages import fragment, plain, shown_errors
+from playground.ui.number_format import bytes_of
 from playground.ui.run_controls import branching, is_ending, learning_rate, result, switches
 from playground.ui.run_picker import describe, named
 from playground.ui.run_progress import alt, clock, footnotes, form, progress, trouble, verdict
@@ -167,6 +168,7 @@ def instruments(run: RunFolder, others: list[RunFolder], status: Status, every: 
         if status.state == "running" and "train.steering" not in hidden():
             learning_rate(run)
         fragment(measures, run_every=every * SELDOM, key="train.measures")(run, others)
+        told_of_snapshots(run)
         if run.checkpoints() and not run.about().get("finetune"):
             branching(run, status)
         with shown_errors():
@@ -174,6 +176,13 @@ def instruments(run: RunFolder, others: list[RunFolder], status: Status, every: 
                 choose_compared(run)
             with control("train", "race"):
                 race(run)
+
+
+def told_of_snapshots(run: RunFolder) -> None:
+    """How many snapshots of its weights there are, and what they take on the disk."""
+    kept = [path.stat().st_size for path in snapshots.files(run.path).values() if path.exists()]
+    if kept:
+        st.caption(t("{n} snapshots of the weights, {size}.", n=len(kept), size=bytes_of(sum(kept))))
 
 
 def measures(run: RunFolder, others: list[RunFolder]) -> None:

@@ -17,7 +17,7 @@ from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training import worker
 from playground.training.apply_finetuning import apply_finetuning, depth, lr_multipliers, trained_parameters
-from playground.training.load_model import load_model
+from playground.training.load_model import load_model, model_at
 from playground.training.optimizers import build_optimizers
 from tests.support.same_run import assert_same_run, losses, weights
 
@@ -245,3 +245,16 @@ def test_labels_that_changed_since_are_refused(parents, tmp_path):
     shutil.rmtree(run.about()["data_folder"])  # what was prepared is gone, and the file is another one
     assert worker.run(run) == "failed"
     assert "labels of the text have changed" in run.status().message
+
+
+@pytest.mark.parametrize("task, method", [("classify", "lora"), ("tag", "last"), ("language", "lora")])
+def test_a_fine_tuned_run_is_looked_at_by_its_snapshots(parents, tables, task, method):
+    """LoRA is merged, and the head for the labels is there, as of a checkpoint."""
+    run = tune(parents["decoder"], tables, task, method=method, training={"keep_steps": (4,), "lr": 0.01})
+    assert worker.run(run) == "finished"
+    exact = load_model(run, 4).state_dict()
+    shutil.rmtree(run.checkpoint(4))
+    looked_at = model_at(run, 4).state_dict()
+    assert looked_at.keys() == exact.keys()
+    for name, tensor in exact.items():
+        torch.testing.assert_close(looked_at[name], tensor, rtol=2**-9, atol=2**-9)
