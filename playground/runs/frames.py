@@ -50,7 +50,8 @@ def to_bytes(frame: Frame) -> bytes:
         ValueError: when ``about`` is not JSON, NaN included.
     """
     tensors = {name: np.asarray(value, dtype=np.float16, order="C") for name, value in frame.tensors.items()}
-    return save(tensors, metadata={"frame": json.dumps(frame.about, allow_nan=False)})
+    order = json.dumps(list(tensors))  # safetensors sorts them by name, layer 10 before layer 2
+    return save(tensors, metadata={"frame": json.dumps(frame.about, allow_nan=False), "order": order})
 
 
 def from_bytes(data: bytes) -> Frame:
@@ -66,7 +67,8 @@ def from_bytes(data: bytes) -> Frame:
             most=MAX_BYTES / 2**20,
         )
     try:
-        return Frame(_about(data), _tensors(data))
+        metadata = _metadata(data)
+        return Frame(_about(metadata["frame"]), _in_order(_tensors(data), metadata.get("order", "[]")))
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise PlaygroundError("The file is not a picture of a model, or it is damaged.") from error
 
@@ -79,11 +81,20 @@ def _tensors(data: bytes) -> dict[str, np.ndarray]:
     return {name: np.frombuffer(entry["data"], np.float16).reshape(entry["shape"]).copy() for name, entry in found}
 
 
-def _about(data: bytes) -> dict[str, Any]:
+def _metadata(data: bytes) -> dict[str, str]:
     length = int.from_bytes(data[:8], "little")
     if not 2 <= length <= len(data) - 8:
         raise ValueError("no header")
-    text = json.loads(data[8 : 8 + length])["__metadata__"]["frame"]
+    return json.loads(data[8 : 8 + length])["__metadata__"]
+
+
+def _in_order(tensors: dict[str, np.ndarray], order: str) -> dict[str, np.ndarray]:
+    """The tensors in the order in which they were given to `to_bytes`; in any other where that is not known."""
+    places = {str(name): place for place, name in enumerate(json.loads(order))}
+    return dict(sorted(tensors.items(), key=lambda item: (places.get(item[0], len(places)), item[0])))
+
+
+def _about(text: str) -> dict[str, Any]:
     if len(text) > MAX_ABOUT:
         raise ValueError("too long")
     about = json.loads(text, parse_constant=_refuse)

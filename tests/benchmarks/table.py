@@ -18,6 +18,7 @@ ROWS = {
     "stories": "tests.benchmarks.stories",
     "throughput": "tests.benchmarks.throughput",
     "memory": "tests.benchmarks.memory",
+    "watching": "tests.benchmarks.watching",
     "start": "tests.benchmarks.start",
     "browser": "tests.benchmarks.browser",
     "stage": "tests.benchmarks.stage",

@@ -27,10 +27,12 @@ from playground.runs.store import RunStore
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.text.targets import IGNORE_INDEX
 from playground.text.tokenizers import Tokenizer
+from playground.training import graphs, look_tensors, worker
 from playground.training import look as looker_module
-from playground.training import look_tensors, worker
+from playground.training.device import Device
 from playground.training.load_model import load_model
 from playground.training.look_text import LookText
+from tests.support.cuda_graph_double import Double, with_graphs
 from tests.support.same_run import assert_same_run
 from tests.support.small_models import lively
 from tests.support.watched import EVERY_KIND, watched
@@ -89,6 +91,41 @@ def test_a_watched_run_is_bit_equal_to_an_unwatched_one(new_run, name):
     assert [frame.about["step"] for frame in frames] == list(range(1, 13))
     assert look.written(other)["step"] > 1
     assert not look.error(other) and not other.log_path.exists(), "nothing went wrong unseen"
+
+
+@pytest.mark.parametrize("name", ["decoder", "encoder", "encoder-decoder", "rnn"])
+def test_a_watched_run_whose_steps_are_replayed_is_bit_equal_too(new_run, monkeypatch, name):
+    """With the double of CUDA graphs: a look is outside of every recording, and the weights stay where they are."""
+    monkeypatch.setattr(graphs, "recorder", Double)
+    monkeypatch.setattr(worker, "choose_device", with_graphs)
+    runs = [new_run({**RUNS[name][0], "dropout": 0.0}, RUNS[name][1], RUNS[name][2]) for _ in range(2)]
+    Double.made.clear()
+    unwatched = train(runs[0])
+    with watched() as frames:
+        assert train(runs[1]) == unwatched
+    assert_bit_equal(*runs)
+    assert {frame.about["kind"] for frame in frames} == set(KINDS)
+    assert all(made.replays >= 12 for made in Double.made) and len(Double.made) == 2
+    assert Double.made[0].recorded == Double.made[1].recorded
+    assert not look.error(runs[1]) and not runs[1].log_path.exists()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["decoder", "lstm", "encoder", "encoder-decoder", "lstm-attention"])
+def test_a_watched_run_on_a_gpu_is_bit_equal_too(new_run, name):
+    """With dropout, bfloat16 and, where the model can, CUDA graphs."""
+    one, other = make(new_run, name, device="cuda"), make(new_run, name, device="cuda")
+    states = []
+    for run, watching in ((one, False), (other, True)):
+        with watched() if watching else watched([None]) as frames:
+            chances_after = train(run)
+        states.append((chances_after, torch.cuda.get_rng_state().tolist()))
+    assert states[0] == states[1]
+    assert_bit_equal(one, other)
+    assert {frame.about["kind"] for frame in frames} == set(KINDS)
+    assert not look.error(other) and "did not work" not in (
+        other.log_path.read_text() if other.log_path.exists() else ""
+    )
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +261,6 @@ ARCHITECTURES = [
 @pytest.mark.parametrize(("architecture", "more"), ARCHITECTURES)
 def test_gradients_are_the_change_of_the_loss_when_an_activation_changes(architecture, more):
     """Finite differences in double precision: a gate at a token counts with all that it does to later tokens."""
-    from playground.training.device import Device
 
     spec = ModelSpec(architecture, vocab_size=20, d_model=8, n_layers=2, context_length=12, **more)
     model = lively(spec)
@@ -288,7 +324,6 @@ def test_gradients_are_those_of_the_checkpoint_of_that_step(new_run, name):
 
 def test_the_default_set_of_a_larger_model_stays_below_a_megabyte():
     """As large as the gallery's: what is optional gives way in all layers at once."""
-    from playground.training.device import Device
 
     spec = ModelSpec("decoder", vocab_size=4096, d_model=384, n_layers=6, n_heads=6, context_length=64)
     text = LookText(list(range(64)), None, None, 63)
