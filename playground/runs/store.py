@@ -13,7 +13,7 @@ from typing import Any
 from playground.core.atomic import disk_errors
 from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import home
-from playground.runs import archive, checkpoints, gallery, naming, queue
+from playground.runs import archive, checkpoints, examples, gallery, naming, queue
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.integrity import problem
@@ -181,6 +181,7 @@ class RunStore:
             for name in ("tokenizer.json", "labels.json", "metrics.jsonl", "samples.jsonl"):
                 if (run.path / name).exists():
                     shutil.copyfile(run.path / name, copy.path / name)
+            examples.copy(run.path, copy.path)
         copy.rewind(step)
         copy.update_status(state="paused", step=step, steps=run.status().steps)
 
