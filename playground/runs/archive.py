@@ -32,6 +32,7 @@ _KNOWN = re.compile(
     r"(run|tokenizer|status|labels)\.json"
     r"|results/(report\.json|test\.safetensors|test\.jsonl)"
     r"|(metrics|samples)\.jsonl"
+    r"|examples/(examples\.json|step-\d{8,12}\.safetensors)"
     r"|checkpoint/step-\d{8,12}/[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}\.(safetensors|json)"
     r"|snapshots/step-\d{8,12}\.safetensors"
     r"|export/([A-Za-z0-9_][A-Za-z0-9_-]{0,40}/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
@@ -66,7 +67,8 @@ def pack(run: RunFolder, path: Path, export: bool = True) -> Path:
 
 
 def _write(run: RunFolder, path: Path, export: bool) -> None:
-    names = ["run.json", "tokenizer.json", "status.json", "labels.json", "metrics.jsonl", "samples.jsonl", "results/"]
+    names = ["run.json", "tokenizer.json", "status.json", "labels.json", "metrics.jsonl", "samples.jsonl"]
+    names += ["results/", "examples/"]
     names += [f"checkpoint/step-{step:08d}/" for step in run.checkpoints()]
     names += [f"snapshots/{snapshots.path_of(run.path, step).name}" for step in snapshots.steps(run.path)]
     names += ["export/"] if export else []

@@ -15,7 +15,7 @@ from typing import Any
 from playground.core import jsonl, locks, paths
 from playground.core.atomic import write_json
 from playground.core.errors import PlaygroundError, from_json, to_json
-from playground.runs import checkpoints, queue, rows, snapshots
+from playground.runs import checkpoints, examples, queue, rows, snapshots
 from playground.runs.config import FORMAT, RunConfig, relocated, shown_name
 from playground.runs.old_keys import with_present_groups
 from playground.runs.samples import RunSamples
@@ -232,9 +232,10 @@ class RunFolder:
         return Follower(self.path / "metrics.jsonl")
 
     def rewind(self, step: int) -> None:
-        """Forgets what came after ``step`` (metrics, samples, checkpoints, snapshots): training goes on from there."""
+        """Forgets what came after ``step`` (metrics, samples, examples, checkpoints, snapshots): training goes on from there."""
         for name in ("metrics.jsonl", "samples.jsonl"):
             jsonl.keep_only(self.path / name, lambda row: row.get("step", 0) <= step)
+        examples.rewind(self.path, step)
         checkpoints.rewind(self.path, step)
         snapshots.rewind(self.path, step)
 

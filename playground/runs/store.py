@@ -13,7 +13,7 @@ from typing import Any
 from playground.core.atomic import disk_errors
 from playground.core.errors import Message, PlaygroundError
 from playground.core.paths import home
-from playground.runs import archive, checkpoints, gallery, naming, queue, snapshots
+from playground.runs import archive, checkpoints, examples, gallery, naming, queue, snapshots
 from playground.runs.config import RunConfig
 from playground.runs.folder import RunFolder
 from playground.runs.integrity import problem
@@ -182,6 +182,7 @@ class RunStore:
                 if (run.path / name).exists():
                     shutil.copyfile(run.path / name, copy.path / name)
             snapshots.copy(run.path, copy.path, step, shutil.copyfile)
+            examples.copy(run.path, copy.path)
         copy.rewind(step)
         copy.update_status(state="paused", step=step, steps=run.status().steps)
 

@@ -29,6 +29,7 @@ from playground.training.bucketing import bucketed
 from playground.training.checkpoint_io import restore_checkpoint, save_checkpoint, save_snapshot
 from playground.training.device import Device, peak_memory
 from playground.training.distributed import Group, mean_scale
+from playground.training.examples import ExampleLogger
 from playground.training.graphs import NotRecorded, StepGraphs, can_be_recorded
 from playground.training.labelled import (
     LabelledObjective,
@@ -104,6 +105,7 @@ class Trainer:
         self._set_up_objective()
         self.looker = self._looker() if group.is_main else None
         self.loss: Tensor | None = None
+        self.example_logger = ExampleLogger(folder, self.sampler, self.objective) if group.is_main else None
         self.rates: LearningRates | None = None
         self.graphs = self._graphs() if device.graphs else None
         self.snapshot_steps = set(snapshots.planned(self.training, sum(parameter_counts(config.model).values())))
@@ -456,6 +458,8 @@ class Trainer:
             progress.bad_evaluations += 1
         if self.group.is_main:
             self.run_logger.evaluation(progress, score, probe, peak_memory(self.device), trained)
+        if self.example_logger and self.run_logger.diverged_at is None:
+            self.example_logger.write(self.model, self.device, progress.step)
         return better
 
     def _score(self, places: list[np.ndarray], rows_at: Callable[[np.ndarray], Rows]) -> Any:

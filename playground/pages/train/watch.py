@@ -10,6 +10,7 @@ from playground.core.errors import PlaygroundError
 from playground.pages.train import inside
 from playground.pages.train.names import apart, brief, changes
 from playground.pages.train.race import race
+from playground.pages.train.validation_examples import validation_examples
 from playground.runs import rows, snapshots
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves, evenly_spaced
@@ -219,7 +220,7 @@ def perplexity(loss: float | None) -> float | None:
 
 
 def below(run: RunFolder, others: list[RunFolder]) -> None:
-    """All that it wrote, and how sure it was of one passage; what is unusual about its text."""
+    """All that it wrote, how sure it was of one passage, and held-out examples; what is unusual about its text."""
     measured = curves_of(run)
     footnotes(run, run.status())
     if not measured.newest:
@@ -227,6 +228,7 @@ def below(run: RunFolder, others: list[RunFolder]) -> None:
     probe, tokens = measured.table()["probe"], rows.passage(run.status().note)
     colour = colours_for([run, *others])[run.id]
     moments("train.moments", evenly_spaced(samples_of(run), 60), tokens, probe, colour)
+    validation_examples(run, colour)
 
 
 # Other runs beside it
