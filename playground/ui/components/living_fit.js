@@ -1,0 +1,111 @@
+// How large everything is: as large as the place allows, all layers in sight where that leaves maps that can be seen.
+const LEAST = 26, // pixels: a row is never lower
+  MOST = 112,
+  GAP = 6,
+  HEAD_GAP = 3;
+
+/** Sets the sizes of all tiles. */
+function fitPictures(ui) {
+  const stage = stageOf(ui.root),
+    { living, pictures } = ui,
+    { compact } = ui.data,
+    size = Math.max(13, stage.size);
+  living.classList.toggle("narrow", living.clientWidth < 720 || compact);
+  ui.timeline.label();
+  const lanes = [...pictures.querySelectorAll(".lane")];
+  if (!lanes.length || !living.clientWidth) return;
+  for (const lane of lanes) lane.classList.remove("wrapped");
+  const free = stage.fills && !compact ? pictures.clientHeight : Infinity;
+  for (const lane of lanes) {
+    const shares = [...lane.querySelectorAll(".row")].map((row) => widthIn([...row.querySelectorAll(".group")], 1));
+    lane.style.flexGrow = Math.max(1, ...shares); // so that a map of one lane is as large as one of the other
+  }
+  const sizes = lanes.map((lane) => sizesOf(lane, size, free, stage));
+  lanes.forEach((lane, index) => applySizes(ui, lane, sizes[index]));
+  for (const tile of ui.tiles) {
+    if (!tile.pin) continue;
+    setPixels(tile);
+  }
+  ui.openedParts.map.painted = null;
+}
+
+function sizesOf(lane, size, free, stage) {
+  const rows = [...lane.querySelectorAll(".row")],
+    tall = rows.filter((row) => !row.single).length + 0.6 * rows.filter((row) => row.single).length,
+    label = lane.querySelector(".label")?.offsetWidth || 0,
+    wide = lane.clientWidth - label - GAP;
+  const top =
+    lane.getBoundingClientRect().top -
+    lane.closest(".pictures").getBoundingClientRect().top +
+    lane.closest(".pictures").scrollTop;
+  const strip = lane.querySelector(".tokens")?.offsetHeight || 0,
+    titles = 2.6 * size;
+  const high = (free - top - strip - titles - rows.length * GAP - 8) / tall;
+  const units = (k) => Math.max(...rows.map((row) => widthIn([...row.querySelectorAll(".group")], k))),
+    gaps = Math.max(...rows.map(gapsOf)),
+    most = stage.fills ? MOST * 1.8 : MOST,
+    free_width = wide - gaps;
+  if (!lane.querySelector(".heads")) {
+    // Tapes alone are as wide as the place allows, whatever their height.
+    const narrow = free_width / units(1) < LEAST,
+      row = narrow ? 64 : Math.max(LEAST, Math.floor(Math.min(most, high)));
+    return { row, k: 1, narrow, stretch: narrow ? 1 : free_width / units(1) / row };
+  }
+  let best = null;
+  for (const k of [1, 2, 3, 4]) {
+    const row = Math.floor(Math.min(most, high, free_width / units(k)));
+    if (!best || row / k > 1.2 * (best.row / best.k)) best = { row, k };
+  }
+  const narrow = free_width / units(best.k) < LEAST;
+  if (narrow) best = { row: 56, k: 1 };
+  best.row = Math.max(LEAST, best.row);
+  return { ...best, narrow, stretch: narrow ? 1 : stretchOf(rows, best, free_width) };
+}
+
+const gapsOf = (row) => GAP * row.querySelectorAll(".group").length + HEAD_GAP * row.querySelectorAll(".tile").length;
+
+/** How much wider all but the heads may be, so that a row fills its place. */
+function stretchOf(rows, { row, k }, wide) {
+  const most = rows.map((each) => {
+    const groups = [...each.querySelectorAll(".group")],
+      rest = groups.filter(({ group }) => group.form !== "heads"),
+      heads = groups.filter(({ group }) => group.form === "heads");
+    return rest.length && heads.length ? (wide - row * widthIn(heads, k)) / (row * widthIn(rest, k)) : 2;
+  });
+  return Math.max(1, Math.min(2, ...most));
+}
+
+/** The width of groups in heights of a row, with heads in k lines. */
+const widthIn = (groups, k) =>
+  groups.reduce(
+    (sum, { group }) => sum + (group.form === "heads" ? Math.ceil(group.keys.length / k) / k : group.width),
+    0,
+  );
+
+function applySizes(ui, lane, { row, k, narrow, stretch }) {
+  lane.classList.toggle("wrapped", narrow);
+  for (const line of lane.querySelectorAll(".row")) {
+    const high = line.single ? Math.max(LEAST, Math.round(row * 0.6)) : row;
+    for (const made of line.querySelectorAll(".group")) {
+      const { group } = made,
+        isHeads = group.form === "heads",
+        side = isHeads ? Math.floor((high - (k - 1) * HEAD_GAP) / k) : high,
+        width = isHeads
+          ? side
+          : line.single
+            ? Math.round(row * group.width * Math.max(1, Math.min(stretch, 3)))
+            : Math.floor(row * group.width * stretch);
+      made.style.setProperty("--high", `${side}px`);
+      made.style.setProperty("--wide", `${width}px`);
+      made.style.setProperty("--columns", isHeads ? Math.ceil(group.keys.length / k) : 1);
+    }
+  }
+  for (const tile of ui.tiles) if (lane.contains(tile.node)) setPixels(tile);
+}
+
+/** No more pixels than the screen has: below that, each shows the largest of a few numbers. */
+function setPixels(tile) {
+  const ratio = window.devicePixelRatio || 1;
+  tile.wide = Math.max(16, Math.ceil(tile.canvas.clientWidth * ratio));
+  tile.high = Math.max(16, Math.ceil(tile.canvas.clientHeight * ratio));
+}
