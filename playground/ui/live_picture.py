@@ -13,7 +13,7 @@ from playground.ui.language import t, translated
 from playground.ui.live_runs import LIVE
 from playground.ui.messages import plain
 from playground.ui.model_strip import model_strip
-from playground.ui.timeline import Played, timeline_of
+from playground.ui.timeline import Played, in_words, timeline_of
 
 MOVING = (*LIVE, "paused")
 """States in which the newest look is the model as it is: a run that waits is still at that step."""
@@ -42,7 +42,7 @@ def live_picture(
         return living(f"{key}.live", [frame], mode="live", pinned=pinned, compact=compact)
     played = Played() if status.state in LIVE else timeline_of(run, request)
     if len(played.frames) > 1:
-        more = {"mode": "timeline", "events": played.events}
+        more = {"mode": "timeline", "events": in_words(played.events)}
         return living(f"{key}.played", played.frames, pinned=pinned, compact=compact, **more)
     if compact:
         model_strip(run)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,7 +13,7 @@ from playground.runs.look import LookRequest
 from playground.runs.samples import opening_text
 from playground.runs.snapshots import steps_of
 from playground.ui import cached
-from playground.ui.language import t
+from playground.ui.language import t, translated
 from playground.ui.live_runs import samples_of
 from playground.ui.scene import answer_to
 
@@ -77,6 +77,11 @@ def _worked_out(run: RunFolder, text: str, source: str, kind: str) -> Played:
     values = frames if kind == "values" else frames_of(run, text, source, progress=progress)
     bar.empty()
     return Played(frames, events_of(run, [from_bytes(each) for each in values]))
+
+
+def in_words(events: "list[Event]") -> "list[Event]":
+    """The events with their sentences in the person's language."""
+    return [replace(event, what=translated(event.what)) for event in events]
 
 
 def timeline_of(run: RunFolder, request: LookRequest) -> Played:

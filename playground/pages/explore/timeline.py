@@ -14,7 +14,7 @@ from playground.ui.run_picker import known_runs, name_of, named
 from playground.ui.scene import Scene
 from playground.ui.select import select
 from playground.ui.stage import Stage
-from playground.ui.timeline import Played, look_back
+from playground.ui.timeline import Played, in_words, look_back
 
 VIEW = "explore.timeline"
 KINDS = {"values": "Values", "change": "Change since the step before", "weights": "Weights"}
@@ -40,7 +40,7 @@ def show(scene: Scene, place: Stage) -> None:
             played.frames,
             mode="timeline",
             pinned=url_state.read("explore", "pin"),
-            events=played.events,
+            events=in_words(played.events),
             second=beside.frames,
         )
     if answer.pinned is not None:
@@ -52,7 +52,9 @@ def show(scene: Scene, place: Stage) -> None:
 
 def sentence(played: Played) -> str:
     """What happened on the way, the most telling first."""
-    told = [t("Step {step:,}: {what}", step=each.step, what=translated(each.what)) for each in played.events[:MOST_TOLD]]
+    told = [
+        t("Step {step:,}: {what}", step=each.step, what=translated(each.what)) for each in played.events[:MOST_TOLD]
+    ]
     return joined(*told) if told else t("Play it: the same text, read by the model of each step.")
 
 

@@ -88,9 +88,7 @@ def living(
     data = living_data(frames, mode, pinned, events, second, align, compact, opened, names, caption, colour)
     if not frames:
         return LivingAnswer(None, None)
-    answer = component("living", *SCRIPTS)(
-        key=key, data=data, on_pinned_change=nothing, on_opened_change=nothing
-    )
+    answer = component("living", *SCRIPTS)(key=key, data=data, on_pinned_change=nothing, on_opened_change=nothing)
     return LivingAnswer(
         None if answer.pinned is None else [str(each) for each in answer.pinned],
         None if answer.opened is None else str(answer.opened),
