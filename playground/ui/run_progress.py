@@ -42,10 +42,12 @@ dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0;
 .train-numbers dt { font-size: .85rem; opacity: .8; margin: 0; }
 .train-numbers dd { margin: 0; font-size: 1.45rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .train-numbers small { font-size: .85rem; opacity: .8; }
-.st-key-train-left, .st-key-train-right, .st-key-train-model {
+.st-key-train-left, .st-key-train-right, .st-key-train-model, .st-key-train-writes {
   height: 100cqh !important; flex: none; flex-wrap: nowrap; overflow: hidden; }
-.st-key-train-left > :last-child, .st-key-train-right > :last-child { flex: 1 1 0; min-height: 0; container-type: size; }
-.st-key-train-left > :last-child > *, .st-key-train-right > :last-child > * { gap: 0; height: 100%; }
+.st-key-train-writes .train-written { font-size: max(var(--label-size, 13px), 1.1rem); margin: 0; overflow-wrap: anywhere;
+  max-height: 30cqh; overflow: auto; }
+.st-key-train-left > :last-child, .st-key-train-right > :last-child, .st-key-train-writes > :last-child { flex: 1 1 0; min-height: 0; container-type: size; }
+.st-key-train-left > :last-child > *, .st-key-train-right > :last-child > *, .st-key-train-writes > :last-child > * { gap: 0; height: 100%; }
 .st-key-train-progress p { font-size: max(var(--label-size, 13px), .95rem); }
 .st-key-train-model { justify-content: center; }
 .model-strip { --line: var(--own); list-style: none; margin: 0; padding: 0; display: flex; flex-direction: column;

@@ -1,5 +1,6 @@
 """The inside of a run's model on its stage: as it is now while it learns, and played again from its snapshots afterwards."""
 
+from collections.abc import Callable
 from html import escape
 
 import streamlit as st
@@ -78,7 +79,7 @@ def choose_text(run: RunFolder) -> None:
         typed = live_text(
             f"train.read.{run.id}",
             url_state.text("train", "read"),
-            t("The text that is read; a passage of the validation text where this is empty"),
+            t("Your text, or a validation passage"),
             line=True,
             longest=LONGEST,
         )
@@ -97,8 +98,8 @@ def small(run: RunFolder, status: Status) -> None:
     live_picture(f"train.small.{run.id}", run, status, request_of(run, "values"), compact=True)
 
 
-def large(run: RunFolder, status: Status, others: list[RunFolder]) -> None:
-    """The picture alone; that of a run beside it on the same clock, and what the model writes now."""
+def large(run: RunFolder, status: Status, others: list[RunFolder], draw_curve: Callable[[], None]) -> None:
+    """The picture, with what the model writes now and its curve; with another run, both pictures on one clock."""
     rival = next(iter(others), None)
     pictures, writes = st.columns([13, 13] if rival else [19, 7], gap="medium")
     with pictures, st.container(key="train-inside"):
@@ -110,6 +111,8 @@ def large(run: RunFolder, status: Status, others: list[RunFolder]) -> None:
         else:
             with st.container(key="train-writes"):
                 writes_now(run, status)
+                with st.container():
+                    draw_curve()
 
 
 def prompt_of(run: RunFolder) -> str:

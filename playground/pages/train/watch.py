@@ -93,9 +93,8 @@ def commands(run: RunFolder, status: Status, config: RunConfig | None, others: l
             switches(run, status, is_main=not changed)
     if not changed and status.state not in LIVE and run.checkpoints():  # the line has no room for both
         result(run, is_main=status.state == "finished")
-    with control("train", "picture"):
-        with st.container(horizontal=True, vertical_alignment="bottom", wrap=False, key="train-picture"):
-            inside.choose_picture(run)
+    with control("train", "picture"), st.container(horizontal=True, vertical_alignment="bottom", key="train-picture"):
+        inside.choose_picture(run)
 
 
 def again(run: RunFolder, status: Status, config: RunConfig, others: list[RunFolder]) -> None:
@@ -118,7 +117,7 @@ def moving(run: RunFolder, others: list[RunFolder], before: tuple[str, str, bool
         st.rerun()
     measured = curves_of(run)
     if inside.picture() == "inside":
-        inside.large(run, status, others)
+        inside.large(run, status, others, lambda: draw(run, others, measured))
     else:
         beside(run, others, status, measured)
     said.markdown(
