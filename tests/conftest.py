@@ -72,6 +72,8 @@ SLOW = (
             "training/test_dispatcher.py",
             "training/test_distributed.py",
             "training/test_graphs.py",
+            "training/test_look.py",
+            "training/test_look_tensors.py::test_every_tensor",
             "training/test_trainer.py",
             "training/test_worker_",
         )

@@ -129,6 +129,14 @@ def clear_error(run: RunFolder) -> None:
         os.unlink(run.path / ERROR)
 
 
+def tidy(run: RunFolder) -> None:
+    """The trainer's: takes away what a trainer before it was killed over. Never an error."""
+    with suppress(OSError):
+        for name in (ANSWER, WRITTEN, ERROR):
+            for left in run.path.glob(f".{name}.*"):
+                left.unlink()
+
+
 def replace_file(path: Path, data: bytes) -> None:
     """Replaces a file by a rename, without waiting for the disk: what is lost in a power cut is made again.
 

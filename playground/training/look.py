@@ -92,6 +92,7 @@ class Looker:
         self.before: Remembered | None = None
         self.weights_before: dict[str, Tensor] | None = None
         self.said: set[str] = set()
+        look.tidy(folder)
 
     def before_step(self, step: int, last: bool) -> None:
         """Sees whether this step is to be looked at, and keeps what it will be compared with.

@@ -163,11 +163,15 @@ class LookTexts:
         return 0 if first < self.most else first - self.most // 2
 
     def _told_of(self, ids: list[int], targets: list[int] | None) -> int:
-        if self.objective_name != "mlm" or isinstance(self.prepared, LabelledSet):
+        """The first mask, or hidden token; of tags the last word; else the last token."""
+        asked = [i for i, target in enumerate(targets or ()) if target != IGNORE_INDEX]
+        if isinstance(self.prepared, LabelledSet):
+            return asked[-1] if asked else len(ids) - 1
+        if self.objective_name != "mlm":
             return len(ids) - 1
         if self.tokenizer.mask_id in ids:
             return ids.index(self.tokenizer.mask_id)
-        return next((i for i, target in enumerate(targets or ()) if target != IGNORE_INDEX), len(ids) - 1)
+        return asked[0] if asked else len(ids) - 1
 
 
 def _asked(targets: list[int]) -> list[int] | None:
