@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.language_model import LanguageModel
+from models.language_model import AnyModel
 from models.spec import ModelSpec
 from models.transformer import Source
 
 
 @torch.no_grad()
 def capture(
-    model: LanguageModel,
+    model: AnyModel,
     ids: Sequence[int],
     source_ids: Sequence[int] | None = None,
     keep: Callable[[str], bool] = lambda name: True,
@@ -21,7 +21,7 @@ def capture(
     """Every activation of one text, by the names of `models.hooks.Hook`, and "logits".
 
     Args:
-        model: any language model, on the CPU.
+        model: any language model, on the CPU; or one with a head for labels, whose logits are those of the labels.
         ids: the ``n`` tokens of the text; of a model of pairs the target.
         source_ids: the source text of a model of pairs; None for other models.
         keep: which names to record.

@@ -1,14 +1,13 @@
 """A run over time: one text, seen by the weights of several steps, a frame for each (see `playground.runs.frames`)."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.hyperparameters import PAIRED
-from models.language_model import LanguageModel
+from models.language_model import AnyModel
 from playground.core.errors import PlaygroundError
 from playground.inspection.capture import capture
 from playground.inspection.prediction_task import prediction_task
@@ -16,7 +15,8 @@ from playground.runs.folder import RunFolder
 from playground.runs.frames import MAX_TOKENS, WHOLE_LOGITS, Frame, to_bytes
 from playground.runs.snapshots import steps_of
 from playground.text.targets import IGNORE_INDEX
-from playground.training.load_model import body_of, model_at
+from playground.training.load_model import body_of, labels_of, model_at
+from playground.training.look_tensors import is_default, shown_weights, weights_of, within_room
 
 if TYPE_CHECKING:
     from playground.text.tokenizers import Tokenizer
@@ -25,20 +25,6 @@ KINDS = ("values", "change", "weights", "weights_change")
 MOST_FRAMES = 15
 N_LIKELIEST = 16
 LARGEST = float(np.finfo(np.float16).max)
-SHOWN = (
-    "embeddings",
-    "attention.weights",
-    "attention.output",
-    "cross.weights",
-    "cross.output",
-    "mlp.hidden",
-    "output",
-    "final",
-    "cell",
-    "hidden",
-    "logits",
-)
-"""How the names end of the tensors that a frame of values has: what the picture draws; gates besides."""
 NO_TENSORS = ("",)
 """No tensor has this name: a frame with these names alone is about the text only."""
 Progress = Callable[[int, int], None]
@@ -69,96 +55,106 @@ def read_text(run: RunFolder, tokenizer: "Tokenizer", text: str, source: str = "
         source: of a model of pairs, the source (what it reads).
 
     Raises:
-        PlaygroundError: when an encoder–decoder has no source.
+        PlaygroundError: when a model of pairs has no source.
     """
     config = run.config()
-    objective, pairs = config.training.objective, run.about().get("data_shape") == "pairs"
     most = MAX_TOKENS if config.model.is_recurrent else min(MAX_TOKENS, config.model.context_length)
-    answer_from, sources = 0, None
-    if config.model.architecture in PAIRED:
-        ids, sources = [tokenizer.bos_id, *tokenizer.encode(text)], tokenizer.encode(source)[:most]
-        if not sources:
-            raise PlaygroundError("This model answers a text, and there is none.", "Type one.")
-    elif pairs and objective == "clm":
-        question = tokenizer.encode(source)
-        answer_from = len(question)
-        ids = [*question, tokenizer.bos_id, *tokenizer.encode(text)]
-    else:
-        before, after = tokenizer.frame if objective == "mlm" else (tokenizer.frame[0], ())
-        inside = tokenizer.encode(text, specials=objective == "mlm")[: most - len(before) - len(after)]
-        ids = [*before, *inside, *after] or [tokenizer.eos_id]
-    return _asked(config, tokenizer, ids[:most], sources, answer_from)
-
-
-def _asked(
-    config: Any, tokenizer: "Tokenizer", ids: list[int], source_ids: list[int] | None, answer_from: int
-) -> ReadText:
-    """The tokens with what is to be predicted of them; a mask that a person typed has no known target."""
-    last = len(ids) - 1
     if config.finetune and config.finetune.reads_labels:
-        return ReadText(ids, source_ids, None, last)
-    if config.training.objective == "mlm" and tokenizer.mask_id in ids:
-        return ReadText(ids, source_ids, None, ids.index(tokenizer.mask_id))
-    mask = (tokenizer.mask_id, tokenizer.size, tokenizer.special_ids)
+        ids = tokenizer.with_special_tokens(tokenizer.encode(text), most) or [tokenizer.eos_id]
+        return ReadText(ids, None, None, 0 if config.finetune.task == "classify" else len(ids) - 1)
+    if run.about().get("data_shape") == "pairs" and config.training.objective != "mlm":
+        return _read_pair(tokenizer, tokenizer.encode(source), tokenizer.encode(text), config.model.reads_pairs, most)
+    if config.training.objective == "mlm":
+        return _read_to_fill(tokenizer, text, most)
+    ids = [*tokenizer.frame[0], *tokenizer.encode(tokenizer.to_continue(text))][:most] or [tokenizer.eos_id]
+    return ReadText(ids, None, _asked([*ids[1:], IGNORE_INDEX]), len(ids) - 1)
+
+
+def _read_pair(tokenizer: "Tokenizer", question: list[int], answer: list[int], is_apart: bool, most: int) -> ReadText:
+    """A question and its answer, each token of which is predicted, the <eos> after it too.
+
+    Args:
+        is_apart: whether an encoder reads the question; else one text holds both, with <bos> between.
+    """
+    if not question:
+        raise PlaygroundError("This model answers a text, and there is none.", "Type one.")
+    before = [] if is_apart else question
+    ids = [*before, tokenizer.bos_id, *answer]
+    targets = [*[IGNORE_INDEX] * len(before), *answer, tokenizer.eos_id]
+    if not answer:
+        targets = [IGNORE_INDEX] * len(ids)
+    ids, targets = ids[:most], targets[:most]
+    return ReadText(ids, question[:most] if is_apart else None, _asked(targets), len(ids) - 1)
+
+
+def _read_to_fill(tokenizer: "Tokenizer", text: str, most: int) -> ReadText:
+    """A text with masks: those that a person typed, whose targets nobody knows, or 20 % of the tokens, always the same."""
+    ids = tokenizer.with_special_tokens(tokenizer.encode(text, specials=True), most) or [tokenizer.eos_id]
+    if tokenizer.mask_id in ids:
+        return ReadText(ids, None, None, ids.index(tokenizer.mask_id))
     try:
-        task = prediction_task(ids, config.training.objective, source_ids, answer_from, mask)
-    except PlaygroundError:  # too short to predict anything
-        return ReadText(ids, source_ids, None, last)
-    at = int(task.target_positions[0]) if config.training.objective == "mlm" else last
-    return ReadText(task.inputs.tolist(), source_ids, task.targets.tolist(), at)
+        task = prediction_task(ids, "mlm", mask=(tokenizer.mask_id, tokenizer.size, tokenizer.special_ids))
+    except PlaygroundError:  # nothing to hide
+        return ReadText(ids, None, None, len(ids) - 1)
+    return ReadText(task.inputs.tolist(), None, task.targets.tolist(), int(task.target_positions[0]))
 
 
-def frame_of(
-    model: LanguageModel,
-    tokenizer: "Tokenizer",
-    read: ReadText,
-    names: Sequence[str] = (),
-    **about: Any,
-) -> Frame:
-    """The values of one text in a model, as float16, with what it predicts.
+def _asked(targets: list[int]) -> list[int] | None:
+    """The targets; None where none counts."""
+    return targets if any(target != IGNORE_INDEX for target in targets) else None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One pass of a model over a text.
+
+    Attributes:
+        values: name → float32, without the batch axis; "logits" among them, as a frame has them.
+        about: what a frame tells of the text and the predictions.
+    """
+
+    values: dict[str, np.ndarray]
+    about: dict[str, Any]
+
+
+def see(
+    model: AnyModel, tokenizer: "Tokenizer", read: ReadText, names: Sequence[str] = (), labels: Sequence[str] = ()
+) -> Seen:
+    """What a model makes of a text.
 
     Args:
         model: in evaluation mode, on the CPU.
-        names: which tensors, by the names of the hooks; () for those that the picture draws.
-        about: such as ``step``, ``tokens``, ``seconds`` and ``train_loss``.
-
-    Returns:
-        The frame of kind "values". Besides what every frame has, ``about`` tells under "right" for each target whether it
-        was the likeliest token.
+        names: which tensors, by the names of the hooks; () for those that a picture draws.
+        labels: what the logits stand for, of a model that gives labels.
     """
-    held = capture(model, read.ids, read.source_ids, keep=lambda name: name in names if names else is_drawn(name))
-    logits = held.pop("logits").astype(np.float64)
-    spec, pieces = model.spec, lambda ids: None if ids is None else tokenizer.pieces(ids)
-    logs = logits - logits.max(-1, keepdims=True)
-    logs -= np.log(np.exp(logs).sum(-1, keepdims=True))
-    tensors = {name: half(value) for name, value in held.items()}
+    held = capture(model, read.ids, read.source_ids, keep=lambda name: name in names if names else is_default(name))
+    logits = np.atleast_2d(held.pop("logits"))
     if not names or "logits" in names:
-        tensors["logits"] = half(logits if spec.vocab_size <= WHOLE_LOGITS else logits[[read.position]])
-    best = np.argsort(-logs[read.position], kind="stable")[:N_LIKELIEST]
-    told = {
-        "kind": "values",
+        held["logits"] = logits if logits.shape[-1] <= WHOLE_LOGITS else logits[[read.position]]
+    exact = logits.astype(np.float64)
+    logs = exact - exact.max(-1, keepdims=True)
+    logs -= np.log(np.exp(logs).sum(-1, keepdims=True))
+    best = np.argsort(-logs[read.position], kind="stable")[:N_LIKELIEST].tolist()
+    pieces = [labels[i] for i in best] if labels else tokenizer.pieces(best)
+    likeliest = [[i, piece, float(np.exp(logs[read.position, i]))] for i, piece in zip(best, pieces, strict=True)]
+    about = {"likeliest": likeliest, **_judged(logs, read.targets), **_told_of(model, tokenizer, read)}
+    return Seen(held if names else within_room(held), about)
+
+
+def _told_of(model: AnyModel, tokenizer: "Tokenizer", read: ReadText) -> dict[str, Any]:
+    """What a frame says of the model and the text."""
+    spec = body_of(model).spec
+    return {
         "architecture": spec.architecture,
         "n_layers": spec.n_layers,
         "n_heads": spec.n_heads,
         "ids": read.ids,
-        "pieces": pieces(read.ids),
+        "pieces": tokenizer.pieces(read.ids),
         "source_ids": read.source_ids,
-        "source_pieces": pieces(read.source_ids),
+        "source_pieces": None if read.source_ids is None else tokenizer.pieces(read.source_ids),
         "position": read.position,
-        "likeliest": [
-            [int(i), piece, float(np.exp(logs[read.position, i]))]
-            for i, piece in zip(best, tokenizer.pieces(best.tolist()), strict=True)
-        ],
         "targets": read.targets,
-        **_judged(logs, read.targets),
-        **about,
     }
-    return Frame(told, tensors)
-
-
-def is_drawn(name: str) -> bool:
-    """Whether a picture of the model draws a tensor, by its hook's name."""
-    return ".gates." in name or (name.endswith(SHOWN) and not name.endswith("mlp.output"))
 
 
 def _judged(logs: np.ndarray, targets: list[int] | None) -> dict[str, Any]:
@@ -200,8 +196,10 @@ def frames_of(
         steps: which; None: at most MOST_FRAMES of `steps_of`, evenly spread.
         progress: told how many frames are made, and of how many, before each and after the last; what it raises ends the
             work.
-        kind: "values"; "change", minus the values of the frame before (of the first one: 0); "weights", by the names of the
-            state dict; "weights_change", minus those of the frame before.
+        kind: "values"; "change", minus the values of the frame before (of the first one: 0; "since" tells its step);
+            "weights", by the names of the state dict, large matrices as the means of blocks (see
+            `playground.training.look_tensors.block_means`; "sampled" tells their sizes); "weights_change", minus those of
+            the frame before.
         names: which tensors; () for all weights, and of values for those that the picture draws.
 
     Raises:
@@ -225,31 +223,30 @@ def each_frame(
     if kind not in KINDS:
         raise PlaygroundError("A timeline has no frames of the kind {kind!r}.", kind=kind)
     chosen = spread_out(steps_of(run)) if steps is None else sorted(set(steps))
-    tokenizer = Tokenizer.load(run.tokenizer_path)
-    read, measured, before = read_text(run, tokenizer, text, source), Measured(run), None
+    tokenizer, of_weights = Tokenizer.load(run.tokenizer_path), kind.startswith("weights")
+    tuned, measured, before = run.config().finetune, Measured(run), None
+    read, labels = read_text(run, tokenizer, text, source), labels_of(run) if tuned and tuned.reads_labels else ()
     for done, step in enumerate(chosen):
         if progress:
             progress(done, len(chosen))
-        model = body_of(model_at(run, step))
-        frame = frame_of(
-            model, tokenizer, read, NO_TENSORS if "weights" in kind else names, step=step, **measured(step)
-        )
-        exact = _weights(model, names) if "weights" in kind else frame.tensors
-        shown = _minus(exact, before) if kind.endswith("change") else exact
-        before = exact
-        yield to_bytes(Frame({**frame.about, "kind": kind}, {name: half(value) for name, value in shown.items()}))
+        model = model_at(run, step)
+        seen = see(model, tokenizer, read, NO_TENSORS if of_weights else names, labels)
+        now = {name: value.detach().numpy() for name, value in weights_of(model, names).items()}
+        exact = now if of_weights else seen.values
+        told = {"kind": kind, "step": step, **measured(step)}
+        if kind.endswith("change"):
+            told["since"] = step if before is None else before[0]
+        shown = _minus(exact, before[1] if before else exact) if kind.endswith("change") else exact
+        before = step, exact
+        if of_weights:
+            shown, told["sampled"] = shown_weights(shown)
+        yield to_bytes(Frame(seen.about | told, {name: half(value) for name, value in shown.items()}))
     if progress:
         progress(len(chosen), len(chosen))
 
 
-def _weights(model: LanguageModel, names: Sequence[str]) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in model.state_dict().items() if not names or name in names}
-
-
-def _minus(now: dict[str, np.ndarray], before: dict[str, np.ndarray] | None) -> dict[str, np.ndarray]:
-    """What changed, in float32; nothing has before the first frame."""
-    before = before or now
-    return {name: value.astype(np.float32) - before[name].astype(np.float32) for name, value in now.items()}
+def _minus(now: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: value - before[name] for name, value in now.items()}
 
 
 class Measured:

@@ -12,12 +12,12 @@ from models.hyperparameters import PAIRED
 from playground.core.errors import PlaygroundError
 from playground.inspection import timeline
 from playground.inspection.capture import capture
-from playground.inspection.timeline import frames_of, read_text, spread_out
+from playground.inspection.timeline import frames_of, spread_out
 from playground.runs import gallery, snapshots
 from playground.runs.frames import MAX_TOKENS, from_bytes
 from playground.text.tokenizers import Tokenizer
 from playground.training import worker
-from playground.training.load_model import body_of, load_model
+from playground.training.load_model import body_of, labels_of, load_model
 
 TEXTS = {
     "induction": ("8pvrrsFqT3bZkM", "8pvrrsFqT3bZkM"),
@@ -60,7 +60,9 @@ def test_the_loss_is_the_mean_over_the_targets(name):
     tokenizer = Tokenizer.load(run.tokenizer_path)
     targets = torch.tensor(about["targets"])
     if source and run.config().model.architecture not in PAIRED:
-        assert [t for t in about["targets"] if t >= 0] == tokenizer.encode(text), "of pairs the answer alone"
+        assert [t for t in about["targets"] if t >= 0] == [*tokenizer.encode(text), tokenizer.eos_id], (
+            "of pairs the answer alone, and its end"
+        )
     logits = capture(body_of(load_model(run)), about["ids"], about["source_ids"])["logits"]
     loss = F.cross_entropy(torch.from_numpy(logits).double(), targets, ignore_index=-100)
     assert about["loss"] == pytest.approx(float(loss), rel=1e-5, abs=1e-9)
@@ -120,9 +122,17 @@ def test_frames_of_weights_are_the_weights_on_the_disk(new_run):
     disk = [load_file(run.checkpoint(step) / "model.safetensors") for step in (0, 5)]
     for frame, stored in zip(frames, disk, strict=True):
         assert frame.about["kind"] == "weights" and frame.tensors.keys() == stored.keys()
-        assert all(near(frame.tensors[name], tensor.numpy()).all() for name, tensor in stored.items())
+        whole = [name for name in stored if name not in frame.about["sampled"]]
+        assert len(whole) > 3 and all(near(frame.tensors[name], stored[name].numpy()).all() for name in whole)
+        for name, size in frame.about["sampled"].items():
+            assert tuple(size) == tuple(stored[name].shape)
+            assert float(frame.tensors[name].astype(np.float64).mean()) == pytest.approx(
+                float(stored[name].double().mean()), abs=2e-3
+            )
+    assert moved.about["since"] == 0
     for name, tensor in disk[1].items():
-        assert near(moved.tensors[name], (tensor - disk[0][name]).numpy()).all()
+        if name not in moved.about["sampled"]:
+            assert near(moved.tensors[name], (tensor - disk[0][name]).numpy()).all()
 
 
 def test_long_texts_are_cut_and_at_most_fifteen_steps_are_looked_at(monkeypatch):
@@ -171,8 +181,12 @@ def test_a_large_vocabulary_has_the_logits_of_one_token(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["reviews-zh", "names-zh"])
-def test_a_run_that_gives_labels_has_values_and_no_loss(name):
-    run = gallery.get(name)
-    read = read_text(run, Tokenizer.load(run.tokenizer_path), "A very good film.")
-    about = from_bytes(frames_of(run, "A very good film.")[0]).about
-    assert read.targets is None and about["loss"] is None and about["right"] == []
+def test_a_run_that_gives_labels_tells_the_likeliest_labels(name):
+    run, text = gallery.get(name), "这部电影非常好看。"
+    about = from_bytes(frames_of(run, text)[0]).about
+    assert about["targets"] is None and about["loss"] is None and about["right"] == []
+    logits = load_model(run)(torch.tensor([about["ids"]])).logits[0].detach()
+    p = logits.flatten(0, -2)[about["position"]].softmax(-1) if logits.dim() > 1 else logits.softmax(-1)
+    for index, label, share in about["likeliest"]:
+        assert label == labels_of(run)[index] and share == pytest.approx(float(p[index]), abs=1e-5)
+    assert sum(share for *_, share in about["likeliest"]) <= 1 + 1e-9

@@ -42,15 +42,26 @@ def test_small_models_have_fifteen_unless_told_and_large_ones_none():
     assert len(snapshots.planned(training.replace(snapshots=4), 10**9)) == 4
 
 
-def test_a_run_with_snapshots_is_bit_equal_to_one_without(new_run):
-    dropout = {"dropout": 0.3}
-    seen, unseen = (new_run(dropout, training={"snapshots": n}) for n in (-1, 0))
+@pytest.mark.parametrize(
+    "model, training",
+    [
+        ({"architecture": "decoder"}, {"gradient_accumulation_steps": 2}),
+        ({"architecture": "encoder"}, {"objective": "mlm"}),
+        ({"architecture": "rnn"}, {}),
+        ({"architecture": "lstm"}, {"optimizer": "muon"}),
+        ({"architecture": "gru"}, {"optimizer": "sgd"}),
+    ],
+)
+def test_a_run_with_snapshots_is_bit_equal_to_one_without(new_run, model, training):
+    seen, unseen = (new_run({**model, "dropout": 0.3}, training={**training, "snapshots": n}) for n in (-1, 0))
     for run in (seen, unseen):
         assert worker.run(run) == "finished", run.status().message
     assert snapshots.steps(seen.path) == list(snapshots.grid(12, 15)) and not snapshots.folder_of(unseen.path).exists()
     assert_same_run(seen, unseen)
     moments = [load_file(run.latest_checkpoint() / "optimizer.safetensors") for run in (seen, unseen)]
     assert moments[0].keys() == moments[1].keys()
+    rows = [[row for row in run.metrics()[0] if row["kind"] == "eval"] for run in (seen, unseen)]
+    assert [row["val_loss"] for row in rows[0]] == [row["val_loss"] for row in rows[1]]
     assert all(torch.equal(tensor, moments[1][name]) for name, tensor in moments[0].items())
 
 
@@ -106,7 +117,7 @@ def test_a_full_disk_ends_the_snapshots_and_not_the_run_and_is_told_once(new_run
     assert snapshots.steps(run.path) == []
     said = [line for line in run.log_path.read_text().splitlines() if "snapshots" in line]
     assert len(said) == 1 and "No space left" in said[0]
-    assert sum("snapshots" in str(value.get("message", "")) for value in told if isinstance(value, dict)) == 1
+    assert sum("without snapshots" in str(value.get("message", "")) for value in told if isinstance(value, dict)) == 1
 
 
 def test_weights_whose_loss_was_no_number_are_never_kept(new_run):

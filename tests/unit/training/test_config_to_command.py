@@ -80,6 +80,7 @@ CHANGES = st.fixed_dictionaries(
         "optimizer": st.sampled_from(["adamw", "muon", "sgd"]),
         "sample_prompt": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
         "keep_steps": st.lists(st.integers(0, 999), max_size=3).map(tuple),
+        "snapshots": st.integers(-1, 200),
         "beta2": st.floats(0, 0.999),
         "loss_on": st.sampled_from(["all", "completion"]),
         "seed": st.integers(0, 2**31 - 1),
