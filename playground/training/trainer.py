@@ -99,7 +99,7 @@ class Trainer:
         self.run_logger = RunLogger(folder, device, listener)
         self.run_logger.measured_seconds = self.progress.seconds
         self._set_up_objective()
-        self.example_logger = ExampleLogger(folder, self.sampler, self.objective) if group.is_main else None
+        self.example_logger = ExampleLogger(folder, config, self.sampler, self.objective) if group.is_main else None
         self.rates: LearningRates | None = None
         self.graphs = self._graphs() if device.graphs else None
         self.last_checkpoint = time.monotonic()
