@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from playground.runs import examples
+from playground.runs.config import RunConfig
 from playground.runs.examples import LIKELIEST, MOST_ASKED, MOST_ROWS, MOST_SHOWN, Row, Texts
 from playground.runs.folder import RunFolder
 from playground.text.targets import IGNORE_INDEX
@@ -17,8 +18,10 @@ from playground.training.device import Device
 from playground.training.labelled import LabelledObjective, LabelledSampler
 from playground.training.objectives import Objective
 
-MASKED_LENGTH = 64
-"""Tokens of a text of which some are masked."""
+LEAST_ASKED, ASKED_SHARE = 8, 60
+"""Asked tokens per text, and how many times more tokens an evaluation reads than all texts ask for: they cost little."""
+MASKED_LENGTHS, MASKED_SHARE = (24, 64), 30
+"""The same of texts of which some tokens are masked: the shortest and longest that is read, and the share."""
 CONTEXT, AFTER = 24, 8
 """Tokens shown before the first asked one, and after the last."""
 MOST_LOGITS = 2**24
@@ -33,21 +36,30 @@ class ExampleLogger:
     """
 
     def __init__(
-        self, folder: RunFolder, sampler: Sampler | LabelledSampler, objective: Objective | LabelledObjective
+        self,
+        folder: RunFolder,
+        config: RunConfig,
+        sampler: Sampler | LabelledSampler,
+        objective: Objective | LabelledObjective,
     ) -> None:
         self.folder = folder
+        self.kind: examples.Kind = kind_of(objective)
+        evaluated = sum(map(len, sampler.validation(config.training.eval_batches, config.training.batch_size)))
+        self.n_rows = min(MOST_ROWS, evaluated)
+        self.n_tokens = evaluated * config.model.context_length // self.n_rows  # an evaluation's, per text
+        self.most_asked = min(MOST_ASKED, max(LEAST_ASKED, self.n_tokens // ASKED_SHARE))
         self.rows = self._chosen(sampler, objective)
-        self.kind = kind_of(objective)
-        self.batches = [limited(objective.batch(part), self.kind) for part in self._parts(objective)]
+        self.batches = [limited(objective.batch(part), self.kind, self.most_asked) for part in self._parts(objective)]
         self.texts = self._texts()
         self.begun = self.told = False
 
     def _chosen(self, sampler: Sampler | LabelledSampler, objective: Objective | LabelledObjective) -> Rows:
-        rows: Rows = sampler.validation_rows(sampler.validation(1, MOST_ROWS)[0])
-        if kind_of(objective) != "masked":
+        rows: Rows = sampler.validation_rows(sampler.validation(1, self.n_rows)[0])
+        if self.kind != "masked":
             return rows
-        lengths = None if rows.lengths is None else rows.lengths.clip(max=MASKED_LENGTH)
-        rows = objective.apply_mlm_mask(replace(rows, ids=rows.ids[:, :MASKED_LENGTH], lengths=lengths), 0, stream=2)
+        length = min(MASKED_LENGTHS[1], max(MASKED_LENGTHS[0], self.n_tokens // MASKED_SHARE))
+        lengths = None if rows.lengths is None else rows.lengths.clip(max=length)
+        rows = objective.apply_mlm_mask(replace(rows, ids=rows.ids[:, :length], lengths=lengths), 0, stream=2)
         assert rows.is_masked is not None
         return replace(rows, is_masked=rows.is_masked & (rows.is_masked.cumsum(1) <= MOST_ASKED))
 
@@ -55,7 +67,7 @@ class ExampleLogger:
         """So many texts at a time that their logits have room."""
         labelled = isinstance(objective, LabelledObjective)
         width = objective.n_labels if labelled else objective.vocab_size
-        length = MOST_ASKED if self.rows.lengths is None else self.rows.ids.shape[1]
+        length = self.most_asked if self.rows.lengths is None else self.rows.ids.shape[1]
         at_once = max(1, MOST_LOGITS // max(1, width * length))
         for start in range(0, len(self.rows.ids), at_once):
             yield self.rows.part(slice(start, start + at_once))
@@ -131,13 +143,13 @@ def kind_of(objective: Objective | LabelledObjective) -> examples.Kind:
     return "answer" if objective.training.objective == "seq2seq" else "next"
 
 
-def limited(batch: Batch, kind: str) -> Batch:
-    """The batch with at most MOST_ASKED targets per text, and without what comes after them where nobody reads it."""
+def limited(batch: Batch, kind: str, most_asked: int) -> Batch:
+    """The batch with at most ``most_asked`` targets per text, and without what comes after them where nobody reads it."""
     if kind in ("label", "masked"):
         return batch
     targets = batch.targets.clone()
     asked = targets != IGNORE_INDEX
-    targets[asked & (asked.cumsum(1) > MOST_ASKED)] = IGNORE_INDEX
+    targets[asked & (asked.cumsum(1) > most_asked)] = IGNORE_INDEX
     if kind == "tag":  # a model that reads both ways has to read all of the text
         targets[:, MOST_SHOWN:] = IGNORE_INDEX
         return replace(batch, targets=targets)

@@ -105,7 +105,7 @@ class Trainer:
         self._set_up_objective()
         self.looker = self._looker() if group.is_main else None
         self.loss: Tensor | None = None
-        self.example_logger = ExampleLogger(folder, self.sampler, self.objective) if group.is_main else None
+        self.example_logger = ExampleLogger(folder, config, self.sampler, self.objective) if group.is_main else None
         self.rates: LearningRates | None = None
         self.graphs = self._graphs() if device.graphs else None
         self.snapshot_steps = set(snapshots.planned(self.training, sum(parameter_counts(config.model).values())))

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from playground.runs.examples import History
@@ -30,10 +31,7 @@ def examples(key: str, history: History, pieces: Mapping[int, str], choices: Map
             "targets": history.texts.targets,
             "choices": {str(id): name for id, name in choices.items()},
             "width": history.ids.shape[1],
-            "said": _packed(history.said, "<i4"),
-            "pSaid": _packed(history.p_said, "<f2"),
-            "ids": _packed(history.ids, "<i4"),
-            "p": _packed(history.p, "<f2"),
+            **_numbers(history),
             "colour": colour,
             "words": _words(history.texts.kind),
         },
@@ -45,6 +43,17 @@ def _rows(history: History, pieces: Mapping[int, str]) -> list[dict[str, Any]]:
         {"pieces": [pieces[id] for id in row.ids], "asked": row.asked, "before": row.before, "after": row.after}
         for row in history.texts.rows
     ]
+
+
+@lru_cache(maxsize=8)
+def _numbers(history: History) -> dict[str, str]:
+    """Packed once for all who look, until the next evaluation makes another history."""
+    return {
+        "said": _packed(history.said, "<i4"),
+        "pSaid": _packed(history.p_said, "<f2"),
+        "ids": _packed(history.ids, "<i4"),
+        "p": _packed(history.p, "<f2"),
+    }
 
 
 def _packed(values: "np.ndarray", kind: str) -> str:
