@@ -53,7 +53,7 @@ def look(run: RunFolder) -> None:
             text_place = control("explore", "text")
             with control("explore", "step", width="content"):
                 follow_old_link(run)
-                step = scrub("explore", run)
+                step = steps_of(run)[-1] if plays() else scrub("explore", run)
             with text_place, st.spinner(t("Loading the model …")):
                 cached.model(run, step)
             with text_place:
@@ -63,6 +63,11 @@ def look(run: RunFolder) -> None:
         with place.picture, shown_errors():
             notes(scene, place)
             show(view)(scene, place)
+
+
+def plays() -> bool:
+    """Whether the view has a clock of its own for all steps."""
+    return (st.session_state.get("explore.view") or url_state.text("explore", "view")) == "timeline"
 
 
 def follow_old_link(run: RunFolder) -> None:
