@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
@@ -83,13 +84,18 @@ def load_weights(weights: Path) -> dict[str, Tensor]:
 
     Raises:
         PlaygroundError: when the file is not what was written.
-        OSError, ValueError: when it cannot be read.
+        OSError, ValueError: when a checkpoint's file cannot be read.
     """
     if not snapshots.is_snapshot(weights):
         checkpoints.check_sums(weights.parent, weights.name)
         return load_file(weights)
-    tensors, said = load_file(weights), snapshots.said_digest(weights)
-    if said and snapshot_digest(tensors) != said:
+    said = snapshots.said_digest(weights)
+    try:
+        tensors = load_file(weights)
+        is_whole = not said or snapshot_digest(tensors) == said
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError):  # it may come from anybody
+        tensors, is_whole = {}, False
+    if not is_whole:
         raise PlaygroundError(
             "The snapshot {name} is damaged: it is not what was written, as after a power cut.",
             "Choose another step, or delete that file.",

@@ -1,6 +1,7 @@
 """Snapshots: when they are made, that they change nothing, and that a step can be looked at by them."""
 
 import errno
+import json
 import shutil
 
 import pytest
@@ -149,6 +150,21 @@ def test_a_damaged_snapshot_is_told_and_spoils_nothing_else(new_run):
         model_at(run, 3)
     assert [found.id for found in RunStore().list() if found.id == run.id]
     load_model(run)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"__metadata__": True}, {"__metadata__": {"sha256": "0"}}, {"x": {"dtype": "F8_E4M3"}}, {"x": {"shape": [2]}}],
+)
+def test_a_snapshot_of_a_stranger_is_told_or_refused(new_run, header):
+    run = new_run()
+    worker.run(run)
+    path, x = snapshots.path_of(run.path, 3), {"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}
+    said = {"x": x | header.get("x", {})} | {name: value for name, value in header.items() if name != "x"}
+    text = json.dumps(said).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"\0\0")
+    with pytest.raises(PlaygroundError):
+        model_at(run, 3)
 
 
 def test_snapshots_travel_with_a_run_and_go_with_it(new_run, tmp_path):
