@@ -28,6 +28,7 @@ from playground.ui.run_controls import steering
 from playground.ui.run_picker import name_of
 from playground.ui.run_progress import STYLE, alt, clock, explain, form, notice
 from playground.ui.stage import Stage
+from playground.ui.validation_examples import validation_examples
 
 MOST = 7  # rivals drawn beside it: more lines say less
 
@@ -178,6 +179,7 @@ def details(run: RunFolder, others: list[RunFolder], measured: RunCurves) -> Non
     samples = [as_answers(row) for row in evenly_spaced(samples_of(run), 60)]
     colour = colours_for([run, *others])[run.id]
     moments("finetune.moments", samples, tokens, probe, colour, words() if labelled else None)
+    validation_examples(run, colour)
 
 
 def words() -> dict[str, str]:

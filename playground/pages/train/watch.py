@@ -10,7 +10,6 @@ from playground.core.errors import PlaygroundError
 from playground.pages.train import inside
 from playground.pages.train.names import apart, brief, changes
 from playground.pages.train.race import race
-from playground.pages.train.validation_examples import validation_examples
 from playground.runs import rows, snapshots
 from playground.runs.config import RunConfig
 from playground.runs.curves import RunCurves, evenly_spaced
@@ -33,6 +32,7 @@ from playground.ui.run_picker import describe, named
 from playground.ui.run_progress import alt, clock, footnotes, form, progress, trouble, verdict
 from playground.ui.select import select_several
 from playground.ui.stage import Stage
+from playground.ui.validation_examples import validation_examples
 
 PALE = 3
 """Former runs that stay beside the one that follows from them."""

@@ -1,4 +1,4 @@
-"""Under a run's stage: held-out examples with what the model gets right and wrong, at every evaluation."""
+"""Under a run's stage, where it is trained or fine-tuned: held-out examples with what the model gets right and wrong, at every evaluation."""
 
 from pathlib import Path
 
