@@ -72,11 +72,12 @@ def _measured(name: str) -> Turns:
         for way in WAYS if turn % 2 else WAYS[::-1]:
             trainer.looker = None if way == "before" else looker
             (trainer.folder.path / look.REQUEST).unlink(missing_ok=True)
+            looker.next_poll = looker.next_answer = 0.0
             if way == "watched":
                 look.ask(trainer.folder, LookRequest())
-                looker.next_poll = looker.next_answer = 0.0
             turns.seconds[way].append(_seconds(trainer, steps))
         turns.tokens = (trainer.progress.tokens - before) // len(WAYS)
+    trainer.looker = looker
     for _ in range(TURNS):
         look.ask(trainer.folder, LookRequest())
         looker.before_step(trainer.progress.step, last=True)
