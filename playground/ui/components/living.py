@@ -88,9 +88,7 @@ def living(
     data = living_data(frames, mode, pinned, events, second, align, compact, opened, names, caption, colour)
     if not frames:
         return LivingAnswer(None, None)
-    answer = component("living", *SCRIPTS)(
-        key=key, data=data, on_pinned_change=nothing, on_opened_change=nothing
-    )
+    answer = component("living", *SCRIPTS)(key=key, data=data, on_pinned_change=nothing, on_opened_change=nothing)
     return LivingAnswer(
         None if answer.pinned is None else [str(each) for each in answer.pinned],
         None if answer.opened is None else str(answer.opened),
@@ -181,7 +179,8 @@ def words() -> dict[str, Any]:
         "pin": t("Pin"),
         "unpin": t("Unpin"),
         "absent": t("This tensor is not in the frame."),
-        "largest": t("largest magnitude:"),
+        "damaged": t("A frame is damaged and is left out."),
+        "largest": t("and beyond; largest magnitude:"),
         "share": t("always between 0 and 1"),
         "next": t("Likeliest next tokens"),
         "at_mask": t("Likeliest at the first [MASK]"),
@@ -196,7 +195,7 @@ def words() -> dict[str, Any]:
         "align": t("Align by"),
         "aligns": {"step": t("step"), "tokens": t("tokens"), "seconds": t("seconds"), "loss": t("loss")},
         "kinds": {
-            "values": t("Values"),
+            "values": t("Activations"),
             "gradients": t("Gradients"),
             "change": t("Change"),
             "weights": t("Weights"),
@@ -235,7 +234,7 @@ def parts() -> dict[str, list[str]]:
         "cross.output": (t("Output of the cross-attention"), t("Cross-attention")),
         "mlp.hidden": (t("MLP activations"), t("MLP")),
         "mlp.output": (t("Output of the MLP"), t("MLP")),
-        "output": (t("Output of the layer (residual stream)"), t("Norm")),
+        "output": (t("Output of the layer (residual stream)"), t("L2 norm")),
         "final": (t("Input of the output head"), t("Final")),
         "logits": (t("Logits"), t("Logits")),
         "gates.input": (t("Input gate"), t("Input gate")),

@@ -15,21 +15,26 @@ function fitPictures(ui) {
   const lanes = [...pictures.querySelectorAll(".lane")];
   if (!lanes.length || !living.clientWidth) return;
   for (const lane of lanes) lane.classList.remove("wrapped");
-  const free = stage.fills && !compact ? pictures.clientHeight : Infinity;
+  const free = stage.fills && !compact ? pictures.clientHeight : Infinity,
+    tallest = compact ? 52 : stage.fills ? MOST * 1.8 : MOST;
   for (const lane of lanes) {
     const shares = [...lane.querySelectorAll(".row")].map((row) => widthIn([...row.querySelectorAll(".group")], 1));
     lane.style.flexGrow = Math.max(1, ...shares); // so that a map of one lane is as large as one of the other
   }
-  const sizes = lanes.map((lane) => sizesOf(lane, size, free, stage));
+  const sizes = lanes.map((lane) => sizesOf(lane, size, free, tallest));
   lanes.forEach((lane, index) => applySizes(ui, lane, sizes[index]));
   for (const tile of ui.tiles) {
     if (!tile.pin) continue;
     setPixels(tile);
   }
   ui.openedParts.map.painted = null;
+  const pixels = ui.tiles.map(({ wide, high }) => `${wide} ${high}`).join();
+  if (pixels === ui.pixels) return;
+  ui.pixels = pixels;
+  for (const frame of ui.sides.flat()) frame.shades.clear(); // those of another size are not needed again
 }
 
-function sizesOf(lane, size, free, stage) {
+function sizesOf(lane, size, free, tallest) {
   const rows = [...lane.querySelectorAll(".row")],
     tall = rows.filter((row) => !row.single).length + 0.6 * rows.filter((row) => row.single).length,
     label = lane.querySelector(".label")?.offsetWidth || 0,
@@ -43,23 +48,30 @@ function sizesOf(lane, size, free, stage) {
   const high = (free - top - strip - titles - rows.length * GAP - 8) / tall;
   const units = (k) => Math.max(...rows.map((row) => widthIn([...row.querySelectorAll(".group")], k))),
     gaps = Math.max(...rows.map(gapsOf)),
-    most = stage.fills ? MOST * 1.8 : MOST,
     free_width = wide - gaps;
   if (!lane.querySelector(".heads")) {
     // Tapes alone are as wide as the place allows, whatever their height.
-    const narrow = free_width / units(1) < LEAST,
-      row = narrow ? 64 : Math.max(LEAST, Math.floor(Math.min(most, high)));
-    return { row, k: 1, narrow, stretch: narrow ? 1 : free_width / units(1) / row };
+    if (free_width / units(1) < LEAST) return wrappedSizes(rows, lane.clientWidth, high, size, tallest);
+    const row = Math.max(LEAST, Math.floor(Math.min(tallest, high)));
+    return { row, k: 1, narrow: false, stretch: free_width / units(1) / row };
   }
   let best = null;
   for (const k of [1, 2, 3, 4]) {
-    const row = Math.floor(Math.min(most, high, free_width / units(k)));
+    const row = Math.floor(Math.min(tallest, high, free_width / units(k)));
     if (!best || row / k > 1.2 * (best.row / best.k)) best = { row, k };
   }
-  const narrow = free_width / units(best.k) < LEAST;
-  if (narrow) best = { row: 56, k: 1 };
+  if (free_width / units(best.k) < LEAST) return wrappedSizes(rows, lane.clientWidth, high, size, tallest);
   best.row = Math.max(LEAST, best.row);
-  return { ...best, narrow, stretch: narrow ? 1 : stretchOf(rows, best, free_width) };
+  return { ...best, narrow: false, stretch: stretchOf(rows, best, free_width) };
+}
+
+/** A layer on several lines, each part with its title: parts as wide as a few beside each other can be. */
+function wrappedSizes(rows, wide, high, size, tallest) {
+  const beside = Math.max(1, Math.min(4, Math.floor(wide / (size * 10)))),
+    most = Math.max(...rows.map((row) => row.querySelectorAll(".group").length)),
+    lines = Math.ceil(most / beside),
+    row = Math.floor(Math.max(48, Math.min(MOST, tallest, (high - lines * (1.4 * size + GAP)) / lines)));
+  return { row, k: 1, narrow: true, stretch: (wide / beside - GAP) / (row * WIDTHS.tape) };
 }
 
 const gapsOf = (row) => GAP * row.querySelectorAll(".group").length + HEAD_GAP * row.querySelectorAll(".tile").length;
