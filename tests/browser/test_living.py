@@ -159,6 +159,7 @@ def test_it_plays_at_25_pictures_a_second(show):
     assert page.evaluate(DRAWN_IN, 2000) >= 25
     expect(page.locator(".status")).not_to_contain_text("step 0 ")
     page.get_by_role("button", name="Pause").click()
+    page.evaluate(DRAWN_IN, 100)  # the last picture
     assert page.evaluate(DRAWN_IN, 300) == 0
 
 

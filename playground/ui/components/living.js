@@ -267,6 +267,7 @@ function pictureOf(ui, side) {
     ),
   );
   Object.assign(node, { step, likeliest });
+  sayLikeliest(ui, likeliest, frame); // its height counts when the sizes are chosen
   return node;
 }
 
