@@ -9,12 +9,14 @@ export default register(function ({ data, parentElement, setStateValue }) {
   ui.data = data;
   ui.send = setStateValue;
   const changed = take(ui, data);
-  dress(ui);
-  if (changed) compose(ui);
-  ui.fit();
-  ui.draw();
+  if (ui.sides[0].length) {
+    dress(ui);
+    if (changed) compose(ui);
+    ui.fit();
+    ui.draw();
+  }
   onEscape(root, () => ui.opened && (ui.open(""), true));
-  onResize(root, ui.living, () => (ui.fit(), ui.draw()));
+  onResize(root, ui.living, () => ui.sides[0].length && (ui.fit(), ui.draw()));
   return () => {
     ui.end();
     root.watcher?.disconnect();
@@ -130,6 +132,7 @@ function take(ui, data) {
   const same = bytes.length === ui.taken.length && bytes.every((each, index) => each === ui.taken[index]);
   if (!same) {
     ui.taken = bytes;
+    ui.scales = null;
     if (data.mode === "live") live(ui, data.frames);
     else play(ui, data);
   }
@@ -152,16 +155,29 @@ const shapeOf = (frame) =>
     frame.about.source_pieces,
   ];
 
+/** The frames that can be read; of others it is said that they are damaged, and the picture goes on without them. */
+function readAll(ui, sources) {
+  return sources.flatMap((source) => {
+    try {
+      return [readFrame(source)];
+    } catch {
+      ui.tell(ui.data.words.damaged);
+      return [];
+    }
+  });
+}
+
 /** Frames to be played; the first look is at the last of them. */
 function play(ui, { frames, second }) {
   const isNew = ui.sides[0].length !== frames.length;
-  ui.sides = [frames.map(readFrame), ...(second.length ? [second.map(readFrame)] : [])];
-  if (isNew) ui.clock.at = frames.length - 1;
+  const other = readAll(ui, second);
+  ui.sides = [readAll(ui, frames), ...(other.length ? [other] : [])];
+  if (isNew) ui.clock.at = Math.max(0, ui.sides[0].length - 1);
 }
 
 function live(ui, frames) {
-  for (const each of frames) {
-    remember(ui.sides[0], readFrame(each));
+  for (const each of readAll(ui, frames)) {
+    remember(ui.sides[0], each);
     ui.arrivals.push(performance.now());
   }
   ui.sides = [ui.sides[0]];
@@ -172,6 +188,7 @@ function live(ui, frames) {
 function hold(ui) {
   const { sides } = ui;
   ui.held = ui.held ? null : sides[0][sides[0].length - 1];
+  ui.scales = null;
   dress(ui);
   ui.draw();
 }
@@ -209,7 +226,7 @@ function dress(ui) {
   ui.others.setAttribute("aria-label", words.others);
   const newest = ui.sides[0][ui.sides[0].length - 1];
   ui.colours = null;
-  ui.scales = new Scales(isLive ? [ui.held || newest] : ui.sides.flat(), isLive);
+  ui.scales ||= new Scales(isLive ? [ui.held || newest] : ui.sides.flat(), isLive);
   if (!isLive) ui.timeline.update();
 }
 
@@ -250,6 +267,7 @@ function pictureOf(ui, side) {
     ),
   );
   Object.assign(node, { step, likeliest });
+  sayLikeliest(ui, likeliest, frame); // its height counts when the sizes are chosen
   return node;
 }
 
@@ -289,7 +307,7 @@ function rowOf(ui, side, row) {
     element("span", { class: "brief" }, row.layer ?? ""),
   );
   const scale = element("span", { class: "faint range" });
-  if (only) name.firstChild.append(scale);
+  if (only) name.firstChild.append(" ", scale);
   const node = element(
     "div",
     { class: `row ${only ? "single" : ""}` },
@@ -498,6 +516,7 @@ function say(ui, now) {
   const about = (frame) =>
     [
       stepSaid(frame, words),
+      frame.about.kind !== "values" && words.kinds[frame.about.kind],
       Number.isFinite(frame.about.loss) && `${words.loss} ${frame.about.loss.toFixed(3)}`,
     ].filter(Boolean);
   parts.push(...about(now[0].frame));

@@ -127,6 +127,22 @@ function groupOf(frame, name, part) {
   return { name, part, form, width: WIDTHS[form], keys: [name] };
 }
 
+const WEIGHT_PARTS = [
+  "attention.qkv",
+  "attention.q",
+  "attention.kv",
+  "attention.output",
+  "cross.q",
+  "cross.kv",
+  "cross.output",
+];
+WEIGHT_PARTS.push("mlp.gate", "mlp.up", "mlp.down", "recurrent.weight_ih", "recurrent.weight_hh");
+/** In which order the matrices of a layer are used; those that are not known come last. */
+const usedAt = ({ part }) => {
+  const at = WEIGHT_PARTS.indexOf(part.replace(/\.weight$/, ""));
+  return at < 0 ? WEIGHT_PARTS.length : at;
+};
+
 /** Matrices, layer by layer; vectors (norms and biases) are reached by their names. */
 function weightRows(frame, names) {
   const rows = new Map();
@@ -139,7 +155,9 @@ function weightRows(frame, names) {
     const width = Math.max(0.7, Math.min(1.8, shape[1] / shape[0]));
     rows.get(row).groups.push({ name, part, form: "map", width, keys: [name] });
   }
-  return [...rows].sort(([a], [b]) => a - b).map(([, row]) => row);
+  return [...rows]
+    .sort(([a], [b]) => a - b)
+    .map(([, row]) => ({ ...row, groups: row.groups.sort((a, b) => usedAt(a) - usedAt(b)) }));
 }
 
 /** Colours of the same kind mean the same in all layers: the tensors that share a scale, by a name without the layer. */
