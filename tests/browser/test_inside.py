@@ -18,7 +18,7 @@ PICTURE = ".living"
 
 
 def started(new_page, query: str = "") -> tuple[Page, str]:
-    """A page that has just been told to train, and the run's id."""
+    """A page that has just been told to train, and the run's id; what stands on its stage was chosen before."""
     page = new_page(f"/train?preset=gpt2-tiny&steps=100000{query}")
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_url("**run=**")
@@ -54,11 +54,11 @@ def test_the_picture_moves_while_it_learns_and_its_pins_stand_in_the_address(new
     page, id = started(new_page)
     page.locator(f"{PICTURE} canvas").first.wait_for()
     before = step(page)
-    eventually(lambda: step(page) > before + 1, "the small picture moves")
+    eventually(page, lambda: step(page) > before + 1)
     inside(page)
     assert "picture=inside" in page.url
     before = step(page)
-    eventually(lambda: step(page) > before + 1, "the large one, too")
+    eventually(page, lambda: step(page) > before + 1)
     tile = page.locator(".st-key-train-inside .tile").nth(2)
     tile.click(modifiers=["Shift"])
     page.wait_for_url("**pin=**")
@@ -75,7 +75,7 @@ def test_what_it_writes_now_goes_on_from_words_that_are_typed_while_it_learns(ne
     written = page.locator(".train-written")
     expect(written).to_contain_text("And God said")
     first = written.inner_text()
-    eventually(lambda: written.inner_text() != first, "another step writes something else")
+    eventually(page, lambda: written.inner_text() != first)
     assert look.written(found(id))["prompt"] == "And God said"
     ended(page, "Stop")
 
@@ -88,8 +88,8 @@ def test_one_step_shows_exactly_the_change_that_it_made(new_page, found, tmp_pat
     at = run.status().step
     before = shutil.copy(weights(run, at), tmp_path / "before.safetensors")
     page.get_by_role("button", name="One step").click()
-    eventually(lambda: run.status().step == at + 1 and run.status().state == "paused", "one step was made")
-    eventually(lambda: step(page) == at + 1, "the picture is of that step")
+    eventually(page, lambda: run.status().step == at + 1 and run.status().state == "paused")
+    eventually(page, lambda: step(page) == at + 1)
     frame = from_bytes(look.newest(run))
     assert (frame.about["kind"], frame.about["step"]) == ("weights_change", at + 1)
     old, new = load_file(before), load_file(weights(run, at + 1))
@@ -110,18 +110,18 @@ def test_a_tensor_that_is_not_there_and_a_hostile_request_are_told_and_the_run_g
     run = found(id)
     page.goto("about:blank")  # the page vanishes: nobody renews the request
     look.ask(run, look.LookRequest(names=("layers.99.attention.weights",)))
-    eventually(lambda: "layers.99.attention.weights" in (look.error(run) or ""), "it says which")
+    eventually(page, lambda: "layers.99.attention.weights" in (look.error(run) or ""))
     (run.path / look.REQUEST).write_bytes(b'{"kind": ["weights"], "text": 7}')
     now = run.status().step
-    eventually(lambda: run.status().step > now + 2, "the run goes on")
+    eventually(page, lambda: run.status().step > now + 2)
     run.request("stop")
-    eventually(lambda: run.status().state == "stopped", "and ends when it is told to")
+    eventually(page, lambda: run.status().state == "stopped")
 
 
 def test_a_run_that_has_ended_is_played_again(new_page, found):
     page, id = started(new_page, "&picture=inside&snapshots=4")
     page.locator(".st-key-train-inside canvas").first.wait_for()
-    eventually(lambda: step(page) > 3, "some steps were made")
+    eventually(page, lambda: step(page) > 3)
     ended(page, "Stop")
     run = found(id)
     assert len(list((run.path / "snapshots").glob("*.safetensors"))) >= 1
@@ -130,4 +130,4 @@ def test_a_run_that_has_ended_is_played_again(new_page, found):
     play.wait_for()
     play.click()
     last = run.status().step
-    eventually(lambda: step(page) == last, "it plays to the end")
+    eventually(page, lambda: step(page) == last)

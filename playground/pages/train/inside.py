@@ -34,12 +34,17 @@ def picture() -> str:
     return chosen if chosen in PICTURES else "curve"
 
 
+def chosen() -> dict[str, str | None]:
+    """What the address says of the picture: the next run begins with it."""
+    return {name: url_state.text("train", name) or None for name in ("picture", "look", "read")}
+
+
 def choose_picture(run: RunFolder) -> None:
     """The switch between the two; beside it, where the model is large, what is shown of it and of which text."""
     key = "train.picture"
     st.session_state[key] = picture()
 
-    def chosen() -> None:
+    def change() -> None:
         url_state.remember("train", picture=st.session_state[key])
 
     st.segmented_control(
@@ -49,7 +54,7 @@ def choose_picture(run: RunFolder) -> None:
         required=True,
         format_func=lambda name: t(PICTURES[name]),
         label_visibility="collapsed",
-        on_change=chosen,
+        on_change=change,
         width="content",
     )
     if picture() == "inside":

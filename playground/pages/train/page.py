@@ -3,6 +3,7 @@
 import streamlit as st
 
 from playground.pages.train import preview
+from playground.pages.train.inside import chosen
 from playground.pages.train.plan import plan
 from playground.pages.train.watch import watch
 from playground.runs.config import RunConfig
@@ -71,7 +72,7 @@ def start(config: RunConfig) -> None:
     """Hands the run over and opens it."""
     run = RunStore().create(config)
     submit(run)
-    links.go("train", run=run.id)
+    links.go("train", run=run.id, **chosen())
 
 
 def show_running(most: int) -> None:

@@ -104,7 +104,7 @@ def again(run: RunFolder, status: Status, config: RunConfig, others: list[RunFol
         halt(run, "stop")
     submit(following)
     before = [run.id, *(other.id for other in others)][:PALE]
-    links.go("train", run=following.id, **{"with": before})
+    links.go("train", run=following.id, **{"with": before}, **inside.chosen())
 
 
 # The picture
