@@ -34,7 +34,7 @@ from playground.training.train_state import Progress
 
 POLL_SECONDS = 0.1  # between looks at the folder
 SHORTEST_GAP = 0.25  # seconds between two answers
-USUAL_GAP = 0.5  # seconds: two answers a second as long as each takes no more than a tenth of it
+USUAL_GAP = 0.35  # seconds: more than two answers a second, also after the step that each waits for
 PROMPT_GAP = 1.0
 LIKELIEST = 16
 MOST_SAID = 20  # different errors that the log is told of

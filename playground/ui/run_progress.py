@@ -63,6 +63,13 @@ dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0;
 @media (max-width: 1099.98px) {
   [data-testid="stColumn"]:has(.st-key-train-model) { display: none; }
 }
+@media (max-width: 640px) {
+  .st-key-stage:has(.st-key-train-inside), .st-key-stage > :has(.st-key-train-inside),
+  .st-key-stage-picture:has(.st-key-train-inside), .stHorizontalBlock:has(.st-key-train-inside) {
+    flex: none !important; height: auto !important; container-type: inline-size !important; overflow: visible; }
+  .stColumn:has(.st-key-train-inside) { height: 75dvh; flex: none; }
+  .stColumn:has(.st-key-train-writes), .stColumn:has(.st-key-train-inside-rival) { height: 60dvh; flex: none; }
+}
 </style>"""
 
 

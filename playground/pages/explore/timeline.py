@@ -1,5 +1,7 @@
 """The timeline: the picture of a model and a text, played over the steps of its training; a second run beside it."""
 
+from typing import Any
+
 import streamlit as st
 
 from playground.pages.explore.url_widgets import choose
@@ -35,19 +37,18 @@ def show(scene: Scene, place: Stage) -> None:
         texts = (scene.target, scene.text) if scene.is_pairs else (scene.text, "")
         played = look_back(scene.run, *texts, kind)
         beside = look_back(second, *texts, kind) if second else Played()
-        answer = living(
-            f"{VIEW}.{scene.run.id}.{kind}",
-            played.frames,
-            mode="timeline",
-            pinned=url_state.read("explore", "pin"),
-            events=in_words(played.events),
-            second=beside.frames,
-        )
+        drawn = {
+            "events": in_words(played.events),
+            "second": beside.frames,
+            "names": [name_of(each) for each in (scene.run, second) if each] if second else [],
+        }
+        key, pinned = f"{VIEW}.{scene.run.id}.{kind}", url_state.read("explore", "pin")
+        answer = living(key, played.frames, mode="timeline", pinned=pinned, **drawn)
     if answer.pinned is not None:
         url_state.remember("explore", pin=tuple(answer.pinned))
     place.say(sentence(played))
     with place.rest:
-        to_take_away(scene, played, beside)
+        to_take_away(scene, played.frames, drawn)
 
 
 def sentence(played: Played) -> str:
@@ -75,12 +76,12 @@ def choose_second(run: RunFolder) -> RunFolder | None:
     return named(chosen) if chosen else None
 
 
-def to_take_away(scene: Scene, played: Played, beside: Played) -> None:
+def to_take_away(scene: Scene, frames: list[bytes], drawn: dict[str, Any]) -> None:
     """One file that plays alone, for slides."""
-    size = sum(map(len, [*played.frames, *beside.frames]))
+    size = sum(map(len, [*frames, *drawn["second"]]))
     st.download_button(
         t("Save it as one HTML file ({size:.1f} MB)", size=size * 4 / 3 / 1e6),
-        lambda: living_page(name_of(scene.run), played.frames, played.events, second=beside.frames).encode(),
+        lambda: living_page(name_of(scene.run), frames, **drawn).encode(),
         file_name=f"timeline-{scene.run.id}.html",
         mime="text/html",
         icon=":material/download:",

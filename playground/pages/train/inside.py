@@ -84,7 +84,7 @@ def choose_text(run: RunFolder) -> None:
         typed = live_text(
             f"train.read.{run.id}",
             url_state.text("train", "read"),
-            t("Your text, or a validation passage"),
+            t("Your text"),
             line=True,
             longest=LONGEST,
         )

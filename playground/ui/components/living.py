@@ -218,7 +218,7 @@ def parts() -> dict[str, list[str]]:
     """Names of tensors by what follows "layers.N.", each at length and in short."""
     named = {
         "embeddings": (t("Embeddings"), t("Embeddings")),
-        "attention.weights": (t("Attention weights"), t("Attention heads")),
+        "attention.weights": (t("Attention weights"), t("Attention weights")),
         "attention.scores": (t("Attention scores"), t("Scores")),
         "attention.q": (t("Queries"), t("Queries")),
         "attention.k": (t("Keys"), t("Keys")),

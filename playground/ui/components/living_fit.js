@@ -24,6 +24,8 @@ function fitPictures(ui) {
   }
   const sizes = lanes.map((lane) => sizesOf(lane, size, heightFor(ui, lane, free), tallest));
   lanes.forEach((lane, index) => applySizes(ui, lane, sizes[index]));
+  if (free !== Infinity) lanes.forEach((lane) => tighten(ui, lane, size, heightFor(ui, lane, free), tallest));
+  wholeLines(ui, free);
   for (const tile of ui.tiles) {
     if (!tile.pin) continue;
     setPixels(tile);
@@ -33,6 +35,24 @@ function fitPictures(ui) {
   if (pixels === ui.pixels) return;
   ui.pixels = pixels;
   for (const frame of ui.sides.flat()) frame.shades.clear(); // those of another size are not needed again
+}
+
+/** Once more, smaller, where titles that take two lines have pushed the last layers out of sight. */
+function tighten(ui, lane, size, free, tallest) {
+  const over = lane.offsetHeight - free;
+  if (over > 1) applySizes(ui, lane, sizesOf(lane, size, free - over, tallest));
+}
+
+/** Beside a picture stand as many of the likeliest tokens as the place has whole lines for. */
+function wholeLines(ui, free) {
+  for (const list of ui.pictures.querySelectorAll(".likeliest ol")) {
+    const lines = [...list.children],
+      end = ui.pictures.getBoundingClientRect().bottom + 1;
+    for (const line of lines) line.hidden = false;
+    if (free === Infinity || ui.sides.length > 1) continue;
+    const beyond = lines.map((line) => line.getBoundingClientRect().bottom > end);
+    lines.forEach((line, index) => (line.hidden = beyond[index]));
+  }
 }
 
 /** What a lane may have of a height: the likeliest tokens, and other lanes, may stand under it. */

@@ -204,7 +204,9 @@ function paintCurve(ui, { which, told, canvas }, theme) {
   if (!range) return;
   const sx = makeScale(steps[0], steps[steps.length - 1], 6, width - 6, false),
     sy = makeScale(range[0], range[1], height - 6, 6, false);
-  const flat = range[0] === range[1] ? () => height / 2 : sy;
+  // What differs in its last digits alone, by rounding, is drawn as the same.
+  const same = range[1] - range[0] <= 1e-3 * Math.max(Math.abs(range[0]), Math.abs(range[1]));
+  const flat = same ? () => height / 2 : sy;
   g.strokeStyle = theme.rule;
   g.strokeRect(0.5, 0.5, width - 1, height - 1);
   g.strokeStyle = g.fillStyle = ui.data.colour;
