@@ -550,6 +550,7 @@ function sayScales(ui) {
   }
   const bar = (which, low, high) => element("span", {}, low, element("i", { class: `ramp ${which}` }), high);
   ui.legend.replaceChildren(...(shares ? [bar("shares", "0", "1")] : []), ...(signed ? [bar("signed", "−", "+")] : []));
+  keepInSight(ui);
   const { ground } = ui,
     scales = ui.data.scales;
   for (const which of ["shares", "signed"])

@@ -16,7 +16,7 @@ function fitPictures(ui) {
   const lanes = [...pictures.querySelectorAll(".lane")];
   if (!lanes.length || !living.clientWidth) return;
   for (const lane of lanes) lane.classList.remove("wrapped");
-  const free = stage.fills && !living.classList.contains("narrow") ? pictures.clientHeight : Infinity,
+  const free = heightOf(ui, stage),
     tallest = compact ? 52 : stage.fills ? MOST * 1.8 : MOST;
   for (const lane of lanes) {
     const shares = [...lane.querySelectorAll(".row")].map((row) => widthIn([...row.querySelectorAll(".group")], 1));
@@ -37,10 +37,27 @@ function fitPictures(ui) {
   for (const frame of ui.sides.flat()) frame.shades.clear(); // those of another size are not needed again
 }
 
+/** What the picture may be high; Infinity where the page scrolls. */
+const heightOf = (ui, stage) =>
+  stage.fills && !ui.living.classList.contains("narrow") ? ui.pictures.clientHeight : Infinity;
+
+/** After titles and lists have changed: all layers and whole lines are in sight again. */
+function keepInSight(ui) {
+  const free = heightOf(ui, stageOf(ui.root)),
+    lanes = [...ui.pictures.querySelectorAll(".lane")];
+  if (free === Infinity) return;
+  if (lanes.some((lane) => lane.offsetHeight - heightFor(ui, lane, free) > 1)) {
+    ui.fit();
+    ui.draw();
+  } else wholeLines(ui, free);
+}
+
 /** Once more, smaller, where titles that take two lines have pushed the last layers out of sight. */
 function tighten(ui, lane, size, free, tallest) {
-  const over = lane.offsetHeight - free;
-  if (over > 1) applySizes(ui, lane, sizesOf(lane, size, free - over, tallest));
+  for (let room = free, turn = 0; turn < 3 && lane.offsetHeight - free > 1; turn++) {
+    room -= lane.offsetHeight - free;
+    applySizes(ui, lane, sizesOf(lane, size, room, tallest));
+  }
 }
 
 /** Beside a picture stand as many of the likeliest tokens as the place has whole lines for. */
