@@ -38,12 +38,12 @@ def aligned(first: Sequence[Frame], second: Sequence[Frame], by: str = "step") -
 
 def values_of(frames: Sequence[Frame], by: str) -> list[float] | None:
     """What the frames are aligned by, rising; of losses the running minimum with its sign changed. None where one has none."""
-    told: list[Any] = [frame.about.get(by) for frame in frames]
-    if any(value is None for value in told):
+    values: list[Any] = [frame.about.get(by) for frame in frames]
+    if any(value is None for value in values):
         return None
     if by == "loss":
-        return [-value for value in accumulate(told, min)]
-    return list(accumulate((float(value) for value in told), max))
+        return [-value for value in accumulate(values, min)]
+    return list(accumulate((float(value) for value in values), max))
 
 
 def nearest(value: float, rising: Sequence[float]) -> int:

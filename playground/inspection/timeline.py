@@ -233,14 +233,14 @@ def each_frame(
         seen = see(model, tokenizer, read, NO_TENSORS if of_weights else names, labels)
         now = {name: value.detach().numpy() for name, value in weights_of(model, names).items()}
         exact = now if of_weights else seen.values
-        told = {"kind": kind, "step": step, **measured(step)}
+        about = {"kind": kind, "step": step, **measured(step)}
         if kind.endswith("change"):
-            told["since"] = step if before is None else before[0]
+            about["since"] = step if before is None else before[0]
         shown = _minus(exact, before[1] if before else exact) if kind.endswith("change") else exact
         before = step, exact
         if of_weights:
-            shown, told["sampled"] = shown_weights(shown)
-        yield to_bytes(Frame(seen.about | told, {name: half(value) for name, value in shown.items()}))
+            shown, about["sampled"] = shown_weights(shown)
+        yield to_bytes(Frame(seen.about | about, {name: half(value) for name, value in shown.items()}))
     if progress:
         progress(len(chosen), len(chosen))
 

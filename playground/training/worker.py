@@ -158,8 +158,8 @@ def _announce(folder: RunFolder, trainer: Trainer, listener: Listener) -> None:
     if planned := trainer.snapshot_steps:
         parameters = sum(parameter_counts(trainer.config.model).values())
         size = snapshots.size(len(planned), parameters) / 1e6
-        told = Message("{n} snapshots of its weights are kept on the way ({size:,.2f} MB).", n=len(planned), size=size)
-        message = sentences(message, told)
+        kept = Message("{n} snapshots of its weights are kept on the way ({size:,.2f} MB).", n=len(planned), size=size)
+        message = sentences(message, kept)
     if isinstance(prepared, Prepared) and prepared.shape == "pairs":
         cut = truncation_warning(prepared, trainer.config.model.context_length, training.objective)
     folder.update_status(

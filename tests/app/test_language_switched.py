@@ -12,7 +12,6 @@ PAGES = {
     "data": {"corpus": "task-dates"},
     "train": {"preset": "rnn-tiny", "corpus": "task-dates"},
     "finetune": {"parent": "bible-decoder", "task": "answer"},
-    "generate": {"run": "induction"},
     "runs": {},
     "explore": {"run": "bible-lstm", "view": "gates"},
     "export": {"run": "dates"},

@@ -25,7 +25,8 @@ def own_home(tmp_path, monkeypatch):
 def test_only_the_views_that_it_has_are_offered():
     from playground.ui.model_views import views_of
 
-    assert views_of(gallery.get("dates-lstm")) == ["attention", "positions", "recurrent", "predictions", "intervene"]
+    others = ["attention", "positions", "recurrent", "predictions", "intervene"]
+    assert views_of(gallery.get("dates-lstm")) == [*others, "timeline"]
     assert "steps" in views_of(gallery.get("dates"))
 
 

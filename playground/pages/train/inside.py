@@ -105,14 +105,14 @@ def small(run: RunFolder, status: Status) -> None:
 
 def large(run: RunFolder, status: Status, others: list[RunFolder], draw_curve: Callable[[], None]) -> None:
     """The picture, with what the model writes now and its curve; with another run, both pictures on one clock."""
-    rival = next(iter(others), None)
-    pictures, writes = st.columns([13, 13] if rival else [19, 7], gap="medium")
+    beside = next(iter(others), None)
+    pictures, writes = st.columns([13, 13] if beside else [19, 7], gap="medium")
     with pictures, st.container(key="train-inside"):
         draw(run, status, request_of(run, prompt=prompt_of(run)))
     with writes:
-        if rival:
+        if beside:
             with st.container(key="train-inside-rival"):
-                draw(rival, rival.status(), request_of(rival))
+                draw(beside, beside.status(), request_of(beside))
         else:
             with st.container(key="train-writes"):
                 writes_now(run, status)
