@@ -4,25 +4,24 @@ from typing import Any
 
 import streamlit as st
 
+from playground.core.errors import PlaygroundError
 from playground.runs import look
 from playground.runs.folder import RunFolder
+from playground.runs.frames import from_bytes
 from playground.runs.look import LookRequest
 from playground.runs.status import Status
-from playground.ui.components.living import living
+from playground.ui.components.living import about_of, living
 from playground.ui.language import t, translated
 from playground.ui.live_runs import LIVE
 from playground.ui.messages import plain
 from playground.ui.model_strip import model_strip
 from playground.ui.timeline import Played, in_words, timeline_of
 
-MOVING = (*LIVE, "paused")
-"""States in which the newest look is the model as it is: a run that waits is still at that step."""
-
 
 def live_picture(
     key: str, run: RunFolder, status: Status, request: LookRequest, compact: bool = False, pinned: tuple[str, ...] = ()
 ) -> Any:
-    """Draws it; asks the trainer for more while there is one to ask.
+    """Draws it; asks the trainer for more while there is one to ask. A run that waits is still at the step of its last look.
 
     Args:
         key: of the drawing.
@@ -35,8 +34,8 @@ def live_picture(
     """
     if status.state in LIVE and not asked(run, request):
         return None
-    frame = look.newest(run)
-    if frame and status.state in MOVING:
+    frame = newest_of(key, run, request.kind)
+    if frame and (status.state in LIVE or (status.state == "paused" and about_of(frame).get("kind") == request.kind)):
         if said := look.error(run):
             st.caption(plain(translated(said)))
         return living(f"{key}.live", [frame], mode="live", pinned=pinned, compact=compact)
@@ -51,6 +50,23 @@ def live_picture(
     else:
         st.caption(t("This run kept no snapshots to play. Train again: a small model keeps fifteen by itself."))
     return None
+
+
+def newest_of(key: str, run: RunFolder, kind: str) -> bytes | None:
+    """The newest frame of this kind: two people who look at a run in different ways get theirs in turns. Of a file that is no
+    frame nothing is drawn, and it is said.
+    """
+    frame, kept = look.newest(run), f"{key}.kept"
+    if frame and frame != st.session_state.get(kept, (None,))[-1]:
+        try:
+            found = from_bytes(frame)
+        except PlaygroundError as error:
+            st.caption(plain(translated(error.message)))
+            return None
+        if found.about["kind"] != kind:
+            return frame if st.session_state.get(kept, ())[:2] != (run.id, kind) else st.session_state[kept][-1]
+        st.session_state[kept] = run.id, kind, frame
+    return frame
 
 
 def asked(run: RunFolder, request: LookRequest) -> bool:

@@ -65,8 +65,9 @@ def choose_picture(run: RunFolder) -> None:
 def choose_kind() -> None:
     """Values, gradients, what changed, or the weights themselves."""
     key = "train.look"
-    wanted = url_state.read("train", "look")
-    st.session_state.setdefault(key, wanted if wanted in KINDS else "values")
+    wanted = kind_asked()
+    if st.session_state.get(f"{key}.link") != wanted:  # a link says another one than the box has written there
+        st.session_state[key] = wanted
     kind = select(
         t("What is shown"),
         list(KINDS),
@@ -76,6 +77,13 @@ def choose_kind() -> None:
         label_visibility="collapsed",
     )
     url_state.remember("train", look=kind)
+    st.session_state[f"{key}.link"] = kind
+
+
+def kind_asked() -> str:
+    """What the address says is shown; values where it says nothing that there is."""
+    kind = url_state.read("train", "look")
+    return kind if kind in KINDS else "values"
 
 
 def choose_text(run: RunFolder) -> None:
@@ -95,7 +103,7 @@ def choose_text(run: RunFolder) -> None:
 def request_of(run: RunFolder, kind: str | None = None, prompt: str = "") -> LookRequest:
     """What the page asks the trainer to show."""
     text = st.session_state.get(f"train.read.{run.id}.text", url_state.text("train", "read"))
-    return LookRequest(text=text[:LONGEST], kind=kind or url_state.read("train", "look"), prompt=prompt)
+    return LookRequest(text=text[:LONGEST], kind=kind or kind_asked(), prompt=prompt)
 
 
 def small(run: RunFolder, status: Status) -> None:
