@@ -305,7 +305,7 @@ def test_texts_and_steps_side_by_side(new_page):
     boxes = [canvas(page, nth).bounding_box() for nth in (0, 1)]
     assert abs(boxes[0]["y"] - boxes[1]["y"]) < 2 and boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"] + 1
     page = new_page("/explore?run=induction&view=attention&layer=1&head=3&with=step&then=0&draw=cells")
-    page.get_by_text("step 0", exact=True).wait_for()
+    page.get_by_text("step 0", exact=True).first.wait_for()
     canvas(page, 1).wait_for()
     page.get_by_text("Beside it: ").wait_for()
 
