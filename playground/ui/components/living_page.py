@@ -13,7 +13,7 @@ GROUND = """
   --st-secondary-background-color: #f0f2f6; --st-primary-color: #0f6fb0; --st-font: system-ui, sans-serif;
   --st-code-font: ui-monospace, monospace; --label-size: clamp(14px, 1.6vw, 20px); --stage-height: calc(100vh - 4.5rem); }
 @media (prefers-color-scheme: dark) { :root { --st-text-color: #e8eaf0; --st-background-color: #12141a;
-  --st-border-color: #3a3f4b; --st-secondary-background-color: #1f232c; --st-primary-color: #56b4e9; } }
+  --st-border-color: #3a3f4b; --st-secondary-background-color: #1f232c; --st-primary-color: #6cb8ee; } }
 @media (max-width: 720px) { :root { --stage-height: initial; } }
 body { margin: 0; padding: 0.8rem 1.2rem; background: var(--st-background-color); color: var(--st-text-color);
   font-family: var(--st-font); }
