@@ -169,7 +169,8 @@ class Looker:
         missing = [name for name in request.names if name not in reading.values]
         if missing and len(missing) == len(request.names):
             return missing
-        about = self._about(text, reading, progress, train_loss) | {"kind": request.kind} | more
+        asked = [request.text, request.source]  # who asked for another text knows that the frame is not theirs
+        about = self._about(text, reading, progress, train_loss) | {"kind": request.kind, "asked": asked} | more
         with np.errstate(over="ignore"):  # beyond 65,504 float16 says infinite
             data = to_bytes(Frame(about, {name: value.astype(np.float16) for name, value in reading.values.items()}))
         look.write_answer(self.folder, data)

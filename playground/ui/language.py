@@ -2,6 +2,9 @@
 
 import gettext
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +17,23 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 FOLDER = Path(__file__).parent / "locale"
 
 
+_spoken: ContextVar[str] = ContextVar("spoken", default="")
+
+
+@contextmanager
+def speaking(wanted: str) -> Iterator[None]:
+    """The words of this language, also where there is no page to ask which one is chosen."""
+    before = _spoken.set(wanted)
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
+
+
 def language() -> str:
     """The language chosen, else that of the link, else that of the browser, else English."""
+    if spoken := _spoken.get():
+        return spoken
     for wanted in (st.session_state.get("lang"), st.query_params.get("lang"), browser_language()):
         if wanted in LANGUAGES:
             return wanted

@@ -34,7 +34,7 @@ def live_picture(
     """
     if status.state in LIVE and not asked(run, request):
         return None
-    frame = newest_of(key, run, request.kind)
+    frame = newest_of(key, run, request)
     if frame and (status.state in LIVE or (status.state == "paused" and about_of(frame).get("kind") == request.kind)):
         if said := look.error(run):
             st.caption(plain(translated(said)))
@@ -52,21 +52,23 @@ def live_picture(
     return None
 
 
-def newest_of(key: str, run: RunFolder, kind: str) -> bytes | None:
-    """The newest frame of this kind: two people who look at a run in different ways get theirs in turns. Of a file that is no
-    frame nothing is drawn, and it is said.
+def newest_of(key: str, run: RunFolder, request: LookRequest) -> bytes | None:
+    """The newest frame of this request: two people who look at a run in different ways get theirs in turns. Of a file that is
+    no frame nothing is drawn, and it is said.
     """
-    frame, kept = look.newest(run), f"{key}.kept"
-    if frame and frame != st.session_state.get(kept, (None,))[-1]:
-        try:
-            found = from_bytes(frame)
-        except PlaygroundError as error:
-            st.caption(plain(translated(error.message)))
-            return None
-        if found.about["kind"] != kind:
-            return frame if st.session_state.get(kept, ())[:2] != (run.id, kind) else st.session_state[kept][-1]
-        st.session_state[kept] = run.id, kind, frame
-    return frame
+    frame, kept = look.newest(run), st.session_state.get(f"{key}.kept")
+    if not frame or (kept and frame == kept[1]):
+        return frame
+    try:
+        about = from_bytes(frame).about
+    except PlaygroundError as error:
+        st.caption(plain(translated(error.message)))
+        return None
+    wanted = (run.id, request.kind, [request.text, request.source])
+    if (run.id, about["kind"], about.get("asked")) == wanted:
+        st.session_state[f"{key}.kept"] = wanted, frame
+        return frame
+    return kept[1] if kept and kept[0] == wanted else frame
 
 
 def asked(run: RunFolder, request: LookRequest) -> bool:

@@ -31,10 +31,12 @@ class Played:
     Attributes:
         frames: one of each step, see `playground.runs.frames`.
         events: what happened, by step.
+        damaged: steps that are left out, since their weights cannot be read.
     """
 
     frames: list[bytes] = field(default_factory=list)
     events: list["Event"] = field(default_factory=list)
+    damaged: list[int] = field(default_factory=list)
 
 
 @st.cache_resource(show_spinner=False)
@@ -73,10 +75,26 @@ def _worked_out(run: RunFolder, text: str, source: str, kind: str) -> Played:
     def progress(done: int, steps: int) -> None:
         bar.progress(done / steps, t("The model of each step reads the text: {done} of {all}", done=done, all=steps))
 
-    frames = frames_of(run, text, source, kind=kind, progress=progress)
-    values = frames if kind == "values" else frames_of(run, text, source, progress=progress)
+    steps, damaged = sound(run)
+    frames = frames_of(run, text, source, steps, progress, kind)
+    values = frames if kind == "values" else frames_of(run, text, source, steps, progress)
     bar.empty()
-    return Played(frames, events_of(run, [from_bytes(each) for each in values]))
+    return Played(frames, events_of(run, [from_bytes(each) for each in values]), damaged)
+
+
+def sound(run: RunFolder) -> tuple[list[int], list[int]]:
+    """The steps that are played, and those of them that are left out: what one of them lacks must not hide the others."""
+    from playground.inspection.timeline import spread_out
+    from playground.training.load_model import model_at
+
+    good, bad = [], []
+    for step in spread_out(steps_of(run)):
+        try:
+            model_at(run, step)
+            good.append(step)
+        except PlaygroundError:
+            bad.append(step)
+    return good, bad
 
 
 def in_words(events: "list[Event]") -> "list[Event]":
@@ -92,10 +110,11 @@ def timeline_of(run: RunFolder, request: LookRequest) -> Played:
     if len(steps) < 2:
         return Played()
     kind = request.kind if request.kind != "gradients" else "values"
-    text, source = request.text or opening_text(samples_of(run)), ""
+    text, source = request.text or request.source or opening_text(samples_of(run)), ""
     try:
         if run.about().get("data_shape") == "pairs":
             source, text = text, answer_to(str(run.path), run.checkpoints()[-1], text)
         return look_back(run, text, source, kind) if text or source else Played()
-    except PlaygroundError:
-        return Played()
+    except PlaygroundError:  # a text that this model cannot read: its own sample is played instead, once
+        usual = LookRequest(kind=request.kind)
+        return timeline_of(run, usual) if request != usual else Played()

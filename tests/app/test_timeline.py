@@ -1,6 +1,7 @@
 """The timeline among the views of a model, without a browser."""
 
 import json
+from collections import OrderedDict
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -63,6 +64,7 @@ def test_what_cannot_be_played_leaves_the_page_as_it_is(monkeypatch):
         raise PlaygroundError("The snapshot is damaged.")
 
     monkeypatch.setattr(timeline, "_worked_out", refused)
+    monkeypatch.setattr(timeline, "_kept", OrderedDict)
     from playground.runs.look import LookRequest
 
     assert timeline.timeline_of(gallery.get("recall-gru"), LookRequest(text="other")) == timeline.Played()

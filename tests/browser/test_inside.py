@@ -104,6 +104,34 @@ def weights(run: RunFolder, at: int):
     return run.path / "checkpoint" / f"step-{at:08d}" / "model.safetensors"
 
 
+def test_a_text_is_read_as_it_is_typed_and_another_one_after_it(new_page, found):
+    page, id = started(new_page)
+    inside(page)
+    box = page.locator(".st-key-train-picture textarea")
+    box.press_sequentially("The cat sat", delay=60)
+    pieces = lambda: "".join(from_bytes(look.newest(found(id))).about["pieces"]).strip()
+    eventually(page, lambda: pieces() == "The cat sat")
+    expect(box).to_have_value("The cat sat")
+    box.fill("A dog ran")
+    eventually(page, lambda: pieces() == "A dog ran")
+    expect(box).to_have_value("A dog ran")
+    assert "read=A+dog+ran" in page.url or "read=A%20dog%20ran" in page.url
+    ended(page, "Stop")
+
+
+def test_two_people_see_each_what_they_asked_for(new_page, found):
+    page, id = started(new_page)
+    inside(page)
+    other = new_page(f"/train?run={id}&picture=inside&look=gradients")
+    other.locator(".st-key-train-inside canvas").first.wait_for()
+    eventually(other, lambda: "Gradients" in said(other))
+    before = step(page), step(other)
+    eventually(page, lambda: step(page) > before[0] + 1)
+    eventually(other, lambda: step(other) > before[1] + 1)
+    assert "Gradients" in said(other) and "Gradients" not in said(page)
+    ended(page, "Stop")
+
+
 def test_a_tensor_that_is_not_there_and_a_hostile_request_are_told_and_the_run_goes_on(new_page, found):
     page, id = started(new_page, "&picture=inside")
     page.locator(".st-key-train-inside canvas").first.wait_for()
@@ -126,6 +154,7 @@ def test_a_run_that_has_ended_is_played_again(new_page, found):
     run = found(id)
     assert len(list((run.path / "snapshots").glob("*.safetensors"))) >= 1
     wait_idle(page)
+    (run.path / "snapshots" / "step-00000000.safetensors").write_bytes(b"damaged")
     play = page.get_by_role("button", name="Play", exact=True)
     play.wait_for()
     play.click()

@@ -10,7 +10,7 @@ from playground.runs.snapshots import steps_of
 from playground.ui import url_state
 from playground.ui.components.living import living
 from playground.ui.components.living_page import living_page
-from playground.ui.language import joined, t, translated
+from playground.ui.language import joined, language, speaking, t, translated
 from playground.ui.messages import plain
 from playground.ui.run_picker import known_runs, name_of, named
 from playground.ui.scene import Scene
@@ -52,11 +52,13 @@ def show(scene: Scene, place: Stage) -> None:
 
 
 def sentence(played: Played) -> str:
-    """What happened on the way, the most telling first."""
-    told = [
-        t("Step {step:,}: {what}", step=each.step, what=translated(each.what)) for each in played.events[:MOST_TOLD]
-    ]
-    return joined(*told) if told else t("Play it: the same text, read by the model of each step.")
+    """What happened on the way, the most telling first; what is missing before all."""
+    if played.damaged:
+        steps = ", ".join(f"{step:,}" for step in played.damaged)
+        return t("The weights of these steps are damaged and left out: {steps}.", steps=steps)
+    events = played.events[:MOST_TOLD]
+    happened = [t("Step {step:,}: {what}", step=each.step, what=translated(each.what)) for each in events]
+    return joined(*happened) if happened else t("Play it: the same text, read by the model of each step.")
 
 
 def choose_second(run: RunFolder) -> RunFolder | None:
@@ -78,10 +80,15 @@ def choose_second(run: RunFolder) -> RunFolder | None:
 
 def to_take_away(scene: Scene, frames: list[bytes], drawn: dict[str, Any]) -> None:
     """One file that plays alone, for slides."""
-    size = sum(map(len, [*frames, *drawn["second"]]))
+    size, wanted = sum(map(len, [*frames, *drawn["second"]])), language()
+
+    def made() -> bytes:
+        with speaking(wanted):  # it is made when somebody asks for it, outside the page
+            return living_page(name_of(scene.run), frames, **drawn).encode()
+
     st.download_button(
         t("Save it as one HTML file ({size:.1f} MB)", size=size * 4 / 3 / 1e6),
-        lambda: living_page(name_of(scene.run), frames, **drawn).encode(),
+        made,
         file_name=f"timeline-{scene.run.id}.html",
         mime="text/html",
         icon=":material/download:",

@@ -15,6 +15,7 @@ from playground.ui.language import t
 from playground.ui.live_picture import live_picture
 from playground.ui.live_runs import LIVE
 from playground.ui.select import select
+from playground.ui.stage_text import keep_text, linked_text
 
 PICTURES = {"curve": "Curve", "inside": "Inside"}
 KINDS = {
@@ -26,6 +27,8 @@ KINDS = {
 }
 LONGEST = 2_000
 """Characters of a text that is looked at: the picture has room for 64 tokens."""
+SHOWN = 80
+"""Characters of a prompt that stand before what is written."""
 
 
 def picture() -> str:
@@ -88,22 +91,26 @@ def kind_asked() -> str:
 
 def choose_text(run: RunFolder) -> None:
     """The text that the picture is of; empty: a passage of the validation text."""
+    key = f"train.given.read.{run.id}"
+    if wanted := linked_text(key, "train", "read"):
+        st.session_state[key] = wanted
     with st.container(width="stretch"):
         typed = live_text(
             f"train.read.{run.id}",
-            url_state.text("train", "read"),
+            st.session_state.setdefault(key, ""),
             t("Your text"),
             line=True,
             longest=LONGEST,
         )
-    url_state.remember("train", read=typed if len(typed) <= url_state.LONGEST_TEXT else None)
+    keep_text(key, "train", "read", typed if len(typed) <= url_state.LONGEST_TEXT else "")
     st.session_state[f"train.read.{run.id}.text"] = typed
 
 
 def request_of(run: RunFolder, kind: str | None = None, prompt: str = "") -> LookRequest:
     """What the page asks the trainer to show."""
     text = st.session_state.get(f"train.read.{run.id}.text", url_state.text("train", "read"))
-    return LookRequest(text=text[:LONGEST], kind=kind or kind_asked(), prompt=prompt)
+    read = "source" if run.about().get("data_shape") == "pairs" else "text"  # of pairs a person types the question
+    return LookRequest(**{read: text[:LONGEST]}, kind=kind or kind_asked(), prompt=prompt)
 
 
 def small(run: RunFolder, status: Status) -> None:
@@ -139,14 +146,21 @@ def draw(run: RunFolder, status: Status, request: LookRequest) -> None:
         url_state.remember("train", pin=tuple(answer.pinned))
 
 
+def continued(run: RunFolder, prompt: str) -> str:
+    """The end of a prompt as HTML, and how what is written stands to it: it goes on, or answers, or fills in on a new line."""
+    shown = escape(prompt if len(prompt) <= SHOWN else "… " + prompt[-SHOWN:])
+    goes_on = run.about().get("data_shape") != "pairs" and run.config().training.objective == "clm"
+    return shown if goes_on else f"{shown}<br>→ "
+
+
 def writes_now(run: RunFolder, status: Status) -> None:
     """A box for any words, and how the model goes on from them at this very step."""
     st.markdown(f"**{t('What it writes now')}**")
     key = f"train.prompt.{run.id}"
     st.session_state[f"{key}.text"] = live_text(key, "", t("Words to go on from"), line=True, longest=LONGEST)
-    written = look.written(run)
-    if written and written.get("text"):
-        st.html(f'<p class="train-written">{escape(written["prompt"])}<b>{escape(written["text"])}</b></p>')
+    written, prompt = look.written(run), prompt_of(run)
+    if written and prompt and written["prompt"] == prompt:
+        st.html(f'<p class="train-written">{continued(run, prompt)}<b>{escape(written["text"])}</b></p>')
         st.caption(t("step {step:,}", step=written["step"]))
     elif status.state in LIVE:
         st.caption(t("Type some words: it goes on from them at every step, while it learns."))

@@ -89,7 +89,7 @@ function act(ui) {
   };
   ui.point = (key, row, column, side) => ui.tell(pointed(ui, key, row, column, side));
   ui.leave = () => {
-    ui.tell("");
+    ui.tell(ui.data.compact ? "" : ui.data.words.hint);
     light(ui, []);
   };
   const space = (event) => {
@@ -136,8 +136,14 @@ function take(ui, data) {
     if (data.mode === "live") live(ui, data.frames);
     else play(ui, data);
   }
+  return hasChanged(ui);
+}
+
+/** Whether what is drawn has other parts than what was drawn: of a picture that is held, what is held counts. */
+function hasChanged(ui) {
+  const { data } = ui;
   const structure = JSON.stringify([
-    ui.sides.map(([...frames]) => shapeOf(frames[frames.length - 1])),
+    ui.sides.map(([...frames]) => shapeOf((data.mode === "live" && ui.held) || frames[frames.length - 1])),
     data.compact,
     data.words.step,
     data.names,
@@ -190,6 +196,10 @@ function hold(ui) {
   ui.held = ui.held ? null : sides[0][sides[0].length - 1];
   ui.scales = null;
   dress(ui);
+  if (hasChanged(ui)) {
+    compose(ui);
+    ui.fit();
+  }
   ui.draw();
 }
 
@@ -517,6 +527,7 @@ function say(ui, now) {
     [
       stepSaid(frame, words),
       frame.about.kind !== "values" && words.kinds[frame.about.kind],
+      Number.isFinite(frame.about.since) && words.since.replace("{step}", frame.about.since.toLocaleString("en")),
       Number.isFinite(frame.about.loss) && `${words.loss} ${frame.about.loss.toFixed(3)}`,
     ].filter(Boolean);
   parts.push(...about(now[0].frame));
@@ -566,7 +577,8 @@ function sayLikeliest(ui, node, frame) {
     { likeliest, pieces, architecture } = frame.about;
   node.hidden = !likeliest?.length;
   if (node.hidden) return;
-  const title = architecture === "encoder" ? (pieces.includes("[MASK]") ? words.at_mask : words.at_last) : words.next;
+  const hidden = pieces[frame.about.position] === "<mask>",
+    title = architecture === "encoder" ? (hidden ? words.at_mask : words.at_last) : words.next;
   if (node.children.length !== 2)
     node.replaceChildren(
       element("button", { type: "button", class: "next", onclick: () => ui.open("logits") }),

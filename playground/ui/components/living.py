@@ -142,8 +142,10 @@ def caption_of(kind: str, architecture: str) -> str:
     """One sentence of what to notice."""
     if kind == "gradients":
         return t("Gradients: where the loss of this text would change most if the number changed a little.")
-    if kind in ("change", "weights_change"):
-        return t("Change since the frame before: where colour remains, the model is still learning.")
+    if kind == "change":
+        return t("What changed in the activations since the step that is named: the stronger the colour, the more.")
+    if kind == "weights_change":
+        return t("What training added to the weights since the step that is named: the stronger the colour, the more.")
     if kind == "weights":
         return t("Weights: stripes are input or output channels that matter more than the others.")
     if architecture in ("lstm", "gru", "rnn"):
@@ -183,7 +185,9 @@ def words() -> dict[str, Any]:
         "largest": t("and beyond; largest magnitude:"),
         "share": t("always between 0 and 1"),
         "next": t("Likeliest next tokens"),
-        "at_mask": t("Likeliest at the first [MASK]"),
+        "at_mask": t("Likeliest at the first <mask>"),
+        "since": t("since step {step}"),
+        "hint": t("Click a map to see it large; Shift and a click keep it above."),
         "at_last": t("Likeliest at the last position"),
         "mixed": t("Colours between two steps are mixed; numbers are a step's own."),
         "timeline": t("Timeline"),
