@@ -42,8 +42,8 @@ def chosen() -> dict[str, str | None]:
     return {name: url_state.text("train", name) or None for name in ("picture", "look", "read")}
 
 
-def choose_picture(run: RunFolder) -> None:
-    """The switch between the two; beside it, where the model is large, what is shown of it and of which text."""
+def choose_picture() -> None:
+    """The switch between the two."""
     key = "train.picture"
     st.session_state[key] = picture()
 
@@ -60,6 +60,10 @@ def choose_picture(run: RunFolder) -> None:
         on_change=change,
         width="content",
     )
+
+
+def choose_what(run: RunFolder) -> None:
+    """Where the model is large: what is shown of it, and of which text."""
     if picture() == "inside":
         choose_kind()
         choose_text(run)

@@ -49,6 +49,8 @@ def watch(run: RunFolder, config: RunConfig | None, place: Stage) -> None:
     """
     others, status = compared(run), run.status()
     now = state_of(run, status)
+    with place.tabs, control("train", "picture", "content"):
+        inside.choose_picture()
     with place.command:
         commands(run, status, config, others)
     with place.notice:
@@ -93,8 +95,8 @@ def commands(run: RunFolder, status: Status, config: RunConfig | None, others: l
             switches(run, status, is_main=not changed)
     if not changed and status.state not in LIVE and run.checkpoints():  # the line has no room for both
         result(run, is_main=status.state == "finished")
-    with control("train", "picture"), st.container(horizontal=True, vertical_alignment="bottom", key="train-picture"):
-        inside.choose_picture(run)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="train-picture"):
+        inside.choose_what(run)
 
 
 def again(run: RunFolder, status: Status, config: RunConfig, others: list[RunFolder]) -> None:
