@@ -50,6 +50,7 @@ dl.train-numbers { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0;
 .st-key-train-left > :last-child > *, .st-key-train-right > :last-child > *, .st-key-train-writes > :last-child > * { gap: 0; height: 100%; }
 .st-key-train-progress p { font-size: max(var(--label-size, 13px), .95rem); }
 .st-key-train-model { justify-content: center; }
+.st-key-control-train-picture [role="radio"] { min-height: 2.4rem; }
 .model-strip { --line: var(--own); list-style: none; margin: 0; padding: 0; display: flex; flex-direction: column;
   gap: .7rem; text-align: center; font-size: max(var(--label-size, 13px), .9rem); line-height: 1.25; }
 .model-strip li { margin: 0; padding: .55rem .3rem; border-radius: .5rem; overflow-wrap: anywhere; }
