@@ -187,6 +187,7 @@ def frames_of(
     progress: Progress | None = None,
     kind: str = "values",
     names: Sequence[str] = (),
+    damaged: list[int] | None = None,
 ) -> list[bytes]:
     """One frame for each step of a run, the first step first.
 
@@ -201,11 +202,12 @@ def frames_of(
             `playground.training.look_tensors.block_means`; "sampled" tells their sizes); "weights_change", minus those of
             the frame before.
         names: which tensors; () for all weights, and of values for those that the picture draws.
+        damaged: takes the steps whose weights cannot be read, which then have no frame; None: the first of them is an error.
 
     Raises:
         PlaygroundError: when the run has no such step, or a file is damaged.
     """
-    return list(each_frame(run, text, source, steps, progress, kind, names))
+    return list(each_frame(run, text, source, steps, progress, kind, names, damaged))
 
 
 def each_frame(
@@ -216,6 +218,7 @@ def each_frame(
     progress: Progress | None = None,
     kind: str = "values",
     names: Sequence[str] = (),
+    damaged: list[int] | None = None,
 ) -> Iterator[bytes]:
     """The frames of `frames_of` one after the other, as they are made."""
     from playground.text.tokenizers import Tokenizer
@@ -229,7 +232,13 @@ def each_frame(
     for done, step in enumerate(chosen):
         if progress:
             progress(done, len(chosen))
-        model = model_at(run, step)
+        try:
+            model = model_at(run, step)
+        except PlaygroundError:
+            if damaged is None:
+                raise
+            damaged.append(step)
+            continue
         seen = see(model, tokenizer, read, NO_TENSORS if of_weights else names, labels)
         now = {name: value.detach().numpy() for name, value in weights_of(model, names).items()}
         exact = now if of_weights else seen.values

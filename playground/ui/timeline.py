@@ -53,7 +53,7 @@ def look_back(run: RunFolder, text: str, source: str = "", kind: str = "values")
         kind: "values", "change", "weights" or "weights_change".
 
     Raises:
-        PlaygroundError: when a snapshot is damaged, or there is no text to answer.
+        PlaygroundError: when there is no text to answer.
     """
     cached.torch_ready()
     kept, key = _kept(), (str(run.path), tuple(steps_of(run)), text, source, kind)
@@ -75,26 +75,12 @@ def _worked_out(run: RunFolder, text: str, source: str, kind: str) -> Played:
     def progress(done: int, steps: int) -> None:
         bar.progress(done / steps, t("The model of each step reads the text: {done} of {all}", done=done, all=steps))
 
-    steps, damaged = sound(run)
-    frames = frames_of(run, text, source, steps, progress, kind)
-    values = frames if kind == "values" else frames_of(run, text, source, steps, progress)
+    damaged: list[int] = []  # what one step lacks must not hide the others
+    frames = frames_of(run, text, source, None, progress, kind, damaged=damaged)
     bar.empty()
-    return Played(frames, events_of(run, [from_bytes(each) for each in values]), damaged)
-
-
-def sound(run: RunFolder) -> tuple[list[int], list[int]]:
-    """The steps that are played, and those of them that are left out: what one of them lacks must not hide the others."""
-    from playground.inspection.timeline import spread_out
-    from playground.training.load_model import model_at
-
-    good, bad = [], []
-    for step in spread_out(steps_of(run)):
-        try:
-            model_at(run, step)
-            good.append(step)
-        except PlaygroundError:
-            bad.append(step)
-    return good, bad
+    if kind != "values":
+        return replace(look_back(run, text, source), frames=frames)
+    return Played(frames, events_of(run, [from_bytes(each) for each in frames]), damaged)
 
 
 def in_words(events: "list[Event]") -> "list[Event]":
@@ -113,7 +99,7 @@ def timeline_of(run: RunFolder, request: LookRequest) -> Played:
     text, source = request.text or request.source or opening_text(samples_of(run)), ""
     try:
         if run.about().get("data_shape") == "pairs":
-            source, text = text, answer_to(str(run.path), run.checkpoints()[-1], text)
+            source, text = text, answer_to(str(run.path), steps[-1], text)
         return look_back(run, text, source, kind) if text or source else Played()
     except PlaygroundError:  # a text that this model cannot read: its own sample is played instead, once
         usual = LookRequest(kind=request.kind)

@@ -3,11 +3,14 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from playground.runs.store import RunStore
+from playground.runs.submit import halt
 from tests.support.serving import serve
 from tests.support.views import RECORD
 from tests.support.waiting import PATIENCE, WIDE, once_still, wait_idle
@@ -38,6 +41,21 @@ def home() -> Iterator[Path]:
     """The server's PLAYGROUND_HOME: what its runs are made in, also by tests that put one there."""
     with tempfile.TemporaryDirectory(prefix="playground-browser-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def leaves_no_runs(home: Path) -> Iterator[None]:
+    """What a file's tests train goes with them: others look at all runs there are."""
+    store = RunStore(home / "runs")
+    before = {run.id for run in store.list()}
+    yield
+    for run in store.list():
+        if run.id not in before:
+            halt(run, "stop")
+            end = time.monotonic() + 30
+            while run.status().state in ("queued", "preparing", "running") and time.monotonic() < end:
+                time.sleep(0.1)
+            shutil.rmtree(store.trash_root / store.delete(run.id).key)
 
 
 @pytest.fixture(scope="session")

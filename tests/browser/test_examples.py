@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from models.presets import PRESETS
 from playground.runs import examples
 from playground.runs.config import RunConfig, TrainingSpec
 from playground.runs.store import RunStore
-from playground.runs.submit import halt
 from playground.text.spec import DataSpec, TokenizerSpec
 from playground.training import worker
 from tests.support.waiting import PHONE, eventually, wait_idle
@@ -21,19 +19,7 @@ from tests.support.waiting import PHONE, eventually, wait_idle
 DATA = DataSpec("python-docs", tokenizer=TokenizerSpec("bpe", 400), max_bytes=60_000)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def leaves_no_runs(home):
-    """What these tests train goes with them: others look at all runs there are."""
-    store = RunStore(home / "runs")
-    before = {run.id for run in store.list()}
-    yield
-    for run in store.list():
-        if run.id not in before:
-            halt(run, "stop")
-            end = time.monotonic() + 30
-            while run.status().state in ("queued", "preparing", "running") and time.monotonic() < end:
-                time.sleep(0.1)
-            store.delete(run.id)
+pytestmark = pytest.mark.usefixtures("leaves_no_runs")
 
 
 def config(name: str, **training) -> RunConfig:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -13,25 +12,12 @@ from playground.runs import look
 from playground.runs.folder import RunFolder
 from playground.runs.frames import from_bytes
 from playground.runs.store import RunStore
-from playground.runs.submit import halt
 from tests.support.waiting import eventually, wait_idle
 
 PICTURE = ".living"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def leaves_no_runs(home):
-    """What these tests train goes with them: others look at all runs there are."""
-    store = RunStore(home / "runs")
-    before = {run.id for run in store.list()}
-    yield
-    for run in store.list():
-        if run.id not in before:
-            halt(run, "stop")
-            end = time.monotonic() + 30
-            while run.status().state in ("queued", "preparing", "running") and time.monotonic() < end:
-                time.sleep(0.1)
-            store.delete(run.id)
+pytestmark = pytest.mark.usefixtures("leaves_no_runs")
 
 
 def started(new_page, query: str = "") -> tuple[Page, str]:
